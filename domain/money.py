@@ -1,0 +1,73 @@
+"""Exact decimal arithmetic for prices, quantities and amounts."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
+
+MAX_DIGITS = 38
+ZERO = Decimal(0)
+
+EXACT = Context(prec=2 * MAX_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
+"""The context of every division and multiplication of money: twice the digits that one number may have."""
+
+
+def plain(value: Decimal) -> str:
+    """Return `value` without exponent and without trailing zeros, as the API and the venues write it.
+
+    >>> plain(Decimal("1E+3")), plain(Decimal("0.1000")), plain(Decimal("-0"))
+    ('1000', '0.1', '0')
+    """
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the finite decimal that `text` writes; raise ValueError saying what is wrong with it.
+
+    At most 38 significant digits, and no more than 38 places on either side of the point.
+    """
+    if len(text) > 2 * MAX_DIGITS + 3:
+        raise ValueError(f"has more than {MAX_DIGITS} digits")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("is not a decimal number such as 0.01") from None
+    if not value.is_finite():
+        raise ValueError("must be a finite number")
+    exponent = int(value.as_tuple().exponent)
+    if len(value.as_tuple().digits) > MAX_DIGITS or exponent < -MAX_DIGITS or value.adjusted() >= MAX_DIGITS:
+        raise ValueError(f"has more than {MAX_DIGITS} digits")
+    return value
+
+
+def round_down(value: Decimal, step: Decimal) -> Decimal:
+    """Return the greatest multiple of `step` that is not above `value`."""
+    return _to_step(value, step, ROUND_FLOOR)
+
+
+def round_up(value: Decimal, step: Decimal) -> Decimal:
+    """Return the least multiple of `step` that is not below `value`."""
+    return _to_step(value, step, ROUND_CEILING)
+
+
+def round_nearest(value: Decimal, step: Decimal) -> Decimal:
+    """Return the multiple of `step` nearest to `value`, halves to even."""
+    return _to_step(value, step, ROUND_HALF_EVEN)
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    """Tell whether `value` lies on the grid of `step`; every value lies on a grid of zero."""
+    return step == 0 or EXACT.remainder(value, step) == 0
+
+
+def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """Return the quotient in the `EXACT` context, cut to 18 places so that it can be stored and sent."""
+    quotient = EXACT.divide(numerator, denominator)
+    return quotient.quantize(Decimal("1E-18"), rounding=ROUND_HALF_EVEN, context=EXACT).normalize(EXACT)
+
+
+def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    if step == 0:
+        return value
+    count = EXACT.divide(value, step).to_integral_value(rounding=rounding)
+    return EXACT.multiply(count, step)

@@ -1,0 +1,1 @@
+"""What turns the arguments of an operation into domain calls and returns domain objects."""
