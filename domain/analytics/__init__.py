@@ -1,0 +1,1 @@
+"""Analytics: the catalogue of indicators and their computation."""
