@@ -48,7 +48,7 @@ class StrategyRepository(Protocol):
         """Return the newest version of each strategy, in any order (for batches)."""
         ...
 
-    async def list(self, user_id: UUID, window: Window, *, archived: bool = False) -> list[Strategy]:
+    async def page(self, user_id: UUID, window: Window, *, archived: bool = False) -> list[Strategy]:
         """Return the user's strategies, archived ones alone or none of them."""
         ...
 

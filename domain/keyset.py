@@ -1,0 +1,35 @@
+"""The keyset that lists are paged by: where to begin, which way, and how much."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a list whose order is that of its ids (UUID version 7: the time of their making), newest first.
+
+    `after` and `before` are ids that are not included: the list continues after (older than) `after` and ends before
+    (newer than) `before`. With `backwards` the last `limit` of that are wanted, still given newest first.
+    """
+
+    limit: int
+    after: UUID | None = None
+    before: UUID | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """A part of a list ordered by time, oldest first; `start` is included, `end` is not.
+
+    `after` and `before` (times that are not included) come from cursors. With `backwards` the last `limit` are
+    wanted, still given oldest first.
+    """
+
+    limit: int
+    start: datetime | None = None
+    end: datetime | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    backwards: bool = False

@@ -1,0 +1,1 @@
+"""Markets and what happens on them: depth, trades, candles, tickers."""

@@ -1,0 +1,106 @@
+"""What the markets' domain needs of the outside: where data is kept, and where it comes from."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from domain.keyset import TimeWindow
+from domain.markets.types import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
+
+
+class MarketDataRepository(Protocol):
+    """Markets, and the history of what was seen on them."""
+
+    async def save_markets(self, markets: Sequence[Market]) -> None:
+        """Store what a venue says its markets are; markets of the same venue that are absent become inactive."""
+        ...
+
+    async def markets(self) -> list[Market]:
+        """Return every market of every venue, in the order of their symbols."""
+        ...
+
+    async def save_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles; one that is there already is replaced (a correction by the venue's own)."""
+        ...
+
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+        """Return closed candles, oldest first."""
+        ...
+
+    async def save_trades(self, trades: Sequence[Trade]) -> None:
+        """Store trades; one that is there already stays as it is."""
+        ...
+
+    async def trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+        """Return trades, oldest first."""
+        ...
+
+    async def save_depth(self, depths: Sequence[Depth]) -> None:
+        """Store snapshots of the book."""
+        ...
+
+    async def ensure_partitions(self, months_ahead: int) -> list[str]:
+        """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
+        ...
+
+    async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past candles that an import or a back-fill needs."""
+        ...
+
+
+class VenueGap(Exception):  # noqa: N818  # not a fault: the stream says that something was missed
+    """A stream of a venue broke or skipped; what comes next may not follow on what came before."""
+
+
+class VenueUnreachable(Exception):  # noqa: N818  # a state of the world, retried with back-off
+    """A question to a venue was not answered: a network error, a time-out, a 5xx, or a rate limit.
+
+    `retry_after_seconds` is what the venue asked for, if it did.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
+class MarketDataSource(Protocol):
+    """A venue's public data. Streams raise `VenueGap` or `VenueUnreachable`; iterating anew subscribes again."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        ...
+
+    async def load_markets(self) -> list[Market]:
+        """Return the venue's markets with their filters; raises `VenueUnreachable`."""
+        ...
+
+    def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
+        """Yield the whole book (up to 100 levels a side) after every update that was read together."""
+        ...
+
+    def trades(self, market: MarketSymbol) -> AsyncIterator[list[Trade]]:
+        """Yield new trades, oldest first."""
+        ...
+
+    def tickers(self, market: MarketSymbol) -> AsyncIterator[Ticker]:
+        """Yield the day's figures as the venue sends them."""
+        ...
+
+    async def fetch_candles(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
+    ) -> list[Candle]:
+        """Return at most `limit` candles, oldest first, the newest where `start` is None; the last may be forming."""
+        ...
+
+    async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
+        """Return the newest trades, oldest first."""
+        ...
+
+    def venue_now(self) -> datetime:
+        """Return the venue's time by the measured offset."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...

@@ -1,0 +1,194 @@
+"""What a market is and what is seen on it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.orders.side import OrderSide
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MarketSymbol:
+    """A market's name on all of the engine: the venue and ccxt's unified symbol there, as in `sandbox:BTC/USDT`."""
+
+    venue: str
+    symbol: str
+
+    @classmethod
+    def parse(cls, text: str) -> "MarketSymbol":
+        """Return the symbol that `text` writes; raise ValueError saying what is wrong with it."""
+        venue, colon, symbol = text.partition(":")
+        base, slash, quote = symbol.partition("/")
+        if not (colon and slash and venue and base and quote) or len(text) > 80 or not text.isprintable():  # noqa: PLR2004
+            raise ValueError(f"{text[:80]!r} is not a market; write it as venue:BASE/QUOTE, such as sandbox:BTC/USDT")
+        return cls(venue, symbol)
+
+    def __str__(self) -> str:
+        return f"{self.venue}:{self.symbol}"
+
+
+class Timeframe(StrEnum):
+    """The length of a candle; the value is the contract's name for it."""
+
+    M1 = "M1"
+    M5 = "M5"
+    M15 = "M15"
+    H1 = "H1"
+    H4 = "H4"
+    D1 = "D1"
+
+    @property
+    def seconds(self) -> int:
+        """The length in seconds."""
+        return _SECONDS[self]
+
+    @property
+    def venue_name(self) -> str:
+        """The name that ccxt and the venues use, such as `1m`."""
+        return _VENUE_NAMES[self]
+
+    @property
+    def duration(self) -> timedelta:
+        """The length."""
+        return timedelta(seconds=self.seconds)
+
+    def open_time(self, at: datetime) -> datetime:
+        """Return when the candle that holds `at` opened: the last multiple of the length since 1970."""
+        return at - (at - _EPOCH) % self.duration
+
+
+_SECONDS = {
+    Timeframe.M1: 60,
+    Timeframe.M5: 300,
+    Timeframe.M15: 900,
+    Timeframe.H1: 3_600,
+    Timeframe.H4: 14_400,
+    Timeframe.D1: 86_400,
+}
+_VENUE_NAMES = {
+    Timeframe.M1: "1m",
+    Timeframe.M5: "5m",
+    Timeframe.M15: "15m",
+    Timeframe.H1: "1h",
+    Timeframe.H4: "4h",
+    Timeframe.D1: "1d",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A trading platform; `live` where real money moves on it."""
+
+    name: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One tradable instrument on one venue, with its filters.
+
+    Increments are steps of price (quote per base) and quantity (base). Fees are fractions of what is received:
+    0.001 is 0.1 %.
+    """
+
+    symbol: MarketSymbol
+    base: str
+    quote: str
+    active: bool
+    price_increment: Decimal
+    quantity_increment: Decimal
+    minimum_quantity: Decimal
+    maximum_quantity: Decimal | None
+    minimum_notional: Decimal | None
+    maker_fee: Decimal
+    taker_fee: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLevel:
+    """A price of the book (quote per base) and the quantity that rests there (base)."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The book at one moment: best level first on both sides, never crossed.
+
+    `sequence` is the venue's update id; it grows within an `epoch` and means nothing across epochs. A collector begins
+    an epoch when it starts and after every gap.
+    """
+
+    market: MarketSymbol
+    epoch: str
+    sequence: int
+    bids: tuple[PriceLevel, ...]
+    asks: tuple[PriceLevel, ...]
+    venue_time: datetime | None
+    received_at: datetime
+
+
+class FeedState(StrEnum):
+    """Whether a market's data can be trusted now."""
+
+    LIVE = "LIVE"
+    STALE = "STALE"
+    RECONNECTING = "RECONNECTING"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """A change of a feed's state."""
+
+    market: MarketSymbol
+    state: FeedState
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One execution on the venue, of anybody; `side` is the taker's."""
+
+    market: MarketSymbol
+    venue_trade_id: str
+    at: datetime
+    price: Decimal
+    quantity: Decimal
+    side: OrderSide
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Open, high, low, close (quote per base) and volume (base) of one bucket of time; forming until `closed`."""
+
+    market: MarketSymbol
+    timeframe: Timeframe
+    open_time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    closed: bool
+
+    @property
+    def close_time(self) -> datetime:
+        """The first moment that is no longer part of the candle."""
+        return self.open_time + self.timeframe.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """The best prices, the last trade, and the day so far; `volume_24h` in base, `change_percent_24h` in percent."""
+
+    market: MarketSymbol
+    at: datetime
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    volume_24h: Decimal | None
+    change_percent_24h: Decimal | None

@@ -1,0 +1,1 @@
+"""Orders: what they are, how they live, and what they lead to."""

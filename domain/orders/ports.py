@@ -1,0 +1,123 @@
+"""What the orders' domain needs of the outside: where orders are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.keyset import Window
+from domain.markets.types import MarketSymbol
+from domain.orders.side import OrderSide
+from domain.orders.types import Fill, Order, OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders or fills of a user are wanted; None where it doesn't matter. `start` is included, `end` is not."""
+
+    account_id: UUID | None = None
+    trading_session_id: UUID | None = None
+    market: MarketSymbol | None = None
+    side: OrderSide | None = None
+    statuses: tuple[OrderStatus, ...] | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class OrderRepository(Protocol):
+    """Orders and fills."""
+
+    async def add(self, order: Order) -> None:
+        """Store a new order; raises where its account has that client order id already."""
+        ...
+
+    async def save(self, order: Order) -> None:
+        """Store a changed order."""
+        ...
+
+    async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
+        """Return an order of the user."""
+        ...
+
+    async def locked(self, order_id: UUID) -> Order | None:
+        """Return an order and hold its row until the transaction ends."""
+        ...
+
+    async def locked_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
+        """Return an order by its client order id and hold its row."""
+        ...
+
+    async def commands(self, account_id: UUID) -> list[Order]:
+        """Return what the account's executor has to do, oldest first.
+
+        PENDING orders, and active ones whose cancel is requested and that are not PENDING_CANCEL.
+        """
+        ...
+
+    async def active(self, account_id: UUID) -> list[Order]:
+        """Return the account's orders that are not final, oldest first."""
+        ...
+
+    async def expired(self, account_id: UUID, now: datetime) -> list[Order]:
+        """Return active orders whose `expires_at` has passed and whose cancel is not requested yet."""
+        ...
+
+    async def recent(self, account_id: UUID, since: datetime) -> list[Order]:
+        """Return the account's orders, final ones too, that changed since then, oldest first."""
+        ...
+
+    async def page(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Order]:
+        """Return the user's orders."""
+        ...
+
+    async def many(self, ids: Sequence[UUID]) -> list[Order]:
+        """Return the orders that exist, in any order (for batches)."""
+        ...
+
+    async def replacing(self, ids: Sequence[UUID]) -> list[Order]:
+        """Return the orders that replace one of `ids` (for batches)."""
+        ...
+
+    async def protecting(self, parent_ids: Sequence[UUID]) -> list[Order]:
+        """Return the orders whose parent is one of `parent_ids` (for batches)."""
+        ...
+
+    async def count_since(self, account_id: UUID, since: datetime) -> int:
+        """Return how many orders of the account were submitted since then."""
+        ...
+
+    async def request_cancels(
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        market: MarketSymbol | None,
+        trading_session_id: UUID | None,
+        at: datetime,
+    ) -> int:
+        """Ask for the cancel of every active order that fits and isn't being cancelled; return how many."""
+        ...
+
+    async def add_fill(self, fill: Fill) -> bool:
+        """Store a fill; False where that venue trade of the account and market is there already."""
+        ...
+
+    async def fill(self, user_id: UUID, fill_id: UUID) -> Fill | None:
+        """Return a fill of the user."""
+        ...
+
+    async def fills(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Fill]:
+        """Return the user's fills."""
+        ...
+
+    async def fills_of_order(self, order_id: UUID) -> list[Fill]:
+        """Return the fills of one order, oldest first."""
+        ...
+
+    async def ledger(self, user_id: UUID, wanted: OrderFilter) -> list[Fill]:
+        """Return every fill that fits, oldest first (for reports)."""
+        ...
+
+    async def outcome_counts(self, user_id: UUID, wanted: OrderFilter) -> dict[OrderStatus, int]:
+        """Return how many orders that fit are in each state (for reports)."""
+        ...

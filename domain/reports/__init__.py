@@ -1,0 +1,1 @@
+"""Computed accounts of performance and transactions over a period."""

@@ -1,0 +1,64 @@
+"""What the reports' domain needs of the outside."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.keyset import Window
+from domain.reports.types import Job, JobStatus, Report, ReportResult
+
+
+class ReportRepository(Protocol):
+    """Jobs, and the reports that they compute."""
+
+    async def add_job(self, job: Job) -> None:
+        """Store a job that waits for a worker."""
+        ...
+
+    async def claim_job(self, kinds: tuple[str, ...], worker: str, lease_seconds: float) -> Job | None:
+        """Take the oldest job that waits, or whose worker has let its lease run out; it is RUNNING from then on."""
+        ...
+
+    async def renew_job(self, job_id: UUID, worker: str, lease_seconds: float, progress: float) -> bool:
+        """Store progress and go on; False where the job is no longer this worker's or was cancelled."""
+        ...
+
+    async def finish_job(self, job_id: UUID, status: JobStatus, message: str | None, at: datetime) -> Job | None:
+        """Store the end of a job that is not yet ended; None where it was."""
+        ...
+
+    async def job(self, user_id: UUID, job_id: UUID) -> Job | None:
+        """Return a job of the user."""
+        ...
+
+    async def jobs_by_ids(self, ids: list[UUID]) -> list[Job]:
+        """Return the jobs that exist, in any order (for batches)."""
+        ...
+
+    async def jobs(self, user_id: UUID, window: Window, statuses: tuple[JobStatus, ...] | None = None) -> list[Job]:
+        """Return the user's jobs."""
+        ...
+
+    async def add_report(self, report: Report) -> None:
+        """Store a report whose job is still to run."""
+        ...
+
+    async def report(self, user_id: UUID, report_id: UUID) -> Report | None:
+        """Return a report of the user."""
+        ...
+
+    async def report_of_job(self, job_id: UUID) -> Report | None:
+        """Return the report that the job computes."""
+        ...
+
+    async def reports(self, user_id: UUID, window: Window) -> list[Report]:
+        """Return the user's reports."""
+        ...
+
+    async def set_result(self, report_id: UUID, result: ReportResult) -> None:
+        """Store what the report says."""
+        ...
+
+    async def result(self, report_id: UUID) -> ReportResult | None:
+        """Return what the report says; None until its job has succeeded."""
+        ...

@@ -1,0 +1,91 @@
+"""The port of everything that must not be lost: a transaction, and the repositories that are seen through it.
+
+A transaction is all or nothing. What it appends to the event log gets its sequence numbers last, and listeners are
+told after the commit. Every list is newest first unless its name says otherwise, and every private read names the
+user it is for.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from domain.event_log import EventLog
+from domain.markets.ports import MarketDataRepository
+from domain.orders.ports import OrderRepository
+from domain.reports.ports import ReportRepository
+from domain.strategies.ports import StrategyRepository
+from domain.trading.ports import AccountRepository, LeaseRepository, PositionRepository, TradingSessionRepository
+from domain.users.ports import IdempotencyRepository, UserRepository
+
+
+class Transaction(Protocol):
+    """The repositories, all on one connection."""
+
+    @property
+    def users(self) -> UserRepository:
+        """Users, login sessions, API keys, activity."""
+        ...
+
+    @property
+    def idempotency(self) -> IdempotencyRepository:
+        """The table of keys that mutations were called with."""
+        ...
+
+    @property
+    def events(self) -> EventLog:
+        """The users' event logs."""
+        ...
+
+    @property
+    def accounts(self) -> AccountRepository:
+        """Accounts, their sealed credentials and balances."""
+        ...
+
+    @property
+    def strategies(self) -> StrategyRepository:
+        """Strategies and their versions."""
+        ...
+
+    @property
+    def trading_sessions(self) -> TradingSessionRepository:
+        """Trading sessions and their signals."""
+        ...
+
+    @property
+    def positions(self) -> PositionRepository:
+        """Positions, open and closed."""
+        ...
+
+    @property
+    def orders(self) -> OrderRepository:
+        """Orders and fills."""
+        ...
+
+    @property
+    def reports(self) -> ReportRepository:
+        """Jobs and reports."""
+        ...
+
+    @property
+    def market_data(self) -> MarketDataRepository:
+        """Markets, candles, trades and depth snapshots."""
+        ...
+
+    @property
+    def leases(self) -> LeaseRepository:
+        """Who owns what, until when."""
+        ...
+
+
+class Storage(Protocol):
+    """Where transactions come from."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin; commit at the end of the block, roll back where it raises.
+
+        Raises `Unavailable` where the database can't be reached. A commit that broke on the wire may have happened.
+        """
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Transaction]:
+        """A connection for reads alone: each statement sees what was committed when it began."""
+        ...

@@ -1,0 +1,1 @@
+"""Accounts, trading sessions, signals and positions: what trades, why, and what it holds."""

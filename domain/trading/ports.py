@@ -1,0 +1,248 @@
+"""What the trading domain needs of the outside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from domain.keyset import Window
+from domain.markets.types import MarketSymbol
+from domain.trading.state import TradingState
+from domain.trading.types import (
+    Account,
+    Balance,
+    Position,
+    Signal,
+    TradingSession,
+    TradingSessionStatus,
+    VenueCredentials,
+)
+
+
+class AccountRepository(Protocol):
+    """Accounts, their sealed credentials and balances, and the engine's own trading state."""
+
+    async def add(self, account: Account, sealed_credentials: bytes) -> None:
+        """Store a new account."""
+        ...
+
+    async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
+        """Return an account of the user."""
+        ...
+
+    async def by_id(self, account_id: UUID, *, lock: bool = False) -> Account | None:
+        """Return any account; `lock` holds its row until the transaction ends."""
+        ...
+
+    async def update(self, account: Account) -> None:
+        """Store name, risk limits, trading state, archiving and reconciliation."""
+        ...
+
+    async def credentials(self, account_id: UUID) -> bytes | None:
+        """Return the sealed credentials."""
+        ...
+
+    async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
+        """Replace the sealed credentials."""
+        ...
+
+    async def page(self, user_id: UUID, window: Window) -> list[Account]:
+        """Return the user's accounts, archived ones too."""
+        ...
+
+    async def many(self, ids: Sequence[UUID]) -> list[Account]:
+        """Return the accounts that exist, in any order (for batches)."""
+        ...
+
+    async def tradable(self) -> list[Account]:
+        """Return every account that is not archived, or has active orders, oldest first."""
+        ...
+
+    async def save_balances(self, account_id: UUID, balances: Sequence[Balance], *, all_of_them: bool) -> None:
+        """Store balances; with `all_of_them` currencies that are not named are gone."""
+        ...
+
+    async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
+        """Return the balances by account, in the order of their currencies (for batches)."""
+        ...
+
+    async def engine_state(self) -> TradingState:
+        """Return whether the engine as a whole may trade."""
+        ...
+
+    async def set_engine_state(self, state: TradingState) -> None:
+        """Halt or resume the whole engine."""
+        ...
+
+
+class PositionRepository(Protocol):
+    """Positions, one row from opening to flat."""
+
+    async def locked_open(
+        self, account_id: UUID, market: MarketSymbol, trading_session_id: UUID | None
+    ) -> Position | None:
+        """Return the open position there and hold its row; None where flat."""
+        ...
+
+    async def save(self, position: Position) -> None:
+        """Store a new or changed position."""
+        ...
+
+    async def get(self, user_id: UUID, position_id: UUID) -> Position | None:
+        """Return a position of the user."""
+        ...
+
+    async def page(
+        self,
+        user_id: UUID,
+        window: Window,
+        account_id: UUID | None = None,
+        market: MarketSymbol | None = None,
+        *,
+        is_open: bool | None = None,
+    ) -> list[Position]:
+        """Return the user's positions."""
+        ...
+
+    async def open_of_account(self, account_id: UUID) -> list[Position]:
+        """Return the open positions of an account."""
+        ...
+
+    async def newest_of_sessions(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
+        """Return the newest position of each trading session, open or closed (for batches)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """Which trading sessions of a user are wanted; None where it doesn't matter."""
+
+    account_id: UUID | None = None
+    market: MarketSymbol | None = None
+    statuses: tuple[TradingSessionStatus, ...] | None = None
+
+
+class TradingSessionRepository(Protocol):
+    """Trading sessions and their signals."""
+
+    async def add(self, session: TradingSession) -> None:
+        """Store a new session."""
+        ...
+
+    async def get(self, user_id: UUID, session_id: UUID) -> TradingSession | None:
+        """Return a session of the user."""
+        ...
+
+    async def locked(self, session_id: UUID) -> TradingSession | None:
+        """Return any session and hold its row until the transaction ends."""
+        ...
+
+    async def save(self, session: TradingSession) -> None:
+        """Store a changed session."""
+        ...
+
+    async def live_of_account(self, account_id: UUID) -> list[TradingSession]:
+        """Return the account's sessions that are not final, oldest first."""
+        ...
+
+    async def count_live(self, user_id: UUID) -> int:
+        """Return how many of the user's sessions are not final."""
+        ...
+
+    async def markets_in_use(self) -> list[MarketSymbol]:
+        """Return the markets of all sessions that are not final, and of open positions and active orders."""
+        ...
+
+    async def page(self, user_id: UUID, window: Window, wanted: SessionFilter) -> list[TradingSession]:
+        """Return the user's sessions."""
+        ...
+
+    async def many(self, ids: Sequence[UUID]) -> list[TradingSession]:
+        """Return the sessions that exist, in any order (for batches)."""
+        ...
+
+    async def add_signal(self, signal: Signal) -> bool:
+        """Store a signal; False where the session said the same on the same candle already."""
+        ...
+
+    async def set_signal_order(self, signal_id: UUID, order_id: UUID) -> None:
+        """Store which order the signal caused."""
+        ...
+
+    async def signal(self, user_id: UUID, signal_id: UUID) -> Signal | None:
+        """Return a signal of the user."""
+        ...
+
+    async def signals_by_ids(self, ids: Sequence[UUID]) -> list[Signal]:
+        """Return the signals that exist, in any order (for batches)."""
+        ...
+
+    async def signals(self, user_id: UUID, session_id: UUID, window: Window) -> list[Signal]:
+        """Return the signals of a session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one holder to act for one thing, until it lapses; a later holder has a higher epoch.
+
+    `renewed_at` is this node's monotonic time just before the request that obtained or renewed it.
+    """
+
+    kind: str
+    key: str
+    holder: str
+    epoch: int
+    renewed_at: float
+
+
+class StaleLease(Exception):  # noqa: N818  # a fact: somebody else may act now
+    """The lease that a transaction named is no longer held; the transaction must not commit."""
+
+
+class LeaseRepository(Protocol):
+    """Leases; expiry is by the database's clock."""
+
+    async def acquire(self, kind: str, key: str, holder: str, seconds: float) -> Lease | None:
+        """Take the lease where it is free or lapsed, with the next epoch; renew it where `holder` has it already."""
+        ...
+
+    async def renew(self, lease: Lease, seconds: float) -> Lease | None:
+        """Prolong it; None where it is no longer held under that epoch."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Let go of it at once."""
+        ...
+
+    async def check(self, lease: Lease) -> None:
+        """Raise `StaleLease` unless it is held and not lapsed; it can't be taken before the transaction ends."""
+        ...
+
+
+class Vault(Protocol):
+    """Seals venue credentials so that the database alone can't read them (AES-256-GCM)."""
+
+    def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
+        """Return the sealed form, bound to the account."""
+        ...
+
+    def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:
+        """Return the credentials; raises ValueError where the key or the account isn't the one that sealed."""
+        ...
+
+
+class PaperVenue(Protocol):
+    """The administrative side of a sandbox exchange."""
+
+    async def open_account(self, name: str, balances: Sequence[Balance]) -> VenueCredentials:
+        """Make an account with balances; asked twice by the same name, it answers the same and pays once.
+
+        Raises `VenueUnreachable`.
+        """
+        ...
+
+    async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> None:
+        """Pay into an account, once a key; raises `VenueUnreachable`."""
+        ...

@@ -1,0 +1,1 @@
+"""Who acts: users, what they may do, and how they prove who they are."""
