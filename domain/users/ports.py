@@ -124,3 +124,11 @@ class PasswordHasher(Protocol):
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Tell whether the password is right; takes as long where there is no hash, so that time tells nothing."""
         ...
+
+
+class TokenSource(Protocol):
+    """Randomness for credentials."""
+
+    def new(self) -> str:
+        """Return 256 random bits as URL-safe text."""
+        ...

@@ -1,0 +1,25 @@
+"""The log of what users did, written in the transaction of what they did."""
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.clock import Ids
+from domain.events import NewEvent, UserEventKind
+from domain.storage import Transaction
+from domain.users.types import Activity
+
+
+async def record_activity(
+    transaction: Transaction,
+    ids: Ids,
+    at: datetime,
+    user_id: UUID,
+    action: str,
+    subject: tuple[str, str] | None = None,
+    detail: str | None = None,
+) -> None:
+    """Store that the user did `action` (a mutation's name), on `subject` (its type's name and key)."""
+    subject_type, subject_id = subject or (None, None)
+    activity = Activity(ids.new(), user_id, at, action, subject_type, subject_id, detail)
+    await transaction.users.add_activity(activity)
+    transaction.events.append([NewEvent(user_id, at, UserEventKind.ACTIVITY, activity, action)])

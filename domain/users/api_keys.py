@@ -1,0 +1,69 @@
+"""API keys: long-lived credentials with scopes."""
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.clock import Clock, Ids
+from domain.errors import ErrorCode, Forbidden, InputError
+from domain.storage import Storage
+from domain.users.activity import record_activity
+from domain.users.credentials import credential_hash, new_api_secret
+from domain.users.passwords import clean_name
+from domain.users.ports import TokenSource
+from domain.users.sessions import Authenticator
+from domain.users.types import ApiKey, ApiScope, Identity
+
+MAXIMUM_API_KEYS = 100
+
+
+class ApiKeyService:
+    """Makes and revokes API keys."""
+
+    def __init__(
+        self, storage: Storage, authenticator: Authenticator, tokens: TokenSource, clock: Clock, ids: Ids
+    ) -> None:
+        self._storage = storage
+        self._authenticator = authenticator
+        self._tokens = tokens
+        self._clock = clock
+        self._ids = ids
+
+    async def create(
+        self, identity: Identity, name: str, scopes: frozenset[ApiScope], expires_at: datetime | None
+    ) -> tuple[ApiKey, str]:
+        """Return the new key and its secret, which is never told again.
+
+        Raises INVALID (name, scopes, expiry), LIMIT_REACHED, and `Forbidden` where the key would have a scope that
+        the credential used to make it hasn't.
+        """
+        name = clean_name(name, "name")
+        now = self._clock.now()
+        if not scopes:
+            raise InputError(ErrorCode.INVALID, "Name at least one of READ, TRADE, ADMIN.", ("input", "scopes"))
+        if expires_at is not None and expires_at <= now:
+            raise InputError(ErrorCode.INVALID, "expiresAt must be in the future.", ("input", "expiresAt"))
+        if not all(identity.may(scope) for scope in scopes):
+            raise Forbidden("A key can't be given a scope that the credential making it hasn't.")
+        secret = new_api_secret(self._tokens)
+        key = ApiKey(self._ids.new(), identity.user.id, name, scopes, now, None, expires_at)
+        async with self._storage.transaction() as transaction:
+            if len(await transaction.users.api_keys(identity.user.id)) >= MAXIMUM_API_KEYS:
+                raise InputError(
+                    ErrorCode.LIMIT_REACHED, f"A user has at most {MAXIMUM_API_KEYS} API keys.", ("input",)
+                )
+            await transaction.users.add_api_key(key, credential_hash(secret))
+            subject = ("ApiKey", str(key.id))
+            await record_activity(transaction, self._ids, now, identity.user.id, "apiKeyCreate", subject, name)
+        return key, secret
+
+    async def revoke(self, identity: Identity, key_id: UUID) -> ApiKey:
+        """End a key of the user at once, its sockets with it; raises NOT_FOUND."""
+        now = self._clock.now()
+        async with self._storage.transaction() as transaction:
+            key = await transaction.users.revoke_api_key(identity.user.id, key_id, now)
+            if key is None:
+                raise InputError(ErrorCode.NOT_FOUND, "You have no such API key.", ("id",))
+            subject = ("ApiKey", str(key_id))
+            await record_activity(transaction, self._ids, now, identity.user.id, "apiKeyRevoke", subject, key.name)
+        await self._authenticator.revoked([key_id])
+        return key

@@ -1,0 +1,86 @@
+"""Passwords, tokens and sealed credentials: the domain's security ports by argon2, `secrets` and AES-256-GCM."""
+
+import asyncio
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import argon2
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from domain.trading.types import VenueCredentials
+
+NONCE_BYTES = 12
+KEY_BYTES = 32
+_FORMAT = b"\x01"
+
+
+class RandomTokens:
+    """256 bits from the operating system's generator."""
+
+    def new(self) -> str:
+        """Return URL-safe text of 43 characters."""
+        return secrets.token_urlsafe(32)
+
+
+class Argon2Hasher:
+    """Argon2id with RFC 9106's second recommended parameters (64 MiB, 3 passes), in a small pool of threads.
+
+    The pool bounds the memory that a burst of log-ins takes: two hashes at once.
+    """
+
+    def __init__(self) -> None:
+        self._hasher = argon2.PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=1)
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+
+    async def hash(self, password: str) -> str:
+        """Return the encoded hash."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._hasher.hash, password)
+
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        """Tell whether the password is right; compares with a nobody's hash where there is none."""
+        loop = asyncio.get_running_loop()
+        right = await loop.run_in_executor(self._pool, self._verify, password_hash or self._nobody, password)
+        return right and password_hash is not None
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _verify(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+
+
+class AesVault:
+    """Seals venue credentials with AES-256-GCM; the account's id is authenticated with them (NIST SP 800-38D).
+
+    A sealed value is one byte of format, 12 of nonce, then the ciphertext with its tag. It opens for its account
+    alone.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"the secret key has {len(key)} bytes and must have {KEY_BYTES}")
+        self._cipher = AESGCM(key)
+
+    def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
+        """Return the sealed form."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return _FORMAT + nonce + self._cipher.encrypt(nonce, msgspec.json.encode(credentials), account_id.bytes)
+
+    def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:
+        """Return the credentials; raises ValueError where key, account or bytes don't fit."""
+        nonce, ciphertext = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        if sealed[:1] != _FORMAT:
+            raise ValueError("these credentials were sealed in a format that this version doesn't know")
+        try:
+            text = self._cipher.decrypt(nonce, ciphertext, account_id.bytes)
+        except InvalidTag:
+            raise ValueError("these credentials were sealed under another key or for another account") from None
+        return msgspec.json.decode(text, type=VenueCredentials)

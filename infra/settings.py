@@ -1,0 +1,202 @@
+"""The settings: defaults that need nothing, then a TOML file, the environment (`R3EDGE_*`) and the command line."""
+
+import base64
+import binascii
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+SECRET_KEY_BYTES = 32
+
+
+class Role(StrEnum):
+    """What a node does."""
+
+    WEB = "web"
+    COLLECTOR = "collector"
+    TRADER = "trader"
+    WORKER = "worker"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class RegistrationMode(StrEnum):
+    """Who may register."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class BadSettings(Exception):  # noqa: N818  # what the operator is told, not a fault of the program
+    """One line for each setting that can't be used: its name, what is wrong, what it may be."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [part for part in (piece.strip() for piece in value.split(",")) if part]
+
+
+class Settings(BaseSettings):
+    """All that an operator can set; every field is `R3EDGE_` and its name in capitals in the environment."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="R3EDGE_", extra="forbid", env_ignore_empty=True, frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="the address to listen on")
+    port: int = Field(8000, ge=0, le=65_535, description="the port to listen on, 0 to 65535; 0 takes any free one")
+    data_dir: Path = Field(Path("r3edge-data"), description="a folder for all that the embedded parts keep")
+    roles: Annotated[tuple[Role, ...], NoDecode] = Field(
+        tuple(Role), description="what this node does: some of web, collector, trader, worker, with commas"
+    )
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://user:password@host:port,host:port/database; without it PostgreSQL is embedded"
+    )
+    database_pool_size: int = Field(20, ge=2, le=200, description="connections to PostgreSQL, 2 to 200")
+    hazelcast_members: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="host:port,…; without it cache and bus live in this process"
+    )
+    hazelcast_cluster: str = Field("r3edge", description="the name of the Hazelcast cluster")
+    venues: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="ids of ccxt venues beside the sandbox, such as binance,kraken"
+    )
+    sandbox_url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="http://host:port of a shared sandbox exchange; without it one is started",
+    )
+    sandbox_token: SecretStr | None = Field(None, description="the shared sandbox's administrative token")
+    default_market: str = Field(
+        "sandbox:BTC/USDT", pattern=r"^[^:\s]+:[^/\s]+/\S+$", description="the market that readiness waits for"
+    )
+    replay: tuple[Path, ...] = Field((), description="recordings that the embedded sandbox replays")
+    seed: int | None = Field(None, ge=0, description="the seed of the embedded sandbox's order flow, 0 or more")
+    secret_key: SecretStr | None = Field(
+        None, description="32 bytes in base64 that seal venue credentials; without it a key file is kept in data_dir"
+    )
+    registration: RegistrationMode = Field(
+        RegistrationMode.OPEN, description="open, or closed: nobody may register but the first user"
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins of web pages that may call, such as https://app.example.com; its own always may"
+    )
+    graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
+    introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
+    field_suggestions: bool = Field(default=False, description="whether mistakes suggest names: true or false")
+    cancel_foreign_orders: bool = Field(
+        default=False,
+        description="whether orders that the engine didn't make are cancelled at the venue: true or false",
+    )
+    log_format: LogFormat = Field(LogFormat.CONSOLE, description="console or json")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")
+
+    @field_validator("roles", "hazelcast_members", "venues", "allowed_origins", mode="before")
+    @classmethod
+    def _from_commas(cls, value: object) -> object:
+        return _split(value)
+
+    @field_validator("hazelcast_members")
+    @classmethod
+    def _members_have_ports(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        for member in members:
+            if not member.rpartition(":")[2].isdigit():
+                raise ValueError(f"{member!r} is not host:port")
+        return members
+
+    @field_validator("secret_key")
+    @classmethod
+    def _key_has_the_length(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            decode_secret_key(key.get_secret_value())
+        return key
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Settings":
+        if self.sandbox_url and not self.sandbox_token:
+            raise ValueError("sandbox_url needs sandbox_token, which stands in the file admin-token of its folder")
+        if not self.roles:
+            raise ValueError("roles must name at least one of web, collector, trader, worker")
+        if set(self.roles) != set(Role) and not self.hazelcast_members:
+            raise ValueError(
+                "roles can be split over several nodes only with hazelcast_members, which they talk through"
+            )
+        if self.hazelcast_members and not self.secret_key:
+            raise ValueError("hazelcast_members needs secret_key: nodes that share accounts must share what seals them")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the command line first, then the environment, then the TOML file that `R3EDGE_CONFIG` names."""
+        del dotenv_settings, file_secret_settings
+        file = os.environ.get("R3EDGE_CONFIG")
+        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
+        return (init_settings, env_settings, *toml)
+
+
+def decode_secret_key(text: str) -> bytes:
+    """Return the 32 bytes that `text` writes in base64; raises ValueError saying what would be right."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("is not base64; make one with: openssl rand -base64 32") from None
+    if len(key) != SECRET_KEY_BYTES:
+        raise ValueError(f"has {len(key)} bytes and must have 32; make one with: openssl rand -base64 32")
+    return key
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # the command line's options, checked by pydantic
+    """Return the settings, those of `overrides` that are not None above all; raises `BadSettings`."""
+    _check_environment()
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise BadSettings([_explain(problem) for problem in error.errors()]) from None
+    except (SettingsError, OSError, ValueError) as error:
+        raise BadSettings([f"R3EDGE_CONFIG: {error}"]) from None
+
+
+def _check_environment() -> None:
+    known = {f"R3EDGE_{name.upper()}" for name in Settings.model_fields} | {"R3EDGE_CONFIG", "R3EDGE_REQUIRE_ALL"}
+    unknown = sorted(name for name in os.environ if name.startswith("R3EDGE_") and name not in known)
+    if unknown:
+        raise BadSettings([f"{name} is not a setting; there are {', '.join(sorted(known))}" for name in unknown])
+    file = os.environ.get("R3EDGE_CONFIG")
+    if file and not Path(file).is_file():
+        raise BadSettings([f"R3EDGE_CONFIG: there is no file {file}"])
+
+
+def _explain(problem: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if name not in Settings.model_fields:
+        return message if not name else f"{name}: is not a setting"
+    return f"R3EDGE_{name.upper()}: {message}. It may be: {Settings.model_fields[name].description}"
