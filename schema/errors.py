@@ -1,0 +1,152 @@
+"""Errors as data in payloads, and the public face of errors at the top level."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import fields
+from typing import ParamSpec, TypeVar
+from uuid import uuid4
+
+import strawberry
+import structlog
+from graphql import GraphQLError, GraphQLFormattedError
+from strawberry.types.execution import ExecutionContext
+
+from domain import errors as domain_errors
+
+log = structlog.stdlib.get_logger("r3edge.graphql")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+strawberry.enum(
+    domain_errors.ErrorCode,
+    description="What is wrong with the input of a mutation. UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, UNAVAILABLE "
+    "and CURSOR_TOO_OLD are faults of the request: they come as top-level errors in `extensions.code`, not in a "
+    "payload.",
+)
+
+
+@strawberry.interface(
+    description="Something that the caller can put right. `path` starts at the argument, such as "
+    '["input", "definition", "enterLong"]; a list index is written as a string.'
+)
+class UserError:
+    """The interface of all errors in payloads."""
+
+    code: domain_errors.ErrorCode = strawberry.field(description="What kind of error it is, for programs.")
+    message: str = strawberry.field(description="What was wrong, with which value, and what would be right.")
+    path: list[str] | None = strawberry.field(description="Where in the arguments; null where it is nowhere in them.")
+
+
+@strawberry.type(description="Something wrong with an argument.")
+class InputError(UserError):
+    """The schema's face of `domain.errors.InputError`."""
+
+
+_faces: dict[type[Exception], type[UserError]] = {domain_errors.InputError: InputError}
+
+
+def shows_error(domain_class: type[Exception]) -> Callable[[type[T]], type[T]]:
+    """Serve a domain error class as the decorated type, which reads its own fields from the error by name.
+
+    @shows_error(DefinitionError)
+    @strawberry.type
+    class StrategyDefinitionError(UserError):
+        start: int | None
+    """
+
+    def register(face: type[T]) -> type[T]:
+        _faces[domain_class] = face  # type: ignore[assignment]  # it implements the interface, or the schema fails
+        return face
+
+    return register
+
+
+def user_error(error: Exception) -> UserError:
+    """Return a domain error as data: of the type that the nearest of its classes was registered with."""
+    face = next(_faces[cls] for cls in type(error).__mro__ if cls in _faces)
+    values = {field.name: getattr(error, field.name) for field in fields(face)}
+    if values["path"] is not None:
+        values["path"] = list(values["path"])
+    return face(**values)
+
+
+def answer(payload: type[T], **values: object) -> T:
+    """Return a payload with domain objects in the place of the types that they are served as."""
+    return payload(**{"errors": [], **_nulls(payload), **values})
+
+
+def payload(
+    payload_type: type[T], **defaults: object
+) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    """Answer the domain's input errors with the payload: null for all else, or `defaults`, and the errors as data.
+
+    @strawberry.mutation
+    @payload(UserRegisterPayload)
+    async def user_register(self, info: Info, input: UserRegisterInput) -> UserRegisterPayload: ...
+    """
+
+    def decorate(resolver: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        @functools.wraps(resolver)
+        async def resolve(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return await resolver(*args, **kwargs)
+            except domain_errors.InputError as error:
+                return answer(payload_type, **{**defaults, "errors": [user_error(error)]})
+            except domain_errors.InputErrors as errors:
+                return answer(payload_type, **{**defaults, "errors": [user_error(error) for error in errors.errors]})
+
+        return resolve
+
+    return decorate
+
+
+def _nulls(payload_type: type) -> dict[str, None]:
+    return {field.name: None for field in fields(payload_type) if field.name != "errors"}
+
+
+class EngineSchema(strawberry.Schema):
+    """A schema that logs nothing by itself: `public_error` decides what is told to whom."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Leave errors to `public_error`, which sees every one of them once."""
+
+
+def public_error(error: GraphQLError) -> GraphQLFormattedError:
+    """Return what a client may know of a top-level error, with `extensions.code`.
+
+    Faults of the request and mistakes in the document pass as they are; anything else is a bug: it goes to the log
+    under an id, and the client gets the id alone.
+    """
+    cause = _cause(error)
+    if isinstance(cause, domain_errors.RequestFault):
+        return _formatted(error, cause.message, {**cause.extensions, "code": cause.code.value})
+    if isinstance(cause, domain_errors.InputError):
+        return _formatted(error, cause.message, {"code": cause.code.value})
+    if cause is None or error.path is None:
+        return _formatted(error, error.message, {"code": domain_errors.FaultCode.INVALID.value, **_extensions(error)})
+    return _masked(error, cause)
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    cause: Exception | None = error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _extensions(error: GraphQLError) -> dict[str, object]:
+    return dict(error.extensions or {})
+
+
+def _masked(error: GraphQLError, cause: Exception) -> GraphQLFormattedError:
+    error_id = uuid4().hex
+    log.error("resolver_failed", error_id=error_id, path=error.path, exc_info=cause)
+    return _formatted(error, "Internal error", {"code": "INTERNAL", "errorId": error_id})
+
+
+def _formatted(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLFormattedError:
+    formatted = error.formatted
+    formatted["message"] = message
+    formatted["extensions"] = extensions
+    return formatted

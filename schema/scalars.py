@@ -1,0 +1,158 @@
+"""The scalars of the contract: decimals, times, long counts and market symbols, each written as a string.
+
+Annotate fields and arguments with `decimal.Decimal`, `datetime.datetime`, `schema.scalars.Sequence` and
+`domain.markets.types.MarketSymbol`; `SCALARS` tells Strawberry what they are.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, NewType
+
+import strawberry
+from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
+from strawberry.types.scalar import ScalarDefinition
+
+from domain.markets.types import MarketSymbol
+from domain.money import parse_decimal, plain
+
+Sequence = NewType("Sequence", int)
+"""A count that may need 64 bits."""
+
+_SHOWN_CHARACTERS = 60
+_MAX_SEQUENCE = 2**63 - 1
+_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
+
+
+def write_decimal(value: object) -> str:
+    """Return a decimal in plain notation; whole numbers may come as int."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"a decimal can't be made of {type(value).__name__}")
+
+
+def read_decimal(value: object) -> Decimal:
+    """Return the decimal of a string or a whole number; raise GraphQLError for all else, floats above all."""
+    if isinstance(value, float):
+        raise _bad("Decimal", value, 'floats lose digits: write it as a string, such as "0.01"')
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _bad("Decimal", value, 'write it as a string, such as "0.01"')
+    try:
+        return parse_decimal(_digits(value))
+    except ValueError as error:
+        raise _bad("Decimal", value, str(error)) from None
+
+
+def write_time(value: object) -> str:
+    """Return an aware datetime in UTC, with as many places of the second as it needs and a Z."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError(f"a time must be an aware datetime, not {value!r}")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def read_time(value: object) -> datetime:
+    """Return the UTC datetime of an ISO 8601 text with an offset; raise GraphQLError for all else."""
+    if not isinstance(value, str) or not _ISO_TIME.fullmatch(value):
+        raise _bad("DateTime", value, "write it as ISO 8601 with an offset, such as 2026-01-31T12:00:00Z")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _bad("DateTime", value, "there is no such time") from None
+
+
+def write_sequence(value: object) -> str:
+    """Return a whole number as a string."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"a sequence can't be made of {type(value).__name__}")
+
+
+def read_sequence(value: object) -> Sequence:
+    """Return the count that a string or whole number writes; raise GraphQLError for all else."""
+    text = str(value) if isinstance(value, int) and abs(value) <= _MAX_SEQUENCE else value
+    if not isinstance(text, str) or not re.fullmatch(r"\d{1,19}", text, re.ASCII) or int(text) > _MAX_SEQUENCE:
+        raise _bad("Sequence", value, f"write a whole number from 0 to {_MAX_SEQUENCE} as a string")
+    return Sequence(int(text))
+
+
+def read_symbol(value: object) -> MarketSymbol:
+    """Return the market symbol that a string writes; raise GraphQLError where it can't be one."""
+    if not isinstance(value, str):
+        raise _bad("MarketSymbol", value, "write it as venue:BASE/QUOTE, such as sandbox:BTC/USDT")
+    try:
+        return MarketSymbol.parse(value)
+    except ValueError as error:
+        raise GraphQLError(f"MarketSymbol: {error}.") from None
+
+
+def _digits(value: str | int) -> str:
+    try:
+        return str(value).strip()
+    except ValueError:
+        raise ValueError("has more than 38 digits") from None
+
+
+def _bad(scalar: str, value: object, reason: str) -> GraphQLError:
+    try:
+        shown = repr(value)
+    except ValueError:  # Python refuses to print whole numbers of more than 4,300 digits
+        shown = "the number"
+    if len(shown) > _SHOWN_CHARACTERS:
+        shown = shown[:_SHOWN_CHARACTERS] + "…"
+    return GraphQLError(f"{scalar}: {shown} can't be used: {reason}.")
+
+
+def _literal(read: Callable[[object], object]) -> Callable[..., object]:
+    """Return a reader of literals: numbers are read from their text, so that no digit passes through a float."""
+
+    def parse(node: ValueNode, _variables: object = None) -> object:
+        if isinstance(node, StringValueNode | IntValueNode):
+            return read(node.value)
+        raise GraphQLError(f"{print_ast(node)[:_SHOWN_CHARACTERS]} must be written as a string.", node)
+
+    return parse
+
+
+def _string_literal(read: Callable[[object], object]) -> Callable[..., object]:
+    def parse(node: ValueNode, _variables: object = None) -> object:
+        return read(node.value if isinstance(node, StringValueNode) else None)
+
+    return parse
+
+
+SCALARS: Final[dict[object, ScalarDefinition]] = {
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="Plain notation as a string: no exponent, no trailing zeros. Taken as a string or an integer "
+        "literal, finite, at most 38 digits; floats are refused.",
+        serialize=write_decimal,
+        parse_value=read_decimal,
+        parse_literal=_literal(read_decimal),
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="UTC, ISO 8601 with Z. Taken with any offset, but not without one.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=write_time,
+        parse_value=read_time,
+        parse_literal=_string_literal(read_time),
+    ),
+    Sequence: strawberry.scalar(
+        name="Sequence",
+        description="A 64-bit count, written as a string.",
+        serialize=write_sequence,
+        parse_value=read_sequence,
+        parse_literal=_literal(read_sequence),
+    ),
+    MarketSymbol: strawberry.scalar(
+        name="MarketSymbol",
+        description="venue:SYMBOL in ccxt's unified form, such as sandbox:BTC/USDT.",
+        serialize=str,
+        parse_value=read_symbol,
+        parse_literal=_string_literal(read_symbol),
+    ),
+}
+"""For `StrawberryConfig(scalar_map=SCALARS)`."""
