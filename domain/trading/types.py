@@ -35,6 +35,9 @@ class RiskLimits:
     daily_reset_hour: int | None = None
 
 
+NO_LIMITS = RiskLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a user trades with at a venue; `currency` is what equity and limits are counted in."""
@@ -48,7 +51,7 @@ class Account:
     created_at: datetime
     archived_at: datetime | None = None
     trading_state: TradingState = TradingState.ACTIVE
-    risk: RiskLimits = RiskLimits()
+    risk: RiskLimits = NO_LIMITS
     reconciled_at: datetime | None = None
 
 

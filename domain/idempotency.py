@@ -1,0 +1,47 @@
+"""One answer to one key: a mutation called again with the same key and input gives what it gave before."""
+
+import hashlib
+from uuid import UUID
+
+import msgspec
+
+from domain.clock import Clock
+from domain.errors import ErrorCode, InputError
+from domain.storage import Transaction
+
+MAXIMUM_KEY_LENGTH = 128
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def check_key(key: str) -> str:
+    """Return the key; raises INVALID where it is empty, long or unprintable."""
+    if not key or len(key) > MAXIMUM_KEY_LENGTH or not key.isprintable():
+        raise InputError(
+            ErrorCode.INVALID,
+            f"idempotencyKey must have 1 to {MAXIMUM_KEY_LENGTH} printable characters, and has {len(key)}.",
+            ("input", "idempotencyKey"),
+        )
+    return key
+
+
+async def claim(
+    transaction: Transaction, clock: Clock, user_id: UUID, operation: str, key: str, given: object, result_id: UUID
+) -> UUID | None:
+    """Return None where the key is new, and then `result_id` is what it stands for once the transaction commits.
+
+    Where the key was used before, returns what it led to, or raises CONFLICT when the input (`given`, a dataclass) was
+    another. Waits for a transaction that is claiming the same key.
+    """
+    digest = hashlib.sha256(_encode(given)).digest()
+    found = await transaction.idempotency.claim(user_id, operation, check_key(key), digest, result_id, clock.now())
+    if found is None:
+        return None
+    known_digest, known_result = found
+    if known_digest != digest:
+        raise InputError(
+            ErrorCode.CONFLICT,
+            f"The idempotencyKey {key!r} was used for another input of {operation}; use a new key for a new request.",
+            ("input", "idempotencyKey"),
+        )
+    return known_result

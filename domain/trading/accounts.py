@@ -1,0 +1,262 @@
+"""What users do with their accounts: open, name, limit, fund, archive."""
+
+import re
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+
+from domain.clock import Clock, Ids
+from domain.errors import ErrorCode, InputError, InputErrors, Unavailable
+from domain.events import NewEvent, UserEventKind
+from domain.idempotency import check_key, claim
+from domain.markets.ports import VenueUnreachable
+from domain.orders.venue import VenueRefused
+from domain.ports import Bus
+from domain.storage import Storage, Transaction
+from domain.trading.limits import limit_problems
+from domain.trading.ports import PaperVenue, Vault
+from domain.trading.types import NO_LIMITS, Account, AccountKind, Balance, RiskLimits, VenueCredentials
+from domain.trading.venues import VenueDirectory
+from domain.users.activity import record_activity
+from domain.users.passwords import clean_name
+
+ACCOUNTS_TOPIC = "accounts-changed"
+MAXIMUM_ACCOUNTS = 100
+MAXIMUM_CURRENCIES = 50
+MAXIMUM_PAPER_AMOUNT = Decimal(10) ** 12
+MAXIMUM_SECRET_LENGTH = 4_096
+
+T = TypeVar("T")
+
+_CURRENCY = re.compile(r"[A-Z0-9]{2,12}")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRequest:
+    """What an account is to be."""
+
+    name: str
+    kind: AccountKind
+    venue: str
+    currency: str
+    balances: tuple[Balance, ...] | None = None
+    credentials: VenueCredentials | None = None
+    risk: RiskLimits = NO_LIMITS
+    idempotency_key: str | None = None
+
+
+class AccountService:
+    """Opens and changes accounts."""
+
+    def __init__(
+        self, storage: Storage, venues: VenueDirectory, vault: Vault, bus: Bus, clock: Clock, ids: Ids
+    ) -> None:
+        self._storage = storage
+        self._venues = venues
+        self._vault = vault
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, user_id: UUID, request: AccountRequest) -> Account:
+        """Open an account: PAPER with its starting balances at a sandbox, LIVE with credentials that the venue accepts.
+
+        Raises `InputErrors`, CREDENTIALS_REJECTED, CONFLICT, LIMIT_REACHED; `Unavailable` where the venue doesn't
+        answer.
+        """
+        self._check(request)
+        account = Account(
+            id=self._ids.new(),
+            user_id=user_id,
+            name=request.name.strip(),
+            kind=request.kind,
+            venue=request.venue,
+            currency=request.currency,
+            created_at=self._clock.now(),
+            risk=request.risk,
+        )
+        async with self._storage.transaction() as transaction:
+            if request.idempotency_key is not None:
+                known = await self._known(transaction, user_id, request, account.id)
+                if known is not None:
+                    return known
+            credentials, balances = await self._connect(account, request)
+            await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
+            await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+            await self._tell(transaction, account, "accountCreate")
+        await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
+        return account
+
+    async def update(self, user_id: UUID, account_id: UUID, name: str | None, risk: RiskLimits | None) -> Account:
+        """Change name and risk limits; raises NOT_FOUND and INVALID."""
+        problems = limit_problems(risk, ("input", "risk")) if risk else []
+        if problems:
+            raise InputErrors(problems)
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            if name is not None:
+                account = replace(account, name=clean_name(name, "name"))
+            if risk is not None:
+                account = replace(account, risk=risk)
+            await transaction.accounts.update(account)
+            await self._tell(transaction, account, "accountUpdate")
+        return account
+
+    async def archive(self, user_id: UUID, account_id: UUID) -> Account:
+        """Close an account for new orders; raises CONFLICT while something of it is still alive."""
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            if account.archived_at is not None:
+                return account
+            if await transaction.orders.active(account_id) or await transaction.trading_sessions.live_of_account(
+                account_id
+            ):
+                raise InputError(
+                    ErrorCode.CONFLICT, "Stop its trading sessions and cancel its open orders first.", ("id",)
+                )
+            account = replace(account, archived_at=self._clock.now())
+            await transaction.accounts.update(account)
+            await self._tell(transaction, account, "accountArchive")
+        await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
+        return account
+
+    async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
+        """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED where the venue refuses them."""
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            if account.kind is AccountKind.PAPER:
+                raise InputError(ErrorCode.UNSUPPORTED, "A PAPER account has credentials of the engine's own.", ("id",))
+            await self._prove(account, credentials)
+            await transaction.accounts.set_credentials(account_id, self._vault.seal(credentials, account_id))
+            await self._tell(transaction, account, "accountCredentialsReplace")
+        await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
+        return account
+
+    async def deposit(self, user_id: UUID, account_id: UUID, currency: str, amount: Decimal, key: str) -> Account:
+        """Pay into a PAPER account, once a key; the balance changes when the venue tells of it."""
+        check_key(key)
+        problems = _balance_problems((Balance(currency, amount, amount),), ("input",), named=False)
+        if problems:
+            raise InputErrors(problems)
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            paper = self._venues.paper(account.venue) if account.kind is AccountKind.PAPER else None
+            if paper is None:
+                raise InputError(ErrorCode.UNSUPPORTED, "Only a PAPER account can be paid into.", ("id",))
+            given = (str(account_id), currency, str(amount))
+            if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
+                await _answered(paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}"))
+                await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
+        return account
+
+    async def _known(
+        self, transaction: Transaction, user_id: UUID, request: AccountRequest, account_id: UUID
+    ) -> Account | None:
+        key = request.idempotency_key or ""
+        found = await claim(transaction, self._clock, user_id, "accountCreate", key, request, account_id)
+        return await transaction.accounts.get(user_id, found) if found else None
+
+    def _check(self, request: AccountRequest) -> None:
+        problems = limit_problems(request.risk, ("input", "risk"))
+        clean_name(request.name, "name")
+        venue = self._venues.get(request.venue)
+        if venue is None:
+            names = ", ".join(venue.name for venue in self._venues.all())
+            message = f"There is no venue {request.venue[:40]!r} here; there are: {names}."
+            raise InputError(ErrorCode.NOT_FOUND, message, ("input", "venue"))
+        if not _CURRENCY.fullmatch(request.currency):
+            message = f"{request.currency[:20]!r} is not a currency such as USDT."
+            problems.append(InputError(ErrorCode.INVALID, message, ("input", "currency")))
+        paper = self._venues.paper(request.venue)
+        problems += _paper_problems(request, paper) if request.kind is AccountKind.PAPER else _live_problems(request)
+        if problems:
+            raise InputErrors(problems)
+
+    async def _connect(self, account: Account, request: AccountRequest) -> tuple[VenueCredentials, Sequence[Balance]]:
+        if request.kind is AccountKind.LIVE:
+            assert request.credentials is not None
+            return request.credentials, await self._prove(account, request.credentials)
+        paper = self._venues.paper(account.venue)
+        assert paper is not None
+        balances = request.balances or ()
+        return await _answered(paper.open_account(str(account.id), balances)), balances
+
+    async def _prove(self, account: Account, credentials: VenueCredentials) -> tuple[Balance, ...]:
+        connection = self._venues.account(account, credentials)
+        try:
+            return await _answered(connection.balances())
+        except VenueRefused as refusal:
+            raise InputError(
+                ErrorCode.CREDENTIALS_REJECTED,
+                f"{account.venue} refuses these credentials: {refusal.reason}",
+                ("input", "credentials"),
+            ) from None
+        finally:
+            await connection.close()
+
+    async def _own(self, transaction: Transaction, user_id: UUID, account_id: UUID) -> Account:
+        account = await transaction.accounts.by_id(account_id, lock=True)
+        if account is None or account.user_id != user_id:
+            raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
+        return account
+
+    async def _tell(self, transaction: Transaction, account: Account, action: str, detail: str | None = None) -> None:
+        now = self._clock.now()
+        transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, action)])
+        subject = ("Account", str(account.id))
+        await record_activity(transaction, self._ids, now, account.user_id, action, subject, detail)
+
+
+async def _answered(question: Awaitable[T]) -> T:
+    try:
+        return await question
+    except VenueUnreachable:
+        raise Unavailable("The venue doesn't answer now; try again, with the same idempotencyKey.") from None
+
+
+def _paper_problems(request: AccountRequest, paper: PaperVenue | None) -> list[InputError]:
+    problems = _balance_problems(request.balances or (), ("input", "balances"))
+    if paper is None:
+        message = f"{request.venue} is live; paper accounts are opened on a sandbox venue."
+        problems.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")))
+    if request.credentials is not None:
+        message = "A PAPER account takes no credentials; leave them out."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
+    return problems
+
+
+def _live_problems(request: AccountRequest) -> list[InputError]:
+    problems = []
+    if request.balances is not None:
+        message = "A LIVE account holds what the venue says; leave balances out."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
+    given = request.credentials
+    if given is None or not given.api_key or not given.secret:
+        message = "A LIVE account needs credentials: apiKey and secret."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
+    elif max(len(given.api_key), len(given.secret), len(given.passphrase or "")) > MAXIMUM_SECRET_LENGTH:
+        message = f"A credential has at most {MAXIMUM_SECRET_LENGTH} characters."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
+    return problems
+
+
+def _balance_problems(balances: Sequence[Balance], path: tuple[str, ...], *, named: bool = True) -> list[InputError]:
+    if len(balances) > MAXIMUM_CURRENCIES:
+        return [InputError(ErrorCode.INVALID, f"At most {MAXIMUM_CURRENCIES} balances can be given.", path)]
+    problems = []
+    seen: set[str] = set()
+    for index, balance in enumerate(balances):
+        place = (*path, str(index)) if named else path
+        if not _CURRENCY.fullmatch(balance.currency):
+            message = f"{balance.currency[:20]!r} is not a currency such as USDT."
+            problems.append(InputError(ErrorCode.INVALID, message, (*place, "currency")))
+        elif balance.currency in seen:
+            message = f"{balance.currency} is given twice."
+            problems.append(InputError(ErrorCode.INVALID, message, (*place, "currency")))
+        seen.add(balance.currency)
+        if not 0 < balance.total <= MAXIMUM_PAPER_AMOUNT:
+            message = f"The amount must be more than 0 and at most {MAXIMUM_PAPER_AMOUNT:f}; it is {balance.total}."
+            problems.append(InputError(ErrorCode.INVALID, message, (*place, "amount")))
+    return problems

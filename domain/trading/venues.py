@@ -1,0 +1,28 @@
+"""The port to all venues that this engine reaches."""
+
+from typing import Protocol
+
+from domain.markets.types import Venue
+from domain.orders.venue import VenueAccount
+from domain.trading.ports import PaperVenue
+from domain.trading.types import Account, VenueCredentials
+
+
+class VenueDirectory(Protocol):
+    """The configured venues, and connections to them."""
+
+    def all(self) -> tuple[Venue, ...]:
+        """Return the venues in the order of their names."""
+        ...
+
+    def get(self, name: str) -> Venue | None:
+        """Return a venue by its name."""
+        ...
+
+    def paper(self, name: str) -> PaperVenue | None:
+        """Return the administrative side of a venue where paper accounts can be made; None for all others."""
+        ...
+
+    def account(self, account: Account, credentials: VenueCredentials) -> VenueAccount:
+        """Return a connection of the account, which the caller closes."""
+        ...
