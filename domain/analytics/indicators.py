@@ -1,0 +1,157 @@
+"""Indicators over series: TA-Lib called with checked parameters, whole stretches of values at a time."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import talib
+
+from domain.analytics.candles import PRICES, CandleArrays, Floats
+from domain.analytics.catalogue import (
+    MOVING_AVERAGES,
+    IndicatorDefinition,
+    IndicatorParameter,
+    ParameterKind,
+    indicator,
+    indicator_names,
+    nearest,
+)
+from domain.analytics.warmup import NEVER, look_back, warm_up
+from domain.errors import ErrorCode, InputError, InputErrors
+from domain.money import plain
+
+MAX_BARS = 100_000
+"""The longest look-back that a computation may be asked for."""
+
+_INDEXES = frozenset({"maxindex", "minindex", "minmaxindex"})
+_PRICE_DIFFERENCES = frozenset(
+    {"ac", "ao", "apo", "dpo", "eri", "linearreg_slope", "macd", "macdext", "macdfix", "mom", "qstick"}
+)
+_PERCENT_DIFFERENCES = frozenset({"fosc", "ppo", "pvo", "trix"})
+_NOISE = 1e-12
+
+
+def parameter_fault(parameter: IndicatorParameter, value: float) -> str | None:
+    """Return what is wrong with a parameter's value as the end of a sentence, None where nothing is."""
+    if not math.isfinite(value):
+        return f"must be a finite number, not {value}"
+    if parameter.kind is not ParameterKind.REAL and not float(value).is_integer():
+        return f"must be a whole number, not {value:g}"
+    if not parameter.minimum <= Decimal(value) <= parameter.maximum:
+        allowed = f"{_bound(parameter.minimum)} and {_bound(parameter.maximum)}"
+        if parameter.kind is ParameterKind.MOVING_AVERAGE:
+            return f"must be one of {', '.join(MOVING_AVERAGES)}, or their number between {allowed}, not {value:g}"
+        return f"must be between {allowed}, not {value:g}"
+    return None
+
+
+def compute(
+    definition: IndicatorDefinition, inputs: Sequence[Floats], values: tuple[float, ...], hidden: int
+) -> tuple[Floats, ...]:
+    """Return the outputs over inputs of one length, NaN where there is no value.
+
+    Each unbroken stretch of inputs is computed for itself, since one NaN would stay in TA-Lib's running sums for
+    ever, and its first `hidden` bars are NaN. `values` are of `definition.parameters`, in order and checked.
+    The functions that answer an index answer how many bars ago it was, so that the answer is independent of where
+    the history begins.
+    """
+    length = len(inputs[0])
+    outputs = tuple(np.full(length, np.nan) for _ in definition.outputs)
+    for start, end in _stretches(inputs, hidden + 1):
+        results = _call(definition, [series[start:end] for series in inputs], values)
+        for output, result in zip(outputs, results, strict=True):
+            output[start + hidden : end] = result[hidden:]
+    return outputs
+
+
+def compute_indicator(name: str, parameters: Mapping[str, Decimal | float], candles: CandleArrays) -> dict[str, Floats]:
+    """Return each output by TA-Lib's name for it, as long as the candles, NaN where the look-back isn't filled.
+
+    Values just after the look-back of a recursive indicator depend on where the candles begin; give
+    `indicator_warm_up` bars more than are shown. Raise InputError for an unknown name and InputErrors for parameters.
+    """
+    definition = find_indicator(name)
+    values = parameter_values(definition, parameters)
+    if any(series not in PRICES for series in definition.inputs):
+        raise InputError(ErrorCode.UNSUPPORTED, f"{definition.name} needs a series that candles don't have.", ["name"])
+    inputs = [np.ascontiguousarray(candles.series(series)) for series in definition.inputs]
+    outputs = compute(definition, inputs, values, look_back(definition, values))
+    return dict(zip(definition.outputs, outputs, strict=True))
+
+
+def indicator_warm_up(name: str, parameters: Mapping[str, Decimal | float]) -> int | None:
+    """Return the bars before the first value that is right, None where it depends on the beginning for ever.
+
+    Raise as `compute_indicator` does.
+    """
+    definition = find_indicator(name)
+    bars = warm_up(definition, parameter_values(definition, parameters))
+    return bars if bars < NEVER else None
+
+
+def find_indicator(name: str) -> IndicatorDefinition:
+    """Return the indicator called `name` in any case; raise InputError (NOT_FOUND) with the nearest name."""
+    definition = indicator(name.lower())
+    if definition is not None:
+        return definition
+    near = nearest(name[:50], indicator_names())
+    hint = f"; did you mean {near}?" if near else "; `indicators` lists them all."
+    raise InputError(ErrorCode.NOT_FOUND, f"There is no indicator {name[:50]!r}{hint}", ["name"])
+
+
+def parameter_values(definition: IndicatorDefinition, parameters: Mapping[str, Decimal | float]) -> tuple[float, ...]:
+    """Return the value of each parameter in order, defaults filled in; raise InputErrors for wrong ones."""
+    known = {parameter.name: parameter for parameter in definition.parameters}
+    errors = [_unknown(definition, name) for name in parameters if name not in known]
+    for name in parameters.keys() & known.keys():
+        fault = parameter_fault(known[name], float(parameters[name]))
+        if fault:
+            errors.append(InputError(ErrorCode.INVALID, f"{name} of {definition.name} {fault}.", ["parameters", name]))
+    if errors:
+        raise InputErrors(errors)
+    return tuple(float(parameters.get(parameter.name, parameter.default)) for parameter in definition.parameters)
+
+
+def _unknown(definition: IndicatorDefinition, name: str) -> InputError:
+    names = [parameter.name for parameter in definition.parameters]
+    takes = ", ".join(names) or "no parameters"
+    near = nearest(name[:50], names)
+    hint = f"; did you mean {near}?" if near else f"; it takes {takes}."
+    message = f"{definition.name} has no parameter {name[:50]!r}{hint}"
+    return InputError(ErrorCode.INVALID, message, ["parameters", name])
+
+
+def _call(definition: IndicatorDefinition, inputs: list[Floats], values: tuple[float, ...]) -> list[Floats]:
+    arguments = [
+        value if parameter.kind is ParameterKind.REAL else int(value)
+        for parameter, value in zip(definition.parameters, values, strict=True)
+    ]
+    answer = getattr(talib, definition.name.upper())(*inputs, *arguments)
+    outputs = answer if isinstance(answer, (tuple, list)) else [answer]
+    return [_cleaned(definition, np.asarray(output, dtype=np.float64), inputs) for output in outputs]
+
+
+def _cleaned(definition: IndicatorDefinition, output: Floats, inputs: list[Floats]) -> Floats:
+    if definition.name in _INDEXES:
+        return np.arange(len(output)) - output
+    # Running sums leave rounding noise where a difference is zero, and noise has a sign.
+    if definition.name in _PRICE_DIFFERENCES:
+        noise = _NOISE * np.maximum.reduce([np.abs(series) for series in inputs])
+        output = np.where(np.abs(output) <= noise, 0.0, output)
+    elif definition.name in _PERCENT_DIFFERENCES:
+        output = np.where(np.abs(output) <= _NOISE * 100, 0.0, output)
+    return np.where(np.isfinite(output), output, np.nan)
+
+
+def _stretches(inputs: Sequence[Floats], shortest: int) -> Iterator[tuple[int, int]]:
+    present: npt.NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(series) for series in inputs])
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], present, [False])).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    long_enough = ends - starts >= shortest
+    return zip(starts[long_enough].tolist(), ends[long_enough].tolist(), strict=True)
+
+
+def _bound(value: Decimal) -> str:
+    return plain(value) if abs(value) < MAX_BARS * 10 else f"{value:g}"
