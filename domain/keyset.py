@@ -24,7 +24,8 @@ class TimeWindow:
     """A part of a list ordered by time, oldest first; `start` is included, `end` is not.
 
     `after` and `before` (times that are not included) come from cursors. With `backwards` the last `limit` are
-    wanted, still given oldest first.
+    wanted, still given oldest first. Where several things share a time (trades do), `after_id` and `before_id` name
+    the one at that time which the cursor stands on; without them all things of that time are excluded.
     """
 
     limit: int
@@ -33,3 +34,5 @@ class TimeWindow:
     after: datetime | None = None
     before: datetime | None = None
     backwards: bool = False
+    after_id: str | None = None
+    before_id: str | None = None

@@ -25,15 +25,31 @@ class OrderFilter:
     end: datetime | None = None
 
 
+class DuplicateOrder(Exception):  # noqa: N818  # a fact: the same cause has made its order already
+    """The account has an order by that client order id; the transaction can go on and read it."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        super().__init__(f"account {order.account_id} has an order by the client order id {order.client_order_id}")
+
+
+class StaleOrder(Exception):  # noqa: N818  # a fact: the change was made to an old state
+    """The stored order is not older than the one to be saved; read it again, `locked`, and decide anew."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        super().__init__(f"order {order.id} is not stored, or is stored at revision {order.revision} or later")
+
+
 class OrderRepository(Protocol):
     """Orders and fills."""
 
     async def add(self, order: Order) -> None:
-        """Store a new order; raises where its account has that client order id already."""
+        """Store a new order; raises `DuplicateOrder` where its account has that client order id already."""
         ...
 
     async def save(self, order: Order) -> None:
-        """Store a changed order."""
+        """Store a changed order; raises `StaleOrder` unless its revision is higher than the stored one."""
         ...
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
