@@ -1,0 +1,174 @@
+"""Market data as bytes for the bus and the cache: MessagePack, arrays instead of names where there are many."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from domain.markets.types import (
+    Candle,
+    Depth,
+    FeedState,
+    FeedStatus,
+    MarketSymbol,
+    PriceLevel,
+    Ticker,
+    Timeframe,
+    Trade,
+)
+from domain.orders.side import OrderSide
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class _Depth(msgspec.Struct, array_like=True):
+    market: str
+    epoch: str
+    sequence: int
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+    venue_time: datetime | None
+    received_at: datetime
+
+
+class _Trade(msgspec.Struct, array_like=True):
+    venue_trade_id: str
+    at: datetime
+    price: Decimal
+    quantity: Decimal
+    side: OrderSide
+
+
+class _Trades(msgspec.Struct, array_like=True):
+    market: str
+    trades: list[_Trade]
+
+
+class _Candle(msgspec.Struct, array_like=True):
+    market: str
+    timeframe: Timeframe
+    open_time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    closed: bool
+
+
+class _Ticker(msgspec.Struct, array_like=True):
+    market: str
+    at: datetime
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    volume_24h: Decimal | None
+    change_percent_24h: Decimal | None
+
+
+class _Status(msgspec.Struct, array_like=True):
+    market: str
+    state: FeedState
+    since: datetime
+
+
+_depth = msgspec.msgpack.Decoder(_Depth)
+_trades = msgspec.msgpack.Decoder(_Trades)
+_candle = msgspec.msgpack.Decoder(_Candle)
+_ticker = msgspec.msgpack.Decoder(_Ticker)
+_status = msgspec.msgpack.Decoder(_Status)
+
+
+def encode_depth(depth: Depth) -> bytes:
+    """Return the bytes of a book."""
+    return _encoder.encode(
+        _Depth(
+            str(depth.market),
+            depth.epoch,
+            depth.sequence,
+            [(str(level.price), str(level.quantity)) for level in depth.bids],
+            [(str(level.price), str(level.quantity)) for level in depth.asks],
+            depth.venue_time,
+            depth.received_at,
+        )
+    )
+
+
+def decode_depth(data: bytes) -> Depth:
+    """Return the book that `encode_depth` wrote; raises `msgspec.DecodeError` on anything else."""
+    raw = _depth.decode(data)
+    return Depth(
+        MarketSymbol.parse(raw.market),
+        raw.epoch,
+        raw.sequence,
+        tuple(PriceLevel(Decimal(price), Decimal(quantity)) for price, quantity in raw.bids),
+        tuple(PriceLevel(Decimal(price), Decimal(quantity)) for price, quantity in raw.asks),
+        raw.venue_time,
+        raw.received_at,
+    )
+
+
+def encode_trades(trades: Sequence[Trade]) -> bytes:
+    """Return the bytes of trades of one market, at least one."""
+    rows = [_Trade(each.venue_trade_id, each.at, each.price, each.quantity, each.side) for each in trades]
+    return _encoder.encode(_Trades(str(trades[0].market), rows))
+
+
+def decode_trades(data: bytes) -> tuple[Trade, ...]:
+    """Return the trades that `encode_trades` wrote."""
+    raw = _trades.decode(data)
+    market = MarketSymbol.parse(raw.market)
+    return tuple(
+        Trade(market, each.venue_trade_id, each.at, each.price, each.quantity, each.side) for each in raw.trades
+    )
+
+
+def encode_candle(candle: Candle) -> bytes:
+    """Return the bytes of a candle."""
+    return _encoder.encode(
+        _Candle(
+            str(candle.market),
+            candle.timeframe,
+            candle.open_time,
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            candle.volume,
+            candle.closed,
+        )
+    )
+
+
+def decode_candle(data: bytes) -> Candle:
+    """Return the candle that `encode_candle` wrote."""
+    raw = _candle.decode(data)
+    prices = (raw.open, raw.high, raw.low, raw.close)
+    return Candle(
+        MarketSymbol.parse(raw.market), raw.timeframe, raw.open_time, *prices, volume=raw.volume, closed=raw.closed
+    )
+
+
+def encode_ticker(ticker: Ticker) -> bytes:
+    """Return the bytes of a ticker."""
+    day = (ticker.volume_24h, ticker.change_percent_24h)
+    return _encoder.encode(_Ticker(str(ticker.market), ticker.at, ticker.bid, ticker.ask, ticker.last, *day))
+
+
+def decode_ticker(data: bytes) -> Ticker:
+    """Return the ticker that `encode_ticker` wrote."""
+    raw = _ticker.decode(data)
+    day = (raw.volume_24h, raw.change_percent_24h)
+    return Ticker(MarketSymbol.parse(raw.market), raw.at, raw.bid, raw.ask, raw.last, *day)
+
+
+def encode_status(status: FeedStatus) -> bytes:
+    """Return the bytes of a feed's state."""
+    return _encoder.encode(_Status(str(status.market), status.state, status.since))
+
+
+def decode_status(data: bytes) -> FeedStatus:
+    """Return the state that `encode_status` wrote."""
+    raw = _status.decode(data)
+    return FeedStatus(MarketSymbol.parse(raw.market), raw.state, raw.since)

@@ -1,0 +1,41 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from domain.markets import codec
+from domain.markets.types import Candle, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
+from domain.orders.side import OrderSide
+
+MARKET = MarketSymbol("sandbox", "BTC/USDT")
+NOW = datetime(2024, 8, 8, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def test_trades_survive_their_encoding() -> None:
+    trades = tuple(
+        Trade(MARKET, str(number), NOW + timedelta(milliseconds=number), Decimal("0.10"), Decimal("1E-8"), side)
+        for number, side in enumerate(OrderSide)
+    )
+    assert codec.decode_trades(codec.encode_trades(trades)) == trades
+
+
+def test_a_candle_survives_its_encoding() -> None:
+    prices = (Decimal("1.1"), Decimal(3), Decimal("0.5"), Decimal(2))
+    candle = Candle(MARKET, Timeframe.H4, NOW.replace(microsecond=0), *prices, volume=Decimal("12.5"), closed=True)
+    assert codec.decode_candle(codec.encode_candle(candle)) == candle
+
+
+def test_a_ticker_survives_its_encoding_with_what_is_unknown() -> None:
+    ticker = Ticker(MARKET, NOW, Decimal(1), None, Decimal("2.5"), None, Decimal("-0.3"))
+    assert codec.decode_ticker(codec.encode_ticker(ticker)) == ticker
+
+
+def test_a_state_survives_its_encoding() -> None:
+    status = FeedStatus(MARKET, FeedState.RECONNECTING, NOW)
+    assert codec.decode_status(codec.encode_status(status)) == status
+
+
+def test_foreign_bytes_are_refused() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        codec.decode_candle(b"\x93\x01\x02\x03")
