@@ -1,0 +1,77 @@
+"""A database connection whose failures are told in the domain's words."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from domain.errors import Unavailable
+
+DriverConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+_UNREACHABLE = (
+    OSError,  # includes time-outs
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # the server is shutting down, recovering, or cancelled the statement
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure: nothing happened
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a primary that became a standby
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+)
+
+
+class Connection:
+    """What repositories run their statements on: asyncpg's methods, raising `Unavailable` where the database can't."""
+
+    def __init__(self, driver: DriverConnection) -> None:
+        self.driver = driver
+
+    async def execute(self, query: str, *arguments: object) -> str:
+        """Run a statement, or several separated by semicolons where there are no arguments; return its tag."""
+        with unavailable_where_broken(self.driver):
+            return await self.driver.execute(query, *arguments)
+
+    async def executemany(self, query: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement once a row, sent together."""
+        with unavailable_where_broken(self.driver):
+            await self.driver.executemany(query, rows)
+
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Return all rows."""
+        with unavailable_where_broken(self.driver):
+            return await self.driver.fetch(query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
+        """Return the first row; None where there is none."""
+        with unavailable_where_broken(self.driver):
+            return await self.driver.fetchrow(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
+        """Return the first column of the first row; None where there is none."""
+        with unavailable_where_broken(self.driver):
+            return await self.driver.fetchval(query, *arguments)
+
+    async def copy_records_to_table(
+        self, table: str, *, columns: Sequence[str], records: Iterable[Sequence[object]]
+    ) -> str:
+        """Write rows in bulk by COPY; return its tag."""
+        with unavailable_where_broken(self.driver):
+            return await self.driver.copy_records_to_table(table, columns=columns, records=records)
+
+
+@contextmanager
+def unavailable_where_broken(driver: "DriverConnection | None" = None) -> Iterator[None]:
+    """Turn a driver's error that speaks of the database's state, not of the statement, into `Unavailable`."""
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise Unavailable(f"The database can't be reached now ({type(error).__name__}).") from error
+    except asyncpg.InterfaceError as error:
+        # The driver raises the same class for a closed connection and for a mistake in calling it.
+        if driver is not None and not driver.is_closed():
+            raise
+        raise Unavailable("The connection to the database is closed.") from error

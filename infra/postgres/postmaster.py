@@ -1,0 +1,84 @@
+"""What a data folder says about the server that runs in it, or did (`postmaster.pid`)."""
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Postmaster:
+    """The first process of a PostgreSQL server."""
+
+    pid: int
+    data: Path
+    socket_folder: Path
+
+    def is_running(self) -> bool:
+        """Tell whether that process lives and is this server: numbers of processes are used again."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return False
+        return not _PROC.exists() or os.fsencode(self.data) in _command_line(self.pid)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the signal, where the process still is."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+def running_postmaster(data: Path) -> Postmaster | None:
+    """Return the server that runs in `data`; None where none does."""
+    postmaster = _named_postmaster(data)
+    return postmaster if postmaster is not None and postmaster.is_running() else None
+
+
+def forget_dead_postmaster(data: Path) -> None:
+    """Remove the pid file of a server that is gone, where PostgreSQL itself would take it for a living one.
+
+    It does when the number belongs to another process by now, as it often does after a container has started again.
+    The file stays while any process is attached to the old server's shared memory: PostgreSQL then waits for it.
+    """
+    lines = _pid_file_lines(data)
+    postmaster = _named_postmaster(data)
+    if postmaster is None or postmaster.is_running() or _attached(lines[6] if len(lines) > 6 else ""):  # noqa: PLR2004
+        return
+    (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _pid_file_lines(data: Path) -> list[str]:
+    try:
+        return (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _named_postmaster(data: Path) -> Postmaster | None:
+    """Read the file's lines: pid, data folder, start time, port, socket folder, address, shared memory, state."""
+    lines = _pid_file_lines(data)
+    if len(lines) < 5 or not lines[0].strip().isdigit():  # noqa: PLR2004  # up to the socket folder
+        return None
+    return Postmaster(int(lines[0]), data, Path(lines[4].strip()))
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _attached(shared_memory: str) -> bool:
+    """Tell whether a process is attached to the segment of "key id"; see `shmctl(2)`, `shm_nattch`."""
+    segments = _PROC / "sysvipc" / "shm"
+    fields = shared_memory.split()
+    if len(fields) != 2 or not segments.exists():  # noqa: PLR2004  # the key and the id
+        return bool(fields)
+    rows = (row.split() for row in segments.read_text().splitlines()[1:])
+    return any(row[1] == fields[1] and row[6] != "0" for row in rows)

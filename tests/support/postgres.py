@@ -1,0 +1,94 @@
+"""A real PostgreSQL for the tests: one server a run, and a fresh migrated database for each test that asks."""
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.migrate import migrate
+from infra.postgres.pool import Pool, create_pool
+
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+"""No test that uses the shared server looks at what a power cut leaves."""
+
+_numbers = itertools.count(1)
+
+_T = TypeVar("_T")
+
+
+def run_aside(work: Coroutine[None, None, _T]) -> _T:
+    """Run a coroutine to its end in a loop of its own, for fixtures that outlive the loop of a test."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def with_database(dsn: str, name: str) -> str:
+    """Return the address of another database on the same server."""
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
+async def execute(dsn: str, statement: str) -> None:
+    """Run one statement on a connection of its own."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[EmbeddedPostgres]:
+    """A running server; its `dsn` names an empty database."""
+    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
+    server = EmbeddedPostgres(folder / "postgres", _FAST)
+    run_aside(server.start())
+    yield server
+    run_aside(server.stop())
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: EmbeddedPostgres) -> str:
+    """The name of a database with the newest schema, to be copied and not connected to."""
+
+    async def make() -> None:
+        await execute(postgres_server.dsn, "CREATE DATABASE migrated")
+        await migrate(with_database(postgres_server.dsn, "migrated"))
+
+    run_aside(make())
+    return "migrated"
+
+
+@pytest.fixture
+async def empty_database_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
+    """The address of a new database without tables."""
+    name = f"test_{next(_numbers)}"
+    await execute(postgres_server.dsn, f"CREATE DATABASE {name} STRATEGY file_copy")
+    yield with_database(postgres_server.dsn, name)
+    await execute(postgres_server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_dsn(postgres_server: EmbeddedPostgres, migrated_template: str) -> AsyncIterator[str]:
+    """The address of a new database with the newest schema and this month's partitions."""
+    name = f"test_{next(_numbers)}"
+    await execute(postgres_server.dsn, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY file_copy")
+    yield with_database(postgres_server.dsn, name)
+    await execute(postgres_server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[Pool]:
+    """A pool on a new database."""
+    pool = await create_pool(database_dsn, min_size=1)
+    yield pool
+    await pool.close()
