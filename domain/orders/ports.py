@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.keyset import Window
-from domain.markets.types import MarketSymbol
+from domain.markets.types import Depth, FeedStatus, Market, MarketSymbol
 from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderStatus
 
@@ -136,4 +136,33 @@ class OrderRepository(Protocol):
 
     async def outcome_counts(self, user_id: UUID, wanted: OrderFilter) -> dict[OrderStatus, int]:
         """Return how many orders that fit are in each state (for reports)."""
+        ...
+
+
+class MarketCatalogue(Protocol):
+    """The markets of every venue by their symbols."""
+
+    def get(self, symbol: MarketSymbol) -> Market | None:
+        """Return the market, or None where there is none of that name."""
+        ...
+
+
+class MarketView(Protocol):
+    """What the risk checks see of the markets, from memory."""
+
+    @property
+    def catalogue(self) -> MarketCatalogue:
+        """The markets with their filters and fees."""
+        ...
+
+    def latest_depth(self, symbol: MarketSymbol) -> Depth | None:
+        """Return the newest book, or None where no feed has brought one."""
+        ...
+
+    def status(self, symbol: MarketSymbol) -> FeedStatus | None:
+        """Return whether the market's feed can be trusted; None where there is no feed."""
+        ...
+
+    async def depth(self, symbol: MarketSymbol, timeout: float) -> Depth | None:  # noqa: ASYNC109  # the hub's own wait
+        """Return the newest book, starting its feed where it is cold and waiting at most `timeout` seconds."""
         ...
