@@ -18,6 +18,8 @@ _NEAR_SPACES = frozenset({CacheSpace.DEPTH, CacheSpace.TICKER, CacheSpace.CANDLE
 _NEAR_SECONDS = 0.25
 # A window's count outlives its window, whose end Hazelcast rounds to whole seconds.
 _COUNT_GRACE_SECONDS = 2.0
+# Zero would be for ever.
+_SHORTEST_SECONDS = 0.001
 
 
 class HazelcastCache:
@@ -52,7 +54,8 @@ class HazelcastCache:
     async def put(self, space: CacheSpace, key: str, value: bytes, ttl_seconds: float) -> None:
         """Keep `value` for at most `ttl_seconds`, of which Hazelcast counts whole ones."""
         await self._drop_near(space, key)
-        await self._on(space, lambda entries: entries.set(key, value, max(ttl_seconds, 0.001)), None)
+        as_bytes = bytearray(value)  # the client takes bytes for text
+        await self._on(space, lambda entries: entries.set(key, as_bytes, max(ttl_seconds, _SHORTEST_SECONDS)), None)
         await self._drop_near(space, key)
 
     async def delete(self, space: CacheSpace, key: str) -> None:

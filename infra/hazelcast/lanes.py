@@ -45,7 +45,8 @@ class LaneWriter:
     async def close(self) -> None:
         """Send what is queued if that takes no time worth telling, and stop."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), _FLUSH_SECONDS)
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._idle.wait()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -59,7 +60,9 @@ class LaneWriter:
     async def _wait_for_work(self) -> None:
         # A loss is told even where nothing more is ever said on the lane.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._work.wait(), _RETRY_SECONDS if self._lost else None)
+            # Not `wait_for`, which in Python 3.11 loses a cancellation that comes together with the event.
+            async with asyncio.timeout(_RETRY_SECONDS if self._lost else None):
+                await self._work.wait()
         self._work.clear()
         if self._lost and not self._queue:
             await self._flush()
@@ -89,7 +92,8 @@ class LaneReader:
     async def wait_listening(self, timeout_seconds: float) -> None:
         """Return when it listens, or after `timeout_seconds`."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._listening.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._listening.wait()
 
     async def close(self) -> None:
         """Stop listening."""
@@ -151,7 +155,7 @@ class _Listener(ReliableMessageListener):  # type: ignore[misc]  # the client sh
 
 async def _publish(client: HazelcastClient, lane: str, frames: list[bytes]) -> bool:
     topic = await client.get_reliable_topic(lane)
-    await topic.publish_all(frames)
+    await topic.publish_all([bytearray(frame) for frame in frames])  # the client takes bytes for text
     return True
 
 
