@@ -1,0 +1,164 @@
+"""A definition made ready to run: its rules parsed with the parameters of one session or backtest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+import numpy as np
+
+from domain.analytics.candles import CandleArrays, Floats
+from domain.analytics.catalogue import nearest
+from domain.analytics.indicators import compute_indicator, indicator_warm_up
+from domain.errors import ErrorCode, InputError, InputErrors
+from domain.money import plain
+from domain.strategies.definition import StrategyDefinition, StrategyParameter
+from domain.strategies.errors import DefinitionError, RuleErrors
+from domain.strategies.evaluation import Booleans, Evaluation, LatestSignals, RuleName, SignalArrays
+from domain.strategies.parser import Rule, parse_rule
+from domain.strategies.reading import SHOWN
+
+ATR_PERIOD = 14
+"""The bars of the average true range (Wilder's) that `atr_multiple` and `volatility_percent` are measured in."""
+MAX_REASON = 400
+"""The longest reason of a signal, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStrategy:
+    """Rules ready to be evaluated; `warm_up` is the closed candles needed before the first right value."""
+
+    rules: Mapping[RuleName, Rule]
+    parameters: Mapping[str, Decimal]
+    warm_up: int
+
+    def evaluate(self, candles: CandleArrays) -> SignalArrays:
+        """Return what each rule says at each bar, false until it is warmed up."""
+        evaluation = Evaluation(candles)
+        return SignalArrays(**{name.value: self._says(evaluation, name) for name in RuleName})
+
+    def latest(self, candles: CandleArrays) -> LatestSignals:
+        """Return what each rule says on the newest candle, computed over the warm-up window alone."""
+        evaluation = Evaluation(candles.last(self.warm_up + 1))
+        said = {name.value: bool(self._says(evaluation, name)[-1:].any()) for name in RuleName}
+        return LatestSignals(**said)
+
+    def explain(self, candles: CandleArrays, rule: str) -> str:
+        """Return a rule (`enter_long`, …) and the values of its parts on the newest candle, as a signal's reason.
+
+        Such as `close > sma(close, n)  [close=50123.1, sma(close, n)=50100.2]`; empty where there is no such rule.
+        """
+        known = self.rules.get(RuleName(rule))
+        if known is None:
+            return ""
+        evaluation = Evaluation(candles.last(self.warm_up + 1))
+        parts = ", ".join(f"{part.text}={_number(evaluation.latest(part.node))}" for part in known.parts)
+        text = " ".join(known.text.split())
+        return _shortened(f"{text}  [{parts}]" if parts else text)
+
+    def _says(self, evaluation: Evaluation, name: RuleName) -> Booleans:
+        rule = self.rules.get(name)
+        return np.zeros(len(evaluation.candles), dtype=np.bool_) if rule is None else evaluation.says(rule.node)
+
+
+def compile_definition(
+    definition: StrategyDefinition, parameters: Mapping[str, Decimal] | None = None
+) -> CompiledStrategy:
+    """Return the definition ready to run, `parameters` in place of their defaults.
+
+    Raise InputErrors: INVALID at `("parameters", name)` for an unknown parameter or a value out of its range,
+    STRATEGY_INVALID (DefinitionError) for a rule that can't be read with these values.
+    """
+    values = _parameter_values(definition, parameters or {})
+    rules, errors = parse_rules(definition, values)
+    if errors:
+        raise InputErrors(errors)
+    return CompiledStrategy(rules, values, bars_needed(definition, rules))
+
+
+def parse_rules(
+    definition: StrategyDefinition, values: Mapping[str, Decimal]
+) -> tuple[dict[RuleName, Rule], list[DefinitionError]]:
+    """Return the definition's rules with parameters at `values`, and what is wrong with the others."""
+    numbers = {name: float(value) for name, value in values.items()}
+    rules: dict[RuleName, Rule] = {}
+    errors: list[DefinitionError] = []
+    for name in RuleName:
+        text: str | None = getattr(definition, name.value)
+        if text is None:
+            continue
+        try:
+            rules[name] = parse_rule(text, numbers)
+        except RuleErrors as found:
+            errors.extend(
+                DefinitionError(error.message, [name.path], error.start, error.end, error.suggestion)
+                for error in found.errors
+            )
+    return rules, errors
+
+
+def bars_needed(definition: StrategyDefinition, rules: Mapping[RuleName, Rule]) -> int:
+    """Return the closed candles before the definition's first right value, that of ATR included where it is used."""
+    return max([rule.warm_up for rule in rules.values()] + [atr_warm_up() if definition.needs_atr else 0])
+
+
+def average_true_range(candles: CandleArrays) -> Decimal | None:
+    """Return ATR(14) at the newest candle, in quote per base; None where there aren't 15 candles.
+
+    It is right to 1e-9 after `atr_warm_up` candles, which a definition that needs it has in its own warm-up.
+    """
+    if len(candles) <= ATR_PERIOD:
+        return None
+    values = compute_indicator("atr", {"timeperiod": ATR_PERIOD}, candles.last(atr_warm_up() + 1))["real"]
+    return Decimal(_number(float(values[-1]))) if np.isfinite(values[-1]) else None
+
+
+def average_true_ranges(candles: CandleArrays) -> Floats:
+    """Return ATR(14) at each bar, in quote per base; NaN at the first 14."""
+    return compute_indicator("atr", {"timeperiod": ATR_PERIOD}, candles)["real"]
+
+
+@cache
+def atr_warm_up() -> int:
+    """Return the candles before ATR(14) no longer depends on where they begin."""
+    bars = indicator_warm_up("atr", {"timeperiod": ATR_PERIOD})
+    assert bars is not None
+    return bars
+
+
+def _parameter_values(definition: StrategyDefinition, given: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    known = {parameter.name: parameter for parameter in definition.parameters}
+    errors = [_unknown(name, list(known)) for name in given if name not in known]
+    for name, parameter in known.items():
+        fault = range_fault(parameter, given.get(name, parameter.default))
+        if fault:
+            errors.append(InputError(ErrorCode.INVALID, f"{name} {fault}.", ["parameters", name]))
+    if errors:
+        raise InputErrors(errors)
+    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def range_fault(parameter: StrategyParameter, value: Decimal) -> str | None:
+    """Return what is wrong with a parameter's value as the end of a sentence, None where nothing is."""
+    if not value.is_finite():
+        return "must be a finite number"
+    if parameter.min is not None and value < parameter.min:
+        return f"must be at least {plain(parameter.min)}, not {plain(value)}"
+    if parameter.max is not None and value > parameter.max:
+        return f"must be at most {plain(parameter.max)}, not {plain(value)}"
+    return None
+
+
+def _unknown(name: str, known: list[str]) -> InputError:
+    near = nearest(name[:SHOWN], known)
+    hint = f"; did you mean {near}?" if near else f"; it has {', '.join(known) or 'none'}."
+    message = f"The strategy has no parameter {name[:SHOWN]!r}{hint}"
+    return InputError(ErrorCode.INVALID, message, ["parameters", name[:SHOWN]])
+
+
+def _number(value: float) -> str:
+    return np.format_float_positional(value, precision=8, fractional=False, trim="-") if np.isfinite(value) else "?"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 1]}…"

@@ -1,0 +1,65 @@
+"""What can be wrong with a rule or a definition, told with its place and, where one is near, the right name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.errors import ErrorCode, InputError
+
+
+class RuleError(Exception):
+    """One mistake in a rule: from character `start` up to, not including, character `end`.
+
+    `suggestion` would be right in place of the characters between, where one is known.
+    """
+
+    def __init__(self, message: str, start: int, end: int, suggestion: str | None = None) -> None:
+        self.message = message
+        self.start = start
+        self.end = end
+        self.suggestion = suggestion
+        super().__init__(message)
+
+    def __repr__(self) -> str:
+        place = f"start={self.start}, end={self.end}, suggestion={self.suggestion!r}"
+        return f"{type(self).__name__}(message={self.message!r}, {place})"
+
+
+class RuleErrors(Exception):  # noqa: N818  # a plural of RuleError, raised where several things are wrong at once
+    """All mistakes found in a rule, at least one, in the order of their places."""
+
+    def __init__(self, errors: Sequence[RuleError]) -> None:
+        self.errors = tuple(sorted(errors, key=lambda error: (error.start, error.end)))
+        super().__init__("; ".join(error.message for error in self.errors))
+
+
+class DefinitionError(InputError):
+    """One mistake in a definition; `path` starts at the definition's own field, in the contract's spelling.
+
+    `start` and `end` are character offsets into the rule named by `path`, None where the mistake isn't in a rule.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        path: Sequence[str],
+        start: int | None = None,
+        end: int | None = None,
+        suggestion: str | None = None,
+    ) -> None:
+        super().__init__(ErrorCode.STRATEGY_INVALID, message, path)
+        self.start = start
+        self.end = end
+        self.suggestion = suggestion
+
+    def under(self, prefix: Sequence[str]) -> "DefinitionError":
+        """Return the same mistake with `prefix` before its path, such as `("input", "definition")`."""
+        return DefinitionError(self.message, (*prefix, *(self.path or ())), self.start, self.end, self.suggestion)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult:
+    """Whether a definition can be run; `lookback` is the bars that it needs before its first signal, if it can."""
+
+    valid: bool
+    lookback: int | None
+    errors: tuple[DefinitionError, ...]

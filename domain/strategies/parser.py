@@ -1,0 +1,223 @@
+"""The rule language: Python's expression grammar, read by `ast` and never executed.
+
+A rule is a condition built of numbers, parameters, `open high low close volume`, `+ - * / % **`, comparisons,
+`and or not`, every function of TA-Lib by its lower-case name, and the helpers of `domain.strategies.reading`.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from domain.analytics.candles import PRICES
+from domain.analytics.catalogue import indicator
+from domain.strategies.calls import read_call, read_output
+from domain.strategies.endless import check_endless
+from domain.strategies.errors import RuleError, RuleErrors
+from domain.strategies.nodes import Arithmetic, Both, Comparison, Negation, Node, Not, Number, Price, arithmetic
+from domain.strategies.reading import HELPERS, LATER, SHOWN, Part, Reading, all_names, nearest_value, read_all
+from domain.strategies.scanning import scan
+
+LANGUAGE_VERSION = 1
+"""Grows when a rule would mean something else than before; each strategy version stores the one it was written in."""
+MAX_NODES = 500
+MAX_DEPTH = 60
+MAX_WARM_UP = 5_000
+
+_ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.Pow: "**"}
+_COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
+_REFUSED = {
+    ast.Lambda: "lambda",
+    ast.IfExp: "if … else",
+    ast.Subscript: "[…] after a value",
+    ast.List: "a list",
+    ast.Tuple: "a comma outside a function",
+    ast.Dict: "a dictionary",
+    ast.Set: "a set",
+    ast.ListComp: "a comprehension",
+    ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+    ast.JoinedStr: "an f-string",
+    ast.NamedExpr: "an assignment",
+    ast.Await: "await",
+    ast.Yield: "yield",
+    ast.YieldFrom: "yield",
+    ast.Starred: "* before a value",
+}
+_ALLOWED = "a rule has numbers, series, functions, arithmetic, comparisons, and, or, not"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that can be evaluated: its text, its condition, and the numbers that the condition looks at."""
+
+    text: str
+    node: Node
+    parts: tuple[Part, ...]
+    warm_up: int
+
+
+def parse_rule(text: str, parameters: Mapping[str, float]) -> Rule:
+    """Return the rule that `text` writes, with `parameters` at the given values; raise RuleErrors."""
+    try:
+        scan(text, all_names(parameters))
+        tree, offset = _tree(text)
+    except RuleError as error:
+        raise RuleErrors([error]) from None
+    reading = Reading(text, offset, parameters)
+    _check_size(reading, tree)
+    node = _condition(reading, tree)
+    check_endless(reading, tree)
+    return _bounded(Rule(text, node, tuple(reading.parts), node.warm_up))
+
+
+def _bounded(rule: Rule) -> Rule:
+    if rule.warm_up > MAX_WARM_UP:
+        message = (
+            f"The rule needs more than {MAX_WARM_UP:,} candles before its first right value "
+            f"({_count(rule.warm_up)}); choose shorter periods."
+        )
+        raise RuleErrors([RuleError(message, 0, len(rule.text))])
+    return rule
+
+
+def _count(bars: int) -> str:
+    return f"{bars:,}" if bars < 100 * MAX_WARM_UP else "without end"
+
+
+def _tree(text: str) -> tuple[ast.expr, int]:
+    line = text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+    offset = len(line) - len(line.lstrip())
+    try:
+        return ast.parse(line.lstrip(), mode="eval").body, offset
+    except SyntaxError as error:
+        raise _unreadable(error, text, offset) from None
+    except (RecursionError, MemoryError):
+        raise RuleError("The rule is nested too deeply.", 0, len(text)) from None
+
+
+def _unreadable(error: SyntaxError, text: str, offset: int) -> RuleError:
+    start = min(max((error.offset or 1) - 1 + offset, 0), len(text))
+    end = min(max((error.end_offset or 0) - 1 + offset, start), len(text))
+    if text[start : start + 1] == "=":
+        return RuleError("= isn't part of a condition; write == to compare.", start, start + 1, "==")
+    if start >= len(text.rstrip()):
+        return RuleError("The rule ends where a value was expected.", start, end)
+    return RuleError("The rule can't be read from here on: a value or an operator is missing.", start, end)
+
+
+def _check_size(reading: Reading, tree: ast.expr) -> None:
+    waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
+    seen = 0
+    while waiting:
+        part, depth = waiting.pop()
+        seen += 1
+        if depth > MAX_DEPTH:
+            raise reading.wrong(f"The rule is nested deeper than {MAX_DEPTH} levels.", part)
+        waiting.extend((child, depth + 1) for child in ast.iter_child_nodes(part))
+    if seen > MAX_NODES:
+        raise reading.wrong(f"The rule has {seen:,} parts; at most {MAX_NODES} are allowed.", tree)
+
+
+def _condition(reading: Reading, tree: ast.expr) -> Node:
+    node = _read(reading, tree)
+    if not node.condition:
+        shown = reading.shown(tree)
+        raise reading.wrong(f"{shown} is a number, a condition was expected; compare it, as in {shown} > 0.", tree)
+    return node
+
+
+def _number(reading: Reading, tree: ast.expr) -> Node:
+    node = _read(reading, tree)
+    if node.condition:
+        raise reading.wrong(f"{reading.shown(tree)} is a condition, a number was expected.", tree)
+    return node
+
+
+def _read(reading: Reading, tree: ast.expr) -> Node:
+    if isinstance(tree, ast.Call):
+        return read_call(reading, tree, _number)
+    if isinstance(tree, ast.Attribute):
+        return read_output(reading, tree, _number)
+    reader = _READERS.get(type(tree))
+    if reader is None:
+        raise reading.wrong(f"{_REFUSED.get(type(tree), 'This')} isn't part of the rule language; {_ALLOWED}.", tree)
+    return reader(reading, tree)
+
+
+def _constant(reading: Reading, tree: ast.Constant) -> Node:
+    if isinstance(tree.value, (int, float)) and not isinstance(tree.value, bool):
+        return Number(float(tree.value))
+    raise reading.wrong(f"{reading.shown(tree)} isn't part of the rule language; {_ALLOWED}.", tree)
+
+
+def _name(reading: Reading, tree: ast.Name) -> Node:
+    name = tree.id
+    if name in reading.parameters:
+        return Number(reading.parameters[name])
+    if name in PRICES:
+        return Price(name)
+    if name in LATER:
+        raise reading.wrong(f"{name} isn't supported yet in rules.", tree)
+    if name in HELPERS or indicator(name) is not None:
+        raise reading.wrong(f"{name} is a function; write what it is of, as in {name}(close, 14).", tree)
+    suggestion = nearest_value(reading, name)
+    hint = f"; did you mean {suggestion}?" if suggestion else "; it is no parameter and no series."
+    raise reading.wrong(f"Nothing is called {name[:SHOWN]!r}{hint}", tree, suggestion)
+
+
+def _unary(reading: Reading, tree: ast.UnaryOp) -> Node:
+    if isinstance(tree.op, ast.Not):
+        return Not(_condition(reading, tree.operand))
+    operand = _number(reading, tree.operand)
+    if isinstance(tree.op, ast.UAdd):
+        return operand
+    return Number(-operand.value) if isinstance(operand, Number) else Negation(operand)
+
+
+def _binary(reading: Reading, tree: ast.BinOp) -> Node:
+    sign = _ARITHMETIC.get(type(tree.op))
+    if sign is None:
+        raise reading.wrong("Only + - * / % and ** join numbers.", tree)
+    left, right = read_all(reading, [tree.left, tree.right], _number)
+    if isinstance(left, Number) and isinstance(right, Number):
+        return _folded(reading, tree, sign, left.value, right.value)
+    return Arithmetic(sign, left, right)
+
+
+def _folded(reading: Reading, tree: ast.BinOp, sign: str, left: float, right: float) -> Node:
+    value = float(arithmetic(sign, np.array([left]), np.array([right]))[0])
+    if np.isnan(value):
+        raise reading.wrong(f"{reading.shown(tree)} has no finite value.", tree)
+    return Number(value)
+
+
+def _comparison(reading: Reading, tree: ast.Compare) -> Node:
+    signs = [_COMPARISONS.get(type(operator)) for operator in tree.ops]
+    if None in signs:
+        raise reading.wrong("Numbers are compared by > >= < <= == and != alone.", tree)
+    trees = [tree.left, *tree.comparators]
+    nodes = read_all(reading, trees, _number)
+    for part, node in zip(trees, nodes, strict=True):
+        reading.look_at(part, node)
+    links = tuple(Comparison(sign or "", *pair) for sign, pair in zip(signs, pairwise(nodes), strict=True))
+    return links[0] if len(links) == 1 else Both("and", links)
+
+
+def _both(reading: Reading, tree: ast.BoolOp) -> Node:
+    word = "and" if isinstance(tree.op, ast.And) else "or"
+    return Both(word, tuple(read_all(reading, tree.values, _condition)))
+
+
+_READERS: Mapping[type[ast.expr], Callable[[Reading, Any], Node]] = {  # each reads its own kind of tree alone
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.UnaryOp: _unary,
+    ast.BinOp: _binary,
+    ast.BoolOp: _both,
+    ast.Compare: _comparison,
+}
