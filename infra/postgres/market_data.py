@@ -1,0 +1,166 @@
+"""Markets, candles, trades and depth snapshots in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from asyncpg import Record
+
+from domain.keyset import TimeWindow
+from domain.markets.types import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
+from infra.postgres.conditions import Condition, where
+from infra.postgres.market_rows import (
+    SAVE_CANDLES,
+    SAVE_DEPTH,
+    SAVE_MARKETS,
+    SAVE_TRADES,
+    SELECT_CANDLES,
+    SELECT_MARKETS,
+    SELECT_TRADES,
+    SIDES,
+    market_of,
+    market_values,
+)
+from infra.postgres.partitions import ensure_months, ensure_partitions
+from infra.postgres.repository import Repository
+
+BATCH_ROWS = 10_000
+"""Rows a statement: an import of years must not be one message of gigabytes."""
+
+
+class PostgresMarketData(Repository):
+    """See `domain.markets.ports.MarketDataRepository`.
+
+    Rows go as one array a column: one round trip for thousands of rows, and unlike COPY it can meet rows that are
+    there already. Decimals go as text, which the driver writes several times as fast as `numeric`.
+    """
+
+    async def save_markets(self, markets: Sequence[Market]) -> None:
+        """Store what a venue says its markets are; markets of the same venue that are absent become inactive."""
+        by_symbol = {str(market.symbol): market for market in markets}
+        if by_symbol:
+            rows = [market_values(by_symbol[symbol]) for symbol in sorted(by_symbol)]
+            await self._connection.execute(SAVE_MARKETS, *zip(*rows, strict=True))
+
+    async def markets(self) -> list[Market]:
+        """Return every market of every venue, in the order of their symbols."""
+        return [market_of(row) for row in await self._connection.fetch(SELECT_MARKETS)]
+
+    async def save_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles; one that is there already is replaced (a correction by the venue's own).
+
+        Forming ones are left out: a venue's answer ends with one. Of two for the same time the last one counts.
+        """
+        rows = {
+            (str(candle.market), candle.timeframe, candle.open_time): (
+                str(candle.open),
+                str(candle.high),
+                str(candle.low),
+                str(candle.close),
+                str(candle.volume),
+            )
+            for candle in candles
+            if candle.closed
+        }
+        await self._save(SAVE_CANDLES, [(*key, *rows[key]) for key in sorted(rows)])
+
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+        """Return closed candles, oldest first."""
+        conditions: list[Condition] = [
+            ("market = {}", str(market)),
+            ("timeframe = {}", timeframe),
+            ("open_time >= {}", window.start),
+            ("open_time < {}", window.end),
+            ("open_time > {}", window.after),
+            ("open_time < {}", window.before),
+        ]
+        rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), window)
+        return [
+            Candle(market, timeframe, open_time, open_, high, low, close, volume, closed=True)
+            for open_time, open_, high, low, close, volume in rows
+        ]
+
+    async def save_trades(self, trades: Sequence[Trade]) -> None:
+        """Store trades; one that is there already stays as it is."""
+        rows = [
+            (str(trade.market), trade.at, trade.venue_trade_id, str(trade.price), str(trade.quantity), trade.side)
+            for trade in trades
+        ]
+        await self._save(SAVE_TRADES, rows)
+
+    async def trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+        """Return trades, oldest first; those of the same time in the order of their ids, read as numbers."""
+        conditions: list[Condition | tuple[str, object, object]] = [
+            ("market = {}", str(market)),
+            ("at >= {}", window.start),
+            ("at < {}", window.end),
+            *_beyond(">", window.after, window.after_id),
+            *_beyond("<", window.before, window.before_id),
+        ]
+        rows = await self._rows(SELECT_TRADES, conditions, ("at", "length(venue_trade_id)", "venue_trade_id"), window)
+        return [
+            Trade(market, venue_trade_id, at, price, quantity, SIDES[side])
+            for venue_trade_id, at, price, quantity, side in rows
+        ]
+
+    async def save_depth(self, depths: Sequence[Depth]) -> None:
+        """Store snapshots of the book."""
+        rows = [
+            (
+                str(depth.market),
+                depth.received_at,
+                depth.epoch,
+                depth.sequence,
+                depth.venue_time,
+                _levels(depth.bids),
+                _levels(depth.asks),
+            )
+            for depth in depths
+        ]
+        await self._save(SAVE_DEPTH, rows)
+
+    async def ensure_partitions(self, months_ahead: int) -> list[str]:
+        """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
+        return await ensure_partitions(self._connection, months_ahead)
+
+    async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past candles that an import or a back-fill needs."""
+        return await ensure_months(self._connection, "candles", start, end)
+
+    async def _save(self, text: str, rows: Sequence[tuple[object, ...]]) -> None:
+        for begin in range(0, len(rows), BATCH_ROWS):
+            await self._connection.execute(text, *zip(*rows[begin : begin + BATCH_ROWS], strict=True))
+
+    async def _rows(
+        self,
+        select: str,
+        conditions: Sequence[Condition | tuple[str, object, object]],
+        keys: Sequence[str],
+        window: TimeWindow,
+    ) -> list[Record]:
+        fits, arguments = where(conditions)
+        order = ", ".join(f"{key} DESC" if window.backwards else key for key in keys)
+        text = f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}"
+        rows = await self._connection.fetch(text, *arguments, window.limit)
+        return rows[::-1] if window.backwards else rows
+
+
+def _beyond(
+    comparison: str, at: datetime | None, venue_trade_id: str | None
+) -> list[Condition | tuple[str, object, object]]:
+    """Return what holds of trades on one side of a cursor.
+
+    The time is compared on its own too: by that alone PostgreSQL leaves out partitions.
+    """
+    if venue_trade_id is None:
+        return [(f"at {comparison} {{}}", at)]
+    key = f"({{}}, {len(venue_trade_id)}, {{}})"
+    return [
+        (f"at {comparison}= {{}}", at),
+        (f"(at, length(venue_trade_id), venue_trade_id) {comparison} {key}", at, venue_trade_id),
+    ]
+
+
+def _levels(levels: tuple[PriceLevel, ...]) -> bytes:
+    """Return levels as compact JSON: a list of pairs of price and quantity."""
+    return msgspec.json.encode([(level.price, level.quantity) for level in levels])
