@@ -1,0 +1,1 @@
+"""Venues reached through ccxt: public data, accounts, and the sandbox exchange's administrative side."""

@@ -1,0 +1,199 @@
+"""ccxt's structures, with `number = str`, as the domain's objects."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from domain.clock import from_milliseconds
+from domain.markets.types import Candle, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from domain.money import ZERO, plain, round_nearest
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus, OrderType
+from domain.orders.venue import VenueFill, VenueOrder
+from domain.trading.types import Balance
+
+TICK_SIZE = 4
+"""ccxt's precision mode in which `precision` holds increments; in the other ones it holds counts of decimals."""
+
+Told = Mapping[str, Any]
+"""A structure of ccxt: the boundary at which its fields become typed."""
+
+_STATUSES = {
+    "open": OrderStatus.OPEN,
+    "closed": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "canceling": OrderStatus.OPEN,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+}
+_TYPES = {
+    "MARKET": OrderType.MARKET,
+    "LIMIT": OrderType.LIMIT,
+    "LIMIT_MAKER": OrderType.LIMIT,
+    "STOP_LOSS": OrderType.STOP,
+    "STOP": OrderType.STOP,
+    "STOP_LOSS_LIMIT": OrderType.STOP_LIMIT,
+    "STOP_LIMIT": OrderType.STOP_LIMIT,
+    "TAKE_PROFIT": OrderType.TAKE_PROFIT,
+    "TAKE_PROFIT_LIMIT": OrderType.TAKE_PROFIT_LIMIT,
+}
+
+
+def decimal(told: object) -> Decimal | None:
+    """Return the exact number that was told, without trailing zeros; None where none was."""
+    if told is None or told == "":
+        return None
+    return Decimal(plain(Decimal(str(told))))
+
+
+def number(told: object) -> Decimal:
+    """Return the exact number that was told, zero where none was."""
+    return decimal(told) or ZERO
+
+
+def market(venue: str, told: Told, precision_mode: int) -> Market:
+    """Return the market that ccxt describes."""
+    amount, cost = told["limits"]["amount"], told["limits"]["cost"]
+    step = _increment(told["precision"]["amount"], precision_mode)
+    return Market(
+        symbol=MarketSymbol(venue, told["symbol"]),
+        base=told["base"],
+        quote=told["quote"],
+        active=told["active"] is not False,
+        price_increment=_increment(told["precision"]["price"], precision_mode),
+        quantity_increment=step,
+        minimum_quantity=number(amount["min"]) or step,
+        maximum_quantity=decimal(amount["max"]),
+        minimum_notional=decimal(cost["min"]),
+        maker_fee=number(told["maker"]),
+        taker_fee=number(told["taker"]),
+    )
+
+
+def trade(symbol: MarketSymbol, told: Told) -> Trade:
+    """Return a public trade."""
+    return Trade(
+        market=symbol,
+        venue_trade_id=str(told["id"]),
+        at=from_milliseconds(told["timestamp"]),
+        price=number(told["price"]),
+        quantity=number(told["amount"]),
+        side=OrderSide(told["side"].upper()),
+    )
+
+
+def candle(symbol: MarketSymbol, timeframe: Timeframe, told: Sequence[Any], now: datetime) -> Candle:
+    """Return a candle of `[milliseconds, open, high, low, close, volume]`; it is closed where its end is past."""
+    opened = from_milliseconds(int(told[0]))
+    prices = (number(told[1]), number(told[2]), number(told[3]), number(told[4]))
+    return Candle(symbol, timeframe, opened, *prices, volume=number(told[5]), closed=opened + timeframe.duration <= now)
+
+
+def ticker(symbol: MarketSymbol, told: Told, now: datetime) -> Ticker:
+    """Return the best prices, the last trade and the day's figures, as far as they are told."""
+    return Ticker(
+        market=symbol,
+        at=_at(told) or now,
+        bid=decimal(told.get("bid")),
+        ask=decimal(told.get("ask")),
+        last=decimal(told.get("last")),
+        volume_24h=decimal(told.get("baseVolume")),
+        change_percent_24h=decimal(told.get("percentage")),
+    )
+
+
+def balances(told: Told) -> tuple[Balance, ...]:
+    """Return what is held, in the order of the currencies."""
+    found = (
+        Balance(currency, number(amounts["total"]), number(amounts["free"]))
+        for currency, amounts in sorted(told.items())
+        if isinstance(amounts, Mapping) and "total" in amounts and currency not in {"info", "total", "free", "used"}
+    )
+    return tuple(balance for balance in found if balance.total)
+
+
+def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> VenueFill:
+    """Return one execution of an own order."""
+    fee = told.get("fee") or {}
+    maker = told.get("takerOrMaker")
+    return VenueFill(
+        market=symbol,
+        venue_order_id=str(told["order"]),
+        client_order_id=client_order_id,
+        venue_trade_id=str(told["id"]),
+        at=from_milliseconds(told["timestamp"]),
+        side=OrderSide(told["side"].upper()),
+        price=number(told["price"]),
+        quantity=number(told["amount"]),
+        fee=number(fee.get("cost")),
+        fee_currency=fee.get("currency") or "",
+        maker=None if maker is None else maker == "maker",
+    )
+
+
+def order(symbol: MarketSymbol, told: Told, client_order_id: str | None = None) -> VenueOrder:
+    """Return an own order; `client_order_id` is given where it is known, for a cancel's answer has its own."""
+    filled = number(told.get("filled"))
+    kind = order_type(told)
+    own_id = client_order_id or str(told.get("clientOrderId") or "")
+    return VenueOrder(
+        market=symbol,
+        client_order_id=own_id,
+        venue_order_id=str(told["id"]),
+        status=_status(told, filled),
+        side=OrderSide(told["side"].upper()),
+        type=kind,
+        quantity=number(told["amount"]),
+        filled_quantity=filled,
+        price=decimal(told.get("price")) if kind.has_price else None,
+        stop_price=decimal(told.get("triggerPrice")) if kind.has_stop_price else None,
+        at=_at(told),
+        fills=tuple(fill(symbol, {"order": told["id"]} | each, own_id) for each in _fills(told)),
+    )
+
+
+def order_type(told: Told) -> OrderType:
+    """Return the kind of an own order: as the venue calls it where that is known, else as ccxt does."""
+    raw = str(told.get("info", {}).get("type") or told.get("type") or "").upper()
+    return _TYPES.get(raw) or _TYPES.get(str(told.get("type")).upper(), OrderType.LIMIT)
+
+
+def levels(
+    side: Sequence[Sequence[float]], grid: Market, known: dict[tuple[float, float], PriceLevel]
+) -> tuple[tuple[PriceLevel, ...], dict[tuple[float, float], PriceLevel]]:
+    """Return a side of the book put exactly on the market's increments, and what to give as `known` the next time.
+
+    ccxt's books hold floats whatever it is told. Most levels stay as they are from one book to the next, so their
+    objects are used again.
+    """
+    seen: dict[tuple[float, float], PriceLevel] = {}
+    for row in side:
+        key = (row[0], row[1])
+        seen[key] = known.get(key) or PriceLevel(
+            round_nearest(Decimal(repr(key[0])), grid.price_increment),
+            round_nearest(Decimal(repr(key[1])), grid.quantity_increment),
+        )
+    return tuple(level for level in seen.values() if level.quantity), seen
+
+
+def _fills(told: Told) -> list[dict[str, Any]]:
+    return [dict(each) for each in told.get("trades") or [] if each.get("id") is not None]
+
+
+def _status(told: Told, filled: Decimal) -> OrderStatus:
+    status = _STATUSES.get(str(told.get("status")), OrderStatus.OPEN)
+    return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
+
+
+def _increment(told: object, precision_mode: int) -> Decimal:
+    if told is None:
+        return Decimal("1E-8")
+    if precision_mode == TICK_SIZE:
+        return Decimal(plain(Decimal(str(told))))
+    return Decimal(1).scaleb(-int(str(told)))
+
+
+def _at(told: Told) -> datetime | None:
+    milliseconds = told.get("timestamp")
+    return None if milliseconds is None else from_milliseconds(int(milliseconds))

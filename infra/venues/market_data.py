@@ -1,0 +1,197 @@
+"""A venue's public data by ccxt.pro."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+from domain.clock import Clock, from_milliseconds, to_milliseconds
+from domain.markets.depth_view import is_crossed
+from domain.markets.ports import VenueGap, VenueUnreachable
+from domain.markets.types import Candle, Depth, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from infra.venues import convert
+from infra.venues.budget import Urgency, urgency
+from infra.venues.connection import VenueConnection
+from infra.venues.errors import question_error, stream_error
+
+MAX_LEVELS = 100
+MAX_CANDLES_A_CALL = 1_000
+UNSUBSCRIBE_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+class CcxtMarketData:
+    """`domain.markets.ports.MarketDataSource` over one venue's connection, which it shares and doesn't close."""
+
+    def __init__(self, connection: VenueConnection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        return self._connection.settings.name
+
+    async def load_markets(self) -> list[Market]:
+        """Return the venue's spot markets with their filters."""
+        return await self._connection.load_markets()
+
+    def venue_now(self) -> datetime:
+        """Return the venue's time by the measured offset."""
+        return self._connection.clock.now()
+
+    async def close(self) -> None:
+        """Do nothing: the connection is closed by who made it."""
+
+    async def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
+        """Yield the whole book after every update that was read together; the epoch is left empty."""
+        await self._connection.ready()
+        grid, exchange = self._connection.market(market), self._connection.public
+        reader = _BookReader(grid, self._clock)
+        try:
+            while True:
+                told = await _streamed(exchange.watch_order_book(market.symbol))
+                depth = reader.read(told)
+                if depth is None:
+                    continue
+                if is_crossed(depth.bids, depth.asks):
+                    raise VenueGap(f"the book of {market} is crossed")
+                yield depth
+        finally:
+            await _unsubscribe(exchange, "un_watch_order_book", "orderbook", market.symbol)
+            _forget_book(exchange, market.symbol)
+
+    async def trades(self, market: MarketSymbol) -> AsyncIterator[list[Trade]]:
+        """Yield new trades, oldest first.
+
+        A task of its own does nothing but read, so that no trade waits in ccxt's cache for the next one.
+        """
+        await self._connection.ready()
+        exchange = self._connection.public
+        batches: asyncio.Queue[list[Trade] | Exception] = asyncio.Queue()
+        reading = asyncio.create_task(self._read_trades(market, batches), name=f"trades:{market}")
+        try:
+            while True:
+                batch = await batches.get()
+                if isinstance(batch, Exception):
+                    raise batch
+                yield batch
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            await _unsubscribe(exchange, "un_watch_trades", "trade", market.symbol)
+
+    async def tickers(self, market: MarketSymbol) -> AsyncIterator[Ticker]:
+        """Yield the day's figures as the venue sends them."""
+        await self._connection.ready()
+        exchange = self._connection.public
+        try:
+            while True:
+                told = await _streamed(exchange.watch_ticker(market.symbol))
+                yield convert.ticker(market, told, self.venue_now())
+        finally:
+            await _unsubscribe(exchange, "un_watch_ticker", "ticker", market.symbol)
+
+    async def fetch_candles(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
+    ) -> list[Candle]:
+        """Return at most `limit` candles, oldest first, the newest where `start` is None; the last may be forming."""
+        since = None if start is None else to_milliseconds(start)
+        wanted = min(limit, MAX_CANDLES_A_CALL)
+        now = self.venue_now()
+
+        def ask(exchange: Any) -> Awaitable[list[list[Any]]]:  # noqa: ANN401  # ccxt ships no types
+            answer: Awaitable[list[list[Any]]] = exchange.fetch_ohlcv(
+                market.symbol, timeframe.venue_name, since, wanted
+            )
+            return answer
+
+        with urgency(Urgency.HISTORY):
+            return await self._asked(ask, lambda told: [convert.candle(market, timeframe, row, now) for row in told])
+
+    async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
+        """Return the newest trades, oldest first."""
+
+        def ask(exchange: Any) -> Awaitable[list[dict[str, Any]]]:  # noqa: ANN401  # ccxt ships no types
+            answer: Awaitable[list[dict[str, Any]]] = exchange.fetch_trades(market.symbol, None, limit)
+            return answer
+
+        return await self._asked(ask, lambda told: [convert.trade(market, row) for row in told])
+
+    async def _read_trades(self, market: MarketSymbol, batches: asyncio.Queue[list[Trade] | Exception]) -> None:
+        exchange = self._connection.public
+        try:
+            while True:
+                told = await _streamed(exchange.watch_trades(market.symbol))
+                batches.put_nowait([convert.trade(market, row) for row in told])
+        except (VenueGap, VenueUnreachable) as error:
+            batches.put_nowait(error)
+        except Exception as error:  # noqa: BLE001  # a trade that can't be read
+            batches.put_nowait(stream_error(error))
+
+    async def _asked(self, ask: Callable[[Any], Awaitable[Any]], read: Callable[[Any], list[T]]) -> list[T]:
+        await self._connection.ready()
+        try:
+            return read(await ask(self._connection.public))
+        except VenueUnreachable:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever ccxt raises, there is no answer
+            raise question_error(error) from None
+
+
+class _BookReader:
+    """Turns ccxt's book, which changes under the reader's hands, into books that don't."""
+
+    def __init__(self, grid: Market, clock: Clock) -> None:
+        self._grid = grid
+        self._clock = clock
+        self._known: dict[tuple[float, float], PriceLevel] = {}
+        self._sequence: int | None = None
+
+    def read(self, told: Any) -> Depth | None:  # noqa: ANN401  # ccxt ships no types
+        sequence = int(told["nonce"] or told["timestamp"] or to_milliseconds(self._clock.now()))
+        if self._sequence is not None and sequence <= self._sequence:
+            return None
+        self._sequence = sequence
+        bids, known_bids = convert.levels(told["bids"][:MAX_LEVELS], self._grid, self._known)
+        asks, known_asks = convert.levels(told["asks"][:MAX_LEVELS], self._grid, self._known)
+        self._known = known_bids | known_asks
+        milliseconds = told["timestamp"]
+        venue_time = None if milliseconds is None else from_milliseconds(milliseconds)
+        return Depth(self._grid.symbol, "", sequence, bids, asks, venue_time, self._clock.now())
+
+
+async def _streamed(watching: Awaitable[Any]) -> Any:  # noqa: ANN401  # ccxt ships no types
+    try:
+        return await watching
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # ccxt cancels what waits for a connection that it closes.
+        raise VenueUnreachable("the connection was closed") from None
+    except Exception as error:  # noqa: BLE001  # whatever ccxt raises, the stream is broken
+        raise stream_error(error) from None
+
+
+def _forget_book(exchange: Any, symbol: str) -> None:  # noqa: ANN401  # ccxt ships no types
+    """Make the next `watch_order_book` begin from a snapshot, whatever state the book is in."""
+    exchange.orderbooks.pop(symbol, None)
+    for client in _open_clients(exchange):
+        client.subscriptions.pop(f"orderbook::{symbol}", None)
+
+
+async def _unsubscribe(exchange: Any, method: str, topic: str, symbol: str) -> None:  # noqa: ANN401  # ccxt ships no types
+    """Tell the venue to send no more, where it still does; where it doesn't answer, the connection's end will do."""
+    subscribed = (key for client in _open_clients(exchange) for key in client.subscriptions if key is not None)
+    if not any(key.startswith(topic) and key.endswith(symbol) for key in subscribed):
+        return
+    with suppress(Exception):
+        async with asyncio.timeout(UNSUBSCRIBE_SECONDS):
+            await getattr(exchange, method)(symbol)
+
+
+def _open_clients(exchange: Any) -> list[Any]:  # noqa: ANN401  # ccxt ships no types
+    return [each for each in (exchange.clients or {}).values() if each.error is None and not each.closed()]

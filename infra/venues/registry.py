@@ -1,0 +1,61 @@
+"""Every venue of this node, connected with its first use."""
+
+from collections.abc import Sequence
+
+from domain.clock import Clock
+from domain.markets.types import Venue
+from domain.trading.types import Account, VenueCredentials
+from infra.venues.account import CcxtAccount
+from infra.venues.connection import VenueConnection
+from infra.venues.market_data import CcxtMarketData
+from infra.venues.paper import SandboxAdmin
+from infra.venues.venue import UnknownVenue, VenueSettings
+
+
+class Venues:
+    """The venues by name; `sandbox_tokens` holds the administrative token of those that are sandboxes."""
+
+    def __init__(
+        self, settings: Sequence[VenueSettings], clock: Clock, sandbox_tokens: dict[str, str] | None = None
+    ) -> None:
+        self._connections = {each.name: VenueConnection(each, clock) for each in settings}
+        self._public = {name: CcxtMarketData(each, clock) for name, each in self._connections.items()}
+        self._paper = {
+            each.name: SandboxAdmin(each.url, token)
+            for each in settings
+            if each.url is not None and (token := (sandbox_tokens or {}).get(each.name)) is not None
+        }
+
+    def names(self) -> tuple[str, ...]:
+        """Return the venues' names, in the order of the settings."""
+        return tuple(self._connections)
+
+    def venue(self, name: str) -> Venue:
+        """Return a venue; raises `UnknownVenue`."""
+        return self.connection(name).settings.venue
+
+    def public(self, name: str) -> CcxtMarketData:
+        """Return the venue's public data; raises `UnknownVenue`."""
+        return self._public[self.connection(name).settings.name]
+
+    def account(self, account: Account, credentials: VenueCredentials) -> CcxtAccount:
+        """Return the way to an account's orders, to be closed by the caller before this is; raises `UnknownVenue`."""
+        return CcxtAccount(self.connection(account.venue), credentials, str(account.id))
+
+    def paper(self, name: str) -> SandboxAdmin | None:
+        """Return the administrative side of a sandbox; None where the venue is none, or its token isn't known."""
+        return self._paper.get(name)
+
+    def connection(self, name: str) -> VenueConnection:
+        """Return what all use of the venue shares; raises `UnknownVenue`."""
+        found = self._connections.get(name)
+        if found is None:
+            raise UnknownVenue(name)
+        return found
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for paper in self._paper.values():
+            await paper.close()
+        for connection in self._connections.values():
+            await connection.close()
