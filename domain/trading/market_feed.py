@@ -1,0 +1,35 @@
+"""The port through which trading follows markets; `domain.markets.hub.MarketDataHub` is one."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from domain.markets.types import Candle, Depth, MarketSymbol, Timeframe, Trade
+from domain.ports import BusSubscription
+
+
+class MarketFeed(Protocol):
+    """Live market data on this node."""
+
+    def latest_depth(self, market: MarketSymbol) -> Depth | None:
+        """Return the newest book; None where the market isn't followed here (yet)."""
+        ...
+
+    def price_of(self, market: MarketSymbol) -> Decimal | None:
+        """Return the present price in quote per base, None where it isn't known."""
+        ...
+
+    def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
+        """Yield trades as they come, for ever."""
+        ...
+
+    async def closed_candles(
+        self, market: MarketSymbol, timeframe: Timeframe, on_candle: Callable[[Candle], None]
+    ) -> BusSubscription:
+        """Call `on_candle` on the event loop for every candle that closes, until the subscription is closed."""
+        ...
+
+    def venue_now(self, venue: str) -> datetime:
+        """Return the venue's time."""
+        ...

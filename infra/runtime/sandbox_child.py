@@ -1,0 +1,109 @@
+"""The sandbox exchange as a child process: started with the engine, restarted when it dies, gone when the engine is."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from infra.settings import Settings
+
+READY_SECONDS = 20.0
+STOP_SECONDS = 5.0
+RESTART_SECONDS = 0.5
+
+log = structlog.stdlib.get_logger("r3edge.sandbox")
+
+
+class SandboxDidNotStart(Exception):  # noqa: N818  # a state of the world, told to the operator
+    """The sandbox exchange ended or kept silent before it was ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxAddress:
+    """Where the sandbox is reached, and what opens its administrative side."""
+
+    url: str
+    token: str
+
+
+class SandboxChild:
+    """Keeps one sandbox process alive; its state is in its folder, so a new process goes on where the old one was.
+
+    The child ends when its standard input closes, so it never outlives this process, however that ends.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+        self._port = 0
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> SandboxAddress:
+        """Start the process and wait until it serves; raises `SandboxDidNotStart`."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        url = await self._launch()
+        self._watch = asyncio.create_task(self._keep_alive(), name="sandbox")
+        return SandboxAddress(url, (self._folder / "admin-token").read_text().strip())
+
+    async def stop(self) -> None:
+        """Close its standard input and wait for its end; kill it when it doesn't come."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _launch(self) -> str:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            # Ctrl-C in a terminal is the engine's to handle: it stops the child when it no longer needs it.
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                line = await self._process.stdout.readline()
+            told = json.loads(line)
+        except (TimeoutError, ValueError):
+            raise SandboxDidNotStart("the sandbox exchange did not start; its messages stand above") from None
+        self._port = int(told["port"])
+        return str(told["url"])
+
+    def _command(self) -> list[str]:
+        settings = self._settings
+        command = [sys.executable, "-m", "infra.sandbox", "--folder", str(self._folder), "--port", str(self._port)]
+        command += ["--exit-with-stdin"]
+        if settings.seed is not None:
+            command += ["--seed", str(settings.seed)]
+        for recording in settings.replay:
+            command += ["--replay", str(recording)]
+        return command
+
+    async def _keep_alive(self) -> None:
+        while True:
+            assert self._process is not None
+            code = await self._process.wait()
+            log.warning("sandbox_ended", exit_code=code)
+            await asyncio.sleep(RESTART_SECONDS)
+            try:
+                await self._launch()
+                log.info("sandbox_restarted", port=self._port)
+            except SandboxDidNotStart as error:
+                log.warning("sandbox_not_restarted", reason=str(error))

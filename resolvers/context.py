@@ -1,0 +1,93 @@
+"""The request context: who asks, what answers, and what one operation loads in batches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from domain.clock import Clock
+from domain.errors import Forbidden, Unauthenticated
+from domain.event_stream import EventStreams
+from domain.markets.hub import MarketDataHub
+from domain.orders.service import OrderService
+from domain.reports.service import ReportService
+from domain.storage import Storage
+from domain.strategies.service import StrategyService
+from domain.trading.accounts import AccountService
+from domain.trading.halts import HaltService
+from domain.trading.sessions import SessionService
+from domain.trading.venues import VenueDirectory
+from domain.users.api_keys import ApiKeyService
+from domain.users.service import UserService
+from domain.users.types import ApiScope, Identity, User
+from resolvers.engine import EngineFacts
+from resolvers.loaders import Loaders
+from resolvers.nodes import NodeLoader, node_loaders
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The domain's services on this node, built by the composition root."""
+
+    storage: Storage
+    clock: Clock
+    engine: EngineFacts
+    users: UserService
+    api_keys: ApiKeyService
+    venues: VenueDirectory
+    markets: MarketDataHub
+    accounts: AccountService
+    strategies: StrategyService
+    trading_sessions: SessionService
+    orders: OrderService
+    halts: HaltService
+    reports: ReportService
+    events: EventStreams
+
+
+class RequestContext:
+    """One operation's context; its loaders live as long as the operation."""
+
+    def __init__(self, services: Services, identity: Identity | None, address: str) -> None:
+        self.services = services
+        self.identity = identity
+        self.address = address
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """The batches of this operation."""
+        return Loaders(self.services.storage)
+
+    @cached_property
+    def node_loaders(self) -> Mapping[str, NodeLoader]:
+        """How `node` finds an object of each type."""
+        return node_loaders(self)
+
+    @property
+    def credential_id(self) -> str | None:
+        """Which login session or API key was accepted."""
+        return str(self.identity.credential_id) if self.identity else None
+
+    @property
+    def credential_seconds_left(self) -> float | None:
+        """For how long the credential is good; None where it doesn't expire."""
+        if self.identity is None or self.identity.expires_at is None:
+            return None
+        return (self.identity.expires_at - self.services.clock.now()).total_seconds()
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Whose private data this operation may see."""
+        return self.identity.user.id if self.identity and self.identity.may(ApiScope.READ) else None
+
+    def require(self, scope: ApiScope) -> Identity:
+        """Return who asks; raise `Unauthenticated` for a stranger and `Forbidden` for a key without the scope."""
+        if self.identity is None:
+            raise Unauthenticated
+        if not self.identity.may(scope):
+            raise Forbidden(f"This API key lacks the scope {scope.value}.")
+        return self.identity
+
+    def require_user(self, scope: ApiScope) -> User:
+        """Return the user who asks, as `require`."""
+        return self.require(scope).user

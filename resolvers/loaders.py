@@ -1,0 +1,131 @@
+"""Batches: what one operation asks for many times is read once."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from domain.orders.types import Order
+from domain.reports.types import Job, ReportResult
+from domain.storage import Storage, Transaction
+from domain.strategies.entities import Strategy, StrategyVersion
+from domain.trading.types import Account, Balance, Position, Signal, TradingSession
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+T = TypeVar("T", bound=_Identified)
+V = TypeVar("V")
+
+
+class Loaders:
+    """One operation's batches. They don't check whose an object is: what leads to them does."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    @cached_property
+    def accounts(self) -> DataLoader[UUID, Account | None]:
+        """Accounts by id."""
+        return self._by_id(lambda reading, ids: reading.accounts.many(ids))
+
+    @cached_property
+    def balances(self) -> DataLoader[UUID, list[Balance]]:
+        """Balances by account."""
+
+        async def load(ids: list[UUID]) -> list[list[Balance]]:
+            async with self._storage.reading() as reading:
+                found = await reading.accounts.balances(ids)
+            return [found.get(account_id, []) for account_id in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def strategies(self) -> DataLoader[UUID, Strategy | None]:
+        """Strategies by id."""
+        return self._by_id(lambda reading, ids: reading.strategies.many(ids))
+
+    @cached_property
+    def strategy_versions(self) -> DataLoader[UUID, StrategyVersion | None]:
+        """Strategy versions by id."""
+        return self._by_id(lambda reading, ids: reading.strategies.versions_by_ids(ids))
+
+    @cached_property
+    def newest_versions(self) -> DataLoader[UUID, StrategyVersion | None]:
+        """The newest version of each strategy."""
+        return self._by(lambda reading, ids: reading.strategies.newest_versions(ids), lambda one: one.strategy_id)
+
+    @cached_property
+    def trading_sessions(self) -> DataLoader[UUID, TradingSession | None]:
+        """Trading sessions by id."""
+        return self._by_id(lambda reading, ids: reading.trading_sessions.many(ids))
+
+    @cached_property
+    def newest_positions(self) -> DataLoader[UUID, Position | None]:
+        """The newest position of each trading session."""
+        return self._by(
+            lambda reading, ids: reading.positions.newest_of_sessions(ids), lambda one: one.trading_session_id
+        )
+
+    @cached_property
+    def signals(self) -> DataLoader[UUID, Signal | None]:
+        """Signals by id."""
+        return self._by_id(lambda reading, ids: reading.trading_sessions.signals_by_ids(ids))
+
+    @cached_property
+    def orders(self) -> DataLoader[UUID, Order | None]:
+        """Orders by id."""
+        return self._by_id(lambda reading, ids: reading.orders.many(ids))
+
+    @cached_property
+    def replacements(self) -> DataLoader[UUID, Order | None]:
+        """The order that replaces an order."""
+        return self._by(lambda reading, ids: reading.orders.replacing(ids), lambda one: one.replaces_id)
+
+    @cached_property
+    def protections(self) -> DataLoader[UUID, list[Order]]:
+        """The orders that protect an order."""
+
+        async def load(ids: list[UUID]) -> list[list[Order]]:
+            async with self._storage.reading() as reading:
+                found = await reading.orders.protecting(ids)
+            return [[order for order in found if order.parent_id == parent] for parent in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def jobs(self) -> DataLoader[UUID, Job | None]:
+        """Jobs by id."""
+        return self._by_id(lambda reading, ids: reading.reports.jobs_by_ids(list(ids)))
+
+    @cached_property
+    def report_results(self) -> DataLoader[UUID, ReportResult | None]:
+        """What a report says, by the report's id; asked for by several fields of it."""
+
+        async def load(ids: list[UUID]) -> list[ReportResult | None]:
+            async with self._storage.reading() as reading:
+                return [await reading.reports.result(report_id) for report_id in ids]
+
+        return DataLoader(load)
+
+    def _by_id(
+        self, many: Callable[[Transaction, Sequence[UUID]], Awaitable[Sequence[T]]]
+    ) -> DataLoader[UUID, T | None]:
+        return self._by(many, lambda one: one.id)
+
+    def _by(
+        self,
+        many: Callable[[Transaction, Sequence[UUID]], Awaitable[Sequence[V]]],
+        key_of: Callable[[V], UUID | None],
+    ) -> DataLoader[UUID, V | None]:
+        async def load(keys: list[UUID]) -> list[V | None]:
+            async with self._storage.reading() as reading:
+                found = {key_of(one): one for one in await many(reading, keys)}
+            return [found.get(key) for key in keys]
+
+        return DataLoader(load)

@@ -1,0 +1,92 @@
+"""Users: sign-in, API keys, and what hangs below the viewer."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from domain.event_cursors import encode_event_cursor
+from domain.pagination import CursorScope, Page
+from domain.users.service import Keep, SignedIn
+from domain.users.types import Activity, ApiKey, ApiScope, LoginSession, User
+from resolvers.context import RequestContext
+from resolvers.paging import PageArguments, page_by_id
+
+
+async def viewer(context: RequestContext) -> User | None:
+    """Return who asks, as stored now; None for a stranger."""
+    if context.user_id is None:
+        return None
+    async with context.services.storage.reading() as reading:
+        return await reading.users.get(context.user_id)
+
+
+async def event_cursor(context: RequestContext, user: User) -> str:
+    """Return the head of the user's event log."""
+    return encode_event_cursor(await context.services.events.head(user.id))
+
+
+async def api_keys(context: RequestContext, user: User) -> list[ApiKey]:
+    """Return the user's keys that are good, newest first."""
+    async with context.services.storage.reading() as reading:
+        return await reading.users.api_keys(user.id)
+
+
+async def login_sessions(context: RequestContext, user: User) -> list[LoginSession]:
+    """Return the user's live sessions, newest first."""
+    async with context.services.storage.reading() as reading:
+        return await reading.users.login_sessions(user.id, context.services.clock.now())
+
+
+def is_current(context: RequestContext, session: LoginSession) -> bool:
+    """Tell whether this request came with the session's token."""
+    return context.identity is not None and context.identity.credential_id == session.id
+
+
+async def activity(context: RequestContext, user: User, page: PageArguments) -> Page[Activity]:
+    """Return what the user did, newest first."""
+    scope = CursorScope("activity", str(user.id))
+    return await page_by_id(context, scope, page, lambda reading, window: reading.users.activity(user.id, window))
+
+
+async def register(context: RequestContext, email: str, password: str, display_name: str | None) -> SignedIn:
+    """Register and sign in."""
+    return await context.services.users.register(email, password, display_name)
+
+
+async def login(context: RequestContext, email: str, password: str) -> SignedIn:
+    """Sign in."""
+    return await context.services.users.login(email, password, context.address)
+
+
+async def logout(context: RequestContext) -> None:
+    """End the login session that this request came with."""
+    await context.services.users.logout(context.require(ApiScope.READ))
+
+
+async def update(
+    context: RequestContext,
+    display_name: str | Literal[Keep.KEEP] | None,
+    password: str | None,
+    current_password: str | None,
+) -> User:
+    """Change name or password."""
+    identity = context.require(ApiScope.ADMIN)
+    return await context.services.users.update(identity, display_name, password, current_password)
+
+
+async def create_api_key(
+    context: RequestContext, name: str, scopes: frozenset[ApiScope], expires_at: datetime | None
+) -> tuple[ApiKey, str]:
+    """Return a new key and its secret."""
+    return await context.services.api_keys.create(context.require(ApiScope.ADMIN), name, scopes, expires_at)
+
+
+async def revoke_api_key(context: RequestContext, key_id: UUID) -> ApiKey:
+    """End a key."""
+    return await context.services.api_keys.revoke(context.require(ApiScope.ADMIN), key_id)
+
+
+async def revoke_login_session(context: RequestContext, session_id: UUID) -> LoginSession:
+    """End a login session."""
+    user = context.require_user(ApiScope.ADMIN)
+    return await context.services.users.revoke_login_session(user.id, session_id)

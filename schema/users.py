@@ -1,0 +1,446 @@
+"""Users as the API shows them: the viewer, their keys, sessions and activity."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from domain.markets.types import MarketSymbol
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus
+from domain.reports.types import JobStatus
+from domain.trading.state import TradingState
+from domain.trading.types import TradingSessionStatus
+from domain.users import types as domain
+from domain.users.service import KEEP
+from resolvers import nodes, orders, reports, strategies, trading, users
+from resolvers.paging import PageArguments
+from schema.context import Info
+from schema.errors import UserError, answer, payload
+from schema.node import Node, decode_uuid, serves
+from schema.pagination import Connection, Edge
+
+AccountConnection = Annotated["AccountConnection", strawberry.lazy("schema.accounts")]
+StrategyConnection = Annotated["StrategyConnection", strawberry.lazy("schema.strategies")]
+TradingSessionConnection = Annotated["TradingSessionConnection", strawberry.lazy("schema.trading")]
+OrderConnection = Annotated["OrderConnection", strawberry.lazy("schema.orders")]
+FillConnection = Annotated["FillConnection", strawberry.lazy("schema.orders")]
+PositionConnection = Annotated["PositionConnection", strawberry.lazy("schema.positions")]
+JobConnection = Annotated["JobConnection", strawberry.lazy("schema.reports")]
+ReportConnection = Annotated["ReportConnection", strawberry.lazy("schema.reports")]
+
+strawberry.enum(domain.UserRole, description="The first user is the operator; `r3edge user promote` makes others.")
+strawberry.enum(
+    domain.ApiScope,
+    description="READ reads; TRADE also places orders and runs sessions; ADMIN also manages keys, credentials and, "
+    "for an operator, the engine.",
+)
+strawberry.enum(
+    TradingState,
+    description="ACTIVE trades; REDUCING lets positions be closed but not opened; HALTED sends no new order.",
+)
+
+
+@strawberry.type(description="What a user is entitled to.")
+class Plan:
+    """The schema's face of `domain.users.types.Plan`."""
+
+    name: str = strawberry.field(description="The plan's name.")
+    max_trading_sessions: int = strawberry.field(description="How many trading sessions may be alive at once.")
+    max_subscriptions: int = strawberry.field(description="How many subscriptions a connection may have.")
+    requests_per_minute: int = strawberry.field(description="How many requests a minute are answered.")
+
+
+@strawberry.type(description="A long-lived credential; its secret was shown once.")
+class ApiKey(Node):
+    """The schema's face of `domain.users.types.ApiKey`."""
+
+    is_type_of = serves(domain.ApiKey)
+
+    name: str = strawberry.field(description="What the user calls it.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
+    expires_at: datetime | None = strawberry.field(description="When it ends; null where it doesn't.")
+
+    @strawberry.field(description="What it may do.")
+    def scopes(self) -> list[domain.ApiScope]:
+        """Return the scopes in the order of their power."""
+        held: frozenset[domain.ApiScope] = self.scopes  # type: ignore[assignment]  # self is the domain object
+        return [scope for scope in domain.ApiScope if scope in held]
+
+
+@strawberry.type(description="A signed-in client.")
+class LoginSession(Node):
+    """The schema's face of `domain.users.types.LoginSession`."""
+
+    is_type_of = serves(domain.LoginSession)
+
+    created_at: datetime = strawberry.field(description="When it signed in.")
+    last_seen_at: datetime = strawberry.field(description="When it was last seen, to the minute.")
+
+    @strawberry.field(description="Whether it is the one that asks.")
+    def current(self, info: Info) -> bool:
+        """Tell whether this request came with the session's token."""
+        return users.is_current(info.context, self)  # type: ignore[arg-type]  # self is the domain object
+
+
+@strawberry.type(description="One thing that a user did.")
+class Activity(Node):
+    """The schema's face of `domain.users.types.Activity`."""
+
+    is_type_of = serves(domain.Activity)
+
+    at: datetime = strawberry.field(description="When.")
+    action: str = strawberry.field(description="The name of the mutation.")
+    detail: str | None = strawberry.field(description="What there is to know beside the subject.")
+
+    @strawberry.field(description="What it was done to; null where that is gone or can't be named.")
+    async def subject(self, info: Info) -> Node | None:
+        """Return the object that the activity names."""
+        return await nodes.subject(info.context, self)  # type: ignore[arg-type, return-value]  # domain objects
+
+
+@strawberry.type(description="An activity in a list.")
+class ActivityEdge(Edge[Activity]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="What a user did, a page at a time.")
+class ActivityConnection(Connection[Activity, ActivityEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="Somebody who acts on this engine, and all that is theirs.")
+class User(Node):
+    """The schema's face of `domain.users.types.User`; only ever the viewer."""
+
+    is_type_of = serves(domain.User)
+
+    email: str = strawberry.field(description="In lower case.")
+    display_name: str | None = strawberry.field(description="What the user wants to be called.")
+    created_at: datetime = strawberry.field(description="When the user registered.")
+    role: domain.UserRole = strawberry.field(description="USER, or OPERATOR of this engine.")
+    plan: Plan = strawberry.field(description="What the user is entitled to.")
+    trading_state: TradingState = strawberry.field(description="Whether anything of the user may trade.")
+
+    @strawberry.field(description="The head of the event log.")
+    async def event_cursor(self, info: Info) -> str:
+        """Return the cursor."""
+        return await users.event_cursor(info.context, self)  # type: ignore[arg-type]
+
+    @strawberry.field(description="The keys that are good, newest first.")
+    async def api_keys(self, info: Info) -> list[ApiKey]:
+        """Return the keys."""
+        return await users.api_keys(info.context, self)  # type: ignore[arg-type, return-value]
+
+    @strawberry.field(description="The clients that are signed in, newest first.")
+    async def login_sessions(self, info: Info) -> list[LoginSession]:
+        """Return the sessions."""
+        return await users.login_sessions(info.context, self)  # type: ignore[arg-type, return-value]
+
+    @strawberry.field(graphql_type=AccountConnection, description="Archived ones too, newest first.")
+    async def accounts(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await trading.accounts(info.context, self, page)  # type: ignore[arg-type]
+
+    @strawberry.field(
+        graphql_type=StrategyConnection, description="Newest first; archived ones alone, or none of them."
+    )
+    async def strategies(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        archived: bool = False,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await strategies.of_user(info.context, self, page, archived=archived)  # type: ignore[arg-type]
+
+    @strawberry.field(graphql_type=TradingSessionConnection, description="Newest first.")
+    async def trading_sessions(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        account: strawberry.ID | None = None,
+        market: MarketSymbol | None = None,
+        status: list[TradingSessionStatus] | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await trading.sessions(info.context, self, page, account, market, status)  # type: ignore[arg-type]
+
+    @strawberry.field(
+        graphql_type=OrderConnection,
+        description="Newest first, as all lists but candles. `from` is included, `to` is not.",
+    )
+    async def orders(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        account: strawberry.ID | None = None,
+        trading_session: strawberry.ID | None = None,
+        market: MarketSymbol | None = None,
+        side: OrderSide | None = None,
+        status: list[OrderStatus] | None = None,
+        from_: Annotated[datetime | None, strawberry.argument(name="from")] = None,
+        to: datetime | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await orders.of_user(info.context, self, page, account, trading_session, market, side, status, from_, to)  # type: ignore[arg-type]
+
+    @strawberry.field(graphql_type=FillConnection, description="Newest first. `from` is included, `to` is not.")
+    async def fills(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        account: strawberry.ID | None = None,
+        trading_session: strawberry.ID | None = None,
+        market: MarketSymbol | None = None,
+        from_: Annotated[datetime | None, strawberry.argument(name="from")] = None,
+        to: datetime | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await orders.fills_of_user(info.context, self, page, account, trading_session, market, from_, to)  # type: ignore[arg-type]
+
+    @strawberry.field(graphql_type=PositionConnection, description="Newest first.")
+    async def positions(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        account: strawberry.ID | None = None,
+        market: MarketSymbol | None = None,
+        open: Annotated[bool | None, strawberry.argument(name="open")] = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await trading.positions(info.context, self, page, account, market, is_open=open)  # type: ignore[arg-type]
+
+    @strawberry.field(graphql_type=JobConnection, description="Newest first.")
+    async def jobs(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        status: list[JobStatus] | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await reports.jobs(info.context, self, page, status)  # type: ignore[arg-type]
+
+    @strawberry.field(graphql_type=ReportConnection, description="Newest first.")
+    async def reports(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await reports.of_user(info.context, self, page)  # type: ignore[arg-type]
+
+    @strawberry.field(graphql_type=ActivityConnection, description="What the user did, newest first.")
+    async def activity(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await users.activity(info.context, self, page)  # type: ignore[arg-type]
+
+
+@strawberry.input(description="Who wants to register.")
+class UserRegisterInput:
+    """The input of `userRegister`."""
+
+    email: str = strawberry.field(description="Unique among users; case doesn't matter.")
+    password: str = strawberry.field(description="At least 10 characters.")
+    display_name: str | None = strawberry.field(default=None, description="What the user wants to be called.")
+
+
+@strawberry.type(description="The new user, signed in.")
+class UserRegisterPayload:
+    """The answer of `userRegister`."""
+
+    user: User | None = strawberry.field(description="The user; null where there are errors.")
+    token: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`; shown here alone.")
+    expires_at: datetime | None = strawberry.field(description="When the token ends.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.input(description="Who wants to sign in.")
+class UserLoginInput:
+    """The input of `userLogin`."""
+
+    email: str = strawberry.field(description="As registered; case doesn't matter.")
+    password: str = strawberry.field(description="The password.")
+
+
+@strawberry.type(description="The user, signed in.")
+class UserLoginPayload:
+    """The answer of `userLogin`."""
+
+    user: User | None = strawberry.field(description="The user; null where there are errors.")
+    token: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`; shown here alone.")
+    expires_at: datetime | None = strawberry.field(description="When the token ends.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="Nothing but errors.")
+class UserLogoutPayload:
+    """The answer of `userLogout`."""
+
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.input(description="What is to change; what isn't given stays.")
+class UserUpdateInput:
+    """The input of `userUpdate`."""
+
+    display_name: str | None = strawberry.field(default=strawberry.UNSET, description="Null takes the name away.")
+    password: str | None = strawberry.field(default=None, description="A new one; needs `currentPassword`.")
+    current_password: str | None = strawberry.field(default=None, description="The present password.")
+
+
+@strawberry.type(description="The user as changed.")
+class UserUpdatePayload:
+    """The answer of `userUpdate`."""
+
+    user: User | None = strawberry.field(description="The user; null where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.input(description="What the key is to be.")
+class ApiKeyCreateInput:
+    """The input of `apiKeyCreate`."""
+
+    name: str = strawberry.field(description="What it is for.")
+    scopes: list[domain.ApiScope] = strawberry.field(description="At least one.")
+    expires_at: datetime | None = strawberry.field(default=None, description="When it ends by itself.")
+
+
+@strawberry.type(description="`secret` is shown here once and never again.")
+class ApiKeyCreatePayload:
+    """The answer of `apiKeyCreate`."""
+
+    api_key: ApiKey | None = strawberry.field(description="The key; null where there are errors.")
+    secret: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="The key that is no longer good.")
+class ApiKeyRevokePayload:
+    """The answer of `apiKeyRevoke`."""
+
+    api_key: ApiKey | None = strawberry.field(description="The key; null where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="The session that has ended.")
+class LoginSessionRevokePayload:
+    """The answer of `loginSessionRevoke`."""
+
+    login_session: LoginSession | None = strawberry.field(description="The session; null where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type
+class UserQuery:
+    """The users' part of the query root."""
+
+    @strawberry.field(
+        description="Null for a stranger. Everything private hangs below it, so that an expired token never spoils the "
+        "public half of a query.",
+    )
+    async def viewer(self, info: Info) -> User | None:
+        """Return who asks."""
+        return await users.viewer(info.context)  # type: ignore[return-value]
+
+
+@strawberry.type
+class UserMutation:
+    """The users' part of the mutation root."""
+
+    @strawberry.mutation(description="Make a user and sign in. The first user of all is the operator.")
+    @payload(UserRegisterPayload)
+    async def user_register(self, info: Info, input: UserRegisterInput) -> UserRegisterPayload:
+        """Register."""
+        signed = await users.register(info.context, input.email, input.password, input.display_name)
+        return answer(UserRegisterPayload, user=signed.user, token=signed.token, expires_at=signed.expires_at)
+
+    @strawberry.mutation(description="Sign in. Ten wrong passwords in a minute slow further tries down.")
+    @payload(UserLoginPayload)
+    async def user_login(self, info: Info, input: UserLoginInput) -> UserLoginPayload:
+        """Sign in."""
+        signed = await users.login(info.context, input.email, input.password)
+        return answer(UserLoginPayload, user=signed.user, token=signed.token, expires_at=signed.expires_at)
+
+    @strawberry.mutation(description="Make the token that this request came with worthless, and close its sockets.")
+    @payload(UserLogoutPayload)
+    async def user_logout(self, info: Info) -> UserLogoutPayload:
+        """Sign out."""
+        await users.logout(info.context)
+        return answer(UserLogoutPayload)
+
+    @strawberry.mutation(description="Change name or password; a new password signs all other clients out.")
+    @payload(UserUpdatePayload)
+    async def user_update(self, info: Info, input: UserUpdateInput) -> UserUpdatePayload:
+        """Change the user."""
+        name = KEEP if input.display_name is strawberry.UNSET else input.display_name
+        changed = await users.update(info.context, name, input.password, input.current_password)
+        return answer(UserUpdatePayload, user=changed)
+
+    @strawberry.mutation(description="Make an API key.")
+    @payload(ApiKeyCreatePayload)
+    async def api_key_create(self, info: Info, input: ApiKeyCreateInput) -> ApiKeyCreatePayload:
+        """Make a key."""
+        key, secret = await users.create_api_key(info.context, input.name, frozenset(input.scopes), input.expires_at)
+        return answer(ApiKeyCreatePayload, api_key=key, secret=secret)
+
+    @strawberry.mutation(description="End an API key at once.")
+    @payload(ApiKeyRevokePayload)
+    async def api_key_revoke(self, info: Info, id: strawberry.ID) -> ApiKeyRevokePayload:
+        """End a key."""
+        info.context.require(domain.ApiScope.ADMIN)
+        key = await users.revoke_api_key(info.context, decode_uuid(id, "ApiKey", ("id",)))
+        return answer(ApiKeyRevokePayload, api_key=key)
+
+    @strawberry.mutation(description="Sign a client out at once.")
+    @payload(LoginSessionRevokePayload)
+    async def login_session_revoke(self, info: Info, id: strawberry.ID) -> LoginSessionRevokePayload:
+        """End a login session."""
+        info.context.require(domain.ApiScope.ADMIN)
+        session = await users.revoke_login_session(info.context, decode_uuid(id, "LoginSession", ("id",)))
+        return answer(LoginSessionRevokePayload, login_session=session)
