@@ -1,0 +1,1 @@
+"""The web server: the GraphQL transport over HTTP, WebSocket and SSE, GraphiQL, health and metrics."""

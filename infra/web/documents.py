@@ -1,0 +1,153 @@
+"""Documents as they come in: parsed, held to the limits, validated, and remembered."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    get_operation_ast,
+    parse,
+    print_ast,
+    validate,
+)
+from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
+from graphql.validation.rules.max_introspection_depth_rule import MaxIntrospectionDepthRule
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from infra.web.limits import check_limits
+from infra.web.settings import WebSettings
+
+MAX_VALIDATION_ERRORS = 5
+_REMEMBERED_DOCUMENTS = 512
+_REMEMBERED_CHARACTERS = 16_384
+
+
+class RequestErrors(Exception):  # noqa: N818  # a plural: all that is wrong with one request
+    """An operation that can't be executed, and all that is wrong with it."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(error.message for error in errors))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid document."""
+
+    node: DocumentNode
+    fragments: dict[str, FragmentDefinitionNode]
+    text: str
+    """The document in the printer's form, the same for all ways to lay it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One operation of a valid document."""
+
+    document: Document
+    operation: OperationDefinitionNode
+    operation_name: str | None
+    shared: bool
+    """Whether it is a subscription of fields alone that opted in to sharing."""
+
+    @property
+    def type(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.operation.operation
+
+    @property
+    def name(self) -> str:
+        """The operation's name, empty where it has none."""
+        return self.operation.name.value if self.operation.name else ""
+
+
+class Documents:
+    """Prepares operations against one schema; the same text is parsed and validated once."""
+
+    def __init__(self, schema: GraphQLSchema, settings: WebSettings) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._known: OrderedDict[str, Document] = OrderedDict()
+        # Made once: rules made anew for each request would defeat every cache keyed by them.
+        self._rules = (
+            *specified_rules,
+            MaxIntrospectionDepthRule,
+            MaybeNullValidationRule,
+            OneOfInputValidationRule,
+            *(() if settings.introspection else (NoSchemaIntrospectionCustomRule,)),
+        )
+
+    def prepare(self, query: str, operation_name: str | None) -> Prepared:
+        """Return the operation that is asked for; raise RequestErrors where there is none that can be executed."""
+        document = self._known.get(query) or self._read(query)
+        operation = get_operation_ast(document.node, operation_name)
+        if operation is None:
+            raise RequestErrors([_no_operation(operation_name)])
+        return Prepared(document, operation, operation_name, self._is_shared(operation, document.fragments))
+
+    def _read(self, query: str) -> Document:
+        node = self._parse(query)
+        if errors := check_limits(node, self._settings):
+            raise RequestErrors(errors)
+        hide = not self._settings.suggestions
+        if errors := validate(self._schema, node, self._rules, MAX_VALIDATION_ERRORS, hide_suggestions=hide):
+            raise RequestErrors(errors)
+        return self._remember(query, node)
+
+    def _parse(self, query: str) -> DocumentNode:
+        try:
+            return parse(query, max_tokens=self._settings.max_tokens)
+        except GraphQLError as error:
+            raise RequestErrors([error]) from None
+        except RecursionError:
+            raise RequestErrors([GraphQLError("The document is nested too deeply.")]) from None
+
+    def _remember(self, query: str, node: DocumentNode) -> Document:
+        fragments = {part.name.value: part for part in node.definitions if isinstance(part, FragmentDefinitionNode)}
+        document = Document(node, fragments, print_ast(node))
+        if len(query) <= _REMEMBERED_CHARACTERS:
+            self._known[query] = document
+            if len(self._known) > _REMEMBERED_DOCUMENTS:
+                self._known.popitem(last=False)
+        return document
+
+    def _is_shared(self, operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]) -> bool:
+        root = self._schema.subscription_type
+        if operation.operation is not OperationType.SUBSCRIPTION or root is None:
+            return False
+        names = _root_fields(operation.selection_set, fragments)
+        return bool(names) and all(name in root.fields and is_shared(root.fields[name].extensions) for name in names)
+
+
+def is_shared(extensions: dict[str, object]) -> bool:
+    """Tell whether a field opted in with `metadata={"shared": True}`."""
+    definition = extensions.get("strawberry-definition")
+    return bool(getattr(definition, "metadata", {}).get("shared"))
+
+
+def _root_fields(selection_set: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]) -> list[str]:
+    names: list[str] = []
+    for selection in selection_set.selections:
+        if isinstance(selection, FieldNode):
+            names.append(selection.name.value)
+        elif isinstance(selection, FragmentSpreadNode):
+            names += _root_fields(fragments[selection.name.value].selection_set, fragments)
+        elif isinstance(selection, InlineFragmentNode):
+            names += _root_fields(selection.selection_set, fragments)
+    return names
+
+
+def _no_operation(name: str | None) -> GraphQLError:
+    if name is None:
+        return GraphQLError("The document must have exactly one operation, or `operationName` must name one of them.")
+    return GraphQLError(f"The document has no operation named {name[:80]!r}.")

@@ -1,0 +1,29 @@
+"""The figures that the web server exports to Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class WebMetrics:
+    """All metrics of the web server in one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.requests = Counter(
+            "r3edge_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=registry
+        )
+        self.operations = Counter(
+            "r3edge_graphql_operations", "GraphQL operations started.", ["type", "transport"], registry=registry
+        )
+        self.seconds = Histogram(
+            "r3edge_graphql_operation_seconds", "Time to execute queries and mutations.", ["type"], registry=registry
+        )
+        self.refused = Counter("r3edge_graphql_refused", "Operations refused before execution.", registry=registry)
+        self.sockets = Gauge("r3edge_websocket_connections", "Open WebSocket connections.", registry=registry)
+        self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)
+        self.members = Gauge("r3edge_room_members", "Members of all rooms.", registry=registry)
+        self.executions = Counter("r3edge_room_executions", "Executions of a shared selection.", registry=registry)
+        self.frames = Counter("r3edge_room_frames", "Events handed to members' mailboxes.", registry=registry)
+        self.overflows = Counter("r3edge_room_overflows", "Times a slow member's mailbox was full.", registry=registry)
+        self.slow_readers = Counter(
+            "r3edge_slow_readers", "Streams ended because their reader was too slow.", registry=registry
+        )

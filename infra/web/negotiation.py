@@ -1,0 +1,59 @@
+"""Which media type an answer gets, by the Accept header (RFC 9110, 12.5.1) and GraphQL over HTTP."""
+
+from typing import Final
+
+JSON: Final = "application/json"
+RESPONSE_JSON: Final = "application/graphql-response+json"
+EVENT_STREAM: Final = "text/event-stream"
+HTML: Final = "text/html"
+
+OFFERED: Final = (RESPONSE_JSON, JSON, EVENT_STREAM)
+
+
+def negotiate(accept: str | None, offered: tuple[str, ...] = OFFERED) -> str | None:
+    """Return the offered media type that is wanted most, or None where none is acceptable.
+
+    Without a header it is `application/json`, which old clients expect; the same for `*/*`.
+    """
+    if accept is None or not accept.strip():
+        return JSON
+    best: tuple[float, int, str] | None = None
+    for media_range, quality in _ranges(accept):
+        for rank, media_type in enumerate(offered):
+            candidate = _match(media_range, media_type, offered)
+            if candidate and quality > 0 and (best is None or (quality, -rank) > best[:2]):
+                best = (quality, -rank, candidate)
+    return best[2] if best else None
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Tell whether a browser asks for a page: it names HTML, and nothing that GraphQL answers with."""
+    types = [media_range for media_range, quality in _ranges(accept or "") if quality > 0]
+    return HTML in types and not any(offered in types for offered in OFFERED)
+
+
+def _match(media_range: str, media_type: str, offered: tuple[str, ...]) -> str | None:
+    if media_range in {"*/*", "application/*"}:
+        return JSON if JSON in offered else media_type
+    return media_type if media_range == media_type else None
+
+
+def _ranges(accept: str) -> list[tuple[str, float]]:
+    ranges = []
+    for part in accept.split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = next((_quality(piece[2:]) for piece in parameters if piece.startswith("q=")), 1.0)
+        if _charset(parameters) == "utf-8":
+            ranges.append((media_range, quality))
+    return ranges
+
+
+def _charset(parameters: list[str]) -> str:
+    return next((piece[8:].strip('"') for piece in parameters if piece.startswith("charset=")), "utf-8")
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,251 @@
+"""Executes operations: queries and mutations to one payload, subscriptions to a stream of payloads."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import strawberry
+from graphql import ExecutionResult, GraphQLError, GraphQLFormattedError, OperationType
+from graphql.execution import create_source_event_stream
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Executor
+
+from domain.errors import FaultCode, RequestFault
+from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
+from infra.web.cost import cost_of
+from infra.web.documents import Documents, Prepared, RequestErrors
+from infra.web.encoding import encode_json
+from infra.web.limits import too_complex
+from infra.web.metrics import WebMetrics
+from infra.web.rooms import RoomKey, Rooms
+from infra.web.settings import WebSettings
+from resolvers.rooms import ResumableSource, SharedSource
+from schema.errors import public_error
+
+Payload = dict[str, Any]
+"""A response: `data`, `errors`, `extensions`."""
+
+
+class Operations:
+    """Executes the operations of one schema; all transports go through here, so that the same limits hold."""
+
+    def __init__(
+        self, schema: strawberry.Schema, contexts: ContextFactory, settings: WebSettings, metrics: WebMetrics
+    ) -> None:
+        self._schema = schema._schema  # noqa: SLF001  # the pipeline of graphql-core needs its own schema
+        self._contexts = contexts
+        self._settings = settings
+        self._metrics = metrics
+        self._documents = Documents(self._schema, settings)
+        self._mutations: set[asyncio.Task[Payload]] = set()
+        self.rooms = Rooms(settings.mailbox_events, settings.max_rooms, metrics)
+
+    def prepare(self, query: str, operation_name: str | None) -> Prepared:
+        """Return the operation that is asked for; raise RequestErrors where it can't be executed."""
+        return self._documents.prepare(query, operation_name)
+
+    async def execute(self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext) -> Payload:
+        """Return the response to a query or mutation; raise RequestErrors for what can't be executed."""
+        executor = self._build(prepared, variables, context)
+        cost = self._check_cost(prepared, executor)
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.operation_timeout_seconds):
+                if prepared.type is OperationType.MUTATION:
+                    payload = await self._whole(_execute(executor))
+                else:
+                    payload = await _execute(executor)
+        except TimeoutError:
+            self._too_long()
+        finally:
+            self._metrics.seconds.labels(prepared.type.value).observe(time.monotonic() - started)
+        payload["extensions"] = {"cost": {"requested": cost, "maximum": self._settings.max_cost}}
+        return payload
+
+    @asynccontextmanager
+    async def subscribe(
+        self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext
+    ) -> AsyncGenerator["AsyncIterator[str]"]:
+        """Give the payloads of a subscription as JSON texts; raise RequestErrors for what can't be executed.
+
+        RequestErrors may also come from the iterator, when the stream ends with errors.
+        """
+        executor = self._build(prepared, variables, context)
+        self._check_cost(prepared, executor)
+        if prepared.shared:
+            member = self.rooms.join(self._room_key(prepared, executor), self._kitchen_of(prepared, variables))
+            try:
+                yield member
+            finally:
+                member.leave()
+        else:
+            stream = PrivateStream(executor, await _open(executor, self._settings.operation_timeout_seconds))
+            try:
+                yield stream
+            finally:
+                await stream.aclose()
+
+    def _build(
+        self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext | None
+    ) -> Executor:
+        executor = Executor.build(
+            self._schema,
+            prepared.document.node,
+            None,
+            context,
+            variables or {},
+            prepared.operation_name,
+            hide_suggestions=not self._settings.suggestions,
+            operation_extensions=None,
+        )
+        if isinstance(executor, list):
+            raise RequestErrors(executor)
+        assert isinstance(executor, Executor)
+        return executor
+
+    def _check_cost(self, prepared: Prepared, executor: Executor) -> int:
+        cost = cost_of(self._schema, prepared.operation, prepared.document.fragments, executor.variable_values)
+        if cost > self._settings.max_cost:
+            raise RequestErrors([too_complex("cost", self._settings.max_cost, cost)])
+        return cost
+
+    @staticmethod
+    def _room_key(prepared: Prepared, executor: Executor) -> RoomKey:
+        coerced = executor.variable_values.coerced
+        variables = repr([(name, coerced[name]) for name in sorted(coerced)])
+        return RoomKey(prepared.document.text, prepared.operation_name, variables)
+
+    def _kitchen_of(self, prepared: Prepared, variables: dict[str, Any] | None) -> Callable[[], Any]:
+        async def make() -> RoomKitchen:
+            # A stranger's context: a room serves what everybody may see, and outlives whoever came first.
+            context = await self._contexts(None, ConnectionInfo("", "room"))
+            timeout_seconds = self._settings.operation_timeout_seconds
+            return RoomKitchen(self._build(prepared, variables, context), timeout_seconds)
+
+        return make
+
+    async def _whole(self, execution: Coroutine[Any, Any, Payload]) -> Payload:
+        """Execute to the end, come what may: neither a time-out nor a dropped socket cuts a mutation in half."""
+        task = asyncio.create_task(execution)
+        self._mutations.add(task)
+        task.add_done_callback(self._mutations.discard)
+        return await asyncio.shield(task)
+
+    async def aclose(self) -> None:
+        """Close all rooms and let running mutations finish, for as long as an operation may take."""
+        await self.rooms.aclose()
+        if self._mutations:
+            await asyncio.wait(self._mutations, timeout=self._settings.operation_timeout_seconds)
+
+    def _too_long(self) -> NoReturn:
+        seconds = self._settings.operation_timeout_seconds
+        fault = RequestFault(FaultCode.UNAVAILABLE, f"The operation took longer than {seconds:g} s.")
+        raise RequestErrors([GraphQLError(fault.message, original_error=fault)]) from None
+
+
+class RoomKitchen:
+    """Opens a room's source and executes its events; implements `infra.web.rooms.Kitchen`."""
+
+    def __init__(self, executor: Executor, timeout_seconds: float) -> None:
+        self._executor = executor
+        self._timeout_seconds = timeout_seconds
+
+    async def open(self) -> SharedSource[object]:
+        """Return the shared source that the field's resolver gives."""
+        source = await _open(self._executor, self._timeout_seconds)
+        if not isinstance(source, SharedSource):
+            raise self.failure(TypeError(f"a shared field must return a SharedSource, not {type(source).__name__}"))
+        return source
+
+    async def render(self, event: object) -> str:
+        """Return the payload of an event."""
+        return await _render(self._executor, event)
+
+    def failure(self, error: Exception) -> RequestErrors:
+        """Return what the members are told of an error of the source."""
+        return _failure(self._executor, error)
+
+
+class PrivateStream:
+    """The payloads of one subscriber's own stream; an event is asked for when the one before has been taken."""
+
+    def __init__(self, executor: Executor, source: AsyncIterable[object]) -> None:
+        self._executor = executor
+        self._source = source
+        self._events = aiter(source)
+
+    @property
+    def cursor(self) -> str | None:
+        """Where a new subscription can go on, where the stream has such places."""
+        return self._source.cursor if isinstance(self._source, ResumableSource) else None
+
+    def __aiter__(self) -> "PrivateStream":
+        return self
+
+    async def __anext__(self) -> str:
+        try:
+            event = await anext(self._events)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client is told what it may know
+            raise _failure(self._executor, error) from None
+        return await _render(self._executor, event)
+
+    async def aclose(self) -> None:
+        """Close the source."""
+        close = getattr(self._events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def to_payload(result: Any) -> Payload:  # noqa: ANN401  # one of several result classes of graphql-core
+    """Return a result as a response with public errors."""
+    payload: Payload = {"data": result.data}
+    if result.errors:
+        payload["errors"] = [public_error(error) for error in result.errors]
+    return payload
+
+
+def public_errors(errors: RequestErrors) -> list[GraphQLFormattedError]:
+    """Return what a client may know of the errors."""
+    return [public_error(error) for error in errors.errors]
+
+
+def is_subscription(prepared: Prepared) -> bool:
+    """Tell whether the operation gives a stream."""
+    return prepared.type is OperationType.SUBSCRIPTION
+
+
+async def _execute(executor: Executor) -> Payload:
+    result = executor.execute_operation()
+    if executor.is_awaitable(result):
+        result = await result
+    return to_payload(result)
+
+
+async def _open(executor: Executor, timeout_seconds: float) -> AsyncIterable[object]:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            opening = create_source_event_stream(executor)
+            source = await opening if isinstance(opening, Awaitable) else opening
+    except TimeoutError as error:
+        raise _failure(
+            executor, RequestFault(FaultCode.UNAVAILABLE, "The stream could not be opened in time.")
+        ) from error
+    if isinstance(source, ExecutionResult):
+        raise RequestErrors(list(source.errors or ()))
+    return source
+
+
+async def _render(executor: Executor, event: object) -> str:
+    result = executor.build_per_event_executor(event).execute_operation(serially=False)
+    if executor.is_awaitable(result):
+        result = await result
+    return encode_json(to_payload(result))
+
+
+def _failure(executor: Executor, error: Exception) -> RequestErrors:
+    field = executor.operation.selection_set.selections[0]
+    name = getattr(getattr(field, "alias", None) or getattr(field, "name", None), "value", "subscription")
+    return RequestErrors([GraphQLError(str(error), [field], path=[name], original_error=error)])

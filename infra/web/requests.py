@@ -1,0 +1,77 @@
+"""What a client asks for: the parameters of an operation, read from JSON or a query string and checked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from domain.errors import FaultCode, RequestFault
+from infra.web.encoding import NotJson, decode_json
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """The parameters of GraphQL over HTTP, which the WebSocket's `subscribe` has too."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+def read_body(body: bytes) -> GraphQLRequest:
+    """Return the request of a JSON body; raise RequestFault (INVALID) saying what is wrong with it."""
+    try:
+        return read_parameters(decode_json(body))
+    except NotJson:
+        raise RequestFault(FaultCode.INVALID, "The body is not JSON.") from None
+
+
+def read_query_string(params: QueryParams) -> GraphQLRequest:
+    """Return the request of a query string; raise RequestFault (INVALID) saying what is wrong with it."""
+    values: dict[str, object] = dict(params)
+    for name in ("variables", "extensions"):
+        if text := params.get(name):
+            try:
+                values[name] = decode_json(text)
+            except NotJson:
+                raise RequestFault(FaultCode.INVALID, f"`{name}` is not JSON.") from None
+        else:
+            values.pop(name, None)
+    return read_parameters(values)
+
+
+def read_parameters(values: object) -> GraphQLRequest:
+    """Return the request that a JSON value makes; raise RequestFault (INVALID) saying what is wrong with it."""
+    if isinstance(values, list):
+        raise RequestFault(FaultCode.INVALID, "Batches are not served; send one operation a request.")
+    if not isinstance(values, dict):
+        raise RequestFault(FaultCode.INVALID, "A request is a JSON object with `query`.")
+    query, variables, name = values.get("query"), values.get("variables"), values.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise RequestFault(FaultCode.INVALID, "`query` must be a string with a GraphQL document.")
+    if not isinstance(variables, dict | None):
+        raise RequestFault(FaultCode.INVALID, "`variables` must be a JSON object or null.")
+    if not isinstance(name, str | None):
+        raise RequestFault(FaultCode.INVALID, "`operationName` must be a string or null.")
+    if not isinstance(values.get("extensions"), dict | None):
+        raise RequestFault(FaultCode.INVALID, "`extensions` must be a JSON object or null.")
+    if _has_unstorable_text(variables):
+        raise RequestFault(FaultCode.INVALID, "`variables` hold text with a NUL character or half a surrogate pair.")
+    return GraphQLRequest(query, variables, name or None)
+
+
+def _has_unstorable_text(value: object) -> bool:
+    """Tell whether some text inside can be neither stored nor sent: no column of PostgreSQL holds it."""
+    stack = [value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            stack += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            stack += part
+        elif isinstance(part, str) and not part.isascii() | ("\0" in part):
+            if any("\ud800" <= letter <= "\udfff" for letter in part):
+                return True
+        elif isinstance(part, str) and "\0" in part:
+            return True
+    return False
