@@ -28,7 +28,7 @@ from infra.hazelcast.noise import silence
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-_START_TIMEOUT_SECONDS = 10.0
+_START_TIMEOUT_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
 _UNWIND_SECONDS = 0.2
 _LANE_OPTIONS = {"overload_policy": TopicOverloadPolicy.DISCARD_OLDEST, "read_batch_size": 100}
@@ -90,6 +90,7 @@ class HazelcastConnection:
         self._linked = asyncio.Event()
         self._closed_until = float("-inf")  # the breaker: no operation is tried before
         self._tripped = False
+        self._told_absence = False
         self._keeper: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -171,6 +172,8 @@ class HazelcastConnection:
                 await asyncio.wait({starting}, timeout=_START_TIMEOUT_SECONDS)
                 if starting.done() and starting.exception() is None:
                     await self._stay_connected(link)
+                else:
+                    self._tell_absence()
             finally:
                 # A task of its own, so that `close` can't interrupt it halfway.
                 self._stopping = asyncio.get_running_loop().create_task(_stop(client, starting))
@@ -189,11 +192,18 @@ class HazelcastConnection:
         if link.lost.is_set():
             return
         _log.info("connected to the Hazelcast cluster %s", self.options.cluster_name)
-        self._tripped = False
+        self._tripped = self._told_absence = False
         self._link = link
         self._linked.set()
         await link.lost.wait()
         _log.warning("lost the Hazelcast cluster %s, going on without it", self.options.cluster_name)
+
+    def _tell_absence(self) -> None:
+        if not self._told_absence:
+            where = ", ".join(self.options.members)
+            name = self.options.cluster_name
+            _log.warning("no member of a Hazelcast cluster named %s lets us in at %s; trying on", name, where)
+        self._told_absence = True
 
     def _client_options(self) -> dict[str, Any]:
         return {

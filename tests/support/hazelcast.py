@@ -15,7 +15,7 @@ _ARTIFACT = "com.hazelcast:hazelcast:5.7.0"
 _JAR = Path(__file__).parents[2] / ".cache" / "hazelcast" / "hazelcast-5.7.0.jar"
 _START_TIMEOUT_SECONDS = 60
 
-_CONFIG = """\
+TEMPLATE = """\
 <hazelcast xmlns="http://www.hazelcast.com/schema/config">
   <cluster-name>{cluster_name}</cluster-name>
   <properties>
@@ -58,13 +58,14 @@ def free_port() -> int:
 class Member:
     """One member, a cluster of its own; `address` stays the same over restarts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, template: str = TEMPLATE, cluster_name: str = "r3edge-test") -> None:
+        """Prepare one in `folder`, configured by `template`, in which `{port}` and `{cluster_name}` are filled in."""
         self._port = free_port()
         self._log = folder / "member.log"
         self._config = folder / "hazelcast.xml"
         self._process: subprocess.Popen[bytes] | None = None
-        self.cluster_name = f"r3edge-test-{self._port}"
-        self._config.write_text(_CONFIG.format(cluster_name=self.cluster_name, port=self._port))
+        self.cluster_name = cluster_name
+        self._config.write_text(template.replace("{cluster_name}", cluster_name).replace("{port}", str(self._port)))
 
     @property
     def address(self) -> str:

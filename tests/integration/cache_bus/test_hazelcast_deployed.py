@@ -1,0 +1,45 @@
+"""The member's configuration that operators are given, run for real."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.ports import CacheSpace
+from infra.hazelcast.bus import HazelcastBus
+from infra.hazelcast.cache import HazelcastCache
+from infra.hazelcast.frames import LANES
+from tests.integration.cache_bus.conftest import Connect, RealClock
+from tests.support.hazelcast import Member
+from tests.support.waiting import eventually
+
+DEPLOYED = Path(__file__).parents[3] / "deploy" / "hazelcast.xml"
+
+
+def on_loopback(config: str) -> str:
+    """Change what a test must not share: the port, and the addresses to listen on."""
+    port = config.replace(">5701<", ">{port}<").replace("<member>hazelcast<", "<member>127.0.0.1:{port}<")
+    interface = '<interfaces enabled="true"><interface>127.0.0.1</interface></interfaces>'
+    return port.replace("</network>", f"{interface}</network>")
+
+
+async def test_the_deployed_configuration_serves_two_nodes_with_its_own_lanes(
+    connect: Connect, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    member = Member(tmp_path, on_loopback(DEPLOYED.read_text()), cluster_name="r3edge")
+    request.addfinalizer(member.kill)
+    member.start()
+    connection = await connect(member)
+    here, there = HazelcastBus(connection), HazelcastBus(await connect(member))
+    cache = HazelcastCache(connection, RealClock())
+    got: list[bytes] = []
+    await there.subscribe("user/1", got.append)
+    await here.publish("user/1", b"hello")
+    await eventually(lambda: got == [b"hello"], "the message arrives")
+    await cache.put(CacheSpace.LOGIN_SESSIONS, "token", b"user", 60)
+    assert await cache.get(CacheSpace.LOGIN_SESSIONS, "token") == b"user"
+    assert [await cache.increment("key", 60) for _ in range(3)] == [1, 2, 3]
+    # Reached only if the names in the file are those that the engine uses.
+    ring = await (await connection.link()).client.get_ringbuffer(f"_hz_rb_{LANES[0]}")
+    assert await ring.capacity() == 2_000
+    await here.close()
+    await there.close()

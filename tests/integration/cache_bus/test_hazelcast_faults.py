@@ -1,0 +1,219 @@
+"""What happens to a node while its Hazelcast cluster is killed, frozen, or not there at all."""
+
+import asyncio
+import logging
+import time
+from uuid import uuid4
+
+import pytest
+
+from domain.ports import CacheSpace
+from infra.hazelcast.bus import HazelcastBus
+from infra.hazelcast.cache import HazelcastCache
+from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
+from tests.integration.cache_bus.conftest import Connect, RealClock
+from tests.support.hazelcast import Member, free_port
+from tests.support.waiting import eventually
+
+
+async def test_a_killed_member_costs_the_other_nodes_messages_alone_and_a_restarted_one_brings_them_back(
+    connect: Connect, own_member: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    here_connection, there_connection = await connect(own_member), await connect(own_member)
+    here, there = HazelcastBus(here_connection), HazelcastBus(there_connection)
+    got_here: list[bytes] = []
+    got_there: list[bytes] = []
+    gaps_there: list[str] = []
+    await here.subscribe("user/1", got_here.append)
+    await there.subscribe("user/1", got_there.append, lambda: gaps_there.append("gap"))
+    await here.publish("user/1", b"before")
+    await eventually(lambda: got_there == [b"before"], "the first message arrives")
+
+    own_member.kill()
+    sent = [b"%d" % number for number in range(100)]
+    for message in sent:
+        await here.publish("user/1", message)
+        await asyncio.sleep(0.005)
+    assert got_here == [b"before", *sent]
+    assert got_there == [b"before"]
+    await eventually(lambda: not here_connection.connected, "the loss is noticed")
+
+    await asyncio.to_thread(own_member.start)
+    await eventually(lambda: here_connection.connected and there_connection.connected, "both connect again")
+    await eventually(lambda: gaps_there, "the gap is told")
+    await here.publish("user/1", b"after")
+    await eventually(lambda: got_there[-1] == b"after", "messages arrive again")
+    assert got_there == [b"before", b"after"]
+    assert got_here == [b"before", *sent, b"after"]
+    await here.close()
+    await there.close()
+    assert [record.message for record in caplog.records if record.exc_info] == []
+
+
+async def test_no_operation_of_the_cache_raises_while_the_member_dies_and_comes_back(
+    connect: Connect, own_member: Member
+) -> None:
+    connection = await connect(own_member)
+    cache = HazelcastCache(connection, RealClock())
+    key = uuid4().hex
+    await cache.put(CacheSpace.LOGIN_SESSIONS, key, b"user", 600)
+    own_member.kill()
+    for _ in range(50):
+        assert await cache.get(CacheSpace.LOGIN_SESSIONS, key) is None
+        await cache.put(CacheSpace.DEPTH, key, b"book", 60)
+        await cache.delete(CacheSpace.LOGIN_SESSIONS, key)
+        await asyncio.sleep(0.01)
+    assert [await cache.increment(key, 60) for _ in range(3)] == [1, 2, 3], "counters count on this node alone"
+    await asyncio.to_thread(own_member.start)
+    await eventually(lambda: connection.connected, "the client connects again")
+    await cache.put(CacheSpace.LOGIN_SESSIONS, key, b"user", 600)
+    assert await cache.get(CacheSpace.LOGIN_SESSIONS, key) == b"user"
+    await cache.close()
+
+
+async def test_a_frozen_member_keeps_nobody_waiting_for_long_and_is_used_again_when_it_thaws(
+    connect: Connect, own_member: Member
+) -> None:
+    connection, other_connection = await connect(own_member), await connect(own_member)
+    bus, other = HazelcastBus(connection), HazelcastBus(other_connection)
+    cache = HazelcastCache(connection, RealClock())
+    got: list[bytes] = []
+    got_there: list[bytes] = []
+    gaps_there: list[str] = []
+    await bus.subscribe("user/1", got.append)
+    await other.subscribe("user/1", got_there.append, lambda: gaps_there.append("gap"))
+    own_member.freeze()
+    slowest = await slowest_publish(bus, 50)
+    assert slowest < 0.1
+    assert len(got) == 50
+    start = time.monotonic()
+    for _ in range(100):
+        await cache.get(CacheSpace.LOGIN_SESSIONS, "token")
+    assert time.monotonic() - start < 3.0, "each read waited for the frozen member"
+    start = time.monotonic()
+    await bus.subscribe("user/2", got.append)
+    assert time.monotonic() - start < 2.0, "subscribing waited for the frozen member"
+    # Long enough for the heartbeat to give the connection up, and for attempts to sign in at a member that is silent.
+    await eventually(lambda: not other_connection.connected, "the silence is noticed")
+    own_member.thaw()
+    await eventually(lambda: connection.connected and other_connection.connected, "both connect again", 30)
+    await eventually(lambda: gaps_there, "the gap is told")
+    got_there.clear()
+    await bus.publish("user/1", b"after")
+    await eventually(lambda: got_there, "messages arrive again")
+    assert got_there == [b"after"]
+    await bus.close()
+    await other.close()
+
+
+async def slowest_publish(bus: HazelcastBus, times: int) -> float:
+    slowest = 0.0
+    for number in range(times):
+        start = time.monotonic()
+        await bus.publish("user/1", b"%d" % number)
+        slowest = max(slowest, time.monotonic() - start)
+    return slowest
+
+
+async def test_a_node_that_could_not_send_tells_the_others_of_the_gap(connect: Connect, member: Member) -> None:
+    here_connection = await connect(member)
+    here, there = HazelcastBus(here_connection), HazelcastBus(await connect(member))
+    got: list[bytes] = []
+    gaps: list[str] = []
+    await there.subscribe("user/1", got.append, lambda: gaps.append("gap"))
+    link = await here_connection.link()
+    for connection in list(link.client._connection_manager.active_connections.values()):
+        connection._proto._transport.abort()
+    await here.publish("user/1", b"lost")
+    await eventually(lambda: gaps, "the other node is told, though its own connection never broke")
+    await here.publish("user/1", b"after")
+    await eventually(lambda: b"after" in got, "messages arrive again")
+    await here.close()
+    await there.close()
+
+
+async def test_a_node_starts_and_works_alone_where_no_member_is() -> None:
+    options = HazelcastOptions([f"127.0.0.1:{free_port()}"])
+    before = asyncio.all_tasks()
+    connection = HazelcastConnection(options, RealClock())
+    start = time.monotonic()
+    await connection.start()
+    bus, cache = HazelcastBus(connection), HazelcastCache(connection, RealClock())
+    got: list[bytes] = []
+    await bus.subscribe("user/1", got.append)
+    await bus.publish("user/1", b"alone")
+    assert got == [b"alone"]
+    assert await cache.get(CacheSpace.DEPTH, "book") is None
+    assert await cache.increment("key", 60) == 1
+    assert time.monotonic() - start < 0.5, "something waited for the cluster"
+    await asyncio.sleep(0.7)  # a failed attempt to connect or two
+    await bus.close()
+    await connection.close()
+    await eventually(lambda: asyncio.all_tasks() <= before, f"all tasks end: {asyncio.all_tasks() - before}", 1.0)
+
+
+async def test_a_listener_from_before_the_cluster_came_up_hears_it_after_a_gap(
+    connect: Connect, own_member: Member
+) -> None:
+    own_member.kill()
+    options = HazelcastOptions([own_member.address], own_member.cluster_name)
+    early_connection = HazelcastConnection(options, RealClock())
+    await early_connection.start()
+    early = HazelcastBus(early_connection)
+    got: list[bytes] = []
+    gaps: list[str] = []
+    await early.subscribe("user/1", got.append, lambda: gaps.append("gap"))
+    await asyncio.to_thread(own_member.start)
+    await eventually(lambda: gaps, "the gap is told when listening begins")
+    late = HazelcastBus(await connect(own_member))
+    await late.publish("user/1", b"hello")
+    await eventually(lambda: got == [b"hello"], "the message arrives")
+    await early.close()
+    await late.close()
+    await early_connection.close()
+
+
+async def test_closing_while_the_member_is_frozen_ends_at_once_and_leaves_nothing(own_member: Member) -> None:
+    before = asyncio.all_tasks()
+    options = HazelcastOptions([own_member.address], own_member.cluster_name)
+    own_member.freeze()
+    connection = HazelcastConnection(options, RealClock())
+    await connection.start()
+    await asyncio.sleep(0.3)  # it is connected by now and waits to be let in
+    start = time.monotonic()
+    await connection.close()
+    assert time.monotonic() - start < 1.0
+    await eventually(lambda: asyncio.all_tasks() <= before, f"all tasks end: {asyncio.all_tasks() - before}", 1.0)
+
+
+async def test_a_member_that_lets_nobody_in_is_told_once_and_used_as_soon_as_it_does(
+    own_member: Member, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.hazelcast.client._START_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("infra.hazelcast.client._RETRY_SECONDS", 0.05)
+    before = asyncio.all_tasks()
+    own_member.freeze()
+    connection = HazelcastConnection(HazelcastOptions([own_member.address], own_member.cluster_name), RealClock())
+    await connection.start()
+    await asyncio.sleep(2.0)  # several clients are thrown away meanwhile
+    assert not connection.connected
+    own_member.thaw()
+    await eventually(lambda: connection.connected, "it connects")
+    await connection.close()
+    await eventually(lambda: asyncio.all_tasks() <= before, f"all tasks end: {asyncio.all_tasks() - before}", 1.0)
+    told = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    absence = f"no member of a Hazelcast cluster named {own_member.cluster_name} lets us in at {own_member.address}"
+    assert told == [f"{absence}; trying on"]
+
+
+async def test_a_cluster_of_another_name_is_not_joined_and_told_without_a_traceback(
+    member: Member, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.hazelcast.client._START_TIMEOUT_SECONDS", 0.3)
+    connection = HazelcastConnection(HazelcastOptions([member.address], "another-cluster"), RealClock())
+    await connection.start()
+    await eventually(lambda: caplog.records, "the absence is told")
+    assert not connection.connected
+    await connection.close()
+    assert "named another-cluster lets us in" in caplog.text
+    assert [record.message for record in caplog.records if record.exc_info] == []

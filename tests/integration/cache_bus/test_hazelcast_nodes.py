@@ -1,0 +1,147 @@
+"""What two nodes see of each other through one Hazelcast cluster."""
+
+import asyncio
+import time
+from uuid import uuid4
+
+import pytest
+
+from domain.ports import CacheSpace
+from infra.hazelcast.bus import HazelcastBus
+from infra.hazelcast.cache import HazelcastCache
+from infra.hazelcast.frames import Frame, lane_of
+from tests.integration.cache_bus.conftest import Connect, RealClock
+from tests.support.hazelcast import Member
+from tests.support.waiting import eventually
+
+
+async def two_buses(connect: Connect, member: Member) -> tuple[HazelcastBus, HazelcastBus]:
+    return HazelcastBus(await connect(member)), HazelcastBus(await connect(member))
+
+
+async def two_caches(connect: Connect, member: Member) -> tuple[HazelcastCache, HazelcastCache]:
+    return HazelcastCache(await connect(member), RealClock()), HazelcastCache(await connect(member), RealClock())
+
+
+async def test_a_message_reaches_the_listeners_of_the_other_node_once_and_in_order(
+    connect: Connect, member: Member
+) -> None:
+    here, there = await two_buses(connect, member)
+    got_here: list[bytes] = []
+    got_there: list[bytes] = []
+    await here.subscribe("depth/BTC", got_here.append)
+    await there.subscribe("depth/BTC", got_there.append)
+    sent = [b"%d\xff" % number for number in range(1_000)]
+    for message in sent:
+        await here.publish("depth/BTC", message)
+    assert got_here == sent
+    await eventually(lambda: len(got_there) >= len(sent), "all messages arrive")
+    assert got_there == sent
+    await here.close()
+    await there.close()
+
+
+async def test_the_first_message_after_subscribing_is_not_missed(connect: Connect, member: Member) -> None:
+    here, there = await two_buses(connect, member)
+    for number in range(20):
+        topic = f"user/{number}"
+        got: list[bytes] = []
+        await there.subscribe(topic, got.append)
+        await here.publish(topic, b"first")
+        await eventually(lambda got=got: got == [b"first"], f"the first message on {topic}")
+    await here.close()
+    await there.close()
+
+
+async def test_topics_that_share_a_lane_are_kept_apart(connect: Connect, member: Member) -> None:
+    lane = lane_of("user/0")
+    one, other = [topic for topic in (f"user/{number}" for number in range(100)) if lane_of(topic) == lane][:2]
+    here, there = await two_buses(connect, member)
+    got: list[bytes] = []
+    await there.subscribe(other, got.append)
+    await here.publish(one, b"not for you")
+    await here.publish(other, b"for you")
+    await eventually(lambda: got, "the message arrives")
+    assert got == [b"for you"]
+    await here.close()
+    await there.close()
+
+
+async def test_no_gap_is_told_where_nothing_was_lost(connect: Connect, member: Member) -> None:
+    here, there = await two_buses(connect, member)
+    gaps: list[str] = []
+    got: list[bytes] = []
+    await there.subscribe("user/1", got.append, lambda: gaps.append("gap"))
+    await here.publish("user/1", b"hello")
+    await eventually(lambda: got, "the message arrives")
+    assert gaps == []
+    await here.close()
+    await there.close()
+
+
+async def test_what_somebody_else_writes_on_a_lane_is_dropped(connect: Connect, member: Member) -> None:
+    connection = await connect(member)
+    bus = HazelcastBus(connection)
+    got: list[bytes] = []
+    await bus.subscribe("user/1", got.append)
+    link = await connection.link()
+    topic = await link.client.get_reliable_topic(lane_of("user/1"))
+    await topic.publish(bytearray(b"?"))
+    await topic.publish(bytearray(Frame(bytes(16), "user/1", b"cut").encode()[:22]))
+    await topic.publish(bytearray(Frame(bytes(16), "user/1", b"whole").encode()))
+    await eventually(lambda: got, "the whole message arrives")
+    assert got == [b"whole"]
+    await bus.close()
+
+
+async def test_closing_sends_what_was_published(connect: Connect, member: Member) -> None:
+    here, there = await two_buses(connect, member)
+    got: list[bytes] = []
+    await there.subscribe("user/1", got.append)
+    await here.publish("user/1", b"last words")
+    await here.close()
+    await eventually(lambda: got == [b"last words"], "the last message arrives")
+    await there.close()
+
+
+async def test_a_login_session_deleted_on_one_node_is_gone_at_once_on_the_other(
+    connect: Connect, member: Member
+) -> None:
+    here, there = await two_caches(connect, member)
+    for _ in range(20):
+        token = uuid4().hex
+        await here.put(CacheSpace.LOGIN_SESSIONS, token, b"user", 60)
+        assert await there.get(CacheSpace.LOGIN_SESSIONS, token) == b"user"
+        await here.delete(CacheSpace.LOGIN_SESSIONS, token)
+        assert await there.get(CacheSpace.LOGIN_SESSIONS, token) is None
+
+
+@pytest.mark.parametrize("space", [CacheSpace.DEPTH, CacheSpace.TICKER, CacheSpace.CANDLES])
+async def test_hot_data_read_near_is_at_most_a_quarter_of_a_second_old(
+    connect: Connect, member: Member, space: CacheSpace
+) -> None:
+    here, there = await two_caches(connect, member)
+    key = uuid4().hex
+    await here.put(space, key, b"old", 60)
+    assert await there.get(space, key) == b"old"
+    await here.put(space, key, b"new", 60)
+    start = time.monotonic()
+    while await there.get(space, key) != b"new":
+        assert time.monotonic() - start < 0.3, "the near cache kept the old value too long"
+        await asyncio.sleep(0.01)
+
+
+async def test_hot_data_is_read_near_without_asking_the_cluster(connect: Connect, member: Member) -> None:
+    here, there = await two_caches(connect, member)
+    key = uuid4().hex
+    await here.put(CacheSpace.DEPTH, key, b"book", 60)
+    assert await there.get(CacheSpace.DEPTH, key) == b"book"
+    await here.delete(CacheSpace.DEPTH, key)
+    assert await there.get(CacheSpace.DEPTH, key) == b"book", "nothing is kept near"
+
+
+async def test_two_nodes_count_together(connect: Connect, member: Member) -> None:
+    here, there = await two_caches(connect, member)
+    key = uuid4().hex
+    sums = await asyncio.gather(*(node.increment(key, 60) for node in (here, there) for _ in range(20)))
+    assert sorted(sums) == list(range(1, 41))

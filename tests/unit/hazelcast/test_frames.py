@@ -1,0 +1,42 @@
+"""The bytes of the bus."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.hazelcast.frames import LANES, Frame, lane_of
+
+TOPICS = st.text(max_size=100)
+FRAMES = st.builds(Frame, st.binary(min_size=16, max_size=16), TOPICS, st.binary(), st.booleans())
+
+
+@given(FRAMES)
+def test_a_frame_is_read_as_it_was_written(frame: Frame) -> None:
+    assert Frame.decode(frame.encode()) == frame
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_frame_or_a_value_error(data: bytes) -> None:
+    try:
+        frame = Frame.decode(data)
+    except ValueError:
+        return
+    assert Frame.decode(frame.encode()) == frame
+
+
+@pytest.mark.parametrize("length", [0, 18, 22])
+def test_a_frame_that_was_cut_is_a_value_error(length: int) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        Frame.decode(Frame(bytes(16), "user/1", b"").encode()[:length])
+
+
+@given(TOPICS)
+def test_a_topic_has_one_lane(topic: str) -> None:
+    assert lane_of(topic) == lane_of(topic)
+    assert lane_of(topic) in LANES
+
+
+def test_topics_spread_over_all_lanes_and_keep_theirs() -> None:
+    # Another way would break the bus between an old node and a new one, so the figures are written down.
+    assert [lane_of(topic) for topic in ("user/1", "depth/binance:BTC/USDT")] == ["r3edge-bus-6", "r3edge-bus-12"]
+    assert {lane_of(f"user/{number}") for number in range(500)} == set(LANES)
