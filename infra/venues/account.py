@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from domain.clock import to_milliseconds
 from domain.markets.ports import VenueUnreachable
@@ -31,6 +31,7 @@ from infra.venues.connection import VenueConnection
 from infra.venues.errors import command_error, is_clock_error, question_error, reason, says_absent
 from infra.venues.exchange import SENDING, Sending
 from infra.venues.placing import placing
+from infra.venues.untyped import Ccxt
 from infra.venues.user_stream import account_position, execution_report
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 MAX_FILLS_A_CALL = 1_000
 
 T = TypeVar("T")
-Asking = Callable[[Any], Awaitable[Any]]
+Asking = Callable[[Ccxt], Awaitable[Ccxt]]
 
 
 class CcxtAccount:
@@ -48,7 +49,7 @@ class CcxtAccount:
         self._connection = connection
         self._credentials = credentials
         self._name = name
-        self._exchange: Any = None
+        self._exchange: Ccxt = None
         self._readers: dict[asyncio.Task[None], asyncio.Queue[VenueUpdate | None]] = {}
         self._closed = False
 
@@ -63,8 +64,8 @@ class CcxtAccount:
         """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
         asked = placing(order)
 
-        def ask(exchange: Any) -> Awaitable[Any]:  # noqa: ANN401  # ccxt ships no types
-            answer: Awaitable[Any] = exchange.create_order(
+        def ask(exchange: Ccxt) -> Awaitable[Ccxt]:
+            answer: Awaitable[Ccxt] = exchange.create_order(
                 asked.symbol, asked.type, asked.side, asked.amount, asked.price, asked.params
             )
             return answer
@@ -74,8 +75,8 @@ class CcxtAccount:
     async def cancel(self, order: Order, guard: Guard) -> VenueOrder | None:
         """Cancel by client order id; raises as `place`. None where the venue's answer doesn't show the order."""
 
-        def ask(exchange: Any) -> Awaitable[Any]:  # noqa: ANN401  # ccxt ships no types
-            answer: Awaitable[Any] = exchange.cancel_order(
+        def ask(exchange: Ccxt) -> Awaitable[Ccxt]:
+            answer: Awaitable[Ccxt] = exchange.cancel_order(
                 order.venue_order_id, order.market.symbol, {"clientOrderId": order.client_order_id}
             )
             return answer
@@ -142,7 +143,7 @@ class CcxtAccount:
         if self._exchange is not None:
             await self._exchange.close()
 
-    async def _ready(self) -> Any:  # noqa: ANN401  # ccxt ships no types
+    async def _ready(self) -> Ccxt:
         if self._closed:
             raise VenueUnreachable("the account's connection is closed")
         await self._connection.ready()
@@ -150,7 +151,7 @@ class CcxtAccount:
             self._exchange = self._connection.new_account_exchange(self._credentials)
         return self._exchange
 
-    async def _command(self, guard: Guard, ask: Asking, read: Callable[[Any], T]) -> T:
+    async def _command(self, guard: Guard, ask: Asking, read: Callable[[Ccxt], T]) -> T:
         try:
             exchange = await self._ready()
         except VenueUnreachable as error:
@@ -180,7 +181,7 @@ class CcxtAccount:
             self._connection.clock.doubt()
         return question_error(error)
 
-    async def _question(self, ask: Asking) -> Any:  # noqa: ANN401  # ccxt ships no types
+    async def _question(self, ask: Asking) -> Ccxt:
         exchange = await self._ready()
         try:
             return await ask(exchange)
@@ -189,7 +190,7 @@ class CcxtAccount:
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises, there is no answer
             raise self._unanswered(error) from None
 
-    async def _trades_of(self, exchange: Any, told: Mapping[str, Any]) -> list[Any]:  # noqa: ANN401  # ccxt's
+    async def _trades_of(self, exchange: Ccxt, told: Mapping[str, Ccxt]) -> list[Ccxt]:
         params = {"orderId": told["id"]} if self._connection.settings.is_binance else {}
         trades = await exchange.fetch_my_trades(told["symbol"], None, None, params)
         return [each for each in trades if each["order"] == told["id"]]
@@ -225,7 +226,7 @@ class CcxtAccount:
         else:
             await self._stream_unified(exchange, emit)
 
-    async def _stream_reports(self, exchange: Any, emit: Callable[[VenueUpdate], None]) -> None:  # noqa: ANN401  # ccxt's
+    async def _stream_reports(self, exchange: Ccxt, emit: Callable[[VenueUpdate], None]) -> None:
         async with asyncio.TaskGroup() as group:
             exchange.tap = lambda report: self._take(report, emit, group)
             await exchange.authenticate({"type": "spot"})
@@ -233,7 +234,7 @@ class CcxtAccount:
             # With reports tapped it never returns: it raises when the stream ends.
             await exchange.watch_orders()
 
-    def _take(self, report: Mapping[str, Any], emit: Callable[[VenueUpdate], None], group: asyncio.TaskGroup) -> None:
+    def _take(self, report: Mapping[str, Ccxt], emit: Callable[[VenueUpdate], None], group: asyncio.TaskGroup) -> None:
         if report["e"] == "executionReport":
             symbol = self._connection.symbol_of(report["s"])
             if symbol is not None:
@@ -247,36 +248,36 @@ class CcxtAccount:
     async def _ask_balances(self, emit: Callable[[VenueUpdate], None]) -> None:
         emit(BalancesChanged(await self.balances()))
 
-    async def _stream_unified(self, exchange: Any, emit: Callable[[VenueUpdate], None]) -> None:  # noqa: ANN401  # ccxt's
+    async def _stream_unified(self, exchange: Ccxt, emit: Callable[[VenueUpdate], None]) -> None:
         emit(StreamOpened())
         async with asyncio.TaskGroup() as group:
             group.create_task(_watch(exchange.watch_orders, self._orders_told, emit))
             group.create_task(_watch(exchange.watch_my_trades, self._trades_told, emit))
             group.create_task(_watch(exchange.watch_balance, _balances_told, emit))
 
-    def _orders_told(self, told: Any) -> list[VenueUpdate]:  # noqa: ANN401  # ccxt ships no types
+    def _orders_told(self, told: Ccxt) -> list[VenueUpdate]:
         return [convert.order(self._market(each["symbol"]), each) for each in told]
 
-    def _trades_told(self, told: Any) -> list[VenueUpdate]:  # noqa: ANN401  # ccxt ships no types
+    def _trades_told(self, told: Ccxt) -> list[VenueUpdate]:
         return [convert.fill(self._market(each["symbol"]), each, None) for each in told]
 
 
 async def _watch(
-    watch: Callable[[], Awaitable[Any]], read: Callable[[Any], list[VenueUpdate]], emit: Callable[[VenueUpdate], None]
+    watch: Callable[[], Awaitable[Ccxt]], read: Callable[[Ccxt], list[VenueUpdate]], emit: Callable[[VenueUpdate], None]
 ) -> None:
     while True:
         for update in read(await watch()):
             emit(update)
 
 
-def _balances_told(told: Any) -> list[VenueUpdate]:  # noqa: ANN401  # ccxt ships no types
+def _balances_told(told: Ccxt) -> list[VenueUpdate]:
     return [BalancesChanged(convert.balances(told))]
 
 
-def _my_trades(market: MarketSymbol, start: int, exchange: Any) -> Awaitable[Any]:  # noqa: ANN401  # ccxt's
-    answer: Awaitable[Any] = exchange.fetch_my_trades(market.symbol, start, MAX_FILLS_A_CALL)
+def _my_trades(market: MarketSymbol, start: int, exchange: Ccxt) -> Awaitable[Ccxt]:
+    answer: Awaitable[Ccxt] = exchange.fetch_my_trades(market.symbol, start, MAX_FILLS_A_CALL)
     return answer
 
 
-def _known(order: Order, told: Mapping[str, Any]) -> VenueOrder:
+def _known(order: Order, told: Mapping[str, Ccxt]) -> VenueOrder:
     return convert.order(order.market, told, order.client_order_id)

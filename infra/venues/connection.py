@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from typing import Any
 
 from domain.clock import Clock
 from domain.markets.ports import VenueUnreachable
@@ -13,6 +12,7 @@ from infra.venues.budget import RateBudget
 from infra.venues.clock import VenueClock
 from infra.venues.errors import question_error
 from infra.venues.exchange import exchange_class, new_exchange
+from infra.venues.untyped import Ccxt
 from infra.venues.venue import VenueSettings
 
 log = logging.getLogger(__name__)
@@ -25,14 +25,14 @@ class VenueConnection:
         self.settings = settings
         self.clock = VenueClock(clock)
         self.budget = RateBudget(clock)
-        self._class: type[Any] | None = None
-        self._public: Any = None
+        self._class: type[Ccxt] | None = None
+        self._public: Ccxt = None
         self._markets: dict[str, Market] = {}
         self._lock = asyncio.Lock()
         self._timekeeper: asyncio.Task[None] | None = None
 
     @property
-    def public(self) -> Any:  # noqa: ANN401  # ccxt ships no types
+    def public(self) -> Ccxt:
         """The exchange object of public calls; there once `ready` has returned."""
         return self._public
 
@@ -65,7 +65,7 @@ class VenueConnection:
                 return MarketSymbol(self.settings.name, told["symbol"])
         return None
 
-    def new_account_exchange(self, credentials: VenueCredentials) -> Any:  # noqa: ANN401  # ccxt ships no types
+    def new_account_exchange(self, credentials: VenueCredentials) -> Ccxt:
         """Return an exchange object that signs with `credentials` and shares the table of markets."""
         assert self._class is not None
         exchange = new_exchange(self._class, self.settings, self.clock, self.budget, credentials)

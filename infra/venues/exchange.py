@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
 from domain.orders.venue import Guard
 from domain.trading.types import VenueCredentials
 from infra.venues.budget import RateBudget
 from infra.venues.clock import VenueClock
+from infra.venues.untyped import Ccxt
 from infra.venues.venue import UnknownVenue, VenueSettings
 
 RECEIVE_WINDOW_MS = 2_500
@@ -44,7 +44,7 @@ class Wire:
         """Return the timestamp to sign: the venue's time."""
         return self.venue_clock.milliseconds()
 
-    async def fetch(self, url: str, method: str = "GET", headers: object = None, body: object = None) -> Any:  # noqa: ANN401  # ccxt's
+    async def fetch(self, url: str, method: str = "GET", headers: object = None, body: object = None) -> Ccxt:
         """Ask the guard at the last moment, the timestamp being taken and signed, then let the bytes go."""
         sending = SENDING.get()
         if sending is not None:
@@ -53,13 +53,13 @@ class Wire:
         return await super().fetch(url, method, headers, body)  # type: ignore[misc]
 
     def on_rest_response(
-        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], *rest: Any
-    ) -> Any:  # noqa: ANN401  # ccxt's
+        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], *rest: Ccxt
+    ) -> Ccxt:
         """Let the budget learn from every answer."""
         self.rate_budget.observe(code, {name.lower(): value for name, value in headers.items()})
         return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
 
-    def spawn(self, method: Any, *args: Any) -> Any:  # noqa: ANN401  # ccxt's
+    def spawn(self, method: Ccxt, *args: Ccxt) -> Ccxt:
         """Run in the background; a failure reaches the stream that waits for it, and no log."""
         future = super().spawn(method, *args)  # type: ignore[misc]
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -69,7 +69,7 @@ class Wire:
         """Dial at once: the wait between attempts is ours."""
         return 0.0
 
-    def handle_message(self, client: Any, message: Any) -> None:  # noqa: ANN401  # ccxt's
+    def handle_message(self, client: Ccxt, message: Ccxt) -> None:
         """Take a message; one that can't be read ends the stream, where ccxt would stop reading in silence."""
         try:
             super().handle_message(client, message)  # type: ignore[misc]
@@ -80,50 +80,50 @@ class Wire:
 class BinanceWire(Wire):
     """What is known of Binance beyond ccxt's unified calls."""
 
-    exceptions: dict[str, Any]
-    tap: Callable[[Mapping[str, Any]], None] | None = None
+    exceptions: dict[str, Ccxt]
+    tap: Callable[[Mapping[str, Ccxt]], None] | None = None
 
     async def request(
-        self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None
-    ) -> Any:  # noqa: ANN401  # ccxt's
+        self, path: str, api: Ccxt = "public", method: str = "GET", params: Ccxt = None, config: Ccxt = None
+    ) -> Ccxt:
         """Take the call's weight from the shared budget, then make it."""
         params, config = params or {}, config or {}
         cost = self.calculate_rate_limiter_cost(api, method, path, params, config)  # type: ignore[attr-defined]
         await self.rate_budget.take(max(1, round(float(cost) * WEIGHT_PER_COST)))
         return await super().request(path, api, method, params, config)  # type: ignore[misc]
 
-    def get_exceptions_by_url(self, url: str, kind: str) -> Any:  # noqa: ANN401  # ccxt's
+    def get_exceptions_by_url(self, url: str, kind: str) -> Ccxt:
         """Return spot's error codes; ccxt finds them by Binance's own host names alone."""
         if self.replaces_url:
             return self.exceptions["spot"][kind]
         return super().get_exceptions_by_url(url, kind)  # type: ignore[misc]
 
-    def handle_errors(self, code: int, reason: str, *rest: Any) -> Any:  # noqa: ANN401  # ccxt's
+    def handle_errors(self, code: int, reason: str, *rest: Ccxt) -> Ccxt:
         """Read a 5xx as no answer at all, whatever its body says: an order's fate is unknown then."""
         if code >= SERVER_ERROR:
             raise _network_error(f"the venue answered {code}")
         return super().handle_errors(code, reason, *rest)  # type: ignore[misc]
 
-    def handle_order_update(self, client: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401  # ccxt's
+    def handle_order_update(self, client: Ccxt, message: Mapping[str, Ccxt]) -> None:
         """Hand over every report as it came: ccxt's caches keep the newest of an order and add fees as floats."""
         self._tapped(super().handle_order_update, client, message)  # type: ignore[misc]
 
-    def handle_balance(self, client: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401  # ccxt's
+    def handle_balance(self, client: Ccxt, message: Mapping[str, Ccxt]) -> None:
         """Hand over every change of balances as it came."""
         self._tapped(super().handle_balance, client, message)  # type: ignore[misc]
 
-    def handle_event_stream_terminated(self, client: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401, ARG002  # ccxt's
+    def handle_event_stream_terminated(self, client: Ccxt, message: Mapping[str, Ccxt]) -> None:  # noqa: ARG002  # ccxt's
         """End the stream; ccxt rejects a future that nobody waits for."""
         client.on_error(_network_error("the venue ended the user data stream"))
 
-    def _tapped(self, otherwise: Callable[..., None], client: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401  # ccxt's
+    def _tapped(self, otherwise: Callable[..., None], client: Ccxt, message: Mapping[str, Ccxt]) -> None:
         if self.tap is not None:
             self.tap(message)
         else:
             otherwise(client, message)
 
 
-async def exchange_class(settings: VenueSettings) -> type[Any]:
+async def exchange_class(settings: VenueSettings) -> type[Ccxt]:
     """Return ccxt's class of the venue with our wire in front.
 
     Imports one venue's module in a thread: 1.3 s where all of them take 3.3 s. Raises `UnknownVenue`.
@@ -139,12 +139,12 @@ async def exchange_class(settings: VenueSettings) -> type[Any]:
 
 
 def new_exchange(
-    made_of: type[Any],
+    made_of: type[Ccxt],
     settings: VenueSettings,
     clock: VenueClock,
     budget: RateBudget,
     credentials: VenueCredentials | None = None,
-) -> Any:  # noqa: ANN401  # ccxt ships no types
+) -> Ccxt:
     """Return an exchange object; its connections open with its first call and close with `close()`."""
     exchange = made_of(_config(settings, credentials))
     exchange.venue_clock = clock
@@ -156,8 +156,8 @@ def new_exchange(
     return exchange
 
 
-def _config(settings: VenueSettings, credentials: VenueCredentials | None) -> dict[str, Any]:
-    config: dict[str, Any] = {
+def _config(settings: VenueSettings, credentials: VenueCredentials | None) -> dict[str, Ccxt]:
+    config: dict[str, Ccxt] = {
         "number": str,
         "newUpdates": True,
         "timeout": REQUEST_TIMEOUT_MS,
@@ -174,7 +174,7 @@ def _config(settings: VenueSettings, credentials: VenueCredentials | None) -> di
     return config
 
 
-_BINANCE_OPTIONS: dict[str, Any] = {
+_BINANCE_OPTIONS: dict[str, Ccxt] = {
     "fetchCurrencies": False,
     "fetchMargins": False,
     "fetchMarkets": {"types": ["spot"]},
@@ -185,7 +185,7 @@ _BINANCE_OPTIONS: dict[str, Any] = {
 }
 
 
-def _addresses(url: str) -> dict[str, Any]:
+def _addresses(url: str) -> dict[str, Ccxt]:
     streams = url.replace("http", "ws", 1)
     return {
         "public": f"{url}/api/v3",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from domain.clock import Clock, from_milliseconds, to_milliseconds
 from domain.markets.depth_view import is_crossed
@@ -14,6 +14,7 @@ from infra.venues import convert
 from infra.venues.budget import Urgency, urgency
 from infra.venues.connection import VenueConnection
 from infra.venues.errors import question_error, stream_error
+from infra.venues.untyped import Ccxt
 
 MAX_LEVELS = 100
 MAX_CANDLES_A_CALL = 1_000
@@ -102,8 +103,8 @@ class CcxtMarketData:
         wanted = min(limit, MAX_CANDLES_A_CALL)
         now = self.venue_now()
 
-        def ask(exchange: Any) -> Awaitable[list[list[Any]]]:  # noqa: ANN401  # ccxt ships no types
-            answer: Awaitable[list[list[Any]]] = exchange.fetch_ohlcv(
+        def ask(exchange: Ccxt) -> Awaitable[list[list[Ccxt]]]:
+            answer: Awaitable[list[list[Ccxt]]] = exchange.fetch_ohlcv(
                 market.symbol, timeframe.venue_name, since, wanted
             )
             return answer
@@ -114,8 +115,8 @@ class CcxtMarketData:
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
         """Return the newest trades, oldest first."""
 
-        def ask(exchange: Any) -> Awaitable[list[dict[str, Any]]]:  # noqa: ANN401  # ccxt ships no types
-            answer: Awaitable[list[dict[str, Any]]] = exchange.fetch_trades(market.symbol, None, limit)
+        def ask(exchange: Ccxt) -> Awaitable[list[dict[str, Ccxt]]]:
+            answer: Awaitable[list[dict[str, Ccxt]]] = exchange.fetch_trades(market.symbol, None, limit)
             return answer
 
         return await self._asked(ask, lambda told: [convert.trade(market, row) for row in told])
@@ -131,7 +132,7 @@ class CcxtMarketData:
         except Exception as error:  # noqa: BLE001  # a trade that can't be read
             batches.put_nowait(stream_error(error))
 
-    async def _asked(self, ask: Callable[[Any], Awaitable[Any]], read: Callable[[Any], list[T]]) -> list[T]:
+    async def _asked(self, ask: Callable[[Ccxt], Awaitable[Ccxt]], read: Callable[[Ccxt], list[T]]) -> list[T]:
         await self._connection.ready()
         try:
             return read(await ask(self._connection.public))
@@ -150,7 +151,7 @@ class _BookReader:
         self._known: dict[tuple[float, float], PriceLevel] = {}
         self._sequence: int | None = None
 
-    def read(self, told: Any) -> Depth | None:  # noqa: ANN401  # ccxt ships no types
+    def read(self, told: Ccxt) -> Depth | None:
         sequence = int(told["nonce"] or told["timestamp"] or to_milliseconds(self._clock.now()))
         if self._sequence is not None and sequence <= self._sequence:
             return None
@@ -163,7 +164,7 @@ class _BookReader:
         return Depth(self._grid.symbol, "", sequence, bids, asks, venue_time, self._clock.now())
 
 
-async def _streamed(watching: Awaitable[Any]) -> Any:  # noqa: ANN401  # ccxt ships no types
+async def _streamed(watching: Awaitable[Ccxt]) -> Ccxt:
     try:
         return await watching
     except asyncio.CancelledError:
@@ -176,14 +177,14 @@ async def _streamed(watching: Awaitable[Any]) -> Any:  # noqa: ANN401  # ccxt sh
         raise stream_error(error) from None
 
 
-def _forget_book(exchange: Any, symbol: str) -> None:  # noqa: ANN401  # ccxt ships no types
+def _forget_book(exchange: Ccxt, symbol: str) -> None:
     """Make the next `watch_order_book` begin from a snapshot, whatever state the book is in."""
     exchange.orderbooks.pop(symbol, None)
     for client in _open_clients(exchange):
         client.subscriptions.pop(f"orderbook::{symbol}", None)
 
 
-async def _unsubscribe(exchange: Any, method: str, topic: str, symbol: str) -> None:  # noqa: ANN401  # ccxt ships no types
+async def _unsubscribe(exchange: Ccxt, method: str, topic: str, symbol: str) -> None:
     """Tell the venue to send no more, where it still does; where it doesn't answer, the connection's end will do."""
     subscribed = (key for client in _open_clients(exchange) for key in client.subscriptions if key is not None)
     if not any(key.startswith(topic) and key.endswith(symbol) for key in subscribed):
@@ -193,5 +194,5 @@ async def _unsubscribe(exchange: Any, method: str, topic: str, symbol: str) -> N
             await getattr(exchange, method)(symbol)
 
 
-def _open_clients(exchange: Any) -> list[Any]:  # noqa: ANN401  # ccxt ships no types
+def _open_clients(exchange: Ccxt) -> list[Ccxt]:
     return [each for each in (exchange.clients or {}).values() if each.error is None and not each.closed()]
