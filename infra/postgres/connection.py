@@ -1,7 +1,7 @@
 """A database connection whose failures are told in the domain's words."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -62,6 +62,16 @@ class Connection:
         with unavailable_where_broken(self.driver):
             return await self.driver.copy_records_to_table(table, columns=columns, records=records)
 
+    @asynccontextmanager
+    async def atomically(self) -> AsyncIterator[None]:
+        """Run the block in the present transaction; where there is none, in one of its own."""
+        if self.driver.is_in_transaction():
+            yield
+            return
+        with unavailable_where_broken(self.driver):
+            async with self.driver.transaction():
+                yield
+
 
 @contextmanager
 def unavailable_where_broken(driver: "DriverConnection | None" = None) -> Iterator[None]:
@@ -69,9 +79,26 @@ def unavailable_where_broken(driver: "DriverConnection | None" = None) -> Iterat
     try:
         yield
     except _UNREACHABLE as error:
+        if driver is not None and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            # The pool must look for the new primary instead of handing this connection out again.
+            cut(driver)
         raise Unavailable(f"The database can't be reached now ({type(error).__name__}).") from error
     except asyncpg.InterfaceError as error:
         # The driver raises the same class for a closed connection and for a mistake in calling it.
-        if driver is not None and not driver.is_closed():
+        if driver is not None and not _is_gone(driver):
             raise
         raise Unavailable("The connection to the database is closed.") from error
+
+
+def cut(driver: DriverConnection) -> None:
+    """Close the connection without a word to the server; nothing happens where it is closed already."""
+    with suppress(asyncpg.InterfaceError):
+        driver.terminate()
+
+
+def _is_gone(driver: DriverConnection) -> bool:
+    """Tell whether the connection is closed; a pool takes a connection that breaks out of its user's hands."""
+    try:
+        return driver.is_closed()
+    except asyncpg.InterfaceError:
+        return True

@@ -42,7 +42,7 @@ async def _ensure(connection: Connection, wanted: list[tuple[str, datetime]]) ->
     missing = await _missing(connection, wanted)
     if not missing:
         return []
-    async with connection.driver.transaction():
+    async with connection.atomically():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         missing = await _missing(connection, missing)
         for table, month in missing:

@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from infra.clock import SystemClock
+from infra.embedded.bus import EmbeddedBus
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import Pool, create_pool
+from infra.postgres.storage import PostgresStorage
 
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 """No test that uses the shared server looks at what a power cut leaves."""
@@ -92,3 +95,21 @@ async def pool(database_dsn: str) -> AsyncIterator[Pool]:
     pool = await create_pool(database_dsn, min_size=1)
     yield pool
     await pool.close()
+
+
+@pytest.fixture
+async def storage(pool: Pool) -> AsyncIterator[PostgresStorage]:
+    """Storage on a new database, with a bus of its own."""
+    bus = EmbeddedBus()
+    storage = PostgresStorage(pool, bus, SystemClock())
+    yield storage
+    await storage.close()
+    await bus.close()
+
+
+async def somebody_waits_for_a_lock(pool: Pool) -> None:
+    """Return when a connection to the same database waits for a row that another transaction holds."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while not await pool.fetchval(query):  # noqa: ASYNC110  # the database tells no event of it
+            await asyncio.sleep(0.01)

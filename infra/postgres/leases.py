@@ -1,0 +1,57 @@
+"""Leases in PostgreSQL: one row a thing, expiring by the database's clock."""
+
+from domain.clock import Clock
+from domain.trading.ports import Lease, StaleLease
+from infra.postgres.connection import Connection
+from infra.postgres.repository import Repository
+
+# clock_timestamp(), not now(): the statement may have waited for a transaction that had checked the lease.
+_ACQUIRE = """
+INSERT INTO leases AS lease (kind, key, holder, epoch, expires_at)
+VALUES ($1, $2, $3, 1, clock_timestamp() + $4 * interval '1 second')
+ON CONFLICT (kind, key) DO UPDATE SET
+    holder = excluded.holder,
+    epoch = lease.epoch + CASE WHEN lease.expires_at > clock_timestamp() THEN 0 ELSE 1 END,
+    expires_at = clock_timestamp() + $4 * interval '1 second'
+WHERE lease.holder = excluded.holder OR lease.expires_at <= clock_timestamp()
+RETURNING epoch
+"""
+_IS_HELD = "kind = $1 AND key = $2 AND holder = $3 AND epoch = $4 AND expires_at > clock_timestamp()"
+_RENEW = f"UPDATE leases SET expires_at = clock_timestamp() + $5 * interval '1 second' WHERE {_IS_HELD} RETURNING epoch"
+# The row stays: the next holder's epoch must be higher.
+_RELEASE = f"UPDATE leases SET expires_at = '-infinity' WHERE {_IS_HELD}"
+# FOR SHARE keeps whoever wants to take or prolong the lease waiting until this transaction has ended.
+_CHECK = f"SELECT true FROM leases WHERE {_IS_HELD} FOR SHARE"
+
+
+class PostgresLeases(Repository):
+    """Takes, renews, lets go and checks; see `domain.trading.ports.LeaseRepository`."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        super().__init__(connection)
+        self._clock = clock
+
+    async def acquire(self, kind: str, key: str, holder: str, seconds: float) -> Lease | None:
+        """Take the lease where it is free or lapsed, with the next epoch; renew it where `holder` has it already."""
+        before = self._clock.monotonic()
+        epoch = await self._connection.fetchval(_ACQUIRE, kind, key, holder, seconds)
+        return Lease(kind, key, holder, epoch, before) if epoch is not None else None
+
+    async def renew(self, lease: Lease, seconds: float) -> Lease | None:
+        """Prolong it; None where it has lapsed or is held by another."""
+        before = self._clock.monotonic()
+        epoch = await self._connection.fetchval(_RENEW, *_named(lease), seconds)
+        return Lease(lease.kind, lease.key, lease.holder, epoch, before) if epoch is not None else None
+
+    async def release(self, lease: Lease) -> None:
+        """Let go of it at once; nothing happens where it isn't held any more."""
+        await self._connection.execute(_RELEASE, *_named(lease))
+
+    async def check(self, lease: Lease) -> None:
+        """Raise `StaleLease` unless it is held and not lapsed; it can't be taken before the transaction ends."""
+        if await self._connection.fetchval(_CHECK, *_named(lease)) is None:
+            raise StaleLease(f"The lease {lease.kind}:{lease.key} of epoch {lease.epoch} is no longer held.")
+
+
+def _named(lease: Lease) -> tuple[str, str, str, int]:
+    return lease.kind, lease.key, lease.holder, lease.epoch

@@ -1,0 +1,176 @@
+"""Transactions on PostgreSQL: the repositories, all on one connection."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from domain.clock import Clock
+from domain.errors import Unavailable
+from domain.ports import Bus
+from infra.postgres.accounts import PostgresAccounts
+from infra.postgres.connection import Connection, cut, unavailable_where_broken
+from infra.postgres.event_log import PostgresEventLog
+from infra.postgres.idempotency import PostgresIdempotency
+from infra.postgres.leases import PostgresLeases
+from infra.postgres.market_data import PostgresMarketData
+from infra.postgres.news import News
+from infra.postgres.orders import PostgresOrders
+from infra.postgres.pool import Pool
+from infra.postgres.positions import PostgresPositions
+from infra.postgres.reports import PostgresReports
+from infra.postgres.strategies import PostgresStrategies
+from infra.postgres.trading_sessions import PostgresTradingSessions
+from infra.postgres.users import PostgresUsers
+
+PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_ATTEMPTS_TO_BEGIN = 3
+"""A connection of the pool may have died unnoticed; another one is then tried, since nothing has happened yet."""
+
+
+class PostgresTransaction:
+    """The repositories, made when first asked for; implements `domain.storage.Transaction`."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    @cached_property
+    def users(self) -> PostgresUsers:
+        """Users, login sessions, API keys, activity."""
+        return PostgresUsers(self._connection)
+
+    @cached_property
+    def idempotency(self) -> PostgresIdempotency:
+        """The table of keys that mutations were called with."""
+        return PostgresIdempotency(self._connection)
+
+    @cached_property
+    def events(self) -> PostgresEventLog:
+        """The users' event logs."""
+        return PostgresEventLog(self._connection)
+
+    @cached_property
+    def accounts(self) -> PostgresAccounts:
+        """Accounts, their sealed credentials and balances."""
+        return PostgresAccounts(self._connection)
+
+    @cached_property
+    def strategies(self) -> PostgresStrategies:
+        """Strategies and their versions."""
+        return PostgresStrategies(self._connection)
+
+    @cached_property
+    def trading_sessions(self) -> PostgresTradingSessions:
+        """Trading sessions and their signals."""
+        return PostgresTradingSessions(self._connection)
+
+    @cached_property
+    def positions(self) -> PostgresPositions:
+        """Positions, open and closed."""
+        return PostgresPositions(self._connection)
+
+    @cached_property
+    def orders(self) -> PostgresOrders:
+        """Orders and fills."""
+        return PostgresOrders(self._connection)
+
+    @cached_property
+    def reports(self) -> PostgresReports:
+        """Jobs and reports."""
+        return PostgresReports(self._connection)
+
+    @cached_property
+    def market_data(self) -> PostgresMarketData:
+        """Markets, candles, trades and depth snapshots."""
+        return PostgresMarketData(self._connection)
+
+    @cached_property
+    def leases(self) -> PostgresLeases:
+        """Who owns what, until when."""
+        return PostgresLeases(self._connection, self._clock)
+
+
+class PostgresStorage:
+    """Transactions on the connections of a pool; implements `domain.storage.Storage`."""
+
+    def __init__(self, pool: Pool, bus: Bus, clock: Clock, *, acquire_timeout_seconds: float = 5.0) -> None:
+        self._pool = pool
+        self._acquire_timeout_seconds = acquire_timeout_seconds
+        self._clock = clock
+        self._news = News(bus)
+
+    async def close(self) -> None:
+        """Return when all listeners were told of what was committed; the pool belongs to whoever made it."""
+        await self._news.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """Begin; commit at the end of the block, roll back where it raises.
+
+        Raises `Unavailable` where the database can't be reached. A commit that broke on the wire may have happened.
+        """
+        driver = await self._begin()
+        try:
+            connection = Connection(driver)
+            transaction = PostgresTransaction(connection, self._clock)
+            yield transaction
+            grown = await transaction.events.flush()
+            await _commit(connection)
+        except BaseException:
+            await _roll_back(driver)
+            raise
+        finally:
+            await self._pool.release(driver)
+        self._news.tell(grown)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[PostgresTransaction]:
+        """A connection for reads alone: each statement sees what was committed when it began."""
+        driver = await self._acquire()
+        try:
+            transaction = PostgresTransaction(Connection(driver), self._clock)
+            yield transaction
+            assert not transaction.events.pending, "events are appended in a transaction, not while reading"
+        finally:
+            await self._pool.release(driver)
+
+    async def _acquire(self) -> PooledConnection:
+        with unavailable_where_broken():
+            return await self._pool.acquire(timeout=self._acquire_timeout_seconds)
+
+    async def _begin(self) -> PooledConnection:
+        for attempt in range(1, _ATTEMPTS_TO_BEGIN + 1):
+            driver = await self._acquire()
+            try:
+                await Connection(driver).execute("BEGIN")
+            except BaseException as error:
+                cut(driver)
+                await self._pool.release(driver)
+                if not isinstance(error, Unavailable) or attempt == _ATTEMPTS_TO_BEGIN:
+                    raise
+            else:
+                return driver
+        raise AssertionError("the last attempt has returned or raised")
+
+
+async def _commit(connection: Connection) -> None:
+    """Commit; PostgreSQL answers ROLLBACK where an earlier statement had failed and its error was swallowed."""
+    if await connection.execute("COMMIT") != "COMMIT":
+        raise RuntimeError("A statement of the transaction failed and its error was passed over: nothing is stored.")
+
+
+async def _roll_back(driver: PooledConnection) -> None:
+    """Undo what the transaction did; a connection on which that isn't possible is cut, which has the same effect."""
+    try:
+        if driver.is_in_transaction():
+            await driver.execute("ROLLBACK")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        cut(driver)
+    except BaseException:
+        cut(driver)
+        raise

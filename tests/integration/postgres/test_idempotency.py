@@ -1,0 +1,79 @@
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.users.types import User
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.users import ids, stored_user
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def user(storage: PostgresStorage) -> User:
+    return await stored_user(storage)
+
+
+async def test_a_key_is_claimed_once_and_tells_what_came_of_it(storage: PostgresStorage, user: User) -> None:
+    result = ids.new()
+    async with storage.transaction() as transaction:
+        assert await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", result, NOW) is None
+
+    async with storage.transaction() as transaction:
+        claim = transaction.idempotency.claim
+        assert await claim(user.id, "orderPlace", "k", b"other", ids.new(), NOW) == (b"hash", result)
+        assert await claim(user.id, "sessionStart", "k", b"hash", ids.new(), NOW) is None
+        assert await claim(user.id, "orderPlace", "k2", b"hash", ids.new(), NOW) is None
+
+
+async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
+    storage: PostgresStorage, user: User, pool: Pool
+) -> None:
+    result = ids.new()
+
+    async def second() -> object:
+        async with storage.transaction() as transaction:
+            return await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
+
+    async with storage.transaction() as transaction:
+        await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", result, NOW)
+        waiting = asyncio.create_task(second())
+        await somebody_waits_for_a_lock(pool)
+        assert not waiting.done()
+
+    assert await waiting == (b"hash", result)
+
+
+async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
+    storage: PostgresStorage, user: User, pool: Pool
+) -> None:
+    async def second() -> object:
+        async with storage.transaction() as transaction:
+            return await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
+
+    with contextlib.suppress(ZeroDivisionError):
+        async with storage.transaction() as transaction:
+            await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
+            waiting = asyncio.create_task(second())
+            await somebody_waits_for_a_lock(pool)
+            raise ZeroDivisionError
+
+    assert await waiting is None
+
+
+async def test_of_many_at_once_one_has_the_key_and_all_agree_on_the_result(
+    storage: PostgresStorage, user: User
+) -> None:
+    async def claim() -> object:
+        own = ids.new()
+        async with storage.transaction() as transaction:
+            earlier = await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", own, NOW)
+        return earlier[1] if earlier is not None else own
+
+    results = await asyncio.gather(*(claim() for _ in range(12)))
+
+    assert len(set(results)) == 1

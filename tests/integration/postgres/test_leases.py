@@ -1,0 +1,111 @@
+import asyncio
+
+import pytest
+
+from domain.trading.ports import Lease, StaleLease
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.postgres import somebody_waits_for_a_lock
+
+LONG = 60.0
+LAPSED = 0.0
+"""Seconds: a lease that is over when it is given stands for one whose holder has fallen silent."""
+
+
+async def acquire(storage: PostgresStorage, holder: str, seconds: float = LONG) -> Lease | None:
+    async with storage.transaction() as transaction:
+        return await transaction.leases.acquire("account", "a1", holder, seconds)
+
+
+async def check(storage: PostgresStorage, lease: Lease) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.leases.check(lease)
+
+
+async def test_a_lease_has_one_holder_until_it_lapses(storage: PostgresStorage) -> None:
+    first = await acquire(storage, "one")
+    assert first is not None
+    assert first.epoch == 1
+    assert await acquire(storage, "two") is None
+    await check(storage, first)
+
+
+async def test_a_lapsed_lease_is_taken_over_with_a_higher_epoch_and_the_old_holder_is_stale(
+    storage: PostgresStorage,
+) -> None:
+    old = await acquire(storage, "one", LAPSED)
+    new = await acquire(storage, "two")
+    assert old is not None
+    assert new is not None
+    assert new.epoch == old.epoch + 1
+    with pytest.raises(StaleLease, match="account:a1"):
+        await check(storage, old)
+    async with storage.transaction() as transaction:
+        assert await transaction.leases.renew(old, LONG) is None
+        await transaction.leases.release(old)
+    await check(storage, new)
+
+
+async def test_a_lapsed_lease_is_stale_even_where_nobody_took_it(storage: PostgresStorage) -> None:
+    lease = await acquire(storage, "one", LAPSED)
+    assert lease is not None
+    with pytest.raises(StaleLease):
+        await check(storage, lease)
+    async with storage.transaction() as transaction:
+        assert await transaction.leases.renew(lease, LONG) is None
+
+
+async def test_its_holder_renews_it_under_the_same_epoch_either_way(storage: PostgresStorage) -> None:
+    lease = await acquire(storage, "one")
+    assert lease is not None
+    again = await acquire(storage, "one")
+    async with storage.transaction() as transaction:
+        renewed = await transaction.leases.renew(lease, LONG)
+    assert again is not None
+    assert renewed is not None
+    assert renewed.epoch == again.epoch == lease.epoch
+    assert renewed.renewed_at > again.renewed_at > lease.renewed_at
+
+
+async def test_a_holder_that_comes_back_after_lapsing_gets_a_new_epoch(storage: PostgresStorage) -> None:
+    first, second = await acquire(storage, "one", LAPSED), await acquire(storage, "one")
+    assert first is not None
+    assert second is not None
+    assert second.epoch == first.epoch + 1
+
+
+async def test_a_released_lease_is_free_at_once_and_its_epoch_is_not_used_again(storage: PostgresStorage) -> None:
+    lease = await acquire(storage, "one")
+    assert lease is not None
+    async with storage.transaction() as transaction:
+        await transaction.leases.release(lease)
+    taken = await acquire(storage, "two")
+    assert taken is not None
+    assert taken.epoch == lease.epoch + 1
+
+
+async def test_a_checked_lease_can_not_be_taken_before_the_transaction_ends(
+    storage: PostgresStorage, pool: Pool
+) -> None:
+    lease = await acquire(storage, "one", 0.3)
+    assert lease is not None
+    async with storage.transaction() as transaction:
+        await transaction.leases.check(lease)
+        taking = asyncio.create_task(_take_when_lapsed(storage))
+        await somebody_waits_for_a_lock(pool)
+        assert not taking.done()
+    taken = await asyncio.wait_for(taking, 10)
+    assert taken.epoch == lease.epoch + 1
+
+
+async def _take_when_lapsed(storage: PostgresStorage) -> Lease:
+    while True:
+        lease = await acquire(storage, "two")
+        if lease is not None:
+            return lease
+
+
+async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(storage: PostgresStorage) -> None:
+    await acquire(storage, "gone", LAPSED)
+    leases = await asyncio.gather(*(acquire(storage, f"node {number}") for number in range(10)))
+    assert [lease.epoch for lease in leases if lease is not None] == [2]

@@ -1,0 +1,157 @@
+import asyncio
+import contextlib
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from domain.errors import Unavailable
+from infra.clock import SystemClock
+from infra.embedded.bus import EmbeddedBus
+from infra.postgres.pool import Pool, create_pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.postgres import execute, somebody_waits_for_a_lock
+from tests.support.users import a_user, stored_user
+
+OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+async def test_a_transaction_is_all_or_nothing(storage: PostgresStorage) -> None:
+    user = a_user()
+    with contextlib.suppress(ZeroDivisionError):
+        async with storage.transaction() as transaction:
+            await transaction.users.add(user, "hash")
+            raise ZeroDivisionError
+    async with storage.reading() as reading:
+        assert await reading.users.get(user.id) is None
+
+
+async def test_nobody_sees_a_transaction_before_it_ends(storage: PostgresStorage) -> None:
+    user = a_user()
+    async with storage.transaction() as transaction:
+        await transaction.users.add(user, "hash")
+        async with storage.reading() as reading:
+            assert await reading.users.get(user.id) is None
+    async with storage.reading() as reading:
+        assert await reading.users.get(user.id) is not None
+
+
+async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one_works(
+    storage: PostgresStorage, database_dsn: str
+) -> None:
+    user = await stored_user(storage)
+    with pytest.raises(Unavailable):
+        await _change_while_cut(storage, user.id, database_dsn)
+
+    async with storage.transaction() as transaction:
+        assert await transaction.users.password_hash(user.id) == "a hash"
+
+
+async def _change_while_cut(storage: PostgresStorage, user_id: UUID, dsn: str) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.users.set_password(user_id, "changed")
+        await execute(dsn, OTHERS)
+        await transaction.users.password_hash(user_id)
+
+
+async def test_a_connection_cut_before_the_commit_is_unavailable(storage: PostgresStorage, database_dsn: str) -> None:
+    user = await stored_user(storage)
+    with pytest.raises(Unavailable):
+        await _change_and_be_cut(storage, user.id, database_dsn)
+
+    async with storage.reading() as reading:
+        assert await reading.users.password_hash(user.id) == "a hash"
+
+
+async def _change_and_be_cut(storage: PostgresStorage, user_id: UUID, dsn: str) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.users.set_password(user_id, "changed")
+        await execute(dsn, OTHERS)
+
+
+async def test_connections_that_died_in_the_pool_are_replaced_unnoticed(
+    storage: PostgresStorage, pool: Pool, database_dsn: str
+) -> None:
+    user = await stored_user(storage)
+    held = [await pool.acquire() for _ in range(4)]
+    for connection in held:
+        await pool.release(connection)
+    await execute(database_dsn, OTHERS)
+
+    for _ in range(4):
+        async with storage.transaction() as transaction:
+            assert await transaction.users.get(user.id) == user
+
+
+async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(storage: PostgresStorage) -> None:
+    first, second = await stored_user(storage), await stored_user(storage)
+    barrier = asyncio.Barrier(2)
+
+    async def change(one: UUID, other: UUID) -> None:
+        async with storage.transaction() as transaction:
+            await transaction.users.set_password(one, "changed")
+            await barrier.wait()
+            await transaction.users.set_password(other, "changed")
+
+    outcomes = await asyncio.gather(change(first.id, second.id), change(second.id, first.id), return_exceptions=True)
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "Unavailable"]
+
+
+async def test_a_swallowed_error_does_not_pass_for_a_commit(storage: PostgresStorage) -> None:
+    user = await stored_user(storage)
+    with pytest.raises(RuntimeError, match="nothing is stored"):
+        await _change_and_swallow(storage, user.id)
+
+    async with storage.reading() as reading:
+        assert await reading.users.password_hash(user.id) == "a hash"
+
+
+async def _change_and_swallow(storage: PostgresStorage, user_id: UUID) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.users.set_password(user_id, "changed")
+        with contextlib.suppress(asyncpg.UniqueViolationError):
+            await transaction.users.add(a_user(id=user_id), "hash")
+
+
+async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(database_dsn: str) -> None:
+    async with await create_pool(database_dsn, min_size=1, max_size=3) as pool:
+        storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
+        user = await stored_user(storage)
+
+        async def change() -> None:
+            async with storage.transaction() as transaction:
+                await transaction.users.set_password(user.id, "changed")
+
+        async with storage.transaction() as transaction:
+            await transaction.users.set_password(user.id, "mine")
+            waiting = [asyncio.create_task(change()) for _ in range(1)]
+            await somebody_waits_for_a_lock(pool)
+            waiting[0].cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting[0]
+        for _ in range(6):
+            async with storage.transaction() as transaction:
+                assert await transaction.users.password_hash(user.id) == "mine"
+
+
+async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_dsn: str) -> None:
+    async with await create_pool(database_dsn, min_size=1, max_size=1) as pool:
+        storage = PostgresStorage(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
+        async with storage.reading():
+            with pytest.raises(Unavailable):
+                async with storage.transaction():
+                    pass
+        async with storage.transaction() as transaction:
+            assert await transaction.users.by_email("nobody@example.com") is None
+
+
+async def test_a_closed_pool_is_unavailable(database_dsn: str) -> None:
+    pool = await create_pool(database_dsn, min_size=1)
+    storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
+    await pool.close()
+    with pytest.raises(Unavailable):
+        async with storage.transaction():
+            pass

@@ -1,0 +1,37 @@
+"""Users for the tests, complete and valid."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.storage import Storage
+from domain.trading.state import TradingState
+from domain.users.types import User, UserRole
+from infra.clock import TimeOrderedIds
+
+ids = TimeOrderedIds()
+
+
+def a_user(**changes: Any) -> User:
+    """Return a user who isn't stored, with an email of their own."""
+    id_ = ids.new()
+    user = User(
+        id=id_,
+        email=f"{id_}@example.com",
+        display_name=None,
+        created_at=datetime.now(UTC),
+        role=UserRole.USER,
+        plan_name="standard",
+        trading_state=TradingState.ACTIVE,
+    )
+    return replace(user, **changes)
+
+
+async def stored_user(storage: Storage, **changes: Any) -> User:
+    """Return a user as stored; the first one of a database is its operator."""
+    user = a_user(**changes)
+    async with storage.transaction() as transaction:
+        assert await transaction.users.add(user, "a hash")
+        found = await transaction.users.get(user.id)
+    assert found is not None
+    return found
