@@ -1,7 +1,7 @@
 """Wakes those who wait inside this process: an account's executor, and whoever waits for an order to move."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from domain.orders.types import Order
@@ -20,13 +20,17 @@ class Bell:
         self._listeners: dict[UUID, Listener] = {}
         self._waiters: dict[UUID, list[asyncio.Future[Order]]] = {}
 
-    def answer(self, account_id: UUID, listener: Listener) -> Callable[[], None]:
-        """Call `listener` when the account's bell is rung on this node, until the returned function is called."""
+    async def answer(self, account_id: UUID, listener: Listener) -> Callable[[], Awaitable[None]]:
+        """Call `listener` when the account's bell is rung, on any node, until the returned function is called."""
+        subscription = await self._bus.subscribe(
+            commands_topic(account_id), lambda message: listener(_order_id(message)), lambda: listener(None)
+        )
         self._listeners[account_id] = listener
 
-        def stop() -> None:
+        async def stop() -> None:
             if self._listeners.get(account_id) is listener:
                 del self._listeners[account_id]
+            await subscription.close()
 
         return stop
 
@@ -61,3 +65,10 @@ class Bell:
             waiters.remove(waiter)
         if not waiters:
             self._waiters.pop(order_id, None)
+
+
+def _order_id(message: bytes) -> UUID | None:
+    try:
+        return UUID(bytes=message) if message else None
+    except ValueError:
+        return None

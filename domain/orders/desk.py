@@ -1,0 +1,139 @@
+"""An account's desk: what everything that works on the account's orders shares, and its one way to change them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from domain.clock import Clock, Ids
+from domain.events import NewEvent, UserEventKind
+from domain.markets.types import Market, MarketSymbol
+from domain.orders.bell import Bell
+from domain.orders.lifecycle import Step
+from domain.orders.ports import MarketView
+from domain.orders.recorder import OrderRecorder
+from domain.orders.types import Order
+from domain.orders.venue import NotSent, VenueAccount
+from domain.storage import Storage, Transaction
+from domain.trading.ports import Lease, StaleLease
+from domain.trading.types import Account
+
+_log = logging.getLogger(__name__)
+
+Change = Callable[[Order], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The protocol's times, all in seconds.
+
+    `guard` is how old a lease's renewal may be when a request leaves. An answer "no such order" counts `absence`
+    after the send: the receive window of 2.5 s and 2 s more.
+    """
+
+    poll: float = 0.25
+    expiry_poll: float = 1.0
+    guard: float = 3.0
+    absence: float = 4.5
+    settle_first: float = 0.1
+    settle_longest: float = 15.0
+    unreconciled_wait: float = 5.0
+    pending_at_start: float = 5.0
+    cold_feed: float = 3.0
+    retry: float = 0.25
+
+
+class Desk:
+    """The account's parts, and the transactions that move its orders.
+
+    Every such transaction names the lease, and one runs at a time: together they make a position, which has no row to
+    be locked before its first fill.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        storage: Storage,
+        venue: VenueAccount,
+        markets: MarketView,
+        clock: Clock,
+        ids: Ids,
+        lease: Callable[[], Lease | None],
+        bell: Bell,
+        timing: Timing | None = None,
+    ) -> None:
+        self.account = account
+        self.storage = storage
+        self.venue = venue
+        self.markets = markets
+        self.clock = clock
+        self.ids = ids
+        self.bell = bell
+        self.timing = timing or Timing()
+        self.reconciled = False
+        self.in_flight: set[UUID] = set()
+        self._lease = lease
+        self._moving = asyncio.Lock()
+        self._alerted: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"Desk(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
+
+    def guard(self) -> None:
+        """Raise `NotSent` unless the lease was renewed so lately that nobody else can hold it yet."""
+        lease = self._lease()
+        if lease is None or self.clock.monotonic() - lease.renewed_at >= self.timing.guard:
+            raise NotSent("the right to trade the account was not renewed in time")
+
+    @asynccontextmanager
+    async def moving(self) -> AsyncIterator[Transaction]:
+        """A transaction that may move the account's orders; raises `StaleLease` where another node may."""
+        lease = self._lease()
+        if lease is None:
+            raise StaleLease("the lease was lost")
+        async with self._moving, self.storage.transaction() as transaction:
+            await transaction.leases.check(lease)
+            yield transaction
+
+    def recorder(self, transaction: Transaction, order: Order) -> OrderRecorder:
+        """Return what writes the changes of an order whose row is held."""
+        return OrderRecorder(transaction, order, self.market(order.market), self.ids, self.clock.now())
+
+    async def change(self, order_id: UUID, change: Change) -> Order | None:
+        """Change an order as it is now, under its lock, and return it as it then is; None where there is none."""
+        async with self.moving() as transaction:
+            order = await transaction.orders.locked(order_id)
+            if order is None:
+                return None
+            recorder = self.recorder(transaction, order)
+            recorder.take(change(order))
+            await recorder.finish()
+        self.tell(recorder)
+        return recorder.order
+
+    def tell(self, recorder: OrderRecorder) -> None:
+        """Tell those who wait on this node, after the commit."""
+        if recorder.changed:
+            self.bell.tell(recorder.order)
+
+    def market(self, symbol: MarketSymbol) -> Market:
+        """Return the market; one without filters where its venue doesn't list it (any more)."""
+        known = self.markets.catalogue.get(symbol)
+        if known is not None:
+            return known
+        base, _, quote = symbol.symbol.partition("/")
+        none = Decimal(0)
+        return Market(symbol, base, quote, False, none, none, none, None, None, none, none)  # noqa: FBT003  # inactive
+
+    async def alert(self, key: str, message: str) -> None:
+        """Tell the account's user once (for as long as this desk lives) of something that should not be."""
+        if key in self._alerted:
+            return
+        event = NewEvent(self.account.user_id, self.clock.now(), UserEventKind.ALERT, None, message)
+        async with self.storage.transaction() as transaction:
+            transaction.events.append([event])
+        self._alerted.add(key)
+        _log.warning("account %s: %s", self.account.id, message)

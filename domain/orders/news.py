@@ -1,0 +1,130 @@
+"""Takes in what a venue tells of an account: orders, fills and balances."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from domain.orders.client_ids import is_ours
+from domain.orders.desk import Desk
+from domain.orders.lifecycle import apply_venue_order, lacks_fills
+from domain.orders.recorder import OrderRecorder
+from domain.orders.transitions import IllegalTransition
+from domain.orders.types import Order, OrderRole, OrderStatus
+from domain.orders.venue import BalancesChanged, OutcomeUnknown, VenueFill, VenueOrder, VenueRefused
+
+_ENDED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
+AskLater = Callable[[UUID], None]
+"""Called with an order of which the venue knows more than it told."""
+
+
+class VenueNews:
+    """Applies the venue's messages to the account's orders, however often and in whichever order they come."""
+
+    def __init__(self, desk: Desk, ask_later: AskLater, *, cancel_foreign: bool = False) -> None:
+        self._desk = desk
+        self._ask_later = ask_later
+        self._cancel_foreign = cancel_foreign
+        self._by_venue_id: dict[str, str] = {}
+
+    async def take_order(self, told: VenueOrder, *, complete: bool = False) -> Order | None:
+        """Apply an order that the venue tells of; return it as it then is, None where it isn't ours.
+
+        `complete` says that the venue was asked and told all: an end then counts even where fills are missing.
+        """
+        desk = self._desk
+        try:
+            async with desk.moving() as transaction:
+                order = await transaction.orders.locked_by_client_id(desk.account.id, told.client_order_id)
+                if order is not None:
+                    recorder = desk.recorder(transaction, order)
+                    await self._apply(recorder, told, complete=complete)
+                    await recorder.finish()
+        except IllegalTransition as illegal:
+            await desk.alert(f"illegal:{illegal.order.id}", f"{illegal}, as the venue says; it was left as it is")
+            return illegal.order
+        if order is None:
+            await self._meet_foreign(told)
+            return None
+        self._by_venue_id[told.venue_order_id] = told.client_order_id
+        desk.tell(recorder)
+        return recorder.order
+
+    async def take_fill(self, told: VenueFill) -> bool:
+        """Count a fill; return False where its order isn't known here."""
+        client_order_id = told.client_order_id or self._by_venue_id.get(told.venue_order_id)
+        if client_order_id is None:
+            return False
+        desk = self._desk
+        try:
+            async with desk.moving() as transaction:
+                order = await transaction.orders.locked_by_client_id(desk.account.id, client_order_id)
+                if order is None:
+                    return False
+                recorder = desk.recorder(transaction, order)
+                await recorder.count_fills([told])
+                await recorder.finish()
+        except IllegalTransition as illegal:
+            await desk.alert(f"illegal:{illegal.order.id}", f"{illegal}, though the venue tells of a fill")
+            return True
+        desk.tell(recorder)
+        return True
+
+    async def take_balances(self, told: BalancesChanged, *, all_of_them: bool = False) -> None:
+        """Store balances."""
+        async with self._desk.moving() as transaction:
+            await transaction.accounts.save_balances(self._desk.account.id, told.balances, all_of_them=all_of_them)
+
+    def remember(self, order: Order) -> None:
+        """Know the order by its venue's id, for fills that come without ours."""
+        if order.venue_order_id is not None:
+            self._by_venue_id[order.venue_order_id] = order.client_order_id
+
+    def knows(self, venue_order_id: str) -> bool:
+        """Tell whether an order of ours has that id at the venue."""
+        return venue_order_id in self._by_venue_id
+
+    async def _apply(self, recorder: OrderRecorder, told: VenueOrder, *, complete: bool) -> None:
+        await recorder.count_fills(told.fills)
+        if lacks_fills(recorder.order, told) and not complete:
+            self._ask_later(recorder.order.id)
+            if told.status in _ENDED and not recorder.order.status.is_final:
+                return  # An end without its fills would be a lie, if a short one.
+        recorder.take(apply_venue_order(recorder.order, told, self._desk.clock.now()))
+
+    async def _meet_foreign(self, told: VenueOrder) -> None:
+        if told.status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
+            whose = "an earlier installation" if is_ours(told.client_order_id) else "somebody else"
+            message = (
+                f"The venue has an order of {whose}: {told.side} {told.quantity} {told.market}, "
+                f"client order id {told.client_order_id}."
+            )
+            await self._desk.alert(f"foreign:{told.client_order_id}", message)
+            if self._cancel_foreign:
+                await self._cancel(told)
+
+    async def _cancel(self, told: VenueOrder) -> None:
+        order = _foreign_order(self._desk, told, self._desk.clock.now())
+        try:
+            await self._desk.venue.cancel(order, self._desk.guard)
+        except (VenueRefused, OutcomeUnknown):
+            return  # The next reconciliation meets it again, if it is still there.
+
+
+def _foreign_order(desk: Desk, told: VenueOrder, now: datetime) -> Order:
+    return Order(
+        id=desk.ids.new(),
+        user_id=desk.account.user_id,
+        account_id=desk.account.id,
+        market=told.market,
+        client_order_id=told.client_order_id,
+        side=told.side,
+        type=told.type,
+        role=OrderRole.FOREIGN,
+        quantity=told.quantity,
+        created_at=told.at or now,
+        updated_at=now,
+        status=told.status,
+        price=told.price,
+        stop_price=told.stop_price,
+        venue_order_id=told.venue_order_id,
+    )

@@ -1,0 +1,110 @@
+"""Brings an account to agree with its venue: at start, and after every reconnect."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from domain.errors import Unavailable
+from domain.markets.ports import VenueUnreachable
+from domain.markets.types import MarketSymbol
+from domain.orders.desk import Desk
+from domain.orders.settling import Settler
+from domain.orders.types import Order, OrderStatus
+from domain.orders.venue import BalancesChanged, VenueFill
+
+_MARGIN = timedelta(minutes=1)
+_LONGEST_PAUSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the engine knows of the account before it asks."""
+
+    active: tuple[Order, ...]
+    recent: tuple[Order, ...]
+    markets: frozenset[MarketSymbol]
+
+
+class Reconciler:
+    """Compares open orders, recent fills and balances; until it has, the desk is not `reconciled`."""
+
+    def __init__(self, desk: Desk, settler: Settler) -> None:
+        self._desk = desk
+        self._settler = settler
+        self._wanted = asyncio.Event()
+        self._since = (desk.account.reconciled_at or desk.account.created_at) - _MARGIN
+
+    def want(self) -> None:
+        """Ask for a reconciliation; until it is done no new order is sent."""
+        self._desk.reconciled = False
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Reconcile whenever it is wanted, for ever; retry with growing pauses while the venue doesn't answer."""
+        pause = self._desk.timing.retry
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self.reconcile()
+            except (VenueUnreachable, Unavailable) as error:
+                await asyncio.sleep(max(pause, getattr(error, "retry_after_seconds", None) or 0))
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                self._wanted.set()
+            else:
+                pause = self._desk.timing.retry
+
+    async def reconcile(self) -> None:
+        """Reconcile once; raises `VenueUnreachable` where the venue doesn't answer."""
+        started = self._desk.clock.now()
+        known = await self._read()
+        await self._orders(known)
+        await self._fills(known)
+        balances = await self._desk.venue.balances()
+        await self._settler.news.take_balances(BalancesChanged(balances), all_of_them=True)
+        await self._store(started)
+        self._since = started - _MARGIN
+        if not self._wanted.is_set():
+            self._desk.reconciled = True
+            await self._desk.bell.ring(self._desk.account.id)
+
+    async def _read(self) -> _Known:
+        account_id = self._desk.account.id
+        async with self._desk.storage.reading() as transaction:
+            active = await transaction.orders.active(account_id)
+            recent = await transaction.orders.recent(account_id, self._since)
+            positions = await transaction.positions.open_of_account(account_id)
+        for order in (*active, *recent):
+            self._settler.news.remember(order)
+        markets = {order.market for order in (*active, *recent)} | {position.market for position in positions}
+        return _Known(tuple(active), tuple(recent), frozenset(markets))
+
+    async def _orders(self, known: _Known) -> None:
+        told = await self._desk.venue.open_orders()
+        for venue_order in told:
+            await self._settler.news.take_order(venue_order)
+        resting = {venue_order.client_order_id for venue_order in told}
+        for order in known.active:
+            sent = order.status is not OrderStatus.PENDING and order.id not in self._desk.in_flight
+            # A cancel that is under way is asked for too: nobody else remembers it after a start.
+            if sent and (order.client_order_id not in resting or order.status is OrderStatus.PENDING_CANCEL):
+                await self._settler.attend(order.id)
+
+    async def _fills(self, known: _Known) -> None:
+        in_doubt = any(order.status in {OrderStatus.IN_DOUBT, OrderStatus.SUBMITTED} for order in known.active)
+        for market in sorted(known.markets):
+            since = min([self._since, *(order.created_at for order in known.active if order.market == market)])
+            for fill in await self._desk.venue.fills(market, since):
+                if not await self._settler.news.take_fill(fill) and not in_doubt:
+                    await self._report(fill)
+
+    async def _report(self, fill: VenueFill) -> None:
+        if fill.at >= self._desk.account.created_at:
+            message = f"The venue has a fill of somebody else's order: {fill.side} {fill.quantity} {fill.market}."
+            await self._desk.alert(f"foreign:{fill.venue_order_id}", message)
+
+    async def _store(self, at: datetime) -> None:
+        async with self._desk.moving() as transaction:
+            account = await transaction.accounts.by_id(self._desk.account.id, lock=True)
+            if account is not None:
+                await transaction.accounts.update(replace(account, reconciled_at=at))

@@ -1,0 +1,213 @@
+"""What users do with orders: place, cancel, cancel all. Each commits a row, which is the command."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.clock import Clock, Ids
+from domain.errors import ErrorCode, InputError, InputErrors
+from domain.events import NewEvent, UserEventKind
+from domain.idempotency import check_key, claim
+from domain.markets.types import MarketSymbol
+from domain.orders.bell import Bell
+from domain.orders.client_ids import client_order_id
+from domain.orders.lifecycle import Step, cancel_unsent, pending
+from domain.orders.ports import MarketView
+from domain.orders.request import OrderRequest, request_errors
+from domain.orders.types import Order, OrderRole, OrderStatus
+from domain.storage import Storage, Transaction
+
+ANSWER_WITHIN_SECONDS = 2.0
+COLD_FEED_SECONDS = 3.0
+_FIRST_LOOK_SECONDS = 0.05
+_SLOWEST_LOOK_SECONDS = 0.4
+_ON_ITS_WAY = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
+_NEVER_RESTED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED, OrderStatus.FILLED})
+
+Done = Callable[[Order], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What makes an order: two orders of one cause, role and ordinal are the same order."""
+
+    kind: str
+    id: str
+    role: OrderRole = OrderRole.MANUAL
+    ordinal: int = 0
+    trading_session_id: UUID | None = None
+    signal_id: UUID | None = None
+    parent_id: UUID | None = None
+
+
+class OrderService:
+    """Takes orders and cancels in; the account's executor, wherever it runs, carries them out."""
+
+    def __init__(self, storage: Storage, markets: MarketView, clock: Clock, ids: Ids, bell: Bell) -> None:
+        self._storage = storage
+        self._markets = markets
+        self._clock = clock
+        self._ids = ids
+        self._bell = bell
+
+    async def place(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
+        """Place an order and return it once it has left PENDING and SUBMITTED, or after 2 s as it then is.
+
+        The same key with the same input answers with the same order, a DENIED one included. Raises `InputErrors` for
+        an order that can't be read, and CONFLICT where the key was used for another input.
+        """
+        check_key(idempotency_key)
+        request = request.normal()
+        await self._warm(request.market)
+        cause = Cause("orderPlace", f"{user_id}:{idempotency_key}")
+        order = self._intended(user_id, request, cause)
+        async with self._storage.transaction() as transaction:
+            known = await claim(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
+            if known is None:
+                await self._check(transaction, user_id, request)
+                await self._commit(transaction, order)
+        if known is None:
+            return await self._wake_and_wait(order, _has_answer)
+        before = await self._read(user_id, known)
+        return before if _has_answer(before) else await self._wait(user_id, known, _has_answer)
+
+    async def intend(self, transaction: Transaction, user_id: UUID, request: OrderRequest, cause: Cause) -> Order:
+        """Commit an order with what caused it, in the caller's transaction; `wake` is to follow the commit.
+
+        Raises `InputErrors`, and `DuplicateOrder` where the cause has made its order already.
+        """
+        order = self._intended(user_id, request, cause)
+        await self._check(transaction, user_id, request, expiry_is_given_up=True)
+        await self._commit(transaction, order)
+        return order
+
+    async def wake(self, account_id: UUID, order_id: UUID | None = None) -> None:
+        """Have the account's executor look at an order, or at all there is to do."""
+        await self._bell.ring(account_id, order_id)
+
+    async def cancel(self, user_id: UUID, order_id: UUID) -> Order:
+        """Ask for an order's cancel and return it once that has ended, or after 2 s as it then is.
+
+        One that was CANCELED or EXPIRED already is returned as it is. Raises NOT_FOUND, and CONFLICT where the order
+        can't be cancelled any more.
+        """
+        async with self._storage.transaction() as transaction:
+            order = await transaction.orders.locked(order_id)
+            if order is None or order.user_id != user_id:
+                raise InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
+            step = self._asked_to_cancel(order)
+            if step.order is not order:
+                await transaction.orders.save(step.order)
+                self._append(transaction, step)
+        if step.order.status.is_final:
+            self._bell.tell(step.order)
+            return step.order
+        return await self._wake_and_wait(step.order, _has_ended)
+
+    async def cancel_all(
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        market: MarketSymbol | None = None,
+        trading_session_id: UUID | None = None,
+    ) -> int:
+        """Ask for the cancel of every active order that fits and return how many; the events tell the rest."""
+        async with self._storage.transaction() as transaction:
+            if await transaction.accounts.get(user_id, account_id) is None:
+                raise InputError(ErrorCode.NOT_FOUND, "There is no such account of yours.", ("input", "account"))
+            count = await transaction.orders.request_cancels(
+                user_id, account_id, market, trading_session_id, self._clock.now()
+            )
+        await self.wake(account_id)
+        return count
+
+    async def _warm(self, market: MarketSymbol) -> None:
+        """Start the market's feed where it is cold, before the order's time runs."""
+        if self._markets.catalogue.get(market) is not None and self._markets.latest_depth(market) is None:
+            await self._markets.depth(market, COLD_FEED_SECONDS)
+
+    def _intended(self, user_id: UUID, request: OrderRequest, cause: Cause) -> Order:
+        now = self._clock.now()
+        return Order(
+            id=self._ids.new(),
+            user_id=user_id,
+            account_id=request.account_id,
+            market=request.market,
+            client_order_id=client_order_id(request.account_id, cause.kind, cause.id, cause.role, cause.ordinal),
+            side=request.side,
+            type=request.type,
+            role=cause.role,
+            quantity=request.quantity,
+            created_at=now,
+            updated_at=now,
+            price=request.price,
+            stop_price=request.stop_price,
+            time_in_force=request.effective_time_in_force,
+            expires_at=request.expires_at,
+            post_only=request.post_only,
+            reduce_only=request.reduce_only,
+            trading_session_id=cause.trading_session_id,
+            signal_id=cause.signal_id,
+            parent_id=cause.parent_id,
+        )
+
+    async def _check(
+        self, transaction: Transaction, user_id: UUID, request: OrderRequest, *, expiry_is_given_up: bool = False
+    ) -> None:
+        account = await transaction.accounts.get(user_id, request.account_id)
+        market = self._markets.catalogue.get(request.market)
+        errors = request_errors(request, account, market, self._clock.now(), expiry_is_given_up=expiry_is_given_up)
+        if errors:
+            raise InputErrors(errors)
+
+    async def _commit(self, transaction: Transaction, order: Order) -> None:
+        await transaction.orders.add(order)
+        self._append(transaction, pending(order))
+
+    def _append(self, transaction: Transaction, step: Step) -> None:
+        transaction.events.append(
+            [NewEvent(step.order.user_id, self._clock.now(), UserEventKind.ORDER, event) for event in step.events]
+        )
+
+    def _asked_to_cancel(self, order: Order) -> Step:
+        if order.status in _NEVER_RESTED:
+            message = f"The order is {order.status} and can't be cancelled any more."
+            raise InputError(ErrorCode.CONFLICT, message, ("id",))
+        now = self._clock.now()
+        if order.status is OrderStatus.PENDING:
+            return cancel_unsent(order, now, "cancelled before it was sent")
+        if order.status.is_final or order.cancel_requested_at is not None:
+            return Step(order)
+        return Step(order.changed(now, cancel_requested_at=now))
+
+    async def _wake_and_wait(self, order: Order, done: Done) -> Order:
+        await self.wake(order.account_id, order.id)
+        return await self._wait(order.user_id, order.id, done)
+
+    async def _wait(self, user_id: UUID, order_id: UUID, done: Done) -> Order:
+        """Return the order once `done`, told by this node's executor or read again with growing pauses."""
+        deadline = self._clock.monotonic() + ANSWER_WITHIN_SECONDS
+        pause = _FIRST_LOOK_SECONDS
+        while True:
+            left = deadline - self._clock.monotonic()
+            order = await self._bell.next_change(order_id, max(min(pause, left), 0))
+            if order is None:
+                order = await self._read(user_id, order_id)
+                pause = min(pause * 2, _SLOWEST_LOOK_SECONDS)
+            if done(order) or left <= 0:
+                return order
+
+    async def _read(self, user_id: UUID, order_id: UUID) -> Order:
+        async with self._storage.reading() as transaction:
+            order = await transaction.orders.get(user_id, order_id)
+        assert order is not None
+        return order
+
+
+def _has_answer(order: Order) -> bool:
+    return order.status not in _ON_ITS_WAY
+
+
+def _has_ended(order: Order) -> bool:
+    """Tell whether a cancel has ended: with the order, or by the venue's refusal."""
+    return order.status.is_final or order.cancel_requested_at is None
