@@ -1,0 +1,154 @@
+"""Accounts, their credentials and balances, and the engine's trading state."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.keyset import Window
+from domain.orders.types import OrderStatus
+from domain.trading.state import TradingState
+from domain.trading.types import AccountKind, Balance, RiskLimits
+from infra.postgres.accounts import PostgresAccounts
+from infra.postgres.connection import Connection
+from infra.postgres.orders import PostgresOrders
+from tests.support.trading import ACTIVE_STATUSES, FINAL_STATUSES, World, at, new_account, new_id
+
+FULL_RISK = RiskLimits(
+    max_order_notional=Decimal("1000.50"),
+    max_position_notional=Decimal("1E+3"),
+    max_open_orders=3,
+    max_orders_per_minute=60,
+    max_daily_loss=Decimal("0.000000000000000001"),
+    max_drawdown_percent=Decimal(20),
+    price_collar_percent=Decimal("2.5"),
+    cool_down_losses=3,
+    cool_down_minutes=0,
+    daily_reset_hour=23,
+)
+
+
+@pytest.fixture
+def accounts(connection: Connection) -> PostgresAccounts:
+    return PostgresAccounts(connection)
+
+
+@pytest.mark.parametrize("kind", AccountKind)
+@pytest.mark.parametrize("state", TradingState)
+async def test_an_account_comes_back_as_it_was_stored(
+    accounts: PostgresAccounts, world: World, kind: AccountKind, state: TradingState
+) -> None:
+    bare = new_account(world.user.id, kind=kind, trading_state=state)
+    full = replace(bare, id=new_id(), archived_at=at(1), risk=FULL_RISK, reconciled_at=at(2))
+    for account in (bare, full):
+        await accounts.add(account, b"sealed")
+        assert await accounts.get(world.user.id, account.id) == account
+        assert await accounts.by_id(account.id) == account
+
+
+@given(
+    limits=st.builds(
+        RiskLimits,
+        max_order_notional=st.none() | st.decimals(0, allow_nan=False, allow_infinity=False),
+        max_drawdown_percent=st.none() | st.decimals(0, 100),
+        max_open_orders=st.none() | st.integers(0, 2**31),
+    )
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_limits_keep_every_digit(accounts: PostgresAccounts, world: World, limits: RiskLimits) -> None:
+    await accounts.update(replace(world.account, risk=limits))
+    stored = await accounts.by_id(world.account.id)
+    assert stored is not None
+    assert stored.risk == limits
+
+
+async def test_an_update_stores_what_can_change_and_leaves_the_credentials(
+    accounts: PostgresAccounts, world: World
+) -> None:
+    changed = replace(
+        world.account,
+        name="renamed",
+        risk=FULL_RISK,
+        trading_state=TradingState.HALTED,
+        archived_at=at(5),
+        reconciled_at=at(6),
+    )
+    await accounts.update(changed)
+    assert await accounts.by_id(world.account.id, lock=True) == changed
+    assert await accounts.credentials(world.account.id) == b"sealed"
+
+
+async def test_credentials_can_be_replaced(accounts: PostgresAccounts, world: World) -> None:
+    await accounts.set_credentials(world.account.id, b"\x00other")
+    assert await accounts.credentials(world.account.id) == b"\x00other"
+    assert await accounts.credentials(new_id()) is None
+
+
+async def test_an_account_of_another_user_is_as_if_absent(
+    accounts: PostgresAccounts, world: World, stranger: World
+) -> None:
+    assert await accounts.get(stranger.user.id, world.account.id) is None
+    assert await accounts.page(stranger.user.id, Window(10)) == [stranger.account]
+    assert await accounts.by_id(new_id()) is None
+
+
+async def test_accounts_are_paged_from_new_to_old_and_back(accounts: PostgresAccounts, world: World) -> None:
+    made = [world.account]
+    for name in ("b", "c", "d"):
+        made.append(new_account(world.user.id, name=name, archived_at=at(1)))
+        await accounts.add(made[-1], b"")
+    newest = made[::-1]
+    assert await accounts.page(world.user.id, Window(3)) == newest[:3]
+    assert await accounts.page(world.user.id, Window(3, after=newest[2].id)) == newest[3:]
+    assert await accounts.page(world.user.id, Window(2, backwards=True, before=newest[3].id)) == newest[1:3]
+
+
+async def test_a_batch_finds_the_accounts_that_exist(accounts: PostgresAccounts, world: World, stranger: World) -> None:
+    found = await accounts.many([world.account.id, stranger.account.id, new_id()])
+    assert {account.id for account in found} == {world.account.id, stranger.account.id}
+
+
+async def test_an_archived_account_is_tradable_until_its_last_order_is_final(
+    accounts: PostgresAccounts, orders: PostgresOrders, world: World, stranger: World
+) -> None:
+    archived = replace(world.account, archived_at=at(1))
+    await accounts.update(archived)
+    for status in FINAL_STATUSES:
+        await orders.add(world.order(status=status))
+    assert await accounts.tradable() == [stranger.account]
+    for status in ACTIVE_STATUSES:
+        order = world.order(status=status)
+        await orders.add(order)
+        assert await accounts.tradable() == [archived, stranger.account]
+        await orders.save(order.changed(at(1), status=OrderStatus.CANCELED))
+
+
+async def test_balances_are_merged_or_replaced(accounts: PostgresAccounts, world: World, stranger: World) -> None:
+    ids = [world.account.id, stranger.account.id]
+    usdt, btc = Balance("USDT", Decimal("10000.00"), Decimal(9_000)), Balance("BTC", Decimal("0.1"), Decimal(0))
+    await accounts.save_balances(world.account.id, [usdt, btc], all_of_them=True)
+    await accounts.save_balances(stranger.account.id, [usdt], all_of_them=True)
+    assert await accounts.balances(ids) == {ids[0]: [btc, usdt], ids[1]: [usdt]}
+
+    less = Balance("USDT", Decimal(8_000), Decimal("7999.99"))
+    await accounts.save_balances(world.account.id, [less], all_of_them=False)
+    assert await accounts.balances(ids[:1]) == {ids[0]: [btc, less]}
+    await accounts.save_balances(world.account.id, [usdt], all_of_them=True)
+    assert await accounts.balances(ids) == {ids[0]: [usdt], ids[1]: [usdt]}
+    await accounts.save_balances(world.account.id, [], all_of_them=True)
+    assert await accounts.balances(ids[:1]) == {ids[0]: []}
+
+
+async def test_of_two_balances_of_a_currency_the_last_one_counts(accounts: PostgresAccounts, world: World) -> None:
+    first, last = Balance("BTC", Decimal(1), Decimal(1)), Balance("BTC", Decimal(2), Decimal(2))
+    await accounts.save_balances(world.account.id, [first, last], all_of_them=False)
+    assert await accounts.balances([world.account.id]) == {world.account.id: [last]}
+
+
+async def test_the_engine_trades_until_it_is_halted(accounts: PostgresAccounts) -> None:
+    assert await accounts.engine_state() is TradingState.ACTIVE
+    for state in (TradingState.HALTED, TradingState.REDUCING, TradingState.ACTIVE):
+        await accounts.set_engine_state(state)
+        assert await accounts.engine_state() is state

@@ -1,0 +1,107 @@
+"""Fills: each counts once, however often it is told."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from domain.keyset import Window
+from domain.orders.ports import OrderFilter
+from domain.orders.side import OrderSide
+from domain.orders.types import Fill, Order, OrderStatus
+from infra.postgres.connection import Connection
+from infra.postgres.orders import PostgresOrders
+from infra.postgres.pool import Pool
+from tests.support.trading import ETH, World, at, new_id
+
+ALL = OrderFilter()
+
+
+@pytest.fixture
+async def order(orders: PostgresOrders, world: World) -> Order:
+    order = world.order(status=OrderStatus.OPEN)
+    await orders.add(order)
+    return order
+
+
+@pytest.mark.parametrize("maker", [True, False, None])
+async def test_a_fill_comes_back_as_it_was_stored(
+    orders: PostgresOrders, world: World, order: Order, maker: bool | None
+) -> None:
+    by_hand = world.fill(order, maker=maker, fee=Decimal("-0.000000000000000001"))
+    of_session = world.fill(order, maker=maker, trading_session_id=world.session.id, price=Decimal(0))
+    for fill in (by_hand, of_session):
+        assert await orders.add_fill(fill)
+        assert await orders.fill(world.user.id, fill.id) == fill
+
+
+async def test_a_fill_counts_once_by_account_market_and_trade_id(
+    orders: PostgresOrders, world: World, stranger: World, order: Order
+) -> None:
+    fill = world.fill(order, venue_trade_id="1")
+    assert await orders.add_fill(fill)
+    assert not await orders.add_fill(fill)
+    assert not await orders.add_fill(replace(fill, id=new_id(), quantity=Decimal(9)))
+    assert await orders.add_fill(world.fill(order, venue_trade_id="1", market=ETH))
+    theirs = stranger.order()
+    await orders.add(theirs)
+    assert await orders.add_fill(stranger.fill(theirs, venue_trade_id="1"))
+    assert [stored.quantity for stored in await orders.fills_of_order(order.id)] == [fill.quantity, Decimal("0.1")]
+
+
+async def test_a_fill_is_stored_while_somebody_holds_its_order(
+    pool: Pool, orders: PostgresOrders, world: World, order: Order
+) -> None:
+    async with pool.acquire() as driver, driver.transaction():
+        assert await PostgresOrders(Connection(driver)).locked(order.id) == order
+        assert await orders.add_fill(world.fill(order))
+
+
+async def test_a_fill_of_another_user_is_as_if_absent(
+    orders: PostgresOrders, world: World, stranger: World, order: Order
+) -> None:
+    fill = world.fill(order)
+    await orders.add_fill(fill)
+    assert await orders.fill(stranger.user.id, fill.id) is None
+    assert await orders.fills(stranger.user.id, Window(10), ALL) == []
+    assert await orders.ledger(stranger.user.id, OrderFilter(account_id=world.account.id)) == []
+
+
+async def _stored(orders: PostgresOrders, fills: list[Fill]) -> list[Fill]:
+    for fill in fills:
+        await orders.add_fill(fill)
+    return fills
+
+
+async def test_fills_are_paged_from_new_to_old_and_back(orders: PostgresOrders, world: World, order: Order) -> None:
+    newest = (await _stored(orders, [world.fill(order) for _ in range(5)]))[::-1]
+    user = world.user.id
+    assert await orders.fills(user, Window(2), ALL) == newest[:2]
+    assert await orders.fills(user, Window(2, after=newest[1].id), ALL) == newest[2:4]
+    assert await orders.fills(user, Window(2, backwards=True), ALL) == newest[3:]
+    assert await orders.fills(user, Window(9, before=newest[3].id, backwards=True), ALL) == newest[:3]
+
+
+async def test_the_ledger_is_in_the_order_of_time(orders: PostgresOrders, world: World, order: Order) -> None:
+    late, early, between = await _stored(orders, [world.fill(order, at=at(seconds)) for seconds in (9, 1, 5)])
+    assert await orders.ledger(world.user.id, ALL) == [early, between, late]
+    assert await orders.ledger(world.user.id, OrderFilter(start=at(1), end=at(9))) == [early, between]
+    assert await orders.fills_of_order(order.id) == [early, between, late]
+
+
+async def test_the_ledger_holds_only_what_is_wanted(orders: PostgresOrders, world: World, order: Order) -> None:
+    final = world.order(status=OrderStatus.FILLED, side=OrderSide.SELL, trading_session_id=world.session.id)
+    await orders.add(final)
+    bought, sold, elsewhere = await _stored(
+        orders, [world.fill(order), world.fill(final), world.fill(order, market=ETH)]
+    )
+
+    async def found(**wanted: object) -> list[Fill]:
+        return await orders.ledger(world.user.id, OrderFilter(**wanted))  # type: ignore[arg-type]
+
+    assert await found(account_id=world.account.id) == [bought, sold, elsewhere]
+    assert await found(trading_session_id=world.session.id) == [sold]
+    assert await found(side=OrderSide.SELL) == [sold]
+    assert await found(market=ETH) == [elsewhere]
+    assert await found(statuses=(OrderStatus.FILLED,)) == [sold]
+    assert await found(account_id=new_id()) == []

@@ -1,0 +1,118 @@
+"""What the executor of an account asks for, and how others tell it what to do."""
+
+import asyncio
+
+import pytest
+
+from domain.orders.types import Order, OrderStatus
+from infra.postgres.connection import Connection
+from infra.postgres.orders import PostgresOrders
+from infra.postgres.pool import Pool
+from tests.support.trading import ACTIVE_STATUSES, BTC, ETH, FINAL_STATUSES, NOW, World, at
+
+COMMANDED = (OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
+
+
+async def _one_of_each_status(orders: PostgresOrders, world: World, **changes: object) -> dict[OrderStatus, Order]:
+    made = {status: world.order(status=status, **changes) for status in OrderStatus}
+    for order in made.values():
+        await orders.add(order)
+    return made
+
+
+async def test_commands_are_pending_orders_and_cancels_asked_for(orders: PostgresOrders, world: World) -> None:
+    plain = await _one_of_each_status(orders, world)
+    asked = await _one_of_each_status(orders, world, cancel_requested_at=NOW)
+    expected = [plain[OrderStatus.PENDING], asked[OrderStatus.PENDING], *(asked[status] for status in COMMANDED)]
+    assert await orders.commands(world.account.id) == sorted(expected, key=lambda order: order.id)
+
+
+async def test_commands_of_another_account_are_not_given(orders: PostgresOrders, world: World, stranger: World) -> None:
+    await orders.add(world.order())
+    assert await orders.commands(stranger.account.id) == []
+
+
+async def test_active_orders_are_those_that_are_not_final(orders: PostgresOrders, world: World) -> None:
+    made = await _one_of_each_status(orders, world)
+    active = await orders.active(world.account.id)
+    assert {order.status for order in active} == set(ACTIVE_STATUSES)
+    assert active == sorted((made[status] for status in ACTIVE_STATUSES), key=lambda order: order.id)
+
+
+async def test_an_order_expires_when_its_time_has_come_unless_its_cancel_is_asked_for(
+    orders: PostgresOrders, world: World
+) -> None:
+    due = world.order(status=OrderStatus.OPEN, expires_at=NOW)
+    others = [
+        world.order(status=OrderStatus.OPEN, expires_at=at(0.001)),
+        world.order(status=OrderStatus.OPEN),
+        world.order(status=OrderStatus.OPEN, expires_at=at(-5), cancel_requested_at=at(-1)),
+        world.order(status=OrderStatus.FILLED, expires_at=at(-5)),
+    ]
+    for order in (due, *others):
+        await orders.add(order)
+    assert await orders.expired(world.account.id, NOW) == [due]
+
+
+async def test_recent_orders_are_those_that_changed_since(orders: PostgresOrders, world: World) -> None:
+    old, changed, final = world.order(), world.order(), world.order(status=OrderStatus.FILLED, updated_at=at(20))
+    for order in (old, changed, final):
+        await orders.add(order)
+    changed = changed.changed(at(10), status=OrderStatus.SUBMITTED)
+    await orders.save(changed)
+    assert await orders.recent(world.account.id, at(10)) == [changed, final]
+
+
+async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrders, world: World) -> None:
+    for seconds in (-61, -60, -1):
+        await orders.add(world.order(submitted_at=at(seconds), status=OrderStatus.FILLED))
+    await orders.add(world.order())
+    assert await orders.count_since(world.account.id, at(-60)) == 2
+
+
+async def test_a_cancel_is_asked_for_once_of_every_active_order(orders: PostgresOrders, world: World) -> None:
+    made = await _one_of_each_status(orders, world)
+    account = world.account.id
+    assert await orders.request_cancels(world.user.id, account, None, None, at(3)) == len(ACTIVE_STATUSES) - 1
+    assert await orders.request_cancels(world.user.id, account, None, None, at(4)) == 0
+    for status, order in made.items():
+        stored = await orders.get(world.user.id, order.id)
+        asked = status in ACTIVE_STATUSES and status is not OrderStatus.PENDING_CANCEL
+        assert stored == (order.changed(at(3), cancel_requested_at=at(3)) if asked else order)
+
+
+async def test_cancels_are_asked_for_by_market_session_and_owner(
+    orders: PostgresOrders, world: World, stranger: World
+) -> None:
+    await orders.add(world.order())
+    await orders.add(world.order(market=ETH))
+    await orders.add(world.order(trading_session_id=world.session.id))
+    user, account = world.user.id, world.account.id
+    assert await orders.request_cancels(stranger.user.id, account, None, None, NOW) == 0
+    assert await orders.request_cancels(user, stranger.account.id, None, None, NOW) == 0
+    assert await orders.request_cancels(user, account, ETH, world.session.id, NOW) == 0
+    assert await orders.request_cancels(user, account, ETH, None, NOW) == 1
+    assert await orders.request_cancels(user, account, None, world.session.id, NOW) == 1
+    assert await orders.request_cancels(user, account, BTC, None, NOW) == 1
+
+
+@pytest.mark.parametrize("status", FINAL_STATUSES)
+async def test_no_cancel_is_asked_for_of_a_final_order(
+    orders: PostgresOrders, world: World, status: OrderStatus
+) -> None:
+    await orders.add(world.order(status=status))
+    assert await orders.request_cancels(world.user.id, world.account.id, None, None, NOW) == 0
+
+
+async def test_a_locked_order_waits_for_whoever_holds_it(pool: Pool, orders: PostgresOrders, world: World) -> None:
+    order = world.order()
+    await orders.add(order)
+    async with pool.acquire() as driver:
+        other = PostgresOrders(Connection(driver))
+        async with driver.transaction():
+            assert await other.locked(order.id) == order
+            waiting = asyncio.create_task(orders.locked(order.id))
+            changed = order.changed(at(1), status=OrderStatus.SUBMITTED)
+            await other.save(changed)
+            assert not waiting.done()
+        assert await waiting == changed

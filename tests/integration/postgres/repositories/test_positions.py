@@ -1,0 +1,129 @@
+"""Positions: one open one in each place, and all of them to look back on."""
+
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from domain.keyset import Window
+from domain.trading.types import Position
+from infra.postgres.connection import Connection
+from infra.postgres.positions import PostgresPositions
+from infra.postgres.trading_sessions import PostgresTradingSessions
+from tests.support.trading import BTC, ETH, World, at, new_id
+
+
+@pytest.fixture
+def positions(connection: Connection) -> PostgresPositions:
+    return PostgresPositions(connection)
+
+
+async def test_a_position_comes_back_as_it_was_stored(positions: PostgresPositions, world: World) -> None:
+    bare = world.position()
+    full = world.position(
+        trading_session_id=world.session.id,
+        quantity=Decimal("-0.123456789012345678"),
+        dust=Decimal("0.00000001"),
+        average_price=Decimal("60000.123456789012345678"),
+        realized_profit=Decimal("-12.5"),
+        fees=Decimal("1.25"),
+        closed_at=at(9),
+        stop_loss_price=Decimal(59_000),
+        take_profit_price=Decimal(65_000),
+    )
+    for position in (bare, full):
+        await positions.save(position)
+        assert await positions.get(world.user.id, position.id) == position
+
+
+async def test_a_position_is_changed_in_its_place_until_it_is_flat(positions: PostgresPositions, world: World) -> None:
+    position = world.position(quantity=Decimal(1))
+    await positions.save(position)
+    grown = position.changed(
+        quantity=Decimal(2),
+        average_price=Decimal(60_500),
+        fees=Decimal(3),
+        realized_profit=Decimal(-3),
+        stop_loss_price=Decimal(1),
+        take_profit_price=Decimal(2),
+    )
+    await positions.save(grown)
+    assert await positions.locked_open(world.account.id, BTC, None) == grown
+    flat = grown.changed(quantity=Decimal(0), dust=Decimal("0.000001"), closed_at=at(60))
+    await positions.save(flat)
+    assert await positions.locked_open(world.account.id, BTC, None) is None
+    assert await positions.get(world.user.id, position.id) == flat
+
+
+async def test_open_positions_are_kept_apart_by_account_market_and_session(
+    positions: PostgresPositions, world: World, stranger: World
+) -> None:
+    by_hand, of_session = world.position(), world.position(trading_session_id=world.session.id)
+    elsewhere, theirs = world.position(market=ETH), stranger.position()
+    for position in (by_hand, of_session, elsewhere, theirs):
+        await positions.save(position)
+    account = world.account.id
+    assert await positions.locked_open(account, BTC, None) == by_hand
+    assert await positions.locked_open(account, BTC, world.session.id) == of_session
+    assert await positions.locked_open(account, ETH, None) == elsewhere
+    assert await positions.locked_open(stranger.account.id, BTC, None) == theirs
+    assert await positions.locked_open(account, ETH, world.session.id) is None
+    assert await positions.open_of_account(account) == [by_hand, of_session, elsewhere]
+
+
+@pytest.mark.parametrize("of_session", [True, False])
+async def test_a_second_open_position_in_the_same_place_is_refused(
+    positions: PostgresPositions, world: World, of_session: bool
+) -> None:
+    session_id: UUID | None = world.session.id if of_session else None
+    first = world.position(trading_session_id=session_id)
+    await positions.save(first)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await positions.save(world.position(trading_session_id=session_id))
+    await positions.save(first.changed(closed_at=at(1)))
+    await positions.save(world.position(trading_session_id=session_id))
+
+
+async def test_a_position_of_another_user_is_as_if_absent(
+    positions: PostgresPositions, world: World, stranger: World
+) -> None:
+    position = world.position()
+    await positions.save(position)
+    assert await positions.get(stranger.user.id, position.id) is None
+    assert await positions.page(stranger.user.id, Window(9)) == []
+    assert await positions.page(stranger.user.id, Window(9), account_id=world.account.id) == []
+
+
+async def test_a_page_holds_only_what_is_wanted_newest_first(positions: PostgresPositions, world: World) -> None:
+    closed = [world.position(closed_at=at(seconds)) for seconds in (1, 2)]
+    opened = [world.position(), world.position(market=ETH)]
+    for position in (*closed, *opened):
+        await positions.save(position)
+    newest = [*closed, *opened][::-1]
+    user = world.user.id
+
+    async def found(window: Window, **wanted: object) -> list[Position]:
+        return await positions.page(user, window, **wanted)  # type: ignore[arg-type]
+
+    assert await found(Window(3)) == newest[:3]
+    assert await found(Window(3, after=newest[2].id)) == newest[3:]
+    assert await found(Window(2, backwards=True)) == newest[2:]
+    assert await found(Window(9), is_open=True) == opened[::-1]
+    assert await found(Window(9), is_open=False) == closed[::-1]
+    assert await found(Window(9), market=ETH) == opened[1:]
+    assert await found(Window(9), account_id=new_id()) == []
+
+
+async def test_the_newest_position_of_each_session_is_found(
+    positions: PostgresPositions, world: World, connection: Connection
+) -> None:
+    other = world.new_session()
+    await PostgresTradingSessions(connection).add(other)
+    old = world.position(trading_session_id=world.session.id, closed_at=at(1))
+    newest = world.position(trading_session_id=world.session.id)
+    of_other = world.position(trading_session_id=other.id, closed_at=at(1))
+    for position in (old, newest, of_other):
+        await positions.save(position)
+    found = await positions.newest_of_sessions([other.id, world.session.id, other.id, new_id()])
+    assert sorted(found, key=lambda position: position.id) == [newest, of_other]
