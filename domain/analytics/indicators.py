@@ -47,6 +47,15 @@ def parameter_fault(parameter: IndicatorParameter, value: float) -> str | None:
     return None
 
 
+def combination_fault(definition: IndicatorDefinition, values: tuple[float, ...]) -> str | None:
+    """Return what is wrong with parameters that are each in range, such as a minimum above its maximum; else None."""
+    try:
+        _call(definition, [np.ones(1)] * len(definition.inputs), values)
+    except Exception:  # noqa: BLE001  # TA-Lib's wrapper raises nothing more special
+        return f"{definition.name} can't be computed with these parameters together"
+    return None
+
+
 def compute(
     definition: IndicatorDefinition, inputs: Sequence[Floats], values: tuple[float, ...], hidden: int
 ) -> tuple[Floats, ...]:
@@ -111,7 +120,11 @@ def parameter_values(definition: IndicatorDefinition, parameters: Mapping[str, D
             errors.append(InputError(ErrorCode.INVALID, f"{name} of {definition.name} {fault}.", ["parameters", name]))
     if errors:
         raise InputErrors(errors)
-    return tuple(float(parameters.get(parameter.name, parameter.default)) for parameter in definition.parameters)
+    values = tuple(float(parameters.get(parameter.name, parameter.default)) for parameter in definition.parameters)
+    fault = combination_fault(definition, values)
+    if fault:
+        raise InputErrors([InputError(ErrorCode.INVALID, f"{fault}.", ["parameters"])])
+    return values
 
 
 def _unknown(definition: IndicatorDefinition, name: str) -> InputError:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Mapping, Sequence
 
+from domain.analytics.candles import PRICES
 from domain.analytics.catalogue import (
     MOVING_AVERAGES,
     IndicatorDefinition,
@@ -11,7 +12,7 @@ from domain.analytics.catalogue import (
     indicator,
     nearest,
 )
-from domain.analytics.indicators import parameter_fault
+from domain.analytics.indicators import combination_fault, parameter_fault
 from domain.strategies.errors import RuleError, RuleErrors
 from domain.strategies.helpers import read_helper
 from domain.strategies.nodes import IndicatorCall, Node, Number, Output, Price
@@ -58,6 +59,8 @@ def _function(reading: Reading, tree: ast.Call, read: Read) -> Node:
     name = tree.func.id
     if name in reading.parameters:
         raise reading.wrong(f"{name} is a parameter and can't be called.", tree.func)
+    if name in PRICES:
+        raise reading.wrong(f"{name} is a series and can't be called; shift({name}, 1) is the one before.", tree.func)
     if name in LATER:
         raise reading.wrong(f"{name} isn't supported yet in rules.", tree)
     definition = indicator(name)
@@ -84,6 +87,9 @@ def _indicator(reading: Reading, tree: ast.Call, definition: IndicatorDefinition
     inputs = _inputs(reading, tree, definition, [nodes[argument] for argument in tree.args[:count]])
     places = _places(reading, tree, definition, count)
     values = _values(reading, definition, places, read)
+    fault = combination_fault(definition, values)
+    if fault:
+        raise reading.wrong(f"{fault}.", tree)
     return IndicatorCall(definition, inputs, values)
 
 

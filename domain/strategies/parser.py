@@ -101,12 +101,13 @@ def _tree(text: str) -> tuple[ast.expr, int]:
 
 
 def _unreadable(error: SyntaxError, text: str, offset: int) -> RuleError:
-    start = min(max((error.offset or 1) - 1 + offset, 0), len(text))
+    if not error.offset:  # Python's parser reached the end and wanted more
+        end = len(text.rstrip())
+        return RuleError("The rule ends where a value was expected.", end, end)
+    start = min(error.offset - 1 + offset, len(text))
     end = min(max((error.end_offset or 0) - 1 + offset, start), len(text))
     if text[start : start + 1] == "=":
         return RuleError("= isn't part of a condition; write == to compare.", start, start + 1, "==")
-    if start >= len(text.rstrip()):
-        return RuleError("The rule ends where a value was expected.", start, end)
     return RuleError("The rule can't be read from here on: a value or an operator is missing.", start, end)
 
 

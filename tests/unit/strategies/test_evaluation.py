@@ -1,0 +1,274 @@
+"""Rules say the same over a whole series as over the newest window, and what they say is right."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+import talib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.analytics.candles import CandleArrays
+from domain.errors import InputErrors
+from domain.strategies.compiled import (
+    CompiledStrategy,
+    atr_warm_up,
+    average_true_range,
+    average_true_ranges,
+    compile_definition,
+)
+from domain.strategies.definition import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
+from domain.strategies.errors import DefinitionError
+from domain.strategies.evaluation import LatestSignals, RuleName
+from tests.support.candles import flat_candles, random_candles
+
+SIZING = Sizing(quote_amount=Decimal(500))
+LENGTH = 40
+NUMBERS = st.recursive(
+    st.sampled_from(
+        [
+            *["close", "open", "high", "low", "volume", "n", "0", "2.5", "change(close)", "rsi(2)", "cci(5)", "mom(3)"],
+            *["macd(close, 3, 5, 2).hist", "bbands(close, 4, 2, 2).upper", "atr(3)", "change(obv(), 3)", "cdldoji()"],
+            *["sqrt(change(close))", "ln(open - close)", "1 / change(close)", "volume % n", "willr(5)", "stoch(4).k"],
+        ]
+    ),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda three: f"({' '.join(three)})"),
+        st.tuples(
+            st.sampled_from(
+                [
+                    *["sma({} + 0 * close, 4)", "ema({} + 0 * close, n)", "highest({} + 0 * close, n)", "shift({}, 2)"],
+                    *["change({}, n)", "abs({})", "-{}", "linearreg({} + 0 * close, 5)", "minimum({}, close)"],
+                ]
+            ),
+            inner,
+        ).map(lambda two: two[0].format(two[1])),
+    ),
+    max_leaves=4,
+)
+CONDITIONS = st.recursive(
+    st.one_of(
+        st.tuples(NUMBERS, st.sampled_from([">", ">=", "<", "<=", "==", "!="]), NUMBERS).map(" ".join),
+        st.tuples(st.sampled_from(["above", "below"]), NUMBERS, NUMBERS).map(
+            lambda three: f"crosses_{three[0]}({three[1]}, {three[2]})"
+        ),
+    ),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from([" and ", " or "]), inner).map(lambda three: f"({''.join(three)})"),
+        inner.map(lambda one: f"not ({one})"),
+    ),
+    max_leaves=3,
+)
+
+
+def compiled(**rules: str) -> CompiledStrategy:
+    parameters = (StrategyParameter("n", Decimal(3), Decimal(2), Decimal(50)),)
+    return compile_definition(StrategyDefinition(sizing=SIZING, parameters=parameters, **rules))
+
+
+def says(rule: str, candles: CandleArrays) -> list[bool]:
+    return compiled(enter_long=rule).evaluate(candles).enter_long.tolist()
+
+
+def prices(*close: float) -> CandleArrays:
+    series = np.array(close, dtype=np.float64)
+    return CandleArrays(series.copy(), series + 1, series - 1, series, np.ones(len(series)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(CONDITIONS, st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 5.0]))
+def test_the_newest_window_says_what_the_whole_series_says(rule: str, seed: int, tick: float) -> None:
+    try:
+        strategy = compiled(enter_long=rule)
+    except InputErrors:  # such as a division by a zero that was folded
+        return
+    candles = random_candles(strategy.warm_up + LENGTH, seed, volatility=0.01, tick=tick)
+    series = strategy.evaluate(candles).enter_long
+    windows = [strategy.latest(candles.upto(bar + 1)).enter_long for bar in range(len(candles) - LENGTH, len(candles))]
+    assert series[-LENGTH:].tolist() == windows
+
+
+@pytest.mark.parametrize("tick", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "crosses_above(ema(close, 12), ema(close, 26)) and adx(14) > 20",
+        "crosses_above(macd(close).macd, macd(close).signal)",
+        "rsi(14) < 30 or rsi(14) > 70",
+        "close < bbands(close, 20, 2, 2).lower",
+        "supertrend(10, 3).trend > 0 and close > kama(close, 10)",
+        "sar() < close and ht_trendmode() == 1",
+        "crosses_below(stochrsi(14).k, 20)",
+        "change(obv(), 20) > 0 and close > highest(shift(high, 1), 20)",
+    ],
+)
+def test_well_known_rules_say_the_same_live_and_over_history(rule: str, tick: float) -> None:
+    strategy = compiled(enter_long=rule)
+    candles = random_candles(strategy.warm_up + 600, 11, tick=tick)
+    series = strategy.evaluate(candles).enter_long
+    bars = range(strategy.warm_up, len(candles), 3)
+    assert np.count_nonzero(series) > 0
+    assert [strategy.latest(candles.upto(bar + 1)).enter_long for bar in bars] == series[list(bars)].tolist()
+
+
+def test_nothing_is_said_before_the_warm_up_is_over() -> None:
+    strategy = compiled(enter_long="ema(close, 5) > 0")
+    signals = strategy.evaluate(random_candles(strategy.warm_up + 5, 1)).enter_long.tolist()
+    assert signals == [False] * strategy.warm_up + [True] * 5
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_too_few_candles_say_nothing(count: int) -> None:
+    strategy = compiled(enter_long="sma(close, 9) > 0", exit_long="not sma(close, 9) > 0")
+    candles = random_candles(count, 1)
+    assert strategy.latest(candles) == LatestSignals(
+        enter_long=False, exit_long=False, enter_short=False, exit_short=False
+    )
+    assert not strategy.latest(candles).any
+    assert strategy.evaluate(candles).enter_long.tolist() == [False] * count
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("close > 2", [0, 0, 1, 1, 0]),
+        ("close >= 2", [0, 1, 1, 1, 1]),
+        ("close < 2", [1, 0, 0, 0, 0]),
+        ("close <= 2", [1, 1, 0, 0, 1]),
+        ("close == 2", [0, 1, 0, 0, 1]),
+        ("close != 2", [1, 0, 1, 1, 0]),
+        ("1 < close < 4", [0, 1, 1, 0, 1]),
+        ("not close > 2", [1, 1, 0, 0, 1]),
+        ("close > 3 or close < 2", [1, 0, 0, 1, 0]),
+        ("close > 1 and close < 4", [0, 1, 1, 0, 1]),
+        ("crosses_above(close, 2)", [0, 0, 1, 0, 0]),
+        ("crosses_below(close, 3)", [0, 0, 0, 0, 1]),
+        ("change(close) > 0", [0, 1, 1, 1, 0]),
+        ("change(close, 2) == 2", [0, 0, 1, 1, 0]),
+        ("shift(close, 2) == 1", [0, 0, 1, 0, 0]),
+        ("shift(close, 0) == 1", [1, 0, 0, 0, 0]),
+        ("sma(close, 2) == 2.5", [0, 0, 1, 0, 0]),
+        ("highest(close, 3) == 4", [0, 0, 0, 1, 1]),
+        ("lowest(close, 2) == 2", [0, 0, 1, 0, 1]),
+        ("maxindex(close, 3) == 1", [0, 0, 0, 0, 1]),
+        ("minimum(close, 3) == 3", [0, 0, 1, 1, 0]),
+        ("maximum(close, 3, 2) == 4", [0, 0, 0, 1, 0]),
+        ("abs(close - 3) == 1", [0, 1, 0, 1, 1]),
+        ("-close == -1 or +close == 4", [1, 0, 0, 1, 0]),
+        ("close ** 2 == 16", [0, 0, 0, 1, 0]),
+        ("close % 2 == 0", [0, 1, 0, 1, 1]),
+        ("close / (close - 1) > 1.9", [0, 1, 0, 0, 1]),
+        ("1 / (close - 2) > 0 or close > 0", [1, 0, 1, 1, 0]),
+        ("sqrt(close - 3) >= 0", [0, 0, 1, 1, 0]),
+        ("close == n", [0, 0, 1, 0, 0]),
+        ("high - low == 2 and open == close and volume == 1", [1, 1, 1, 1, 1]),
+        ("2 > 1", [1, 1, 1, 1, 1]),
+    ],
+)
+def test_the_language_means_what_it_says(rule: str, expected: list[int]) -> None:
+    assert says(rule, prices(1, 2, 3, 4, 2)) == [bool(value) for value in expected]
+
+
+def test_a_missing_value_leaves_no_trace_once_it_is_out_of_the_window() -> None:
+    candles = prices(1, 2, 3, 2, 3, 4, 5, 6)  # its third change is below zero, which has no root
+    assert says("sma(sqrt(change(close)), 2) > 0", candles) == [False] * 2 + [True] + [False] * 2 + [True] * 3
+
+
+def test_rounding_is_not_a_signal_in_a_market_that_does_not_move() -> None:
+    candles = flat_candles(500)
+    for rule in (
+        "sma(close, 7) > close",
+        "close > ema(close, 12)",
+        "ema(close, 12) - close > 0",
+        "macd(close).hist > 0",
+        "macd(close).hist < 0",
+        "crosses_above(sma(close, 3), sma(close, 7))",
+    ):
+        assert not any(says(rule, candles)), rule
+
+
+def test_indicators_of_rules_are_the_librarys() -> None:
+    candles = random_candles(800, 3)
+    adx = talib.ADX(candles.high, candles.low, candles.close, 14)
+    warm_up = compiled(enter_long="adx(14) > 20").warm_up
+    assert says("adx(14) > 20", candles)[warm_up:] == (adx[warm_up:] > 20).tolist()
+
+
+def test_parameters_take_the_place_of_their_defaults() -> None:
+    parameters = (StrategyParameter("n", Decimal(3), Decimal(2), Decimal(50)),)
+    definition = StrategyDefinition(sizing=SIZING, parameters=parameters, enter_long="sma(close, n) > 0")
+    assert compile_definition(definition).warm_up == 2
+    strategy = compile_definition(definition, {"n": Decimal(20)})
+    assert (strategy.warm_up, strategy.parameters) == (19, {"n": Decimal(20)})
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "message"),
+    [
+        ({"n": Decimal(1)}, "n", "at least 2, not 1"),
+        ({"n": Decimal(51)}, "n", "at most 50, not 51"),
+        ({"n": Decimal("NaN")}, "n", "finite"),
+        ({"m": Decimal(3)}, "m", "no parameter 'm'"),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_refused_by_name(given: dict[str, Decimal], name: str, message: str) -> None:
+    parameters = (StrategyParameter("n", Decimal(3), Decimal(2), Decimal(50)),)
+    definition = StrategyDefinition(sizing=SIZING, parameters=parameters, enter_long="sma(close, n) > 0")
+    with pytest.raises(InputErrors, match=message) as caught:
+        compile_definition(definition, given)
+    assert [error.path for error in caught.value.errors] == [("parameters", name)]
+
+
+def test_a_parameter_that_spoils_a_rule_is_refused_with_the_rules_place() -> None:
+    definition = StrategyDefinition(
+        sizing=SIZING, parameters=(StrategyParameter("n", Decimal(3)),), enter_long="sma(close, n) > 0"
+    )
+    with pytest.raises(InputErrors) as caught:
+        compile_definition(definition, {"n": Decimal("2.5")})
+    (error,) = caught.value.errors
+    assert isinstance(error, DefinitionError)
+    assert (error.path, error.start, error.end) == (("enterLong",), 11, 12)
+
+
+def test_a_reason_tells_the_rule_and_the_values_of_its_parts() -> None:
+    strategy = compiled(enter_long="close > 0 and\n  sma(close, n) > 0", exit_long="crosses_below(close, low - 1)")
+    candles = prices(50_099.3, 50_101.2, 50_100.3, 50_123.1)
+    assert strategy.explain(candles, RuleName.ENTER_LONG) == (
+        "close > 0 and sma(close, n) > 0  [close=50123.1, sma(close, n)=50108.2]"
+    )
+    assert strategy.explain(candles, "exit_long") == "crosses_below(close, low - 1)  [close=50123.1, low - 1=50121.1]"
+    assert strategy.explain(candles, "enter_short") == ""
+
+
+def test_a_reason_without_values_or_of_a_long_rule_stays_short() -> None:
+    assert compiled(enter_long="1 < 2").explain(prices(1), "enter_long") == "1 < 2"
+    assert compiled(enter_long="sma(close, n) > 1").explain(prices(1), "enter_long").endswith("[sma(close, n)=?]")
+    long = " or ".join(f"close > {number}" for number in range(90))
+    assert len(compiled(enter_long=long).explain(prices(1), "enter_long")) <= 400
+
+
+def test_each_rule_is_said_by_its_own_name() -> None:
+    strategy = compiled(enter_long="close > 1", exit_long="close > 2", enter_short="close > 3", exit_short="close > 4")
+    latest = strategy.latest(prices(1, 3.5))
+    assert latest == LatestSignals(enter_long=True, exit_long=True, enter_short=True, exit_short=False)
+    assert latest.any
+    signals = strategy.evaluate(prices(1, 3.5))
+    assert [signals.enter_long[1], signals.exit_long[1], signals.enter_short[1], signals.exit_short[1]] == [1, 1, 1, 0]
+
+
+def test_a_definition_measured_in_ranges_warms_them_up() -> None:
+    by_stop = StrategyDefinition(sizing=SIZING, stop_loss=ExitDistance(atr_multiple=Decimal(2)))
+    by_size = StrategyDefinition(sizing=Sizing(volatility_percent=Decimal(1)))
+    assert compile_definition(by_stop).warm_up == compile_definition(by_size).warm_up == atr_warm_up() > 300
+    assert compile_definition(StrategyDefinition(sizing=SIZING)).warm_up == 0
+
+
+def test_the_average_true_range_is_wilders() -> None:
+    candles = random_candles(2_000, 8)
+    expected = talib.ATR(candles.high, candles.low, candles.close, 14)
+    value = average_true_range(candles)
+    assert value is not None
+    assert float(value) == pytest.approx(expected[-1], rel=1e-7)
+    np.testing.assert_array_equal(average_true_ranges(candles), expected)
+    assert average_true_range(candles.upto(14)) is None
+    assert average_true_range(candles.upto(15)) is not None
