@@ -1,0 +1,1 @@
+"""An exchange on loopback that speaks Binance Spot's REST and WebSocket protocol, for paper trading and tests."""

@@ -1,0 +1,34 @@
+"""What each request of REST and of the WebSocket API does, its weight, and what it takes to be allowed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from infra.sandbox.exchange import Exchange
+from infra.sandbox.params import Params
+from infra.sandbox.store import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: on what, with which parameters, by whom (public requests: nobody)."""
+
+    exchange: Exchange
+    params: Params
+    account: Account | None = None
+
+    @property
+    def caller(self) -> Account:
+        """The account of a signed request."""
+        assert self.account is not None
+        return self.account
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One request that the exchange answers."""
+
+    answer: Callable[[Call], object]
+    weight: int = 1
+    signed: bool = False
+    keyed: bool = False
+    places_order: bool = False

@@ -1,0 +1,71 @@
+"""The refusals of the exchange, with Binance's codes and texts.
+
+Source: developers.binance.com/docs/binance-spot-api-docs, "Error codes" and "Filters".
+"""
+
+
+class ExchangeError(Exception):
+    """A refusal as the client sees it: an HTTP status and Binance's `code` and `msg`."""
+
+    def __init__(self, code: int, message: str, status: int = 400, retry_after_seconds: int | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"{code} {message}")
+
+
+class OrderRejected(ExchangeError):
+    """A new order that the matching engine refuses (-2010)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(-2010, message)
+
+
+class FilterFailure(ExchangeError):
+    """An order outside one of its market's filters (-1013)."""
+
+    def __init__(self, filter_type: str) -> None:
+        super().__init__(-1013, f"Filter failure: {filter_type}")
+
+
+class MissingParameter(ExchangeError):
+    """A mandatory parameter that was not sent, was empty or can't be read (-1102)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+class IllegalParameter(ExchangeError):
+    """A parameter with characters that its pattern doesn't allow (-1100)."""
+
+    def __init__(self, name: str, pattern: str) -> None:
+        text = f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'."
+        super().__init__(-1100, text)
+
+
+class UnneededParameter(ExchangeError):
+    """A parameter that this kind of order doesn't take (-1106)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def bad_symbol() -> ExchangeError:
+    """Return the refusal of a market that is not listed."""
+    return ExchangeError(-1121, "Invalid symbol.")
+
+
+def unknown_order() -> ExchangeError:
+    """Return the refusal to cancel an order that isn't open."""
+    return ExchangeError(-2011, "Unknown order sent.")
+
+
+def no_such_order() -> ExchangeError:
+    """Return the answer to a query for an order that never was."""
+    return ExchangeError(-2013, "Order does not exist.")
+
+
+def insufficient_balance() -> OrderRejected:
+    """Return the refusal of an order that its account can't pay."""
+    return OrderRejected("Account has insufficient balance for requested action.")

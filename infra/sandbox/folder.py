@@ -1,0 +1,58 @@
+"""The state folder: one process at a time, its administrator's token, its database."""
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from types import TracebackType
+
+from infra.sandbox.store import Store
+
+TOKEN_FILE = "admin-token"  # noqa: S105 - the name of the file
+DATABASE_FILE = "sandbox.sqlite3"
+LOCK_FILE = "lock"
+
+
+class FolderInUseError(RuntimeError):
+    """Another process serves this folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"{folder} is in use by another sandbox exchange")
+
+
+class StateFolder:
+    """A locked state folder, open as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> "StateFolder":
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise FolderInUseError(self.path) from None
+        self.token = self._read_token()
+        self.store = Store(self.path / DATABASE_FILE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.store.close()
+        os.close(self._lock)
+
+    def _read_token(self) -> str:
+        """Return the administrator's token, made at first use; a file torn by a crash is made anew."""
+        path = self.path / TOKEN_FILE
+        if path.exists() and (token := path.read_text().strip()):
+            return token
+        token = secrets.token_urlsafe(32)
+        fresh = path.with_suffix(".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(token)
+        fresh.replace(path)
+        return token

@@ -1,0 +1,138 @@
+"""The exchange put together: state, markets, their liquidity, and the beat that moves them."""
+
+import asyncio
+import secrets
+
+from infra.sandbox.admin import Admin
+from infra.sandbox.app import SandboxApp
+from infra.sandbox.clock import VenueClock, monotonic_seconds
+from infra.sandbox.exchange import Exchange
+from infra.sandbox.feeds import Feed
+from infra.sandbox.flow import STEP_SECONDS, SyntheticFlow
+from infra.sandbox.folder import StateFolder
+from infra.sandbox.limits import Limits
+from infra.sandbox.market import Market
+from infra.sandbox.markets import MARKETS
+from infra.sandbox.misbehave import Misbehaviour
+from infra.sandbox.options import SandboxOptions
+from infra.sandbox.replay import ReplayPlayer, find_first_frame
+from infra.sandbox.streams import Hub
+from infra.sandbox.units import SCALE
+from infra.sandbox.user_socket import UserStreams
+
+STEPS_BETWEEN_SAVES = 10
+CROSS = "ETHBTC"
+CROSS_OF = ("ETHUSDT", "BTCUSDT")
+
+
+class Venue:
+    """One running exchange."""
+
+    def __init__(self, folder: StateFolder, options: SandboxOptions) -> None:
+        start = int(options.replay_at.timestamp() * 1000) if options.replay_at else None
+        self.exchange = Exchange(folder.store, VenueClock(start, options.speed))
+        self.seed = self._keep_seed(folder, options.seed)
+        self._hub = Hub()
+        self._faults = Misbehaviour()
+        self._streams = UserStreams(self.exchange.clock, self._faults)
+        self.exchange.listeners.append(self._streams.tell)
+        first_frame = find_first_frame(options.replay)
+        prices = {symbol: spec.first_price for symbol, spec in MARKETS.items()}
+        if first_frame is not None:
+            prices[first_frame.symbol] = first_frame.price
+        prices[CROSS] = _on_tick(prices[CROSS_OF[0]] * SCALE // prices[CROSS_OF[1]], MARKETS[CROSS].tick)
+        for symbol, spec in MARKETS.items():
+            self.exchange.open_market(spec, self.seed, prices[symbol])
+        self._feeds = {symbol: Feed(market, self._hub, self.exchange.clock) for symbol, market in self._markets()}
+        self.exchange.restore_orders()
+        self._replay = ReplayPlayer(self.exchange, self._feeds, options) if first_frame else None
+        self._flows: dict[str, SyntheticFlow] = {}
+        for symbol, market in self._markets():
+            if self._replay is None or symbol != self._replay.symbol:
+                self._start_flow(market, fill=True)
+        self.exchange.flush()
+        for _, market in self._markets():
+            market.book.take_changes()
+        admin = Admin(folder.token, self.exchange, self._flows, self._hub, self._streams)
+        limits = Limits(unlimited=options.unlimited)
+        self.app = SandboxApp(self.exchange, admin, self._hub, self._streams, self._faults, limits)
+
+    async def run(self) -> None:
+        """Move the markets, ten times a second, until cancelled."""
+        due, steps = monotonic_seconds(), 0
+        while True:
+            due = max(due + STEP_SECONDS, monotonic_seconds() - 1)
+            while (left := due - monotonic_seconds()) > 0:
+                await asyncio.sleep(self._play_until(left))
+            self.step()
+            steps += 1
+            if steps % STEPS_BETWEEN_SAVES == 0:
+                self.save()
+
+    def step(self) -> None:
+        """Let every synthetic market live through 100 ms, and publish what changed."""
+        now = self.exchange.clock.now_ms()
+        for symbol, market in self._markets():
+            market.roll(now)
+            if flow := self._flows.get(symbol):
+                flow.step()
+        self.exchange.flush()
+        if not self._faults.silent:
+            for symbol, feed in self._feeds.items():
+                if symbol in self._flows:
+                    feed.depth()
+                feed.step()
+
+    def save(self) -> None:
+        """Keep prices, candles and the replay's position."""
+        self.exchange.save_markets()
+        if self._replay is not None:
+            self._replay.save()
+        self.exchange.store.commit()
+
+    def disconnect(self) -> None:
+        """End every WebSocket connection."""
+        self._hub.drop_all()
+        self._streams.drop_all()
+
+    def _play_until(self, left: float) -> float:
+        """Play the recorded frames that are due; return how long to sleep, at most `left` seconds."""
+        if self._replay is None:
+            return left
+        wait = self._replay.play(silent=self._faults.silent)
+        if wait is None:
+            market = self.exchange.markets[self._replay.symbol]
+            self._replay = None
+            self._start_flow(market, fill=False)
+            return left
+        return min(wait, left)
+
+    def _start_flow(self, market: Market, *, fill: bool) -> None:
+        symbol = market.spec.symbol
+        anchor = market.history.first_price / SCALE
+        flow = SyntheticFlow(market, self.exchange.matcher, self.seed, market.last_price / SCALE, anchor)
+        if symbol == CROSS:
+            flow.pull = self._cross_price
+        self._flows[symbol] = flow
+        if fill:
+            flow.fill_book()
+
+    def _cross_price(self) -> float:
+        above, below = (self.exchange.markets[symbol].last_price for symbol in CROSS_OF)
+        return above / below
+
+    def _markets(self) -> list[tuple[str, Market]]:
+        return list(self.exchange.markets.items())
+
+    @staticmethod
+    def _keep_seed(folder: StateFolder, wanted: int | None) -> int:
+        """Return the folder's seed; the first start decides, since the history hangs on it."""
+        kept = folder.store.meta("seed")
+        seed = int(kept) if kept else (secrets.randbits(32) if wanted is None else wanted)
+        if not kept:
+            folder.store.set_meta("seed", str(seed))
+        return seed
+
+
+def _on_tick(price: int, tick: int) -> int:
+    return max(tick, price // tick * tick)

@@ -1,0 +1,157 @@
+"""A real sandbox exchange for tests: started as a process on a free port, ended with the block.
+
+async with running_sandbox(tmp_path, seed=7) as sandbox:
+    keys = await sandbox.create_account("ann", {"USDT": "100000"})
+    await sandbox.misbehave(swallowOrders=1)
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class SandboxKeys:
+    """What an account signs with."""
+
+    api_key: str
+    secret: str
+    uid: int
+
+
+@dataclass
+class SandboxProcess:
+    """A running exchange: its address, its state folder, and what an administrator may do with it."""
+
+    folder: Path
+    arguments: tuple[str, ...]
+    url: str = ""
+    port: int = 0
+    process: asyncio.subprocess.Process | None = None
+    errors: list[str] = field(default_factory=list)
+    _reader: "asyncio.Task[None] | None" = None
+
+    @property
+    def websocket_url(self) -> str:
+        return self.url.replace("http", "ws", 1)
+
+    @property
+    def admin_token(self) -> str:
+        return (self.folder / "admin-token").read_text().strip()
+
+    async def start(self) -> None:
+        """Start on the same port as before, any free one the first time, and wait until it is ready."""
+        command = [sys.executable, "-m", "infra.sandbox", "--folder", str(self.folder), "--port", str(self.port)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        self.process = await asyncio.create_subprocess_exec(
+            *command, *self.arguments, "--exit-with-stdin", cwd=ROOT, env=environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        self._reader = asyncio.create_task(self._read_errors(self.process.stderr))
+        line = await asyncio.wait_for(self.process.stdout.readline(), READY_SECONDS)
+        if not line:
+            await self.process.wait()
+            await self._reader
+            raise RuntimeError(f"the sandbox didn't start: {''.join(self.errors)}")
+        ready = json.loads(line)
+        self.url, self.port = ready["url"], ready["port"]
+
+    async def stop(self) -> int:
+        """End it cleanly, as closing its standard input does; return its exit status."""
+        if self.process.returncode is None:
+            self.process.stdin.close()
+        status = await asyncio.wait_for(self.process.wait(), 10)
+        await self._reader
+        return status
+
+    async def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+        self.process.stdin.close()
+        await self._reader
+
+    async def restart(self) -> None:
+        """Kill it and start it again on the same state and port."""
+        await self.kill()
+        await self.start()
+
+    async def admin(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST `body` to `/admin/<action>` and return the answer."""
+        headers = {"authorization": f"Bearer {self.admin_token}", "content-type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/admin/{action}", json.dumps(body).encode(), headers)
+        return await asyncio.to_thread(_fetch, request)
+
+    async def create_account(self, name: str, balances: dict[str, str]) -> SandboxKeys:
+        """Make an account, or return the keys of the one that has this name."""
+        made = await self.admin("accounts", {"name": name, "balances": balances})
+        return SandboxKeys(made["apiKey"], made["secret"], made["uid"])
+
+    async def deposit(self, name: str, currency: str, amount: str, key: str) -> bool:
+        """Pay into an account once a `key`; return whether it was paid now."""
+        return (await self.admin("deposits", {"name": name, "currency": currency, "amount": amount, "key": key}))[
+            "deposited"
+        ]
+
+    async def misbehave(self, **faults: int | bool) -> dict[str, Any]:
+        """Ask for faults by the names of `infra.sandbox.misbehave.Instructions`, in camel case."""
+        return await self.admin("misbehave", faults)
+
+    async def move_price(self, market: str, price: str) -> None:
+        """Move a synthetic market's price; trades follow at once."""
+        await self.admin("price", {"market": market, "price": price})
+
+    async def get(self, path: str) -> Any:
+        """Return the JSON of a public address."""
+        return await asyncio.to_thread(_fetch, urllib.request.Request(self.url + path))
+
+    async def _read_errors(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
+            self.errors.append(line.decode())
+
+
+@asynccontextmanager
+async def running_sandbox(
+    folder: Path,
+    *,
+    seed: int = 1,
+    replay: Sequence[Path] = (),
+    unlimited: bool = True,
+    speed: float | None = None,
+    expect_errors: bool = False,
+) -> AsyncIterator[SandboxProcess]:
+    """Start an exchange with its state in `folder`; at the end it must have written nothing to standard error."""
+    arguments = ["--seed", str(seed)]
+    arguments += ["--replay", *map(str, replay)] if replay else []
+    arguments += ["--unlimited"] if unlimited else []
+    arguments += ["--speed", str(speed)] if speed is not None else []
+    sandbox = SandboxProcess(folder, tuple(arguments))
+    await sandbox.start()
+    try:
+        yield sandbox
+    finally:
+        if sandbox.process.returncode is None:
+            await sandbox.stop()
+    if not expect_errors:
+        assert not sandbox.errors, "".join(sandbox.errors)
+
+
+def _fetch(request: urllib.request.Request) -> Any:
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise AssertionError(f"{request.full_url} answered {error.code}: {error.read().decode()}") from None
