@@ -17,17 +17,18 @@ from resolvers import nodes, orders, reports, strategies, trading, users
 from resolvers.paging import PageArguments
 from schema.context import Info
 from schema.errors import UserError, answer, payload
+from schema.lazy import lazy
 from schema.node import Node, decode_uuid, serves
 from schema.pagination import Connection, Edge
 
-AccountConnection = Annotated["AccountConnection", strawberry.lazy("schema.accounts")]
-StrategyConnection = Annotated["StrategyConnection", strawberry.lazy("schema.strategies")]
-TradingSessionConnection = Annotated["TradingSessionConnection", strawberry.lazy("schema.trading")]
-OrderConnection = Annotated["OrderConnection", strawberry.lazy("schema.orders")]
-FillConnection = Annotated["FillConnection", strawberry.lazy("schema.orders")]
-PositionConnection = Annotated["PositionConnection", strawberry.lazy("schema.positions")]
-JobConnection = Annotated["JobConnection", strawberry.lazy("schema.reports")]
-ReportConnection = Annotated["ReportConnection", strawberry.lazy("schema.reports")]
+AccountConnection = lazy("accounts", "AccountConnection")
+StrategyConnection = lazy("strategies", "StrategyConnection")
+TradingSessionConnection = lazy("trading", "TradingSessionConnection")
+OrderConnection = lazy("orders", "OrderConnection")
+FillConnection = lazy("orders", "FillConnection")
+PositionConnection = lazy("positions", "PositionConnection")
+JobConnection = lazy("reports", "JobConnection")
+ReportConnection = lazy("reports", "ReportConnection")
 
 strawberry.enum(domain.UserRole, description="The first user is the operator; `r3edge user promote` makes others.")
 strawberry.enum(

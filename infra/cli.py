@@ -1,0 +1,99 @@
+"""The command line: `r3edge serve`, `migrate`, `schema print`, `sandbox`, `user promote`."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.settings import BadSettings, load_settings
+
+USAGE_ERROR = 2
+
+app = typer.Typer(help="r3edge-engine: a self-hosted trading engine behind one GraphQL API.", no_args_is_help=True)
+schema_app = typer.Typer(help="The public schema.", no_args_is_help=True)
+user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True)
+app.add_typer(schema_app, name="schema")
+app.add_typer(user_app, name="user")
+
+
+def main() -> None:
+    """Run the command line; a setting that can't be used ends it with exit code 2."""
+    try:
+        app()
+    except BadSettings as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        raise SystemExit(USAGE_ERROR) from None
+
+
+Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on (8000); 0 takes any free one.")]
+DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
+Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]
+Seed = Annotated[int | None, typer.Option(help="The seed of the sandbox's order flow.")]
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDirectory = None,
+    roles: Annotated[str | None, typer.Option(help="Some of web,collector,trader,worker (all).")] = None,
+    replay: Replay = None,
+    seed: Seed = None,
+) -> None:
+    """Run the engine until SIGTERM or Ctrl-C."""
+    settings = load_settings(
+        host=host, port=port, data_dir=data_dir, roles=roles, replay=tuple(replay) if replay else None, seed=seed
+    )
+    from infra.runtime.serve import run  # noqa: PLC0415  # the other commands start without the engine's imports
+
+    raise SystemExit(run(settings))
+
+
+@app.command()
+def migrate(data_dir: DataDirectory = None) -> None:
+    """Bring the database to this version's schema: that of R3EDGE_DATABASE_URL, or the embedded one."""
+    settings = load_settings(data_dir=data_dir)
+    from infra.runtime.maintenance import migrate_database  # noqa: PLC0415  # as above
+
+    applied = asyncio.run(migrate_database(settings))
+    print("\n".join(f"applied {revision}" for revision in applied) or "the database is up to date")
+
+
+@app.command()
+def sandbox(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes any free one.")] = 9000,
+    folder: Annotated[Path, typer.Option(help="Where it keeps its state.")] = Path("r3edge-sandbox"),
+    replay: Replay = None,
+    seed: Seed = None,
+) -> None:
+    """Run the sandbox exchange alone, until SIGTERM or Ctrl-C."""
+    from infra.sandbox.options import SandboxOptions  # noqa: PLC0415  # as above
+    from infra.sandbox.server import run_sandbox  # noqa: PLC0415  # as above
+
+    options = SandboxOptions(folder=folder, host=host, port=port, replay=tuple(replay or ()), seed=seed)
+    asyncio.run(run_sandbox(options))
+
+
+@schema_app.command("print")
+def print_schema() -> None:
+    """Print the public schema in GraphQL's definition language."""
+    from schema import build_schema  # noqa: PLC0415  # as above
+
+    print(build_schema().as_str())
+
+
+@user_app.command("promote")
+def promote(email: str, data_dir: DataDirectory = None) -> None:
+    """Make a registered user an operator."""
+    settings = load_settings(data_dir=data_dir)
+    from infra.runtime.maintenance import promote_user  # noqa: PLC0415  # as above
+
+    if not asyncio.run(promote_user(settings, email)):
+        print(f"nobody is registered as {email}", file=sys.stderr)
+        raise SystemExit(1)
+    print(f"{email} is an operator now")
