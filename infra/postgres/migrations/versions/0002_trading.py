@@ -69,6 +69,13 @@ MARKET_DATA = (
 
 ACCOUNTS = (
     """
+    CREATE TABLE engine_state (
+        id boolean PRIMARY KEY DEFAULT true CHECK (id),
+        trading_state text NOT NULL CHECK (trading_state IN ('ACTIVE', 'REDUCING', 'HALTED'))
+    )
+    """,
+    "INSERT INTO engine_state (trading_state) VALUES ('ACTIVE')",
+    """
     CREATE TABLE accounts (
         id uuid PRIMARY KEY,
         user_id uuid NOT NULL REFERENCES users,
