@@ -25,7 +25,7 @@ from domain.orders.venue import (
 )
 from domain.trading.types import Balance, VenueCredentials
 from infra.venues import convert
-from infra.venues.backoff import Backoff
+from domain.backoff import Backoff
 from infra.venues.budget import Urgency, urgency
 from infra.venues.connection import VenueConnection
 from infra.venues.errors import command_error, is_clock_error, question_error, reason, says_absent

@@ -11,11 +11,11 @@ class Backoff:
         self._cap = cap_seconds
         self._next = first_seconds
 
-    def seconds(self) -> float:
-        """Return the next wait."""
+    def seconds(self, at_least: float | None = None) -> float:
+        """Return the next wait, `at_least` what the other side asked for."""
         wait = self._next
         self._next = min(self._cap, wait * 2)
-        return wait * random.uniform(0.5, 1.0)  # noqa: S311  # spreads retries, hides nothing
+        return max(at_least or 0.0, wait * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries, hides nothing
 
     def reset(self) -> None:
         """Begin anew: it worked."""

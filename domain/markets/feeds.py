@@ -1,0 +1,197 @@
+"""Which feeds a collector node runs: those that somebody wants and that no other node has."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.backoff import Backoff
+from domain.clock import Clock, Ids
+from domain.errors import Unavailable
+from domain.markets.collector import Collector, Outlets, Pace
+from domain.markets.ports import MarketDataSource, VenueUnreachable
+from domain.markets.recorder import Recorder
+from domain.markets.topics import DEMAND_ENDS_AFTER_SECONDS, FEED_DEMAND, MARKETS_CHANGED
+from domain.markets.types import MarketSymbol
+from domain.ports import Bus, BusSubscription, Cache
+from domain.storage import Storage
+from domain.trading.ports import Lease
+
+log = logging.getLogger(__name__)
+
+LEASE_KIND = "feed"
+LEASE_SECONDS = 6.0
+RENEW_SECONDS = 2.0
+IN_USE_SECONDS = 5.0
+RELOAD_MARKETS_SECONDS = 3_600.0
+
+
+@dataclass(slots=True)
+class _Running:
+    lease: Lease
+    task: asyncio.Task[None]
+
+
+class FeedManager:
+    """Runs a collector for every market in use, always kept or lately demanded, each under a lease of its own."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, MarketDataSource],
+        storage: Storage,
+        bus: Bus,
+        cache: Cache,
+        clock: Clock,
+        ids: Ids,
+        holder: str,
+        always: Sequence[MarketSymbol] = (),
+        pace: Pace | None = None,
+    ) -> None:
+        self._sources = sources
+        self._storage = storage
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+        self._holder = holder
+        self._always = frozenset(always)
+        self._pace = pace or Pace()
+        self._recorder = Recorder(storage)
+        self._outlets = Outlets(bus, cache, self._recorder)
+        self._known: set[MarketSymbol] = set()
+        self._demanded: dict[MarketSymbol, float] = {}
+        self._in_use: frozenset[MarketSymbol] = frozenset()
+        self._in_use_at = float("-inf")
+        self._running: dict[MarketSymbol, _Running] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscription: BusSubscription | None = None
+
+    @property
+    def running(self) -> frozenset[MarketSymbol]:
+        """The markets that this node collects."""
+        return frozenset(self._running)
+
+    async def start(self) -> None:
+        """Begin; the venues' markets are loaded in the background."""
+        self._subscription = await self._bus.subscribe(FEED_DEMAND, self._hear_demand)
+        loops = [self._keep_markets(name, source) for name, source in self._sources.items()]
+        loops += [self._manage(), self._recorder.run()]
+        self._tasks = [asyncio.create_task(loop, name="feed-manager") for loop in loops]
+
+    async def close(self) -> None:
+        """Stop every feed, store what is left, and let go of the leases."""
+        if self._subscription is not None:
+            await self._subscription.close()
+        await _end(self._tasks)
+        for market in tuple(self._running):
+            await self._stop(market)
+        await self._recorder.flush()
+
+    def _hear_demand(self, message: bytes) -> None:
+        try:
+            market = MarketSymbol.parse(message.decode())
+        except ValueError:
+            return
+        self._demanded[market] = self._clock.monotonic()
+        if market not in self._running:
+            self._wake.set()
+
+    async def _keep_markets(self, name: str, source: MarketDataSource) -> None:
+        backoff = Backoff(cap_seconds=30.0)
+        while True:
+            try:
+                await self._load_markets(name, source)
+                backoff.reset()
+                await asyncio.sleep(RELOAD_MARKETS_SECONDS)
+            except VenueUnreachable as error:
+                log.warning("the markets of %s could not be loaded: %s", name, error)
+                await asyncio.sleep(backoff.seconds(error.retry_after_seconds))
+            except Unavailable as error:
+                log.warning("the markets of %s could not be stored: %s", name, error.message)
+                await asyncio.sleep(backoff.seconds())
+
+    async def _load_markets(self, name: str, source: MarketDataSource) -> None:
+        markets = await source.load_markets()
+        async with self._storage.transaction() as transaction:
+            await transaction.market_data.save_markets(markets)
+        self._known = {each for each in self._known if each.venue != name} | {each.symbol for each in markets}
+        await self._bus.publish(MARKETS_CHANGED, name.encode())
+        self._wake.set()
+
+    async def _manage(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._renew()
+                await self._follow()
+            except Unavailable as error:
+                log.warning("feeds wait for the database: %s", error.message)
+                await self._drop_lapsed()
+            try:
+                async with asyncio.timeout(RENEW_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _renew(self) -> None:
+        for market, running in tuple(self._running.items()):
+            if self._clock.monotonic() - running.lease.renewed_at < RENEW_SECONDS / 2:
+                continue
+            async with self._storage.transaction() as transaction:
+                lease = await transaction.leases.renew(running.lease, LEASE_SECONDS)
+            if lease is None:
+                log.warning("the feed of %s was taken by another node", market)
+                await self._stop(market, release=False)
+            else:
+                running.lease = lease
+
+    async def _drop_lapsed(self) -> None:
+        for market, running in tuple(self._running.items()):
+            if self._clock.monotonic() - running.lease.renewed_at > LEASE_SECONDS:
+                await self._stop(market, release=False)
+
+    async def _follow(self) -> None:
+        """Start what is wanted, stop what isn't (any more), and take down what has failed."""
+        wanted = await self._wanted()
+        for market, running in tuple(self._running.items()):
+            if market not in wanted or running.task.done():
+                await self._stop(market)
+        for market in sorted(wanted - self._running.keys()):
+            await self._start(market)
+
+    async def _wanted(self) -> frozenset[MarketSymbol]:
+        now = self._clock.monotonic()
+        if now - self._in_use_at > IN_USE_SECONDS:
+            async with self._storage.reading() as reading:
+                self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
+            self._in_use_at = now
+        self._demanded = {market: at for market, at in self._demanded.items() if now - at < DEMAND_ENDS_AFTER_SECONDS}
+        return (self._always | self._in_use | self._demanded.keys()) & self._known
+
+    async def _start(self, market: MarketSymbol) -> None:
+        async with self._storage.transaction() as transaction:
+            lease = await transaction.leases.acquire(LEASE_KIND, str(market), self._holder, LEASE_SECONDS)
+        if lease is None:
+            return
+        source = self._sources[market.venue]
+        collector = Collector(market, source, self._outlets, self._clock, self._ids, self._pace)
+        task = asyncio.create_task(collector.run(), name=f"feed:{market}")
+        self._running[market] = _Running(lease, task)
+        log.info("collecting %s", market)
+
+    async def _stop(self, market: MarketSymbol, *, release: bool = True) -> None:
+        running = self._running.pop(market)
+        failed = running.task.exception() if running.task.done() and not running.task.cancelled() else None
+        if failed is not None:
+            log.error("the feed of %s failed and is started again", market, exc_info=failed)
+        await _end([running.task])
+        if release:
+            async with self._storage.transaction() as transaction:
+                await transaction.leases.release(running.lease)
+        log.info("no longer collecting %s", market)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
