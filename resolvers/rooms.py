@@ -63,7 +63,7 @@ class ResumableSource(Protocol[E_co]):
 
     @property
     def cursor(self) -> str | None:
-        """The place after the last event that was asked past: all events up to it have been taken by the reader."""
+        """The place after the last event that was given out; before the first, where the stream began."""
         ...
 
 
@@ -158,3 +158,31 @@ class MergeSource(_Source[E]):
     def overflow(self, queued: Sequence[E]) -> Sequence[E]:
         """Return the merged events."""
         return self._merge(queued)
+
+
+class ResumableStream(Generic[E]):
+    """Makes a `ResumableSource` of an iterator of events and a function that writes the cursor after an event."""
+
+    def __init__(self, events: Events[E], cursor_of: Callable[[E], str], start: str | None = None) -> None:
+        self._events = events
+        self._cursor_of = cursor_of
+        self._cursor = start
+
+    @property
+    def cursor(self) -> str | None:
+        """The place after the last event that was given out; `start` before there was one."""
+        return self._cursor
+
+    def __aiter__(self) -> Self:
+        """Return the source itself."""
+        return self
+
+    async def __anext__(self) -> E:
+        """Return the next event."""
+        event = await self._events.__anext__()
+        self._cursor = self._cursor_of(event)
+        return event
+
+    async def aclose(self) -> None:
+        """Close the underlying iterator."""
+        await self._events.aclose()

@@ -1,0 +1,104 @@
+"""A real server on loopback, and a client that speaks graphql-transport-ws by hand."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.waiting import eventually
+
+
+class Served:
+    """Where an application is served."""
+
+    def __init__(self, server: uvicorn.Server, port: int) -> None:
+        self.server = server
+        self.url = f"http://127.0.0.1:{port}"
+        self.ws_url = f"ws://127.0.0.1:{port}/graphql"
+
+    def client(self) -> httpx.AsyncClient:
+        """Return an HTTP client with this base."""
+        return httpx.AsyncClient(base_url=self.url, timeout=10)
+
+    def socket(self, **options: Any) -> "Socket":
+        """Return a WebSocket client, to be entered."""
+        return Socket(self.ws_url, options)
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[Served]:
+    """Serve `app` by uvicorn as the engine does, until the context ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(
+            app,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            ws_max_size=64 * 1024,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            **options,
+        )
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        await eventually(lambda: server.started or task.done(), "the server has started")
+        try:
+            yield Served(server, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await task
+
+
+class Socket:
+    """A graphql-transport-ws client that sends exactly what it is told to."""
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        self._connect = connect(
+            url, **{"subprotocols": ["graphql-transport-ws"], "compression": None, "max_size": 2**22, **options}
+        )
+        self.ws: ClientConnection
+
+    async def __aenter__(self) -> Self:
+        self.ws = await self._connect.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.ws.close()
+
+    async def send(self, **message: Any) -> None:
+        """Send one message."""
+        await self.ws.send(json.dumps(message))
+
+    async def receive(self, timeout_seconds: float = 5.0) -> dict[str, Any]:
+        """Return the next message."""
+        async with asyncio.timeout(timeout_seconds):
+            return json.loads(await self.ws.recv())
+
+    async def init(self, token: str | None = None) -> None:
+        """Initialise and see it acknowledged."""
+        payload = {"Authorization": f"Bearer {token}"} if token else {}
+        await self.send(type="connection_init", payload=payload)
+        assert (await self.receive())["type"] == "connection_ack"
+
+    async def subscribe(self, query: str, id: str = "1", **payload: Any) -> None:
+        """Start an operation."""
+        await self.send(type="subscribe", id=id, payload={"query": query, **payload})
+
+    async def closed(self, timeout_seconds: float = 5.0) -> tuple[int | None, str | None]:
+        """Read until the server closes; return its code and reason."""
+        async with asyncio.timeout(timeout_seconds):
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.ws.recv()
+        return self.ws.close_code, self.ws.close_reason
