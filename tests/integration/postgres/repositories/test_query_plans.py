@@ -1,0 +1,122 @@
+"""The queries that run all the time are answered by indexes, with so many rows that a scan would be felt."""
+
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+
+from domain.keyset import TimeWindow, Window
+from domain.markets.types import Timeframe
+from domain.orders.ports import OrderFilter
+from domain.orders.types import OrderStatus
+from infra.postgres.connection import Connection
+from infra.postgres.event_log import PostgresEventLog
+from infra.postgres.market_data import PostgresMarketData
+from infra.postgres.orders import PostgresOrders
+from infra.postgres.positions import PostgresPositions
+from tests.support.trading import BTC, NOW, World, new_id
+
+ORDERS = """
+INSERT INTO orders (id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at,
+    updated_at, status, revision, post_only, reduce_only, filled_quantity, filled_cost, submitted_at, absences)
+SELECT gen_random_uuid(), $1, $2, 'sandbox:BTC/USDT', 'c' || n, 'BUY', 'LIMIT', 'MANUAL', 1, $3, $3,
+    CASE WHEN n % 500 = 0 THEN 'OPEN' ELSE 'FILLED' END, 1, false, false, 1, 1, $3, 0
+FROM generate_series(1, 4000) n"""
+EVENTS = """
+INSERT INTO user_events (user_id, sequence, at, kind, order_id)
+SELECT $1, n, now(), 'ORDER', gen_random_uuid() FROM generate_series(1, 4000) n"""
+CANDLES = """
+INSERT INTO candles (market, timeframe, open_time, open, high, low, close, volume)
+SELECT 'sandbox:BTC/USDT', 'M1', date_trunc('month', now()) + n * interval '1 minute', 1, 1, 1, 1, 1
+FROM generate_series(0, 5000) n"""
+
+
+class Explaining(Connection):
+    """A connection that keeps the plan of every query that it runs."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.driver)
+        self.plan = ""
+
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        await self._explain(query, arguments)
+        return await super().fetch(query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
+        await self._explain(query, arguments)
+        return await super().fetchrow(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: object) -> object:
+        await self._explain(query, arguments)
+        return await super().fetchval(query, *arguments)
+
+    async def _explain(self, query: str, arguments: Sequence[object]) -> None:
+        rows = await self.driver.fetch(f"EXPLAIN {query}", *arguments)
+        self.plan = "\n".join(row[0] for row in rows)
+
+    def used(self, index: str) -> bool:
+        """Tell whether the last plan reads that index and scans no table."""
+        return index in self.plan and "Seq Scan" not in self.plan
+
+
+@pytest.fixture
+async def explaining(connection: Connection, world: World, stranger: World) -> Explaining:
+    for trader in (world, stranger):
+        await connection.execute(ORDERS, trader.user.id, trader.account.id, NOW)
+    await connection.execute(EVENTS, world.user.id)
+    await connection.execute(CANDLES)
+    await connection.execute("ANALYZE")
+    return Explaining(connection)
+
+
+async def test_a_page_of_a_users_orders(explaining: Explaining, world: World) -> None:
+    orders = PostgresOrders(explaining)
+    page = await orders.page(world.user.id, Window(50), OrderFilter())
+    assert explaining.used("orders_of_user"), explaining.plan
+    await orders.page(world.user.id, Window(50, after=page[-1].id), OrderFilter())
+    assert explaining.used("orders_of_user"), explaining.plan
+    assert "Sort" not in explaining.plan
+    await orders.page(world.user.id, Window(50), OrderFilter(statuses=(OrderStatus.OPEN,)))
+    assert explaining.used("orders_active_of_user"), explaining.plan
+
+
+async def test_what_the_executor_asks_for(explaining: Explaining, world: World) -> None:
+    orders, account = PostgresOrders(explaining), world.account.id
+    await orders.commands(account)
+    assert explaining.used("orders_commands"), explaining.plan
+    await orders.active(account)
+    assert explaining.used("orders_active"), explaining.plan
+    await orders.expired(account, NOW)
+    assert explaining.used("orders_active"), explaining.plan
+    await orders.count_since(account, NOW.replace(year=2027))
+    assert explaining.used("orders_by_submission"), explaining.plan
+    await orders.locked_by_client_id(account, "c77")
+    assert explaining.used("orders_account_id_client_order_id_key"), explaining.plan
+
+
+async def test_the_events_of_an_order(explaining: Explaining, world: World) -> None:
+    await explaining.driver.execute("SET enable_seqscan = off")  # the partitions of the next months are empty
+    await PostgresEventLog(explaining).of_order(world.user.id, new_id(), NOW.replace(year=2020))
+    assert explaining.used("order_id"), explaining.plan
+
+
+async def test_the_orders_that_belong_to_others(explaining: Explaining) -> None:
+    orders = PostgresOrders(explaining)
+    await orders.protecting([new_id()])
+    assert explaining.used("orders_protecting"), explaining.plan
+    await orders.replacing([new_id()])
+    assert explaining.used("orders_replacing"), explaining.plan
+
+
+async def test_the_open_position_somewhere(explaining: Explaining, world: World) -> None:
+    await explaining.driver.execute("SET enable_seqscan = off")  # the table is small
+    positions = PostgresPositions(explaining)
+    for session_id in (None, world.session.id):
+        await positions.locked_open(world.account.id, BTC, session_id)
+        assert explaining.used("positions_open"), explaining.plan
+
+
+async def test_the_newest_candles(explaining: Explaining) -> None:
+    await PostgresMarketData(explaining).candles(BTC, Timeframe.M1, TimeWindow(500, backwards=True))
+    assert explaining.used("_pkey"), explaining.plan
+    assert "Sort" not in explaining.plan
