@@ -47,6 +47,9 @@ class IndicatorDefinition:
     free_inputs: int
     needs_inputs: bool
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     @property
     def output_aliases(self) -> dict[str, int]:
         """Each output's place by each of its names: TA-Lib's (`macdhist`) and the short one (`hist`)."""

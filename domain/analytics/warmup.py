@@ -10,6 +10,7 @@ The tests measure every function against a long history.
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from talib import abstract
 
@@ -35,6 +36,7 @@ ANCHORED = frozenset({"vwap"})
 """Averages from the very first bar: nothing of them is independent of the beginning."""
 
 
+@lru_cache(maxsize=4_096)
 def warm_up(definition: IndicatorDefinition, values: tuple[float, ...]) -> int:
     """Return the bars before the first value that is right; `values` are of `definition.parameters`, in order."""
     parameters = {parameter.name: value for parameter, value in zip(definition.parameters, values, strict=True)}

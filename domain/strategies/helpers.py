@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.analytics.catalogue import indicator
-from domain.strategies.nodes import Absolute, Arithmetic, Cross, IndicatorCall, Node, Number, Output, Shift
+from domain.strategies.nodes import Absolute, Arithmetic, Change, Cross, IndicatorCall, Node, Number, Output, Shift
 from domain.strategies.reading import Read, Reading, read_all
 
 MAX_BARS = 5_000
@@ -85,7 +85,7 @@ def _shift(reading: Reading, trees: Arguments, nodes: Sequence[Node]) -> Node:
 
 
 def _change(reading: Reading, trees: Arguments, nodes: Sequence[Node]) -> Node:
-    return Arithmetic("-", nodes[0], Shift(nodes[0], _bars(reading, trees, nodes, least=1)))
+    return Change(nodes[0], _bars(reading, trees, nodes, least=1))
 
 
 def _bars(reading: Reading, trees: Arguments, nodes: Sequence[Node], *, least: int) -> int:

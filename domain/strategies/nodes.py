@@ -143,6 +143,24 @@ class Shift(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Change(Node):
+    """How much the number has grown in `bars`; a node of its own, since its operand would stand twice in others."""
+
+    operand: Node
+    bars: int
+
+    @property
+    def warm_up(self) -> int:
+        """The operand's, and the bars."""
+        return self.operand.warm_up + self.bars
+
+    def compute(self, evaluation: Values) -> Floats:
+        """Return the difference at each bar, NaN at the first ones."""
+        now = evaluation.of(self.operand)[0]
+        return arithmetic("-", now, shifted(now, self.bars))
+
+
+@dataclass(frozen=True, slots=True)
 class IndicatorCall(Node):
     """All outputs of a function of TA-Lib over given series; `values` are of its parameters, in order."""
 
@@ -164,9 +182,6 @@ class IndicatorCall(Node):
         """Return each output at each bar, NaN until it is right."""
         inputs = [np.ascontiguousarray(evaluation.of(node)[0]) for node in self.inputs]
         return compute(self.definition, inputs, self.values, self.own_warm_up)
-
-    def __hash__(self) -> int:
-        return hash((self.definition.name, self.inputs, self.values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import keyword
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from domain.analytics.candles import PRICES
@@ -12,6 +13,7 @@ from domain.orders.types import OrderType, TimeInForce
 from domain.strategies.compiled import bars_needed, parse_rules
 from domain.strategies.definition import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter, chosen
 from domain.strategies.errors import DefinitionError, ValidationResult
+from domain.strategies.evaluation import RuleName
 from domain.strategies.parser import LANGUAGE_VERSION
 from domain.strategies.reading import HELPERS, LATER
 
@@ -21,6 +23,9 @@ MAX_PARAMETERS = 32
 MAX_NAME_LENGTH = 40
 LARGEST_PARAMETER = Decimal(10) ** 15
 MAX_HOLDING_BARS = 1_000_000
+RANGE_BUDGET = 20_000
+"""How many characters of rules are read again to try the ends of parameters' ranges; a session's start tries its own
+values in any case, so what is beyond the budget is found later, not never."""
 MAX_GIVE_UP_SECONDS = 7 * 24 * 3_600
 
 _HUNDRED = Decimal(100)
@@ -123,15 +128,37 @@ def _value_faults(parameter: StrategyParameter) -> Iterator[tuple[str, str]]:
 
 def _range_errors(definition: StrategyDefinition, defaults: dict[str, Decimal]) -> list[DefinitionError]:
     errors = []
+    budget = RANGE_BUDGET
     for index, parameter in enumerate(definition.parameters):
+        concerned = _only_with(definition, parameter.name)
         for field, value in (("min", parameter.min), ("max", parameter.max)):
-            if value is None or value == parameter.default:
+            budget -= _length(concerned)
+            if value is None or value == parameter.default or budget < 0:
                 continue
-            _, found = parse_rules(definition, {**defaults, parameter.name: value})
+            _, found = parse_rules(concerned, {**defaults, parameter.name: value})
             if found:
                 message = f"With {parameter.name} at its {field}, {plain(value)}: {found[0].message}"
                 errors.append(DefinitionError(message, ("parameters", str(index), field)))
     return errors
+
+
+def _only_with(definition: StrategyDefinition, name: str) -> StrategyDefinition:
+    word = re.compile(rf"\b{name}\b")
+
+    def kept(rule: str | None) -> str | None:
+        return rule if rule and word.search(rule) else None
+
+    return replace(
+        definition,
+        enter_long=kept(definition.enter_long),
+        exit_long=kept(definition.exit_long),
+        enter_short=kept(definition.enter_short),
+        exit_short=kept(definition.exit_short),
+    )
+
+
+def _length(definition: StrategyDefinition) -> int:
+    return sum(len(getattr(definition, rule.value) or "") for rule in RuleName)
 
 
 def _exit_errors(definition: StrategyDefinition) -> Iterator[DefinitionError]:

@@ -187,6 +187,15 @@ def test_rounding_is_not_a_signal_in_a_market_that_does_not_move() -> None:
         assert not any(says(rule, candles)), rule
 
 
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [("change(", ")"), ("change(", ", 1)"), ("shift(", ")"), ("abs(", ")"), ("ema(", ", 1)"), ("minimum(close, ", ")")],
+)
+def test_the_deepest_nesting_costs_no_more_than_its_length(opening: str, closing: str) -> None:
+    strategy = compiled(enter_long=f"{opening * 45}close{closing * 45} != 0")
+    assert len(strategy.evaluate(random_candles(300, 1)).enter_long) == 300
+
+
 def test_indicators_of_rules_are_the_librarys() -> None:
     candles = random_candles(800, 3)
     adx = talib.ADX(candles.high, candles.low, candles.close, 14)

@@ -1,5 +1,6 @@
 """A definition is valid, or all that is wrong with it is told by path."""
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -178,6 +179,22 @@ def test_both_ends_of_a_parameters_range_must_suit_the_rules() -> None:
     high = simple(parameters=(StrategyParameter("n", Decimal(14), max=Decimal(900)),), enter_long=rule)
     assert "between 2 and" in problems(low)["parameters", "0", "min"]
     assert "more than 5,000 candles" in problems(high)["parameters", "0", "max"]
+
+
+def test_the_ends_of_a_range_are_tried_where_a_rule_names_the_parameter_alone() -> None:
+    parameters = (StrategyParameter("n", Decimal(14), Decimal(1)), StrategyParameter("unused", Decimal(9), Decimal(0)))
+    result = validate(simple(parameters=parameters, enter_long="ema(close, n) > 0", exit_long="rsi(close, n) > 50"))
+    assert [error.path for error in result.errors] == [("parameters", "0", "min")]
+
+
+def test_a_definition_as_large_as_may_be_is_answered_in_time() -> None:
+    names = [f"p{index}" for index in range(32)]
+    parameters = tuple(StrategyParameter(name, Decimal(5), Decimal(2), Decimal(20)) for name in names)
+    rule = " or ".join(f"ema(close, {name}) > {name}" for name in names)
+    definition = simple(parameters=parameters, enter_long=rule, exit_long=rule, enter_short=rule, exit_short=rule)
+    started = time.process_time()
+    assert problems(definition) == {}
+    assert time.process_time() - started < 2
 
 
 def test_a_sessions_own_sizing_is_checked_against_the_stop() -> None:
