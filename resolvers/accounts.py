@@ -1,0 +1,55 @@
+"""Accounts: what they hold, what they are worth, and what may be done with them."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from domain.markets.types import Venue
+from domain.trading.accounts import AccountRequest
+from domain.trading.equity import equity
+from domain.trading.types import Account, Balance, RiskLimits, VenueCredentials
+from domain.users.types import ApiScope
+from resolvers.context import RequestContext
+
+
+async def balances(context: RequestContext, account: Account) -> list[Balance]:
+    """Return what the account holds, in the order of currencies."""
+    return await context.loaders.balances.load(account.id)
+
+
+async def worth(context: RequestContext, account: Account) -> Decimal | None:
+    """Return the account's equity in its currency; None while a balance can't be priced."""
+    held = await context.loaders.balances.load(account.id)
+    return equity(account.venue, account.currency, held, context.services.markets.price_of)
+
+
+def venue(context: RequestContext, account: Account) -> Venue:
+    """Return the account's venue; one that is no longer configured is still named."""
+    return context.services.venues.get(account.venue) or Venue(account.venue, live=True)
+
+
+async def create(context: RequestContext, request: AccountRequest) -> Account:
+    """Open an account."""
+    return await context.services.accounts.create(context.require_user(ApiScope.ADMIN).id, request)
+
+
+async def update(context: RequestContext, account_id: UUID, name: str | None, risk: RiskLimits | None) -> Account:
+    """Change name and limits."""
+    user = context.require_user(ApiScope.ADMIN)
+    return await context.services.accounts.update(user.id, account_id, name, risk)
+
+
+async def archive(context: RequestContext, account_id: UUID) -> Account:
+    """Close an account for new orders."""
+    return await context.services.accounts.archive(context.require_user(ApiScope.ADMIN).id, account_id)
+
+
+async def replace_credentials(context: RequestContext, account_id: UUID, credentials: VenueCredentials) -> Account:
+    """Give a live account other credentials."""
+    user = context.require_user(ApiScope.ADMIN)
+    return await context.services.accounts.replace_credentials(user.id, account_id, credentials)
+
+
+async def deposit(context: RequestContext, account_id: UUID, currency: str, amount: Decimal, key: str) -> Account:
+    """Pay into a paper account."""
+    user = context.require_user(ApiScope.ADMIN)
+    return await context.services.accounts.deposit(user.id, account_id, currency, amount, key)

@@ -1,0 +1,76 @@
+"""Strategies: the user's, their versions, and whether a definition can be run."""
+
+from uuid import UUID
+
+from domain.pagination import CursorScope, Page
+from domain.strategies.definition import StrategyDefinition
+from domain.strategies.entities import Strategy, StrategyVersion
+from domain.strategies.errors import ValidationResult
+from domain.strategies.service import StrategyRequest
+from domain.strategies.validation import validate as validate_definition
+from domain.users.types import ApiScope, User
+from resolvers.context import RequestContext
+from resolvers.paging import PageArguments, page_by_id
+
+
+async def of_user(context: RequestContext, user: User, page: PageArguments, *, archived: bool) -> Page[Strategy]:
+    """Return the user's strategies, newest first: archived ones alone, or none of them."""
+    scope = CursorScope(f"strategies:{archived}", str(user.id))
+    return await page_by_id(
+        context,
+        scope,
+        page,
+        lambda reading, window: reading.strategies.page(user.id, window, archived=archived),
+    )
+
+
+async def versions(context: RequestContext, strategy: Strategy, page: PageArguments) -> Page[StrategyVersion]:
+    """Return the versions of a strategy, newest first."""
+    scope = CursorScope(f"versions:{strategy.id}", str(strategy.user_id))
+    return await page_by_id(
+        context,
+        scope,
+        page,
+        lambda reading, window: reading.strategies.versions(strategy.user_id, strategy.id, window),
+    )
+
+
+async def newest_version(context: RequestContext, strategy: Strategy) -> StrategyVersion | None:
+    """Return the newest version."""
+    return await context.loaders.newest_versions.load(strategy.id)
+
+
+async def strategy_of(context: RequestContext, version: StrategyVersion) -> Strategy | None:
+    """Return the strategy of a version."""
+    return await context.loaders.strategies.load(version.strategy_id)
+
+
+def validate(definition: StrategyDefinition) -> ValidationResult:
+    """Return whether the definition can be run, and all that is wrong with it."""
+    return validate_definition(definition)
+
+
+async def create(context: RequestContext, request: StrategyRequest, idempotency_key: str | None) -> Strategy:
+    """Store a strategy."""
+    user = context.require_user(ApiScope.TRADE)
+    return await context.services.strategies.create(user.id, request, idempotency_key)
+
+
+async def update(
+    context: RequestContext,
+    strategy_id: UUID,
+    name: str | None,
+    description: str | None,
+    definition: StrategyDefinition | None,
+    expected_version: int | None,
+) -> Strategy:
+    """Change a strategy."""
+    user = context.require_user(ApiScope.TRADE)
+    return await context.services.strategies.update(
+        user.id, strategy_id, name, description, definition, expected_version
+    )
+
+
+async def archive(context: RequestContext, strategy_id: UUID) -> Strategy:
+    """Archive a strategy."""
+    return await context.services.strategies.archive(context.require_user(ApiScope.TRADE).id, strategy_id)

@@ -1,0 +1,267 @@
+"""Accounts as the API shows them."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.trading import accounts as service
+from domain.trading import types as domain
+from domain.trading.state import TradingState
+from domain.users.types import ApiScope
+from resolvers import accounts
+from schema.context import Info
+from schema.errors import UserError, answer, payload
+from schema.lazy import lazy
+from schema.node import Node, decode_uuid, serves
+from schema.pagination import Connection, Edge
+
+strawberry.enum(
+    domain.AccountKind,
+    description="PAPER: a balance on a venue that isn't live. LIVE: credentials of a real one.",
+)
+
+
+@strawberry.type(description="What an account holds of a currency.")
+class Balance:
+    """The schema's face of `domain.trading.types.Balance`."""
+
+    currency: str = strawberry.field(description="Its code at the venue.")
+    total: Decimal = strawberry.field(description="All of it.")
+    free: Decimal = strawberry.field(description="What no open order has locked.")
+
+
+@strawberry.type(description="What an account or a session may do; null where there is no limit.")
+class RiskLimits:
+    """The schema's face of `domain.trading.types.RiskLimits`."""
+
+    max_order_notional: Decimal | None = strawberry.field(description="The most that one order may be worth.")
+    max_position_notional: Decimal | None = strawberry.field(description="The most that a position may be worth.")
+    max_open_orders: int | None = strawberry.field(description="How many orders may be alive at once.")
+    max_orders_per_minute: int | None = strawberry.field(description="How many orders may be sent in a minute.")
+    max_daily_loss: Decimal | None = strawberry.field(
+        description="The most that may be lost from one daily reset to the next."
+    )
+    max_drawdown_percent: Decimal | None = strawberry.field(
+        description="How far equity may fall below its highest, in percent."
+    )
+    price_collar_percent: Decimal | None = strawberry.field(
+        description="How far a limit price may be from the market's, in percent."
+    )
+    cool_down_losses: int | None = strawberry.field(
+        description="Pauses entries after so many losing round trips in a row, for so long."
+    )
+    cool_down_minutes: int | None = strawberry.field(description="How long entries are paused.")
+    daily_reset_hour: int | None = strawberry.field(description="UTC hour at which the daily loss starts again.")
+
+
+@strawberry.input(description="What an account or a session may do; what isn't given has no limit.")
+class RiskLimitsInput:
+    """Limits as they are given."""
+
+    max_order_notional: Decimal | None = strawberry.field(
+        default=None, description="The most that one order may be worth."
+    )
+    max_position_notional: Decimal | None = strawberry.field(
+        default=None, description="The most that a position may be worth."
+    )
+    max_open_orders: int | None = strawberry.field(default=None, description="How many orders may be alive at once.")
+    max_orders_per_minute: int | None = strawberry.field(
+        default=None, description="How many orders may be sent in a minute."
+    )
+    max_daily_loss: Decimal | None = strawberry.field(
+        default=None, description="The most that may be lost from one daily reset to the next."
+    )
+    max_drawdown_percent: Decimal | None = strawberry.field(
+        default=None, description="How far equity may fall below its highest, in percent."
+    )
+    price_collar_percent: Decimal | None = strawberry.field(
+        default=None, description="How far a limit price may be from the market's, in percent."
+    )
+    cool_down_losses: int | None = strawberry.field(
+        default=None, description="Pauses entries after so many losing round trips in a row, for so long."
+    )
+    cool_down_minutes: int | None = strawberry.field(default=None, description="How long entries are paused.")
+    daily_reset_hour: int | None = strawberry.field(
+        default=None, description="UTC hour at which the daily loss starts again."
+    )
+
+    def to_domain(self) -> domain.RiskLimits:
+        """Return the limits."""
+        return domain.RiskLimits(**vars(self))
+
+
+@strawberry.type(description="What a user trades with at a venue.")
+class Account(Node):
+    """The schema's face of `domain.trading.types.Account`."""
+
+    is_type_of = serves(domain.Account)
+
+    name: str = strawberry.field(description="What the user calls it.")
+    kind: domain.AccountKind = strawberry.field(description="PAPER or LIVE.")
+    created_at: datetime = strawberry.field(description="When it was opened.")
+    archived_at: datetime | None = strawberry.field(description="When it was closed for new orders.")
+    trading_state: TradingState = strawberry.field(description="Whether it may trade.")
+    risk: RiskLimits = strawberry.field(description="What it may do.")
+    currency: str = strawberry.field(description="What equity and limits are counted in.")
+    reconciled_at: datetime | None = strawberry.field(
+        description="When its orders were last compared with the venue's."
+    )
+
+    @strawberry.field(graphql_type=lazy("markets", "Venue"), description="Where it is.")
+    def venue(parent: strawberry.Parent[domain.Account], info: Info) -> object:
+        """Return the venue."""
+        return accounts.venue(info.context, parent)
+
+    @strawberry.field(graphql_type=list[Balance], description="What it holds, as the venue last told.")
+    async def balances(parent: strawberry.Parent[domain.Account], info: Info) -> object:
+        """Return the balances."""
+        return await accounts.balances(info.context, parent)
+
+    @strawberry.field(description="What it is worth in its currency; null while a balance can't be priced.")
+    async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:
+        """Return the equity."""
+        return await accounts.worth(info.context, parent)
+
+
+@strawberry.type(description="An account in a list.")
+class AccountEdge(Edge[Account]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Accounts, a page at a time.")
+class AccountConnection(Connection[Account, AccountEdge]):
+    """See `Connection`."""
+
+
+@strawberry.input(description="An amount of a currency.")
+class BalanceInput:
+    """A starting balance."""
+
+    currency: str = strawberry.field(description="Its code at the venue, such as USDT.")
+    amount: Decimal = strawberry.field(description="More than 0.")
+
+
+@strawberry.input(description="What signs requests to a venue; it can never be read again.")
+class VenueCredentialsInput:
+    """Credentials as they are given."""
+
+    api_key: str = strawberry.field(description="The key.")
+    secret: str = strawberry.field(description="Its secret.")
+    passphrase: str | None = strawberry.field(default=None, description="Where the venue wants one.")
+
+    def to_domain(self) -> domain.VenueCredentials:
+        """Return the credentials."""
+        return domain.VenueCredentials(self.api_key, self.secret, self.passphrase)
+
+
+@strawberry.input(
+    description="PAPER: `balances` to start with, on a venue that isn't live. LIVE: `credentials`, which can never be "
+    "read again."
+)
+class AccountCreateInput:
+    """The input of `accountCreate`."""
+
+    name: str = strawberry.field(description="What the user calls it.")
+    kind: domain.AccountKind = strawberry.field(description="PAPER or LIVE.")
+    venue: str = strawberry.field(description="The name of the venue, such as sandbox.")
+    balances: list[BalanceInput] | None = strawberry.field(default=None, description="Of a PAPER account.")
+    credentials: VenueCredentialsInput | None = strawberry.field(default=None, description="Of a LIVE account.")
+    currency: str = strawberry.field(default="USDT", description="What equity and limits are counted in.")
+    risk: RiskLimitsInput | None = strawberry.field(default=None, description="What it may do.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key with the same input gives the same account."
+    )
+
+    def to_domain(self) -> service.AccountRequest:
+        """Return the request."""
+        return service.AccountRequest(
+            name=self.name,
+            kind=self.kind,
+            venue=self.venue,
+            currency=self.currency,
+            balances=_balances(self.balances),
+            credentials=self.credentials.to_domain() if self.credentials else None,
+            risk=self.risk.to_domain() if self.risk else domain.NO_LIMITS,
+            idempotency_key=self.idempotency_key,
+        )
+
+
+@strawberry.input(description="What is to change; what isn't given stays.")
+class AccountUpdateInput:
+    """The input of `accountUpdate`."""
+
+    name: str | None = strawberry.field(default=None, description="What the user calls it.")
+    risk: RiskLimitsInput | None = strawberry.field(default=None, description="All limits anew.")
+
+
+@strawberry.input(description="What is paid into a PAPER account.")
+class PaperDepositInput:
+    """The input of `paperDeposit`."""
+
+    currency: str = strawberry.field(description="Its code at the venue, such as USDT.")
+    amount: Decimal = strawberry.field(description="More than 0.")
+    idempotency_key: str = strawberry.field(description="The same key pays once.")
+
+
+@strawberry.type(description="The account.")
+class AccountPayload:
+    """The answer of the account mutations."""
+
+    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type
+class AccountMutation:
+    """The accounts' part of the mutation root."""
+
+    @strawberry.mutation(description="Open an account.")
+    @payload(AccountPayload)
+    async def account_create(self, info: Info, input: AccountCreateInput) -> AccountPayload:
+        """Open an account."""
+        info.context.require(ApiScope.ADMIN)
+        return answer(AccountPayload, account=await accounts.create(info.context, input.to_domain()))
+
+    @strawberry.mutation(description="Change an account's name or limits.")
+    @payload(AccountPayload)
+    async def account_update(self, info: Info, id: strawberry.ID, input: AccountUpdateInput) -> AccountPayload:
+        """Change an account."""
+        info.context.require(ApiScope.ADMIN)
+        risk = input.risk.to_domain() if input.risk else None
+        account_id = decode_uuid(id, "Account", ("id",))
+        return answer(AccountPayload, account=await accounts.update(info.context, account_id, input.name, risk))
+
+    @strawberry.mutation(description="Close an account for new orders; nothing of it may be alive.")
+    @payload(AccountPayload)
+    async def account_archive(self, info: Info, id: strawberry.ID) -> AccountPayload:
+        """Archive an account."""
+        info.context.require(ApiScope.ADMIN)
+        account_id = decode_uuid(id, "Account", ("id",))
+        return answer(AccountPayload, account=await accounts.archive(info.context, account_id))
+
+    @strawberry.mutation(description="Give a LIVE account other credentials, which the venue must accept.")
+    @payload(AccountPayload)
+    async def account_credentials_replace(
+        self, info: Info, id: strawberry.ID, input: VenueCredentialsInput
+    ) -> AccountPayload:
+        """Replace credentials."""
+        info.context.require(ApiScope.ADMIN)
+        account_id = decode_uuid(id, "Account", ("id",))
+        account = await accounts.replace_credentials(info.context, account_id, input.to_domain())
+        return answer(AccountPayload, account=account)
+
+    @strawberry.mutation(description="A PAPER account only.")
+    @payload(AccountPayload)
+    async def paper_deposit(self, info: Info, id: strawberry.ID, input: PaperDepositInput) -> AccountPayload:
+        """Pay into a paper account."""
+        info.context.require(ApiScope.ADMIN)
+        account_id = decode_uuid(id, "Account", ("id",))
+        account = await accounts.deposit(info.context, account_id, input.currency, input.amount, input.idempotency_key)
+        return answer(AccountPayload, account=account)
+
+
+def _balances(given: list[BalanceInput] | None) -> tuple[domain.Balance, ...] | None:
+    if given is None:
+        return None
+    return tuple(domain.Balance(one.currency, one.amount, one.amount) for one in given)

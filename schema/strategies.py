@@ -1,0 +1,176 @@
+"""Strategies as the API shows them."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain.strategies import entities as domain
+from domain.strategies.service import StrategyRequest
+from domain.users.types import ApiScope
+from resolvers import strategies
+from resolvers.paging import PageArguments
+from schema.context import Info
+from schema.definitions import StrategyDefinition, StrategyDefinitionError, StrategyDefinitionInput
+from schema.errors import UserError, answer, payload, user_error
+from schema.lazy import lazy
+from schema.node import Node, decode_uuid, serves
+from schema.pagination import Connection, Edge
+
+
+@strawberry.type(description="Whether a definition can be run.")
+class StrategyValidation:
+    """The answer of `strategyValidate`."""
+
+    valid: bool = strawberry.field(description="Whether there are no errors.")
+    lookback: int | None = strawberry.field(description="How many closed candles come before the first signal.")
+    errors: list[StrategyDefinitionError] = strawberry.field(description="All that is wrong.")
+
+
+@strawberry.type(description="A strategy as it was at one time, which never changes.")
+class StrategyVersion(Node):
+    """The schema's face of `domain.strategies.entities.StrategyVersion`."""
+
+    is_type_of = serves(domain.StrategyVersion)
+
+    number: int = strawberry.field(description="Counted from 1.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    definition: StrategyDefinition = strawberry.field(description="What it says.")
+
+    @strawberry.field(graphql_type=lazy("strategies", "Strategy"), description="The strategy that it is a version of.")
+    async def strategy(parent: strawberry.Parent[domain.StrategyVersion], info: Info) -> object:
+        """Return the strategy."""
+        return await strategies.strategy_of(info.context, parent)
+
+
+@strawberry.type(description="A strategy version in a list.")
+class StrategyVersionEdge(Edge[StrategyVersion]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Strategy versions, a page at a time.")
+class StrategyVersionConnection(Connection[StrategyVersion, StrategyVersionEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="A named definition; each change makes a new version.")
+class Strategy(Node):
+    """The schema's face of `domain.strategies.entities.Strategy`."""
+
+    is_type_of = serves(domain.Strategy)
+
+    name: str = strawberry.field(description="What the user calls it.")
+    description: str | None = strawberry.field(description="What the user says of it.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    archived_at: datetime | None = strawberry.field(description="When it was put away.")
+
+    @strawberry.field(graphql_type=StrategyVersion, description="The newest version.")
+    async def version(parent: strawberry.Parent[domain.Strategy], info: Info) -> object:
+        """Return the newest version."""
+        return await strategies.newest_version(info.context, parent)
+
+    @strawberry.field(graphql_type=StrategyVersionConnection, description="All versions, newest first.")
+    async def versions(
+        parent: strawberry.Parent[domain.Strategy],
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> object:
+        """Return the page."""
+        return await strategies.versions(info.context, parent, PageArguments(first, after, last, before))
+
+
+@strawberry.type(description="A strategy in a list.")
+class StrategyEdge(Edge[Strategy]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Strategies, a page at a time.")
+class StrategyConnection(Connection[Strategy, StrategyEdge]):
+    """See `Connection`."""
+
+
+@strawberry.input(description="What the strategy is to be.")
+class StrategyCreateInput:
+    """The input of `strategyCreate`."""
+
+    name: str = strawberry.field(description="What the user calls it.")
+    description: str | None = strawberry.field(default=None, description="What the user says of it.")
+    definition: StrategyDefinitionInput = strawberry.field(description="The first version.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key with the same input gives the same strategy."
+    )
+
+
+@strawberry.input(
+    description="With `expectedVersion`, a version that someone else has made in between answers with CONFLICT."
+)
+class StrategyUpdateInput:
+    """The input of `strategyUpdate`."""
+
+    name: str | None = strawberry.field(default=None, description="What the user calls it.")
+    description: str | None = strawberry.field(default=None, description="What the user says of it.")
+    definition: StrategyDefinitionInput | None = strawberry.field(default=None, description="A new version.")
+    expected_version: int | None = strawberry.field(default=None, description="The newest version as last read.")
+
+
+@strawberry.type(description="The strategy.")
+class StrategyPayload:
+    """The answer of the strategy mutations."""
+
+    strategy: Strategy | None = strawberry.field(description="The strategy; null where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type
+class StrategyQuery:
+    """The strategies' part of the query root."""
+
+    @strawberry.field(description="Whether a definition can be run, and all that is wrong with it.")
+    def strategy_validate(self, definition: StrategyDefinitionInput) -> StrategyValidation:
+        """Validate a definition."""
+        result = strategies.validate(definition.to_domain())
+        errors = [user_error(error) for error in result.errors]
+        return StrategyValidation(
+            valid=result.valid,
+            lookback=result.lookback,
+            errors=errors,  # type: ignore[arg-type]  # a DefinitionError is shown as nothing else
+        )
+
+
+@strawberry.type
+class StrategyMutation:
+    """The strategies' part of the mutation root."""
+
+    @strawberry.mutation(description="Make a strategy with its first version.")
+    @payload(StrategyPayload)
+    async def strategy_create(self, info: Info, input: StrategyCreateInput) -> StrategyPayload:
+        """Make a strategy."""
+        info.context.require(ApiScope.TRADE)
+        request = StrategyRequest(input.name, input.description, input.definition.to_domain())
+        strategy = await strategies.create(info.context, request, input.idempotency_key)
+        return answer(StrategyPayload, strategy=strategy)
+
+    @strawberry.mutation(description="Change name or description, or make a new version.")
+    @payload(StrategyPayload)
+    async def strategy_update(self, info: Info, id: strawberry.ID, input: StrategyUpdateInput) -> StrategyPayload:
+        """Change a strategy."""
+        info.context.require(ApiScope.TRADE)
+        strategy = await strategies.update(
+            info.context,
+            decode_uuid(id, "Strategy", ("id",)),
+            input.name,
+            input.description,
+            input.definition.to_domain() if input.definition else None,
+            input.expected_version,
+        )
+        return answer(StrategyPayload, strategy=strategy)
+
+    @strawberry.mutation(description="Put a strategy away; sessions that run it go on.")
+    @payload(StrategyPayload)
+    async def strategy_archive(self, info: Info, id: strawberry.ID) -> StrategyPayload:
+        """Archive a strategy."""
+        info.context.require(ApiScope.TRADE)
+        strategy = await strategies.archive(info.context, decode_uuid(id, "Strategy", ("id",)))
+        return answer(StrategyPayload, strategy=strategy)
