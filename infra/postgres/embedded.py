@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from infra.postgres.postmaster import Postmaster, forget_dead_postmaster, running_postmaster
+from infra.postgres.postmaster import Postmaster, forget_dead_postmaster, orphans_remain, running_postmaster
 from infra.postgres.unprivileged import ServerUser, make_reachable, server_user
 
 _NAME = "r3edge"
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
     async def _adopt(self, deadline: float) -> bool:
         postmaster = running_postmaster(self._data)
         if postmaster is None:
-            await asyncio.to_thread(forget_dead_postmaster, self._data)
+            await self._wait_for_orphans(deadline)
             return False
         self._socket_folder = postmaster.socket_folder
         while time.monotonic() < deadline:
@@ -136,12 +136,16 @@ class EmbeddedPostgres:
             if await self._answers():
                 return
             if self._process.poll() is not None:
-                if "still in use" not in self._startup_log():
-                    raise EmbeddedPostgresError(f"PostgreSQL didn't start: {self._startup_log().strip()[-1000:]}")
-                # The backends of a killed server need a moment to notice and to let go of its shared memory.
-                self._process = await asyncio.to_thread(self._spawn)
+                raise EmbeddedPostgresError(f"PostgreSQL didn't start: {self._last_words()}")
             await asyncio.sleep(_POLL_SECONDS)
-        raise EmbeddedPostgresError(f"PostgreSQL in {self._data} didn't answer in time; its log is in {self._log}.")
+        raise EmbeddedPostgresError(f"PostgreSQL didn't answer in time: {self._last_words()}")
+
+    async def _wait_for_orphans(self, deadline: float) -> None:
+        while orphans_remain(self._data):
+            if time.monotonic() > deadline:
+                raise EmbeddedPostgresError(f"Processes of a PostgreSQL that was killed still work in {self._data}.")
+            await asyncio.sleep(_POLL_SECONDS)
+        forget_dead_postmaster(self._data)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         settings = {
@@ -229,6 +233,9 @@ class EmbeddedPostgres:
             folder = self._short_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         self._give(folder)
+        for left_over in folder.glob(".s.PGSQL.*"):
+            # The lock beside the socket of a server that was killed names a process that may be anybody by now.
+            left_over.unlink()
         return folder
 
     def _short_folder(self) -> Path:
@@ -262,8 +269,11 @@ class EmbeddedPostgres:
     def _log(self) -> Path:
         return self._folder / "startup.log"
 
-    def _startup_log(self) -> str:
-        return self._log.read_text(errors="replace")
+    def _last_words(self) -> str:
+        """Return the end of what the server said before its log began, and of its newest log."""
+        logs = sorted((self._data / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
+        words = [log.read_text(errors="replace").strip()[-700:] for log in (self._log, *logs[-1:])]
+        return "\n".join(words)
 
 
 def _initdb_arguments(data: Path, password_file: Path) -> tuple[str | Path, ...]:

@@ -17,7 +17,7 @@ _JSONB_VERSION = b"\x01"
 async def create_pool(
     dsn: str,
     *,
-    min_size: int = 2,
+    init_size: int = 2,
     max_size: int = 20,
     connect_timeout_seconds: float = 5.0,
     command_timeout_seconds: float = 10.0,
@@ -32,7 +32,9 @@ async def create_pool(
     with unavailable_where_broken():
         return await asyncpg.create_pool(
             dsn,
-            min_size=min_size,
+            init_size=init_size,
+            # Not more than none: the pool's own keeping of a minimum logs a traceback while the server is away.
+            min_size=0,
             max_size=max_size,
             timeout=connect_timeout_seconds,
             command_timeout=command_timeout_seconds,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_SOCKET_FOLDER, _SHARED_MEMORY = 4, 6
+"""Lines of the file, after: pid, data folder, start time, port; between them the address, and last the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,23 @@ def running_postmaster(data: Path) -> Postmaster | None:
     return postmaster if postmaster is not None and postmaster.is_running() else None
 
 
+def orphans_remain(data: Path) -> bool:
+    """Tell whether processes of a server that was killed still hold its shared memory; they notice and end soon.
+
+    It is known on Linux; elsewhere PostgreSQL itself refuses to start meanwhile.
+    """
+    lines = _pid_file_lines(data)
+    return len(lines) > _SHARED_MEMORY and _attached(lines[_SHARED_MEMORY])
+
+
 def forget_dead_postmaster(data: Path) -> None:
     """Remove the pid file of a server that is gone, where PostgreSQL itself would take it for a living one.
 
     It does when the number belongs to another process by now, as it often does after a container has started again.
-    The file stays while any process is attached to the old server's shared memory: PostgreSQL then waits for it.
+    Neither the server nor orphans of it may be running.
     """
-    lines = _pid_file_lines(data)
-    postmaster = _named_postmaster(data)
-    if postmaster is None or postmaster.is_running() or _attached(lines[6] if len(lines) > 6 else ""):  # noqa: PLR2004
-        return
-    (data / "postmaster.pid").unlink(missing_ok=True)
+    if _PROC.exists():
+        (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _pid_file_lines(data: Path) -> list[str]:
@@ -60,11 +68,10 @@ def _pid_file_lines(data: Path) -> list[str]:
 
 
 def _named_postmaster(data: Path) -> Postmaster | None:
-    """Read the file's lines: pid, data folder, start time, port, socket folder, address, shared memory, state."""
     lines = _pid_file_lines(data)
-    if len(lines) < 5 or not lines[0].strip().isdigit():  # noqa: PLR2004  # up to the socket folder
+    if len(lines) <= _SOCKET_FOLDER or not lines[0].strip().isdigit():
         return None
-    return Postmaster(int(lines[0]), data, Path(lines[4].strip()))
+    return Postmaster(int(lines[0]), data, Path(lines[_SOCKET_FOLDER].strip()))
 
 
 def _command_line(pid: int) -> bytes:
@@ -79,6 +86,6 @@ def _attached(shared_memory: str) -> bool:
     segments = _PROC / "sysvipc" / "shm"
     fields = shared_memory.split()
     if len(fields) != 2 or not segments.exists():  # noqa: PLR2004  # the key and the id
-        return bool(fields)
+        return False
     rows = (row.split() for row in segments.read_text().splitlines()[1:])
     return any(row[1] == fields[1] and row[6] != "0" for row in rows)

@@ -74,7 +74,9 @@ def _may_pass(folder: Path, user: ServerUser) -> bool:
         return bool(status.st_mode & 0o100)
     if status.st_gid == user.gid:
         return bool(status.st_mode & 0o010)
-    return bool(status.st_mode & 0o001) or (_USER, _EXECUTE, user.uid) in _entries(folder)
+    # Where there are access control entries the group's bits are the mask of what they allow (acl(5)).
+    named = any(tag == _USER and id_ == user.uid and allowed & _EXECUTE for tag, allowed, id_ in _entries(folder))
+    return bool(status.st_mode & 0o001) or (named and bool(status.st_mode & 0o010))
 
 
 def _entries(folder: Path) -> list[tuple[int, int, int]]:

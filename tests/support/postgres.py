@@ -75,7 +75,7 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> str:
 async def empty_database_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
     """The address of a new database without tables."""
     name = f"test_{next(_numbers)}"
-    await execute(postgres_server.dsn, f"CREATE DATABASE {name} STRATEGY file_copy")
+    await execute(postgres_server.dsn, f"CREATE DATABASE {name}")
     yield with_database(postgres_server.dsn, name)
     await execute(postgres_server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -84,7 +84,7 @@ async def empty_database_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator
 async def database_dsn(postgres_server: EmbeddedPostgres, migrated_template: str) -> AsyncIterator[str]:
     """The address of a new database with the newest schema and this month's partitions."""
     name = f"test_{next(_numbers)}"
-    await execute(postgres_server.dsn, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY file_copy")
+    await execute(postgres_server.dsn, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
     yield with_database(postgres_server.dsn, name)
     await execute(postgres_server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -92,7 +92,7 @@ async def database_dsn(postgres_server: EmbeddedPostgres, migrated_template: str
 @pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[Pool]:
     """A pool on a new database."""
-    pool = await create_pool(database_dsn, min_size=1)
+    pool = await create_pool(database_dsn, init_size=1)
     yield pool
     await pool.close()
 

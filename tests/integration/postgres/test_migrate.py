@@ -22,7 +22,7 @@ async def test_two_nodes_that_migrate_at_once_apply_each_revision_once(empty_dat
 
 
 async def test_a_database_is_known_to_be_behind_or_at_the_head(empty_database_dsn: str, pool: Pool) -> None:
-    async with await create_pool(empty_database_dsn, min_size=1) as empty:
+    async with await create_pool(empty_database_dsn) as empty:
         assert not await current_is_head(empty)
     assert await current_is_head(pool)
 

@@ -117,7 +117,7 @@ async def _change_and_swallow(storage: PostgresStorage, user_id: UUID) -> None:
 
 
 async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(database_dsn: str) -> None:
-    async with await create_pool(database_dsn, min_size=1, max_size=3) as pool:
+    async with await create_pool(database_dsn, init_size=1, max_size=3) as pool:
         storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
         user = await stored_user(storage)
 
@@ -138,7 +138,7 @@ async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(d
 
 
 async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_dsn: str) -> None:
-    async with await create_pool(database_dsn, min_size=1, max_size=1) as pool:
+    async with await create_pool(database_dsn, init_size=1, max_size=1) as pool:
         storage = PostgresStorage(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
         async with storage.reading():
             with pytest.raises(Unavailable):
@@ -149,7 +149,7 @@ async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_d
 
 
 async def test_a_closed_pool_is_unavailable(database_dsn: str) -> None:
-    pool = await create_pool(database_dsn, min_size=1)
+    pool = await create_pool(database_dsn, init_size=1)
     storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
     await pool.close()
     with pytest.raises(Unavailable):

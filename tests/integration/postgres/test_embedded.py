@@ -1,0 +1,199 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from infra.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from infra.postgres.postmaster import running_postmaster
+from infra.postgres.unprivileged import ServerUser, Unreachable, make_reachable
+from tests.support.postgres import execute
+
+Make = Callable[..., EmbeddedPostgres]
+
+STARTER = """
+import asyncio, sys
+from pathlib import Path
+from infra.postgres.embedded import EmbeddedPostgres
+
+async def main():
+    await EmbeddedPostgres(Path(sys.argv[1])).start()
+    print("started", flush=True)
+    await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="it is about running as root")
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    made: list[EmbeddedPostgres] = []
+
+    def make_one(folder: Path = tmp_path / "postgres", settings: dict[str, str] | None = None) -> EmbeddedPostgres:
+        made.append(EmbeddedPostgres(folder, settings))
+        return made[-1]
+
+    yield make_one
+    for server in made:
+        await server.stop()
+
+
+async def value(server: EmbeddedPostgres, query: str) -> object:
+    connection = await asyncpg.connect(server.dsn)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+def mode_of(path: str | Path) -> int:
+    return Path(path).stat().st_mode & 0o777
+
+
+def owner_of(path: str | Path) -> int:
+    return Path(path).stat().st_uid
+
+
+def exists(path: str) -> bool:
+    return Path(path).exists()
+
+
+def pid_of(folder: Path) -> int:
+    return int((folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
+async def test_a_first_start_makes_a_safe_cluster_and_a_second_one_finds_the_data(make: Make) -> None:
+    server = make()
+    await server.start()
+    await execute(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value")
+    safe = {"fsync": "on", "synchronous_commit": "on", "data_checksums": "on", "full_page_writes": "on"}
+    assert {name: await value(server, f"SHOW {name}") for name in safe} == safe
+    assert await value(server, "SHOW listen_addresses") == ""
+    await server.stop()
+
+    await server.start()
+    assert await value(server, "SELECT value FROM kept") == 42
+
+
+async def test_the_password_is_asked_for_and_nobody_else_can_reach_the_socket(make: Make, tmp_path: Path) -> None:
+    server = make()
+    await server.start()
+    password = tmp_path / "postgres" / "password"
+    assert mode_of(password) == 0o600
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(server.dsn.replace(password.read_text(), "guessed"))
+    socket_folder = str(await value(server, "SHOW unix_socket_directories"))
+    assert mode_of(socket_folder) == 0o700
+
+
+async def test_a_server_outlives_the_kill_of_its_starter_and_is_taken_over(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    starter = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", STARTER, str(folder)), stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."}
+    )
+    assert starter.stdout is not None
+    assert await starter.stdout.readline() == b"started\n"
+    pid = pid_of(folder)
+    starter.kill()
+    await starter.wait()
+
+    server = make()
+    await server.start()
+    assert await value(server, "SELECT 1") == 1
+    assert pid_of(folder) == pid
+    await server.stop()
+    assert running_postmaster(folder / "data") is None
+    assert not (folder / "data" / "postmaster.pid").exists()
+
+
+async def test_it_is_out_of_reach_of_the_terminals_interrupt(make: Make, tmp_path: Path) -> None:
+    await make().start()
+    assert os.getsid(pid_of(tmp_path / "postgres")) != os.getsid(0)
+
+
+async def test_what_was_committed_survives_the_kill_of_the_server(make: Make, tmp_path: Path) -> None:
+    server = make()
+    await server.start()
+    await execute(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value")
+    os.kill(pid_of(tmp_path / "postgres"), signal.SIGKILL)
+
+    again = make()
+    await again.start()
+    assert await value(again, "SELECT value FROM kept") == 42
+    await server.stop()
+
+
+async def test_a_pid_file_that_names_a_stranger_is_no_obstacle(make: Make, tmp_path: Path) -> None:
+    server = make()
+    await server.start()
+    pid_file = tmp_path / "postgres" / "data" / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    await server.stop()
+    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    os.chown(pid_file, pid_file.parent.stat().st_uid, pid_file.parent.stat().st_gid)
+
+    await server.start()
+    assert await value(server, "SELECT 1") == 1
+    assert pid_of(tmp_path / "postgres") != os.getpid()
+
+
+async def test_a_first_start_that_was_cut_off_is_done_again(make: Make, tmp_path: Path) -> None:
+    unfinished = tmp_path / "postgres" / "data.new"
+    unfinished.mkdir(parents=True)
+    (unfinished / "half").write_text("of a cluster")
+    (tmp_path / "postgres" / "password").write_text("of that one")
+
+    server = make()
+    await server.start()
+    assert await value(server, "SELECT 1") == 1
+
+
+async def test_a_data_folder_deeper_than_a_sockets_path_may_be_is_fine(make: Make, tmp_path: Path) -> None:
+    server = make(tmp_path / ("deep" * 30) / "postgres")
+    await server.start()
+    socket_folder = str(await value(server, "SHOW unix_socket_directories"))
+    again = make(tmp_path / ("deep" * 30) / "postgres")
+    await again.start()
+    assert again.dsn == server.dsn
+    await again.stop()
+    assert not exists(socket_folder)
+
+
+async def test_a_setting_that_the_server_refuses_is_told_in_its_words(make: Make) -> None:
+    server = make(settings={"shared_buffers": "plenty"})
+    with pytest.raises(EmbeddedPostgresError, match='invalid value for parameter "shared_buffers"'):
+        await server.start()
+
+
+async def test_stopping_what_does_not_run_does_nothing(make: Make) -> None:
+    await make().stop()
+
+
+async def test_it_has_no_address_before_it_was_started(make: Make) -> None:
+    with pytest.raises(EmbeddedPostgresError, match="not been started"):
+        _ = make().dsn
+
+
+@as_root
+async def test_as_root_it_runs_as_another_user_in_a_folder_of_roots_own(make: Make, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    server = make(private / "postgres")
+    await server.start()
+    assert owner_of(f"/proc/{pid_of(private / 'postgres')}") != 0
+    user = owner_of(private / "postgres" / "data")
+    listing = await asyncio.create_subprocess_exec("ls", private, user=user, stderr=subprocess.DEVNULL)
+    assert await listing.wait() != 0
+
+
+@as_root
+def test_a_folder_that_can_not_be_opened_to_one_user_is_named_with_what_to_do() -> None:
+    with pytest.raises(Unreachable, match=r"'nobody' .* can't pass /proc/\d+/fd\. Choose another --data-dir"):
+        make_reachable(Path("/proc/self/fd"), ServerUser("nobody", 65534, 65534))

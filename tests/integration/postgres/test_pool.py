@@ -1,0 +1,102 @@
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from domain.errors import Unavailable
+from infra.clock import SystemClock
+from infra.embedded.bus import EmbeddedBus
+from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.migrate import migrate
+from infra.postgres.pool import Pool, create_pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.postgres import execute
+from tests.support.users import stored_user
+
+
+async def test_values_come_back_in_the_domains_types(pool: Pool) -> None:
+    number, id_ = Decimal("12345678901234567890.123456789012345678"), UUID(int=7)
+    at = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+    row = await pool.fetchrow("SELECT $1::numeric, $2::uuid, $3::timestamptz", number, id_, at)
+    assert tuple(row) == (number, id_, at)
+    assert row[2].utcoffset() == timedelta(0)
+
+
+async def test_json_is_bytes_in_and_out_alone_and_in_arrays(pool: Pool) -> None:
+    row = await pool.fetchrow("SELECT $1::jsonb, $2::jsonb[], $1::jsonb ->> 'a'", b'{"a": "\xc3\xa9"}', [b"1", None])
+    assert tuple(row) == (b'{"a": "\xc3\xa9"}', [b"1", None], "é")
+
+
+async def test_of_several_hosts_the_one_that_answers_and_takes_writes_is_used(database_dsn: str) -> None:
+    socket = database_dsn.partition("host=")[2].partition("&")[0]
+    several = database_dsn.replace(f"host={socket}&port=5432", f"host=/nowhere,{socket}&port=5432,5432")
+    async with await create_pool(several, init_size=1) as pool:
+        assert await pool.fetchval("SELECT pg_is_in_recovery()") is False
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await create_pool("postgresql://nobody@127.0.0.1:9/none", init_size=1, connect_timeout_seconds=2)
+
+
+async def test_a_server_that_takes_no_writes_is_unavailable(
+    storage: PostgresStorage, pool: Pool, database_dsn: str
+) -> None:
+    user = await stored_user(storage)
+    database = await pool.fetchval("SELECT current_database()")
+    await execute(database_dsn, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    await pool.expire_connections()
+    with pytest.raises(Unavailable):
+        await _change(storage, user.id)
+    await execute(database_dsn, f"BEGIN READ WRITE; ALTER DATABASE {database} RESET ALL; COMMIT")
+    await _change(storage, user.id)
+
+
+async def test_a_connection_to_a_primary_that_became_a_standby_is_dropped(storage: PostgresStorage, pool: Pool) -> None:
+    user = await stored_user(storage)
+    async with pool.acquire() as connection:
+        await connection.execute("SET default_transaction_read_only = on")
+        demoted = connection.get_server_pid()
+    with pytest.raises(Unavailable):
+        await _change(storage, user.id)
+    await _change(storage, user.id)
+    assert demoted != await pool.fetchval("SELECT pg_backend_pid()")
+
+
+async def _change(storage: PostgresStorage, user_id: UUID) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.users.set_password(user_id, "changed")
+
+
+@pytest.fixture
+async def own_server() -> AsyncIterator[EmbeddedPostgres]:
+    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
+    server = EmbeddedPostgres(folder / "postgres")
+    await server.start()
+    yield server
+    await server.stop()
+    shutil.rmtree(folder)
+
+
+async def test_the_pool_recovers_after_a_restart_of_the_server(own_server: EmbeddedPostgres) -> None:
+    await migrate(own_server.dsn)
+    async with await create_pool(own_server.dsn, init_size=2) as pool:
+        storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
+        user = await stored_user(storage)
+        await own_server.stop()
+        for outcome in await asyncio.gather(*(_change(storage, user.id) for _ in range(5)), return_exceptions=True):
+            assert isinstance(outcome, Unavailable)
+        with pytest.raises(Unavailable):
+            async with storage.reading():
+                pass
+
+        await own_server.start()
+        await asyncio.gather(*(_change(storage, user.id) for _ in range(5)))
+        async with storage.reading() as reading:
+            assert await reading.users.password_hash(user.id) == "changed"
