@@ -31,10 +31,14 @@ ON CONFLICT (symbol) DO UPDATE SET venue = excluded.venue, base = excluded.base,
 WHERE markets.* IS DISTINCT FROM excluded.*"""
 
 SELECT_CANDLES = "SELECT open_time, open, high, low, close, volume FROM candles"
+# Columns come as lines of text: the driver looks at each element of an array for a microsecond, at a text once.
 SAVE_CANDLES = """
 INSERT INTO candles (market, timeframe, open_time, open, high, low, close, volume)
-SELECT market, timeframe, open_time, open::numeric, high::numeric, low::numeric, close::numeric, volume::numeric
-FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+SELECT market, timeframe, open_time::timestamptz, open::numeric, high::numeric, low::numeric, close::numeric,
+    volume::numeric
+FROM unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), string_to_array($3, chr(10)),
+    string_to_array($4, chr(10)), string_to_array($5, chr(10)), string_to_array($6, chr(10)),
+    string_to_array($7, chr(10)), string_to_array($8, chr(10)))
     AS given (market, timeframe, open_time, open, high, low, close, volume)
 ON CONFLICT (market, timeframe, open_time) DO UPDATE SET open = excluded.open, high = excluded.high,
     low = excluded.low, close = excluded.close, volume = excluded.volume
