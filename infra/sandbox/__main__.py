@@ -10,6 +10,7 @@ import uvloop
 from infra.sandbox.folder import FolderInUseError
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.program import run_sandbox
+from infra.sandbox.replay import RecordingError
 
 EXIT_UNUSABLE = 2
 
@@ -39,7 +40,7 @@ def main() -> None:
     options = parse_options(sys.argv[1:])
     try:
         uvloop.run(run_sandbox(options))
-    except (FolderInUseError, OSError) as error:
+    except (FolderInUseError, RecordingError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_UNUSABLE)
 

@@ -91,6 +91,7 @@ class Admin:
 
     def _misbehave(self, told: Instructions, faults: Misbehaviour) -> Json:
         faults.instruct(told)
+        self._hub.silent = faults.silent
         if told.drift_ms is not None:
             self._exchange.clock.drift_ms = told.drift_ms
         dropped = self._hub.drop_all() if told.drop_market_streams else 0

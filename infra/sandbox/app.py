@@ -1,4 +1,4 @@
-"""The ASGI application: finds who answers a request, with Binance's headers, limits and errors, and lets it fail on demand."""
+"""The ASGI application: who answers a request, under which limits, and the faults that a test asked for."""
 
 import asyncio
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class SandboxApp:
             await refuse(receive, send)
         elif path == "/ws-api/v3":
             await UserSocket(self._exchange, self._streams, self._limits, _address(scope)).serve(receive, send)
-        elif path == "/stream" or path == "/ws" or path.startswith("/ws/"):
+        elif path in {"/stream", "/ws"} or path.startswith("/ws/"):
             await MarketSocket(self._exchange, self._hub, path, query).serve(receive, send)
         else:
             await refuse(receive, send)
@@ -139,7 +139,7 @@ async def _read(receive: Receive) -> bytes | None:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if not message.get("more_body"):
             return body
     return None

@@ -15,28 +15,28 @@ class ExchangeError(Exception):
         super().__init__(f"{code} {message}")
 
 
-class OrderRejected(ExchangeError):
+class OrderRejectedError(ExchangeError):
     """A new order that the matching engine refuses (-2010)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(-2010, message)
 
 
-class FilterFailure(ExchangeError):
+class FilterFailureError(ExchangeError):
     """An order outside one of its market's filters (-1013)."""
 
     def __init__(self, filter_type: str) -> None:
         super().__init__(-1013, f"Filter failure: {filter_type}")
 
 
-class MissingParameter(ExchangeError):
+class MissingParameterError(ExchangeError):
     """A mandatory parameter that was not sent, was empty or can't be read (-1102)."""
 
     def __init__(self, name: str) -> None:
         super().__init__(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
-class IllegalParameter(ExchangeError):
+class IllegalParameterError(ExchangeError):
     """A parameter with characters that its pattern doesn't allow (-1100)."""
 
     def __init__(self, name: str, pattern: str) -> None:
@@ -44,7 +44,7 @@ class IllegalParameter(ExchangeError):
         super().__init__(-1100, text)
 
 
-class UnneededParameter(ExchangeError):
+class UnneededParameterError(ExchangeError):
     """A parameter that this kind of order doesn't take (-1106)."""
 
     def __init__(self, name: str) -> None:
@@ -66,6 +66,6 @@ def no_such_order() -> ExchangeError:
     return ExchangeError(-2013, "Order does not exist.")
 
 
-def insufficient_balance() -> OrderRejected:
+def insufficient_balance() -> OrderRejectedError:
     """Return the refusal of an order that its account can't pay."""
-    return OrderRejected("Account has insufficient balance for requested action.")
+    return OrderRejectedError("Account has insufficient balance for requested action.")

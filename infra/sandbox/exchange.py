@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from infra.sandbox.candle import MINUTE_MS
 from infra.sandbox.clock import VenueClock
-from infra.sandbox.errors import ExchangeError, OrderRejected, bad_symbol, insufficient_balance, unknown_order
+from infra.sandbox.errors import ExchangeError, OrderRejectedError, bad_symbol, insufficient_balance, unknown_order
 from infra.sandbox.filters import check_filters, lock_of
-from infra.sandbox.history import MINUTE_MS, History
+from infra.sandbox.history import History
 from infra.sandbox.ledger import FIRST_UID, Ledger
 from infra.sandbox.market import Market
 from infra.sandbox.markets import ASSETS, MarketSpec
@@ -147,7 +148,7 @@ class Exchange:
         mine = self.open_orders(account.uid, request.symbol)
         check_filters(market.spec, order, market.average_price(), mine)
         if any(other.client_id == order.client_id for other in mine):
-            raise OrderRejected("Duplicate order sent.")
+            raise OrderRejectedError("Duplicate order sent.")
         self._check_price(market, order)
         self._check_funds(market, order)
         return order
@@ -219,9 +220,9 @@ class Exchange:
 
     def _check_price(self, market: Market, order: Order) -> None:
         if order.type is OrderType.LIMIT_MAKER and market.book.crosses(order.side, order.price):
-            raise OrderRejected("Order would immediately match and take.")
+            raise OrderRejectedError("Order would immediately match and take.")
         if order.type in STOP_TYPES and order.triggers_at(market.last_price):
-            raise OrderRejected("Stop price would trigger immediately.")
+            raise OrderRejectedError("Stop price would trigger immediately.")
 
     def _check_funds(self, market: Market, order: Order) -> None:
         resting = order.priced or order.type in STOP_TYPES

@@ -17,6 +17,8 @@ STREAM_NAME = re.compile(
     rf"|miniTicker|ticker|kline_({'|'.join(INTERVALS)}))"
 )
 STEPS_A_SECOND = 10
+Best = tuple[int, int, int, int]
+"""Best bid and its size, best ask and its size."""
 
 
 def levels(pairs: list[tuple[int, int]]) -> list[tuple[str, str]]:
@@ -32,7 +34,7 @@ class Feed:
         self._hub = hub
         self._clock = clock
         self._name = market.spec.symbol.lower()
-        self._best: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self._best: Best = (0, 0, 0, 0)
         self._slow_bids: dict[int, int] = {}
         self._slow_asks: dict[int, int] = {}
         self._slow_first = market.update_ids.last + 1
@@ -51,19 +53,17 @@ class Feed:
         self._market.published_update_id = last
         self._slow_bids.update(bids)
         self._slow_asks.update(asks)
-        for stream in (f"{self._name}@depth@100ms",):
-            self._hub.publish(stream, lambda: self._depth_frame(first, last, bids, asks))
+        self._hub.publish(f"{self._name}@depth@100ms", lambda: self._depth_frame(first, last, bids, asks))
         self._partial("@100ms")
-        self.best()
+        above, below = self._market.book.bids.top(1) or [(0, 0)], self._market.book.asks.top(1) or [(0, 0)]
+        self.best((*above[0], *below[0]))
 
-    def best(self) -> None:
-        """Publish the best bid and ask where they changed."""
-        book = self._market.book
-        bids, asks = book.bids.top(1), book.asks.top(1)
-        best = (*(bids[0] if bids else (0, 0)), *(asks[0] if asks else (0, 0)))
+    def best(self, best: Best, ahead: int = 0) -> None:
+        """Publish the best bid and ask where they changed, `ahead` updates after the last depth frame."""
         if best != self._best:
             self._best = best
-            self._hub.publish(f"{self._name}@bookTicker", lambda: self._book_ticker(best))
+            number = self._market.update_ids.last + ahead
+            self._hub.publish(f"{self._name}@bookTicker", lambda: self._book_ticker(best, number))
 
     def step(self) -> None:
         """Publish what goes out by time: slow depth, candles and tickers each second."""
@@ -99,10 +99,9 @@ class Feed:
         symbol, now = self._market.spec.symbol, self._clock.now_ms()
         return {"e": "depthUpdate", "E": now, "s": symbol, "U": first, "u": last, "b": levels(bids), "a": levels(asks)}
 
-    def _book_ticker(self, best: tuple[int, int, int, int]) -> Json:
+    def _book_ticker(self, best: Best, number: int) -> Json:
         bid, bid_size, ask, ask_size = (format_units(value) for value in best)
-        last = self._market.update_ids.last
-        return {"u": last, "s": self._market.spec.symbol, "b": bid, "B": bid_size, "a": ask, "A": ask_size}
+        return {"u": number, "s": self._market.spec.symbol, "b": bid, "B": bid_size, "a": ask, "A": ask_size}
 
     def _trade(self, market: Market, trade: PublicTrade) -> None:
         self._hub.publish(f"{self._name}@trade", lambda: _trade_frame(market, trade, self._clock.now_ms()))

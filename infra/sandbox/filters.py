@@ -3,14 +3,14 @@
 Source: developers.binance.com/docs/binance-spot-api-docs/filters.
 """
 
-from infra.sandbox.errors import ExchangeError, FilterFailure
+from infra.sandbox.errors import ExchangeError, FilterFailureError
 from infra.sandbox.markets import MarketSpec
 from infra.sandbox.orders import STOP_TYPES, Order, OrderType, Side
 from infra.sandbox.units import notional
 
 
 def check_filters(spec: MarketSpec, order: Order, average_price: int, open_orders: list[Order]) -> None:
-    """Raise `FilterFailure` for the first filter of `spec` that `order` breaks.
+    """Raise `FilterFailureError` for the first filter of `spec` that `order` breaks.
 
     `average_price` is the five-minute average; `open_orders` are the account's own in this market.
     """
@@ -18,20 +18,20 @@ def check_filters(spec: MarketSpec, order: Order, average_price: int, open_order
     _check_quantity(spec, order)
     _check_notional(spec, order, average_price)
     if len(open_orders) >= spec.max_orders:
-        raise FilterFailure("MAX_NUM_ORDERS")
+        raise FilterFailureError("MAX_NUM_ORDERS")
     stops = sum(1 for resting in open_orders if resting.waiting)
     if order.type in STOP_TYPES and stops >= spec.max_stop_orders:
-        raise FilterFailure("MAX_NUM_ALGO_ORDERS")
+        raise FilterFailureError("MAX_NUM_ALGO_ORDERS")
 
 
 def _check_prices(spec: MarketSpec, order: Order, average_price: int) -> None:
     for price, wanted in ((order.price, order.priced), (order.stop_price, order.type in STOP_TYPES)):
         if wanted and not (spec.min_price <= price <= spec.max_price and price % spec.tick == 0):
-            raise FilterFailure("PRICE_FILTER")
+            raise FilterFailureError("PRICE_FILTER")
     if order.priced:
         low, high = average_price * spec.ask_multiplier_down_tenths // 10, average_price * spec.bid_multiplier_up
         if not low <= order.price <= high:
-            raise FilterFailure("PERCENT_PRICE_BY_SIDE")
+            raise FilterFailureError("PERCENT_PRICE_BY_SIDE")
 
 
 def _check_quantity(spec: MarketSpec, order: Order) -> None:
@@ -40,9 +40,9 @@ def _check_quantity(spec: MarketSpec, order: Order) -> None:
     if order.quantity <= 0:
         raise ExchangeError(-1013, "Invalid quantity.")
     if not (spec.min_quantity <= order.quantity <= spec.max_quantity and order.quantity % spec.step == 0):
-        raise FilterFailure("LOT_SIZE")
+        raise FilterFailureError("LOT_SIZE")
     if not order.priced and order.quantity > spec.market_max_quantity:
-        raise FilterFailure("MARKET_LOT_SIZE")
+        raise FilterFailureError("MARKET_LOT_SIZE")
 
 
 def _check_notional(spec: MarketSpec, order: Order, average_price: int) -> None:
@@ -53,7 +53,7 @@ def _check_notional(spec: MarketSpec, order: Order, average_price: int) -> None:
         value = notional(reference, order.quantity)
     at_market = order.type in {OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT}
     if value < spec.min_notional or (value > spec.max_notional and not at_market):
-        raise FilterFailure("NOTIONAL")
+        raise FilterFailureError("NOTIONAL")
 
 
 def lock_of(spec: MarketSpec, order: Order) -> tuple[str, int]:

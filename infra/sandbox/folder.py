@@ -5,6 +5,7 @@ import os
 import secrets
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from infra.sandbox.store import Store
 
@@ -27,7 +28,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __enter__(self) -> "StateFolder":
+    def __enter__(self) -> Self:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:

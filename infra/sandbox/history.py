@@ -85,10 +85,12 @@ class History:
         span = self._span(level, index)
         share = self._taker_share(index * LEVELS_MS[level] // DAY_MS)
         before_volume, before_quote = self._before(level, index)
-        prices = (self._on_tick(price) for price in span[:4])
         return Candle(
             index * LEVELS_MS[level],
-            *prices,
+            self._on_tick(span.open),
+            self._on_tick(span.high),
+            self._on_tick(span.low),
+            self._on_tick(span.close),
             span.volume,
             span.quote,
             span.trades,

@@ -68,7 +68,8 @@ class MarketSocket:
         if request.method == "LIST_SUBSCRIPTIONS":
             return list(self._subscriber.streams)
         if request.method == "SUBSCRIBE":
-            return self._subscribe(names)
+            self._subscribe(names)
+            return None
         if request.method == "UNSUBSCRIBE":
             for name in names:
                 self._hub.remove(self._subscriber, name)

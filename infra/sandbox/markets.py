@@ -105,12 +105,16 @@ class MarketSpec:
         }
 
     def _filters(self) -> list[dict[str, object]]:
-        lot = {"minQty": format_units(self.min_quantity), "stepSize": format_units(self.step)}
-        price = {"minPrice": self.min_price, "maxPrice": self.max_price, "tickSize": self.tick}
+        lot: dict[str, object] = {"minQty": format_units(self.min_quantity), "stepSize": format_units(self.step)}
+        price: dict[str, object] = {
+            "minPrice": format_units(self.min_price),
+            "maxPrice": format_units(self.max_price),
+            "tickSize": format_units(self.tick),
+        }
         up, down = str(self.bid_multiplier_up), f"0.{self.ask_multiplier_down_tenths}"
         percent = {"bidMultiplierUp": up, "bidMultiplierDown": down, "askMultiplierUp": up, "askMultiplierDown": down}
         return [
-            {"filterType": "PRICE_FILTER"} | {name: format_units(value) for name, value in price.items()},
+            {"filterType": "PRICE_FILTER"} | price,
             {"filterType": "LOT_SIZE", "maxQty": format_units(self.max_quantity)} | lot,
             {
                 "filterType": "MARKET_LOT_SIZE",

@@ -6,7 +6,13 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
-from infra.sandbox.errors import ExchangeError, IllegalParameter, MissingParameter, OrderRejected, UnneededParameter
+from infra.sandbox.errors import (
+    ExchangeError,
+    IllegalParameterError,
+    MissingParameterError,
+    OrderRejectedError,
+    UnneededParameterError,
+)
 from infra.sandbox.exchange import OrderRequest
 from infra.sandbox.orders import LIMIT_STOPS, PRICED_TYPES, STOP_TYPES, OrderType, SelfTrade, Side, TimeInForce
 from infra.sandbox.units import PLACES, parse_units
@@ -39,14 +45,14 @@ class Params:
     def required(self, name: str) -> str:
         """Return a parameter that must be there."""
         if not (value := self.get(name)):
-            raise MissingParameter(name)
+            raise MissingParameterError(name)
         return value
 
     def number(self, name: str) -> int | None:
         """Return a whole number, or None where it wasn't sent."""
         value = self.get(name)
         if value and not NUMBER.match(value):
-            raise IllegalParameter(name, NUMBER.pattern)
+            raise IllegalParameterError(name, NUMBER.pattern)
         return int(value) if value else None
 
     def limit(self, default: int, most: int) -> int:
@@ -62,7 +68,7 @@ class Params:
         if not value:
             return 0
         if not AMOUNT.match(value):
-            raise IllegalParameter(name, AMOUNT.pattern)
+            raise IllegalParameterError(name, AMOUNT.pattern)
         if len(value.partition(".")[2].rstrip("0")) > PLACES:
             raise ExchangeError(-1111, f"Parameter '{name}' has too much precision.")
         whole, _, fraction = value.partition(".")
@@ -79,7 +85,7 @@ class Params:
         """Return a client order id, or a fresh one where none was sent."""
         value = self.get(name)
         if value and not CLIENT_ID.match(value):
-            raise IllegalParameter(name, CLIENT_ID.pattern)
+            raise IllegalParameterError(name, CLIENT_ID.pattern)
         return value or secrets.token_hex(11)
 
 
@@ -89,9 +95,9 @@ def read_order(params: Params) -> OrderRequest:
     side = params.choice("side", Side, -1117, "Invalid side.")
     kind = params.choice("type", OrderType, -1116, "Invalid orderType.")
     if params.get("icebergQty"):
-        raise OrderRejected("Iceberg orders are not supported for this symbol.")
+        raise OrderRejectedError("Iceberg orders are not supported for this symbol.")
     if params.get("trailingDelta"):
-        raise OrderRejected("Trailing stop orders are not supported for this symbol.")
+        raise OrderRejectedError("Trailing stop orders are not supported for this symbol.")
     _check_names(params, kind)
     request = OrderRequest(
         symbol,
@@ -116,18 +122,18 @@ def _check_names(params: Params, kind: OrderType) -> None:
     """Ask for what this kind of order needs, and refuse what it doesn't take."""
     if kind is OrderType.MARKET:
         if bool(params.get("quantity")) == bool(params.get("quoteOrderQty")):
-            raise MissingParameter("quantity")
+            raise MissingParameterError("quantity")
     else:
         params.required("quantity")
         if params.get("quoteOrderQty"):
-            raise UnneededParameter("quoteOrderQty")
+            raise UnneededParameterError("quoteOrderQty")
     for name, wanted in (("price", kind in PRICED_TYPES), ("stopPrice", kind in STOP_TYPES)):
         if wanted:
             params.required(name)
         elif params.get(name):
-            raise UnneededParameter(name)
+            raise UnneededParameterError(name)
     if params.get("timeInForce") and kind not in LIMIT_STOPS | {OrderType.LIMIT}:
-        raise UnneededParameter("timeInForce")
+        raise UnneededParameterError("timeInForce")
 
 
 def _time_in_force(params: Params, kind: OrderType) -> TimeInForce:

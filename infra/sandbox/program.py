@@ -64,7 +64,7 @@ async def run_sandbox(options: SandboxOptions) -> None:
 
 def _config(venue: Venue) -> uvicorn.Config:
     return uvicorn.Config(
-        venue.app,  # type: ignore[arg-type] - uvicorn's types spell out every ASGI message
+        venue.app,
         http="httptools",
         ws="websockets-sansio",
         lifespan="off",

@@ -4,20 +4,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from gzip import open as open_gzip
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from infra.sandbox.book import Resting
 from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.exchange import Exchange
 from infra.sandbox.feeds import Feed
+from infra.sandbox.markets import MARKETS
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.orders import Order, Side
 from infra.sandbox.units import parse_units
 
 NANOSECONDS = 1_000_000_000
 PLAYED_KEY = "replay.position"
+FINISHED = "finished"
 Pairs = list[tuple[str, str]]
+
+
+class RecordingError(ValueError):
+    """Recordings that can't be played."""
+
+    def __init__(self, paths: tuple[Path, ...], reason: str) -> None:
+        self.paths = paths
+        super().__init__(f"{', '.join(map(str, paths))}: {reason}")
 
 
 class _Data(msgspec.Struct):
@@ -78,51 +88,54 @@ def read_frames(paths: tuple[Path, ...]) -> Iterator[Frame]:
                 number += 1
 
 
-def find_first_frame(paths: tuple[Path, ...]) -> FirstFrame | None:
-    """Return the market and first price of a recording, None without one."""
+def find_first_frame(paths: tuple[Path, ...]) -> FirstFrame:
+    """Return the market and first price of a recording; raise `RecordingError` where it has no depth snapshot."""
     symbol = ""
-    for frame in read_frames(paths):
-        if frame.line.data is not None:
-            symbol = frame.line.data.s
-        if frame.line.bids and frame.line.asks:
-            return FirstFrame(symbol, parse_units(frame.line.bids[0][0]))
-    return None
+    try:
+        for frame in read_frames(paths):
+            if frame.line.data is not None:
+                symbol = frame.line.data.s
+            if frame.line.bids and frame.line.asks and symbol in MARKETS:
+                return FirstFrame(symbol, parse_units(frame.line.bids[0][0]))
+    except (OSError, EOFError, ValueError) as error:
+        raise RecordingError(paths, f"isn't a recording of Binance's raw streams ({error})") from None
+    raise RecordingError(paths, f"holds no depth snapshot of one of {', '.join(MARKETS)}")
 
 
 class ReplayPlayer:
     """Plays recorded frames of one market, from where the last run stopped."""
 
-    def __init__(self, exchange: Exchange, feeds: dict[str, Feed], options: SandboxOptions) -> None:
-        first = find_first_frame(options.replay)
-        assert first is not None
+    def __init__(self, exchange: Exchange, feed: Feed, options: SandboxOptions, first: FirstFrame) -> None:
         self.symbol = first.symbol
         self._exchange = exchange
         self._market = exchange.markets[first.symbol]
-        self._feed = feeds[first.symbol]
+        self._feed = feed
         self._speed = options.speed
-        self._key = f"{PLAYED_KEY}:{','.join(path.name for path in options.replay)}"
+        self._key = _position_key(options)
         self._frames = read_frames(options.replay)
         self._next: Frame | None = next(self._frames, None)
-        self._ahead: dict[int, int] = {}
         self._snapshot_id = 0
-        self._offset: int | None = None
+        self._recorded_id = 0
         self._rewind(int(exchange.store.meta(self._key, "0")))
 
-    def play(self, *, silent: bool) -> float | None:
+    @staticmethod
+    def is_finished(exchange: Exchange, options: SandboxOptions) -> bool:
+        """Tell whether this folder has played these recordings to their end."""
+        return exchange.store.meta(_position_key(options)) == FINISHED
+
+    def play(self) -> float | None:
         """Play every frame that is due; return seconds until the next, or None after the last."""
         while self._next is not None:
             left = self._next.at_ns / NANOSECONDS / self._speed - (monotonic_seconds() - self._started)
             if left > 0:
                 return left
-            self._apply(self._next.line, silent=silent)
+            self._apply(self._next.line)
             self._next = next(self._frames, None)
-        self.save()
         return None
 
     def save(self) -> None:
         """Keep how far the recording was played."""
-        if self._next is not None:
-            self._exchange.store.set_meta(self._key, str(self._next.number))
+        self._exchange.store.set_meta(self._key, FINISHED if self._next is None else str(self._next.number))
 
     def _rewind(self, position: int) -> None:
         """Rebuild the book up to `position`, at least up to the first snapshot, and take the next frame as now."""
@@ -133,43 +146,44 @@ class ReplayPlayer:
             elif line.data is not None and line.data.U:
                 self._set_levels(line.data)
             self._next = next(self._frames, None)
+        self._uncross()
         offset_seconds = self._next.at_ns / NANOSECONDS / self._speed if self._next else 0.0
         self._started = monotonic_seconds() - offset_seconds
 
-    def _apply(self, line: _Line, *, silent: bool) -> None:
+    def _apply(self, line: _Line) -> None:
         data = line.data
         if data is None:
             return
         if data.U:
-            self._depth(data, silent=silent)
+            self._depth(data)
         elif data.p:
             self._trade(data)
-        elif not silent:
-            self._best(data)
+        elif isinstance(data.b, str) and isinstance(data.a, str):
+            bid = self._with_users(Side.BUY, parse_units(data.b), parse_units(data.B))
+            ask = self._with_users(Side.SELL, parse_units(data.a), parse_units(data.A))
+            self._feed.best((*bid, *ask), ahead=max(0, data.u - self._recorded_id))
 
-    def _depth(self, data: _Data, *, silent: bool) -> None:
+    def _depth(self, data: _Data) -> None:
         self._set_levels(data)
         self._uncross()
         self._exchange.flush()
-        if not silent:
-            self._feed.depth(data.u - data.U + 1)
+        self._feed.depth(data.u - data.U + 1)
 
     def _load_snapshot(self, line: _Line) -> None:
-        self._snapshot_id = line.lastUpdateId
-        for side, pairs in ((Side.BUY, line.bids), (Side.SELL, line.asks)):
-            for price, quantity in pairs:
-                self._set(side, parse_units(price), parse_units(quantity))
+        self._snapshot_id = self._recorded_id = line.lastUpdateId
+        self._set_side(Side.BUY, line.bids)
+        self._set_side(Side.SELL, line.asks)
 
     def _set_levels(self, data: _Data) -> None:
         """Apply a depth update; those before the snapshot are part of it."""
-        if data.u <= self._snapshot_id or not self._snapshot_id:
-            return
-        for side, pairs in ((Side.BUY, data.b), (Side.SELL, data.a)):
-            for price, quantity in pairs:
-                self._set(side, parse_units(price), parse_units(quantity))
+        if data.u > self._snapshot_id > 0:
+            self._recorded_id = data.u
+            self._set_side(Side.BUY, data.b)
+            self._set_side(Side.SELL, data.a)
 
-    def _set(self, side: Side, price: int, quantity: int) -> None:
-        self._market.book.set_house(side, price, quantity)
+    def _set_side(self, side: Side, pairs: str | Pairs) -> None:
+        for price, quantity in pairs if isinstance(pairs, list) else []:
+            self._market.book.set_house(side, parse_units(price), parse_units(quantity))
 
     def _trade(self, data: _Data) -> None:
         """Publish a recorded trade, and fill the resting orders that it reached."""
@@ -191,13 +205,12 @@ class ReplayPlayer:
         for level_price, level in resting:
             if not resting.reaches(level_price, price):
                 break
+            past, used = level_price != price, 0
             for entry in level.queue:
-                filled = entry.left
-                if level_price == price:
-                    passed = min(entry.ahead, quantity)
-                    entry.ahead -= passed
-                    filled = min(entry.left, quantity - passed)
+                filled = entry.left if past else min(entry.left, quantity - entry.ahead - used)
+                entry.ahead = max(0, entry.ahead - quantity)
                 if filled > 0:
+                    used += filled
                     reached.append((entry.order, filled))
         return reached
 
@@ -205,17 +218,31 @@ class ReplayPlayer:
         """Fill users' orders that the recorded book has moved through, as far as it holds."""
         book = self._market.book
         while (bid := book.bids.best()) is not None and (ask := book.asks.best()) is not None and bid >= ask:
-            users, house = (Side.BUY, ask) if book.bids.level(bid).queue else (Side.SELL, bid)
-            level = book.side(users).level(bid if users is Side.BUY else ask)
-            if not level.queue:
+            below, above = book.bids.level(bid), book.asks.level(ask)
+            if below.queue and above.house:
+                self._pass(Side.SELL, ask, above.house, below.queue[0])
+            elif above.queue and below.house:
+                self._pass(Side.BUY, bid, below.house, above.queue[0])
+            else:
                 book.set_house(Side.BUY, bid, 0)
-                continue
-            opposite = book.side(users.other).level(house)
-            order, filled = level.queue[0].order, min(level.queue[0].left, opposite.house)
-            if filled == 0:
-                break
-            book.set_house(users.other, house, opposite.house - filled)
-            self._exchange.matcher.house_passes(self._market, order, filled)
+                if below.queue:
+                    raise RuntimeError(f"two users' orders of {self.symbol} cross at {bid}")
 
-    def _best(self, data: _Data) -> None:
-        self._feed.best()
+    def _pass(self, house: Side, price: int, held: int, resting: Resting) -> None:
+        """Fill a resting order from the house's level that crosses it."""
+        filled = min(resting.left, held)
+        self._market.book.set_house(house, price, held - filled)
+        self._exchange.matcher.house_passes(self._market, resting.order, filled)
+
+    def _with_users(self, side: Side, price: int, quantity: int) -> tuple[int, int]:
+        """Return a recorded best level with the users' orders that lie at it, or before it."""
+        resting = self._market.book.side(side)
+        best = resting.best()
+        if best is not None and best != price and resting.reaches(best, price) and resting.level(best).queue:
+            return best, resting.level(best).total
+        level = resting.get(price)
+        return price, quantity + (sum(entry.left for entry in level.queue) if level else 0)
+
+
+def _position_key(options: SandboxOptions) -> str:
+    return f"{PLAYED_KEY}:{','.join(path.name for path in options.replay)}"

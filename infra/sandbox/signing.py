@@ -6,7 +6,7 @@ Source: developers.binance.com/docs/binance-spot-api-docs/rest-api/request-secur
 import hmac
 import re
 
-from infra.sandbox.errors import ExchangeError, MissingParameter
+from infra.sandbox.errors import ExchangeError, MissingParameterError
 from infra.sandbox.exchange import Exchange
 from infra.sandbox.params import Params
 from infra.sandbox.store import Account
@@ -46,7 +46,7 @@ def check_signature(account: Account, payload: str, params: Params, now_ms: int)
         raise ExchangeError(-1022, "Signature for this request is not valid.")
     sent_ms, window_ms = params.number("timestamp"), _window(params)
     if sent_ms is None:
-        raise MissingParameter("timestamp")
+        raise MissingParameterError("timestamp")
     if sent_ms >= now_ms + AHEAD_MS:
         raise ExchangeError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
     if now_ms - sent_ms > window_ms:
@@ -58,7 +58,7 @@ def _window(params: Params) -> float:
     try:
         window_ms = float(text)
     except ValueError:
-        raise MissingParameter("recvWindow") from None
+        raise MissingParameterError("recvWindow") from None
     if not 0 <= window_ms <= MAX_WINDOW_MS:
         raise ExchangeError(-1131, "recvWindow must be less than 60000.")
     return window_ms

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.sandbox.orders import OPEN_STATES, Fill, Order, OrderType, SelfTrade, Side, Status, TimeInForce
+import msgspec
+
+from infra.sandbox.orders import OPEN_STATES, Fill, Order
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -69,12 +71,14 @@ class Account:
 class Store:
     """Reads and writes the state; nothing written is promised before `commit` returns."""
 
-    def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
+    def __init__(self, path: Path | None) -> None:
+        """Open the file at `path`, or keep everything in memory without one."""
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(SCHEMA)
-        path.chmod(0o600)
+        if path:
+            path.chmod(0o600)
 
     def commit(self) -> None:
         """Make all that was written since the last commit durable."""
@@ -165,7 +169,8 @@ class Store:
         self, uid: int, symbol: str, *, order_id: int | None, from_id: int | None, start: int, end: int, limit: int
     ) -> list[Fill]:
         """Return an account's executions by trade id: from `from_id` or `start` on, else the newest."""
-        where, values = "WHERE uid = ? AND symbol = ? AND time_ms BETWEEN ? AND ?", [uid, symbol, start, end]
+        where = "WHERE uid = ? AND symbol = ? AND time_ms BETWEEN ? AND ?"
+        values: list[int | str] = [uid, symbol, start, end]
         if order_id is not None:
             where, values = where + " AND order_id = ?", [*values, order_id]
         if from_id is not None:
@@ -177,7 +182,7 @@ class Store:
 
     def save_candle(self, symbol: str, row: tuple[int, ...]) -> None:
         """Keep a one-minute candle, `row` in the order of the table's columns after the symbol."""
-        self._write(f"INSERT OR REPLACE INTO candles VALUES ({', '.join('?' * 11)})", (symbol, *row))
+        self._write("INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (symbol, *row))
 
     def candles(self, symbol: str, start: int, end: int) -> list[tuple[int, ...]]:
         """Return the kept one-minute candles that open within [start, end) ms, oldest first."""
@@ -202,14 +207,9 @@ class Store:
 
 
 def _order(row: tuple[int | str, ...]) -> Order:
-    order = Order(*row)  # type: ignore[arg-type] - the columns are the fields
-    order.side, order.type = Side(order.side), OrderType(order.type)
-    order.time_in_force, order.status = TimeInForce(order.time_in_force), Status(order.status)
-    order.self_trade, order.waiting = SelfTrade(order.self_trade), bool(order.waiting)
-    return order
+    """Return the order of a row; msgspec turns the texts and numbers of the columns into the fields' types."""
+    return msgspec.convert(dict(zip(_ORDER_COLUMNS, row, strict=True)), Order, strict=False)
 
 
 def _fill(row: tuple[int | str, ...]) -> Fill:
-    values = dict(zip(_FILL_COLUMNS, row, strict=True))
-    values |= {"side": Side(values["side"]), "maker": bool(values["maker"])}
-    return Fill(**values)  # type: ignore[arg-type] - as above
+    return msgspec.convert(dict(zip(_FILL_COLUMNS, row, strict=True)), Fill, strict=False)

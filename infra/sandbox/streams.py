@@ -69,6 +69,7 @@ class Hub:
     def __init__(self) -> None:
         self._listeners: dict[str, list[Subscriber]] = {}
         self.subscribers: set[Subscriber] = set()
+        self.silent = False
 
     def add(self, subscriber: Subscriber, stream: str) -> None:
         """Send `stream` to `subscriber` from now on."""
@@ -102,7 +103,7 @@ class Hub:
     def publish(self, stream: str, make: Callable[[], object]) -> None:
         """Send what `make` returns to all who listen to `stream`; it isn't called when nobody does."""
         listeners = self._listeners.get(stream)
-        if not listeners:
+        if not listeners or self.silent:
             return
         plain = encode(make()).decode()
         wrapped = f'{{"stream":"{stream}","data":{plain}}}'

@@ -4,7 +4,7 @@ Integers are exact, compare in nanoseconds, and add up to the last digit, which 
 """
 
 PLACES = 8
-SCALE = 10**PLACES
+SCALE = 100_000_000
 MAX_DIGITS = 20
 
 

@@ -36,7 +36,7 @@ class Venue:
         self._faults = Misbehaviour()
         self._streams = UserStreams(self.exchange.clock, self._faults)
         self.exchange.listeners.append(self._streams.tell)
-        first_frame = find_first_frame(options.replay)
+        first_frame = find_first_frame(options.replay) if options.replay else None
         prices = {symbol: spec.first_price for symbol, spec in MARKETS.items()}
         if first_frame is not None:
             prices[first_frame.symbol] = first_frame.price
@@ -45,7 +45,9 @@ class Venue:
             self.exchange.open_market(spec, self.seed, prices[symbol])
         self._feeds = {symbol: Feed(market, self._hub, self.exchange.clock) for symbol, market in self._markets()}
         self.exchange.restore_orders()
-        self._replay = ReplayPlayer(self.exchange, self._feeds, options) if first_frame else None
+        self._replay: ReplayPlayer | None = None
+        if first_frame and not ReplayPlayer.is_finished(self.exchange, options):
+            self._replay = ReplayPlayer(self.exchange, self._feeds[first_frame.symbol], options, first_frame)
         self._flows: dict[str, SyntheticFlow] = {}
         for symbol, market in self._markets():
             if self._replay is None or symbol != self._replay.symbol:
@@ -62,8 +64,7 @@ class Venue:
         due, steps = monotonic_seconds(), 0
         while True:
             due = max(due + STEP_SECONDS, monotonic_seconds() - 1)
-            while (left := due - monotonic_seconds()) > 0:
-                await asyncio.sleep(self._play_until(left))
+            await self._play_until(due)
             self.step()
             steps += 1
             if steps % STEPS_BETWEEN_SAVES == 0:
@@ -77,11 +78,10 @@ class Venue:
             if flow := self._flows.get(symbol):
                 flow.step()
         self.exchange.flush()
-        if not self._faults.silent:
-            for symbol, feed in self._feeds.items():
-                if symbol in self._flows:
-                    feed.depth()
-                feed.step()
+        for symbol, feed in self._feeds.items():
+            if symbol in self._flows:
+                feed.depth()
+            feed.step()
 
     def save(self) -> None:
         """Keep prices, candles and the replay's position."""
@@ -95,13 +95,21 @@ class Venue:
         self._hub.drop_all()
         self._streams.drop_all()
 
-    def _play_until(self, left: float) -> float:
+    async def _play_until(self, due: float) -> None:
+        """Play recorded frames as they fall due, until the monotonic second `due`."""
+        left = due - monotonic_seconds()
+        while left > 0:
+            await asyncio.sleep(self._play(left))
+            left = due - monotonic_seconds()
+
+    def _play(self, left: float) -> float:
         """Play the recorded frames that are due; return how long to sleep, at most `left` seconds."""
         if self._replay is None:
             return left
-        wait = self._replay.play(silent=self._faults.silent)
+        wait = self._replay.play()
         if wait is None:
             market = self.exchange.markets[self._replay.symbol]
+            self._replay.save()
             self._replay = None
             self._start_flow(market, fill=False)
             return left

@@ -53,8 +53,7 @@ def full_view(order: Order, fills: list[Fill]) -> Json:
 
 def cancel_view(order: Order) -> Json:
     """Return the answer to a cancel: the cancel's own client id, and the order's as `origClientOrderId`."""
-    view = result_view(order) | {"origClientOrderId": order.client_id, "clientOrderId": order.cancel_id}
-    return view
+    return result_view(order) | {"origClientOrderId": order.client_id, "clientOrderId": order.cancel_id}
 
 
 def trade_view(fill: Fill) -> Json:

@@ -1,10 +1,12 @@
 import asyncio
 from decimal import Decimal
 
+from tests.support.ccxt_client import Client, Connect
+
 MARKET = "BTC/USDT"
 
 
-async def test_the_order_book_follows_without_a_gap_and_never_crosses(connect):
+async def test_the_order_book_follows_without_a_gap_and_never_crosses(connect: Connect) -> None:
     async with connect() as client, asyncio.timeout(60):
         nonces = []
         for _ in range(100):
@@ -15,7 +17,7 @@ async def test_the_order_book_follows_without_a_gap_and_never_crosses(connect):
         assert nonces[-1] > nonces[0]
 
 
-async def test_the_followed_book_is_the_one_that_rest_tells(connect):
+async def test_the_followed_book_is_the_one_that_rest_tells(connect: Connect) -> None:
     async with connect() as client, asyncio.timeout(60):
         for _ in range(30):
             await client.watch_order_book(MARKET)
@@ -30,7 +32,7 @@ async def test_the_followed_book_is_the_one_that_rest_tells(connect):
         assert [list(level[:2]) for level in book["bids"][:20]] == told
 
 
-async def test_trades_tickers_and_best_prices_arrive(connect):
+async def test_trades_tickers_and_best_prices_arrive(connect: Connect) -> None:
     async with connect() as client, asyncio.timeout(60):
         trades = await client.watch_trades(MARKET)
         assert trades[0]["side"] in {"buy", "sell"}
@@ -42,16 +44,13 @@ async def test_trades_tickers_and_best_prices_arrive(connect):
         assert Decimal(candle[3]) <= Decimal(candle[4]) <= Decimal(candle[2])
 
 
-async def test_an_order_is_told_on_the_user_data_stream(trader):
+async def test_an_order_is_told_on_the_user_data_stream(trader: Client) -> None:
     async with asyncio.timeout(30):
         orders, trades, balances = (
             asyncio.create_task(watch)
             for watch in (trader.watch_orders(), trader.watch_my_trades(), trader.watch_balance())
         )
-        await asyncio.sleep(0)
-        while not any("spot" in client.subscriptions for client in trader.clients.values()):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)
+        await trader.authenticate()
         placed = await trader.create_order(MARKET, "market", "buy", "0.01", None, {"newClientOrderId": "told"})
         first = (await orders)[-1]
         assert first["clientOrderId"] == "told"
@@ -62,7 +61,7 @@ async def test_an_order_is_told_on_the_user_data_stream(trader):
         assert last["filled"] == "0.01000000"
 
 
-async def test_candles_of_all_timeframes_agree(connect):
+async def test_candles_of_all_timeframes_agree(connect: Connect) -> None:
     async with connect() as client:
         minutes = await client.fetch_ohlcv(MARKET, "1m", limit=1000)
         fives = await client.fetch_ohlcv(MARKET, "5m", limit=150)
@@ -76,7 +75,7 @@ async def test_candles_of_all_timeframes_agree(connect):
         assert len(await client.fetch_ohlcv(MARKET, "1d", limit=1000)) == 1000
 
 
-async def test_orders_can_be_placed_over_the_websocket_api(trader):
+async def test_orders_can_be_placed_over_the_websocket_api(trader: Client) -> None:
     async with asyncio.timeout(30):
         order = await trader.create_order_ws(MARKET, "limit", "buy", "0.01", "50000", {"newClientOrderId": "ws"})
         assert order["status"] == "open"

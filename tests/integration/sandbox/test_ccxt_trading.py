@@ -4,14 +4,23 @@ from decimal import Decimal
 import pytest
 from ccxt.base.errors import InsufficientFunds, InvalidOrder, OrderNotFound
 
+from tests.support.ccxt_client import Client, Connect
+from tests.support.sandbox import SandboxProcess
+
 MARKET = "BTC/USDT"
 
 
-async def far_price(client):
+async def far_price(client: Client) -> str:
     return client.price_to_precision(MARKET, Decimal((await client.fetch_ticker(MARKET))["last"]) * Decimal("0.9"))
 
 
-async def test_a_market_order_fills_and_pays_its_fee_in_what_it_receives(trader):
+async def eventually_filled(client: Client, order_id: str) -> None:
+    async with asyncio.timeout(10):
+        while (await client.fetch_order(order_id, MARKET))["status"] != "closed":  # noqa: ASYNC110 - it is asked over HTTP
+            await asyncio.sleep(0.05)
+
+
+async def test_a_market_order_fills_and_pays_its_fee_in_what_it_receives(trader: Client) -> None:
     order = await trader.create_order(MARKET, "market", "buy", "0.01", None, {"newClientOrderId": "first"})
     assert (order["status"], order["filled"], order["clientOrderId"]) == ("closed", "0.01000000", "first")
     trades = await trader.fetch_my_trades(MARKET)
@@ -23,13 +32,13 @@ async def test_a_market_order_fills_and_pays_its_fee_in_what_it_receives(trader)
     assert Decimal(balance["USDT"]["free"]) == Decimal(1_000_000) - sum(Decimal(trade["cost"]) for trade in trades)
 
 
-async def test_a_market_order_by_cost_spends_no_more_than_it(trader):
+async def test_a_market_order_by_cost_spends_no_more_than_it(trader: Client) -> None:
     order = await trader.create_order(MARKET, "market", "buy", None, None, {"quoteOrderQty": "500"})
     assert order["status"] == "closed"
     assert Decimal(490) < Decimal(order["cost"]) <= Decimal(500)
 
 
-async def test_a_limit_order_rests_is_found_by_its_client_id_and_is_cancelled(trader):
+async def test_a_limit_order_rests_is_found_by_its_client_id_and_is_cancelled(trader: Client) -> None:
     placed = await trader.create_order(
         MARKET, "limit", "buy", "0.02", await far_price(trader), {"newClientOrderId": "rest"}
     )
@@ -50,14 +59,16 @@ async def test_a_limit_order_rests_is_found_by_its_client_id_and_is_cancelled(tr
 
 
 @pytest.mark.parametrize("time_in_force", ["IOC", "FOK"])
-async def test_an_order_that_may_not_rest_expires_unfilled_away_from_the_market(trader, time_in_force):
+async def test_an_order_that_may_not_rest_expires_unfilled_away_from_the_market(
+    trader: Client, time_in_force: str
+) -> None:
     order = await trader.create_order(
         MARKET, "limit", "buy", "0.02", await far_price(trader), {"timeInForce": time_in_force}
     )
     assert (order["status"], Decimal(order["filled"])) == ("expired", 0)
 
 
-async def test_post_only_rests_behind_the_touch_and_is_refused_through_it(trader):
+async def test_post_only_rests_behind_the_touch_and_is_refused_through_it(trader: Client) -> None:
     price = await far_price(trader)
     order = await trader.create_order(MARKET, "limit", "buy", "0.02", price, {"postOnly": True})
     assert order["status"] == "open"
@@ -75,19 +86,19 @@ async def test_post_only_rests_behind_the_touch_and_is_refused_through_it(trader
         ("TAKE_PROFIT_LIMIT", "buy", "0.98", "1.0", "0.975"),
     ],
 )
-async def test_a_stop_waits_for_its_price_and_then_fills(sandbox, trader, kind, side, trigger, price, moved):
+async def test_a_stop_waits_for_its_price_and_then_fills(
+    sandbox: SandboxProcess, trader: Client, kind: str, side: str, trigger: str, price: str | None, moved: str
+) -> None:
     last = Decimal((await trader.fetch_ticker(MARKET))["last"])
     at = {"stopPrice": trader.price_to_precision(MARKET, last * Decimal(trigger))}
     limit = trader.price_to_precision(MARKET, last * Decimal(price)) if price else None
     order = await trader.create_order(MARKET, kind, side, "0.02", limit, at)
     assert (await trader.fetch_order(order["id"], MARKET))["status"] == "open"
     await sandbox.move_price("BTCUSDT", str(last * Decimal(moved)))
-    async with asyncio.timeout(10):
-        while (await trader.fetch_order(order["id"], MARKET))["status"] != "closed":
-            await asyncio.sleep(0.05)
+    await eventually_filled(trader, order["id"])
 
 
-async def test_refusals_reach_ccxt_as_what_they_are(trader):
+async def test_refusals_reach_ccxt_as_what_they_are(trader: Client) -> None:
     with pytest.raises(InsufficientFunds):
         await trader.create_order(MARKET, "market", "buy", "50")
     price = await far_price(trader)
@@ -99,7 +110,7 @@ async def test_refusals_reach_ccxt_as_what_they_are(trader):
     assert again["status"] == "open"
 
 
-async def test_two_users_trade_with_each_other(sandbox, connect, trader):
+async def test_two_users_trade_with_each_other(sandbox: SandboxProcess, connect: Connect, trader: Client) -> None:
     other_keys = await sandbox.create_account("other", {"BTC": "10"})
     async with connect(other_keys) as other:
         await other.load_markets()

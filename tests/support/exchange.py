@@ -1,0 +1,89 @@
+"""An exchange without a process: in memory, with a book that a test sets level by level."""
+
+from decimal import Decimal
+
+from infra.sandbox.clock import VenueClock
+from infra.sandbox.exchange import Exchange, OrderRequest, Placed
+from infra.sandbox.ledger import FEES_UID, HOUSE_UID
+from infra.sandbox.markets import ASSETS, MARKETS
+from infra.sandbox.orders import Order, OrderType, SelfTrade, Side, TimeInForce
+from infra.sandbox.store import Account, Store
+from infra.sandbox.units import parse_units
+
+BTC = "BTCUSDT"
+PRICE = 60_000
+
+
+def units(amount: float | str | Decimal) -> int:
+    """Return an amount in units of 1e-8."""
+    return parse_units(f"{Decimal(str(amount)):f}")
+
+
+class SmallExchange:
+    """One market, BTC/USDT at 60,000, and as many accounts as a test asks for."""
+
+    def __init__(self) -> None:
+        self.exchange = Exchange(Store(None), VenueClock())
+        self.market = self.exchange.open_market(MARKETS[BTC], seed=1, first_price=units(PRICE))
+        self.deposited = dict.fromkeys(ASSETS, 0)
+        self._clients = 0
+
+    def account(self, name: str, **balances: float | str) -> Account:
+        """Make an account with `balances` of whole coins by asset."""
+        paid = {asset: units(amount) for asset, amount in balances.items()}
+        for asset, amount in paid.items():
+            self.deposited[asset] += amount
+        return self.exchange.create_account(name, paid)
+
+    def house(self, side: Side, price: float | str, quantity: float | str) -> None:
+        """Set the house's quantity at a level."""
+        self.market.book.set_house(side, units(price), units(quantity))
+
+    def house_takes(self, side: Side, quantity: float | str, limit: float | str) -> None:
+        """Let an anonymous taker trade."""
+        self.exchange.matcher.house_takes(self.market, side, units(quantity), units(limit))
+        self.exchange.flush()
+
+    def place(
+        self,
+        account: Account,
+        side: Side,
+        quantity: float | str = 0,
+        price: float | str = 0,
+        kind: OrderType = OrderType.LIMIT,
+        *,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        stop: float | str = 0,
+        cost: float | str = 0,
+        client_id: str = "",
+        self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER,
+    ) -> Placed:
+        """Place an order of whole coins; a client id of its own unless one is given."""
+        self._clients += 1
+        request = OrderRequest(
+            BTC, side, kind, time_in_force, client_id or f"c{self._clients}", units(price), units(quantity),
+            units(cost), units(stop), self_trade,
+        )  # fmt: skip
+        return self.exchange.place(account, request)
+
+    def state(self, account: Account, placed: Placed) -> Order:
+        """Return an order as it now stands."""
+        found = self.exchange.find_order(account.uid, BTC, placed.order.id, None)
+        assert found is not None
+        return found
+
+    def check_invariants(self, accounts: list[Account]) -> None:
+        """Assert what must hold after every step: conservation, no debt, matching locks, an uncrossed book."""
+        ledger, book = self.exchange.ledger, self.market.book
+        for asset in ASSETS:
+            assert ledger.total(asset) == self.deposited[asset], f"{asset} isn't conserved"
+        assert all(balance.free >= 0 for balance in ledger.of(FEES_UID).values())
+        assert all(balance.locked == 0 for balance in ledger.of(HOUSE_UID).values())
+        for account in accounts:
+            mine = self.exchange.open_orders(account.uid)
+            for asset, balance in ledger.of(account.uid).items():
+                held = sum(o.locked for o in mine if (MARKETS[BTC].quote if o.side is Side.BUY else "BTC") == asset)
+                assert balance.free >= 0
+                assert balance.locked == held, f"{asset} locked {balance.locked}, orders hold {held}"
+        bid, ask = book.bids.best(), book.asks.best()
+        assert bid is None or ask is None or bid < ask, f"crossed: {bid} {ask}"
