@@ -77,9 +77,12 @@ class EmbeddedPostgres:
     async def start(self, timeout_seconds: float = 30.0) -> None:
         """Return when the server answers; raises `EmbeddedPostgresError`, or `Unreachable` (as root)."""
         deadline = time.monotonic() + timeout_seconds
-        await asyncio.to_thread(self._prepare)
-        if not await self._adopt(deadline):
-            await self._launch(deadline)
+        try:
+            await asyncio.to_thread(self._prepare)
+            if not await self._adopt(deadline):
+                await self._launch(deadline)
+        except (OSError, asyncpg.PostgresError) as error:
+            raise EmbeddedPostgresError(f"PostgreSQL can't be started in {self._folder}: {error}") from error
 
     async def stop(self, timeout_seconds: float = 30.0) -> None:
         """End the server after rolling back what is open; returns at once where it isn't running."""

@@ -63,7 +63,7 @@ def forget_dead_postmaster(data: Path) -> None:
 def _pid_file_lines(data: Path) -> list[str]:
     try:
         return (data / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -20,7 +20,7 @@ class Unreachable(Exception):  # noqa: N818  # a fact about a folder; the messag
 
     def __init__(self, folder: Path, user: str) -> None:
         super().__init__(
-            f"PostgreSQL refuses to run as root, and the user {user!r} that runs it instead can't pass {folder}. "
+            f"PostgreSQL refuses to run as root, and the user {user} that runs it instead can't pass {folder}. "
             f"Choose another --data-dir such as /var/lib/r3edge, run the engine as an ordinary user, "
             f"or allow it by: chmod o+x {folder}"
         )
@@ -43,10 +43,11 @@ def server_user(cluster: Path) -> ServerUser | None:
     if os.geteuid() != 0:
         return None
     if cluster.exists() and cluster.stat().st_uid != 0:
-        return _as_server_user(pwd.getpwuid(cluster.stat().st_uid))
+        owner = cluster.stat()
+        return ServerUser(f"number {owner.st_uid}", owner.st_uid, owner.st_gid)
     for name in ("postgres", "nobody"):
         try:
-            return _as_server_user(pwd.getpwnam(name))
+            return _named(name)
         except KeyError:
             continue
     raise RuntimeError("PostgreSQL refuses to run as root and this machine has neither a user 'postgres' nor 'nobody'.")
@@ -64,7 +65,8 @@ def make_reachable(folder: Path, user: ServerUser) -> None:
             _allow_passing(ancestor, user)
 
 
-def _as_server_user(entry: pwd.struct_passwd) -> ServerUser:
+def _named(name: str) -> ServerUser:
+    entry = pwd.getpwnam(name)
     return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 

@@ -172,6 +172,20 @@ async def test_a_setting_that_the_server_refuses_is_told_in_its_words(make: Make
         await server.start()
 
 
+async def test_a_lost_password_is_told_and_not_thrown(make: Make, tmp_path: Path) -> None:
+    server = make()
+    await server.start()
+    (tmp_path / "postgres" / "password").write_text("another")
+    with pytest.raises(EmbeddedPostgresError, match="password authentication failed"):
+        await make().start()
+
+
+async def test_a_folder_that_can_not_be_made_is_told(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EmbeddedPostgresError, match="Not a directory"):
+        await make(tmp_path / "file" / "postgres").start()
+
+
 async def test_stopping_what_does_not_run_does_nothing(make: Make) -> None:
     await make().stop()
 
@@ -195,5 +209,5 @@ async def test_as_root_it_runs_as_another_user_in_a_folder_of_roots_own(make: Ma
 
 @as_root
 def test_a_folder_that_can_not_be_opened_to_one_user_is_named_with_what_to_do() -> None:
-    with pytest.raises(Unreachable, match=r"'nobody' .* can't pass /proc/\d+/fd\. Choose another --data-dir"):
+    with pytest.raises(Unreachable, match=r"user nobody .* can't pass /proc/\d+/fd\. Choose another --data-dir"):
         make_reachable(Path("/proc/self/fd"), ServerUser("nobody", 65534, 65534))
