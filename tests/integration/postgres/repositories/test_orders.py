@@ -13,8 +13,19 @@ from domain.keyset import Window
 from domain.markets.types import MarketSymbol
 from domain.orders.ports import DuplicateOrder, OrderFilter, StaleOrder
 from domain.orders.side import OrderSide
-from domain.orders.types import Order, OrderRole, OrderStatus, OrderType, RiskCode, RiskDenial, TimeInForce
+from domain.orders.types import (
+    Order,
+    OrderEvent,
+    OrderEventKind,
+    OrderRole,
+    OrderStatus,
+    OrderType,
+    RiskCode,
+    RiskDenial,
+    TimeInForce,
+)
 from infra.postgres.connection import Connection
+from infra.postgres.event_codec import decode_subject, encode_subject
 from infra.postgres.orders import PostgresOrders
 from infra.postgres.trading_sessions import PostgresTradingSessions
 from tests.support.trading import BTC, ETH, NOW, World, at, new_id
@@ -233,3 +244,13 @@ async def test_outcomes_are_counted_by_state(orders: PostgresOrders, world: Worl
     )
     counts = await orders.outcome_counts(world.user.id, OrderFilter(start=NOW))
     assert counts == {OrderStatus.FILLED: 2, OrderStatus.DENIED: 1}
+
+
+async def test_an_order_from_the_database_can_be_put_into_the_event_log(orders: PostgresOrders, world: World) -> None:
+    order = world.order(denials=(RiskDenial(RiskCode.ORDER_RATE, "61 in a minute", limit=Decimal(60)),))
+    await orders.add(order)
+    stored = await orders.get(world.user.id, order.id)
+    assert stored is not None
+    assert decode_subject(*encode_subject(OrderEvent(OrderEventKind.PENDING, stored))) == OrderEvent(
+        OrderEventKind.PENDING, order
+    )
