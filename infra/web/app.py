@@ -73,7 +73,7 @@ def build_app(
     operations = Operations(schema, contexts, settings, metrics)
     connections = ConnectionRegistry(metrics)
     endpoint = GraphQLEndpoint(
-        GraphQLHttp(operations, contexts, settings, metrics),
+        GraphQLHttp(operations, contexts, settings, metrics, connections),
         WebSocketParts(operations, contexts, settings, metrics, connections),
     )
 

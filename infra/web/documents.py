@@ -14,12 +14,13 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    StringValueNode,
     get_operation_ast,
     parse,
     print_ast,
     validate,
 )
-from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
+from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule, specified_rules
 from graphql.validation.rules.max_introspection_depth_rule import MaxIntrospectionDepthRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -30,6 +31,15 @@ from infra.web.settings import WebSettings
 MAX_VALIDATION_ERRORS = 5
 _REMEMBERED_DOCUMENTS = 512
 _REMEMBERED_CHARACTERS = 16_384
+
+
+class StorableTextRule(ASTValidationRule):
+    """Refuses strings with a NUL character, which no column of PostgreSQL can hold."""
+
+    def enter_string_value(self, node: StringValueNode, *_args: object) -> None:
+        """Look at one string of the document."""
+        if "\0" in node.value:
+            self.report_error(GraphQLError("A string must not hold the NUL character.", node))
 
 
 class RequestErrors(Exception):  # noqa: N818  # a plural: all that is wrong with one request
@@ -84,6 +94,7 @@ class Documents:
             MaxIntrospectionDepthRule,
             MaybeNullValidationRule,
             OneOfInputValidationRule,
+            StorableTextRule,
             *(() if settings.introspection else (NoSchemaIntrospectionCustomRule,)),
         )
 

@@ -5,6 +5,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from domain.errors import FaultCode, RequestFault
+from infra.web.connections import ConnectionRegistry
 from infra.web.context import ConnectionInfo, ContextFactory, bearer
 from infra.web.documents import RequestErrors
 from infra.web.encoding import encode_json
@@ -32,12 +33,18 @@ class GraphQLHttp:
     """Answers one HTTP request after another."""
 
     def __init__(
-        self, operations: Operations, contexts: ContextFactory, settings: WebSettings, metrics: WebMetrics
+        self,
+        operations: Operations,
+        contexts: ContextFactory,
+        settings: WebSettings,
+        metrics: WebMetrics,
+        connections: ConnectionRegistry,
     ) -> None:
         self._operations = operations
         self._contexts = contexts
         self._settings = settings
         self._metrics = metrics
+        self._connections = connections
 
     async def answer(self, request: Request) -> Response:
         """Return the response; whatever is wrong is told in the shape of GraphQL."""
@@ -68,7 +75,7 @@ class GraphQLHttp:
         context = await self._contexts(bearer(http.headers.get("authorization")), connection)
         self._metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
-            return event_stream(self._operations, prepared, request, context)
+            return event_stream(self._operations, self._connections, prepared, request, context)
         return _response(await self._operations.execute(prepared, request.variables, context), media_type)
 
     async def _read(self, http: Request) -> GraphQLRequest:
@@ -94,7 +101,7 @@ class GraphQLHttp:
 
     def _too_large(self) -> HttpRefusal:
         limit = self._settings.max_body_bytes // 1024
-        return HttpRefusal(413, f"The body has more than {limit} KiB.", {"connection": "close"})
+        return HttpRefusal(413, f"The body has more than {limit} KiB.")
 
 
 def _acceptable(media_type: str | None) -> str:

@@ -1,12 +1,15 @@
 """What a client asks for: the parameters of an operation, read from JSON or a query string and checked."""
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from starlette.datastructures import QueryParams
 
 from domain.errors import FaultCode, RequestFault
 from infra.web.encoding import NotJson, decode_json
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,6 @@ def _has_unstorable_text(value: object) -> bool:
             stack += [*part.keys(), *part.values()]
         elif isinstance(part, list):
             stack += part
-        elif isinstance(part, str) and not part.isascii() | ("\0" in part):
-            if any("\ud800" <= letter <= "\udfff" for letter in part):
-                return True
-        elif isinstance(part, str) and "\0" in part:
+        elif isinstance(part, str) and _UNSTORABLE.search(part):
             return True
     return False

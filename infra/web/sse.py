@@ -1,13 +1,14 @@
 """Server-sent events, one operation a response (the distinct connections mode of graphql-sse)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Final
+from collections.abc import AsyncGenerator
+from typing import Any, Final
 
 from graphql import GraphQLError
 from starlette.responses import StreamingResponse
 
 from domain.errors import RequestFault
+from infra.web.connections import ConnectionRegistry
 from infra.web.context import OperationContext
 from infra.web.documents import Prepared, RequestErrors
 from infra.web.encoding import encode_json
@@ -16,15 +17,73 @@ from infra.web.requests import GraphQLRequest
 from schema.errors import public_error
 
 HEARTBEAT_SECONDS: Final = 15.0
+_COMPLETE: Final = "event: complete\ndata:\n\n"
 
 
 def event_stream(
-    operations: Operations, prepared: Prepared, request: GraphQLRequest, context: OperationContext
+    operations: Operations,
+    connections: ConnectionRegistry,
+    prepared: Prepared,
+    request: GraphQLRequest,
+    context: OperationContext,
 ) -> StreamingResponse:
     """Return a response that streams the results of an operation."""
-    events = with_heartbeat(_events(operations, prepared, request, context), HEARTBEAT_SECONDS)
+    stream = EventStream(_events(operations, prepared, request, context), connections, context)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+    return StreamingResponse(stream.text(HEARTBEAT_SECONDS), headers=headers, media_type="text/event-stream")
+
+
+class EventStream:
+    """The events of one response, which can be ended from outside as a socket can."""
+
+    def __init__(self, events: AsyncGenerator[str], connections: ConnectionRegistry, context: OperationContext) -> None:
+        self._events = events
+        self._connections = connections
+        self._context = context
+        self._stop = asyncio.Event()
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the stream; there is no place in it for the code."""
+        _ = code, reason
+        self._stop.set()
+
+    async def text(self, heartbeat_seconds: float) -> AsyncGenerator[str]:
+        """Give the events, and a comment whenever there was none for a while, to the end or until it is closed."""
+        self._connections.add(self)
+        self._connections.bind(self, self._context.credential_id)
+        seconds_left = self._context.credential_seconds_left
+        loop = asyncio.get_running_loop()
+        expiry = loop.call_later(seconds_left, self._stop.set) if seconds_left is not None else None
+        try:
+            async for text in self._until_stopped(heartbeat_seconds):
+                yield text
+        finally:
+            self._connections.remove(self)
+            if expiry is not None:
+                expiry.cancel()
+
+    async def _until_stopped(self, heartbeat_seconds: float) -> AsyncGenerator[str]:
+        stopped = asyncio.ensure_future(self._stop.wait())
+        pending: asyncio.Future[str] | None = None
+        try:
+            while not stopped.done():
+                pending = pending or asyncio.ensure_future(anext(self._events))
+                both: list[asyncio.Future[Any]] = [pending, stopped]
+                await asyncio.wait(both, timeout=heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED)
+                if not pending.done() and not stopped.done():
+                    yield ":\n\n"
+                if not pending.done():
+                    continue
+                try:
+                    event = pending.result()
+                except StopAsyncIteration:
+                    return
+                pending = None
+                yield event
+            yield _COMPLETE
+        finally:
+            await _cancel(stopped, pending)
+            await self._events.aclose()
 
 
 async def _events(
@@ -42,30 +101,18 @@ async def _events(
     except RequestFault as fault:
         told = public_error(GraphQLError(fault.message, original_error=fault))
         yield _next(encode_json({"errors": [told]}))
-    yield "event: complete\ndata:\n\n"
+    except Exception as error:  # noqa: BLE001  # nothing internal leaks, and nothing is left unanswered
+        told = public_error(GraphQLError("", path=["operation"], original_error=error))
+        yield _next(encode_json({"errors": [told]}))
+    yield _COMPLETE
 
 
-async def with_heartbeat(events: AsyncGenerator[str], interval_seconds: float) -> AsyncIterator[str]:
-    """Give the events, and a comment whenever there was none for the interval."""
-    pending: asyncio.Future[str] | None = None
-    try:
-        while True:
-            pending = pending or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait([pending], timeout=interval_seconds)
-            if not done:
-                yield ":\n\n"
-                continue
-            try:
-                event = pending.result()
-            except StopAsyncIteration:
-                return
-            pending = None
-            yield event
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.wait([pending])
-        await events.aclose()
+async def _cancel(*tasks: asyncio.Future[Any] | None) -> None:
+    running = [task for task in tasks if task is not None and not task.done()]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running)
 
 
 def _next(payload: str) -> str:

@@ -10,10 +10,12 @@ from typing import Any, Self
 
 import httpx
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from infra.web.server import web_server
+from infra.web.settings import WebSettings
 from tests.support.waiting import eventually
 
 
@@ -35,20 +37,10 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[Served]:
+async def serving(app: Starlette, settings: WebSettings | None = None) -> AsyncIterator[Served]:
     """Serve `app` by uvicorn as the engine does, until the context ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            app,
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            ws_max_size=64 * 1024,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=5,
-            **options,
-        )
-        server = uvicorn.Server(config)
+        server = web_server(app, settings or WebSettings())
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await eventually(lambda: server.started or task.done(), "the server has started")
         try:

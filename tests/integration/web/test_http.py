@@ -1,0 +1,390 @@
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.web.settings import WebSettings
+from tests.support.serving import Served, serving
+from tests.support.shop import Shop, shop_app
+from tests.support.waiting import eventually
+
+NEW = "application/graphql-response+json"
+
+
+async def post(served: Served, body: Any, token: str | None = None, accept: str = NEW) -> httpx.Response:
+    headers = {"accept": accept, "content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    content = body if isinstance(body, bytes | str) else json.dumps(body)
+    async with served.client() as client:
+        return await client.post("/graphql", content=content, headers=headers)
+
+
+async def test_a_query_is_answered_with_its_cost(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        response = await post(served, {"query": "{ products(first: 3) { nodes { price } } }"})
+        assert response.status_code == 200
+        assert response.headers["content-type"] == f"{NEW}; charset=utf-8"
+        assert response.json() == {
+            "data": {"products": {"nodes": [{"price": "0"}, {"price": "1"}, {"price": "2"}]}},
+            "extensions": {"cost": {"requested": 4, "maximum": 5000}},
+        }
+
+
+async def test_a_bad_token_makes_a_stranger_and_a_good_one_does_not(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        for token, expected in ((None, None), ("bad", None), ("good", "credential-1")):
+            assert (await post(served, {"query": "{ me }"}, token)).json()["data"] == {"me": expected}
+
+
+async def test_input_errors_are_data_faults_have_codes_and_bugs_are_masked(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(shop_app(shop)) as served:
+        response = await post(
+            served, {"query": "mutation { orderPlace(price: 0) { product { id } errors { code message path } } }"}
+        )
+        assert response.json()["data"]["orderPlace"] == {
+            "product": None,
+            "errors": [{"code": "INVALID", "message": "The price is 0; it must be above 0.", "path": ["price"]}],
+        }
+        fault = (await post(served, {"query": "{ fault }"})).json()["errors"][0]
+        assert (fault["extensions"], fault["path"]) == ({"oldest": "x", "code": "CURSOR_TOO_OLD"}, ["fault"])
+        response = await post(served, {"query": "{ hello bug }"})
+        assert response.status_code == 200
+        assert response.json()["data"] == {"hello": "hello you", "bug": None}
+        (bug,) = response.json()["errors"]
+        assert (bug["message"], bug["extensions"]["code"]) == ("Internal error", "INTERNAL")
+        assert "secret" not in response.text
+        assert bug["extensions"]["errorId"] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"not json", 400),
+        (b"\xff\xfe", 400),
+        (b'{"query": "{ hello }", "variables": {"x": NaN}}', 400),
+        (b"[" * 100_000, 400),
+        (b"{" + b'"a":' * 30_000, 400),
+        ([{"query": "{ hello }"}] * 3, 400),
+        ({}, 400),
+        ({"query": 1}, 400),
+        ({"query": "{ hello }", "variables": "x"}, 400),
+        ({"query": "{ hello }", "operationName": 1}, 400),
+        ({"query": "{ hello }", "extensions": []}, 400),
+        ({"query": "query ($n: String!) { hello(name: $n) }", "variables": {"n": "a\0b"}}, 400),
+        (b'{"query": "query ($n: String!) { hello(name: $n) }", "variables": {"n": "\\ud800"}}', 400),
+        ({"query": '{ hello(name: "a\\u0000b") }'}, 400),
+        ({"query": "{"}, 400),
+        ({"query": "{" * 2_000}, 400),
+        ({"query": "query A { hello }", "operationName": "B"}, 400),
+        ({"query": "query ($v: Decimal!) { echo(value: $v) }", "variables": {"v": 10**40}}, 400),
+        (b'{"query": "query ($v: Decimal!) { echo(value: $v) }", "variables": {"v": 1e400}}', 400),
+        (b'{"query": "query ($v: Decimal!) { echo(value: $v) }", "variables": {"v": ' + b"9" * 9_000 + b"}}", 400),
+        ({"query": "subscription { depth { sequence } }"}, 406),
+        (b" " * (128 * 1024 + 1), 413),
+    ],
+)
+async def test_bad_bodies_are_answered_in_the_shape_of_graphql(shop: Shop, body: Any, status: int) -> None:
+    async with serving(shop_app(shop)) as served:
+        response = await post(served, body)
+        assert response.status_code == status
+        assert "data" not in response.json()
+        assert response.json()["errors"][0]["extensions"]["code"] == "INVALID"
+
+
+async def test_a_body_that_never_says_its_length_is_cut_off_at_the_limit(shop: Shop) -> None:
+    async def endless():  # noqa: ANN202
+        for _ in range(100):
+            yield b" " * 10_000
+
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        response = await client.post("/graphql", content=endless(), headers={"content-type": "application/json"})
+        assert response.status_code == 413
+
+
+async def test_numbers_keep_every_digit_from_json_to_json(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        for sent in ("12345678901234567890123456789012345678", '"0.10000000000000000000000000000000000001"'):
+            body = f'{{"query": "query ($v: Decimal!) {{ echo(value: $v) }}", "variables": {{"v": {sent}}}}}'
+            assert (await post(served, body)).json()["data"]["echo"] == sent.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("query", "limit"),
+    [
+        ("{ " + "".join("products { nodes { " for _ in range(6)), "INVALID"),
+        ("{" + " ".join(f"a{n}: __typename" for n in range(101)) + "}", "aliases"),
+        ("{ __typename " + "@aa" * 11 + " }", "directives"),
+        ("{ a: products(first: 100) { nodes { id } } b: products(first: 1000) { edges { node { id } } } }", None),
+        (
+            "fragment F on Query { " + " ".join(f"a{n}: hello" for n in range(4)) + " } { " + "...F " * 4 + "}",
+            "aliases",
+        ),
+    ],
+)
+async def test_operations_that_ask_for_too_much_are_refused(shop: Shop, query: str, limit: str | None) -> None:
+    async with serving(shop_app(shop, WebSettings(max_cost=5000))) as served:
+        errors = (await post(served, {"query": query})).json()["errors"]
+        if limit == "INVALID" or limit is None:
+            assert errors[0]["extensions"]["code"] == "INVALID"
+        else:
+            assert errors[0]["extensions"]["code"] == "OPERATION_TOO_COMPLEX"
+            assert errors[0]["extensions"]["limit"] == limit
+
+
+async def test_cost_counts_page_sizes_from_variables_too(shop: Shop) -> None:
+    query = "query ($n: Int = 1) { products(first: $n) { nodes { id } } }"
+    async with serving(shop_app(shop, WebSettings(max_cost=50))) as served:
+        assert (await post(served, {"query": query})).json()["extensions"]["cost"]["requested"] == 2
+        refused = await post(served, {"query": query, "variables": {"n": 51}})
+        assert refused.json()["errors"][0]["extensions"] == {
+            "code": "OPERATION_TOO_COMPLEX", "limit": "cost", "maximum": 50, "actual": 52,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments", ["first: 1, last: 1", "first: -1", "first: 101", 'after: "zzz"', 'before: "WzFd"']
+)
+async def test_bad_page_arguments_are_faults_of_the_request(shop: Shop, arguments: str) -> None:
+    async with serving(shop_app(shop)) as served:
+        response = await post(served, {"query": f"{{ products({arguments}) {{ nodes {{ id }} }} }}"})
+        assert response.json()["errors"][0]["extensions"]["code"] == "INVALID"
+
+
+async def test_an_unreadable_id_answers_null_and_spoils_nothing(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        known = (await post(served, {"query": "{ product { id } }"})).json()["data"]["product"]["id"]
+        query = 'query ($id: ID!) { node(id: $id) { id ... on Product { price } } nodes(ids: [$id, "x", ""]) { id } }'
+        data = (await post(served, {"query": query, "variables": {"id": known}})).json()["data"]
+        assert data == {"node": {"id": known, "price": "1"}, "nodes": [{"id": known}, None, None]}
+
+
+async def test_get_answers_queries_alone(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        variables = json.dumps({"n": "me"})
+        query = "query A($n: String) { hello(name: $n) } query B { me }"
+        response = await client.get("/graphql", params={"query": query, "variables": variables, "operationName": "A"})
+        assert response.json()["data"] == {"hello": "hello me"}
+        response = await client.get(
+            "/graphql", params={"query": "mutation { orderPlace(price: 1) { errors { code } } }"}
+        )
+        assert (response.status_code, response.headers["allow"]) == (405, "POST")
+        assert not shop.placed
+        assert (await client.get("/graphql", params={"query": "{ me }", "variables": "{"})).status_code == 400
+        assert (await client.get("/graphql")).status_code == 400
+        for method in ("PUT", "DELETE", "OPTIONS", "HEAD"):
+            assert (await client.request(method, "/graphql")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("application/json; charset=utf-8", 200),
+        ("application/json; charset=utf-16", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("text/plain", 415),
+        ("", 415),
+    ],
+)
+async def test_only_json_is_read_so_that_no_form_of_another_page_is(shop: Shop, content_type: str, status: int) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        response = await client.post("/graphql", content='{"query":"{ me }"}', headers={"content-type": content_type})
+        assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        (NEW, NEW),
+        (f"application/json;q=0.5, {NEW}", NEW),
+        (f"{NEW};q=0.5, application/json", "application/json"),
+        (f"{NEW}; charset=utf-8, application/json; charset=utf-8", NEW),
+        (f"{NEW};q=0, */*;q=0.1", "application/json"),
+        ("text/csv", None),
+    ],
+)
+async def test_the_media_type_is_the_one_that_is_wanted_most(shop: Shop, accept: str, content_type: str | None) -> None:
+    async with serving(shop_app(shop)) as served:
+        response = await post(served, {"query": "{ me }"}, accept=accept)
+        assert response.status_code == (200 if content_type else 406)
+        assert response.headers["content-type"] == f"{content_type or 'application/json'}; charset=utf-8"
+
+
+async def test_a_limit_that_the_context_knows_has_its_status(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        response = await post(served, {"query": "{ me }"}, "limited")
+        assert response.status_code == 429
+        assert response.json()["errors"][0]["extensions"] == {"retryAfterSeconds": 7, "code": "RATE_LIMITED"}
+        broken = await post(served, {"query": "{ me }"}, "broken")
+        assert broken.status_code == 500
+        assert broken.json()["errors"][0]["message"] == "Internal error"
+        assert "secret" not in broken.text
+
+
+async def test_an_operation_that_takes_too_long_answers_so_and_a_mutation_still_ends(shop: Shop) -> None:
+    async with serving(shop_app(shop, WebSettings(operation_timeout_seconds=0.1))) as served:
+        for query in ("{ slow }", "mutation { orderSlowly(price: 1) }"):
+            response = await post(served, {"query": query})
+            assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        shop.gate.set()
+        await eventually(lambda: shop.placed, "the mutation has ended")
+
+
+async def test_introspection_and_suggestions_can_be_switched_off(shop: Shop) -> None:
+    introspection = {"query": "{ __schema { queryType { name } } }"}
+    circular = {"query": "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"}
+    async with serving(shop_app(shop)) as served:
+        assert (await post(served, introspection)).json()["data"]
+        assert "introspection depth" in (await post(served, circular)).json()["errors"][0]["message"]
+        assert "hello" in (await post(served, {"query": "{ helo }"})).text
+    async with serving(shop_app(shop, WebSettings(introspection=False, suggestions=False))) as served:
+        assert (await post(served, introspection)).json()["errors"]
+        assert "Did you mean" not in (await post(served, {"query": "{ helo }"})).text
+        refused = await post(served, {"query": "query ($v: Decima) { echo(value: $v) }"})
+        assert "Did you mean" not in refused.text
+
+
+async def test_the_requests_of_graphql_cop_find_nothing(shop: Shop) -> None:
+    settings = WebSettings(introspection=False, suggestions=False, graphiql=False)
+    async with serving(shop_app(shop, settings)) as served, served.client() as client:
+        aliases = "query cop {" + " ".join(f"alias{n}:__typename" for n in range(101)) + "}"
+        assert "data" not in (await post(served, {"query": aliases})).json()
+        assert isinstance((await post(served, [{"query": "query cop { __typename }"}] * 10)).json(), dict)
+        directives = (await post(served, {"query": "query cop { __typename " + "@aa" * 10 + " }"})).json()
+        assert len(directives["errors"]) != 10
+        for path in ("/", "/graphiql", "/graphql", "/playground", "/console"):
+            page = await client.get(path, headers={"accept": "text/html"})
+            assert "graphiql" not in page.text.lower()
+        assert (await client.get("/graphql", params={"query": "mutation cop {__typename}"})).status_code == 405
+        form = await client.post("/graphql", data={"query": "query cop { __typename }"})
+        assert (form.status_code, "data" in form.json()) == (415, False)
+        trace = await post(served, {"query": "query cop { __typename }", "extensions": {"tracing": True}})
+        assert "tracing" not in trace.json()["extensions"]
+        unhandled = await post(served, {"query": "qwerty cop { abc }"})
+        assert not {"exception", "stacktrace"} & unhandled.json()["errors"][0]["extensions"].keys()
+        repeated = await post(served, {"query": "query cop { " + "__typename \n" * 500 + "}"})
+        assert repeated.json()["data"] == {"__typename": "Query"}
+
+
+async def test_a_subscription_streams_as_server_sent_events(shop: Shop) -> None:
+    app = shop_app(shop)
+    headers = {"accept": "text/event-stream"}
+    async with serving(app) as served, served.client() as client:
+        query = {"query": "subscription { depth { sequence } }"}
+        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            await eventually(lambda: shop.depth.readers, "the room is open")
+            shop.depth.push()
+            lines = response.aiter_lines()
+            seen = [await anext(lines) for _ in range(3)]
+            shop.depth.push()
+            shop.depth.push("end")
+            seen += [line async for line in lines]
+        assert seen == [
+            "event: next", 'data: {"data":{"depth":{"sequence":1}}}', "",
+            "event: next", 'data: {"data":{"depth":{"sequence":2}}}', "", "event: complete", "data:", "",
+        ]  # fmt: skip
+        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
+            await eventually(lambda: shop.depth.readers, "the room is open again")
+        await eventually(lambda: not shop.depth.readers, "leaving closes the source")
+        assert not app.state.operations.rooms
+        refused = await client.post(
+            "/graphql", json={"query": "subscription { refused { sequence } }"}, headers=headers
+        )
+        assert '"code":"CURSOR_TOO_OLD"' in refused.text
+        single = await client.post("/graphql", json={"query": "{ hello }"}, headers=headers)
+        assert single.text.startswith('event: next\ndata: {"data":{"hello":"hello you"}')
+
+
+async def test_shutting_down_ends_event_streams(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        query = {"query": "subscription { depth { sequence } }"}
+        async with client.stream("POST", "/graphql", json=query, headers={"accept": "text/event-stream"}) as response:
+            await eventually(lambda: shop.depth.readers, "the room is open")
+            served.server.should_exit = True
+            assert [line async for line in response.aiter_lines()] == ["event: complete", "data:", ""]
+    assert not shop.depth.readers
+
+
+async def test_revoking_a_credential_ends_its_event_streams(shop: Shop) -> None:
+    app = shop_app(shop)
+    headers = {"accept": "text/event-stream", "authorization": "Bearer good"}
+    async with serving(app) as served, served.client() as client:
+        query = {"query": "subscription { journal { sequence } }"}
+        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
+            await eventually(lambda: shop.journal.readers, "the stream is open")
+            assert await app.state.connections.close_credential("credential-1") == 1
+            assert [line async for line in response.aiter_lines()] == ["event: complete", "data:", ""]
+    assert not shop.journal.readers
+
+
+async def test_graphiql_comes_from_our_own_files_under_a_strict_policy(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        assert (await client.get("/")).headers["location"] == "/graphiql"
+        for path in ("/graphiql", "/graphql"):
+            page = await client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+            assert page.status_code == 200
+            policy = page.headers["content-security-policy"]
+            assert "default-src 'none'; script-src 'self';" in policy
+            assert f"connect-src 'self' ws://{page.url.host}:{page.url.port} " in policy
+            assert "http://" not in page.text
+            assert "https://" not in page.text
+        for name in ("graphiql.js", "graphiql.css", "LICENSES.txt"):
+            assert (await client.get(f"/graphiql/static/{name}")).status_code == 200
+        assert (await client.get("/graphiql/static/../app.py")).status_code == 404
+    async with serving(shop_app(shop, WebSettings(graphiql=False))) as served, served.client() as client:
+        assert (await client.get("/graphiql")).status_code == 404
+
+
+async def test_health_readiness_and_metrics(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        await post(served, {"query": "{ me }"})
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        assert (await client.get("/readyz")).json() == {"status": "ready"}
+        metrics = (await client.get("/metrics")).text
+        assert 'r3edge_graphql_operations_total{transport="http",type="query"} 1.0' in metrics
+        assert 'r3edge_http_requests_total{method="POST",route="/graphql",status="200"} 1.0' in metrics
+
+
+async def test_every_answer_has_a_request_id_and_the_log_holds_nothing_private(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        params = {"query": '{ hello(name: "private") }'}
+        response = await client.get("/graphql", params=params, headers={"x-request-id": "mine-1"})
+        assert response.headers["x-request-id"] == "mine-1"
+        response = await client.get("/graphql", params=params, headers={"x-request-id": "bad id"})
+        assert len(response.headers["x-request-id"]) == 32
+    logged = capsys.readouterr().out
+    assert "mine-1" in logged
+    assert "private" not in logged
+
+
+async def test_pages_of_allowed_origins_may_read_answers(shop: Shop) -> None:
+    settings = WebSettings(allowed_origins=("https://app.example",))
+    async with serving(shop_app(shop, settings)) as served, served.client() as client:
+        preflight = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+        for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
+            response = await client.options("/graphql", headers={"origin": origin, **preflight})
+            assert (response.headers.get("access-control-allow-origin") == origin) is allowed
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        port = int(served.url.rpartition(":")[2])
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        assert (await post(served, {"query": "{ me }"})).status_code == 200
