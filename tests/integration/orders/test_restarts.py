@@ -1,0 +1,149 @@
+"""Killed at any step of an order's life, and started again on the same database and venue."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.orders.types import OrderStatus, OrderType
+from tests.support.order_floor import Floor
+from tests.support.scripted_venue import Fate, ScriptedVenue
+from tests.support.waiting import eventually
+
+
+async def test_a_young_order_that_was_not_sent_is_sent_by_the_next_run(floor: Floor, venue: ScriptedVenue) -> None:
+    order = await floor.place()
+    await floor.start()
+    await floor.until(order.id, "FILLED")
+    assert venue.received == [order.client_order_id]
+
+
+async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(floor: Floor, venue: ScriptedVenue) -> None:
+    order = await floor.place()
+    async with floor.storage.transaction() as transaction:
+        old = replace(order, id=floor.ids.new(), client_order_id="r3-old", created_at=order.created_at - timedelta(5))
+        await transaction.orders.add(old)
+    await floor.start()
+    await floor.until(order.id, "FILLED")
+    assert (await floor.until(old.id, "CANCELED")).id == old.id
+    assert venue.received == [order.client_order_id]
+
+
+@pytest.mark.parametrize("type_", [OrderType.MARKET, OrderType.LIMIT])
+@pytest.mark.parametrize(
+    ("fate", "arrived"),
+    [(Fate.HANGS_BEFORE, False), (Fate.HANGS_AFTER, True)],
+    ids=["before sending", "before reading"],
+)
+async def test_killed_while_sending_the_order_is_at_the_venue_once_or_never(
+    floor: Floor, venue: ScriptedVenue, fate: Fate, type_: OrderType, *, arrived: bool
+) -> None:
+    venue.fates.append(fate)
+    venue.tells_by_stream = False
+    await floor.start()
+    price = Decimal(90) if type_ is OrderType.LIMIT else None
+    placing = asyncio.create_task(floor.place(type=type_, price=price))
+    await venue.hanging.wait()
+    await floor.kill()
+    order = await placing
+    assert order.status is OrderStatus.SUBMITTED
+    await floor.start()
+    outcome = ("FILLED" if type_ is OrderType.MARKET else "OPEN") if arrived else "REJECTED"
+    order = await floor.until(order.id, outcome)
+    assert venue.received == [order.client_order_id] * arrived
+    assert sum((fill.quantity for fill in await floor.fills(order.id)), Decimal(0)) == order.filled_quantity
+    assert "IN_DOUBT" in await floor.kinds(order.id)
+
+
+@pytest.mark.parametrize("fate", [Fate.HANGS_BEFORE, Fate.HANGS_AFTER], ids=["before sending", "before reading"])
+async def test_killed_while_cancelling_the_order_is_cancelled_by_the_next_run(
+    floor: Floor, venue: ScriptedVenue, fate: Fate
+) -> None:
+    venue.cancel_fates.append(fate)
+    venue.tells_by_stream = False
+    await floor.start()
+    order = await floor.limit()
+    cancelling = asyncio.create_task(floor.service.cancel(floor.user.id, order.id))
+    await venue.hanging.wait()
+    await floor.kill()
+    assert (await cancelling).status is OrderStatus.PENDING_CANCEL
+    await floor.start()
+    await floor.until(order.id, "CANCELED")
+
+
+async def test_a_cancel_asked_for_while_nobody_ran_is_carried_out(floor: Floor, venue: ScriptedVenue) -> None:
+    await floor.start()
+    order = await floor.limit()
+    await floor.kill()
+    assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.OPEN
+    await floor.start()
+    await floor.until(order.id, "CANCELED")
+
+
+async def test_what_happened_while_nobody_ran_is_caught_up(floor: Floor, venue: ScriptedVenue) -> None:
+    await floor.start()
+    filled, partly, ended = [await floor.limit(f"k{number}") for number in range(3)]
+    await floor.kill()
+    venue.fill(filled.client_order_id, 1, "89")
+    venue.fill(partly.client_order_id, "0.3")
+    venue.end(ended.client_order_id, OrderStatus.EXPIRED)
+    await floor.start()
+    assert (await floor.read(filled.id)).average_price == 89
+    assert (await floor.read(partly.id)).status is OrderStatus.PARTIALLY_FILLED
+    assert (await floor.read(ended.id)).status is OrderStatus.EXPIRED
+    (position,) = await floor.positions()
+    assert position.quantity == Decimal("1.3")
+
+
+async def test_a_late_fill_that_nobody_heard_of_is_found_by_the_trades(floor: Floor, venue: ScriptedVenue) -> None:
+    await floor.start()
+    order = await floor.limit()
+    await floor.service.cancel(floor.user.id, order.id)
+    await floor.kill()
+    venue.fill(order.client_order_id, "0.25")
+    await floor.start()
+    assert (await floor.read(order.id)).filled_quantity == Decimal("0.25")
+
+
+async def test_until_reconciled_orders_wait_and_are_then_denied(floor: Floor, venue: ScriptedVenue) -> None:
+    venue.unreachable = True
+    floor.timing = replace(floor.timing, unreconciled_wait=0.5)
+    await floor.start_unreconciled()
+    order = await floor.place()
+    assert "NOT_RECONCILED" in [denial.code.value for denial in order.denials]
+    waiting = asyncio.create_task(floor.place("k2"))
+    await asyncio.sleep(0.1)
+    venue.unreachable = False
+    assert (await waiting).status is OrderStatus.FILLED
+
+
+async def test_a_foreign_order_is_told_once_and_left_alone(floor: Floor, venue: ScriptedVenue) -> None:
+    venue._receive(_foreign(await floor.place()))
+    await floor.start()
+    alerts = await floor.alerts()
+    assert len(alerts) == 1
+    assert "somebody else: BUY 1 sandbox:BTC/USDT" in alerts[0]
+    assert venue.orders["theirs"].status is OrderStatus.OPEN
+
+
+async def test_a_foreign_order_is_cancelled_where_so_configured(floor: Floor, venue: ScriptedVenue) -> None:
+    venue._receive(_foreign(await floor.place()))
+    floor.cancel_foreign = True
+    await floor.start()
+    await eventually(lambda: venue.orders["theirs"].status is OrderStatus.CANCELED, "the foreign order is cancelled")
+
+
+async def test_balances_are_the_venues_after_reconciling(floor: Floor, venue: ScriptedVenue) -> None:
+    await floor.start()
+    async with floor.storage.reading() as transaction:
+        stored = (await transaction.accounts.balances([floor.account.id]))[floor.account.id]
+        account = await transaction.accounts.by_id(floor.account.id)
+    assert {balance.currency: balance.total for balance in stored} == {"BTC": 10, "USDT": 100_000}
+    assert account is not None
+    assert account.reconciled_at is not None
+
+
+def _foreign(order: object) -> object:
+    return replace(order, client_order_id="theirs", type=OrderType.LIMIT, price=Decimal(50))  # type: ignore[type-var]

@@ -1,0 +1,193 @@
+"""A venue in memory that remembers orders as a venue does, and loses requests and answers as it is told."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum, auto
+
+from domain.markets.ports import VenueUnreachable
+from domain.markets.types import MarketSymbol
+from domain.orders.types import Order, OrderStatus, OrderType
+from domain.orders.venue import (
+    Guard,
+    OutcomeUnknown,
+    StreamOpened,
+    VenueFill,
+    VenueOrder,
+    VenueRefused,
+    VenueUpdate,
+)
+from domain.trading.types import Balance
+
+ENDED = {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+
+
+class Fate(Enum):
+    """What becomes of one request."""
+
+    ANSWERED = auto()
+    REFUSED = auto()
+    LOST = auto()  # never arrives
+    SWALLOWED = auto()  # arrives; its answer doesn't
+    HANGS_BEFORE = auto()  # the sender dies before the bytes leave
+    HANGS_AFTER = auto()  # the sender dies before it reads the answer
+
+
+class ScriptedVenue:
+    """Implements `VenueAccount`; outlives the executors that use it, as a venue does.
+
+    `fates` and `cancel_fates` are used up one a request. MARKET orders fill at 100 in `parts` fills. `received` names
+    the client order id of every order that arrived.
+    """
+
+    def __init__(self) -> None:
+        self.orders: dict[str, VenueOrder] = {}
+        self.received: list[str] = []
+        self.sent = 0
+        self.fates: deque[Fate] = deque()
+        self.cancel_fates: deque[Fate] = deque()
+        self.parts = 1
+        self.tells_by_stream = True
+        self.answers_with_fills = True
+        self.unreachable = False
+        self.finds = 0
+        self.hanging = asyncio.Event()
+        self.holdings = (Balance("USDT", Decimal(100_000), Decimal(100_000)), Balance("BTC", Decimal(10), Decimal(10)))
+        self._inbox: asyncio.Queue[VenueUpdate] = asyncio.Queue()
+        self._trades = 0
+
+    async def place(self, order: Order, guard: Guard) -> VenueOrder:
+        guard()
+        self.sent += 1
+        fate = self.fates.popleft() if self.fates else Fate.ANSWERED
+        if fate is Fate.REFUSED:
+            raise VenueRefused("insufficient balance")
+        if fate is Fate.LOST:
+            raise OutcomeUnknown("no answer within 10 s")
+        if fate is Fate.HANGS_BEFORE:
+            await self._hang()
+        self._receive(order)
+        if fate is Fate.SWALLOWED:
+            raise OutcomeUnknown("the connection broke")
+        if fate is Fate.HANGS_AFTER:
+            await self._hang()
+        told = self.orders[order.client_order_id]
+        return told if self.answers_with_fills else replace(told, fills=())
+
+    async def cancel(self, order: Order, guard: Guard) -> VenueOrder | None:
+        guard()
+        fate = self.cancel_fates.popleft() if self.cancel_fates else Fate.ANSWERED
+        if fate is Fate.LOST:
+            raise OutcomeUnknown("no answer within 10 s")
+        if fate is Fate.HANGS_BEFORE:
+            await self._hang()
+        known = self.orders.get(order.client_order_id)
+        if fate is Fate.REFUSED or known is None or known.status in ENDED:
+            raise VenueRefused("unknown order")
+        self.end(order.client_order_id, OrderStatus.CANCELED)
+        if fate is Fate.SWALLOWED:
+            raise OutcomeUnknown("the connection broke")
+        if fate is Fate.HANGS_AFTER:
+            await self._hang()
+        return self.orders[order.client_order_id]
+
+    async def find(self, order: Order) -> VenueOrder | None:
+        self._reach()
+        self.finds += 1
+        return self.orders.get(order.client_order_id)
+
+    async def fills(self, market: MarketSymbol, since: datetime) -> list[VenueFill]:
+        self._reach()
+        fills = [fill for told in self.orders.values() for fill in told.fills if told.market == market]
+        return [replace(fill, client_order_id=None) for fill in fills if fill.at >= since]
+
+    async def open_orders(self) -> list[VenueOrder]:
+        self._reach()
+        return [replace(told, fills=()) for told in self.orders.values() if told.status not in ENDED]
+
+    async def balances(self) -> tuple[Balance, ...]:
+        self._reach()
+        return self.holdings
+
+    async def updates(self) -> AsyncIterator[VenueUpdate]:
+        self._inbox = asyncio.Queue()
+        yield StreamOpened()
+        while True:
+            yield await self._inbox.get()
+
+    def venue_now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def close(self) -> None:
+        pass
+
+    def tell(self, *updates: VenueUpdate) -> None:
+        """Say these on the stream."""
+        for update in updates:
+            self._inbox.put_nowait(update)
+
+    def fill(self, client_order_id: str, quantity: object, price: object = "100") -> VenueFill:
+        """Execute part of an order, and say so on the stream."""
+        told, size = self.orders[client_order_id], Decimal(str(quantity))
+        self._trades += 1
+        fill = VenueFill(
+            market=told.market,
+            venue_order_id=told.venue_order_id,
+            client_order_id=client_order_id,
+            venue_trade_id=f"t{self._trades}",
+            at=datetime.now(UTC),
+            side=told.side,
+            price=Decimal(str(price)),
+            quantity=size,
+            fee=Decimal(0),
+            fee_currency="USDT",
+            maker=False,
+        )
+        filled = told.filled_quantity + size
+        ended = told.status in ENDED
+        status = OrderStatus.FILLED if filled == told.quantity else OrderStatus.PARTIALLY_FILLED
+        told = replace(told, filled_quantity=filled, status=told.status if ended else status, fills=(*told.fills, fill))
+        self.orders[client_order_id] = told
+        if self.tells_by_stream:
+            self.tell(replace(told, fills=(fill,)))
+        return fill
+
+    def end(self, client_order_id: str, status: OrderStatus) -> None:
+        """End an order, and say so on the stream."""
+        told = replace(self.orders[client_order_id], status=status)
+        self.orders[client_order_id] = told
+        if self.tells_by_stream:
+            self.tell(replace(told, fills=()))
+
+    def _receive(self, order: Order) -> None:
+        self.received.append(order.client_order_id)
+        told = VenueOrder(
+            market=order.market,
+            client_order_id=order.client_order_id,
+            venue_order_id=f"v{len(self.received)}",
+            status=OrderStatus.OPEN,
+            side=order.side,
+            type=order.type,
+            quantity=order.quantity,
+            filled_quantity=Decimal(0),
+            price=order.price,
+            stop_price=order.stop_price,
+            at=datetime.now(UTC),
+        )
+        self.orders[order.client_order_id] = told
+        if self.tells_by_stream:
+            self.tell(told)
+        if order.type is OrderType.MARKET:
+            for _ in range(self.parts):
+                self.fill(order.client_order_id, order.quantity / self.parts)
+
+    def _reach(self) -> None:
+        if self.unreachable:
+            raise VenueUnreachable("no answer within 10 s")
+
+    async def _hang(self) -> None:
+        self.hanging.set()
+        await asyncio.Event().wait()
