@@ -130,6 +130,10 @@ class OrderRepository(Protocol):
         """Return the fills of one order, oldest first."""
         ...
 
+    async def fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
+        """Return the fills of several orders, newest first (for batches)."""
+        ...
+
     async def ledger(self, user_id: UUID, wanted: OrderFilter) -> list[Fill]:
         """Return every fill that fits, oldest first (for reports)."""
         ...
@@ -155,14 +159,14 @@ class MarketView(Protocol):
         """The markets with their filters and fees."""
         ...
 
-    def latest_depth(self, symbol: MarketSymbol) -> Depth | None:
-        """Return the newest book, or None where no feed has brought one."""
+    def latest_depth(self, market: MarketSymbol) -> Depth | None:
+        """Return the newest book that is fresh; None where there is none."""
         ...
 
-    def status(self, symbol: MarketSymbol) -> FeedStatus | None:
-        """Return whether the market's feed can be trusted; None where there is no feed."""
+    def status(self, market: MarketSymbol) -> FeedStatus | None:
+        """Return whether the market's feed can be trusted; None where nothing was told of it yet."""
         ...
 
-    async def depth(self, symbol: MarketSymbol, timeout: float) -> Depth | None:  # noqa: ASYNC109  # the hub's own wait
-        """Return the newest book, starting its feed where it is cold and waiting at most `timeout` seconds."""
+    async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
+        """Return a fresh book, starting its feed where it is cold; None where there is none within the time."""
         ...

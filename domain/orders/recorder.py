@@ -6,6 +6,7 @@ from datetime import datetime
 from domain.clock import Ids
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market
+from domain.orders.events import order_events
 from domain.orders.lifecycle import Step, apply_fill, fill_of
 from domain.orders.types import Fill, Order
 from domain.orders.venue import VenueFill
@@ -40,9 +41,7 @@ class OrderRecorder:
     def take(self, step: Step) -> None:
         """Go on from the order after `step`, and tell its events."""
         self.order = step.order
-        for event in step.events:
-            kind = UserEventKind.ORDER if event.fill is None else UserEventKind.FILL
-            self._events.append(NewEvent(self.order.user_id, self._at, kind, event))
+        self._events += order_events(step.events)
 
     async def count_fills(self, told: Iterable[VenueFill]) -> None:
         """Count those fills that are new: in the order, and in its position."""

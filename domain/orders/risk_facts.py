@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.markets.types import MarketSymbol
+from domain.markets.types import FeedState, MarketSymbol
 from domain.money import divide
 from domain.orders.ports import MarketView
 from domain.orders.risk_context import RiskContext, Scope
@@ -29,7 +29,6 @@ async def gather(
     positions = tuple(await transaction.positions.open_of_account(order.account_id))
     active = tuple(o for o in await transaction.orders.active(order.account_id) if _counts(o, order))
     balances = (await transaction.accounts.balances([order.account_id])).get(order.account_id, [])
-    feed = markets.status(order.market)
     base, _, quote = order.market.symbol.partition("/")
     return RiskContext(
         now=now,
@@ -37,7 +36,7 @@ async def gather(
         reconciled=reconciled,
         market=markets.catalogue.get(order.market),
         depth=markets.latest_depth(order.market),
-        feed=feed.state if feed else None,
+        feed=_feed_state(markets, order.market),
         base=base,
         quote=quote,
         balances={balance.currency: balance for balance in balances},
@@ -60,6 +59,14 @@ def quote_rate(markets: MarketView, market: MarketSymbol, currency: str) -> Deci
     if inverse is not None and inverse.asks:
         return divide(Decimal(1), inverse.asks[0].price)
     return None
+
+
+def _feed_state(markets: MarketView, market: MarketSymbol) -> FeedState | None:
+    """Return the feed's state; a fresh book says LIVE where nothing was told yet."""
+    status = markets.status(market)
+    if status is not None:
+        return status.state
+    return FeedState.LIVE if markets.latest_depth(market) is not None else None
 
 
 async def _session(transaction: Transaction, order: Order) -> TradingSession | None:

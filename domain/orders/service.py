@@ -6,11 +6,11 @@ from uuid import UUID
 
 from domain.clock import Clock, Ids
 from domain.errors import ErrorCode, InputError, InputErrors
-from domain.events import NewEvent, UserEventKind
 from domain.idempotency import check_key, claim
 from domain.markets.types import MarketSymbol
 from domain.orders.bell import Bell
 from domain.orders.client_ids import client_order_id
+from domain.orders.events import order_events
 from domain.orders.lifecycle import Step, cancel_unsent, pending
 from domain.orders.ports import MarketView
 from domain.orders.request import OrderRequest, request_errors
@@ -98,7 +98,7 @@ class OrderService:
             step = self._asked_to_cancel(order)
             if step.order is not order:
                 await transaction.orders.save(step.order)
-                self._append(transaction, step)
+                transaction.events.append(order_events(step.events))
         if step.order.status.is_final:
             self._bell.tell(step.order)
             return step.order
@@ -162,12 +162,7 @@ class OrderService:
 
     async def _commit(self, transaction: Transaction, order: Order) -> None:
         await transaction.orders.add(order)
-        self._append(transaction, pending(order))
-
-    def _append(self, transaction: Transaction, step: Step) -> None:
-        transaction.events.append(
-            [NewEvent(step.order.user_id, self._clock.now(), UserEventKind.ORDER, event) for event in step.events]
-        )
+        transaction.events.append(order_events(pending(order).events))
 
     def _asked_to_cancel(self, order: Order) -> Step:
         if order.status in _NEVER_RESTED:

@@ -48,15 +48,15 @@ class FixedMarkets:
     def get(self, symbol: MarketSymbol) -> Market | None:
         return self.listed if symbol == BTC else None
 
-    def latest_depth(self, symbol: MarketSymbol) -> Depth | None:
-        return self.book if symbol == BTC else None
+    def latest_depth(self, market: MarketSymbol) -> Depth | None:
+        return self.book if market == BTC else None
 
-    def status(self, symbol: MarketSymbol) -> FeedStatus | None:
-        return FeedStatus(symbol, self.state, datetime.now(UTC))
+    def status(self, market: MarketSymbol) -> FeedStatus | None:
+        return FeedStatus(market, self.state, datetime.now(UTC))
 
-    async def depth(self, symbol: MarketSymbol, timeout: float) -> Depth | None:  # noqa: ASYNC109  # the port's name
+    async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
         self.waits += 1
-        return self.latest_depth(symbol)
+        return self.latest_depth(market)
 
 
 class Floor:
