@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from domain.backoff import Backoff
 from domain.clock import to_milliseconds
 from domain.markets.ports import VenueUnreachable
 from domain.markets.types import MarketSymbol
@@ -25,7 +26,6 @@ from domain.orders.venue import (
 )
 from domain.trading.types import Balance, VenueCredentials
 from infra.venues import convert
-from domain.backoff import Backoff
 from infra.venues.budget import Urgency, urgency
 from infra.venues.connection import VenueConnection
 from infra.venues.errors import command_error, is_clock_error, question_error, reason, says_absent

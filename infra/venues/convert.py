@@ -149,7 +149,7 @@ def order(symbol: MarketSymbol, told: Told, client_order_id: str | None = None) 
         price=decimal(told.get("price")) if kind.has_price else None,
         stop_price=decimal(told.get("triggerPrice")) if kind.has_stop_price else None,
         at=_at(told),
-        fills=tuple(fill(symbol, {"order": told["id"]} | each, own_id) for each in _fills(told)),
+        fills=tuple(fill(symbol, each, own_id) for each in _fills(told)),
     )
 
 
@@ -177,8 +177,19 @@ def levels(
     return tuple(level for level in seen.values() if level.quantity), seen
 
 
-def _fills(told: Told) -> list[dict[str, Any]]:
-    return [dict(each) for each in told.get("trades") or [] if each.get("id") is not None]
+def _fills(told: Told) -> list[Told]:
+    """The fills that came with an order: in the answer to placing one they lack its facts, and all of them took."""
+    common = {
+        "order": told["id"],
+        "side": told["side"],
+        "timestamp": told.get("lastTradeTimestamp") or told.get("timestamp"),
+        "takerOrMaker": "taker",
+    }
+    return [
+        common | {name: value for name, value in each.items() if value is not None}
+        for each in told.get("trades") or []
+        if each.get("id") is not None
+    ]
 
 
 def _status(told: Told, filled: Decimal) -> OrderStatus:

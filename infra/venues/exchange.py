@@ -39,6 +39,7 @@ class Wire:
     venue_clock: VenueClock
     rate_budget: RateBudget
     replaces_url: bool
+    clients: dict[str, Ccxt]
 
     def nonce(self) -> int:
         """Return the timestamp to sign: the venue's time."""
@@ -62,8 +63,24 @@ class Wire:
     def spawn(self, method: Ccxt, *args: Ccxt) -> Ccxt:
         """Run in the background; a failure reaches the stream that waits for it, and no log."""
         future = super().spawn(method, *args)  # type: ignore[misc]
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        future.add_done_callback(_retrieve)
         return future
+
+    def client(self, url: str) -> Ccxt:
+        """Return the connection to `url`; what it rejects and nobody waits for any more reaches no log."""
+        is_new = url not in (self.clients or {})
+        client = super().client(url)  # type: ignore[misc]
+        if is_new:
+            make = client.future
+
+            def future(name: str) -> Ccxt:
+                made = make(name)
+                made.remove_done_callback(_retrieve)
+                made.add_done_callback(_retrieve)
+                return made
+
+            client.future = future
+        return client
 
     def ws_dial_delay(self, url: str) -> float:  # noqa: ARG002  # ccxt's
         """Dial at once: the wait between attempts is ours."""
@@ -95,7 +112,7 @@ class BinanceWire(Wire):
     def get_exceptions_by_url(self, url: str, kind: str) -> Ccxt:
         """Return spot's error codes; ccxt finds them by Binance's own host names alone."""
         if self.replaces_url:
-            return self.exceptions["spot"][kind]
+            return self.exceptions["spot"].get(kind, {})
         return super().get_exceptions_by_url(url, kind)  # type: ignore[misc]
 
     def handle_errors(self, code: int, reason: str, *rest: Ccxt) -> Ccxt:
@@ -194,6 +211,11 @@ def _addresses(url: str) -> dict[str, Ccxt]:
         "sapi": f"{url}/sapi/v1",
         "ws": {"spot": f"{streams}/ws", "ws-api": {"spot": f"{streams}/ws-api/v3"}},
     }
+
+
+def _retrieve(future: Ccxt) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def _network_error(text: str) -> Exception:

@@ -152,7 +152,8 @@ class _BookReader:
         self._sequence: int | None = None
 
     def read(self, told: Ccxt) -> Depth | None:
-        sequence = int(told["nonce"] or told["timestamp"] or to_milliseconds(self._clock.now()))
+        numbers = (told["nonce"], told["timestamp"], to_milliseconds(self._clock.now()))
+        sequence = int(next(number for number in numbers if number is not None))
         if self._sequence is not None and sequence <= self._sequence:
             return None
         self._sequence = sequence

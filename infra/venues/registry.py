@@ -1,6 +1,7 @@
 """Every venue of this node, connected with its first use."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from domain.clock import Clock
 from domain.markets.types import Venue
@@ -30,6 +31,15 @@ class Venues:
         """Return the venues' names, in the order of the settings."""
         return tuple(self._connections)
 
+    def all(self) -> tuple[Venue, ...]:
+        """Return the venues in the order of their names."""
+        return tuple(self._connections[name].settings.venue for name in sorted(self._connections))
+
+    def get(self, name: str) -> Venue | None:
+        """Return a venue; None where none is called so."""
+        found = self._connections.get(name)
+        return None if found is None else found.settings.venue
+
     def venue(self, name: str) -> Venue:
         """Return a venue; raises `UnknownVenue`."""
         return self.connection(name).settings.venue
@@ -52,6 +62,10 @@ class Venues:
         if found is None:
             raise UnknownVenue(name)
         return found
+
+    def venue_now(self, name: str) -> datetime:
+        """Return the venue's time by its measured offset; raises `UnknownVenue`."""
+        return self.public(name).venue_now()
 
     async def close(self) -> None:
         """Close every connection."""

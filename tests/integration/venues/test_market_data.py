@@ -1,0 +1,165 @@
+import asyncio
+from contextlib import aclosing
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from domain.markets.depth_view import is_crossed
+from domain.markets.ports import VenueGap, VenueUnreachable
+from domain.markets.types import Depth, MarketSymbol, Timeframe
+from domain.money import is_multiple
+from infra.venues.registry import Venues
+from infra.venues.venue import UnknownVenue
+from tests.support.sandbox import SandboxProcess
+from tests.support.venues import BTC
+
+
+async def test_markets_have_the_filters_of_the_venue(venues: Venues, sandbox: SandboxProcess) -> None:
+    markets = {market.symbol: market for market in await venues.public("sandbox").load_markets()}
+    info = await sandbox.get("/api/v3/exchangeInfo")
+    assert len(markets) == len(info["symbols"])
+    (btc,) = (each for each in info["symbols"] if each["symbol"] == "BTCUSDT")
+    filters = {each["filterType"]: each for each in btc["filters"]}
+    market = markets[BTC]
+    assert market.price_increment == Decimal(filters["PRICE_FILTER"]["tickSize"])
+    assert market.quantity_increment == Decimal(filters["LOT_SIZE"]["stepSize"])
+    assert market.minimum_quantity == Decimal(filters["LOT_SIZE"]["minQty"])
+    assert market.maximum_quantity == Decimal(filters["LOT_SIZE"]["maxQty"])
+    assert market.minimum_notional == Decimal(filters["NOTIONAL"]["minNotional"])
+    assert (market.base, market.quote, market.active) == ("BTC", "USDT", True)
+    assert market.taker_fee == Decimal("0.001")
+
+
+async def test_the_book_is_on_the_grid_ordered_and_never_crossed(venues: Venues) -> None:
+    books = await _books(venues, 10)
+    (market,) = (each for each in await venues.public("sandbox").load_markets() if each.symbol == BTC)
+    for book in books:
+        assert 0 < len(book.bids) <= 100
+        assert not is_crossed(book.bids, book.asks)
+        assert [level.price for level in book.bids] == sorted((level.price for level in book.bids), reverse=True)
+        assert [level.price for level in book.asks] == sorted(level.price for level in book.asks)
+        assert all(is_multiple(level.price, market.price_increment) for level in book.bids + book.asks)
+        assert all(is_multiple(level.quantity, market.quantity_increment) for level in book.bids + book.asks)
+        assert all(level.quantity > 0 for level in book.bids + book.asks)
+    sequences = [book.sequence for book in books]
+    assert sequences == sorted(set(sequences))
+
+
+async def test_the_book_is_the_one_that_the_venue_shows(venues: Venues, sandbox: SandboxProcess) -> None:
+    await sandbox.misbehave(silenceMarketStreams=False)
+    async with aclosing(venues.public("sandbox").depth(BTC)) as stream:
+        async with asyncio.timeout(20):
+            async for book in stream:
+                shown = await sandbox.get("/api/v3/depth?symbol=BTCUSDT&limit=100")
+                if shown["lastUpdateId"] == book.sequence:
+                    break
+    assert [(level.price, level.quantity) for level in book.bids] == [
+        (Decimal(price), Decimal(quantity)) for price, quantity in shown["bids"]
+    ]
+    assert [(level.price, level.quantity) for level in book.asks] == [
+        (Decimal(price), Decimal(quantity)) for price, quantity in shown["asks"]
+    ]
+
+
+async def test_no_trade_is_lost_between_two_batches(venues: Venues) -> None:
+    seen: list[int] = []
+    async with aclosing(venues.public("sandbox").trades(BTC)) as stream, asyncio.timeout(60):
+        async for batch in stream:
+            seen += [int(trade.venue_trade_id) for trade in batch]
+            if len(seen) >= 20:
+                break
+            await asyncio.sleep(0.05)
+    assert seen == list(range(seen[0], seen[0] + len(seen)))
+
+
+async def test_trades_on_request_have_the_ids_of_the_stream(venues: Venues) -> None:
+    source = venues.public("sandbox")
+    async with aclosing(source.trades(BTC)) as stream, asyncio.timeout(30):
+        batch = await anext(stream)
+    asked = {trade.venue_trade_id: trade for trade in await source.fetch_trades(BTC, 1000)}
+    assert all(asked[trade.venue_trade_id] == trade for trade in batch)
+
+
+async def test_the_ticker_tells_the_last_price_and_the_day(venues: Venues) -> None:
+    async with aclosing(venues.public("sandbox").tickers(BTC)) as stream, asyncio.timeout(30):
+        ticker = await anext(stream)
+    assert ticker.last is not None
+    assert ticker.last > 0
+    assert ticker.volume_24h is not None
+
+
+@pytest.mark.parametrize("timeframe", list(Timeframe))
+async def test_candles_are_contiguous_and_only_the_last_may_be_forming(venues: Venues, timeframe: Timeframe) -> None:
+    candles = await venues.public("sandbox").fetch_candles(BTC, timeframe, None, 500)
+    assert len(candles) == 500
+    for before, after in pairwise(candles):
+        assert after.open_time == before.close_time
+        assert before.closed
+    assert all(candle.low <= min(candle.open, candle.close) for candle in candles)
+
+
+async def test_candles_from_a_start_begin_there(venues: Venues) -> None:
+    source = venues.public("sandbox")
+    newest = await source.fetch_candles(BTC, Timeframe.M1, None, 10)
+    asked = await source.fetch_candles(BTC, Timeframe.M1, newest[0].open_time, 5)
+    assert asked == newest[:5]
+
+
+async def test_the_venues_time_is_kept_by_its_clock(venues: Venues, sandbox: SandboxProcess) -> None:
+    await sandbox.misbehave(driftMs=3_600_000)
+    source = venues.public("sandbox")
+    await source.load_markets()
+    here = source.venue_now()
+    told = (await sandbox.get("/api/v3/time"))["serverTime"]
+    assert abs(here.timestamp() * 1000 - told) < 200
+    assert source.venue_now() - here < timedelta(seconds=5)
+
+
+async def test_streams_that_the_venue_cuts_say_so(venues: Venues, sandbox: SandboxProcess) -> None:
+    async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(30):
+        await anext(stream)
+        await sandbox.misbehave(dropMarketStreams=True)
+        with pytest.raises((VenueUnreachable, VenueGap)):
+            async for _ in stream:
+                pass
+    assert (await _books(venues, 1))[0].bids
+
+
+async def test_a_stream_that_is_closed_is_unsubscribed_and_can_be_opened_again(venues: Venues) -> None:
+    before = await _books(venues, 2)
+    clients = venues.connection("sandbox").public.clients.values()
+    assert not [key for client in clients for key in client.subscriptions]
+    after = await _books(venues, 3)
+    assert after[2].sequence > before[1].sequence
+
+
+async def test_an_unknown_market_is_not_there(venues: Venues) -> None:
+    with pytest.raises(VenueUnreachable, match="no market"):
+        await anext(venues.public("sandbox").depth(MarketSymbol("sandbox", "NO/SUCH")))
+
+
+async def test_an_unknown_venue_is_named(venues: Venues) -> None:
+    with pytest.raises(UnknownVenue, match="R3EDGE_VENUES"):
+        venues.public("nowhere")
+
+
+async def test_a_venue_that_is_away_is_unreachable_and_found_when_it_is_back(
+    venues: Venues, sandbox: SandboxProcess
+) -> None:
+    await sandbox.kill()
+    with pytest.raises(VenueUnreachable):
+        await venues.public("sandbox").load_markets()
+    await sandbox.start()
+    assert await venues.public("sandbox").load_markets()
+
+
+async def _books(venues: Venues, count: int) -> list[Depth]:
+    books: list[Depth] = []
+    async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(30):
+        async for book in stream:
+            books.append(book)
+            if len(books) == count:
+                break
+    return books

@@ -1,0 +1,104 @@
+import asyncio
+import logging
+from contextlib import aclosing
+from decimal import Decimal
+
+import pytest
+
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus, OrderType
+from domain.orders.venue import BalancesChanged, StreamLost, StreamOpened, VenueOrder
+from infra.venues.registry import Venues
+from tests.support.sandbox import SandboxProcess
+from tests.support.venues import Told, Trader, allow, best_bid, listening, new_order, open_trader
+
+
+def opened(told: Told) -> object:
+    return told.of(StreamOpened)
+
+
+async def test_an_order_is_told_from_its_acceptance_to_its_fill(trader: Trader) -> None:
+    async with listening(trader.venue) as told:
+        await told.until(opened, "the stream opened")
+        order = new_order()
+        placed = await trader.venue.place(order, allow)
+        await told.until(lambda t: t.of(BalancesChanged) and t.of(VenueOrder)[-1].status is OrderStatus.FILLED, "fill")
+    orders = told.of(VenueOrder)
+    assert {each.client_order_id for each in orders} == {order.client_order_id}
+    assert orders[0].status is OrderStatus.OPEN
+    assert {fill.venue_trade_id: fill for fill in told.fills} == {fill.venue_trade_id: fill for fill in placed.fills}
+    held = {balance.currency: balance for balance in told.of(BalancesChanged)[-1].balances}
+    assert held["BTC"].total == Decimal(2) + Decimal("0.01") * Decimal("0.999")
+
+
+async def test_a_cancel_is_told_under_the_orders_own_id(trader: Trader, venues: Venues) -> None:
+    price = (await best_bid(venues) * Decimal("0.97")).quantize(Decimal("0.01"))
+    order = new_order(type=OrderType.LIMIT, price=price)
+    async with listening(trader.venue) as told:
+        await told.until(opened, "the stream opened")
+        await trader.venue.place(order, allow)
+        await trader.venue.cancel(order, allow)
+        await told.until(lambda t: len(t.of(VenueOrder)) == 2, "both steps")
+    assert [each.status for each in told.of(VenueOrder)] == [OrderStatus.OPEN, OrderStatus.CANCELED]
+    assert {each.client_order_id for each in told.of(VenueOrder)} == {order.client_order_id}
+
+
+async def test_a_deposit_is_told_as_the_new_balance(trader: Trader, venues: Venues) -> None:
+    async with listening(trader.venue) as told:
+        await told.until(opened, "the stream opened")
+        await venues.paper("sandbox").deposit("ann", "USDT", Decimal(5), "once")
+        await told.until(lambda t: t.of(BalancesChanged), "the deposit")
+    held = {balance.currency: balance.total for balance in told.of(BalancesChanged)[-1].balances}
+    assert held["USDT"] == Decimal(100_005)
+
+
+async def test_none_of_500_fast_fills_is_lost(trader: Trader) -> None:
+    async def trade(count: int) -> int:
+        fills = 0
+        for number in range(count):
+            side = OrderSide.BUY if number % 2 else OrderSide.SELL
+            placed = await trader.venue.place(new_order(side=side, quantity=Decimal("0.001")), allow)
+            fills += len(placed.fills)
+        return fills
+
+    async with listening(trader.venue) as told:
+        await told.until(opened, "the stream opened")
+        made = sum(await asyncio.gather(*(trade(50) for _ in range(10))))
+        assert made >= 500
+        await told.until(lambda t: len(t.fills) >= made, "every fill")
+    assert len({fill.venue_trade_id for fill in told.fills}) == len(told.fills) == made
+
+
+async def test_a_stream_that_is_cut_says_so_and_comes_back(trader: Trader, sandbox: SandboxProcess) -> None:
+    async with listening(trader.venue) as told:
+        await told.until(opened, "the stream opened")
+        await sandbox.misbehave(dropUserStreams=True)
+        await told.until(lambda t: len(t.of(StreamOpened)) == 2, "the stream is open again")
+        await trader.venue.place(new_order(), allow)
+        await told.until(lambda t: t.fills, "a fill on the new stream")
+    assert [type(each) for each in told.updates[:3]] == [StreamOpened, StreamLost, StreamOpened]
+
+
+async def test_a_venue_that_restarts_is_found_again_without_a_traceback(
+    trader: Trader, sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with listening(trader.venue) as told:
+        await told.until(opened, "the stream opened")
+        await sandbox.kill()
+        await told.until(lambda t: t.of(StreamLost), "the loss is noticed")
+        await sandbox.start()
+        await told.until(lambda t: len(t.of(StreamOpened)) == 2, "the stream is open again", 20)
+        await trader.venue.place(new_order(), allow)
+        await told.until(lambda t: t.fills, "a fill on the new stream")
+    assert len(told.of(StreamLost)) == 1
+    assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
+    assert "signature" not in caplog.text
+
+
+async def test_the_updates_end_when_the_account_is_closed(venues: Venues) -> None:
+    trader = await open_trader(venues, "bob", {"USDT": Decimal(1)})
+    async with aclosing(trader.venue.updates()) as updates:
+        assert isinstance(await anext(updates), StreamOpened)
+        await trader.venue.close()
+        assert [update async for update in updates] == []

@@ -1,0 +1,100 @@
+"""Accounts on a real sandbox exchange, and orders for them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from domain.markets.types import MarketSymbol
+from domain.orders.side import OrderSide
+from domain.orders.types import Order, OrderRole, OrderType
+from domain.orders.venue import VenueFill, VenueOrder, VenueUpdate
+from domain.trading.types import Account, AccountKind, Balance
+from infra.venues.account import CcxtAccount
+from infra.venues.registry import Venues
+from tests.support.waiting import eventually
+
+BTC = MarketSymbol("sandbox", "BTC/USDT")
+
+
+def allow() -> None:
+    """A guard that lets everything pass."""
+
+
+def new_order(**changes: object) -> Order:
+    """Return a market order to buy 0.01 BTC, with `changes`."""
+    now = datetime.now(UTC)
+    facts: dict[str, object] = {
+        "id": uuid4(),
+        "user_id": UUID(int=1),
+        "account_id": UUID(int=2),
+        "market": BTC,
+        "client_order_id": uuid4().hex,
+        "side": OrderSide.BUY,
+        "type": OrderType.MARKET,
+        "role": OrderRole.MANUAL,
+        "quantity": Decimal("0.01"),
+        "created_at": now,
+        "updated_at": now,
+    }
+    return Order(**(facts | changes))
+
+
+@dataclass
+class Trader:
+    """One account: its name at the sandbox, and the way to its orders."""
+
+    name: str
+    venue: CcxtAccount
+
+
+@dataclass
+class Told:
+    """What an account's stream has told so far."""
+
+    updates: list[VenueUpdate] = field(default_factory=list)
+
+    def of(self, kind: type) -> list:
+        return [each for each in self.updates if isinstance(each, kind)]
+
+    @property
+    def fills(self) -> list[VenueFill]:
+        return [*self.of(VenueFill), *(fill for order in self.of(VenueOrder) for fill in order.fills)]
+
+    async def until(self, condition: Callable[["Told"], object], what: str, timeout_seconds: float = 15.0) -> None:
+        await eventually(lambda: condition(self), what, timeout_seconds)
+
+
+async def open_trader(venues: Venues, name: str, balances: dict[str, Decimal]) -> Trader:
+    """Make a paper account and connect to it."""
+    held = [Balance(currency, amount, amount) for currency, amount in balances.items()]
+    credentials = await venues.paper("sandbox").open_account(name, held)
+    account = Account(uuid4(), uuid4(), name, AccountKind.PAPER, "sandbox", "USDT", datetime.now(UTC))
+    return Trader(name, venues.account(account, credentials))
+
+
+async def best_bid(venues: Venues) -> Decimal:
+    """Return what the sandbox's book pays now."""
+    async with aclosing(venues.public("sandbox").depth(BTC)) as books:
+        return (await anext(books)).bids[0].price
+
+
+@asynccontextmanager
+async def listening(account: CcxtAccount) -> AsyncIterator[Told]:
+    """Collect what the account's stream tells inside the block."""
+    told = Told()
+
+    async def listen() -> None:
+        async with aclosing(account.updates()) as updates:
+            async for update in updates:
+                told.updates.append(update)
+
+    task = asyncio.create_task(listen())
+    try:
+        yield told
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
