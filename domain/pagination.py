@@ -57,6 +57,19 @@ class PageRequest:
         after, before = self._key_as(_time, self.after), self._key_as(_time, self.before)
         return TimeWindow(self.limit + 1, start, end, after, before, self.backwards)
 
+    def tied_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeWindow:
+        """Return what to fetch of a list keyed by time and, among those of one time, by id; one item more."""
+        after, after_id = self._tied(self.after)
+        before, before_id = self._tied(self.before)
+        return TimeWindow(self.limit + 1, start, end, after, before, self.backwards, after_id, before_id)
+
+    def _tied(self, key: Key | None) -> tuple[datetime | None, str | None]:
+        if key is None:
+            return None, None
+        if len(key) != 2:  # noqa: PLR2004  # a time and an id
+            raise bad_cursor()
+        return self._key_as(_time, key[:1]), key[1]
+
     @staticmethod
     def _key_as(read: Callable[[str], T], key: Key | None) -> T | None:
         if key is None:

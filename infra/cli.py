@@ -73,7 +73,7 @@ def sandbox(
 ) -> None:
     """Run the sandbox exchange alone, until SIGTERM or Ctrl-C."""
     from infra.sandbox.options import SandboxOptions  # noqa: PLC0415  # as above
-    from infra.sandbox.server import run_sandbox  # noqa: PLC0415  # as above
+    from infra.sandbox.program import run_sandbox  # noqa: PLC0415  # as above
 
     options = SandboxOptions(folder=folder, host=host, port=port, replay=tuple(replay or ()), seed=seed)
     asyncio.run(run_sandbox(options))

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.storage import Storage
+from domain.trading.state import TradingState
+
 ENGINE_KEY = "engine"
 
 
@@ -24,3 +27,9 @@ class EngineFacts:
     def healthy(self) -> bool:
         """Whether every part works now."""
         return self.is_healthy()
+
+
+async def trading_state(storage: Storage) -> TradingState:
+    """Return whether the engine as a whole may trade."""
+    async with storage.reading() as reading:
+        return await reading.accounts.engine_state()

@@ -1,8 +1,6 @@
 """Objects with a global id: the Node interface, the ids, and the two root fields that find an object by its id."""
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -12,9 +10,9 @@ from graphql import GraphQLResolveInfo
 from strawberry.types import Info
 
 from domain.errors import ErrorCode, FaultCode, InputError, RequestFault
+from resolvers import ids
 
 MAX_NODES = 100
-_MAX_ID_CHARACTERS = 256
 
 NodeLoader = Callable[[str], Awaitable[object | None]]
 """Returns the domain object with that key, or None where the viewer may not see it or it doesn't exist."""
@@ -74,7 +72,7 @@ class NodeQuery:
 
 async def load_node(context: NodeContext, id: str) -> object | None:
     """Return the domain object with this global id, or None where the id or the object can't be read."""
-    parts = decode_id(id)
+    parts = ids.decode_id(id)
     if parts is None:
         return None
     type_name, key = parts
@@ -84,24 +82,12 @@ async def load_node(context: NodeContext, id: str) -> object | None:
 
 def encode_id(type_name: str, key: object) -> strawberry.ID:
     """Return the opaque global id of an object."""
-    return strawberry.ID(base64.urlsafe_b64encode(f"{type_name}:{key}".encode()).rstrip(b"=").decode())
-
-
-def decode_id(id: str) -> tuple[str, str] | None:
-    """Return the type name and the key that a global id stands for, or None where it isn't one."""
-    if len(id) > _MAX_ID_CHARACTERS:
-        return None
-    try:
-        text = base64.b64decode(id + "=" * (-len(id) % 4), altchars=b"-_", validate=True).decode()
-    except (ValueError, binascii.Error):
-        return None
-    type_name, colon, key = text.partition(":")
-    return (type_name, key) if colon and type_name and key else None
+    return strawberry.ID(ids.encode_id(type_name, key))
 
 
 def decode_typed(id: str, type_name: str, path: Sequence[str]) -> str:
     """Return the key of an id that must be of this type; raise InputError (NOT_FOUND) at `path` for another."""
-    parts = decode_id(id)
+    parts = ids.decode_id(id)
     if parts is None or parts[0] != type_name:
         raise not_found(type_name, path)
     return parts[1]

@@ -12,9 +12,14 @@ A list of orders gets its two types by naming them; resolvers return the page it
     async def orders(self, info: Info, first: int | None = None, ...) -> Page[domain.Order]: ...
 """
 
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import strawberry
+
+First = Annotated[int | None, strawberry.argument(description="How many items from the beginning; 50 by default.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor that the page begins after.")]
+Last = Annotated[int | None, strawberry.argument(description="How many items from the end; not together with `first`.")]
+Before = Annotated[str | None, strawberry.argument(description="The cursor that the page ends before.")]
 
 NodeT = TypeVar("NodeT")
 EdgeT = TypeVar("EdgeT")

@@ -1,0 +1,24 @@
+# Builds the environment with uv, then copies it into an image that has neither uv nor a compiler and isn't root.
+FROM python:3.11-slim AS build
+RUN pip install --no-cache-dir uv
+WORKDIR /app
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
+COPY pyproject.toml uv.lock README.md LICENSE ./
+RUN uv sync --locked --no-dev --no-install-project
+COPY domain domain
+COPY infra infra
+COPY resolvers resolvers
+COPY schema schema
+RUN uv sync --locked --no-dev --no-editable
+
+FROM python:3.11-slim
+RUN useradd --system --create-home --uid 10001 r3edge && install -d -o r3edge /data
+COPY --from=build /app/.venv /app/.venv
+ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 R3EDGE_HOST=0.0.0.0 R3EDGE_DATA_DIR=/data R3EDGE_LOG_FORMAT=json
+USER r3edge
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+ENTRYPOINT ["r3edge"]
+CMD ["serve"]

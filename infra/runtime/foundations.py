@@ -1,0 +1,83 @@
+"""What everything stands on: the database, the cache and the bus, embedded or shared."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from domain.clock import Clock, Ids
+from domain.ports import Bus, Cache
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.migrate import migrate
+from infra.postgres.pool import Pool, create_pool
+from infra.postgres.storage import PostgresStorage
+from infra.runtime.data_dir import DataDir
+from infra.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Foundations:
+    """The parts that have no state of this process in them."""
+
+    pool: Pool
+    storage: PostgresStorage
+    cache: Cache
+    bus: Bus
+    clock: Clock
+    ids: Ids
+
+
+@asynccontextmanager
+async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerator[str]:
+    """Give the address of the database that the settings name; the embedded one is started, and stopped at the end."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    assert data_dir is not None
+    server = EmbeddedPostgres(data_dir.folder / "postgres")
+    try:
+        await server.start()
+        yield server.dsn
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundations]:
+    """Open the storage on a migrated database, and the cache and the bus that the settings name.
+
+    The embedded database is migrated here; a shared one is the operator's to migrate: an old node may still use it.
+    """
+    clock, ids = SystemClock(), TimeOrderedIds()
+    if settings.database_url is None:
+        await migrate(dsn)
+    async with AsyncExitStack() as stack:
+        cache, bus = await _cache_and_bus(settings, clock, stack)
+        pool = await create_pool(dsn, max_size=settings.database_pool_size)
+        stack.push_async_callback(pool.close)
+        storage = PostgresStorage(pool, bus, clock)
+        stack.push_async_callback(storage.close)
+        yield Foundations(pool, storage, cache, bus, clock, ids)
+
+
+async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, Bus]:
+    if not settings.hazelcast_members:
+        cache, bus = EmbeddedCache(clock), EmbeddedBus()
+        stack.push_async_callback(cache.close)
+        stack.push_async_callback(bus.close)
+        return cache, bus
+    # Loading Hazelcast's client takes half a second, which a node without a cluster need not wait for.
+    from infra.hazelcast.bus import HazelcastBus  # noqa: PLC0415
+    from infra.hazelcast.cache import HazelcastCache  # noqa: PLC0415
+    from infra.hazelcast.client import HazelcastConnection, HazelcastOptions  # noqa: PLC0415
+
+    options = HazelcastOptions(members=list(settings.hazelcast_members), cluster_name=settings.hazelcast_cluster)
+    connection = HazelcastConnection(options, clock)
+    await connection.start()
+    stack.push_async_callback(connection.close)
+    shared_cache, shared_bus = HazelcastCache(connection, clock), HazelcastBus(connection)
+    stack.push_async_callback(shared_cache.close)
+    stack.push_async_callback(shared_bus.close)
+    return shared_cache, shared_bus

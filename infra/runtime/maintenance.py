@@ -1,0 +1,33 @@
+"""What an operator does while the engine may be standing still: migrate, promote."""
+
+from domain.users.types import UserRole
+from infra.postgres.migrate import migrate
+from infra.runtime.data_dir import DataDir
+from infra.runtime.foundations import database, foundations
+from infra.settings import Settings
+
+
+async def migrate_database(settings: Settings) -> list[str]:
+    """Bring the database to this version's schema and return the revisions that were applied."""
+    data_dir = DataDir.hold(settings.data_dir) if settings.database_url is None else None
+    try:
+        async with database(settings, data_dir) as dsn:
+            return await migrate(dsn)
+    finally:
+        if data_dir is not None:
+            data_dir.release()
+
+
+async def promote_user(settings: Settings, email: str) -> bool:
+    """Make a user an operator; False where nobody has that email."""
+    data_dir = DataDir.hold(settings.data_dir) if settings.database_url is None else None
+    try:
+        async with (
+            database(settings, data_dir) as dsn,
+            foundations(settings, dsn) as base,
+            base.storage.transaction() as transaction,
+        ):
+            return await transaction.users.set_role(email.strip().lower(), UserRole.OPERATOR) is not None
+    finally:
+        if data_dir is not None:
+            data_dir.release()

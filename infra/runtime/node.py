@@ -1,0 +1,145 @@
+"""A running node: the roles that it has, started in order and stopped in the other."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID
+
+from domain.errors import Unavailable
+from domain.markets.feeds import FeedManager
+from domain.markets.types import MarketSymbol
+from domain.reports.service import ReportWorker
+from domain.trading.trader import Trader
+from domain.users.sessions import REVOKED_TOPIC
+from infra.runtime.services import Parts
+from infra.settings import Role, Settings
+from infra.web.connections import ConnectionRegistry
+
+log = logging.getLogger(__name__)
+
+PARTITION_SECONDS = 6 * 3_600.0
+PARTITION_RETRY_SECONDS = 30.0
+MONTHS_AHEAD = 2
+
+
+def node_name(parts: Parts) -> str:
+    """Return a name that no other node has, nor this one after a restart."""
+    return f"{socket.gethostname()}:{parts.base.ids.new().hex[-12:]}"
+
+
+@asynccontextmanager
+async def roles(parts: Parts, settings: Settings, name: str) -> AsyncGenerator[None]:
+    """Do what the settings' roles ask for, inside the block."""
+    async with AsyncExitStack() as stack:
+        if Role.COLLECTOR in settings.roles:
+            feeds = _feeds(parts, settings, name)
+            await feeds.start()
+            stack.push_async_callback(feeds.close)
+        if Role.TRADER in settings.roles:
+            trader = _trader(parts, settings, name)
+            await trader.start()
+            stack.push_async_callback(trader.close)
+        if Role.WORKER in settings.roles:
+            stack.push_async_callback(_background(_worker(parts, name).run()))
+            stack.push_async_callback(_background(_make_partitions(parts)))
+        yield
+
+
+@asynccontextmanager
+async def revocations(parts: Parts, connections: ConnectionRegistry) -> AsyncGenerator[None]:
+    """Close the sockets of credentials that are revoked on any node, inside the block."""
+    closing: set[asyncio.Task[int]] = set()
+
+    def hear(message: bytes) -> None:
+        credential_id = UUID(bytes=message)
+        parts.authenticator.heard_revoked(credential_id)
+        task = asyncio.create_task(connections.close_credential(str(credential_id)))
+        closing.add(task)
+        task.add_done_callback(closing.discard)
+
+    subscription = await parts.base.bus.subscribe(REVOKED_TOPIC, hear)
+    try:
+        yield
+    finally:
+        await subscription.close()
+        await asyncio.gather(*closing, return_exceptions=True)
+
+
+async def missing(parts: Parts, settings: Settings) -> Sequence[str]:
+    """Return what this node still waits for: the database, the catalogue, the default market's book."""
+    try:
+        async with parts.base.storage.reading() as reading:
+            await reading.accounts.engine_state()
+    except Unavailable:
+        return ["the database"]
+    symbol = MarketSymbol.parse(settings.default_market)
+    if parts.hub.catalogue.get(symbol) is None:
+        return [f"the market {symbol}"]
+    if await parts.hub.depth(symbol, timeout_seconds=0.5) is None:
+        return [f"the book of {symbol}"]
+    return []
+
+
+def _feeds(parts: Parts, settings: Settings, name: str) -> FeedManager:
+    base = parts.base
+    sources = {venue: parts.venues.public(venue) for venue in parts.venues.names()}
+    always = [MarketSymbol.parse(settings.default_market)]
+    return FeedManager(sources, base.storage, base.bus, base.cache, base.clock, base.ids, name, always)
+
+
+def _trader(parts: Parts, settings: Settings, name: str) -> Trader:
+    base = parts.base
+    return Trader(
+        storage=base.storage,
+        venues=parts.venues,
+        vault=parts.vault,
+        hub=parts.hub,
+        bus=base.bus,
+        clock=base.clock,
+        ids=base.ids,
+        bell=parts.bell,
+        holder=name,
+        cancel_foreign=settings.cancel_foreign_orders,
+    )
+
+
+def _worker(parts: Parts, name: str) -> ReportWorker:
+    base = parts.base
+    catalogue = parts.hub.catalogue
+    return ReportWorker(
+        base.storage, base.bus, base.clock, name, lambda: {market.symbol: market for market in catalogue.all()}
+    )
+
+
+async def _make_partitions(parts: Parts) -> None:
+    """Make partitions ahead of time; the statements do nothing where they are there, so every worker may."""
+    while True:
+        try:
+            async with parts.base.storage.transaction() as transaction:
+                made = await transaction.market_data.ensure_partitions(MONTHS_AHEAD)
+        except Unavailable as error:
+            log.warning("partitions could not be made: %s", error.message)
+            await asyncio.sleep(PARTITION_RETRY_SECONDS)
+            continue
+        for partition in made:
+            log.info("made the partition %s", partition)
+        await asyncio.sleep(PARTITION_SECONDS)
+
+
+def _background(work: Coroutine[object, object, None]) -> "_Stop":
+    return _Stop(asyncio.create_task(work))
+
+
+class _Stop:
+    """Ends a task when called."""
+
+    def __init__(self, task: "asyncio.Task[None]") -> None:
+        self._task = task
+
+    async def __call__(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task

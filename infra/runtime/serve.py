@@ -1,0 +1,196 @@
+"""`r3edge serve`: starts every part, says where it listens, and stops every part when asked to."""
+
+import asyncio
+import importlib
+import importlib.metadata
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+
+import structlog
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from domain.errors import Unavailable
+from domain.markets.hub import MarketDataHub
+from infra.logging import configure_logging
+from infra.postgres.embedded import EmbeddedPostgresError
+from infra.postgres.migrate import current_is_head
+from infra.postgres.unprivileged import Unreachable
+from infra.runtime.data_dir import DataDir, DataDirInUse, DataDirUnusable
+from infra.runtime.foundations import Foundations, database, foundations
+from infra.runtime.node import missing, node_name, revocations, roles
+from infra.runtime.sandbox_child import SandboxAddress, SandboxDidNotStart
+from infra.runtime.services import Parts, build_parts, build_services
+from infra.runtime.venues import sandbox, venues
+from infra.settings import Settings
+from infra.venues.registry import Venues
+from infra.web.app import build_app
+from infra.web.context import ConnectionInfo
+from infra.web.settings import WebSettings
+from resolvers.context import RequestContext, Services
+from resolvers.engine import EngineFacts
+from schema import build_schema
+
+CANNOT_START = 1
+GRACE_SECONDS = 5
+
+log = structlog.stdlib.get_logger("r3edge")
+
+
+class CannotStart(Exception):  # noqa: N818  # told to the operator, who can mend it
+    """The engine can't start, and why."""
+
+
+def run(settings: Settings) -> int:
+    """Run the engine until it is told to stop; return the exit code."""
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        uvloop.run(_serve(settings))
+    except (
+        CannotStart,
+        DataDirInUse,
+        DataDirUnusable,
+        EmbeddedPostgresError,
+        SandboxDidNotStart,
+        Unavailable,
+        Unreachable,
+    ) as error:
+        print(f"r3edge can't start: {error}", file=sys.stderr)  # noqa: T201  # the operator reads it
+        return CANNOT_START
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    stopping = _stop_signals()
+    data_dir = DataDir.hold(settings.data_dir)
+    try:
+        # The slowest import runs beside the start of the database and the sandbox.
+        warming = asyncio.create_task(asyncio.to_thread(importlib.import_module, "ccxt.pro.binance"))
+        async with _outside(settings, data_dir) as (base, all_venues):
+            await warming
+            await _run_node(settings, base, all_venues, data_dir.secret_key(settings), stopping)
+    finally:
+        data_dir.release()
+
+
+@asynccontextmanager
+async def _outside(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tuple[Foundations, Venues]]:
+    """Start the database and the sandbox, both at once, and connect to them."""
+    exchange = _Opened(sandbox(settings, data_dir))
+    starting = asyncio.create_task(exchange.open())
+    try:
+        async with database(settings, data_dir) as dsn, foundations(settings, dsn) as base:
+            if not await current_is_head(base.pool):
+                raise CannotStart("the database has another schema version; run: r3edge migrate")
+            address = await starting
+            async with venues(settings, address, base.clock) as all_venues:
+                yield base, all_venues
+    finally:
+        await exchange.close(starting)
+
+
+class _Opened:
+    """A context manager that is entered in one task and left in another."""
+
+    def __init__(self, manager: AbstractAsyncContextManager[SandboxAddress]) -> None:
+        self._manager = manager
+
+    async def open(self) -> SandboxAddress:
+        return await self._manager.__aenter__()
+
+    async def close(self, starting: "asyncio.Task[SandboxAddress]") -> None:
+        await asyncio.wait([starting])
+        if starting.exception() is None:
+            await self._manager.__aexit__(None, None, None)
+
+
+async def _run_node(
+    settings: Settings, base: Foundations, all_venues: Venues, key: bytes, stopping: asyncio.Event
+) -> None:
+    hub = MarketDataHub(base.bus, base.cache, base.storage, base.clock, all_venues.venue_now)
+    await hub.start()
+    parts = build_parts(base, all_venues, hub, key)
+    try:
+        async with roles(parts, settings, node_name(parts)):
+            await _listen(settings, parts, stopping)
+    finally:
+        await hub.close()
+        parts.hasher.close()
+
+
+async def _listen(settings: Settings, parts: Parts, stopping: asyncio.Event) -> None:
+    facts = EngineFacts(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), lambda: True)
+    app = _app(settings, parts, build_services(parts, settings, facts))
+    async with revocations(parts, app.state.connections):
+        server = _Server(settings, app)
+        serving = asyncio.create_task(server.serve())
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await app.state.connections.close_all()
+        await serving
+        stop.cancel()
+
+
+def _app(settings: Settings, parts: Parts, services: Services) -> Starlette:
+    async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
+        identity = await parts.authenticator.identify(credential) if credential else None
+        return RequestContext(services, identity, connection.address)
+
+    web = WebSettings(
+        introspection=settings.introspection,
+        suggestions=settings.field_suggestions,
+        graphiql=settings.graphiql,
+        allowed_origins=settings.allowed_origins,
+    )
+    return build_app(build_schema(), context, web, lambda: missing(parts, settings), CollectorRegistry())
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handling, that says where it listens."""
+
+    def __init__(self, settings: Settings, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                http="httptools",
+                ws="websockets-sansio",
+                ws_per_message_deflate=False,
+                ws_max_size=64 * 1024,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        self._settings = settings
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the engine, which stops its parts in order."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then say where."""
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        port = self.servers[0].sockets[0].getsockname()[1]
+        address = f"http://{self._settings.host}:{port}"
+        print(f"r3edge-engine listens on {address}/graphql", flush=True)  # noqa: T201  # the first thing to know
+        if self._settings.graphiql:
+            print(f"GraphiQL: {address}/graphiql", flush=True)  # noqa: T201  # as above
+
+
+def _stop_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping

@@ -1,0 +1,75 @@
+"""Builds the domain's services on this node."""
+
+from dataclasses import dataclass
+
+from domain.event_stream import EventStreams
+from domain.markets.hub import MarketDataHub
+from domain.orders.bell import Bell
+from domain.orders.service import OrderService
+from domain.reports.service import ReportService
+from domain.strategies.service import StrategyService
+from domain.trading.accounts import AccountService
+from domain.trading.halts import HaltService
+from domain.trading.sessions import SessionService
+from domain.users.api_keys import ApiKeyService
+from domain.users.service import Registration, UserService
+from domain.users.sessions import Authenticator
+from domain.users.throttle import LoginThrottle
+from infra.runtime.foundations import Foundations
+from infra.security import AesVault, Argon2Hasher, RandomTokens
+from infra.settings import Settings
+from infra.venues.registry import Venues
+from resolvers.context import Services
+from resolvers.engine import EngineFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What services share on this node."""
+
+    base: Foundations
+    venues: Venues
+    hub: MarketDataHub
+    bell: Bell
+    vault: AesVault
+    authenticator: Authenticator
+    hasher: Argon2Hasher
+
+
+def build_parts(base: Foundations, venues: Venues, hub: MarketDataHub, key: bytes) -> Parts:
+    """Return the parts."""
+    authenticator = Authenticator(base.storage, base.cache, base.bus, base.clock)
+    return Parts(base, venues, hub, Bell(base.bus), AesVault(key), authenticator, Argon2Hasher())
+
+
+def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Services:
+    """Return the services that resolvers call."""
+    base, hub = parts.base, parts.hub
+    storage, bus, clock, ids = base.storage, base.bus, base.clock, base.ids
+    tokens = RandomTokens()
+    users = UserService(
+        storage,
+        parts.authenticator,
+        LoginThrottle(base.cache),
+        parts.hasher,
+        tokens,
+        clock,
+        ids,
+        Registration(settings.registration.value),
+    )
+    return Services(
+        storage=storage,
+        clock=clock,
+        engine=facts,
+        users=users,
+        api_keys=ApiKeyService(storage, parts.authenticator, tokens, clock, ids),
+        venues=parts.venues,
+        markets=hub,
+        accounts=AccountService(storage, parts.venues, parts.vault, bus, clock, ids),
+        strategies=StrategyService(storage, clock, ids),
+        trading_sessions=SessionService(storage, hub.catalogue.get, bus, clock, ids),
+        orders=OrderService(storage, hub, clock, ids, parts.bell),
+        halts=HaltService(storage, bus, clock, ids),
+        reports=ReportService(storage, bus, clock, ids),
+        events=EventStreams(storage, bus, clock),
+    )

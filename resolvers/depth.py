@@ -1,0 +1,98 @@
+"""The shared source of `marketDepth`: one paced stream of books for all who ask for the same."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Self
+
+from domain.clock import Clock
+from domain.markets.hub import MarketDataHub
+from domain.markets.types import Depth, FeedStatus, MarketSymbol
+from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
+
+DepthEvent = DepthSnapshot | DepthDelta | FeedStatus
+
+
+class DepthSource:
+    """A snapshot first and whenever the chain is broken; then snapshots or deltas, at most one in a cadence.
+
+    A joiner, and a reader who was too slow, get the book that was sent last, so that the next delta chains to it.
+    """
+
+    def __init__(
+        self,
+        hub: MarketDataHub,
+        clock: Clock,
+        market: MarketSymbol,
+        levels: DepthLevels,
+        cadence: DepthCadence,
+        mode: DepthMode,
+    ) -> None:
+        self._clock = clock
+        self._levels = levels
+        self._cadence = cadence
+        self._mode = mode
+        self._books: AsyncIterator[Depth | FeedStatus] = hub.depth_stream(market)
+        self._sent: Depth | None = None
+        self._is_broken = False
+        self._due = 0.0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> DepthEvent:
+        """Return the next event."""
+        while True:
+            news = await self._paced()
+            if isinstance(news, FeedStatus):
+                self._is_broken = True
+                return news
+            event = self._event(news)
+            if event is not None:
+                self._sent, self._is_broken = news, False
+                return event
+
+    async def aclose(self) -> None:
+        """Let go of the feed."""
+        close = getattr(self._books, "aclose", None)
+        if close is not None:
+            await close()
+
+    def snapshot(self) -> DepthSnapshot | None:
+        """Return the book that was sent last."""
+        return DepthSnapshot.of(self._sent, self._levels, self._clock.now()) if self._sent is not None else None
+
+    def covers(self, snapshot: DepthEvent, event: DepthEvent) -> bool:
+        """Tell whether the snapshot is of the event's book or a later one; a state of the feed is never covered."""
+        if isinstance(snapshot, FeedStatus) or isinstance(event, FeedStatus):
+            return False
+        return snapshot.epoch == event.epoch and snapshot.sequence >= event.sequence
+
+    def overflow(self, queued: Sequence[DepthEvent]) -> Sequence[DepthEvent] | None:
+        """Keep the newest book and the newest state; a broken chain of deltas begins anew with a snapshot."""
+        if self._mode is DepthMode.DELTAS:
+            return None
+        newest: dict[bool, DepthEvent] = {}
+        for event in queued:
+            newest[isinstance(event, FeedStatus)] = event
+        return [event for event in queued if event in newest.values()][-2:]
+
+    async def _paced(self) -> Depth | FeedStatus:
+        wait = self._due - self._clock.monotonic()
+        if wait > 0:
+            # Meanwhile the hub keeps the newest book alone.
+            await asyncio.sleep(wait)
+        news = await anext(self._books)
+        self._due = self._clock.monotonic() + self._cadence.seconds
+        return news
+
+    def _event(self, book: Depth) -> DepthSnapshot | DepthDelta | None:
+        sent, now = self._sent, self._clock.now()
+        chains = sent is not None and sent.epoch == book.epoch and not self._is_broken
+        if sent is None or not chains:
+            return DepthSnapshot.of(book, self._levels, now)
+        if book.sequence <= sent.sequence:
+            return None
+        if self._mode is DepthMode.SNAPSHOTS:
+            return DepthSnapshot.of(book, self._levels, now)
+        change = DepthDelta.between(sent, book, self._levels, now)
+        return change if change.bids or change.asks else None

@@ -1,0 +1,37 @@
+"""Indicators as the API shows them."""
+
+from decimal import Decimal
+
+import strawberry
+
+from resolvers import analytics
+
+
+@strawberry.type(description="A number that an indicator is computed with.")
+class IndicatorParameter:
+    """The schema's face of `domain.analytics.catalogue.IndicatorParameter`."""
+
+    name: str = strawberry.field(description="As it is given by name.")
+    default: Decimal = strawberry.field(description="Its value where none is given.")
+
+
+@strawberry.type(description="An indicator of TA-Lib, callable in rules by its name.")
+class IndicatorDefinition:
+    """The schema's face of `domain.analytics.catalogue.IndicatorDefinition`."""
+
+    name: str = strawberry.field(description="In lower case, as rules write it.")
+    title: str = strawberry.field(description="In words.")
+    group: str = strawberry.field(description="What kind of indicator it is.")
+    inputs: list[str] = strawberry.field(description="The series that it reads, in order.")
+    parameters: list[IndicatorParameter] = strawberry.field(description="In order.")
+    outputs: list[str] = strawberry.field(description="The series that it gives, in order.")
+
+
+@strawberry.type
+class AnalyticsQuery:
+    """The analytics' part of the query root."""
+
+    @strawberry.field(graphql_type=list[IndicatorDefinition], description="Every indicator, in the order of names.")
+    def indicators(self) -> object:
+        """Return the catalogue."""
+        return analytics.indicators()

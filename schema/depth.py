@@ -1,0 +1,122 @@
+"""The order book as the API shows it: snapshots, deltas, and the state of the feed."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import strawberry
+
+from domain.markets import types as domain
+from domain.markets import views
+from domain.markets.types import MarketSymbol
+from resolvers import markets
+from schema.context import Info
+from schema.lazy import lazy
+from schema.markets import SHARED
+from schema.node import serves
+from schema.scalars import Sequence
+
+strawberry.enum(views.DepthLevels, description="How many levels a side: 5, 20 or 100.")
+strawberry.enum(views.DepthCadence, description="The least time from one event to the next: 20 to 1,000 ms.")
+strawberry.enum(views.DepthMode, description="Whether every event holds all levels, or what has changed.")
+strawberry.enum(
+    domain.FeedState,
+    description="LIVE; STALE: the venue has gone silent; RECONNECTING: the feed is being made anew.",
+)
+
+
+@strawberry.type(description="A price of the book and what rests there.")
+class PriceLevel:
+    """The schema's face of `domain.markets.types.PriceLevel`."""
+
+    price: Decimal = strawberry.field(description="Quote per base.")
+    quantity: Decimal = strawberry.field(description="In base; zero in a delta removes the level.")
+
+
+@strawberry.type(description="The top of the book, best level first on both sides.")
+class MarketDepthSnapshot:
+    """The schema's face of `domain.markets.views.DepthSnapshot`."""
+
+    is_type_of = serves(views.DepthSnapshot)
+
+    epoch: strawberry.ID = strawberry.field(description="Sequences mean nothing across epochs.")
+    sequence: Sequence = strawberry.field(description="The venue's update id; grows within an epoch.")
+    bids: list[PriceLevel] = strawberry.field(description="Highest price first.")
+    asks: list[PriceLevel] = strawberry.field(description="Lowest price first.")
+    venue_time: datetime | None = strawberry.field(description="When the venue made the update, where it tells.")
+    sent_at: datetime = strawberry.field(description="When the engine sent it.")
+
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Of which market.")
+    def market(parent: strawberry.Parent[views.DepthSnapshot], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+
+@strawberry.type(
+    description="Absolute quantities; zero removes the level. Applies on top of `previousSequence` of the same epoch, "
+    "and on nothing else."
+)
+class MarketDepthDelta:
+    """The schema's face of `domain.markets.views.DepthDelta`."""
+
+    is_type_of = serves(views.DepthDelta)
+
+    epoch: strawberry.ID = strawberry.field(description="That of the snapshot it builds on.")
+    sequence: Sequence = strawberry.field(description="Where the book is after it.")
+    previous_sequence: Sequence = strawberry.field(description="Where the book must be before it.")
+    bids: list[PriceLevel] = strawberry.field(description="Changed levels, highest price first.")
+    asks: list[PriceLevel] = strawberry.field(description="Changed levels, lowest price first.")
+    venue_time: datetime | None = strawberry.field(description="When the venue made the update, where it tells.")
+    sent_at: datetime = strawberry.field(description="When the engine sent it.")
+
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Of which market.")
+    def market(parent: strawberry.Parent[views.DepthDelta], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+
+@strawberry.type(description="Whether the market's data can be trusted now; a snapshot follows when it can again.")
+class MarketDepthStatus:
+    """The schema's face of `domain.markets.types.FeedStatus`."""
+
+    is_type_of = serves(domain.FeedStatus)
+
+    state: domain.FeedState = strawberry.field(description="The state of the feed.")
+    since: datetime = strawberry.field(description="Since when.")
+
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Of which market.")
+    def market(parent: strawberry.Parent[domain.FeedStatus], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+
+MarketDepthEvent = Annotated[
+    MarketDepthSnapshot | MarketDepthDelta | MarketDepthStatus,
+    strawberry.union("MarketDepthEvent", description="A snapshot first; then snapshots or deltas, and states."),
+]
+
+
+@strawberry.type
+class DepthSubscription:
+    """The book's part of the subscription root."""
+
+    @strawberry.subscription(
+        graphql_type=MarketDepthEvent,
+        metadata=SHARED,
+        description="The same for everyone. The first event is a snapshot; another follows every gap, overflow or "
+        "venue reconnect. `cadence` is an upper bound: a venue may send less often. Deltas are of the top `levels`: a level "
+        "that enters is sent, one that leaves is sent as zero.",
+    )
+    async def market_depth(
+        self,
+        info: Info,
+        market: MarketSymbol,
+        levels: views.DepthLevels = views.DepthLevels.L20,
+        cadence: views.DepthCadence = views.DepthCadence.MS100,
+        mode: views.DepthMode = views.DepthMode.SNAPSHOTS,
+    ) -> AsyncGenerator[object]:
+        """Stream the book."""
+        return markets.depth_source(  # type: ignore[return-value]  # a SharedSource
+            info.context, market, levels, cadence, mode
+        )

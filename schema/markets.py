@@ -1,0 +1,269 @@
+"""Markets and their live data as the API shows them."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import strawberry
+
+from domain.markets import types as domain
+from domain.markets import views
+from domain.markets.types import MarketSymbol
+from domain.orders.side import OrderSide
+from resolvers import markets
+from resolvers.paging import PageArguments
+from schema.context import Info
+from schema.lazy import lazy
+from schema.node import Node, encode_id, serves
+from schema.pagination import Connection, Edge
+
+strawberry.enum(domain.Timeframe, description="The length of a candle: 1, 5, 15 minutes, 1, 4 hours, 1 day.")
+strawberry.enum(OrderSide, description="BUY or SELL, of the base currency.")
+
+SHARED = {"shared": True}
+START = Annotated[datetime | None, strawberry.argument(name="from", description="From then on, that moment included.")]
+END = Annotated[datetime | None, strawberry.argument(description="Up to then, that moment not included.")]
+
+
+@strawberry.type(description="A trading platform.")
+class Venue(Node):
+    """The schema's face of `domain.markets.types.Venue`."""
+
+    is_type_of = serves(domain.Venue)
+
+    name: str = strawberry.field(description="As in the symbols of its markets.")
+    live: bool = strawberry.field(description="Whether real money moves on it.")
+
+    @strawberry.field(description="Opaque, and unique among all objects.")
+    def id(parent: strawberry.Parent[domain.Venue]) -> strawberry.ID:
+        """Return the global id."""
+        return encode_id("Venue", parent.name)
+
+
+@strawberry.type(description="The best prices, the last trade, and the day so far.")
+class Ticker:
+    """The schema's face of `domain.markets.types.Ticker`."""
+
+    at: datetime = strawberry.field(description="When, by the venue.")
+    bid: Decimal | None = strawberry.field(description="The best price to sell at.")
+    ask: Decimal | None = strawberry.field(description="The best price to buy at.")
+    last: Decimal | None = strawberry.field(description="The price of the last trade.")
+
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Where.")
+    def market(parent: strawberry.Parent[domain.Ticker], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+    @strawberry.field(name="volume24h", description="Traded in 24 hours, in base.")
+    def volume(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
+        """Return the volume."""
+        return parent.volume_24h
+
+    @strawberry.field(name="changePercent24h", description="Of the price in 24 hours.")
+    def change(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
+        """Return the change."""
+        return parent.change_percent_24h
+
+
+@strawberry.type(description="One execution on the venue, of anybody.")
+class Trade:
+    """The schema's face of `domain.markets.types.Trade`."""
+
+    venue_trade_id: str = strawberry.field(description="The venue's own id.")
+    at: datetime = strawberry.field(description="When, by the venue.")
+    price: Decimal = strawberry.field(description="Quote per base.")
+    quantity: Decimal = strawberry.field(description="In base.")
+    side: OrderSide = strawberry.field(description="The taker's.")
+
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Where.")
+    def market(parent: strawberry.Parent[domain.Trade], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+
+@strawberry.type(description="A trade in a list.")
+class TradeEdge(Edge[Trade]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Trades, a page at a time.")
+class TradeConnection(Connection[Trade, TradeEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="Trades since the event before; `dropped` counts those that a slow reader missed.")
+class TradeBatch:
+    """The schema's face of `domain.markets.views.TradeBatch`."""
+
+    trades: list[Trade] = strawberry.field(description="Oldest first.")
+    dropped: int = strawberry.field(description="How many are missing before them.")
+
+
+@strawberry.type(description="Open, high, low, close and volume of one bucket of time.")
+class Candle:
+    """The schema's face of `domain.markets.types.Candle`."""
+
+    timeframe: domain.Timeframe = strawberry.field(description="Its length.")
+    open_time: datetime = strawberry.field(description="When it began.")
+    open: Decimal = strawberry.field(description="The first price.")
+    high: Decimal = strawberry.field(description="The highest price.")
+    low: Decimal = strawberry.field(description="The lowest price.")
+    close: Decimal = strawberry.field(description="The last price.")
+    volume: Decimal = strawberry.field(description="In base.")
+    closed: bool = strawberry.field(description="Whether it will not change any more.")
+
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Where.")
+    def market(parent: strawberry.Parent[domain.Candle], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+
+@strawberry.type(description="A candle in a list.")
+class CandleEdge(Edge[Candle]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Candles, a page at a time.")
+class CandleConnection(Connection[Candle, CandleEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="A tradable instrument on a venue, with its filters.")
+class Market(Node):
+    """The schema's face of `domain.markets.types.Market`."""
+
+    is_type_of = serves(domain.Market)
+
+    symbol: MarketSymbol = strawberry.field(description="Its name on all of the engine.")
+    base: str = strawberry.field(description="What is bought and sold.")
+    quote: str = strawberry.field(description="What it is paid in.")
+    active: bool = strawberry.field(description="Whether it is traded now.")
+    price_increment: Decimal = strawberry.field(description="Prices are multiples of it.")
+    quantity_increment: Decimal = strawberry.field(description="Quantities are multiples of it.")
+    minimum_notional: Decimal | None = strawberry.field(description="The least that an order may be worth, in quote.")
+
+    @strawberry.field(description="Opaque, and unique among all objects.")
+    def id(parent: strawberry.Parent[domain.Market]) -> strawberry.ID:
+        """Return the global id."""
+        return encode_id("Market", parent.symbol)
+
+    @strawberry.field(graphql_type=Venue, description="Where it is traded.")
+    def venue(parent: strawberry.Parent[domain.Market], info: Info) -> object:
+        """Return the venue."""
+        return markets.venue_of(info.context, parent)
+
+    @strawberry.field(graphql_type=Ticker | None, description="Null where the feed doesn't start in 3 s.")
+    async def ticker(parent: strawberry.Parent[domain.Market], info: Info) -> object:
+        """Return the ticker."""
+        return await markets.ticker(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=lazy("depth", "MarketDepthSnapshot") | None,
+        description="The book; null where the feed doesn't start in 3 s.",
+    )
+    async def depth(
+        parent: strawberry.Parent[domain.Market], info: Info, levels: views.DepthLevels = views.DepthLevels.L20
+    ) -> object:
+        """Return the book."""
+        return await markets.depth(info.context, parent, levels)
+
+    @strawberry.field(graphql_type=CandleConnection, description="Oldest first; `first` and `last` at most 1,000.")
+    async def candles(
+        parent: strawberry.Parent[domain.Market],
+        info: Info,
+        timeframe: domain.Timeframe,
+        from_: START = None,
+        to: END = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await markets.candles(info.context, parent, timeframe, from_, to, page)
+
+    @strawberry.field(graphql_type=TradeConnection, description="Those stored, oldest first; at most 1,000 a page.")
+    async def trades(
+        parent: strawberry.Parent[domain.Market],
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        from_: START = None,
+        to: END = None,
+    ) -> object:
+        """Return the page."""
+        page = PageArguments(first, after, last, before)
+        return await markets.trades(info.context, parent, from_, to, page)
+
+
+@strawberry.type(description="A market in a list.")
+class MarketEdge(Edge[Market]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Markets, a page at a time.")
+class MarketConnection(Connection[Market, MarketEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type
+class MarketQuery:
+    """The markets' part of the query root."""
+
+    @strawberry.field(graphql_type=list[Venue], description="Every venue that this engine reaches.")
+    def venues(self, info: Info) -> object:
+        """Return the venues."""
+        return markets.venues(info.context)
+
+    @strawberry.field(graphql_type=Market | None, description="A market; null where there is none of that symbol.")
+    def market(self, info: Info, symbol: MarketSymbol) -> object:
+        """Return the market."""
+        return markets.market(info.context, symbol)
+
+    @strawberry.field(graphql_type=MarketConnection, description="In the order of their symbols.")
+    def markets(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        search: str | None = None,
+    ) -> object:
+        """Return the page."""
+        return markets.markets(info.context, PageArguments(first, after, last, before), search)
+
+
+@strawberry.type
+class MarketSubscription:
+    """The markets' part of the subscription root; what it streams is the same for everyone."""
+
+    @strawberry.subscription(
+        graphql_type=Ticker, metadata=SHARED, description="The same for everyone; merged for a slow reader."
+    )
+    async def ticker(self, info: Info, market: MarketSymbol) -> AsyncGenerator[object]:
+        """Stream the ticker."""
+        return markets.ticker_source(info.context, market)  # type: ignore[return-value]  # a SharedSource
+
+    @strawberry.subscription(
+        graphql_type=TradeBatch,
+        metadata=SHARED,
+        description="Trades since the event before, never merged; `dropped` counts those that a slow reader missed.",
+    )
+    async def trades(self, info: Info, market: MarketSymbol) -> AsyncGenerator[object]:
+        """Stream the trades."""
+        return markets.trades_source(info.context, market)  # type: ignore[return-value]  # a SharedSource
+
+    @strawberry.subscription(
+        graphql_type=Candle,
+        metadata=SHARED,
+        description="Changes of the forming candle, merged for a slow reader, then the closed one, which is never "
+        "merged away.",
+    )
+    async def candles(self, info: Info, market: MarketSymbol, timeframe: domain.Timeframe) -> AsyncGenerator[object]:
+        """Stream the candles."""
+        return markets.candles_source(info.context, market, timeframe)  # type: ignore[return-value]  # a SharedSource

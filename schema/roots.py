@@ -1,0 +1,46 @@
+"""The three roots, put together of what each module gives, and the schema of them."""
+
+from typing import Final
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.accounts import AccountMutation
+from schema.analytics import AnalyticsQuery
+from schema.depth import DepthSubscription
+from schema.engine import EngineQuery
+from schema.errors import EngineSchema, InputError
+from schema.events import EventSubscription
+from schema.markets import MarketQuery, MarketSubscription
+from schema.node import NodeQuery
+from schema.orders import OrderMutation
+from schema.reports import ReportMutation
+from schema.scalars import SCALARS
+from schema.strategies import StrategyMutation, StrategyQuery
+from schema.trading import TradingMutation
+from schema.users import UserMutation, UserQuery
+
+
+@strawberry.type(description="What can be asked. Private data hangs below `viewer`, or is found by `node`.")
+class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery):
+    """The query root."""
+
+
+@strawberry.type(description="What can be done; what was wrong with an input is told in `errors` of the payload.")
+class Mutation(UserMutation, AccountMutation, StrategyMutation, TradingMutation, OrderMutation, ReportMutation):
+    """The mutation root."""
+
+
+@strawberry.type(description="What can be followed live.")
+class Subscription(DepthSubscription, MarketSubscription, EventSubscription):
+    """The subscription root."""
+
+
+SCHEMA: Final = EngineSchema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    types=[InputError],
+    config=StrawberryConfig(scalar_map=SCALARS),
+)
+"""The public schema."""
