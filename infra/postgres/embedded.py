@@ -119,18 +119,16 @@ class EmbeddedPostgres:
         unfinished.rename(self._data)
 
     async def _adopt(self, deadline: float) -> bool:
-        postmaster = running_postmaster(self._data)
-        if postmaster is None:
-            await self._wait_for_orphans(deadline)
-            return False
-        self._socket_folder = postmaster.socket_folder
-        while time.monotonic() < deadline:
+        """Take over the server that runs already; False where none does, and nothing of one is left in the way."""
+        while (postmaster := running_postmaster(self._data)) is not None:
+            self._socket_folder = postmaster.socket_folder
             if await self._answers():
                 return True
-            if running_postmaster(self._data) is None:
-                return False
+            if time.monotonic() > deadline:
+                raise EmbeddedPostgresError(f"PostgreSQL (process {postmaster.pid}) in {self._data} doesn't answer.")
             await asyncio.sleep(_POLL_SECONDS)
-        raise EmbeddedPostgresError(f"PostgreSQL (process {postmaster.pid}) runs in {self._data} and doesn't answer.")
+        await self._wait_for_orphans(deadline)
+        return False
 
     async def _launch(self, deadline: float) -> None:
         self._socket_folder = await asyncio.to_thread(self._make_socket_folder)

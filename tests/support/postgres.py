@@ -48,6 +48,18 @@ async def execute(dsn: str, statement: str) -> None:
         await connection.close()
 
 
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """A new private folder for an engine or a server of its own.
+
+    Not `tmp_path`: each start of pytest makes the folder above that one private again, and with it keeps out the user
+    that runs the PostgreSQL of another run of pytest as root.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """A running server; its `dsn` names an empty database."""

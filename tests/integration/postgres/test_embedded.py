@@ -33,10 +33,10 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="it is about running as r
 
 
 @pytest.fixture
-async def make(tmp_path: Path) -> AsyncIterator[Make]:
+async def make(data_folder: Path) -> AsyncIterator[Make]:
     made: list[EmbeddedPostgres] = []
 
-    def make_one(folder: Path = tmp_path / "postgres", settings: dict[str, str] | None = None) -> EmbeddedPostgres:
+    def make_one(folder: Path = data_folder / "postgres", settings: dict[str, str] | None = None) -> EmbeddedPostgres:
         made.append(EmbeddedPostgres(folder, settings))
         return made[-1]
 
@@ -82,10 +82,10 @@ async def test_a_first_start_makes_a_safe_cluster_and_a_second_one_finds_the_dat
     assert await value(server, "SELECT value FROM kept") == 42
 
 
-async def test_the_password_is_asked_for_and_nobody_else_can_reach_the_socket(make: Make, tmp_path: Path) -> None:
+async def test_the_password_is_asked_for_and_nobody_else_can_reach_the_socket(make: Make, data_folder: Path) -> None:
     server = make()
     await server.start()
-    password = tmp_path / "postgres" / "password"
+    password = data_folder / "postgres" / "password"
     assert mode_of(password) == 0o600
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(server.dsn.replace(password.read_text(), "guessed"))
@@ -93,8 +93,8 @@ async def test_the_password_is_asked_for_and_nobody_else_can_reach_the_socket(ma
     assert mode_of(socket_folder) == 0o700
 
 
-async def test_a_server_outlives_the_kill_of_its_starter_and_is_taken_over(make: Make, tmp_path: Path) -> None:
-    folder = tmp_path / "postgres"
+async def test_a_server_outlives_the_kill_of_its_starter_and_is_taken_over(make: Make, data_folder: Path) -> None:
+    folder = data_folder / "postgres"
     starter = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", STARTER, str(folder)), stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."}
     )
@@ -113,16 +113,16 @@ async def test_a_server_outlives_the_kill_of_its_starter_and_is_taken_over(make:
     assert not (folder / "data" / "postmaster.pid").exists()
 
 
-async def test_it_is_out_of_reach_of_the_terminals_interrupt(make: Make, tmp_path: Path) -> None:
+async def test_it_is_out_of_reach_of_the_terminals_interrupt(make: Make, data_folder: Path) -> None:
     await make().start()
-    assert os.getsid(pid_of(tmp_path / "postgres")) != os.getsid(0)
+    assert os.getsid(pid_of(data_folder / "postgres")) != os.getsid(0)
 
 
-async def test_what_was_committed_survives_the_kill_of_the_server(make: Make, tmp_path: Path) -> None:
+async def test_what_was_committed_survives_the_kill_of_the_server(make: Make, data_folder: Path) -> None:
     server = make()
     await server.start()
     await execute(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value")
-    os.kill(pid_of(tmp_path / "postgres"), signal.SIGKILL)
+    os.kill(pid_of(data_folder / "postgres"), signal.SIGKILL)
 
     again = make()
     await again.start()
@@ -130,10 +130,10 @@ async def test_what_was_committed_survives_the_kill_of_the_server(make: Make, tm
     await server.stop()
 
 
-async def test_a_pid_file_that_names_a_stranger_is_no_obstacle(make: Make, tmp_path: Path) -> None:
+async def test_a_pid_file_that_names_a_stranger_is_no_obstacle(make: Make, data_folder: Path) -> None:
     server = make()
     await server.start()
-    pid_file = tmp_path / "postgres" / "data" / "postmaster.pid"
+    pid_file = data_folder / "postgres" / "data" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     await server.stop()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
@@ -141,25 +141,25 @@ async def test_a_pid_file_that_names_a_stranger_is_no_obstacle(make: Make, tmp_p
 
     await server.start()
     assert await value(server, "SELECT 1") == 1
-    assert pid_of(tmp_path / "postgres") != os.getpid()
+    assert pid_of(data_folder / "postgres") != os.getpid()
 
 
-async def test_a_first_start_that_was_cut_off_is_done_again(make: Make, tmp_path: Path) -> None:
-    unfinished = tmp_path / "postgres" / "data.new"
+async def test_a_first_start_that_was_cut_off_is_done_again(make: Make, data_folder: Path) -> None:
+    unfinished = data_folder / "postgres" / "data.new"
     unfinished.mkdir(parents=True)
     (unfinished / "half").write_text("of a cluster")
-    (tmp_path / "postgres" / "password").write_text("of that one")
+    (data_folder / "postgres" / "password").write_text("of that one")
 
     server = make()
     await server.start()
     assert await value(server, "SELECT 1") == 1
 
 
-async def test_a_data_folder_deeper_than_a_sockets_path_may_be_is_fine(make: Make, tmp_path: Path) -> None:
-    server = make(tmp_path / ("deep" * 30) / "postgres")
+async def test_a_data_folder_deeper_than_a_sockets_path_may_be_is_fine(make: Make, data_folder: Path) -> None:
+    server = make(data_folder / ("deep" * 30) / "postgres")
     await server.start()
     socket_folder = str(await value(server, "SHOW unix_socket_directories"))
-    again = make(tmp_path / ("deep" * 30) / "postgres")
+    again = make(data_folder / ("deep" * 30) / "postgres")
     await again.start()
     assert again.dsn == server.dsn
     await again.stop()
@@ -172,18 +172,18 @@ async def test_a_setting_that_the_server_refuses_is_told_in_its_words(make: Make
         await server.start()
 
 
-async def test_a_lost_password_is_told_and_not_thrown(make: Make, tmp_path: Path) -> None:
+async def test_a_lost_password_is_told_and_not_thrown(make: Make, data_folder: Path) -> None:
     server = make()
     await server.start()
-    (tmp_path / "postgres" / "password").write_text("another")
+    (data_folder / "postgres" / "password").write_text("another")
     with pytest.raises(EmbeddedPostgresError, match="password authentication failed"):
         await make().start()
 
 
-async def test_a_folder_that_can_not_be_made_is_told(make: Make, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+async def test_a_folder_that_can_not_be_made_is_told(make: Make, data_folder: Path) -> None:
+    (data_folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match="Not a directory"):
-        await make(tmp_path / "file" / "postgres").start()
+        await make(data_folder / "file" / "postgres").start()
 
 
 async def test_stopping_what_does_not_run_does_nothing(make: Make) -> None:
@@ -196,8 +196,8 @@ async def test_it_has_no_address_before_it_was_started(make: Make) -> None:
 
 
 @as_root
-async def test_as_root_it_runs_as_another_user_in_a_folder_of_roots_own(make: Make, tmp_path: Path) -> None:
-    private = tmp_path / "private"
+async def test_as_root_it_runs_as_another_user_in_a_folder_of_roots_own(make: Make, data_folder: Path) -> None:
+    private = data_folder / "private"
     private.mkdir(mode=0o700)
     server = make(private / "postgres")
     await server.start()

@@ -1,6 +1,4 @@
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -75,13 +73,11 @@ async def _change(storage: PostgresStorage, user_id: UUID) -> None:
 
 
 @pytest.fixture
-async def own_server() -> AsyncIterator[EmbeddedPostgres]:
-    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
-    server = EmbeddedPostgres(folder / "postgres")
+async def own_server(data_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(data_folder / "postgres")
     await server.start()
     yield server
     await server.stop()
-    shutil.rmtree(folder)
 
 
 async def test_the_pool_recovers_after_a_restart_of_the_server(own_server: EmbeddedPostgres) -> None:
