@@ -1,7 +1,7 @@
 """The serial executor of one account: it alone sends the account's orders, and follows each to its end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -248,11 +248,15 @@ class AccountExecutor:
 
     async def _follow(self) -> None:
         while True:
+            updates = self._desk.venue.updates()
             try:
-                async for update in self._desk.venue.updates():
+                async for update in updates:
                     await self._take_in(update)
             except VenueUnreachable:
                 self._desk.reconciled = False
+            finally:
+                if isinstance(updates, AsyncGenerator):
+                    await updates.aclose()
             await asyncio.sleep(self._desk.timing.retry)
 
     async def _take_in(self, update: VenueUpdate) -> None:
