@@ -105,8 +105,8 @@ class DepthSubscription:
         graphql_type=MarketDepthEvent,
         metadata=SHARED,
         description="The same for everyone. The first event is a snapshot; another follows every gap, overflow or "
-        "venue reconnect. `cadence` is an upper bound: a venue may send less often. Deltas are of the top `levels`: a level "
-        "that enters is sent, one that leaves is sent as zero.",
+        "venue reconnect. `cadence` is an upper bound: a venue may send less often. Deltas are of the top `levels`: a "
+        "level that enters is sent, one that leaves is sent as zero.",
     )
     async def market_depth(
         self,
