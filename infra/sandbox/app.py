@@ -21,6 +21,9 @@ from infra.sandbox.streams import Hub, encode
 from infra.sandbox.user_socket import UserSocket, UserStreams
 
 MAX_BODY_BYTES = 64 * 1024
+SERVER_ERROR = 500
+GATEWAY_PAGE = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center></body></html>"
+"""What a 5xx of Binance's gateway looks like: no JSON, and no word of what became of the request."""
 ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", f"/api/v3/{name}"): endpoint for name, endpoint in PUBLIC.items()
 } | PRIVATE
@@ -68,11 +71,12 @@ class SandboxApp:
             await asyncio.sleep(self._faults.delay_orders_ms / 1000)
         if places and self._faults.take("drop_orders"):
             cut(send)
+            await _gone(receive)
             return
         status, headers, content = self._answer(scope, body)
         if await self._spoil(scope, receive, send, status):
             return
-        if self._faults.take("delay_count"):
+        if not scope["path"].startswith("/admin/") and self._faults.take("delay_count"):
             await asyncio.sleep(self._faults.delay_ms / 1000)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -85,10 +89,10 @@ class SandboxApp:
         placed, cancelled = request == ("POST", "/api/v3/order"), request == ("DELETE", "/api/v3/order")
         if (placed and self._faults.take("swallow_orders")) or (cancelled and self._faults.take("swallow_cancels")):
             cut(send)
+            await _gone(receive)
             return True
         if placed and self._faults.take("hang_orders"):
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await _gone(receive)
             return True
         return False
 
@@ -99,6 +103,8 @@ class SandboxApp:
             status = 200
         except ExchangeError as error:
             content, status = encode({"code": error.code, "msg": error.message}), error.status
+            if status >= SERVER_ERROR:
+                headers[:], content = [(b"content-type", b"text/html")], GATEWAY_PAGE % (status, status)
             if error.retry_after_seconds is not None:
                 headers.append((b"retry-after", str(error.retry_after_seconds).encode()))
         headers.append((b"content-length", str(len(content)).encode()))
@@ -130,6 +136,12 @@ class SandboxApp:
             short, day = self._limits.use_order(account.uid, monotonic_seconds())
             headers += [(b"x-mbx-order-count-10s", b"%d" % short), (b"x-mbx-order-count-1d", b"%d" % day)]
         return endpoint.answer(Call(self._exchange, params, account))
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -19,6 +19,9 @@ BPS = 1e-4
 TAKER_REACH_BPS = 5.0
 ONE_TICK_SHARE = 0.92
 """How often the spread is one tick; in the recording's bookTicker frames, the median and the 90 % quantile are."""
+NEAR_SHARE = 0.6
+NEAR = 0.3
+"""Most new levels stand close to the touch, at a fraction of the mean distance: depth is a mixture of two tails."""
 FILL_ATTEMPTS = 2
 """Tries a level when a book is first filled; a coarse tick has fewer prices than the levels aimed at."""
 MOVING_SHARE = 0.25
@@ -123,9 +126,8 @@ class SyntheticFlow:
         """Cancel some levels, add others, and let the far end of a side that has grown go."""
         resting = self._side(side)
         for _ in range(self._figures.changes_per_step // 2):
-            if len(resting) > self._figures.levels_a_side // 2:
-                place = int(len(resting) * self._random.random() ** 2)
-                price = resting.price_at(place)
+            if self._random.random() * self._figures.levels_a_side < len(resting):
+                price = resting.price_at(int(len(resting) * self._random.random()))
                 if price != resting.best():
                     self.market.book.set_house(side, price, 0)
             self._add_level(side)
@@ -136,7 +138,8 @@ class SyntheticFlow:
 
     def _add_level(self, side: Side) -> None:
         """Add liquidity at a random distance from the touch, never through the other side."""
-        away = self._random.expovariate(1 / self._figures.mean_distance_bps) * BPS
+        mean_bps = self._figures.mean_distance_bps * (NEAR if self._random.random() < NEAR_SHARE else 1)
+        away = self._random.expovariate(1 / mean_bps) * BPS
         sign = -1 if side is Side.BUY else 1
         price = self._touch(side) + sign * to_units(self.fair * away, self.market.spec.tick)
         if price < self.market.spec.min_price or self.market.book.crosses(side, price):

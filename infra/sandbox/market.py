@@ -82,6 +82,7 @@ class Market:
         self._now = now_ms
         self._minute = self._resume_minute(now_ms)
         self._day: tuple[int, Candle] | None = None
+        self._closed: dict[int, tuple[int, list[Candle]]] = {}
 
     def trade(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool) -> PublicTrade:
         """Record one execution and tell it; return it with its id."""
@@ -145,8 +146,12 @@ class Market:
 
     def forming(self, span_ms: int) -> Candle:
         """Return the unfinished candle of `span_ms`."""
-        start = self._minute.open_ms - self._minute.open_ms % span_ms
-        return merge(self._minutes(start, self._minute.open_ms + 1), start)
+        minute = self._minute.open_ms
+        start = minute - minute % span_ms
+        if self._closed.get(span_ms, (0, []))[0] != minute:
+            before = self._minutes(start, minute)
+            self._closed[span_ms] = (minute, [merge(before, start)] if before else [])
+        return merge([*self._closed[span_ms][1], self._minute], start)
 
     def day(self) -> Candle:
         """Return the last 24 hours as one candle."""

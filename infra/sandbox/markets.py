@@ -48,7 +48,7 @@ MEASURED = FlowFigures(
     levels_a_side=600,  # 100 levels within 4.6 bps, 300 within 14, 1,000 within 34
     changes_per_step=18,  # 16.5 bid and 19.4 ask levels change in each 100 ms frame, half of them near the touch
     mean_distance_bps=14.0,
-    daily_volume=30_000.0,
+    daily_volume=50_000.0,  # 212 BTC in 346 s
 )
 
 
@@ -161,13 +161,13 @@ MARKETS: dict[str, MarketSpec] = {
                    _U("9000"), _U("100.05381873"), _U("5"), _U("9000000"), _U("61837.63"), MEASURED),
         MarketSpec("ETHUSDT", "ETH", "USDT", _U("0.01"), _U("0.01"), _U("1000000"), _U("0.0001"), _U("0.0001"),
                    _U("9000"), _U("1600.51202668"), _U("5"), _U("9000000"), _U("2683.45"),
-                   _scaled(20, 0.7, 1.2, 12, 400_000)),
+                   _scaled(20, 0.7, 1.2, 12, 700_000)),
         MarketSpec("SOLUSDT", "SOL", "USDT", _U("0.01"), _U("0.01"), _U("10000"), _U("0.001"), _U("0.001"),
                    _U("90000"), _U("52005.8128492"), _U("5"), _U("9000000"), _U("163.52"),
-                   _scaled(300, 0.5, 1.5, 60, 4_000_000)),
+                   _scaled(300, 0.5, 1.5, 60, 5_500_000)),
         MarketSpec("ETHBTC", "ETH", "BTC", _U("0.00001"), _U("0.00001"), _U("922327"), _U("0.0001"), _U("0.0001"),
                    _U("100000"), _U("873.90727776"), _U("0.0001"), _U("9000000"), _U("0.0434"),
-                   _scaled(20, 0.2, 0.7, 15, 30_000)),
+                   _scaled(20, 0.2, 0.7, 15, 150_000)),
     )
 }  # fmt: skip
 ASSETS: tuple[str, ...] = tuple(dict.fromkeys(asset for spec in MARKETS.values() for asset in (spec.base, spec.quote)))

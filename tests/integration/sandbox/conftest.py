@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ccxt_client import Client, Connect, ccxt_client
-from tests.support.sandbox import SandboxProcess, running_sandbox
+from tests.support.sandbox import SandboxKeys, SandboxProcess, running_sandbox
 
 
 @pytest.fixture
@@ -23,8 +23,12 @@ def connect(sandbox: SandboxProcess) -> Connect:
 
 
 @pytest.fixture
-async def trader(sandbox: SandboxProcess, connect: Connect) -> AsyncIterator[Client]:
-    keys = await sandbox.create_account("trader", {"USDT": "1000000", "BTC": "5"})
+async def keys(sandbox: SandboxProcess) -> SandboxKeys:
+    return await sandbox.create_account("trader", {"USDT": "1000000", "BTC": "5"})
+
+
+@pytest.fixture
+async def trader(connect: Connect, keys: SandboxKeys) -> AsyncIterator[Client]:
     async with connect(keys) as client:
         await client.load_markets()
         yield client

@@ -1,0 +1,184 @@
+"""The exchange misbehaves as told, and forgets nothing when it is killed."""
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import websockets
+from ccxt.base.errors import AuthenticationError, DDoSProtection, ExchangeNotAvailable, InvalidNonce, NetworkError
+
+from tests.support.ccxt_client import Client, Connect
+from tests.support.sandbox import SandboxKeys, SandboxProcess, running_sandbox
+
+MARKET = "BTC/USDT"
+Connection = websockets.ClientConnection
+
+
+async def place_market(client: Client, client_id: str) -> dict[str, str]:
+    order: dict[str, str] = await client.create_order(
+        MARKET, "market", "buy", "0.01", None, {"newClientOrderId": client_id}
+    )
+    return order
+
+
+async def find(client: Client, client_id: str) -> dict[str, str]:
+    order: dict[str, str] = await client.fetch_order(None, MARKET, {"origClientOrderId": client_id})
+    return order
+
+
+async def test_a_swallowed_answer_leaves_the_order_placed(sandbox: SandboxProcess, trader: Client) -> None:
+    await sandbox.misbehave(swallowOrders=1)
+    with pytest.raises(NetworkError):
+        await place_market(trader, "swallowed")
+    assert (await find(trader, "swallowed"))["status"] == "closed"
+
+
+async def test_a_dropped_request_leaves_no_order(sandbox: SandboxProcess, trader: Client) -> None:
+    await sandbox.misbehave(dropOrders=1)
+    with pytest.raises(NetworkError):
+        await place_market(trader, "dropped")
+    assert await trader.fetch_orders(MARKET) == []
+
+
+async def test_a_hanging_answer_times_out_and_the_order_stands(sandbox: SandboxProcess, trader: Client) -> None:
+    await sandbox.misbehave(hangOrders=1)
+    trader.timeout = 300
+    with pytest.raises(NetworkError):
+        await place_market(trader, "hanging")
+    trader.timeout = 10_000
+    assert (await find(trader, "hanging"))["status"] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(503, ExchangeNotAvailable), (429, DDoSProtection), (418, DDoSProtection)]
+)
+async def test_it_answers_with_the_status_it_was_told(
+    sandbox: SandboxProcess, trader: Client, status: int, error: type[Exception]
+) -> None:
+    await sandbox.misbehave(answerStatus=status, answerCount=1)
+    with pytest.raises(error):
+        await place_market(trader, "refused")
+    assert (await place_market(trader, "accepted"))["status"] == "closed"
+
+
+async def test_answers_can_be_late(sandbox: SandboxProcess, trader: Client) -> None:
+    await sandbox.misbehave(delayMs=400, delayCount=1)
+    began = time.monotonic()
+    await trader.fetch_time()
+    assert time.monotonic() - began >= 0.4
+
+
+async def test_a_clock_that_is_off_refuses_requests_until_the_client_corrects_for_it(
+    sandbox: SandboxProcess, trader: Client
+) -> None:
+    await sandbox.misbehave(driftMs=30_000)
+    with pytest.raises(InvalidNonce):
+        await trader.fetch_balance()
+    trader.options["adjustForTimeDifference"] = True
+    await trader.load_time_difference()
+    await trader.fetch_balance()
+
+
+@asynccontextmanager
+async def user_stream(sandbox: SandboxProcess, keys: SandboxKeys) -> AsyncIterator[Connection]:
+    """Open the user data stream without a client library, to see each message as it comes."""
+    values = {"apiKey": keys.api_key, "timestamp": str(time.time_ns() // 1_000_000)}
+    payload = "&".join(f"{name}={value}" for name, value in sorted(values.items()))
+    values["signature"] = hmac.digest(keys.secret.encode(), payload.encode(), "sha256").hex()
+    async with websockets.connect(f"{sandbox.websocket_url}/ws-api/v3") as socket:
+        request = {"id": "1", "method": "userDataStream.subscribe.signature", "params": values}
+        await socket.send(json.dumps(request))
+        assert json.loads(await socket.recv())["result"] == {"subscriptionId": 0}
+        yield socket
+
+
+async def next_events(socket: Connection, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(10):
+        return [json.loads(await socket.recv())["event"] for _ in range(count)]
+
+
+async def test_a_fill_can_be_told_twice(sandbox: SandboxProcess, trader: Client, keys: SandboxKeys) -> None:
+    async with user_stream(sandbox, keys) as socket:
+        await sandbox.misbehave(repeatFills=1)
+        await place_market(trader, "twice")
+        opened, first, second = await next_events(socket, 3)
+        assert (opened["x"], first["x"]) == ("NEW", "TRADE")
+        assert first == second
+
+
+async def test_a_fill_can_be_told_after_what_follows_it(
+    sandbox: SandboxProcess, trader: Client, keys: SandboxKeys
+) -> None:
+    async with user_stream(sandbox, keys) as socket:
+        await sandbox.misbehave(reorderFills=1)
+        order = await trader.create_order(MARKET, "limit", "buy", "0.00020", "66000")
+        assert order["status"] == "closed"
+        kinds = [event["e"] for event in await next_events(socket, 3)]
+        assert kinds == ["executionReport", "outboundAccountPosition", "executionReport"]
+
+
+async def watch_on(client: Client) -> None:
+    while True:
+        await client.watch_trades(MARKET)
+
+
+async def test_cut_streams_end_without_a_word_in_the_log(sandbox: SandboxProcess, connect: Connect) -> None:
+    async with connect() as client:
+        await client.watch_trades(MARKET)
+        assert (await sandbox.misbehave(dropMarketStreams=True))["dropped"] == 1
+        with pytest.raises(NetworkError):
+            await watch_on(client)
+        assert await client.watch_trades(MARKET)
+
+
+async def test_everything_acknowledged_survives_kill_nine(sandbox: SandboxProcess, trader: Client) -> None:
+    bought = await place_market(trader, "bought")
+    resting = await trader.create_order(MARKET, "limit", "buy", "0.02", "50000", {"newClientOrderId": "resting"})
+    waiting = await trader.create_order(MARKET, "STOP_LOSS", "sell", "0.02", None, {"stopPrice": "40000"})
+    balance = (await trader.fetch_balance())["total"]
+    trades = await trader.fetch_my_trades(MARKET)
+    before = await sandbox.get("/api/v3/trades?symbol=BTCUSDT&limit=1")
+    await sandbox.restart()
+    assert (await trader.fetch_balance())["total"] == balance
+    assert [trade["id"] for trade in await trader.fetch_my_trades(MARKET)] == [trade["id"] for trade in trades]
+    assert {order["id"] for order in await trader.fetch_open_orders(MARKET)} == {resting["id"], waiting["id"]}
+    again = await place_market(trader, "again")
+    assert int(again["id"]) > max(int(order["id"]) for order in (bought, resting, waiting))
+    after = await sandbox.get("/api/v3/trades?symbol=BTCUSDT&limit=1")
+    assert after[0]["id"] > before[0]["id"]
+    assert abs(Decimal(after[0]["price"]) / Decimal(before[0]["price"]) - 1) < Decimal("0.01")
+    assert (await trader.cancel_order(resting["id"], MARKET))["status"] == "canceled"
+
+
+async def test_an_account_asked_for_twice_is_the_same_and_paid_once(sandbox: SandboxProcess, connect: Connect) -> None:
+    first = await sandbox.create_account("ann", {"USDT": "100"})
+    await sandbox.restart()
+    assert await sandbox.create_account("ann", {"USDT": "100"}) == first
+    assert await sandbox.deposit("ann", "USDT", "5", "k")
+    assert not await sandbox.deposit("ann", "USDT", "5", "k")
+    async with connect(first) as client:
+        assert (await client.fetch_balance())["total"] == {"USDT": "105"}
+
+
+async def test_strangers_and_forgers_are_refused(sandbox: SandboxProcess, connect: Connect) -> None:
+    keys = await sandbox.create_account("ann", {"USDT": "100"})
+    for wrong in (SandboxKeys(keys.api_key, "forged", 0), SandboxKeys("unknown", keys.secret, 0)):
+        async with connect(wrong) as client:
+            with pytest.raises(AuthenticationError):
+                await client.fetch_balance()
+
+
+async def test_a_second_process_is_kept_off_the_folder(sandbox: SandboxProcess) -> None:
+    with pytest.raises(RuntimeError, match="in use by another sandbox"):
+        async with running_sandbox(sandbox.folder):
+            pass
+
+
+async def test_the_token_is_readable_by_its_owner_alone(sandbox: SandboxProcess) -> None:
+    assert (sandbox.folder / "admin-token").stat().st_mode & 0o077 == 0
