@@ -1,0 +1,110 @@
+from dataclasses import dataclass
+
+import pytest
+import strawberry
+from graphql import GraphQLError
+
+from domain.errors import ErrorCode, FaultCode, InputErrors, RequestFault
+from domain.errors import InputError as DomainInputError
+from schema.errors import EngineSchema, InputError, UserError, answer, payload, public_error, shows_error
+
+
+class RuleError(DomainInputError):
+    def __init__(self, start: int) -> None:
+        super().__init__(ErrorCode.STRATEGY_INVALID, "bad rule", ("input", "enterLong"))
+        self.start = start
+
+
+class EmailTakenError(DomainInputError): ...
+
+
+@shows_error(RuleError)
+@strawberry.type
+class RuleMistakeError(UserError):
+    start: int | None
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+
+
+@strawberry.type
+class ThingType:
+    name: str
+
+
+@strawberry.type
+class Payload:
+    thing: ThingType | None
+    requested: int
+    errors: list[UserError]
+
+
+@strawberry.type
+class Query:
+    one: int = 1
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    @payload(Payload, requested=0)
+    async def act(self, how: str) -> Payload:
+        if how == "one":
+            raise EmailTakenError(ErrorCode.EMAIL_TAKEN, "taken", ("input", "email"))
+        if how == "many":
+            raise InputErrors([RuleError(3), DomainInputError(ErrorCode.INVALID, "bad")])
+        if how == "fault":
+            raise RequestFault(FaultCode.FORBIDDEN, "no")
+        return answer(Payload, thing=Thing("a"), requested=2)
+
+
+SCHEMA = EngineSchema(Query, Mutation, types=[InputError, RuleMistakeError])
+QUERY = """mutation ($how: String!) { act(how: $how) { thing { name } requested
+  errors { __typename code message path ... on RuleMistakeError { start } } } }"""
+
+
+async def act(how: str):  # noqa: ANN201
+    return await SCHEMA.execute(QUERY, {"how": how})
+
+
+async def test_a_payload_holds_domain_objects_or_errors() -> None:
+    assert (await act("well")).data == {"act": {"thing": {"name": "a"}, "requested": 2, "errors": []}}
+    error = {"__typename": "InputError", "code": "EMAIL_TAKEN", "message": "taken", "path": ["input", "email"]}
+    assert (await act("one")).data == {"act": {"thing": None, "requested": 0, "errors": [error]}}
+
+
+async def test_an_error_is_shown_as_the_type_of_its_nearest_class() -> None:
+    (rule, plain) = (await act("many")).data["act"]["errors"]
+    assert (rule["__typename"], rule["start"], rule["path"]) == ("RuleMistakeError", 3, ["input", "enterLong"])
+    assert (plain["__typename"], plain["path"]) == ("InputError", None)
+
+
+async def test_faults_pass_through_the_payload_to_the_top() -> None:
+    (error,) = (await act("fault")).errors
+    assert public_error(error) == {
+        "message": "no",
+        "locations": [{"line": 1, "column": 28}],
+        "path": ["act"],
+        "extensions": {"code": "FORBIDDEN"},
+    }
+
+
+def test_what_nobody_foresaw_is_masked_and_logged_under_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = public_error(GraphQLError("secret", path=["a"], original_error=KeyError("secret")))
+    assert shown["message"] == "Internal error"
+    assert "secret" not in str(shown)
+    assert shown["extensions"]["errorId"] in capsys.readouterr().out
+
+
+def test_mistakes_in_the_document_pass_with_a_code() -> None:
+    assert public_error(GraphQLError("Unknown field"))["extensions"] == {"code": "INVALID"}
+    assert public_error(GraphQLError("x", extensions={"code": "OPERATION_TOO_COMPLEX"}))["extensions"] == {
+        "code": "OPERATION_TOO_COMPLEX"
+    }
+
+
+def test_an_input_error_outside_of_a_payload_keeps_its_code() -> None:
+    error = GraphQLError("x", path=["a"], original_error=DomainInputError(ErrorCode.NOT_FOUND, "gone"))
+    assert public_error(error)["extensions"] == {"code": "NOT_FOUND"}

@@ -1,0 +1,83 @@
+import pytest
+
+from infra.web.documents import Documents, RequestErrors
+from infra.web.settings import WebSettings
+from tests.support.shop import SCHEMA
+
+GRAPHQL = SCHEMA._schema
+
+
+@pytest.fixture
+def documents() -> Documents:
+    return Documents(GRAPHQL, WebSettings())
+
+
+def test_the_same_text_is_read_once_and_layouts_print_the_same(documents: Documents) -> None:
+    one, again = (documents.prepare("{ hello }", None) for _ in range(2))
+    other = documents.prepare("query { hello # comment\n }", None)
+    assert one.document is again.document
+    assert one.document.text == other.document.text
+
+
+@pytest.mark.parametrize(
+    ("query", "shared"),
+    [
+        ("subscription { depth { sequence } }", True),
+        ("subscription { ...F } fragment F on Subscription { ticker { sequence } }", True),
+        ("subscription { ... on Subscription { ticker { sequence } } }", True),
+        ("subscription { journal { sequence } }", False),
+        ("subscription { ...F } fragment F on Subscription { journal { sequence } }", False),
+        ("{ hello }", False),
+    ],
+)
+def test_only_subscriptions_of_fields_that_opted_in_are_shared(documents: Documents, query: str, shared: bool) -> None:
+    assert documents.prepare(query, None).shared is shared
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "{",
+        "{ nothing }",
+        "query A { hello } query B { hello }",
+        "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+        "{ a" * 5_000,
+        "fragment A on Query { hello }",
+        "subscription { depth { sequence } ticker { sequence } }",
+        "{ hello @include(if: 5) }",
+        "{ product { id ... on Nothing { id } } }",
+    ],
+)
+def test_what_cannot_be_executed_says_why(documents: Documents, query: str) -> None:
+    with pytest.raises(RequestErrors) as raised:
+        documents.prepare(query, None)
+    assert 1 <= len(raised.value.errors) <= 6
+
+
+def nested(depth: int) -> str:
+    return "{ " + "nodes(ids: []) { ... on Query { " * depth + "hello" + " } }" * depth + " }"
+
+
+@pytest.mark.parametrize(
+    ("query", "limit", "actual"),
+    [
+        ("{ " + " ".join(f"a{n}: hello" for n in range(16)) + " }", "aliases", 16),
+        ("{ ...F ...F } fragment F on Query { " + " ".join(f"a{n}: hello" for n in range(8)) + " }", "aliases", 16),
+        ("{ hello " + "@skip(if: false) " * 11 + "}", "directives", 11),
+        (nested(11), "depth", 11),
+    ],
+)
+def test_limits_count_through_fragments(documents: Documents, query: str, limit: str, actual: int) -> None:
+    with pytest.raises(RequestErrors) as raised:
+        documents.prepare(query, None)
+    (error,) = raised.value.errors
+    assert error.extensions == {
+        "code": "OPERATION_TOO_COMPLEX", "limit": limit, "maximum": actual - 1, "actual": actual,
+    }  # fmt: skip
+
+
+def test_fragments_that_double_each_other_are_measured_in_no_time(documents: Documents) -> None:
+    fragments = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
+    with pytest.raises(RequestErrors, match="aliases"):
+        documents.prepare(f"{{ ...F0 }} {fragments} fragment F60 on Query {{ a: hello }}", None)

@@ -1,0 +1,212 @@
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from graphql import GraphQLError
+from prometheus_client import CollectorRegistry
+
+from domain.errors import RequestFault
+from infra.web.documents import RequestErrors
+from infra.web.metrics import WebMetrics
+from infra.web.rooms import Member, RoomKey, Rooms
+from resolvers.rooms import ChainSource, LatestSource, MergeSource, SharedSource
+from tests.support.waiting import eventually
+
+KEY = RoomKey("subscription { depth }", None, "[]")
+
+
+class Numbers:
+    """A feed of numbers whose snapshot is the newest, negative."""
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self.queue: asyncio.Queue[int | None] = asyncio.Queue()
+        self.closed = 0
+
+    def push(self, number: int) -> None:
+        self.newest = number
+        self.queue.put_nowait(number)
+
+    async def events(self) -> AsyncIterator[int]:
+        try:
+            while (number := await self.queue.get()) is not None:
+                yield number
+        finally:
+            self.closed += 1
+
+    def snapshot(self) -> int | None:
+        return -self.newest or None
+
+
+class Kitchen:
+    def __init__(self, source: SharedSource[int], gate: asyncio.Event | None = None) -> None:
+        self.source = source
+        self.gate = gate
+        self.rendered: list[object] = []
+
+    async def make(self) -> "Kitchen":
+        return self
+
+    async def open(self) -> SharedSource[int]:
+        if self.gate:
+            await self.gate.wait()
+        return self.source
+
+    async def render(self, event: object) -> str:
+        self.rendered.append(event)
+        return str(event)
+
+    def failure(self, error: Exception) -> RequestErrors:
+        return RequestErrors([GraphQLError(str(error), original_error=error)])
+
+
+def covers(snapshot: int, event: int) -> bool:
+    return event <= -snapshot
+
+
+def chain(numbers: Numbers) -> ChainSource[int]:
+    return ChainSource(numbers.events(), numbers.snapshot, covers)
+
+
+@pytest.fixture
+def numbers() -> Numbers:
+    return Numbers()
+
+
+@pytest.fixture
+async def rooms() -> AsyncIterator[Rooms]:
+    rooms = Rooms(3, 2, WebMetrics(CollectorRegistry()))
+    yield rooms
+    await rooms.aclose()
+
+
+async def take(member: Member, count: int) -> list[str]:
+    async with asyncio.timeout(5):
+        return [await anext(member) for _ in range(count)]
+
+
+async def drained(numbers: Numbers) -> None:
+    await eventually(numbers.queue.empty, "the pump has taken all")
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_what_the_snapshot_holds_does_not_follow_it(rooms: Rooms, numbers: Numbers) -> None:
+    kitchen = Kitchen(chain(numbers))
+    member = rooms.join(KEY, kitchen.make)
+    for number in (1, 2, 3):
+        numbers.push(number)
+    assert await take(member, 1) == ["-3"]  # taken before the pump has seen any of them
+    numbers.push(4)
+    assert await take(member, 1) == ["4"]
+
+
+async def test_two_who_ask_at_the_same_moment_meet_and_the_source_opens_once(rooms: Rooms, numbers: Numbers) -> None:
+    gate = asyncio.Event()
+    kitchen = Kitchen(chain(numbers), gate)
+    members = [rooms.join(KEY, kitchen.make) for _ in range(2)]
+    assert len(rooms) == 1
+    gate.set()
+    numbers.push(1)
+    assert [await take(member, 1) for member in members] == [["-1"], ["-1"]]
+
+
+async def test_leaving_while_the_source_opens_leaves_nothing_behind(rooms: Rooms, numbers: Numbers) -> None:
+    kitchen = Kitchen(chain(numbers), asyncio.Event())
+    rooms.join(KEY, kitchen.make).leave()
+    assert len(rooms) == 0
+    again = Kitchen(chain(numbers))
+    member = rooms.join(KEY, again.make)
+    numbers.push(1)
+    assert await take(member, 1) == ["-1"]
+
+
+async def test_the_last_to_leave_closes_the_source(rooms: Rooms, numbers: Numbers) -> None:
+    kitchen = Kitchen(chain(numbers))
+    one, two = (rooms.join(KEY, kitchen.make) for _ in range(2))
+    numbers.push(1)
+    await take(one, 1)
+    one.leave()
+    one.leave()
+    await asyncio.sleep(0)
+    assert not numbers.closed
+    two.leave()
+    await eventually(lambda: numbers.closed == 1, "the source is closed")
+    assert len(rooms) == 0
+
+
+async def test_a_slow_reader_of_a_chain_gets_one_snapshot_of_the_moment_it_is_ready(
+    rooms: Rooms, numbers: Numbers
+) -> None:
+    kitchen = Kitchen(chain(numbers))
+    member = rooms.join(KEY, kitchen.make)
+    numbers.push(1)
+    assert await take(member, 1) == ["-1"]
+    for number in range(2, 20):
+        numbers.push(number)
+        await drained(numbers)
+        assert len(member) <= 3
+    assert await take(member, 1) == ["-19"]
+    numbers.push(20)
+    assert await take(member, 1) == ["20"]
+
+
+async def test_a_slow_reader_of_whole_states_gets_the_newest(rooms: Rooms, numbers: Numbers) -> None:
+    kitchen = Kitchen(LatestSource(numbers.events()))
+    member = rooms.join(KEY, kitchen.make)
+    for number in range(1, 10):
+        numbers.push(number)
+        await drained(numbers)
+    assert (await take(member, 1))[0] in {"9", "8", "7"}
+    late = rooms.join(KEY, kitchen.make)
+    assert await take(late, 1) == ["9"]
+    assert kitchen.rendered.count(9) == 1
+
+
+async def test_merged_events_are_rendered_for_the_slow_one_alone(rooms: Rooms, numbers: Numbers) -> None:
+    def merge(queued: Sequence[int]) -> Sequence[int]:
+        return [sum(queued[:-1]), queued[-1]]
+
+    kitchen = Kitchen(MergeSource(numbers.events(), merge))
+    slow, quick = (rooms.join(KEY, kitchen.make) for _ in range(2))
+    seen = []
+    for number in range(1, 8):
+        numbers.push(number)
+        seen += await take(quick, 1)
+        assert len(slow) <= 3
+    assert seen == ["1", "2", "3", "4", "5", "6", "7"]
+    rest = await take(slow, len(slow))
+    assert sum(map(int, rest)) == 28
+
+
+async def test_a_room_that_ends_tells_its_members_after_what_is_queued(rooms: Rooms, numbers: Numbers) -> None:
+    kitchen = Kitchen(chain(numbers))
+    member = rooms.join(KEY, kitchen.make)
+    numbers.push(1)
+    assert await take(member, 1) == ["-1"]
+    numbers.push(2)
+    numbers.queue.put_nowait(None)
+    await eventually(lambda: len(rooms) == 0, "the room has ended")
+    assert await take(member, 1) == ["2"]
+    with pytest.raises(StopAsyncIteration):
+        await anext(member)
+
+
+async def test_there_is_a_cap_on_rooms(rooms: Rooms, numbers: Numbers) -> None:
+    kitchen = Kitchen(chain(numbers))
+    for n in range(2):
+        rooms.join(RoomKey(str(n), None, ""), kitchen.make)
+    with pytest.raises(RequestFault, match="already serves 2 different live queries"):
+        rooms.join(KEY, kitchen.make)
+    assert len(rooms) == 2
+
+
+async def test_closing_all_ends_every_member(numbers: Numbers) -> None:
+    rooms = Rooms(3, 2, WebMetrics(CollectorRegistry()))
+    member = rooms.join(KEY, Kitchen(chain(numbers)).make)
+    numbers.push(1)
+    await take(member, 1)
+    await rooms.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(member)
+    assert numbers.closed == 1
