@@ -1,0 +1,39 @@
+"""Clients that others wrote, unchanged."""
+
+import asyncio
+
+from gql import Client, gql
+from gql.transport.websockets import WebsocketsTransport
+from graphql import get_introspection_query
+
+from tests.support.serving import serving
+from tests.support.shop import Shop, shop_app
+from tests.support.waiting import eventually
+
+
+async def test_gql_queries_and_subscribes_over_one_socket(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        transport = WebsocketsTransport(url=served.ws_url, init_payload={"Authorization": "Bearer good"})
+        async with Client(transport=transport) as session:
+            assert await session.execute(gql("{ me }")) == {"me": "credential-1"}
+            events = session.subscribe(gql("subscription { depth { sequence } }"))
+            first = anext(events)
+            task = asyncio.ensure_future(first)
+            await eventually(lambda: shop.depth.readers, "the room is open")
+            shop.depth.push()
+            assert await task == {"depth": {"sequence": 1}}
+            await events.aclose()
+        await eventually(lambda: not shop.depth.readers, "leaving closes the source")
+
+
+async def test_the_fullest_introspection_query_is_within_the_limits(shop: Shop) -> None:
+    query = get_introspection_query(
+        specified_by_url=True,
+        directive_is_repeatable=True,
+        schema_description=True,
+        one_of=True,
+        input_value_deprecation=True,
+    )
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        answer = (await client.post("/graphql", json={"query": query})).json()
+    assert answer["data"]["__schema"]["queryType"] == {"name": "Query", "kind": "OBJECT"}
