@@ -1,11 +1,13 @@
-"""The port through which trading follows markets; `domain.markets.hub.MarketDataHub` is one."""
+"""The ports through which trading follows markets; `domain.markets.hub.MarketDataHub` is both."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from domain.markets.types import Candle, Depth, MarketSymbol, Timeframe, Trade
+from domain.orders.ports import MarketView
 from domain.ports import BusSubscription
 
 
@@ -32,4 +34,12 @@ class MarketFeed(Protocol):
 
     def venue_now(self, venue: str) -> datetime:
         """Return the venue's time."""
+        ...
+
+
+class TradingMarkets(MarketFeed, MarketView, Protocol):
+    """All that the trading of accounts needs of markets."""
+
+    def want(self, market: MarketSymbol) -> AbstractAsyncContextManager[object]:
+        """Keep the market's feed alive, and this node listening to it, inside the block."""
         ...

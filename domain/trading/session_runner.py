@@ -5,7 +5,7 @@ committed together, under the account's lease. The runner itself can be thrown a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from domain.analytics.candles import candle_arrays
 from domain.clock import Clock, Ids
+from domain.errors import Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.keyset import TimeWindow, Window
 from domain.markets.types import Candle, Trade
@@ -26,7 +27,7 @@ from domain.trading.equity import equity
 from domain.trading.history import CandleHistory
 from domain.trading.market_feed import MarketFeed
 from domain.trading.money_manager import CannotSize, SizingContext, distance, quantity
-from domain.trading.ports import Lease
+from domain.trading.ports import Lease, StaleLease
 from domain.trading.session_plan import (
     SessionPlan,
     entry_order,
@@ -106,17 +107,22 @@ class SessionRunner:
         self._woken.set()
 
     async def run(self) -> None:
-        """Run until the session is over; cancel to let go of it earlier."""
+        """Run until the session is over; cancel to let go of it earlier. Raises `StaleLease` and `Unavailable`."""
         feed, session = self._ports.feed, self._plan.session
         subscription = await feed.closed_candles(session.market, session.timeframe, self._candles.put_nowait)
         try:
-            async with asyncio.TaskGroup() as group:
-                workers = [group.create_task(self._watch_prices()), group.create_task(self._follow_candles())]
-                await self._tick_until_over()
-                for worker in workers:
-                    worker.cancel()
+            await self._work()
+        except BaseExceptionGroup as group:
+            raise first_cause(group) from None
         finally:
             await subscription.close()
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(self._watch_prices()), group.create_task(self._follow_candles())]
+            await self._tick_until_over()
+            for worker in workers:
+                worker.cancel()
 
     # -- the session's row -------------------------------------------------------------------------------------------
 
@@ -442,3 +448,19 @@ async def _open_position(reading: Transaction, session: TradingSession) -> Posit
 async def _live_orders(reading: Transaction, session: TradingSession) -> tuple[Order, ...]:
     active = await reading.orders.active(session.account_id)
     return tuple(order for order in active if order.trading_session_id == session.id)
+
+
+def first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the exception of a group that decides what follows: a lost lease, then a fault, then a database away."""
+    causes = list(_leaves(group))
+    stale = [cause for cause in causes if isinstance(cause, StaleLease)]
+    faults = [cause for cause in causes if not isinstance(cause, Unavailable)]
+    return (stale or faults or causes)[0]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -1,0 +1,142 @@
+"""Trades on this node: finds accounts that nobody trades, takes their leases, and works for them."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.clock import Clock, Ids
+from domain.errors import Unavailable
+from domain.leases import take_lease
+from domain.orders.bell import Bell
+from domain.ports import Bus, BusSubscription
+from domain.storage import Storage
+from domain.trading.account_trading import AccountTrading
+from domain.trading.accounts import ACCOUNTS_TOPIC
+from domain.trading.market_feed import TradingMarkets
+from domain.trading.ports import Vault
+from domain.trading.trader_ports import TraderPorts
+from domain.trading.types import Account
+from domain.trading.venues import VenueDirectory
+
+log = logging.getLogger(__name__)
+
+LEASE_KIND = "account"
+SWEEP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    trading: AccountTrading
+    task: asyncio.Task[None]
+
+
+class Trader:
+    """Trades every account that it can get the lease of, each apart from the others."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        venues: VenueDirectory,
+        vault: Vault,
+        hub: TradingMarkets,
+        bus: Bus,
+        clock: Clock,
+        ids: Ids,
+        bell: Bell,
+        holder: str,
+        *,
+        cancel_foreign: bool = False,
+    ) -> None:
+        self._ports = TraderPorts(storage, venues, vault, hub, bus, clock, ids, bell, holder, cancel_foreign)
+        self._running: dict[UUID, _Running] = {}
+        self._rung: set[UUID] = set()
+        self._unreachable: set[UUID] = set()
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._subscription: BusSubscription | None = None
+
+    def __repr__(self) -> str:
+        return f"Trader(holder={self._ports.holder!r}, accounts={len(self._running)})"
+
+    @property
+    def accounts(self) -> frozenset[UUID]:
+        """The accounts that this node trades."""
+        return frozenset(key for key, running in self._running.items() if not running.task.done())
+
+    async def start(self) -> None:
+        """Begin; accounts are taken in the background."""
+        self._subscription = await self._ports.bus.subscribe(ACCOUNTS_TOPIC, self._hear, self._hear_gap)
+        self._task = asyncio.create_task(self._sweep_for_ever(), name="trader")
+
+    async def close(self) -> None:
+        """Let go of all accounts, their leases free for other nodes."""
+        if self._subscription is not None:
+            await self._subscription.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._end(list(self._running))
+
+    def _hear(self, message: bytes) -> None:
+        if len(message) == len(UUID(int=0).bytes):
+            self._rung.add(UUID(bytes=message))
+        self._woken.set()
+
+    def _hear_gap(self) -> None:
+        self._rung |= self._running.keys()
+        self._woken.set()
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self._sweep()
+            except Unavailable as error:
+                log.warning("the trader waits for the database: %s", error.message)
+            try:
+                async with asyncio.timeout(SWEEP_SECONDS):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _sweep(self) -> None:
+        """Take what is free, let go of what isn't tradable any more, and begin anew what has other credentials."""
+        async with self._ports.storage.reading() as reading:
+            tradable = {account.id: account for account in await reading.accounts.tradable()}
+        gone = [key for key, running in self._running.items() if key not in tradable or running.task.done()]
+        await self._end(gone + [key for key in await self._changed() if key not in gone])
+        for account in tradable.values():
+            if account.id not in self._running:
+                await self._take(account)
+
+    async def _changed(self) -> list[UUID]:
+        rung, self._rung = self._rung & self._running.keys(), set()
+        changed = []
+        for key in rung:
+            async with self._ports.storage.reading() as reading:
+                sealed = await reading.accounts.credentials(key)
+            if self._running[key].trading.sealed not in {None, sealed}:
+                changed.append(key)
+        return changed
+
+    async def _take(self, account: Account) -> None:
+        ports = self._ports
+        if ports.venues.get(account.venue) is None:
+            if account.id not in self._unreachable:
+                log.warning("the account %s can't be traded: there is no venue %s here", account.id, account.venue)
+            self._unreachable.add(account.id)
+            return
+        lease = await take_lease(ports.storage, ports.clock, LEASE_KIND, str(account.id), ports.holder)
+        if lease is not None:
+            trading = AccountTrading(account, lease, ports)
+            task = asyncio.create_task(trading.run(), name=f"account:{account.id}")
+            self._running[account.id] = _Running(trading, task)
+
+    async def _end(self, keys: list[UUID]) -> None:
+        ending = [self._running.pop(key).task for key in keys]
+        for task in ending:
+            task.cancel()
+        for result in await asyncio.gather(*ending, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("the trading of an account failed", exc_info=result)
