@@ -7,14 +7,17 @@ from domain.markets.types import FeedState, FeedStatus, MarketSymbol
 
 
 class FeedHealth:
-    """LIVE with a book of the present epoch and trades connected; STALE after silence; RECONNECTING otherwise."""
+    """LIVE with a book of the present epoch, STALE after silence, RECONNECTING without, or while trades are lost.
+
+    A book is good before the first trades are known, so that a cold market can be traded at once.
+    """
 
     def __init__(self, market: MarketSymbol, clock: Clock, stale_after_seconds: float) -> None:
         self._market = market
         self._clock = clock
         self._stale_after = stale_after_seconds
         self._heard_at: float | None = None
-        self._trades = False
+        self._trades: bool | None = None
         self._state = FeedState.RECONNECTING
         self._since: datetime = clock.now()
 
@@ -29,7 +32,7 @@ class FeedHealth:
     @property
     def trades_connected(self) -> bool:
         """Whether time may close candles: no trade can be missing."""
-        return self._trades
+        return self._trades is True
 
     def depth_heard(self) -> None:
         """Note a good book."""
@@ -45,10 +48,10 @@ class FeedHealth:
 
     def trades_lost(self) -> None:
         """Note that the stream of trades broke."""
-        self._trades = False
+        self._trades = None if self._trades is None else False
 
     def _present(self) -> FeedState:
-        if self._heard_at is None or not self._trades:
+        if self._heard_at is None or self._trades is False:
             return FeedState.RECONNECTING
         silent = self._clock.monotonic() - self._heard_at
         return FeedState.STALE if silent > self._stale_after else FeedState.LIVE

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 from domain.clock import Clock
@@ -134,7 +135,15 @@ class MarketDataHub:
     def latest_depth(self, market: MarketSymbol) -> Depth | None:
         """Return the newest book that is fresh; None where there is none here."""
         memory = self._memories.get(market)
-        return None if memory is None else memory.fresh_depth
+        if memory is None:
+            return None
+        memory.idle_since = self._clock.monotonic()
+        return memory.fresh_depth
+
+    def price_of(self, market: MarketSymbol) -> Decimal | None:
+        """Return the middle of a fresh book, else the last price of a fresh ticker; None where neither is here."""
+        memory = self._memories.get(market)
+        return None if memory is None else memory.price
 
     async def depth_stream(self, market: MarketSymbol) -> AsyncIterator[Depth | FeedStatus]:
         """Yield the newest known book, then every newest one, and changes of the feed's state."""

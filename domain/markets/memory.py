@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 from domain.clock import Clock
 from domain.markets import codec
@@ -51,6 +52,14 @@ class MarketMemory:
     def fresh_ticker(self) -> Ticker | None:
         """The newest ticker, unless it is older than `FRESH_SECONDS`."""
         return self.newest_ticker if self._is_recent(self._ticker_at) else None
+
+    @property
+    def price(self) -> Decimal | None:
+        """The middle of the fresh book, else the last price of the fresh ticker; None where neither is known."""
+        depth, ticker = self.fresh_depth, self.fresh_ticker
+        if depth is not None and depth.bids and depth.asks:
+            return (depth.bids[0].price + depth.asks[0].price) / 2
+        return None if ticker is None else ticker.last
 
     @property
     def status(self) -> FeedStatus | None:

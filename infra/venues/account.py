@@ -107,7 +107,7 @@ class CcxtAccount:
             new = [convert.fill(market, row, None) for row in page if str(row["id"]) not in found]
             found |= {each.venue_trade_id: each for each in new}
             if len(page) < MAX_FILLS_A_CALL or not new:
-                return sorted(found.values(), key=lambda each: each.at)
+                return convert.in_order(found.values())
             start = to_milliseconds(new[-1].at)
 
     async def open_orders(self) -> list[VenueOrder]:

@@ -1,9 +1,9 @@
 """ccxt's structures, with `number = str`, as the domain's objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.clock import from_milliseconds
 from domain.markets.types import Candle, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
@@ -18,6 +18,8 @@ TICK_SIZE = 4
 
 Told = Mapping[str, Any]
 """A structure of ccxt: the boundary at which its fields become typed."""
+
+T = TypeVar("T", Trade, VenueFill)
 
 _STATUSES = {
     "open": OrderStatus.OPEN,
@@ -81,6 +83,14 @@ def trade(symbol: MarketSymbol, told: Told) -> Trade:
         quantity=number(told["amount"]),
         side=OrderSide(told["side"].upper()),
     )
+
+
+def in_order(trades: Iterable[T]) -> list[T]:
+    """Return trades or fills by time, those of the same millisecond by their ids.
+
+    ccxt sorts ids as text, which puts 100 before 99.
+    """
+    return sorted(trades, key=lambda each: (each.at, len(each.venue_trade_id), each.venue_trade_id))
 
 
 def candle(symbol: MarketSymbol, timeframe: Timeframe, told: Sequence[Any], now: datetime) -> Candle:
@@ -149,7 +159,7 @@ def order(symbol: MarketSymbol, told: Told, client_order_id: str | None = None) 
         price=decimal(told.get("price")) if kind.has_price else None,
         stop_price=decimal(told.get("triggerPrice")) if kind.has_stop_price else None,
         at=_at(told),
-        fills=tuple(fill(symbol, each, own_id) for each in _fills(told)),
+        fills=tuple(in_order(fill(symbol, each, own_id) for each in _fills(told))),
     )
 
 

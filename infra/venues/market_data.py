@@ -119,7 +119,7 @@ class CcxtMarketData:
             answer: Awaitable[list[dict[str, Ccxt]]] = exchange.fetch_trades(market.symbol, None, limit)
             return answer
 
-        return await self._asked(ask, lambda told: [convert.trade(market, row) for row in told])
+        return await self._asked(ask, lambda told: convert.in_order(convert.trade(market, row) for row in told))
 
     async def _read_trades(self, market: MarketSymbol, batches: asyncio.Queue[list[Trade] | Exception]) -> None:
         exchange = self._connection.public

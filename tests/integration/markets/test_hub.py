@@ -1,0 +1,184 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from decimal import Decimal
+from itertools import pairwise
+from typing import TypeVar
+
+from domain.keyset import TimeWindow
+from domain.markets.collector import Pace
+from domain.markets.depth_view import is_crossed
+from domain.markets.types import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe
+from infra.postgres.storage import PostgresStorage
+from tests.support.markets import MarketNode, running_node
+from tests.support.sandbox import SandboxProcess
+from tests.support.venues import BTC
+from tests.support.waiting import eventually
+
+T = TypeVar("T")
+
+
+async def taken(stream: AsyncIterator[T], count: int, timeout_seconds: float = 30) -> list[T]:
+    items: list[T] = []
+    async with aclosing(stream), asyncio.timeout(timeout_seconds):
+        async for item in stream:
+            items.append(item)
+            if len(items) == count:
+                return items
+    return items
+
+
+async def test_the_catalogue_holds_the_markets_of_the_venue_in_order(node: MarketNode) -> None:
+    markets = node.hub.catalogue.all()
+    assert [market.symbol for market in markets] == sorted(market.symbol for market in markets)
+    assert node.hub.catalogue.get(BTC) is not None
+    assert node.hub.catalogue.get(MarketSymbol("sandbox", "NO/SUCH")) is None
+
+
+async def test_a_cold_book_is_there_well_before_three_seconds(node: MarketNode) -> None:
+    started = time.monotonic()
+    depth = await node.hub.depth(BTC)
+    assert time.monotonic() - started < 1.5
+    assert depth is not None
+    assert depth.bids
+    assert not is_crossed(depth.bids, depth.asks)
+    assert node.hub.latest_depth(BTC) is not None
+    price = node.hub.price_of(BTC)
+    assert price is not None
+    assert abs(price / depth.bids[0].price - 1) < Decimal("0.01")
+
+
+async def test_a_market_that_nobody_has_answers_nothing(node: MarketNode) -> None:
+    nowhere = MarketSymbol("sandbox", "NO/SUCH")
+    assert await node.hub.depth(nowhere, 0.2) is None
+    assert await node.hub.ticker(nowhere, 0.2) is None
+    assert node.hub.status(nowhere) is None
+
+
+async def test_books_come_in_order_within_one_epoch(node: MarketNode) -> None:
+    books = [item for item in await taken(node.hub.depth_stream(BTC), 15) if isinstance(item, Depth)]
+    assert len({book.epoch for book in books}) == 1
+    sequences = [book.sequence for book in books]
+    assert sequences == sorted(set(sequences))
+
+
+async def test_a_ticker_has_the_best_prices_of_the_book(node: MarketNode) -> None:
+    async with node.hub.want(BTC):
+        await node.hub.depth(BTC)
+        (ticker,) = await taken(node.hub.ticker_stream(BTC), 1)
+        assert ticker.bid is not None
+        assert ticker.ask is not None
+        assert ticker.bid < ticker.ask
+        assert await node.hub.ticker(BTC) is not None
+
+
+async def test_readers_share_one_feed_and_each_gets_every_trade(node: MarketNode) -> None:
+    async with node.hub.want(BTC):
+        first, second = await asyncio.gather(taken(node.hub.trade_stream(BTC), 6), taken(node.hub.trade_stream(BTC), 6))
+    assert first == second
+    ids = [int(trade.venue_trade_id) for batch in first for trade in batch]
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+    assert node.feeds.running == {BTC}
+
+
+async def test_the_forming_candle_is_the_venues_own(node: MarketNode) -> None:
+    source = node.venues.public("sandbox")
+    for timeframe in (Timeframe.M1, Timeframe.H1, Timeframe.D1):
+        (candle,) = await taken(node.hub.candle_stream(BTC, timeframe), 1)
+        for _ in range(200):
+            async with aclosing(node.hub.candle_stream(BTC, timeframe)) as stream:
+                candle = await anext(stream)
+            own = (await source.fetch_candles(BTC, timeframe, None, 1))[-1]
+            if (own.open_time, own.volume) == (candle.open_time, candle.volume):
+                break
+            await asyncio.sleep(0.05)
+        assert own == candle
+
+
+async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> None:
+    await node.hub.depth(BTC)
+    stored: dict[Timeframe, list[Candle]] = {}
+
+    async def read() -> bool:
+        async with node.storage.reading() as reading:
+            for timeframe in Timeframe:
+                stored[timeframe] = await reading.market_data.candles(BTC, timeframe, TimeWindow(limit=1000))
+        return all(len(candles) >= 498 for candles in stored.values())
+
+    async with node.hub.want(BTC):
+        for _ in range(100):
+            if await read():
+                break
+            await asyncio.sleep(0.1)
+    for timeframe, candles in stored.items():
+        assert len(candles) >= 498, timeframe
+        assert all(candle.closed for candle in candles)
+        assert all(b.open_time == a.close_time for a, b in pairwise(candles))
+
+
+async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
+    batches = await taken(node.hub.trade_stream(BTC), 3)
+    last = batches[-1][-1]
+
+    async def stored() -> list[str]:
+        async with node.storage.reading() as reading:
+            trades = await reading.market_data.trades(BTC, TimeWindow(limit=1000))
+        return [trade.venue_trade_id for trade in trades]
+
+    async with node.hub.want(BTC), asyncio.timeout(10):
+        while last.venue_trade_id not in (ids := await stored()):  # noqa: ASYNC110  # the database tells no event of it
+            await asyncio.sleep(0.1)
+    numbers = [int(each) for each in ids]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venues_own(node: MarketNode) -> None:
+    told: list[Candle] = []
+    registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
+    await eventually(lambda: told, "a minute closes", 75)
+    await registration.close()
+    async with node.storage.reading() as reading:
+        window = TimeWindow(limit=1, start=told[0].open_time)
+        (stored,) = await reading.market_data.candles(BTC, Timeframe.M1, window)
+    (own,) = await node.venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, told[0].open_time, 1)
+    assert told == [stored] == [own]
+
+
+async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
+    node: MarketNode, sandbox: SandboxProcess
+) -> None:
+    states: list[FeedState] = []
+
+    async def follow() -> None:
+        async for item in node.hub.depth_stream(BTC):
+            if isinstance(item, FeedStatus) and item.state not in states[-1:]:
+                states.append(item.state)
+
+    following = asyncio.create_task(follow())
+    try:
+        await eventually(lambda: FeedState.LIVE in states, "the feed is live")
+        assert node.hub.latest_depth(BTC) is not None
+        await sandbox.misbehave(silenceMarketStreams=True)
+        await eventually(lambda: states[-1] is FeedState.STALE, "the feed is stale")
+        assert node.hub.latest_depth(BTC) is None
+        assert await node.hub.depth(BTC, 0.2) is None
+        await sandbox.misbehave(silenceMarketStreams=False)
+        await eventually(lambda: states[-1] is FeedState.LIVE, "the feed is live again")
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_two_nodes_collect_a_market_once(
+    sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace, node: MarketNode
+) -> None:
+    async with running_node(sandbox.url, storage, pace, node.bus, "other") as other:
+        assert await node.hub.depth(BTC) is not None
+        assert await other.hub.depth(BTC) is not None
+        assert len([each for each in (node, other) if BTC in each.feeds.running]) == 1
+        owner, heir = (node, other) if BTC in node.feeds.running else (other, node)
+        async with heir.hub.want(BTC):
+            await owner.feeds.close()
+            await eventually(lambda: BTC in heir.feeds.running, "the other node takes over", 20)
+            await eventually(lambda: heir.hub.latest_depth(BTC), "the book is back")

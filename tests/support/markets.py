@@ -1,0 +1,56 @@
+"""One node of the engine as far as market data goes."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from domain.markets.collector import Pace
+from domain.markets.feeds import FeedManager
+from domain.markets.hub import MarketDataHub
+from domain.markets.types import MarketSymbol
+from domain.ports import Bus
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.storage import PostgresStorage
+from infra.venues.registry import Venues
+from infra.venues.venue import VenueSettings
+from tests.support.waiting import eventually
+
+
+@dataclass
+class MarketNode:
+    """The parts of a node, running."""
+
+    hub: MarketDataHub
+    feeds: FeedManager
+    venues: Venues
+    storage: PostgresStorage
+    bus: Bus
+
+
+@asynccontextmanager
+async def running_node(
+    url: str,
+    storage: PostgresStorage,
+    pace: Pace,
+    bus: Bus | None = None,
+    holder: str = "node",
+    always: Sequence[MarketSymbol] = (),
+) -> AsyncIterator[MarketNode]:
+    """Run the hub and the feeds of the sandbox at `url` inside the block, its markets known."""
+    clock = SystemClock()
+    bus, cache = bus or EmbeddedBus(), EmbeddedCache(clock)
+    venues = Venues([VenueSettings("sandbox", "binance", url, live=False)], clock)
+    sources = {"sandbox": venues.public("sandbox")}
+    hub = MarketDataHub(bus, cache, storage, clock, lambda name: venues.public(name).venue_now())
+    feeds = FeedManager(sources, storage, bus, cache, clock, TimeOrderedIds(), holder, always, pace)
+    await hub.start()
+    await feeds.start()
+    try:
+        await eventually(hub.catalogue.all, "the markets are known")
+        yield MarketNode(hub, feeds, venues, storage, bus)
+    finally:
+        await feeds.close()
+        await hub.close()
+        await venues.close()
