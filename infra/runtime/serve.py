@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 import structlog
-import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -31,6 +30,7 @@ from infra.settings import Settings
 from infra.venues.registry import Venues
 from infra.web.app import build_app
 from infra.web.context import ConnectionInfo
+from infra.web.server import WebServer, server_config
 from infra.web.settings import WebSettings
 from resolvers.context import RequestContext, Services
 from resolvers.engine import EngineFacts
@@ -127,12 +127,11 @@ async def _listen(settings: Settings, parts: Parts, stopping: asyncio.Event) -> 
     facts = EngineFacts(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), lambda: True)
     app = _app(settings, parts, build_services(parts, settings, facts))
     async with revocations(parts, app.state.connections):
-        server = _Server(settings, app)
+        server = _Server(app, server_config(app, WebSettings(), settings.host, settings.port))
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
-        await app.state.connections.close_all()
         await serving
         stop.cancel()
 
@@ -151,26 +150,8 @@ def _app(settings: Settings, parts: Parts, services: Services) -> Starlette:
     return build_app(build_schema(), context, web, lambda: missing(parts, settings), CollectorRegistry())
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handling, that says where it listens."""
-
-    def __init__(self, settings: Settings, app: Starlette) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                http="httptools",
-                ws="websockets-sansio",
-                ws_per_message_deflate=False,
-                ws_max_size=64 * 1024,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=GRACE_SECONDS,
-            )
-        )
-        self._settings = settings
+class _Server(WebServer):
+    """The web server without its signal handling, which is the engine's, and that says where it listens."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -180,13 +161,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then say where."""
         await super().startup(sockets)
-        if self.should_exit:
-            return
-        port = self.servers[0].sockets[0].getsockname()[1]
-        address = f"http://{self._settings.host}:{port}"
+        if self.started:
+            self._announce()
+
+    def _announce(self) -> None:
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"r3edge-engine listens on {address}/graphql", flush=True)  # noqa: T201  # the first thing to know
-        if self._settings.graphiql:
-            print(f"GraphiQL: {address}/graphiql", flush=True)  # noqa: T201  # as above
+        print(f"GraphiQL: {address}/graphiql", flush=True)  # noqa: T201  # as above
 
 
 def _stop_signals() -> asyncio.Event:

@@ -24,12 +24,12 @@ class WebServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def web_server(app: Starlette, settings: WebSettings, host: str = "127.0.0.1", port: int = 8000) -> WebServer:
-    """Return a server for the application, to be run with `serve()`; logging is left to the caller.
+def server_config(app: Starlette, settings: WebSettings, host: str, port: int) -> uvicorn.Config:
+    """Return uvicorn's options; logging is left to the caller.
 
     Frames aren't deflated: for market data it costs more processor time and memory a connection than it saves.
     """
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -41,4 +41,8 @@ def web_server(app: Starlette, settings: WebSettings, host: str = "127.0.0.1", p
         access_log=False,
         server_header=False,
     )
-    return WebServer(app, config)
+
+
+def web_server(app: Starlette, settings: WebSettings, host: str = "127.0.0.1", port: int = 8000) -> WebServer:
+    """Return a server for the application, to be run with `serve()`."""
+    return WebServer(app, server_config(app, settings, host, port))
