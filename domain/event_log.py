@@ -39,3 +39,7 @@ class EventLog(Protocol):
     async def of_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
         """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
         ...
+
+    async def of_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
+        """Return all events of several orders of a user, oldest first, as `of_order` does (for batches)."""
+        ...

@@ -63,6 +63,11 @@ class RequestContext:
         """How `node` finds an object of each type."""
         return node_loaders(self)
 
+    def forget(self) -> None:
+        """Let go of all that was loaded: a subscription's next event must see what is true then."""
+        self.__dict__.pop("loaders", None)
+        self.__dict__.pop("node_loaders", None)
+
     @property
     def credential_id(self) -> str | None:
         """Which login session or API key was accepted."""

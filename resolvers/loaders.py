@@ -1,5 +1,6 @@
 """Batches: what one operation asks for many times is read once."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -7,8 +8,10 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from domain.orders.types import Order
-from domain.reports.types import Job, ReportResult
+from domain.events import UserEvent
+from domain.orders.types import Fill, Order, OrderEvent
+from domain.reports.session_metrics import MetricsRequest, session_metrics
+from domain.reports.types import Job, PerformanceMetrics, ReportResult
 from domain.storage import Storage, Transaction
 from domain.strategies.entities import Strategy, StrategyVersion
 from domain.trading.types import Account, Balance, Position, Signal, TradingSession
@@ -95,6 +98,46 @@ class Loaders:
             async with self._storage.reading() as reading:
                 found = await reading.orders.protecting(ids)
             return [[order for order in found if order.parent_id == parent] for parent in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def fills(self) -> DataLoader[UUID, list[Fill]]:
+        """The fills of an order, newest first."""
+
+        async def load(ids: list[UUID]) -> list[list[Fill]]:
+            async with self._storage.reading() as reading:
+                found = await reading.orders.fills_of_orders(ids)
+            by_order = defaultdict[UUID, list[Fill]](list)
+            for fill in found:
+                by_order[fill.order_id].append(fill)
+            return [by_order[order_id] for order_id in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def order_events(self) -> DataLoader[Order, list[UserEvent]]:
+        """The events of an order, oldest first; all orders must be of one user."""
+
+        async def load(orders: list[Order]) -> list[list[UserEvent]]:
+            since = min(order.created_at for order in orders)
+            async with self._storage.reading() as reading:
+                found = await reading.events.of_orders(orders[0].user_id, [order.id for order in orders], since)
+            by_order = defaultdict[UUID, list[UserEvent]](list)
+            for event in found:
+                assert isinstance(event.subject, OrderEvent)
+                by_order[event.subject.order.id].append(event)
+            return [by_order[order.id] for order in orders]
+
+        return DataLoader(load)
+
+    @cached_property
+    def session_metrics(self) -> DataLoader[MetricsRequest, PerformanceMetrics | None]:
+        """How trading sessions have gone so far, computed one after another on one connection."""
+
+        async def load(wanted: list[MetricsRequest]) -> list[PerformanceMetrics | None]:
+            async with self._storage.reading() as reading:
+                return [await session_metrics(reading, one) for one in wanted]
 
         return DataLoader(load)
 

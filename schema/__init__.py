@@ -2,6 +2,8 @@
 
 import strawberry
 
+import schema.enums  # noqa: F401  # before the first type that uses one
+
 
 def build_schema() -> strawberry.Schema:
     """Return the schema with its three roots; its printed form is `schema/schema.graphql`."""

@@ -17,14 +17,6 @@ from schema.markets import SHARED
 from schema.node import serves
 from schema.scalars import Sequence
 
-strawberry.enum(views.DepthLevels, description="How many levels a side: 5, 20 or 100.")
-strawberry.enum(views.DepthCadence, description="The least time from one event to the next: 20 to 1,000 ms.")
-strawberry.enum(views.DepthMode, description="Whether every event holds all levels, or what has changed.")
-strawberry.enum(
-    domain.FeedState,
-    description="LIVE; STALE: the venue has gone silent; RECONNECTING: the feed is being made anew.",
-)
-
 
 @strawberry.type(description="A price of the book and what rests there.")
 class PriceLevel:

@@ -18,9 +18,6 @@ from schema.lazy import lazy
 from schema.node import Node, encode_id, serves
 from schema.pagination import Connection, Edge
 
-strawberry.enum(domain.Timeframe, description="The length of a candle: 1, 5, 15 minutes, 1, 4 hours, 1 day.")
-strawberry.enum(OrderSide, description="BUY or SELL, of the base currency.")
-
 SHARED = {"shared": True}
 START = Annotated[datetime | None, strawberry.argument(name="from", description="From then on, that moment included.")]
 END = Annotated[datetime | None, strawberry.argument(description="Up to then, that moment not included.")]

@@ -13,7 +13,7 @@ from schema.errors import EngineSchema, InputError
 from schema.events import EventSubscription
 from schema.markets import MarketQuery, MarketSubscription
 from schema.node import NodeQuery
-from schema.orders import OrderMutation
+from schema.order_mutations import OrderMutation
 from schema.reports import ReportMutation
 from schema.scalars import SCALARS
 from schema.strategies import StrategyMutation, StrategyQuery

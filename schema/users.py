@@ -19,7 +19,7 @@ from schema.context import Info
 from schema.errors import UserError, answer, payload
 from schema.lazy import lazy
 from schema.node import Node, decode_uuid, serves
-from schema.pagination import Connection, Edge
+from schema.pagination import After, Before, Connection, Edge, First, Last
 
 AccountConnection = lazy("accounts", "AccountConnection")
 StrategyConnection = lazy("strategies", "StrategyConnection")
@@ -30,15 +30,20 @@ PositionConnection = lazy("positions", "PositionConnection")
 JobConnection = lazy("reports", "JobConnection")
 ReportConnection = lazy("reports", "ReportConnection")
 
+OfAccount = Annotated[strawberry.ID | None, strawberry.argument(description="Those of this account alone.")]
+OfSession = Annotated[strawberry.ID | None, strawberry.argument(description="Those of this trading session alone.")]
+OfMarket = Annotated[MarketSymbol | None, strawberry.argument(description="Those on this market alone.")]
+OfSide = Annotated[OrderSide | None, strawberry.argument(description="Those of this side alone.")]
+IsOpen = Annotated[bool | None, strawberry.argument(description="Open ones alone, or closed ones alone.")]
+Archived = Annotated[bool | None, strawberry.argument(description="Archived ones alone, or none of them.")]
+From = Annotated[datetime | None, strawberry.argument(name="from", description="From then on, that moment included.")]
+To = Annotated[datetime | None, strawberry.argument(description="Up to then, that moment not included.")]
+
 strawberry.enum(domain.UserRole, description="The first user is the operator; `r3edge user promote` makes others.")
 strawberry.enum(
     domain.ApiScope,
     description="READ reads; TRADE also places orders and runs sessions; ADMIN also manages keys, credentials and, "
     "for an operator, the engine.",
-)
-strawberry.enum(
-    TradingState,
-    description="ACTIVE trades; REDUCING lets positions be closed but not opened; HALTED sends no new order.",
 )
 
 
@@ -64,10 +69,9 @@ class ApiKey(Node):
     expires_at: datetime | None = strawberry.field(description="When it ends; null where it doesn't.")
 
     @strawberry.field(description="What it may do.")
-    def scopes(self) -> list[domain.ApiScope]:
+    def scopes(parent: strawberry.Parent[domain.ApiKey]) -> list[domain.ApiScope]:
         """Return the scopes in the order of their power."""
-        held: frozenset[domain.ApiScope] = self.scopes  # type: ignore[assignment]  # self is the domain object
-        return [scope for scope in domain.ApiScope if scope in held]
+        return [scope for scope in domain.ApiScope if scope in parent.scopes]
 
 
 @strawberry.type(description="A signed-in client.")
@@ -80,9 +84,9 @@ class LoginSession(Node):
     last_seen_at: datetime = strawberry.field(description="When it was last seen, to the minute.")
 
     @strawberry.field(description="Whether it is the one that asks.")
-    def current(self, info: Info) -> bool:
+    def current(parent: strawberry.Parent[domain.LoginSession], info: Info) -> bool:
         """Tell whether this request came with the session's token."""
-        return users.is_current(info.context, self)  # type: ignore[arg-type]  # self is the domain object
+        return users.is_current(info.context, parent)
 
 
 @strawberry.type(description="One thing that a user did.")
@@ -95,10 +99,12 @@ class Activity(Node):
     action: str = strawberry.field(description="The name of the mutation.")
     detail: str | None = strawberry.field(description="What there is to know beside the subject.")
 
-    @strawberry.field(description="What it was done to; null where that is gone or can't be named.")
-    async def subject(self, info: Info) -> Node | None:
+    @strawberry.field(
+        graphql_type=Node | None, description="What it was done to; null where that is gone or can't be named."
+    )
+    async def subject(parent: strawberry.Parent[domain.Activity], info: Info) -> object:
         """Return the object that the activity names."""
-        return await nodes.subject(info.context, self)  # type: ignore[arg-type, return-value]  # domain objects
+        return await nodes.subject(info.context, parent)
 
 
 @strawberry.type(description="An activity in a list.")
@@ -125,161 +131,165 @@ class User(Node):
     trading_state: TradingState = strawberry.field(description="Whether anything of the user may trade.")
 
     @strawberry.field(description="The head of the event log.")
-    async def event_cursor(self, info: Info) -> str:
+    async def event_cursor(parent: strawberry.Parent[domain.User], info: Info) -> str:
         """Return the cursor."""
-        return await users.event_cursor(info.context, self)  # type: ignore[arg-type]
+        return await users.event_cursor(info.context, parent)
 
-    @strawberry.field(description="The keys that are good, newest first.")
-    async def api_keys(self, info: Info) -> list[ApiKey]:
+    @strawberry.field(graphql_type=list[ApiKey], description="The keys that are good, newest first.")
+    async def api_keys(parent: strawberry.Parent[domain.User], info: Info) -> object:
         """Return the keys."""
-        return await users.api_keys(info.context, self)  # type: ignore[arg-type, return-value]
+        return await users.api_keys(info.context, parent)
 
-    @strawberry.field(description="The clients that are signed in, newest first.")
-    async def login_sessions(self, info: Info) -> list[LoginSession]:
+    @strawberry.field(graphql_type=list[LoginSession], description="The clients that are signed in, newest first.")
+    async def login_sessions(parent: strawberry.Parent[domain.User], info: Info) -> object:
         """Return the sessions."""
-        return await users.login_sessions(info.context, self)  # type: ignore[arg-type, return-value]
+        return await users.login_sessions(info.context, parent)
 
     @strawberry.field(graphql_type=AccountConnection, description="Archived ones too, newest first.")
     async def accounts(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await trading.accounts(info.context, self, page)  # type: ignore[arg-type]
+        return await trading.accounts(info.context, parent, page)
 
     @strawberry.field(
         graphql_type=StrategyConnection, description="Newest first; archived ones alone, or none of them."
     )
     async def strategies(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        archived: bool = False,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        archived: Archived = False,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await strategies.of_user(info.context, self, page, archived=archived)  # type: ignore[arg-type]
+        return await strategies.of_user(info.context, parent, page, archived=bool(archived))
 
     @strawberry.field(graphql_type=TradingSessionConnection, description="Newest first.")
     async def trading_sessions(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        account: strawberry.ID | None = None,
-        market: MarketSymbol | None = None,
-        status: list[TradingSessionStatus] | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        account: OfAccount = None,
+        market: OfMarket = None,
+        status: Annotated[
+            list[TradingSessionStatus] | None, strawberry.argument(description="In one of these states.")
+        ] = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await trading.sessions(info.context, self, page, account, market, status)  # type: ignore[arg-type]
+        return await trading.sessions(info.context, parent, page, account, market, status)
 
     @strawberry.field(
         graphql_type=OrderConnection,
         description="Newest first, as all lists but candles. `from` is included, `to` is not.",
     )
     async def orders(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        account: strawberry.ID | None = None,
-        trading_session: strawberry.ID | None = None,
-        market: MarketSymbol | None = None,
-        side: OrderSide | None = None,
-        status: list[OrderStatus] | None = None,
-        from_: Annotated[datetime | None, strawberry.argument(name="from")] = None,
-        to: datetime | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        account: OfAccount = None,
+        trading_session: OfSession = None,
+        market: OfMarket = None,
+        side: OfSide = None,
+        status: Annotated[list[OrderStatus] | None, strawberry.argument(description="In one of these states.")] = None,
+        from_: From = None,
+        to: To = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await orders.of_user(info.context, self, page, account, trading_session, market, side, status, from_, to)  # type: ignore[arg-type]
+        return await orders.of_user(
+            info.context, parent, page, account, trading_session, market, side, status, from_, to
+        )
 
     @strawberry.field(graphql_type=FillConnection, description="Newest first. `from` is included, `to` is not.")
     async def fills(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        account: strawberry.ID | None = None,
-        trading_session: strawberry.ID | None = None,
-        market: MarketSymbol | None = None,
-        from_: Annotated[datetime | None, strawberry.argument(name="from")] = None,
-        to: datetime | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        account: OfAccount = None,
+        trading_session: OfSession = None,
+        market: OfMarket = None,
+        from_: From = None,
+        to: To = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await orders.fills_of_user(info.context, self, page, account, trading_session, market, from_, to)  # type: ignore[arg-type]
+        return await orders.fills_of_user(info.context, parent, page, account, trading_session, market, from_, to)
 
     @strawberry.field(graphql_type=PositionConnection, description="Newest first.")
     async def positions(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        account: strawberry.ID | None = None,
-        market: MarketSymbol | None = None,
-        open: Annotated[bool | None, strawberry.argument(name="open")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        account: OfAccount = None,
+        market: OfMarket = None,
+        open: IsOpen = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await trading.positions(info.context, self, page, account, market, is_open=open)  # type: ignore[arg-type]
+        return await trading.positions(info.context, parent, page, account, market, is_open=open)
 
     @strawberry.field(graphql_type=JobConnection, description="Newest first.")
     async def jobs(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        status: list[JobStatus] | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        status: Annotated[list[JobStatus] | None, strawberry.argument(description="In one of these states.")] = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await reports.jobs(info.context, self, page, status)  # type: ignore[arg-type]
+        return await reports.jobs(info.context, parent, page, status)
 
     @strawberry.field(graphql_type=ReportConnection, description="Newest first.")
     async def reports(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await reports.of_user(info.context, self, page)  # type: ignore[arg-type]
+        return await reports.of_user(info.context, parent, page)
 
     @strawberry.field(graphql_type=ActivityConnection, description="What the user did, newest first.")
     async def activity(
-        self,
+        parent: strawberry.Parent[domain.User],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
-        return await users.activity(info.context, self, page)  # type: ignore[arg-type]
+        return await users.activity(info.context, parent, page)
 
 
 @strawberry.input(description="Who wants to register.")
@@ -382,12 +392,13 @@ class UserQuery:
     """The users' part of the query root."""
 
     @strawberry.field(
+        graphql_type=User | None,
         description="Null for a stranger. Everything private hangs below it, so that an expired token never spoils the "
         "public half of a query.",
     )
-    async def viewer(self, info: Info) -> User | None:
+    async def viewer(self, info: Info) -> object:
         """Return who asks."""
-        return await users.viewer(info.context)  # type: ignore[return-value]
+        return await users.viewer(info.context)
 
 
 @strawberry.type

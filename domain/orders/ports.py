@@ -10,6 +10,8 @@ from domain.keyset import Window
 from domain.markets.types import Depth, FeedStatus, Market, MarketSymbol
 from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderStatus
+from domain.trading.state import TradingState
+from domain.trading.types import Account, Balance, Position, TradingSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,25 @@ class StaleOrder(Exception):  # noqa: N818  # a fact: the change was made to an 
     def __init__(self, order: Order) -> None:
         self.order = order
         super().__init__(f"order {order.id} is not stored, or is stored at revision {order.revision} or later")
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFacts:
+    """What is stored of an order's account and the risk checks look at, all of one moment.
+
+    `session` is the order's. `active` are the account's other orders that may still fill; those that are PENDING are
+    left out, since each is checked when its own turn comes. The counts are of orders submitted since a given time.
+    """
+
+    engine_state: TradingState
+    user_state: TradingState
+    account: Account
+    session: TradingSession | None
+    balances: tuple[Balance, ...]
+    positions: tuple[Position, ...]
+    active: tuple[Order, ...]
+    sent_by_account: int
+    sent_by_session: int
 
 
 class OrderRepository(Protocol):
@@ -97,6 +118,10 @@ class OrderRepository(Protocol):
 
     async def protecting(self, parent_ids: Sequence[UUID]) -> list[Order]:
         """Return the orders whose parent is one of `parent_ids` (for batches)."""
+        ...
+
+    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskFacts:
+        """Return what the risk checks of an order look at, read in one statement."""
         ...
 
     async def count_since(self, account_id: UUID, since: datetime) -> int:

@@ -90,6 +90,11 @@ class PostgresEventLog(Repository):
         query = _SELECT + " AND order_id = $2 AND at >= $3 ORDER BY sequence"
         return _events(await self._connection.fetch(query, user_id, order_id, since - CLOCK_SLACK))
 
+    async def of_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
+        """Return all events of several orders of a user, oldest first, as `of_order` does (for batches)."""
+        query = _SELECT + " AND order_id = ANY($2::uuid[]) AND at >= $3 ORDER BY sequence"
+        return _events(await self._connection.fetch(query, user_id, list(set(order_ids)), since - CLOCK_SLACK))
+
 
 def _columns(events: Sequence[NewEvent]) -> tuple[list[object], ...]:
     encoded = [encode_subject(event.subject) for event in events]

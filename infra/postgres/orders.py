@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.keyset import Window
 from domain.markets.types import MarketSymbol
-from domain.orders.ports import DuplicateOrder, OrderFilter, StaleOrder
+from domain.orders.ports import DuplicateOrder, OrderFilter, RiskFacts, StaleOrder
 from domain.orders.types import ACTIVE as ACTIVE_STATES
 from domain.orders.types import Fill, Order, OrderStatus
 from infra.postgres.columns import by_value
@@ -23,6 +23,7 @@ from infra.postgres.order_rows import (
     order_values,
 )
 from infra.postgres.repository import Repository
+from infra.postgres.risk_rows import SELECT_FACTS, facts_arguments, facts_of
 
 # The texts below are those of the partial indexes orders_active and orders_commands, or PostgreSQL won't use them.
 IS_ACTIVE = "status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"
@@ -49,6 +50,7 @@ COUNT_SINCE = "SELECT count(*) FROM orders WHERE account_id = $1 AND submitted_a
 
 FILL = SELECT_FILL + " WHERE id = $1 AND user_id = $2"
 FILLS_OF_ORDER = SELECT_FILL + " WHERE order_id = $1 ORDER BY at, id"
+FILLS_OF_ORDERS = SELECT_FILL + " WHERE order_id = ANY($1::uuid[]) ORDER BY id DESC"
 OUTCOME_COUNTS = "SELECT status, count(*) FROM orders"
 # The rows are locked oldest first: two who cancel at once wait for each other instead of deadlocking.
 REQUEST_CANCELS = f"""
@@ -119,6 +121,12 @@ class PostgresOrders(Repository):
         """Return the orders whose parent is one of `parent_ids` (for batches)."""
         return await self._all(PROTECTING, list(parent_ids))
 
+    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskFacts:
+        """Return what the risk checks of an order look at, read in one statement."""
+        row = await self._connection.fetchrow(SELECT_FACTS, *facts_arguments(order, sent_since))
+        assert row is not None  # the order's row refers to the account's
+        return facts_of(row)
+
     async def count_since(self, account_id: UUID, since: datetime) -> int:
         """Return how many orders of the account were submitted since then."""
         return int(await self._connection.fetchval(COUNT_SINCE, account_id, since))
@@ -153,6 +161,10 @@ class PostgresOrders(Repository):
     async def fills_of_order(self, order_id: UUID) -> list[Fill]:
         """Return the fills of one order, oldest first."""
         return await self._all_fills(FILLS_OF_ORDER, order_id)
+
+    async def fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
+        """Return the fills of several orders, newest first (for batches)."""
+        return await self._all_fills(FILLS_OF_ORDERS, list(set(order_ids)))
 
     async def ledger(self, user_id: UUID, wanted: OrderFilter) -> list[Fill]:
         """Return every fill that fits, oldest first (for reports)."""

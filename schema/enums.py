@@ -1,0 +1,52 @@
+"""The closed sets that several modules of the schema use: an enum must be described before any type mentions it."""
+
+import strawberry
+
+from domain.markets.types import FeedState, Timeframe
+from domain.markets.views import DepthCadence, DepthLevels, DepthMode
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus, OrderType, TimeInForce
+from domain.reports.types import JobStatus
+from domain.trading.state import TradingState
+from domain.trading.types import TradingSessionStatus
+
+strawberry.enum(
+    TradingState,
+    description="ACTIVE trades; REDUCING lets positions be closed but not opened; HALTED sends no new order.",
+)
+strawberry.enum(Timeframe, description="The length of a candle: 1, 5, 15 minutes, 1, 4 hours, 1 day.")
+strawberry.enum(OrderSide, description="BUY or SELL, of the base currency.")
+strawberry.enum(DepthLevels, description="How many levels a side: 5, 20 or 100.")
+strawberry.enum(DepthCadence, description="The least time from one event to the next: 20 to 1,000 ms.")
+strawberry.enum(DepthMode, description="Whether every event holds all levels, or what has changed.")
+strawberry.enum(
+    FeedState,
+    description="LIVE; STALE: the venue has gone silent; RECONNECTING: the feed is being made anew.",
+)
+strawberry.enum(
+    OrderType,
+    description="How an order is executed: at once (MARKET), at a price or better (LIMIT), when the market has moved "
+    "against it (STOP, STOP_LIMIT), in its favour (TAKE_PROFIT, TAKE_PROFIT_LIMIT), or away from its best "
+    "(TRAILING_STOP).",
+)
+strawberry.enum(
+    TimeInForce,
+    description="How long an order rests: until cancelled (GTC), not at all (IOC takes what there is, FOK all or "
+    "nothing), or until `expiresAt` (GTD).",
+)
+strawberry.enum(
+    OrderStatus,
+    description="PENDING: taken in. DENIED: by the risk checks, never sent. SUBMITTED: sent, no answer yet. IN_DOUBT: "
+    "sent, and the answer got lost; the venue is being asked. OPEN, PARTIALLY_FILLED: rests at the venue. "
+    "PENDING_CANCEL: being cancelled. FILLED, CANCELED, REJECTED (by the venue), EXPIRED: at its end.",
+)
+strawberry.enum(
+    JobStatus,
+    description="QUEUED waits for a worker; RUNNING; SUCCEEDED, FAILED and CANCELED are its ends.",
+)
+strawberry.enum(
+    TradingSessionStatus,
+    description="STARTING: its candles are being loaded. RUNNING. PAUSED: no entries; exits and protection go on. "
+    "STOPPING: its orders are being cancelled, and its position closed where that was asked. STOPPED, FAILED: at its "
+    "end.",
+)

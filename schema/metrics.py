@@ -1,0 +1,48 @@
+"""The figures of how a period went, as the API shows them."""
+
+from decimal import Decimal
+
+import strawberry
+
+
+@strawberry.type(description="Null where too few round trips or too short a period make the figure meaningless.")
+class PerformanceMetrics:
+    """The schema's face of `domain.reports.types.PerformanceMetrics`; that module's neighbours tell the formulas."""
+
+    currency: str = strawberry.field(description="What amounts are in.")
+    start_equity: Decimal = strawberry.field(description="At the start.")
+    end_equity: Decimal = strawberry.field(description="At the end.")
+    net_profit: Decimal = strawberry.field(description="The difference of the two.")
+    net_profit_percent: float | None = strawberry.field(description="Of the equity at the start.")
+    market_change_percent: float | None = strawberry.field(
+        description="What the market did meanwhile; null where there are several."
+    )
+    cagr: float | None = strawberry.field(description="Compound annual growth rate, in percent.")
+    volatility: float | None = strawberry.field(description="Deviation of daily returns, annualised, in percent.")
+    sharpe: float | None = strawberry.field(description="Mean over deviation of daily returns, annualised.")
+    sortino: float | None = strawberry.field(description="Mean over downside deviation of daily returns, annualised.")
+    calmar: float | None = strawberry.field(description="CAGR over the greatest drawdown.")
+    omega: float | None = strawberry.field(description="Gains over losses of daily returns, around 0.")
+    sqn: float | None = strawberry.field(description="System quality number of the round trips.")
+    max_drawdown: Decimal = strawberry.field(description="The greatest fall below the highest so far.")
+    max_drawdown_percent: float | None = strawberry.field(description="The greatest fall in percent of the highest.")
+    max_drawdown_days: float | None = strawberry.field(description="The longest time below the highest.")
+    round_trips: int = strawberry.field(description="How many positions were closed.")
+    wins: int = strawberry.field(description="How many with a profit.")
+    losses: int = strawberry.field(description="How many with a loss.")
+    win_rate: float | None = strawberry.field(description="Wins in percent of round trips.")
+    profit_factor: float | None = strawberry.field(description="Sum of profits over sum of losses.")
+    expectancy: Decimal | None = strawberry.field(description="The mean profit of a round trip.")
+    average_win: Decimal | None = strawberry.field(description="The mean of the wins.")
+    average_loss: Decimal | None = strawberry.field(description="The mean of the losses.")
+    best_trade: Decimal | None = strawberry.field(description="The greatest profit.")
+    worst_trade: Decimal | None = strawberry.field(description="The greatest loss.")
+    longest_win_streak: int = strawberry.field(description="How many wins came in a row at most.")
+    longest_loss_streak: int = strawberry.field(description="How many losses came in a row at most.")
+    average_holding_seconds: float | None = strawberry.field(description="How long a position was open.")
+    exposure_percent: float | None = strawberry.field(description="Of the time, with a position open.")
+    turnover: Decimal = strawberry.field(description="The sum of what was bought and sold.")
+    fees: Decimal = strawberry.field(description="What the venues took.")
+    slippage: Decimal | None = strawberry.field(description="What fills cost over the price when they were ordered.")
+    orders_denied: int = strawberry.field(description="How many orders failed the risk checks.")
+    orders_rejected: int = strawberry.field(description="How many orders the venue refused.")

@@ -1,0 +1,154 @@
+"""What clients do with orders: place, cancel, cancel all."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.markets.types import MarketSymbol
+from domain.orders import request as service
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderType, TimeInForce
+from domain.users.types import ApiScope
+from resolvers import orders
+from schema.context import Info
+from schema.errors import UserError, answer, payload, user_error
+from schema.node import decode_uuid
+from schema.orders import Order
+
+
+@strawberry.input(one_of=True, description="Exactly one.")
+class TrailInput:
+    """How far a trailing stop follows."""
+
+    percent: Decimal | None = strawberry.field(default=strawberry.UNSET, description="Of the best price so far.")
+    absolute: Decimal | None = strawberry.field(default=strawberry.UNSET, description="In quote currency per base.")
+
+
+@strawberry.input(one_of=True, description="Exactly one.")
+class ProtectionInput:
+    """Where a protecting order lies."""
+
+    price: Decimal | None = strawberry.field(default=strawberry.UNSET, description="In quote currency per base.")
+    percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="Of the entry's price, away from it."
+    )
+
+
+@strawberry.input(description="An instruction to buy or sell.")
+class OrderPlaceInput:
+    """The input of `orderPlace`."""
+
+    account: strawberry.ID = strawberry.field(description="The account to trade on.")
+    market: MarketSymbol = strawberry.field(description="A market of the account's venue.")
+    side: OrderSide = strawberry.field(description="BUY or SELL, of the base currency.")
+    type: OrderType = strawberry.field(description="How it is to be executed.")
+    quantity: Decimal = strawberry.field(description="More than 0, in base currency, in steps of the market's.")
+    price: Decimal | None = strawberry.field(default=None, description="The limit of the types that have one.")
+    stop_price: Decimal | None = strawberry.field(
+        default=None, description="What the types that wait for a price wait for."
+    )
+    time_in_force: TimeInForce | None = strawberry.field(
+        default=None, description="GTC where none is given, for the types with a limit."
+    )
+    expires_at: datetime | None = strawberry.field(default=None, description="Of GTD.")
+    post_only: bool | None = strawberry.field(default=None, description="Whether a LIMIT order must not take.")
+    reduce_only: bool | None = strawberry.field(default=None, description="Whether it may only lessen a position.")
+    trailing: TrailInput | None = strawberry.field(default=None, description="Of a TRAILING_STOP.")
+    stop_loss: ProtectionInput | None = strawberry.field(
+        default=None,
+        description="Protection placed with the first fill; when one of the two fills, the other is cancelled.",
+    )
+    take_profit: ProtectionInput | None = strawberry.field(default=None, description="As `stopLoss`.")
+    idempotency_key: str = strawberry.field(
+        description="The same key with the same input answers with the same order; with another input, with CONFLICT."
+    )
+
+    def to_domain(self) -> service.OrderRequest:
+        """Return the request; raises NOT_FOUND for an id that names no account."""
+        return service.OrderRequest(
+            account_id=decode_uuid(self.account, "Account", ("input", "account")),
+            market=self.market,
+            side=self.side,
+            type=self.type,
+            quantity=self.quantity,
+            price=self.price,
+            stop_price=self.stop_price,
+            time_in_force=self.time_in_force,
+            expires_at=self.expires_at,
+            post_only=bool(self.post_only),
+            reduce_only=bool(self.reduce_only),
+            trailing=self.trailing is not None,
+            stop_loss=self.stop_loss is not None,
+            take_profit=self.take_profit is not None,
+        )
+
+
+@strawberry.input(description="Which orders are to be cancelled: all of an account that fit.")
+class OrdersCancelInput:
+    """The input of `ordersCancel`."""
+
+    account: strawberry.ID = strawberry.field(description="The account that they are on.")
+    market: MarketSymbol | None = strawberry.field(default=None, description="Those on this market alone.")
+    trading_session: strawberry.ID | None = strawberry.field(
+        default=None, description="Those of this trading session alone."
+    )
+
+
+@strawberry.type(description="The order as it stands; an order that was refused comes with an error.")
+class OrderPayload:
+    """The answer of the order mutations."""
+
+    order: Order | None = strawberry.field(
+        description="The order, one that was DENIED or REJECTED too; null where there is none."
+    )
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="`requested`: how many orders are being cancelled; the events tell the rest.")
+class OrdersCancelPayload:
+    """The answer of `ordersCancel`."""
+
+    requested: int = strawberry.field(description="How many; 0 where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type
+class OrderMutation:
+    """The orders' part of the mutation root."""
+
+    @strawberry.mutation(
+        description="Place an order. Answers when the order has left PENDING and SUBMITTED, or after 2 s with the "
+        "state it then has. An order that fails the risk checks is stored as DENIED and told with ORDER_DENIED; one "
+        "that the venue refuses is REJECTED and told with ORDER_REJECTED; one that can't be read leaves nothing."
+    )
+    @payload(OrderPayload)
+    async def order_place(self, info: Info, input: OrderPlaceInput) -> OrderPayload:
+        """Place an order."""
+        info.context.require(ApiScope.TRADE)
+        order = await orders.place(info.context, input.to_domain(), input.idempotency_key)
+        refusal = orders.refusal(order)
+        return answer(OrderPayload, order=order, errors=[user_error(refusal)] if refusal else [])
+
+    @strawberry.mutation(
+        description="Cancel an order. Answers when the cancel has ended, or after 2 s with the state the order then "
+        "has; one that was cancelled or has expired already is answered as it is, one that is at another end with "
+        "CONFLICT."
+    )
+    @payload(OrderPayload)
+    async def order_cancel(self, info: Info, id: strawberry.ID) -> OrderPayload:
+        """Cancel an order."""
+        info.context.require(ApiScope.TRADE)
+        return answer(OrderPayload, order=await orders.cancel(info.context, decode_uuid(id, "Order", ("id",))))
+
+    @strawberry.mutation(description="Cancel all orders of an account that fit.")
+    @payload(OrdersCancelPayload, requested=0)
+    async def orders_cancel(self, info: Info, input: OrdersCancelInput) -> OrdersCancelPayload:
+        """Cancel many orders."""
+        info.context.require(ApiScope.TRADE)
+        account_id = decode_uuid(input.account, "Account", ("input", "account"))
+        session_id = None
+        if input.trading_session is not None:
+            session_id = decode_uuid(input.trading_session, "TradingSession", ("input", "tradingSession"))
+        count = await orders.cancel_all(info.context, account_id, input.market, session_id)
+        return answer(OrdersCancelPayload, requested=count)

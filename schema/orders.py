@@ -1,0 +1,213 @@
+"""Orders, their fills and the steps of their lives, as the API shows them."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.orders import types as domain
+from domain.orders.side import OrderSide
+from resolvers import events, markets, orders, trading
+from resolvers.paging import PageArguments
+from schema.context import Info
+from schema.lazy import lazy
+from schema.node import Node, serves
+from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.scalars import Sequence
+
+Account = lazy("accounts", "Account")
+Market = lazy("markets", "Market")
+TradingSession = lazy("trading", "TradingSession")
+Signal = lazy("trading", "Signal")
+
+strawberry.enum(
+    domain.OrderRole,
+    description="Why an order exists: what a strategy does (ENTRY, EXIT), what protects a position (STOP_LOSS, "
+    "TAKE_PROFIT, TRAILING_STOP), what ends it (CLOSE), placed by hand (MANUAL), or found at the venue (FOREIGN).",
+)
+strawberry.enum(
+    domain.OrderEventKind,
+    description="What happened: SNAPSHOT tells an open order as it is when a subscription begins; ACCEPTED is the "
+    "venue's word that it has the order; RECONCILED is what asking the venue brought to light; the rest are named "
+    "after the state that they lead to.",
+)
+strawberry.enum(domain.RiskCode, description="Which risk check an order failed.")
+
+
+@strawberry.type(description="A risk check that an order failed.")
+class RiskDenial:
+    """The schema's face of `domain.orders.types.RiskDenial`."""
+
+    code: domain.RiskCode = strawberry.field(description="Which check.")
+    message: str = strawberry.field(description="What was wrong, with which value, and what would be right.")
+    limit: Decimal | None = strawberry.field(description="What was allowed, in the check's own unit.")
+    actual: Decimal | None = strawberry.field(description="What was asked for, in the check's own unit.")
+
+
+@strawberry.type(description="One execution of part of an order.")
+class Fill(Node):
+    """The schema's face of `domain.orders.types.Fill`."""
+
+    is_type_of = serves(domain.Fill)
+
+    venue_trade_id: str = strawberry.field(description="The venue's own id of it; it counts once.")
+    at: datetime = strawberry.field(description="When, by the venue's clock.")
+    price: Decimal = strawberry.field(description="In quote currency per base.")
+    quantity: Decimal = strawberry.field(description="In base currency.")
+    fee: Decimal = strawberry.field(description="What the venue took, in `feeCurrency`; negative where it gave.")
+    fee_currency: str = strawberry.field(description="What the fee was paid in.")
+    maker: bool | None = strawberry.field(description="Whether the order rested; null where the venue doesn't say.")
+
+    @strawberry.field(graphql_type=lazy("orders", "Order"), description="The order that was filled.")
+    async def order(parent: strawberry.Parent[domain.Fill], info: Info) -> object:
+        """Return the order."""
+        return await orders.order_by_id(info.context, parent.order_id)
+
+
+@strawberry.type(description="A fill in a list.")
+class FillEdge(Edge[Fill]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Fills, a page at a time.")
+class FillConnection(Connection[Fill, FillEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="`order` is the order as it stood after this event, as it was stored with it.")
+class OrderEvent:
+    """The schema's face of `resolvers.events.OrderStep`."""
+
+    cursor: str = strawberry.field(description="Where a later subscription goes on; that of `UserEvent` too.")
+    sequence: Sequence = strawberry.field(
+        description="Its place in the user's log, without gaps; other things have places there too."
+    )
+    at: datetime = strawberry.field(description="When it happened.")
+    kind: domain.OrderEventKind = strawberry.field(description="What happened.")
+    fill: Fill | None = strawberry.field(description="The execution, where it is one.")
+    reason: str | None = strawberry.field(description="Why, where there is something to say.")
+
+    @strawberry.field(graphql_type=lazy("orders", "Order"), description="The order after the event.")
+    def order(parent: strawberry.Parent[events.OrderStep]) -> object:
+        """Return the order as stored with the event."""
+        return parent.order
+
+
+@strawberry.type(description="An order event in a list.")
+class OrderEventEdge(Edge[OrderEvent]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Order events, a page at a time.")
+class OrderEventConnection(Connection[OrderEvent, OrderEventEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="An instruction to a venue and all that is known of its fate.")
+class Order(Node):
+    """The schema's face of `domain.orders.types.Order`."""
+
+    is_type_of = serves(domain.Order)
+
+    client_order_id: str = strawberry.field(description="The engine's id of it at the venue: a hash of its cause.")
+    venue_order_id: str | None = strawberry.field(description="The venue's id of it; null until it has answered.")
+    side: OrderSide = strawberry.field(description="BUY or SELL, of the base currency.")
+    type: domain.OrderType = strawberry.field(description="How it is executed.")
+    role: domain.OrderRole = strawberry.field(description="Why it exists.")
+    time_in_force: domain.TimeInForce | None = strawberry.field(
+        description="Null where it has no meaning, as for a market order."
+    )
+    expires_at: datetime | None = strawberry.field(description="When it is given up.")
+    post_only: bool = strawberry.field(description="Whether it must not take.")
+    reduce_only: bool = strawberry.field(description="Whether it may only lessen a position.")
+    quantity: Decimal = strawberry.field(description="What was asked for, in base currency.")
+    price: Decimal | None = strawberry.field(description="The limit, in quote currency per base.")
+    stop_price: Decimal | None = strawberry.field(description="The price that it waits for.")
+    status: domain.OrderStatus = strawberry.field(description="Where it is in its life.")
+    revision: Sequence = strawberry.field(
+        description="Grows with every change: a client keeps the state with the highest."
+    )
+    filled_quantity: Decimal = strawberry.field(description="What the fills add up to, in base currency.")
+    remaining_quantity: Decimal = strawberry.field(description="What isn't filled, in base currency.")
+    average_price: Decimal | None = strawberry.field(description="Of the fills, by quantity; null before the first.")
+    denials: list[RiskDenial] = strawberry.field(description="All risk checks that it failed.")
+    reject_reason: str | None = strawberry.field(description="Why the venue rejected it.")
+    created_at: datetime = strawberry.field(description="When it was taken in.")
+    updated_at: datetime = strawberry.field(description="When it last changed.")
+
+    @strawberry.field(graphql_type=Account, description="The account that it is on.")
+    async def account(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the account."""
+        return await trading.account_of(info.context, parent)
+
+    @strawberry.field(graphql_type=Market, description="What is bought or sold.")
+    def market(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+    @strawberry.field(graphql_type=TradingSession | None, description="The session that made it; null where none did.")
+    async def trading_session(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the trading session."""
+        return await trading.session_of(info.context, parent)
+
+    @strawberry.field(graphql_type=Signal | None, description="The signal that caused it.")
+    async def signal(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the signal."""
+        return await orders.signal(info.context, parent)
+
+    @strawberry.field(graphql_type=lazy("orders", "Order") | None, description="The entry that this one protects.")
+    async def parent(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the entry."""
+        return await orders.order_by_id(info.context, parent.parent_id)
+
+    @strawberry.field(graphql_type=list[lazy("orders", "Order")], description="The orders that protect this one.")  # type: ignore[misc]  # made at run time
+    async def protections(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the protecting orders."""
+        return await orders.protections(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=lazy("orders", "Order") | None,
+        description="An amendment is a new order that takes the place of the old one: this is the old one.",
+    )
+    async def replaces(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the order that this one replaces."""
+        return await orders.order_by_id(info.context, parent.replaces_id)
+
+    @strawberry.field(graphql_type=lazy("orders", "Order") | None, description="The order that took its place.")
+    async def replaced_by(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the order that replaces this one."""
+        return await orders.replaced_by(info.context, parent)
+
+    @strawberry.field(graphql_type=FillConnection, description="Its fills, newest first.")
+    async def fills(
+        parent: strawberry.Parent[domain.Order],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> object:
+        """Return the page."""
+        return await orders.fills(info.context, parent, PageArguments(first, after, last, before))
+
+    @strawberry.field(graphql_type=OrderEventConnection, description="Its whole life, oldest first.")
+    async def events(
+        parent: strawberry.Parent[domain.Order],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> object:
+        """Return the page."""
+        return await orders.events(info.context, parent, PageArguments(first, after, last, before))
+
+
+@strawberry.type(description="An order in a list.")
+class OrderEdge(Edge[Order]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Orders, a page at a time.")
+class OrderConnection(Connection[Order, OrderEdge]):
+    """See `Connection`."""

@@ -1,0 +1,234 @@
+"""Jobs and reports as the API shows them."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+import strawberry
+
+from domain.reports import types as domain
+from domain.reports.service import ReportRequest
+from domain.users.types import ApiScope
+from resolvers import reports
+from resolvers.paging import PageArguments
+from schema.context import Info
+from schema.errors import UserError, answer, payload
+from schema.metrics import PerformanceMetrics
+from schema.node import Node, decode_uuid, serves
+from schema.pagination import After, Before, Connection, Edge, First, Last
+
+strawberry.enum(domain.PositionSide, description="Which way a round trip went.")
+
+
+@strawberry.enum(description="What a report can be downloaded as.")
+class ReportFormat(StrEnum):
+    """The contract's formats."""
+
+    HTML = "HTML"
+    CSV = "CSV"
+    PARQUET = "PARQUET"
+
+
+@strawberry.type(description="A computation that outlives its request.")
+class Job(Node):
+    """The schema's face of `domain.reports.types.Job`."""
+
+    is_type_of = serves(domain.Job)
+
+    kind: str = strawberry.field(description="What is computed, such as report.")
+    status: domain.JobStatus = strawberry.field(description="Where it is in its life.")
+    progress: float = strawberry.field(description="From 0 to 1.")
+    message: str | None = strawberry.field(description="What there is to say, such as why it failed.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+
+    @strawberry.field(graphql_type=Node | None, description="What it has made; null until it has succeeded.")
+    async def result(parent: strawberry.Parent[domain.Job], info: Info) -> object:
+        """Return the result."""
+        return await reports.result_of(info.context, parent)
+
+
+@strawberry.type(description="A job in a list.")
+class JobEdge(Edge[Job]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Jobs, a page at a time.")
+class JobConnection(Connection[Job, JobEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="The equity at a moment.")
+class EquityPoint:
+    """The schema's face of `domain.reports.types.EquityPoint`."""
+
+    at: datetime = strawberry.field(description="When.")
+    equity: Decimal = strawberry.field(description="In the report's currency.")
+    drawdown_percent: float = strawberry.field(description="How far it is below its highest so far.")
+
+
+@strawberry.type(description="One position from opening to flat.")
+class RoundTrip:
+    """The schema's face of `domain.reports.types.RoundTrip`."""
+
+    opened_at: datetime = strawberry.field(description="When its first fill was.")
+    closed_at: datetime | None = strawberry.field(description="When it became flat; null while it is open.")
+    side: domain.PositionSide = strawberry.field(description="LONG or SHORT.")
+    quantity: Decimal = strawberry.field(description="What was opened, in base currency.")
+    entry_price: Decimal = strawberry.field(description="The mean, in quote currency per base.")
+    exit_price: Decimal | None = strawberry.field(description="The mean; null before the first exit.")
+    profit: Decimal = strawberry.field(description="After fees, in quote currency.")
+    profit_percent: float | None = strawberry.field(description="Of what the entry cost.")
+    fees: Decimal = strawberry.field(description="In quote currency.")
+    exit_reason: str | None = strawberry.field(description="The role of the order that closed it.")
+    max_adverse_excursion: float | None = strawberry.field(
+        description="How far it was under water at most, in percent of the entry; null where it wasn't measured."
+    )
+    max_favorable_excursion: float | None = strawberry.field(
+        description="How far it was ahead at most, in percent of the entry; null where it wasn't measured."
+    )
+
+
+@strawberry.type(description="A round trip in a list.")
+class RoundTripEdge(Edge[RoundTrip]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Round trips, a page at a time.")
+class RoundTripConnection(Connection[RoundTrip, RoundTripEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="`url` is signed and short-lived, since a browser sends no token with it.")
+class ReportDownload:
+    """A file made of a report."""
+
+    format: ReportFormat = strawberry.field(description="What it is.")
+    url: str = strawberry.field(description="Where it is.")
+    bytes: int = strawberry.field(description="How large it is.")
+    expires_at: datetime = strawberry.field(description="Until when the address is good.")
+
+
+@strawberry.type(description="A computed account of performance and transactions over a period.")
+class Report(Node):
+    """The schema's face of `domain.reports.types.Report`."""
+
+    is_type_of = serves(domain.Report)
+
+    from_: datetime = strawberry.field(name="from", description="The beginning, included.")
+    to: datetime = strawberry.field(description="The end, not included.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+
+    @strawberry.field(graphql_type=Job, description="What computes it.")
+    async def job(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        """Return the job."""
+        return await reports.job_of(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=PerformanceMetrics | None, description="How it went; null until the job has succeeded."
+    )
+    async def metrics(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        """Return the figures."""
+        return await reports.metrics(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[EquityPoint],
+        description="The equity over time, evenly thinned; empty until the job has succeeded.",
+    )
+    async def equity_curve(
+        parent: strawberry.Parent[domain.Report],
+        info: Info,
+        points: Annotated[int, strawberry.argument(description="At most so many, from 1 to 5,000.")] = 500,
+    ) -> object:
+        """Return the curve."""
+        return await reports.equity_curve(info.context, parent, points)
+
+    @strawberry.field(
+        graphql_type=RoundTripConnection,
+        description="In the order of their opening; empty until the job has succeeded.",
+    )
+    async def round_trips(
+        parent: strawberry.Parent[domain.Report],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> object:
+        """Return the page."""
+        return await reports.round_trips(info.context, parent, PageArguments(first, after, last, before))
+
+    @strawberry.field(description="Files made of it; there are none yet.")
+    def downloads(self) -> list[ReportDownload]:
+        """Return the files."""
+        return []
+
+
+@strawberry.type(description="A report in a list.")
+class ReportEdge(Edge[Report]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Reports, a page at a time.")
+class ReportConnection(Connection[Report, ReportEdge]):
+    """See `Connection`."""
+
+
+@strawberry.input(one_of=True, description="Exactly one.")
+class ReportScopeInput:
+    """What a report is to be about."""
+
+    account: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="All of an account.")
+    trading_session: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="One trading session."
+    )
+    strategy: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Not supported yet.")
+    backtest: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Not supported yet.")
+
+
+_SCOPES = (
+    (domain.ReportScope.ACCOUNT, "account", "account", "Account"),
+    (domain.ReportScope.TRADING_SESSION, "trading_session", "tradingSession", "TradingSession"),
+    (domain.ReportScope.STRATEGY, "strategy", "strategy", "Strategy"),
+    (domain.ReportScope.BACKTEST, "backtest", "backtest", "Backtest"),
+)
+
+
+@strawberry.input(description="What a report is to be about.")
+class ReportGenerateInput:
+    """The input of `reportGenerate`."""
+
+    scope: ReportScopeInput = strawberry.field(description="What.")
+    from_: datetime | None = strawberry.field(default=None, name="from", description="The beginning of all, if null.")
+    to: datetime | None = strawberry.field(default=None, description="Now, if null or later than that.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key with the same input gives the same report."
+    )
+
+    def to_domain(self) -> ReportRequest:
+        """Return the request; raises NOT_FOUND for an id that names nothing."""
+        scope, field, name, type_name = next(one for one in _SCOPES if getattr(self.scope, one[1]))
+        scope_id = decode_uuid(getattr(self.scope, field), type_name, ("input", "scope", name))
+        return ReportRequest(scope, scope_id, self.from_, self.to)
+
+
+@strawberry.type(description="The report, which its job computes.")
+class ReportPayload:
+    """The answer of `reportGenerate`."""
+
+    report: Report | None = strawberry.field(description="The report; null where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type
+class ReportMutation:
+    """The reports' part of the mutation root."""
+
+    @strawberry.mutation(description="Have a report computed; `job` tells how far it is.")
+    @payload(ReportPayload)
+    async def report_generate(self, info: Info, input: ReportGenerateInput) -> ReportPayload:
+        """Have a report computed."""
+        info.context.require(ApiScope.READ)
+        report = await reports.generate(info.context, input.to_domain(), input.idempotency_key)
+        return answer(ReportPayload, report=report)

@@ -1,0 +1,282 @@
+"""Trading sessions, signals and halts as the API shows them."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.errors import ErrorCode, InputError
+from domain.markets.types import MarketSymbol, Timeframe
+from domain.trading import types as domain
+from domain.trading.halts import HaltRequest
+from domain.trading.sessions import SessionRequest
+from domain.trading.state import TradingState
+from domain.users.types import ApiScope
+from resolvers import markets, orders, trading
+from resolvers.paging import PageArguments
+from schema.accounts import RiskLimitsInput
+from schema.context import Info
+from schema.definitions import SizingInput
+from schema.errors import UserError, answer, payload
+from schema.lazy import lazy
+from schema.metrics import PerformanceMetrics
+from schema.node import Node, decode_uuid, serves
+from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.parameters import ParameterInput, ParameterValue
+from schema.positions import Position
+
+strawberry.enum(domain.SignalAction, description="What a strategy says to do.")
+
+
+@strawberry.type(description="What a strategy said on a closed candle, and why.")
+class Signal(Node):
+    """The schema's face of `domain.trading.types.Signal`."""
+
+    is_type_of = serves(domain.Signal)
+
+    at: datetime = strawberry.field(description="When it was said.")
+    action: domain.SignalAction = strawberry.field(description="What to do.")
+    price: Decimal = strawberry.field(description="The close of the candle, in quote currency per base.")
+    reason: str = strawberry.field(description="Why.")
+
+    @strawberry.field(
+        graphql_type=lazy("orders", "Order") | None, description="The order that it caused; null where it caused none."
+    )
+    async def order(parent: strawberry.Parent[domain.Signal], info: Info) -> object:
+        """Return the order."""
+        return await orders.order_by_id(info.context, parent.order_id)
+
+
+@strawberry.type(description="A signal in a list.")
+class SignalEdge(Edge[Signal]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Signals, a page at a time.")
+class SignalConnection(Connection[Signal, SignalEdge]):
+    """See `Connection`."""
+
+
+@strawberry.type(description="One strategy version running on one account, market and timeframe.")
+class TradingSession(Node):
+    """The schema's face of `domain.trading.types.TradingSession`."""
+
+    is_type_of = serves(domain.TradingSession)
+
+    timeframe: Timeframe = strawberry.field(description="The length of the candles that it looks at.")
+    status: domain.TradingSessionStatus = strawberry.field(description="Where it is in its life.")
+    status_reason: str | None = strawberry.field(description="Why, where there is something to say.")
+    started_at: datetime = strawberry.field(description="When it was started.")
+    stopped_at: datetime | None = strawberry.field(description="When it came to its end.")
+    trading_state: TradingState = strawberry.field(description="Whether a halt of its own holds it.")
+
+    @strawberry.field(graphql_type=lazy("strategies", "StrategyVersion"), description="What it runs.")
+    async def strategy_version(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        """Return the strategy version."""
+        return await trading.version_of(info.context, parent)
+
+    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="What it trades with.")
+    async def account(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        """Return the account."""
+        return await trading.account_of(info.context, parent)
+
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="What it trades.")
+    def market(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        """Return the market."""
+        return markets.market(info.context, parent.market)
+
+    @strawberry.field(
+        graphql_type=list[ParameterValue], description="The value of each of the strategy's parameters, defaults too."
+    )
+    async def parameters(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        """Return the values."""
+        return await trading.parameters(info.context, parent)
+
+    @strawberry.field(graphql_type=SignalConnection, description="What the strategy said, newest first.")
+    async def signals(
+        parent: strawberry.Parent[domain.TradingSession],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> object:
+        """Return the page."""
+        return await trading.signals(info.context, parent, PageArguments(first, after, last, before))
+
+    @strawberry.field(graphql_type=lazy("orders", "OrderConnection"), description="Its orders, newest first.")
+    async def orders(
+        parent: strawberry.Parent[domain.TradingSession],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> object:
+        """Return the page."""
+        return await trading.orders(info.context, parent, PageArguments(first, after, last, before))
+
+    @strawberry.field(
+        graphql_type=Position | None, description="Its newest position, open or closed; null before the first fill."
+    )
+    async def position(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        """Return the position."""
+        return await trading.position(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=PerformanceMetrics | None,
+        description="From the account's equity at the start; null before the first round trip.",
+    )
+    async def metrics(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        """Return the figures so far."""
+        return await trading.metrics(info.context, parent)
+
+
+@strawberry.type(description="A trading session in a list.")
+class TradingSessionEdge(Edge[TradingSession]):
+    """See `Edge`."""
+
+
+@strawberry.type(description="Trading sessions, a page at a time.")
+class TradingSessionConnection(Connection[TradingSession, TradingSessionEdge]):
+    """See `Connection`."""
+
+
+@strawberry.input(description="What is to be run where.")
+class TradingSessionStartInput:
+    """The input of `tradingSessionStart`."""
+
+    strategy_version: strawberry.ID = strawberry.field(description="What to run.")
+    account: strawberry.ID = strawberry.field(description="What to trade with.")
+    market: MarketSymbol = strawberry.field(description="A market of the account's venue.")
+    timeframe: Timeframe = strawberry.field(description="The length of the candles to look at.")
+    parameters: list[ParameterInput] | None = strawberry.field(
+        default=None, description="Values for the strategy's parameters; the others keep their defaults."
+    )
+    sizing: SizingInput | None = strawberry.field(default=None, description="In the place of the strategy's own.")
+    risk: RiskLimitsInput | None = strawberry.field(default=None, description="Limits beside the account's.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key with the same input gives the same session."
+    )
+
+    def to_domain(self) -> SessionRequest:
+        """Return the request; raises NOT_FOUND for ids that name nothing."""
+        return SessionRequest(
+            strategy_version_id=decode_uuid(self.strategy_version, "StrategyVersion", ("input", "strategyVersion")),
+            account_id=decode_uuid(self.account, "Account", ("input", "account")),
+            market=self.market,
+            timeframe=self.timeframe,
+            parameters=tuple(one.to_domain() for one in self.parameters or ()),
+            sizing=self.sizing.to_domain() if self.sizing else None,
+            risk=self.risk.to_domain() if self.risk else None,
+        )
+
+
+@strawberry.input(description="How a trading session is to end.")
+class TradingSessionStopInput:
+    """The input of `tradingSessionStop`."""
+
+    close_position: bool = strawberry.field(default=False, description="Whether its position is to be closed.")
+
+
+@strawberry.type(description="The trading session.")
+class TradingSessionPayload:
+    """The answer of the trading session mutations."""
+
+    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.input(
+    description="`reduceOnly` lets positions be closed but not opened. Blocks new orders at once and stays, restarts "
+    "included, until resumed."
+)
+class TradingHaltInput:
+    """The input of `tradingHalt`."""
+
+    cancel_orders: bool = strawberry.field(default=True, description="Whether open orders are cancelled.")
+    close_positions: bool = strawberry.field(default=False, description="Whether positions are closed at the market.")
+    reduce_only: bool = strawberry.field(default=False, description="Whether positions may still be closed.")
+    reason: str | None = strawberry.field(default=None, description="For the activity log.")
+
+    def to_domain(self) -> HaltRequest:
+        """Return the request; raises UNSUPPORTED for what can't be done."""
+        if self.close_positions:
+            message = "closePositions is not carried out yet; halt with reduceOnly, then close them by hand."
+            raise InputError(ErrorCode.UNSUPPORTED, message, ("input", "closePositions"))
+        return HaltRequest(self.cancel_orders, self.reduce_only, self.reason)
+
+
+@strawberry.type(description="What was halted or resumed.")
+class TradingHaltPayload:
+    """The answer of `tradingHalt` and `tradingResume`."""
+
+    subject: Node | None = strawberry.field(
+        description="The trading session, account, user or engine; null where there are errors, and for another user."
+    )
+    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type
+class TradingMutation:
+    """The trading sessions' part of the mutation root."""
+
+    @strawberry.mutation(description="Start a trading session; it is STARTING until its candles are there.")
+    @payload(TradingSessionPayload)
+    async def trading_session_start(self, info: Info, input: TradingSessionStartInput) -> TradingSessionPayload:
+        """Start a session."""
+        info.context.require(ApiScope.TRADE)
+        session = await trading.start(info.context, input.to_domain(), input.idempotency_key)
+        return answer(TradingSessionPayload, trading_session=session)
+
+    @strawberry.mutation(description="No entries from now on, resting ones are cancelled; exits and protection go on.")
+    @payload(TradingSessionPayload)
+    async def trading_session_pause(self, info: Info, id: strawberry.ID) -> TradingSessionPayload:
+        """Pause a session."""
+        info.context.require(ApiScope.TRADE)
+        session = await trading.pause(info.context, decode_uuid(id, "TradingSession", ("id",)))
+        return answer(TradingSessionPayload, trading_session=session)
+
+    @strawberry.mutation(description="Entries again, from the next closed candle on.")
+    @payload(TradingSessionPayload)
+    async def trading_session_resume(self, info: Info, id: strawberry.ID) -> TradingSessionPayload:
+        """Resume a session."""
+        info.context.require(ApiScope.TRADE)
+        session = await trading.resume(info.context, decode_uuid(id, "TradingSession", ("id",)))
+        return answer(TradingSessionPayload, trading_session=session)
+
+    @strawberry.mutation(
+        description="Cancel the session's orders and, if asked, close its position; it is STOPPED once both have "
+        "happened."
+    )
+    @payload(TradingSessionPayload)
+    async def trading_session_stop(
+        self, info: Info, id: strawberry.ID, input: TradingSessionStopInput | None = None
+    ) -> TradingSessionPayload:
+        """Stop a session."""
+        info.context.require(ApiScope.TRADE)
+        session_id = decode_uuid(id, "TradingSession", ("id",))
+        close = input is not None and input.close_position
+        return answer(
+            TradingSessionPayload, trading_session=await trading.stop(info.context, session_id, close_position=close)
+        )
+
+    @strawberry.mutation(
+        description="Block new orders at once, until resumed. `id`: a trading session, an account, a user (oneself; "
+        "any for an operator) or the engine (operators)."
+    )
+    @payload(TradingHaltPayload)
+    async def trading_halt(
+        self, info: Info, id: strawberry.ID, input: TradingHaltInput | None = None
+    ) -> TradingHaltPayload:
+        """Halt something."""
+        info.context.require(ApiScope.TRADE)
+        request = (input or TradingHaltInput()).to_domain()
+        return answer(TradingHaltPayload, subject=await trading.halt(info.context, id, request))
+
+    @strawberry.mutation(description="Let what was halted trade again; `id` as in `tradingHalt`.")
+    @payload(TradingHaltPayload)
+    async def trading_resume(self, info: Info, id: strawberry.ID) -> TradingHaltPayload:
+        """Resume something."""
+        info.context.require(ApiScope.TRADE)
+        return answer(TradingHaltPayload, subject=await trading.halt(info.context, id, None))
