@@ -14,6 +14,7 @@ from domain.markets.types import Market, MarketSymbol
 from domain.orders.bell import Bell
 from domain.orders.lifecycle import Step
 from domain.orders.ports import MarketView
+from domain.orders.recent import RecentOrders
 from domain.orders.recorder import OrderRecorder
 from domain.orders.types import Order
 from domain.orders.venue import NotSent, VenueAccount
@@ -75,6 +76,7 @@ class Desk:
         self.timing = timing or Timing()
         self.reconciled = False
         self.in_flight: set[UUID] = set()
+        self.recent = RecentOrders()
         self._lease = lease
         self._moving = asyncio.Lock()
         self._alerted: set[str] = set()
@@ -117,6 +119,7 @@ class Desk:
     def tell(self, recorder: OrderRecorder) -> None:
         """Tell those who wait on this node, after the commit."""
         if recorder.changed:
+            self.recent.keep(recorder.order, recorder.counted)
             self.bell.tell(recorder.order)
 
     def market(self, symbol: MarketSymbol) -> Market:

@@ -32,6 +32,9 @@ class VenueNews:
         `complete` says that the venue was asked and told all: an end then counts even where fills are missing.
         """
         desk = self._desk
+        known = desk.recent.get(told.client_order_id)
+        if known is not None and self._says_nothing_new(known, told):
+            return known
         try:
             async with desk.moving() as transaction:
                 order = await transaction.orders.locked_by_client_id(desk.account.id, told.client_order_id)
@@ -55,6 +58,8 @@ class VenueNews:
         if client_order_id is None:
             return False
         desk = self._desk
+        if desk.recent.counted(client_order_id, [told]):
+            return True
         try:
             async with desk.moving() as transaction:
                 order = await transaction.orders.locked_by_client_id(desk.account.id, client_order_id)
@@ -82,6 +87,15 @@ class VenueNews:
     def knows(self, venue_order_id: str) -> bool:
         """Tell whether an order of ours has that id at the venue."""
         return venue_order_id in self._by_venue_id
+
+    def _says_nothing_new(self, known: Order, told: VenueOrder) -> bool:
+        """Tell whether the message repeats what is committed, as most of the stream does after an answer."""
+        if lacks_fills(known, told) or not self._desk.recent.counted(known.client_order_id, told.fills):
+            return False
+        try:
+            return not apply_venue_order(known, told, known.updated_at).events
+        except IllegalTransition:
+            return False
 
     async def _apply(self, recorder: OrderRecorder, told: VenueOrder, *, complete: bool) -> None:
         await recorder.count_fills(told.fills)

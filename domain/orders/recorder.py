@@ -18,12 +18,13 @@ from domain.trading.types import Position
 class OrderRecorder:
     """The changes of one order whose row is held; `finish` writes them.
 
-    The caller sees to it that no other transaction of the account records fills meanwhile: a position that isn't
-    there yet has no row to be held.
+    `counted` names the trades that are counted, by this transaction or before. The caller sees to it that no other
+    transaction of the account records fills meanwhile: a position that isn't there yet has no row to be held.
     """
 
     def __init__(self, transaction: Transaction, order: Order, market: Market, ids: Ids, at: datetime) -> None:
         self.order = order
+        self.counted: list[str] = []
         self._read = order
         self._transaction = transaction
         self._market = market
@@ -50,6 +51,7 @@ class OrderRecorder:
             if await self._transaction.orders.add_fill(fill):
                 self.take(apply_fill(self.order, fill, venue_fill.venue_order_id, self._at))
                 await self._move_position(fill)
+            self.counted.append(venue_fill.venue_trade_id)
 
     async def finish(self) -> None:
         """Write the order and its position as they are now, and append the events."""

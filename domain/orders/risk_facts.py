@@ -1,17 +1,16 @@
-"""Gathers what the risk checks of an order look at, in the order's own transaction."""
+"""Puts together what the risk checks of an order look at: what is stored of its account, and the market."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from domain.markets.types import FeedState, MarketSymbol
 from domain.money import divide
-from domain.orders.ports import MarketView
+from domain.orders.ports import MarketView, RiskFacts
 from domain.orders.risk_context import RiskContext, Scope
-from domain.orders.types import Order, OrderStatus
+from domain.orders.types import Order
 from domain.storage import Transaction
 from domain.trading.state import TradingState
-from domain.trading.types import Account, Position, TradingSession
+from domain.trading.types import Position
 
 _RATE_WINDOW = timedelta(minutes=1)
 
@@ -23,27 +22,27 @@ async def gather(
 
     Halts are read here, so that one that is committed before the order is sent is obeyed.
     """
-    account = await transaction.accounts.by_id(order.account_id)
-    assert account is not None
-    session = await _session(transaction, order)
-    positions = tuple(await transaction.positions.open_of_account(order.account_id))
-    active = tuple(o for o in await transaction.orders.active(order.account_id) if _counts(o, order))
-    balances = (await transaction.accounts.balances([order.account_id])).get(order.account_id, [])
+    facts = await transaction.orders.risk_facts(order, now - _RATE_WINDOW)
+    return context_of(order, facts, markets, now, reconciled=reconciled)
+
+
+def context_of(order: Order, facts: RiskFacts, markets: MarketView, now: datetime, *, reconciled: bool) -> RiskContext:
+    """Return the context of an order by what is stored and the books at hand."""
     base, _, quote = order.market.symbol.partition("/")
     return RiskContext(
         now=now,
-        state=await _state(transaction, account, session),
+        state=_state(facts),
         reconciled=reconciled,
         market=markets.catalogue.get(order.market),
         depth=markets.latest_depth(order.market),
         feed=_feed_state(markets, order.market),
         base=base,
         quote=quote,
-        balances={balance.currency: balance for balance in balances},
-        position=_worked_on(order, positions),
-        active=active,
-        quote_rate=quote_rate(markets, order.market, account.currency),
-        scopes=await _scopes(transaction, order, account, session, positions, active, now),
+        balances={balance.currency: balance for balance in facts.balances},
+        position=_worked_on(order, facts.positions),
+        active=facts.active,
+        quote_rate=quote_rate(markets, order.market, facts.account.currency),
+        scopes=_scopes(order, facts),
     )
 
 
@@ -69,26 +68,9 @@ def _feed_state(markets: MarketView, market: MarketSymbol) -> FeedState | None:
     return FeedState.LIVE if markets.latest_depth(market) is not None else None
 
 
-async def _session(transaction: Transaction, order: Order) -> TradingSession | None:
-    if order.trading_session_id is None:
-        return None
-    return await transaction.trading_sessions.get(order.user_id, order.trading_session_id)
-
-
-async def _state(transaction: Transaction, account: Account, session: TradingSession | None) -> TradingState:
-    user = await transaction.users.get(account.user_id)
-    engine = await transaction.accounts.engine_state()
-    return TradingState.strictest(
-        engine,
-        user.trading_state if user else TradingState.HALTED,
-        account.trading_state,
-        session.trading_state if session else TradingState.ACTIVE,
-    )
-
-
-def _counts(other: Order, order: Order) -> bool:
-    """Tell whether another order may fill; one that is PENDING yet is checked when its own turn comes."""
-    return other.id != order.id and other.status is not OrderStatus.PENDING
+def _state(facts: RiskFacts) -> TradingState:
+    session = facts.session.trading_state if facts.session else TradingState.ACTIVE
+    return TradingState.strictest(facts.engine_state, facts.user_state, facts.account.trading_state, session)
 
 
 def _worked_on(order: Order, positions: tuple[Position, ...]) -> Position | None:
@@ -98,23 +80,12 @@ def _worked_on(order: Order, positions: tuple[Position, ...]) -> Position | None
     return None
 
 
-async def _scopes(
-    transaction: Transaction,
-    order: Order,
-    account: Account,
-    session: TradingSession | None,
-    positions: tuple[Position, ...],
-    active: tuple[Order, ...],
-    now: datetime,
-) -> tuple[Scope, ...]:
-    here = tuple(position for position in positions if position.market == order.market)
-    sent: list[UUID | None] = []
-    if account.risk.max_orders_per_minute is not None or (session and session.risk):
-        recent = await transaction.orders.recent(order.account_id, now - _RATE_WINDOW)
-        sent = [o.trading_session_id for o in recent if o.submitted_at and o.submitted_at >= now - _RATE_WINDOW]
-    scopes = [Scope("the account", account.risk, here, active, len(sent))]
-    if session is not None and session.risk is not None:
-        own = tuple(position for position in here if position.trading_session_id == session.id)
-        working = tuple(o for o in active if o.trading_session_id == session.id)
-        scopes.append(Scope("the trading session", session.risk, own, working, sent.count(session.id)))
-    return tuple(scopes)
+def _scopes(order: Order, facts: RiskFacts) -> tuple[Scope, ...]:
+    here = tuple(position for position in facts.positions if position.market == order.market)
+    of_account = Scope("the account", facts.account.risk, here, facts.active, facts.sent_by_account)
+    session = facts.session
+    if session is None or session.risk is None:
+        return (of_account,)
+    own = tuple(position for position in here if position.trading_session_id == session.id)
+    active = tuple(other for other in facts.active if other.trading_session_id == session.id)
+    return (of_account, Scope("the trading session", session.risk, own, active, facts.sent_by_session))
