@@ -1,14 +1,18 @@
 """The durable state of the exchange: one SQLite file, write-ahead logged and synced at every commit."""
 
+import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from infra.sandbox.orders import OPEN_STATES, Fill, Order
 
+EXIT_CANNOT_WRITE = 74
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (
@@ -82,8 +86,11 @@ class Store:
 
     def commit(self) -> None:
         """Make all that was written since the last commit durable."""
-        if self._db.in_transaction:
-            self._db.execute("COMMIT")
+        try:
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            _stop_for_good(error)
 
     def close(self) -> None:
         """Commit and let go of the file."""
@@ -201,9 +208,22 @@ class Store:
         return [_order(row) for row in self._db.execute(_SELECT_ORDER + where, values)]
 
     def _write(self, sql: str, values: Sequence[int | str]) -> sqlite3.Cursor:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        return self._db.execute(sql, values)
+        try:
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN IMMEDIATE")
+            return self._db.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            _stop_for_good(error)
+
+
+def _stop_for_good(error: sqlite3.OperationalError) -> NoReturn:
+    """End the process as a crash would: what is in memory is ahead of the disk, and must not be served.
+
+    Nothing was acknowledged, and a restart reads the last commit.
+    """
+    sys.stderr.write(f"the sandbox's state can't be written: {error}\n")
+    sys.stderr.flush()
+    os._exit(EXIT_CANNOT_WRITE)
 
 
 def _order(row: tuple[int | str, ...]) -> Order:

@@ -88,6 +88,19 @@ async def test_a_restart_goes_on_where_the_recording_was(replaying: SandboxProce
     assert starts[0] > 0
 
 
+async def test_after_the_last_frame_the_market_lives_on_and_is_not_played_again(tmp_path: Path, excerpt: Path) -> None:
+    recorded = recorded_trades(excerpt)
+    async with running_sandbox(tmp_path / "sandbox", replay=[excerpt], speed=20) as sandbox:
+        listed = await until_traded(sandbox, len(recorded) + 20)
+        last_recorded, first_synthetic = (float(listed[len(recorded) + place]["price"]) for place in (-1, 0))
+        assert abs(first_synthetic / last_recorded - 1) < 0.001
+        await sandbox.restart()
+        resumed = await until_traded(sandbox, 20)
+        told = [(trade["price"], trade["qty"], trade["isBuyerMaker"]) for trade in resumed[:20]]
+        assert told != recorded[:20]
+        assert abs(float(resumed[0]["price"]) / float(listed[-1]["price"]) - 1) < 0.01
+
+
 async def test_a_recording_without_a_book_is_refused_by_name(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gz"
     broken.write_bytes(b"not a recording")
