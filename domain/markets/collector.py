@@ -33,6 +33,7 @@ class Pace:
     cache_every: float = 1.0
     cache_lives: float = 30.0
     store_within: float = 1.0
+    demand_lasts: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

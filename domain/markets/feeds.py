@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from domain.backoff import Backoff
@@ -11,7 +12,7 @@ from domain.errors import Unavailable
 from domain.markets.collector import Collector, Outlets, Pace
 from domain.markets.ports import MarketDataSource, VenueUnreachable
 from domain.markets.recorder import Recorder
-from domain.markets.topics import DEMAND_ENDS_AFTER_SECONDS, FEED_DEMAND, MARKETS_CHANGED
+from domain.markets.topics import FEED_DEMAND, MARKETS_CHANGED
 from domain.markets.types import MarketSymbol
 from domain.ports import Bus, BusSubscription, Cache
 from domain.storage import Storage
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 LEASE_KIND = "feed"
 LEASE_SECONDS = 6.0
 RENEW_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+"""How soon a feed that another node holds is asked for again: its lease may lapse, as after a crash."""
+
 IN_USE_SECONDS = 5.0
 RELOAD_MARKETS_SECONDS = 3_600.0
 
@@ -121,17 +125,18 @@ class FeedManager:
     async def _manage(self) -> None:
         while True:
             self._wake.clear()
+            missing = True
             try:
                 await self._renew()
-                await self._follow()
+                missing = await self._follow()
             except Unavailable as error:
                 log.warning("feeds wait for the database: %s", error.message)
                 await self._drop_lapsed()
-            try:
-                async with asyncio.timeout(RENEW_SECONDS):
+            except Exception:
+                log.exception("feeds could not be looked after, and are again at once")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_SECONDS if missing else RENEW_SECONDS):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
 
     async def _renew(self) -> None:
         for market, running in tuple(self._running.items()):
@@ -150,14 +155,15 @@ class FeedManager:
             if self._clock.monotonic() - running.lease.renewed_at > LEASE_SECONDS:
                 await self._stop(market, release=False)
 
-    async def _follow(self) -> None:
-        """Start what is wanted, stop what isn't (any more), and take down what has failed."""
+    async def _follow(self) -> bool:
+        """Start what is wanted and stop what isn't or has failed; tell whether another node holds some of it."""
         wanted = await self._wanted()
         for market, running in tuple(self._running.items()):
             if market not in wanted or running.task.done():
                 await self._stop(market)
         for market in sorted(wanted - self._running.keys()):
             await self._start(market)
+        return bool(wanted - self._running.keys())
 
     async def _wanted(self) -> frozenset[MarketSymbol]:
         now = self._clock.monotonic()
@@ -165,7 +171,7 @@ class FeedManager:
             async with self._storage.reading() as reading:
                 self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
             self._in_use_at = now
-        self._demanded = {market: at for market, at in self._demanded.items() if now - at < DEMAND_ENDS_AFTER_SECONDS}
+        self._demanded = {market: at for market, at in self._demanded.items() if now - at < self._pace.demand_lasts}
         return (self._always | self._in_use | self._demanded.keys()) & self._known
 
     async def _start(self, market: MarketSymbol) -> None:
@@ -186,8 +192,10 @@ class FeedManager:
             log.error("the feed of %s failed and is started again", market, exc_info=failed)
         await _end([running.task])
         if release:
-            async with self._storage.transaction() as transaction:
-                await transaction.leases.release(running.lease)
+            # Where the database is away the lease lapses by itself.
+            with suppress(Unavailable):
+                async with self._storage.transaction() as transaction:
+                    await transaction.leases.release(running.lease)
         log.info("no longer collecting %s", market)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -246,22 +246,27 @@ class MarketDataHub:
     async def _keep(self) -> None:
         demanded = self._clock.monotonic()
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(KEEP_SECONDS):
                     await self._markets_changed.wait()
-            except TimeoutError:
-                pass
             try:
                 await self._refresh()
                 await self._refill()
             except Unavailable as error:
                 log.warning("market data waits for the database: %s", error.message)
+                await asyncio.sleep(KEEP_SECONDS)
+            except Exception:
+                log.exception("market data could not be looked after, and is again in a second")
+                await asyncio.sleep(KEEP_SECONDS)
             if self._clock.monotonic() - demanded >= DEMAND_SECONDS:
                 demanded = self._clock.monotonic()
-                for memory in tuple(self._memories.values()):
-                    if memory.wanted_by:
-                        await self._demand(memory.market)
+                await self._demand_again()
             await self._tidy()
+
+    async def _demand_again(self) -> None:
+        for memory in tuple(self._memories.values()):
+            if memory.wanted_by:
+                await self._demand(memory.market)
 
     async def _refresh(self) -> None:
         if self._markets_changed.is_set():

@@ -66,7 +66,10 @@ class Recorder:
         """Store batches until cancelled."""
         while True:
             await asyncio.sleep(self._every)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("market data could not be stored, and is tried again")
 
     async def _store(self, trades: Sequence[Trade], candles: Sequence[Candle], depths: Sequence[Depth]) -> None:
         async with self._storage.transaction() as transaction:

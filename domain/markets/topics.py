@@ -9,7 +9,6 @@ MARKETS_CHANGED = "markets-changed"
 """The stored markets of the venue that the message names have changed."""
 
 DEMAND_SECONDS = 20.0
-DEMAND_ENDS_AFTER_SECONDS = 60.0
 
 
 def depth_topic(market: MarketSymbol) -> str:

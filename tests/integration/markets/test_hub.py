@@ -182,3 +182,39 @@ async def test_two_nodes_collect_a_market_once(
             await owner.feeds.close()
             await eventually(lambda: BTC in heir.feeds.running, "the other node takes over", 20)
             await eventually(lambda: heir.hub.latest_depth(BTC), "the book is back")
+
+
+async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_again_on_demand(
+    sandbox: SandboxProcess, storage: PostgresStorage
+) -> None:
+    async with running_node(sandbox.url, storage, Pace(demand_lasts=1)) as node:
+        assert await node.hub.depth(BTC) is not None
+        assert node.feeds.running == {BTC}
+        await eventually(lambda: not node.feeds.running, "the feed ends")
+        clients = node.venues.connection("sandbox").public.clients.values()
+        assert not [key for client in clients for key in client.subscriptions]
+        await eventually(lambda: node.hub.latest_depth(BTC) is None, "the last book is too old")
+        assert await node.hub.depth(BTC) is not None
+
+
+async def test_a_market_that_is_always_kept_is_collected_without_demand(
+    sandbox: SandboxProcess, storage: PostgresStorage
+) -> None:
+    async with running_node(sandbox.url, storage, Pace(demand_lasts=0), always=[BTC]) as node:
+        await eventually(lambda: node.feeds.running == {BTC}, "the feed runs")
+        assert await node.hub.depth(BTC) is not None
+
+
+async def test_a_candle_that_the_bus_lost_is_told_from_the_storage(node: MarketNode) -> None:
+    told: list[Candle] = []
+    registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
+    await node.hub.depth(BTC)
+    history: list[Candle] = []
+    async with asyncio.timeout(20):
+        while len(history) < 100:
+            async with node.storage.reading() as reading:
+                history = await reading.market_data.candles(BTC, Timeframe.M1, TimeWindow(limit=1000))
+    registration.take(history[-4])
+    await eventually(lambda: len(told) >= 4, "the lost candles")
+    await registration.close()
+    assert told[:4] == history[-4:]

@@ -262,3 +262,26 @@ async def test_a_closed_account_sends_nothing(trader: Trader) -> None:
     await trader.venue.close()
     with pytest.raises(NotSent):
         await trader.venue.place(new_order(), allow)
+
+
+async def test_an_answer_that_never_comes_leaves_the_outcome_unknown(trader: Trader, sandbox: SandboxProcess) -> None:
+    order = new_order()
+    await trader.venue.balances()
+    trader.venue._exchange.timeout = 300
+    await sandbox.misbehave(hangOrders=1)
+    with pytest.raises(OutcomeUnknown, match="RequestTimeout"):
+        await trader.venue.place(order, allow)
+    assert await trader.venue.find(order) is not None
+
+
+async def test_a_cancel_whose_answer_is_lost_leaves_the_outcome_unknown(
+    trader: Trader, venues: Venues, sandbox: SandboxProcess
+) -> None:
+    order = new_order(type=OrderType.LIMIT, price=await far_below(venues))
+    await trader.venue.place(order, allow)
+    await sandbox.misbehave(swallowCancels=1)
+    with pytest.raises((OutcomeUnknown, VenueRefused)):
+        await trader.venue.cancel(order, allow)
+    found = await trader.venue.find(order)
+    assert found is not None
+    assert found.status is OrderStatus.CANCELED
