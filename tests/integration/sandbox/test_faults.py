@@ -123,18 +123,34 @@ async def test_a_fill_can_be_told_after_what_follows_it(
         assert kinds == ["executionReport", "outboundAccountPosition", "executionReport"]
 
 
-async def watch_on(client: Client) -> None:
-    while True:
-        await client.watch_trades(MARKET)
+async def read_on(socket: Connection) -> None:
+    async for _ in socket:
+        pass
 
 
-async def test_cut_streams_end_without_a_word_in_the_log(sandbox: SandboxProcess, connect: Connect) -> None:
-    async with connect() as client:
-        await client.watch_trades(MARKET)
+async def test_cut_streams_end_abruptly_and_can_be_opened_again(sandbox: SandboxProcess) -> None:
+    address = f"{sandbox.websocket_url}/ws/btcusdt@trade"
+    async with websockets.connect(address) as socket, asyncio.timeout(10):
+        await socket.recv()
         assert (await sandbox.misbehave(dropMarketStreams=True))["dropped"] == 1
-        with pytest.raises(NetworkError):
-            await watch_on(client)
-        assert await client.watch_trades(MARKET)
+        with pytest.raises(websockets.ConnectionClosedError):
+            await read_on(socket)
+    async with websockets.connect(address) as socket, asyncio.timeout(10):
+        assert await socket.recv()
+
+
+async def test_a_silent_market_keeps_its_connections_and_says_nothing(sandbox: SandboxProcess) -> None:
+    async with websockets.connect(f"{sandbox.websocket_url}/ws/btcusdt@depth@100ms") as socket:
+        await sandbox.misbehave(silenceMarketStreams=True)
+        # The answer comes after all that was queued before it, so nothing is under way any more.
+        await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 1}))
+        while "id" not in json.loads(await socket.recv()):
+            pass
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 1.0)
+        await sandbox.misbehave(silenceMarketStreams=False)
+        async with asyncio.timeout(10):
+            assert await socket.recv()
 
 
 async def test_everything_acknowledged_survives_kill_nine(sandbox: SandboxProcess, trader: Client) -> None:
