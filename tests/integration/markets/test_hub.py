@@ -192,7 +192,7 @@ async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_agai
         assert node.feeds.running == {BTC}
         await eventually(lambda: not node.feeds.running, "the feed ends")
         clients = node.venues.connection("sandbox").public.clients.values()
-        assert not [key for client in clients for key in client.subscriptions]
+        await eventually(lambda: not any(client.subscriptions for client in clients), "the venue is told to stop")
         await eventually(lambda: node.hub.latest_depth(BTC) is None, "the last book is too old")
         assert await node.hub.depth(BTC) is not None
 
