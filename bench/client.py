@@ -1,0 +1,122 @@
+"""A client of the engine as a front end is one: GraphQL over kept-alive HTTP, and over a WebSocket."""
+
+import json
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+from websockets.asyncio.client import connect
+
+from bench.parts import Engine
+
+MARKET = "sandbox:BTC/USDT"
+PASSWORD = "correct horse battery"
+
+REGISTER = "mutation($i: UserRegisterInput!) { userRegister(input: $i) { token errors { message } } }"
+ACCOUNT = "mutation($i: AccountCreateInput!) { accountCreate(input: $i) { account { id } errors { message } } }"
+PLACE = "mutation($i: OrderPlaceInput!) { orderPlace(input: $i) { order { id status } errors { code message } } }"
+CANCEL_ALL = "mutation($i: OrdersCancelInput!) { ordersCancel(input: $i) { requested errors { message } } }"
+ORDER = """query($id: ID!) { node(id: $id) { ... on Order { status createdAt
+  events(first: 20) { nodes { kind at } } } } }"""
+BOOK = "query($m: MarketSymbol!) { market(symbol: $m) { priceIncrement depth { bids { price } asks { price } } } }"
+
+
+class Client:
+    """A registered user with one paper account."""
+
+    def __init__(self, session: aiohttp.ClientSession, engine: Engine) -> None:
+        self._session = session
+        self._url = f"{engine.url}/graphql"
+        self._socket_url = engine.socket_url
+        self.token = ""
+        self.account = ""
+
+    async def run(self, document: str, **variables: Any) -> Any:
+        """Return the one root field of the answer."""
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        body = {"query": document, "variables": variables}
+        async with self._session.post(self._url, json=body, headers=headers) as response:
+            told = await response.json()
+        if "errors" in told:
+            raise RuntimeError(str(told["errors"]))
+        return next(iter(told["data"].values()))
+
+    async def change(self, document: str, **input: Any) -> Any:
+        """Run a mutation that must succeed."""
+        told = await self.run(document, i=input)
+        if told["errors"]:
+            raise RuntimeError(str(told["errors"]))
+        return told
+
+    async def begin(self, balances: dict[str, str]) -> None:
+        """Register, and make the account."""
+        email = f"{uuid.uuid4().hex}@example.com"
+        self.token = (await self.change(REGISTER, email=email, password=PASSWORD))["token"]
+        amounts = [{"currency": currency, "amount": amount} for currency, amount in balances.items()]
+        made = await self.change(ACCOUNT, name="bench", kind="PAPER", venue="sandbox", balances=amounts)
+        self.account = made["account"]["id"]
+
+    async def place_limit(self, side: str, price: str, quantity: str) -> str:
+        """Place a limit order, which must be OPEN in the answer; return its id."""
+        order = (
+            await self.change(
+                PLACE,
+                account=self.account,
+                market=MARKET,
+                side=side,
+                type="LIMIT",
+                quantity=quantity,
+                price=price,
+                idempotencyKey=uuid.uuid4().hex,
+            )
+        )["order"]
+        if order["status"] != "OPEN":
+            raise RuntimeError(f"the order is {order['status']}")
+        return str(order["id"])
+
+    async def cancel_all(self) -> None:
+        """Cancel all of the account's orders."""
+        await self.change(CANCEL_ALL, account=self.account)
+
+    async def price(self, side: str, factor: str) -> str:
+        """Return the best price of a side of the book times `factor`, on the market's increment."""
+        book = await self.run(BOOK, m=MARKET)
+        tick = Decimal(book["priceIncrement"])
+        return f"{Decimal(book['depth'][side][0]['price']) * Decimal(factor) // tick * tick:f}"
+
+    @asynccontextmanager
+    async def subscribe(self, document: str, **variables: Any) -> AsyncGenerator[AsyncIterator[Any]]:
+        """Give the events of a subscription, which is acknowledged when the block begins."""
+        async with connect(
+            self._socket_url, subprotocols=["graphql-transport-ws"], compression=None, max_size=2**22
+        ) as socket:
+            payload = {"Authorization": f"Bearer {self.token}"}
+            await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
+            if json.loads(await socket.recv())["type"] != "connection_ack":
+                raise RuntimeError("the server did not acknowledge the connection")
+            subscription = {"query": document, "variables": variables}
+            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": subscription}))
+            yield _events(socket)
+
+
+async def _events(socket: Any) -> AsyncIterator[Any]:
+    async for message in socket:
+        told = json.loads(message)
+        if told["type"] == "ping":
+            await socket.send('{"type":"pong"}')
+        elif told["type"] == "next" and "errors" not in told["payload"]:
+            yield next(iter(told["payload"]["data"].values()))
+        else:
+            raise RuntimeError(f"the subscription ended with {told}")
+
+
+@asynccontextmanager
+async def client(engine: Engine, **balances: str) -> AsyncGenerator[Client]:
+    """Give a new user's client."""
+    async with aiohttp.ClientSession() as session:
+        made = Client(session, engine)
+        await made.begin(balances)
+        yield made

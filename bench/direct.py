@@ -1,0 +1,48 @@
+"""The baseline: the same ccxt object that the engine's adapter uses, called without the engine."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from domain.trading.types import VenueCredentials
+from infra.clock import SystemClock
+from infra.venues.connection import VenueConnection
+from infra.venues.venue import VenueSettings
+from tests.support.sandbox import SandboxProcess
+
+SYMBOL = "BTC/USDT"
+
+
+class Direct:
+    """An account of the exchange, traded by ccxt alone."""
+
+    def __init__(self, exchange: Any) -> None:
+        self._exchange = exchange
+
+    async def place_limit(self, side: str, price: str, quantity: str, **params: str) -> dict[str, Any]:
+        """Place a limit order and return ccxt's order."""
+        placed: dict[str, Any] = await self._exchange.create_order(
+            SYMBOL, "limit", side.lower(), quantity, price, {"timeInForce": "GTC", **params}
+        )
+        return placed
+
+    async def cancel_all(self) -> None:
+        """Cancel all open orders."""
+        for order in await self._exchange.fetch_open_orders(SYMBOL):
+            await self._exchange.cancel_order(order["id"], SYMBOL)
+
+
+@asynccontextmanager
+async def direct(sandbox: SandboxProcess, name: str, **balances: str) -> AsyncGenerator[Direct]:
+    """Give a new account of the exchange."""
+    connection = VenueConnection(VenueSettings("sandbox", "binance", sandbox.url, live=False), SystemClock())
+    await connection.ready()
+    # The budget is Binance's; the exchange of a bench has none.
+    connection.budget.weight_per_minute = 10**9
+    keys = await sandbox.create_account(name, balances)
+    exchange = connection.new_account_exchange(VenueCredentials(keys.api_key, keys.secret))
+    try:
+        yield Direct(exchange)
+    finally:
+        await exchange.close()
+        await connection.close()

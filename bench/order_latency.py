@@ -1,0 +1,87 @@
+"""Time from `orderPlace` to the venue's acknowledgement, over the same ccxt call made directly, of 1,000 resting orders.
+
+Orders of both ways alternate in one run. The engine's are timed at an HTTP client; what the server did meanwhile is
+read afterwards from the orders' events.
+"""
+
+import sys
+import time
+from datetime import datetime
+
+import uvloop
+
+from bench.client import ORDER, Client, client
+from bench.direct import Direct, direct
+from bench.figures import Figure, percentile, report, spread
+from bench.parts import engine, exchange, scratch
+
+ORDERS = 1_000
+WARM_UP = 50
+BATCH = 25
+QUANTITY = "0.001"
+P50_MS, P99_MS = 5.0, 20.0
+
+
+async def measure(orders: int) -> None:
+    async with scratch() as folder, exchange(folder) as sandbox, engine(folder, sandbox) as running:
+        async with client(running, USDT="100000000") as user, direct(sandbox, "direct", USDT="100000000") as baseline:
+            price = await user.price("bids", "0.9")
+            await _place(user, baseline, price, WARM_UP)
+            ours, theirs, ids = await _place(user, baseline, price, orders)
+            steps = [await _steps(user, id) for id in ids[:: max(1, len(ids) // 500)]]
+    _tell(ours, theirs, steps)
+
+
+async def _place(
+    user: Client, baseline: Direct, price: str, orders: int
+) -> tuple[list[float], list[float], list[str]]:
+    """Return the durations of both ways in seconds, and the ids of the engine's orders."""
+    ours, theirs, ids = [], [], []
+    for number in range(orders):
+        began = time.perf_counter()
+        await baseline.place_limit("BUY", price, QUANTITY)
+        theirs.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        ids.append(await user.place_limit("BUY", price, QUANTITY))
+        ours.append(time.perf_counter() - began)
+        if number % BATCH == BATCH - 1 or number == orders - 1:
+            await baseline.cancel_all()
+            await user.cancel_all()
+            await _ended(user, ids[-1])
+    return ours, theirs, ids
+
+
+async def _ended(user: Client, id: str) -> None:
+    while (await user.run(ORDER, id=id))["status"] != "CANCELED":
+        pass
+
+
+async def _steps(user: Client, id: str) -> dict[str, float]:
+    """Return when the order was SUBMITTED and ACCEPTED, in seconds after it was taken in."""
+    told = await user.run(ORDER, id=id)
+    created = datetime.fromisoformat(told["createdAt"])
+    return {
+        step["kind"]: (datetime.fromisoformat(step["at"]) - created).total_seconds()
+        for step in told["events"]["nodes"]
+    }
+
+
+def _tell(ours: list[float], theirs: list[float], steps: list[dict[str, float]]) -> None:
+    p50, p99 = ((percentile(ours, at) - percentile(theirs, at)) * 1000 for at in (50, 99))
+    timed = {
+        "orderPlace, at the client": ours,
+        "create_order by ccxt": theirs,
+        "in the engine: taken in → SUBMITTED": [step["SUBMITTED"] for step in steps],
+        "in the engine: taken in → the venue's answer": [step["ACCEPTED"] for step in steps],
+    }
+    rows: list[list[object]] = [[name, len(values), *spread(values).values()] for name, values in timed.items()]
+    rows.append(["added by the engine", len(ours), round(p50, 3), round(p99, 3), ""])
+    ratio = percentile(ours, 50) / percentile(theirs, 50)
+    name = "`orderPlace` to the venue's acknowledgement, over the same ccxt call made directly"
+    measured = f"p50 +{p50:.1f} ms, p99 +{p99:.1f} ms ({ratio:.1f} times the direct call)"
+    figure = Figure(name, measured, f"p50 ≤ {P50_MS:g} ms, p99 ≤ {P99_MS:g} ms", p50 <= P50_MS and p99 <= P99_MS)
+    report("order_latency", ["what", "orders", "p50 ms", "p99 ms", "max ms"], rows, [figure])
+
+
+if __name__ == "__main__":
+    uvloop.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else ORDERS))

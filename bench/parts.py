@@ -1,0 +1,103 @@
+"""The real parts that benches run on: the engine and the exchange as processes in temporary folders, on free ports."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from tests.support.sandbox import SandboxProcess, running_sandbox
+
+ROOT = Path(__file__).parents[1]
+ENGINE = Path(sys.executable).with_name("r3edge")
+START_SECONDS = 60.0
+
+
+@dataclass
+class Engine:
+    """A running `r3edge serve`: where it listens, and how long it took to listen and to be ready."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    listening_seconds: float
+    ready_seconds: float = 0.0
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def socket_url(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/graphql"
+
+
+@asynccontextmanager
+async def exchange(folder: Path) -> AsyncGenerator[SandboxProcess]:
+    """Run a sandbox exchange without rate limits."""
+    async with running_sandbox(folder / "exchange", seed=1, unlimited=True) as sandbox:
+        yield sandbox
+
+
+@asynccontextmanager
+async def engine(folder: Path, sandbox: SandboxProcess | None = None, *, profile: bool = False) -> AsyncGenerator[Engine]:
+    """Run the engine until the end of the block, on `sandbox` where one is given; it is ready when the block begins."""
+    settings = {"R3EDGE_LOG_LEVEL": "warning"}
+    if sandbox is not None:
+        settings |= {"R3EDGE_SANDBOX_URL": sandbox.url, "R3EDGE_SANDBOX_TOKEN": sandbox.admin_token}
+    started = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        *(ENGINE, "serve", "--port", "0", "--data-dir", str(folder / "engine")),
+        cwd=ROOT,
+        env=_clean_environment() | settings,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    running = Engine(process, await _address(process), time.perf_counter() - started)
+    reading = asyncio.create_task(_drain(process))
+    try:
+        await _ready(running.url)
+        running.ready_seconds = time.perf_counter() - started
+        yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+        await reading
+
+
+@asynccontextmanager
+async def scratch() -> AsyncGenerator[Path]:
+    """Give a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="r3edge-bench-") as folder:
+        yield Path(folder)
+
+
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("R3EDGE_")}
+
+
+async def _address(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(START_SECONDS):
+        while line := (await process.stdout.readline()).decode():
+            if "listens on" in line:
+                return line.split()[-1].removesuffix("/graphql")
+    raise RuntimeError("the engine did not start; its messages stand above")
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    while await process.stdout.readline():
+        pass
+
+
+async def _ready(url: str) -> None:
+    async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{url}/readyz") as response:
+                if response.status == 200:
+                    return
+            await asyncio.sleep(0.01)
