@@ -1,16 +1,20 @@
 """Puts together what the risk checks of an order look at: what is stored of its account, and the market."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from domain.keyset import Window
 from domain.markets.types import FeedState, MarketSymbol
-from domain.money import divide
+from domain.money import EXACT, ZERO, divide
+from domain.orders.losses import LOOK_BACK, day_start, looks_back, loss_record
 from domain.orders.ports import MarketView, RiskFacts
-from domain.orders.risk_context import RiskContext, Scope
+from domain.orders.risk_context import LossRecord, RiskContext, Scope
 from domain.orders.types import Order
 from domain.storage import Transaction
 from domain.trading.state import TradingState
-from domain.trading.types import Position
+from domain.trading.types import Position, RiskLimits, TradingSession
 
 _RATE_WINDOW = timedelta(minutes=1)
 
@@ -23,11 +27,23 @@ async def gather(
     Halts are read here, so that one that is committed before the order is sent is obeyed.
     """
     facts = await transaction.orders.risk_facts(order, now - _RATE_WINDOW)
-    return context_of(order, facts, markets, now, reconciled=reconciled)
+    closed: list[Position] = []
+    if any(looks_back(limits) for limits in _limits(facts)):
+        window = Window(limit=LOOK_BACK)
+        closed = await transaction.positions.page(order.user_id, window, order.account_id, is_open=False)
+    return context_of(order, facts, closed, markets, now, reconciled=reconciled)
 
 
-def context_of(order: Order, facts: RiskFacts, markets: MarketView, now: datetime, *, reconciled: bool) -> RiskContext:
-    """Return the context of an order by what is stored and the books at hand."""
+def context_of(
+    order: Order,
+    facts: RiskFacts,
+    closed: Sequence[Position],
+    markets: MarketView,
+    now: datetime,
+    *,
+    reconciled: bool,
+) -> RiskContext:
+    """Return the context of an order by what is stored and the books at hand; `closed` is newest first."""
     base, _, quote = order.market.symbol.partition("/")
     return RiskContext(
         now=now,
@@ -41,20 +57,19 @@ def context_of(order: Order, facts: RiskFacts, markets: MarketView, now: datetim
         balances={balance.currency: balance for balance in facts.balances},
         position=_worked_on(order, facts.positions),
         active=facts.active,
-        quote_rate=quote_rate(markets, order.market, facts.account.currency),
-        scopes=_scopes(order, facts),
+        quote_rate=worth_of(markets, order.market.venue, quote, facts.account.currency),
+        scopes=_scopes(order, facts, _Past(facts, closed, markets, order.market.venue, now)),
     )
 
 
-def quote_rate(markets: MarketView, market: MarketSymbol, currency: str) -> Decimal | None:
-    """Return the worth of one unit of the market's quote in `currency` by the books at hand; None where unknown."""
-    _, _, quote = market.symbol.partition("/")
-    if quote == currency:
+def worth_of(markets: MarketView, venue: str, currency: str, into: str) -> Decimal | None:
+    """Return the worth of one unit of a currency in another by the venue's books at hand; None where unknown."""
+    if currency == into:
         return Decimal(1)
-    direct = markets.latest_depth(MarketSymbol(market.venue, f"{quote}/{currency}"))
+    direct = markets.latest_depth(MarketSymbol(venue, f"{currency}/{into}"))
     if direct is not None and direct.bids:
         return direct.bids[0].price
-    inverse = markets.latest_depth(MarketSymbol(market.venue, f"{currency}/{quote}"))
+    inverse = markets.latest_depth(MarketSymbol(venue, f"{into}/{currency}"))
     if inverse is not None and inverse.asks:
         return divide(Decimal(1), inverse.asks[0].price)
     return None
@@ -80,12 +95,72 @@ def _worked_on(order: Order, positions: tuple[Position, ...]) -> Position | None
     return None
 
 
-def _scopes(order: Order, facts: RiskFacts) -> tuple[Scope, ...]:
+class _Past:
+    """The closed positions of the account, and what they and the open ones come to."""
+
+    def __init__(
+        self, facts: RiskFacts, closed: Sequence[Position], markets: MarketView, venue: str, now: datetime
+    ) -> None:
+        self._facts = facts
+        self._closed = closed
+        self._markets = markets
+        self._venue = venue
+        self._now = now
+
+    def of_account(self) -> LossRecord:
+        """Return the account's record; its equity is what its balances are worth by the books at hand."""
+        equity = ZERO
+        for balance in self._facts.balances:
+            rate = self._worth(self._venue, balance.currency)
+            equity = EXACT.add(equity, EXACT.multiply(balance.total, rate or ZERO))
+        return self._record(self._closed, self._facts.positions, equity, self._facts.account.risk)
+
+    def of_session(self, session: TradingSession, limits: RiskLimits) -> LossRecord:
+        """Return the session's record; its equity is that of its start and what it earned since."""
+        closed = [position for position in self._closed if position.trading_session_id == session.id]
+        opened = [position for position in self._facts.positions if position.trading_session_id == session.id]
+        if session.start_equity is None:
+            return replace(self._record(closed, opened, ZERO, limits), drawdown_percent=None)
+        lost = self._record(closed, opened, ZERO, limits, since=session.started_at).daily_loss or ZERO
+        return self._record(closed, opened, EXACT.subtract(session.start_equity, lost), limits)
+
+    def _record(
+        self,
+        closed: Sequence[Position],
+        opened: Sequence[Position],
+        equity: Decimal,
+        limits: RiskLimits,
+        since: datetime | None = None,
+    ) -> LossRecord:
+        if not looks_back(limits):
+            return LossRecord()
+        start = since or day_start(self._now, limits.daily_reset_hour)
+        return loss_record(closed, opened, equity, self._rate, self._price, start)
+
+    def _rate(self, market: MarketSymbol) -> Decimal | None:
+        return self._worth(market.venue, market.symbol.partition("/")[2])
+
+    def _worth(self, venue: str, currency: str) -> Decimal | None:
+        return worth_of(self._markets, venue, currency, self._facts.account.currency)
+
+    def _price(self, market: MarketSymbol) -> Decimal | None:
+        depth = self._markets.latest_depth(market)
+        return depth.bids[0].price if depth is not None and depth.bids else None
+
+
+def _limits(facts: RiskFacts) -> tuple[RiskLimits, ...]:
+    session = facts.session.risk if facts.session else None
+    return (facts.account.risk,) if session is None else (facts.account.risk, session)
+
+
+def _scopes(order: Order, facts: RiskFacts, past: _Past) -> tuple[Scope, ...]:
     here = tuple(position for position in facts.positions if position.market == order.market)
-    of_account = Scope("the account", facts.account.risk, here, facts.active, facts.sent_by_account)
+    account = facts.account.risk
+    of_account = Scope("the account", account, here, facts.active, facts.sent_by_account, past.of_account())
     session = facts.session
     if session is None or session.risk is None:
         return (of_account,)
     own = tuple(position for position in here if position.trading_session_id == session.id)
     active = tuple(other for other in facts.active if other.trading_session_id == session.id)
-    return (of_account, Scope("the trading session", session.risk, own, active, facts.sent_by_session))
+    losses = past.of_session(session, session.risk)
+    return (of_account, Scope("the trading session", session.risk, own, active, facts.sent_by_session, losses))

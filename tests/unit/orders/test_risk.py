@@ -7,7 +7,7 @@ import pytest
 from domain.markets.types import FeedState, FeedStatus, PriceLevel
 from domain.orders.risk import check
 from domain.orders.risk_context import LossRecord, RiskContext, Scope
-from domain.orders.risk_facts import quote_rate
+from domain.orders.risk_facts import worth_of
 from domain.orders.side import OrderSide
 from domain.orders.types import Order, OrderStatus, OrderType, RiskCode
 from domain.trading.state import TradingState
@@ -264,5 +264,5 @@ class OtherBooks:
     [("sandbox:USDT/EUR", D("99.99")), ("sandbox:EUR/USDT", 1 / Decimal("100.01")), ("sandbox:X/Y", None)],
 )
 def test_the_quote_is_valued_by_a_book_in_either_direction(book: str, expected: Decimal | None) -> None:
-    rate = quote_rate(OtherBooks(book), BTC, "EUR")  # type: ignore[arg-type]
+    rate = worth_of(OtherBooks(book), "sandbox", "USDT", "EUR")  # type: ignore[arg-type]
     assert (rate and round(rate, 12)) == (expected and round(expected, 12))
