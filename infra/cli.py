@@ -70,13 +70,17 @@ def sandbox(
     folder: Annotated[Path, typer.Option(help="Where it keeps its state.")] = Path("r3edge-sandbox"),
     replay: Replay = None,
     seed: Seed = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="R3EDGE_SANDBOX_TOKEN", help="Opens the administrative side (one made in the folder)."),
+    ] = None,
 ) -> None:
     """Run the sandbox exchange alone, until SIGTERM or Ctrl-C."""
     from infra.sandbox.options import SandboxOptions  # noqa: PLC0415  # as above
-    from infra.sandbox.program import run_sandbox  # noqa: PLC0415  # as above
+    from infra.sandbox.program import run_to_end  # noqa: PLC0415  # as above
 
-    options = SandboxOptions(folder=folder, host=host, port=port, replay=tuple(replay or ()), seed=seed)
-    asyncio.run(run_sandbox(options))
+    options = SandboxOptions(folder=folder, host=host, port=port, replay=tuple(replay or ()), seed=seed, token=token)
+    raise SystemExit(run_to_end(options))
 
 
 @schema_app.command("print")

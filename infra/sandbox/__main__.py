@@ -5,14 +5,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvloop
-
-from infra.sandbox.folder import FolderInUseError
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.program import run_sandbox
-from infra.sandbox.replay import RecordingError
-
-EXIT_UNUSABLE = 2
+from infra.sandbox.program import run_to_end
 
 
 def parse_options(arguments: list[str]) -> SandboxOptions:
@@ -22,7 +16,9 @@ def parse_options(arguments: list[str]) -> SandboxOptions:
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--seed", type=int, help="decides prices and history of a new folder")
-    parser.add_argument("--replay", type=Path, nargs="+", default=[], help="recordings of Binance's raw streams")
+    parser.add_argument(
+        "--replay", type=Path, nargs="+", action="extend", default=[], help="recordings of Binance's raw streams"
+    )
     parser.add_argument("--replay-at", type=_time, help="the venue's time at the first frame; now by default")
     parser.add_argument("--speed", type=float, default=1.0, help="pace of the venue's clock and of the replay")
     parser.add_argument("--unlimited", action="store_true", help="no rate limits")
@@ -37,12 +33,7 @@ def parse_options(arguments: list[str]) -> SandboxOptions:
 
 def main() -> None:
     """Run the exchange that the command line asks for."""
-    options = parse_options(sys.argv[1:])
-    try:
-        uvloop.run(run_sandbox(options))
-    except (FolderInUseError, RecordingError, OSError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(EXIT_UNUSABLE)
+    sys.exit(run_to_end(parse_options(sys.argv[1:])))
 
 
 def _time(text: str) -> datetime:

@@ -25,8 +25,9 @@ class FolderInUseError(RuntimeError):
 class StateFolder:
     """A locked state folder, open as a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, token: str | None = None) -> None:
         self.path = path
+        self._given_token = token
 
     def __enter__(self) -> Self:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,7 +48,12 @@ class StateFolder:
         os.close(self._lock)
 
     def _read_token(self) -> str:
-        """Return the administrator's token, made at first use; a file torn by a crash is made anew."""
+        """Return the administrator's token: the given one, or one made at first use.
+
+        A file torn by a crash is made anew.
+        """
+        if self._given_token is not None:
+            return self._given_token
         path = self.path / TOKEN_FILE
         if path.exists() and (token := path.read_text().strip()):
             return token

@@ -11,7 +11,8 @@ class SandboxOptions:
 
     `port` 0 takes any free one. `replay` lists recordings of Binance's raw stream, played one after the other;
     `replay_at` is the venue's time at their first frame (now by default) and `speed` the pace. `unlimited` switches
-    the rate limits off. With `exit_with_stdin` it ends when its standard input closes.
+    the rate limits off. With `exit_with_stdin` it ends when its standard input closes. `token` opens the
+    administrative side; without it one is made and kept in the folder.
     """
 
     folder: Path
@@ -23,3 +24,4 @@ class SandboxOptions:
     speed: float = 1.0
     unlimited: bool = False
     exit_with_stdin: bool = False
+    token: str | None = None

@@ -11,11 +11,14 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 import uvicorn
+import uvloop
 
-from infra.sandbox.folder import StateFolder
+from infra.sandbox.folder import FolderInUseError, StateFolder
 from infra.sandbox.options import SandboxOptions
+from infra.sandbox.replay import RecordingError
 from infra.sandbox.venue import Venue
 
+EXIT_UNUSABLE = 2
 BACKLOG = 2048
 PING_SECONDS = 20.0
 PING_TIMEOUT_SECONDS = 60.0
@@ -46,7 +49,7 @@ async def run_sandbox(options: SandboxOptions) -> None:
     Prints one JSON line `{"port", "url", "pid"}` once it accepts connections; raises `FolderInUseError` where another
     process has the folder.
     """
-    with StateFolder(options.folder) as folder:
+    with StateFolder(options.folder, options.token) as folder:
         venue = Venue(folder, options)
         listener = _listen(options.host, options.port)
         server = _Server(_config(venue), lambda: _announce(options.host, listener))
@@ -60,6 +63,16 @@ async def run_sandbox(options: SandboxOptions) -> None:
             with suppress(asyncio.CancelledError):
                 await beat
             venue.save()
+
+
+def run_to_end(options: SandboxOptions) -> int:
+    """Run an exchange and return the exit code: 2, the reason told, where the options can't be used."""
+    try:
+        uvloop.run(run_sandbox(options))
+    except (FolderInUseError, RecordingError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_UNUSABLE
+    return 0
 
 
 def _config(venue: Venue) -> uvicorn.Config:
