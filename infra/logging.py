@@ -7,7 +7,7 @@ import structlog
 
 from infra.settings import LogFormat
 
-_QUIET = ("uvicorn.access", "asyncio", "hazelcast", "ccxt", "alembic", "websockets")
+_QUIET = ("uvicorn", "asyncio", "hazelcast", "ccxt", "alembic", "websockets")
 
 
 def configure_logging(level: str, form: LogFormat) -> None:
