@@ -22,7 +22,7 @@ T = TypeVar("T")
 Key = tuple[str, ...]
 """What a cursor stands for: the values of the columns that order the list, as text."""
 
-_MAX_CURSOR_CHARACTERS = 512
+_MAX_CURSOR_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
