@@ -1,0 +1,241 @@
+"""The event log's subscriptions: nothing missed, nothing twice, nobody else's."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from domain.events import NewEvent, UserEventKind
+from domain.orders.lifecycle import request_cancel
+from domain.orders.types import OrderEvent, OrderEventKind, OrderStatus
+from domain.reports.types import JobStatus
+from domain.users.types import ApiScope
+from resolvers import events
+from resolvers.ids import encode_id
+from tests.support.api import Api
+from tests.support.events import alert, every_subject
+from tests.support.scripted_venue import ScriptedVenue
+from tests.support.trading import new_user
+
+ORDERS = """subscription($after: String, $account: ID, $session: ID) {
+  orderEvents(after: $after, account: $account, tradingSession: $session) {
+    cursor sequence at kind reason order { id status revision filledQuantity account { name tradingState } }
+    fill { quantity } } }"""
+ALL = (
+    "subscription($after: String) { events(after: $after) { cursor sequence kind message subject { __typename id } } }"
+)
+JOB = "subscription($id: ID!) { jobProgress(id: $id) { status progress result { __typename } } }"
+HEAD = "{ viewer { eventCursor } }"
+CANCEL = "mutation($id: ID!) { orderCancel(id: $id) { order { status } errors { code } } }"
+
+
+async def head(api: Api) -> str:
+    return (await api.run(HEAD))["viewer"]["eventCursor"]
+
+
+async def begin_log(api: Api) -> None:
+    async with api.floor.storage.transaction() as transaction:
+        transaction.events.append([alert(api.floor.user.id, "the first event")])
+
+
+async def test_an_order_is_followed_from_a_cursor_to_its_fill_and_replayed_the_same(
+    api: Api, venue: ScriptedVenue
+) -> None:
+    venue.parts = 2
+    await api.floor.start()
+    start = await head(api)
+    async with await api.subscribe(ORDERS, after=start) as stream:
+        order = await api.floor.place()
+        live = [event["orderEvents"] for event in await stream.take(5)]
+    assert [event["kind"] for event in live] == ["PENDING", "SUBMITTED", "ACCEPTED", "FILL", "FILL"]
+    assert [event["order"]["filledQuantity"] for event in live] == ["0", "0", "0", "0.5", "1"]
+    assert {event["order"]["id"] for event in live} == {encode_id("Order", order.id)}
+    assert [int(event["order"]["revision"]) for event in live] == [1, 2, 3, 4, 5]
+    first = int(live[0]["sequence"])
+    assert [int(event["sequence"]) for event in live] == list(range(first, first + 5))
+    async with await api.subscribe(ORDERS, after=start) as stream:
+        assert [event["orderEvents"] for event in await stream.take(5)] == live
+    async with await api.subscribe(ORDERS, after=live[2]["cursor"]) as stream:
+        assert [event["orderEvents"] for event in await stream.take(2)] == live[3:]
+
+
+async def test_without_a_cursor_the_open_orders_come_first_and_oldest_first(api: Api) -> None:
+    resting = [api.floor_order(status=OrderStatus.OPEN) for _ in range(3)]
+    await api.stored(*resting, api.floor_order(status=OrderStatus.FILLED))
+    await begin_log(api)
+    place = await head(api)
+    async with await api.subscribe(ORDERS) as stream:
+        told = [event["orderEvents"] for event in await stream.take(3)]
+        moving = request_cancel(resting[0], datetime.now(UTC))
+        await tell(api, moving.order, moving.events)
+        following = (await stream.next())["orderEvents"]
+    assert [event["kind"] for event in told] == ["SNAPSHOT"] * 3
+    assert [event["order"]["id"] for event in told] == [encode_id("Order", order.id) for order in resting]
+    assert {event["cursor"] for event in told} == {place}
+    assert {event["sequence"] for event in told} == {"1"}
+    assert (following["kind"], following["sequence"]) == ("PENDING_CANCEL", "2")
+    assert following["order"]["id"] == encode_id("Order", resting[0].id)
+
+
+async def test_what_the_snapshot_holds_is_not_told_again_and_what_follows_it_is(api: Api) -> None:
+    """Moves an order between the reading of the log's head and that of the open orders."""
+    order = api.floor_order(status=OrderStatus.OPEN, revision=3)
+    await api.stored(order)
+    context = api.context(api.floor.user)
+    streams, start = api.services.events, await api.services.events.start(api.floor.user.id, None)
+    moving = request_cancel(order, datetime.now(UTC))
+    await tell(api, moving.order, moving.events)
+
+    class Late:
+        """The log, whose head was read before the order moved."""
+
+        async def start(self, *_: object) -> object:
+            return start
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(streams, name)
+
+    context.services = replace(api.services, events=Late())
+    source = await events.order_events(context, None, None, None)
+    snapshot = await anext(source)
+    assert (snapshot.kind, snapshot.order.revision) == (OrderEventKind.SNAPSHOT, 4)
+    ended = moving.order.changed(datetime.now(UTC), status=OrderStatus.CANCELED)
+    await tell(api, ended, (OrderEvent(OrderEventKind.CANCELED, ended),))
+    step = await anext(source)
+    assert (step.kind, step.sequence, step.order.revision) == (OrderEventKind.CANCELED, 2, 5)
+    await source.aclose()
+
+
+async def tell(api: Api, order: object, told: tuple[OrderEvent, ...]) -> None:
+    async with api.floor.storage.transaction() as transaction:
+        await transaction.orders.save(order)
+        transaction.events.append(
+            [NewEvent(api.floor.user.id, datetime.now(UTC), UserEventKind.ORDER, event) for event in told]
+        )
+
+
+async def test_there_is_no_cursor_to_resume_from_until_the_snapshot_is_complete(api: Api) -> None:
+    await api.stored(*(api.floor_order(status=OrderStatus.OPEN) for _ in range(2)))
+    await begin_log(api)
+    source = await events.order_events(api.context(api.floor.user), None, None, None)
+    assert source.cursor is None
+    await anext(source)
+    assert source.cursor is None
+    step = await anext(source)
+    assert source.cursor == step.cursor == await head(api)
+    await source.aclose()
+
+
+async def test_orders_of_one_account_or_session_alone_are_told_where_asked(api: Api) -> None:
+    session = await api.session()
+    by_hand = api.floor_order(status=OrderStatus.OPEN)
+    by_session = api.floor_order(status=OrderStatus.OPEN, trading_session_id=session.id)
+    await api.stored(by_hand, by_session)
+    async with await api.subscribe(ORDERS, session=encode_id("TradingSession", session.id)) as stream:
+        assert (await stream.next())["orderEvents"]["order"]["id"] == encode_id("Order", by_session.id)
+        for order in (by_hand, by_session):
+            moving = request_cancel(order, datetime.now(UTC))
+            await tell(api, moving.order, moving.events)
+        event = (await stream.next())["orderEvents"]
+    assert (event["kind"], event["order"]["id"]) == ("PENDING_CANCEL", encode_id("Order", by_session.id))
+    async with await api.subscribe(ORDERS, account=api.account) as stream:
+        assert len(await stream.take(2)) == 2
+
+
+async def test_an_account_or_session_that_is_not_ones_own_is_not_found(api: Api) -> None:
+    theirs = api.context(await api.another_user())
+    for given in ("x", api.account, encode_id("Account", "x"), encode_id("Order", new_user().id)):
+        assert await api.refused(ORDERS, theirs, account=given) == "NOT_FOUND"
+        assert await api.refused(ORDERS, theirs, session=given) == "NOT_FOUND"
+
+
+async def test_a_stranger_hears_nothing(api: Api) -> None:
+    for query, variables in ((ORDERS, {}), (ALL, {}), (JOB, {"id": "x"})):
+        assert await api.refused(query, api.context(None), **variables) == "UNAUTHENTICATED"
+
+
+async def test_cursors_that_cannot_be_used_are_refused(api: Api) -> None:
+    stranger = api.context(await api.another_user())
+    mine = await head(api)
+    for query in (ORDERS, ALL):
+        assert await api.refused(query, after="x") == "INVALID"
+        assert await api.refused(query, stranger, after=mine) == "INVALID"
+
+
+async def test_another_users_events_are_never_told(api: Api) -> None:
+    stranger = await api.another_user()
+    theirs = api.context(stranger, [ApiScope.READ])
+    start = (await api.run(HEAD, theirs))["viewer"]["eventCursor"]
+    await begin_log(api)
+    async with api.floor.storage.transaction() as transaction:
+        transaction.events.append([alert(stranger.id, "theirs")])
+    async with await api.subscribe(ALL, theirs, after=start) as stream:
+        event = (await stream.next())["events"]
+    assert (event["message"], event["sequence"]) == ("theirs", "1")
+
+
+async def test_everything_in_the_log_is_told_with_what_it_is_about(api: Api) -> None:
+    user = api.floor.user
+    subjects = every_subject(user.id)
+    async with api.floor.storage.transaction() as transaction:
+        transaction.events.append(
+            [NewEvent(user.id, datetime.now(UTC), UserEventKind.ACTIVITY, subject, "told") for subject in subjects]
+        )
+        transaction.events.append([alert(user.id, "look")])
+    zero = await beginning(api)
+    async with await api.subscribe(ALL, after=zero) as stream:
+        told = [event["events"] for event in await stream.take(len(subjects) + 1)]
+    names = ["Order", "Order", "Position", "Signal", "TradingSession", "Account", "Job", "Report", "Activity", None]
+    assert [(event["subject"] or {}).get("__typename") for event in told] == names
+    assert [int(event["sequence"]) for event in told] == list(range(1, len(told) + 1))
+    assert (told[-1]["kind"], told[-1]["message"]) == ("ALERT", "look")
+
+
+async def beginning(api: Api) -> str:
+    """Return the cursor before the first event."""
+    start = await api.services.events.head(api.floor.user.id)
+    return events.encode_event_cursor(replace(start, sequence=0))
+
+
+async def test_what_hangs_on_an_event_is_told_as_it_is_then(api: Api) -> None:
+    order = api.floor_order(status=OrderStatus.OPEN)
+    await api.stored(order)
+    halt = "mutation($id: ID!) { tradingHalt(id: $id, input: {cancelOrders: false}) { errors { code } } }"
+    async with await api.subscribe(ORDERS) as stream:
+        before = (await stream.next())["orderEvents"]["order"]["account"]["tradingState"]
+        await api.run(halt, id=api.account)
+        moving = request_cancel(order, datetime.now(UTC))
+        await tell(api, moving.order, moving.events)
+        after = (await stream.next())["orderEvents"]["order"]["account"]["tradingState"]
+    assert (before, after) == ("ACTIVE", "HALTED")
+
+
+async def test_a_job_is_followed_to_its_end(api: Api) -> None:
+    generate = """mutation($id: ID!) { reportGenerate(input: {scope: {account: $id}}) {
+      report { id job { id kind status progress result { id } } } errors { code message } } }"""
+    report = (await api.run(generate, id=api.account))["reportGenerate"]["report"]
+    job_id = report["job"]["id"]
+    assert report["job"]["result"] is None
+    async with await api.subscribe(JOB, id=job_id) as stream:
+        assert (await stream.next())["jobProgress"] == {"status": "QUEUED", "progress": 0.0, "result": None}
+        async with api.floor.storage.transaction() as transaction:
+            job = await transaction.reports.claim_job(("report",), "w", 30)
+            assert job is not None
+            assert await transaction.reports.renew_job(job.id, "w", 30, 0.5)
+        assert (await stream.next())["jobProgress"] == {"status": "RUNNING", "progress": 0.5, "result": None}
+        async with api.floor.storage.transaction() as transaction:
+            done = await transaction.reports.finish_job(job.id, JobStatus.SUCCEEDED, "done", datetime.now(UTC))
+            transaction.events.append([NewEvent(job.user_id, datetime.now(UTC), UserEventKind.JOB, done)])
+        ended = (await stream.next())["jobProgress"]
+        assert (ended["status"], ended["result"]) == ("SUCCEEDED", {"__typename": "Report"})
+        assert [event async for event in stream.results] == []
+    assert await api.refused(JOB, api.context(await api.another_user()), id=job_id) == "NOT_FOUND"
+    assert await api.refused(JOB, id=api.account) == "NOT_FOUND"
+
+
+async def test_a_reader_sees_the_quantity_of_each_fill(api: Api) -> None:
+    await api.floor.start()
+    start = await head(api)
+    await api.floor.place(quantity=Decimal("0.3"))
+    async with await api.subscribe(ORDERS, after=start) as stream:
+        told = [event["orderEvents"] for event in await stream.take(4)]
+    assert [event["fill"] for event in told] == [None, None, None, {"quantity": "0.3"}]

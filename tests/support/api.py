@@ -1,0 +1,191 @@
+"""The public schema in process, over a real database and an executor at a scripted venue."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import asyncpg
+from graphql import ExecutionResult
+
+from domain.markets.hub import MarketDataHub
+from domain.orders.types import Fill, Order
+from domain.strategies.entities import StrategyVersion
+from domain.trading.types import TradingSession
+from domain.users.types import ApiScope, Identity, User
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.storage import PostgresStorage, PostgresTransaction
+from infra.runtime.foundations import Foundations
+from infra.runtime.services import build_parts, build_services
+from infra.settings import Settings
+from infra.venues.registry import Venues
+from infra.venues.venue import VenueSettings
+from resolvers.context import RequestContext, Services
+from resolvers.engine import EngineFacts
+from resolvers.ids import encode_id
+from schema import build_schema
+from schema.errors import public_error
+from tests.support.order_floor import Floor
+from tests.support.orders import a_market
+from tests.support.trading import World, new_session, new_strategy, new_user, new_version
+
+SCHEMA = build_schema()
+NOWHERE = "http://127.0.0.1:9"
+
+
+class CountingStorage(PostgresStorage):
+    """Storage that keeps the statements of its reads."""
+
+    statements: list[str]
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[PostgresTransaction]:
+        async with super().reading() as reading:
+            with reading._connection.driver.query_logger(self._note):
+                yield reading
+
+    def _note(self, record: "asyncpg.connection.LoggedQuery") -> None:
+        if "pg_catalog" not in record.query and "set_config('jit'" not in record.query:  # the driver's own questions
+            self.statements.append(record.query)
+
+
+class Stream:
+    """A subscription's events; closes its source at the end of the block."""
+
+    def __init__(self, results: Any) -> None:
+        self.results = results
+
+    async def next(self) -> dict[str, Any]:
+        """Return the data of the next event."""
+        result = await anext(self.results)
+        assert not result.errors, result.errors
+        return result.data
+
+    async def take(self, count: int) -> list[dict[str, Any]]:
+        """Return the data of so many events."""
+        return [await self.next() for _ in range(count)]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.results.aclose()
+
+
+@dataclass
+class Api:
+    """What a client can do; `floor` is the other side: the account's executor, its venue and the database."""
+
+    floor: Floor
+    services: Services
+    storage: CountingStorage
+    contexts: list[RequestContext] = field(default_factory=list)
+
+    @property
+    def account(self) -> str:
+        """The global id of the floor's account."""
+        return encode_id("Account", self.floor.account.id)
+
+    def context(self, user: User | None, scopes: Sequence[ApiScope] = (ApiScope.ADMIN,)) -> RequestContext:
+        """Return the context of one operation."""
+        identity = None
+        if user is not None:
+            identity = Identity(user, UUID(int=7), frozenset(scopes), None, is_login_session=True)
+        return RequestContext(self.services, identity, "127.0.0.1")
+
+    async def answer(self, query: str, context: RequestContext | None = None, **variables: Any) -> dict[str, Any]:
+        """Return `data` and the public `errors`; as the floor's user where no context is given."""
+        context = context or self.context(self.floor.user)
+        result = await SCHEMA.execute(query, variables, context)
+        return {"data": result.data, "errors": [public_error(error) for error in result.errors or ()]}
+
+    async def run(self, query: str, context: RequestContext | None = None, **variables: Any) -> dict[str, Any]:
+        """Return the data; there must be no top-level error."""
+        answer = await self.answer(query, context, **variables)
+        assert not answer["errors"], answer
+        return answer["data"]
+
+    async def code(self, query: str, context: RequestContext | None = None, **variables: Any) -> str:
+        """Return the code of the one top-level error that there must be."""
+        (error,) = (await self.answer(query, context, **variables))["errors"]
+        return error["extensions"]["code"]
+
+    async def subscribe(self, query: str, context: RequestContext | None = None, **variables: Any) -> Stream:
+        """Return an open stream."""
+        results = await SCHEMA.subscribe(query, variables, context or self.context(self.floor.user))
+        return Stream(results)
+
+    async def refused(self, query: str, context: RequestContext | None = None, **variables: Any) -> str:
+        """Return the code that a subscription is refused with."""
+        results = await SCHEMA.subscribe(query, variables, context or self.context(self.floor.user))
+        result = results if isinstance(results, ExecutionResult) else await anext(results)
+        (error,) = result.errors
+        return public_error(error)["extensions"]["code"]
+
+    async def stored(self, *orders: Order) -> None:
+        """Put orders into the database behind the engine's back."""
+        async with self.floor.storage.transaction() as transaction:
+            for order in orders:
+                await transaction.orders.add(order)
+
+    def floor_order(self, **changes: object) -> Order:
+        """Return a new order of the floor's account, not stored yet."""
+        return self._world().order(**{"created_at": datetime.now(UTC), **changes})
+
+    def fill_of(self, order: Order, **changes: object) -> Fill:
+        """Return a new fill of the order, not stored yet."""
+        return self._world().fill(order, **changes)
+
+    async def another_user(self) -> User:
+        """Return a second stored user."""
+        user = new_user()
+        async with self.floor.storage.transaction() as transaction:
+            await transaction.users.add(user, "argon2id")
+        return user
+
+    async def session(self, version: StrategyVersion | None = None, **changes: object) -> TradingSession:
+        """Return a stored trading session on the floor's account, of a strategy of its own where none is given."""
+        floor, strategy = self.floor, new_strategy(self.floor.user.id)
+        async with floor.storage.transaction() as transaction:
+            if version is None:
+                version = new_version(strategy)
+                await transaction.strategies.add(strategy, version)
+            changes = {"started_at": datetime.now(UTC), **changes}
+            session = new_session(floor.user.id, floor.account.id, version.id, **changes)
+            await transaction.trading_sessions.add(session)
+        return session
+
+    def _world(self) -> World:
+        """Return the floor's user and account as the other helpers know them; it has no session of its own."""
+        floor, strategy = self.floor, new_strategy(self.floor.user.id)
+        version = new_version(strategy)
+        return World(
+            floor.user, floor.account, strategy, version, new_session(floor.user.id, floor.account.id, version.id)
+        )
+
+
+@asynccontextmanager
+async def open_api(floor: Floor) -> AsyncIterator[Api]:
+    """Build the services over the floor's database; orders go to the floor's executor."""
+    cache = EmbeddedCache(floor.clock)
+    storage = CountingStorage(floor.storage._pool, floor.bus, floor.clock)
+    storage.statements = []
+    venues = Venues([VenueSettings("sandbox", "binance", NOWHERE, live=False)], floor.clock)
+    async with storage.transaction() as transaction:
+        await transaction.market_data.save_markets([a_market()])
+    hub = MarketDataHub(floor.bus, cache, storage, floor.clock)
+    await hub.start()
+    base = Foundations(floor.storage._pool, storage, cache, floor.bus, floor.clock, floor.ids)
+    facts = EngineFacts("0", datetime.now(UTC), lambda: True)
+    services = build_services(build_parts(base, venues, hub, bytes(32)), Settings(), facts)
+    try:
+        yield Api(floor, replace(services, orders=floor.service), storage)
+    finally:
+        await hub.close()
+        await venues.close()
+        await storage.close()
