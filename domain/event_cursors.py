@@ -18,6 +18,8 @@ def decode_event_cursor(text: str, user_id: UUID) -> EventCursor:
     key = decode_cursor(_scope(user_id), text)
     try:
         sequence, milliseconds = (int(part) for part in key)
+        if sequence < 0 or milliseconds < 0:
+            raise bad_cursor()
         return EventCursor(user_id, sequence, from_milliseconds(milliseconds))
     except (ValueError, OverflowError, OSError):
         raise bad_cursor() from None

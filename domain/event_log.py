@@ -32,10 +32,6 @@ class EventLog(Protocol):
         """
         ...
 
-    async def oldest_at(self, user_id: UUID) -> datetime | None:
-        """Return the time of the oldest event that is still in the hot part; None where there is none."""
-        ...
-
     async def of_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
         """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
         ...

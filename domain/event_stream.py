@@ -7,7 +7,7 @@ from typing import Self
 from uuid import UUID
 
 from domain.clock import Clock
-from domain.errors import FaultCode, RequestFault
+from domain.errors import FaultCode, RequestFault, Unavailable
 from domain.event_cursors import decode_event_cursor, encode_event_cursor
 from domain.events import EventCursor, UserEvent, events_topic
 from domain.ports import Bus, BusSubscription
@@ -15,15 +15,18 @@ from domain.storage import Storage
 
 PAGE = 200
 POLL_SECONDS = 1.0
+PATIENCE_SECONDS = 30.0
+"""For how long a stream waits for a database that is away; its reader can resume later."""
 
 
 class EventStreams:
     """Opens streams of users' event logs."""
 
-    def __init__(self, storage: Storage, bus: Bus, clock: Clock) -> None:
+    def __init__(self, storage: Storage, bus: Bus, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
         self._storage = storage
         self._bus = bus
         self._clock = clock
+        self._poll_seconds = poll_seconds
 
     async def head(self, user_id: UUID) -> EventCursor:
         """Return the place after the newest event of the user's log."""
@@ -48,7 +51,7 @@ class EventStreams:
 
     def follow(self, start: EventCursor, *, orders_only: bool) -> "EventStream":
         """Return the events after `start`, then all that follow, for ever."""
-        return EventStream(self._storage, self._bus, start, orders_only=orders_only)
+        return EventStream(self._storage, self._bus, self._clock, start, self._poll_seconds, orders_only=orders_only)
 
     async def _check_age(self, cursor: EventCursor, head: EventCursor) -> None:
         if cursor.sequence == head.sequence:
@@ -57,11 +60,7 @@ class EventStreams:
         async with self._storage.reading() as reading:
             following = await reading.events.after(cursor.user_id, cursor.sequence, at, 1)
         if not following or following[0].sequence != cursor.sequence + 1:
-            raise RequestFault(
-                FaultCode.CURSOR_TOO_OLD,
-                "Events since this cursor have been archived: read the state anew, then subscribe without `after`.",
-                {"cursor": encode_event_cursor(head)},
-            )
+            raise _too_old(head)
 
 
 class EventStream:
@@ -70,9 +69,13 @@ class EventStream:
     The bus only says that there is news; without it the log is read every second all the same.
     """
 
-    def __init__(self, storage: Storage, bus: Bus, start: EventCursor, *, orders_only: bool) -> None:
+    def __init__(
+        self, storage: Storage, bus: Bus, clock: Clock, start: EventCursor, poll_seconds: float, *, orders_only: bool
+    ) -> None:
         self._storage = storage
         self._bus = bus
+        self._clock = clock
+        self._poll_seconds = poll_seconds
         self._orders_only = orders_only
         self._user_id = start.user_id
         self._sequence = start.sequence
@@ -91,13 +94,17 @@ class EventStream:
         return self
 
     async def __anext__(self) -> UserEvent:
-        """Return the next event; waits for it as long as it takes."""
+        """Return the next event; waits for it as long as it takes.
+
+        Raises `Unavailable` where the database stays away, and CURSOR_TOO_OLD where events that were not read yet have
+        been archived.
+        """
         if self._subscription is None:
             self._subscription = await self._bus.subscribe(
                 events_topic(self._user_id), lambda _message: self._news.set(), self._news.set
             )
         while not self._waiting:
-            await self._read()
+            await self._read_patiently()
             if not self._waiting:
                 await self._wait()
         event = self._waiting.popleft()
@@ -110,19 +117,41 @@ class EventStream:
             await self._subscription.close()
             self._subscription = None
 
+    async def _read_patiently(self) -> None:
+        """Read; a database that is away for a moment, as at a fail-over, is no news."""
+        deadline = self._clock.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._read()
+            except Unavailable:
+                if self._clock.monotonic() >= deadline:
+                    raise
+            await self._wait()
+
     async def _read(self) -> None:
         self._news.clear()
         async with self._storage.reading() as reading:
             events = await reading.events.after(
                 self._user_id, self._sequence, self._at, PAGE, orders_only=self._orders_only
             )
-        if events:
-            self._sequence, self._at = events[-1].sequence, events[-1].at
-            self._waiting.extend(events)
+        if not events:
+            return
+        if not self._orders_only and events[0].sequence != self._sequence + 1:
+            raise _too_old(EventCursor(self._user_id, events[-1].sequence, events[-1].at))
+        self._sequence, self._at = events[-1].sequence, events[-1].at
+        self._waiting.extend(events)
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(self._poll_seconds):
                 await self._news.wait()
         except TimeoutError:
             return
+
+
+def _too_old(head: EventCursor) -> RequestFault:
+    return RequestFault(
+        FaultCode.CURSOR_TOO_OLD,
+        "Events since this cursor have been archived: read the state anew, then subscribe without `after`.",
+        {"cursor": encode_event_cursor(head)},
+    )

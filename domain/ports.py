@@ -27,7 +27,7 @@ class Cache(Protocol):
     """
 
     async def get(self, space: CacheSpace, key: str) -> bytes | None:
-        """Return what was put, or None where there is nothing (any more); a counter is given in ASCII digits."""
+        """Return what was put, or None where there is nothing (any more)."""
         ...
 
     async def put(self, space: CacheSpace, key: str, value: bytes, ttl_seconds: float) -> None:

@@ -52,7 +52,8 @@ class Argon2Hasher:
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password)
+            # Half of a surrogate pair, which no stored password has, can't be written as UTF-8.
+            return self._hasher.verify(password_hash, password.encode(errors="surrogatepass"))
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
 

@@ -11,9 +11,8 @@ from domain.strategies.definition import StrategyDefinition
 from domain.strategies.entities import Strategy, StrategyVersion
 from domain.strategies.validation import LANGUAGE_VERSION, DefinitionError, validate
 from domain.users.activity import record_activity
-from domain.users.passwords import clean_name
+from domain.users.passwords import clean_name, is_text
 
-MAXIMUM_STRATEGIES = 1_000
 MAXIMUM_DESCRIPTION_LENGTH = 2_000
 
 
@@ -129,6 +128,9 @@ def _under_input(error: DefinitionError) -> DefinitionError:
 def _check_description(description: str | None) -> None:
     if description is not None and len(description) > MAXIMUM_DESCRIPTION_LENGTH:
         message = f"The description has {len(description)} characters and may have {MAXIMUM_DESCRIPTION_LENGTH}."
+        raise InputError(ErrorCode.INVALID, message, ("input", "description"))
+    if description is not None and ("\0" in description or not is_text(description)):
+        message = "The description has a character in it that is no text (U+0000, or half of a surrogate pair)."
         raise InputError(ErrorCode.INVALID, message, ("input", "description"))
 
 

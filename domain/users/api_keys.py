@@ -47,10 +47,11 @@ class ApiKeyService:
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.new(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._storage.transaction() as transaction:
+            # The row is held, so that two keys made at once are counted one after the other.
+            await transaction.users.password_hash(identity.user.id, lock=True)
             if len(await transaction.users.api_keys(identity.user.id)) >= MAXIMUM_API_KEYS:
-                raise InputError(
-                    ErrorCode.LIMIT_REACHED, f"A user has at most {MAXIMUM_API_KEYS} API keys.", ("input",)
-                )
+                message = f"A user has at most {MAXIMUM_API_KEYS} API keys; revoke one first."
+                raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
             await transaction.users.add_api_key(key, credential_hash(secret))
             subject = ("ApiKey", str(key.id))
             await record_activity(transaction, self._ids, now, identity.user.id, "apiKeyCreate", subject, name)

@@ -1,6 +1,7 @@
 """What an email and a password must look like."""
 
 import re
+import unicodedata
 
 from domain.errors import ErrorCode, InputError
 
@@ -9,7 +10,7 @@ MAXIMUM_PASSWORD_LENGTH = 256
 MAXIMUM_EMAIL_LENGTH = 254
 MAXIMUM_NAME_LENGTH = 100
 
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)+")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
 def clean_email(text: str) -> str:
@@ -17,8 +18,8 @@ def clean_email(text: str) -> str:
 
     Only the shape is checked (one @, a dotted host, RFC 5321's lengths): whether it is read is for its owner to know.
     """
-    email = text.strip().lower()
-    if len(email) > MAXIMUM_EMAIL_LENGTH or not _EMAIL.fullmatch(email):
+    email = unicodedata.normalize("NFC", text.strip().lower())
+    if len(email) > MAXIMUM_EMAIL_LENGTH or not email.isprintable() or not _EMAIL.fullmatch(email):
         shown = email if len(email) <= MAXIMUM_EMAIL_LENGTH else f"{email[:40]}…"
         raise InputError(
             ErrorCode.INVALID, f"{shown!r} is not an email address such as ada@example.com.", ("input", "email")
@@ -40,6 +41,21 @@ def check_password(password: str) -> None:
             f"The password has {len(password)} characters; it may have at most {MAXIMUM_PASSWORD_LENGTH}.",
             ("input", "password"),
         )
+    if not is_text(password):
+        raise InputError(
+            ErrorCode.INVALID,
+            "The password has half of a surrogate pair in it, which is no text.",
+            ("input", "password"),
+        )
+
+
+def is_text(text: str) -> bool:
+    """Tell whether the text can be written as UTF-8; JSON can smuggle in halves of surrogate pairs, which can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def clean_name(text: str, field: str) -> str:

@@ -27,8 +27,8 @@ class UserRepository(Protocol):
         """Return the user with that email (lower case) and the password hash."""
         ...
 
-    async def password_hash(self, user_id: UUID) -> str | None:
-        """Return the user's password hash."""
+    async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:
+        """Return the user's password hash; `lock` holds the user's row until the transaction ends."""
         ...
 
     async def update(self, user: User) -> None:

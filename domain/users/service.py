@@ -46,6 +46,14 @@ class Registration(Enum):
     CLOSED = "closed"
 
 
+@dataclass(frozen=True, slots=True)
+class _PasswordChange:
+    """The hash that the present password was checked against, and the new password's."""
+
+    checked_hash: str | None
+    new_hash: str
+
+
 class UserService:
     """Registers users and signs them in and out."""
 
@@ -82,43 +90,41 @@ class UserService:
         now = self._clock.now()
         user = User(self._ids.new(), email, name, now, UserRole.USER, "standard", TradingState.ACTIVE)
         async with self._storage.transaction() as transaction:
-            if not await transaction.users.add(user, password_hash):
-                raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
-            stored = await transaction.users.get(user.id) or user
-            if self._registration is Registration.CLOSED and stored.role is not UserRole.OPERATOR:
+            added = await transaction.users.add(user, password_hash)
+            stored = await transaction.users.get(user.id)
+            if self._registration is Registration.CLOSED and (stored is None or stored.role is not UserRole.OPERATOR):
+                # Before a word about the email: who is registered here is no stranger's business.
                 raise InputError(ErrorCode.UNSUPPORTED, "Registration is closed on this server.", ("input",))
+            if not added or stored is None:
+                raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
             return await self._sign_in(transaction, stored, "userRegister")
 
     async def login(self, email: str, password: str, address: str) -> SignedIn:
         """Sign in; raises CREDENTIALS_REJECTED, which doesn't tell an unknown email from a wrong password."""
         email = clean_email(email)
-        await self._throttle.wait(address, email)
         async with self._storage.reading() as reading:
             found = await reading.users.by_email(email)
-        right = await self._hasher.verify(found[1] if found else None, password)
-        if found is None or not right:
-            await self._throttle.failed(address, email)
-            raise InputError(ErrorCode.CREDENTIALS_REJECTED, "The email or the password is wrong.", ("input",))
+        user, known_hash = found or (None, None)
+        right = await self._throttle.checked(address, email, lambda: self._hasher.verify(known_hash, password))
+        if user is None or not right:
+            raise _rejected()
         async with self._storage.transaction() as transaction:
-            return await self._sign_in(transaction, found[0], "userLogin")
+            # A password that was changed since it was checked has ended all sessions, this one too.
+            if await transaction.users.password_hash(user.id, lock=True) != known_hash:
+                raise _rejected()
+            return await self._sign_in(transaction, user, "userLogin")
 
     async def logout(self, identity: Identity) -> None:
-        """End the login session, or do nothing where an API key was used."""
+        """End the login session, if it hasn't ended in between; raises UNSUPPORTED where an API key was used."""
         if not identity.is_login_session:
             raise InputError(ErrorCode.UNSUPPORTED, "An API key can't log out; revoke it with apiKeyRevoke.")
-        await self.revoke_login_session(identity.user.id, identity.credential_id, "userLogout")
+        await self._end_login_session(identity.user.id, identity.credential_id, "userLogout")
 
-    async def revoke_login_session(
-        self, user_id: UUID, session_id: UUID, action: str = "loginSessionRevoke"
-    ) -> LoginSession:
+    async def revoke_login_session(self, user_id: UUID, session_id: UUID) -> LoginSession:
         """End one of the user's login sessions, its sockets with it; raises NOT_FOUND."""
-        now = self._clock.now()
-        async with self._storage.transaction() as transaction:
-            session = await transaction.users.revoke_login_session(user_id, session_id, now)
-            if session is None:
-                raise InputError(ErrorCode.NOT_FOUND, "You have no such login session.", ("id",))
-            await record_activity(transaction, self._ids, now, user_id, action, ("LoginSession", str(session_id)))
-        await self._authenticator.revoked([session_id])
+        session = await self._end_login_session(user_id, session_id, "loginSessionRevoke")
+        if session is None:
+            raise InputError(ErrorCode.NOT_FOUND, "You have no such login session.", ("id",))
         return session
 
     async def update(
@@ -129,35 +135,46 @@ class UserService:
         current_password: str | None,
     ) -> User:
         """Change the name, or the password (with the present one); a new password ends all other login sessions."""
-        user_id = identity.user.id
-        name = clean_name(display_name, "displayName") if isinstance(display_name, str) else None
-        password_hash = await self._new_password(user_id, password, current_password) if password is not None else None
-        now = self._clock.now()
+        user_id, now = identity.user.id, self._clock.now()
+        if display_name is not KEEP and display_name is not None:
+            display_name = clean_name(display_name, "displayName")
+        change = await self._new_password(identity.user, password, current_password) if password is not None else None
         ended: list[UUID] = []
         async with self._storage.transaction() as transaction:
+            # The row is held, so that what else changes the user (a halt) isn't written over.
+            present_hash = await transaction.users.password_hash(user_id, lock=True)
             user = await transaction.users.get(user_id) or identity.user
             if display_name is not KEEP:
-                user = replace(user, display_name=name)
+                user = replace(user, display_name=display_name)
                 await transaction.users.update(user)
-            if password_hash is not None:
-                await transaction.users.set_password(user_id, password_hash)
-                keep = identity.credential_id if identity.is_login_session else None
-                ended = await transaction.users.revoke_other_login_sessions(user_id, keep, now)
+            if change is not None:
+                if change.checked_hash != present_hash:
+                    raise _current_password_wrong()
+                ended = await _set_password(transaction, identity, change.new_hash, now)
             await record_activity(transaction, self._ids, now, user_id, "userUpdate", ("User", str(user_id)))
         await self._authenticator.revoked(ended)
         return user
 
-    async def _new_password(self, user_id: UUID, password: str, current_password: str | None) -> str:
+    async def _new_password(self, user: User, password: str, current_password: str | None) -> "_PasswordChange":
         check_password(password)
+        if current_password is None:
+            raise _current_password_wrong()
         async with self._storage.reading() as reading:
-            stored = await reading.users.password_hash(user_id)
-        if current_password is None or not await self._hasher.verify(stored, current_password):
-            raise InputError(
-                ErrorCode.CREDENTIALS_REJECTED,
-                "currentPassword must be the present password to set a new one.",
-                ("input", "currentPassword"),
-            )
-        return await self._hasher.hash(password)
+            stored = await reading.users.password_hash(user.id)
+        # A stolen token is no way around the throttle.
+        if not await self._throttle.checked("", user.email, lambda: self._hasher.verify(stored, current_password)):
+            raise _current_password_wrong()
+        return _PasswordChange(stored, await self._hasher.hash(password))
+
+    async def _end_login_session(self, user_id: UUID, session_id: UUID, action: str) -> LoginSession | None:
+        now = self._clock.now()
+        async with self._storage.transaction() as transaction:
+            session = await transaction.users.revoke_login_session(user_id, session_id, now)
+            if session is None:
+                return None
+            await record_activity(transaction, self._ids, now, user_id, action, ("LoginSession", str(session_id)))
+        await self._authenticator.revoked([session_id])
+        return session
 
     async def _sign_in(self, transaction: Transaction, user: User, action: str) -> SignedIn:
         now = self._clock.now()
@@ -167,3 +184,22 @@ class UserService:
         subject = ("LoginSession", str(session.id))
         await record_activity(transaction, self._ids, now, user.id, action, subject)
         return SignedIn(user, token, session.expires_at)
+
+
+async def _set_password(transaction: Transaction, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:
+    """Store the new password's hash and end the other login sessions; return which."""
+    await transaction.users.set_password(identity.user.id, new_hash)
+    keep = identity.credential_id if identity.is_login_session else None
+    return await transaction.users.revoke_other_login_sessions(identity.user.id, keep, now)
+
+
+def _rejected() -> InputError:
+    return InputError(ErrorCode.CREDENTIALS_REJECTED, "The email or the password is wrong.", ("input",))
+
+
+def _current_password_wrong() -> InputError:
+    return InputError(
+        ErrorCode.CREDENTIALS_REJECTED,
+        "currentPassword must be the present password to set a new one.",
+        ("input", "currentPassword"),
+    )

@@ -13,6 +13,9 @@ from domain.users.types import ALL_SCOPES, Identity
 
 REVOKED_TOPIC = "credential-revoked"
 CACHE_SECONDS = 5.0
+REMEMBER_SECONDS = 60.0
+"""Longer than an entry of the cache lives, and than one that is on its way into the cache may take."""
+
 TOUCH_EVERY = timedelta(minutes=1)
 MAXIMUM_CREDENTIAL_LENGTH = 256
 
@@ -36,7 +39,7 @@ class Authenticator:
 
     async def identify(self, credential: str) -> Identity | None:
         """Return who bears the credential; None where it is unknown, revoked or expired."""
-        if len(credential) > MAXIMUM_CREDENTIAL_LENGTH or not credential.startswith((LOGIN_PREFIX, API_KEY_PREFIX)):
+        if not _looks_like_one(credential):
             return None
         digest = credential_hash(credential)
         identity = await self._cached(digest)
@@ -57,7 +60,7 @@ class Authenticator:
         """Remember a revocation for as long as a cache may still hold the credential."""
         now = self._clock.monotonic()
         self._revoked = {key: until for key, until in self._revoked.items() if until > now}
-        self._revoked[credential_id] = now + 2 * CACHE_SECONDS
+        self._revoked[credential_id] = now + REMEMBER_SECONDS
 
     def _is_over(self, identity: Identity) -> bool:
         expired = identity.expires_at is not None and identity.expires_at <= self._clock.now()
@@ -82,6 +85,14 @@ class Authenticator:
         return identity
 
 
+def _looks_like_one(credential: str) -> bool:
+    return (
+        len(credential) <= MAXIMUM_CREDENTIAL_LENGTH
+        and credential.isascii()
+        and credential.startswith((LOGIN_PREFIX, API_KEY_PREFIX))
+    )
+
+
 async def _by_token(reading: Transaction, digest: bytes, now: datetime) -> Identity | None:
     found = await reading.users.login_session_by_token(digest)
     if found is None:
@@ -97,6 +108,7 @@ async def _by_secret(reading: Transaction, digest: bytes, now: datetime) -> Iden
     if found is None:
         return None
     key, user = found
-    if key.last_used_at is None or now - key.last_used_at > TOUCH_EVERY:
+    expired = key.expires_at is not None and key.expires_at <= now
+    if not expired and (key.last_used_at is None or now - key.last_used_at > TOUCH_EVERY):
         await reading.users.touch_api_key(key.id, now)
     return Identity(user, key.id, key.scopes, key.expires_at, is_login_session=False)

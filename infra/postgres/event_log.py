@@ -78,13 +78,6 @@ class PostgresEventLog(Repository):
         query = _AFTER.format(" ".join(conditions))
         return _events(await self._connection.fetch(query, user_id, sequence, limit, *bounds))
 
-    async def oldest_at(self, user_id: UUID) -> datetime | None:
-        """Return the time of the oldest event that is still in the hot part; None where there is none."""
-        oldest: datetime | None = await self._connection.fetchval(
-            "SELECT at FROM user_events WHERE user_id = $1 ORDER BY sequence LIMIT 1", user_id
-        )
-        return oldest
-
     async def of_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
         """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
         query = _SELECT + " AND order_id = $2 AND at >= $3 ORDER BY sequence"

@@ -46,9 +46,10 @@ class PostgresUsers(CredentialRepository):
         row = await self._connection.fetchrow(f"{_SELECT} WHERE email = $1", email)
         return (user_of(row), row["password_hash"]) if row is not None else None
 
-    async def password_hash(self, user_id: UUID) -> str | None:
-        """Return the user's password hash."""
-        found: str | None = await self._connection.fetchval("SELECT password_hash FROM users WHERE id = $1", user_id)
+    async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:
+        """Return the user's password hash; `lock` holds the user's row until the transaction ends."""
+        query = f"SELECT password_hash FROM users WHERE id = $1{' FOR NO KEY UPDATE' if lock else ''}"
+        found: str | None = await self._connection.fetchval(query, user_id)
         return found
 
     async def update(self, user: User) -> None:

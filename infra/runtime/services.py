@@ -50,7 +50,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
     users = UserService(
         storage,
         parts.authenticator,
-        LoginThrottle(base.cache),
+        LoginThrottle(base.cache, clock),
         parts.hasher,
         tokens,
         clock,

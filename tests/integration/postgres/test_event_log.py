@@ -43,12 +43,10 @@ async def test_a_log_begins_empty_at_zero_and_its_head_is_the_newest_event(stora
     at = datetime.now(UTC)
     async with storage.reading() as reading:
         assert await reading.events.head(user.id) == (0, None)
-        assert await reading.events.oldest_at(user.id) is None
     await append(storage, alert(user.id, "a", at - timedelta(seconds=2)), alert(user.id, "b", at))
 
     async with storage.reading() as reading:
         assert await reading.events.head(user.id) == (2, at)
-        assert await reading.events.oldest_at(user.id) == at - timedelta(seconds=2)
 
 
 async def test_numbers_are_contiguous_under_many_writers_at_once(storage: PostgresStorage) -> None:
