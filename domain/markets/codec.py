@@ -1,6 +1,7 @@
 """Market data as bytes for the bus and the cache: MessagePack, arrays instead of names where there are many."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -73,11 +74,27 @@ class _Status(msgspec.Struct, array_like=True):
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CandlesDemand:
+    """The candles of a market that should be in the storage: all that opened at `start` or later and have closed."""
+
+    market: MarketSymbol
+    timeframe: Timeframe
+    start: datetime
+
+
+class _Demand(msgspec.Struct, array_like=True):
+    market: str
+    timeframe: Timeframe
+    start: datetime
+
+
 _depth = msgspec.msgpack.Decoder(_Depth)
 _trades = msgspec.msgpack.Decoder(_Trades)
 _candle = msgspec.msgpack.Decoder(_Candle)
 _ticker = msgspec.msgpack.Decoder(_Ticker)
 _status = msgspec.msgpack.Decoder(_Status)
+_demand = msgspec.msgpack.Decoder(_Demand)
 
 
 def encode_depth(depth: Depth) -> bytes:
@@ -172,3 +189,14 @@ def decode_status(data: bytes) -> FeedStatus:
     """Return the state that `encode_status` wrote."""
     raw = _status.decode(data)
     return FeedStatus(MarketSymbol.parse(raw.market), raw.state, raw.since)
+
+
+def encode_demand(demand: CandlesDemand) -> bytes:
+    """Return the bytes of a demand for candles."""
+    return _encoder.encode(_Demand(str(demand.market), demand.timeframe, demand.start))
+
+
+def decode_demand(data: bytes) -> CandlesDemand:
+    """Return the demand that `encode_demand` wrote."""
+    raw = _demand.decode(data)
+    return CandlesDemand(MarketSymbol.parse(raw.market), raw.timeframe, raw.start)

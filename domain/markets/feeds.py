@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from domain.backoff import Backoff
 from domain.clock import Clock, Ids
 from domain.errors import Unavailable
+from domain.leases import RENEW_SECONDS, HeldLease, take_lease
+from domain.markets.backfill import Backfill
+from domain.markets.codec import decode_demand
 from domain.markets.collector import Collector, Outlets, Pace
 from domain.markets.ports import MarketDataSource, VenueUnreachable
 from domain.markets.recorder import Recorder
-from domain.markets.topics import FEED_DEMAND, MARKETS_CHANGED
+from domain.markets.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED
 from domain.markets.types import MarketSymbol
 from domain.ports import Bus, BusSubscription, Cache
 from domain.storage import Storage
-from domain.trading.ports import Lease
 
 log = logging.getLogger(__name__)
 
 LEASE_KIND = "feed"
-LEASE_SECONDS = 6.0
-RENEW_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 """How soon a feed that another node holds is asked for again: its lease may lapse, as after a crash."""
 
@@ -32,7 +32,7 @@ RELOAD_MARKETS_SECONDS = 3_600.0
 
 @dataclass(slots=True)
 class _Running:
-    lease: Lease
+    lease: HeldLease
     task: asyncio.Task[None]
 
 
@@ -68,7 +68,8 @@ class FeedManager:
         self._running: dict[MarketSymbol, _Running] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._subscription: BusSubscription | None = None
+        self._backfill = Backfill(sources, storage, self._recorder)
+        self._subscriptions: list[BusSubscription] = []
 
     @property
     def running(self) -> frozenset[MarketSymbol]:
@@ -77,15 +78,18 @@ class FeedManager:
 
     async def start(self) -> None:
         """Begin; the venues' markets are loaded in the background."""
-        self._subscription = await self._bus.subscribe(FEED_DEMAND, self._hear_demand)
+        self._subscriptions = [
+            await self._bus.subscribe(FEED_DEMAND, self._hear_demand),
+            await self._bus.subscribe(CANDLES_DEMAND, self._hear_candles_demand),
+        ]
         loops = [self._keep_markets(name, source) for name, source in self._sources.items()]
-        loops += [self._manage(), self._recorder.run()]
+        loops += [self._manage(), self._recorder.run(), self._backfill.run()]
         self._tasks = [asyncio.create_task(loop, name="feed-manager") for loop in loops]
 
     async def close(self) -> None:
         """Stop every feed, store what is left, and let go of the leases."""
-        if self._subscription is not None:
-            await self._subscription.close()
+        for subscription in self._subscriptions:
+            await subscription.close()
         await _end(self._tasks)
         for market in tuple(self._running):
             await self._stop(market)
@@ -99,6 +103,11 @@ class FeedManager:
         self._demanded[market] = self._clock.monotonic()
         if market not in self._running:
             self._wake.set()
+
+    def _hear_candles_demand(self, message: bytes) -> None:
+        demand = decode_demand(message)
+        if demand.market in self._running:
+            self._backfill.want(demand)
 
     async def _keep_markets(self, name: str, source: MarketDataSource) -> None:
         backoff = Backoff(cap_seconds=30.0)
@@ -140,19 +149,13 @@ class FeedManager:
 
     async def _renew(self) -> None:
         for market, running in tuple(self._running.items()):
-            if self._clock.monotonic() - running.lease.renewed_at < RENEW_SECONDS / 2:
-                continue
-            async with self._storage.transaction() as transaction:
-                lease = await transaction.leases.renew(running.lease, LEASE_SECONDS)
-            if lease is None:
+            if not await running.lease.renew():
                 log.warning("the feed of %s was taken by another node", market)
                 await self._stop(market, release=False)
-            else:
-                running.lease = lease
 
     async def _drop_lapsed(self) -> None:
         for market, running in tuple(self._running.items()):
-            if self._clock.monotonic() - running.lease.renewed_at > LEASE_SECONDS:
+            if running.lease.current is None:
                 await self._stop(market, release=False)
 
     async def _follow(self) -> bool:
@@ -175,8 +178,7 @@ class FeedManager:
         return (self._always | self._in_use | self._demanded.keys()) & self._known
 
     async def _start(self, market: MarketSymbol) -> None:
-        async with self._storage.transaction() as transaction:
-            lease = await transaction.leases.acquire(LEASE_KIND, str(market), self._holder, LEASE_SECONDS)
+        lease = await take_lease(self._storage, self._clock, LEASE_KIND, str(market), self._holder)
         if lease is None:
             return
         source = self._sources[market.venue]
@@ -194,8 +196,7 @@ class FeedManager:
         if release:
             # Where the database is away the lease lapses by itself.
             with suppress(Unavailable):
-                async with self._storage.transaction() as transaction:
-                    await transaction.leases.release(running.lease)
+                await running.lease.release()
         log.info("no longer collecting %s", market)
 
 

@@ -5,6 +5,9 @@ from domain.markets.types import MarketSymbol, Timeframe
 FEED_DEMAND = "feed-demand"
 """A node wants the feed of the market that the message names; said again every `DEMAND_SECONDS`."""
 
+CANDLES_DEMAND = "candles-demand"
+"""A node wants closed candles of the past in the storage; the message is `domain.markets.codec.CandlesDemand`."""
+
 MARKETS_CHANGED = "markets-changed"
 """The stored markets of the venue that the message names have changed."""
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack, suppress
 from typing import NoReturn
+from uuid import UUID
 
 from domain.backoff import Backoff
 from domain.errors import Unavailable
@@ -59,9 +60,9 @@ class AccountTrading:
     def _hear(self, _message: bytes) -> None:
         self._sessions.wake()
 
-    def _wake_executor(self) -> None:
+    def _wake_executor(self, order_id: UUID | None) -> None:
         if self._executor is not None:
-            self._executor.wake()
+            self._executor.wake(order_id)
 
     def _lease(self) -> Lease:
         lease = self._held.current

@@ -44,15 +44,14 @@ async def markets_needed(
     needed |= {position.market for position in await reading.positions.open_of_account(account.id)}
     if sessions:
         held = (await reading.accounts.balances([account.id])).get(account.id, [])
-        for balance in held:
-            pairs = (f"{balance.currency}/{account.currency}", f"{account.currency}/{balance.currency}")
-            needed |= {symbol for pair in pairs if balance.total and _listed(hub, symbol := _at(account, pair))}
+        currencies = {balance.currency for balance in held if balance.total}
+        currencies |= {session.market.symbol.partition("/")[2] for session in sessions}
+        needed |= {symbol for currency in currencies for symbol in _pricing(account, currency, hub)}
     return frozenset(needed)
 
 
-def _at(account: Account, pair: str) -> MarketSymbol:
-    return MarketSymbol(account.venue, pair)
-
-
-def _listed(hub: TradingMarkets, symbol: MarketSymbol) -> bool:
-    return hub.catalogue.get(symbol) is not None
+def _pricing(account: Account, currency: str, hub: TradingMarkets) -> list[MarketSymbol]:
+    """Return the markets that a currency is priced by in the account's own."""
+    pairs = (f"{currency}/{account.currency}", f"{account.currency}/{currency}")
+    symbols = [MarketSymbol(account.venue, pair) for pair in pairs]
+    return [symbol for symbol in symbols if hub.catalogue.get(symbol) is not None]

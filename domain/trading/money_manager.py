@@ -1,13 +1,16 @@
 """Sizes an entry: how much to buy for what a strategy wants to spend or to risk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.markets.types import Market
+from domain.markets.types import Market, PriceLevel
 from domain.money import EXACT, ZERO, divide, round_down
 from domain.strategies.definition import ExitDistance, Sizing
 
 HUNDRED = Decimal(100)
+MARKET_MARGIN = Decimal("1.001")
+"""How far the book may move between the sizing of a market order and the check that its balance suffices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +18,19 @@ class SizingContext:
     """What an entry is sized by.
 
     `price` in quote per base, `equity` in the account's currency (None where it can't be priced), `free_quote` what
-    can be spent, `atr` in quote per base, `stop_distance` in quote per base from the entry to the stop-loss.
+    can be spent, `quote_rate` the worth of one unit of quote in the account's currency (None where unknown), `atr` in
+    quote per base, `stop_distance` in quote per base from the entry to the stop-loss. `asks` is the book that a market
+    order would take from, best first.
     """
 
     market: Market
     price: Decimal
     free_quote: Decimal
     equity: Decimal | None = None
+    quote_rate: Decimal | None = Decimal(1)
     atr: Decimal | None = None
     stop_distance: Decimal | None = None
+    asks: Sequence[PriceLevel] = ()
 
 
 class CannotSize(Exception):  # noqa: N818  # an answer, told to the user as the reason of a signal without order
@@ -38,7 +45,7 @@ def quantity(sizing: Sizing, context: SizingContext) -> Decimal:
     """
     wanted = _wanted(sizing, context)
     if sizing.quote_amount is None:
-        wanted = min(wanted, _affordable(context))
+        wanted = _cut(wanted, context)
     rounded = round_down(wanted, context.market.quantity_increment)
     if rounded <= 0:
         lot = context.market.quantity_increment
@@ -74,11 +81,27 @@ def _by_distance(context: SizingContext, percent: Decimal, unit_risk: Decimal | 
 
 
 def _share(context: SizingContext, percent: Decimal) -> Decimal:
-    if context.equity is None:
+    """Return a share of the equity, in quote."""
+    if context.equity is None or not context.quote_rate:
         raise CannotSize("the account's equity can't be priced now")
-    return divide(EXACT.multiply(context.equity, percent), HUNDRED)
+    return divide(divide(EXACT.multiply(context.equity, percent), HUNDRED), context.quote_rate)
 
 
-def _affordable(context: SizingContext) -> Decimal:
-    cost_of_one = EXACT.multiply(context.price, 1 + context.market.taker_fee)
-    return divide(max(context.free_quote, ZERO), cost_of_one)
+def _cut(wanted: Decimal, context: SizingContext) -> Decimal:
+    """Return what of the wanted quantity the free balance pays for, and the market takes in one order."""
+    limits = [wanted]
+    if context.market.maximum_quantity is not None:
+        limits.append(context.market.maximum_quantity)
+    cost_of_one = EXACT.multiply(_worst_price(wanted, context), 1 + context.market.taker_fee)
+    limits.append(divide(max(context.free_quote, ZERO), cost_of_one))
+    return min(limits)
+
+
+def _worst_price(wanted: Decimal, context: SizingContext) -> Decimal:
+    """Return the price of the last level that a market order would reach, and a little more: the book moves."""
+    price, left = context.price, wanted
+    for level in context.asks:
+        price, left = max(price, level.price), left - level.quantity
+        if left <= 0:
+            break
+    return EXACT.multiply(price, MARKET_MARGIN) if context.asks else price

@@ -1,6 +1,7 @@
 """What a running trading session works by, and the orders it makes; pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -10,7 +11,7 @@ from domain.money import EXACT, divide, round_down, round_up
 from domain.orders.client_ids import client_order_id
 from domain.orders.side import OrderSide
 from domain.orders.types import Order, OrderRole, OrderType, TimeInForce
-from domain.strategies.compiled import CompiledStrategy
+from domain.strategies.compiled import CompiledStrategy, compile_definition
 from domain.strategies.definition import OrderStyle, Sizing, StrategyDefinition
 from domain.trading.money_manager import distance
 from domain.trading.types import Position, Signal, TradingSession
@@ -20,22 +21,33 @@ _BASIS_POINTS = Decimal(10_000)
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
-    """A session with all that doesn't change while it runs."""
+    """A session with all that doesn't change while it runs.
+
+    The definition has the session's own sizing where it has one; `currency` is the account's.
+    """
 
     session: TradingSession
     definition: StrategyDefinition
     compiled: CompiledStrategy
     market: Market
+    currency: str
 
     @property
     def sizing(self) -> Sizing:
-        """The session's own sizing, or the strategy's."""
-        return self.session.sizing or self.definition.sizing
+        """How large entries are."""
+        return self.definition.sizing
 
     @property
     def candles_needed(self) -> int:
         """How many closed candles a decision looks at."""
         return self.compiled.warm_up + 1
+
+
+def session_plan(session: TradingSession, definition: StrategyDefinition, market: Market, currency: str) -> SessionPlan:
+    """Return the plan of a session of a strategy version; raises `InputErrors` where its rules can't be read."""
+    own = replace(definition, sizing=session.sizing) if session.sizing else definition
+    values: Mapping[str, Decimal] = {parameter.name: parameter.value for parameter in session.parameters}
+    return SessionPlan(session, own, compile_definition(own, values), market, currency)
 
 
 def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: Market) -> Decimal:
@@ -87,12 +99,16 @@ def exit_order(
     ordinal: int,
     now: datetime,
     signal_id: UUID | None = None,
+    entry_id: UUID | None = None,
 ) -> Order | None:
     """Return the market order that closes the position, None where less than a lot is left.
 
-    `ordinal` counts the orders that tried to close this position before.
+    `ordinal` counts the orders that tried to close this position before. What is more than one order may have is left
+    to the next one.
     """
-    quantity = round_down(position.quantity, plan.market.quantity_increment)
+    most = plan.market.maximum_quantity
+    wanted = position.quantity if most is None else min(position.quantity, most)
+    quantity = round_down(wanted, plan.market.quantity_increment)
     if quantity <= 0:
         return None
     cause = client_order_id(position.account_id, "position", str(position.id), role, ordinal)
@@ -111,22 +127,40 @@ def exit_order(
         reduce_only=True,
         trading_session_id=plan.session.id,
         signal_id=signal_id,
+        parent_id=entry_id,
     )
 
 
 def protection(plan: SessionPlan, entry: Decimal, atr: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
     """Return the prices of stop-loss and take-profit of a long position entered at `entry`, on the market's grid.
 
-    Each is rounded towards the entry, so that rounding never adds to the risk nor asks for more than was meant.
+    Each is rounded towards the entry, so that rounding never adds to the risk nor asks for more than was meant, but
+    never up to it. A stop-loss that would be at 0 or below is never reached, and there is none then.
     """
     stop, profit = plan.definition.stop_loss, plan.definition.take_profit
     stop_distance = distance(stop, entry, atr) if stop else None
     profit_distance = distance(profit, entry, atr) if profit else None
     step = plan.market.price_increment
     return (
-        round_up(entry - stop_distance, step) if stop_distance is not None else None,
-        round_down(entry + profit_distance, step) if profit_distance is not None else None,
+        _stop_price(entry, stop_distance, step) if stop_distance is not None else None,
+        _profit_price(entry, profit_distance, step) if profit_distance is not None else None,
     )
+
+
+def _stop_price(entry: Decimal, distance_: Decimal, step: Decimal) -> Decimal | None:
+    price = round_up(entry - distance_, step)
+    if price >= entry:
+        price = round_down(entry - distance_, step)
+    if price >= entry:
+        price -= step
+    return price if price > 0 else None
+
+
+def _profit_price(entry: Decimal, distance_: Decimal, step: Decimal) -> Decimal:
+    price = round_down(entry + distance_, step)
+    if price <= entry:
+        price = round_up(entry + distance_, step)
+    return price if price > entry else price + step
 
 
 def triggered(position: Position, price: Decimal) -> OrderRole | None:

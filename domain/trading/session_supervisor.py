@@ -10,11 +10,11 @@ from domain.backoff import Backoff
 from domain.errors import InputErrors, Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market
-from domain.strategies.compiled import compile_definition
 from domain.trading.market_wants import MarketWants, markets_needed
 from domain.trading.ports import Lease, StaleLease
-from domain.trading.session_plan import SessionPlan
-from domain.trading.session_runner import RunnerPorts, SessionRunner
+from domain.trading.session_desk import RunnerPorts
+from domain.trading.session_plan import SessionPlan, session_plan
+from domain.trading.session_runner import SessionRunner
 from domain.trading.trader_ports import TraderPorts
 from domain.trading.types import Account, TradingSession, TradingSessionStatus
 
@@ -30,7 +30,11 @@ class SessionSupervisor:
     """Finds the account's live sessions, runs each, and keeps the feeds of their markets alive."""
 
     def __init__(
-        self, account: Account, ports: TraderPorts, lease: Callable[[], Lease], wake_executor: Callable[[], None]
+        self,
+        account: Account,
+        ports: TraderPorts,
+        lease: Callable[[], Lease],
+        wake_executor: Callable[[UUID | None], None],
     ) -> None:
         self._account = account
         self._ports = ports
@@ -106,7 +110,7 @@ class SessionSupervisor:
     async def _run_once(self, session: TradingSession) -> None:
         ports = self._ports
         plan = await self._plan(session)
-        shared = RunnerPorts(ports.storage, ports.hub, ports.clock, ports.ids)
+        shared = RunnerPorts(ports.storage, ports.hub, ports.bus, ports.clock, ports.ids)
         runner = SessionRunner(plan, shared, self._lease, self._wake_executor)
         self._runners[session.id] = runner
         try:
@@ -120,9 +124,8 @@ class SessionSupervisor:
             version = await reading.strategies.version(session.user_id, session.strategy_version_id)
             newest = await reading.trading_sessions.get(session.user_id, session.id)
         assert version is not None
-        values = {parameter.name: parameter.value for parameter in session.parameters}
-        compiled = compile_definition(version.definition, values)
-        return SessionPlan(newest or session, version.definition, compiled, await self._market(session))
+        market = await self._market(session)
+        return session_plan(newest or session, version.definition, market, self._account.currency)
 
     async def _market(self, session: TradingSession) -> Market:
         while True:
@@ -139,7 +142,7 @@ class SessionSupervisor:
             except Unavailable:
                 await asyncio.sleep(backoff.seconds())
             else:
-                self._wake_executor()
+                self._wake_executor(None)
                 return
 
     async def _store_failure(self, session: TradingSession, reason: str) -> None:

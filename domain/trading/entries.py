@@ -1,0 +1,34 @@
+"""Makes the order that an entry signal of a trading session causes."""
+
+from decimal import Decimal
+
+from domain.orders.types import Order, OrderType
+from domain.trading.equity import equity
+from domain.trading.money_manager import CannotSize, SizingContext, distance, quantity
+from domain.trading.session_desk import Acting, SessionDesk
+from domain.trading.session_plan import entry_order, entry_price
+from domain.trading.types import Balance, Signal
+
+ONE = Decimal(1)
+
+
+async def entry(desk: SessionDesk, acting: Acting, signal: Signal, atr: Decimal | None) -> Order:
+    """Return the order to buy, not stored yet; raises `CannotSize`. `atr` is ATR(14) at the signal's candle."""
+    plan, market, feed = desk.plan, desk.plan.market, desk.ports.feed
+    account_id, depth = plan.session.account_id, feed.latest_depth(market.symbol)
+    price = entry_price(plan.definition.order, depth, signal.price, market)
+    if price <= 0:
+        raise CannotSize(f"the limit price would be {price:f}")
+    balances = (await acting.transaction.accounts.balances([account_id])).get(account_id, [])
+    stop = plan.definition.stop_loss
+    context = SizingContext(
+        market=market,
+        price=price,
+        free_quote=next((balance.free for balance in balances if balance.currency == market.quote), Decimal(0)),
+        equity=await desk.equity(acting.transaction),
+        quote_rate=equity(market.symbol.venue, plan.currency, [Balance(market.quote, ONE, ONE)], feed.price_of),
+        atr=atr,
+        stop_distance=distance(stop, price, atr) if stop else None,
+        asks=depth.asks if depth and plan.definition.order.type is OrderType.MARKET else (),
+    )
+    return entry_order(plan, desk.ports.ids.new(), signal, quantity(plan.sizing, context), price, acting.now)

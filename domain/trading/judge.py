@@ -1,0 +1,153 @@
+"""Says what a trading session's strategy says on a closed candle, and commits what follows from it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from domain.analytics.candles import CandleArrays
+from domain.events import NewEvent, UserEventKind
+from domain.markets.types import Candle
+from domain.orders.types import Order, OrderRole
+from domain.strategies.compiled import average_true_range
+from domain.strategies.evaluation import LatestSignals
+from domain.trading.entries import entry
+from domain.trading.exits import Due, Exits
+from domain.trading.history import CandleHistory
+from domain.trading.money_manager import CannotSize
+from domain.trading.protection import stopped_within
+from domain.trading.session_desk import Acting, SessionDesk, cancel
+from domain.trading.types import Position, Signal, SignalAction, TradingSessionStatus
+
+LATE_AFTER = timedelta(seconds=10)
+"""How old the close of a candle may be for an entry on it."""
+
+
+class Judge:
+    """Decides on one candle in one transaction: the signal, its order, and that the candle was seen."""
+
+    def __init__(self, desk: SessionDesk, exits: Exits, history: CandleHistory) -> None:
+        self._desk = desk
+        self._exits = exits
+        self._history = history
+
+    async def judge(self, candle: Candle, *, is_newest: bool) -> None:
+        """Act on a closed candle. A signal on one that isn't the newest came too late, and is recorded as missed."""
+        arrays = self._history.arrays(candle.open_time)
+        said = self._desk.plan.compiled.latest(arrays)
+        due: Due | None = None
+        async with self._desk.acting() as acting:
+            holding = acting.holding
+            await acting.save(replace(holding.session, last_candle_at=candle.open_time), told=False)
+            order = None
+            if holding.session.status is TradingSessionStatus.STOPPING:
+                return
+            if holding.position is not None:
+                due, order = await self._holds(acting, holding.position, candle, said, arrays, is_newest=is_newest)
+            elif said.exit_long:
+                await self._leaves(acting, candle, arrays, is_newest=is_newest)
+            elif said.enter_long and not holding.orders and holding.session.status is TradingSessionStatus.RUNNING:
+                order = await self._enters(acting, candle, arrays, is_newest=is_newest)
+        if due is not None:
+            self._exits.placed(due, order)
+        elif order is not None:
+            self._desk.wake_executor(order.id)
+
+    async def _holds(
+        self,
+        acting: Acting,
+        position: Position,
+        candle: Candle,
+        said: LatestSignals,
+        arrays: CandleArrays,
+        *,
+        is_newest: bool,
+    ) -> tuple[Due | None, Order | None]:
+        if said.exit_long:
+            reason = self._desk.plan.compiled.explain(arrays, "exit_long")
+        elif self._is_held_too_long(position, candle):
+            reason = f"maxHoldingBars is reached: {self._desk.plan.definition.max_holding_bars}"
+        else:
+            return await self._stops(acting, position, candle)
+        signal = await self._say(acting, candle, SignalAction.EXIT_LONG, reason, missed=not is_newest)
+        if signal is None or signal.missed:
+            return await self._stops(acting, position, candle)
+        due = Due(OrderRole.EXIT, signal.id)
+        order = await self._exits.place(acting, due)
+        await self._tell(acting, signal, order)
+        return due, order
+
+    async def _stops(self, acting: Acting, position: Position, candle: Candle) -> tuple[Due | None, Order | None]:
+        if self._exits.is_due or not stopped_within(position, candle):
+            return None, None
+        due = Due(OrderRole.STOP_LOSS)
+        return due, await self._exits.place(acting, due)
+
+    async def _leaves(self, acting: Acting, candle: Candle, arrays: CandleArrays, *, is_newest: bool) -> None:
+        """Take back an entry that still rests; with nothing bought or to be bought an exit says nothing."""
+        if not acting.holding.entries or not is_newest:
+            return
+        reason = self._desk.plan.compiled.explain(arrays, "exit_long")
+        signal = await self._say(acting, candle, SignalAction.EXIT_LONG, reason, missed=False)
+        if signal is not None:
+            await cancel(acting.transaction, acting.holding.entries, acting.now)
+            await self._tell(acting, signal, None)
+
+    async def _enters(self, acting: Acting, candle: Candle, arrays: CandleArrays, *, is_newest: bool) -> Order | None:
+        reason = self._desk.plan.compiled.explain(arrays, "enter_long")
+        missed = not is_newest or self._age(candle) > LATE_AFTER
+        signal = self._signal(acting, candle, SignalAction.ENTER_LONG, reason, missed=missed)
+        order: Order | None = None
+        if not missed:
+            try:
+                order = await entry(self._desk, acting, signal, self._atr(arrays))
+            except CannotSize as refusal:
+                signal = replace(signal, reason=f"{reason} — no order: {refusal}")
+        if not await acting.transaction.trading_sessions.add_signal(signal):
+            return None
+        if order is not None:
+            await acting.add_order(order)
+        await self._tell(acting, signal, order)
+        return order
+
+    async def _say(
+        self, acting: Acting, candle: Candle, action: SignalAction, reason: str, *, missed: bool
+    ) -> Signal | None:
+        """Store a signal and return it; None where the same was said on the same candle already."""
+        signal = self._signal(acting, candle, action, reason, missed=missed)
+        if not await acting.transaction.trading_sessions.add_signal(signal):
+            return None
+        if missed:
+            await self._tell(acting, signal, None)
+        return signal
+
+    async def _tell(self, acting: Acting, signal: Signal, order: Order | None) -> None:
+        if order is not None:
+            await acting.transaction.trading_sessions.set_signal_order(signal.id, order.id)
+            signal = replace(signal, order_id=order.id)
+        message = f"{signal.action.value} missed" if signal.missed else signal.action.value
+        acting.transaction.events.append([NewEvent(signal.user_id, signal.at, UserEventKind.SIGNAL, signal, message)])
+
+    def _signal(self, acting: Acting, candle: Candle, action: SignalAction, reason: str, *, missed: bool) -> Signal:
+        session = acting.holding.session
+        return Signal(
+            id=self._desk.ports.ids.new(),
+            user_id=session.user_id,
+            trading_session_id=session.id,
+            at=acting.now,
+            action=action,
+            price=candle.close,
+            reason=reason,
+            candle_at=candle.open_time,
+            missed=missed,
+        )
+
+    def _atr(self, arrays: CandleArrays) -> Decimal | None:
+        return average_true_range(arrays) if self._desk.plan.definition.needs_atr else None
+
+    def _age(self, candle: Candle) -> timedelta:
+        return self._desk.ports.feed.venue_now(candle.market.venue) - candle.close_time
+
+    def _is_held_too_long(self, position: Position, candle: Candle) -> bool:
+        most = self._desk.plan.definition.max_holding_bars
+        held = candle.close_time - candle.timeframe.open_time(position.opened_at)
+        return most is not None and held >= most * candle.timeframe.duration
