@@ -5,54 +5,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from domain.markets.types import Candle, Market, MarketSymbol
+from domain.markets.types import Market, MarketSymbol
 from domain.money import EXACT, ZERO
 from domain.orders.types import Fill
+from domain.reports.prices import Mark, Valuation
 from domain.reports.types import EquityPoint
-from domain.trading.equity import equity
-from domain.trading.types import Balance
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The price of a market at a moment, in quote per base."""
-
-    at: datetime
-    market: MarketSymbol
-    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class CurveInput:
-    """What a curve is drawn from: holdings at the start by currency, fills and marks, each oldest first."""
+    """What a curve is drawn from: holdings at the start by currency, what happened since, and what it is worth."""
 
-    venue: str
-    currency: str
     start: datetime
     holdings: Mapping[str, Decimal]
     fills: Sequence[Fill]
     marks: Sequence[Mark]
     markets: Mapping[MarketSymbol, Market]
-
-
-def marks_of(candles: Iterable[Candle]) -> list[Mark]:
-    """Return each candle's close as the price at its end."""
-    return [Mark(candle.close_time, candle.market, candle.close) for candle in candles]
+    valuation: Valuation
 
 
 def equity_curve(given: CurveInput) -> tuple[EquityPoint, ...]:
-    """Return a point for the start, every mark and every fill at which all holdings can be priced, in order of time."""
-    replay = _Replay(given)
-    points = []
-    happenings: list[Mark | Fill] = [*given.marks, *given.fills]
-    happenings.sort(key=lambda happening: happening.at)
-    moments: list[tuple[datetime, Mark | Fill | None]] = [(given.start, None)]
-    moments += [(happening.at, happening) for happening in happenings]
-    for at, happening in moments:
-        replay.take(happening)
-        worth = replay.worth()
-        if worth is not None:
-            points.append((at, worth))
+    """Return a point for the start, and one for every later mark and fill, in order of time."""
+    holdings = dict(given.holdings)
+    points = [(given.start, _worth(holdings, given.valuation, given.start))]
+    happenings: list[Mark | Fill] = [mark for mark in given.marks if mark.at > given.start]
+    happenings += given.fills
+    for happening in sorted(happenings, key=lambda one: one.at):
+        if isinstance(happening, Fill):
+            _move(holdings, happening, given.markets[happening.market], 1)
+        points.append((happening.at, _worth(holdings, given.valuation, happening.at)))
     return _with_drawdown(points)
 
 
@@ -60,53 +41,14 @@ def undo(
     holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market]
 ) -> dict[str, Decimal]:
     """Return what was held before the fills, given what is held after them."""
-    before = dict(holdings)
-    for fill in fills:
-        for currency, change in _changes(fill, markets[fill.market]):
-            before[currency] = EXACT.subtract(before.get(currency, ZERO), change)
-    return before
+    return _moved(holdings, fills, markets, -1)
 
 
-class _Replay:
-    def __init__(self, given: CurveInput) -> None:
-        self._given = given
-        self._holdings = dict(given.holdings)
-        self._prices: dict[MarketSymbol, Decimal] = {}
-        for mark in reversed(given.marks):
-            # Until a market's first mark its price is the first that is known of it.
-            self._prices[mark.market] = mark.price
-
-    def take(self, step: Mark | Fill | None) -> None:
-        if step is None:
-            return
-        self._prices[step.market] = step.price
-        if isinstance(step, Fill):
-            for currency, change in _changes(step, self._given.markets[step.market]):
-                self._holdings[currency] = EXACT.add(self._holdings.get(currency, ZERO), change)
-
-    def worth(self) -> Decimal | None:
-        balances = (Balance(currency, amount, amount) for currency, amount in self._holdings.items())
-        return equity(self._given.venue, self._given.currency, balances, self._prices.get)
-
-
-def _changes(fill: Fill, market: Market) -> tuple[tuple[str, Decimal], ...]:
-    sign = Decimal(fill.side.sign)
-    cost = EXACT.multiply(fill.price, fill.quantity)
-    return (
-        (market.base, EXACT.multiply(sign, fill.quantity)),
-        (market.quote, EXACT.minus(EXACT.multiply(sign, cost))),
-        (fill.fee_currency, EXACT.minus(fill.fee)),
-    )
-
-
-def _with_drawdown(points: Sequence[tuple[datetime, Decimal]]) -> tuple[EquityPoint, ...]:
-    highest = points[0][1] if points else ZERO
-    curve = []
-    for at, worth in points:
-        highest = max(highest, worth)
-        drawdown = float((highest - worth) / highest * 100) if highest > 0 else 0.0
-        curve.append(EquityPoint(at, worth, drawdown))
-    return tuple(curve)
+def redo(
+    holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market]
+) -> dict[str, Decimal]:
+    """Return what is held after the fills, given what was held before them."""
+    return _moved(holdings, fills, markets, 1)
 
 
 def thinned(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, ...]:
@@ -117,3 +59,40 @@ def thinned(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, ...
         return (curve[-1],)
     last = len(curve) - 1
     return tuple(curve[round(index * last / (points - 1))] for index in range(points))
+
+
+def _worth(holdings: Mapping[str, Decimal], valuation: Valuation, moment: datetime) -> Decimal:
+    total = ZERO
+    for currency, amount in holdings.items():
+        total = EXACT.add(total, valuation.worth(currency, amount, moment))
+    return total
+
+
+def _moved(
+    holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market], direction: int
+) -> dict[str, Decimal]:
+    moved = dict(holdings)
+    for fill in fills:
+        _move(moved, fill, markets[fill.market], direction)
+    return moved
+
+
+def _move(holdings: dict[str, Decimal], fill: Fill, market: Market, direction: int) -> None:
+    sign = Decimal(fill.side.sign * direction)
+    cost = EXACT.multiply(fill.price, fill.quantity)
+    for currency, change in (
+        (market.base, EXACT.multiply(sign, fill.quantity)),
+        (market.quote, EXACT.minus(EXACT.multiply(sign, cost))),
+        (fill.fee_currency, EXACT.multiply(Decimal(-direction), fill.fee)),
+    ):
+        holdings[currency] = EXACT.add(holdings.get(currency, ZERO), change)
+
+
+def _with_drawdown(points: Sequence[tuple[datetime, Decimal]]) -> tuple[EquityPoint, ...]:
+    highest = points[0][1] if points else ZERO
+    curve = []
+    for at, worth in points:
+        highest = max(highest, worth)
+        drawdown = float((highest - worth) / highest * 100) if highest > 0 else 0.0
+        curve.append(EquityPoint(at, worth, drawdown))
+    return tuple(curve)

@@ -9,7 +9,7 @@ A figure is None where it would mean nothing: below ten daily returns, a week of
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -24,6 +24,8 @@ DAYS_A_YEAR = 365
 MINIMUM_RETURNS = 10
 MINIMUM_TRIPS = 10
 MINIMUM_PERIOD = timedelta(days=7)
+NEGLIGIBLE = 1e-12
+"""A deviation below it is what rounding leaves of none at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class MetricsInput:
     start_equity: Decimal
     turnover: Decimal
     fees: Decimal
-    order_counts: dict[OrderStatus, int]
+    order_counts: Mapping[OrderStatus, int]
     market_change_percent: float | None = None
 
 
@@ -61,7 +63,7 @@ def metrics(given: MetricsInput) -> PerformanceMetrics:
         volatility=_annual(statistics.stdev(returns)) if returns else None,
         sharpe=_ratio(returns, statistics.stdev(returns)) if returns else None,
         sortino=_ratio(returns, _downside(returns)) if returns else None,
-        calmar=growth / drawdown_percent if growth is not None and drawdown_percent else None,
+        calmar=_finite(growth / drawdown_percent) if growth is not None and drawdown_percent else None,
         omega=_omega(returns) if returns else None,
         sqn=_sqn(profits),
         max_drawdown=drawdown,
@@ -100,30 +102,38 @@ def cagr(curve: Sequence[EquityPoint]) -> float | None:
     if not curve or curve[-1].at - curve[0].at < MINIMUM_PERIOD or curve[0].equity <= 0 or curve[-1].equity <= 0:
         return None
     years = (curve[-1].at - curve[0].at) / timedelta(days=DAYS_A_YEAR)
-    growth = float(math.exp(math.log(float(curve[-1].equity / curve[0].equity)) / years) - 1)
-    return growth * 100
+    try:
+        growth = math.exp(math.log(float(curve[-1].equity / curve[0].equity)) / years) - 1
+    except OverflowError:
+        return None
+    return _finite(growth * 100)
 
 
 def greatest_drawdown(curve: Sequence[EquityPoint]) -> tuple[Decimal, float | None, float | None]:
     """Return the deepest fall from a high in currency, and in percent, and the longest time below a high in days."""
     if not curve:
         return ZERO, None, None
-    high, deepest, longest = curve[0], ZERO, timedelta()
+    high, deepest, longest, below = curve[0], ZERO, timedelta(), False
     for point in curve:
-        if point.equity >= high.equity:
-            high = point
-        else:
-            deepest = max(deepest, high.equity - point.equity)
+        if below or point.equity < high.equity:
+            # The moment of recovery ends the time below.
             longest = max(longest, point.at - high.at)
+        below = point.equity < high.equity
+        deepest = max(deepest, high.equity - point.equity)
+        high = high if below else point
     return deepest, max(point.drawdown_percent for point in curve), longest / timedelta(days=1)
 
 
 def _ratio(returns: Sequence[float], deviation: float) -> float | None:
-    return _annual(statistics.fmean(returns) / deviation) if deviation else None
+    return _annual(statistics.fmean(returns) / deviation) if deviation > NEGLIGIBLE else None
 
 
 def _downside(returns: Sequence[float]) -> float:
     return math.sqrt(statistics.fmean(min(one, 0.0) ** 2 for one in returns))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _annual(daily: float) -> float:

@@ -1,6 +1,6 @@
 """Round trips out of the fill ledger: each position from opening to flat, by market and trading session."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,14 +16,22 @@ from domain.trading.types import Position
 _NOBODY = UUID(int=0)
 HUNDRED = Decimal(100)
 
+Worth = Callable[[str, Decimal, datetime], Decimal]
+"""Tells what an amount of a currency is worth in the report's at a moment."""
+
+
+def _as_it_is(_currency: str, amount: Decimal, _moment: datetime) -> Decimal:
+    return amount
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The fills of a report, oldest first, with the markets that they happened on and why their orders existed."""
+    """Fills from the first on, oldest first, with their markets, and why the orders that closed something existed."""
 
     fills: Sequence[Fill]
     markets: Mapping[MarketSymbol, Market]
     exit_reasons: Mapping[UUID, str]
+    worth: Worth = _as_it_is
 
 
 @dataclass(slots=True)
@@ -31,9 +39,9 @@ class _Leg:
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
 
-    def add(self, fill: Fill) -> None:
-        self.quantity = EXACT.add(self.quantity, fill.quantity)
-        self.cost = EXACT.add(self.cost, EXACT.multiply(fill.price, fill.quantity))
+    def add(self, price: Decimal, quantity: Decimal) -> None:
+        self.quantity = EXACT.add(self.quantity, quantity)
+        self.cost = EXACT.add(self.cost, EXACT.multiply(price, quantity))
 
     @property
     def price(self) -> Decimal | None:
@@ -44,79 +52,82 @@ class _Leg:
 class _Trip:
     position: Position
     side: PositionSide
-    bought: _Leg = field(default_factory=_Leg)
-    sold: _Leg = field(default_factory=_Leg)
+    entry: _Leg = field(default_factory=_Leg)
+    exit: _Leg = field(default_factory=_Leg)
     exit_reason: str | None = None
 
 
 def round_trips(ledger: Ledger) -> tuple[RoundTrip, ...]:
     """Return every round trip in the order of its opening; those still open come with `closed_at` None.
 
-    Profit is realised profit after fees, in the market's quote currency; the rules of `domain.trading.positions` decide
-    where a trip ends, dust included.
+    Profit is what was realised after fees; the rules of `domain.trading.positions` decide where a trip ends, dust
+    included.
     """
+    replay = _Replay(ledger)
     last_fills = {fill.order_id: fill.id for fill in ledger.fills}
-    open_trips: dict[tuple[MarketSymbol, UUID | None], _Trip] = {}
-    done: list[_Trip] = []
     for fill in ledger.fills:
-        key = (fill.market, fill.trading_session_id)
-        is_last = last_fills[fill.order_id] == fill.id
-        done += _apply(open_trips, key, fill, ledger, is_last=is_last)
-    trips = sorted([*done, *open_trips.values()], key=lambda trip: trip.position.opened_at)
-    return tuple(_told(trip) for trip in trips)
+        replay.take(fill, is_last=last_fills[fill.order_id] == fill.id)
+    trips = sorted(replay.trips(), key=lambda trip: trip.position.opened_at)
+    return tuple(_told(trip, ledger) for trip in trips)
 
 
-def _apply(
-    open_trips: dict[tuple[MarketSymbol, UUID | None], _Trip],
-    key: tuple[MarketSymbol, UUID | None],
-    fill: Fill,
-    ledger: Ledger,
-    *,
-    is_last: bool,
-) -> list[_Trip]:
-    market = ledger.markets[fill.market]
-    trip = open_trips.get(key)
-    *ended, after = positions.apply_fill(trip.position if trip else None, fill, market, _NOBODY)
-    done = []
-    if trip is not None:
-        _count(trip, fill, ledger)
-        for position in ended:
-            trip.position = position
-            done.append(open_trips.pop(key))
-    if key not in open_trips:
-        side = PositionSide.LONG if fill.side.sign > 0 else PositionSide.SHORT
-        open_trips[key] = _Trip(after, side)
-        _count(open_trips[key], fill, ledger)
-    current = open_trips[key]
-    current.position = positions.close_dust(after, market, fill.price, fill.at) if is_last else after
-    if current.position.closed_at is not None:
-        done.append(open_trips.pop(key))
-    return done
+class _Replay:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._open: dict[tuple[MarketSymbol, UUID | None], _Trip] = {}
+        self._closed: list[_Trip] = []
+
+    def trips(self) -> list[_Trip]:
+        return [*self._closed, *self._open.values()]
+
+    def take(self, fill: Fill, *, is_last: bool) -> None:
+        """Count a fill; what the last fill of an order leaves may be dust, since nothing of that order follows."""
+        key, market = (fill.market, fill.trading_session_id), self._ledger.markets[fill.market]
+        trip = self._open.get(key)
+        *ended, after = positions.apply_fill(trip.position if trip else None, fill, market, _NOBODY)
+        rest = fill.quantity
+        if trip is not None and ended:
+            # The fill goes through flat: a part of it closes this trip, and the rest opens one on the other side.
+            rest = min(abs(after.quantity), fill.quantity)
+            self._count(trip, fill, EXACT.subtract(fill.quantity, rest))
+            self._settle(key, trip, ended[0])
+            trip = None
+        if trip is None:
+            trip = self._open[key] = _Trip(after, _side(fill))
+        self._count(trip, fill, rest)
+        self._settle(key, trip, positions.close_dust(after, market, fill.price, fill.at) if is_last else after)
+
+    def _count(self, trip: _Trip, fill: Fill, quantity: Decimal) -> None:
+        if _side(fill) is trip.side:
+            trip.entry.add(fill.price, quantity)
+            return
+        trip.exit.add(fill.price, quantity)
+        trip.exit_reason = self._ledger.exit_reasons.get(fill.order_id, trip.exit_reason)
+
+    def _settle(self, key: tuple[MarketSymbol, UUID | None], trip: _Trip, position: Position) -> None:
+        trip.position = position
+        if position.closed_at is not None:
+            self._closed.append(self._open.pop(key))
 
 
-def _count(trip: _Trip, fill: Fill, ledger: Ledger) -> None:
-    opens = (fill.side.sign > 0) == (trip.side is PositionSide.LONG)
-    leg = trip.bought if fill.side.sign > 0 else trip.sold
-    leg.add(fill)
-    if not opens:
-        trip.exit_reason = ledger.exit_reasons.get(fill.order_id, trip.exit_reason)
+def _side(fill: Fill) -> PositionSide:
+    return PositionSide.LONG if fill.side.sign > 0 else PositionSide.SHORT
 
 
-def _told(trip: _Trip) -> RoundTrip:
-    is_long = trip.side is PositionSide.LONG
-    entry, exit_ = (trip.bought, trip.sold) if is_long else (trip.sold, trip.bought)
-    position = trip.position
-    profit = position.realized_profit
+def _told(trip: _Trip, ledger: Ledger) -> RoundTrip:
+    position, quote = trip.position, ledger.markets[trip.position.market].quote
+    moment = position.closed_at or ledger.fills[-1].at
+    percent = divide(EXACT.multiply(position.realized_profit, HUNDRED), trip.entry.cost) if trip.entry.cost else None
     return RoundTrip(
         opened_at=position.opened_at,
         closed_at=position.closed_at,
         side=trip.side,
-        quantity=entry.quantity,
-        entry_price=entry.price or ZERO,
-        exit_price=exit_.price,
-        profit=profit,
-        profit_percent=float(divide(EXACT.multiply(profit, HUNDRED), entry.cost)) if entry.cost else None,
-        fees=position.fees,
+        quantity=trip.entry.quantity,
+        entry_price=trip.entry.price or ZERO,
+        exit_price=trip.exit.price,
+        profit=ledger.worth(quote, position.realized_profit, moment),
+        profit_percent=None if percent is None else float(percent),
+        fees=ledger.worth(quote, position.fees, moment),
         exit_reason=trip.exit_reason,
     )
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.errors import Unavailable
 from domain.markets.feeds import FeedManager
 from domain.markets.types import MarketSymbol
-from domain.reports.service import ReportWorker
+from domain.reports.worker import ReportWorker
 from domain.trading.trader import Trader
 from domain.users.sessions import REVOKED_TOPIC
 from infra.runtime.services import Parts

@@ -1,0 +1,160 @@
+"""Computes the reports that users have asked for, on a worker node."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from domain.clock import Clock
+from domain.errors import Unavailable
+from domain.events import NewEvent, UserEventKind
+from domain.markets.types import Market, MarketSymbol
+from domain.ports import Bus
+from domain.reports.compute import NothingToReport, ReportComputer, computed
+from domain.reports.service import JOB_KIND, JOBS_TOPIC
+from domain.reports.types import Job, JobStatus, Report, ReportResult
+from domain.storage import Storage, Transaction
+
+JOB_LEASE_SECONDS = 30.0
+POLL_SECONDS = 1.0
+READ, COMPUTED = 0.5, 0.9
+"""The progress once everything is read, and once everything is computed."""
+
+Markets = Callable[[], Mapping[MarketSymbol, Market]]
+
+log = logging.getLogger(__name__)
+
+
+class _Lost(Exception):  # noqa: N818  # a fact, not a fault
+    """The job was cancelled, or another worker has taken it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    report: Report
+    result: ReportResult
+
+
+class ReportWorker:
+    """Computes reports, one after another; a worker that dies leaves its job to the next."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        bus: Bus,
+        clock: Clock,
+        name: str,
+        markets: Markets,
+        lease_seconds: float = JOB_LEASE_SECONDS,
+    ) -> None:
+        self._storage = storage
+        self._bus = bus
+        self._clock = clock
+        self._name = name
+        self._markets = markets
+        self._lease_seconds = lease_seconds
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work for ever; cancel to stop."""
+        subscription = await self._bus.subscribe(JOBS_TOPIC, lambda _message: self._news.set(), self._news.set)
+        try:
+            while True:
+                self._news.clear()
+                if not await self.work_once():
+                    await self._wait()
+        finally:
+            await subscription.close()
+
+    async def work_once(self) -> bool:
+        """Take a job and do it; False where there is none, or the database is away."""
+        try:
+            async with self._storage.transaction() as transaction:
+                job = await transaction.reports.claim_job((JOB_KIND,), self._name, self._lease_seconds)
+            if job is not None:
+                await self._work(job)
+        except Unavailable:
+            return False
+        return job is not None
+
+    async def _work(self, job: Job) -> None:
+        """Do the job for as long as it is ours."""
+        doing = asyncio.create_task(self._do(job))
+        holding = asyncio.create_task(self._hold(job))
+        try:
+            await asyncio.wait([doing, holding], return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                await doing
+        finally:
+            for task in (doing, holding):
+                task.cancel()
+            await asyncio.gather(doing, holding, return_exceptions=True)
+
+    async def _do(self, job: Job) -> None:
+        try:
+            done = await self._compute(job)
+            await self._finish(job, JobStatus.SUCCEEDED, f"{done.result.metrics.round_trips} round trips", done)
+        except (_Lost, Unavailable):
+            # Whoever holds the job now goes on, which is this worker once more where only the database was away.
+            return
+        except NothingToReport as reason:
+            await self._fail(job, str(reason))
+        except Exception:
+            log.exception("the report of job %s could not be computed", job.id)
+            await self._fail(job, "The report could not be computed: a fault of the engine, which its log describes.")
+
+    async def _compute(self, job: Job) -> _Done:
+        async with self._storage.reading() as reading:
+            report = await reading.reports.report_of_job(job.id)
+            if report is None:
+                raise NothingToReport("the report is gone")
+            data = await ReportComputer(reading, self._markets(), report).read()
+        await self._renew(job, READ)
+        return _Done(report, await computed(data))
+
+    async def _finish(self, job: Job, status: JobStatus, message: str, done: _Done | None) -> None:
+        """Store the end, and with it the result, unless the job is no longer this worker's."""
+        now = self._clock.now()
+        async with self._storage.transaction() as transaction:
+            await self._keep(transaction, job, COMPUTED)
+            if done is not None:
+                await transaction.reports.set_result(done.report.id, done.result)
+            ended = await transaction.reports.finish_job(job.id, status, message, now)
+            if ended is None:
+                raise _Lost
+            events = [NewEvent(job.user_id, now, UserEventKind.JOB, ended, status.value)]
+            if done is not None:
+                events.append(NewEvent(job.user_id, now, UserEventKind.REPORT, done.report))
+            transaction.events.append(events)
+
+    async def _fail(self, job: Job, message: str) -> None:
+        with suppress(_Lost, Unavailable):
+            await self._finish(job, JobStatus.FAILED, message, None)
+
+    async def _hold(self, job: Job) -> None:
+        """Renew the lease in time; return once the job is another's."""
+        progress = 0.0
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            with suppress(Unavailable):
+                async with self._storage.transaction() as transaction:
+                    found = await transaction.reports.job(job.user_id, job.id)
+                    progress = found.progress if found else progress
+                    if not await transaction.reports.renew_job(job.id, self._name, self._lease_seconds, progress):
+                        return
+
+    async def _renew(self, job: Job, progress: float) -> None:
+        async with self._storage.transaction() as transaction:
+            await self._keep(transaction, job, progress)
+
+    async def _keep(self, transaction: Transaction, job: Job, progress: float) -> None:
+        if not await transaction.reports.renew_job(job.id, self._name, self._lease_seconds, progress):
+            raise _Lost
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._news.wait()
+        except TimeoutError:
+            return
