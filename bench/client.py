@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from bench.parts import Engine
 
@@ -91,7 +92,7 @@ class Client:
     async def subscribe(self, document: str, **variables: Any) -> AsyncGenerator[AsyncIterator[Any]]:
         """Give the events of a subscription, which is acknowledged when the block begins."""
         async with connect(
-            self._socket_url, subprotocols=["graphql-transport-ws"], compression=None, max_size=2**22
+            self._socket_url, subprotocols=[Subprotocol("graphql-transport-ws")], compression=None, max_size=2**22
         ) as socket:
             payload = {"Authorization": f"Bearer {self.token}"}
             await socket.send(json.dumps({"type": "connection_init", "payload": payload}))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 from domain.trading.types import VenueCredentials
@@ -25,6 +26,16 @@ class Direct:
             SYMBOL, "limit", side.lower(), quantity, price, {"timeInForce": "GTC", **params}
         )
         return placed
+
+    async def bids_from(self, price: str) -> Decimal:
+        """Return how much is bid at `price` or more."""
+        book = await self._exchange.public_get_depth({"symbol": SYMBOL.replace("/", ""), "limit": 1000})
+        return sum((Decimal(quantity) for at, quantity in book["bids"] if Decimal(at) >= Decimal(price)), Decimal(0))
+
+    async def watch_trades(self) -> list[dict[str, Any]]:
+        """Return the next trades of the account that ccxt.pro tells."""
+        trades: list[dict[str, Any]] = await self._exchange.watch_my_trades(SYMBOL)
+        return trades
 
     async def cancel_all(self) -> None:
         """Cancel all open orders."""

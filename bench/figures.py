@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def report(bench: str, columns: Sequence[str], rows: Sequence[Sequence[object]],
 def machine() -> str:
     """Return what the numbers were measured on, without its name."""
     models = [line.partition(":")[2].strip() for line in _cpu_info() if line.startswith("model name")]
-    return f"{len(models) or '?'} × {models[0] if models else platform.machine()}, {platform.system()}"
+    return f"{len(models) or '?'} x {models[0] if models else platform.machine()}, {platform.system()}"
 
 
 def _cpu_info() -> list[str]:

@@ -8,14 +8,14 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
+from bench.figures import ROOT
 from tests.support.sandbox import SandboxProcess, running_sandbox
 
-ROOT = Path(__file__).parents[1]
 ENGINE = Path(sys.executable).with_name("r3edge")
 START_SECONDS = 60.0
 
@@ -28,7 +28,6 @@ class Engine:
     url: str
     listening_seconds: float
     ready_seconds: float = 0.0
-    output: list[str] = field(default_factory=list)
 
     @property
     def socket_url(self) -> str:
@@ -43,7 +42,7 @@ async def exchange(folder: Path) -> AsyncGenerator[SandboxProcess]:
 
 
 @asynccontextmanager
-async def engine(folder: Path, sandbox: SandboxProcess | None = None, *, profile: bool = False) -> AsyncGenerator[Engine]:
+async def engine(folder: Path, sandbox: SandboxProcess | None = None) -> AsyncGenerator[Engine]:
     """Run the engine until the end of the block, on `sandbox` where one is given; it is ready when the block begins."""
     settings = {"R3EDGE_LOG_LEVEL": "warning"}
     if sandbox is not None:
@@ -56,16 +55,15 @@ async def engine(folder: Path, sandbox: SandboxProcess | None = None, *, profile
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    running = Engine(process, await _address(process), time.perf_counter() - started)
-    reading = asyncio.create_task(_drain(process))
     try:
+        running = Engine(process, await _address(process), time.perf_counter() - started)
         await _ready(running.url)
         running.ready_seconds = time.perf_counter() - started
         yield running
     finally:
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
-        await reading
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.communicate()
 
 
 @asynccontextmanager
@@ -86,12 +84,6 @@ async def _address(process: asyncio.subprocess.Process) -> str:
             if "listens on" in line:
                 return line.split()[-1].removesuffix("/graphql")
     raise RuntimeError("the engine did not start; its messages stand above")
-
-
-async def _drain(process: asyncio.subprocess.Process) -> None:
-    assert process.stdout is not None
-    while await process.stdout.readline():
-        pass
 
 
 async def _ready(url: str) -> None:
