@@ -103,10 +103,17 @@ class DepthSubscription:
     async def market_depth(
         self,
         info: Info,
-        market: MarketSymbol,
-        levels: views.DepthLevels = views.DepthLevels.L20,
-        cadence: views.DepthCadence = views.DepthCadence.MS100,
-        mode: views.DepthMode = views.DepthMode.SNAPSHOTS,
+        market: Annotated[MarketSymbol, strawberry.argument(description="Which market's book.")],
+        levels: Annotated[
+            views.DepthLevels, strawberry.argument(description="How many levels a side.")
+        ] = views.DepthLevels.L20,
+        cadence: Annotated[
+            views.DepthCadence, strawberry.argument(description="The least time from one event to the next.")
+        ] = views.DepthCadence.MS100,
+        mode: Annotated[
+            views.DepthMode,
+            strawberry.argument(description="Whether every event holds all levels, or what has changed."),
+        ] = views.DepthMode.SNAPSHOTS,
     ) -> AsyncGenerator[object]:
         """Stream the book."""
         return markets.depth_source(  # type: ignore[return-value]  # a SharedSource

@@ -16,9 +16,11 @@ from resolvers.paging import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
 from schema.node import Node, encode_id, serves
-from schema.pagination import Connection, Edge
+from schema.pagination import After, Before, Connection, Edge, First, Last
 
 SHARED = {"shared": True}
+OfMarket = Annotated[MarketSymbol, strawberry.argument(description="The market's name, such as sandbox:BTC/USDT.")]
+OfTimeframe = Annotated[domain.Timeframe, strawberry.argument(description="The length of the candles.")]
 START = Annotated[datetime | None, strawberry.argument(name="from", description="From then on, that moment included.")]
 END = Annotated[datetime | None, strawberry.argument(description="Up to then, that moment not included.")]
 
@@ -160,7 +162,11 @@ class Market(Node):
         description="The book; null where the feed doesn't start in 3 s.",
     )
     async def depth(
-        parent: strawberry.Parent[domain.Market], info: Info, levels: views.DepthLevels = views.DepthLevels.L20
+        parent: strawberry.Parent[domain.Market],
+        info: Info,
+        levels: Annotated[
+            views.DepthLevels, strawberry.argument(description="How many levels a side.")
+        ] = views.DepthLevels.L20,
     ) -> object:
         """Return the book."""
         return await markets.depth(info.context, parent, levels)
@@ -169,13 +175,13 @@ class Market(Node):
     async def candles(
         parent: strawberry.Parent[domain.Market],
         info: Info,
-        timeframe: domain.Timeframe,
+        timeframe: OfTimeframe,
         from_: START = None,
         to: END = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> object:
         """Return the page."""
         page = PageArguments(first, after, last, before)
@@ -185,10 +191,10 @@ class Market(Node):
     async def trades(
         parent: strawberry.Parent[domain.Market],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
         from_: START = None,
         to: END = None,
     ) -> object:
@@ -217,7 +223,7 @@ class MarketQuery:
         return markets.venues(info.context)
 
     @strawberry.field(graphql_type=Market | None, description="A market; null where there is none of that symbol.")
-    def market(self, info: Info, symbol: MarketSymbol) -> object:
+    def market(self, info: Info, symbol: OfMarket) -> object:
         """Return the market."""
         return markets.market(info.context, symbol)
 
@@ -225,11 +231,11 @@ class MarketQuery:
     def markets(
         self,
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
-        search: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        search: Annotated[str | None, strawberry.argument(description="A part of the symbol, in any case.")] = None,
     ) -> object:
         """Return the page."""
         return markets.markets(info.context, PageArguments(first, after, last, before), search)
@@ -242,7 +248,7 @@ class MarketSubscription:
     @strawberry.subscription(
         graphql_type=Ticker, metadata=SHARED, description="The same for everyone; merged for a slow reader."
     )
-    async def ticker(self, info: Info, market: MarketSymbol) -> AsyncGenerator[object]:
+    async def ticker(self, info: Info, market: OfMarket) -> AsyncGenerator[object]:
         """Stream the ticker."""
         return markets.ticker_source(info.context, market)  # type: ignore[return-value]  # a SharedSource
 
@@ -251,7 +257,7 @@ class MarketSubscription:
         metadata=SHARED,
         description="Trades since the event before, never merged; `dropped` counts those that a slow reader missed.",
     )
-    async def trades(self, info: Info, market: MarketSymbol) -> AsyncGenerator[object]:
+    async def trades(self, info: Info, market: OfMarket) -> AsyncGenerator[object]:
         """Stream the trades."""
         return markets.trades_source(info.context, market)  # type: ignore[return-value]  # a SharedSource
 
@@ -261,6 +267,6 @@ class MarketSubscription:
         description="Changes of the forming candle, merged for a slow reader, then the closed one, which is never "
         "merged away.",
     )
-    async def candles(self, info: Info, market: MarketSymbol, timeframe: domain.Timeframe) -> AsyncGenerator[object]:
+    async def candles(self, info: Info, market: OfMarket, timeframe: OfTimeframe) -> AsyncGenerator[object]:
         """Stream the candles."""
         return markets.candles_source(info.context, market, timeframe)  # type: ignore[return-value]  # a SharedSource

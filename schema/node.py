@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 from uuid import UUID
 
 import strawberry
@@ -62,7 +62,11 @@ class NodeQuery:
         return await load_node(info.context, id)  # type: ignore[return-value]  # a domain object, served as its type
 
     @strawberry.field(description="The objects with these ids, at most 100, in their order; null where there is none.")
-    async def nodes(self, info: Info[NodeContext, None], ids: list[strawberry.ID]) -> list[Node | None]:
+    async def nodes(
+        self,
+        info: Info[NodeContext, None],
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="At most 100.")],
+    ) -> list[Node | None]:
         """Return the objects with these ids; one that can't be read spoils none of the others."""
         if len(ids) > MAX_NODES:
             raise RequestFault(FaultCode.INVALID, f"`ids` has {len(ids)} items; at most {MAX_NODES} are answered.")

@@ -1,6 +1,7 @@
 """Strategies as the API shows them."""
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
@@ -14,7 +15,7 @@ from schema.definitions import StrategyDefinition, StrategyDefinitionError, Stra
 from schema.errors import UserError, answer, payload, user_error
 from schema.lazy import lazy
 from schema.node import Node, decode_uuid, serves
-from schema.pagination import Connection, Edge
+from schema.pagination import After, Before, Connection, Edge, First, Last
 
 
 @strawberry.type(description="Whether a definition can be run.")
@@ -72,10 +73,10 @@ class Strategy(Node):
     async def versions(
         parent: strawberry.Parent[domain.Strategy],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> object:
         """Return the page."""
         return await strategies.versions(info.context, parent, PageArguments(first, after, last, before))
@@ -128,7 +129,10 @@ class StrategyQuery:
     """The strategies' part of the query root."""
 
     @strawberry.field(description="Whether a definition can be run, and all that is wrong with it.")
-    def strategy_validate(self, definition: StrategyDefinitionInput) -> StrategyValidation:
+    def strategy_validate(
+        self,
+        definition: Annotated[StrategyDefinitionInput, strawberry.argument(description="What would be stored.")],
+    ) -> StrategyValidation:
         """Validate a definition."""
         result = strategies.validate(definition.to_domain())
         errors = [user_error(error) for error in result.errors]

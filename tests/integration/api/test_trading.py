@@ -1,0 +1,258 @@
+"""Trading sessions, positions, halts and reports by the public API."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus
+from domain.reports.service import ReportWorker
+from domain.strategies.definition import Sizing, StrategyDefinition, StrategyParameter
+from domain.trading.types import ParameterValue, TradingSessionStatus
+from domain.users.types import ApiScope, UserRole
+from resolvers import reports as report_resolvers
+from resolvers.ids import encode_id
+from tests.support.api import Api
+from tests.support.orders import BTC, a_market
+from tests.support.trading import new_strategy, new_user, new_version
+
+START = """mutation($input: TradingSessionStartInput!) { tradingSessionStart(input: $input) {
+  tradingSession { id status timeframe parameters { name value } strategyVersion { number } market { symbol }
+    account { id } position { quantity } metrics { netProfit } signals { nodes { id } } orders { nodes { id } } }
+  errors { code path } } }"""
+STEER = "mutation($id: ID!) {{ {}(id: $id) {{ tradingSession {{ status }} errors {{ code path }} }} }}"
+SESSION = """query($id: ID!) { node(id: $id) { ... on TradingSession { status parameters { name value }
+  position { quantity unrealizedProfit closedAt } signals { nodes { action reason order { id } } }
+  orders { nodes { id signal { id } } } metrics { roundTrips netProfit fees startEquity sharpe } } } }"""
+HALT = """mutation($id: ID!, $input: TradingHaltInput) { tradingHalt(id: $id, input: $input) {
+  subject { __typename ... on Account { state: tradingState } ... on TradingSession { state: tradingState }
+    ... on User { state: tradingState } } errors { code path } } }"""
+RESUME = HALT.replace("tradingHalt(id: $id, input: $input)", "tradingResume(id: $id)").replace(
+    ", $input: TradingHaltInput", ""
+)
+GENERATE = """mutation($input: ReportGenerateInput!) { reportGenerate(input: $input) {
+  report { id from to job { status } metrics { roundTrips } equityCurve { at } roundTrips { nodes { side } }
+    downloads { url } } errors { code path } } }"""
+REPORT = """query($id: ID!, $points: Int!, $first: Int, $last: Int, $after: String) { node(id: $id) { ... on Report {
+  job { status result { id } } metrics { roundTrips netProfit currency } equityCurve(points: $points) { equity }
+  roundTrips(first: $first, last: $last, after: $after) { nodes { side profit openedAt }
+    pageInfo { hasNextPage endCursor } } } } }"""
+
+
+async def a_version(api: Api) -> str:
+    """Return the global id of a stored strategy version with two parameters."""
+    strategy = new_strategy(api.floor.user.id)
+    parameters = (StrategyParameter("fast", Decimal(3), Decimal(2), Decimal(10)), StrategyParameter("slow", Decimal(9)))
+    definition = StrategyDefinition(
+        sizing=Sizing(quote_amount=Decimal(100)), parameters=parameters, enter_long="close > 1"
+    )
+    version = new_version(strategy, definition=definition)
+    async with api.floor.storage.transaction() as transaction:
+        await transaction.strategies.add(strategy, version)
+    return encode_id("StrategyVersion", version.id)
+
+
+def session_input(api: Api, version: str, **changes: object) -> dict[str, object]:
+    given = {"strategyVersion": version, "account": api.account, "market": "sandbox:BTC/USDT", "timeframe": "M1"}
+    return {**given, **changes}
+
+
+async def test_a_session_starts_with_its_own_parameters_beside_the_defaults(api: Api) -> None:
+    version = await a_version(api)
+    given = session_input(api, version, parameters=[{"name": "fast", "value": "5"}], sizing={"equityPercent": "10"})
+    payload = (await api.run(START, input=given))["tradingSessionStart"]
+    session = payload["tradingSession"]
+    assert payload["errors"] == []
+    assert (session["status"], session["timeframe"], session["market"]["symbol"]) == ("STARTING", "M1", str(BTC))
+    assert session["parameters"] == [{"name": "fast", "value": "5"}, {"name": "slow", "value": "9"}]
+    assert (session["account"]["id"], session["strategyVersion"]["number"]) == (api.account, 1)
+    assert (session["position"], session["metrics"]) == (None, None)
+    assert session["signals"]["nodes"] == session["orders"]["nodes"] == []
+
+
+async def test_a_session_that_cannot_run_is_refused_at_the_argument(api: Api) -> None:
+    version = await a_version(api)
+    for change, code, path in (
+        ({"strategyVersion": "x"}, "NOT_FOUND", ["input", "strategyVersion"]),
+        ({"account": "x"}, "NOT_FOUND", ["input", "account"]),
+        ({"account": encode_id("Account", new_user().id)}, "NOT_FOUND", ["input", "account"]),
+        ({"market": "sandbox:NO/SUCH"}, "NOT_FOUND", ["input", "market"]),
+        ({"parameters": [{"name": "fast", "value": "11"}]}, "INVALID", ["input", "parameters", "0"]),
+    ):
+        payload = (await api.run(START, input=session_input(api, version, **change)))["tradingSessionStart"]
+        assert payload == {"tradingSession": None, "errors": [{"code": code, "path": path}]}
+
+
+async def test_a_session_is_paused_resumed_and_stopped_by_its_owner_alone(api: Api) -> None:
+    session = await api.session(status=TradingSessionStatus.RUNNING)
+    session_id = encode_id("TradingSession", session.id)
+    theirs = api.context(await api.another_user())
+    for name, status in (("Pause", "PAUSED"), ("Resume", "RUNNING"), ("Stop", "STOPPING")):
+        query = STEER.format(f"tradingSession{name}")
+        nothing = {"tradingSession": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
+        assert (await api.run(query, theirs, id=session_id))[f"tradingSession{name}"] == nothing
+        assert (await api.run(query, id="x"))[f"tradingSession{name}"] == nothing
+        assert await api.code(query, api.context(None), id=session_id) == "UNAUTHENTICATED"
+        payload = (await api.run(query, id=session_id))[f"tradingSession{name}"]
+        assert payload == {"tradingSession": {"status": status}, "errors": []}
+
+
+async def traded(api: Api, *, closed: bool = True) -> str:
+    """Return the global id of a session that bought 1 at 100 and, where closed, sold it at 110."""
+    start = datetime.now(UTC) - timedelta(hours=1)
+    session = await api.session(
+        status=TradingSessionStatus.RUNNING, started_at=start, start_equity=Decimal(1000),
+        parameters=(ParameterValue("n", Decimal(2)),),
+    )  # fmt: skip
+    signal = api._world().signal(trading_session_id=session.id)
+    bought = api.floor_order(
+        trading_session_id=session.id, signal_id=signal.id, status=OrderStatus.FILLED, quantity=Decimal(1)
+    )
+    sold = replace(bought, id=api.floor.ids.new(), side=OrderSide.SELL, client_order_id="sell", signal_id=None)
+    buying = api.fill_of(
+        bought, at=start + timedelta(minutes=1), price=Decimal(100), quantity=Decimal(1), fee=Decimal(1)
+    )
+    selling = api.fill_of(
+        sold, at=start + timedelta(minutes=2), price=Decimal(110), quantity=Decimal(1), fee=Decimal(1)
+    )
+    position = api._world().position(trading_session_id=session.id, average_price=Decimal(100), quantity=Decimal(1))
+    async with api.floor.storage.transaction() as transaction:
+        assert await transaction.trading_sessions.add_signal(signal)
+        await transaction.orders.add(bought)
+        await transaction.trading_sessions.set_signal_order(signal.id, bought.id)
+        await transaction.orders.add_fill(replace(buying, fee_currency="USDT"))
+        if closed:
+            await transaction.orders.add(sold)
+            await transaction.orders.add_fill(replace(selling, fee_currency="USDT"))
+            position = replace(position, quantity=Decimal(0), closed_at=selling.at)
+        await transaction.positions.save(position)
+    return encode_id("TradingSession", session.id)
+
+
+async def test_a_session_tells_its_signals_orders_position_and_figures(api: Api) -> None:
+    session = (await api.run(SESSION, id=await traded(api)))["node"]
+    (signal,) = session["signals"]["nodes"]
+    assert signal["action"] == "ENTER_LONG"
+    assert {order["id"] for order in session["orders"]["nodes"] if order["signal"]} == {signal["order"]["id"]}
+    assert session["position"]["unrealizedProfit"] == session["position"]["quantity"] == "0"
+    figures = {"roundTrips": 1, "netProfit": "8", "fees": "2", "startEquity": "1000", "sharpe": None}
+    assert session["metrics"] == figures
+
+
+async def test_before_the_first_round_trip_there_are_no_figures_and_without_a_price_no_profit_on_paper(
+    api: Api,
+) -> None:
+    session = (await api.run(SESSION, id=await traded(api, closed=False)))["node"]
+    assert session["metrics"] is None
+    assert (session["position"]["quantity"], session["position"]["unrealizedProfit"]) == ("1", None)
+
+
+async def test_positions_accounts_and_sessions_are_listed_by_their_filters(api: Api) -> None:
+    await traded(api)
+    await traded(api, closed=False)
+    query = """query($open: Boolean, $account: ID, $status: [TradingSessionStatus!]) { viewer {
+      positions(open: $open, account: $account) { nodes { closedAt account { id } tradingSession { id } } }
+      tradingSessions(account: $account, status: $status) { nodes { id } } accounts { nodes { id } } } }"""
+
+    async def counts(**given: object) -> tuple[int, int]:
+        viewer = (await api.run(query, **given))["viewer"]
+        assert [account["id"] for account in viewer["accounts"]["nodes"]] == [api.account]
+        return len(viewer["positions"]["nodes"]), len(viewer["tradingSessions"]["nodes"])
+
+    assert await counts() == (2, 2)
+    assert await counts(open=True, status=["RUNNING"]) == (1, 2)
+    assert await counts(open=False, status=["STOPPED"]) == (1, 0)
+    assert await counts(account=api.account) == (2, 2)
+    assert await counts(account="x") == (0, 0)
+
+
+@pytest.mark.parametrize("reducing", [False, True])
+async def test_what_is_ones_own_is_halted_and_resumed(api: Api, reducing: bool) -> None:
+    session_id = encode_id("TradingSession", (await api.session()).id)
+    user_id = encode_id("User", api.floor.user.id)
+    for subject_id, name in ((session_id, "TradingSession"), (api.account, "Account"), (user_id, "User")):
+        payload = (await api.run(HALT, id=subject_id, input={"reduceOnly": reducing}))["tradingHalt"]
+        state = "REDUCING" if reducing else "HALTED"
+        assert payload == {"subject": {"__typename": name, "state": state}, "errors": []}
+        payload = (await api.run(RESUME, id=subject_id))["tradingResume"]
+        assert payload["subject"] == {"__typename": name, "state": "ACTIVE"}
+
+
+async def test_a_halt_cancels_open_orders_unless_told_not_to(api: Api) -> None:
+    order = api.floor_order(status=OrderStatus.OPEN)
+    await api.stored(order)
+    await api.run(HALT, id=api.account, input={"cancelOrders": False})
+    assert (await api.floor.read(order.id)).cancel_requested_at is None
+    await api.run(HALT, id=api.account)
+    assert (await api.floor.read(order.id)).cancel_requested_at is not None
+
+
+async def test_nobody_halts_what_is_anothers_and_only_operators_the_engine(api: Api) -> None:
+    stranger = await api.another_user()
+    theirs = api.context(replace(stranger, role=UserRole.USER))
+    session_id = encode_id("TradingSession", (await api.session()).id)
+    user_id = encode_id("User", api.floor.user.id)
+    nothing = {"subject": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
+    for given in (session_id, api.account, user_id, "x", encode_id("Engine", "x"), encode_id("Account", "x")):
+        assert (await api.run(HALT, theirs, id=given))["tradingHalt"] == nothing
+    engine = encode_id("Engine", "engine")
+    assert await api.code(HALT, theirs, id=engine) == "FORBIDDEN"
+    operator = replace(api.floor.user, role=UserRole.OPERATOR)
+    assert await api.code(HALT, api.context(operator, [ApiScope.TRADE]), id=engine) == "FORBIDDEN"
+    assert (await api.run(HALT, api.context(operator), id=engine))["tradingHalt"]["errors"] == []
+    assert (await api.run(RESUME, api.context(operator), id=engine))["tradingResume"]["errors"] == []
+
+
+async def test_an_operator_halts_another_user_without_seeing_what_is_theirs(api: Api) -> None:
+    stranger = await api.another_user()
+    operator = api.context(replace(api.floor.user, role=UserRole.OPERATOR))
+    payload = (await api.run(HALT, operator, id=encode_id("User", stranger.id)))["tradingHalt"]
+    assert payload == {"subject": None, "errors": []}
+    viewer = await api.run("{ viewer { tradingState } }", api.context(stranger))
+    assert viewer["viewer"]["tradingState"] == "HALTED"
+
+
+async def test_closing_positions_with_a_halt_is_refused_by_name(api: Api) -> None:
+    payload = (await api.run(HALT, id=api.account, input={"closePositions": True}))["tradingHalt"]
+    assert payload == {"subject": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "closePositions"]}]}
+    account = "query($id: ID!) { node(id: $id) { ... on Account { tradingState } } }"
+    assert (await api.run(account, id=api.account))["node"]["tradingState"] == "ACTIVE"
+
+
+async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(api: Api) -> None:
+    session_id = await traded(api)
+    payload = (await api.run(GENERATE, input={"scope": {"tradingSession": session_id}}))["reportGenerate"]
+    report = payload["report"]
+    assert (payload["errors"], report["job"], report["metrics"]) == ([], {"status": "QUEUED"}, None)
+    assert (report["equityCurve"], report["roundTrips"]["nodes"], report["downloads"]) == ([], [], [])
+    worker = ReportWorker(api.storage, api.floor.bus, api.floor.clock, "w", lambda: {BTC: a_market()})
+    assert await worker._work_once()
+    done = (await api.run(REPORT, id=report["id"], points=2))["node"]
+    assert done["job"] == {"status": "SUCCEEDED", "result": {"id": report["id"]}}
+    assert done["metrics"] == {"roundTrips": 1, "netProfit": "8", "currency": "USDT"}
+    assert [point["equity"] for point in done["equityCurve"]] == ["1000", "1008"]
+    (trip,) = done["roundTrips"]["nodes"]
+    assert (trip["side"], trip["profit"]) == ("LONG", "8")
+    for points in (0, report_resolvers.MAX_POINTS + 1):
+        assert await api.code(REPORT, id=report["id"], points=points) == "INVALID"
+    empty = (await api.run(REPORT, id=report["id"], points=1, first=0))["node"]["roundTrips"]
+    assert (empty["nodes"], empty["pageInfo"]["hasNextPage"]) == ([], True)
+    listed = (await api.run("{ viewer { reports { nodes { id } } jobs(status: [SUCCEEDED]) { nodes { kind } } } }"))[
+        "viewer"
+    ]
+    assert listed == {"reports": {"nodes": [{"id": report["id"]}]}, "jobs": {"nodes": [{"kind": "report"}]}}
+
+
+async def test_a_report_of_what_is_not_ones_own_or_not_supported_is_refused(api: Api) -> None:
+    theirs = api.context(await api.another_user())
+    foreign = (await api.run(GENERATE, theirs, input={"scope": {"account": api.account}}))["reportGenerate"]
+    assert (foreign["report"], foreign["errors"][0]["code"]) == (None, "NOT_FOUND")
+    unreadable = (await api.run(GENERATE, input={"scope": {"account": "x"}}))["reportGenerate"]
+    assert unreadable["errors"] == [{"code": "NOT_FOUND", "path": ["input", "scope", "account"]}]
+    strategy = {"scope": {"strategy": encode_id("Strategy", new_user().id)}}
+    assert (await api.run(GENERATE, input=strategy))["reportGenerate"]["errors"][0]["code"] == "UNSUPPORTED"
+    both = {"scope": {"account": api.account, "strategy": "x"}}
+    assert await api.code(GENERATE, input=both) == "INVALID"
+    assert await api.code(GENERATE, api.context(None), input={"scope": {"account": "x"}}) == "UNAUTHENTICATED"
