@@ -1,0 +1,43 @@
+"""One engine for all tests that leave it running; at the end it must stop cleanly, having logged no error."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.postgres import run_aside
+from tests.support.trader_client import TraderClient, new_trader
+
+
+@pytest.fixture(scope="session")
+def shared_engine() -> Iterator[Engine]:
+    """A running engine with the sandbox's synthetic market."""
+    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
+    engine = Engine(folder / "data", "--seed", "7")
+    try:
+        run_aside(engine.start())
+        yield engine
+        run_aside(engine.terminate())
+        engine.assert_quiet()
+    finally:
+        engine.clean_up()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def engine(shared_engine: Engine) -> Iterator[Engine]:
+    """The shared engine, of which this test sees that it goes on and logs no error."""
+    before = len(shared_engine.log)
+    yield shared_engine
+    print(shared_engine.log[before:])  # noqa: T201  # pytest shows it beside a failure
+    assert shared_engine.is_running(), shared_engine.log[-3000:]
+    shared_engine.assert_quiet()
+
+
+@pytest.fixture
+async def trader(engine: Engine) -> TraderClient:
+    """Somebody new with a paper account."""
+    return await new_trader(engine.client())

@@ -1,0 +1,211 @@
+"""The real program `r3edge serve`, as a process that tests may kill, stop and start again on the same data.
+
+async with running_engine(data_folder, "--seed", "7") as engine:
+    client = engine.client()
+    engine.kill()
+    await engine.start()
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.graphql_client import Client
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(sys.executable).with_name("r3edge")
+READY_SECONDS = 60.0
+STOP_SECONDS = 10.0
+_PROC = Path("/proc")
+
+
+def engine_environment(**changes: str) -> dict[str, str]:
+    """Return the environment without settings of the machine's own, and with `changes`; logs are JSON."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("R3EDGE_")}
+    return {**kept, "R3EDGE_LOG_FORMAT": "json", **changes}
+
+
+def run_program(*arguments: str, timeout_seconds: float = 60.0, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run `r3edge` to its end and return what it said."""
+    return subprocess.run(
+        [PROGRAM, *arguments], env=engine_environment(**settings), cwd=ROOT, capture_output=True, text=True,
+        check=False, timeout=timeout_seconds,
+    )  # fmt: skip
+
+
+class Engine:
+    """One node: where it listens, what it logs, and the ways to end it. It keeps its port over restarts."""
+
+    def __init__(self, folder: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = 0
+        self._arguments = arguments
+        self._settings = dict(settings or {})
+        self._output = folder.with_name(f"{folder.name}.output")
+        self._log = folder.with_name(f"{folder.name}.log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def graphql_url(self) -> str:
+        return f"{self.url}/graphql"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it wrote to standard error, over all its lives."""
+        return self._log.read_text()
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The log's records; a line that isn't one is a failure: something wrote past the logger."""
+        return [json.loads(line) for line in self.log.splitlines()]
+
+    def client(self, token: str | None = None) -> Client:
+        """Return a client that acts under this token."""
+        return Client(self.graphql_url, token)
+
+    async def start(self) -> None:
+        """Start it on the same port as before, any free one the first time, and wait until it is ready."""
+        self.spawn()
+        await self._until(lambda: "GraphiQL" in self._output.read_text(), "listens")
+        self.port = int(self._output.read_text().split("GraphiQL: ")[1].split("/graphiql")[0].rpartition(":")[2])
+        await self.ready()
+
+    def spawn(self) -> None:
+        """Start it and wait for nothing."""
+        command = [PROGRAM, "serve", "--port", str(self.port), "--data-dir", self.folder, *self._arguments]
+        with self._output.open("wb") as output, self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd=ROOT,
+                env=engine_environment(**self._settings),
+            )  # fmt: skip
+
+    async def ready(self, timeout_seconds: float = READY_SECONDS) -> None:
+        """Wait until it says that it is ready."""
+        deadline = time.monotonic() + timeout_seconds
+        async with httpx.AsyncClient(timeout=5) as client:
+            while True:
+                said = await _readiness(client, f"{self.url}/readyz")
+                if said == "200":
+                    return
+                assert self.is_running(), f"the engine ended: {self.log[-3000:]}"
+                assert time.monotonic() < deadline, f"not ready, but {said}: {self.log[-3000:]}"
+                await asyncio.sleep(0.05)
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it as `kill -9` does: its children learn of it by themselves."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    async def terminate(self, within_seconds: float = STOP_SECONDS) -> None:
+        """Stop it by SIGTERM: it ends in time, with exit code 0, and leaves no process behind."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = await asyncio.to_thread(self._process.wait, within_seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs {within_seconds} s after SIGTERM: {self.log[-3000:]}") from None
+        assert code == 0, f"exit code {code}: {self.log[-3000:]}"
+        assert not self.children(), f"left behind: {self.children()}"
+
+    def children(self, word: str = "") -> dict[int, str]:
+        """Return the command lines of other processes that work in the data folder and name `word`, by pid."""
+        lines = {int(entry.name): _command_line(entry) for entry in _PROC.iterdir() if entry.name.isdigit()}
+        mine = str(self.folder)
+        return {
+            pid: line for pid, line in lines.items() if mine in line and word in line and "serve --port" not in line
+        }
+
+    def postmaster(self) -> int:
+        """Return the pid of the embedded PostgreSQL's first process."""
+        return int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    def memory_bytes(self) -> int:
+        """Return how much memory the process holds now."""
+        status = (_PROC / str(self.pid) / "status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+    def assert_quiet(self, *, warnings: bool = True) -> None:
+        """Hold that nothing went wrong inside: no traceback, no record of an error; without `warnings` none either."""
+        log = self.log
+        assert "Traceback" not in log, log[max(0, log.index("Traceback") - 1500) :][:6000]
+        refused = {"error", "critical"} | (set() if warnings else {"warning"})
+        bad = [record for record in self.records if record.get("level") in refused or "exception" in record]
+        assert not bad, bad
+
+    def clean_up(self) -> None:
+        """Kill what still runs, however the test ended, and forget what it said."""
+        if self.is_running():
+            self.kill()
+        for pid in self.children():
+            _kill(pid)
+        for file in (self._output, self._log):
+            file.unlink(missing_ok=True)
+
+    async def _until(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not condition():
+            assert self.is_running(), f"the engine ended before it {what}: {self.log[-3000:]}"
+            assert time.monotonic() < deadline, f"the engine never {what}: {self.log[-3000:]}"
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running_engine(
+    folder: Path, *arguments: str, settings: Mapping[str, str] | None = None, quiet: bool = True
+) -> AsyncIterator[Engine]:
+    """Start a node; after the block it must stop cleanly and have logged no error (unless not `quiet`)."""
+    engine = Engine(folder, *arguments, settings=settings)
+    try:
+        await engine.start()
+        yield engine
+        if engine.is_running():
+            await engine.terminate()
+        if quiet:
+            engine.assert_quiet()
+    finally:
+        engine.clean_up()
+
+
+async def _readiness(client: httpx.AsyncClient, url: str) -> str:
+    try:
+        answer = await client.get(url)
+    except httpx.HTTPError as error:
+        return repr(error)
+    return "200" if answer.status_code == httpx.codes.OK else answer.text
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
