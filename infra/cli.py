@@ -2,16 +2,24 @@
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from infra.settings import BadSettings, load_settings
 
+CANNOT = 1
 USAGE_ERROR = 2
 
-app = typer.Typer(help="r3edge-engine: a self-hosted trading engine behind one GraphQL API.", no_args_is_help=True)
+_Result = TypeVar("_Result")
+
+app = typer.Typer(
+    help="r3edge-engine: a self-hosted trading engine behind one GraphQL API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they can show local variables, and with them secrets
+)
 schema_app = typer.Typer(help="The public schema.", no_args_is_help=True)
 user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
@@ -59,7 +67,7 @@ def migrate(data_dir: DataDirectory = None) -> None:
     settings = load_settings(data_dir=data_dir)
     from infra.runtime.maintenance import migrate_database  # noqa: PLC0415  # as above
 
-    applied = asyncio.run(migrate_database(settings))
+    applied = _run(migrate_database(settings))
     print("\n".join(f"applied {revision}" for revision in applied) or "the database is up to date")
 
 
@@ -97,7 +105,18 @@ def promote(email: str, data_dir: DataDirectory = None) -> None:
     settings = load_settings(data_dir=data_dir)
     from infra.runtime.maintenance import promote_user  # noqa: PLC0415  # as above
 
-    if not asyncio.run(promote_user(settings, email)):
+    if not _run(promote_user(settings, email)):
         print(f"nobody is registered as {email}", file=sys.stderr)
-        raise SystemExit(1)
+        raise SystemExit(CANNOT)
     print(f"{email} is an operator now")
+
+
+def _run(work: Coroutine[None, None, _Result]) -> _Result:
+    """Run a command to its end; one that can't be done ends with a line that says why."""
+    from infra.runtime.refusals import REFUSALS  # noqa: PLC0415  # as above
+
+    try:
+        return asyncio.run(work)
+    except REFUSALS as error:
+        print(f"r3edge: {error}", file=sys.stderr)
+        raise SystemExit(CANNOT) from None

@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+import difflib
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -18,6 +20,13 @@ from pydantic_settings import (
 )
 
 SECRET_KEY_BYTES = 32
+SANDBOX = "sandbox"
+HIGHEST_PORT = 65_535
+
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)"
+_HOSTS = rf"{_HOST}(:\d{{1,5}})?(,{_HOST}(:\d{{1,5}})?)*"
+_DATABASE_URL = re.compile(rf"postgres(ql)?://([^\s/@]*@)?({_HOSTS}(/[^\s/?]*)?(\?\S*)?|/[^\s/?]*\?\S+)")
+_ORIGIN = re.compile(rf"https?://{_HOST}(:\d{{1,5}})?")
 
 
 class Role(StrEnum):
@@ -90,7 +99,9 @@ class Settings(BaseSettings):
     default_market: str = Field(
         "sandbox:BTC/USDT", pattern=r"^[^:\s]+:[^/\s]+/\S+$", description="the market that readiness waits for"
     )
-    replay: tuple[Path, ...] = Field((), description="recordings that the embedded sandbox replays")
+    replay: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="recorded Binance streams that the embedded sandbox replays, with commas"
+    )
     seed: int | None = Field(None, ge=0, description="the seed of the embedded sandbox's order flow, 0 or more")
     secret_key: SecretStr | None = Field(
         None, description="32 bytes in base64 that seal venue credentials; without it a key file is kept in data_dir"
@@ -111,7 +122,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="console or json")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")
 
-    @field_validator("roles", "hazelcast_members", "venues", "allowed_origins", mode="before")
+    @field_validator("roles", "hazelcast_members", "venues", "allowed_origins", "replay", mode="before")
     @classmethod
     def _from_commas(cls, value: object) -> object:
         return _split(value)
@@ -120,9 +131,48 @@ class Settings(BaseSettings):
     @classmethod
     def _members_have_ports(cls, members: tuple[str, ...]) -> tuple[str, ...]:
         for member in members:
-            if not member.rpartition(":")[2].isdigit():
+            host, _, port = member.rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
                 raise ValueError(f"{member!r} is not host:port")
         return members
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_has_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        # What was given isn't told: there is a password in it.
+        if url is not None and not _DATABASE_URL.fullmatch(url.get_secret_value()):
+            raise ValueError("is not the address of a PostgreSQL database")
+        return url
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins_have_no_path(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is not an origin: scheme, host and perhaps port, without a path")
+        return origins
+
+    @field_validator("venues")
+    @classmethod
+    def _venues_are_known(cls, venues: tuple[str, ...]) -> tuple[str, ...]:
+        if not venues:
+            return venues
+        # Loading ccxt takes a second, which an engine on the sandbox alone need not wait for.
+        from ccxt import pro  # noqa: PLC0415
+
+        for venue in venues:
+            if venue not in pro.exchanges:
+                near = difflib.get_close_matches(venue, pro.exchanges, 1)
+                raise ValueError(f"{venue!r} is no venue of ccxt.pro" + (f"; did you mean {near[0]}?" if near else ""))
+        return venues
+
+    @field_validator("replay")
+    @classmethod
+    def _recordings_are_there(cls, recordings: tuple[Path, ...]) -> tuple[Path, ...]:
+        for recording in recordings:
+            if not recording.is_file():
+                raise ValueError(f"there is no file {recording}")
+        return recordings
 
     @field_validator("secret_key")
     @classmethod
@@ -134,15 +184,21 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _parts_fit(self) -> "Settings":
         if self.sandbox_url and not self.sandbox_token:
-            raise ValueError("sandbox_url needs sandbox_token, which stands in the file admin-token of its folder")
+            raise ValueError(
+                "R3EDGE_SANDBOX_URL needs R3EDGE_SANDBOX_TOKEN, which stands in the file admin-token of its folder"
+            )
         if not self.roles:
-            raise ValueError("roles must name at least one of web, collector, trader, worker")
+            raise ValueError("R3EDGE_ROLES must name at least one of web, collector, trader, worker")
         if set(self.roles) != set(Role) and not self.hazelcast_members:
             raise ValueError(
-                "roles can be split over several nodes only with hazelcast_members, which they talk through"
+                "R3EDGE_ROLES can be split over several nodes only with R3EDGE_HAZELCAST_MEMBERS to talk through"
             )
         if self.hazelcast_members and not self.secret_key:
-            raise ValueError("hazelcast_members needs secret_key: nodes that share accounts must share what seals them")
+            raise ValueError(
+                "R3EDGE_HAZELCAST_MEMBERS needs R3EDGE_SECRET_KEY: nodes that share accounts must share what seals them"
+            )
+        if self.default_market.partition(":")[0] not in {SANDBOX, *self.venues}:
+            raise ValueError("R3EDGE_DEFAULT_MARKET must be on the sandbox or on one of R3EDGE_VENUES")
         return self
 
     @classmethod
@@ -198,5 +254,5 @@ def _explain(problem: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
     name = str(problem["loc"][0]) if problem["loc"] else ""
     message = str(problem["msg"]).removeprefix("Value error, ")
     if name not in Settings.model_fields:
-        return message if not name else f"{name}: is not a setting"
+        return message if not name else f"{name} is not a setting; there are {', '.join(sorted(Settings.model_fields))}"
     return f"R3EDGE_{name.upper()}: {message}. It may be: {Settings.model_fields[name].description}"

@@ -1,6 +1,7 @@
 """The data directory: one engine at a time in it, and the key that seals venue credentials."""
 
 import base64
+import binascii
 import fcntl
 import os
 import secrets
@@ -23,8 +24,8 @@ class DataDirInUse(Exception):  # noqa: N818  # a state of the world, told to th
 class DataDirUnusable(Exception):  # noqa: N818  # as above
     """The data directory can't be made or written."""
 
-    def __init__(self, folder: Path, error: OSError) -> None:
-        super().__init__(f"{folder} can't be used as data directory: {error.strerror}; choose another --data-dir")
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"{folder} can't be used as data directory: {reason}")
 
 
 class DataDir:
@@ -42,29 +43,49 @@ class DataDir:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise DataDirUnusable(folder, error) from None
+            raise DataDirUnusable(folder, f"{error.strerror}; choose another --data-dir") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
             raise DataDirInUse(folder) from None
+        except OSError as error:  # a file system without locks, such as some network folders
+            os.close(lock)
+            raise DataDirUnusable(folder, f"it can't be locked ({error.strerror}); choose a local folder") from None
         return cls(folder, lock)
 
     def secret_key(self, settings: Settings) -> bytes:
-        """Return the key that seals credentials: the setting's, or that of a 0600 file made at the first start."""
+        """Return the key that seals credentials: the setting's, or that of a 0600 file made at the first start.
+
+        Raises `DataDirUnusable` where the file holds no key: to make a new one would lose what the old one sealed.
+        """
         if settings.secret_key is not None:
             return decode_secret_key(settings.secret_key.get_secret_value())
         path = self.folder / KEY_FILE
         try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return base64.b64decode(path.read_bytes())
-        key = secrets.token_bytes(SECRET_KEY_BYTES)
+            if not path.exists():
+                self._make_key(path)
+            return decode_secret_key(path.read_text("ascii").strip())
+        except (ValueError, binascii.Error):
+            reason = f"the file {KEY_FILE} in it holds no key of 32 bytes in base64; put it back from a backup"
+            raise DataDirUnusable(self.folder, reason) from None
+        except OSError as error:
+            raise DataDirUnusable(self.folder, f"{KEY_FILE}: {error.strerror}") from None
+
+    def _make_key(self, path: Path) -> None:
+        """Write the key beside its place first, so that a crash leaves no half of one."""
+        fresh = path.with_suffix(".new")
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "wb") as writing:
-            writing.write(base64.b64encode(key))
+            writing.write(base64.b64encode(secrets.token_bytes(SECRET_KEY_BYTES)))
             writing.flush()
             os.fsync(writing.fileno())
-        return key
+        fresh.replace(path)
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def release(self) -> None:
         """Let another engine have it."""

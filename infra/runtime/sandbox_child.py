@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import sys
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ from pathlib import Path
 
 import structlog
 
+from infra.sandbox.folder import LOCK_FILE
 from infra.settings import Settings
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 5.0
 RESTART_SECONDS = 0.5
+MAXIMUM_RESTART_SECONDS = 10.0
+PREVIOUS_SECONDS = 5.0
+"""How long an exchange whose engine was killed may take to save its state and end."""
 
 log = structlog.stdlib.get_logger("r3edge.sandbox")
 
@@ -46,6 +51,7 @@ class SandboxChild:
     async def start(self) -> SandboxAddress:
         """Start the process and wait until it serves; raises `SandboxDidNotStart`."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._previous_has_ended()
         url = await self._launch()
         self._watch = asyncio.create_task(self._keep_alive(), name="sandbox")
         return SandboxAddress(url, (self._folder / "admin-token").read_text().strip())
@@ -56,8 +62,11 @@ class SandboxChild:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
-        process = self._process
-        if process is None or process.returncode is not None:
+        if self._process is not None:
+            await self._end(self._process)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.returncode is not None:
             return
         assert process.stdin is not None
         process.stdin.close()
@@ -82,6 +91,7 @@ class SandboxChild:
                 line = await self._process.stdout.readline()
             told = json.loads(line)
         except (TimeoutError, ValueError):
+            await self._end(self._process)
             raise SandboxDidNotStart("the sandbox exchange did not start; its messages stand above") from None
         self._port = int(told["port"])
         return str(told["url"])
@@ -92,8 +102,8 @@ class SandboxChild:
         command += ["--exit-with-stdin"]
         if settings.seed is not None:
             command += ["--seed", str(settings.seed)]
-        for recording in settings.replay:
-            command += ["--replay", str(recording)]
+        if settings.replay:
+            command += ["--replay", *map(str, settings.replay)]
         return command
 
     async def _keep_alive(self) -> None:
@@ -101,9 +111,36 @@ class SandboxChild:
             assert self._process is not None
             code = await self._process.wait()
             log.warning("sandbox_ended", exit_code=code)
-            await asyncio.sleep(RESTART_SECONDS)
+            await self._restart()
+            log.info("sandbox_restarted", port=self._port)
+
+    async def _restart(self) -> None:
+        """Start it again on the same port, as often as it takes."""
+        delay = RESTART_SECONDS
+        while True:
+            await asyncio.sleep(delay)
             try:
                 await self._launch()
-                log.info("sandbox_restarted", port=self._port)
-            except SandboxDidNotStart as error:
+            except (SandboxDidNotStart, OSError) as error:
                 log.warning("sandbox_not_restarted", reason=str(error))
+                delay = min(2 * delay, MAXIMUM_RESTART_SECONDS)
+            else:
+                return
+
+    async def _previous_has_ended(self) -> None:
+        """Wait for the child of an engine that was killed a moment ago; one that stays is told by the new child."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PREVIOUS_SECONDS):
+                while _is_locked(self._folder / LOCK_FILE):  # noqa: ASYNC110  # a lock of the kernel tells no event
+                    await asyncio.sleep(0.02)
+
+
+def _is_locked(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -14,16 +14,14 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from domain.errors import Unavailable
 from domain.markets.hub import MarketDataHub
 from infra.logging import configure_logging
-from infra.postgres.embedded import EmbeddedPostgresError
 from infra.postgres.migrate import current_is_head
-from infra.postgres.unprivileged import Unreachable
-from infra.runtime.data_dir import DataDir, DataDirInUse, DataDirUnusable
+from infra.runtime.data_dir import DataDir
 from infra.runtime.foundations import Foundations, database, foundations
 from infra.runtime.node import missing, node_name, revocations, roles
-from infra.runtime.sandbox_child import SandboxAddress, SandboxDidNotStart
+from infra.runtime.refusals import REFUSALS, CannotStart
+from infra.runtime.sandbox_child import SandboxAddress
 from infra.runtime.services import Parts, build_parts, build_services
 from infra.runtime.venues import sandbox, venues
 from infra.settings import Settings
@@ -42,24 +40,12 @@ GRACE_SECONDS = 5
 log = structlog.stdlib.get_logger("r3edge")
 
 
-class CannotStart(Exception):  # noqa: N818  # told to the operator, who can mend it
-    """The engine can't start, and why."""
-
-
 def run(settings: Settings) -> int:
     """Run the engine until it is told to stop; return the exit code."""
     configure_logging(settings.log_level, settings.log_format)
     try:
         uvloop.run(_serve(settings))
-    except (
-        CannotStart,
-        DataDirInUse,
-        DataDirUnusable,
-        EmbeddedPostgresError,
-        SandboxDidNotStart,
-        Unavailable,
-        Unreachable,
-    ) as error:
+    except REFUSALS as error:
         print(f"r3edge can't start: {error}", file=sys.stderr)  # noqa: T201  # the operator reads it
         return CANNOT_START
     return 0
