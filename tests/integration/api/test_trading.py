@@ -8,7 +8,7 @@ import pytest
 
 from domain.orders.side import OrderSide
 from domain.orders.types import OrderStatus
-from domain.reports.service import ReportWorker
+from domain.reports.worker import ReportWorker
 from domain.strategies.definition import Sizing, StrategyDefinition, StrategyParameter
 from domain.trading.types import ParameterValue, TradingSessionStatus
 from domain.users.types import ApiScope, UserRole
@@ -228,7 +228,7 @@ async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(a
     assert (payload["errors"], report["job"], report["metrics"]) == ([], {"status": "QUEUED"}, None)
     assert (report["equityCurve"], report["roundTrips"]["nodes"], report["downloads"]) == ([], [], [])
     worker = ReportWorker(api.storage, api.floor.bus, api.floor.clock, "w", lambda: {BTC: a_market()})
-    assert await worker._work_once()
+    assert await worker.work_once()
     done = (await api.run(REPORT, id=report["id"], points=2))["node"]
     assert done["job"] == {"status": "SUCCEEDED", "result": {"id": report["id"]}}
     assert done["metrics"] == {"roundTrips": 1, "netProfit": "8", "currency": "USDT"}
