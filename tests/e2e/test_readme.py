@@ -1,0 +1,145 @@
+"""The README's first session, pasted line by line into a shell, does what it says."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.engine import ROOT, engine_environment
+
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+MARK = "~~~ block"
+# `uv run PROGRAM …` is a process that has the program as its only child; so is a function in the background.
+UV = 'uv() { "$PROGRAMS/$2" "${@:3}"; return $?; }\n'
+
+
+@pytest.mark.timeout(240)
+def test_the_first_session_works_as_it_is_printed(data_folder: Path) -> None:
+    port = _free_port()
+    said = _paste(_first_session().replace("127.0.0.1:8000", f"127.0.0.1:{port}"), data_folder, port)
+    told = dict(zip(NAMES, said, strict=True))
+    assert told["start"] == told["restart"] == '{"status":"ready"}'
+    books = [event["marketDepth"] for event in _events(told["watch the book"])]
+    assert any(book.get("bids") for book in books), books
+    assert _answer(told["register"])["user"]["role"] == "OPERATOR"
+    (balance,) = _answer(told["account"])["account"]["balances"]
+    assert balance == {"currency": "USDT", "total": "100000", "free": "100000"}
+    _assert_followed_to_its_fill(told["buy"])
+    (typo,) = _answer(told["typo"])["errors"]
+    assert (typo["code"], typo["start"], typo["suggestion"]) == ("STRATEGY_INVALID", 14, "sma")
+    assert _answer(told["strategy"])["strategy"]["version"]["number"] == 1
+    assert _answer(told["start a session"])["errors"] == []
+    _assert_nothing_is_lost(told["go on"])
+    _assert_flat(told["stop"])
+    report = _answer(told["report"])
+    assert (report["job"]["status"], report["metrics"]["roundTrips"]) == ("SUCCEEDED", 1)
+    assert report["roundTrips"]["nodes"][0]["exitReason"] == "CLOSE"
+    log = (data_folder / "r3edge.log").read_text()
+    assert "Traceback" not in log
+    assert not _processes_in(data_folder)
+
+
+NAMES = (
+    "start", "functions", "watch the book", "register", "account", "buy", "typo", "strategy", "start a session",
+    "restart", "go on", "stop", "report", "end",
+)  # fmt: skip
+
+
+def test_the_links_of_the_documents_lead_somewhere() -> None:
+    for page in (README, *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def _first_session() -> str:
+    text = README.read_text()
+    section = text[text.index("## A first session") : text.index("## What it measures")]
+    blocks = BLOCK.findall(section)
+    assert len(blocks) == len(NAMES), "a step was added or taken away: name it above, and say what it must lead to"
+    return f"echo '{MARK}'\n".join(blocks)
+
+
+def _paste(session: str, folder: Path, port: int) -> list[str]:
+    """Run the session in a shell in `folder`; return what each block said. Nothing that it started outlives it."""
+    environment = engine_environment(R3EDGE_PORT=str(port), PROGRAMS=str(Path(sys.executable).parent))
+    bash = shutil.which("bash")
+    assert bash is not None
+    shell = subprocess.Popen(
+        [bash, "-c", UV + session], cwd=folder, env=environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        output, complaints = shell.communicate(timeout=200)
+    finally:
+        shell.kill()
+        for process in _processes_in(folder):
+            os.kill(process, 9)
+    assert not [line for line in complaints.splitlines() if "Killed" not in line], complaints
+    return [part.strip() for part in output.split(MARK)]
+
+
+def _processes_in(folder: Path) -> list[int]:
+    """Return the processes that work in the folder: its engine and what that started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            place, words = (entry / "cwd").readlink(), (entry / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if words and (place.is_relative_to(folder) or str(folder) in words):
+            found.append(int(entry.name))
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answer(text: str) -> dict[str, Any]:
+    """Return the value of the only root field of the last answer in `text`."""
+    (value,) = json.loads(text.splitlines()[-1])["data"].values()
+    return value
+
+
+def _events(text: str) -> list[dict[str, Any]]:
+    told = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    assert told, text
+    assert not any("errors" in event for event in told), told
+    return [event["data"] for event in told]
+
+
+def _assert_followed_to_its_fill(text: str) -> None:
+    steps = [event["orderEvents"] for event in _events(text)]
+    assert [step["kind"] for step in steps][:3] == ["PENDING", "SUBMITTED", "ACCEPTED"]
+    assert steps[-1]["order"]["status"] == "FILLED"
+    (placed,) = [line for line in text.splitlines() if line.startswith('{"data":{"orderPlace"')]
+    assert _answer(placed)["errors"] == []
+
+
+def _assert_nothing_is_lost(text: str) -> None:
+    """Hold that the log goes on without a gap over the kill, to the session's own order."""
+    events = [event["events"] for event in _events(text)]
+    numbers = [int(event["sequence"]) for event in events]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert any((event["subject"] or {}).get("action") == "ENTER_LONG" for event in events)
+    assert events[-1]["subject"] == {"status": "FILLED", "role": "ENTRY"}
+
+
+def _assert_flat(text: str) -> None:
+    session = _answer(text)
+    assert session["status"] == "STOPPED"
+    assert session["position"]["closedAt"] is not None
+    assert [order["role"] for order in session["orders"]["nodes"]] == ["CLOSE", "ENTRY"]
