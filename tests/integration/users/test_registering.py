@@ -1,0 +1,95 @@
+import asyncio
+
+import pytest
+
+from domain.errors import ErrorCode, InputError
+from domain.events import UserEvent, UserEventKind
+from domain.keyset import Window
+from domain.users.service import Registration
+from domain.users.types import Activity, User, UserRole
+from infra.postgres.pool import Pool
+from tests.support.sign_in import SignInNode
+
+PASSWORD = "correct horse battery"
+
+
+async def refused(attempt: object) -> ErrorCode:
+    with pytest.raises(InputError) as error:
+        await attempt  # type: ignore[misc]
+    assert PASSWORD not in error.value.message
+    return error.value.code
+
+
+async def log_of(node: SignInNode, user: User) -> tuple[list[Activity], list[UserEvent]]:
+    async with node.storage.reading() as reading:
+        return await reading.users.activity(user.id, Window(100)), await reading.events.after(user.id, 0, None, 100)
+
+
+async def test_the_first_user_is_the_operator_and_the_others_are_not(node: SignInNode) -> None:
+    first = await node.users.register("ada@example.com", PASSWORD, "Ada")
+    second = await node.users.register("bob@example.com", PASSWORD, None)
+
+    assert (first.user.role, second.user.role) == (UserRole.OPERATOR, UserRole.USER)
+    assert (await node.authenticator.identify(first.token)).user == first.user
+
+
+async def test_what_is_wrong_with_a_registration_is_told_apart(node: SignInNode) -> None:
+    await node.users.register("ada@example.com", PASSWORD, None)
+
+    assert await refused(node.users.register("ADA@Example.com ", PASSWORD, None)) is ErrorCode.EMAIL_TAKEN
+    assert await refused(node.users.register("ada@example", PASSWORD, None)) is ErrorCode.INVALID
+    assert await refused(node.users.register("bob@example.com", "too short", None)) is ErrorCode.PASSWORD_TOO_WEAK
+    assert await refused(node.users.register("bob@example.com", PASSWORD, "\0")) is ErrorCode.INVALID
+
+
+async def test_of_many_who_want_the_same_email_at_once_one_gets_it(node: SignInNode) -> None:
+    tries = (node.users.register("ada@example.com", PASSWORD, None) for _ in range(4))
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+
+    assert sum(isinstance(outcome, InputError) for outcome in outcomes) == 3
+    assert {outcome.code for outcome in outcomes if isinstance(outcome, InputError)} == {ErrorCode.EMAIL_TAKEN}
+
+
+async def test_a_closed_server_takes_its_first_user_and_tells_nobody_who_is_registered(node: SignInNode) -> None:
+    closed = SignInNode(node.storage, node.cache, node.bus, node.hasher, node.clock, Registration.CLOSED)
+    first = await closed.users.register("ada@example.com", PASSWORD, None)
+
+    assert first.user.role is UserRole.OPERATOR
+    assert await refused(closed.users.register("bob@example.com", PASSWORD, None)) is ErrorCode.UNSUPPORTED
+    assert await refused(closed.users.register("ada@example.com", PASSWORD, None)) is ErrorCode.UNSUPPORTED
+    assert await refused(closed.users.login("bob@example.com", PASSWORD, "")) is ErrorCode.CREDENTIALS_REJECTED
+    assert (await closed.users.login("ada@example.com", PASSWORD, "")).user == first.user
+
+
+async def test_what_users_do_is_in_their_activity_and_in_their_log(node: SignInNode) -> None:
+    signed = await node.users.register("ada@example.com", PASSWORD, None)
+    await node.users.login("ada@example.com", PASSWORD, "")
+    identity = await node.authenticator.identify(signed.token)
+    await node.users.update(identity, "Ada", None, None)
+    await node.users.logout(identity)
+
+    activity, events = await log_of(node, signed.user)
+    assert [one.action for one in activity] == ["userLogout", "userUpdate", "userLogin", "userRegister"]
+    assert [event.subject for event in events] == activity[::-1]
+    assert {event.kind for event in events} == {UserEventKind.ACTIVITY}
+
+
+async def test_a_registration_that_fails_leaves_no_trace(node: SignInNode, pool: Pool) -> None:
+    await node.users.register("ada@example.com", PASSWORD, None)
+    before = await pool.fetchrow("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM activities)")
+    await refused(node.users.register("ada@example.com", PASSWORD, None))
+
+    assert await pool.fetchrow("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM activities)") == before
+
+
+async def test_neither_password_nor_token_nor_secret_is_stored_as_it_is(node: SignInNode, pool: Pool) -> None:
+    signed = await node.users.register("ada@example.com", PASSWORD, None)
+    identity = await node.authenticator.identify(signed.token)
+    _, secret = await node.keys.create(identity, "bot", identity.scopes, None)
+
+    tables = [row[0] for row in await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    stored = "".join([str(await pool.fetch(f"SELECT * FROM {table}")) for table in tables])
+    assert "ada@example.com" in stored
+    assert "$argon2id$" in stored
+    for kept_by_the_client in (PASSWORD, signed.token, secret):
+        assert kept_by_the_client not in stored

@@ -1,0 +1,272 @@
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from statistics import median
+
+import pytest
+
+from domain.errors import ErrorCode, Forbidden, InputError
+from domain.trading.state import TradingState
+from domain.users.service import KEEP, LOGIN_SESSION_LIFE, SignedIn
+from domain.users.types import ApiScope, Identity
+from infra.embedded.bus import EmbeddedBus
+from infra.postgres.pool import Pool
+from infra.security import Argon2Hasher
+from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.sign_in import AwayCache, SignInNode
+
+EMAIL, PASSWORD, NEW_PASSWORD = "ada@example.com", "correct horse battery", "another good password"
+
+
+@pytest.fixture
+async def ada(node: SignInNode) -> SignedIn:
+    return await node.users.register(EMAIL, PASSWORD, None)
+
+
+async def identity_of(node: SignInNode, token: str) -> Identity:
+    identity = await node.authenticator.identify(token)
+    assert identity is not None
+    return identity
+
+
+async def refused(attempt: object) -> InputError:
+    with pytest.raises(InputError) as error:
+        await attempt  # type: ignore[misc]
+    return error.value
+
+
+async def test_an_email_signs_in_in_every_case(node: SignInNode, ada: SignedIn) -> None:
+    assert (await node.users.login("ADA@EXAMPLE.COM", PASSWORD, "")).user == ada.user
+
+
+async def test_an_unknown_email_and_a_wrong_password_are_told_alike(node: SignInNode, ada: SignedIn) -> None:
+    wrong = await refused(node.users.login(EMAIL, "not the password", ""))
+    unknown = await refused(node.users.login("nobody@example.com", PASSWORD, ""))
+    no_text = await refused(node.users.login(EMAIL, "\ud800" * 12, ""))
+
+    assert wrong.code is ErrorCode.CREDENTIALS_REJECTED
+    assert repr(wrong) == repr(unknown) == repr(no_text)
+    assert (await refused(node.users.login("ada@example", PASSWORD, ""))).code is ErrorCode.INVALID
+
+
+async def test_time_does_not_tell_whether_an_email_is_registered(node: SignInNode, ada: SignedIn) -> None:
+    spent: dict[str, list[float]] = {EMAIL: [], "nobody@example.com": []}
+    for _ in range(5):
+        for email, seconds in spent.items():
+            start = time.perf_counter()
+            await refused(node.users.login(email, "not the password", ""))
+            seconds.append(time.perf_counter() - start)
+
+    known, unknown = (median(seconds) for seconds in spent.values())
+    # Without a hash to compare with, the unknown one would take a hundredth of the time.
+    assert 0.4 < unknown / known < 2.5
+
+
+async def test_after_ten_wrong_passwords_the_right_one_waits_and_gets_in(node: SignInNode, ada: SignedIn) -> None:
+    for number in range(10):
+        await refused(node.users.login(EMAIL, f"wrong password {number}", "192.0.2.7"))
+    assert node.waits == []
+
+    assert (await node.users.login(EMAIL, PASSWORD, "198.51.100.1")).user == ada.user
+    assert len(node.waits) == 1
+
+
+async def test_a_stolen_token_is_no_way_around_the_throttle(node: SignInNode, ada: SignedIn) -> None:
+    identity = await identity_of(node, ada.token)
+    for number in range(11):
+        error = await refused(node.users.update(identity, KEEP, NEW_PASSWORD, f"wrong password {number}"))
+        assert (error.code, error.path) == (ErrorCode.CREDENTIALS_REJECTED, ("input", "currentPassword"))
+    assert len(node.waits) == 1
+
+
+@dataclass
+class Case:
+    """Two nodes of one engine: what is revoked on the one must be worthless on the other."""
+
+    here: SignInNode
+    there: SignInNode
+
+
+@pytest.fixture(params=["a cache that works", "a cache that is away", "a bus that loses everything"])
+async def case(request: pytest.FixtureRequest, node: SignInNode) -> Case:
+    if request.param == "a cache that is away":
+        node = replace(node, cache=AwayCache())
+    there = node.beside()
+    if request.param == "a bus that loses everything":
+        there = replace(there, bus=EmbeddedBus())
+    await there.listen()
+    return Case(node, there)
+
+
+async def test_a_token_is_worthless_everywhere_at_once_when_its_bearer_logs_out(case: Case) -> None:
+    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    other = await case.here.users.login(EMAIL, PASSWORD, "")
+    identity = await identity_of(case.there, signed.token)
+    await identity_of(case.here, signed.token)
+
+    await case.here.users.logout(identity)
+
+    assert await case.here.authenticator.identify(signed.token) is None
+    assert await case.there.authenticator.identify(signed.token) is None
+    assert await case.there.authenticator.identify(other.token) is not None
+
+
+async def test_a_key_is_worthless_everywhere_at_once_when_it_is_revoked(case: Case) -> None:
+    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    owner = await identity_of(case.here, signed.token)
+    key, secret = await case.here.keys.create(owner, "bot", frozenset({ApiScope.READ}), None)
+    assert (await identity_of(case.there, secret)).scopes == {ApiScope.READ}
+
+    assert await case.here.keys.revoke(owner, key.id) == replace(key, last_used_at=case.here.clock.now())
+
+    assert await case.there.authenticator.identify(secret) is None
+    assert await case.here.authenticator.identify(secret) is None
+    assert (await refused(case.here.keys.revoke(owner, key.id))).code is ErrorCode.NOT_FOUND
+
+
+async def test_tokens_and_keys_end_by_themselves(case: Case) -> None:
+    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    owner = await identity_of(case.here, signed.token)
+    soon = case.here.clock.now() + timedelta(seconds=2)
+    _, secret = await case.here.keys.create(owner, "bot", frozenset({ApiScope.READ}), soon)
+    await identity_of(case.there, secret)
+
+    case.here.clock.move(2)
+    assert await case.there.authenticator.identify(secret) is None
+
+    case.here.clock.move(LOGIN_SESSION_LIFE.total_seconds() - 2.001)
+    await identity_of(case.there, signed.token)
+    case.here.clock.move(0.001)
+    assert await case.there.authenticator.identify(signed.token) is None
+
+
+async def test_a_new_password_signs_all_other_clients_out_everywhere(case: Case) -> None:
+    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    other = await case.here.users.login(EMAIL, PASSWORD, "")
+    identity = await identity_of(case.here, signed.token)
+    await identity_of(case.there, other.token)
+
+    await case.here.users.update(identity, KEEP, NEW_PASSWORD, PASSWORD)
+
+    assert await case.there.authenticator.identify(other.token) is None
+    assert await case.there.authenticator.identify(signed.token) is not None
+    assert (await refused(case.here.users.login(EMAIL, PASSWORD, ""))).code is ErrorCode.CREDENTIALS_REJECTED
+    assert (await case.here.users.login(EMAIL, NEW_PASSWORD, "")).user == signed.user
+
+
+@pytest.mark.parametrize("credential", ["", "r3s_", "r3k_" + "x" * 43, "Basic abc", "r3s_é", "r3s_\ud800", "r3s_" * 99])
+async def test_what_is_no_credential_is_nobody(node: SignInNode, ada: SignedIn, credential: str) -> None:
+    assert await node.authenticator.identify(credential) is None
+
+
+async def test_a_password_changed_while_a_log_in_is_under_way_ends_that_one_too(
+    node: SignInNode, ada: SignedIn, pool: Pool
+) -> None:
+    async with node.storage.transaction() as transaction:
+        await transaction.users.password_hash(ada.user.id, lock=True)
+        late = asyncio.create_task(node.users.login(EMAIL, PASSWORD, ""))
+        await somebody_waits_for_a_lock(pool)
+        await transaction.users.set_password(ada.user.id, "$argon2id$another")
+
+    assert (await refused(late)).code is ErrorCode.CREDENTIALS_REJECTED
+
+
+async def test_of_two_new_passwords_at_once_one_is_refused(node: SignInNode, ada: SignedIn) -> None:
+    identity = await identity_of(node, ada.token)
+    changes = [node.users.update(identity, KEEP, f"{NEW_PASSWORD} {number}", PASSWORD) for number in range(2)]
+    outcomes = await asyncio.gather(*changes, return_exceptions=True)
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InputError", "User"]
+
+
+async def test_a_new_name_never_writes_over_a_halt(node: SignInNode, ada: SignedIn, pool: Pool) -> None:
+    identity = await identity_of(node, ada.token)
+    async with node.storage.transaction() as transaction:
+        await transaction.users.set_trading_state(ada.user.id, TradingState.HALTED)
+        renaming = asyncio.create_task(node.users.update(identity, "Countess", None, None))
+        await somebody_waits_for_a_lock(pool)
+
+    renamed = await renaming
+    assert (renamed.display_name, renamed.trading_state) == ("Countess", TradingState.HALTED)
+    async with node.storage.reading() as reading:
+        assert await reading.users.get(ada.user.id) == renamed
+
+
+async def test_null_takes_a_name_away_and_nothing_given_leaves_it(node: SignInNode, ada: SignedIn) -> None:
+    identity = await identity_of(node, ada.token)
+    assert (await node.users.update(identity, " Ada ", None, None)).display_name == "Ada"
+    assert (await node.users.update(identity, KEEP, None, None)).display_name == "Ada"
+    assert (await node.users.update(identity, None, None, None)).display_name is None
+
+
+async def test_a_key_never_gives_a_scope_that_it_has_not(node: SignInNode, ada: SignedIn) -> None:
+    owner = await identity_of(node, ada.token)
+    _, secret = await node.keys.create(owner, "bot", frozenset({ApiScope.TRADE}), None)
+    bot = await identity_of(node, secret)
+
+    assert (bot.may(ApiScope.READ), bot.may(ApiScope.TRADE), bot.may(ApiScope.ADMIN)) == (True, True, False)
+    with pytest.raises(Forbidden):
+        await node.keys.create(bot, "stronger", frozenset({ApiScope.READ, ApiScope.ADMIN}), None)
+    _, weaker = await node.keys.create(bot, "weaker", frozenset({ApiScope.READ}), None)
+    assert not (await identity_of(node, weaker)).may(ApiScope.TRADE)
+
+
+async def test_what_is_wrong_with_a_key_is_told(node: SignInNode, ada: SignedIn) -> None:
+    owner, scopes = await identity_of(node, ada.token), frozenset({ApiScope.READ})
+    now = node.clock.now()
+
+    assert (await refused(node.keys.create(owner, " ", scopes, None))).path == ("input", "name")
+    assert (await refused(node.keys.create(owner, "bot", frozenset(), None))).path == ("input", "scopes")
+    assert (await refused(node.keys.create(owner, "bot", scopes, now))).path == ("input", "expiresAt")
+
+
+async def test_a_user_has_at_most_a_hundred_keys_however_fast_they_ask(node: SignInNode, ada: SignedIn) -> None:
+    owner, scopes = await identity_of(node, ada.token), frozenset({ApiScope.READ})
+    asked = [node.keys.create(owner, f"bot {number}", scopes, None) for number in range(104)]
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, InputError)]
+    assert [error.code for error in refusals] == [ErrorCode.LIMIT_REACHED] * 4
+
+
+async def test_nobody_ends_a_session_or_a_key_of_somebody_else(node: SignInNode, ada: SignedIn) -> None:
+    eve = await node.users.register("eve@example.com", PASSWORD, None)
+    owner, thief = await identity_of(node, ada.token), await identity_of(node, eve.token)
+    key, secret = await node.keys.create(owner, "bot", frozenset({ApiScope.READ}), None)
+
+    assert (await refused(node.keys.revoke(thief, key.id))).code is ErrorCode.NOT_FOUND
+    attempt = node.users.revoke_login_session(thief.user.id, owner.credential_id)
+    assert (await refused(attempt)).code is ErrorCode.NOT_FOUND
+    await identity_of(node, secret)
+    await identity_of(node, ada.token)
+
+
+async def test_logging_out_twice_is_no_mistake_and_a_key_cannot(node: SignInNode, ada: SignedIn) -> None:
+    identity = await identity_of(node, ada.token)
+    _, secret = await node.keys.create(identity, "bot", identity.scopes, None)
+    await node.users.logout(identity)
+    await node.users.logout(identity)
+
+    assert (await refused(node.users.logout(await identity_of(node, secret)))).code is ErrorCode.UNSUPPORTED
+
+
+async def test_a_session_says_when_it_was_last_seen_to_the_minute(node: SignInNode, ada: SignedIn) -> None:
+    await identity_of(node, ada.token)
+    node.clock.move(61)
+    await identity_of(node, ada.token)
+
+    async with node.storage.reading() as reading:
+        (session,) = await reading.users.login_sessions(ada.user.id, node.clock.now())
+    assert session.last_seen_at == node.clock.now()
+
+
+async def test_the_hasher_salts_and_tells_right_from_wrong(hasher: Argon2Hasher) -> None:
+    one, other = await hasher.hash(PASSWORD), await hasher.hash(PASSWORD)
+
+    assert one != other
+    assert one.startswith("$argon2id$")
+    assert await hasher.verify(one, PASSWORD)
+    assert not await hasher.verify(one, PASSWORD + " ")
+    assert not await hasher.verify("no hash at all", PASSWORD)
+    assert not await hasher.verify(None, PASSWORD)

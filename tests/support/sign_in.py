@@ -1,0 +1,93 @@
+"""Nodes on which users sign in: the users' services on a real database, with a real hasher."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from domain.ports import Bus, Cache, CacheSpace
+from domain.storage import Storage
+from domain.users.api_keys import ApiKeyService
+from domain.users.ports import PasswordHasher
+from domain.users.service import Registration, UserService
+from domain.users.sessions import REVOKED_TOPIC, Authenticator
+from domain.users.throttle import LoginThrottle
+from infra.clock import TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.security import Argon2Hasher, RandomTokens
+from tests.support.clocks import ManualClock
+
+IDS = TimeOrderedIds()
+
+
+class AwayCache:
+    """A cache that can't be reached: it finds nothing and keeps nothing."""
+
+    async def get(self, space: CacheSpace, key: str) -> bytes | None:
+        return None
+
+    async def put(self, space: CacheSpace, key: str, value: bytes, ttl_seconds: float) -> None:
+        return None
+
+    async def delete(self, space: CacheSpace, key: str) -> None:
+        return None
+
+    async def increment(self, key: str, ttl_seconds: float) -> int:
+        return 1
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class SignInNode:
+    """One node; several share storage, cache, bus and clock."""
+
+    storage: Storage
+    cache: Cache
+    bus: Bus
+    hasher: PasswordHasher
+    clock: ManualClock = field(default_factory=lambda: ManualClock(datetime.now(UTC)))
+    registration: Registration = Registration.OPEN
+    waits: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.authenticator = Authenticator(self.storage, self.cache, self.bus, self.clock)
+        throttle = LoginThrottle(self.cache, self.clock, self._wait)
+        tokens = RandomTokens()
+        self.users = UserService(
+            self.storage, self.authenticator, throttle, self.hasher, tokens, self.clock, IDS, self.registration
+        )
+        self.keys = ApiKeyService(self.storage, self.authenticator, tokens, self.clock, IDS)
+
+    async def listen(self) -> None:
+        """Hear of revocations on other nodes, as a running node does."""
+        await self.bus.subscribe(REVOKED_TOPIC, self._hear)
+
+    def beside(self) -> "SignInNode":
+        """Return another node of the same engine."""
+        return SignInNode(self.storage, self.cache, self.bus, self.hasher, self.clock)
+
+    def _hear(self, message: bytes) -> None:
+        self.authenticator.heard_revoked(UUID(bytes=message))
+
+    async def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+@pytest.fixture(scope="session")
+def hasher() -> Iterator[Argon2Hasher]:
+    """The real hasher."""
+    hasher = Argon2Hasher()
+    yield hasher
+    hasher.close()
+
+
+@pytest.fixture
+def node(storage: Storage, hasher: Argon2Hasher) -> SignInNode:
+    """A node with a cache and a bus in this process."""
+    clock = ManualClock(datetime.now(UTC))
+    return SignInNode(storage, EmbeddedCache(clock), EmbeddedBus(), hasher, clock)

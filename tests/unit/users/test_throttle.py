@@ -1,0 +1,107 @@
+import asyncio
+from dataclasses import dataclass, field
+
+from domain.users.throttle import FREE_FAILURES, MAXIMUM_DELAY_SECONDS, WINDOW_SECONDS, LoginThrottle
+from infra.embedded.cache import EmbeddedCache
+from tests.support.clocks import ManualClock
+from tests.support.sign_in import AwayCache
+
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+@dataclass
+class Door:
+    """A throttle whose waits are noted instead of waited for."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    cache: EmbeddedCache | AwayCache | None = None
+    waits: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cache = self.cache or EmbeddedCache(self.clock)
+        self.throttle = LoginThrottle(self.cache, self.clock, self._wait)
+
+    async def try_(self, address: str, email: str, *, right: bool = False) -> float:
+        """Return how long the try waited."""
+
+        async def check() -> bool:
+            return right
+
+        before = sum(self.waits)
+        assert await self.throttle.checked(address, email, check) is right
+        return sum(self.waits) - before
+
+    async def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+async def test_ten_wrong_passwords_are_free_and_each_one_more_waits_longer_up_to_a_limit() -> None:
+    door = Door()
+    waits = [await door.try_(HERE, "ada@example.com") for _ in range(FREE_FAILURES + 12)]
+
+    assert waits[:FREE_FAILURES] == [0.0] * FREE_FAILURES
+    later = waits[FREE_FAILURES:]
+    assert later[0] == 0.5
+    assert later == sorted(later)
+    assert later[-1] == MAXIMUM_DELAY_SECONDS
+
+
+async def test_an_account_is_slowed_down_from_every_address_and_an_address_for_every_account() -> None:
+    door = Door()
+    for number in range(FREE_FAILURES):
+        await door.try_(f"198.51.100.{number}", "ada@example.com")
+    assert await door.try_(ELSEWHERE, "ada@example.com") > 0
+    assert await door.try_(ELSEWHERE, "bob@example.com") == 0
+
+    for number in range(FREE_FAILURES):
+        await door.try_(HERE, f"{number}@example.com")
+    assert await door.try_(HERE, "eve@example.com") > 0
+
+
+async def test_the_right_password_waits_too_and_then_gets_in() -> None:
+    door = Door()
+    for _ in range(FREE_FAILURES + 5):
+        await door.try_(HERE, "ada@example.com")
+
+    assert 0 < await door.try_(HERE, "ada@example.com", right=True) <= MAXIMUM_DELAY_SECONDS
+
+
+async def test_right_passwords_are_never_counted() -> None:
+    door = Door()
+    assert [await door.try_(HERE, "ada@example.com", right=True) for _ in range(50)] == [0.0] * 50
+
+
+async def test_after_a_minute_nobody_waits_any_more() -> None:
+    door = Door()
+    for _ in range(FREE_FAILURES + 3):
+        await door.try_(HERE, "ada@example.com")
+    door.clock.move(WINDOW_SECONDS)
+
+    assert await door.try_(HERE, "ada@example.com") == 0
+
+
+async def test_nodes_that_share_a_cache_share_the_count() -> None:
+    one = Door()
+    other = Door(one.clock, one.cache)
+    for _ in range(FREE_FAILURES):
+        await one.try_(HERE, "ada@example.com")
+
+    # The other node learns the sum with the first wrong password that it sees itself.
+    await other.try_(HERE, "ada@example.com")
+    assert await other.try_(HERE, "ada@example.com") > 0
+
+
+async def test_tries_at_the_same_time_count_as_failures_until_they_are_known() -> None:
+    door = Door()
+    release = asyncio.Event()
+
+    async def check() -> bool:
+        await release.wait()
+        return False
+
+    tries = [asyncio.create_task(door.throttle.checked(HERE, "ada@example.com", check)) for _ in range(30)]
+    await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(*tries)
+
+    assert len(door.waits) == 30 - FREE_FAILURES
