@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from domain.markets.ports import VenueUnreachable
 from domain.markets.types import MarketSymbol
 from domain.orders.side import OrderSide
 from domain.orders.types import Order, OrderStatus, OrderType
@@ -68,6 +69,10 @@ class StreamLost:
 
 
 VenueUpdate = VenueOrder | VenueFill | BalancesChanged | StreamOpened | StreamLost
+
+
+class CredentialsRejected(VenueUnreachable):
+    """A question was not answered because the venue doesn't take its signature: a wrong, revoked or restricted key."""
 
 
 class VenueRefused(Exception):  # noqa: N818  # the venue's own, definite word

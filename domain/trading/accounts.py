@@ -1,5 +1,6 @@
 """What users do with their accounts: open, name, limit, fund, archive."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +12,9 @@ from domain.clock import Clock, Ids
 from domain.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.idempotency import check_key, claim
+from domain.keyset import Window
 from domain.markets.ports import VenueUnreachable
-from domain.orders.venue import VenueRefused
+from domain.orders.venue import CredentialsRejected
 from domain.ports import Bus
 from domain.storage import Storage, Transaction
 from domain.trading.limits import limit_problems
@@ -27,6 +29,7 @@ MAXIMUM_ACCOUNTS = 100
 MAXIMUM_CURRENCIES = 50
 MAXIMUM_PAPER_AMOUNT = Decimal(10) ** 12
 MAXIMUM_SECRET_LENGTH = 4_096
+ANSWER_SECONDS = 8.0
 
 T = TypeVar("T")
 
@@ -82,6 +85,7 @@ class AccountService:
                 known = await self._known(transaction, user_id, request, account.id)
                 if known is not None:
                     return known
+            await self._check_count(transaction, user_id)
             credentials, balances = await self._connect(account, request)
             await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
             await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
@@ -124,6 +128,9 @@ class AccountService:
 
     async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
         """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED where the venue refuses them."""
+        problems = _credential_problems(credentials)
+        if problems:
+            raise InputErrors(problems)
         async with self._storage.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             if account.kind is AccountKind.PAPER:
@@ -158,6 +165,12 @@ class AccountService:
         found = await claim(transaction, self._clock, user_id, "accountCreate", key, request, account_id)
         return await transaction.accounts.get(user_id, found) if found else None
 
+    async def _check_count(self, transaction: Transaction, user_id: UUID) -> None:
+        found = await transaction.accounts.page(user_id, Window(limit=MAXIMUM_ACCOUNTS))
+        if len(found) >= MAXIMUM_ACCOUNTS:
+            message = f"At most {MAXIMUM_ACCOUNTS} accounts can be opened, archived ones included."
+            raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+
     def _check(self, request: AccountRequest) -> None:
         problems = limit_problems(request.risk, ("input", "risk"))
         clean_name(request.name, "name")
@@ -187,12 +200,9 @@ class AccountService:
         connection = self._venues.account(account, credentials)
         try:
             return await _answered(connection.balances())
-        except VenueRefused as refusal:
-            raise InputError(
-                ErrorCode.CREDENTIALS_REJECTED,
-                f"{account.venue} refuses these credentials: {refusal.reason}",
-                ("input", "credentials"),
-            ) from None
+        except CredentialsRejected as refusal:
+            message = f"{account.venue} refuses these credentials: {refusal}"
+            raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, ("input", "credentials")) from None
         finally:
             await connection.close()
 
@@ -210,9 +220,13 @@ class AccountService:
 
 
 async def _answered(question: Awaitable[T]) -> T:
+    """Return the venue's answer; a transaction waits for it, so not for long. Raises `Unavailable`."""
     try:
-        return await question
-    except VenueUnreachable:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await question
+    except CredentialsRejected:
+        raise
+    except (VenueUnreachable, TimeoutError):
         raise Unavailable("The venue doesn't answer now; try again, with the same idempotencyKey.") from None
 
 
@@ -232,14 +246,19 @@ def _live_problems(request: AccountRequest) -> list[InputError]:
     if request.balances is not None:
         message = "A LIVE account holds what the venue says; leave balances out."
         problems.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
-    given = request.credentials
+    return [*problems, *_credential_problems(request.credentials)]
+
+
+def _credential_problems(given: VenueCredentials | None) -> list[InputError]:
+    path = ("input", "credentials")
     if given is None or not given.api_key or not given.secret:
-        message = "A LIVE account needs credentials: apiKey and secret."
-        problems.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
-    elif max(len(given.api_key), len(given.secret), len(given.passphrase or "")) > MAXIMUM_SECRET_LENGTH:
-        message = f"A credential has at most {MAXIMUM_SECRET_LENGTH} characters."
-        problems.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
-    return problems
+        return [InputError(ErrorCode.INVALID, "A LIVE account needs credentials: apiKey and secret.", path)]
+    parts = (given.api_key, given.secret, given.passphrase or "")
+    if max(map(len, parts)) > MAXIMUM_SECRET_LENGTH:
+        return [InputError(ErrorCode.INVALID, f"A credential has at most {MAXIMUM_SECRET_LENGTH} characters.", path)]
+    if not all(part.isascii() for part in parts) or not given.api_key.isprintable():
+        return [InputError(ErrorCode.INVALID, "A credential is written in ASCII characters.", path)]
+    return []
 
 
 def _balance_problems(balances: Sequence[Balance], path: tuple[str, ...], *, named: bool = True) -> list[InputError]:

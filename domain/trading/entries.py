@@ -25,7 +25,7 @@ async def entry(desk: SessionDesk, acting: Acting, signal: Signal, atr: Decimal 
         market=market,
         price=price,
         free_quote=next((balance.free for balance in balances if balance.currency == market.quote), Decimal(0)),
-        equity=await desk.equity(acting.transaction),
+        equity=equity(market.symbol.venue, plan.currency, balances, feed.price_of),
         quote_rate=equity(market.symbol.venue, plan.currency, [Balance(market.quote, ONE, ONE)], feed.price_of),
         atr=atr,
         stop_distance=distance(stop, price, atr) if stop else None,

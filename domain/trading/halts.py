@@ -8,7 +8,6 @@ from domain.errors import ErrorCode, Forbidden, InputError
 from domain.events import NewEvent, UserEventKind
 from domain.ports import Bus
 from domain.storage import Storage, Transaction
-from domain.trading.accounts import ACCOUNTS_TOPIC
 from domain.trading.state import TradingState
 from domain.trading.topics import commands_topic
 from domain.trading.types import Account, TradingSession
@@ -77,34 +76,41 @@ class HaltService:
         """Halt all of a user: oneself, or anybody for an operator; raises NOT_FOUND."""
         if user_id != identity.user.id and identity.user.role is not UserRole.OPERATOR:
             raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
+        cancelled: list[UUID] = []
         async with self._storage.transaction() as transaction:
             if await transaction.users.get(user_id) is None:
                 raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
             await transaction.users.set_trading_state(user_id, _state(request))
             if request is not None and request.cancel_orders:
-                await self._cancel_all(transaction, user_id)
+                cancelled = await self._cancel_all(transaction, user_id)
             await self._record(transaction, identity.user.id, ("User", str(user_id)), request)
             halted = await transaction.users.get(user_id)
         assert halted is not None
-        await self._bus.publish(ACCOUNTS_TOPIC, b"")
+        await self._wake(cancelled)
         return halted
 
     async def engine(self, identity: Identity, request: HaltRequest | None) -> None:
         """Halt or resume everything; raises `Forbidden` unless an operator asks."""
         if identity.user.role is not UserRole.OPERATOR:
             raise Forbidden("Only an operator can halt or resume the engine.")
+        cancelled: list[UUID] = []
         async with self._storage.transaction() as transaction:
             await transaction.accounts.set_engine_state(_state(request))
             if request is not None and request.cancel_orders:
-                await self._cancel_all(transaction, None)
+                cancelled = await self._cancel_all(transaction, None)
             await self._record(transaction, identity.user.id, ("Engine", "engine"), request)
-        await self._bus.publish(ACCOUNTS_TOPIC, b"")
+        await self._wake(cancelled)
 
-    async def _cancel_all(self, transaction: Transaction, user_id: UUID | None) -> None:
-        now = self._clock.now()
-        for account in await transaction.accounts.tradable():
-            if user_id in {None, account.user_id}:
-                await transaction.orders.request_cancels(account.user_id, account.id, None, None, now)
+    async def _cancel_all(self, transaction: Transaction, user_id: UUID | None) -> list[UUID]:
+        """Ask for the cancel of all orders, of one user or of everybody; return the accounts that have some."""
+        now, orders = self._clock.now(), transaction.orders
+        accounts = [each for each in await transaction.accounts.tradable() if user_id in {None, each.user_id}]
+        counts = {each.id: await orders.request_cancels(each.user_id, each.id, None, None, now) for each in accounts}
+        return [account_id for account_id, count in counts.items() if count]
+
+    async def _wake(self, account_ids: list[UUID]) -> None:
+        for account_id in account_ids:
+            await self._bus.publish(commands_topic(account_id), b"")
 
     async def _record(
         self, transaction: Transaction, user_id: UUID, subject: tuple[str, str], request: HaltRequest | None

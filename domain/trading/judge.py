@@ -37,6 +37,9 @@ class Judge:
         due: Due | None = None
         async with self._desk.acting() as acting:
             holding = acting.holding
+            seen = holding.session.last_candle_at
+            if seen is not None and seen >= candle.open_time:
+                return
             await acting.save(replace(holding.session, last_candle_at=candle.open_time), told=False)
             order = None
             if holding.session.status is TradingSessionStatus.STOPPING:
@@ -68,12 +71,13 @@ class Judge:
             reason = f"maxHoldingBars is reached: {self._desk.plan.definition.max_holding_bars}"
         else:
             return await self._stops(acting, position, candle)
-        signal = await self._say(acting, candle, SignalAction.EXIT_LONG, reason, missed=not is_newest)
-        if signal is None or signal.missed:
+        signal = self._signal(acting, candle, SignalAction.EXIT_LONG, reason, missed=not is_newest)
+        if signal.missed:
+            await self._say(acting, signal, None)
             return await self._stops(acting, position, candle)
         due = Due(OrderRole.EXIT, signal.id)
         order = await self._exits.place(acting, due)
-        await self._tell(acting, signal, order)
+        await self._say(acting, signal, order)
         return due, order
 
     async def _stops(self, acting: Acting, position: Position, candle: Candle) -> tuple[Due | None, Order | None]:
@@ -87,10 +91,8 @@ class Judge:
         if not acting.holding.entries or not is_newest:
             return
         reason = self._desk.plan.compiled.explain(arrays, "exit_long")
-        signal = await self._say(acting, candle, SignalAction.EXIT_LONG, reason, missed=False)
-        if signal is not None:
-            await cancel(acting.transaction, acting.holding.entries, acting.now)
-            await self._tell(acting, signal, None)
+        await cancel(acting.transaction, acting.holding.entries, acting.now)
+        await self._say(acting, self._signal(acting, candle, SignalAction.EXIT_LONG, reason, missed=False), None)
 
     async def _enters(self, acting: Acting, candle: Candle, arrays: CandleArrays, *, is_newest: bool) -> Order | None:
         reason = self._desk.plan.compiled.explain(arrays, "enter_long")
@@ -102,28 +104,15 @@ class Judge:
                 order = await entry(self._desk, acting, signal, self._atr(arrays))
             except CannotSize as refusal:
                 signal = replace(signal, reason=f"{reason} — no order: {refusal}")
-        if not await acting.transaction.trading_sessions.add_signal(signal):
-            return None
         if order is not None:
             await acting.add_order(order)
-        await self._tell(acting, signal, order)
+        await self._say(acting, signal, order)
         return order
 
-    async def _say(
-        self, acting: Acting, candle: Candle, action: SignalAction, reason: str, *, missed: bool
-    ) -> Signal | None:
-        """Store a signal and return it; None where the same was said on the same candle already."""
-        signal = self._signal(acting, candle, action, reason, missed=missed)
-        if not await acting.transaction.trading_sessions.add_signal(signal):
-            return None
-        if missed:
-            await self._tell(acting, signal, None)
-        return signal
-
-    async def _tell(self, acting: Acting, signal: Signal, order: Order | None) -> None:
-        if order is not None:
-            await acting.transaction.trading_sessions.set_signal_order(signal.id, order.id)
-            signal = replace(signal, order_id=order.id)
+    async def _say(self, acting: Acting, signal: Signal, order: Order | None) -> None:
+        """Store a signal with the order that it causes; both refer to each other, which is looked at in the end."""
+        signal = replace(signal, order_id=order.id if order else None)
+        await acting.transaction.trading_sessions.add_signal(signal)
         message = f"{signal.action.value} missed" if signal.missed else signal.action.value
         acting.transaction.events.append([NewEvent(signal.user_id, signal.at, UserEventKind.SIGNAL, signal, message)])
 

@@ -5,7 +5,6 @@ Each is a change of the session's row; the node that trades the account reads it
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from uuid import UUID
 
 from domain.clock import Clock, Ids
@@ -16,9 +15,11 @@ from domain.markets.types import Market, MarketSymbol, Timeframe
 from domain.orders.types import OrderRole
 from domain.ports import Bus
 from domain.storage import Storage, Transaction
-from domain.strategies.definition import Sizing, StrategyDefinition, StrategyParameter
+from domain.strategies.compiled import compile_definition
+from domain.strategies.definition import Sizing, StrategyDefinition
 from domain.strategies.validation import sizing_errors
 from domain.trading.limits import limit_problems
+from domain.trading.session_desk import cancel, live_orders
 from domain.trading.topics import commands_topic
 from domain.trading.types import (
     Account,
@@ -111,13 +112,17 @@ class SessionService:
         return session
 
     async def stop(self, user_id: UUID, session_id: UUID, *, close_position: bool) -> TradingSession:
-        """Cancel the session's orders and, if asked, close its position; it is STOPPED once both have happened."""
+        """Cancel the session's orders and, if asked, close its position; it is STOPPED once both have happened.
+
+        The last word counts: a position that can't be closed is kept by stopping again without closing it.
+        """
         async with self._storage.transaction() as transaction:
             session = await self._own(transaction, user_id, session_id)
             if session.status.is_final:
                 return session
-            close = close_position or session.close_on_stop
-            session = replace(session, status=TradingSessionStatus.STOPPING, close_on_stop=close, status_reason=None)
+            session = replace(
+                session, status=TradingSessionStatus.STOPPING, close_on_stop=close_position, status_reason=None
+            )
             await self._store(transaction, session, "tradingSessionStop")
             await transaction.orders.request_cancels(user_id, session.account_id, None, session.id, self._clock.now())
         await self._wake(session)
@@ -125,7 +130,9 @@ class SessionService:
 
     async def _check(self, transaction: Transaction, user: User, request: SessionRequest) -> None:
         version = await transaction.strategies.version(user.id, request.strategy_version_id)
-        account = await transaction.accounts.get(user.id, request.account_id)
+        account = await transaction.accounts.by_id(request.account_id, lock=True)  # It isn't archived meanwhile.
+        if account is not None and account.user_id != user.id:
+            account = None
         problems = _place_problems(request, account, self._market_of(request.market))
         if version is None:
             problems.append(_not_found("strategy version", "strategyVersion"))
@@ -146,12 +153,9 @@ class SessionService:
         return session
 
     async def _cancel_entries(self, transaction: Transaction, session: TradingSession) -> None:
-        now = self._clock.now()
-        for order in await transaction.orders.active(session.account_id):
-            if order.trading_session_id == session.id and order.role is OrderRole.ENTRY:
-                locked = await transaction.orders.locked(order.id)
-                if locked is not None and not locked.status.is_final and locked.cancel_requested_at is None:
-                    await transaction.orders.save(locked.changed(now, cancel_requested_at=now))
+        orders = await live_orders(transaction, session)
+        entries = [order for order in orders if order.role is OrderRole.ENTRY]
+        await cancel(transaction, entries, self._clock.now())
 
     async def _store(self, transaction: Transaction, session: TradingSession, action: str) -> None:
         await transaction.trading_sessions.save(session)
@@ -188,7 +192,7 @@ def _place_problems(request: SessionRequest, account: Account | None, market: Ma
 
 
 def _definition_problems(definition: StrategyDefinition, request: SessionRequest) -> list[InputError]:
-    problems: list[InputError] = list(_parameter_problems(definition.parameters, request.parameters))
+    problems = _parameter_problems(definition, request.parameters)
     if definition.enter_short is not None or definition.exit_short is not None:
         message = f"{request.market} is a spot market, where nothing can be sold short; use rules for long alone."
         problems.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")))
@@ -200,32 +204,28 @@ def _definition_problems(definition: StrategyDefinition, request: SessionRequest
     return problems
 
 
-def _parameter_problems(known: tuple[StrategyParameter, ...], given: tuple[ParameterValue, ...]) -> list[InputError]:
-    problems = []
-    by_name = {parameter.name: parameter for parameter in known}
-    seen: set[str] = set()
-    for index, value in enumerate(given):
-        wrong = _wrong_value(by_name.get(value.name), value, seen)
-        seen.add(value.name)
-        if wrong is not None:
-            problems.append(InputError(ErrorCode.INVALID, wrong, ("input", "parameters", str(index))))
-    return problems
+def _parameter_problems(definition: StrategyDefinition, given: tuple[ParameterValue, ...]) -> list[InputError]:
+    """Return what is wrong with the values of a session, in themselves or in the rules that name them."""
+    names = [value.name for value in given]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"{twice[0][:40]!r} is given twice."
+        return [InputError(ErrorCode.INVALID, message, ("input", "parameters"))]
+    try:
+        compile_definition(definition, {value.name: value.value for value in given})
+    except InputErrors as found:
+        return [_under_input(error, names) for error in found.errors]
+    return []
 
 
-def _wrong_value(parameter: StrategyParameter | None, given: ParameterValue, seen: set[str]) -> str | None:
-    if parameter is None:
-        return f"The strategy has no parameter {given.name[:40]!r}."
-    if given.name in seen:
-        return f"{given.name} is given twice."
-    return _out_of_range(parameter, given.value)
-
-
-def _out_of_range(parameter: StrategyParameter, value: Decimal) -> str | None:
-    if parameter.min is not None and value < parameter.min:
-        return f"{parameter.name} is {value:f} and must be at least {parameter.min:f}."
-    if parameter.max is not None and value > parameter.max:
-        return f"{parameter.name} is {value:f} and must be at most {parameter.max:f}."
-    return None
+def _under_input(error: InputError, names: list[str]) -> InputError:
+    """Return the error with the path that it has in the request: parameters are a list there."""
+    where, *rest = error.path or ("strategyVersion",)
+    if where == "parameters" and rest and rest[0] in names:
+        return InputError(error.code, error.message, ("input", "parameters", str(names.index(rest[0]))))
+    if where == "parameters":
+        return InputError(error.code, error.message, ("input", "parameters"))
+    return InputError(ErrorCode.INVALID, f"{where}: {error.message}", ("input", "parameters"))
 
 
 def _expect(session: TradingSession, *allowed: TradingSessionStatus, action: str) -> None:

@@ -7,7 +7,7 @@ The classes are known by name, so that nothing here imports ccxt, which takes a 
 import json
 
 from domain.markets.ports import VenueGap, VenueUnreachable
-from domain.orders.venue import OutcomeUnknown, VenueRefused
+from domain.orders.venue import CredentialsRejected, OutcomeUnknown, VenueRefused
 
 # A duplicate client order id says that the venue has such an order: whoever asks for it by that id learns its fate.
 _NEVER_DEFINITE = frozenset({"ChecksumError", "DuplicateOrderId"})
@@ -70,7 +70,9 @@ def command_error(error: Exception, *, left: bool) -> VenueRefused | OutcomeUnkn
 
 
 def question_error(error: Exception) -> VenueUnreachable:
-    """Return what an error of a question means: there is no answer."""
+    """Return what an error of a question means: there is no answer, which may be for the credentials' sake."""
+    if "AuthenticationError" in kinds(error):
+        return CredentialsRejected(reason(error))
     return VenueUnreachable(reason(error))
 
 

@@ -1,0 +1,259 @@
+"""Trading sessions from a closed candle to a position, and through all that may come between."""
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+
+from domain.orders.request import OrderRequest
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus, OrderType
+from domain.strategies.definition import ExitDistance, OrderStyle, Sizing
+from domain.trading.halts import HaltRequest
+from domain.trading.types import RiskLimits
+from tests.support.trading import BTC
+from tests.support.trading_node import ALWAYS, TradingNode, cents, strategy
+
+PASSIVE = OrderStyle(OrderType.LIMIT, offset_bps=Decimal(200))
+
+
+async def test_a_candle_that_says_enter_buys_and_one_that_says_exit_sells(node: TradingNode) -> None:
+    price = node.feed.price
+    session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
+    await node.feed.close_candle()
+    position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    assert abs(position.quantity * price - 500) < 5
+    await node.feed.close_candle(close=price / 4)
+    await node.until_position(session, lambda now: now.closed_at, "it sells")
+    assert await node.told(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
+    entry, exit_ = await node.orders_of(session)
+    assert exit_.parent_id == entry.id
+    assert [signal.order_id for signal in await node.signals(session)] == [entry.id, exit_.id]
+
+
+async def test_a_session_begins_with_the_candle_that_closes_next(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy())
+    assert session.status.value == "RUNNING"
+    assert session.start_equity == 100_000
+    assert await node.told(session) == []
+
+
+async def test_exit_wins_over_entry_on_the_same_candle(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy(exit_long=ALWAYS))
+    await node.seen(session, await node.feed.close_candle())
+    assert await node.told(session) == []
+
+
+async def test_a_session_that_holds_a_position_doesnt_enter_again(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy())
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await node.seen(session, await node.feed.close_candle())
+    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED"]
+
+
+async def test_a_session_sells_what_it_bought_and_not_what_was_bought_by_hand(node: TradingNode) -> None:
+    account, price = await node.account(), node.feed.price
+    session = await node.session(account, strategy(exit_long=f"close < {price / 2}"))
+    by_hand = OrderRequest(account.id, BTC, OrderSide.BUY, OrderType.MARKET, Decimal("0.5"))
+    bought = await node.orders.place(node.user.id, by_hand, "by hand")
+    assert bought.status is OrderStatus.FILLED
+    await node.seen(session, await node.feed.close_candle(close=price / 4))
+    await node.feed.close_candle()
+    own = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await node.feed.close_candle(close=price / 4)
+    await node.until_position(session, lambda now: now.closed_at, "it sells")
+    entry, exit_ = await node.orders_of(session)
+    assert exit_.quantity <= own.quantity <= entry.quantity
+    async with node.storage.reading() as reading:
+        (left,) = await reading.positions.open_of_account(account.id)
+    assert left.trading_session_id is None
+    assert left.quantity > Decimal("0.49")
+
+
+async def test_a_paused_session_enters_no_more_and_still_exits(node: TradingNode) -> None:
+    price = node.feed.price
+    session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await node.sessions.pause(node.user.id, session.id)
+    await node.feed.close_candle(close=price / 4)
+    await node.until_position(session, lambda now: now.closed_at, "it sells")
+    await node.seen(session, await node.feed.close_candle())
+    assert await node.told(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
+    await node.sessions.resume(node.user.id, session.id)
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys again")
+
+
+async def test_pausing_takes_back_an_entry_that_rests(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy(order=PASSIVE))
+    await node.feed.close_candle()
+    await node.until_told(session, "ENTRY OPEN")
+    await node.sessions.pause(node.user.id, session.id)
+    await node.until_told(session, "ENTRY CANCELED")
+
+
+async def test_an_exit_takes_back_an_entry_that_rests(node: TradingNode) -> None:
+    price = node.feed.price
+    definition = strategy(order=PASSIVE, exit_long=f"close < {price / 2}")
+    session = await node.session(await node.account(), definition)
+    await node.feed.close_candle()
+    await node.until_told(session, "ENTRY OPEN")
+    await node.feed.close_candle(close=price / 4)
+    await node.until_told(session, "ENTRY CANCELED")
+    assert await node.told(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY CANCELED"]
+
+
+async def test_an_entry_that_isnt_filled_in_time_is_given_up(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy(order=replace(PASSIVE, give_up_after_seconds=1)))
+    await node.feed.close_candle()
+    await node.until_told(session, "ENTRY OPEN")
+    await node.until_order(session, lambda order: order.status in {OrderStatus.CANCELED, OrderStatus.EXPIRED})
+
+
+async def test_stopping_with_close_position_ends_flat(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy())
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await node.sessions.stop(node.user.id, session.id, close_position=True)
+    stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
+    position = await node.position(session)
+    assert position.closed_at is not None
+    assert stopped.stopped_at is not None
+    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED", "CLOSE FILLED"]
+
+
+async def test_stopping_without_close_position_keeps_it(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy())
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
+    assert (await node.position(session)).closed_at is None
+
+
+async def test_stopping_cancels_an_entry_that_rests(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy(order=PASSIVE))
+    await node.feed.close_candle()
+    await node.until_told(session, "ENTRY OPEN")
+    await node.sessions.stop(node.user.id, session.id, close_position=True)
+    await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
+    assert await node.told(session) == ["ENTER_LONG", "ENTRY CANCELED"]
+
+
+async def test_a_position_below_the_lot_is_told_as_dust_and_doesnt_keep_a_session_from_stopping(
+    node: TradingNode,
+) -> None:
+    session = await node.session(await node.account(), strategy())
+    await node.feed.close_candle()
+    position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    async with node.storage.transaction() as transaction:
+        await transaction.positions.save(position.changed(quantity=Decimal("0.0000031")))
+    await node.sessions.stop(node.user.id, session.id, close_position=True)
+    await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
+    position = await node.position(session)
+    assert (position.quantity, position.dust) == (0, Decimal("0.0000031"))
+
+
+async def test_an_exit_that_is_denied_is_tried_again_at_most_once_a_second(node: TradingNode) -> None:
+    price = node.feed.price
+    session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await node.halts.session(node.user.id, session.id, HaltRequest())
+    await node.feed.close_candle(close=price / 4)
+    await node.until_order(session, lambda order: order.role.value == "EXIT" and order.status is OrderStatus.DENIED)
+    await node.halts.session(node.user.id, session.id, None)
+    await node.until_position(session, lambda now: now.closed_at, "it sells at last")
+    _, *exits = await node.orders_of(session)
+    assert [order.status.value for order in exits[-2:]] == ["DENIED", "FILLED"]
+    pauses = [later.created_at - earlier.created_at for earlier, later in pairwise(exits)]
+    assert min(pauses).total_seconds() >= 0.99
+    assert len({order.client_order_id for order in exits}) == len(exits)
+
+
+async def test_the_stop_loss_sells_when_a_trade_reaches_it(node: TradingNode) -> None:
+    definition = strategy(stop_loss=ExitDistance(percent=Decimal(2)), take_profit=ExitDistance(percent=Decimal(5)))
+    session = await node.session(await node.account(), definition)
+    await node.feed.close_candle()
+    position = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
+    assert position.stop_loss_price == cents(position.average_price * Decimal("0.98")) + Decimal("0.01")
+    await node.feed.trade(position.stop_loss_price + Decimal("0.01"))
+    await node.feed.trade(position.stop_loss_price)
+    await node.until_position(session, lambda now: now.closed_at, "it sells")
+    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED", "STOP_LOSS FILLED"]
+
+
+async def test_the_take_profit_sells_when_a_trade_reaches_it(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy(take_profit=ExitDistance(percent=Decimal(1))))
+    await node.feed.close_candle()
+    position = await node.until_position(session, lambda now: now.take_profit_price, "it is protected")
+    await node.feed.trade(position.take_profit_price)
+    await node.until_position(session, lambda now: now.closed_at, "it sells")
+    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED", "TAKE_PROFIT FILLED"]
+
+
+async def test_an_atr_stop_is_measured_on_the_candles_before_the_entry(node: TradingNode) -> None:
+    await node.feed.fill_history(400, high=node.feed.price + 10, low=node.feed.price - 10)
+    session = await node.session(await node.account(), strategy(stop_loss=ExitDistance(atr_multiple=Decimal(2))))
+    await node.feed.close_candle(high=node.feed.price + 10, low=node.feed.price - 10)
+    position = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
+    assert abs(position.average_price - position.stop_loss_price - 40) < 1
+
+
+async def test_a_position_is_sold_after_the_most_bars_that_it_may_be_held(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy(max_holding_bars=2))
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await node.seen(session, await node.feed.close_candle())
+    assert (await node.position(session)).closed_at is None
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.closed_at, "it sells")
+    signals = await node.signals(session)
+    assert "maxHoldingBars" in signals[-1].reason
+
+
+async def test_a_session_may_size_otherwise_than_its_strategy(node: TradingNode) -> None:
+    sizing = Sizing(equity_percent=Decimal(10))
+    session = await node.session(await node.account(), strategy(), sizing=sizing)
+    await node.feed.close_candle()
+    position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    assert abs(position.quantity * position.average_price - 10_000) < 50
+
+
+async def test_all_of_the_equity_can_be_spent(node: TradingNode) -> None:
+    session = await node.session(await node.account("5000"), strategy(sizing=Sizing(equity_percent=Decimal(100))))
+    await node.feed.close_candle()
+    position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    assert 4_950 < position.quantity * position.average_price < 5_000
+
+
+async def test_the_limits_of_a_session_are_checked_on_its_orders(node: TradingNode) -> None:
+    risk = RiskLimits(max_order_notional=Decimal(100))
+    session = await node.session(await node.account(), strategy(), risk=risk)
+    await node.feed.close_candle()
+    await node.until_told(session, "ENTRY DENIED MAX_ORDER_NOTIONAL")
+
+
+async def test_an_entry_that_cant_be_sized_is_a_signal_without_an_order(node: TradingNode) -> None:
+    sizing = Sizing(quote_amount=Decimal("0.01"))
+    session = await node.session(await node.account(), strategy(sizing=sizing))
+    await node.seen(session, await node.feed.close_candle())
+    (signal,) = await node.signals(session)
+    assert "no order: " in signal.reason
+    assert signal.order_id is None
+
+
+async def test_an_order_is_at_the_venue_a_few_milliseconds_after_its_candle(node: TradingNode) -> None:
+    account, price = await node.account(), node.feed.price
+    session = await node.session(account, strategy(exit_long=f"close < {price / 2}"))
+    took = []
+    for _ in range(5):
+        began = node.clock.now()
+        await node.feed.close_candle()
+        await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+        entry = (await node.orders_of(session))[-1]
+        took.append((entry.submitted_at - began).total_seconds())
+        await node.feed.close_candle(close=price / 4)
+        await node.until_position(session, lambda now: now.closed_at, "it sells")
+    assert sorted(took)[2] < 0.1

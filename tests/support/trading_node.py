@@ -1,0 +1,311 @@
+"""A node that trades for real: PostgreSQL, ccxt, a sandbox exchange, hub and trader. Only its candles are scripted.
+
+The book is the sandbox's own; candles close and trades pass when a test says so, and with them goes the venue's time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from domain.keyset import Window
+from domain.markets import codec
+from domain.markets.hub import MarketDataHub
+from domain.markets.topics import candles_topic, depth_topic, status_topic, trades_topic
+from domain.markets.types import Candle, Depth, FeedState, FeedStatus, Timeframe, Trade
+from domain.money import round_down
+from domain.orders.bell import Bell
+from domain.orders.ports import OrderFilter
+from domain.orders.service import OrderService
+from domain.orders.side import OrderSide
+from domain.orders.types import Order
+from domain.strategies.definition import Sizing, StrategyDefinition
+from domain.strategies.entities import StrategyVersion
+from domain.trading.accounts import AccountRequest, AccountService
+from domain.trading.halts import HaltService
+from domain.trading.sessions import SessionRequest, SessionService
+from domain.trading.trader import Trader
+from domain.trading.types import (
+    Account,
+    AccountKind,
+    Balance,
+    Position,
+    Signal,
+    TradingSession,
+)
+from domain.users.types import User
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from infra.security import AesVault
+from infra.venues.registry import Venues
+from infra.venues.venue import VenueSettings
+from tests.support.trading import BTC, new_session, new_strategy, new_user, new_version
+
+MINUTE = timedelta(minutes=1)
+ALWAYS = "close > 0"
+NEVER = "close < 0"
+QUOTE_500 = Sizing(quote_amount=Decimal(500))
+
+
+class ScriptedFeed:
+    """Publishes the sandbox's book, and candles and trades of a test's making."""
+
+    def __init__(self, storage: PostgresStorage, bus: EmbeddedBus, venues: Venues) -> None:
+        self.price = Decimal(0)
+        self.venue_time = Timeframe.M1.open_time(datetime.now(UTC))
+        self._storage, self._bus, self._venues = storage, bus, venues
+        self._numbers = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, history: int = 50) -> None:
+        """Store the markets and flat candles up to now, and begin to copy the book."""
+        markets = await self._venues.public("sandbox").load_markets()
+        async with aclosing(self._venues.public("sandbox").depth(BTC)) as books:
+            self.price = (await anext(books)).asks[0].price
+        start = self.venue_time - history * MINUTE
+        candles = [self.candle(start + index * MINUTE) for index in range(history)]
+        async with self._storage.transaction() as transaction:
+            await transaction.market_data.save_markets(markets)
+            await transaction.market_data.ensure_partitions_for(start, self.venue_time)
+            await transaction.market_data.save_candles(candles)
+        self._task = asyncio.create_task(self._copy_book())
+
+    async def close(self) -> None:
+        """Stop copying."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def candle(self, open_time: datetime, **changes: Decimal) -> Candle:
+        """Return a flat closed candle at the present price, with changes."""
+        price = changes.get("close", self.price)
+        candle = Candle(BTC, Timeframe.M1, open_time, price, price, price, price, Decimal(1), closed=True)
+        return replace(candle, **changes)
+
+    async def close_candle(self, *, told: bool = True, **changes: Decimal) -> Candle:
+        """Let a minute pass and its candle close; one that isn't `told` closes while nobody listens."""
+        candle = self.candle(self.venue_time, **changes)
+        self.venue_time = candle.close_time
+        async with self._storage.transaction() as transaction:
+            await transaction.market_data.save_candles([candle])
+        if told:
+            await self.tell(candle)
+        return candle
+
+    async def tell(self, candle: Candle) -> None:
+        """Tell of a candle on the bus."""
+        await self._bus.publish(candles_topic(BTC, Timeframe.M1), codec.encode_candle(candle))
+
+    async def fill_history(self, count: int, **changes: Decimal) -> None:
+        """Store candles of the past in place of those that are there."""
+        start = self.venue_time - count * MINUTE
+        candles = [self.candle(start + index * MINUTE, **changes) for index in range(count)]
+        async with self._storage.transaction() as transaction:
+            await transaction.market_data.ensure_partitions_for(start, self.venue_time)
+            await transaction.market_data.save_candles(candles)
+
+    async def trade(self, price: Decimal) -> None:
+        """Let a trade pass."""
+        self._numbers += 1
+        trade = Trade(BTC, f"s{self._numbers}", datetime.now(UTC), price, Decimal(1), OrderSide.SELL)
+        await self._bus.publish(trades_topic(BTC), codec.encode_trades([trade]))
+
+    async def _copy_book(self) -> None:
+        async with aclosing(self._venues.public("sandbox").depth(BTC)) as books:
+            async for book in books:
+                status = FeedStatus(BTC, FeedState.LIVE, datetime.now(UTC))
+                await self._bus.publish(status_topic(BTC), codec.encode_status(status))
+                await self._bus.publish(depth_topic(BTC), codec.encode_depth(_in_epoch(book)))
+
+
+class TradingNode:
+    """The parts of a node, and what a test asks of them. `trader` may be closed and started again."""
+
+    def __init__(self, pool: Pool, sandbox_url: str, sandbox_token: str) -> None:
+        self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
+        self.storage = PostgresStorage(pool, self.bus, self.clock)
+        settings = VenueSettings("sandbox", "binance", sandbox_url, live=False)
+        self.venues = Venues([settings], self.clock, {"sandbox": sandbox_token})
+        self.feed = ScriptedFeed(self.storage, self.bus, self.venues)
+        self.hub = MarketDataHub(
+            self.bus, EmbeddedCache(self.clock), self.storage, self.clock, lambda _venue: self.feed.venue_time
+        )
+        self.vault, self.bell = AesVault(b"k" * 32), Bell(self.bus)
+        self.accounts = AccountService(self.storage, self.venues, self.vault, self.bus, self.clock, self.ids)
+        self.sessions = SessionService(self.storage, self.hub.catalogue.get, self.bus, self.clock, self.ids)
+        self.orders = OrderService(self.storage, self.hub, self.clock, self.ids, self.bell)
+        self.halts = HaltService(self.storage, self.bus, self.clock, self.ids)
+        self.user: User = new_user()
+        self.trader = self.new_trader("node-1")
+
+    def new_trader(self, holder: str) -> Trader:
+        """Return a trader that isn't started, on this node's parts."""
+        return Trader(
+            self.storage, self.venues, self.vault, self.hub, self.bus, self.clock, self.ids, self.bell, holder
+        )
+
+    async def restart(self, holder: str = "node-2") -> None:
+        """Start another trader after the first was closed."""
+        self.trader = self.new_trader(holder)
+        await self.trader.start()
+
+    async def account(self, usdt: str = "100000", **changes: object) -> Account:
+        """Open a paper account."""
+        amount = Decimal(usdt)
+        request = AccountRequest(
+            "paper", AccountKind.PAPER, "sandbox", "USDT", (Balance("USDT", amount, amount),), idempotency_key=None
+        )
+        return await self.accounts.create(self.user.id, replace(request, **changes))
+
+    async def session(self, account: Account, definition: StrategyDefinition, **changes: object) -> TradingSession:
+        """Start a session of a new strategy and wait until it runs."""
+        session = await self.start_session(account, definition, **changes)
+        return await self.until(session, lambda now: now.status.value != "STARTING", "it starts")
+
+    async def start_session(
+        self, account: Account, definition: StrategyDefinition, **changes: object
+    ) -> TradingSession:
+        """Start a session of a new strategy."""
+        version = await self._version(definition)
+        request = replace(SessionRequest(version.id, account.id, BTC, Timeframe.M1), **changes)
+        return await self.sessions.start(self.user, request, None)
+
+    async def stored_session(self, account: Account, definition: StrategyDefinition) -> TradingSession:
+        """Store a session as it is, which the service would refuse."""
+        version = await self._version(definition)
+        session = new_session(self.user.id, account.id, version.id, started_at=datetime.now(UTC))
+        async with self.storage.transaction() as transaction:
+            await transaction.trading_sessions.add(session)
+        return session
+
+    async def _version(self, definition: StrategyDefinition) -> StrategyVersion:
+        strategy = new_strategy(self.user.id, name=f"s-{uuid4()}")
+        version = new_version(strategy, definition=definition)
+        async with self.storage.transaction() as transaction:
+            await transaction.strategies.add(strategy, version)
+        return version
+
+    async def read(self, session: TradingSession) -> TradingSession:
+        async with self.storage.reading() as reading:
+            found = await reading.trading_sessions.get(self.user.id, session.id)
+        assert found is not None
+        return found
+
+    async def until(
+        self, session: TradingSession, condition: Callable[[TradingSession], object], what: str
+    ) -> TradingSession:
+        """Return the session once the condition holds of it."""
+        deadline = self.clock.monotonic() + 15
+        while not condition(now := await self.read(session)):
+            assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}"
+            await asyncio.sleep(0.01)
+        return now
+
+    async def seen(self, session: TradingSession, candle: Candle) -> TradingSession:
+        """Return the session once it has acted on the candle."""
+        return await self.until(session, lambda now: now.last_candle_at == candle.open_time, "it saw the candle")
+
+    async def position(self, session: TradingSession) -> Position | None:
+        """Return the session's newest position, open or closed."""
+        async with self.storage.reading() as reading:
+            found = await reading.positions.newest_of_sessions([session.id])
+        return found[0] if found else None
+
+    async def until_position(
+        self, session: TradingSession, condition: Callable[[Position], object], what: str
+    ) -> Position:
+        """Return the session's newest position once the condition holds of it."""
+        deadline = self.clock.monotonic() + 15
+        while (now := await self.position(session)) is None or not condition(now):
+            assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}, {await self.told(session)}"
+            await asyncio.sleep(0.01)
+        return now
+
+    async def orders_of(self, session: TradingSession) -> list[Order]:
+        """Return the session's orders, oldest first."""
+        async with self.storage.reading() as reading:
+            wanted = OrderFilter(trading_session_id=session.id)
+            return (await reading.orders.page(self.user.id, Window(limit=1000), wanted))[::-1]
+
+    async def signals(self, session: TradingSession) -> list[Signal]:
+        """Return the session's signals, oldest first."""
+        async with self.storage.reading() as reading:
+            return (await reading.trading_sessions.signals(self.user.id, session.id, Window(limit=1000)))[::-1]
+
+    async def told(self, session: TradingSession) -> list[str]:
+        """Return the session's signals and orders in short."""
+        signals = [f"{each.action.value}{' missed' if each.missed else ''}" for each in await self.signals(session)]
+        return signals + [_short(order) for order in await self.orders_of(session)]
+
+    async def until_told(self, session: TradingSession, what: str) -> None:
+        """Return once one of the session's signals or orders reads like that in short."""
+        deadline = self.clock.monotonic() + 15
+        while what not in (told := await self.told(session)):
+            assert self.clock.monotonic() < deadline, f"not in time: {what}; there is {told}"
+            await asyncio.sleep(0.01)
+
+    async def until_order(self, session: TradingSession, condition: Callable[[Order], object]) -> Order:
+        """Return the first of the session's orders of which the condition holds."""
+        deadline = self.clock.monotonic() + 15
+        while not (found := [order for order in await self.orders_of(session) if condition(order)]):
+            assert self.clock.monotonic() < deadline, f"not in time; there is {await self.told(session)}"
+            await asyncio.sleep(0.01)
+        return found[0]
+
+    async def order(self, order_id: UUID) -> Order:
+        async with self.storage.reading() as reading:
+            found = await reading.orders.get(self.user.id, order_id)
+        assert found is not None
+        return found
+
+
+def _short(order: Order) -> str:
+    why = [denial.code.value for denial in order.denials]
+    return f"{order.role.value} {order.status.value}{' ' + ','.join(why) if why else ''}"
+
+
+def _in_epoch(book: Depth) -> Depth:
+    return replace(book, epoch="scripted")
+
+
+@asynccontextmanager
+async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> AsyncIterator[TradingNode]:
+    """Run a node with one user inside the block."""
+    node = TradingNode(pool, sandbox_url, sandbox_token)
+    async with node.storage.transaction() as transaction:
+        await transaction.users.add(node.user, "argon2id")
+        node.user = await transaction.users.get(node.user.id)
+    await node.feed.start()
+    await node.hub.start()
+    await node.trader.start()
+    try:
+        yield node
+    finally:
+        await node.trader.close()
+        await node.feed.close()
+        await node.hub.close()
+        await node.venues.close()
+        await node.storage.close()
+        await node.bus.close()
+
+
+def strategy(**changes: object) -> StrategyDefinition:
+    """Return a definition that buys for 500 at every candle while it has nothing."""
+    definition = StrategyDefinition(sizing=QUOTE_500, enter_long=ALWAYS, exit_long=NEVER)
+    return replace(definition, **changes)
+
+
+def cents(value: Decimal) -> Decimal:
+    """Return the value on the grid of the sandbox's BTC/USDT."""
+    return round_down(value, Decimal("0.01"))
+
+
+def roles(orders: Sequence[Order]) -> list[str]:
+    """Return the orders' roles and states."""
+    return [_short(order) for order in orders]
