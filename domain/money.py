@@ -1,9 +1,13 @@
 """Exact decimal arithmetic for prices, quantities and amounts."""
 
+import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
 
 MAX_DIGITS = 38
 ZERO = Decimal(0)
+
+_WRITTEN = re.compile(r"[-+0-9.A-Za-z]+", re.ASCII)
+"""What Decimal may be given to read: by itself it takes underscores, spaces around and the digits of every script."""
 
 EXACT = Context(prec=2 * MAX_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 """The context of every division and multiplication of money: twice the digits that one number may have."""
@@ -29,7 +33,7 @@ def parse_decimal(text: str) -> Decimal:
     if len(text) > 2 * MAX_DIGITS + 3:
         raise ValueError(f"has more than {MAX_DIGITS} digits")
     try:
-        value = Decimal(text)
+        value = Decimal(text if _WRITTEN.fullmatch(text) else "")
     except InvalidOperation:
         raise ValueError("is not a decimal number such as 0.01") from None
     if not value.is_finite():

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ Key = tuple[str, ...]
 """What a cursor stands for: the values of the columns that order the list, as text."""
 
 _MAX_CURSOR_CHARACTERS = 1024
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def decode_cursor(scope: CursorScope, cursor: str) -> Key:
         parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         raise bad_cursor() from None
-    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts) or parts[:1] != [scope.mark]:
+    if not isinstance(parts, list) or not all(map(_is_key_part, parts)) or parts[:1] != [scope.mark]:
         raise bad_cursor()
     return tuple(parts[1:])
 
@@ -215,6 +217,11 @@ def _index(keys: list[Key], key: Key) -> int:
         return keys.index(key)
     except ValueError:
         raise bad_cursor() from None
+
+
+def _is_key_part(part: object) -> bool:
+    """Tell whether a cursor of ours can hold this: anybody can write one, with text that no database takes."""
+    return isinstance(part, str) and not _UNSTORABLE.search(part)
 
 
 def _id(text: str) -> UUID:

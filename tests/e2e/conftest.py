@@ -34,10 +34,22 @@ def engine(shared_engine: Engine) -> Iterator[Engine]:
     yield shared_engine
     print(shared_engine.log[before:])  # noqa: T201  # pytest shows it beside a failure
     assert shared_engine.is_running(), shared_engine.log[-3000:]
-    shared_engine.assert_quiet()
+    shared_engine.assert_quiet(since=before)
 
 
 @pytest.fixture
 async def trader(engine: Engine) -> TraderClient:
     """Somebody new with a paper account."""
     return await new_trader(engine.client())
+
+
+@pytest.fixture(scope="session")
+def shared_nobody(shared_engine: Engine) -> TraderClient:
+    """Somebody with a paper account, on which nothing that is tried may have an effect."""
+    return run_aside(new_trader(shared_engine.client()))
+
+
+@pytest.fixture
+def nobody(engine: Engine, shared_nobody: TraderClient) -> TraderClient:
+    """The same one in every test that asks; signing up somebody new for each takes a second."""
+    return shared_nobody
