@@ -53,12 +53,6 @@ NAMES = (
 )  # fmt: skip
 
 
-def test_the_links_of_the_documents_lead_somewhere() -> None:
-    for page in (README, *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
 def _first_session() -> str:
     text = README.read_text()
     section = text[text.index("## A first session") : text.index("## What it measures")]

@@ -1,0 +1,107 @@
+"""The documents name what there is: every setting with its default, every code, metric, role and function."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from domain.errors import ErrorCode, FaultCode
+from domain.orders.transitions import LEGAL
+from domain.orders.types import OrderEventKind, RiskCode
+from domain.strategies.parser import LANGUAGE_VERSION, parse_rule
+from domain.strategies.reading import HELPERS, LATER
+from domain.users.types import ApiScope
+from infra.settings import Role, Settings
+from infra.web.metrics import WebMetrics
+from infra.web.settings import WebSettings
+
+ROOT = Path(__file__).parents[3]
+API = (ROOT / "docs" / "api.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_the_operations_page_names_every_setting_with_its_default_and_meaning(name: str) -> None:
+    field = Settings.model_fields[name]
+    (row,) = re.findall(rf"^\| `R3EDGE_{name.upper()}` \| (.*) \| (.*) \|$", OPERATIONS, re.MULTILINE)
+    assert row == (_shown(field.default), field.description)
+
+
+def test_the_operations_page_names_no_setting_that_is_gone() -> None:
+    known = {f"R3EDGE_{name.upper()}" for name in Settings.model_fields} | {"R3EDGE_CONFIG"}
+    for page in PAGES:
+        assert set(re.findall(r"R3EDGE_[A-Z_]*[A-Z]", page.read_text())) <= known, page.name
+
+
+def test_the_operations_page_names_every_metric_and_role() -> None:
+    registry = CollectorRegistry()
+    WebMetrics(registry)
+    names = {sample.name for metric in registry.collect() for sample in metric.samples or []}
+    stems = {metric.name for metric in registry.collect()} | names
+    told = set(re.findall(r"`(r3edge_[a-z_]+)`", OPERATIONS))
+    assert {re.sub("_(total|created)$", "", name) for name in stems} <= {
+        re.sub("_total$", "", name) for name in told
+    } | {f"r3edge_graphql_operation_seconds_{part}" for part in ("bucket", "sum", "count")}
+    assert all(f"| `{role.value}` |" in OPERATIONS for role in Role)
+
+
+@pytest.mark.parametrize("codes", [ErrorCode, FaultCode, RiskCode, ApiScope, OrderEventKind])
+def test_the_api_guide_names_every_code(codes: type[StrEnum]) -> None:
+    assert [code.value for code in codes if f"`{code.value}`" not in API] == []
+
+
+def test_the_api_guide_names_every_function_of_the_rule_language() -> None:
+    told = set(re.findall(r"`([a-z_]+)\(", API))
+    assert set(HELPERS) <= told
+    assert all(f"`{name}`" in API for name in LATER)
+    assert f"now {LANGUAGE_VERSION}." in " ".join(API.split())
+
+
+@pytest.mark.parametrize("text", ["rsi(close, 14) > 50", "ma(close, 20, ema) > 0", "kama(close, 10) > 0"])
+def test_the_warm_ups_that_the_api_guide_tells_are_right(text: str) -> None:
+    function = text.rsplit(" > ", 1)[0]
+    told = re.search(rf"`{re.escape(function)}`(?: needs)? ([\d,]+)", " ".join(API.split()))
+    assert told is not None
+    assert parse_rule(text, {}).warm_up == int(told[1].strip(",").replace(",", ""))
+
+
+def test_the_limits_that_the_api_guide_tells_are_those_of_the_server() -> None:
+    web = WebSettings()
+    assert f"| {web.max_depth} · {web.max_aliases} · {web.max_directives} |" in API
+    assert f"| {web.max_body_bytes // 1024} KiB · {web.max_message_bytes // 1024} KiB |" in API
+    assert f"| tokens of a document | {web.max_tokens:,} |" in API
+    assert f"| {web.max_cost:,}; `extensions.cost`" in API
+
+
+def test_the_state_diagram_shows_no_illegal_transition() -> None:
+    diagram = ARCHITECTURE.split("stateDiagram-v2")[1].split("```")[0]
+    shown = re.findall(r"([A-Z_]+) --> ([A-Z_]+)", diagram)
+    legal = {(before.value, after.value) for before, followers in LEGAL.items() for after in followers}
+    assert {before for before, _ in shown} | {after for _, after in shown} == {status.value for status in LEGAL}
+    assert set(shown) - legal == {("REJECTED", "OPEN")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", page.read_text()):
+        file = (page.parent / target) if target else page
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^a-z0-9 _-]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def _shown(default: object) -> str:
+    match default:
+        case None | ():
+            return "none"
+        case bool():
+            return f"`{str(default).lower()}`"
+        case tuple():
+            return f"`{','.join(default)}`"
+        case _:
+            return f"`{default}`"
