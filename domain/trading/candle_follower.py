@@ -14,8 +14,9 @@ from domain.trading.session_desk import SessionDesk
 CLOSING_TIME = timedelta(seconds=3)
 """How long a candle may take from its end to the storage."""
 
-LOOK_SECONDS = 0.5
-DEMAND_SECONDS = 5.0
+FIRST_LOOK_SECONDS = 0.5
+SLOWEST_LOOK_SECONDS = 5.0
+DEMAND_SECONDS = 2.0
 MAXIMUM_MISSED = 500
 """How many candles that closed while nobody ran the session are looked at one by one."""
 
@@ -43,14 +44,15 @@ class CandleFollower:
 
         What is missing is demanded of the collectors; the session's row tells what it waits for.
         """
-        demanded = float("-inf")
+        demanded, pause = float("-inf"), FIRST_LOOK_SECONDS
         while not await self._is_loaded():
             now = self._desk.ports.clock.monotonic()
             if now - demanded >= DEMAND_SECONDS:
                 demanded = now
                 await self._demand()
                 await self._desk.explain(self._lack())
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(1.2 * pause, SLOWEST_LOOK_SECONDS)
 
     async def closed(self, last: datetime | None) -> AsyncIterator[tuple[Candle, bool]]:
         """Yield the candles that opened after `last`, then each that closes, oldest first, for ever.

@@ -106,7 +106,9 @@ class SessionService:
             if session.status in {TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING}:
                 return session
             _expect(session, TradingSessionStatus.PAUSED, action="resumed")
-            session = replace(session, status=TradingSessionStatus.RUNNING, status_reason=None)
+            begun = session.last_candle_at is not None
+            status = TradingSessionStatus.RUNNING if begun else TradingSessionStatus.STARTING
+            session = replace(session, status=status, status_reason=None)
             await self._store(transaction, session, "tradingSessionResume")
         await self._wake(session)
         return session

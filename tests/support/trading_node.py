@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from domain.keyset import Window
 from domain.markets import codec
+from domain.markets.feeds import FeedManager
 from domain.markets.hub import MarketDataHub
 from domain.markets.topics import candles_topic, depth_topic, status_topic, trades_topic
 from domain.markets.types import Candle, Depth, FeedState, FeedStatus, Timeframe, Trade
@@ -21,7 +22,7 @@ from domain.orders.bell import Bell
 from domain.orders.ports import OrderFilter
 from domain.orders.service import OrderService
 from domain.orders.side import OrderSide
-from domain.orders.types import Order
+from domain.orders.types import Order, OrderStatus
 from domain.strategies.definition import Sizing, StrategyDefinition
 from domain.strategies.entities import StrategyVersion
 from domain.trading.accounts import AccountRequest, AccountService
@@ -46,6 +47,7 @@ from infra.security import AesVault
 from infra.venues.registry import Venues
 from infra.venues.venue import VenueSettings
 from tests.support.trading import BTC, new_session, new_strategy, new_user, new_version
+from tests.support.waiting import eventually
 
 MINUTE = timedelta(minutes=1)
 ALWAYS = "close > 0"
@@ -163,6 +165,13 @@ class TradingNode:
         )
         return await self.accounts.create(self.user.id, replace(request, **changes))
 
+    async def another_user(self) -> User:
+        """Register somebody else."""
+        user = new_user()
+        async with self.storage.transaction() as transaction:
+            await transaction.users.add(user, "argon2id")
+        return user
+
     async def session(self, account: Account, definition: StrategyDefinition, **changes: object) -> TradingSession:
         """Start a session of a new strategy and wait until it runs."""
         session = await self.start_session(account, definition, **changes)
@@ -258,6 +267,24 @@ class TradingNode:
             await asyncio.sleep(0.01)
         return found[0]
 
+    async def until_status(self, order: Order, status: OrderStatus) -> None:
+        """Return once the order is in that state."""
+        deadline = self.clock.monotonic() + 15
+        while (now := await self.order(order.id)).status is not status:
+            assert self.clock.monotonic() < deadline, f"not in time: {status}; it is {now}"
+            await asyncio.sleep(0.01)
+
+    async def until_balance(self, account: Account, currency: str, total: Decimal) -> None:
+        """Return once the account holds that much."""
+        deadline = self.clock.monotonic() + 15
+        while True:
+            async with self.storage.reading() as reading:
+                held = (await reading.accounts.balances([account.id])).get(account.id, [])
+            if any((each.currency, each.total) == (currency, total) for each in held):
+                return
+            assert self.clock.monotonic() < deadline, f"not in time: {total} {currency}; there is {held}"
+            await asyncio.sleep(0.01)
+
     async def order(self, order_id: UUID) -> Order:
         async with self.storage.reading() as reading:
             found = await reading.orders.get(self.user.id, order_id)
@@ -289,6 +316,31 @@ async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> Asyn
     finally:
         await node.trader.close()
         await node.feed.close()
+        await node.hub.close()
+        await node.venues.close()
+        await node.storage.close()
+        await node.bus.close()
+
+
+@asynccontextmanager
+async def collecting_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> AsyncIterator[TradingNode]:
+    """Run a node inside the block that collects its markets itself, with nothing scripted."""
+    node = TradingNode(pool, sandbox_url, sandbox_token)
+    cache, source = EmbeddedCache(node.clock), node.venues.public("sandbox")
+    feeds = FeedManager({"sandbox": source}, node.storage, node.bus, cache, node.clock, node.ids, "node-1", [BTC])
+    async with node.storage.transaction() as transaction:
+        await transaction.users.add(node.user, "argon2id")
+        node.user = await transaction.users.get(node.user.id)
+    node.hub._venue_now = node.venues.venue_now
+    await node.hub.start()
+    await feeds.start()
+    await node.trader.start()
+    try:
+        await eventually(lambda: node.hub.catalogue.get(BTC), "the markets are known")
+        yield node
+    finally:
+        await node.trader.close()
+        await feeds.close()
         await node.hub.close()
         await node.venues.close()
         await node.storage.close()

@@ -206,3 +206,16 @@ async def test_a_session_goes_on_over_a_candle_that_the_bus_lost(node: TradingNo
     newest = await node.feed.close_candle()
     await node.seen(session, newest)
     assert newest.open_time - session.last_candle_at == 2 * MINUTE
+
+
+async def test_an_account_whose_credentials_cant_be_unsealed_harms_no_other(
+    node: TradingNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    await node.trader.close()
+    broken = await node.account()
+    async with node.storage.transaction() as transaction:
+        await transaction.accounts.set_credentials(broken.id, b"no seal")
+    await node.restart()
+    await in_a_position(node)
+    assert f"the trading of account {broken.id} failed and is started again" in caplog.text
+    assert "no seal" not in caplog.text

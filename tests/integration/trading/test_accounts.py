@@ -1,0 +1,170 @@
+"""Accounts as users open, fund, limit and archive them, against a real exchange."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from domain.errors import ErrorCode, InputError, InputErrors, Unavailable
+from domain.trading.accounts import AccountRequest, AccountService
+from domain.trading.types import AccountKind, Balance, RiskLimits, VenueCredentials
+from infra.venues.registry import Venues
+from infra.venues.venue import VenueSettings
+from tests.integration.trading.conftest import SandboxAddress
+from tests.support.trading import new_user
+from tests.support.trading_node import TradingNode, strategy
+
+USDT = Balance("USDT", Decimal(1000), Decimal(1000))
+PAPER = AccountRequest("paper", AccountKind.PAPER, "sandbox", "USDT", (USDT,))
+LIVE = AccountRequest("live", AccountKind.LIVE, "sandbox", "USDT", credentials=VenueCredentials("wrong", "wrong"))
+
+
+async def balances(node: TradingNode, account_id: object) -> dict[str, Decimal]:
+    async with node.storage.reading() as reading:
+        return {
+            each.currency: each.total for each in (await reading.accounts.balances([account_id])).get(account_id, [])
+        }
+
+
+def service(node: TradingNode, settings: VenueSettings) -> tuple[AccountService, Venues]:
+    """Return the service of an engine whose only venue is this one, without a sandbox's token."""
+    venues = Venues([settings], node.clock)
+    return AccountService(node.storage, venues, node.vault, node.bus, node.clock, node.ids), venues
+
+
+async def test_a_paper_account_has_its_balances_at_once(node: TradingNode) -> None:
+    account = await node.accounts.create(node.user.id, replace(PAPER, name="  first "))
+    assert account.name == "first"
+    assert await balances(node, account.id) == {"USDT": 1000}
+
+
+async def test_one_key_opens_one_account(node: TradingNode) -> None:
+    request = replace(PAPER, idempotency_key="k")
+    first, again = await asyncio.gather(*(node.accounts.create(node.user.id, request) for _ in range(2)))
+    assert again == first
+    async with node.storage.reading() as reading:
+        assert [each.id for each in await reading.accounts.tradable()] == [first.id]
+
+
+async def test_one_key_with_another_input_is_a_conflict(node: TradingNode) -> None:
+    await node.accounts.create(node.user.id, replace(PAPER, idempotency_key="k"))
+    with pytest.raises(InputError) as conflict:
+        await node.accounts.create(node.user.id, replace(PAPER, name="other", idempotency_key="k"))
+    assert conflict.value.code is ErrorCode.CONFLICT
+
+
+async def test_all_that_is_wrong_with_an_account_is_told_at_once(node: TradingNode) -> None:
+    twice = (USDT, replace(USDT, total=Decimal(0)), Balance("us dollars", Decimal(1), Decimal(1)))
+    wrong = replace(PAPER, currency="$", balances=twice, credentials=VenueCredentials("a", "b"))
+    with pytest.raises(InputErrors) as found:
+        await node.accounts.create(node.user.id, replace(wrong, risk=RiskLimits(max_open_orders=0)))
+    assert {error.path for error in found.value.errors} == {
+        ("input", "risk", "maxOpenOrders"),
+        ("input", "currency"),
+        ("input", "balances", "1", "currency"),
+        ("input", "balances", "1", "amount"),
+        ("input", "balances", "2", "currency"),
+        ("input", "credentials"),
+    }
+
+
+async def test_an_unknown_venue_is_answered_with_those_that_there_are(node: TradingNode) -> None:
+    with pytest.raises(InputError, match="there are: sandbox") as found:
+        await node.accounts.create(node.user.id, replace(PAPER, venue="nowhere"))
+    assert found.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_a_venue_that_is_down_is_unavailable_and_leaves_nothing(node: TradingNode) -> None:
+    node.venues.paper("sandbox")._url = "http://127.0.0.1:9"
+    with pytest.raises(Unavailable, match="same idempotencyKey"):
+        await node.accounts.create(node.user.id, replace(PAPER, idempotency_key="k"))
+    async with node.storage.reading() as reading:
+        assert await reading.accounts.tradable() == []
+
+
+async def test_a_live_account_with_credentials_that_the_venue_rejects_is_refused(
+    node: TradingNode, shared_sandbox: SandboxAddress
+) -> None:
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", shared_sandbox.url, live=True))
+    with pytest.raises(InputError) as refused:
+        await accounts.create(node.user.id, LIVE)
+    await venues.close()
+    assert refused.value.code is ErrorCode.CREDENTIALS_REJECTED
+    assert "wrong" not in refused.value.message
+
+
+async def test_a_live_account_with_good_credentials_shows_what_the_venue_holds(
+    node: TradingNode, shared_sandbox: SandboxAddress
+) -> None:
+    keys = await node.venues.paper("sandbox").open_account("live one", [USDT])
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", shared_sandbox.url, live=True))
+    account = await accounts.create(node.user.id, replace(LIVE, credentials=keys))
+    with pytest.raises(InputError) as refused:
+        await accounts.replace_credentials(node.user.id, account.id, VenueCredentials("x", "y"))
+    assert refused.value.code is ErrorCode.CREDENTIALS_REJECTED
+    others = await node.venues.paper("sandbox").open_account("live two", [USDT])
+    await accounts.replace_credentials(node.user.id, account.id, others)
+    await venues.close()
+    assert await balances(node, account.id) == {"USDT": 1000}
+    async with node.storage.reading() as reading:
+        sealed = await reading.accounts.credentials(account.id)
+    assert node.vault.unseal(sealed, account.id) == others
+
+
+async def test_a_live_account_at_a_venue_that_is_down_is_unavailable(node: TradingNode) -> None:
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", "http://127.0.0.1:9", live=True))
+    with pytest.raises(Unavailable):
+        await accounts.create(node.user.id, LIVE)
+    await venues.close()
+
+
+IMPOSSIBLE = [None, VenueCredentials("", "s"), VenueCredentials("k" * 5000, "s"), VenueCredentials("cl\u00e9", "s")]
+
+
+@pytest.mark.parametrize("given", IMPOSSIBLE, ids=["none", "empty", "long", "not ASCII"])
+async def test_credentials_that_cant_be_ones_are_invalid(node: TradingNode, given: VenueCredentials | None) -> None:
+    with pytest.raises(InputErrors) as found:
+        await node.accounts.create(node.user.id, replace(LIVE, credentials=given))
+    assert [error.path for error in found.value.errors] == [("input", "credentials")]
+
+
+async def test_a_deposit_counts_once_a_key(node: TradingNode) -> None:
+    account = await node.accounts.create(node.user.id, PAPER)
+    session = await node.session(account, strategy())  # The account is traded, so its stream tells of the deposit.
+    for key in ("a", "a", "b"):
+        await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), key)
+    await node.until_balance(account, "USDT", Decimal(1100))
+    with pytest.raises(InputError) as conflict:
+        await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(51), "a")
+    assert conflict.value.code is ErrorCode.CONFLICT
+    assert (await node.read(session)).status.value == "RUNNING"
+
+
+async def test_an_account_with_a_live_session_isnt_archived(node: TradingNode) -> None:
+    account = await node.account()
+    session = await node.session(account, strategy())
+    with pytest.raises(InputError) as refused:
+        await node.accounts.archive(node.user.id, account.id)
+    assert refused.value.code is ErrorCode.CONFLICT
+    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
+    archived = await node.accounts.archive(node.user.id, account.id)
+    assert (await node.accounts.archive(node.user.id, account.id)) == archived
+    with pytest.raises(InputErrors, match="archived"):
+        await node.start_session(account, strategy())
+
+
+async def test_an_account_of_somebody_else_is_as_absent(node: TradingNode) -> None:
+    account = await node.account()
+    stranger = new_user()
+    for attempt in (
+        node.accounts.archive(stranger.id, account.id),
+        node.accounts.update(stranger.id, account.id, "mine", None),
+        node.accounts.deposit(stranger.id, account.id, "USDT", Decimal(1), "k"),
+        node.accounts.replace_credentials(stranger.id, account.id, VenueCredentials("a", "b")),
+        node.halts.account(stranger.id, account.id, None),
+    ):
+        with pytest.raises(InputError) as found:
+            await attempt
+        assert found.value.code is ErrorCode.NOT_FOUND

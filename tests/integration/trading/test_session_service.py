@@ -1,0 +1,126 @@
+"""What users ask of trading sessions: started once, steered by their state, refused with what is wrong."""
+
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from domain.errors import ErrorCode, InputError, InputErrors
+from domain.markets.types import MarketSymbol, Timeframe
+from domain.strategies.definition import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
+from domain.trading.sessions import SessionRequest
+from domain.trading.types import Account, ParameterValue, RiskLimits
+from tests.support.trading import BTC
+from tests.support.trading_node import TradingNode, strategy
+
+PERIOD = StrategyParameter("n", Decimal(3), Decimal(2), Decimal(50))
+BY_PERIOD = strategy(enter_long="close > sma(close, n)", parameters=(PERIOD,))
+
+
+async def refusal(
+    node: TradingNode, account: Account, definition: StrategyDefinition, **changes: object
+) -> list[tuple[ErrorCode, tuple[str, ...]]]:
+    """Return codes and paths of what is wrong with starting such a session."""
+    with pytest.raises(InputErrors) as found:
+        await node.start_session(account, definition, **changes)
+    return [(error.code, error.path) for error in found.value.errors]
+
+
+async def test_what_isnt_there_is_told_all_at_once(node: TradingNode) -> None:
+    nowhere = SessionRequest(UUID(int=1), UUID(int=2), MarketSymbol("sandbox", "NO/SUCH"), Timeframe.M1)
+    with pytest.raises(InputErrors) as found:
+        await node.sessions.start(node.user, nowhere, None)
+    assert {(error.code, error.path) for error in found.value.errors} == {
+        (ErrorCode.NOT_FOUND, ("input", "account")),
+        (ErrorCode.NOT_FOUND, ("input", "market")),
+        (ErrorCode.NOT_FOUND, ("input", "strategyVersion")),
+    }
+
+
+@pytest.mark.parametrize("value", ["1", "51"])
+async def test_a_parameter_out_of_its_range_is_told_with_its_place(node: TradingNode, value: str) -> None:
+    parameters = (ParameterValue("n", Decimal(value)),)
+    told = await refusal(node, await node.account(), BY_PERIOD, parameters=parameters)
+    assert told == [(ErrorCode.INVALID, ("input", "parameters", "0"))]
+
+
+async def test_a_parameter_that_makes_a_rule_unreadable_is_told_before_the_session_starts(node: TradingNode) -> None:
+    parameters = (ParameterValue("n", Decimal("2.5")),)
+    told = await refusal(node, await node.account(), BY_PERIOD, parameters=parameters)
+    assert told == [(ErrorCode.INVALID, ("input", "parameters"))]
+
+
+async def test_unknown_and_repeated_parameters_are_refused(node: TradingNode) -> None:
+    account, known = await node.account(), ParameterValue("n", Decimal(4))
+    unknown = (ParameterValue("m", Decimal(4)),)
+    assert await refusal(node, account, BY_PERIOD, parameters=unknown) == [
+        (ErrorCode.INVALID, ("input", "parameters", "0"))
+    ]
+    assert await refusal(node, account, BY_PERIOD, parameters=(known, known)) == [
+        (ErrorCode.INVALID, ("input", "parameters"))
+    ]
+
+
+async def test_what_a_spot_market_cant_do_is_unsupported(node: TradingNode) -> None:
+    account = await node.account()
+    unsupported = [(ErrorCode.UNSUPPORTED, ("input", "strategyVersion"))]
+    assert await refusal(node, account, strategy(enter_short="close > 0")) == unsupported
+    trailing = strategy(trailing_stop=ExitDistance(percent=Decimal(1)))
+    assert await refusal(node, account, trailing) == unsupported
+
+
+async def test_sizing_and_limits_of_the_session_are_checked(node: TradingNode) -> None:
+    sizing, risk = Sizing(risk_percent=Decimal(1)), RiskLimits(max_drawdown_percent=Decimal(101))
+    told = await refusal(node, await node.account(), strategy(), sizing=sizing, risk=risk)
+    assert [path for _, path in told] == [("input", "sizing", "riskPercent"), ("input", "risk", "maxDrawdownPercent")]
+
+
+async def test_an_account_of_somebody_else_isnt_there(node: TradingNode) -> None:
+    account = await node.account()
+    stranger = await node.another_user()
+    request = SessionRequest(UUID(int=1), account.id, BTC, Timeframe.M1)
+    with pytest.raises(InputErrors) as found:
+        await node.sessions.start(stranger, request, None)
+    assert ("input", "account") in [error.path for error in found.value.errors]
+
+
+async def test_one_key_starts_one_session(node: TradingNode) -> None:
+    account = await node.account()
+    session = await node.start_session(account, strategy())
+    request = SessionRequest(session.strategy_version_id, account.id, BTC, Timeframe.M1)
+    first = await node.sessions.start(node.user, request, "k")
+    again = await node.sessions.start(node.user, request, "k")
+    assert again.id == first.id != session.id
+    with pytest.raises(InputError) as conflict:
+        await node.sessions.start(node.user, replace(request, timeframe=Timeframe.M5), "k")
+    assert conflict.value.code is ErrorCode.CONFLICT
+
+
+async def test_a_plan_allows_so_many_sessions(node: TradingNode) -> None:
+    account = await node.account()
+    for _ in range(node.user.plan.max_trading_sessions):
+        await node.start_session(account, strategy(enter_long="close < 0"))
+    with pytest.raises(InputError) as refused:
+        await node.start_session(account, strategy())
+    assert refused.value.code is ErrorCode.LIMIT_REACHED
+
+
+async def test_a_session_that_has_ended_is_neither_paused_nor_resumed(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy())
+    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
+    for attempt in (node.sessions.pause, node.sessions.resume):
+        with pytest.raises(InputError, match="STOPPED") as refused:
+            await attempt(node.user.id, session.id)
+        assert refused.value.code is ErrorCode.CONFLICT
+    assert await node.sessions.stop(node.user.id, session.id, close_position=True) == stopped
+
+
+async def test_a_session_that_was_paused_before_it_was_warm_starts_when_it_is_resumed(node: TradingNode) -> None:
+    session = await node.start_session(await node.account(), strategy(enter_long="close > sma(close, 300)"))
+    await node.until(session, lambda now: now.status_reason, "it waits")
+    assert (await node.sessions.pause(node.user.id, session.id)).status.value == "PAUSED"
+    assert (await node.sessions.resume(node.user.id, session.id)).status.value == "STARTING"
+    await node.feed.fill_history(400)
+    await node.until(session, lambda now: now.status.value == "RUNNING", "it runs")
