@@ -216,6 +216,10 @@ class LeaseRepository(Protocol):
         """Let go of it at once."""
         ...
 
+    async def end_all(self) -> None:
+        """Let go of every lease, whoever holds it: for a start that knows all earlier holders to be dead."""
+        ...
+
     async def check(self, lease: Lease) -> None:
         """Raise `StaleLease` unless it is held and not lapsed; it can't be taken before the transaction ends."""
         ...

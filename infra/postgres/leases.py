@@ -20,6 +20,7 @@ _IS_HELD = "kind = $1 AND key = $2 AND holder = $3 AND epoch = $4 AND expires_at
 _RENEW = f"UPDATE leases SET expires_at = clock_timestamp() + $5 * interval '1 second' WHERE {_IS_HELD} RETURNING epoch"
 # The row stays: the next holder's epoch must be higher.
 _RELEASE = f"UPDATE leases SET expires_at = '-infinity' WHERE {_IS_HELD}"
+_END_ALL = "UPDATE leases SET expires_at = '-infinity' WHERE expires_at > clock_timestamp()"
 # FOR SHARE keeps whoever wants to take or prolong the lease waiting until this transaction has ended.
 _CHECK = f"SELECT true FROM leases WHERE {_IS_HELD} FOR SHARE"
 
@@ -46,6 +47,10 @@ class PostgresLeases(Repository):
     async def release(self, lease: Lease) -> None:
         """Let go of it at once; nothing happens where it isn't held any more."""
         await self._connection.execute(_RELEASE, *_named(lease))
+
+    async def end_all(self) -> None:
+        """Let go of every lease, whoever holds it: for a start that knows all earlier holders to be dead."""
+        await self._connection.execute(_END_ALL)
 
     async def check(self, lease: Lease) -> None:
         """Raise `StaleLease` unless it is held and not lapsed; it can't be taken before the transaction ends."""

@@ -49,6 +49,7 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
     """Open the storage on a migrated database, and the cache and the bus that the settings name.
 
     The embedded database is migrated here; a shared one is the operator's to migrate: an old node may still use it.
+    The caller holds the data directory of an embedded one, so whoever held a lease in it is dead.
     """
     clock, ids = SystemClock(), TimeOrderedIds()
     if settings.database_url is None:
@@ -59,6 +60,9 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
         stack.push_async_callback(pool.close)
         storage = PostgresStorage(pool, bus, clock)
         stack.push_async_callback(storage.close)
+        if settings.database_url is None:
+            async with storage.transaction() as transaction:
+                await transaction.leases.end_all()
         yield Foundations(pool, storage, cache, bus, clock, ids)
 
 
