@@ -1,0 +1,329 @@
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.errors import ErrorCode, InputError
+from domain.events import UserEventKind
+from domain.markets.types import Candle, Market, MarketSymbol, Timeframe
+from domain.orders.side import OrderSide
+from domain.orders.types import Fill, OrderRole, OrderStatus
+from domain.reports import worker as worker_module
+from domain.reports.service import JOB_KIND, ReportRequest, ReportService
+from domain.reports.types import Job, JobStatus, Report, ReportResult, ReportScope
+from domain.reports.worker import ReportWorker
+from domain.trading.types import Balance
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.postgres.connection import Connection
+from infra.postgres.partitions import ensure_months
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.ledgers import BUY, MARKETS, SELL
+from tests.support.orders import BTC, D
+from tests.support.trading import World, stored_world
+
+START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=4)
+END = START + timedelta(days=1)
+
+
+@pytest.fixture
+async def world(pool: Pool) -> World:
+    async with pool.acquire() as driver:
+        return await stored_world(Connection(driver))
+
+
+@pytest.fixture
+def service(storage: PostgresStorage) -> ReportService:
+    return ReportService(storage, EmbeddedBus(), SystemClock(), TimeOrderedIds())
+
+
+def a_worker(
+    storage: PostgresStorage,
+    markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS,
+    name: str = "one",
+    lease_seconds: float = 30.0,
+) -> ReportWorker:
+    return ReportWorker(storage, EmbeddedBus(), SystemClock(), name, markets, lease_seconds)
+
+
+async def trade(storage: PostgresStorage, world: World, *rows: tuple[datetime, OrderSide, object, object]) -> None:
+    """Store an order with its fill for each row (time, side, quantity, price)."""
+    async with storage.transaction() as transaction:
+        for at, side, quantity, price in rows:
+            role = OrderRole.ENTRY if side is BUY else OrderRole.EXIT
+            order = world.order(side=side, role=role, created_at=at, status=OrderStatus.FILLED)
+            await transaction.orders.add(order)
+            amount = {"price": D(str(price)), "quantity": D(str(quantity)), "fee": D(0), "fee_currency": "USDT"}
+            assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
+
+
+async def hold(storage: PostgresStorage, world: World, **balances: object) -> None:
+    told = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
+    async with storage.transaction() as transaction:
+        await transaction.accounts.save_balances(world.account.id, told, all_of_them=True)
+
+
+async def minutes(storage: PostgresStorage, pool: Pool, *rows: tuple[datetime, object]) -> None:
+    """Store closed one-minute candles of rows (close time, close)."""
+    candles = [
+        Candle(BTC, Timeframe.M1, at - timedelta(minutes=1), *[D(str(price))] * 4, D(1), closed=True)
+        for at, price in rows
+    ]
+    async with pool.acquire() as driver:
+        await ensure_months(Connection(driver), "candles", rows[0][0], rows[-1][0])
+    async with storage.transaction() as transaction:
+        await transaction.market_data.save_candles(candles)
+
+
+async def ask(
+    service: ReportService, world: World, start: datetime = START, end: datetime = END, scope: ReportScope | None = None
+) -> Report:
+    wanted = scope or ReportScope.ACCOUNT
+    scope_id = world.session.id if wanted is ReportScope.TRADING_SESSION else world.account.id
+    return await service.generate(world.user.id, ReportRequest(wanted, scope_id, start, end), None)
+
+
+async def outcome(storage: PostgresStorage, report: Report) -> tuple[Job, ReportResult | None]:
+    async with storage.reading() as reading:
+        job = await reading.reports.job(report.user_id, report.job_id)
+        assert job is not None
+        return job, await reading.reports.result(report.id)
+
+
+async def told(storage: PostgresStorage, service: ReportService, world: World, **asked: object) -> ReportResult:
+    report = await ask(service, world, **asked)  # type: ignore[arg-type]
+    assert await a_worker(storage).work_once()
+    job, result = await outcome(storage, report)
+    assert job.status is JobStatus.SUCCEEDED, job.message
+    assert result is not None
+    return result
+
+
+def hour(number: float) -> datetime:
+    return START + timedelta(hours=number)
+
+
+async def test_a_report_of_an_account_undoes_what_came_after_and_knows_what_came_before(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    # Bought before the period, sold within; bought and sold again after it.
+    await trade(storage, world, (hour(-5), BUY, 1, 100), (hour(3), SELL, 1, 130), (hour(50), BUY, 2, 90))
+    await hold(storage, world, USDT=850, BTC=2, DOGE=7)
+    await minutes(storage, pool, (hour(-0.1), 110), (hour(1), 120), (hour(23.9), 140))
+    result = await told(storage, service, world)
+
+    (trip,) = result.round_trips
+    assert (trip.opened_at, trip.closed_at, trip.profit, trip.exit_reason) == (hour(-5), hour(3), D(30), "EXIT")
+    assert result.metrics.start_equity == 900 + 110
+    assert result.metrics.end_equity == 1030
+    assert result.metrics.turnover == 130
+    assert [(point.at, point.equity) for point in result.equity_curve] == [
+        (START, D(1010)), (hour(1), D(1020)), (hour(3), D(1030)), (hour(23.9), D(1030)),
+    ]  # fmt: skip
+
+
+async def test_a_report_of_a_session_begins_with_its_equity_even_in_its_middle(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    session = replace(world.session, start_equity=D(500))
+    async with storage.transaction() as transaction:
+        await transaction.trading_sessions.save(session)
+    async with storage.transaction() as transaction:
+        for number, (at, side, price) in enumerate([(hour(1), BUY, 100), (hour(5), SELL, 120)]):
+            order = world.order(side=side, created_at=at, trading_session_id=session.id, status=OrderStatus.FILLED)
+            await transaction.orders.add(order)
+            amount = {"price": D(price), "quantity": D(1), "fee": D(0), "fee_currency": "USDT"}
+            assert await transaction.orders.add_fill(world.fill(order, at=at, venue_trade_id=str(number), **amount))
+    await trade(storage, world, (hour(2), BUY, 9, 100))  # by hand, on the same account
+    await minutes(storage, pool, (hour(1.9), 110), (hour(20), 300))
+
+    whole = await told(storage, service, world, scope=ReportScope.TRADING_SESSION)
+    assert (whole.metrics.start_equity, whole.metrics.end_equity) == (D(500), D(520))
+    late = await told(storage, service, world, scope=ReportScope.TRADING_SESSION, start=hour(2))
+    assert (late.metrics.start_equity, late.metrics.end_equity, late.metrics.turnover) == (D(510), D(520), D(120))
+    assert [trip.profit for trip in late.round_trips] == [D(20)]
+
+
+async def test_an_account_without_a_fill_has_an_even_report(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, USDT=1000)
+    result = await told(storage, service, world)
+    assert [point.equity for point in result.equity_curve] == [D(1000)]
+    assert (result.metrics.net_profit, result.round_trips) == (D(0), ())
+
+
+async def test_what_cannot_be_reported_on_is_told(
+    storage: PostgresStorage, service: ReportService, world: World, pool: Pool
+) -> None:
+    async def code(request: ReportRequest, user: World = world) -> ErrorCode:
+        with pytest.raises(InputError) as refused:
+            await service.generate(user.user.id, request, None)
+        return refused.value.code
+
+    account, session = world.account.id, world.session.id
+    async with pool.acquire() as driver:
+        stranger = await stored_world(Connection(driver))
+    assert await code(ReportRequest(ReportScope.ACCOUNT, session)) is ErrorCode.NOT_FOUND
+    assert await code(ReportRequest(ReportScope.TRADING_SESSION, account)) is ErrorCode.NOT_FOUND
+    assert await code(ReportRequest(ReportScope.ACCOUNT, account), stranger) is ErrorCode.NOT_FOUND
+    assert await code(ReportRequest(ReportScope.STRATEGY, account)) is ErrorCode.UNSUPPORTED
+    assert await code(ReportRequest(ReportScope.ACCOUNT, account, END, START)) is ErrorCode.INVALID
+    future = SystemClock().now() + timedelta(days=1)
+    assert await code(ReportRequest(ReportScope.ACCOUNT, account, future)) is ErrorCode.INVALID
+    assert not await a_worker(storage).work_once()
+
+
+async def test_the_same_key_asks_for_the_same_report(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    request = ReportRequest(ReportScope.ACCOUNT, world.account.id, START, END)
+    asked = [service.generate(world.user.id, request, "key") for _ in range(4)]
+    assert len({report.id for report in await asyncio.gather(*asked)}) == 1
+
+    with pytest.raises(InputError) as refused:
+        await service.generate(world.user.id, replace(request, end=START + timedelta(hours=1)), "key")
+    assert refused.value.code is ErrorCode.CONFLICT
+    assert await a_worker(storage).work_once()
+    assert not await a_worker(storage).work_once()
+
+
+async def test_the_log_tells_of_the_job_and_of_the_report(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    await told(storage, service, world)
+    async with storage.reading() as reading:
+        events = await reading.events.after(world.user.id, 0, None, 10)
+    kinds = UserEventKind
+    assert [event.kind for event in events] == [kinds.JOB, kinds.ACTIVITY, kinds.JOB, kinds.REPORT]
+    assert [event.message for event in events if event.kind is kinds.JOB] == ["QUEUED", "SUCCEEDED"]
+
+
+async def test_a_fault_ends_its_job_with_a_message_that_leaks_nothing_and_is_logged_once(
+    storage: PostgresStorage, service: ReportService, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def spoilt() -> Mapping[MarketSymbol, Market]:
+        raise ZeroDivisionError("postgresql://r3edge:hunter2@db")
+
+    report = await ask(service, world)
+    with caplog.at_level(logging.INFO):
+        assert await a_worker(storage, spoilt).work_once()
+
+    job, result = await outcome(storage, report)
+    assert (job.status, result) == (JobStatus.FAILED, None)
+    assert "hunter2" not in str(job)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+    # The worker goes on with the next one.
+    await told(storage, service, world)
+
+
+@asynccontextmanager
+async def running(worker: ReportWorker) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(worker.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def finished(storage: PostgresStorage, report: Report) -> Job:
+    async with asyncio.timeout(20):
+        while True:
+            job, _ = await outcome(storage, report)
+            if job.status.is_final:
+                return job
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_that_runs_takes_what_is_asked_for(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    async with running(a_worker(storage)):
+        jobs = [await finished(storage, await ask(service, world)) for _ in range(2)]
+    assert [(job.status, job.progress, job.message) for job in jobs] == [
+        (JobStatus.SUCCEEDED, 1.0, "0 round trips")
+    ] * 2
+
+
+async def test_a_worker_that_dies_leaves_its_job_to_the_next(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    report = await ask(service, world)
+    async with storage.transaction() as transaction:
+        assert await transaction.reports.claim_job((JOB_KIND,), "dead", 0.3)
+    assert not await a_worker(storage).work_once()
+    async with running(a_worker(storage)):
+        assert (await finished(storage, report)).status is JobStatus.SUCCEEDED
+
+
+async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_is_cancelled(
+    storage: PostgresStorage, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, at_it = asyncio.Event(), asyncio.Event()
+    real = worker_module.computed
+
+    async def slowly(data: object) -> ReportResult:
+        at_it.set()
+        await go_on.wait()
+        return await real(data)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker_module, "computed", slowly)
+    report = await ask(service, world)
+    async with running(a_worker(storage, lease_seconds=0.3)):
+        await at_it.wait()
+        await asyncio.sleep(0.7)  # more than two leases, in which the other one must not get it
+        assert not await a_worker(storage, name="other").work_once()
+        job, _ = await outcome(storage, report)
+        assert (job.status, job.progress) == (JobStatus.RUNNING, 0.5)
+        async with storage.transaction() as transaction:
+            await transaction.reports.finish_job(job.id, JobStatus.CANCELED, None, SystemClock().now())
+        go_on.set()
+        assert (await finished(storage, await ask(service, world))).status is JobStatus.SUCCEEDED
+    job, result = await outcome(storage, report)
+    assert (job.status, result) == (JobStatus.CANCELED, None)
+
+
+async def test_a_big_ledger_holds_nobody_else_up(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    order = world.order(status=OrderStatus.FILLED)
+    fills = [_big(world, order.id, number) for number in range(20_000)]
+    async with storage.transaction() as transaction:
+        await transaction.orders.add(order)
+    async with pool.acquire() as driver:
+        columns = [row[0] for row in await driver.fetch(_COLUMNS)]
+        records = [tuple(_column(fill, column) for column in columns) for fill in fills]
+        await driver.copy_records_to_table("fills", records=records, columns=columns)
+    await hold(storage, world, USDT=1000)
+    report = await ask(service, world)
+
+    longest, last = 0.0, time.perf_counter()
+    async with running(a_worker(storage)):
+        while not (await outcome(storage, report))[0].status.is_final:
+            await asyncio.sleep(0.005)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+    job, result = await outcome(storage, report)
+    assert (job.status, len(result.round_trips)) == (JobStatus.SUCCEEDED, 10_000)
+    assert longest < 1.5
+
+
+_COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = 'fills'::regclass AND attnum > 0 AND NOT attisdropped"
+
+
+def _big(world: World, order_id: object, number: int) -> Fill:
+    fill = world.fill(world.order(side=(BUY, SELL)[number % 2]))
+    at = START + timedelta(seconds=number)
+    return replace(fill, order_id=order_id, at=at, price=Decimal(100), quantity=D("0.1"), fee=D(0), fee_currency="USDT")
+
+
+def _column(fill: Fill, column: str) -> object:
+    return str(fill.market) if column == "market" else getattr(fill, column)

@@ -1,0 +1,184 @@
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, load_settings
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+SECRET = "hunter2-is-no-key"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("R3EDGE_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "recording.gz"
+    path.touch()
+    return path
+
+
+def refusal(**overrides: object) -> str:
+    with pytest.raises(BadSettings) as refused:
+        load_settings(**overrides)
+    return str(refused.value)
+
+
+def test_without_any_setting_everything_is_embedded_and_every_role_is_done() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.roles) == ("127.0.0.1", 8000, tuple(Role))
+    assert (settings.database_url, settings.hazelcast_members, settings.sandbox_url) == (None, (), None)
+
+
+def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
+    return {
+        "host": ("0.0.0.0", "0.0.0.0"),
+        "port": ("9000", 9000),
+        "data_dir": ("/tmp/data", Path("/tmp/data")),
+        "roles": ("web, worker", (Role.WEB, Role.WORKER)),
+        "database_url": ("postgresql://u:p@db1:5432,db2/r3edge", None),
+        "database_pool_size": ("5", 5),
+        "hazelcast_members": ("one:5701,two:5702", ("one:5701", "two:5702")),
+        "hazelcast_cluster": ("prod", "prod"),
+        "venues": ("binance,kraken", ("binance", "kraken")),
+        "sandbox_url": ("http://sandbox:9000", "http://sandbox:9000"),
+        "sandbox_token": ("token", None),
+        "default_market": ("binance:BTC/USDT", "binance:BTC/USDT"),
+        "replay": (f"{recording},{recording}", (recording, recording)),
+        "seed": ("7", 7),
+        "secret_key": (KEY, None),
+        "registration": ("closed", RegistrationMode.CLOSED),
+        "allowed_origins": (
+            "https://a.example.com,http://localhost:3000",
+            ("https://a.example.com", "http://localhost:3000"),
+        ),
+        "graphiql": ("false", False),
+        "introspection": ("false", False),
+        "field_suggestions": ("true", True),
+        "cancel_foreign_orders": ("true", True),
+        "log_format": ("json", LogFormat.JSON),
+        "log_level": ("debug", "debug"),
+    }
+
+
+def test_every_setting_can_be_given_in_the_environment(monkeypatch: pytest.MonkeyPatch, recording: Path) -> None:
+    given = every_setting(recording)
+    missing = set(Settings.model_fields) - set(given)
+    assert not missing, f"a setting without a test: {missing}"
+    for name, (text, _) in given.items():
+        monkeypatch.setenv(f"R3EDGE_{name.upper()}", text)
+
+    settings = load_settings()
+    for name, (text, expected) in given.items():
+        found = getattr(settings, name)
+        assert found.get_secret_value() == text if expected is None else found == expected, name
+
+
+def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "r3edge.toml"
+    file.write_text(
+        'port = 1\nseed = 1\nlog_level = "error"\nvenues = ["kraken"]\nallowed_origins = "http://a,http://b"\n'
+    )
+    monkeypatch.setenv("R3EDGE_CONFIG", str(file))
+    monkeypatch.setenv("R3EDGE_PORT", "2")
+    monkeypatch.setenv("R3EDGE_SEED", "2")
+
+    settings = load_settings(port=3, seed=None)
+    assert (settings.port, settings.seed, settings.log_level) == (3, 2, "error")
+    assert (settings.venues, settings.allowed_origins) == (("kraken",), ("http://a", "http://b"))
+
+
+def test_an_empty_variable_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R3EDGE_PORT", "")
+    assert load_settings().port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"), ("PORT", "eighty"), ("ROLES", "web,cook"), ("DATABASE_URL", "mysql://u:p@h/d"),
+        ("DATABASE_URL", "localhost:5432"), ("DATABASE_URL", "postgresql://"), ("DATABASE_POOL_SIZE", "1"),
+        ("HAZELCAST_MEMBERS", "hazelcast"), ("HAZELCAST_MEMBERS", ":5701"), ("HAZELCAST_MEMBERS", "h:99999"),
+        ("VENUES", "binanze"), ("VENUES", "sandbox"), ("SANDBOX_URL", "sandbox:9000"), ("DEFAULT_MARKET", "BTCUSDT"),
+        ("REPLAY", "/no/such/file"), ("SEED", "-1"), ("SECRET_KEY", SECRET), ("SECRET_KEY", "c2hvcnQ="),
+        ("REGISTRATION", "invited"), ("ALLOWED_ORIGINS", "https://a.example.com/path"), ("ALLOWED_ORIGINS", "*"),
+        ("GRAPHIQL", "perhaps"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_told_with_the_settings_name_and_what_it_may_be(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"R3EDGE_{name}", value)
+    told = refusal()
+    assert told.startswith(f"R3EDGE_{name}: ")
+    assert str(Settings.model_fields[name.lower()].description) in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@db/r3edge", "postgres://db", "postgresql://u:p%40@10.0.0.1:5432,10.0.0.2:5433/d?sslmode=require",
+        "postgresql://[::1]:5432/d", "postgresql:///r3edge?host=/run/postgresql", "postgresql://u@/r3edge?host=/run",
+    ],
+)  # fmt: skip
+def test_every_way_to_write_a_database_is_taken(url: str) -> None:
+    assert load_settings(database_url=url).database_url.get_secret_value() == url
+
+
+def test_all_bad_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R3EDGE_PORT", "x")
+    monkeypatch.setenv("R3EDGE_SEED", "y")
+    assert [line.partition(":")[0] for line in refusal().splitlines()] == ["R3EDGE_PORT", "R3EDGE_SEED"]
+
+
+def test_an_unknown_name_is_told_wherever_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "r3edge.toml"
+    file.write_text("prot = 1\n")
+    monkeypatch.setenv("R3EDGE_CONFIG", str(file))
+    assert refusal().startswith("prot is not a setting; there are allowed_origins, ")
+    monkeypatch.setenv("R3EDGE_PROT", "1")
+    assert refusal().startswith("R3EDGE_PROT is not a setting; there are R3EDGE_ALLOWED_ORIGINS, ")
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", None])
+def test_a_file_that_cannot_be_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "r3edge.toml"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("R3EDGE_CONFIG", str(file))
+    assert refusal().startswith("R3EDGE_CONFIG: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"sandbox_url": "http://s:1"}, "R3EDGE_SANDBOX_TOKEN"),
+        ({"roles": "web"}, "R3EDGE_HAZELCAST_MEMBERS"),
+        ({"roles": ","}, "R3EDGE_ROLES"),
+        ({"hazelcast_members": "h:5701"}, "R3EDGE_SECRET_KEY"),
+        ({"default_market": "kraken:BTC/USD"}, "R3EDGE_VENUES"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_told_by_name(given: dict[str, str], wanted: str) -> None:
+    assert wanted in refusal(**given)
+
+
+def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(
+        secret_key=KEY, database_url=f"postgresql://u:{SECRET}@h/d", sandbox_token=SECRET, sandbox_url="http://s"
+    )
+    assert SECRET not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert KEY not in f"{settings!r} {settings} {settings.model_dump()}"
+    for name, bad in (("SECRET_KEY", SECRET), ("DATABASE_URL", f"mysql://u:{SECRET}@h/d")):
+        monkeypatch.setenv(f"R3EDGE_{name}", bad)
+    assert SECRET not in refusal()
