@@ -10,7 +10,9 @@ from domain.markets.ports import VenueGap, VenueUnreachable
 from domain.orders.venue import CredentialsRejected, OutcomeUnknown, VenueRefused
 
 # A duplicate client order id says that the venue has such an order: whoever asks for it by that id learns its fate.
+# For Binance's ("Duplicate order sent.", -2010) ccxt has no class of its own: it raises a plain InvalidOrder.
 _NEVER_DEFINITE = frozenset({"ChecksumError", "DuplicateOrderId"})
+_DUPLICATE = "duplicate order"
 _DEFINITE = frozenset(
     {
         "ArgumentsRequired",
@@ -34,7 +36,9 @@ def kinds(error: BaseException) -> frozenset[str]:
 def is_definite(error: BaseException) -> bool:
     """Tell whether the error is the venue's own word that nothing was done."""
     names = kinds(error)
-    return bool(names & _DEFINITE) and not names & _NEVER_DEFINITE
+    if names & _NEVER_DEFINITE or _DUPLICATE in str(error).lower():
+        return False
+    return bool(names & _DEFINITE)
 
 
 def says_absent(error: BaseException) -> bool:

@@ -32,6 +32,11 @@ def test_every_error_of_ccxt_is_definite_or_unknown(name: str) -> None:
     assert type(told) is (VenueRefused if name in DEFINITE else OutcomeUnknown)
 
 
+def test_a_duplicate_client_order_id_says_that_the_venue_has_the_order() -> None:
+    told = command_error(ccxt.InvalidOrder('binance {"code":-2010,"msg":"Duplicate order sent."}'), left=True)
+    assert type(told) is OutcomeUnknown
+
+
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), TimeoutError(), OSError(), RuntimeError()])
 def test_what_is_not_ccxts_is_unknown_once_bytes_may_have_left(error: Exception) -> None:
     assert type(command_error(error, left=True)) is OutcomeUnknown
