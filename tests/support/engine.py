@@ -180,6 +180,7 @@ async def running_engine(
         if quiet:
             engine.assert_quiet()
     finally:
+        print(engine.log[-30_000:])  # noqa: T201  # pytest shows it beside a failure
         engine.clean_up()
 
 
