@@ -18,7 +18,8 @@ from schema.reports import ReportMutation
 from schema.scalars import SCALARS
 from schema.strategies import StrategyMutation, StrategyQuery
 from schema.trading import TradingMutation
-from schema.users import UserMutation, UserQuery
+from schema.user_mutations import UserMutation
+from schema.users import UserQuery
 
 
 @strawberry.type(description="What can be asked. Private data hangs below `viewer`, or is found by `node`.")
