@@ -1,5 +1,6 @@
 """A database connection whose failures are told in the domain's words."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
@@ -78,9 +79,14 @@ def unavailable_where_broken(driver: "DriverConnection | None" = None) -> Iterat
     """Turn a driver's error that speaks of the database's state, not of the statement, into `Unavailable`."""
     try:
         yield
+    except asyncio.CancelledError:
+        if driver is not None:
+            # Its statement may still run, and the pool would wait for its end before it takes the connection back.
+            cut(driver)
+        raise
     except _UNREACHABLE as error:
-        if driver is not None and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-            # The pool must look for the new primary instead of handing this connection out again.
+        if driver is not None and isinstance(error, TimeoutError | asyncpg.ReadOnlySQLTransactionError):
+            # As above; and after a fail-over the pool must look for the new primary, not hand this one out again.
             cut(driver)
         raise Unavailable(f"The database can't be reached now ({type(error).__name__}).") from error
     except asyncpg.InterfaceError as error:
