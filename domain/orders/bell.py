@@ -53,7 +53,8 @@ class Bell:
         waiter: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(order_id, []).append(waiter)
         try:
-            return await asyncio.wait_for(waiter, seconds)
+            async with asyncio.timeout(seconds):
+                return await waiter
         except TimeoutError:
             return None
         finally:

@@ -150,7 +150,9 @@ class AccountExecutor:
 
     async def _wait(self) -> None:
         try:
-            await asyncio.wait_for(self._woken.wait(), self._desk.timing.poll)
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
+            async with asyncio.timeout(self._desk.timing.poll):
+                await self._woken.wait()
         except TimeoutError:
             self._look_at_all = True
         self._woken.clear()

@@ -1,16 +1,22 @@
 """Takes in what a venue tells of an account: orders, fills and balances."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from domain.markets.types import MarketSymbol
 from domain.orders.client_ids import is_ours
 from domain.orders.desk import Desk
 from domain.orders.lifecycle import apply_venue_order, lacks_fills
 from domain.orders.recorder import OrderRecorder
 from domain.orders.transitions import IllegalTransition
 from domain.orders.types import Order, OrderRole, OrderStatus
-from domain.orders.venue import BalancesChanged, OutcomeUnknown, VenueFill, VenueOrder, VenueRefused
+from domain.orders.venue import BalancesChanged, NotSent, OutcomeUnknown, VenueFill, VenueOrder, VenueRefused
+from domain.storage import Transaction
+
+_MOST_VENUE_IDS = 10_000
+"""How many orders are known by their venue's id: whoever waits for news of older ones asks for them by our own id."""
 
 _ENDED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
 AskLater = Callable[[UUID], None]
@@ -24,7 +30,8 @@ class VenueNews:
         self._desk = desk
         self._ask_later = ask_later
         self._cancel_foreign = cancel_foreign
-        self._by_venue_id: dict[str, str] = {}
+        # Binance numbers orders by market, so an id alone may be that of two orders.
+        self._by_venue_id: OrderedDict[tuple[MarketSymbol, str], str] = OrderedDict()
 
     async def take_order(self, told: VenueOrder, *, complete: bool = False) -> Order | None:
         """Apply an order that the venue tells of; return it as it then is, None where it isn't ours.
@@ -32,12 +39,12 @@ class VenueNews:
         `complete` says that the venue was asked and told all: an end then counts even where fills are missing.
         """
         desk = self._desk
-        known = desk.recent.get(told.client_order_id)
+        known = desk.recent.get(self._client_order_id(told))
         if known is not None and self._says_nothing_new(known, told):
             return known
         try:
             async with desk.moving() as transaction:
-                order = await transaction.orders.locked_by_client_id(desk.account.id, told.client_order_id)
+                order = await self._locked(transaction, told)
                 if order is not None:
                     recorder = desk.recorder(transaction, order)
                     await self._apply(recorder, told, complete=complete)
@@ -48,21 +55,18 @@ class VenueNews:
         if order is None:
             await self._meet_foreign(told)
             return None
-        self._by_venue_id[told.venue_order_id] = told.client_order_id
+        self._learn(told.market, told.venue_order_id, order.client_order_id)
         desk.tell(recorder)
         return recorder.order
 
     async def take_fill(self, told: VenueFill) -> bool:
         """Count a fill; return False where its order isn't known here."""
-        client_order_id = told.client_order_id or self._by_venue_id.get(told.venue_order_id)
-        if client_order_id is None:
-            return False
         desk = self._desk
-        if desk.recent.counted(client_order_id, [told]):
+        if desk.recent.counted(self._client_order_id(told), [told]):
             return True
         try:
             async with desk.moving() as transaction:
-                order = await transaction.orders.locked_by_client_id(desk.account.id, client_order_id)
+                order = await self._locked(transaction, told)
                 if order is None:
                     return False
                 recorder = desk.recorder(transaction, order)
@@ -82,11 +86,29 @@ class VenueNews:
     def remember(self, order: Order) -> None:
         """Know the order by its venue's id, for fills that come without ours."""
         if order.venue_order_id is not None:
-            self._by_venue_id[order.venue_order_id] = order.client_order_id
+            self._learn(order.market, order.venue_order_id, order.client_order_id)
 
-    def knows(self, venue_order_id: str) -> bool:
-        """Tell whether an order of ours has that id at the venue."""
-        return venue_order_id in self._by_venue_id
+    def knows(self, told: VenueFill) -> bool:
+        """Tell whether the fill is one of an order of ours."""
+        return bool(self._client_order_id(told))
+
+    def _learn(self, market: MarketSymbol, venue_order_id: str, client_order_id: str) -> None:
+        self._by_venue_id[market, venue_order_id] = client_order_id
+        self._by_venue_id.move_to_end((market, venue_order_id))
+        if len(self._by_venue_id) > _MOST_VENUE_IDS:
+            self._by_venue_id.popitem(last=False)
+
+    def _client_order_id(self, told: VenueOrder | VenueFill) -> str:
+        """Return our id of the order that is told of, which some venues don't repeat; empty where it isn't known."""
+        return told.client_order_id or self._by_venue_id.get((told.market, told.venue_order_id), "")
+
+    async def _locked(self, transaction: Transaction, told: VenueOrder | VenueFill) -> Order | None:
+        """Return the order that is told of, its row held; None where it isn't ours."""
+        client_order_id = self._client_order_id(told)
+        if not client_order_id:
+            return None
+        order = await transaction.orders.locked_by_client_id(self._desk.account.id, client_order_id)
+        return order if order is not None and order.market == told.market else None
 
     def _says_nothing_new(self, known: Order, told: VenueOrder) -> bool:
         """Tell whether the message repeats what is committed, as most of the stream does after an answer."""
@@ -120,7 +142,7 @@ class VenueNews:
         order = _foreign_order(self._desk, told, self._desk.clock.now())
         try:
             await self._desk.venue.cancel(order, self._desk.guard)
-        except (VenueRefused, OutcomeUnknown):
+        except (VenueRefused, OutcomeUnknown, NotSent):
             return  # The next reconciliation meets it again, if it is still there.
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -171,7 +172,7 @@ class Settler:
             and order.venue_order_id is None
             and fill.side is order.side
             and fill.quantity <= order.quantity
-            and not self.news.knows(fill.venue_order_id)
+            and not self.news.knows(fill)
         )
 
     async def _read(self, order_id: UUID) -> Order | None:
@@ -203,7 +204,7 @@ class Settler:
     async def _wait(self) -> None:
         now = self._desk.clock.monotonic()
         next_at = min((case.next_at for case in self._cases.values()), default=None)
-        try:
-            await asyncio.wait_for(self._more.wait(), None if next_at is None else max(next_at - now, 0))
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
+            async with asyncio.timeout(None if next_at is None else max(next_at - now, 0)):
+                await self._more.wait()

@@ -1,0 +1,76 @@
+"""A venue that answers nonsense, tells of strangers, or is told too late."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from domain.markets.types import MarketSymbol
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus
+from domain.orders.venue import VenueFill
+from tests.support.order_floor import Floor
+from tests.support.scripted_venue import ScriptedVenue
+from tests.support.waiting import eventually
+
+ETH = MarketSymbol("sandbox", "ETH/USDT")
+
+
+def a_fill(**changes: object) -> VenueFill:
+    """Return a fill of 0.5 as `myTrades` tells it: by the venue's order id alone."""
+    fill = VenueFill(
+        market=ETH,
+        venue_order_id="v1",
+        client_order_id=None,
+        venue_trade_id="900",
+        at=datetime.now(UTC),
+        side=OrderSide.BUY,
+        price=Decimal(10),
+        quantity=Decimal("0.5"),
+        fee=Decimal(0),
+        fee_currency="USDT",
+        maker=True,
+    )
+    return replace(fill, **changes)  # type: ignore[arg-type]
+
+
+async def test_a_fill_in_another_market_is_not_counted_for_an_order_of_the_same_venue_id(
+    floor: Floor, venue: ScriptedVenue
+) -> None:
+    await floor.start()
+    first = await floor.limit("first")
+    assert first.venue_order_id == "v1"
+    venue.tell(a_fill())
+    await floor.place("later, so that the fill has been read")
+    second = await floor.limit("second")
+    venue.fill(second.client_order_id, 1, "90")
+    await floor.until(second.id, "FILLED")
+    assert await floor.fills(first.id) == []
+    assert (await floor.read(first.id)).filled_quantity == 0
+
+
+async def test_a_foreign_order_that_may_not_be_cancelled_now_harms_no_other(floor: Floor, venue: ScriptedVenue) -> None:
+    floor.cancel_foreign = True
+    executor = await floor.start()
+    order = await floor.limit()
+    executor._desk.timing = replace(executor._desk.timing, guard=0)
+    venue.tell(replace(venue.orders[order.client_order_id], client_order_id="theirs", venue_order_id="v99"))
+    await eventually(lambda: "foreign:theirs" in executor._desk._alerted, "the foreign order is met")
+    executor._desk.timing = floor.timing
+    assert (await floor.place("next")).status is OrderStatus.FILLED
+    assert not floor.task.done()
+
+
+async def test_an_executor_that_is_woken_in_the_moment_of_its_end_ends(floor: Floor) -> None:
+    executor = await floor.start()
+    for wake_last in (True, False):
+        waiting = asyncio.create_task(executor._wait())
+        settling = asyncio.create_task(executor._settler._wait())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        calls = [waiting.cancel, settling.cancel, executor._woken.set, executor._settler._more.set]
+        for call in calls if wake_last else reversed(calls):
+            call()
+        await asyncio.wait([waiting, settling])
+        assert waiting.cancelled()
+        assert settling.cancelled()
