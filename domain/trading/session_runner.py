@@ -22,6 +22,10 @@ from domain.trading.session_plan import SessionPlan
 from domain.trading.types import TradingSession, TradingSessionStatus
 
 TICK_SECONDS = 1.0
+PRICES_SECONDS = 5.0
+"""How long a new session waits for the prices of what the account holds: its reports begin with that worth."""
+
+PRICES_LOOK_SECONDS = 0.1
 
 
 class SessionRunner:
@@ -115,6 +119,8 @@ class SessionRunner:
         """Have the session run from the candle that closed last on, unless it did so before."""
         newest = self._candles.history.newest
         assert newest is not None
+        if self._desk.plan.session.start_equity is None:
+            await self._wait_for_prices()
         async with self._desk.acting() as acting:
             session = acting.holding.session
             begun = session
@@ -129,6 +135,16 @@ class SessionRunner:
             if begun != session:
                 await acting.save(begun)
         return begun
+
+    async def _wait_for_prices(self) -> None:
+        """Return once the account's equity is known, as it isn't just after a start, or after a while without it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PRICES_SECONDS):
+                while True:
+                    async with self._desk.ports.storage.reading() as reading:
+                        if await self._desk.equity(reading) is not None:
+                            return
+                    await asyncio.sleep(PRICES_LOOK_SECONDS)
 
     # -- prices ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def test_the_first_session_works_as_it_is_printed(data_folder: Path) -> None:
     report = _answer(told["report"])
     assert (report["job"]["status"], report["metrics"]["roundTrips"]) == ("SUCCEEDED", 1)
     assert report["roundTrips"]["nodes"][0]["exitReason"] == "CLOSE"
+    assert Decimal(report["metrics"]["startEquity"]) > 99_000  # known although the engine was killed meanwhile
     log = (data_folder / "r3edge.log").read_text()
     assert "Traceback" not in log
     assert not _processes_in(data_folder)
