@@ -6,7 +6,7 @@ from typing import Self
 
 from domain.clock import Clock
 from domain.markets.hub import MarketDataHub
-from domain.markets.types import Depth, FeedStatus, MarketSymbol
+from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol
 from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
 
 DepthEvent = DepthSnapshot | DepthDelta | FeedStatus
@@ -15,7 +15,8 @@ DepthEvent = DepthSnapshot | DepthDelta | FeedStatus
 class DepthSource:
     """A snapshot first and whenever the chain is broken; then snapshots or deltas, at most one in a cadence.
 
-    A joiner, and a reader who was too slow, get the book that was sent last, so that the next delta chains to it.
+    A joiner, and a reader who was too slow, get the book that was sent last, so that the next delta chains to it; while
+    that book can't be trusted, they get the state of the feed in its place.
     """
 
     def __init__(
@@ -33,7 +34,8 @@ class DepthSource:
         self._mode = mode
         self._books: AsyncIterator[Depth | FeedStatus] = hub.depth_stream(market)
         self._sent: Depth | None = None
-        self._is_broken = False
+        self._broken_by: FeedStatus | None = None
+        self._snapshot: DepthSnapshot | None = None
         self._due = 0.0
 
     def __aiter__(self) -> Self:
@@ -44,11 +46,11 @@ class DepthSource:
         while True:
             news = await self._paced()
             if isinstance(news, FeedStatus):
-                self._is_broken = True
+                self._take_status(news)
                 return news
             event = self._event(news)
             if event is not None:
-                self._sent, self._is_broken = news, False
+                self._sent, self._broken_by, self._snapshot = news, None, None
                 return event
 
     async def aclose(self) -> None:
@@ -57,14 +59,18 @@ class DepthSource:
         if close is not None:
             await close()
 
-    def snapshot(self) -> DepthSnapshot | None:
-        """Return the book that was sent last."""
-        return DepthSnapshot.of(self._sent, self._levels, self._clock.now()) if self._sent is not None else None
+    def snapshot(self) -> DepthSnapshot | FeedStatus | None:
+        """Return the book that was sent last, one object for all who ask before the next, or why there is none."""
+        if self._broken_by is not None:
+            return self._broken_by if self._broken_by.state is not FeedState.LIVE else None
+        if self._snapshot is None and self._sent is not None:
+            self._snapshot = DepthSnapshot.of(self._sent, self._levels, self._clock.now())
+        return self._snapshot
 
     def covers(self, snapshot: DepthEvent, event: DepthEvent) -> bool:
-        """Tell whether the snapshot is of the event's book or a later one; a state of the feed is never covered."""
+        """Tell whether the snapshot is of the event's book or a later one, or the very same state of the feed."""
         if isinstance(snapshot, FeedStatus) or isinstance(event, FeedStatus):
-            return False
+            return snapshot == event
         return snapshot.epoch == event.epoch and snapshot.sequence >= event.sequence
 
     def overflow(self, queued: Sequence[DepthEvent]) -> Sequence[DepthEvent] | None:
@@ -75,6 +81,11 @@ class DepthSource:
         for event in queued:
             newest[isinstance(event, FeedStatus)] = event
         return [event for event in queued if event in newest.values()][-2:]
+
+    def _take_status(self, status: FeedStatus) -> None:
+        """Break the chain where the feed isn't live; that it is live again mends nothing before its next book."""
+        if status.state is not FeedState.LIVE or self._broken_by is not None:
+            self._broken_by = status
 
     async def _paced(self) -> Depth | FeedStatus:
         wait = self._due - self._clock.monotonic()
@@ -87,7 +98,7 @@ class DepthSource:
 
     def _event(self, book: Depth) -> DepthSnapshot | DepthDelta | None:
         sent, now = self._sent, self._clock.now()
-        chains = sent is not None and sent.epoch == book.epoch and not self._is_broken
+        chains = sent is not None and sent.epoch == book.epoch and self._broken_by is None
         if sent is None or not chains:
             return DepthSnapshot.of(book, self._levels, now)
         if book.sequence <= sent.sequence:

@@ -1,0 +1,108 @@
+"""What subscribers of a book are told: by the room's stream, and when they join it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol, PriceLevel
+from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
+from resolvers.depth import DepthSource
+from tests.support.clocks import ManualClock
+
+BTC = MarketSymbol("sandbox", "BTC/USDT")
+AT = datetime(2024, 8, 8, tzinfo=UTC)
+STALE, RECONNECTING, LIVE = (
+    FeedStatus(BTC, state, AT) for state in (FeedState.STALE, FeedState.RECONNECTING, FeedState.LIVE)
+)
+
+
+def book(sequence: int, epoch: str = "e") -> Depth:
+    bid, ask = PriceLevel(Decimal(9), Decimal(sequence)), PriceLevel(Decimal(10), Decimal(1))
+    return Depth(BTC, epoch, sequence, (bid,), (ask,), AT, AT)
+
+
+class Feed:
+    """The hub's stream of one market, of these news."""
+
+    def __init__(self, *news: Depth | FeedStatus) -> None:
+        self.news = news
+
+    async def depth_stream(self, _market: MarketSymbol) -> AsyncIterator[Depth | FeedStatus]:
+        for each in self.news:
+            yield each
+        await asyncio.Event().wait()
+
+
+class Hurried(ManualClock):
+    """A clock by which the next event is always due."""
+
+    def monotonic(self) -> float:
+        self.move(1)
+        return self.seconds
+
+
+def source(*news: Depth | FeedStatus) -> DepthSource:
+    return DepthSource(Feed(*news), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, DepthMode.DELTAS)
+
+
+async def take(depth: DepthSource, count: int) -> list[object]:
+    async with asyncio.timeout(5):
+        return [await anext(depth) for _ in range(count)]
+
+
+async def test_a_snapshot_is_followed_by_deltas_that_chain_to_it() -> None:
+    first, *rest = await take(source(book(1), book(2), book(5)), 3)
+    assert isinstance(first, DepthSnapshot)
+    assert [(each.previous_sequence, each.sequence) for each in rest] == [(1, 2), (2, 5)]
+
+
+async def test_a_joiner_gets_the_book_that_was_sent_last() -> None:
+    depth = source(book(1), book(2))
+    assert depth.snapshot() is None
+    await take(depth, 2)
+    joined = depth.snapshot()
+    assert isinstance(joined, DepthSnapshot)
+    assert joined.sequence == 2
+    assert depth.snapshot() is joined, "many joiners and slow readers share one object, which is rendered once"
+
+
+async def test_a_joiner_is_told_that_the_feed_is_not_live_instead_of_an_old_book() -> None:
+    for status in (STALE, RECONNECTING):
+        depth = source(book(1), status, book(2))
+        await take(depth, 2)
+        assert depth.snapshot() == status
+        assert isinstance((await take(depth, 1))[0], DepthSnapshot), "the chain begins anew"
+        assert isinstance(depth.snapshot(), DepthSnapshot)
+
+
+async def test_between_being_live_again_and_the_next_book_a_joiner_waits_for_that_book() -> None:
+    depth = source(book(1), STALE, LIVE, book(2))
+    await take(depth, 3)
+    assert depth.snapshot() is None
+    assert isinstance((await take(depth, 1))[0], DepthSnapshot)
+
+
+async def test_that_a_feed_is_live_does_not_break_a_good_chain() -> None:
+    *_, status, change = await take(source(book(1), LIVE, book(2)), 3)
+    assert status == LIVE
+    assert isinstance(change, DepthDelta)
+    assert change.previous_sequence == 1
+
+
+async def test_a_new_epoch_begins_with_a_snapshot() -> None:
+    *_, last = await take(source(book(7), book(3, "f")), 2)
+    assert isinstance(last, DepthSnapshot)
+    assert (last.epoch, last.sequence) == ("f", 3)
+
+
+async def test_a_snapshot_covers_its_own_and_older_books_and_the_same_state() -> None:
+    depth = source(book(1), book(2))
+    old, new = await take(depth, 2)
+    snapshot = depth.snapshot()
+    assert depth.covers(snapshot, old)
+    assert depth.covers(snapshot, new)
+    assert not depth.covers(old, new)
+    assert depth.covers(STALE, STALE)
+    assert not depth.covers(snapshot, STALE)
+    assert not depth.covers(STALE, new)
