@@ -18,7 +18,9 @@ def clean_email(text: str) -> str:
 
     Only the shape is checked (one @, a dotted host, RFC 5321's lengths): whether it is read is for its owner to know.
     """
-    email = unicodedata.normalize("NFC", text.strip().lower())
+    # Canonical caseless matching (Unicode, 3.13): lower case alone tells a micro sign from the Greek letter.
+    folded = unicodedata.normalize("NFD", text.strip()).casefold()
+    email = unicodedata.normalize("NFC", folded)
     if len(email) > MAXIMUM_EMAIL_LENGTH or not email.isprintable() or not _EMAIL.fullmatch(email):
         shown = email if len(email) <= MAXIMUM_EMAIL_LENGTH else f"{email[:40]}…"
         raise InputError(
