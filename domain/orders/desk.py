@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.clock import Clock, Ids
+from domain.errors import Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market, MarketSymbol
 from domain.orders.bell import Bell
@@ -96,9 +97,13 @@ class Desk:
         lease = self._lease()
         if lease is None:
             raise StaleLease("the lease was lost")
-        async with self._moving, self.storage.transaction() as transaction:
-            await transaction.leases.check(lease)
-            yield transaction
+        try:
+            async with self._moving, self.storage.transaction() as transaction:
+                await transaction.leases.check(lease)
+                yield transaction
+        except Unavailable:
+            self.recent = RecentOrders()  # The commit may have happened all the same, or may happen yet.
+            raise
 
     def recorder(self, transaction: Transaction, order: Order) -> OrderRecorder:
         """Return what writes the changes of an order whose row is held."""

@@ -35,6 +35,7 @@ from domain.trading.types import Account
 
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
+_ON_ITS_WAY = _UNANSWERED | {OrderStatus.PENDING_CANCEL}
 
 
 class _ColdFeed(Exception):  # noqa: N818  # not a fault: the order is looked at again once the book is there
@@ -131,7 +132,7 @@ class AccountExecutor:
         elif order.status is OrderStatus.SUBMITTED:
             reason = "the engine stopped while the order was being sent"
             await self._desk.change(order.id, lambda o: doubt(o, now, reason) if o == order else Step(o))
-        if order.status in _UNANSWERED or order.status is OrderStatus.PENDING_CANCEL:
+        if order.status in _ON_ITS_WAY:
             self._settler.ask(order.id)
 
     # ---- commands
@@ -194,7 +195,9 @@ class AccountExecutor:
             elif order is not None and order.status is OrderStatus.PENDING_CANCEL:
                 await self._sender.cancel(order)
         except Unavailable:
-            self._settler.ask(order_id)  # The commit may have happened, and nothing was sent.
+            # The commit may have happened, or may happen yet, and nothing was sent.
+            self._settler.ask(order_id)
+            self._queue[order_id] = None
             raise
         finally:
             self._desk.in_flight.discard(order_id)
@@ -217,7 +220,11 @@ class AccountExecutor:
             recorder.take(await self._decide(transaction, order, book_needed=book_needed))
             await recorder.finish()
         self._desk.tell(recorder)
-        return recorder.order if recorder.changed or order.id in self._again else None
+        if recorder.changed or order.id in self._again:
+            return recorder.order
+        if order.status in _ON_ITS_WAY:
+            self._settler.ask_soon(order.id)  # An earlier commit of this node's may have come to light.
+        return None
 
     async def _decide(self, transaction: Transaction, order: Order, *, book_needed: bool) -> Step:
         now = self._desk.clock.now()
