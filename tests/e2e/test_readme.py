@@ -22,7 +22,7 @@ MARK = "~~~ block"
 UV = 'uv() { "$PROGRAMS/$2" "${@:3}"; return $?; }\n'
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_the_first_session_works_as_it_is_printed(data_folder: Path) -> None:
     port = _free_port()
     said = _paste(_first_session().replace("127.0.0.1:8000", f"127.0.0.1:{port}"), data_folder, port)
@@ -73,7 +73,7 @@ def _paste(session: str, folder: Path, port: int) -> list[str]:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
-        output, complaints = shell.communicate(timeout=200)
+        output, complaints = shell.communicate(timeout=280)
     finally:
         shell.kill()
         for process in _processes_in(folder):
