@@ -103,8 +103,10 @@ class CcxtAccount:
         found: dict[str, VenueFill] = {}
         start = to_milliseconds(since)
         while True:
-            page = await self._question(partial(_my_trades, market, start))
-            new = [convert.fill(market, row, None) for row in page if str(row["id"]) not in found]
+            page = await self._question(
+                partial(_my_trades, market, start), lambda rows: [convert.fill(market, row, None) for row in rows]
+            )
+            new = [each for each in page if each.venue_trade_id not in found]
             found |= {each.venue_trade_id: each for each in new}
             if len(page) < MAX_FILLS_A_CALL or not new:
                 return convert.in_order(found.values())
@@ -112,12 +114,11 @@ class CcxtAccount:
 
     async def open_orders(self) -> list[VenueOrder]:
         """Return all that rests at the venue for this account."""
-        told = await self._question(lambda exchange: exchange.fetch_open_orders())
-        return [convert.order(self._market(each["symbol"]), each) for each in told]
+        return await self._question(lambda exchange: exchange.fetch_open_orders(), self._orders_of)
 
     async def balances(self) -> tuple[Balance, ...]:
         """Return what the account holds; currencies of which it holds nothing are left out."""
-        return convert.balances(await self._question(lambda exchange: exchange.fetch_balance()))
+        return await self._question(lambda exchange: exchange.fetch_balance(), convert.balances)
 
     async def updates(self) -> AsyncIterator[VenueUpdate]:
         """Yield what the venue tells of the account until it is closed: reconnects by itself and says so."""
@@ -181,13 +182,13 @@ class CcxtAccount:
             self._connection.clock.doubt()
         return question_error(error)
 
-    async def _question(self, ask: Asking) -> Ccxt:
+    async def _question(self, ask: Asking, read: Callable[[Ccxt], T]) -> T:
         exchange = await self._ready()
         try:
-            return await ask(exchange)
+            return read(await ask(exchange))
         except VenueUnreachable:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever ccxt raises, there is no answer
+        except Exception as error:  # noqa: BLE001  # whatever ccxt raises, or an answer that can't be read
             raise self._unanswered(error) from None
 
     async def _trades_of(self, exchange: Ccxt, told: Mapping[str, Ccxt]) -> list[Ccxt]:
@@ -255,8 +256,11 @@ class CcxtAccount:
             group.create_task(_watch(exchange.watch_my_trades, self._trades_told, emit))
             group.create_task(_watch(exchange.watch_balance, _balances_told, emit))
 
-    def _orders_told(self, told: Ccxt) -> list[VenueUpdate]:
+    def _orders_of(self, told: Ccxt) -> list[VenueOrder]:
         return [convert.order(self._market(each["symbol"]), each) for each in told]
+
+    def _orders_told(self, told: Ccxt) -> list[VenueUpdate]:
+        return [*self._orders_of(told)]
 
     def _trades_told(self, told: Ccxt) -> list[VenueUpdate]:
         return [convert.fill(self._market(each["symbol"]), each, None) for each in told]

@@ -43,10 +43,16 @@ _TYPES = {
 
 
 def decimal(told: object) -> Decimal | None:
-    """Return the exact number that was told, without trailing zeros; None where none was."""
+    """Return the exact number that was told, without trailing zeros; None where none was.
+
+    Raises ValueError for what is no finite number: PostgreSQL would store a NaN, and take it for greater than zero.
+    """
     if told is None or told == "":
         return None
-    return Decimal(plain(Decimal(str(told))))
+    value = Decimal(str(told))
+    if not value.is_finite():
+        raise ValueError(f"{told!r} is not a finite number")
+    return Decimal(plain(value))
 
 
 def number(told: object) -> Decimal:
@@ -124,18 +130,26 @@ def balances(told: Told) -> tuple[Balance, ...]:
 
 
 def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> VenueFill:
-    """Return one execution of an own order."""
+    """Return one execution of an own order; raises ValueError for one that can't be."""
     fee = told.get("fee") or {}
     maker = told.get("takerOrMaker")
     return VenueFill(
         market=symbol,
         venue_order_id=str(told["order"]),
+def positive(told: object) -> Decimal:
+    """Return the exact number that was told; raises ValueError unless it is above zero."""
+    value = number(told)
+    if value <= ZERO:
+        raise ValueError(f"{told!r} is not above zero")
+    return value
+
+
         client_order_id=client_order_id,
         venue_trade_id=str(told["id"]),
         at=from_milliseconds(told["timestamp"]),
         side=OrderSide(told["side"].upper()),
-        price=number(told["price"]),
-        quantity=number(told["amount"]),
+        price=positive(told["price"]),
+        quantity=positive(told["amount"]),
         fee=number(fee.get("cost")),
         fee_currency=fee.get("currency") or "",
         maker=None if maker is None else maker == "maker",

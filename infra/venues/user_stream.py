@@ -4,16 +4,16 @@ Payloads: https://developers.binance.com/docs/binance-spot-api-docs/user-data-st
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from domain.clock import from_milliseconds
 from domain.markets.types import MarketSymbol
+from domain.money import EXACT
 from domain.orders.side import OrderSide
 from domain.orders.types import OrderStatus
 from domain.orders.venue import BalancesChanged, VenueFill, VenueOrder
 from domain.trading.types import Balance
-from infra.venues.convert import decimal, number, order_type
+from infra.venues.convert import decimal, number, order_type, positive
 
 Report = Mapping[str, Any]
 
@@ -58,8 +58,8 @@ def account_position(report: Report, currency_of: Callable[[str], str]) -> Balan
 
 
 def _balance(currency: str, row: Report) -> Balance:
-    free, locked = number(row["f"]), Decimal(row["l"])
-    return Balance(currency, total=free + locked, free=free)
+    free, locked = number(row["f"]), number(row["l"])
+    return Balance(currency, total=EXACT.add(free, locked), free=free)
 
 
 def _fill(report: Report, symbol: MarketSymbol) -> VenueFill:
@@ -70,8 +70,8 @@ def _fill(report: Report, symbol: MarketSymbol) -> VenueFill:
         venue_trade_id=str(report["t"]),
         at=from_milliseconds(report["T"]),
         side=OrderSide(report["S"]),
-        price=number(report["L"]),
-        quantity=number(report["l"]),
+        price=positive(report["L"]),
+        quantity=positive(report["l"]),
         fee=number(report["n"]),
         fee_currency=report["N"] or "",
         maker=report["m"],

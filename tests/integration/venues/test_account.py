@@ -285,3 +285,21 @@ async def test_a_cancel_whose_answer_is_lost_leaves_the_outcome_unknown(
     found = await trader.venue.find(order)
     assert found is not None
     assert found.status is OrderStatus.CANCELED
+
+
+async def test_answers_that_can_not_be_read_are_no_answers(trader: Trader, venues: Venues) -> None:
+    await trader.venue.balances()
+    await trader.venue.place(new_order(), allow)
+    await trader.venue.place(new_order(type=OrderType.LIMIT, price=await far_below(venues)), allow)
+    for method in ("fetch_my_trades", "fetch_open_orders", "fetch_balance"):
+        setattr(trader.venue._exchange, method, _nonsense)
+    with pytest.raises(VenueUnreachable):
+        await trader.venue.fills(BTC, trader.venue.venue_now() - timedelta(seconds=5))
+    with pytest.raises(VenueUnreachable):
+        await trader.venue.open_orders()
+    with pytest.raises(VenueUnreachable):
+        await trader.venue.balances()
+
+
+async def _nonsense(*_: object) -> object:
+    return {"USDT": {"total": "NaN", "free": "NaN"}, "rows": 1}

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,20 @@ def test_a_report_of_a_trade_carries_its_fill() -> None:
     assert (order.status, order.price, order.type) == (OrderStatus.PARTIALLY_FILLED, None, OrderType.MARKET)
     assert (fill.venue_trade_id, fill.price, fill.quantity, fill.fee) == ("55", Decimal("61000.1"), 1, Decimal("0.001"))
     assert (fill.fee_currency, fill.maker, fill.client_order_id) == ("BTC", False, "mine")
+
+
+@pytest.mark.parametrize("nonsense", ["NaN", "Infinity", "-0.5", "0", "1e", "", None])
+@pytest.mark.parametrize("name", ["price", "amount"])
+def test_a_fill_that_can_not_be_is_not_read(name: str, nonsense: str | None) -> None:
+    row = {"id": "1", "order": "7", "timestamp": 1, "price": "1", "amount": "1", "side": "buy", "fee": None}
+    assert convert.fill(MARKET, row, None).quantity == 1
+    with pytest.raises((ValueError, ArithmeticError)):
+        convert.fill(MARKET, row | {name: nonsense}, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"), [(-0.3639031169954318, "-0.36"), ("0.4625638180632295", "0.46"), ("12", "12"), (None, None)]
+)
+def test_the_change_of_the_day_is_told_in_hundredths(told: object, shown: str | None) -> None:
+    ticker = convert.ticker(MARKET, {"percentage": told}, datetime.now(UTC))
+    assert ticker.change_percent_24h == (None if shown is None else Decimal(shown))
