@@ -145,8 +145,14 @@ class _Server(WebServer):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then say where."""
-        await super().startup(sockets)
+        """Start to listen, then say where; raises `CannotStart`."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # uvicorn's way to end when it can't listen; it has logged why
+            address = f"{self.config.host}:{self.config.port}"
+            raise CannotStart(
+                f"{address} can't be listened on: it is in use, or not this machine's; choose another --port"
+            ) from None
         if self.started:
             self._announce()
 
