@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -12,12 +13,15 @@ import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
 import asyncpg
 
 from infra.postgres.postmaster import Postmaster, forget_dead_postmaster, orphans_remain, running_postmaster
-from infra.postgres.unprivileged import ServerUser, make_reachable, server_user
+from infra.postgres.unprivileged import ServerUser, Unreachable, make_reachable, server_user
+
+log = logging.getLogger(__name__)
 
 _NAME = "r3edge"
 """Both the role that owns the cluster and the database."""
@@ -26,6 +30,8 @@ _PORT = 5432
 _LONGEST_SOCKET_FOLDER = 80
 """Bytes; a socket's whole path has at most 107 on Linux and 103 on macOS (`sockaddr_un`)."""
 _POLL_SECONDS = 0.02
+_WATCH_SECONDS = 0.2
+_RETRY_SECONDS = 1.0
 
 DURABLE: Mapping[str, str] = {
     "fsync": "on",
@@ -84,6 +90,23 @@ class EmbeddedPostgres:
         except (OSError, asyncpg.PostgresError) as error:
             raise EmbeddedPostgresError(f"PostgreSQL can't be started in {self._folder}: {error}") from error
 
+    async def keep_alive(self) -> NoReturn:
+        """Start the server again whenever it ends, at the same address, until this is cancelled."""
+        while True:
+            while self._is_running():  # noqa: ASYNC110  # a server that was taken over is no child that could be waited for
+                await asyncio.sleep(_WATCH_SECONDS)
+            log.warning("PostgreSQL in %s has ended and is started again", self._folder)
+            starting = asyncio.create_task(self.start())
+            try:
+                await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # A server that is half started could not be stopped.
+                await asyncio.wait([starting])
+                raise
+            except (EmbeddedPostgresError, Unreachable) as error:
+                log.warning("PostgreSQL could not be started again: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+
     async def stop(self, timeout_seconds: float = 30.0) -> None:
         """End the server after rolling back what is open; returns at once where it isn't running."""
         postmaster = running_postmaster(self._data)
@@ -93,6 +116,11 @@ class EmbeddedPostgres:
             await asyncio.to_thread(self._process.wait, timeout_seconds)
             self._process = None
         self._forget_socket_folder()
+
+    def _is_running(self) -> bool:
+        if self._process is not None:
+            return self._process.poll() is None
+        return running_postmaster(self._data) is not None
 
     def _prepare(self) -> None:
         self._user = server_user(self._data)

@@ -1,5 +1,6 @@
 """What everything stands on: the database, the cache and the bus, embedded or shared."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -39,9 +40,20 @@ async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerat
     server = EmbeddedPostgres(data_dir.folder / "postgres")
     try:
         await server.start()
-        yield server.dsn
+        async with _kept_alive(server):
+            yield server.dsn
     finally:
         await server.stop()
+
+
+@asynccontextmanager
+async def _kept_alive(server: EmbeddedPostgres) -> AsyncGenerator[None]:
+    keeping = asyncio.create_task(server.keep_alive(), name="postgresql")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -111,4 +111,6 @@ async def _the_venue_agrees(engine: Engine, orders: list[dict[str, Any]]) -> Non
         assert books.orders[name] == (1 if order["status"] == "FILLED" else 0), order
         assert books.trades.get(name, frozenset()) == {fill["venueTradeId"] for fill in order["fills"]["nodes"]}
     assert books.orders.keys() <= {order["clientOrderId"] for order in orders}
-    assert sum(order["status"] == "FILLED" for order in orders) > ORDERS // 2, Counter(str(order["reasons"]) for order in orders)
+    assert sum(order["status"] == "FILLED" for order in orders) > ORDERS // 2, Counter(
+        str(order["reasons"]) for order in orders
+    )

@@ -79,9 +79,13 @@ class Engine:
     async def start(self) -> None:
         """Start it on the same port as before, any free one the first time, and wait until it is ready."""
         self.spawn()
-        await self._until(lambda: "GraphiQL" in self._output.read_text(), "listens")
-        self.port = int(self._output.read_text().split("GraphiQL: ")[1].split("/graphiql")[0].rpartition(":")[2])
+        self.port = await self.listening()
         await self.ready()
+
+    async def listening(self) -> int:
+        """Wait until it says where it listens; return the port."""
+        await self._until(lambda: "/graphiql" in self._output.read_text(), "listens")
+        return int(self._output.read_text().split("GraphiQL: ")[1].split("/graphiql")[0].rpartition(":")[2])
 
     def spawn(self) -> None:
         """Start it and wait for nothing."""
