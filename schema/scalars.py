@@ -90,7 +90,7 @@ def read_symbol(value: object) -> MarketSymbol:
 
 def _digits(value: str | int) -> str:
     try:
-        return str(value).strip()
+        return str(value)
     except ValueError:
         raise ValueError("has more than 38 digits") from None
 

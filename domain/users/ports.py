@@ -1,5 +1,6 @@
 """What the users' domain needs of the outside."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -89,6 +90,10 @@ class UserRepository(Protocol):
 
     async def revoke_api_key(self, user_id: UUID, key_id: UUID, at: datetime) -> ApiKey | None:
         """End a key of the user; None where there is no such live key."""
+        ...
+
+    async def good_credentials(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+        """Return which of these login sessions and API keys are neither revoked nor expired."""
         ...
 
     async def add_activity(self, activity: Activity) -> None:

@@ -1,5 +1,6 @@
 """Login sessions and API keys in PostgreSQL, known by the hashes of their secrets."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -67,6 +68,15 @@ class CredentialRepository(Repository):
             "RETURNING id"
         )
         return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
+
+    async def good_credentials(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+        """Return which of these login sessions and API keys are neither revoked nor expired."""
+        query = (
+            f"SELECT id FROM login_sessions WHERE id = ANY($1::uuid[]) AND {_LIVE} AND expires_at > $2 UNION ALL "
+            f"SELECT id FROM api_keys WHERE id = ANY($1::uuid[]) AND {_LIVE} "
+            "AND (expires_at IS NULL OR expires_at > $2)"
+        )
+        return {row["id"] for row in await self._connection.fetch(query, list(ids), now)}
 
     async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:
         """Keep an API key by the SHA-256 of its secret."""

@@ -1,5 +1,6 @@
 """What an operator does while the engine may be standing still: migrate, promote."""
 
+from domain.users.passwords import clean_email
 from domain.users.types import UserRole
 from infra.postgres.migrate import migrate
 from infra.runtime.data_dir import DataDir
@@ -27,7 +28,7 @@ async def promote_user(settings: Settings, email: str) -> bool:
             foundations(settings, dsn) as base,
             base.storage.transaction() as transaction,
         ):
-            return await transaction.users.set_role(email.strip().lower(), UserRole.OPERATOR) is not None
+            return await transaction.users.set_role(clean_email(email), UserRole.OPERATOR) is not None
     finally:
         if data_dir is not None:
             data_dir.release()

@@ -6,17 +6,14 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from uuid import UUID
 
 from domain.errors import Unavailable
 from domain.markets.feeds import FeedManager
 from domain.markets.types import MarketSymbol
 from domain.reports.worker import ReportWorker
 from domain.trading.trader import Trader
-from domain.users.sessions import REVOKED_TOPIC
 from infra.runtime.services import Parts
 from infra.settings import Role, Settings
-from infra.web.connections import ConnectionRegistry
 
 log = logging.getLogger(__name__)
 
@@ -46,26 +43,6 @@ async def roles(parts: Parts, settings: Settings, name: str) -> AsyncGenerator[N
             stack.push_async_callback(_background(_worker(parts, name).run()))
             stack.push_async_callback(_background(_make_partitions(parts)))
         yield
-
-
-@asynccontextmanager
-async def revocations(parts: Parts, connections: ConnectionRegistry) -> AsyncGenerator[None]:
-    """Close the sockets of credentials that are revoked on any node, inside the block."""
-    closing: set[asyncio.Task[int]] = set()
-
-    def hear(message: bytes) -> None:
-        credential_id = UUID(bytes=message)
-        parts.authenticator.heard_revoked(credential_id)
-        task = asyncio.create_task(connections.close_credential(str(credential_id)))
-        closing.add(task)
-        task.add_done_callback(closing.discard)
-
-    subscription = await parts.base.bus.subscribe(REVOKED_TOPIC, hear)
-    try:
-        yield
-    finally:
-        await subscription.close()
-        await asyncio.gather(*closing, return_exceptions=True)
 
 
 async def missing(parts: Parts, settings: Settings) -> Sequence[str]:

@@ -19,8 +19,9 @@ from infra.logging import configure_logging
 from infra.postgres.migrate import current_is_head
 from infra.runtime.data_dir import DataDir
 from infra.runtime.foundations import Foundations, database, foundations
-from infra.runtime.node import missing, node_name, revocations, roles
+from infra.runtime.node import missing, node_name, roles
 from infra.runtime.refusals import REFUSALS, CannotStart
+from infra.runtime.revocations import revocations
 from infra.runtime.sandbox_child import SandboxAddress
 from infra.runtime.services import Parts, build_parts, build_services
 from infra.runtime.venues import sandbox, venues
@@ -112,7 +113,8 @@ async def _run_node(
 async def _listen(settings: Settings, parts: Parts, stopping: asyncio.Event) -> None:
     facts = EngineFacts(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), lambda: True)
     app = _app(settings, parts, build_services(parts, settings, facts))
-    async with revocations(parts, app.state.connections):
+    base = parts.base
+    async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):
         server = _Server(app, server_config(app, WebSettings(), settings.host, settings.port))
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())

@@ -52,6 +52,11 @@ class ConnectionRegistry:
         if not self._by_credential[credential_id]:
             del self._by_credential[credential_id]
 
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The ids of all credentials that a socket is open for."""
+        return tuple(self._by_credential)
+
     async def close_credential(self, credential_id: str) -> int:
         """Close all sockets of a login session or API key with 4403; return how many there were."""
         return await self._close(tuple(self._by_credential.get(credential_id, ())), FORBIDDEN, "Forbidden")

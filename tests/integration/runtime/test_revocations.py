@@ -1,0 +1,65 @@
+from collections.abc import Callable
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from domain.ports import BusSubscription
+from infra.embedded.bus import EmbeddedBus
+from infra.runtime.revocations import revocations
+from infra.web.connections import FORBIDDEN, ConnectionRegistry
+from infra.web.metrics import WebMetrics
+from tests.support.sign_in import SignInNode, hasher, node
+from tests.support.waiting import eventually
+
+__all__ = ["hasher", "node"]
+
+PASSWORD = "correct horse battery"
+
+
+class LossyBus(EmbeddedBus):
+    """Loses every message, and tells of a gap when asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gaps: list[Callable[[], None]] = []
+
+    async def publish(self, topic: str, message: bytes) -> None:
+        return
+
+    async def subscribe(
+        self, topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None = None
+    ) -> BusSubscription:
+        if on_gap is not None:
+            self.gaps.append(on_gap)
+        return await super().subscribe(topic, on_message, on_gap)
+
+
+class Socket:
+    def __init__(self) -> None:
+        self.closed_with: int | None = None
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed_with = code
+
+
+@pytest.mark.parametrize("bus", [EmbeddedBus(), LossyBus()], ids=["a working bus", "a bus that loses messages"])
+async def test_a_revoked_credentials_sockets_close_and_others_stay(node: SignInNode, bus: EmbeddedBus) -> None:
+    connections = ConnectionRegistry(WebMetrics(CollectorRegistry()))
+    async with revocations(node.storage, bus, node.clock, node.authenticator, connections):
+        sockets = {}
+        for email in ("stays@example.com", "goes@example.com"):
+            signed = await node.users.register(email, PASSWORD, None)
+            identity = await node.authenticator.identify(signed.token)
+            assert identity is not None
+            sockets[email] = (Socket(), identity)
+            connections.add(sockets[email][0])
+            connections.bind(sockets[email][0], str(identity.credential_id))
+
+        gone, identity = sockets["goes@example.com"]
+        await node.users.revoke_login_session(identity.user.id, identity.credential_id)
+        await bus.publish("credential-revoked", identity.credential_id.bytes)
+        for tell_of_gap in getattr(bus, "gaps", ()):
+            tell_of_gap()
+
+        await eventually(lambda: gone.closed_with == FORBIDDEN, "the revoked session's socket closes")
+        assert sockets["stays@example.com"][0].closed_with is None
