@@ -17,6 +17,7 @@ from domain.markets.mailbox import Mailbox
 from domain.markets.memory import MarketMemory, OnCandle
 from domain.markets.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
 from domain.markets.types import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
+from domain.markets.unbroken import UnbrokenCandles
 from domain.ports import Bus, BusSubscription, Cache, CacheSpace
 from domain.storage import Storage
 
@@ -178,12 +179,17 @@ class MarketDataHub:
                 memory.trade_readers.discard(box)
 
     async def candle_stream(self, market: MarketSymbol, timeframe: Timeframe) -> AsyncIterator[Candle]:
-        """Yield the forming candle, then its newest states, and every closed candle."""
+        """Yield the forming candle, then its newest states, and every closed candle once."""
+        unbroken = UnbrokenCandles(self._storage)
         async with self.want(market) as memory:
             box = memory.candle_mailbox(timeframe)
             try:
                 while True:
-                    yield await box.get()
+                    candle = await box.get()
+                    # A database that is away for a moment is asked again with the next candle.
+                    with suppress(Unavailable):
+                        for told in await unbroken.at(candle):
+                            yield told
             finally:
                 memory.candle_readers[timeframe].discard(box)
 
