@@ -10,6 +10,9 @@ from domain.markets.ports import MarketDataSource
 from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 
 HISTORY_CANDLES = 500
+_UNSETTLED = 2
+"""The venue's newest candle is forming, and the one before it may not be final yet."""
+
 RECENT_TRADES = 1_000
 REMEMBERED_TRADES = 5_000
 
@@ -51,7 +54,7 @@ class Tape:
         await self._source.fetch_candles(self._market, Timeframe.M1, None, 1)
         until = Timeframe.M1.open_time(self._source.venue_now() - SETTLED)
         told = {
-            timeframe: await self._source.fetch_candles(self._market, timeframe, None, HISTORY_CANDLES)
+            timeframe: await self._source.fetch_candles(self._market, timeframe, None, HISTORY_CANDLES + _UNSETTLED)
             for timeframe in Timeframe
         }
         history = {
