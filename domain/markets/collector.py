@@ -10,6 +10,7 @@ from domain.backoff import Backoff
 from domain.clock import Clock, Ids
 from domain.errors import Unavailable
 from domain.markets import codec
+from domain.markets.depth_view import with_best
 from domain.markets.health import FeedHealth
 from domain.markets.ports import MarketDataSource, VenueGap, VenueUnreachable
 from domain.markets.recorder import Recorder
@@ -91,7 +92,7 @@ class Collector:
     async def run(self) -> None:
         """Collect until cancelled; only a fault of the program ends it otherwise."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._again(self._collect_depth, self._health.depth_lost))
+            group.create_task(self._again(self._collect_depth, self._lose_depth))
             group.create_task(self._again(self._collect_trades, self._health.trades_lost))
             group.create_task(self._again(self._collect_tickers, lambda: None))
             group.create_task(self._keep_time())
@@ -121,6 +122,10 @@ class Collector:
                 backoff.reset()
                 await self._take_depth(replace(book, epoch=epoch))
 
+    def _lose_depth(self) -> None:
+        self._depth = None  # a ticker must not show prices of a book that is no longer followed
+        self._health.depth_lost()
+
     async def _take_depth(self, depth: Depth) -> None:
         self._depth = depth
         self._health.depth_heard()
@@ -139,9 +144,8 @@ class Collector:
                 await self._take_ticker(ticker)
 
     async def _take_ticker(self, ticker: Ticker) -> None:
-        depth = self._depth
-        if depth is not None and depth.bids and depth.asks:
-            ticker = replace(ticker, bid=depth.bids[0].price, ask=depth.asks[0].price)
+        if self._depth is not None:
+            ticker = with_best(ticker, self._depth)
         message = codec.encode_ticker(ticker)
         await self._out.bus.publish(ticker_topic(self.market), message)
         await self._out.cache.put(CacheSpace.TICKER, str(self.market), message, self._pace.cache_lives)

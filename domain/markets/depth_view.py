@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.markets.types import Depth, PriceLevel
+from domain.markets.types import Depth, PriceLevel, Ticker
 from domain.money import ZERO
 
 Levels = tuple[PriceLevel, ...]
@@ -33,6 +33,13 @@ def applied(levels: Levels, changes: Sequence[PriceLevel], *, descending: bool) 
     book.update((change.price, change) for change in changes)
     kept = [level for level in book.values() if level.quantity]
     return tuple(sorted(kept, key=lambda level: level.price, reverse=descending))
+
+
+def with_best(ticker: Ticker, depth: Depth) -> Ticker:
+    """Return the ticker with the book's best prices; with its own where the book has a side without levels."""
+    if not (depth.bids and depth.asks):
+        return ticker
+    return replace(ticker, bid=depth.bids[0].price, ask=depth.asks[0].price)
 
 
 def is_crossed(bids: Sequence[PriceLevel], asks: Sequence[PriceLevel]) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from domain.clock import Clock
 from domain.markets import codec
+from domain.markets.depth_view import with_best
 from domain.markets.mailbox import Mailbox, keep_all, newest_of_a_kind, newest_wins, unless_closed
 from domain.markets.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.markets.types import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
@@ -50,8 +51,11 @@ class MarketMemory:
 
     @property
     def fresh_ticker(self) -> Ticker | None:
-        """The newest ticker, unless it is older than `FRESH_SECONDS`."""
-        return self.newest_ticker if self._is_recent(self._ticker_at) else None
+        """The newest ticker, unless it is older than `FRESH_SECONDS`; its best prices are those of the fresh book."""
+        ticker, depth = self.newest_ticker, self.fresh_depth
+        if ticker is None or not self._is_recent(self._ticker_at):
+            return None
+        return ticker if depth is None else with_best(ticker, depth)
 
     @property
     def price(self) -> Decimal | None:

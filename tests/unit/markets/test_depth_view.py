@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.markets.codec import decode_depth, encode_depth
-from domain.markets.depth_view import applied, delta, is_crossed, top
-from domain.markets.types import Depth, MarketSymbol, PriceLevel
+from domain.markets.depth_view import applied, delta, is_crossed, top, with_best
+from domain.markets.types import Depth, MarketSymbol, PriceLevel, Ticker
 
 NOW = datetime(2024, 8, 8, tzinfo=UTC)
 
@@ -52,3 +52,10 @@ def test_a_book_survives_its_encoding(depth: Depth) -> None:
 def test_a_book_with_one_side_is_not_crossed() -> None:
     assert not is_crossed(book({1: 1}, {}).bids, ())
     assert is_crossed([PriceLevel(Decimal(2), Decimal(1))], [PriceLevel(Decimal(2), Decimal(1))])
+
+
+def test_a_ticker_takes_the_best_prices_of_the_book_that_has_them() -> None:
+    ticker = Ticker(MarketSymbol("sandbox", "BTC/USDT"), NOW, Decimal(1), Decimal(2), Decimal("1.5"), None, None)
+    shown = with_best(ticker, book({3: 1, 2: 1}, {4: 1}))
+    assert (shown.bid, shown.ask, shown.last) == (Decimal("0.03"), Decimal("0.44"), Decimal("1.5"))
+    assert with_best(ticker, book({3: 1}, {})) == ticker
