@@ -21,6 +21,7 @@ Told = Mapping[str, Any]
 
 T = TypeVar("T", Trade, VenueFill)
 
+_HUNDREDTH = Decimal("0.01")
 _STATUSES = {
     "open": OrderStatus.OPEN,
     "closed": OrderStatus.FILLED,
@@ -115,8 +116,14 @@ def ticker(symbol: MarketSymbol, told: Told, now: datetime) -> Ticker:
         ask=decimal(told.get("ask")),
         last=decimal(told.get("last")),
         volume_24h=decimal(told.get("baseVolume")),
-        change_percent_24h=decimal(told.get("percentage")),
+        change_percent_24h=_percent(told.get("percentage")),
     )
+
+
+def _percent(told: object) -> Decimal | None:
+    """Return a percentage to hundredths: ccxt computes it in floats, whose further digits mean nothing."""
+    exact = decimal(told)
+    return None if exact is None else round_nearest(exact, _HUNDREDTH)
 
 
 def balances(told: Told) -> tuple[Balance, ...]:
@@ -129,13 +136,6 @@ def balances(told: Told) -> tuple[Balance, ...]:
     return tuple(balance for balance in found if balance.total)
 
 
-def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> VenueFill:
-    """Return one execution of an own order; raises ValueError for one that can't be."""
-    fee = told.get("fee") or {}
-    maker = told.get("takerOrMaker")
-    return VenueFill(
-        market=symbol,
-        venue_order_id=str(told["order"]),
 def positive(told: object) -> Decimal:
     """Return the exact number that was told; raises ValueError unless it is above zero."""
     value = number(told)
@@ -144,6 +144,13 @@ def positive(told: object) -> Decimal:
     return value
 
 
+def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> VenueFill:
+    """Return one execution of an own order; raises ValueError for one that can't be."""
+    fee = told.get("fee") or {}
+    maker = told.get("takerOrMaker")
+    return VenueFill(
+        market=symbol,
+        venue_order_id=str(told["order"]),
         client_order_id=client_order_id,
         venue_trade_id=str(told["id"]),
         at=from_milliseconds(told["timestamp"]),
