@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -33,7 +34,8 @@ class Timing:
     """The protocol's times, all in seconds.
 
     `guard` is how old a lease's renewal may be when a request leaves. An answer "no such order" counts `absence`
-    after the send: the receive window of 2.5 s and 2 s more.
+    after the send: the receive window of 2.5 s and 2 s more. Every `agreement` it is noted that a reconciled account
+    still agrees with its venue.
     """
 
     poll: float = 0.25
@@ -46,6 +48,7 @@ class Timing:
     pending_at_start: float = 5.0
     cold_feed: float = 3.0
     retry: float = 0.25
+    agreement: float = 60.0
 
 
 class Desk:
@@ -84,6 +87,10 @@ class Desk:
 
     def __repr__(self) -> str:
         return f"Desk(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
+
+    def at_venue(self, at: datetime) -> datetime:
+        """Return the venue's time of a moment of this node's clock, to compare with what the venue tells."""
+        return at + (self.venue.venue_now() - self.clock.now())
 
     def guard(self) -> None:
         """Raise `NotSent` unless the lease was renewed so lately that nobody else can hold it yet."""

@@ -43,16 +43,35 @@ class Reconciler:
         """Reconcile whenever it is wanted, for ever; retry with growing pauses while the venue doesn't answer."""
         pause = self._desk.timing.retry
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
+            wanted = await self._wait()
             try:
-                await self.reconcile()
+                await (self.reconcile() if wanted else self._prolong())
             except (VenueUnreachable, Unavailable) as error:
                 await asyncio.sleep(max(pause, getattr(error, "retry_after_seconds", None) or 0))
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 self._wanted.set()
             else:
                 pause = self._desk.timing.retry
+
+    async def _wait(self) -> bool:
+        """Tell whether a reconciliation is wanted before it is time to note that the account still agrees."""
+        try:
+            async with asyncio.timeout(self._desk.timing.agreement):
+                await self._wanted.wait()
+        except TimeoutError:
+            return False
+        self._wanted.clear()
+        return True
+
+    async def _prolong(self) -> None:
+        """Let the next reconciliation begin here: while the stream lasts, all that happened has been taken in.
+
+        Otherwise an account that ran for a week would ask for a week's fills after a short break.
+        """
+        if self._desk.reconciled and self._settler.is_idle:
+            now = self._desk.clock.now()
+            await self._store(now)
+            self._since = now - _MARGIN
 
     async def reconcile(self) -> None:
         """Reconcile once; raises `VenueUnreachable` where the venue doesn't answer."""
@@ -94,12 +113,12 @@ class Reconciler:
         in_doubt = any(order.status in {OrderStatus.IN_DOUBT, OrderStatus.SUBMITTED} for order in known.active)
         for market in sorted(known.markets):
             since = min([self._since, *(order.created_at for order in known.active if order.market == market)])
-            for fill in await self._desk.venue.fills(market, since):
+            for fill in await self._desk.venue.fills(market, self._desk.at_venue(since)):
                 if not await self._settler.news.take_fill(fill) and not in_doubt:
                     await self._report(fill)
 
     async def _report(self, fill: VenueFill) -> None:
-        if fill.at >= self._desk.account.created_at:
+        if fill.at >= self._desk.at_venue(self._desk.account.created_at):
             message = f"The venue has a fill of somebody else's order: {fill.side} {fill.quantity} {fill.market}."
             await self._desk.alert(f"foreign:{fill.venue_order_id}", message)
 

@@ -43,6 +43,11 @@ class Settler:
         self._more = asyncio.Event()
         self.news = VenueNews(desk, self.ask_soon, cancel_foreign=cancel_foreign)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is open about any order."""
+        return not self._cases
+
     def ask(self, order_id: UUID, *, sent_at: float | None = None, cancel_refusal: str | None = None) -> None:
         """Ask for the order now; `sent_at` is when a request about it left last, by the monotonic clock."""
         now = self._desk.clock.monotonic()
@@ -158,7 +163,7 @@ class Settler:
         async with self._desk.storage.reading() as transaction:
             for known in await transaction.orders.recent(self._desk.account.id, since):
                 self.news.remember(known)
-        for fill in await self._desk.venue.fills(order.market, since):
+        for fill in await self._desk.venue.fills(order.market, self._desk.at_venue(since)):
             if fill.client_order_id == order.client_order_id or fill.venue_order_id == order.venue_order_id:
                 await self.news.take_fill(replace(fill, client_order_id=order.client_order_id))
                 return True

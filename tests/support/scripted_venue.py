@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 
@@ -54,6 +54,8 @@ class ScriptedVenue:
         self.answers_with_fills = True
         self.unreachable = False
         self.finds = 0
+        self.clock_ahead = timedelta(0)
+        self.asked_since: list[datetime] = []
         self.hanging = asyncio.Event()
         self.holdings = (Balance("USDT", Decimal(100_000), Decimal(100_000)), Balance("BTC", Decimal(10), Decimal(10)))
         self._inbox: asyncio.Queue[VenueUpdate] = asyncio.Queue()
@@ -101,6 +103,7 @@ class ScriptedVenue:
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[VenueFill]:
         self._reach()
+        self.asked_since.append(since)
         fills = [fill for told in self.orders.values() for fill in told.fills if told.market == market]
         return [replace(fill, client_order_id=None) for fill in fills if fill.at >= since]
 
@@ -119,7 +122,7 @@ class ScriptedVenue:
             yield await self._inbox.get()
 
     def venue_now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self.clock_ahead
 
     async def close(self) -> None:
         pass
@@ -138,7 +141,7 @@ class ScriptedVenue:
             venue_order_id=told.venue_order_id,
             client_order_id=client_order_id,
             venue_trade_id=f"t{self._trades}",
-            at=datetime.now(UTC),
+            at=self.venue_now(),
             side=told.side,
             price=Decimal(str(price)),
             quantity=size,
@@ -175,7 +178,7 @@ class ScriptedVenue:
             filled_quantity=Decimal(0),
             price=order.price,
             stop_price=order.stop_price,
-            at=datetime.now(UTC),
+            at=self.venue_now(),
         )
         self.orders[order.client_order_id] = told
         if self.tells_by_stream:

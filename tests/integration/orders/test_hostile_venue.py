@@ -2,13 +2,15 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+import pytest
 
 from domain.markets.types import MarketSymbol
 from domain.orders.side import OrderSide
 from domain.orders.types import OrderStatus
-from domain.orders.venue import VenueFill
+from domain.orders.venue import StreamOpened, VenueFill
 from tests.support.order_floor import Floor
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import eventually
@@ -74,3 +76,39 @@ async def test_an_executor_that_is_woken_in_the_moment_of_its_end_ends(floor: Fl
         await asyncio.wait([waiting, settling])
         assert waiting.cancelled()
         assert settling.cancelled()
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+async def test_a_fill_that_was_missed_is_found_whatever_the_venues_clock_shows(
+    floor: Floor, venue: ScriptedVenue, minutes: int
+) -> None:
+    venue.clock_ahead = timedelta(minutes=minutes)
+    await floor.start()
+    order = await floor.limit()
+    await floor.service.cancel(floor.user.id, order.id)
+    venue.tells_by_stream = False
+    venue.fill(order.client_order_id, 1, "90")
+    venue.tell(StreamOpened())
+    assert (await floor.until(order.id, "FILLED")).filled_quantity == 1
+
+
+async def test_after_a_break_only_what_came_since_the_last_agreement_is_asked_for(
+    floor: Floor, venue: ScriptedVenue
+) -> None:
+    floor.timing = replace(floor.timing, agreement=0.1)
+    await floor.start()
+    await floor.place()
+    venue.asked_since.clear()
+    filled = datetime.now(UTC)
+    async with asyncio.timeout(10):
+        while not await _agreed_after(floor, filled):  # noqa: ASYNC110  # the database tells no event of it
+            await asyncio.sleep(0.01)
+    venue.tell(StreamOpened())
+    await eventually(lambda: bool(venue.asked_since), "the account is reconciled again")
+    assert venue.asked_since[0] > filled - timedelta(minutes=1)
+
+
+async def _agreed_after(floor: Floor, moment: datetime) -> bool:
+    async with floor.storage.reading() as transaction:
+        account = await transaction.accounts.by_id(floor.account.id)
+    return account is not None and account.reconciled_at is not None and account.reconciled_at > moment
