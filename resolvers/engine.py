@@ -1,6 +1,6 @@
 """What the engine says of itself."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,17 +16,12 @@ class EngineFacts:
 
     version: str
     started_at: datetime
-    is_healthy: Callable[[], bool]
+    is_healthy: Callable[[], Awaitable[bool]]
 
     @property
     def id(self) -> str:
         """The key of the one engine there is."""
         return ENGINE_KEY
-
-    @property
-    def healthy(self) -> bool:
-        """Whether every part works now."""
-        return self.is_healthy()
 
 
 async def trading_state(storage: Storage) -> TradingState:

@@ -18,7 +18,11 @@ class Engine(Node):
 
     version: str = strawberry.field(description="Its version.")
     started_at: datetime = strawberry.field(description="When the answering node started.")
-    healthy: bool = strawberry.field(description="Whether every part of the answering node works now.")
+
+    @strawberry.field(description="Whether every part of the answering node works now.")
+    async def healthy(parent: strawberry.Parent[EngineFacts]) -> bool:
+        """Tell whether the node works."""
+        return await parent.is_healthy()
 
     @strawberry.field(description="Whether anything may trade.")
     async def trading_state(self, info: Info) -> TradingState:

@@ -142,7 +142,7 @@ class AccountService:
         return account
 
     async def deposit(self, user_id: UUID, account_id: UUID, currency: str, amount: Decimal, key: str) -> Account:
-        """Pay into a PAPER account, once a key; the balance changes when the venue tells of it."""
+        """Pay into a PAPER account, once a key, and store its new balances."""
         check_key(key)
         problems = _balance_problems((Balance(currency, amount, amount),), ("input",), named=False)
         if problems:
@@ -155,8 +155,15 @@ class AccountService:
             given = (str(account_id), currency, str(amount))
             if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
                 await _answered(paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}"))
+                await self._refresh_balances(transaction, account)
                 await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
         return account
+
+    async def _refresh_balances(self, transaction: Transaction, account: Account) -> None:
+        sealed = await transaction.accounts.credentials(account.id)
+        assert sealed is not None
+        balances = await self._prove(account, self._vault.unseal(sealed, account.id))
+        await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
 
     async def _known(
         self, transaction: Transaction, user_id: UUID, request: AccountRequest, account_id: UUID

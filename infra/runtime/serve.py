@@ -6,7 +6,7 @@ import importlib.metadata
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 import structlog
@@ -25,9 +25,9 @@ from infra.runtime.revocations import revocations
 from infra.runtime.sandbox_child import SandboxAddress
 from infra.runtime.services import Parts, build_parts, build_services
 from infra.runtime.venues import sandbox, venues
-from infra.settings import Settings
+from infra.settings import Role, Settings
 from infra.venues.registry import Venues
-from infra.web.app import build_app
+from infra.web.app import build_app, build_health_app
 from infra.web.context import ConnectionInfo
 from infra.web.server import WebServer, server_config
 from infra.web.settings import WebSettings
@@ -111,11 +111,15 @@ async def _run_node(
 
 
 async def _listen(settings: Settings, parts: Parts, stopping: asyncio.Event) -> None:
-    facts = EngineFacts(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), lambda: True)
+    async def healthy() -> bool:
+        return not await missing(parts, settings)
+
+    facts = EngineFacts(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), healthy)
     app = _app(settings, parts, build_services(parts, settings, facts))
     base = parts.base
     async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):
         server = _Server(app, server_config(app, WebSettings(), settings.host, settings.port))
+        server.told_at_start = _told_at_start(settings)
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -135,11 +139,16 @@ def _app(settings: Settings, parts: Parts, services: Services) -> Starlette:
         graphiql=settings.graphiql,
         allowed_origins=settings.allowed_origins,
     )
-    return build_app(build_schema(), context, web, lambda: missing(parts, settings), CollectorRegistry())
+    registry = CollectorRegistry()
+    if Role.WEB not in settings.roles:
+        return build_health_app(lambda: missing(parts, settings), registry)
+    return build_app(build_schema(), context, web, lambda: missing(parts, settings), registry)
 
 
 class _Server(WebServer):
     """The web server without its signal handling, which is the engine's, and that says where it listens."""
+
+    told_at_start: Sequence[str] = ()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -161,8 +170,14 @@ class _Server(WebServer):
     def _announce(self) -> None:
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        print(f"r3edge-engine listens on {address}/graphql", flush=True)  # noqa: T201  # the first thing to know
-        print(f"GraphiQL: {address}/graphiql", flush=True)  # noqa: T201  # as above
+        for line in self.told_at_start:
+            print(line.format(address), flush=True)  # noqa: T201  # the first thing to know
+
+
+def _told_at_start(settings: Settings) -> list[str]:
+    if Role.WEB not in settings.roles:
+        return ["r3edge-engine serves health and metrics on {}"]
+    return ["r3edge-engine listens on {}/graphql", *(["GraphiQL: {}/graphiql"] if settings.graphiql else [])]
 
 
 def _stop_signals() -> asyncio.Event:

@@ -5,12 +5,16 @@ The classes are known by name, so that nothing here imports ccxt, which takes a 
 """
 
 import json
+import re
 
 from domain.markets.ports import VenueGap, VenueUnreachable
 from domain.orders.venue import CredentialsRejected, OutcomeUnknown, VenueRefused
 
 # A duplicate client order id says that the venue has such an order: whoever asks for it by that id learns its fate.
 # For Binance's ("Duplicate order sent.", -2010) ccxt has no class of its own: it raises a plain InvalidOrder.
+_NAMED = re.compile(r"^[a-z][a-z0-9]* (?=[A-Z])")
+"""ccxt puts its own name of the venue before what the venue said; the engine may call that venue otherwise."""
+
 _NEVER_DEFINITE = frozenset({"ChecksumError", "DuplicateOrderId"})
 _DUPLICATE = "duplicate order"
 _DEFINITE = frozenset(
@@ -91,4 +95,4 @@ def stream_error(error: Exception) -> VenueGap | VenueUnreachable:
 def _name_or_text(error: BaseException, text: str) -> str:
     if "://" in text or "signature" in text or "NetworkError" in kinds(error) or not is_definite(error):
         return type(error).__name__
-    return text[:200]
+    return _NAMED.sub("", text)[:200]

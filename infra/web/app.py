@@ -91,6 +91,13 @@ def build_app(
     return app
 
 
+def build_health_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
+    """Return the application of a node that serves no API: health and metrics alone."""
+    app = Starlette(routes=[*health_routes(readiness, registry)])
+    app.state.connections = ConnectionRegistry(WebMetrics(registry))
+    return app
+
+
 class _GraphQLRoute(BaseRoute):
     """Hands both kinds of connection and every method at one path to the endpoint."""
 

@@ -181,7 +181,7 @@ async def open_api(floor: Floor) -> AsyncIterator[Api]:
     hub = MarketDataHub(floor.bus, cache, storage, floor.clock)
     await hub.start()
     base = Foundations(floor.storage._pool, storage, cache, floor.bus, floor.clock, floor.ids)
-    facts = EngineFacts("0", datetime.now(UTC), lambda: True)
+    facts = EngineFacts("0", datetime.now(UTC), _healthy)
     services = build_services(build_parts(base, venues, hub, bytes(32)), Settings(), facts)
     try:
         yield Api(floor, replace(services, orders=floor.service), storage)
@@ -189,3 +189,7 @@ async def open_api(floor: Floor) -> AsyncIterator[Api]:
         await hub.close()
         await venues.close()
         await storage.close()
+
+
+async def _healthy() -> bool:
+    return True
