@@ -41,7 +41,7 @@ async def _keep_placing(trader: TraderClient, stop: asyncio.Event) -> dict[str, 
     return answers
 
 
-async def _fills_again(trader: TraderClient, timeout_seconds: float) -> None:
+async def fills_again(trader: TraderClient, timeout_seconds: float) -> None:
     """Return as soon as an order is filled again."""
     async with asyncio.timeout(timeout_seconds):
         while True:
@@ -75,7 +75,7 @@ async def test_the_sandbox_is_killed_under_orders_and_comes_back(data_folder: Pa
                 await depth.until(lambda event: event.get("state") == "RECONNECTING", "RECONNECTING", 30)
                 await depth.until(lambda event: event.get("state") == "LIVE", "LIVE again", 30)
                 await depth.until(lambda event: "sequence" in event, "a book again", 30)
-            await _fills_again(trader, 30)
+            await fills_again(trader, 30)
             stop.set()
             answers = await placing
         orders = await settled(trader)
@@ -94,7 +94,7 @@ async def test_postgresql_is_killed_under_orders_and_comes_back(data_folder: Pat
             first = engine.postmaster()
             os.kill(first, signal.SIGKILL)
             await engine.ready()
-            await _fills_again(trader, 40)
+            await fills_again(trader, 40)
             assert engine.postmaster() != first
         stop.set()
         answers = await placing

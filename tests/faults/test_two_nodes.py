@@ -1,0 +1,165 @@
+"""Two engines on one database, one Hazelcast member and one sandbox: either one may die, and so may Hazelcast."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_bad_sockets import closing_code
+from tests.faults.test_lost_parts import fills_again
+from tests.support.engine import Engine
+from tests.support.graphql_client import Client, initialise, receive
+from tests.support.hazelcast import Member
+from tests.support.sandbox import SandboxProcess, running_sandbox
+from tests.support.sandbox_state import venue_books
+from tests.support.trader_client import LOGIN, MARKET, ORDER_EVENTS, PASSWORD, PLACE, TraderClient, new_trader
+
+TAKE_OVER_SECONDS = 12.0
+"""A lease of 6 s, a look for free ones every 2 s, and what reconciling and a busy machine take."""
+
+
+@dataclass
+class Cluster:
+    """What two nodes share; `nodes` are not started yet."""
+
+    member: Member
+    sandbox: SandboxProcess
+    nodes: tuple[Engine, Engine]
+
+
+@asynccontextmanager
+async def cluster(folder: Path, dsn: str, roles: tuple[str, str]) -> AsyncIterator[Cluster]:
+    """Start what is shared; at the end no node may have logged an error."""
+    member = Member(folder)
+    await asyncio.to_thread(member.start)
+    try:
+        async with running_sandbox(folder / "sandbox", seed=4) as sandbox:
+            settings = {
+                "R3EDGE_DATABASE_URL": dsn,
+                "R3EDGE_HAZELCAST_MEMBERS": member.address,
+                "R3EDGE_HAZELCAST_CLUSTER": member.cluster_name,
+                "R3EDGE_SANDBOX_URL": sandbox.url,
+                "R3EDGE_SANDBOX_TOKEN": sandbox.admin_token,
+                "R3EDGE_SECRET_KEY": base64.b64encode(bytes(range(32))).decode(),
+            }
+            nodes = tuple(
+                Engine(folder / name, settings={**settings, "R3EDGE_ROLES": of})
+                for name, of in zip("ab", roles, strict=True)
+            )
+            try:
+                yield Cluster(member, sandbox, nodes)
+                for node in nodes:
+                    if node.is_running():
+                        await node.terminate()
+                for node in nodes:
+                    node.assert_quiet()
+            finally:
+                for node in nodes:
+                    print(f"==== {node.folder.name}", node.log[-15_000:])  # noqa: T201  # pytest shows it beside a failure
+                    node.clean_up()
+    finally:
+        member.kill()
+
+
+def through(trader: TraderClient, node: Engine) -> TraderClient:
+    """Return the same user as a client of another node."""
+    return TraderClient(node.client(trader.client.token), trader.email, trader.user, trader.account)
+
+
+async def _follow(trader: TraderClient, placing: TraderClient) -> None:
+    """Place through one node and follow through another."""
+    async with trader.client.subscribed(ORDER_EVENTS, after=await placing.head()) as events:
+        placed = await placing.place(quantity="0.001")
+        await events.until(lambda event: event["order"]["status"] == "FILLED", "the fill on the other node")
+    assert {event["order"]["id"] for event in events.seen} == {placed["id"]}
+    numbers = [int(event["sequence"]) for event in events.seen]
+    assert numbers == sorted(set(numbers))
+
+
+async def _the_log_is_whole(trader: TraderClient, start: str) -> None:
+    head = await trader.head()
+    document = "subscription($after: String) { events(after: $after) { cursor sequence kind } }"
+    async with trader.client.subscribed(document, after=start) as events:
+        while not events.seen or events.seen[-1]["cursor"] != head:
+            await events.next(10)
+    numbers = [int(event["sequence"]) for event in events.seen]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def _nothing_is_doubled(cluster: Cluster, trader: TraderClient) -> None:
+    books = venue_books(cluster.sandbox.folder)
+    for order in await trader.orders():
+        name = order["clientOrderId"]
+        assert books.orders[name] == (order["status"] == "FILLED"), order
+        fills = order["fills"]["nodes"]
+        assert books.trades.get(name, frozenset()) == {fill["venueTradeId"] for fill in fills}
+        assert sum(Decimal(fill["quantity"]) for fill in fills) == Decimal(order["filledQuantity"])
+
+
+async def _log_out_everywhere(trader: TraderClient, here: Engine, there: Engine) -> None:
+    made = await here.client().change(LOGIN, input={"email": trader.email, "password": PASSWORD})
+    leaving = here.client(made["token"])
+    elsewhere = Client(there.graphql_url, made["token"])
+    assert (await elsewhere.one("{ viewer { email } }"))["email"] == trader.email
+    async with elsewhere.socket() as socket:
+        await initialise(socket, elsewhere.token)
+        ticker = f'subscription {{ ticker(market: "{MARKET}") {{ last }} }}'
+        await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": {"query": ticker}}))
+        await receive(socket)
+        await leaving.change("mutation { userLogout { errors { code message path } } }")
+        assert await closing_code(socket, 5) == 4403
+    assert await elsewhere.one("{ viewer { id } }") is None
+
+
+@pytest.mark.timeout(240)
+async def test_two_nodes_share_the_work_and_either_may_die(data_folder: Path, database_dsn: str) -> None:
+    every = "web,collector,trader,worker"
+    async with cluster(data_folder, database_dsn, (every, every)) as shared:
+        first, second = shared.nodes
+        await first.start()
+        trader = await new_trader(first.client())
+        start = await trader.head()
+        assert (await trader.place())["status"] == "FILLED"  # so that the first node holds the account's lease
+        await second.start()
+        other = through(trader, second)
+        await _follow(other, trader)
+        await _follow(trader, other)
+        await _log_out_everywhere(trader, first, second)
+        first.kill()
+        await fills_again(other, TAKE_OVER_SECONDS)
+        await first.start()
+        await _follow(other, trader)
+        await _follow(trader, other)
+        await asyncio.to_thread(shared.member.kill)
+        await _follow(other, trader)
+        await _follow(trader, other)
+        again = await second.client().change(LOGIN, input={"email": trader.email, "password": PASSWORD})
+        assert (await first.client(again["token"]).one("{ viewer { email } }"))["email"] == trader.email
+        await _the_log_is_whole(other, start)
+        await _nothing_is_doubled(shared, other)
+
+
+@pytest.mark.timeout(240)
+async def test_the_web_on_one_node_and_the_work_on_the_other(data_folder: Path, database_dsn: str) -> None:
+    async with cluster(data_folder, database_dsn, ("web", "collector,trader,worker")) as shared:
+        web, work = shared.nodes
+        await asyncio.gather(web.start(), work.start())
+        trader = await new_trader(web.client())
+        start = await trader.head()
+        await _follow(trader, trader)
+        work.kill()
+        waiting = (await trader.client.change(PLACE, input=trader.order(quantity="0.001")))["order"]
+        assert waiting["status"] == "PENDING"
+        await work.start()
+        await fills_again(trader, TAKE_OVER_SECONDS)
+        web.kill()
+        await web.start()
+        await _follow(trader, trader)
+        await _the_log_is_whole(trader, start)
+        await _nothing_is_doubled(shared, trader)
