@@ -81,7 +81,10 @@ class CcxtAccount:
             )
             return answer
 
-        return await self._command(guard, ask, lambda told: _known(order, told) if told.get("side") else None)
+        def read(told: Ccxt) -> VenueOrder | None:
+            return _known(order, told) if told.get("side") else None
+
+        return await self._command(guard, ask, read, may_repeat=True)
 
     async def find(self, order: Order) -> VenueOrder | None:
         """Ask for an order by its client order id, its fills with it; None where the venue says "no such order"."""
@@ -152,7 +155,7 @@ class CcxtAccount:
             self._exchange = self._connection.new_account_exchange(self._credentials)
         return self._exchange
 
-    async def _command(self, guard: Guard, ask: Asking, read: Callable[[Ccxt], T]) -> T:
+    async def _command(self, guard: Guard, ask: Asking, read: Callable[[Ccxt], T], *, may_repeat: bool = False) -> T:
         try:
             exchange = await self._ready()
         except VenueUnreachable as error:
@@ -168,13 +171,16 @@ class CcxtAccount:
             # Raised by the rate budget alone, before the request is made.
             raise NotSent(str(error)) from None
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises, and an answer that can't be read
-            raise self._outcome(error, left=sending.left) from None
+            raise self._outcome(error, left=sending.left, may_repeat=may_repeat) from None
         finally:
             SENDING.reset(token)
 
-    def _outcome(self, error: Exception, *, left: bool) -> VenueRefused | OutcomeUnknown:
+    def _outcome(self, error: Exception, *, left: bool, may_repeat: bool) -> VenueRefused | OutcomeUnknown:
         if is_clock_error(error):
             self._connection.clock.doubt()
+            if may_repeat:
+                # The timestamp was refused, and not what was asked: it is sent again once the clock was measured.
+                return OutcomeUnknown(reason(error))
         return command_error(error, left=left)
 
     def _unanswered(self, error: Exception) -> VenueUnreachable:

@@ -241,6 +241,22 @@ async def test_a_clock_that_drifts_is_refused_once_and_measured_again(
     assert (await trader.venue.place(new_order(), allow)).status is OrderStatus.FILLED
 
 
+async def test_a_cancel_whose_timestamp_is_refused_is_in_doubt_and_may_be_sent_again(
+    trader: Trader, venues: Venues, sandbox: SandboxProcess
+) -> None:
+    order = new_order(type=OrderType.LIMIT, price=await far_below(venues))
+    await trader.venue.place(order, allow)
+    clock = venues.connection("sandbox").clock
+    before = clock.milliseconds()
+    await sandbox.misbehave(driftMs=60_000)
+    with pytest.raises(OutcomeUnknown, match="-1021"):
+        await trader.venue.cancel(order, allow)
+    await eventually(lambda: clock.milliseconds() - before > 50_000, "the clock is measured again")
+    cancelled = await trader.venue.cancel(order, allow)
+    assert cancelled is not None
+    assert cancelled.status is OrderStatus.CANCELED
+
+
 async def test_a_wrong_key_is_refused_without_telling_it(venues: Venues) -> None:
     account = Account(new_order().id, new_order().id, "x", AccountKind.PAPER, "sandbox", "USDT", datetime.now(UTC))
     stranger = venues.account(account, VenueCredentials("k" * 64, "s" * 64))
