@@ -124,10 +124,6 @@ class OrderRepository(Protocol):
         """Return what the risk checks of an order look at, read in one statement."""
         ...
 
-    async def count_since(self, account_id: UUID, since: datetime) -> int:
-        """Return how many orders of the account were submitted since then."""
-        ...
-
     async def request_cancels(
         self,
         user_id: UUID,

@@ -54,22 +54,14 @@ class OrderRequest:
 
 
 def request_errors(
-    request: OrderRequest,
-    account: Account | None,
-    market: Market | None,
-    now: datetime,
-    *,
-    expiry_is_given_up: bool = False,
+    request: OrderRequest, account: Account | None, market: Market | None, now: datetime
 ) -> list[InputError]:
-    """Return all that makes the request unreadable; none where it can become an order.
-
-    With `expiry_is_given_up` any resting order may have an `expires_at`: the engine gives it up then by itself.
-    """
+    """Return all that makes the request unreadable; none where it can become an order."""
     return [
         *_place_errors(request, account, market),
         *_unsupported(request),
         *_number_errors(request),
-        *_time_errors(request, now, expiry_is_given_up=expiry_is_given_up),
+        *_time_errors(request, now),
     ]
 
 
@@ -116,7 +108,7 @@ def _price_errors(field: str, type_: OrderType, price: Decimal | None, *, belong
         yield _error(field, f"The {field} is {plain(price)} and must be above 0.")
 
 
-def _time_errors(request: OrderRequest, now: datetime, *, expiry_is_given_up: bool) -> Iterator[InputError]:
+def _time_errors(request: OrderRequest, now: datetime) -> Iterator[InputError]:
     time_in_force, expires_at = request.time_in_force, request.expires_at
     if time_in_force is not None and not request.type.has_price:
         yield _error("timeInForce", f"A {request.type} order executes at once and takes no timeInForce.")
@@ -124,7 +116,7 @@ def _time_errors(request: OrderRequest, now: datetime, *, expiry_is_given_up: bo
         yield _error("timeInForce", f"A post-only order rests, and can't be {time_in_force}.")
     if time_in_force is TimeInForce.GTD and expires_at is None:
         yield _error("expiresAt", "A GTD order needs expiresAt.")
-    if expires_at is not None and time_in_force is not TimeInForce.GTD and not expiry_is_given_up:
+    if expires_at is not None and time_in_force is not TimeInForce.GTD:
         yield _error("expiresAt", "expiresAt belongs to timeInForce GTD alone.")
     elif expires_at is not None and expires_at <= now:
         yield _error("expiresAt", f"expiresAt is {expires_at:%Y-%m-%dT%H:%M:%SZ}, which has passed.")

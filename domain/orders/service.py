@@ -1,7 +1,6 @@
 """What users do with orders: place, cancel, cancel all. Each commits a row, which is the command."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 from domain.clock import Clock, Ids
@@ -27,19 +26,6 @@ _NEVER_RESTED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED, OrderStatus
 Done = Callable[[Order], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What makes an order: two orders of one cause, role and ordinal are the same order."""
-
-    kind: str
-    id: str
-    role: OrderRole = OrderRole.MANUAL
-    ordinal: int = 0
-    trading_session_id: UUID | None = None
-    signal_id: UUID | None = None
-    parent_id: UUID | None = None
-
-
 class OrderService:
     """Takes orders and cancels in; the account's executor, wherever it runs, carries them out."""
 
@@ -59,8 +45,7 @@ class OrderService:
         check_key(idempotency_key)
         request = request.normal()
         await self._warm(request.market)
-        cause = Cause("orderPlace", f"{user_id}:{idempotency_key}")
-        order = self._intended(user_id, request, cause)
+        order = self._intended(user_id, request, idempotency_key)
         async with self._storage.transaction() as transaction:
             known = await claim(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
             if known is None:
@@ -70,16 +55,6 @@ class OrderService:
             return await self._wake_and_wait(order, _has_answer)
         before = await self._read(user_id, known)
         return before if _has_answer(before) else await self._wait(user_id, known, _has_answer)
-
-    async def intend(self, transaction: Transaction, user_id: UUID, request: OrderRequest, cause: Cause) -> Order:
-        """Commit an order with what caused it, in the caller's transaction; `wake` is to follow the commit.
-
-        Raises `InputErrors`, and `DuplicateOrder` where the cause has made its order already.
-        """
-        order = self._intended(user_id, request, cause)
-        await self._check(transaction, user_id, request, expiry_is_given_up=True)
-        await self._commit(transaction, order)
-        return order
 
     async def wake(self, account_id: UUID, order_id: UUID | None = None) -> None:
         """Have the account's executor look at an order, or at all there is to do."""
@@ -126,17 +101,18 @@ class OrderService:
         if self._markets.catalogue.get(market) is not None and self._markets.latest_depth(market) is None:
             await self._markets.depth(market, COLD_FEED_SECONDS)
 
-    def _intended(self, user_id: UUID, request: OrderRequest, cause: Cause) -> Order:
+    def _intended(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
         now = self._clock.now()
+        cause = f"{user_id}:{idempotency_key}"
         return Order(
             id=self._ids.new(),
             user_id=user_id,
             account_id=request.account_id,
             market=request.market,
-            client_order_id=client_order_id(request.account_id, cause.kind, cause.id, cause.role, cause.ordinal),
+            client_order_id=client_order_id(request.account_id, "orderPlace", cause, OrderRole.MANUAL, 0),
             side=request.side,
             type=request.type,
-            role=cause.role,
+            role=OrderRole.MANUAL,
             quantity=request.quantity,
             created_at=now,
             updated_at=now,
@@ -146,17 +122,12 @@ class OrderService:
             expires_at=request.expires_at,
             post_only=request.post_only,
             reduce_only=request.reduce_only,
-            trading_session_id=cause.trading_session_id,
-            signal_id=cause.signal_id,
-            parent_id=cause.parent_id,
         )
 
-    async def _check(
-        self, transaction: Transaction, user_id: UUID, request: OrderRequest, *, expiry_is_given_up: bool = False
-    ) -> None:
+    async def _check(self, transaction: Transaction, user_id: UUID, request: OrderRequest) -> None:
         account = await transaction.accounts.get(user_id, request.account_id)
         market = self._markets.catalogue.get(request.market)
-        errors = request_errors(request, account, market, self._clock.now(), expiry_is_given_up=expiry_is_given_up)
+        errors = request_errors(request, account, market, self._clock.now())
         if errors:
             raise InputErrors(errors)
 

@@ -46,7 +46,6 @@ RECENT = SELECT_ORDER + " WHERE account_id = $1 AND updated_at >= $2 ORDER BY id
 MANY = SELECT_ORDER + " WHERE id = ANY($1::uuid[])"
 REPLACING = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[])"
 PROTECTING = SELECT_ORDER + " WHERE parent_id = ANY($1::uuid[])"
-COUNT_SINCE = "SELECT count(*) FROM orders WHERE account_id = $1 AND submitted_at >= $2"
 
 FILL = SELECT_FILL + " WHERE id = $1 AND user_id = $2"
 FILLS_OF_ORDER = SELECT_FILL + " WHERE order_id = $1 ORDER BY at, id"
@@ -126,10 +125,6 @@ class PostgresOrders(Repository):
         row = await self._connection.fetchrow(SELECT_FACTS, *facts_arguments(order, sent_since))
         assert row is not None  # the order's row refers to the account's
         return facts_of(row)
-
-    async def count_since(self, account_id: UUID, since: datetime) -> int:
-        """Return how many orders of the account were submitted since then."""
-        return int(await self._connection.fetchval(COUNT_SINCE, account_id, since))
 
     async def request_cancels(
         self,

@@ -66,8 +66,9 @@ async def test_recent_orders_are_those_that_changed_since(orders: PostgresOrders
 async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrders, world: World) -> None:
     for seconds in (-61, -60, -1):
         await orders.add(world.order(submitted_at=at(seconds), status=OrderStatus.FILLED))
-    await orders.add(world.order())
-    assert await orders.count_since(world.account.id, at(-60)) == 2
+    new = world.order()
+    await orders.add(new)
+    assert (await orders.risk_facts(new, at(-60))).sent_by_account == 2
 
 
 async def test_a_cancel_is_asked_for_once_of_every_active_order(orders: PostgresOrders, world: World) -> None:
