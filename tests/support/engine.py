@@ -9,6 +9,7 @@ async with running_engine(data_folder, "--seed", "7") as engine:
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ PROGRAM = Path(sys.executable).with_name("r3edge")
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _PROC = Path("/proc")
+_LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)\S*\n")
 
 
 def engine_environment(**changes: str) -> dict[str, str]:
@@ -84,8 +86,10 @@ class Engine:
 
     async def listening(self) -> int:
         """Wait until it says where it listens; return the port."""
-        await self._until(lambda: "/graphiql" in self._output.read_text(), "listens")
-        return int(self._output.read_text().split("GraphiQL: ")[1].split("/graphiql")[0].rpartition(":")[2])
+        await self._until(lambda: _LISTENS.search(self._output.read_text()), "listens")
+        found = _LISTENS.search(self._output.read_text())
+        assert found is not None
+        return int(found[1])
 
     def spawn(self) -> None:
         """Start it and wait for nothing."""
@@ -166,7 +170,9 @@ class Engine:
         deadline = time.monotonic() + READY_SECONDS
         while not condition():
             assert self.is_running(), f"the engine ended before it {what}: {self.log[-3000:]}"
-            assert time.monotonic() < deadline, f"the engine never {what}: {self.log[-3000:]}"
+            assert time.monotonic() < deadline, (
+                f"the engine never {what}: {self._output.read_text()} {self.log[-3000:]}"
+            )
             await asyncio.sleep(0.02)
 
 

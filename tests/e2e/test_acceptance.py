@@ -1,0 +1,51 @@
+"""The acceptance script of the contract against the real program: plain, and on a recording with the engine killed."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import ROOT, Engine, running_engine
+from tests.support.require import require_or_skip
+
+SHARED = ROOT.parent / "shared"
+SCRIPT = SHARED / "acceptance" / "main_job.py"
+RECORDING = SHARED / "data" / "binance_spot_raw" / "btcusdt_20240808.gz"
+
+
+async def _main_job(engine: Engine, *arguments: str) -> None:
+    """Run the script to its end; where it says RESTART, kill the engine and start it again."""
+    script = await asyncio.create_subprocess_exec(
+        sys.executable, str(SCRIPT), "--url", engine.graphql_url, *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    assert script.stdout is not None
+    said = []
+    try:
+        while line := (await script.stdout.readline()).decode():
+            said.append(line)
+            if line.strip() == "RESTART":
+                engine.kill()
+                # The script looks every tenth of a second whether the engine is gone.
+                await asyncio.sleep(0.5)
+                await engine.start()
+        assert await script.wait() == 0, "".join(said)
+    finally:
+        if script.returncode is None:
+            script.kill()
+            await script.wait()
+    assert said[-1].strip() == "all steps hold"
+
+
+@pytest.mark.timeout(300)
+async def test_the_main_job_holds(engine: Engine) -> None:
+    require_or_skip(SCRIPT.exists(), "the acceptance script is not beside the project")
+    await _main_job(engine)
+
+
+@pytest.mark.timeout(300)
+async def test_the_main_job_holds_on_a_recording_while_the_engine_is_killed(data_folder: Path) -> None:
+    require_or_skip(SCRIPT.exists() and RECORDING.exists(), "the acceptance script is not beside the project")
+    async with running_engine(data_folder / "data", "--replay", str(RECORDING)) as engine:
+        await _main_job(engine, "--restart")
