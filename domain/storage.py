@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from domain.event_log import EventLog
-from domain.markets.ports import MarketDataRepository
+from domain.markets.ports import MarketDataRepository, MarketHistoryRepository
 from domain.orders.ports import OrderRepository
 from domain.reports.ports import ReportRepository
 from domain.strategies.ports import StrategyRepository
@@ -68,6 +68,11 @@ class Transaction(Protocol):
     @property
     def market_data(self) -> MarketDataRepository:
         """Markets, candles, trades and depth snapshots."""
+        ...
+
+    @property
+    def market_history(self) -> MarketHistoryRepository:
+        """Volume by price, and books of the past."""
         ...
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from domain.analytics.volume_profile import Bins, BinVolume, PriceRange
 from domain.keyset import TimeWindow
 from domain.markets.types import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 
@@ -45,6 +46,48 @@ class MarketDataRepository(Protocol):
 
     async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
         """Make the monthly partitions of past candles that an import or a back-fill needs."""
+        ...
+
+
+class MarketHistoryRepository(Protocol):
+    """What is computed from stored trades, candles and snapshots where they are; a period includes its `start` alone.
+
+    The sums are kept of trades by minute and price, cut to five significant digits, so that a profile of a day of a
+    million trades needn't read them one by one; a period that begins or ends within a minute is still exact.
+    """
+
+    async def summed_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
+        """Return what was traded, with prices to the step of the sums, rounded down; None where nothing was."""
+        ...
+
+    async def traded_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
+        """Return what was traded by the trades themselves; None where there are none."""
+        ...
+
+    async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
+        """Return what was traded by the minute candles that lie in the period as a whole; None where nothing was."""
+        ...
+
+    async def summed_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
+        """Return the volumes of `bins`, whose edges lie on the step of the sums, by the takers' sides."""
+        ...
+
+    async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
+        """Return the volumes of `bins` from the trades themselves, by the takers' sides."""
+        ...
+
+    async def candle_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
+        """Return the volumes of `bins` from the minute candles that `candle_range` counts.
+
+        A candle's volume is divided evenly among the bins from its low to its high. It counts as bought where the
+        candle rose, as sold where it fell, and as half of each where it did neither.
+        """
+        ...
+
+    async def depth_history(
+        self, market: MarketSymbol, start: datetime, end: datetime, every_seconds: int, levels: int
+    ) -> list[Depth]:
+        """Return the first stored snapshot of each interval, counted from `start`, oldest first, with its top."""
         ...
 
 

@@ -46,12 +46,23 @@ WHERE (candles.open, candles.high, candles.low, candles.close, candles.volume)
     IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)"""
 
 SELECT_TRADES = "SELECT venue_trade_id, at, price, quantity, side FROM trades"
+# What is new is added to the sums of its minute: prices cut to five significant digits (`SIGNIFICANT_DIGITS`).
 SAVE_TRADES = """
-INSERT INTO trades (market, at, venue_trade_id, price, quantity, side)
-SELECT market, at, venue_trade_id, price::numeric, quantity::numeric, side
-FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[])
-    AS given (market, at, venue_trade_id, price, quantity, side)
-ON CONFLICT (market, at, venue_trade_id) DO NOTHING"""
+WITH stored AS (
+    INSERT INTO trades (market, at, venue_trade_id, price, quantity, side)
+    SELECT market, at, venue_trade_id, price::numeric, quantity::numeric, side
+    FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[])
+        AS given (market, at, venue_trade_id, price, quantity, side)
+    ON CONFLICT (market, at, venue_trade_id) DO NOTHING
+    RETURNING market, at, price, quantity, side
+)
+INSERT INTO minute_volumes (market, minute, price, bought, sold)
+SELECT market, date_trunc('minute', at) AS minute, summed_price(price) AS cut,
+    coalesce(sum(quantity) FILTER (WHERE side = 'BUY'), 0), coalesce(sum(quantity) FILTER (WHERE side = 'SELL'), 0)
+FROM stored GROUP BY market, minute, cut
+ORDER BY market, minute, cut
+ON CONFLICT (market, minute, price) DO UPDATE SET bought = minute_volumes.bought + excluded.bought,
+    sold = minute_volumes.sold + excluded.sold"""
 
 SAVE_DEPTH = """
 INSERT INTO depth_snapshots (market, at, epoch, sequence, venue_time, bids, asks)

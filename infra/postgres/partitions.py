@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from infra.postgres.connection import Connection
 
-PARTITIONED = ("candles", "trades", "depth_snapshots", "user_events")
+PARTITIONED = ("candles", "trades", "minute_volumes", "depth_snapshots", "user_events")
 """The tables that are partitioned by month."""
 
 _LOCK = 7_235_843_402

@@ -17,6 +17,7 @@ from infra.postgres.event_log import PostgresEventLog
 from infra.postgres.idempotency import PostgresIdempotency
 from infra.postgres.leases import PostgresLeases
 from infra.postgres.market_data import PostgresMarketData
+from infra.postgres.market_history import PostgresMarketHistory
 from infra.postgres.news import News
 from infra.postgres.orders import PostgresOrders
 from infra.postgres.pool import Pool
@@ -88,6 +89,11 @@ class PostgresTransaction:
     def market_data(self) -> PostgresMarketData:
         """Markets, candles, trades and depth snapshots."""
         return PostgresMarketData(self._connection)
+
+    @cached_property
+    def market_history(self) -> PostgresMarketHistory:
+        """Volume by price, and books of the past."""
+        return PostgresMarketHistory(self._connection)
 
     @cached_property
     def leases(self) -> PostgresLeases:
