@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
+from domain.analytics.service import MarketAnalytics
 from domain.clock import Clock
 from domain.errors import Forbidden, Unauthenticated
 from domain.event_stream import EventStreams
@@ -36,6 +37,7 @@ class Services:
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub
+    analytics: MarketAnalytics
     accounts: AccountService
     strategies: StrategyService
     trading_sessions: SessionService

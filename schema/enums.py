@@ -2,6 +2,8 @@
 
 import strawberry
 
+from domain.analytics.trend import TrendDirection, VolatilityRegime
+from domain.analytics.volume_profile import VolumeSource
 from domain.markets.types import FeedState, Timeframe
 from domain.markets.views import DepthCadence, DepthLevels, DepthMode
 from domain.orders.side import OrderSide
@@ -49,4 +51,17 @@ strawberry.enum(
     description="STARTING: its candles are being loaded. RUNNING. PAUSED: no entries; exits and protection go on. "
     "STOPPING: its orders are being cancelled, and its position closed where that was asked. STOPPED, FAILED: at its "
     "end.",
+)
+strawberry.enum(
+    VolumeSource,
+    description="TRADES: every trade at its price, by the taker's side. CANDLES: minute candles, as trades are gone.",
+)
+strawberry.enum(
+    TrendDirection,
+    description="UP where +DI(14) is above -DI(14), else DOWN; SIDEWAYS where the ADX(14) is below 20 (Wilder 1978).",
+)
+strawberry.enum(
+    VolatilityRegime,
+    description="Where the ATR(14) in percent of the close lies among its own newest 100 values: LOW in the lowest "
+    "quarter, HIGH in the highest, else NORMAL.",
 )

@@ -15,6 +15,7 @@ from resolvers import markets
 from resolvers.paging import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
+from schema.market_analytics import MarketAnalyticsFields
 from schema.node import Node, encode_id, serves
 from schema.pagination import After, Before, Connection, Edge, First, Last
 
@@ -129,7 +130,7 @@ class CandleConnection(Connection[Candle, CandleEdge]):
 
 
 @strawberry.type(description="A tradable instrument on a venue, with its filters.")
-class Market(Node):
+class Market(Node, MarketAnalyticsFields):
     """The schema's face of `domain.markets.types.Market`."""
 
     is_type_of = serves(domain.Market)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from domain.analytics.service import MarketAnalytics
 from domain.event_stream import EventStreams
 from domain.markets.hub import MarketDataHub
 from domain.orders.bell import Bell
@@ -65,6 +66,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
         api_keys=ApiKeyService(storage, parts.authenticator, tokens, clock, ids),
         venues=parts.venues,
         markets=hub,
+        analytics=MarketAnalytics(storage),
         accounts=AccountService(storage, parts.venues, parts.vault, bus, clock, ids),
         strategies=StrategyService(storage, clock, ids),
         trading_sessions=SessionService(storage, hub.catalogue.get, bus, clock, ids),

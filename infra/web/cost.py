@@ -1,5 +1,7 @@
 """What an operation costs: one for each object that it may load, by the page sizes that it asks for."""
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from graphql import (
@@ -22,12 +24,23 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
+from domain.analytics.service import DEFAULT_TIMES
+from domain.markets.views import DepthLevels
 from domain.pagination import DEFAULT_PAGE, MAX_SERIES_PAGE
 
 PLAIN_LIST_SIZE: Final = 10
 """How many items a list that can't be paged is taken to have."""
 
 SIZE_ARGUMENTS: Final = ("first", "last", "points", "bins")
+"""What tells the size of a list; an object that is made of so much costs that much more."""
+
+SIZING: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels"}
+
+NO_PAGE: Final = -1
+"""The page size within what is no page."""
+
+LEVELS_AN_OBJECT: Final = 20
+"""How many levels of a book cost as much as one object: they are two numbers each, and come with their book."""
 
 
 def cost_of(
@@ -38,7 +51,7 @@ def cost_of(
 ) -> int:
     """Return the cost of an operation with these variables; leaves and introspection are free."""
     root = schema.get_root_type(operation.operation)
-    return _Cost(schema, fragments, variables).selections(operation.selection_set, root, 1) if root else 0
+    return _Cost(schema, fragments, variables).selections(operation.selection_set, root, NO_PAGE) if root else 0
 
 
 class _Cost:
@@ -51,7 +64,7 @@ class _Cost:
         self._known: dict[tuple[str, int], int] = {}
 
     def selections(self, node: SelectionSetNode, parent: GraphQLNamedType, page: int) -> int:
-        """Return the cost of a selection on one object; `page` is the page size where it is a connection."""
+        """Return the cost of a selection on one object; `page` is how many items its lists hold, if known."""
         total = 0
         for selection in node.selections:
             if isinstance(selection, FieldNode):
@@ -69,13 +82,15 @@ class _Cost:
         type_ = get_named_type(field.type)
         if is_leaf_type(type_):
             return 0
-        size = self._size(node, field)
+        values = self._values(node, field)
+        size = _size(values)
         if type_.name.endswith("Connection"):
             return 1 + self.selections(node.selection_set, type_, DEFAULT_PAGE if size is None else size)
-        each = 1 + self.selections(node.selection_set, type_, 1)
+        books = _book_size(values)
+        each = 1 + self.selections(node.selection_set, type_, NO_PAGE if books is None else books)
         if not is_list_type(get_nullable_type(field.type)):
-            return each
-        if parent.name.endswith("Connection"):
+            return each + _made_of(field, size)
+        if page != NO_PAGE:
             return page * each
         return (PLAIN_LIST_SIZE if size is None else size) * each
 
@@ -99,12 +114,37 @@ class _Cost:
         fields: dict[str, GraphQLField] = parent.fields
         return fields.get(node.name.value)
 
-    def _size(self, node: FieldNode, field: GraphQLField) -> int | None:
-        if not any(name in field.args for name in SIZE_ARGUMENTS):
-            return None
+    def _values(self, node: FieldNode, field: GraphQLField) -> Mapping[str, object]:
+        """Return the arguments of a field that may say how much it gives; nothing where they can't be read."""
+        if not SIZING & field.args.keys():
+            return {}
         try:
-            values = get_argument_values(field, node, self._variables)
+            return get_argument_values(field, node, self._variables)
         except GraphQLError:
-            return None  # the execution tells what is wrong with it
-        sizes = [values[name] for name in SIZE_ARGUMENTS if isinstance(values.get(name), int)]
-        return min(max(*sizes, 0), MAX_SERIES_PAGE) if sizes else None
+            return {}  # the execution tells what is wrong with it
+
+
+def _size(values: Mapping[str, object]) -> int | None:
+    """Return how many items these arguments ask for: that number, or the intervals of a time."""
+    start, end, every = values.get("from"), values.get("to"), values.get("everySeconds")
+    if isinstance(start, datetime) and isinstance(end, datetime) and isinstance(every, int):
+        return _bounded((end - start) // timedelta(seconds=max(every, 1)) + 1)
+    sizes = [size for name in SIZE_ARGUMENTS if isinstance(size := values.get(name), int)]
+    return _bounded(max(sizes)) if sizes else None
+
+
+def _book_size(values: Mapping[str, object]) -> int | None:
+    """Return what one side of a book with so many levels costs, in the place of a list's size."""
+    levels = values.get("levels")
+    return -(-levels.a_side // LEVELS_AN_OBJECT) if isinstance(levels, DepthLevels) else None
+
+
+def _made_of(field: GraphQLField, size: int | None) -> int:
+    """Return what an object costs that isn't a list and yet takes a size: what it is computed from."""
+    if not any(name in field.args for name in SIZE_ARGUMENTS):
+        return 0
+    return DEFAULT_TIMES if size is None else size
+
+
+def _bounded(size: int) -> int:
+    return min(max(size, 0), MAX_SERIES_PAGE)

@@ -1,0 +1,157 @@
+"""What is computed from a market's stored history when somebody asks: profiles, books, indicators and trends."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from domain.analytics.series import MAX_TIMES, IndicatorSeries, indicator_query, indicator_series
+from domain.analytics.trend import Trend, bars_needed, trend_of
+from domain.analytics.volume_profile import (
+    Bins,
+    BinVolume,
+    PriceRange,
+    VolumeProfile,
+    VolumeSource,
+    better_source,
+    bins_over,
+    levels_of,
+    profile_of,
+    summed_bins,
+    summed_step,
+)
+from domain.errors import FaultCode, RequestFault
+from domain.keyset import TimeWindow
+from domain.markets.ports import MarketHistoryRepository
+from domain.markets.types import Candle, Depth, Market, Timeframe
+from domain.markets.views import DepthLevels
+from domain.storage import Storage, Transaction
+
+MAX_BINS = 1_000
+MAX_PROFILE = timedelta(days=31)
+MAX_SNAPSHOTS = 1_000
+DEFAULT_TIMES = 500
+"""How many values an indicator is shown at where neither a beginning nor a number is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which candles an indicator is shown at: the newest `last` that opened from `start` up to, not at, `end`."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    last: int | None = None
+
+
+class MarketAnalytics:
+    """Answers from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for what can't be asked."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def volume_profile(self, market: Market, start: datetime, end: datetime, bins: int) -> VolumeProfile:
+        """Return the volume by price of a period of at most 31 days, in at most `bins` levels."""
+        _check_period(start, end)
+        _check_size("bins", bins, MAX_BINS)
+        if end - start > MAX_PROFILE:
+            raise _invalid(f"`from` and `to` are {(end - start).days} days apart; at most {MAX_PROFILE.days}.")
+        async with self._storage.reading() as reading:
+            return await _profile(reading.market_history, market, start, end, bins)
+
+    async def depth_history(
+        self, market: Market, start: datetime, end: datetime, every_seconds: int, levels: DepthLevels
+    ) -> Sequence[Depth]:
+        """Return the first stored snapshot of each interval, oldest first; there may be at most 1,000 intervals."""
+        _check_period(start, end)
+        if every_seconds < 1:
+            raise _invalid(f"`everySeconds` is {every_seconds}; it must be at least 1.")
+        least = -(-(end - start) // timedelta(seconds=MAX_SNAPSHOTS))
+        if every_seconds < least:
+            raise _invalid(
+                f"That could be more than {MAX_SNAPSHOTS:,} snapshots; give `everySeconds` of at least {least} or a "
+                "shorter time from `from` to `to`."
+            )
+        async with self._storage.reading() as reading:
+            return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.a_side)
+
+    async def indicator(
+        self, market: Market, timeframe: Timeframe, name: str, parameters: Mapping[str, Decimal], shown: Shown
+    ) -> IndicatorSeries | None:
+        """Return an indicator at closed candles; None where there are none.
+
+        Raises InputError or InputErrors for an unknown indicator and for parameters that it doesn't take.
+        """
+        query = indicator_query(name, parameters)
+        if shown.start is not None and shown.end is not None:
+            _check_period(shown.start, shown.end)
+        _check_size("last", shown.last, MAX_TIMES)
+        async with self._storage.reading() as reading:
+            candles = await _shown_candles(reading, market, timeframe, shown)
+            if not candles:
+                return None
+            before = TimeWindow(query.bars_before, before=candles[0].open_time, backwards=True)
+            earlier = await reading.market_data.candles(market.symbol, timeframe, before)
+        return indicator_series(query, [*earlier, *candles], len(candles))
+
+    async def trend(self, market: Market, timeframe: Timeframe) -> Trend | None:
+        """Return the trend at the newest closed candle; None where there are too few without a gap before it."""
+        async with self._storage.reading() as reading:
+            window = TimeWindow(bars_needed(), backwards=True)
+            candles = await reading.market_data.candles(market.symbol, timeframe, window)
+        return trend_of(candles, timeframe)
+
+
+async def _profile(
+    history: MarketHistoryRepository, market: Market, start: datetime, end: datetime, wanted: int
+) -> VolumeProfile:
+    summed = await history.summed_range(market.symbol, start, end)
+    candles = await history.candle_range(market.symbol, start, end)
+    source = better_source(summed, candles)
+    if source is VolumeSource.CANDLES and candles is not None:
+        bins = bins_over(candles, wanted, market.price_increment)
+        volumes = await history.candle_volumes(market.symbol, start, end, bins)
+    elif summed is not None:
+        bins, volumes = await _of_trades(history, market, start, end, summed, wanted)
+    else:
+        return VolumeProfile(start, end, source)
+    return profile_of(start, end, source, levels_of(bins, volumes), market.price_increment)
+
+
+async def _of_trades(
+    history: MarketHistoryRepository, market: Market, start: datetime, end: datetime, summed: PriceRange, wanted: int
+) -> tuple[Bins, list[BinVolume]]:
+    """Return the volumes from the sums where they are fine enough for the bins, else from the trades themselves."""
+    bins = summed_bins(summed, wanted, market.price_increment)
+    if bins is None:
+        traded = await history.traded_range(market.symbol, start, end)
+        if traded is not None and traded.volume >= summed.volume:
+            bins = bins_over(traded, wanted, market.price_increment)
+            return bins, await history.traded_volumes(market.symbol, start, end, bins)
+        bins = bins_over(summed, wanted, summed_step(summed.high))
+    return bins, await history.summed_volumes(market.symbol, start, end, bins)
+
+
+async def _shown_candles(reading: Transaction, market: Market, timeframe: Timeframe, shown: Shown) -> Sequence[Candle]:
+    last = shown.last if shown.last is not None or shown.start is not None else DEFAULT_TIMES
+    limit = MAX_TIMES + 1 if last is None else last
+    window = TimeWindow(limit, shown.start, shown.end, backwards=last is not None)
+    candles = await reading.market_data.candles(market.symbol, timeframe, window)
+    if len(candles) > MAX_TIMES:
+        raise _invalid(
+            f"There are more than {MAX_TIMES:,} candles from `from` on; give `to`, or how many of the `last`."
+        )
+    return candles
+
+
+def _check_period(start: datetime, end: datetime) -> None:
+    if start >= end:
+        raise _invalid("`from` must be before `to`.")
+
+
+def _check_size(name: str, size: int | None, maximum: int) -> None:
+    if size is not None and not 1 <= size <= maximum:
+        raise _invalid(f"`{name}` is {size}; it must be from 1 to {maximum:,}.")
+
+
+def _invalid(message: str) -> RequestFault:
+    return RequestFault(FaultCode.INVALID, message)
