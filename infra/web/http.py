@@ -120,9 +120,12 @@ def _refused(
 def _response(
     payload: Payload, media_type: str | None, status: int | None = None, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return a response; the newer media type tells by its status whether anything was executed."""
+    """Return a response; its status tells whether anything was executed, but for old clients, who expect 200.
+
+    Who asked for a stream would take a 200 for one, and one without events for the end of it.
+    """
     if status is None:
-        status = 400 if media_type == RESPONSE_JSON and "data" not in payload else 200
+        status = 400 if media_type != JSON and "data" not in payload else 200
     content_type = RESPONSE_JSON if media_type == RESPONSE_JSON else JSON
     return Response(
         encode_json(payload),

@@ -11,7 +11,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLFormattedError, Operat
 from graphql.execution import create_source_event_stream
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Executor
 
-from domain.errors import FaultCode, RequestFault
+from domain.errors import Unavailable
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.cost import cost_of
 from infra.web.documents import Documents, Prepared, RequestErrors
@@ -46,7 +46,10 @@ class Operations:
         return self._documents.prepare(query, operation_name)
 
     async def execute(self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext) -> Payload:
-        """Return the response to a query or mutation; raise RequestErrors for what can't be executed."""
+        """Return the response to a query or mutation.
+
+        Raises RequestErrors for what can't be executed, and Unavailable for what takes too long.
+        """
         executor = self._build(prepared, variables, context)
         cost = self._check_cost(prepared, executor)
         started = time.monotonic()
@@ -140,8 +143,7 @@ class Operations:
 
     def _too_long(self) -> NoReturn:
         seconds = self._settings.operation_timeout_seconds
-        fault = RequestFault(FaultCode.UNAVAILABLE, f"The operation took longer than {seconds:g} s.")
-        raise RequestErrors([GraphQLError(fault.message, original_error=fault)]) from None
+        raise Unavailable(f"The operation took longer than {seconds:g} s.") from None
 
 
 class RoomKitchen:
@@ -230,9 +232,7 @@ async def _open(executor: Executor, timeout_seconds: float) -> AsyncIterable[obj
             opening = create_source_event_stream(executor)
             source = await opening if isinstance(opening, Awaitable) else opening
     except TimeoutError as error:
-        raise _failure(
-            executor, RequestFault(FaultCode.UNAVAILABLE, "The stream could not be opened in time.")
-        ) from error
+        raise _failure(executor, Unavailable("The stream could not be opened in time.")) from error
     if isinstance(source, ExecutionResult):
         raise RequestErrors(list(source.errors or ()))
     return source

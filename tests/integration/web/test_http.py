@@ -234,6 +234,7 @@ async def test_an_operation_that_takes_too_long_answers_so_and_a_mutation_still_
         for query in ("{ slow }", "mutation { orderSlowly(price: 1) }"):
             response = await post(served, {"query": query})
             assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+            assert response.status_code == 503
         shop.gate.set()
         await eventually(lambda: shop.placed, "the mutation has ended")
 
@@ -300,6 +301,8 @@ async def test_a_subscription_streams_as_server_sent_events(shop: Shop) -> None:
             "/graphql", json={"query": "subscription { refused { sequence } }"}, headers=headers
         )
         assert '"code":"CURSOR_TOO_OLD"' in refused.text
+        invalid = await client.post("/graphql", json={"query": "subscription { nothing }"}, headers=headers)
+        assert (invalid.status_code, invalid.headers["content-type"][:16]) == (400, "application/json")
         single = await client.post("/graphql", json={"query": "{ hello }"}, headers=headers)
         assert single.text.startswith('event: next\ndata: {"data":{"hello":"hello you"}')
 
