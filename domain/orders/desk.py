@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market, MarketSymbol
 from domain.orders.bell import Bell
+from domain.orders.events import order_events
 from domain.orders.lifecycle import Step
 from domain.orders.ports import MarketView
 from domain.orders.recent import RecentOrders
@@ -101,16 +102,39 @@ class Desk:
     @asynccontextmanager
     async def moving(self) -> AsyncIterator[Transaction]:
         """A transaction that may move the account's orders; raises `StaleLease` where another node may."""
-        lease = self._lease()
-        if lease is None:
-            raise StaleLease("the lease was lost")
+        lease = self._held()
+        async with self._alone() as transaction:
+            await transaction.leases.check(lease)
+            yield transaction
+
+    async def advance(self, known: Order, step: Step) -> Order:
+        """Go on from an order as it was committed last, unread; raises `StaleOrder` where it has moved since."""
+        async with self._alone() as transaction:
+            transaction.orders.advance(known, step.order, self._held())
+            transaction.events.append(order_events(step.events))
+        self.recent.keep(step.order, ())
+        self.bell.tell(step.order)
+        return step.order
+
+    async def settled(self) -> None:
+        """Return when the transaction that moves an order at present, if one does, has ended."""
+        async with self._moving:
+            return
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Transaction]:
         try:
             async with self._moving, self.storage.transaction() as transaction:
-                await transaction.leases.check(lease)
                 yield transaction
         except Unavailable:
             self.recent = RecentOrders()  # The commit may have happened all the same, or may happen yet.
             raise
+
+    def _held(self) -> Lease:
+        lease = self._lease()
+        if lease is None:
+            raise StaleLease("the lease was lost")
+        return lease
 
     def recorder(self, transaction: Transaction, order: Order) -> OrderRecorder:
         """Return what writes the changes of an order whose row is held."""

@@ -9,6 +9,7 @@ from domain.markets.types import MarketSymbol
 from domain.orders.client_ids import is_ours
 from domain.orders.desk import Desk
 from domain.orders.lifecycle import apply_venue_order, lacks_fills
+from domain.orders.ports import StaleOrder
 from domain.orders.recorder import OrderRecorder
 from domain.orders.transitions import IllegalTransition
 from domain.orders.types import Order, OrderRole, OrderStatus
@@ -39,9 +40,15 @@ class VenueNews:
         `complete` says that the venue was asked and told all: an end then counts even where fills are missing.
         """
         desk = self._desk
+        # The answer to a request and the stream tell the same at the same time: who comes second finds it committed.
+        await desk.settled()
         known = desk.recent.get(self._client_order_id(told))
-        if known is not None and self._says_nothing_new(known, told):
-            return known
+        if known is not None:
+            if self._says_nothing_new(known, told):
+                return known
+            after = await self._advance(known, told)
+            if after is not None:
+                return after
         try:
             async with desk.moving() as transaction:
                 order = await self._locked(transaction, told)
@@ -118,6 +125,20 @@ class VenueNews:
             return not apply_venue_order(known, told, known.updated_at).events
         except IllegalTransition:
             return False
+
+    async def _advance(self, known: Order, told: VenueOrder) -> Order | None:
+        """Apply a message without fills, as an answer mostly is, in one statement; None where it needs more."""
+        if told.fills or lacks_fills(known, told) or told.market != known.market:
+            return None
+        try:
+            step = apply_venue_order(known, told, self._desk.clock.now())
+            if step.order is known or (step.order.status.is_final and step.order.filled_quantity):
+                return None  # Nothing to write, or its position may be dust now.
+            after = await self._desk.advance(known, step)
+        except (IllegalTransition, StaleOrder):
+            return None
+        self._learn(told.market, told.venue_order_id, known.client_order_id)
+        return after
 
     async def _apply(self, recorder: OrderRecorder, told: VenueOrder, *, complete: bool) -> None:
         await recorder.count_fills(told.fills)

@@ -10,6 +10,7 @@ from domain.keyset import Window
 from domain.markets.types import Depth, FeedStatus, Market, MarketSymbol
 from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderStatus
+from domain.trading.ports import Lease
 from domain.trading.state import TradingState
 from domain.trading.types import Account, Balance, Position, TradingSession
 
@@ -71,6 +72,14 @@ class OrderRepository(Protocol):
 
     async def save(self, order: Order) -> None:
         """Store a changed order; raises `StaleOrder` unless its revision is higher than the stored one."""
+        ...
+
+    def advance(self, before: Order, after: Order, lease: Lease | None = None) -> None:
+        """Replace `before` by `after` when the transaction commits, in one statement with the events of it.
+
+        The commit raises `StaleOrder` unless the stored order is still at the revision of `before` and `lease`, where
+        one is given, is held; the transaction has then done nothing.
+        """
         ...
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:

@@ -61,7 +61,7 @@ class OrderRecorder:
             await self._sweep_dust()
         if self._position is not None:
             await self._save_position(self._position)
-        await self._transaction.orders.save(self.order)
+        self._transaction.orders.advance(self._read, self.order)
         self._transaction.events.append(self._events)
 
     async def _move_position(self, fill: Fill) -> None:

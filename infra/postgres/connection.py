@@ -33,26 +33,31 @@ class Connection:
 
     async def execute(self, query: str, *arguments: object) -> str:
         """Run a statement, or several separated by semicolons where there are no arguments; return its tag."""
+        await self._begin()
         with unavailable_where_broken(self.driver):
             return await self.driver.execute(query, *arguments)
 
     async def executemany(self, query: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once a row, sent together."""
+        await self._begin()
         with unavailable_where_broken(self.driver):
             await self.driver.executemany(query, rows)
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Return all rows."""
+        await self._begin()
         with unavailable_where_broken(self.driver):
             return await self.driver.fetch(query, *arguments)
 
     async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
         """Return the first row; None where there is none."""
+        await self._begin()
         with unavailable_where_broken(self.driver):
             return await self.driver.fetchrow(query, *arguments)
 
     async def fetchval(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
         """Return the first column of the first row; None where there is none."""
+        await self._begin()
         with unavailable_where_broken(self.driver):
             return await self.driver.fetchval(query, *arguments)
 
@@ -60,18 +65,23 @@ class Connection:
         self, table: str, *, columns: Sequence[str], records: Iterable[Sequence[object]]
     ) -> str:
         """Write rows in bulk by COPY; return its tag."""
+        await self._begin()
         with unavailable_where_broken(self.driver):
             return await self.driver.copy_records_to_table(table, columns=columns, records=records)
 
     @asynccontextmanager
     async def atomically(self) -> AsyncIterator[None]:
         """Run the block in the present transaction; where there is none, in one of its own."""
+        await self._begin()
         if self.driver.is_in_transaction():
             yield
             return
         with unavailable_where_broken(self.driver):
             async with self.driver.transaction():
                 yield
+
+    async def _begin(self) -> None:
+        """Do what must come before the first statement: nothing here."""
 
 
 @contextmanager

@@ -14,24 +14,33 @@ from infra.postgres.repository import Repository
 CLOCK_SLACK = timedelta(days=1)
 """How far apart the clocks of nodes may be: an event may be that much older than the one before it in its log."""
 
-# One statement, so one round trip. The counters are locked in the order of the users' ids, which keeps two transactions
-# that tell the same users from waiting for each other.
-_APPEND = """
-WITH news AS (
-    SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[], $7::text[])
-    WITH ORDINALITY AS news (user_id, at, kind, order_id, subject_type, payload, message, place)
+
+def append_statement(first: int, condition: str = "") -> str:
+    """Return the common table expressions that append what `event_columns` gives as the arguments from `$first` on.
+
+    One statement, so one round trip. The counters are locked in the order of the users' ids, which keeps two
+    transactions that tell the same users from waiting for each other.
+    """
+    types = ("uuid[]", "timestamptz[]", "text[]", "uuid[]", "text[]", "jsonb[]", "text[]")
+    arrays = ", ".join(f"${first + place}::{kind}" for place, kind in enumerate(types))
+    return f"""
+news AS (
+    SELECT * FROM unnest({arrays})
+    WITH ORDINALITY AS news (user_id, at, kind, order_id, subject_type, payload, message, place) {condition}
 ), heads AS (
     INSERT INTO user_event_heads AS head (user_id, sequence, at)
     SELECT user_id, count(*), (array_agg(at ORDER BY place DESC))[1] FROM news GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET sequence = head.sequence + excluded.sequence, at = excluded.at
     RETURNING user_id, sequence
-)
-INSERT INTO user_events (user_id, sequence, at, kind, order_id, subject_type, payload, message)
-SELECT user_id, heads.sequence + 1 - row_number() OVER (PARTITION BY user_id ORDER BY place DESC),
-       at, kind, order_id, subject_type, payload, message
-FROM news JOIN heads USING (user_id)
-"""
+), told AS (
+    INSERT INTO user_events (user_id, sequence, at, kind, order_id, subject_type, payload, message)
+    SELECT user_id, heads.sequence + 1 - row_number() OVER (PARTITION BY user_id ORDER BY place DESC),
+           at, kind, order_id, subject_type, payload, message
+    FROM news JOIN heads USING (user_id)
+)"""
 
+
+APPEND = f"WITH {append_statement(1)} SELECT true"
 _SELECT = "SELECT user_id, sequence, at, kind, subject_type, payload, message FROM user_events WHERE user_id = $1"
 # The bound on `at` is a condition of its own, never `OR $3 IS NULL`: that would keep the planner from leaving old
 # partitions out.
@@ -53,15 +62,13 @@ class PostgresEventLog(Repository):
         return self._pending
 
     def append(self, events: Sequence[NewEvent]) -> None:
-        """Keep `events` until `flush`."""
+        """Keep `events` until the transaction ends."""
         self._pending.extend(events)
 
-    async def flush(self) -> set[UUID]:
-        """Number and write what was appended; return whose logs have grown. The commit must follow at once."""
+    def take(self) -> list[NewEvent]:
+        """Return what was appended, to be written; the commit must follow at once."""
         events, self._pending = self._pending, []
-        if events:
-            await self._connection.execute(_APPEND, *_columns(events))
-        return {event.user_id for event in events}
+        return events
 
     async def head(self, user_id: UUID) -> tuple[int, datetime | None]:
         """Return the sequence and time of the user's newest event; 0 and None where there is none."""
@@ -89,7 +96,8 @@ class PostgresEventLog(Repository):
         return _events(await self._connection.fetch(query, user_id, list(set(order_ids)), since - CLOCK_SLACK))
 
 
-def _columns(events: Sequence[NewEvent]) -> tuple[list[object], ...]:
+def event_columns(events: Sequence[NewEvent]) -> tuple[list[object], ...]:
+    """Return the arguments of `append_statement`."""
     encoded = [encode_subject(event.subject) for event in events]
     return (
         [event.user_id for event in events],

@@ -16,7 +16,9 @@ ON CONFLICT (kind, key) DO UPDATE SET
 WHERE lease.holder = excluded.holder OR lease.expires_at <= clock_timestamp()
 RETURNING epoch
 """
-_IS_HELD = "kind = $1 AND key = $2 AND holder = $3 AND epoch = $4 AND expires_at > clock_timestamp()"
+IS_HELD = "kind = {} AND key = {} AND holder = {} AND epoch = {} AND expires_at > clock_timestamp()"
+"""The condition that a lease is held, with places for `lease_values`."""
+_IS_HELD = IS_HELD.format("$1", "$2", "$3", "$4")
 _RENEW = f"UPDATE leases SET expires_at = clock_timestamp() + $5 * interval '1 second' WHERE {_IS_HELD} RETURNING epoch"
 # The row stays: the next holder's epoch must be higher.
 _RELEASE = f"UPDATE leases SET expires_at = '-infinity' WHERE {_IS_HELD}"
@@ -41,12 +43,12 @@ class PostgresLeases(Repository):
     async def renew(self, lease: Lease, seconds: float) -> Lease | None:
         """Prolong it; None where it has lapsed or is held by another."""
         before = self._clock.monotonic()
-        epoch = await self._connection.fetchval(_RENEW, *_named(lease), seconds)
+        epoch = await self._connection.fetchval(_RENEW, *lease_values(lease), seconds)
         return Lease(lease.kind, lease.key, lease.holder, epoch, before) if epoch is not None else None
 
     async def release(self, lease: Lease) -> None:
         """Let go of it at once; nothing happens where it isn't held any more."""
-        await self._connection.execute(_RELEASE, *_named(lease))
+        await self._connection.execute(_RELEASE, *lease_values(lease))
 
     async def end_all(self) -> None:
         """Let go of every lease, whoever holds it: for a start that knows all earlier holders to be dead."""
@@ -54,9 +56,10 @@ class PostgresLeases(Repository):
 
     async def check(self, lease: Lease) -> None:
         """Raise `StaleLease` unless it is held and not lapsed; it can't be taken before the transaction ends."""
-        if await self._connection.fetchval(_CHECK, *_named(lease)) is None:
+        if await self._connection.fetchval(_CHECK, *lease_values(lease)) is None:
             raise StaleLease(f"The lease {lease.kind}:{lease.key} of epoch {lease.epoch} is no longer held.")
 
 
-def _named(lease: Lease) -> tuple[str, str, str, int]:
+def lease_values(lease: Lease) -> tuple[str, str, str, int]:
+    """Return the arguments of `IS_HELD`."""
     return lease.kind, lease.key, lease.holder, lease.epoch

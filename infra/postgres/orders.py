@@ -9,6 +9,7 @@ from domain.markets.types import MarketSymbol
 from domain.orders.ports import DuplicateOrder, OrderFilter, RiskFacts, StaleOrder
 from domain.orders.types import ACTIVE as ACTIVE_STATES
 from domain.orders.types import Fill, Order, OrderStatus
+from domain.trading.ports import Lease
 from infra.postgres.columns import by_value
 from infra.postgres.conditions import Condition, where
 from infra.postgres.order_rows import (
@@ -22,6 +23,7 @@ from infra.postgres.order_rows import (
     order_of,
     order_values,
 )
+from infra.postgres.order_steps import OrderStep
 from infra.postgres.repository import Repository
 from infra.postgres.risk_rows import SELECT_FACTS, facts_arguments, facts_of
 
@@ -65,6 +67,8 @@ _STATUSES = by_value(OrderStatus)
 class PostgresOrders(Repository):
     """See `domain.orders.ports.OrderRepository`."""
 
+    step: OrderStep | None = None
+
     async def add(self, order: Order) -> None:
         """Store a new order; raises `DuplicateOrder` where its account has that client order id already."""
         if await self._connection.execute(INSERT_ORDER, *order_values(order)) == "INSERT 0 0":
@@ -74,6 +78,11 @@ class PostgresOrders(Repository):
         """Store a changed order; raises `StaleOrder` unless its revision is higher than the stored one."""
         if await self._connection.execute(UPDATE_ORDER, *order_values(order)) == "UPDATE 0":
             raise StaleOrder(order)
+
+    def advance(self, before: Order, after: Order, lease: Lease | None = None) -> None:
+        """Write a step at the end of the transaction, together with its events, instead of `save` now."""
+        assert self.step is None, "one step of one order a transaction"
+        self.step = OrderStep(before, after, lease)
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
         """Return an order of the user."""

@@ -3,34 +3,28 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TypeAlias
-
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
+from uuid import UUID
 
 from domain.clock import Clock
-from domain.errors import Unavailable
+from domain.orders.ports import StaleOrder
 from domain.ports import Bus
 from infra.postgres.accounts import PostgresAccounts
-from infra.postgres.connection import Connection, cut, unavailable_where_broken
-from infra.postgres.event_log import PostgresEventLog
+from infra.postgres.connection import Connection
+from infra.postgres.event_log import APPEND, PostgresEventLog, event_columns
 from infra.postgres.idempotency import PostgresIdempotency
 from infra.postgres.leases import PostgresLeases
 from infra.postgres.market_data import PostgresMarketData
 from infra.postgres.market_history import PostgresMarketHistory
 from infra.postgres.news import News
+from infra.postgres.order_steps import STEP
 from infra.postgres.orders import PostgresOrders
 from infra.postgres.pool import Pool
 from infra.postgres.positions import PostgresPositions
 from infra.postgres.reports import PostgresReports
 from infra.postgres.strategies import PostgresStrategies
 from infra.postgres.trading_sessions import PostgresTradingSessions
+from infra.postgres.transaction_connection import TransactionConnection, acquire
 from infra.postgres.users import PostgresUsers
-
-PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
-
-_ATTEMPTS_TO_BEGIN = 3
-"""A connection of the pool may have died unnoticed; another one is then tried, since nothing has happened yet."""
 
 
 class PostgresTransaction:
@@ -116,28 +110,28 @@ class PostgresStorage:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
-        """Begin; commit at the end of the block, roll back where it raises.
+        """Begin with the first statement; commit at the end of the block, roll back where it raises.
 
         Raises `Unavailable` where the database can't be reached. A commit that broke on the wire may have happened.
         """
-        driver = await self._begin()
+        driver = await acquire(self._pool, self._acquire_timeout_seconds)
+        connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds)
         try:
-            connection = Connection(driver)
             transaction = PostgresTransaction(connection, self._clock)
             yield transaction
-            grown = await transaction.events.flush()
-            await _commit(connection)
+            grown = await _write_last(transaction, connection)
+            await connection.commit()
         except BaseException:
-            await _roll_back(driver)
+            await connection.roll_back()
             raise
         finally:
-            await self._pool.release(driver)
+            await connection.release()
         self._news.tell(grown)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[PostgresTransaction]:
         """A connection for reads alone: each statement sees what was committed when it began."""
-        driver = await self._acquire()
+        driver = await acquire(self._pool, self._acquire_timeout_seconds)
         try:
             transaction = PostgresTransaction(Connection(driver), self._clock)
             yield transaction
@@ -145,38 +139,13 @@ class PostgresStorage:
         finally:
             await self._pool.release(driver)
 
-    async def _acquire(self) -> PooledConnection:
-        with unavailable_where_broken():
-            return await self._pool.acquire(timeout=self._acquire_timeout_seconds)
 
-    async def _begin(self) -> PooledConnection:
-        for attempt in range(1, _ATTEMPTS_TO_BEGIN + 1):
-            driver = await self._acquire()
-            try:
-                await Connection(driver).execute("BEGIN")
-            except BaseException as error:
-                cut(driver)
-                await self._pool.release(driver)
-                if not isinstance(error, Unavailable) or attempt == _ATTEMPTS_TO_BEGIN:
-                    raise
-            else:
-                return driver
-        raise AssertionError("the last attempt has returned or raised")
-
-
-async def _commit(connection: Connection) -> None:
-    """Commit; PostgreSQL answers ROLLBACK where an earlier statement had failed and its error was swallowed."""
-    if await connection.execute("COMMIT") != "COMMIT":
-        raise RuntimeError("A statement of the transaction failed and its error was passed over: nothing is stored.")
-
-
-async def _roll_back(driver: PooledConnection) -> None:
-    """Undo what the transaction did; a connection on which that isn't possible is cut, which has the same effect."""
-    try:
-        if driver.is_in_transaction():
-            await driver.execute("ROLLBACK")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-        cut(driver)
-    except BaseException:
-        cut(driver)
-        raise
+async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> set[UUID]:
+    """Write what was kept for the end, in one statement; return whose logs have grown. The commit must follow."""
+    step, events = transaction.orders.step, transaction.events.take()
+    if step is not None:
+        if not await connection.last(STEP, *step.values(events)):
+            raise StaleOrder(step.after)
+    elif events:
+        await connection.last(APPEND, *event_columns(events))
+    return {event.user_id for event in events}

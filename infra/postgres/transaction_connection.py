@@ -1,0 +1,80 @@
+"""The connection of one transaction: begun with its first statement, and not at all where the last is the only one."""
+
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from domain.errors import Unavailable
+from infra.postgres.connection import Connection, cut, unavailable_where_broken
+from infra.postgres.pool import Pool
+
+PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_ATTEMPTS_TO_BEGIN = 3
+"""A connection of the pool may have died unnoticed; another one is then tried, since nothing has happened yet."""
+
+
+async def acquire(pool: Pool, timeout_seconds: float) -> PooledConnection:
+    """Return a connection of the pool, to be released; raises `Unavailable`."""
+    with unavailable_where_broken():
+        return await pool.acquire(timeout=timeout_seconds)
+
+
+class TransactionConnection(Connection):
+    """A connection out of a pool, on which statements run in one transaction until `commit` or `roll_back`."""
+
+    driver: PooledConnection
+
+    def __init__(self, driver: PooledConnection, pool: Pool, acquire_timeout_seconds: float) -> None:
+        super().__init__(driver)
+        self._pool = pool
+        self._acquire_timeout_seconds = acquire_timeout_seconds
+        self._begun = False
+
+    async def last(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
+        """Run the transaction's last statement, which is a transaction by itself where it is the only one."""
+        with unavailable_where_broken(self.driver):
+            return await self.driver.fetchval(query, *arguments)
+
+    async def commit(self) -> None:
+        """Commit; PostgreSQL answers ROLLBACK where an earlier statement had failed and its error was swallowed."""
+        if self._begun and await self.execute("COMMIT") != "COMMIT":
+            raise RuntimeError(
+                "A statement of the transaction failed and its error was passed over: nothing is stored."
+            )
+
+    async def roll_back(self) -> None:
+        """Undo all; a connection on which that isn't possible is cut, which has the same effect."""
+        try:
+            if self.driver.is_in_transaction():
+                await self.driver.execute("ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            cut(self.driver)
+        except BaseException:
+            cut(self.driver)
+            raise
+
+    async def release(self) -> None:
+        """Give the connection back."""
+        await self._pool.release(self.driver)
+
+    async def _begin(self) -> None:
+        attempt = 1
+        while not self._begun:
+            try:
+                with unavailable_where_broken(self.driver):
+                    await self.driver.execute("BEGIN")
+            except BaseException as error:
+                cut(self.driver)
+                if not isinstance(error, Unavailable) or attempt == _ATTEMPTS_TO_BEGIN:
+                    raise
+                await self._take_another()
+                attempt += 1
+            else:
+                self._begun = True
+
+    async def _take_another(self) -> None:
+        another = await acquire(self._pool, self._acquire_timeout_seconds)
+        await self._pool.release(self.driver)
+        self.driver = another

@@ -1,0 +1,121 @@
+"""A step of an order is one statement: the lease, the row and the events, all or nothing."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from domain.events import NewEvent, UserEventKind
+from domain.orders.ports import StaleOrder
+from domain.orders.types import Order, OrderEvent, OrderEventKind, OrderStatus
+from domain.trading.ports import Lease
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.trading import World
+
+LONG, LAPSED = 60.0, 0.0
+
+
+@pytest.fixture
+async def order(storage: PostgresStorage, world: World) -> Order:
+    order = world.order()
+    async with storage.transaction() as transaction:
+        await transaction.orders.add(order)
+    return order
+
+
+def opened(order: Order) -> Order:
+    return order.changed(order.updated_at + timedelta(seconds=1), status=OrderStatus.OPEN, venue_order_id="7")
+
+
+async def held(storage: PostgresStorage, seconds: float = LONG) -> Lease:
+    async with storage.transaction() as transaction:
+        lease = await transaction.leases.acquire("account", "a1", "one", seconds)
+    assert lease is not None
+    return lease
+
+
+async def step(storage: PostgresStorage, before: Order, lease: Lease | None) -> Order:
+    after = opened(before)
+    event = OrderEvent(OrderEventKind.ACCEPTED, after)
+    async with storage.transaction() as transaction:
+        transaction.orders.advance(before, after, lease)
+        transaction.events.append([NewEvent(after.user_id, after.updated_at, UserEventKind.ORDER, event)])
+    return after
+
+
+async def add_and_advance(storage: PostgresStorage, new: Order, before: Order) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.orders.add(new)
+        transaction.orders.advance(before, opened(before))
+
+
+async def stored(storage: PostgresStorage, order: Order) -> tuple[Order | None, int]:
+    """Return the order and how many events its user's log has."""
+    async with storage.reading() as reading:
+        sequence, _ = await reading.events.head(order.user_id)
+        return await reading.orders.get(order.user_id, order.id), sequence
+
+
+async def test_it_writes_the_order_and_its_events(storage: PostgresStorage, order: Order) -> None:
+    after = await step(storage, order, await held(storage))
+    assert await stored(storage, order) == (after, 1)
+
+
+async def test_without_a_lease_none_is_asked_for(storage: PostgresStorage, order: Order) -> None:
+    after = await step(storage, order, None)
+    assert await stored(storage, order) == (after, 1)
+
+
+async def test_a_lapsed_lease_writes_nothing(storage: PostgresStorage, order: Order) -> None:
+    with pytest.raises(StaleOrder):
+        await step(storage, order, await held(storage, LAPSED))
+    assert await stored(storage, order) == (order, 0)
+
+
+async def test_an_order_that_has_moved_since_is_left_alone(storage: PostgresStorage, order: Order) -> None:
+    moved = await step(storage, order, None)
+    with pytest.raises(StaleOrder):
+        await step(storage, order, None)
+    assert await stored(storage, order) == (moved, 1)
+
+
+async def test_it_waits_for_whoever_holds_the_order_and_then_sees_what_they_did(
+    storage: PostgresStorage, pool: Pool, order: Order
+) -> None:
+    lease = await held(storage)
+    asked = order.changed(order.updated_at, cancel_requested_at=order.updated_at)
+    async with storage.transaction() as transaction:
+        await transaction.orders.save(asked)
+        stepping = asyncio.create_task(step(storage, order, lease))
+        await somebody_waits_for_a_lock(pool)
+    with pytest.raises(StaleOrder):
+        await stepping
+    assert await stored(storage, order) == (asked, 0)
+
+
+async def test_it_goes_through_where_whoever_held_the_order_gave_up(
+    storage: PostgresStorage, pool: Pool, order: Order
+) -> None:
+    lease = await held(storage)
+    with suppress(ZeroDivisionError):
+        async with storage.transaction() as transaction:
+            await transaction.orders.save(order.changed(order.updated_at, cancel_requested_at=order.updated_at))
+            stepping = asyncio.create_task(step(storage, order, lease))
+            await somebody_waits_for_a_lock(pool)
+            raise ZeroDivisionError
+    after = await stepping
+    assert await stored(storage, order) == (after, 1)
+
+
+async def test_what_came_before_it_in_the_transaction_is_undone_with_it(
+    storage: PostgresStorage, world: World, order: Order
+) -> None:
+    other = world.order()
+    moved = await step(storage, order, None)
+    with pytest.raises(StaleOrder):
+        await add_and_advance(storage, other, order)
+    assert await stored(storage, other) == (None, 1)
+    assert await stored(storage, order) == (moved, 1)
