@@ -21,6 +21,7 @@ from domain.trading.types import Account, TradingSession, TradingSessionStatus
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+GATHER_SECONDS = 0.1
 """How often sessions are looked for where nothing tells of them."""
 
 FAILED = "The engine met an error of its own and ended this session; its open orders are cancelled."
@@ -71,6 +72,8 @@ class SessionSupervisor:
                 await self._woken.wait()
         except TimeoutError:
             return
+        # An order makes several events at once: they are looked at together, and out of the order's way.
+        await asyncio.sleep(GATHER_SECONDS)
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         try:
