@@ -4,7 +4,6 @@ https://github.com/graphql/graphql-over-http/blob/main/rfcs/GraphQLOverWebSocket
 """
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
 from domain.errors import FaultCode, RequestFault
+from infra.web.chores import Chores
 from infra.web.connections import FORBIDDEN, ConnectionRegistry
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext, bearer
 from infra.web.documents import Prepared, RequestErrors
@@ -72,8 +72,7 @@ class WebSocketConnection:
         self._closed = False
         self._is_deaf = False
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._asides: set[asyncio.Task[None]] = set()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._chores = Chores()
         self._task: asyncio.Task[Any] | None = None
 
     async def serve(self) -> None:
@@ -85,7 +84,7 @@ class WebSocketConnection:
         if not await self._accept():
             return
         self._parts.connections.add(self)
-        self._later(
+        self._chores.later(
             "init", self._parts.settings.init_timeout_seconds, self.close, INIT_TIMEOUT, "Initialisation timeout"
         )
         try:
@@ -179,12 +178,12 @@ class WebSocketConnection:
             await self.close(BAD_MESSAGE, "Invalid connection_init payload")
             return
         self._initialised = True
-        self._cancel_timer("init")
+        self._chores.cancel("init")
         self._credential = self._find_credential(payload or {})
         if await self._authenticate():
             self._acknowledged = True
             await self._send_message({"type": "connection_ack"})
-            self._later("ping", self._parts.settings.ping_interval_seconds, self._ping)
+            self._chores.later("ping", self._parts.settings.ping_interval_seconds, self._ping)
 
     def _find_credential(self, payload: dict[str, object]) -> str | None:
         """Return the bearer token of the init payload, or else of the handshake's header."""
@@ -208,7 +207,7 @@ class WebSocketConnection:
         self._parts.connections.bind(self, context.credential_id)
         seconds_left = context.credential_seconds_left
         if seconds_left is not None:
-            self._later("expiry", max(seconds_left, 0.0), self.close, FORBIDDEN, "Forbidden")
+            self._chores.later("expiry", max(seconds_left, 0.0), self.close, FORBIDDEN, "Forbidden")
         return True
 
     async def _on_subscribe(self, id: object, payload: object) -> None:
@@ -236,8 +235,7 @@ class WebSocketConnection:
     def _on_complete(self, id: object) -> None:
         task = self._operations.pop(id, None) if isinstance(id, str) else None
         if task is not None:
-            self._asides.add(task)  # until its clean-up is done
-            task.add_done_callback(self._asides.discard)
+            self._chores.keep(task)  # until its clean-up is done
             task.cancel()
 
     # ---- operations
@@ -331,31 +329,17 @@ class WebSocketConnection:
             await self._send_message({"type": "ping"})
         except Gone:
             return
-        self._later("ping", self._parts.settings.ping_interval_seconds, self._ping)
+        self._chores.later("ping", self._parts.settings.ping_interval_seconds, self._ping)
 
-    # ---- timers and the end
-
-    def _later(self, name: str, seconds: float, do: Any, *arguments: object) -> None:  # noqa: ANN401  # any coroutine function
-        self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._aside, do, *arguments)
-
-    def _cancel_timer(self, name: str) -> None:
-        if timer := self._timers.pop(name, None):
-            timer.cancel()
-
-    def _aside(self, do: Any, *arguments: object) -> None:  # noqa: ANN401  # as above
-        work: Coroutine[Any, Any, None] = do(*arguments)
-        task = asyncio.create_task(work)
-        self._asides.add(task)
-        task.add_done_callback(self._asides.discard)
+    # ---- the end
 
     async def _end(self) -> None:
         self._closed = True
         self._parts.connections.remove(self)
-        for name in tuple(self._timers):
-            self._cancel_timer(name)
-        tasks = [*self._operations.values(), *self._asides]
+        tasks = list(self._operations.values())
         for task in tasks:
             task.cancel()
+        tasks += self._chores.end()
         if tasks:
             await asyncio.wait(tasks)
 

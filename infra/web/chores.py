@@ -1,0 +1,41 @@
+"""What goes on beside a conversation: timers by name, and tasks that nobody waits for but its end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+Work = Callable[..., Coroutine[Any, Any, None]]
+
+
+class Chores:
+    """The timers and tasks of one connection."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def later(self, name: str, seconds: float, work: Work, *arguments: object) -> None:
+        """Begin the work after a while, unless `cancel` is called with the name before."""
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._begin, work, *arguments)
+
+    def cancel(self, name: str) -> None:
+        """Stop a timer; nothing happens where there is none of that name."""
+        if timer := self._timers.pop(name, None):
+            timer.cancel()
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold on to a task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def end(self) -> list[asyncio.Task[None]]:
+        """Stop all timers and cancel all tasks; return the tasks, to be waited for."""
+        for name in tuple(self._timers):
+            self.cancel(name)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    def _begin(self, work: Work, *arguments: object) -> None:
+        self.keep(asyncio.create_task(work(*arguments)))
