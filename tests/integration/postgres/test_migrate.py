@@ -35,3 +35,25 @@ async def test_migrating_makes_the_partitions_that_the_first_events_need(databas
     await connection.close()
 
     assert len(names) == 3
+
+
+async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed(database_dsn: str) -> None:
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute(
+        "DROP TABLE minute_volumes; DROP FUNCTION summed_price; UPDATE alembic_version SET version_num = '0002';"
+        "INSERT INTO trades SELECT 'sandbox:BTC/USDT', date_trunc('month', now()) + n * interval '40 seconds', n::text,"
+        " 61234.56, 0.5, CASE WHEN n % 3 = 0 THEN 'SELL' ELSE 'BUY' END FROM generate_series(0, 5) n"
+    )
+    assert (await migrate(database_dsn))[0] == "0003"
+    sums = await connection.fetch("SELECT price, bought, sold FROM minute_volumes ORDER BY minute")
+    partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'minute_volumes'::regclass"
+    made = await connection.fetchval(partitions)
+    await connection.close()
+
+    assert [tuple(map(str, row)) for row in sums] == [
+        ("61234", "0.5", "0.5"),
+        ("61234", "0.5", "0"),
+        ("61234", "0.5", "0.5"),
+        ("61234", "0.5", "0"),
+    ]
+    assert made == 3

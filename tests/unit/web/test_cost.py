@@ -1,19 +1,23 @@
 import pytest
+from graphql import GraphQLSchema
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Executor
 
 from infra.web.cost import cost_of
 from infra.web.documents import Documents
 from infra.web.settings import WebSettings
+from schema import build_schema
 from tests.support.shop import SCHEMA
 
 GRAPHQL = SCHEMA._schema
+ENGINE = build_schema()._schema
+A_DAY = 'from: "2026-11-01T00:00:00Z", to: "2026-11-02T00:00:00Z"'
 
 
-def cost(query: str, **variables: object) -> int:
-    prepared = Documents(GRAPHQL, WebSettings()).prepare(query, None)
-    executor = Executor.build(GRAPHQL, prepared.document.node, None, None, variables, operation_extensions=None)
+def cost(query: str, schema: GraphQLSchema = GRAPHQL, **variables: object) -> int:
+    prepared = Documents(schema, WebSettings()).prepare(query, None)
+    executor = Executor.build(schema, prepared.document.node, None, None, variables, operation_extensions=None)
     assert isinstance(executor, Executor)
-    return cost_of(GRAPHQL, prepared.operation, prepared.document.fragments, executor.variable_values)
+    return cost_of(schema, prepared.operation, prepared.document.fragments, executor.variable_values)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +46,25 @@ def test_sizes_in_variables_count() -> None:
     assert cost(query) == 8
     assert cost(query, n=20) == 21
     assert cost(query, n=None) == 51
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("depth { bids { price } asks { price } }", 3),
+        ("depth(levels: L100) { bids { price } }", 6),
+        (f"depthHistory({A_DAY}, everySeconds: 3600) {{ sequence }}", 25),
+        (f"depthHistory({A_DAY}, everySeconds: 120) {{ bids {{ price }} asks {{ price }} }}", 721 * 3),
+        (f"depthHistory({A_DAY}, everySeconds: 3600, levels: L100) {{ ...B }}", 25 * 6),
+        (f"depthHistory({A_DAY}, everySeconds: 0) {{ sequence }}", 1000),
+        (f"volumeProfile({A_DAY}) {{ levels {{ volume }} }}", 61),
+        (f"volumeProfile({A_DAY}, bins: 1000) {{ pointOfControl }}", 1001),
+        ('indicator(name: "rsi", timeframe: M1, last: 100) { times outputs { values } }', 111),
+        ('indicator(name: "rsi", timeframe: M1, last: 5000) { times }', 1001),
+        ('indicator(name: "rsi", timeframe: M1) { times }', 501),
+        ("trend(timeframe: M1) { strength }", 1),
+    ],
+)
+def test_what_is_computed_from_a_market_costs_what_it_is_made_of(field: str, expected: int) -> None:
+    fragment = "fragment B on MarketDepthSnapshot { bids { price } }" if "...B" in field else ""
+    assert cost(f'{{ market(symbol: "sandbox:BTC/USDT") {{ {field} }} }} {fragment}', ENGINE) == 1 + expected
