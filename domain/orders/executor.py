@@ -144,6 +144,7 @@ class AccountExecutor:
                 await self._collect()
                 while self._queue:
                     await self._command(self._next())
+                    await self._collect()
             except Unavailable:
                 self._look_at_all = True
                 await asyncio.sleep(self._desk.timing.retry)
@@ -163,9 +164,12 @@ class AccountExecutor:
             return
         self._look_at_all = False
         async with self._desk.storage.reading() as transaction:
-            for order in await transaction.orders.commands(self._desk.account.id):
-                if order.status not in _UNANSWERED:  # Those are cancelled once it is known what became of them.
-                    self._queue[order.id] = None
+            orders = await transaction.orders.commands(self._desk.account.id)
+        # Those without an answer are cancelled once it is known what became of them.
+        ready = [order for order in orders if order.status not in _UNANSWERED]
+        cancels = [order.id for order in ready if order.cancel_requested_at is not None]
+        # What ends risk goes before what adds to it.
+        self._queue = dict.fromkeys([*cancels, *self._queue, *(order.id for order in ready)])
 
     def _next(self) -> UUID:
         order_id = next(iter(self._queue))

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import ErrorCode, InputError
+from domain.orders.executor import AccountExecutor
 from domain.orders.types import OrderStatus, TimeInForce
 from tests.support.order_floor import Floor
 from tests.support.orders import BTC
@@ -117,3 +118,19 @@ async def test_a_cancel_during_doubt_is_carried_out_once_the_order_is_found(floo
     venue.unreachable = False
     await cancelling
     await floor.until(order.id, "CANCELED")
+
+
+async def test_cancels_go_before_orders_that_wait(floor: Floor, venue: ScriptedVenue) -> None:
+    waiting = await floor.limit("waiting")
+    young = await floor.limit("young")
+    async with floor.storage.transaction() as transaction:
+        order = await transaction.orders.locked(young.id)
+        assert order is not None
+        now = floor.clock.now()
+        await transaction.orders.save(order.changed(now, status=OrderStatus.OPEN, cancel_requested_at=now))
+    executor = AccountExecutor(
+        floor.account, floor.storage, venue, floor.markets, floor.clock, floor.ids, lambda: None, floor.bell
+    )
+    await executor._collect()
+
+    assert list(executor._queue) == [young.id, waiting.id]
