@@ -4,6 +4,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -38,13 +39,20 @@ TEMPLATE = """\
 
 
 def fetch_jar() -> Path:
-    """Return the member's jar, fetched by Maven once; skips where that can't be done."""
+    """Return the member's jar, fetched by Maven once; skips where that can't be done.
+
+    Several test processes may fetch it at once: each into a folder of its own, and the last one's stays.
+    """
     if not _JAR.exists():
         maven = shutil.which("mvn")
         require_or_skip(maven, "Hazelcast's jar is fetched by Maven, which is not installed")
-        goal = ["dependency:copy", f"-Dartifact={_ARTIFACT}", f"-DoutputDirectory={_JAR.parent}"]
-        fetched = subprocess.run([str(maven), "-q", "-B", *goal], capture_output=True, text=True, check=False)
-        require_or_skip(_JAR.exists(), f"Maven couldn't fetch {_ARTIFACT}: {fetched.stdout[-500:]}")
+        _JAR.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=_JAR.parent) as folder:
+            goal = ["dependency:copy", f"-Dartifact={_ARTIFACT}", f"-DoutputDirectory={folder}"]
+            fetched = subprocess.run([str(maven), "-q", "-B", *goal], capture_output=True, text=True, check=False)
+            jar = Path(folder) / _JAR.name
+            require_or_skip(jar.exists(), f"Maven couldn't fetch {_ARTIFACT}: {fetched.stdout[-500:]}")
+            jar.replace(_JAR)
     return _JAR
 
 
