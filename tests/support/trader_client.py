@@ -22,7 +22,7 @@ CANCEL = """mutation($id: ID!) { orderCancel(id: $id) { order { id status } erro
 ORDER = """query($id: ID!) { node(id: $id) { ... on Order { id status filledQuantity quantity clientOrderId venueOrderId
   fills(first: 50) { nodes { id venueTradeId quantity price fee feeCurrency } } } } }"""
 ORDERS = """query($after: String) { viewer { orders(first: 100, after: $after) {
-  nodes { id status rejectReason clientOrderId filledQuantity createdAt updatedAt fills(first: 20) { nodes { venueTradeId quantity } } }
+  nodes { id status clientOrderId filledQuantity fills(first: 20) { nodes { venueTradeId quantity } } }
   pageInfo { hasNextPage endCursor } } } }"""
 ORDER_EVENTS = """subscription($after: String) { orderEvents(after: $after) { cursor sequence kind reason
   order { id status clientOrderId filledQuantity averagePrice tradingSession { id } }
