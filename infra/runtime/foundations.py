@@ -17,6 +17,9 @@ from infra.postgres.storage import PostgresStorage
 from infra.runtime.data_dir import DataDir
 from infra.settings import Settings
 
+WARM_CONNECTIONS = 8
+"""Opened at the start, since a log-in to PostgreSQL in the middle of an order costs it several milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Foundations:
@@ -68,7 +71,8 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
         await migrate(dsn)
     async with AsyncExitStack() as stack:
         cache, bus = await _cache_and_bus(settings, clock, stack)
-        pool = await create_pool(dsn, max_size=settings.database_pool_size)
+        size = settings.database_pool_size
+        pool = await create_pool(dsn, init_size=min(WARM_CONNECTIONS, size), max_size=size)
         stack.push_async_callback(pool.close)
         storage = PostgresStorage(pool, bus, clock)
         stack.push_async_callback(storage.close)
