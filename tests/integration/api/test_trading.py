@@ -86,7 +86,7 @@ async def test_a_session_that_cannot_run_is_refused_at_the_argument(api: Api) ->
 
 
 async def test_a_session_is_paused_resumed_and_stopped_by_its_owner_alone(api: Api) -> None:
-    session = await api.session(status=TradingSessionStatus.RUNNING)
+    session = await api.session(status=TradingSessionStatus.RUNNING, last_candle_at=datetime.now(UTC))
     session_id = encode_id("TradingSession", session.id)
     theirs = api.context(await api.another_user())
     for name, status in (("Pause", "PAUSED"), ("Resume", "RUNNING"), ("Stop", "STOPPING")):

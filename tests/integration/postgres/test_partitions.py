@@ -5,6 +5,7 @@ import asyncpg
 import pytest
 
 from infra.postgres.connection import Connection
+from infra.postgres.event_log import APPEND, event_columns
 from infra.postgres.partitions import PARTITIONED, ensure_months, ensure_partitions, partition_name
 from infra.postgres.pool import Pool
 from infra.postgres.storage import PostgresStorage
@@ -57,8 +58,7 @@ async def test_a_row_of_a_month_that_was_not_made_is_refused(storage: PostgresSt
 
 async def test_partitions_are_made_while_a_transaction_writes(storage: PostgresStorage, pool: Pool) -> None:
     user = await stored_user(storage)
-    async with storage.transaction() as transaction:
-        transaction.events.append([alert(user.id, "x")])
-        await transaction.events.flush()
+    async with pool.acquire() as writer, writer.transaction():
+        await writer.execute(APPEND, *event_columns([alert(user.id, "x")]))
         async with asyncio.timeout(5):
             assert await ensure(pool, datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))
