@@ -32,7 +32,26 @@ def test_a_whole_number_is_read_exactly(value: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1.5, float("inf"), True, None, [], {}, "", "abc", "NaN", "Infinity", "1_000", "\u0661", " 1", "1\n", "1e400", "1" * 39, 10**38, 10**5000],
+    [
+        1.5,
+        float("inf"),
+        True,
+        None,
+        [],
+        {},
+        "",
+        "abc",
+        "NaN",
+        "Infinity",
+        "1_000",
+        "\u0661",
+        " 1",
+        "1\n",
+        "1e400",
+        "1" * 39,
+        10**38,
+        10**5000,
+    ],
     ids=lambda value: repr(value)[:20] if not isinstance(value, int) else "number",
 )
 def test_what_is_no_decimal_is_refused_in_words(value: object) -> None:
