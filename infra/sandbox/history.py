@@ -13,7 +13,7 @@ from math import exp, sqrt
 from random import Random
 from typing import NamedTuple
 
-from infra.sandbox.candle import MINUTE_MS, Candle, group, merge
+from infra.sandbox.candle import MINUTE_MS, Candle, merge
 from infra.sandbox.markets import MarketSpec
 from infra.sandbox.units import SCALE
 
@@ -73,10 +73,6 @@ class History:
     def minutes(self, start: int, end: int) -> list[Candle]:
         """Return the one-minute candles that open within [start, end) ms, oldest first."""
         return self.candles(MINUTE_MS, start, end)
-
-    def grouped(self, span_ms: int, start: int, end: int) -> list[Candle]:
-        """Return candles of `span_ms` made from minutes alone, to check the shorter way against."""
-        return group(self.minutes(start, end), span_ms)
 
     def _price_at(self, at_ms: int) -> float:
         return self._span(len(LEVELS_MS) - 1, at_ms // MINUTE_MS).open

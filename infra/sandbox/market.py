@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.sandbox.book import Book
-from infra.sandbox.candle import MINUTE_MS, Candle, merge
+from infra.sandbox.candle import MINUTE_MS, Candle, group, merge
 from infra.sandbox.history import DAY_MS, LISTED_MS, History
 from infra.sandbox.markets import MarketSpec
 from infra.sandbox.store import Store
@@ -135,10 +135,8 @@ class Market:
         """Return the candles of `span_ms` that open within [start, end) ms, the forming one last."""
         old = self.history.candles(span_ms, start, end)
         first = old[-1].open_ms + span_ms if old else start + -start % span_ms
-        buckets: dict[int, list[Candle]] = {}
-        for minute in self._minutes(max(first, self._oldest_mixed(span_ms)), end + span_ms):
-            buckets.setdefault(minute.open_ms - minute.open_ms % span_ms, []).append(minute)
-        return old + [merge(group, at) for at, group in buckets.items() if first <= at < end]
+        minutes = self._minutes(max(first, self._oldest_mixed(span_ms)), end + span_ms)
+        return old + [candle for candle in group(minutes, span_ms) if first <= candle.open_ms < end]
 
     def history_start(self) -> int:
         """Return when the oldest candle opens."""
