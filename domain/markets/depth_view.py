@@ -6,6 +6,9 @@ from dataclasses import replace
 from domain.markets.types import Depth, PriceLevel, Ticker
 from domain.money import ZERO
 
+MAX_LEVELS = 100
+"""How many levels a side of a book are collected, stored and shown at most."""
+
 Levels = tuple[PriceLevel, ...]
 
 

@@ -95,6 +95,10 @@ class VenueGap(Exception):  # noqa: N818  # not a fault: the stream says that so
     """A stream of a venue broke or skipped; what comes next may not follow on what came before."""
 
 
+class CrossedBook(VenueGap):
+    """The best bid of a book is not below its best ask: it is wrong, whatever its number says."""
+
+
 class VenueUnreachable(Exception):  # noqa: N818  # a state of the world, retried with back-off
     """A question to a venue was not answered: a network error, a time-out, a 5xx, or a rate limit.
 

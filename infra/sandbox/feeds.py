@@ -39,6 +39,7 @@ class Feed:
         self._slow_asks: dict[int, int] = {}
         self._slow_first = market.update_ids.last + 1
         self._steps = 0
+        market.publish_book = self.depth
         market.on_trade.append(self._trade)
         market.on_aggregate.append(self._aggregate)
         market.on_candle.append(self._closed_minute)

@@ -70,6 +70,7 @@ class Market:
         self.last_price = last_price
         self.update_ids = Counter(store, f"{spec.symbol}.update_id")
         self.published_update_id = self.update_ids.last
+        self.publish_book: Callable[[], None] = lambda: None
         self.trades: deque[PublicTrade] = deque(maxlen=KEPT_TRADES)
         self.aggregates: deque[AggregateTrade] = deque(maxlen=KEPT_TRADES)
         self.on_trade: list[Callable[[Market, PublicTrade], None]] = []

@@ -37,8 +37,9 @@ def exchange_info(call: Call) -> Json:
 
 
 def depth(call: Call) -> Json:
-    """Return the order book."""
+    """Return the order book as it is at its update id: what has changed since the last update is published first."""
     market = _market(call)
+    market.publish_book()
     count = call.params.limit(100, MAX_DEPTH)
     return {
         "lastUpdateId": market.published_update_id,

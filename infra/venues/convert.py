@@ -190,22 +190,41 @@ def order_type(told: Told) -> OrderType:
     return _TYPES.get(raw) or _TYPES.get(str(told.get("type")).upper(), OrderType.LIMIT)
 
 
-def levels(
-    side: Sequence[Sequence[float]], grid: Market, known: dict[tuple[float, float], PriceLevel]
-) -> tuple[tuple[PriceLevel, ...], dict[tuple[float, float], PriceLevel]]:
-    """Return a side of the book put exactly on the market's increments, and what to give as `known` the next time.
+LevelKey = tuple[float | str, float | str]
+"""A level's price and quantity as the venue told them, or as ccxt's floats."""
 
-    ccxt's books hold floats whatever it is told. Most levels stay as they are from one book to the next, so their
-    objects are used again.
+
+def levels(
+    side: Sequence[Sequence[Any]], grid: Market, known: Mapping[LevelKey, PriceLevel]
+) -> tuple[tuple[PriceLevel, ...], dict[LevelKey, PriceLevel]]:
+    """Return a side of the book as levels, and what to give as `known` the next time; raises ValueError.
+
+    Most levels stay as they are from one book to the next, so their objects are used again.
     """
-    seen: dict[tuple[float, float], PriceLevel] = {}
+    seen: dict[LevelKey, PriceLevel] = {}
     for row in side:
         key = (row[0], row[1])
-        seen[key] = known.get(key) or PriceLevel(
-            round_nearest(Decimal(repr(key[0])), grid.price_increment),
-            round_nearest(Decimal(repr(key[1])), grid.quantity_increment),
-        )
+        seen[key] = known.get(key) or _level(key, grid)
     return tuple(level for level in seen.values() if level.quantity), seen
+
+
+def _level(told: LevelKey, grid: Market) -> PriceLevel:
+    price, quantity = _on_grid(told[0], grid.price_increment), _on_grid(told[1], grid.quantity_increment)
+    if price <= ZERO or quantity < ZERO:
+        raise ValueError(f"{quantity} at {price} is no level")
+    return PriceLevel(price, quantity)
+
+
+def _on_grid(told: float | str, step: Decimal) -> Decimal:
+    """Return a number of the book put exactly on the market's increments, which ccxt's floats may be beside.
+
+    One that the venue wrote itself is exact, even where it is finer than the increment that was last heard of.
+    """
+    value = Decimal(str(told))
+    if not value.is_finite():
+        raise ValueError(f"{told!r} is not a finite number")
+    nearest = round_nearest(value, step)
+    return nearest if nearest == value or isinstance(told, float) else Decimal(plain(value))
 
 
 def _fills(told: Told) -> list[Told]:

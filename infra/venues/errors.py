@@ -79,6 +79,8 @@ def command_error(error: Exception, *, left: bool) -> VenueRefused | OutcomeUnkn
 
 def question_error(error: Exception) -> VenueUnreachable:
     """Return what an error of a question means: there is no answer, which may be for the credentials' sake."""
+    if isinstance(error, VenueUnreachable):
+        return error
     if "AuthenticationError" in kinds(error):
         return CredentialsRejected(reason(error))
     return VenueUnreachable(reason(error))
@@ -86,6 +88,8 @@ def question_error(error: Exception) -> VenueUnreachable:
 
 def stream_error(error: Exception) -> VenueGap | VenueUnreachable:
     """Return what an error of a stream means: it skipped (`VenueGap`), or the venue can't be reached."""
+    if isinstance(error, VenueGap | VenueUnreachable):
+        return error
     names = kinds(error)
     if "NetworkError" in names and "ChecksumError" not in names:
         return VenueUnreachable(reason(error))

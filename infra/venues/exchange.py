@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from domain.markets.ports import VenueUnreachable
 from domain.orders.venue import Guard
 from domain.trading.types import VenueCredentials
+from infra.venues.binance_depth import BinanceDepth
 from infra.venues.budget import RateBudget
 from infra.venues.clock import VenueClock
 from infra.venues.untyped import Ccxt
@@ -67,34 +69,20 @@ class Wire:
         return future
 
     def client(self, url: str) -> Ccxt:
-        """Return the connection to `url`; what it rejects and nobody waits for any more reaches no log."""
+        """Return the connection to `url`: its end is told to who waits for it, and to no log."""
         is_new = url not in (self.clients or {})
         client = super().client(url)  # type: ignore[misc]
         if is_new:
-            make = client.future
-
-            def future(name: str) -> Ccxt:
-                made = make(name)
-                made.remove_done_callback(_retrieve)
-                made.add_done_callback(_retrieve)
-                return made
-
-            client.future = future
+            _retrieve_rejections(client)
+            _end_at_unreadable(client)
         return client
 
     def ws_dial_delay(self, url: str) -> float:  # noqa: ARG002  # ccxt's
         """Dial at once: the wait between attempts is ours."""
         return 0.0
 
-    def handle_message(self, client: Ccxt, message: Ccxt) -> None:
-        """Take a message; one that can't be read ends the stream, where ccxt would stop reading in silence."""
-        try:
-            super().handle_message(client, message)  # type: ignore[misc]
-        except Exception as error:  # noqa: BLE001  # whatever a parser raises
-            client.on_error(_network_error(f"a message could not be read: {type(error).__name__}"))
 
-
-class BinanceWire(Wire):
+class BinanceWire(BinanceDepth, Wire):
     """What is known of Binance beyond ccxt's unified calls."""
 
     exceptions: dict[str, Ccxt]
@@ -114,6 +102,12 @@ class BinanceWire(Wire):
         if self.replaces_url:
             return self.exceptions["spot"].get(kind, {})
         return super().get_exceptions_by_url(url, kind)  # type: ignore[misc]
+
+    def handle_message(self, client: Ccxt, message: Ccxt) -> None:
+        """Take a message; Binance sends objects alone, so what couldn't be read as one ends the connection."""
+        if isinstance(message, str):
+            raise ValueError("it isn't JSON")  # noqa: TRY004  # a fault of the sender
+        super().handle_message(client, message)  # type: ignore[misc]
 
     def handle_errors(self, code: int, reason: str, *rest: Ccxt) -> Ccxt:
         """Read a 5xx as no answer at all, whatever its body says: an order's fate is unknown then."""
@@ -211,6 +205,33 @@ def _addresses(url: str) -> dict[str, Ccxt]:
         "sapi": f"{url}/sapi/v1",
         "ws": {"spot": f"{streams}/ws", "ws-api": {"spot": f"{streams}/ws-api/v3"}},
     }
+
+
+def _retrieve_rejections(client: Ccxt) -> None:
+    make = client.future
+
+    def future(name: str) -> Ccxt:
+        made = make(name)
+        made.remove_done_callback(_retrieve)
+        made.add_done_callback(_retrieve)
+        return made
+
+    client.future = future
+
+
+def _end_at_unreadable(client: Ccxt) -> None:
+    """Make a message that can't be read end the connection, where ccxt would stop reading in silence."""
+    take = client.handle_message
+
+    def message(told: Ccxt) -> None:
+        if client.error is not None:
+            return
+        try:
+            take(told)
+        except Exception as error:  # noqa: BLE001  # whatever a parser raises
+            client.on_error(VenueUnreachable(f"a message could not be read ({type(error).__name__}: {error})"[:200]))
+
+    client.handle_message = message
 
 
 def _retrieve(future: Ccxt) -> None:

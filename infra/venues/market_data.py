@@ -6,17 +6,16 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
-from domain.clock import Clock, from_milliseconds, to_milliseconds
-from domain.markets.depth_view import is_crossed
+from domain.clock import Clock, to_milliseconds
 from domain.markets.ports import VenueGap, VenueUnreachable
-from domain.markets.types import Candle, Depth, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from domain.markets.types import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 from infra.venues import convert
+from infra.venues.book_reader import BookReader
 from infra.venues.budget import Urgency, urgency
 from infra.venues.connection import VenueConnection
 from infra.venues.errors import question_error, stream_error
 from infra.venues.untyped import Ccxt
 
-MAX_LEVELS = 100
 MAX_CANDLES_A_CALL = 1_000
 UNSUBSCRIBE_SECONDS = 2.0
 
@@ -50,16 +49,16 @@ class CcxtMarketData:
         """Yield the whole book after every update that was read together; the epoch is left empty."""
         await self._connection.ready()
         grid, exchange = self._connection.market(market), self._connection.public
-        reader = _BookReader(grid, self._clock)
+        reader = BookReader(grid, self._clock)
         try:
             while True:
-                told = await _streamed(exchange.watch_order_book(market.symbol))
-                depth = reader.read(told)
-                if depth is None:
-                    continue
-                if is_crossed(depth.bids, depth.asks):
-                    raise VenueGap(f"the book of {market} is crossed")
-                yield depth
+                depth = reader.read(await _streamed(exchange.watch_order_book(market.symbol)))
+                if depth is not None:
+                    yield depth
+        except (VenueGap, VenueUnreachable):
+            # A broken stream must be known as such at once: there is no time to take leave of the venue.
+            _forget_book(exchange, market.symbol)
+            raise
         finally:
             await _unsubscribe(exchange, "un_watch_order_book", "orderbook", market.symbol)
             _forget_book(exchange, market.symbol)
@@ -90,8 +89,7 @@ class CcxtMarketData:
         exchange = self._connection.public
         try:
             while True:
-                told = await _streamed(exchange.watch_ticker(market.symbol))
-                yield convert.ticker(market, told, self.venue_now())
+                yield self._ticker(market, await _streamed(exchange.watch_ticker(market.symbol)))
         finally:
             await _unsubscribe(exchange, "un_watch_ticker", "ticker", market.symbol)
 
@@ -121,6 +119,12 @@ class CcxtMarketData:
 
         return await self._asked(ask, lambda told: convert.in_order(convert.trade(market, row) for row in told))
 
+    def _ticker(self, market: MarketSymbol, told: Ccxt) -> Ticker:
+        try:
+            return convert.ticker(market, told, self.venue_now())
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise VenueGap(f"a ticker of {market} can't be read: {error}") from None
+
     async def _read_trades(self, market: MarketSymbol, batches: asyncio.Queue[list[Trade] | Exception]) -> None:
         exchange = self._connection.public
         try:
@@ -142,29 +146,6 @@ class CcxtMarketData:
             raise question_error(error) from None
 
 
-class _BookReader:
-    """Turns ccxt's book, which changes under the reader's hands, into books that don't."""
-
-    def __init__(self, grid: Market, clock: Clock) -> None:
-        self._grid = grid
-        self._clock = clock
-        self._known: dict[tuple[float, float], PriceLevel] = {}
-        self._sequence: int | None = None
-
-    def read(self, told: Ccxt) -> Depth | None:
-        numbers = (told["nonce"], told["timestamp"], to_milliseconds(self._clock.now()))
-        sequence = int(next(number for number in numbers if number is not None))
-        if self._sequence is not None and sequence <= self._sequence:
-            return None
-        self._sequence = sequence
-        bids, known_bids = convert.levels(told["bids"][:MAX_LEVELS], self._grid, self._known)
-        asks, known_asks = convert.levels(told["asks"][:MAX_LEVELS], self._grid, self._known)
-        self._known = known_bids | known_asks
-        milliseconds = told["timestamp"]
-        venue_time = None if milliseconds is None else from_milliseconds(milliseconds)
-        return Depth(self._grid.symbol, "", sequence, bids, asks, venue_time, self._clock.now())
-
-
 async def _streamed(watching: Awaitable[Ccxt]) -> Ccxt:
     try:
         return await watching
@@ -183,6 +164,7 @@ def _forget_book(exchange: Ccxt, symbol: str) -> None:
     exchange.orderbooks.pop(symbol, None)
     for client in _open_clients(exchange):
         client.subscriptions.pop(f"orderbook::{symbol}", None)
+        client.rejections.pop(f"orderbook::{symbol}", None)
 
 
 async def _unsubscribe(exchange: Ccxt, method: str, topic: str, symbol: str) -> None:

@@ -1,0 +1,63 @@
+"""Turns ccxt's books, which change under the reader's hands, into books that don't, and refuses those that can't be."""
+
+from domain.clock import Clock, from_milliseconds, to_milliseconds
+from domain.markets.depth_view import MAX_LEVELS, is_crossed
+from domain.markets.ports import CrossedBook, VenueGap
+from domain.markets.types import Depth, Market, PriceLevel
+from infra.venues import convert
+from infra.venues.errors import stream_error
+from infra.venues.untyped import Ccxt
+
+
+class BookReader:
+    """Reads the books of one stream of one market. A stream whose book begins anew, or falls back, has a gap."""
+
+    def __init__(self, grid: Market, clock: Clock) -> None:
+        self._grid = grid
+        self._clock = clock
+        self._known: dict[convert.LevelKey, PriceLevel] = {}
+        self._sequence: int | None = None
+        self._book: Ccxt = None
+
+    def read(self, told: Ccxt) -> Depth | None:
+        """Return the book, None where it is the one that was read last.
+
+        Raises `CrossedBook`, and `VenueGap` for a book that doesn't follow on the last one or can't be read; or the
+        end of the connection that the last one came by.
+        """
+        self._check_same(told)
+        sequence = self._number(told)
+        if sequence is None:
+            return None
+        self._sequence = sequence
+        try:
+            depth = self._depth(told, sequence)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise VenueGap(f"the book of {self._grid.symbol} can't be read: {error}") from None
+        if is_crossed(depth.bids, depth.asks):
+            raise CrossedBook(f"the book of {self._grid.symbol} is crossed at {depth.bids[0].price}")
+        return depth
+
+    def _check_same(self, told: Ccxt) -> None:
+        book, before = told.get("book"), self._book
+        self._book = book
+        if before is not None and before is not book:
+            raise stream_error(before.ended_by or VenueGap(f"the book of {self._grid.symbol} began anew"))
+
+    def _number(self, told: Ccxt) -> int | None:
+        """Return the venue's number of the book, None where it isn't newer; a venue without numbers gets the time's."""
+        if told["nonce"] is None:
+            milliseconds = told["timestamp"] or to_milliseconds(self._clock.now())
+            return max(int(milliseconds), (self._sequence or 0) + 1)
+        sequence = int(told["nonce"])
+        if self._sequence is not None and sequence < self._sequence:
+            raise VenueGap(f"the book of {self._grid.symbol} went back from {self._sequence} to {sequence}")
+        return None if sequence == self._sequence else sequence
+
+    def _depth(self, told: Ccxt, sequence: int) -> Depth:
+        bids, known_bids = convert.levels(told["bids"][:MAX_LEVELS], self._grid, self._known)
+        asks, known_asks = convert.levels(told["asks"][:MAX_LEVELS], self._grid, self._known)
+        self._known = known_bids | known_asks
+        milliseconds = told["timestamp"]
+        venue_time = None if milliseconds is None else from_milliseconds(milliseconds)
+        return Depth(self._grid.symbol, "", sequence, bids, asks, venue_time, self._clock.now())
