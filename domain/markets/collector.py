@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from domain.backoff import Backoff
 from domain.clock import Clock, Ids
 from domain.errors import Unavailable
 from domain.markets import codec
+from domain.markets.attempts import Attempts
 from domain.markets.depth_view import with_best
 from domain.markets.health import FeedHealth
-from domain.markets.ports import MarketDataSource, VenueGap, VenueUnreachable
+from domain.markets.ports import CrossedBook, MarketDataSource, VenueGap, VenueUnreachable
 from domain.markets.recorder import Recorder
 from domain.markets.tape import Tape
 from domain.markets.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
@@ -64,14 +64,21 @@ class Every:
 
 
 class Collector:
-    """Collects one market until cancelled; `gaps` counts how often a stream broke or skipped."""
+    """Collects one market until cancelled.
+
+    It counts how often a stream skipped or began anew (`gaps`), showed a crossed book (`crossed_books`), or lost the
+    venue (`reconnects`); each is an epoch of its own where it was the book's.
+    """
 
     def __init__(
         self, market: MarketSymbol, source: MarketDataSource, outlets: Outlets, clock: Clock, ids: Ids, pace: Pace
     ) -> None:
         self.market = market
         self.gaps = 0
+        self.crossed_books = 0
+        self.reconnects = 0
         self._source = source
+        self._clock = clock
         self._out = outlets
         self._ids = ids
         self._pace = pace
@@ -92,34 +99,44 @@ class Collector:
     async def run(self) -> None:
         """Collect until cancelled; only a fault of the program ends it otherwise."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._again(self._collect_depth, self._lose_depth))
-            group.create_task(self._again(self._collect_trades, self._health.trades_lost))
-            group.create_task(self._again(self._collect_tickers, lambda: None))
+            group.create_task(self._again("book", self._collect_depth, self._lose_depth))
+            group.create_task(self._again("trades", self._collect_trades, self._health.trades_lost))
+            group.create_task(self._again("ticker", self._collect_tickers, lambda: None))
             group.create_task(self._keep_time())
 
-    async def _again(self, collect: Callable[[Backoff], Awaitable[None]], lost: Callable[[], None]) -> None:
-        backoff = Backoff()
+    async def _again(
+        self, stream: str, collect: Callable[[Attempts], Awaitable[None]], lost: Callable[[], None]
+    ) -> None:
+        attempts = Attempts(f"the {stream} of {self.market}", self._clock)
         while True:
             asked: float | None = None
             try:
-                await collect(backoff)
-            except VenueGap as gap:
-                log.info("the feed of %s skipped: %s", self.market, gap)
-            except VenueUnreachable as error:
-                asked = error.retry_after_seconds
-                log.info("the feed of %s broke: %s", self.market, error)
+                await collect(attempts)
+                reason = "the venue ended it"
+            except (VenueGap, VenueUnreachable) as error:
+                self._count(error)
+                reason = str(error)
+                asked = error.retry_after_seconds if isinstance(error, VenueUnreachable) else None
             except Unavailable as error:
-                log.warning("the feed of %s waits for the database: %s", self.market, error.message)
-            self.gaps += 1
+                reason = f"the database is away: {error.message}"
             lost()
+            wait = attempts.failed(reason, asked)
             await self._tell_status()
-            await asyncio.sleep(backoff.seconds(asked))
+            await asyncio.sleep(wait)
 
-    async def _collect_depth(self, backoff: Backoff) -> None:
+    def _count(self, error: VenueGap | VenueUnreachable) -> None:
+        if isinstance(error, VenueUnreachable):
+            self.reconnects += 1
+        elif isinstance(error, CrossedBook):
+            self.crossed_books += 1
+        else:
+            self.gaps += 1
+
+    async def _collect_depth(self, attempts: Attempts) -> None:
         epoch = self._ids.new().hex[-12:]
         async with aclosing(self._source.depth(self.market)) as books:  # type: ignore[type-var]
             async for book in books:
-                backoff.reset()
+                attempts.works()
                 await self._take_depth(replace(book, epoch=epoch))
 
     def _lose_depth(self) -> None:
@@ -137,10 +154,10 @@ class Collector:
         if self._snapshot.is_due():
             self._out.recorder.add_depth(depth)
 
-    async def _collect_tickers(self, backoff: Backoff) -> None:
+    async def _collect_tickers(self, attempts: Attempts) -> None:
         async with aclosing(self._source.tickers(self.market)) as tickers:  # type: ignore[type-var]
             async for ticker in tickers:
-                backoff.reset()
+                attempts.works()
                 await self._take_ticker(ticker)
 
     async def _take_ticker(self, ticker: Ticker) -> None:
@@ -150,7 +167,7 @@ class Collector:
         await self._out.bus.publish(ticker_topic(self.market), message)
         await self._out.cache.put(CacheSpace.TICKER, str(self.market), message, self._pace.cache_lives)
 
-    async def _collect_trades(self, backoff: Backoff) -> None:
+    async def _collect_trades(self, attempts: Attempts) -> None:
         async with aclosing(self._source.trades(self.market)) as batches:  # type: ignore[type-var]
             first = asyncio.ensure_future(anext(batches))
             try:
@@ -160,7 +177,7 @@ class Collector:
                 first.cancel()
                 await asyncio.gather(first, return_exceptions=True)
             async for batch in batches:
-                backoff.reset()
+                attempts.works()
                 await self._take_trades(batch)
 
     async def _begin(self) -> None:

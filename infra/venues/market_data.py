@@ -18,6 +18,8 @@ from infra.venues.untyped import Ccxt
 
 MAX_CANDLES_A_CALL = 1_000
 UNSUBSCRIBE_SECONDS = 2.0
+SILENT_SECONDS = 30.0
+"""How long a stream of books may say nothing before its connection is taken for dead, open as it may be."""
 
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class CcxtMarketData:
         reader = BookReader(grid, self._clock)
         try:
             while True:
-                depth = reader.read(await _streamed(exchange.watch_order_book(market.symbol)))
+                depth = reader.read(await _next_book(exchange, market.symbol))
                 if depth is not None:
                     yield depth
         except (VenueGap, VenueUnreachable):
@@ -144,6 +146,18 @@ class CcxtMarketData:
             raise
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises, there is no answer
             raise question_error(error) from None
+
+
+async def _next_book(exchange: Ccxt, symbol: str) -> Ccxt:
+    try:
+        async with asyncio.timeout(SILENT_SECONDS):
+            return await _streamed(exchange.watch_order_book(symbol))
+    except TimeoutError:
+        silent = VenueUnreachable(f"nothing came for {SILENT_SECONDS:g} s")
+        for client in _open_clients(exchange):
+            if f"orderbook::{symbol}" in client.subscriptions:
+                client.on_error(silent)
+        raise silent from None
 
 
 async def _streamed(watching: Awaitable[Ccxt]) -> Ccxt:
