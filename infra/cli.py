@@ -1,4 +1,4 @@
-"""The command line: `r3edge serve`, `migrate`, `schema print`, `sandbox`, `user promote`."""
+"""The command line: `r3edge serve`, `migrate`, `backfill`, `import`, `schema print`, `sandbox`, `user promote`."""
 
 import asyncio
 import sys
@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from infra.history_cli import add_history_commands
 from infra.settings import BadSettings, load_settings
 
 CANNOT = 1
@@ -24,6 +25,7 @@ schema_app = typer.Typer(help="The public schema.", no_args_is_help=True)
 user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(user_app, name="user")
+add_history_commands(app)
 
 
 def main() -> None:

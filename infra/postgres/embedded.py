@@ -90,6 +90,23 @@ class EmbeddedPostgres:
         except (OSError, asyncpg.PostgresError) as error:
             raise EmbeddedPostgresError(f"PostgreSQL can't be started in {self._folder}: {error}") from error
 
+    async def attach(self, timeout_seconds: float = 30.0) -> bool:
+        """Find the server that another process runs in the folder; False where none answers in time.
+
+        `dsn` is known then. The server stays the other's: `stop` must not be called.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            postmaster = running_postmaster(self._data)
+            if postmaster is not None and self._password_file.exists():
+                self._socket_folder = postmaster.socket_folder
+                # To make the database is for who started the server, which may be doing it now.
+                with contextlib.suppress(OSError, asyncpg.PostgresError):
+                    await (await asyncpg.connect(self.dsn, timeout=5)).close()
+                    return True
+            await asyncio.sleep(_POLL_SECONDS)
+        return False
+
     async def keep_alive(self) -> NoReturn:
         """Start the server again whenever it ends, at the same address, until this is cancelled."""
         while True:

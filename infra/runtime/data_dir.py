@@ -12,13 +12,16 @@ from infra.settings import SECRET_KEY_BYTES, Settings, decode_secret_key
 
 LOCK_FILE = "lock"
 KEY_FILE = "secret-key"
+ENGINE = "another engine"
+"""What holds a data directory by default, in the words of who is told that it is held."""
+MOST_PURPOSE_BYTES = 100
 
 
 class DataDirInUse(Exception):  # noqa: N818  # a state of the world, told to the operator
-    """Another engine runs on the same data directory."""
+    """Another engine, or a command in its stead, runs on the same data directory; `holder` is what it calls itself."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"another engine is running on {folder}; stop it, or choose another --data-dir")
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(f"{holder} is running on {folder}; stop it, or choose another --data-dir")
 
 
 class DataDirUnusable(Exception):  # noqa: N818  # as above
@@ -36,8 +39,8 @@ class DataDir:
         self._lock = lock
 
     @classmethod
-    def hold(cls, folder: Path) -> Self:
-        """Make the folder where it is missing and lock it; raises `DataDirInUse` or `DataDirUnusable`."""
+    def hold(cls, folder: Path, purpose: str = ENGINE) -> Self:
+        """Make the folder where it is missing and lock it for `purpose`; raises `DataDirInUse` or `DataDirUnusable`."""
         folder = folder.expanduser().absolute()
         try:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -47,11 +50,14 @@ class DataDir:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            holder = os.pread(lock, MOST_PURPOSE_BYTES, 0).decode(errors="replace") or ENGINE
             os.close(lock)
-            raise DataDirInUse(folder) from None
+            raise DataDirInUse(folder, holder) from None
         except OSError as error:  # a file system without locks, such as some network folders
             os.close(lock)
             raise DataDirUnusable(folder, f"it can't be locked ({error.strerror}); choose a local folder") from None
+        os.truncate(lock, 0)
+        os.pwrite(lock, purpose.encode(), 0)
         return cls(folder, lock)
 
     def secret_key(self, settings: Settings) -> bytes:

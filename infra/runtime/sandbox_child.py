@@ -10,9 +10,11 @@ from pathlib import Path
 
 import structlog
 
-from infra.sandbox.folder import LOCK_FILE
+from infra.sandbox.folder import LOCK_FILE, TOKEN_FILE
 from infra.settings import Settings
 
+ADDRESS_FILE = "address"
+"""Tells commands that run beside the engine where its sandbox is."""
 READY_SECONDS = 20.0
 STOP_SECONDS = 5.0
 RESTART_SECONDS = 0.5
@@ -54,7 +56,7 @@ class SandboxChild:
         await self._previous_has_ended()
         url = await self._launch()
         self._watch = asyncio.create_task(self._keep_alive(), name="sandbox")
-        return SandboxAddress(url, (self._folder / "admin-token").read_text().strip())
+        return SandboxAddress(url, (self._folder / TOKEN_FILE).read_text().strip())
 
     async def stop(self) -> None:
         """Close its standard input and wait for its end; kill it when it doesn't come."""
@@ -94,6 +96,7 @@ class SandboxChild:
             await self._end(self._process)
             raise SandboxDidNotStart("the sandbox exchange did not start; its messages stand above") from None
         self._port = int(told["port"])
+        _write_address(self._folder / ADDRESS_FILE, str(told["url"]))
         return str(told["url"])
 
     def _command(self) -> list[str]:
@@ -133,6 +136,21 @@ class SandboxChild:
             async with asyncio.timeout(PREVIOUS_SECONDS):
                 while _is_locked(self._folder / LOCK_FILE):  # noqa: ASYNC110  # a lock of the kernel tells no event
                     await asyncio.sleep(0.02)
+
+
+def running_sandbox_address(folder: Path) -> SandboxAddress | None:
+    """Return where the sandbox exchange that an engine runs in `folder` is reached; None where none runs (yet)."""
+    address, token = folder / ADDRESS_FILE, folder / TOKEN_FILE
+    if not _is_locked(folder / LOCK_FILE) or not address.exists() or not token.exists():
+        return None
+    return SandboxAddress(address.read_text().strip(), token.read_text().strip())
+
+
+def _write_address(path: Path, url: str) -> None:
+    """Write beside the place first: a reader finds the old address or the new one, and no part of one."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(f"{url}\n")
+    fresh.replace(path)
 
 
 def _is_locked(path: Path) -> bool:
