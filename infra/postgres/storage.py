@@ -23,7 +23,7 @@ from infra.postgres.positions import PostgresPositions
 from infra.postgres.reports import PostgresReports
 from infra.postgres.strategies import PostgresStrategies
 from infra.postgres.trading_sessions import PostgresTradingSessions
-from infra.postgres.transaction_connection import TransactionConnection, acquire
+from infra.postgres.transaction_connection import TransactionConnection, acquire, release
 from infra.postgres.users import PostgresUsers
 
 
@@ -137,7 +137,7 @@ class PostgresStorage:
             yield transaction
             assert not transaction.events.pending, "events are appended in a transaction, not while reading"
         finally:
-            await self._pool.release(driver)
+            await release(self._pool, driver)
 
 
 async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> set[UUID]:

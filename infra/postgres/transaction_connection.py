@@ -1,5 +1,6 @@
 """The connection of one transaction: begun with its first statement, and not at all where the last is the only one."""
 
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -13,12 +14,24 @@ PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 _ATTEMPTS_TO_BEGIN = 3
 """A connection of the pool may have died unnoticed; another one is then tried, since nothing has happened yet."""
+_BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a connection that dies is told by."""
 
 
 async def acquire(pool: Pool, timeout_seconds: float) -> PooledConnection:
     """Return a connection of the pool, to be released; raises `Unavailable`."""
     with unavailable_where_broken():
         return await pool.acquire(timeout=timeout_seconds)
+
+
+async def release(pool: Pool, driver: PooledConnection) -> None:
+    """Give a connection back, whatever became of it.
+
+    It may die in this very moment: asyncpg then takes it back by itself and raises here. What was done on it is
+    known already, and the pool opens another in its place, so that says nothing to whoever used it.
+    """
+    with suppress(*_BROKEN):
+        await pool.release(driver)
 
 
 class TransactionConnection(Connection):
@@ -49,7 +62,7 @@ class TransactionConnection(Connection):
         try:
             if self.driver.is_in_transaction():
                 await self.driver.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        except _BROKEN:
             cut(self.driver)
         except BaseException:
             cut(self.driver)
@@ -57,7 +70,7 @@ class TransactionConnection(Connection):
 
     async def release(self) -> None:
         """Give the connection back."""
-        await self._pool.release(self.driver)
+        await release(self._pool, self.driver)
 
     async def _begin(self) -> None:
         attempt = 1
@@ -69,12 +82,14 @@ class TransactionConnection(Connection):
                 cut(self.driver)
                 if not isinstance(error, Unavailable) or attempt == _ATTEMPTS_TO_BEGIN:
                     raise
-                await self._take_another()
+                await self._take_another(fresh=attempt > 1)
                 attempt += 1
             else:
                 self._begun = True
 
-    async def _take_another(self) -> None:
+    async def _take_another(self, *, fresh: bool) -> None:
+        if fresh:  # Two in a row have died, so the server was away, and whatever else is in the pool is dead as well.
+            await self._pool.expire_connections()
         another = await acquire(self._pool, self._acquire_timeout_seconds)
-        await self._pool.release(self.driver)
+        await release(self._pool, self.driver)
         self.driver = another

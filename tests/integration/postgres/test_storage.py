@@ -9,7 +9,7 @@ from domain.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool, create_pool
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.storage import PostgresStorage, PostgresTransaction
 from tests.support.postgres import execute, somebody_waits_for_a_lock
 from tests.support.users import a_user, stored_user
 
@@ -69,6 +69,23 @@ async def _change_and_be_cut(storage: PostgresStorage, user_id: UUID, dsn: str) 
     async with storage.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
         await execute(dsn, OTHERS)
+
+
+async def test_a_connection_that_dies_while_it_is_given_back_harms_nobody(storage: PostgresStorage, pool: Pool) -> None:
+    async with storage.transaction() as transaction:
+        _die_at_the_next_step(transaction)
+    async with storage.reading() as reading:
+        _die_at_the_next_step(reading)
+    user = await stored_user(storage)
+    async with storage.reading() as reading:
+        assert await reading.users.get(user.id) is not None
+    assert pool.get_idle_size() == pool.get_size()
+
+
+def _die_at_the_next_step(transaction: PostgresTransaction) -> None:
+    """Cut the connection as soon as its user waits for something: to be given back, for one."""
+    driver = transaction._connection.driver
+    asyncio.get_running_loop().call_soon(driver._con.terminate)
 
 
 async def test_connections_that_died_in_the_pool_are_replaced_unnoticed(
