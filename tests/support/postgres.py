@@ -95,8 +95,9 @@ async def empty_database_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator
 @pytest.fixture
 async def database_dsn(postgres_server: EmbeddedPostgres, migrated_template: str) -> AsyncIterator[str]:
     """The address of a new database with the newest schema and this month's partitions."""
+    # Files are copied three times faster than PostgreSQL's own way, which writes each page to its log.
     name = f"test_{next(_numbers)}"
-    await execute(postgres_server.dsn, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    await execute(postgres_server.dsn, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY FILE_COPY")
     yield with_database(postgres_server.dsn, name)
     await execute(postgres_server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -122,6 +123,6 @@ async def storage(pool: Pool) -> AsyncIterator[PostgresStorage]:
 async def somebody_waits_for_a_lock(pool: Pool) -> None:
     """Return when a connection to the same database waits for a row that another transaction holds."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await pool.fetchval(query):  # noqa: ASYNC110  # the database tells no event of it
             await asyncio.sleep(0.01)
