@@ -116,6 +116,7 @@ class ReplayPlayer:
         self._next: Frame | None = next(self._frames, None)
         self._snapshot_id = 0
         self._recorded_id = 0
+        self._before_snapshot: list[_Data] = []
         self._rewind(int(exchange.store.meta(self._key, "0")))
 
     @staticmethod
@@ -173,10 +174,15 @@ class ReplayPlayer:
         self._snapshot_id = self._recorded_id = line.lastUpdateId
         self._set_side(Side.BUY, line.bids)
         self._set_side(Side.SELL, line.asks)
+        for data in self._before_snapshot:
+            self._set_levels(data)
+        self._before_snapshot.clear()
 
     def _set_levels(self, data: _Data) -> None:
-        """Apply a depth update; those before the snapshot are part of it."""
-        if data.u > self._snapshot_id > 0:
+        """Apply a depth update. What the snapshot has is part of it; what was received before it may go beyond it."""
+        if not self._snapshot_id:
+            self._before_snapshot.append(data)
+        elif data.u > self._snapshot_id:
             self._recorded_id = data.u
             self._set_side(Side.BUY, data.b)
             self._set_side(Side.SELL, data.a)

@@ -284,8 +284,11 @@ def _whole(message: Mapping[str, Any], name: str) -> int:
 
 
 def _changes(message: Mapping[str, Any], name: str) -> tuple[Change, ...]:
+    rows = message.get(name)
+    if type(rows) is not list:
+        raise DepthError(f"{name} is {rows!r}"[:100])
     try:
-        return tuple(_change(row) for row in message[name])
+        return tuple(map(_change, rows))
     except (LookupError, TypeError, ValueError) as error:
         raise DepthError(f"{name}: {error}"[:100]) from None
 

@@ -1,0 +1,95 @@
+"""Both recordings played through the sandbox: every book that the engine makes of them is the recorded one."""
+
+import asyncio
+import gzip
+import json
+from contextlib import aclosing
+from pathlib import Path
+
+from domain.markets.depth_view import MAX_LEVELS
+from domain.markets.types import Depth, PriceLevel
+from infra.clock import SystemClock
+from infra.venues.registry import Venues
+from infra.venues.venue import VenueSettings
+from tests.support.require import require_or_skip
+from tests.support.sandbox import running_sandbox
+from tests.support.second_book import Rows, SecondBook
+from tests.support.venues import BTC
+
+DATA = Path(__file__).resolve().parents[4] / "shared/data/binance_spot_raw"
+FIRST, SECOND = DATA / "btcusdt_20240808.gz", DATA / "btcusdt_20240809.gz"
+
+
+def rows(levels: tuple[PriceLevel, ...]) -> Rows:
+    return [(level.price, level.quantity) for level in levels]
+
+
+class Comparison:
+    """Follows the recording to the update of each book. The sandbox numbers a recording's updates anew, from 1."""
+
+    def __init__(self, recording: Path) -> None:
+        self._second = SecondBook(recording)
+        self.updates = 0
+        self.books = 0
+
+    def holds(self, book: Depth) -> bool:
+        """Compare a book with the recorded one of its update; False where the recording has ended before it."""
+        while self.updates == 0 or self._number() < book.sequence:
+            if not self._second.advance():
+                return False
+            self.updates += 1
+        assert self._number() == book.sequence, "a book between two updates"
+        bids, asks = self._second.top(MAX_LEVELS)
+        assert rows(book.bids) == bids, f"bids at update {self._second.update_id}"
+        assert rows(book.asks) == asks, f"asks at update {self._second.update_id}"
+        self.books += 1
+        return True
+
+    def _number(self) -> int:
+        return self._second.update_id - self._second.first_id + 1
+
+
+async def replayed(folder: Path, recording: Path, speed: float, books: int | None = None) -> Comparison:
+    """Compare every book until the recording's end, or `books` of it."""
+    comparison = Comparison(recording)
+    async with running_sandbox(folder, replay=[recording], speed=speed) as sandbox:
+        venues = Venues([VenueSettings("sandbox", "binance", sandbox.url, live=False)], SystemClock())
+        try:
+            async with aclosing(venues.public("sandbox").depth(BTC)) as stream:
+                async for book in stream:
+                    if not comparison.holds(book) or comparison.books == books:
+                        return comparison
+        finally:
+            await venues.close()
+    raise AssertionError("the stream of books ended")
+
+
+def with_snapshot(folder: Path) -> Path:
+    """Return the second recording with the book at the first one's end before it, for it has no snapshot itself."""
+    book = SecondBook(FIRST)
+    while book.advance():
+        pass
+    bids, asks = book.top(len(book.bids) + len(book.asks))
+    sides = {name: [[str(price), str(held)] for price, held in side] for name, side in (("bids", bids), ("asks", asks))}
+    with gzip.open(SECOND, "rb") as lines:
+        received = next(lines).partition(b" ")[0].decode()
+    head = [{"stream": "btcusdt@none", "data": {"s": "BTCUSDT"}}, {"lastUpdateId": book.update_id} | sides]
+    text = "".join(f"{received} {json.dumps(each)}\n" for each in head)
+    path = folder / "second.gz"
+    path.write_bytes(gzip.compress(text.encode()) + SECOND.read_bytes())  # gzip files may follow one another in one
+    return path
+
+
+async def test_every_book_of_both_recordings_is_the_recorded_one_at_its_update_also_ten_times_as_fast(
+    tmp_path: Path,
+) -> None:
+    require_or_skip(FIRST.exists() and SECOND.exists(), f"{DATA} isn't here")
+    second = await asyncio.to_thread(with_snapshot, tmp_path)
+    *whole, _stretch = await asyncio.gather(
+        replayed(tmp_path / "first", FIRST, 10),
+        replayed(tmp_path / "second", second, 10),
+        replayed(tmp_path / "slow", FIRST, 1, books=200),
+    )
+    for comparison in whole:
+        assert comparison.updates > 3_000
+        assert comparison.books > 300, "updates that were read together make one book, and a busy machine reads many so"

@@ -1,0 +1,66 @@
+"""The book of a recording, worked out a second time: plainly, from the file alone, to hold the engine's against."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from heapq import nlargest, nsmallest
+from pathlib import Path
+from typing import Any
+
+Rows = list[tuple[Decimal, Decimal]]
+
+
+class SecondBook:
+    """The recorded book after each recorded update, `first_id` the number of the first update after the snapshot."""
+
+    def __init__(self, *recordings: Path) -> None:
+        self._messages = messages(*recordings)
+        self.bids: dict[Decimal, Decimal] = {}
+        self.asks: dict[Decimal, Decimal] = {}
+        self.first_id = 0
+        early = []
+        for message in self._messages:
+            if "lastUpdateId" in message:
+                break
+            early.append(message)
+        self.snapshot_id = self.update_id = message["lastUpdateId"]
+        self._set(message["bids"], message["asks"])
+        for message in early:
+            self._take(message)
+
+    def advance(self) -> bool:
+        """Take the next recorded update; False after the last."""
+        for message in self._messages:
+            if self._take(message):
+                self.first_id = self.first_id or message["data"]["U"]
+                return True
+        return False
+
+    def _take(self, message: dict[str, Any]) -> bool:
+        event = message.get("data", {})
+        if event.get("e") != "depthUpdate":
+            return False
+        if event["u"] > self.snapshot_id:  # what came before is part of the snapshot
+            self._set(event["b"], event["a"])
+        self.update_id = event["u"]
+        return True
+
+    def _set(self, bids: list[list[str]], asks: list[list[str]]) -> None:
+        for side, rows in ((self.bids, bids), (self.asks, asks)):
+            for price, quantity in rows:
+                side.pop(Decimal(price), None)
+                if Decimal(quantity):
+                    side[Decimal(price)] = Decimal(quantity)
+
+    def top(self, levels: int) -> tuple[Rows, Rows]:
+        """Return the best bids and asks, best first."""
+        return nlargest(levels, self.bids.items()), nsmallest(levels, self.asks.items())
+
+
+def messages(*recordings: Path) -> Iterator[dict[str, Any]]:
+    """Yield what was recorded, in order."""
+    for recording in recordings:
+        with gzip.open(recording, "rb") as lines:
+            for line in lines:
+                yield json.loads(line.partition(b" ")[2])
