@@ -6,7 +6,7 @@ import sys
 
 from bench.figures import RESULTS, ROOT
 
-BENCHES = ("ready_time", "memory_at_rest", "order_latency", "fill_to_frame")
+BENCHES = ("ready_time", "memory_at_rest", "order_latency", "fill_to_frame", "candle_import")
 
 
 def main(names: list[str]) -> int:

@@ -41,14 +41,12 @@ def malformed(rows: pl.DataFrame, rules: Rules) -> Iterator[tuple[int, str]]:
 
     `rows` has the columns `at` (microseconds since 1970 or null), `time` as it was written, and `NUMBERS` as text.
     """
-    found = rows.select(_verdict(rules).alias("verdict"), *_close_calls()).with_row_index("row")
-    wrong = found.filter(pl.col("verdict").is_not_null() | pl.col("close_call"))
-    for index, verdict, _ in wrong.iter_rows():
-        row = rows.row(index, named=True)
-        if verdict is not None:
-            yield index, _explained(verdict, row, rules)
+    suspect = rows.with_row_index("row").filter(_is_suspect(rows, rules))
+    for row in suspect.with_columns(_verdict(rules).alias("verdict")).iter_rows(named=True):
+        if row["verdict"] is not None:
+            yield row["row"], _explained(row["verdict"], row, rules)
         elif not _spans(row):
-            yield index, _explained(_RANGE, row, rules)
+            yield row["row"], _explained(_RANGE, row, rules)
 
 
 def repeated(buckets: Numbers, lines: Numbers, first_lines: Numbers) -> list[tuple[int, int]]:
@@ -62,6 +60,32 @@ def repeated(buckets: Numbers, lines: Numbers, first_lines: Numbers) -> list[tup
     first_lines[buckets[fresh][::-1]] = lines[fresh][::-1]
     taken = first_lines[buckets]
     return [(int(index), int(taken[index])) for index in np.flatnonzero(taken != lines)]
+
+
+def _is_suspect(rows: pl.DataFrame, rules: Rules) -> pl.Series:
+    """Return which rows are to be looked at: all that anything is wrong with, and those that floats can't decide.
+
+    What is no number is null, and a NaN is above all numbers to polars, so that each comparison fails of them.
+    """
+    at, value = pl.col("at"), {name: pl.col(f"{name}_value") for name in NUMBERS}
+    sizes = [pl.col(name).str.len_bytes() for name in NUMBERS]
+    pairs = [("low", "open"), ("low", "close"), ("open", "high"), ("close", "high")]
+    undecided = [(value[one] == value[other]) & (pl.col(one) != pl.col(other)) for one, other in pairs]
+    fine = (
+        (at % rules.step == 0)
+        & (at <= rules.end)
+        & (value["low"] > _SMALLEST)
+        & (value["low"] <= value["open"])
+        & (value["low"] <= value["close"])
+        & (value["open"] <= value["high"])
+        & (value["close"] <= value["high"])
+        & (value["high"] < _LARGEST)
+        & ((value["volume"] == 0) | ((value["volume"] > _SMALLEST) & (value["volume"] < _LARGEST)))
+        & (pl.max_horizontal(sizes) <= _LONGEST_NUMBER)
+        & ((pl.max_horizontal(sizes[:4]) <= _EXACT_FLOAT_DIGITS + 1) | ~pl.any_horizontal(undecided))
+    )
+    values = (pl.col(name).cast(pl.Float64, strict=False).alias(f"{name}_value") for name in NUMBERS)
+    return rows.with_columns(*values).select(~fine.fill_null(value=False)).to_series()
 
 
 def _verdict(rules: Rules) -> pl.Expr:
@@ -81,21 +105,12 @@ def _verdict(rules: Rules) -> pl.Expr:
         verdict = verdict.when(_too_long(name, value[name])).then(pl.lit(_TOO_LONG + name))
     for name in PRICES:
         verdict = verdict.when(value[name] <= 0).then(pl.lit(_NOT_POSITIVE + name))
-    outside = (value["high"] < pl.max_horizontal(value["open"], value["close"], value["low"])) | (
-        value["low"] > pl.min_horizontal(value["open"], value["close"])
-    )
-    return verdict.when(value["volume"] < 0).then(pl.lit(_NEGATIVE)).when(outside).then(pl.lit(_RANGE)).otherwise(None)
+    return verdict.when(value["volume"] < 0).then(pl.lit(_NEGATIVE)).otherwise(None)
 
 
 def _too_long(name: str, value: pl.Expr) -> pl.Expr:
     size = value.abs()
-    return (pl.col(name).str.len_bytes() > _LONGEST_NUMBER) | (size >= _LARGEST) | ((size > 0) & (size < _SMALLEST))
-
-
-def _close_calls() -> list[pl.Expr]:
-    """Return where prices have more digits than floating point tells apart: those rows are compared as decimals."""
-    long = pl.any_horizontal(pl.col(name).str.len_bytes() > _EXACT_FLOAT_DIGITS + 1 for name in PRICES)
-    return [long.alias("close_call")]
+    return (pl.col(name).str.len_bytes() > _LONGEST_NUMBER) | (size >= _LARGEST) | ((size > 0) & (size <= _SMALLEST))
 
 
 def _spans(row: dict[str, str]) -> bool:

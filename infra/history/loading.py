@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -59,14 +60,25 @@ async def load_file(
     await target.ensure_months(found.first, found.last)
     async with target.transaction():
         written = Written()
-        batches = _batches(reading, market, found)
-        while (lines := await asyncio.to_thread(next, batches, None)) is not None:
-            written += await target.write(lines.data, lines.first, lines.last, conflict)
-            progress.loaded(lines.rows)
+        async with aclosing(_ahead(_batches(reading, market, found))) as batches:
+            async for lines in batches:
+                written += await target.write(lines.data, lines.first, lines.last, conflict)
+                progress.loaded(lines.rows)
         if _fingerprint(reading) != before:
             raise UnusableFile(reading.path, "it was changed while it was read; nothing of it was loaded")
         filled = await target.fill(found.first, found.last) if fill and found.missing else 0
     return Loaded(found, written, filled, time.monotonic() - started)
+
+
+async def _ahead(batches: Iterator[Lines]) -> AsyncGenerator[Lines]:
+    """Yield batches, the next one being read in a thread while the database takes the one before."""
+    reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
+    try:
+        while (lines := await reading) is not None:
+            reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
+            yield lines
+    finally:
+        await asyncio.wait([reading])
 
 
 def _fingerprint(reading: Reading) -> tuple[int, int] | None:

@@ -52,7 +52,7 @@ class TimeForm:
     @property
     def right(self) -> str:
         """What would be right, for an error."""
-        return f"{self.writing.value} like {self.sample}" if self.sample else self.writing.value
+        return f"{self.writing.value} like {self.sample}" if self.writing is Writing.TEXT else self.writing.value
 
 
 def time_form(sample: str, zone: ZoneInfo, midnight: datetime | None = None, *, can_be_of_day: bool) -> TimeForm | None:
@@ -66,7 +66,7 @@ def time_form(sample: str, zone: ZoneInfo, midnight: datetime | None = None, *, 
     if _EPOCH.fullmatch(sample):
         if can_be_of_day and float(sample) < DAY_MS:
             return TimeForm(Writing.MIDNIGHT, zone, midnight=midnight)
-        return TimeForm(Writing.EPOCH, zone)
+        return TimeForm(Writing.EPOCH, zone, sample=sample)
     written = _DATE.fullmatch(sample)
     return None if written is None else TimeForm(Writing.TEXT, zone, _pattern(written), sample=sample)
 
@@ -75,11 +75,11 @@ def microseconds(column: pl.Expr, form: TimeForm) -> pl.Expr:
     """Return the times of a column of strings as microseconds since 1970 (UTC); null for what can't be read."""
     match form.writing:
         case Writing.EPOCH:
-            return _from_epoch(_integers(column))
+            return _from_epoch(_integers(column, form.sample))
         case Writing.MIDNIGHT:
             assert form.midnight is not None
             start = int(form.midnight.timestamp()) * 1_000_000
-            of_day = _integers(column)
+            of_day = _integers(column, form.sample)
             return pl.when(of_day.is_between(0, DAY_MS - 1)).then(of_day * 1000 + start)
         case Writing.TEXT:
             times = _from_text(column, form.pattern)
@@ -101,8 +101,9 @@ def shown(microseconds_: int) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}" if microseconds_ % 60_000_000 else f"{at:%Y-%m-%d %H:%M}"
 
 
-def _integers(column: pl.Expr) -> pl.Expr:
-    return column.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
+def _integers(column: pl.Expr, sample: str) -> pl.Expr:
+    """Return whole numbers, also those that a float wrote, as in 1522800000.0."""
+    return (column.str.replace(r"\.0*$", "") if "." in sample else column).cast(pl.Int64, strict=False)
 
 
 def _from_epoch(number: pl.Expr) -> pl.Expr:
