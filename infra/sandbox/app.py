@@ -73,7 +73,7 @@ class SandboxApp:
             cut(send)
             await _gone(receive)
             return
-        status, headers, content = self._answer(scope, body)
+        status, headers, content = await self._answer(scope, body)
         if await self._spoil(scope, receive, send, status):
             return
         if not scope["path"].startswith("/admin/") and self._faults.take("delay_count"):
@@ -96,10 +96,10 @@ class SandboxApp:
             return True
         return False
 
-    def _answer(self, scope: Mapping[str, Any], body: bytes) -> tuple[int, Headers, bytes]:
+    async def _answer(self, scope: Mapping[str, Any], body: bytes) -> tuple[int, Headers, bytes]:
         headers: Headers = [(b"content-type", b"application/json;charset=UTF-8")]
         try:
-            content = encode(self._route(scope, body, headers))
+            content = encode(await self._route(scope, body, headers))
             status = 200
         except ExchangeError as error:
             content, status = encode({"code": error.code, "msg": error.message}), error.status
@@ -110,7 +110,7 @@ class SandboxApp:
         headers.append((b"content-length", str(len(content)).encode()))
         return status, headers, content
 
-    def _route(self, scope: Mapping[str, Any], body: bytes, headers: Headers) -> object:
+    async def _route(self, scope: Mapping[str, Any], body: bytes, headers: Headers) -> object:
         path, method = scope["path"], scope["method"]
         sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if path.startswith("/admin/") and method == "POST":
@@ -123,12 +123,14 @@ class SandboxApp:
         used = self._limits.use_weight(_address(scope), endpoint.weight, monotonic_seconds())
         headers += [(name, str(used).encode()) for name in (b"x-mbx-used-weight", b"x-mbx-used-weight-1m")]
         query = scope["query_string"].decode("latin-1")
-        return self._call(endpoint, query, body.decode("latin-1"), sent.get("x-mbx-apikey", ""), headers)
+        return await self._call(endpoint, query, body.decode("latin-1"), sent.get("x-mbx-apikey", ""), headers)
 
-    def _call(self, endpoint: Endpoint, query: str, form: str, api_key: str, headers: Headers) -> object:
+    async def _call(self, endpoint: Endpoint, query: str, form: str, api_key: str, headers: Headers) -> object:
         params = Params.of_query(query, form)
         if not (endpoint.signed or endpoint.keyed):
-            return endpoint.answer(Call(self._exchange, params))
+            call = Call(self._exchange, params)
+            live = None if endpoint.ask_live is None else endpoint.ask_live(call)
+            return endpoint.answer(call) if live is None else await live
         account = key_holder(self._exchange, api_key)
         if endpoint.signed:
             check_signature(account, rest_payload(query, form), params, self._exchange.clock.now_ms())

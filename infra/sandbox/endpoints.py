@@ -1,6 +1,6 @@
 """What each request of REST and of the WebSocket API does, its weight, and what it takes to be allowed."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from infra.sandbox.exchange import Exchange
@@ -25,10 +25,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One request that the exchange answers."""
+    """One request that the exchange answers; `ask_live` answers it over REST where a live venue must be asked."""
 
     answer: Callable[[Call], object]
     weight: int = 1
     signed: bool = False
     keyed: bool = False
     places_order: bool = False
+    ask_live: Callable[[Call], Awaitable[object] | None] | None = None

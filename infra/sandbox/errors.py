@@ -22,6 +22,13 @@ class OrderRejectedError(ExchangeError):
         super().__init__(-2010, message)
 
 
+class MarketClosedError(OrderRejectedError):
+    """A new order for a mirrored market whose live prices aren't known now: it would be filled at old ones."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The market is closed: {reason}.")
+
+
 class FilterFailureError(ExchangeError):
     """An order outside one of its market's filters (-1013)."""
 

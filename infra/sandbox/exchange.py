@@ -6,12 +6,19 @@ from dataclasses import dataclass, replace
 
 from infra.sandbox.candle import MINUTE_MS
 from infra.sandbox.clock import VenueClock
-from infra.sandbox.errors import ExchangeError, OrderRejectedError, bad_symbol, insufficient_balance, unknown_order
+from infra.sandbox.errors import (
+    ExchangeError,
+    MarketClosedError,
+    OrderRejectedError,
+    bad_symbol,
+    insufficient_balance,
+    unknown_order,
+)
 from infra.sandbox.filters import check_filters, lock_of
-from infra.sandbox.history import History
+from infra.sandbox.history import History, NoPast
 from infra.sandbox.ledger import FIRST_UID, Ledger
 from infra.sandbox.market import Market
-from infra.sandbox.markets import ASSETS, MarketSpec
+from infra.sandbox.markets import MarketSpec
 from infra.sandbox.matching import Execution, Matcher
 from infra.sandbox.orders import STOP_TYPES, Fill, Order, OrderType, SelfTrade, Side, Status, TimeInForce
 from infra.sandbox.store import Account, Store
@@ -68,6 +75,19 @@ class Exchange:
         self._open: dict[int, Order] = {}
         self._next_order_id = store.last_order_id() + 1
         self._pending: list[UserEvent] = []
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """What can be held here."""
+        specs = [market.spec for market in self.markets.values()]
+        return tuple(dict.fromkeys(asset for spec in specs for asset in (spec.base, spec.quote)))
+
+    def open_mirror(self, spec: MarketSpec) -> Market:
+        """Start a market that shows a live venue's prices; it is closed until those are known."""
+        last = int(self.store.meta(f"{spec.symbol}.last_price", "0"))
+        market = self.markets[spec.symbol] = Market(spec, self.store, NoPast(), last, self.clock.now_ms())
+        market.is_mirror, market.closed_because = True, "its prices aren't known yet"
+        return market
 
     def open_market(self, spec: MarketSpec, seed: int, first_price: int) -> Market:
         """Start a market: at `first_price` for the first time, where it was left afterwards."""
@@ -142,6 +162,8 @@ class Exchange:
     def draft(self, account: Account, request: OrderRequest) -> Order:
         """Return the order that `request` would become, after every check; nothing changes."""
         market, now = self.market(request.symbol), self.clock.now_ms()
+        if market.closed_because is not None:
+            raise MarketClosedError(market.closed_because)
         order = Order(0, account.uid, request.symbol, request.client_id, request.side, request.type,
                       request.time_in_force, request.price, request.quantity, request.quote_quantity,
                       request.stop_price, request.self_trade, now, now)  # fmt: skip
@@ -182,7 +204,8 @@ class Exchange:
     def flush(self) -> None:
         """Set off stops, make everything durable, then tell the accounts concerned."""
         for symbol in [symbol for symbol, waiting in self.matcher.waiting.items() if waiting]:
-            self.matcher.trigger_stops(self.markets[symbol])
+            if self.markets[symbol].closed_because is None:
+                self.matcher.trigger_stops(self.markets[symbol])
         changes = self.ledger.take_changes()
         self.store.save_balances(changes)
         self.store.commit()
@@ -231,8 +254,10 @@ class Exchange:
             raise insufficient_balance()
 
     def _credit(self, account: Account, asset: str, amount: int, key: str) -> bool:
-        if asset not in ASSETS or not 0 <= amount <= MAX_DEPOSIT:
-            raise ExchangeError(-1102, f"A deposit takes 0 to {MAX_DEPOSIT // 10**8} of one of {', '.join(ASSETS)}.")
+        if asset not in self.assets or not 0 <= amount <= MAX_DEPOSIT:
+            raise ExchangeError(
+                -1102, f"A deposit takes 0 to {MAX_DEPOSIT // 10**8} of one of {', '.join(self.assets)}."
+            )
         if not self.store.add_deposit(key, account.uid, asset, amount):
             return False
         self.ledger.credit(account.uid, asset, amount)

@@ -152,6 +152,21 @@ class History:
         return [_Span(*prices, *rest) for prices, *rest in zip(ranges, volumes, quotes, trades, strict=True)]
 
 
+class NoPast:
+    """The past of a mirrored market: it has none of its own, its candles being the live venue's."""
+
+    birth_ms = LISTED_MS
+    first_price = 0
+
+    def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:  # noqa: ARG002  # as `History` has it
+        """Return nothing."""
+        return []
+
+    def minutes(self, start: int, end: int) -> list[Candle]:  # noqa: ARG002  # as above
+        """Return nothing."""
+        return []
+
+
 def _shares(whole: int, weights: list[float] | list[int]) -> list[int]:
     """Return `whole` in parts by `weights` that add up to it exactly."""
     total, running, marks = sum(weights) or 1, 0.0, [0]

@@ -1,18 +1,21 @@
 """One market at work: its book, its public trades, its candles, and the numbers it gives out."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from infra.sandbox.book import Book
 from infra.sandbox.candle import MINUTE_MS, Candle, group, merge
-from infra.sandbox.history import DAY_MS, LISTED_MS, History
+from infra.sandbox.history import DAY_MS, LISTED_MS
 from infra.sandbox.markets import MarketSpec
 from infra.sandbox.store import Store
 
 ID_RESERVE = 100_000
 KEPT_TRADES = 1000
 AVERAGE_MINUTES = 5
+MIRROR_FILL_IDS_FROM = 5 * 10**15
+"""Public trades of a mirror keep the live venue's ids; those of fills lie above any of them, and below 2**53."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,32 @@ class Counter:
         self._store.set_meta(self._name, str(self._reserved))
 
 
-class Market:
-    """The running state of one market."""
+class Past(Protocol):
+    """The candles from before a market's first trade here."""
 
-    def __init__(self, spec: MarketSpec, store: Store, history: History, last_price: int, now_ms: int) -> None:
+    birth_ms: int
+    first_price: int
+
+    def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:
+        """Return the candles of `span_ms` that open within [start, end) ms and end by the birth, oldest first."""
+        ...
+
+    def minutes(self, start: int, end: int) -> list[Candle]:
+        """Return the one-minute candles that open within [start, end) ms, oldest first."""
+        ...
+
+
+LiveCandles = Callable[[int, int | None, int], Awaitable[list[Candle]]]
+"""Asks a mirrored venue for candles: span and first open time in ms (None: the newest), how many at most."""
+
+
+class Market:
+    """The running state of one market.
+
+    A mirror's `closed_because` says why it can't be traded now, and `live_candles` asks the live venue for candles.
+    """
+
+    def __init__(self, spec: MarketSpec, store: Store, history: Past, last_price: int, now_ms: int) -> None:
         self.spec = spec
         self.book = Book()
         self.history = history
@@ -71,6 +96,9 @@ class Market:
         self.update_ids = Counter(store, f"{spec.symbol}.update_id")
         self.published_update_id = self.update_ids.last
         self.publish_book: Callable[[], None] = lambda: None
+        self.is_mirror = False
+        self.closed_because: str | None = None
+        self.live_candles: LiveCandles | None = None
         self.trades: deque[PublicTrade] = deque(maxlen=KEPT_TRADES)
         self.aggregates: deque[AggregateTrade] = deque(maxlen=KEPT_TRADES)
         self.on_trade: list[Callable[[Market, PublicTrade], None]] = []
@@ -85,19 +113,33 @@ class Market:
         self._day: tuple[int, Candle] | None = None
         self._closed: dict[int, tuple[int, list[Candle]]] = {}
 
-    def trade(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool) -> PublicTrade:
-        """Record one execution and tell it; return it with its id."""
+    def trade(
+        self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None = None
+    ) -> PublicTrade:
+        """Record one execution and tell it; return it with its id, `number` where a mirrored venue gave it one.
+
+        One from before the forming minute changes no candle: the mirrored venue's own candles have it already.
+        """
         self.roll(time_ms)
-        trade = PublicTrade(self._trade_ids.next(), price, quantity, time_ms, buyer_is_maker)
+        number = self._trade_ids.next() if number is None else number
+        trade = PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
         self.last_price = price
         self.trades.append(trade)
-        self._minute = self._minute.with_trade(price, quantity, taker_buys=not buyer_is_maker)
+        if time_ms >= self._minute.open_ms:
+            self._minute = self._minute.with_trade(price, quantity, taker_buys=not buyer_is_maker)
         for tell in self.on_trade:
             tell(self, trade)
         if self._open_aggregate and self._open_aggregate[-1].price != price:
             self.end_taker()
         self._open_aggregate.append(trade)
         return trade
+
+    def fill(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool) -> PublicTrade:
+        """Record one execution of a user's order; a mirror doesn't tell it: it never happened at the live venue."""
+        if not self.is_mirror:
+            return self.trade(price, quantity, time_ms, buyer_is_maker=buyer_is_maker)
+        number = MIRROR_FILL_IDS_FROM + self._trade_ids.next()
+        return PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
 
     def end_taker(self) -> None:
         """Close the aggregate trade of the taker order that just ended, if it traded."""

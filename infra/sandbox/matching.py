@@ -161,7 +161,7 @@ class Matcher:
         return fill
 
     def _publish(self, market: Market, taker: Side, match: Match) -> PublicTrade:
-        return market.trade(match.price, match.quantity, self.now_ms(), buyer_is_maker=taker is Side.SELL)
+        return market.fill(match.price, match.quantity, self.now_ms(), buyer_is_maker=taker is Side.SELL)
 
     def _fill(self, market: Market, order: Order, trade: PublicTrade, *, maker: bool) -> Fill:
         """Book one side of a trade: what the order gives, what it gets less the fee, and its new state."""

@@ -4,7 +4,6 @@ import secrets
 
 from infra.sandbox.endpoints import Call, Endpoint
 from infra.sandbox.errors import ExchangeError, no_such_order, unknown_order
-from infra.sandbox.markets import ASSETS
 from infra.sandbox.orders import Order
 from infra.sandbox.params import Params, read_order
 from infra.sandbox.units import format_units
@@ -134,9 +133,9 @@ def commission(call: Call) -> Json:
     }
 
 
-def currencies(_call: Call) -> list[Json]:
+def currencies(call: Call) -> list[Json]:
     """Return the assets, none of which can leave the sandbox."""
-    return [{"coin": asset, "name": asset, "trading": True, "networkList": []} for asset in ASSETS]
+    return [{"coin": asset, "name": asset, "trading": True, "networkList": []} for asset in call.exchange.assets]
 
 
 def nothing(_call: Call) -> list[Json]:

@@ -1,5 +1,7 @@
 """Market data on request: everything that needs no account."""
 
+from collections.abc import Awaitable
+
 import msgspec
 
 from infra.sandbox.candle import INTERVALS, Candle
@@ -39,6 +41,8 @@ def exchange_info(call: Call) -> Json:
 def depth(call: Call) -> Json:
     """Return the order book as it is at its update id: what has changed since the last update is published first."""
     market = _market(call)
+    if market.closed_because is not None:
+        raise ExchangeError(-1000, f"The book isn't known: {market.closed_because}.", 503)
     market.publish_book()
     count = call.params.limit(100, MAX_DEPTH)
     return {
@@ -75,12 +79,21 @@ def aggregate_trades(call: Call) -> list[Json]:
     return [aggregate_view(trade) for trade in chosen]
 
 
+def live_klines(call: Call) -> Awaitable[object] | None:
+    """Return what a mirrored venue will answer to a request for candles; None where the exchange has its own."""
+    market, params = _market(call), call.params
+    if market.live_candles is None:
+        return None
+    span, limit = _span(call), params.limit(500, MAX_ROWS)
+    start, end = params.number("startTime"), params.number("endTime")
+    if start is None and end is not None:
+        start = end - end % span - (limit - 1) * span
+    return _rows(market.live_candles(span, start, limit), span, end)
+
+
 def klines(call: Call) -> list[list[int | str]]:
     """Return candles: from `startTime` on, or the newest up to `endTime`."""
-    market, params = _market(call), call.params
-    span = INTERVALS.get(params.required("interval"))
-    if span is None:
-        raise ExchangeError(-1120, "Invalid interval.")
+    market, params, span = _market(call), call.params, _span(call)
     limit, start, end = params.limit(500, MAX_ROWS), params.number("startTime"), params.number("endTime")
     now = call.exchange.clock.now_ms()
     market.roll(now)
@@ -127,13 +140,24 @@ PUBLIC: dict[str, Endpoint] = {
     "trades": Endpoint(trades, 25),
     "historicalTrades": Endpoint(historical_trades, 25),
     "aggTrades": Endpoint(aggregate_trades, 4),
-    "klines": Endpoint(klines, 2),
-    "uiKlines": Endpoint(klines, 2),
+    "klines": Endpoint(klines, 2, ask_live=live_klines),
+    "uiKlines": Endpoint(klines, 2, ask_live=live_klines),
     "avgPrice": Endpoint(average_price, 2),
     "ticker/24hr": Endpoint(ticker_day, 2),
     "ticker/price": Endpoint(ticker_price, 2),
     "ticker/bookTicker": Endpoint(ticker_book, 2),
 }
+
+
+def _span(call: Call) -> int:
+    span = INTERVALS.get(call.params.required("interval"))
+    if span is None:
+        raise ExchangeError(-1120, "Invalid interval.")
+    return span
+
+
+async def _rows(candles: Awaitable[list[Candle]], span: int, end: int | None) -> list[list[int | str]]:
+    return [candle.row(span) for candle in await candles if end is None or candle.open_ms <= end]
 
 
 def _market(call: Call) -> Market:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from infra.sandbox.book import Resting
 from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.exchange import Exchange
 from infra.sandbox.feeds import Feed
 from infra.sandbox.markets import MARKETS
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.orders import Order, Side
+from infra.sandbox.orders import Side
+from infra.sandbox.overlay import Overlay
 from infra.sandbox.units import parse_units
 
 NANOSECONDS = 1_000_000_000
@@ -109,6 +109,7 @@ class ReplayPlayer:
         self.symbol = first.symbol
         self._exchange = exchange
         self._market = exchange.markets[first.symbol]
+        self._overlay = Overlay(exchange, self._market)
         self._feed = feed
         self._speed = options.speed
         self._key = _position_key(options)
@@ -147,7 +148,7 @@ class ReplayPlayer:
             elif line.data is not None and line.data.U:
                 self._set_levels(line.data)
             self._next = next(self._frames, None)
-        self._uncross()
+        self._overlay.uncross()
         offset_seconds = self._next.at_ns / NANOSECONDS / self._speed if self._next else 0.0
         self._started = monotonic_seconds() - offset_seconds
 
@@ -166,7 +167,7 @@ class ReplayPlayer:
 
     def _depth(self, data: _Data) -> None:
         self._set_levels(data)
-        self._uncross()
+        self._overlay.uncross()
         self._exchange.flush()
         self._feed.depth(data.u - data.U + 1)
 
@@ -193,52 +194,9 @@ class ReplayPlayer:
 
     def _trade(self, data: _Data) -> None:
         """Publish a recorded trade, and fill the resting orders that it reached."""
-        price, quantity = parse_units(data.p), parse_units(data.q)
         taker = Side.SELL if data.m else Side.BUY
-        self._market.trade(price, quantity, self._exchange.clock.now_ms(), buyer_is_maker=data.m)
-        self._market.end_taker()
-        for order, filled in self._reached(taker.other, price, quantity):
-            self._exchange.matcher.house_passes(self._market, order, filled)
+        self._overlay.trade(taker, parse_units(data.p), parse_units(data.q), self._exchange.clock.now_ms())
         self._exchange.flush()
-
-    def _reached(self, side: Side, price: int, quantity: int) -> list[tuple[Order, int]]:
-        """Return the resting orders of `side` that a trade at `price` fills, and how much of each.
-
-        One that it went past is filled whole; one at the very price once what stood before it has been traded.
-        """
-        reached: list[tuple[Order, int]] = []
-        resting = self._market.book.side(side)
-        for level_price, level in resting:
-            if not resting.reaches(level_price, price):
-                break
-            past, used = level_price != price, 0
-            for entry in level.queue:
-                filled = entry.left if past else min(entry.left, quantity - entry.ahead - used)
-                entry.ahead = max(0, entry.ahead - quantity)
-                if filled > 0:
-                    used += filled
-                    reached.append((entry.order, filled))
-        return reached
-
-    def _uncross(self) -> None:
-        """Fill users' orders that the recorded book has moved through, as far as it holds."""
-        book = self._market.book
-        while (bid := book.bids.best()) is not None and (ask := book.asks.best()) is not None and bid >= ask:
-            below, above = book.bids.level(bid), book.asks.level(ask)
-            if below.queue and above.house:
-                self._pass(Side.SELL, ask, above.house, below.queue[0])
-            elif above.queue and below.house:
-                self._pass(Side.BUY, bid, below.house, above.queue[0])
-            else:
-                book.set_house(Side.BUY, bid, 0)
-                if below.queue:
-                    raise RuntimeError(f"two users' orders of {self.symbol} cross at {bid}")
-
-    def _pass(self, house: Side, price: int, held: int, resting: Resting) -> None:
-        """Fill a resting order from the house's level that crosses it."""
-        filled = min(resting.left, held)
-        self._market.book.set_house(house, price, held - filled)
-        self._exchange.matcher.house_passes(self._market, resting.order, filled)
 
     def _with_users(self, side: Side, price: int, quantity: int) -> tuple[int, int]:
         """Return a recorded best level with the users' orders that lie at it, or before it."""

@@ -110,6 +110,12 @@ class Hub:
         for subscriber in listeners:
             subscriber.outbox.put(wrapped if subscriber.combined else plain)
 
+    def drop(self, prefix: str) -> None:
+        """End every connection that listens to a stream whose name begins with `prefix`."""
+        for stream in self.of_market(prefix):
+            for subscriber in tuple(self._listeners.get(stream, ())):
+                subscriber.outbox.close()
+
     def drop_all(self) -> int:
         """End every market stream connection, as a test asks for; return how many."""
         for subscriber in self.subscribers:
