@@ -11,7 +11,7 @@ from infra.history.problems import UnusableFile
 from infra.history.times import TimeForm, time_form
 
 FIELDS = ("time", "open", "high", "low", "close", "volume")
-_TIME_NAMES = ("open_time", "opentime", "open time", "timestamp", "datetime", "date", "time", "unix", "ts", "start")
+_TIME_NAMES = ("open_time", "opentime", "open time", "timestamp", "unix", "ts", "datetime", "date", "time", "start")
 """In the order in which they are taken where a file has several, as `unix` beside `date`."""
 _VOLUME_NAMES = ("volume", "vol", "base_volume", "base volume", "volume_base")
 _SEPARATORS = (b",", b";", b"\t", b"|")

@@ -56,10 +56,10 @@ def survey(reading: Reading, advance: Callable[[int], None]) -> Survey:
     for table in tables(reading.path, reading.format, reading.zone, reading.block_bytes):
         if surveyor is None:
             surveyor = _Surveyor(reading, _timeframe(reading, table))
-        surveyor.look_at(table)
+        # A broken archive shows at its end, and explains what looks malformed before: so it is read that far.
+        if len(surveyor.problems) <= MAX_PROBLEMS:
+            surveyor.look_at(table)
         advance(table.rows.height)
-        if len(surveyor.problems) > MAX_PROBLEMS:
-            break
     assert surveyor is not None, "a file without rows is unusable"
     return surveyor.result()
 

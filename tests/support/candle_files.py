@@ -1,0 +1,63 @@
+"""Files of candles for tests: rows of text, and where to put them."""
+
+import gzip
+import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from domain.markets.types import Timeframe
+from infra.history.formats import FileFormat
+from infra.history.problems import MalformedRows
+from infra.history.survey import Reading, Survey, survey
+
+HEADER = "open_time,open,high,low,close,volume"
+START = datetime(2024, 1, 31, 23, 55, tzinfo=UTC)
+NOW = datetime(2026, 11, 5, 12, 0, 30, tzinfo=UTC)
+COINBASE = Path(__file__).resolve().parents[3] / "shared" / "data" / "coinbase_ohlcv"
+
+
+def row(minute: int, *, at: str | None = None, close: str = "42001.5", volume: str = "0.50") -> str:
+    """Return the line of the candle that opens so many minutes after `START`."""
+    opened = at or (START + timedelta(minutes=minute)).isoformat()
+    return f"{opened},42000.10,42002,41999.99,{close},{volume}"
+
+
+def csv(folder: Path, lines: Iterable[str], name: str = "candles.csv", header: str | None = HEADER) -> Path:
+    """Write a CSV; gzipped or into an archive where the name says so."""
+    text = "".join(f"{line}\n" for line in ([header] if header else []) + list(lines)).encode()
+    path = folder / name
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text))
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(path.with_suffix(".csv").name, text)
+    else:
+        path.write_bytes(text)
+    return path
+
+
+def reading(
+    path: Path,
+    timeframe: Timeframe | None = None,
+    zone: str = "UTC",
+    format: FileFormat = FileFormat.AUTO,
+    block_bytes: int = 1024,
+) -> Reading:
+    """Return how a file is read: in small blocks, so that a few rows are several of them."""
+    return Reading(path, format, ZoneInfo(zone), timeframe, NOW, block_bytes)
+
+
+def surveyed(path: Path, timeframe: Timeframe | None = None, zone: str = "UTC") -> Survey:
+    """Return what is in a file."""
+    return survey(reading(path, timeframe, zone), lambda _: None)
+
+
+def problems(path: Path, timeframe: Timeframe | None = Timeframe.M1, zone: str = "UTC") -> list[str]:
+    """Return what is told of the malformed rows of a file, nothing where it has none."""
+    try:
+        surveyed(path, timeframe, zone)
+    except MalformedRows as error:
+        return [str(problem) for problem in error.problems]
+    return []
