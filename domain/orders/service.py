@@ -29,15 +29,24 @@ Done = Callable[[Order], bool]
 class OrderService:
     """Takes orders and cancels in; the account's executor, wherever it runs, carries them out."""
 
-    def __init__(self, storage: Storage, markets: MarketView, clock: Clock, ids: Ids, bell: Bell) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        markets: MarketView,
+        clock: Clock,
+        ids: Ids,
+        bell: Bell,
+        answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
+    ) -> None:
         self._storage = storage
         self._markets = markets
         self._clock = clock
         self._ids = ids
         self._bell = bell
+        self._answer_within_seconds = answer_within_seconds
 
     async def place(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
-        """Place an order and return it once it has left PENDING and SUBMITTED, or after 2 s as it then is.
+        """Place an order and return it once it has left PENDING and SUBMITTED, or as it is when the time is over.
 
         The same key with the same input answers with the same order, a DENIED one included. Raises `InputErrors` for
         an order that can't be read, and CONFLICT where the key was used for another input.
@@ -61,7 +70,7 @@ class OrderService:
         await self._bell.ring(account_id, order_id)
 
     async def cancel(self, user_id: UUID, order_id: UUID) -> Order:
-        """Ask for an order's cancel and return it once that has ended, or after 2 s as it then is.
+        """Ask for an order's cancel and return it once that has ended, or as it is when the time is over.
 
         One that was CANCELED or EXPIRED already is returned as it is. Raises NOT_FOUND, and CONFLICT where the order
         can't be cancelled any more.
@@ -152,7 +161,7 @@ class OrderService:
 
     async def _wait(self, user_id: UUID, order_id: UUID, done: Done) -> Order:
         """Return the order once `done`, told by this node's executor or read again with growing pauses."""
-        deadline = self._clock.monotonic() + ANSWER_WITHIN_SECONDS
+        deadline = self._clock.monotonic() + self._answer_within_seconds
         pause = _FIRST_LOOK_SECONDS
         while True:
             left = deadline - self._clock.monotonic()

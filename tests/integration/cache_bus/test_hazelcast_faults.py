@@ -12,7 +12,8 @@ from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
 from tests.integration.cache_bus.conftest import Connect, RealClock
-from tests.support.hazelcast import Member, free_port
+from tests.support.hazelcast import Member
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 

@@ -9,6 +9,7 @@ from domain.orders.types import OrderStatus, TimeInForce
 from tests.support.order_floor import Floor
 from tests.support.orders import BTC
 from tests.support.scripted_venue import Fate, ScriptedVenue
+from tests.support.waiting import read_until
 
 
 async def test_a_resting_order_is_cancelled(floor: Floor, venue: ScriptedVenue) -> None:
@@ -98,9 +99,10 @@ async def test_cancelling_all_ends_what_fits_and_counts_it(floor: Floor) -> None
 
 async def test_a_gtd_order_expires_in_its_time(floor: Floor, venue: ScriptedVenue) -> None:
     await floor.start()
-    expires_at = floor.clock.now() + timedelta(seconds=0.5)
-    order = await floor.limit(time_in_force=TimeInForce.GTD, expires_at=expires_at)
+    order = await floor.limit(time_in_force=TimeInForce.GTD, expires_at=floor.clock.now() + timedelta(hours=1))
     assert order.status is OrderStatus.OPEN
+    expires_at = floor.clock.now() + timedelta(seconds=0.5)
+    await floor.storage._pool.execute("UPDATE orders SET expires_at = $2 WHERE id = $1", order.id, expires_at)
     order = await floor.until(order.id, "EXPIRED")
     assert venue.orders[order.client_order_id].status is OrderStatus.CANCELED
     assert order.updated_at >= expires_at
@@ -114,7 +116,7 @@ async def test_a_cancel_during_doubt_is_carried_out_once_the_order_is_found(floo
     order = await floor.limit()
     assert order.status is OrderStatus.IN_DOUBT
     cancelling = asyncio.create_task(floor.service.cancel(floor.user.id, order.id))
-    await asyncio.sleep(0.1)
+    await read_until(lambda: floor.read(order.id), lambda now: now.cancel_requested_at, "the cancel is asked for")
     venue.unreachable = False
     await cancelling
     await floor.until(order.id, "CANCELED")

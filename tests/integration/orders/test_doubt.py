@@ -52,7 +52,7 @@ async def test_while_the_venue_is_unreachable_an_order_stays_in_doubt(floor: Flo
     venue.fates.append(Fate.LOST)
     venue.unreachable = True
     order = await floor.place()
-    await asyncio.sleep(4 * floor.timing.absence)
+    await asyncio.sleep(4 * floor.timing.absence)  # far longer than an order is looked for where the venue answers
     assert (await floor.read(order.id)).status is OrderStatus.IN_DOUBT
     venue.unreachable = False
     await floor.until(order.id, "REJECTED")

@@ -4,9 +4,12 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from domain.orders.executor import AccountExecutor
+from domain.orders.lifecycle import Step
 from domain.orders.types import OrderStatus, OrderType
 from tests.support.order_floor import Floor
 from tests.support.scripted_venue import Fate, ScriptedVenue
@@ -109,14 +112,31 @@ async def test_a_late_fill_that_nobody_heard_of_is_found_by_the_trades(floor: Fl
 
 async def test_until_reconciled_orders_wait_and_are_then_denied(floor: Floor, venue: ScriptedVenue) -> None:
     venue.unreachable = True
-    floor.timing = replace(floor.timing, unreconciled_wait=0.5)
+    floor.timing = replace(floor.timing, unreconciled_wait=0.1)
     await floor.start_unreconciled()
     order = await floor.place()
     assert "NOT_RECONCILED" in [denial.code.value for denial in order.denials]
+    await floor.kill()
+    floor.timing = replace(floor.timing, unreconciled_wait=3600)
+    executor = await floor.start_unreconciled()
     waiting = asyncio.create_task(floor.place("k2"))
-    await asyncio.sleep(0.1)
+    await _looked_at(executor)
     venue.unreachable = False
     assert (await waiting).status is OrderStatus.FILLED
+
+
+async def _looked_at(executor: AccountExecutor) -> None:
+    """Return when the executor has looked at an order that waits and has gone on."""
+    looks = []
+    decide = executor._decide
+
+    async def noted(*facts: Any, **options: Any) -> Step:
+        looks.append(await decide(*facts, **options))
+        return looks[-1]
+
+    executor._decide = noted  # type: ignore[method-assign]
+    await eventually(lambda: len(looks) > 1, "the order is looked at again and again")
+    assert all(look.order.status is OrderStatus.PENDING for look in looks)
 
 
 async def test_a_foreign_order_is_told_once_and_left_alone(floor: Floor, venue: ScriptedVenue) -> None:
