@@ -23,6 +23,8 @@ from infra.postgres.storage import PostgresStorage
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 """No test that uses the shared server looks at what a power cut leaves."""
 
+_MEMORY, _PLENTY_BYTES = Path("/dev/shm"), 4 * 2**30
+
 _numbers = itertools.count(1)
 
 _T = TypeVar("_T")
@@ -63,12 +65,18 @@ def data_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """A running server; its `dsn` names an empty database."""
-    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
+    folder = Path(tempfile.mkdtemp(prefix="r3test-", dir=_quickest_place()))
     server = EmbeddedPostgres(folder / "postgres", _FAST)
     run_aside(server.start())
     yield server
     run_aside(server.stop())
     shutil.rmtree(folder)
+
+
+def _quickest_place() -> str | None:
+    """Return memory where there is plenty, in which a database is copied in a tenth of the time; None for the disk."""
+    has_plenty = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _PLENTY_BYTES
+    return str(_MEMORY) if has_plenty else None
 
 
 @pytest.fixture(scope="session")
