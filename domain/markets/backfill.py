@@ -1,106 +1,146 @@
-"""Fetches candles of the past that somebody needs, as far as they aren't stored yet."""
+"""Fetches candles of the past that somebody needs or that a feed missed, as far as they aren't stored yet."""
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
+from domain.clock import Clock
 from domain.errors import Unavailable
 from domain.keyset import TimeWindow
-from domain.markets.candles import empty_after
+from domain.markets.bulk_history import PAGE, BulkHistory, Hole, within_pages
 from domain.markets.codec import CandlesDemand
 from domain.markets.ports import MarketDataSource, VenueUnreachable
 from domain.markets.recorder import Recorder
-from domain.markets.types import Candle
+from domain.markets.types import Candle, MarketSymbol, Timeframe
 from domain.storage import Storage
 
 log = logging.getLogger(__name__)
 
-PAGE = 1_000
 MAXIMUM_CANDLES = 10_000
+"""How far back a demand reaches at most."""
+
+HORIZON_CANDLES = 44_640
+"""How far back holes between stored candles are looked for: 31 days of minutes, and as many of the longer ones."""
+
+ASK_AGAIN_SECONDS = 3_000.0
+"""How soon a venue is asked again for a hole that it didn't fill: it may have begun later, or tell it later."""
+
 SETTLED = timedelta(seconds=2)
 """How long after its end the venue's own candle is surely final."""
 
 
 class Backfill:
-    """Answers demands one after another, each market and timeframe once at a time."""
+    """Fills what is missing, each venue by itself: demands one after another, and only then holes that were found."""
 
-    def __init__(self, sources: Mapping[str, MarketDataSource], storage: Storage, recorder: Recorder) -> None:
-        self._sources = sources
-        self._storage = storage
-        self._recorder = recorder
-        self._demands: dict[tuple[str, str], CandlesDemand] = {}
-        self._more = asyncio.Event()
+    def __init__(
+        self, sources: Mapping[str, MarketDataSource], storage: Storage, recorder: Recorder, clock: Clock
+    ) -> None:
+        self._queues = {name: _Queue(source, storage, recorder, clock) for name, source in sources.items()}
 
     def want(self, demand: CandlesDemand) -> None:
         """Fetch what is missing, soon; the earlier start of two demands that wait counts."""
-        key = (str(demand.market), demand.timeframe.value)
+        self._queues[demand.market.venue].want(demand)
+
+    def look(self, market: MarketSymbol) -> None:
+        """Look for holes between the stored candles of a market that has just begun to be collected, and fill them."""
+        self._queues[market.venue].look(market)
+
+    async def run(self) -> None:
+        """Work until cancelled; what can't be fetched is left for who asks again."""
+        async with asyncio.TaskGroup() as group:
+            for queue in self._queues.values():
+                group.create_task(queue.run())
+
+    async def fill(self, demand: CandlesDemand) -> None:
+        """Store what is missing since the demand's start; raises `VenueUnreachable` and `Unavailable`."""
+        await self._queues[demand.market.venue].fill(demand)
+
+
+class _Queue:
+    """What is to be fetched from one venue."""
+
+    def __init__(self, source: MarketDataSource, storage: Storage, recorder: Recorder, clock: Clock) -> None:
+        self._source = source
+        self._storage = storage
+        self._recorder = recorder
+        self._clock = clock
+        self._demands: dict[tuple[MarketSymbol, Timeframe], CandlesDemand] = {}
+        self._looks: dict[tuple[MarketSymbol, Timeframe], None] = {}
+        self._asked: dict[tuple[MarketSymbol, Timeframe, datetime, datetime], float] = {}
+        self._more = asyncio.Event()
+
+    def want(self, demand: CandlesDemand) -> None:
+        key = (demand.market, demand.timeframe)
         waiting = self._demands.get(key)
         if waiting is None or demand.start < waiting.start:
             self._demands[key] = demand
         self._more.set()
 
+    def look(self, market: MarketSymbol) -> None:
+        self._looks |= dict.fromkeys((market, timeframe) for timeframe in Timeframe)
+        self._more.set()
+
     async def run(self) -> None:
-        """Answer demands until cancelled; one that can't be answered is left for who demands it again."""
         while True:
-            while self._demands:
-                key = next(iter(self._demands))
-                demand = self._demands.pop(key)
-                try:
-                    await self.fill(demand)
-                except (VenueUnreachable, Unavailable) as error:
-                    log.warning("candles of %s could not be fetched: %s", demand.market, error)
             self._more.clear()
+            while self._demands or self._looks:
+                await self._next()
             await self._more.wait()
 
+    async def _next(self) -> None:
+        market, timeframe = next(iter(self._demands or self._looks))
+        demand = self._demands.pop((market, timeframe), None)
+        try:
+            if demand is not None:
+                await self.fill(demand)
+            else:
+                del self._looks[market, timeframe]
+                await self._mend(market, timeframe)
+        except (VenueUnreachable, Unavailable) as error:
+            log.warning("candles of %s could not be fetched: %s", market, error)
+        except Exception:
+            log.exception("candles of %s could not be fetched", market)
+
     async def fill(self, demand: CandlesDemand) -> None:
-        """Store what is missing since the demand's start; raises `VenueUnreachable` and `Unavailable`."""
-        source, timeframe = self._sources[demand.market.venue], demand.timeframe
-        until = timeframe.open_time(source.venue_now() - SETTLED)
+        market, timeframe = demand.market, demand.timeframe
+        until = timeframe.open_time(self._source.venue_now() - SETTLED)
         start = max(timeframe.open_time(demand.start), until - MAXIMUM_CANDLES * timeframe.duration)
+        await self._fill_holes(market, timeframe, start, until)
+
+    async def _mend(self, market: MarketSymbol, timeframe: Timeframe) -> None:
+        """Fill the holes between the candles that are stored, as far back as the horizon."""
+        until = timeframe.open_time(self._source.venue_now() - SETTLED)
+        start = until - HORIZON_CANDLES * timeframe.duration
         async with self._storage.reading() as reading:
-            window = TimeWindow(limit=MAXIMUM_CANDLES, start=start, end=until)
-            stored = await reading.market_data.candles(demand.market, timeframe, window)
-        for first, end in gaps(stored, start, until, timeframe.duration):
-            await self._fetch(source, demand, first, end)
+            stored = await reading.market_data.candles(market, timeframe, TimeWindow(limit=1, start=start))
+        if stored:
+            await self._fill_holes(market, timeframe, stored[0].open_time, until)
 
-    async def _fetch(self, source: MarketDataSource, demand: CandlesDemand, start: datetime, end: datetime) -> None:
-        """Fetch and store the candles that open from `start` to before `end`."""
-        last: Candle | None = None
-        while start < end:
-            page = await source.fetch_candles(demand.market, demand.timeframe, start, PAGE)
-            closed = [candle for candle in page if start <= candle.open_time < end]
-            if not closed:
-                return
-            await self._recorder.backfill(without_gaps(last, closed))
-            last, start = closed[-1], closed[-1].close_time
+    async def _fill_holes(self, market: MarketSymbol, timeframe: Timeframe, start: datetime, until: datetime) -> None:
+        async with self._storage.reading() as reading:
+            holes = await reading.market_data.candle_holes(market, timeframe, start, until)
+        for first, end in within_pages(holes, PAGE * timeframe.duration):
+            if self._may_ask(market, timeframe, first, end):
+                before = await self._before(market, timeframe, first)
+                await self._fill_hole(market, timeframe, Hole(first, end, before, end < until))
+                self._asked[market, timeframe, first, end] = self._clock.monotonic()
 
+    async def _before(self, market: MarketSymbol, timeframe: Timeframe, start: datetime) -> Candle | None:
+        """Return the stored candle that ends at `start`."""
+        window = TimeWindow(limit=1, start=start - timeframe.duration, end=start)
+        async with self._storage.reading() as reading:
+            return next(iter(await reading.market_data.candles(market, timeframe, window)), None)
 
-def gaps(
-    stored: Sequence[Candle], start: datetime, end: datetime, duration: timedelta
-) -> list[tuple[datetime, datetime]]:
-    """Return the stretches of `start` to `end` that no stored candle covers, as (first open time, end)."""
-    found, at = [], start
-    for candle in stored:
-        if candle.open_time > at:
-            found.append((at, candle.open_time))
-        at = max(at, candle.open_time + duration)
-    return [*found, (at, end)] if at < end else found
+    async def _fill_hole(self, market: MarketSymbol, timeframe: Timeframe, hole: Hole) -> None:
+        history = BulkHistory(self._source, market, timeframe, log.info)
+        async with aclosing(history.fetch(hole)) as parts:  # type: ignore[type-var]
+            async for part in parts:
+                if part.candles:
+                    await self._recorder.backfill(part.candles)
 
-
-def without_gaps(before: Candle | None, candles: Sequence[Candle]) -> list[Candle]:
-    """Return closed candles with those put between that a venue leaves out because nothing was traded then."""
-    filled: list[Candle] = []
-    last = before
-    for candle in candles:
-        while last is not None and last.close_time < candle.open_time:
-            last = _closed(empty_after(last))
-            filled.append(last)
-        last = _closed(candle)
-        filled.append(last)
-    return filled
-
-
-def _closed(candle: Candle) -> Candle:
-    return replace(candle, closed=True)
+    def _may_ask(self, market: MarketSymbol, timeframe: Timeframe, first: datetime, end: datetime) -> bool:
+        now = self._clock.monotonic()
+        self._asked = {hole: at for hole, at in self._asked.items() if now - at < ASK_AGAIN_SECONDS}
+        return (market, timeframe, first, end) not in self._asked

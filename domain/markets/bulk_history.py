@@ -1,11 +1,11 @@
 """Fetches long stretches of a venue's past candles, page by page, with a candle for every minute without a trade."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from domain.markets.candles import empty_after
+from domain.markets.candles import empty_after, without_gaps
 from domain.markets.ports import MarketDataSource, VenueUnreachable
 from domain.markets.types import Candle, MarketSymbol, Timeframe
 
@@ -60,7 +60,7 @@ class BulkHistory:
             if inside:
                 async for part in self._between(last, inside[0].open_time):
                     yield part
-                told = tuple(_unbroken(inside))
+                told = tuple(without_gaps(inside))
                 last, at = told[-1], told[-1].close_time
                 yield Part(told, at)
             elif page and page[-1].open_time >= hole.end:
@@ -122,15 +122,15 @@ class BulkHistory:
                 await asyncio.sleep(seconds)
 
 
-def _unbroken(candles: list[Candle]) -> Iterator[Candle]:
-    """Yield the candles of one answer as closed ones, with those between that it leaves out."""
-    last: Candle | None = None
-    for candle in candles:
-        while last is not None and last.close_time < candle.open_time:
-            last = replace(empty_after(last), closed=True)
-            yield last
-        last = replace(candle, closed=True)
-        yield last
+def within_pages(stretches: Sequence[tuple[datetime, datetime]], page: timedelta) -> list[tuple[datetime, datetime]]:
+    """Return stretches, those joined that fit into one page: a question for each missing minute costs more."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in stretches:
+        if joined and end - joined[-1][0] <= page:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def retry_waits() -> Iterator[float]:

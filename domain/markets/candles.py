@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 from domain.money import ZERO
@@ -11,7 +12,10 @@ CLOSE_DELAY = timedelta(seconds=1)
 """How long after its end, in the venue's time, a candle waits for trades that are still under way."""
 
 MAX_EMPTY_BUCKETS = 10_000
-"""A trade further ahead than this begins the series anew: its time can't be true, and filling up would take memory."""
+"""A trade further ahead than this begins the series anew: filling up with empty candles would take memory."""
+
+KEPT = 16
+"""How many closed candles of each timeframe are kept; any forming one is made of fewer of each shorter timeframe."""
 
 
 def opened_by(trade: Trade, timeframe: Timeframe) -> Candle:
@@ -38,6 +42,25 @@ def empty_after(candle: Candle) -> Candle:
     """Return the forming candle that follows: no volume, at the previous close."""
     price = candle.close
     return Candle(candle.market, candle.timeframe, candle.close_time, price, price, price, price, ZERO, closed=False)
+
+
+def without_gaps(candles: Sequence[Candle]) -> list[Candle]:
+    """Return closed candles with those put between that a venue leaves out because nothing was traded then."""
+    filled: list[Candle] = []
+    for candle in candles:
+        while filled and filled[-1].close_time < candle.open_time:
+            filled.append(replace(empty_after(filled[-1]), closed=True))
+        filled.append(replace(candle, closed=True))
+    return filled
+
+
+def is_same(one: Candle, other: Candle) -> bool:
+    """Tell whether two candles of the same time hold the same."""
+    return _content(one) == _content(other)
+
+
+def _content(candle: Candle) -> tuple[Decimal, ...]:
+    return candle.open, candle.high, candle.low, candle.close, candle.volume
 
 
 def combined(parts: Sequence[Candle], timeframe: Timeframe) -> Candle:
@@ -128,6 +151,16 @@ class CandleBuilder:
             self.closed_until = forming.open_time
         return missed
 
+    def correct(self, last: Candle | None, forming: Candle | None) -> None:
+        """Go on from the venue's own last candle, and with what the candles so far add up to; None leaves a part."""
+        if self.forming is None:
+            return
+        if last is not None and last.close_time == self.forming.open_time:
+            self._last = last
+            self.forming = empty_after(last) if self.forming.volume == 0 else self.forming
+        if forming is not None and forming.open_time == self.forming.open_time:
+            self.forming = forming
+
     def _close_before(self, bucket: datetime) -> list[Candle]:
         closed: list[Candle] = []
         while self.forming is not None and self.forming.open_time < bucket:
@@ -145,6 +178,7 @@ class MarketCandles:
     def __init__(self, market: MarketSymbol) -> None:
         self.market = market
         self._builders = {timeframe: CandleBuilder(timeframe) for timeframe in Timeframe}
+        self._closed: dict[Timeframe, dict[datetime, Candle]] = {timeframe: {} for timeframe in Timeframe}
 
     @property
     def late(self) -> int:
@@ -153,11 +187,11 @@ class MarketCandles:
 
     def add(self, trade: Trade) -> list[Candle]:
         """Take one trade; return the candles that it closed."""
-        return [candle for builder in self._builders.values() for candle in builder.add(trade)]
+        return self._kept([candle for builder in self._builders.values() for candle in builder.add(trade)])
 
     def close_due(self, now: datetime) -> list[Candle]:
         """Return the candles that the venue's time `now` closes."""
-        return [candle for builder in self._builders.values() for candle in builder.close_due(now)]
+        return self._kept([candle for builder in self._builders.values() for candle in builder.close_due(now)])
 
     def forming(self) -> list[Candle]:
         """Return the forming candle of each timeframe that has one."""
@@ -177,4 +211,31 @@ class MarketCandles:
             if forming is None and timeframe.open_time(until) < until:
                 forming = own.get(timeframe)
             missed += builder.reset(history.get(timeframe, ()), forming)
+            self._kept(history.get(timeframe, ())[-KEPT:])
         return missed
+
+    def correct(self, corrected: Sequence[Candle]) -> None:
+        """Take the venue's own in the place of closed candles, and make the forming ones anew of what is known now."""
+        for candle in corrected:
+            if candle.open_time in self._closed[candle.timeframe]:
+                self._closed[candle.timeframe][candle.open_time] = candle
+                self._builders[candle.timeframe].correct(candle, None)
+        minute = self._builders[Timeframe.M1].forming
+        if corrected and minute is not None:
+            for timeframe, builder in self._builders.items():
+                builder.correct(None, self._composed(timeframe, minute))
+
+    def _composed(self, timeframe: Timeframe, minute: Candle) -> Candle | None:
+        """Return the forming candle of closed shorter ones and the forming minute; None where some are missing."""
+        closed = {each: list(candles.values()) for each, candles in self._closed.items()}
+        before = composed(closed, timeframe, minute.open_time)
+        return None if before is None else combined([before, minute], timeframe)
+
+    def _kept(self, closed: Sequence[Candle]) -> list[Candle]:
+        """Remember the newest closed candles; return all that were given."""
+        for candle in closed:
+            known = self._closed[candle.timeframe]
+            known[candle.open_time] = candle
+            if len(known) > KEPT:
+                del known[min(known)]
+        return list(closed)

@@ -10,13 +10,16 @@ from domain.clock import Clock, Ids
 from domain.errors import Unavailable
 from domain.markets import codec
 from domain.markets.attempts import Attempts
+from domain.markets.backfill import Backfill
+from domain.markets.checks import CandleChecks
 from domain.markets.depth_view import with_best
 from domain.markets.health import FeedHealth
 from domain.markets.ports import CrossedBook, MarketDataSource, VenueGap, VenueUnreachable
 from domain.markets.recorder import Recorder
+from domain.markets.steady_time import SteadyTime
 from domain.markets.tape import Tape
 from domain.markets.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
-from domain.markets.types import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Trade
+from domain.markets.types import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports import Bus, Cache, CacheSpace
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,11 @@ class Pace:
     cache_lives: float = 30.0
     store_within: float = 1.0
     demand_lasts: float = 60.0
+    resume_every: float = 1.0
+    check_every: float = 10.0
+    look_every: float = 3_600.0
+    checked_after: float = 10.0
+    """How long after its end a candle is compared with the venue's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Outlets:
     bus: Bus
     cache: Cache
     recorder: Recorder
+    backfill: Backfill
 
 
 class Every:
@@ -84,25 +93,42 @@ class Collector:
         self._pace = pace
         self._health = FeedHealth(market, clock, pace.stale_after)
         self._tape = Tape(market, source)
+        self._beginning = asyncio.Lock()
+        self._time = SteadyTime(source.venue_now, clock.monotonic)
+        self.candles_closed: dict[Timeframe, int] = dict.fromkeys(Timeframe, 0)
+        self.checks = CandleChecks(market, source, outlets.recorder, pace.checked_after)
         self._depth: Depth | None = None
         self._told: FeedStatus | None = None
         self._snapshot = Every(clock, pace.snapshot_every)
         self._cached = Every(clock, pace.cache_every)
         self._forming = Every(clock, pace.forming_every)
         self._status = Every(clock, pace.status_every)
+        self._look = Every(clock, pace.look_every)
 
     @property
     def late_trades(self) -> int:
         """How many trades came after their minute had closed."""
         return self._tape.candles.late
 
+    @property
+    def trades_taken(self) -> int:
+        """How many trades were taken, each once."""
+        return self._tape.taken
+
+    @property
+    def corrections(self) -> dict[Timeframe, int]:
+        """How many closed candles differed from the venue's own, which took their place in the storage."""
+        return self.checks.corrections
+
     async def run(self) -> None:
         """Collect until cancelled; only a fault of the program ends it otherwise."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._again("book", self._collect_depth, self._lose_depth))
-            group.create_task(self._again("trades", self._collect_trades, self._health.trades_lost))
+            group.create_task(self._again("trades", self._collect_trades, self._lose_trades))
             group.create_task(self._again("ticker", self._collect_tickers, lambda: None))
             group.create_task(self._keep_time())
+            group.create_task(self._keep_whole())
+            group.create_task(self._keep_checking())
 
     async def _again(
         self, stream: str, collect: Callable[[Attempts], Awaitable[None]], lost: Callable[[], None]
@@ -171,8 +197,14 @@ class Collector:
         async with aclosing(self._source.trades(self.market)) as batches:  # type: ignore[type-var]
             first = asyncio.ensure_future(anext(batches))
             try:
-                await self._begin()
-                await self._take_trades([*await self._tape.recent(), *await first])
+                async with self._beginning:
+                    self._tape.lose()
+                    await self._begin()
+                self._health.trades_found()
+                await self._tell_status()
+                # Once more: a stream may have begun a moment after it was asked for.
+                await self._take_trades(await self._tape.recent())
+                await self._take_trades(await first)
             finally:
                 first.cancel()
                 await asyncio.gather(first, return_exceptions=True)
@@ -180,13 +212,50 @@ class Collector:
                 attempts.works()
                 await self._take_trades(batch)
 
+    def _lose_trades(self) -> None:
+        self._tape.lose()
+        self._health.trades_lost()
+
     async def _begin(self) -> None:
+        """Go on from what the venue tells; where that isn't all of the present minute, show it, and close nothing."""
         start = await self._tape.begin()
-        await self._out.recorder.backfill(start.history)
+        self._time.reset()
+        await self._out.recorder.correct(start.history)
+        self._out.recorder.add_trades(start.earlier)
         await self._close(start.missed)
         await self._take_trades(start.trades)
-        self._health.trades_found()
-        await self._tell_status()
+        if not self._tape.whole:
+            for candle in start.forming:
+                await self._tell_candle(candle)
+        self._out.backfill.look(self.market)
+
+    async def _keep_whole(self) -> None:
+        """Begin again once a minute is over of which too much was missed to make a candle of it."""
+        while True:
+            await asyncio.sleep(self._pace.tick_every)
+            async with self._beginning:
+                at = self._tape.resume_at
+                if at is None or self._source.venue_now() < at:
+                    continue
+                try:
+                    await self._begin()
+                except (VenueGap, VenueUnreachable, Unavailable) as error:
+                    log.info("the candles of %s go on later: %s", self.market, error)
+                    await asyncio.sleep(self._pace.resume_every)
+
+    async def _keep_checking(self) -> None:
+        failed = False
+        while True:
+            await asyncio.sleep(self._pace.check_every)
+            try:
+                self._tape.candles.correct(await self.checks.check(self._source.venue_now()))
+                failed = False
+                if self._look.is_due():
+                    self._out.backfill.look(self.market)
+            except (VenueUnreachable, Unavailable) as error:
+                if not failed:
+                    log.info("the candles of %s are checked later: %s", self.market, error)
+                failed = True
 
     async def _take_trades(self, batch: Sequence[Trade]) -> None:
         new, closed = self._tape.take(batch)
@@ -199,6 +268,9 @@ class Collector:
         """Store closed candles, then tell of them, so that who hears of one finds it; a slow database delays little."""
         if not candles:
             return
+        for candle in candles:
+            self.candles_closed[candle.timeframe] += 1
+        self.checks.note(candles)
         self._out.recorder.add_candles(candles)
         try:
             async with asyncio.timeout(self._pace.store_within):
@@ -211,8 +283,8 @@ class Collector:
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(self._pace.tick_every)
-            if self._health.trades_connected:
-                await self._close(self._tape.candles.close_due(self._source.venue_now()))
+            if self._health.trades_connected and self._tape.whole:
+                await self._close(self._tape.candles.close_due(self._time.now()))
                 if self._forming.is_due():
                     for candle in self._tape.changed():
                         await self._tell_candle(candle)

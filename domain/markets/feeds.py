@@ -60,7 +60,8 @@ class FeedManager:
         self._always = frozenset(always)
         self._pace = pace or Pace()
         self._recorder = Recorder(storage)
-        self._outlets = Outlets(bus, cache, self._recorder)
+        self._backfill = Backfill(sources, storage, self._recorder, clock)
+        self._outlets = Outlets(bus, cache, self._recorder, self._backfill)
         self._known: set[MarketSymbol] = set()
         self._demanded: dict[MarketSymbol, float] = {}
         self._in_use: frozenset[MarketSymbol] = frozenset()
@@ -68,7 +69,6 @@ class FeedManager:
         self._running: dict[MarketSymbol, _Running] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._backfill = Backfill(sources, storage, self._recorder)
         self._subscriptions: list[BusSubscription] = []
 
     @property

@@ -24,8 +24,21 @@ class MarketDataRepository(Protocol):
         """Store closed candles; one that is there already is replaced (a correction by the venue's own)."""
         ...
 
+    async def add_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
+        ...
+
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
         """Return closed candles, oldest first."""
+        ...
+
+    async def candle_holes(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """Return the stretches from `start` to before `end` that no stored candle covers, oldest first.
+
+        Each is the open time of its first candle and the end of its last; all of the period where nothing is stored.
+        """
         ...
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
@@ -46,6 +59,10 @@ class MarketDataRepository(Protocol):
 
     async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
         """Make the monthly partitions of past candles that an import or a back-fill needs."""
+        ...
+
+    async def ensure_partitions_for_trades(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
         ...
 
 
@@ -82,6 +99,10 @@ class MarketHistoryRepository(Protocol):
         A candle's volume is divided evenly among the bins from its low to its high. It counts as bought where the
         candle rose, as sold where it fell, and as half of each where it did neither.
         """
+        ...
+
+    async def minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
+        """Return how many minute candles of the period are stored, those without volume among them."""
         ...
 
     async def depth_history(

@@ -10,6 +10,8 @@ from domain.keyset import TimeWindow
 from domain.markets.types import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
 from infra.postgres.conditions import Condition, where
 from infra.postgres.market_rows import (
+    CANDLE_HOLES,
+    KEEP_CANDLES,
     SAVE_CANDLES,
     SAVE_DEPTH,
     SAVE_MARKETS,
@@ -51,11 +53,11 @@ class PostgresMarketData(Repository):
 
         Forming ones are left out: a venue's answer ends with one. Of two for the same time the last one counts.
         """
-        unique = {(candle.market, candle.timeframe, candle.open_time): candle for candle in candles if candle.closed}
-        rows = [_candle_texts(unique[key]) for key in sorted(unique)]
-        for begin in range(0, len(rows), BATCH_ROWS):
-            columns = zip(*rows[begin : begin + BATCH_ROWS], strict=True)
-            await self._connection.execute(SAVE_CANDLES, *("\n".join(column) for column in columns))
+        await self._save_candles(SAVE_CANDLES, candles)
+
+    async def add_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
+        await self._save_candles(KEEP_CANDLES, candles)
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
         """Return closed candles, oldest first."""
@@ -72,6 +74,13 @@ class PostgresMarketData(Repository):
             Candle(market, timeframe, open_time, open_, high, low, close, volume, closed=True)
             for open_time, open_, high, low, close, volume in rows
         ]
+
+    async def candle_holes(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """Return the stretches from `start` to before `end` that no stored candle covers, oldest first."""
+        arguments = (str(market), timeframe, start, end, timeframe.duration)
+        return [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_HOLES, *arguments)]
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
         """Store trades; one that is there already stays as it is."""
@@ -119,6 +128,18 @@ class PostgresMarketData(Repository):
     async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
         """Make the monthly partitions of past candles that an import or a back-fill needs."""
         return await ensure_months(self._connection, "candles", start, end)
+
+    async def ensure_partitions_for_trades(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
+        made = [await ensure_months(self._connection, table, start, end) for table in ("trades", "minute_volumes")]
+        return [name for names in made for name in names]
+
+    async def _save_candles(self, text: str, candles: Sequence[Candle]) -> None:
+        unique = {(candle.market, candle.timeframe, candle.open_time): candle for candle in candles if candle.closed}
+        rows = [_candle_texts(unique[key]) for key in sorted(unique)]
+        for begin in range(0, len(rows), BATCH_ROWS):
+            columns = zip(*rows[begin : begin + BATCH_ROWS], strict=True)
+            await self._connection.execute(text, *("\n".join(column) for column in columns))
 
     async def _save(self, text: str, rows: Sequence[tuple[object, ...]]) -> None:
         for begin in range(0, len(rows), BATCH_ROWS):

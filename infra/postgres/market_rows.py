@@ -32,7 +32,7 @@ WHERE markets.* IS DISTINCT FROM excluded.*"""
 
 SELECT_CANDLES = "SELECT open_time, open, high, low, close, volume FROM candles"
 # Columns come as lines of text: the driver looks at each element of an array for a microsecond, at a text once.
-SAVE_CANDLES = """
+_INSERT_CANDLES = """
 INSERT INTO candles (market, timeframe, open_time, open, high, low, close, volume)
 SELECT market, timeframe, open_time::timestamptz, open::numeric, high::numeric, low::numeric, close::numeric,
     volume::numeric
@@ -40,10 +40,20 @@ FROM unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), string_t
     string_to_array($4, chr(10)), string_to_array($5, chr(10)), string_to_array($6, chr(10)),
     string_to_array($7, chr(10)), string_to_array($8, chr(10)))
     AS given (market, timeframe, open_time, open, high, low, close, volume)
-ON CONFLICT (market, timeframe, open_time) DO UPDATE SET open = excluded.open, high = excluded.high,
+ON CONFLICT (market, timeframe, open_time) DO"""
+KEEP_CANDLES = f"{_INSERT_CANDLES} NOTHING"
+SAVE_CANDLES = f"""{_INSERT_CANDLES} UPDATE SET open = excluded.open, high = excluded.high,
     low = excluded.low, close = excluded.close, volume = excluded.volume
 WHERE (candles.open, candles.high, candles.low, candles.close, candles.volume)
     IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)"""
+# The candle before a hole is found with the one after it; the period's own beginning stands for one that ends there.
+CANDLE_HOLES = """
+SELECT ended, opened FROM (
+    SELECT lag(open_time + $5::interval, 1, $3) OVER (ORDER BY open_time) AS ended, open_time AS opened FROM (
+        SELECT open_time FROM candles WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4
+        UNION ALL SELECT $4
+    ) AS stored
+) AS neighbours WHERE ended < opened ORDER BY opened"""
 
 SELECT_TRADES = "SELECT venue_trade_id, at, price, quantity, side FROM trades"
 # What is new is added to the sums of its minute: prices cut to five significant digits (`SIGNIFICANT_DIGITS`).

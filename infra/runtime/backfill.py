@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import StringIO
 
 from domain.errors import Unavailable
 from domain.keyset import TimeWindow
 from domain.markets.backfill import SETTLED
-from domain.markets.bulk_history import PAGE, BulkHistory, Hole, Part, retry_waits
+from domain.markets.bulk_history import PAGE, BulkHistory, Hole, Part, retry_waits, within_pages
 from domain.markets.types import Candle, MarketSymbol, Timeframe
 from infra.history.questions import BadQuestion, unknown
 from infra.history.telling import Telling, rate
@@ -164,17 +164,6 @@ class _Filling:
             self._told.line(f"{name}: the venue gives none from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
         told = f"{name}: {stored:,} of {missing:,} missing candles stored"
         self._told.line(told if stored == missing else f"{told}; the venue has no others")
-
-
-def within_pages(stretches: Sequence[tuple[datetime, datetime]], page: timedelta) -> list[tuple[datetime, datetime]]:
-    """Return stretches, those joined that fit into one page: a question for each missing minute costs more."""
-    joined: list[tuple[datetime, datetime]] = []
-    for start, end in stretches:
-        if joined and end - joined[-1][0] <= page:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def copy_lines(candles: Sequence[Candle]) -> bytes:
