@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from domain.markets.depth_view import MAX_LEVELS
-from domain.markets.ports import VenueGap
+from domain.markets.ports import VenueGap, VenueUnreachable
 
 SNAPSHOT_LEVELS = 1_000
 """How many levels a side a snapshot is asked for; one that has as many says nothing of what lies below them."""
@@ -165,7 +165,7 @@ class LocalBook:
         self.update_id: int | None = None
         self.ask_after = 0.0
         self.audit_at = inf
-        self.ended_by: Exception | None = None
+        self.ended_by: VenueGap | VenueUnreachable | None = None
         self._at_ms: int | None = None
         self._told: int | None = None
         self._bridged = True
@@ -191,7 +191,7 @@ class LocalBook:
         """Hold no more updates: no further snapshot came."""
         self._held = self._snapshot = None
 
-    def end(self, reason: Exception) -> None:
+    def end(self, reason: VenueGap | VenueUnreachable) -> None:
         """Show nothing any more: what is held may be half of something, or wrong."""
         self.ended_by = self.ended_by or reason
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.markets.ports import VenueGap, VenueUnreachable
 from infra.venues.binance_book import SNAPSHOT_LEVELS, DepthError, LocalBook, read_snapshot, read_update
+from infra.venues.errors import stream_error
 from infra.venues.untyped import Ccxt
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class BinanceDepth:
 
     def on_error(self, client: Ccxt, error: Exception) -> None:
         """End the books of a connection that broke; another one can't go on with them."""
-        self._end_all(client, error)
+        self._end_all(client, stream_error(error))
         super().on_error(client, error)  # type: ignore[misc]
 
     def on_close(self, client: Ccxt, error: object) -> None:
@@ -116,13 +117,14 @@ class BinanceDepth:
     def _end(self, client: Ccxt, symbol: str, error: Exception) -> None:
         if isinstance(error, DepthError):
             error = VenueUnreachable(f"the snapshot of {symbol} can't be read: {error}")
+        ended_by = stream_error(error)
         book = self.orderbooks.pop(symbol, None)
         if book is not None:
-            book.end(error)
+            book.end(ended_by)
         client.subscriptions.pop(TOPIC + symbol, None)
-        client.reject(error, TOPIC + symbol)
+        client.reject(ended_by, TOPIC + symbol)
 
-    def _end_all(self, client: Ccxt, error: Exception) -> None:
+    def _end_all(self, client: Ccxt, error: VenueGap | VenueUnreachable) -> None:
         for key in client.subscriptions:
             if isinstance(key, str) and key.startswith(TOPIC):
                 book = self.orderbooks.pop(key.removeprefix(TOPIC), None)

@@ -5,7 +5,6 @@ from domain.markets.depth_view import MAX_LEVELS, is_crossed
 from domain.markets.ports import CrossedBook, VenueGap
 from domain.markets.types import Depth, Market, PriceLevel
 from infra.venues import convert
-from infra.venues.errors import stream_error
 from infra.venues.untyped import Ccxt
 
 
@@ -38,11 +37,19 @@ class BookReader:
             raise CrossedBook(f"the book of {self._grid.symbol} is crossed at {depth.bids[0].price}")
         return depth
 
+    def newer(self) -> Ccxt:
+        """Return the book where it has changed since it was read; ccxt tells of a change only who waits just then.
+
+        None where it hasn't, and for books of ccxt's own, which may be half of something between two readings.
+        """
+        book = self._book
+        return book.limit() if book is not None and book.update_id != self._sequence else None
+
     def _check_same(self, told: Ccxt) -> None:
         book, before = told.get("book"), self._book
         self._book = book
         if before is not None and before is not book:
-            raise stream_error(before.ended_by or VenueGap(f"the book of {self._grid.symbol} began anew"))
+            raise before.ended_by or VenueGap(f"the book of {self._grid.symbol} began anew")
 
     def _number(self, told: Ccxt) -> int | None:
         """Return the venue's number of the book, None where it isn't newer; a venue without numbers gets the time's."""

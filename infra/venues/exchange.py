@@ -73,7 +73,7 @@ class Wire:
         is_new = url not in (self.clients or {})
         client = super().client(url)  # type: ignore[misc]
         if is_new:
-            _retrieve_rejections(client)
+            _mend_futures(client)
             _end_at_unreadable(client)
         return client
 
@@ -207,10 +207,13 @@ def _addresses(url: str) -> dict[str, Ccxt]:
     }
 
 
-def _retrieve_rejections(client: Ccxt) -> None:
+def _mend_futures(client: Ccxt) -> None:
+    """Make a rejection that nobody waited for be told once; ccxt keeps its future, and tells it for ever."""
     make = client.future
 
     def future(name: str) -> Ccxt:
+        if name in client.futures and client.futures[name].done():
+            del client.futures[name]
         made = make(name)
         made.remove_done_callback(_retrieve)
         made.add_done_callback(_retrieve)

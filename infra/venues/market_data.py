@@ -54,7 +54,7 @@ class CcxtMarketData:
         reader = BookReader(grid, self._clock)
         try:
             while True:
-                depth = reader.read(await _next_book(exchange, market.symbol))
+                depth = reader.read(reader.newer() or await _next_book(exchange, market.symbol))
                 if depth is not None:
                     yield depth
         except (VenueGap, VenueUnreachable):

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from aiohttp import WSMessage, WSMsgType
+from ccxt.base.errors import RequestTimeout
 
 from domain.clock import Clock
 from domain.markets.types import Market, MarketSymbol
@@ -108,7 +109,7 @@ class Line:
         self.venue = venue
         self.subscribed = False
         self.client: Any = None
-        self.snapshots: Callable[[], dict[str, Any]] = lambda: venue.snapshot(1_000)
+        self.snapshots: Callable[[int], dict[str, Any]] = venue.snapshot
         self._holds_back = False
         self._held_back: list[asyncio.Event] = []
         exchange.line = self
@@ -120,9 +121,9 @@ class Line:
         client.connection = Socket(self._hear)
         client.connected.resolve(client.url)
 
-    async def depth(self, _asked: object) -> dict[str, Any]:
+    async def depth(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer a request for a snapshot: it is of the moment of asking, and may be held back."""
-        answer = self.snapshots()
+        answer = self.snapshots(asked["limit"])
         if self._holds_back:
             self._held_back.append(asyncio.Event())
             await self._held_back[-1].wait()
@@ -156,6 +157,10 @@ class Line:
         self.client.connection.closed = True
         self.client.on_close(1006)
 
+    def fail(self) -> None:
+        """End the connection as ccxt's keep-alive does."""
+        self.client.on_error(RequestTimeout("no pong"))
+
     def _hear(self, request: dict[str, Any]) -> None:
         self.subscribed = request["method"] == "SUBSCRIBE"
         asyncio.get_running_loop().call_soon(self._answer, self.client, request["id"])
@@ -178,7 +183,7 @@ async def ccxt_exchange(clock: Clock) -> Any:
                 self.line.connected(made)
             return made
 
-        async def fetch_depth(self, asked: object) -> dict[str, Any]:
+        async def fetch_depth(self, asked: dict[str, Any]) -> dict[str, Any]:
             return await self.line.depth(asked)
 
     exchange = new_exchange(OverLine, SETTINGS, None, None)  # type: ignore[arg-type]

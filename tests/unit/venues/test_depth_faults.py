@@ -111,14 +111,15 @@ class BadLine:
         )
 
     async def play(self) -> None:
-        for _ in range(self._random.randint(5, 40)):
+        well = self._random.choice([60, 400, 4_000])
+        for _ in range(self._random.randint(5, 60)):
             frame = self._line.venue.frame()
             self._sent.append(frame)
             for _ in range(self._random.choice([0, 0, 1, 3, 6])):
                 await asyncio.sleep(0)
             if self._line.is_open:
                 late, self._late = self._late, None
-                self._random.choices(self._faults, (70, 5, 5, 5, 5, 3, 3, 4))[0](frame)
+                self._random.choices(self._faults, (well, 5, 5, 5, 5, 3, 3, 4))[0](frame)
                 if late is not None and self._line.is_open:
                     self._line.send(late)
 
@@ -139,8 +140,9 @@ class BadLine:
         self._line.send(frame)
         self._line.send(self._random.choice(SPOILED)(self._line.venue.frame(), self._random))
 
-    def cut(self, _frame: dict[str, Any]) -> None:
-        self._line.cut()
+    def cut(self, frame: dict[str, Any]) -> None:
+        self._line.send(frame)
+        self._random.choice([self._line.cut, self._line.fail])()
 
     def answer_twice(self, _frame: dict[str, Any]) -> None:
         for subscription in tuple(self._line.client.subscriptions.values()):
@@ -150,13 +152,13 @@ class BadLine:
         """Let snapshots be old, or late."""
         self._line.send(frame)
         venue, old = self._line.venue, self._random.choice(list(self._line.venue.truth))
-        self._line.snapshots = self._random.choice([lambda: venue.snapshot(16), lambda: venue.snapshot(16, old)])
+        self._line.snapshots = self._random.choice([venue.snapshot, lambda levels: venue.snapshot(levels, old)])
         self._line.hold_back(self._random.random() < 0.5)
 
 
 async def recover(line: Line, follower: Follower) -> None:
     """Let the line be good again, and wait until the newest book is shown."""
-    line.snapshots = lambda: line.venue.snapshot(16)
+    line.snapshots = line.venue.snapshot
     line.hold_back(False)
     line.let_go()
     for _ in range(400):
@@ -193,6 +195,6 @@ async def test_whatever_the_line_does_every_book_shown_is_the_venues_and_it_reco
         line.cut()
         shown, broken = shown + len(follower.books), broken + len(follower.broken)
     assert shown > 5 * CASES
-    assert broken > CASES
+    assert broken > CASES / 2
     assert faults == []
     assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
