@@ -67,7 +67,6 @@ class BulkHistory:
                 break
             else:
                 at = min(await self._further(at), hole.end)
-                yield Part((), at)
         if hole.followed or at < hole.end:
             async for part in self._between(last, hole.end):
                 yield part
