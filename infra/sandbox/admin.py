@@ -92,6 +92,8 @@ class Admin:
     def _misbehave(self, told: Instructions, faults: Misbehaviour) -> Json:
         faults.instruct(told)
         self._hub.silent = faults.silent
+        for market in self._exchange.markets.values():
+            market.misreports.instruct(told)
         if told.drift_ms is not None:
             self._exchange.clock.drift_ms = told.drift_ms
         dropped = self._hub.drop_all() if told.drop_market_streams else 0

@@ -9,6 +9,7 @@ from infra.sandbox.book import Book
 from infra.sandbox.candle import MINUTE_MS, Candle, group, merge
 from infra.sandbox.history import DAY_MS, LISTED_MS
 from infra.sandbox.markets import MarketSpec
+from infra.sandbox.misbehave import Misreports
 from infra.sandbox.store import Store
 
 ID_RESERVE = 100_000
@@ -104,6 +105,7 @@ class Market:
         self.on_trade: list[Callable[[Market, PublicTrade], None]] = []
         self.on_aggregate: list[Callable[[Market, AggregateTrade], None]] = []
         self.on_candle: list[Callable[[Market, Candle], None]] = []
+        self.misreports = Misreports()
         self._trade_ids = Counter(store, f"{spec.symbol}.trade_id")
         self._aggregate_ids = Counter(store, f"{spec.symbol}.aggregate_id")
         self._open_aggregate: list[PublicTrade] = []
@@ -159,11 +161,24 @@ class Market:
         """Close the minute's candle once it is over, and open the present one."""
         while now_ms >= self._minute.open_ms + MINUTE_MS:
             closed = self._minute
-            self._store.save_candle(self.spec.symbol, closed)
+            self._store.save_candle(self.spec.symbol, self.misreports.reported(closed))
             self._minute = Candle.flat(max(closed.open_ms + MINUTE_MS, now_ms - now_ms % MINUTE_MS), closed.close)
             for tell in self.on_candle:
                 tell(self, closed)
         self._now = max(self._now, now_ms)
+
+    def resume(self, price: int) -> None:
+        """Go on at `price` where nothing was traded in the forming minute; minutes before it were put right."""
+        if not self._minute.trades:
+            self.last_price = price
+            self._minute = Candle.flat(self._minute.open_ms, price)
+        self._day = None
+        self._closed.clear()
+
+    def recall(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None) -> None:
+        """Show a trade among the newest again that was told before a restart; one without an id of its own can't be."""
+        if number is not None:
+            self.trades.append(PublicTrade(number, price, quantity, time_ms, buyer_is_maker))
 
     def save(self) -> None:
         """Keep the forming candle, so that a restart goes on from it."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from infra.sandbox.candle import Candle
 from infra.sandbox.views import Json
 
 
@@ -41,6 +42,11 @@ class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     """Stop (true) or go on (false) publishing market data while connections stay open."""
     refuse_sockets: int = 0
     """WebSocket connections that are refused."""
+    falsify_minutes: int = 0
+    """Minutes of each market, the forming one first, that candles on request tell with twice the volume and a higher
+    high than was traded, and so the longer candles that they are part of."""
+    hide_minutes: int = 0
+    """Minutes of each market, the forming one first, that one-minute candles on request leave out."""
     drift_ms: int | None = None
     """How far the venue's clock is off from now on."""
 
@@ -76,6 +82,30 @@ class Misbehaviour:
         """Return what is still to come."""
         left = {name: count for name, count in self.counts.items() if count}
         return {"pending": left, "silent": self.silent}
+
+
+@dataclass
+class Misreports:
+    """Which minutes of one market its candles on request tell otherwise than they were."""
+
+    to_falsify: int = 0
+    to_hide: int = 0
+    hidden_ms: set[int] = field(default_factory=set)
+
+    def instruct(self, told: Instructions) -> None:
+        """Add the minutes of `told` to those still to come."""
+        self.to_falsify += told.falsify_minutes
+        self.to_hide += told.hide_minutes
+
+    def reported(self, closed: Candle) -> Candle:
+        """Return what is told of a minute that has just closed."""
+        if self.to_hide:
+            self.to_hide -= 1
+            self.hidden_ms.add(closed.open_ms)
+        if not self.to_falsify:
+            return closed
+        self.to_falsify -= 1
+        return closed._replace(high=closed.high + closed.high // 100, volume=2 * closed.volume, quote=2 * closed.quote)
 
 
 _COUNTED = (

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from infra.sandbox.candle import INTERVALS, Candle
+from infra.sandbox.candle import INTERVALS, MINUTE_MS, Candle
 from infra.sandbox.endpoints import Call, Endpoint
 from infra.sandbox.errors import ExchangeError, bad_symbol
 from infra.sandbox.feeds import aggregate_view, best_view, levels, rest_ticker
@@ -103,7 +103,8 @@ def klines(call: Call) -> list[list[int | str]]:
     found: list[Candle] = market.candles(
         span, start, min(last, max(start, market.history_start()) + (limit + 1) * span)
     )
-    return [candle.row(span) for candle in found[:limit]]
+    hidden = market.misreports.hidden_ms if span == MINUTE_MS else ()
+    return [candle.row(span) for candle in found if candle.open_ms not in hidden][:limit]
 
 
 def average_price(call: Call) -> Json:
