@@ -93,7 +93,7 @@ class Admin:
         faults.instruct(told)
         self._hub.silent = faults.silent
         for market in self._exchange.markets.values():
-            market.misreports.instruct(told)
+            market.misreports.add(told.falsify_minutes, told.hide_minutes)
         if told.drift_ms is not None:
             self._exchange.clock.drift_ms = told.drift_ms
         dropped = self._hub.drop_all() if told.drop_market_streams else 0

@@ -9,7 +9,7 @@ from infra.sandbox.book import Book
 from infra.sandbox.candle import MINUTE_MS, Candle, group, merge
 from infra.sandbox.history import DAY_MS, LISTED_MS
 from infra.sandbox.markets import MarketSpec
-from infra.sandbox.misbehave import Misreports
+from infra.sandbox.misreports import Misreports
 from infra.sandbox.store import Store
 
 ID_RESERVE = 100_000

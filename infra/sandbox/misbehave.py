@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from infra.sandbox.candle import Candle
 from infra.sandbox.views import Json
 
 
@@ -82,30 +81,6 @@ class Misbehaviour:
         """Return what is still to come."""
         left = {name: count for name, count in self.counts.items() if count}
         return {"pending": left, "silent": self.silent}
-
-
-@dataclass
-class Misreports:
-    """Which minutes of one market its candles on request tell otherwise than they were."""
-
-    to_falsify: int = 0
-    to_hide: int = 0
-    hidden_ms: set[int] = field(default_factory=set)
-
-    def instruct(self, told: Instructions) -> None:
-        """Add the minutes of `told` to those still to come."""
-        self.to_falsify += told.falsify_minutes
-        self.to_hide += told.hide_minutes
-
-    def reported(self, closed: Candle) -> Candle:
-        """Return what is told of a minute that has just closed."""
-        if self.to_hide:
-            self.to_hide -= 1
-            self.hidden_ms.add(closed.open_ms)
-        if not self.to_falsify:
-            return closed
-        self.to_falsify -= 1
-        return closed._replace(high=closed.high + closed.high // 100, volume=2 * closed.volume, quote=2 * closed.quote)
 
 
 _COUNTED = (
