@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -14,6 +14,8 @@ import uvicorn
 import uvloop
 
 from infra.sandbox.folder import FolderInUseError, StateFolder
+from infra.sandbox.mirror import LiveVenue
+from infra.sandbox.mirror_markets import CannotMirror
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.replay import RecordingError
 from infra.sandbox.venue import Venue
@@ -43,14 +45,14 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-async def run_sandbox(options: SandboxOptions) -> None:
-    """Serve an exchange until SIGTERM, SIGINT or, if so set, the end of standard input.
+async def run_sandbox(options: SandboxOptions, live: LiveVenue | None = None) -> None:
+    """Serve an exchange, a mirror where `live` is given, until SIGTERM, SIGINT or, if so set, the end of its input.
 
     Prints one JSON line `{"port", "url", "pid"}` once it accepts connections; raises `FolderInUseError` where another
     process has the folder.
     """
     with StateFolder(options.folder, options.token) as folder:
-        venue = Venue(folder, options)
+        venue = Venue(folder, options, live)
         listener = _listen(options.host, options.port)
         server = _Server(_config(venue), lambda: _announce(options.host, listener))
         _stop_on_request(lambda: _stop(server, venue), with_stdin=options.exit_with_stdin)
@@ -67,12 +69,24 @@ async def run_sandbox(options: SandboxOptions) -> None:
 
 def run_to_end(options: SandboxOptions) -> int:
     """Run an exchange and return the exit code: 2, the reason told, where the options can't be used."""
+    return run_exchange(run_sandbox(options))
+
+
+def run_exchange(exchange: Coroutine[None, None, None]) -> int:
+    """Run what `run_sandbox` returns to its end and return the exit code, as `run_to_end` does."""
     try:
-        uvloop.run(run_sandbox(options))
-    except (FolderInUseError, RecordingError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_UNUSABLE
-    return 0
+        uvloop.run(exchange)
+    except* (FolderInUseError, RecordingError, CannotMirror, OSError) as errors:
+        sys.stderr.writelines(f"{error}\n" for error in _leaves(errors))
+        code = EXIT_UNUSABLE
+    else:
+        code = 0
+    return code
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in errors.exceptions:
+        yield from _leaves(error) if isinstance(error, BaseExceptionGroup) else (error,)
 
 
 def _config(venue: Venue) -> uvicorn.Config:
@@ -115,7 +129,7 @@ def _stop(server: _Server, venue: Venue) -> None:
     server.should_exit = True
 
 
-def _stop_on_request(stop: Callable[[], None], *, with_stdin: bool) -> None:
+def _stop_on_request(stop: Callable[[], object], *, with_stdin: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -123,7 +137,7 @@ def _stop_on_request(stop: Callable[[], None], *, with_stdin: bool) -> None:
         threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
 
 
-def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], object]) -> None:
     with suppress(OSError):
         while os.read(0, 4096):
             pass

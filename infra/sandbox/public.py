@@ -28,7 +28,9 @@ def server_time(call: Call) -> Json:
 
 
 def exchange_info(call: Call) -> Json:
-    """Return the rules of the exchange and of the markets asked for."""
+    """Return the rules of the exchange and of the markets asked for; a mirror may not know any yet."""
+    if not call.exchange.markets:
+        raise ExchangeError(-1000, "The live venue's markets aren't known yet.", 503)
     return {
         "timezone": "UTC",
         "serverTime": call.exchange.clock.now_ms(),

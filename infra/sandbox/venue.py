@@ -12,10 +12,11 @@ from infra.sandbox.flow import STEP_SECONDS, SyntheticFlow
 from infra.sandbox.folder import StateFolder
 from infra.sandbox.limits import Limits
 from infra.sandbox.market import Market
-from infra.sandbox.markets import MARKETS
+from infra.sandbox.markets import MARKETS, MarketSpec
+from infra.sandbox.mirror import LiveVenue, Mirror, claim
 from infra.sandbox.misbehave import Misbehaviour
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.replay import ReplayPlayer, find_first_frame
+from infra.sandbox.replay import FirstFrame, ReplayPlayer, find_first_frame
 from infra.sandbox.streams import Hub
 from infra.sandbox.units import SCALE
 from infra.sandbox.user_socket import UserStreams
@@ -28,29 +29,30 @@ CROSS_OF = ("ETHUSDT", "BTCUSDT")
 class Venue:
     """One running exchange."""
 
-    def __init__(self, folder: StateFolder, options: SandboxOptions) -> None:
+    def __init__(self, folder: StateFolder, options: SandboxOptions, live: LiveVenue | None = None) -> None:
         start = int(options.replay_at.timestamp() * 1000) if options.replay_at else None
         self.exchange = Exchange(folder.store, VenueClock(start, options.speed))
+        if live is not None:
+            claim(folder.store, live.name)
         self.seed = self._keep_seed(folder, options.seed)
         self._hub = Hub()
         self._faults = Misbehaviour()
         self._streams = UserStreams(self.exchange.clock, self._faults)
         self.exchange.listeners.append(self._streams.tell)
         first_frame = find_first_frame(options.replay) if options.replay else None
-        prices = {symbol: spec.first_price for symbol, spec in MARKETS.items()}
-        if first_frame is not None:
-            prices[first_frame.symbol] = first_frame.price
-        prices[CROSS] = _on_tick(prices[CROSS_OF[0]] * SCALE // prices[CROSS_OF[1]], MARKETS[CROSS].tick)
-        for symbol, spec in MARKETS.items():
-            self.exchange.open_market(spec, self.seed, prices[symbol])
-        self._feeds = {symbol: Feed(market, self._hub, self.exchange.clock) for symbol, market in self._markets()}
+        self._feeds: dict[str, Feed] = {}
+        self._mirror: Mirror | None = None
+        if live is not None:
+            self._mirror = Mirror(live, self.exchange, self._hub, self._open_mirror)
+        else:
+            self._open_markets(first_frame)
         self.exchange.restore_orders()
         self._replay: ReplayPlayer | None = None
         if first_frame and not ReplayPlayer.is_finished(self.exchange, options):
             self._replay = ReplayPlayer(self.exchange, self._feeds[first_frame.symbol], options, first_frame)
         self._flows: dict[str, SyntheticFlow] = {}
         for symbol, market in self._markets():
-            if self._replay is None or symbol != self._replay.symbol:
+            if not market.is_mirror and (self._replay is None or symbol != self._replay.symbol):
                 self._start_flow(market, fill=True)
         self.exchange.flush()
         for _, market in self._markets():
@@ -60,7 +62,11 @@ class Venue:
         self.app = SandboxApp(self.exchange, admin, self._hub, self._streams, self._faults, limits)
 
     async def run(self) -> None:
-        """Move the markets, ten times a second, until cancelled."""
+        """Move the markets until cancelled."""
+        await asyncio.gather(self._beat(), *([self._mirror.run()] if self._mirror else []))
+
+    async def _beat(self) -> None:
+        """Let the exchange live, ten times a second."""
         due, steps = monotonic_seconds(), 0
         while True:
             due = max(due + STEP_SECONDS, monotonic_seconds() - 1)
@@ -81,13 +87,16 @@ class Venue:
         for symbol, feed in self._feeds.items():
             if symbol in self._flows:
                 feed.depth()
-            feed.step()
+            if self.exchange.markets[symbol].closed_because is None:
+                feed.step()
 
     def save(self) -> None:
         """Keep prices, candles and the replay's position."""
         self.exchange.save_markets()
         if self._replay is not None:
             self._replay.save()
+        if self._mirror is not None:
+            self._mirror.save()
         self.exchange.store.commit()
 
     def disconnect(self) -> None:
@@ -114,6 +123,20 @@ class Venue:
             self._start_flow(market, fill=False)
             return left
         return min(wait, left)
+
+    def _open_markets(self, first_frame: FirstFrame | None) -> None:
+        prices = {symbol: spec.first_price for symbol, spec in MARKETS.items()}
+        if first_frame is not None:
+            prices[first_frame.symbol] = first_frame.price
+        prices[CROSS] = _on_tick(prices[CROSS_OF[0]] * SCALE // prices[CROSS_OF[1]], MARKETS[CROSS].tick)
+        for symbol, spec in MARKETS.items():
+            market = self.exchange.open_market(spec, self.seed, prices[symbol])
+            self._feeds[symbol] = Feed(market, self._hub, self.exchange.clock)
+
+    def _open_mirror(self, spec: MarketSpec) -> Feed:
+        market = self.exchange.open_mirror(spec)
+        feed = self._feeds[spec.symbol] = Feed(market, self._hub, self.exchange.clock)
+        return feed
 
     def _start_flow(self, market: Market, *, fill: bool) -> None:
         symbol = market.spec.symbol
