@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -64,6 +64,15 @@ class PageRequest:
         after, after_id = self._tied(self.after)
         before, before_id = self._tied(self.before)
         return TimeWindow(self.limit + 1, start, end, after, before, self.backwards, after_id, before_id)
+
+    def within(self, start: datetime | None, end: datetime | None) -> "PageRequest":
+        """Return the request without the cursors that a period leaves out: nothing of the list is on their far side."""
+        after, before = self._key_as(_time, _first(self.after)), self._key_as(_time, _first(self.before))
+        return replace(
+            self,
+            after=None if after is not None and start is not None and after < start else self.after,
+            before=None if before is not None and end is not None and before >= end else self.before,
+        )
 
     def _tied(self, key: Key | None) -> tuple[datetime | None, str | None]:
         if key is None:
@@ -147,16 +156,16 @@ def page_request(
 def page_of(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key]) -> Page[T]:
     """Return the page of `rows`, which a repository fetched with `request.window()` or `request.time_window()`.
 
-    Rows come in the list's own order whichever way the page goes; the one too many is the farthest from where the
-    page begins.
+    A cursor stands on an item of the list, so there is one on its far side. Rows come in the list's own order
+    whichever way the page goes; the one too many is the farthest from where the page begins.
     """
     more = len(rows) > request.limit
     if request.backwards:
         rows = rows[len(rows) - request.limit :] if more else rows
-        has_next, has_previous = request.before is not None, more
+        has_next, has_previous = request.before is not None, more or request.after is not None
     else:
         rows = rows[: request.limit]
-        has_next, has_previous = more, request.after is not None
+        has_next, has_previous = more or request.before is not None, request.after is not None
     edges = tuple(Edge(encode_cursor(request.scope, key_of(row)), row) for row in rows)
     return Page(edges, has_next, has_previous)
 
@@ -217,6 +226,10 @@ def _index(keys: list[Key], key: Key) -> int:
         return keys.index(key)
     except ValueError:
         raise bad_cursor() from None
+
+
+def _first(key: Key | None) -> Key | None:
+    return None if key is None else key[:1]
 
 
 def _is_key_part(part: object) -> bool:

@@ -103,3 +103,20 @@ def test_an_empty_page_has_no_cursors() -> None:
     assert (info.start_cursor, info.end_cursor, info.has_next_page) == (None, None, True)
     info = page_of(page_request(ORDERS, last=0), [1], lambda n: (str(n),)).page_info
     assert (info.start_cursor, info.has_previous_page) == (None, True)
+
+
+def test_a_page_between_two_cursors_says_that_there_is_more_on_both_sides() -> None:
+    ids = [UUID(int=n) for n in range(9)]
+    cursors = [encode_cursor(ORDERS, id_key(each)) for each in ids]
+    for size in ({"first": 9}, {"last": 9}, {"first": 1}, {"last": 1}):
+        page = slice_page(page_request(ORDERS, after=cursors[2], before=cursors[6], **size), ids, id_key)
+        assert (page.has_previous, page.has_next) == (True, True)
+
+
+def test_a_cursor_outside_of_the_period_has_nothing_on_its_far_side() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    cursor = encode_cursor(ORDERS, time_key(at))
+    request = page_request(ORDERS, after=cursor, before=cursor)
+    second = timedelta(seconds=1)
+    assert request.within(at + second, at) == page_request(ORDERS)
+    assert request.within(at, at + second) == request.within(None, None) == request
