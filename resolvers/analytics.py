@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.analytics.catalogue import IndicatorDefinition, catalogue
 from domain.analytics.series import IndicatorSeries
-from domain.analytics.service import Shown
+from domain.analytics.service import Asked, Shown
 from domain.analytics.trend import Trend
 from domain.analytics.volume_profile import VolumeProfile
 from domain.errors import FaultCode, RequestFault
@@ -41,13 +41,14 @@ async def indicator(
     timeframe: Timeframe,
     name: str,
     parameters: Sequence[ParameterValue],
+    inputs: Sequence[str],
     shown: Shown,
 ) -> IndicatorSeries | None:
     """Return an indicator at closed candles; None where there are none."""
     values = {parameter.name: parameter.value for parameter in parameters}
     if len(values) < len(parameters):
         raise RequestFault(FaultCode.INVALID, "`parameters` names one more than once.")
-    return await context.services.analytics.indicator(market, timeframe, name, values, shown)
+    return await context.services.analytics.indicator(market, timeframe, Asked(name, values, inputs), shown)
 
 
 async def trend(context: RequestContext, market: Market, timeframe: Timeframe) -> Trend | None:

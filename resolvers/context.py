@@ -10,6 +10,7 @@ from domain.clock import Clock
 from domain.errors import Forbidden, Unauthenticated
 from domain.event_stream import EventStreams
 from domain.markets.hub import MarketDataHub
+from domain.markets.past import MarketPast
 from domain.orders.service import OrderService
 from domain.reports.service import ReportService
 from domain.storage import Storage
@@ -37,6 +38,7 @@ class Services:
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub
+    past: MarketPast
     analytics: MarketAnalytics
     accounts: AccountService
     strategies: StrategyService

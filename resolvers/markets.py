@@ -9,6 +9,7 @@ from domain.errors import ErrorCode, InputError
 from domain.markets.types import Candle, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
 from domain.markets.views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
 from domain.pagination import MAX_SERIES_PAGE, CursorScope, Page, page_of, page_request, slice_page, time_key
+from domain.period import check_period
 from resolvers.context import RequestContext
 from resolvers.depth import DepthSource
 from resolvers.paging import PageArguments
@@ -61,22 +62,23 @@ async def candles(
     end: datetime | None,
     page: PageArguments,
 ) -> Page[Candle]:
-    """Return closed candles, oldest first."""
+    """Return closed candles, oldest first; what is missing of the newest 10,000 is fetched for up to 3 s."""
+    check_period(start, end)
     scope = CursorScope(f"candles:{one.symbol}:{timeframe.value}")
-    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE)
-    async with context.services.storage.reading() as reading:
-        rows = await reading.market_data.candles(one.symbol, timeframe, request.time_window(start, end))
+    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
+    window = request.time_window(start, end)
+    rows = await context.services.past.candles(one.symbol, timeframe, window)
     return page_of(request, rows, lambda candle: time_key(candle.open_time))
 
 
 async def trades(
     context: RequestContext, one: Market, start: datetime | None, end: datetime | None, page: PageArguments
 ) -> Page[Trade]:
-    """Return stored trades, oldest first."""
+    """Return stored trades, oldest first; the newest of a cold market are waited for up to 3 s."""
+    check_period(start, end)
     scope = CursorScope(f"trades:{one.symbol}")
-    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE)
-    async with context.services.storage.reading() as reading:
-        rows = await reading.market_data.trades(one.symbol, request.tied_window(start, end))
+    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
+    rows = await context.services.past.trades(one.symbol, request.tied_window(start, end))
     return page_of(request, rows, lambda trade: (str(to_milliseconds(trade.at)), trade.venue_trade_id))
 
 

@@ -4,7 +4,9 @@ from decimal import Decimal
 
 import strawberry
 
+from domain.analytics.catalogue import ParameterKind
 from resolvers import analytics
+from schema import enums  # noqa: F401  # an enum must be described before any type mentions it
 
 
 @strawberry.type(description="A number that an indicator is computed with.")
@@ -13,6 +15,9 @@ class IndicatorParameter:
 
     name: str = strawberry.field(description="As it is given by name.")
     default: Decimal = strawberry.field(description="Its value where none is given.")
+    kind: ParameterKind = strawberry.field(description="What values it takes.")
+    minimum: Decimal = strawberry.field(description="The least value, included.")
+    maximum: Decimal = strawberry.field(description="The greatest value, included.")
 
 
 @strawberry.type(description="An indicator of TA-Lib, callable in rules by its name.")

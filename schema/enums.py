@@ -2,6 +2,7 @@
 
 import strawberry
 
+from domain.analytics.catalogue import MOVING_AVERAGES, ParameterKind
 from domain.analytics.trend import TrendDirection, VolatilityRegime
 from domain.analytics.volume_profile import VolumeSource
 from domain.markets.types import FeedState, Timeframe
@@ -64,4 +65,11 @@ strawberry.enum(
     VolatilityRegime,
     description="Where the ATR(14) in percent of the close lies among its own newest 100 values: LOW in the lowest "
     "quarter, HIGH in the highest, else NORMAL.",
+)
+strawberry.enum(
+    ParameterKind,
+    name="IndicatorParameterKind",
+    description="INTEGER: a whole number. REAL: any number. MOVING_AVERAGE: the number of a moving average's type: "
+    + ", ".join(f"{number} {name}" for number, name in enumerate(MOVING_AVERAGES))
+    + ".",
 )

@@ -50,6 +50,11 @@ class VolumeProfile:
     )
     value_area_high: Decimal | None = strawberry.field(description="The upper end of the value area.")
     value_area_low: Decimal | None = strawberry.field(description="The lower end of the value area.")
+    volume: Decimal = strawberry.field(description="All that was traded, in base: the sum of the levels.")
+    missing_minutes: int = strawberry.field(
+        description="How many whole minutes of the period have closed and have no stored candle: 0 where the profile "
+        "is of all that was traded."
+    )
     levels: list[VolumeLevel] = strawberry.field(description="Lowest price first, without a gap; some may be empty.")
 
     @strawberry.field(name="from", description="The beginning, included.")
@@ -65,7 +70,7 @@ class VolumeProfile:
 
 @strawberry.type(
     description="One output of an indicator. `values` runs beside the series' `times`; null where the look-back is not "
-    "yet filled."
+    "yet filled, and where a function has no finite value, as the arc cosine of a price."
 )
 class IndicatorOutput:
     """The schema's face of `domain.analytics.series.IndicatorOutput`."""
@@ -80,6 +85,7 @@ class IndicatorSeries:
 
     name: str = strawberry.field(description="As in the catalogue.")
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candles.")
+    inputs: list[str] = strawberry.field(description="The series that it was computed of, in order.")
     parameters: list[ParameterValue] = strawberry.field(description="All of them, with those that were not given.")
     times: list[datetime] = strawberry.field(description="When each candle opened, oldest first.")
     outputs: list[IndicatorOutput] = strawberry.field(description="In the order of the catalogue.")
@@ -137,6 +143,14 @@ class MarketAnalyticsFields:
         parameters: Annotated[
             list[ParameterInput] | None, strawberry.argument(description="Those that are not their default.")
         ] = None,
+        inputs: Annotated[
+            list[str] | None,
+            strawberry.argument(
+                description="The series to compute it of, in the order of the catalogue's, all of them: open, high, "
+                "low, close, volume, or an indicator with one output, computed with its defaults, such as typprice; "
+                "where not given, the catalogue's, and ht_dcperiod for the periods of MAVP."
+            ),
+        ] = None,
         from_: Annotated[
             datetime | None, strawberry.argument(name="from", description="Candles that opened then or later.")
         ] = None,
@@ -150,11 +164,14 @@ class MarketAnalyticsFields:
     ) -> object:
         """Return the series."""
         values = [parameter.to_domain() for parameter in parameters or ()]
-        return await analytics.indicator(info.context, parent, timeframe, name, values, Shown(from_, to, last))
+        return await analytics.indicator(
+            info.context, parent, timeframe, name, values, inputs or (), Shown(from_, to, last)
+        )
 
     @strawberry.field(
         graphql_type=Trend | None,
-        description="Null while there are too few candles: it takes some 430 without a gap.",
+        description="Null while there are too few candles: it takes some 430 without a gap. They are fetched like "
+        "those of `candles`.",
     )
     async def trend(parent: strawberry.Parent[domain.Market], info: Info, timeframe: OfTimeframe) -> object:
         """Return the trend."""

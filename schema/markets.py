@@ -172,7 +172,12 @@ class Market(Node, MarketAnalyticsFields):
         """Return the book."""
         return await markets.depth(info.context, parent, levels)
 
-    @strawberry.field(graphql_type=CandleConnection, description="Oldest first; `first` and `last` at most 1,000.")
+    @strawberry.field(
+        graphql_type=CandleConnection,
+        description="Closed ones, oldest first; `first` and `last` at most 1,000. What is missing of the newest 10,000 "
+        "is fetched from the venue, and waited for up to 3 s; older ones are those imported or back-filled. The "
+        "forming candle is the first that the subscription gives.",
+    )
     async def candles(
         parent: strawberry.Parent[domain.Market],
         info: Info,
@@ -188,7 +193,7 @@ class Market(Node, MarketAnalyticsFields):
         page = PageArguments(first, after, last, before)
         return await markets.candles(info.context, parent, timeframe, from_, to, page)
 
-    @strawberry.field(graphql_type=TradeConnection, description="Those stored, oldest first; at most 1,000 a page.")
+    @strawberry.field(graphql_type=TradeConnection, description="Those collected, oldest first; at most 1,000 a page.")
     async def trades(
         parent: strawberry.Parent[domain.Market],
         info: Info,

@@ -118,7 +118,9 @@ def _literal(read: Callable[[object], object]) -> Callable[..., object]:
 
 def _string_literal(read: Callable[[object], object]) -> Callable[..., object]:
     def parse(node: ValueNode, _variables: object = None) -> object:
-        return read(node.value if isinstance(node, StringValueNode) else None)
+        if isinstance(node, StringValueNode):
+            return read(node.value)
+        raise GraphQLError(f"{print_ast(node)[:_SHOWN_CHARACTERS]} must be written as a string.", node)
 
     return parse
 

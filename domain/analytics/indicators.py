@@ -18,6 +18,7 @@ from domain.analytics.catalogue import (
     indicator_names,
     nearest,
 )
+from domain.analytics.inputs import input_names
 from domain.analytics.warmup import NEVER, look_back, warm_up
 from domain.errors import ErrorCode, InputError, InputErrors
 from domain.money import plain
@@ -67,37 +68,49 @@ def compute(
     the history begins.
     """
     length = len(inputs[0])
+    if hidden < length and all(map(_is_whole, inputs)):
+        return tuple(_begun_at(hidden, output) for output in _call(definition, list(inputs), values))
     outputs = tuple(np.full(length, np.nan) for _ in definition.outputs)
     for start, end in _stretches(inputs, hidden + 1):
         results = _call(definition, [series[start:end] for series in inputs], values)
         for output, result in zip(outputs, results, strict=True):
-            output[start + hidden : end] = result[hidden:]
+            output[start + hidden : end] = _begun_at(hidden, result)[hidden:]
     return outputs
 
 
-def compute_indicator(name: str, parameters: Mapping[str, Decimal | float], candles: CandleArrays) -> dict[str, Floats]:
+def compute_indicator(
+    name: str, parameters: Mapping[str, Decimal | float], candles: CandleArrays, inputs: Sequence[str] = ()
+) -> dict[str, Floats]:
     """Return each output by TA-Lib's name for it, as long as the candles, NaN where the look-back isn't filled.
 
-    Values just after the look-back of a recursive indicator depend on where the candles begin; give
-    `indicator_warm_up` bars more than are shown. Raise InputError for an unknown name and InputErrors for parameters.
+    `inputs` are as `input_names` takes them. Values just after the look-back of a recursive indicator depend on where
+    the candles begin; give `indicator_warm_up` bars more than are shown. Raise InputError for an unknown name or input
+    and InputErrors for parameters.
     """
     definition = find_indicator(name)
     values = parameter_values(definition, parameters)
-    if any(series not in PRICES for series in definition.inputs):
-        raise InputError(ErrorCode.UNSUPPORTED, f"{definition.name} needs a series that candles don't have.", ["name"])
-    inputs = [np.ascontiguousarray(candles.series(series)) for series in definition.inputs]
-    outputs = compute(definition, inputs, values, look_back(definition, values))
+    series = [_series(each, candles) for each in input_names(definition, inputs)]
+    outputs = compute(definition, series, values, look_back(definition, values))
     return dict(zip(definition.outputs, outputs, strict=True))
 
 
-def indicator_warm_up(name: str, parameters: Mapping[str, Decimal | float]) -> int | None:
+def indicator_warm_up(name: str, parameters: Mapping[str, Decimal | float], inputs: Sequence[str] = ()) -> int | None:
     """Return the bars before the first value that is right, None where it depends on the beginning for ever.
 
     Raise as `compute_indicator` does.
     """
     definition = find_indicator(name)
+    others = [each for each in input_names(definition, inputs) if each not in PRICES]
+    before = max((indicator_warm_up(each, {}) or 0 for each in others), default=0)
     bars = warm_up(definition, parameter_values(definition, parameters))
-    return bars if bars < NEVER else None
+    return bars + before if bars < NEVER else None
+
+
+def _series(name: str, candles: CandleArrays) -> Floats:
+    if name in PRICES:
+        return np.ascontiguousarray(candles.series(name))
+    (output,) = compute_indicator(name, {}, candles).values()
+    return output
 
 
 def find_indicator(name: str) -> IndicatorDefinition:
@@ -114,7 +127,7 @@ def parameter_values(definition: IndicatorDefinition, parameters: Mapping[str, D
     """Return the value of each parameter in order, defaults filled in; raise InputErrors for wrong ones."""
     known = {parameter.name: parameter for parameter in definition.parameters}
     errors = [_unknown(definition, name) for name in parameters if name not in known]
-    for name in parameters.keys() & known.keys():
+    for name in (each for each in parameters if each in known):
         fault = parameter_fault(known[name], float(parameters[name]))
         if fault:
             errors.append(InputError(ErrorCode.INVALID, f"{name} of {definition.name} {fault}.", ["parameters", name]))
@@ -151,11 +164,31 @@ def _cleaned(definition: IndicatorDefinition, output: Floats, inputs: list[Float
         return np.arange(len(output)) - output
     # Running sums leave rounding noise where a difference is zero, and noise has a sign.
     if definition.name in _PRICE_DIFFERENCES:
-        noise = _NOISE * np.maximum.reduce([np.abs(series) for series in inputs])
-        output = np.where(np.abs(output) <= noise, 0.0, output)
+        _silence(output, inputs)
     elif definition.name in _PERCENT_DIFFERENCES:
-        output = np.where(np.abs(output) <= _NOISE * 100, 0.0, output)
-    return np.where(np.isfinite(output), output, np.nan)
+        output[np.abs(output) <= _NOISE * 100] = 0.0
+    return output
+
+
+def _silence(output: Floats, inputs: list[Floats]) -> None:
+    """Make zero, in place, what is noise beside the inputs at its bar; few values are near enough to be looked at."""
+    norm = math.sqrt(max(float(series @ series) for series in inputs))
+    near = np.flatnonzero(~(np.abs(output) > _NOISE * norm))
+    noise = _NOISE * np.maximum.reduce([np.abs(series[near]) for series in inputs])
+    output[near[np.abs(output[near]) <= noise]] = 0.0
+
+
+def _begun_at(hidden: int, output: Floats) -> Floats:
+    """Return the output without its first `hidden` bars and without infinities, in place where it can be."""
+    output[:hidden] = np.nan
+    if not _is_whole(output[hidden:]):
+        output[np.isinf(output)] = np.nan
+    return output
+
+
+def _is_whole(series: Floats) -> bool:
+    """Tell whether every value is finite, in one pass that allocates nothing; False too where a square is infinite."""
+    return math.isfinite(series @ series)
 
 
 def _stretches(inputs: Sequence[Floats], shortest: int) -> Iterator[tuple[int, int]]:

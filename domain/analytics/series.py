@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from domain.analytics.candles import PRICES, CandleArrays, Floats, candle_arrays
 from domain.analytics.indicators import compute_indicator, find_indicator, indicator_warm_up, parameter_values
+from domain.analytics.inputs import input_names
 from domain.analytics.warmup import look_back
 from domain.errors import ErrorCode, InputError
 from domain.markets.types import Candle, Timeframe
@@ -37,6 +38,7 @@ class IndicatorSeries:
 
     name: str
     timeframe: Timeframe
+    inputs: tuple[str, ...]
     parameters: tuple[ParameterValue, ...]
     times: tuple[datetime, ...]
     outputs: tuple[IndicatorOutput, ...]
@@ -48,10 +50,11 @@ class IndicatorQuery:
 
     name: str
     parameters: tuple[ParameterValue, ...]
+    inputs: tuple[str, ...]
     bars_before: int
 
 
-def indicator_query(name: str, parameters: Mapping[str, Decimal]) -> IndicatorQuery:
+def indicator_query(name: str, parameters: Mapping[str, Decimal], inputs: Sequence[str] = ()) -> IndicatorQuery:
     """Return the query; raise InputError or InputErrors, which name what was meant, for what can't be computed.
 
     Running sums, which depend on their beginning for ever, begin where the series does.
@@ -62,12 +65,12 @@ def indicator_query(name: str, parameters: Mapping[str, Decimal]) -> IndicatorQu
         ParameterValue(parameter.name, parameters.get(parameter.name, parameter.default))
         for parameter in definition.parameters
     )
-    bars = indicator_warm_up(name, parameters)
+    bars = indicator_warm_up(name, parameters, inputs)
     before = look_back(definition, values) if bars is None else bars
     if before > MAX_WARM_UP:
         message = f"{definition.name} needs {before:,} earlier candles with these parameters; at most {MAX_WARM_UP:,}."
         raise InputError(ErrorCode.INVALID, message, ["parameters"])
-    return IndicatorQuery(definition.name, given, before)
+    return IndicatorQuery(definition.name, given, input_names(definition, inputs), before)
 
 
 def indicator_series(query: IndicatorQuery, candles: Sequence[Candle], shown: int) -> IndicatorSeries:
@@ -77,10 +80,12 @@ def indicator_series(query: IndicatorQuery, candles: Sequence[Candle], shown: in
     """
     times = tuple(candle.open_time for candle in candles[-shown:])
     places, arrays = _with_gaps(candles)
-    outputs = compute_indicator(query.name, {each.name: each.value for each in query.parameters}, arrays)
+    parameters = {each.name: each.value for each in query.parameters}
+    outputs = compute_indicator(query.name, parameters, arrays, query.inputs)
     return IndicatorSeries(
         query.name,
         candles[0].timeframe,
+        query.inputs,
         query.parameters,
         times,
         tuple(IndicatorOutput(name, _values(values[places][-shown:])) for name, values in outputs.items()),

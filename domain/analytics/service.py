@@ -1,8 +1,8 @@
 """What is computed from a market's stored history when somebody asks: profiles, books, indicators and trends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from domain.analytics.series import MAX_TIMES, IndicatorSeries, indicator_query, indicator_series
@@ -22,16 +22,27 @@ from domain.analytics.volume_profile import (
 )
 from domain.errors import FaultCode, RequestFault
 from domain.keyset import TimeWindow
+from domain.markets.past import MarketPast
 from domain.markets.ports import MarketHistoryRepository
 from domain.markets.types import Candle, Depth, Market, Timeframe
 from domain.markets.views import DepthLevels
-from domain.storage import Storage, Transaction
+from domain.period import check_period
+from domain.storage import Storage
 
 MAX_BINS = 1_000
 MAX_PROFILE = timedelta(days=31)
 MAX_SNAPSHOTS = 1_000
 DEFAULT_TIMES = 500
 """How many values an indicator is shown at where neither a beginning nor a number is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which indicator, with the parameters that aren't their default, and of which series where not its own."""
+
+    name: str
+    parameters: Mapping[str, Decimal]
+    inputs: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +57,26 @@ class Shown:
 class MarketAnalytics:
     """Answers from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for what can't be asked."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, past: MarketPast) -> None:
         self._storage = storage
+        self._past = past
 
     async def volume_profile(self, market: Market, start: datetime, end: datetime, bins: int) -> VolumeProfile:
         """Return the volume by price of a period of at most 31 days, in at most `bins` levels."""
-        _check_period(start, end)
+        check_period(start, end)
         _check_size("bins", bins, MAX_BINS)
         if end - start > MAX_PROFILE:
             raise _invalid(f"`from` and `to` are {(end - start).days} days apart; at most {MAX_PROFILE.days}.")
+        missing = await self._past.missing_minutes(market.symbol, start, end)
         async with self._storage.reading() as reading:
-            return await _profile(reading.market_history, market, start, end, bins)
+            profile = await _profile(reading.market_history, market, start, end, bins)
+        return replace(profile, missing_minutes=missing)
 
     async def depth_history(
         self, market: Market, start: datetime, end: datetime, every_seconds: int, levels: DepthLevels
     ) -> Sequence[Depth]:
         """Return the first stored snapshot of each interval, oldest first; there may be at most 1,000 intervals."""
-        _check_period(start, end)
+        check_period(start, end)
         if every_seconds < 1:
             raise _invalid(f"`everySeconds` is {every_seconds}; it must be at least 1.")
         least = -(-(end - start) // timedelta(seconds=MAX_SNAPSHOTS))
@@ -75,30 +89,38 @@ class MarketAnalytics:
             return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.a_side)
 
     async def indicator(
-        self, market: Market, timeframe: Timeframe, name: str, parameters: Mapping[str, Decimal], shown: Shown
+        self, market: Market, timeframe: Timeframe, asked: Asked, shown: Shown
     ) -> IndicatorSeries | None:
         """Return an indicator at closed candles; None where there are none.
 
-        Raises InputError or InputErrors for an unknown indicator and for parameters that it doesn't take.
+        Raises InputError or InputErrors for an unknown indicator and for inputs and parameters that it doesn't take.
         """
-        query = indicator_query(name, parameters)
-        if shown.start is not None and shown.end is not None:
-            _check_period(shown.start, shown.end)
+        query = indicator_query(asked.name, asked.parameters, asked.inputs)
+        check_period(shown.start, shown.end)
         _check_size("last", shown.last, MAX_TIMES)
-        async with self._storage.reading() as reading:
-            candles = await _shown_candles(reading, market, timeframe, shown)
-            if not candles:
-                return None
-            before = TimeWindow(query.bars_before, before=candles[0].open_time, backwards=True)
-            earlier = await reading.market_data.candles(market.symbol, timeframe, before)
-        return indicator_series(query, [*earlier, *candles], len(candles))
+        candles, count = await self._candles(market, timeframe, shown, query.bars_before)
+        return indicator_series(query, candles, count) if count else None
 
     async def trend(self, market: Market, timeframe: Timeframe) -> Trend | None:
         """Return the trend at the newest closed candle; None where there are too few without a gap before it."""
-        async with self._storage.reading() as reading:
-            window = TimeWindow(bars_needed(), backwards=True)
-            candles = await reading.market_data.candles(market.symbol, timeframe, window)
-        return trend_of(candles, timeframe)
+        window = TimeWindow(bars_needed(), backwards=True)
+        return trend_of(await self._past.candles(market.symbol, timeframe, window), timeframe)
+
+    async def _candles(
+        self, market: Market, timeframe: Timeframe, shown: Shown, bars_before: int
+    ) -> tuple[Sequence[Candle], int]:
+        """Return the candles to show, with those that are needed before them, and how many are to be shown."""
+        last = shown.last if shown.last is not None or shown.start is not None else DEFAULT_TIMES
+        limit = bars_before + (MAX_TIMES + 1 if last is None else last)
+        start = None if shown.start is None else _before(shown.start, bars_before * timeframe.duration)
+        window = TimeWindow(limit, start, shown.end, backwards=last is not None)
+        candles = await self._past.candles(market.symbol, timeframe, window)
+        count = sum(1 for candle in candles if shown.start is None or candle.open_time >= shown.start)
+        if last is None and count > MAX_TIMES:
+            raise _invalid(
+                f"There are more than {MAX_TIMES:,} candles from `from` on; give `to`, or how many of the `last`."
+            )
+        return candles, count if last is None else min(count, last)
 
 
 async def _profile(
@@ -131,21 +153,8 @@ async def _of_trades(
     return bins, await history.summed_volumes(market.symbol, start, end, bins)
 
 
-async def _shown_candles(reading: Transaction, market: Market, timeframe: Timeframe, shown: Shown) -> Sequence[Candle]:
-    last = shown.last if shown.last is not None or shown.start is not None else DEFAULT_TIMES
-    limit = MAX_TIMES + 1 if last is None else last
-    window = TimeWindow(limit, shown.start, shown.end, backwards=last is not None)
-    candles = await reading.market_data.candles(market.symbol, timeframe, window)
-    if len(candles) > MAX_TIMES:
-        raise _invalid(
-            f"There are more than {MAX_TIMES:,} candles from `from` on; give `to`, or how many of the `last`."
-        )
-    return candles
-
-
-def _check_period(start: datetime, end: datetime) -> None:
-    if start >= end:
-        raise _invalid("`from` must be before `to`.")
+def _before(at: datetime, duration: timedelta) -> datetime:
+    return at - min(duration, at - datetime.min.replace(tzinfo=UTC))
 
 
 def _check_size(name: str, size: int | None, maximum: int) -> None:

@@ -89,7 +89,7 @@ class VolumeProfile:
 
     The point of control is the middle of the level with the most volume, on the market's price increment. The value
     area reaches from the lower edge of its lowest level to the upper edge of its highest. None where nothing was
-    traded.
+    traded. `missing_minutes` of the period have closed without a stored candle: what was traded then may be missing.
     """
 
     start: datetime
@@ -99,6 +99,12 @@ class VolumeProfile:
     point_of_control: Decimal | None = None
     value_area_low: Decimal | None = None
     value_area_high: Decimal | None = None
+    missing_minutes: int = 0
+
+    @property
+    def volume(self) -> Decimal:
+        """All that was traded, in base."""
+        return sum((level.volume for level in self.levels), ZERO)
 
 
 def summed_step(price: Decimal) -> Decimal:

@@ -52,6 +52,8 @@ WITH spread AS (
 )
 SELECT number, sum(bought), sum(part - bought) FROM sides GROUP BY number"""
 
+MINUTES = "SELECT count(*) FROM candles WHERE market = $1 AND timeframe = 'M1' AND open_time >= $2 AND open_time < $3"
+
 # One look into the index for each interval, however many snapshots lie in between. The intervals are counted: the
 # driver writes the first and the last moment of all as infinite, and a series of times from there has no end.
 DEPTH_HISTORY = """
@@ -99,6 +101,11 @@ class PostgresMarketHistory(Repository):
         candle rose, as sold where it fell, and as half of each where it did neither.
         """
         return await self._volumes(CANDLE_VOLUMES, str(market), start, end, bins.low, bins.width)
+
+    async def minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
+        """Return how many minute candles of the period are stored, those without volume among them."""
+        found: int = await self._connection.fetchval(MINUTES, str(market), start, end)
+        return found
 
     async def depth_history(
         self, market: MarketSymbol, start: datetime, end: datetime, every_seconds: int, levels: int

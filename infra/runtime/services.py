@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from domain.analytics.service import MarketAnalytics
 from domain.event_stream import EventStreams
 from domain.markets.hub import MarketDataHub
+from domain.markets.past import MarketPast
 from domain.orders.bell import Bell
 from domain.orders.service import OrderService
 from domain.reports.service import ReportService
@@ -48,6 +49,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
     base, hub = parts.base, parts.hub
     storage, bus, clock, ids = base.storage, base.bus, base.clock, base.ids
     tokens = RandomTokens()
+    past = MarketPast(storage, hub, parts.venues, bus, clock)
     users = UserService(
         storage,
         parts.authenticator,
@@ -66,7 +68,8 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
         api_keys=ApiKeyService(storage, parts.authenticator, tokens, clock, ids),
         venues=parts.venues,
         markets=hub,
-        analytics=MarketAnalytics(storage),
+        past=past,
+        analytics=MarketAnalytics(storage, past),
         accounts=AccountService(storage, parts.venues, parts.vault, bus, clock, ids),
         strategies=StrategyService(storage, clock, ids),
         trading_sessions=SessionService(storage, hub.catalogue.get, bus, clock, ids),

@@ -11,7 +11,9 @@ from uuid import UUID
 import asyncpg
 from graphql import ExecutionResult
 
+from domain.analytics.service import MarketAnalytics
 from domain.markets.hub import MarketDataHub
+from domain.markets.past import MarketPast
 from domain.orders.types import Fill, Order
 from domain.strategies.entities import StrategyVersion
 from domain.trading.types import TradingSession
@@ -184,7 +186,9 @@ async def open_api(floor: Floor) -> AsyncIterator[Api]:
     facts = EngineFacts("0", datetime.now(UTC), _healthy)
     services = build_services(build_parts(base, venues, hub, bytes(32)), Settings(), facts)
     try:
-        yield Api(floor, replace(services, orders=floor.service), storage)
+        past = MarketPast(storage, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
+        analytics = MarketAnalytics(storage, past)
+        yield Api(floor, replace(services, orders=floor.service, past=past, analytics=analytics), storage)
     finally:
         await hub.close()
         await venues.close()

@@ -1,5 +1,6 @@
 """What a client reads of a market's past: candles, trades, profiles, books, indicators, trends."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -25,11 +26,13 @@ INDICATOR = """query ($name: String!, $parameters: [ParameterInput!], $from: Dat
 TREND = (
     """{ market(symbol: "sandbox:BTC/USDT") { trend(timeframe: M1) { timeframe at direction strength volatility } } }"""
 )
-CANDLES = """query ($first: Int, $after: String, $last: Int, $before: String) { market(symbol: "sandbox:BTC/USDT") {
-    candles(timeframe: M1, first: $first, after: $after, last: $last, before: $before) {
+CANDLES = """query ($first: Int, $after: String, $last: Int, $before: String, $from: DateTime, $to: DateTime) {
+    market(symbol: "sandbox:BTC/USDT") {
+    candles(timeframe: M1, first: $first, after: $after, last: $last, before: $before, from: $from, to: $to) {
         nodes { openTime } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
-TRADES = """query ($first: Int, $after: String, $last: Int, $before: String) { market(symbol: "sandbox:BTC/USDT") {
-    trades(first: $first, after: $after, last: $last, before: $before) {
+TRADES = """query ($first: Int, $after: String, $last: Int, $before: String, $from: DateTime, $to: DateTime) {
+    market(symbol: "sandbox:BTC/USDT") {
+    trades(first: $first, after: $after, last: $last, before: $before, from: $from, to: $to) {
         nodes { venueTradeId } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
 
 
@@ -277,3 +280,87 @@ async def test_trades_of_one_moment_are_paged_both_ways(api: Api) -> None:
     ids = [str(number) for number in range(8, 15)]
     assert await pages(api, TRADES, "trades", forwards=True) == [ids[:3], ids[3:6], ids[6:]]
     assert await pages(api, TRADES, "trades", forwards=False) == [ids[4:], ids[1:4], ids[:1]]
+
+
+@pytest.mark.parametrize("query", [CANDLES, TRADES])
+@pytest.mark.parametrize("to", [NOON, NOON - MINUTE])
+async def test_a_period_that_ends_before_it_begins_is_refused(api: Api, query: str, to: datetime) -> None:
+    asked = {"from": text(NOON), "to": text(to)}
+    assert await fault(api, query, **asked) == ("`from` must be before `to`.", "INVALID")
+
+
+async def test_a_page_tells_of_its_neighbours_within_its_period(api: Api) -> None:
+    await store(api, candles=[a_candle(minute) for minute in range(9)])
+
+    async def page(**asked: object) -> tuple[list[int], bool, bool, str | None]:
+        found = (await api.run(CANDLES, **asked))["market"]["candles"]
+        info = found["pageInfo"]
+        minutes = [int(node["openTime"][14:16]) for node in found["nodes"]]
+        return minutes, info["hasPreviousPage"], info["hasNextPage"], info["startCursor"]
+
+    at = [(await page(first=1, **{"from": text(NOON + minute * MINUTE)}))[3] for minute in range(9)]
+    period = {"from": text(NOON + 3 * MINUTE), "to": text(NOON + 6 * MINUTE)}
+    assert (await page(**period))[:3] == ([3, 4, 5], False, False)
+    assert (await page(first=2, **period))[:3] == ([3, 4], False, True)
+    assert (await page(last=2, **period))[:3] == ([4, 5], True, False)
+    assert (await page(after=at[1], before=at[7], **period))[:3] == ([3, 4, 5], False, False)
+    assert (await page(after=at[3], before=at[5], **period))[:3] == ([4], True, True)
+    assert (await page(after=at[8]))[:3] == ([], True, False)
+    assert (await page(before=at[0]))[:3] == ([], False, True)
+    # A page is the same whatever is stored later on its far side.
+    await store(api, candles=[a_candle(minute) for minute in range(9, 12)])
+    assert (await page(first=3, after=at[2]))[0] == [3, 4, 5]
+
+
+async def test_a_profile_says_how_many_minutes_it_lacks(api: Api) -> None:
+    profiles = """query ($from: DateTime!, $to: DateTime!) { market(symbol: "sandbox:BTC/USDT") {
+        volumeProfile(from: $from, to: $to) { volume missingMinutes } } }"""
+    begun = (datetime.now(UTC) - timedelta(hours=2)).replace(second=0, microsecond=0)
+    minutes = [replace(a_candle(0), open_time=begun + minute * MINUTE) for minute in range(30) if minute != 7]
+    async with api.storage.transaction() as transaction:
+        await transaction.market_data.ensure_partitions_for(begun, begun + timedelta(hours=2))
+    await store(api, candles=minutes)
+
+    async def told(start: float, end: float) -> dict[str, object]:
+        asked = {"from": text(begun + start * MINUTE), "to": text(begun + end * MINUTE)}
+        return (await api.run(profiles, **asked))["market"]["volumeProfile"]
+
+    assert await told(0, 30) == {"volume": "58", "missingMinutes": 1}
+    assert await told(0, 7.5) == {"volume": "14", "missingMinutes": 0}
+    assert (await told(29, 31))["missingMinutes"] == 1
+    assert (await told(60 * 24, 60 * 25))["missingMinutes"] == 0  # what is to come is not missing
+
+
+async def test_an_indicator_is_computed_of_the_series_that_are_asked_for(api: Api) -> None:
+    await store(api, candles=[a_candle(minute) for minute in range(20)])
+    asked = """query ($inputs: [String!]) { market(symbol: "sandbox:BTC/USDT") { indicator(
+        name: "sma", timeframe: M1, inputs: $inputs, parameters: [{name: "timeperiod", value: "2"}], last: 1) {
+        inputs outputs { values } } } }"""
+    volume = (await api.run(asked, inputs=["volume"]))["market"]["indicator"]
+    assert volume == {"inputs": ["volume"], "outputs": [{"values": [2.0]}]}
+    middle = (await api.run(asked, inputs=["medprice"]))["market"]["indicator"]
+    assert middle == {"inputs": ["medprice"], "outputs": [{"values": [60_019.5]}]}
+    message, code = await fault(api, asked, inputs=["hl2"])
+    assert (message.split(".")[0], code) == ("There is no series 'hl2'", "INVALID")
+
+
+async def test_the_catalogue_tells_what_every_parameter_takes(api: Api) -> None:
+    found = await api.run("{ indicators { name inputs parameters { name default kind minimum maximum } } }")
+    by_name = {each["name"]: each for each in found["indicators"]}
+    assert by_name["rsi"]["parameters"] == [
+        {"name": "timeperiod", "default": "14", "kind": "INTEGER", "minimum": "2", "maximum": "100000"}
+    ]
+    kinds = {each["name"]: (each["kind"], each["maximum"]) for each in by_name["bbands"]["parameters"]}
+    assert kinds["matype"] == ("MOVING_AVERAGE", "13")
+    assert kinds["nbdevup"][0] == "REAL"
+    assert by_name["beta"]["inputs"] == ["high", "low"]
+
+
+@pytest.mark.parametrize("query", [CANDLES, TRADES])
+async def test_a_page_costs_one_statement_however_long_it_is(api: Api, query: str) -> None:
+    await store(
+        api, candles=[a_candle(minute) for minute in range(1_000)], trades=[a_trade(1, "1", "1", OrderSide.BUY)]
+    )
+    api.storage.statements.clear()
+    await api.run(query, first=1_000)
+    assert len(api.storage.statements) == 1

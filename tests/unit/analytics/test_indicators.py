@@ -9,6 +9,7 @@ import talib
 from domain.analytics.candles import candle_arrays
 from domain.analytics.catalogue import IndicatorDefinition, IndicatorParameter, ParameterKind, catalogue, indicator
 from domain.analytics.indicators import compute_indicator, indicator_warm_up
+from domain.analytics.warmup import look_back
 from domain.errors import ErrorCode, InputError, InputErrors
 from tests.support.candles import flat_candles, random_candles
 
@@ -123,9 +124,55 @@ def test_parameters_that_contradict_each_other_are_refused() -> None:
         compute_indicator("mavp", {"minperiod": 30, "maxperiod": 2}, random_candles(10, 1))
 
 
-def test_an_indicator_of_more_than_candles_is_unsupported() -> None:
-    with pytest.raises(InputError, match="mavp needs a series"):
-        compute_indicator("mavp", {}, random_candles(100, 1))
+@pytest.mark.parametrize("definition", [pytest.param(each, id=each.name) for each in catalogue()])
+def test_every_indicator_over_candles_is_the_librarys_own(definition: IndicatorDefinition) -> None:
+    candles = random_candles(400, 3)
+    periods = talib.HT_DCPERIOD(candles.close)
+    series = [periods if name == "periods" else candles.series(name) for name in definition.inputs]
+    start = 32 if "periods" in definition.inputs else 0  # the first value of the cycle
+    answer = getattr(talib, definition.name.upper())(*(each[start:] for each in series))
+    expected = answer if isinstance(answer, (tuple, list)) else [answer]
+    ours = compute_indicator(definition.name, {}, candles)
+    assert list(ours) == list(definition.outputs)
+    for output, theirs in zip(ours.values(), expected, strict=True):
+        known = np.isfinite(output)
+        told = theirs.astype(float)
+        if definition.name.endswith("index"):  # told in bars ago
+            told = np.arange(start, 400) - told
+        np.testing.assert_allclose(output[start:][known[start:]], told[known[start:]], rtol=0, atol=1e-7)
+        missing = ~known[start:] & np.isfinite(theirs.astype(float))
+        assert not missing[look_back(definition, _defaults(definition)) :].any()
+
+
+def _defaults(definition: IndicatorDefinition) -> tuple[float, ...]:
+    return tuple(float(parameter.default) for parameter in definition.parameters)
+
+
+def test_an_indicator_is_computed_of_the_series_that_are_named() -> None:
+    candles = random_candles(200, 1)
+    of_volume = compute_indicator("sma", {"timeperiod": 5}, candles, ["Volume"])["real"]
+    np.testing.assert_array_equal(of_volume, talib.SMA(candles.volume, 5))
+    of_typical = compute_indicator("rsi", {}, candles, ["typprice"])["real"]
+    np.testing.assert_array_equal(of_typical, talib.RSI(talib.TYPPRICE(candles.high, candles.low, candles.close), 14))
+    spread = compute_indicator("sub", {}, candles, ["close", "sma"])["real"]
+    np.testing.assert_array_equal(spread[40:], (candles.close - talib.SMA(candles.close, 30))[40:])
+    assert indicator_warm_up("sma", {"timeperiod": 5}, ["sma"]) == 29 + 4
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "message"),
+    [
+        ("sma", ["close", "open"], r"sma takes 1 series \(close\), not 2"),
+        ("beta", ["close"], r"beta takes 2 series \(high, low\), not 1"),
+        ("sma", ["clos"], "no series 'clos'; did you mean close"),
+        ("sma", ["macd"], "macd has 3 outputs"),
+        ("sma", [""], "A series is open, high, low, close, volume, or an indicator"),
+    ],
+)
+def test_series_that_are_none_are_answered_with_what_is_right(name: str, inputs: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        compute_indicator(name, {}, random_candles(10, 1), inputs)
+    assert (caught.value.code, caught.value.path) == (ErrorCode.INVALID, ("inputs",))
 
 
 def test_the_warm_up_is_told_and_absent_where_there_is_none() -> None:
