@@ -20,6 +20,8 @@ from domain.trading.types import Position, Signal, SignalAction, TradingSessionS
 
 LATE_AFTER = timedelta(seconds=10)
 """How old the close of a candle may be for an entry on it."""
+BOOK_SECONDS = 3.0
+"""How long an entry waits for a market's book that isn't there, or not fresh, when its candle closes."""
 
 
 class Judge:
@@ -35,6 +37,8 @@ class Judge:
         arrays = self._history.arrays(candle.open_time)
         said = self._desk.plan.compiled.latest(arrays)
         due: Due | None = None
+        if said.enter_long and is_newest:
+            await self._warm_book()
         async with self._desk.acting() as acting:
             holding = acting.holding
             seen = holding.session.last_candle_at
@@ -54,6 +58,12 @@ class Judge:
             self._exits.placed(due, order)
         elif order is not None:
             self._desk.wake_executor(order.id)
+
+    async def _warm_book(self) -> None:
+        """Wait a moment for a fresh book: by the candle alone an entry may be sized for more than it then costs."""
+        feed, market = self._desk.ports.feed, self._desk.plan.session.market
+        if feed.latest_depth(market) is None:
+            await feed.depth(market, BOOK_SECONDS)
 
     async def _holds(
         self,

@@ -18,6 +18,10 @@ class MarketFeed(Protocol):
         """Return the newest book; None where the market isn't followed here (yet)."""
         ...
 
+    async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
+        """Return a fresh book, waiting for it where it must; None after the time."""
+        ...
+
     def price_of(self, market: MarketSymbol) -> Decimal | None:
         """Return the present price in quote per base, None where it isn't known."""
         ...

@@ -76,7 +76,17 @@ class ScriptedFeed:
             await transaction.market_data.save_markets(markets)
             await transaction.market_data.ensure_partitions_for(start, self.venue_time)
             await transaction.market_data.save_candles(candles)
+        self.follow_book()
+
+    def follow_book(self) -> None:
+        """Begin to copy the sandbox's book, until `close`."""
         self._task = asyncio.create_task(self._copy_book())
+
+    async def lose_book(self) -> None:
+        """Stop copying, and say so."""
+        await self.close()
+        status = FeedStatus(BTC, FeedState.STALE, datetime.now(UTC))
+        await self._bus.publish(status_topic(BTC), codec.encode_status(status))
 
     async def close(self) -> None:
         """Stop copying."""
