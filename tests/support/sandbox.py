@@ -111,6 +111,11 @@ class SandboxProcess:
         """Ask for faults by the names of `infra.sandbox.misbehave.Instructions`, in camel case."""
         return await self.admin("misbehave", faults)
 
+    async def skip_to_seconds_before_a_minute(self, seconds: int) -> None:
+        """Put the venue's clock forward, so that its next minute begins in so many seconds."""
+        now = (await self.get("/api/v3/time"))["serverTime"]
+        await self.misbehave(driftMs=(-now - seconds * 1000) % 60_000)
+
     async def move_price(self, market: str, price: str) -> None:
         """Move a synthetic market's price; trades follow at once."""
         await self.admin("price", {"market": market, "price": price})

@@ -19,7 +19,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
 
 @pytest.fixture
 def pace() -> Pace:
-    return Pace(stale_after=0.7, snapshot_every=0.5)
+    return Pace(stale_after=30, snapshot_every=0.5)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from domain.markets import codec
 from domain.markets.topics import depth_topic, status_topic
 from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol
@@ -14,7 +16,10 @@ from tests.support.trading_node import TradingNode, strategy
 SOL = MarketSymbol("sandbox", "SOL/USDT")
 
 
-async def test_a_session_waits_for_the_price_of_what_the_account_holds(node: TradingNode) -> None:
+async def test_a_session_waits_for_the_price_of_what_the_account_holds(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.trading.session_runner.PRICES_SECONDS", 60)
     holdings = tuple(Balance(name, Decimal(100), Decimal(100)) for name in ("USDT", "SOL"))
     account = await node.account(balances=holdings)
     starting = asyncio.create_task(node.session(account, strategy()))
@@ -26,7 +31,10 @@ async def test_a_session_waits_for_the_price_of_what_the_account_holds(node: Tra
     assert session.start_equity == 100 + 100 * (book.bids[0].price + book.asks[0].price) / 2
 
 
-async def test_a_session_begins_without_a_price_that_never_comes(node: TradingNode) -> None:
+async def test_a_session_begins_without_a_price_that_never_comes(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.trading.session_runner.PRICES_SECONDS", 0.5)
     holdings = tuple(Balance(name, Decimal(100), Decimal(100)) for name in ("USDT", "SOL"))
     session = await node.session(await node.account(balances=holdings), strategy())
     assert session.status.value == "RUNNING"
