@@ -11,13 +11,32 @@ from typing import Any
 Rows = list[tuple[Decimal, Decimal]]
 
 
-class SecondBook:
+class PlainBook:
+    """Quantities by price."""
+
+    def __init__(self) -> None:
+        self.bids: dict[Decimal, Decimal] = {}
+        self.asks: dict[Decimal, Decimal] = {}
+
+    def top(self, levels: int) -> tuple[Rows, Rows]:
+        """Return the best bids and asks, best first."""
+        return nlargest(levels, self.bids.items()), nsmallest(levels, self.asks.items())
+
+    def set(self, bids: list[list[str]], asks: list[list[str]]) -> None:
+        """Set what rests at some prices."""
+        for side, rows in ((self.bids, bids), (self.asks, asks)):
+            for price, quantity in rows:
+                side.pop(Decimal(price), None)
+                if Decimal(quantity):
+                    side[Decimal(price)] = Decimal(quantity)
+
+
+class SecondBook(PlainBook):
     """The recorded book after each recorded update, `first_id` the number of the first update after the snapshot."""
 
     def __init__(self, *recordings: Path) -> None:
+        super().__init__()
         self._messages = messages(*recordings)
-        self.bids: dict[Decimal, Decimal] = {}
-        self.asks: dict[Decimal, Decimal] = {}
         self.first_id = 0
         early = []
         for message in self._messages:
@@ -25,7 +44,7 @@ class SecondBook:
                 break
             early.append(message)
         self.snapshot_id = self.update_id = message["lastUpdateId"]
-        self._set(message["bids"], message["asks"])
+        self.set(message["bids"], message["asks"])
         for message in early:
             self._take(message)
 
@@ -42,25 +61,15 @@ class SecondBook:
         if event.get("e") != "depthUpdate":
             return False
         if event["u"] > self.snapshot_id:  # what came before is part of the snapshot
-            self._set(event["b"], event["a"])
+            self.set(event["b"], event["a"])
         self.update_id = event["u"]
         return True
 
-    def _set(self, bids: list[list[str]], asks: list[list[str]]) -> None:
-        for side, rows in ((self.bids, bids), (self.asks, asks)):
-            for price, quantity in rows:
-                side.pop(Decimal(price), None)
-                if Decimal(quantity):
-                    side[Decimal(price)] = Decimal(quantity)
-
-    def top(self, levels: int) -> tuple[Rows, Rows]:
-        """Return the best bids and asks, best first."""
-        return nlargest(levels, self.bids.items()), nsmallest(levels, self.asks.items())
-
 
 def messages(*recordings: Path) -> Iterator[dict[str, Any]]:
-    """Yield what was recorded, in order."""
+    """Yield what was recorded of depth, in order."""
     for recording in recordings:
         with gzip.open(recording, "rb") as lines:
             for line in lines:
-                yield json.loads(line.partition(b" ")[2])
+                if b"pdate" in line:  # depthUpdate and lastUpdateId
+                    yield json.loads(line.partition(b" ")[2])

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol, PriceLevel
 from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
 from resolvers.depth import DepthSource
@@ -106,3 +109,53 @@ async def test_a_snapshot_covers_its_own_and_older_books_and_the_same_state() ->
     assert depth.covers(STALE, STALE)
     assert not depth.covers(snapshot, STALE)
     assert not depth.covers(STALE, new)
+
+
+def client_book(held: dict[str, dict[Decimal, Decimal]], event: DepthSnapshot | DepthDelta) -> dict[str, list[object]]:
+    """Take an event as docs/api.md tells a client to, and return what it then shows."""
+    for name, levels in (("bids", event.bids), ("asks", event.asks)):
+        side = {} if isinstance(event, DepthSnapshot) else held[name]
+        side |= {level.price: level.quantity for level in levels}
+        held[name] = {price: quantity for price, quantity in side.items() if quantity}
+    return {"bids": sorted(held["bids"].items(), reverse=True), "asks": sorted(held["asks"].items())}
+
+
+sides = st.dictionaries(st.integers(1, 12), st.integers(1, 3), max_size=9)
+
+
+@given(
+    st.lists(st.tuples(sides, sides, st.sampled_from(["goes on"] * 6 + ["gap", "stale", "repeated"])), max_size=20),
+    st.sampled_from(DepthMode),
+)
+async def test_what_a_client_makes_of_the_events_is_the_feeds_book_also_across_gaps(
+    steps: list[tuple[dict[int, int], dict[int, int], str]], mode: DepthMode
+) -> None:
+    news: list[Depth | FeedStatus] = []
+    books: dict[tuple[str, int], Depth] = {}
+    epoch, sequence = 0, 0
+    for bids, asks, what in steps:
+        if what == "gap":
+            news += [RECONNECTING]
+            epoch, sequence = epoch + 1, 0
+        news += [STALE, LIVE] if what == "stale" else []
+        sequence += 1
+        below = tuple(PriceLevel(Decimal(20 - price), Decimal(held)) for price, held in sorted(bids.items()))
+        above = tuple(PriceLevel(Decimal(20 + price), Decimal(held)) for price, held in sorted(asks.items()))
+        depth = Depth(BTC, f"e{epoch}", sequence, below, above, AT, AT)
+        books[depth.epoch, depth.sequence] = depth
+        news += [depth, depth] if what == "repeated" else [depth]
+    events = DepthSource(Feed(*news, STALE), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, mode)
+    held: dict[str, dict[Decimal, Decimal]] = {}
+    last: tuple[str, int] | None = None
+    trusted, statuses = False, sum(isinstance(each, FeedStatus) for each in news) + 1
+    while statuses:
+        event = await anext(events)
+        if isinstance(event, FeedStatus):
+            trusted, statuses = trusted and event.state is FeedState.LIVE, statuses - 1
+            continue
+        if isinstance(event, DepthDelta):
+            assert (trusted, (event.epoch, event.previous_sequence)) == (True, last)
+        trusted, last = True, (event.epoch, event.sequence)
+        shown, depth = client_book(held, event), books[last]
+        assert shown["bids"] == [(level.price, level.quantity) for level in depth.bids[:5]]
+        assert shown["asks"] == [(level.price, level.quantity) for level in depth.asks[:5]]
