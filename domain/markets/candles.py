@@ -82,14 +82,20 @@ def combined(parts: Sequence[Candle], timeframe: Timeframe) -> Candle:
     )
 
 
-def composed(history: Mapping[Timeframe, Sequence[Candle]], timeframe: Timeframe, until: datetime) -> Candle | None:
+def composed(
+    history: Mapping[Timeframe, Sequence[Candle]],
+    timeframe: Timeframe,
+    until: datetime,
+    listed: datetime | None = None,
+) -> Candle | None:
     """Return the forming candle at `until` out of closed shorter ones; None where none are needed or some are missing.
 
-    `until` is the start of a minute: what was traded since then isn't in it.
+    `until` is the start of a minute: what was traded since then isn't in it. Nothing is needed of before `listed`, the
+    market's first minute.
     """
     shorter = [each for each in reversed(Timeframe) if each.seconds < timeframe.seconds]
     by_time = {each: {candle.open_time: candle for candle in history.get(each, ())} for each in shorter}
-    at = timeframe.open_time(until)
+    at = max(timeframe.open_time(until), listed or timeframe.open_time(until))
     parts: list[Candle] = []
     while at < until:
         fitting = (by_time[each].get(at) for each in shorter if at + each.duration <= until)
@@ -198,17 +204,22 @@ class MarketCandles:
         return [builder.forming for builder in self._builders.values() if builder.forming is not None]
 
     def reset(
-        self, history: Mapping[Timeframe, Sequence[Candle]], own: Mapping[Timeframe, Candle], until: datetime
+        self,
+        history: Mapping[Timeframe, Sequence[Candle]],
+        own: Mapping[Timeframe, Candle],
+        until: datetime,
+        listed: datetime | None = None,
     ) -> list[Candle]:
         """Go on from the venue's own candles, all closed by `until`, the start of a minute; return the missed ones.
 
         The trades since `until` are to be added next. `own` is what the venue shows as forming: it is used where
-        `history` has too few shorter candles to add the present one up without counting a trade twice.
+        `history` has too few shorter candles to add the present one up without counting a trade twice. `listed` is the
+        market's first minute where the venue has none before it.
         """
         missed: list[Candle] = []
         for timeframe, builder in self._builders.items():
-            forming = composed(history, timeframe, until)
-            if forming is None and timeframe.open_time(until) < until:
+            forming = composed(history, timeframe, until, listed)
+            if forming is None and listed is None and timeframe.open_time(until) < until:
                 forming = own.get(timeframe)
             missed += builder.reset(history.get(timeframe, ()), forming)
             self._kept(history.get(timeframe, ())[-KEPT:])

@@ -111,6 +111,11 @@ class Collector:
         return self._tape.candles.late
 
     @property
+    def makes_candles(self) -> bool:
+        """Whether every trade of the present minute is known, so that candles are made of them."""
+        return self._health.trades_connected and self._tape.whole
+
+    @property
     def trades_taken(self) -> int:
         """How many trades were taken, each once."""
         return self._tape.taken
@@ -283,7 +288,7 @@ class Collector:
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(self._pace.tick_every)
-            if self._health.trades_connected and self._tape.whole:
+            if self.makes_candles:
                 await self._close(self._tape.candles.close_due(self._time.now()))
                 if self._forming.is_due():
                     for candle in self._tape.changed():

@@ -1,7 +1,7 @@
 """The trades of one market in one piece: each counted once, whatever breaks in between."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -102,7 +102,7 @@ class Tape:
         if generation != self._generation:
             raise VenueUnreachable("the stream of trades broke while the present minute was asked for")
         earlier = self._earlier(trades, until)
-        missed = self.candles.reset(history, own, until)
+        missed = self.candles.reset(history, own, until, _listed(told))
         known = in_order([*self._waiting, *trades])
         self._go_on(until, known, complete=_is_complete(known, told[Timeframe.M1], until))
         closed = tuple(candle for each in history.values() for candle in each)
@@ -115,7 +115,7 @@ class Tape:
         return [trade for trade in trades if trade.at >= oldest]
 
     def take(self, batch: Sequence[Trade]) -> tuple[list[Trade], list[Candle]]:
-        """Return which of the trades were never taken, and the candles that the batch closed; raises `VenueGap`.
+        """Return which of the trades were never taken, in order, and the candles closed by them; raises `VenueGap`.
 
         Trades from before the last beginning are in the venue's own candles already. A trade of the future would
         close candles that aren't over, so it is taken for a fault of the stream.
@@ -124,6 +124,7 @@ class Tape:
         for trade in batch:
             if trade.at > latest:
                 raise VenueGap(f"a trade of {trade.at:%Y-%m-%d %H:%M:%S} is ahead of the venue's clock")
+        batch = in_order(batch)
         new = [trade for trade in batch if _is_new(trade, self._taken)]
         self.taken += len(new)
         if self._from is None:
@@ -163,6 +164,15 @@ def _known_until(minutes: Sequence[Candle], until: datetime) -> datetime:
     """Return up to when the venue's minutes are told: one that isn't listed yet is made of trades."""
     settled = [candle.close_time for candle in minutes if candle.close_time <= until]
     return settled[-1] if settled else until
+
+
+def _listed(told: Mapping[Timeframe, Sequence[Candle]]) -> datetime | None:
+    """Return the market's first minute, where the oldest candles of every timeframe begin with it; else None."""
+    if not all(told.values()):
+        return None
+    first = told[Timeframe.M1][0].open_time
+    begins = (candles[0].open_time == timeframe.open_time(first) for timeframe, candles in told.items())
+    return first if all(begins) else None
 
 
 def _closed(candles: Sequence[Candle], until: datetime) -> list[Candle]:

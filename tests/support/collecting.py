@@ -1,0 +1,109 @@
+"""One market's collector at work on a real sandbox exchange and a real database, and what it tells."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from domain.keyset import TimeWindow
+from domain.markets import codec
+from domain.markets.backfill import Backfill
+from domain.markets.collector import Collector, Outlets, Pace
+from domain.markets.recorder import Recorder
+from domain.markets.topics import candles_topic
+from domain.markets.types import Candle, Timeframe
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.storage import PostgresStorage
+from infra.venues.registry import Venues
+from infra.venues.venue import VenueSettings
+from tests.support.sandbox import SandboxProcess
+from tests.support.venues import BTC
+from tests.support.waiting import eventually
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass
+class Collecting:
+    """The running parts, and every closed candle that was published, in order."""
+
+    sandbox: SandboxProcess
+    storage: PostgresStorage
+    venues: Venues
+    collector: Collector
+    told: list[Candle] = field(default_factory=list)
+    drift_ms: int = 0
+
+    def minutes(self) -> list[Candle]:
+        """The closed minutes that were published."""
+        return [candle for candle in self.told if candle.timeframe is Timeframe.M1]
+
+    async def makes_candles(self) -> None:
+        """Wait until candles are made of trades."""
+        await eventually(lambda: self.collector.makes_candles, "candles are made of trades", 90)
+
+    async def leap(self, **faults: int) -> Candle:
+        """Let the venue's clock leap past the end of its forming minute, with the `faults`; return that minute.
+
+        The sandbox's flow trades every few hundred milliseconds, so that nobody has to wait for a minute.
+        """
+        forming = await self._traded()
+        now = self.venues.public("sandbox").venue_now()
+        self.drift_ms += max(0, (forming.close_time - now) // MILLISECOND) + 50
+        await self.sandbox.misbehave(**faults, driftMs=self.drift_ms)
+        self.venues.connection("sandbox").clock.doubt()
+        await eventually(lambda: any(each.open_time == forming.open_time for each in self.minutes()), "it closes", 60)
+        return next(each for each in self.minutes() if each.open_time == forming.open_time)
+
+    async def _traded(self) -> Candle:
+        """Return the venue's forming minute once something was traded in it."""
+        async with asyncio.timeout(60):
+            while not (forming := (await self.own(Timeframe.M1))[-1]).volume:  # noqa: ASYNC110  # the venue tells no event of it
+                await asyncio.sleep(0.05)
+        return forming
+
+    async def own(self, timeframe: Timeframe, start: Candle | None = None) -> list[Candle]:
+        """The venue's own newest candle, or that of the same time as `start`."""
+        opened = None if start is None else start.open_time
+        return await self.venues.public("sandbox").fetch_candles(BTC, timeframe, opened, 1)
+
+    async def stored(self, candle: Candle) -> Candle | None:
+        """The stored candle of the same time."""
+        window = TimeWindow(limit=1, start=candle.open_time, end=candle.close_time)
+        async with self.storage.reading() as reading:
+            return next(iter(await reading.market_data.candles(BTC, candle.timeframe, window)), None)
+
+
+@asynccontextmanager
+async def collecting(
+    sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace | None = None
+) -> AsyncIterator[Collecting]:
+    """Collect BTC/USDT inside the block."""
+    clock, bus = SystemClock(), EmbeddedBus()
+    venues = Venues([VenueSettings("sandbox", "binance", sandbox.url, live=False)], clock)
+    source, recorder = venues.public("sandbox"), Recorder(storage)
+    async with storage.transaction() as transaction:
+        await transaction.market_data.ensure_partitions(1)
+    backfill = Backfill({"sandbox": source}, storage, recorder, clock)
+    outlets = Outlets(bus, EmbeddedCache(clock), recorder, backfill)
+    pace = pace or Pace(check_every=0.1, checked_after=1.0)
+    running = Collecting(sandbox, storage, venues, Collector(BTC, source, outlets, clock, TimeOrderedIds(), pace))
+
+    def hear(message: bytes) -> None:
+        candle = codec.decode_candle(message)
+        if candle.closed:
+            running.told.append(candle)
+
+    for timeframe in Timeframe:
+        await bus.subscribe(candles_topic(BTC, timeframe), hear)
+    tasks = [asyncio.create_task(work) for work in (running.collector.run(), recorder.run(), backfill.run())]
+    try:
+        yield running
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await venues.close()
