@@ -47,6 +47,11 @@ class Backfill:
         """Look for holes between the stored candles of a market that has just begun to be collected, and fill them."""
         self._queues[market.venue].look(market)
 
+    @property
+    def waiting(self) -> int:
+        """How many demands and looks for holes are still to be answered, those under way among them."""
+        return sum(queue.waiting for queue in self._queues.values())
+
     async def run(self) -> None:
         """Work until cancelled; what can't be fetched is left for who asks again."""
         async with asyncio.TaskGroup() as group:
@@ -69,7 +74,12 @@ class _Queue:
         self._demands: dict[tuple[MarketSymbol, Timeframe], CandlesDemand] = {}
         self._looks: dict[tuple[MarketSymbol, Timeframe], None] = {}
         self._asked: dict[tuple[MarketSymbol, Timeframe, datetime, datetime], float] = {}
+        self._busy = 0
         self._more = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._demands) + len(self._looks) + self._busy
 
     def want(self, demand: CandlesDemand) -> None:
         key = (demand.market, demand.timeframe)
@@ -92,6 +102,7 @@ class _Queue:
     async def _next(self) -> None:
         market, timeframe = next(iter(self._demands or self._looks))
         demand = self._demands.pop((market, timeframe), None)
+        self._busy = 1
         try:
             if demand is not None:
                 await self.fill(demand)
@@ -102,6 +113,8 @@ class _Queue:
             log.warning("candles of %s could not be fetched: %s", market, error)
         except Exception:
             log.exception("candles of %s could not be fetched", market)
+        finally:
+            self._busy = 0
 
     async def fill(self, demand: CandlesDemand) -> None:
         market, timeframe = demand.market, demand.timeframe
