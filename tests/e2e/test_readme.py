@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from decimal import Decimal
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine import ROOT, engine_environment
+from tests.support.ports import free_port
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -24,7 +24,7 @@ UV = 'uv() { "$PROGRAMS/$2" "${@:3}"; return $?; }\n'
 
 @pytest.mark.timeout(300)
 def test_the_first_session_works_as_it_is_printed(data_folder: Path) -> None:
-    port = _free_port()
+    port = free_port()
     said = _paste(_first_session().replace("127.0.0.1:8000", f"127.0.0.1:{port}"), data_folder, port)
     told = dict(zip(NAMES, said, strict=True))
     assert told["start"] == told["restart"] == '{"status":"ready"}'
@@ -95,13 +95,6 @@ def _processes_in(folder: Path) -> list[int]:
         if words and (place.is_relative_to(folder) or str(folder) in words):
             found.append(int(entry.name))
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answer(text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.graphql_client import Client
+from tests.support.waiting import read_until
 
 MARKET = "sandbox:BTC/USDT"
 PASSWORD = "correct horse battery"
@@ -55,8 +56,14 @@ class TraderClient:
         }  # fmt: skip
 
     async def place(self, **changes: Any) -> dict[str, Any]:
-        """Place an order that must be accepted; return it."""
-        return (await self.client.change(PLACE, input=self.order(**changes)))["order"]
+        """Place an order that must be accepted; return it, one at the market as it ended."""
+        placed = (await self.client.change(PLACE, input=self.order(**changes)))["order"]
+        if "type" in changes:
+            return placed
+        # The engine answers after 2 s with the order as it then is.
+        return placed | await read_until(
+            lambda: self.client.one(ORDER, id=placed["id"]), lambda now: now["status"] in FINAL, "the order's end"
+        )
 
     async def head(self) -> str:
         """Return the cursor of the event log's head."""
