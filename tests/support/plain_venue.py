@@ -1,5 +1,6 @@
 """A venue in memory: its trades, and the candles that they make, by an implementation as plain as can be."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +13,14 @@ def plain_candles(trades: Sequence[Trade], seconds: int, timeframe: Timeframe, u
     """Group trades, which are in order, by time alone; the last candle is the one that holds `until`."""
     if not trades:
         return []
-    first = int((trades[0].at - EPOCH).total_seconds()) // seconds
+    buckets: dict[int, list[Trade]] = defaultdict(list)
+    for each in trades:
+        buckets[int((each.at - EPOCH).total_seconds()) // seconds].append(each)
     last = int((until - EPOCH).total_seconds()) // seconds
     candles: list[Candle] = []
-    for number in range(first, last + 1):
+    for number in range(min(buckets), last + 1):
         opened = EPOCH + timedelta(seconds=number * seconds)
-        inside = [each for each in trades if opened <= each.at < opened + timedelta(seconds=seconds)]
+        inside = buckets[number]
         prices = [each.price for each in inside] or [candles[-1].close]
         volume = sum(each.quantity for each in inside)
         closed = opened + timedelta(seconds=seconds) <= until
