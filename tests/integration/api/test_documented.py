@@ -1,0 +1,141 @@
+"""Every document of the API guide that has an answer beside it runs, and answers in the form that the guide shows."""
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.markets import codec
+from domain.markets.topics import candles_topic, depth_topic, ticker_topic, trades_topic
+from domain.markets.types import Candle, Depth, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from domain.orders.side import OrderSide
+from tests.support.api import Api
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+EXAMPLES = re.findall(r"^```graphql\n(.*?)^```\n\n```json\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+QUERIES = [(document, answer) for document, answer in EXAMPLES if not document.startswith("subscription")]
+STREAMS = [(document, answer) for document, answer in EXAMPLES if document.startswith("subscription")]
+
+BTC = MarketSymbol("sandbox", "BTC/USDT")
+TOLD_DAY = "2026-11-22"
+"""The day of all documented answers; here it is today, for which the database has partitions."""
+DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+ONE, STEP = Decimal(1), Decimal("0.01")
+
+
+def candles_of(timeframe: Timeframe, count: int) -> list[Candle]:
+    """Return candles up to the end of the documented hour, each a step higher than the one before."""
+    end = timeframe.open_time(DAY + timedelta(hours=22))
+    return [
+        Candle(
+            BTC, timeframe, end - number * timeframe.duration, price, price + ONE, price - ONE, price + STEP, ONE, True
+        )
+        for number in range(count, 0, -1)
+        for price in (Decimal(61_000 + number % 7),)
+    ]
+
+
+def trades_of(minutes: Sequence[int]) -> list[Trade]:
+    """Return two trades in each of the minutes after 21:00 of the documented day, as much as its candle has."""
+    begun = DAY + timedelta(hours=21)
+    half, sides = Decimal("0.5"), tuple(OrderSide)
+    return [
+        Trade(BTC, str(2 * minute + n), begun + timedelta(minutes=minute, seconds=n), 61_000 + half + n, half, sides[n])
+        for minute in minutes
+        for n in (0, 1)
+    ]
+
+
+def a_book(number: int, at: datetime) -> Depth:
+    bids = tuple(PriceLevel(Decimal(61_000 - n), ONE) for n in range(20))
+    asks = tuple(PriceLevel(Decimal(61_001 + n), ONE) for n in range(20))
+    return Depth(BTC, "epoch", number, bids, asks, at, at)
+
+
+@pytest.fixture
+async def documented(api: Api) -> Api:
+    """An API over a database with the documented day's history."""
+    async with api.storage.transaction() as transaction:
+        market_data = transaction.market_data
+        for timeframe in (Timeframe.M1, Timeframe.M5, Timeframe.H1):
+            candles = candles_of(timeframe, 600)
+            await market_data.ensure_partitions_for(candles[0].open_time, candles[-1].open_time)
+            await market_data.save_candles(candles)
+        await market_data.save_trades(trades_of(range(13, 33)))
+        books = [DAY + timedelta(hours=21, minutes=15, seconds=10 * number) for number in range(20)]
+        await market_data.save_depth([a_book(number, at) for number, at in enumerate(books)])
+    return api
+
+
+def told(text: str) -> Any:
+    """Return a documented answer; `…` stands for what was left out of a list."""
+    return json.loads(re.sub(r",\s*…", "", text))
+
+
+def form(value: Any) -> Any:
+    """Return what of an answer doesn't depend on prices and moments: names, kinds, and what is null."""
+    if isinstance(value, dict):
+        return {name: form(each) for name, each in value.items() if name != "locations"}
+    if isinstance(value, list):
+        return [form(value[0])] if value else []
+    return type(value).__name__
+
+
+def test_the_guide_shows_every_query_and_stream_of_market_data_with_its_answer() -> None:
+    shown = " ".join(document for document, _ in EXAMPLES)
+    fields = {"venues", "market", "markets", "ticker", "depth", "candles", "trades", "volumeProfile", "depthHistory"}
+    fields |= {"indicators", "indicator", "trend", "marketDepth"}
+    assert fields <= set(re.findall(r"[a-zA-Z]+", shown))
+    assert len(STREAMS) >= 4
+
+
+async def test_every_documented_query_answers_as_the_guide_says(documented: Api) -> None:
+    live = publishing(documented)
+    try:
+        for document, answer in QUERIES:
+            found = await documented.answer(document.replace(TOLD_DAY, DAY.strftime("%Y-%m-%d")))
+            expected = told(answer)
+            assert form(found["data"]) == form(expected["data"]), document
+            assert mistakes(found) == mistakes(expected), document
+    finally:
+        live.cancel()
+
+
+def mistakes(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(error["message"], error["extensions"]["code"]) for error in answer.get("errors", ())]
+
+
+async def test_every_documented_stream_sends_frames_as_the_guide_shows_them(api: Api) -> None:
+    live = publishing(api)
+    try:
+        for document, answer in STREAMS:
+            async with await api.subscribe(document) as stream:
+                frame = await stream.next()
+            assert form({"data": frame}) == form(told(answer.splitlines()[0])), document
+    finally:
+        live.cancel()
+
+
+def publishing(api: Api) -> "asyncio.Task[None]":
+    """Publish as a collector does, until cancelled."""
+    bus, symbol = api.floor.bus, BTC
+
+    async def publish() -> None:
+        number = 0
+        while True:
+            number, at = number + 1, datetime.now(UTC)
+            trade = Trade(BTC, str(number), at, Decimal(61_000), ONE, OrderSide.BUY)
+            forming = Candle(BTC, Timeframe.M1, Timeframe.M1.open_time(at), ONE, ONE, ONE, ONE, Decimal(number), False)
+            await bus.publish(ticker_topic(symbol), codec.encode_ticker(Ticker(BTC, at, ONE, ONE, ONE, ONE, ONE)))
+            await bus.publish(depth_topic(symbol), codec.encode_depth(a_book(number, at)))
+            await bus.publish(trades_topic(symbol), codec.encode_trades([trade]))
+            await bus.publish(candles_topic(symbol, Timeframe.M1), codec.encode_candle(forming))
+            await asyncio.sleep(0.01)
+
+    return asyncio.create_task(publish())
