@@ -112,7 +112,7 @@ async def _let_it_trade(trader: TraderClient, version: str) -> str:
 
 
 async def _eventually_flat(client: Client, session: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             now = await client.one(SESSION, id=session)
             position = now["position"]
@@ -123,7 +123,7 @@ async def _eventually_flat(client: Client, session: str) -> None:
 
 async def _read_the_report(client: Client, session: str) -> None:
     made = await client.change(GENERATE, input={"scope": {"tradingSession": session}})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             report = await client.one(REPORT, id=made["report"]["id"])
             if report["job"]["status"] not in {"QUEUED", "RUNNING"}:

@@ -52,7 +52,7 @@ async def _kill_now_and_then(engine: Engine, chance: random.Random) -> None:
         await engine.start()
 
 
-async def settled(trader: TraderClient, timeout_seconds: float = 60) -> list[dict[str, Any]]:
+async def settled(trader: TraderClient, timeout_seconds: float = 90) -> list[dict[str, Any]]:
     """Return all orders as soon as each of them has come to its end."""
     async with asyncio.timeout(timeout_seconds):
         while True:
@@ -66,7 +66,7 @@ async def story(client: Client, after: str, last: str) -> list[dict[str, Any]]:
     """Return all order events from one cursor to another."""
     async with client.subscribed(ORDER_EVENTS, after=after) as events:
         while not events.seen or events.seen[-1]["cursor"] != last:
-            await events.next(5)
+            await events.next()
     return events.seen
 
 
@@ -97,7 +97,7 @@ async def _the_story_is_whole(trader: TraderClient, orders: list[dict[str, Any]]
     head = await trader.head()
     async with trader.client.subscribed(document, after=start) as events:
         while not events.seen or events.seen[-1]["cursor"] != head:
-            await events.next(5)
+            await events.next()
     numbers = [int(event["sequence"]) for event in events.seen]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     last_of_orders = [event["cursor"] for event in events.seen if event["kind"] in {"ORDER", "FILL"}][-1]

@@ -23,14 +23,17 @@ from tests.support.trader_client import (
     TraderClient,
     new_trader,
 )
+from tests.support.waiting import eventually
 
 DEPTH = """subscription($m: MarketSymbol!) { marketDepth(market: $m) { __typename
   ... on MarketDepthSnapshot { epoch sequence bids { price } } ... on MarketDepthStatus { state } } }"""
 
 
-async def _keep_placing(trader: TraderClient, stop: asyncio.Event) -> dict[str, dict[str, Any] | None]:
-    """Place one order after another; return the answer to each key, None where there was none."""
-    answers: dict[str, dict[str, Any] | None] = {}
+Answers = dict[str, dict[str, Any] | None]
+
+
+async def _keep_placing(trader: TraderClient, stop: asyncio.Event, answers: Answers) -> None:
+    """Place one order after another; keep the answer to each key, None where there was none."""
     while not stop.is_set():
         order = trader.order(quantity="0.001")
         key = order["idempotencyKey"]
@@ -38,10 +41,19 @@ async def _keep_placing(trader: TraderClient, stop: asyncio.Event) -> dict[str, 
         with suppress(*AWAY):
             answers[key] = await trader.client.raw(PLACE, input=order)
         await asyncio.sleep(0.15)
-    return answers
 
 
-async def fills_again(trader: TraderClient, timeout_seconds: float) -> None:
+async def _more_answers(answers: Answers, count: int = 4) -> None:
+    """Return when so many more orders have been answered."""
+    goal = _answered(answers) + count
+    await eventually(lambda: _answered(answers) >= goal, f"{count} more orders are answered")
+
+
+def _answered(answers: Answers) -> int:
+    return sum(bool(answer and answer.get("data")) for answer in answers.values())
+
+
+async def fills_again(trader: TraderClient, timeout_seconds: float = 90) -> None:
     """Return as soon as an order is filled again."""
     async with asyncio.timeout(timeout_seconds):
         while True:
@@ -64,20 +76,20 @@ async def _agrees_with_its_venue(engine: Engine, orders: list[dict[str, Any]]) -
 @pytest.mark.timeout(180)
 async def test_the_sandbox_is_killed_under_orders_and_comes_back(data_folder: Path) -> None:
     async with running_engine(data_folder / "data", "--seed", "5") as engine:
-        trader, stop = await new_trader(engine.client()), asyncio.Event()
+        trader, stop, answers = await new_trader(engine.client()), asyncio.Event(), Answers()
         async with trader.client.subscribed(DEPTH, m=MARKET) as depth:
             await depth.until(lambda event: "sequence" in event, "a book")
-            placing = asyncio.create_task(_keep_placing(trader, stop))
+            placing = asyncio.create_task(_keep_placing(trader, stop, answers))
             for _ in range(3):
-                await asyncio.sleep(1.0)
+                await _more_answers(answers)
                 (sandbox,) = engine.children("infra.sandbox")
                 os.kill(sandbox, signal.SIGKILL)
-                await depth.until(lambda event: event.get("state") == "RECONNECTING", "RECONNECTING", 30)
-                await depth.until(lambda event: event.get("state") == "LIVE", "LIVE again", 30)
-                await depth.until(lambda event: "sequence" in event, "a book again", 30)
-            await fills_again(trader, 30)
+                await depth.until(lambda event: event.get("state") == "RECONNECTING", "RECONNECTING")
+                await depth.until(lambda event: event.get("state") == "LIVE", "LIVE again")
+                await depth.until(lambda event: "sequence" in event, "a book again")
+            await fills_again(trader)
             stop.set()
-            answers = await placing
+            await placing
         orders = await settled(trader)
         assert len(orders) >= len(answers) > 10
         await engine.terminate()
@@ -87,20 +99,19 @@ async def test_the_sandbox_is_killed_under_orders_and_comes_back(data_folder: Pa
 @pytest.mark.timeout(180)
 async def test_postgresql_is_killed_under_orders_and_comes_back(data_folder: Path) -> None:
     async with running_engine(data_folder / "data", "--seed", "6") as engine:
-        trader, stop = await new_trader(engine.client()), asyncio.Event()
-        placing = asyncio.create_task(_keep_placing(trader, stop))
+        trader, stop, answers = await new_trader(engine.client()), asyncio.Event(), Answers()
+        placing = asyncio.create_task(_keep_placing(trader, stop, answers))
         for _ in range(2):
-            await asyncio.sleep(2.0)
+            await _more_answers(answers)
             first = engine.postmaster()
             os.kill(first, signal.SIGKILL)
             await engine.ready()
-            await fills_again(trader, 40)
+            await fills_again(trader)
             assert engine.postmaster() != first
         stop.set()
-        answers = await placing
+        await placing
         orders = await settled(trader)
-        accepted = [answer for answer in answers.values() if answer and answer.get("data")]
-        assert len(orders) >= len(accepted) > 5
+        assert len(orders) >= _answered(answers) > 5
         await engine.terminate()
         await _agrees_with_its_venue(engine, orders)
 
@@ -111,11 +122,13 @@ async def test_sigterm_in_the_middle_of_orders_ends_cleanly_and_loses_none(data_
         traders = [await new_trader(engine.client()) for _ in range(3)]
         stop = asyncio.Event()
         async with traders[0].client.subscribed(ORDER_EVENTS) as events:
-            placing = [asyncio.create_task(_keep_placing(trader, stop)) for trader in traders]
+            answers = [Answers() for _ in traders]
+            work = [_keep_placing(trader, stop, given) for trader, given in zip(traders, answers, strict=True)]
+            placing = [asyncio.create_task(each) for each in work]
             await events.until(lambda event: event["order"]["status"] == "FILLED", "orders flow")
             await engine.terminate()
         stop.set()
-        answers = [await task for task in placing]
+        await asyncio.gather(*placing)
         await engine.start()
         for trader, given in zip(traders, answers, strict=True):
             orders = {order["id"]: order for order in await settled(trader)}

@@ -20,8 +20,8 @@ from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.sandbox_state import venue_books
 from tests.support.trader_client import LOGIN, MARKET, ORDER_EVENTS, PASSWORD, PLACE, TraderClient, new_trader
 
-TAKE_OVER_SECONDS = 12.0
-"""A lease of 6 s, a look for free ones every 2 s, and what reconciling and a busy machine take."""
+TAKE_OVER_SECONDS = 60.0
+"""A lease of 6 s, a look for free ones every 2 s, and what reconciling takes on a busy machine."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ async def _the_log_is_whole(trader: TraderClient, start: str) -> None:
     document = "subscription($after: String) { events(after: $after) { cursor sequence kind } }"
     async with trader.client.subscribed(document, after=start) as events:
         while not events.seen or events.seen[-1]["cursor"] != head:
-            await events.next(10)
+            await events.next()
     numbers = [int(event["sequence"]) for event in events.seen]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
@@ -113,7 +113,7 @@ async def _log_out_everywhere(trader: TraderClient, here: Engine, there: Engine)
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": {"query": ticker}}))
         await receive(socket)
         await leaving.change("mutation { userLogout { errors { code message path } } }")
-        assert await closing_code(socket, 5) == 4403
+        assert await closing_code(socket) == 4403
     assert await elsewhere.one("{ viewer { id } }") is None
 
 

@@ -61,7 +61,7 @@ async def connect() -> AsyncIterator[Connect]:
     for connection in connections:
         await connection.close()
     mine = {*before, asyncio.current_task()}
-    await eventually(lambda: asyncio.all_tasks() <= mine, f"all tasks end: {asyncio.all_tasks() - mine}", 2.0)
+    await eventually(lambda: asyncio.all_tasks() <= mine, f"all tasks end: {asyncio.all_tasks() - mine}")
 
 
 @pytest.fixture(params=["embedded", "hazelcast"])

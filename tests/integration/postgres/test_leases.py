@@ -94,7 +94,7 @@ async def test_a_checked_lease_can_not_be_taken_before_the_transaction_ends(
         taking = asyncio.create_task(_take_when_lapsed(storage))
         await somebody_waits_for_a_lock(pool)
         assert not taking.done()
-    taken = await asyncio.wait_for(taking, 10)
+    taken = await asyncio.wait_for(taking, 60)
     assert taken.epoch == lease.epoch + 1
 
 

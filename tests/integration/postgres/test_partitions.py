@@ -60,5 +60,5 @@ async def test_partitions_are_made_while_a_transaction_writes(storage: PostgresS
     user = await stored_user(storage)
     async with pool.acquire() as writer, writer.transaction():
         await writer.execute(APPEND, *event_columns([alert(user.id, "x")]))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await ensure(pool, datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))

@@ -15,7 +15,7 @@ async def far_price(client: Client) -> str:
 
 
 async def eventually_filled(client: Client, order_id: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await client.fetch_order(order_id, MARKET))["status"] != "closed":  # noqa: ASYNC110 - it is asked over HTTP
             await asyncio.sleep(0.05)
 

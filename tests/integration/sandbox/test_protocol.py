@@ -51,7 +51,7 @@ async def test_the_weight_used_is_told_and_limited(tmp_path: Any) -> None:
 
 
 async def test_streams_are_subscribed_listed_and_left(sandbox: SandboxProcess) -> None:
-    async with websockets.connect(f"{sandbox.websocket_url}/ws") as socket, asyncio.timeout(20):
+    async with websockets.connect(f"{sandbox.websocket_url}/ws") as socket, asyncio.timeout(60):
 
         async def ask(method: str, *names: str) -> dict[str, Any]:
             await socket.send(json.dumps({"method": method, "params": list(names), "id": 7}))
@@ -72,7 +72,7 @@ async def test_streams_are_subscribed_listed_and_left(sandbox: SandboxProcess) -
 async def test_combined_streams_name_themselves(sandbox: SandboxProcess) -> None:
     names = ["btcusdt@depth@100ms", "btcusdt@depth5@100ms", "btcusdt@kline_1d", "btcusdt@miniTicker", "btcusdt@ticker"]
     url = f"{sandbox.websocket_url}/stream?streams={'/'.join(names)}"
-    async with websockets.connect(url) as socket, asyncio.timeout(20):
+    async with websockets.connect(url) as socket, asyncio.timeout(60):
         missing = set(names)
         while missing:
             frame = json.loads(await socket.recv())
@@ -85,6 +85,6 @@ async def test_a_client_that_vanishes_leaves_no_trace_in_the_log(sandbox: Sandbo
         socket = await websockets.connect(sandbox.websocket_url + path)
         socket.transport.abort()
         await socket.wait_closed()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await request(sandbox, "/api/v3/ping"))[0] == 200
     assert sandbox.errors == []

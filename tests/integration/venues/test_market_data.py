@@ -1,6 +1,5 @@
 import asyncio
 from contextlib import aclosing
-from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -50,7 +49,7 @@ async def test_the_book_is_on_the_grid_ordered_and_never_crossed(venues: Venues)
 async def test_the_book_is_the_one_that_the_venue_shows(venues: Venues, sandbox: SandboxProcess) -> None:
     await sandbox.misbehave(silenceMarketStreams=False)
     async with aclosing(venues.public("sandbox").depth(BTC)) as stream:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for book in stream:
                 shown = await sandbox.get("/api/v3/depth?symbol=BTCUSDT&limit=100")
                 if shown["lastUpdateId"] == book.sequence:
@@ -76,14 +75,14 @@ async def test_no_trade_is_lost_between_two_batches(venues: Venues) -> None:
 
 async def test_trades_on_request_have_the_ids_of_the_stream(venues: Venues) -> None:
     source = venues.public("sandbox")
-    async with aclosing(source.trades(BTC)) as stream, asyncio.timeout(30):
+    async with aclosing(source.trades(BTC)) as stream, asyncio.timeout(60):
         batch = await anext(stream)
     asked = {trade.venue_trade_id: trade for trade in await source.fetch_trades(BTC, 1000)}
     assert all(asked[trade.venue_trade_id] == trade for trade in batch)
 
 
 async def test_the_ticker_tells_the_last_price_and_the_day(venues: Venues) -> None:
-    async with aclosing(venues.public("sandbox").tickers(BTC)) as stream, asyncio.timeout(30):
+    async with aclosing(venues.public("sandbox").tickers(BTC)) as stream, asyncio.timeout(60):
         ticker = await anext(stream)
     assert ticker.last is not None
     assert ticker.last > 0
@@ -111,14 +110,15 @@ async def test_the_venues_time_is_kept_by_its_clock(venues: Venues, sandbox: San
     await sandbox.misbehave(driftMs=3_600_000)
     source = venues.public("sandbox")
     await source.load_markets()
+    before = (await sandbox.get("/api/v3/time"))["serverTime"]
     here = source.venue_now()
-    told = (await sandbox.get("/api/v3/time"))["serverTime"]
-    assert abs(here.timestamp() * 1000 - told) < 200
-    assert source.venue_now() - here < timedelta(seconds=5)
+    after = (await sandbox.get("/api/v3/time"))["serverTime"]
+    unknown = venues.connection("sandbox").clock.round_trip_seconds * 1000 + 2
+    assert before - unknown <= here.timestamp() * 1000 <= after + unknown
 
 
 async def test_streams_that_the_venue_cuts_say_so(venues: Venues, sandbox: SandboxProcess) -> None:
-    async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(30):
+    async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(60):
         await anext(stream)
         await sandbox.misbehave(dropMarketStreams=True)
         with pytest.raises((VenueUnreachable, VenueGap)):
@@ -157,7 +157,7 @@ async def test_a_venue_that_is_away_is_unreachable_and_found_when_it_is_back(
 
 async def _books(venues: Venues, count: int) -> list[Depth]:
     books: list[Depth] = []
-    async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(30):
+    async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(60):
         async for book in stream:
             books.append(book)
             if len(books) == count:

@@ -50,7 +50,7 @@ def source(*news: Depth | FeedStatus) -> DepthSource:
 
 
 async def take(depth: DepthSource, count: int) -> list[object]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [await anext(depth) for _ in range(count)]
 
 

@@ -81,7 +81,7 @@ async def rooms() -> AsyncIterator[Rooms]:
 
 
 async def take(member: Member, count: int) -> list[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [await anext(member) for _ in range(count)]
 
 
