@@ -14,6 +14,7 @@ from infra.venues.book_reader import BookReader
 from infra.venues.budget import Urgency, urgency
 from infra.venues.connection import VenueConnection
 from infra.venues.errors import question_error, stream_error
+from infra.venues.trade_numbers import TradeNumbers
 from infra.venues.untyped import Ccxt
 
 MAX_CANDLES_A_CALL = 1_000
@@ -129,10 +130,14 @@ class CcxtMarketData:
 
     async def _read_trades(self, market: MarketSymbol, batches: asyncio.Queue[list[Trade] | Exception]) -> None:
         exchange = self._connection.public
+        numbers = TradeNumbers() if self._connection.settings.is_binance else None
         try:
             while True:
                 told = await _streamed(exchange.watch_trades(market.symbol))
-                batches.put_nowait([convert.trade(market, row) for row in told])
+                trades = [convert.trade(market, row) for row in told]
+                if numbers is not None:
+                    numbers.check(trades)
+                batches.put_nowait(trades)
         except (VenueGap, VenueUnreachable) as error:
             batches.put_nowait(error)
         except Exception as error:  # noqa: BLE001  # a trade that can't be read
