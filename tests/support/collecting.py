@@ -12,7 +12,7 @@ from domain.markets.backfill import Backfill
 from domain.markets.collector import Collector, Outlets, Pace
 from domain.markets.recorder import Recorder
 from domain.markets.topics import candles_topic
-from domain.markets.types import Candle, Timeframe
+from domain.markets.types import Candle, Timeframe, Trade
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -69,6 +69,15 @@ class Collecting:
         """The venue's own newest candle, or that of the same time as `start`."""
         opened = None if start is None else start.open_time
         return await self.venues.public("sandbox").fetch_candles(BTC, timeframe, opened, 1)
+
+    async def newest_trades(self, count: int) -> list[Trade]:
+        """The venue's newest trades."""
+        return await self.venues.public("sandbox").fetch_trades(BTC, count)
+
+    async def stored_trades(self) -> list[Trade]:
+        """All trades that are stored."""
+        async with self.storage.reading() as reading:
+            return await reading.market_data.trades(BTC, TimeWindow(limit=10_000))
 
     async def stored(self, candle: Candle) -> Candle | None:
         """The stored candle of the same time."""

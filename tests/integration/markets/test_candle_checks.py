@@ -1,5 +1,6 @@
 """Candles built from trades, against a venue whose own are different, and a stream that leaves something out."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -54,3 +55,21 @@ async def test_minutes_that_agree_are_confirmed_and_nothing_is_corrected(feed: C
     assert feed.collector.checks.checked >= 2
     assert not any(feed.collector.corrections.values())
     assert [await feed.stored(each) for each in (first, second)] == [first, second]
+
+
+async def test_trades_that_a_stream_leaves_out_are_noticed_and_asked_for(feed: Collecting) -> None:
+    await feed.sandbox.misbehave(silenceMarketStreams=True)
+    before = feed.collector.trades_taken
+    (last,) = await feed.newest_trades(1)
+    async with asyncio.timeout(60):
+        while int((await feed.newest_trades(1))[-1].venue_trade_id) < int(last.venue_trade_id) + 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await feed.sandbox.misbehave(silenceMarketStreams=False)
+    await eventually(lambda: feed.collector.gaps, "the gap is noticed", 60)
+    await eventually(lambda: feed.collector.trades_taken >= before + 4, "what was missed is there", 60)
+    await feed.makes_candles()
+    built = await feed.leap()
+    assert [built] == await feed.own(Timeframe.M1, built)
+    numbers = [int(each.venue_trade_id) for each in await feed.stored_trades()]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert not any(feed.collector.corrections.values())
