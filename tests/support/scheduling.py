@@ -1,0 +1,39 @@
+"""Which tests run in the same process: those that share a program that is dear to start, and to keep running."""
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_ON_THE_SHARED_ENGINE = (
+    "tests/e2e/test_bad_",
+    "tests/e2e/test_first_session.py",
+    "tests/e2e/test_acceptance.py::test_the_main_job_holds",
+)
+_APART = ("tests/e2e/test_acceptance.py::test_the_main_job_holds_on_a_recording_while_the_engine_is_killed",)
+_WITH_PROGRAMS_OF_THEIR_OWN = ("tests/e2e/", "tests/faults/")
+_SHARING_IN_THEIR_FOLDER = ("tests/integration/trading/", "tests/integration/cache_bus/")
+
+
+def process_of(test: str) -> str:
+    """Return the name of what a test, named by its node id, runs in one process with."""
+    if test in _APART:
+        return test
+    if test.startswith(_ON_THE_SHARED_ENGINE):
+        return "the shared engine"
+    if test.startswith(_WITH_PROGRAMS_OF_THEIR_OWN):
+        return test
+    for folder in _SHARING_IN_THEIR_FOLDER:
+        if test.startswith(folder):
+            return folder
+    return test.partition("::")[0]
+
+
+class Scheduling(LoadScopeScheduling):
+    """Hands out tests in their order, and with each all that share its process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return process_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """Have pytest-xdist schedule so."""
+    return Scheduling(config, log)
