@@ -1,5 +1,6 @@
 """Candles of one market and timeframe in bulk, by COPY, beside a running engine."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from io import BytesIO
 import asyncpg
 
 from domain.markets.types import MarketSymbol, Timeframe
-from infra.postgres.connection import Connection, DriverConnection, unavailable_where_broken
+from infra.postgres.connection import Connection, DriverConnection, cut, unavailable_where_broken
 from infra.postgres.partitions import ensure_months
 
 COLUMNS = ("market", "timeframe", "open_time", "open", "high", "low", "close", "volume")
@@ -45,14 +46,6 @@ CROSS JOIN LATERAL (
 ) AS before
 WHERE stored.open_time IS NULL
 ON CONFLICT (market, timeframe, open_time) DO NOTHING"""
-_HOLES = """
-SELECT open_time + $5::interval AS start, next AS end FROM (
-    SELECT open_time, lead(open_time, 1, $4) OVER (ORDER BY open_time) AS next FROM candles
-    WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4
-) AS stored WHERE next > open_time + $5::interval ORDER BY 1"""
-_FIRST = (
-    "SELECT min(open_time) FROM candles WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4"
-)
 _ANY = f"SELECT EXISTS ({_STORED})"
 
 
@@ -90,20 +83,6 @@ class CandleCopy:
         self._market = str(market)
         self._timeframe = timeframe
 
-    async def holes(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-        """Return the stretches that no stored candle covers, as (first open time, end), oldest first.
-
-        `start` and `end` lie on the timeframe's grid; `end` is not included.
-        """
-        if start >= end:
-            return []
-        key = (self._market, self._timeframe, start, end)
-        first = await self._connection.fetchval(_FIRST, *key)
-        if first is None:
-            return [(start, end)]
-        rows = await self._connection.fetch(_HOLES, *key, self._timeframe.duration)
-        return [*([(start, first)] if first > start else []), *((row["start"], row["end"]) for row in rows)]
-
     async def ensure_months(self, start: datetime, end: datetime) -> list[str]:
         """Make the partitions of these months, where missing, in a transaction of their own; return their names."""
         return await ensure_months(self._connection, "candles", start, end)
@@ -126,7 +105,7 @@ class CandleCopy:
         key = (self._market, self._timeframe, first, last)
         if not await self._connection.fetchval(_ANY, *key):
             try:
-                async with self._driver.transaction():
+                async with self._connection.savepoint():
                     return Written(new=await self._copy("candles", lines))
             except asyncpg.UniqueViolationError:
                 pass  # a collector stored one of them this moment
@@ -154,8 +133,15 @@ class CandleCopy:
         return Written(new=new, replaced=differing, unchanged=unchanged)
 
     async def _copy(self, table: str, lines: bytes) -> int:
+        copying = asyncio.ensure_future(self._driver.copy_to_table(table, source=BytesIO(lines), columns=COLUMNS))
         with unavailable_where_broken(self._driver):
-            return _count(await self._driver.copy_to_table(table, source=BytesIO(lines), columns=COLUMNS))
+            try:
+                return _count(await asyncio.shield(copying))
+            except asyncio.CancelledError:
+                # The driver would first wait for the server, which may wait for somebody's lock.
+                cut(self._driver)
+                await asyncio.gather(copying, return_exceptions=True)
+                raise
 
 
 def _count(tag: str) -> int:

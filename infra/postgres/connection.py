@@ -80,6 +80,13 @@ class Connection:
             async with self.driver.transaction():
                 yield
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Run the block in the present transaction; what it did is undone, and nothing else, where it raises."""
+        with unavailable_where_broken(self.driver):
+            async with self.driver.transaction():
+                yield
+
     async def _begin(self) -> None:
         """Do what must come before the first statement: nothing here."""
 
@@ -100,6 +107,9 @@ def unavailable_where_broken(driver: "DriverConnection | None" = None) -> Iterat
             cut(driver)
         raise Unavailable(f"The database can't be reached now ({type(error).__name__}).") from error
     except asyncpg.InterfaceError as error:
+        if isinstance(error.__context__, asyncio.CancelledError):
+            # The end of a transaction found the connection cut, as above: who stops this must not be asked to wait.
+            raise error.__context__ from None
         # The driver raises the same class for a closed connection and for a mistake in calling it.
         if driver is not None and not _is_gone(driver):
             raise

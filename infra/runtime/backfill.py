@@ -129,8 +129,8 @@ class _Filling:
         """Return the stretches without candles, and what is asked of the venue for them."""
         step = self._history.timeframe.duration
         async with self._pool.acquire() as driver:
-            stretches = await CandleCopy(driver, self._history.market, self._history.timeframe).holes(start, end)
             stored = PostgresMarketData(Connection(driver))
+            stretches = await stored.candle_holes(self._history.market, self._history.timeframe, start, end)
             return stretches, [
                 Hole(first, until, await self._at(stored, first - step), until < end)
                 for first, until in within_pages(stretches, PAGE * step)

@@ -34,11 +34,12 @@ async def load(
     market: MarketSymbol = BTC,
     *,
     fill: bool = False,
+    block_bytes: int = 1024,
 ) -> Loaded:
     def copy(found: object) -> CandleCopy:
         return CandleCopy(driver, market, found.timeframe)
 
-    return await load_file(reading(path), market, copy, conflict, SILENT, fill=fill)
+    return await load_file(reading(path, block_bytes=block_bytes), market, copy, conflict, SILENT, fill=fill)
 
 
 async def stored(driver: DriverConnection, columns: str = "open_time, close, volume") -> list[tuple[object, ...]]:
@@ -174,11 +175,11 @@ async def test_an_import_that_is_killed_in_the_middle_leaves_nothing(
 
 async def test_the_coinbase_files_come_in_exactly(driver: DriverConnection) -> None:
     require_or_skip(COINBASE.exists(), f"there is no {COINBASE}")
-    assert (await load(driver, COINBASE / "btcusd_daily.zip")).written == Written(new=1_318)
+    assert (await load(driver, COINBASE / "btcusd_daily.zip", block_bytes=65_536)).written == Written(new=1_318)
     (first,) = await stored_at(driver, "2014-12-01")
     assert first == (Decimal(300), Decimal(370), Decimal(300), Decimal(370), Decimal("0.05655554"))
     for day in (4, 5, 6):
-        await load(driver, COINBASE / f"btcusd_minute_2018040{day}.zip")
+        await load(driver, COINBASE / f"btcusd_minute_2018040{day}.zip", block_bytes=65_536)
     assert await driver.fetchval("SELECT count(*) FROM candles WHERE timeframe = 'M1'") == 1_007 + 1_440 + 1_440
 
 
