@@ -1,7 +1,7 @@
 """Candles as arrays: the form in which indicators and rules compute."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
@@ -34,7 +34,8 @@ class Bar(Protocol):
 class CandleArrays:
     """Closed candles of one market and timeframe, oldest first; five float64 arrays of one length.
 
-    Prices are in quote per base and volume in base. Floats are for signals alone: money stays decimal.
+    Prices are in quote per base and volume in base. Floats are for signals alone: money stays decimal. `gapless` arrays
+    are known to have no NaN, so that nobody need look for one.
     """
 
     open: Floats
@@ -42,6 +43,7 @@ class CandleArrays:
     low: Floats
     close: Floats
     volume: Floats
+    gapless: bool = field(default=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.close)
@@ -54,11 +56,11 @@ class CandleArrays:
     def last(self, count: int) -> "CandleArrays":
         """Return the newest `count` candles, or all where there are fewer; the arrays are views."""
         start = max(len(self) - count, 0)
-        return CandleArrays(*(self.series(name)[start:] for name in PRICES))
+        return CandleArrays(*(self.series(name)[start:] for name in PRICES), gapless=self.gapless)
 
     def upto(self, count: int) -> "CandleArrays":
         """Return the oldest `count` candles; the arrays are views."""
-        return CandleArrays(*(self.series(name)[:count] for name in PRICES))
+        return CandleArrays(*(self.series(name)[:count] for name in PRICES), gapless=self.gapless)
 
 
 def candle_arrays(candles: Sequence[Bar]) -> CandleArrays:
@@ -69,6 +71,7 @@ def candle_arrays(candles: Sequence[Bar]) -> CandleArrays:
         low=_floats(candle.low for candle in candles),
         close=_floats(candle.close for candle in candles),
         volume=_floats(candle.volume for candle in candles),
+        gapless=True,
     )
 
 

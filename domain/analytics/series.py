@@ -98,7 +98,7 @@ def _with_gaps(candles: Sequence[Candle]) -> tuple[npt.NDArray[np.intp], CandleA
     pairs = enumerate(pairwise(candles), start=1)
     gaps = [number for number, (one, next_) in pairs if next_.open_time != one.close_time]
     places = np.arange(len(candles)) + np.searchsorted(gaps, np.arange(len(candles)), side="right")
-    return places, CandleArrays(*(np.insert(arrays.series(name), gaps, np.nan) for name in PRICES))
+    return places, CandleArrays(*(np.insert(arrays.series(name), gaps, np.nan) for name in PRICES), gapless=not gaps)
 
 
 def _values(values: Floats) -> tuple[float | None, ...]:
