@@ -1,5 +1,3 @@
-"""What every test may ask for."""
+"""What every test may ask for, and which process it runs in."""
 
-from tests.support.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
-
-pytest_plugins = ["tests.support.postgres"]
+pytest_plugins = ["tests.support.postgres", "tests.support.scheduling"]
