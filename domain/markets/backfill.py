@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
@@ -100,27 +100,26 @@ class _Queue:
             await self._more.wait()
 
     async def _next(self) -> None:
-        market, timeframe = next(iter(self._demands or self._looks))
-        demand = self._demands.pop((market, timeframe), None)
-        self._busy = 1
+        self._busy += 1
         try:
-            if demand is not None:
-                await self.fill(demand)
-            else:
-                del self._looks[market, timeframe]
-                await self._mend(market, timeframe)
+            await (self._answer() if self._demands else self._mend(*self._looks.popitem()[0]))
         except (VenueUnreachable, Unavailable) as error:
-            log.warning("candles of %s could not be fetched: %s", market, error)
+            log.warning("candles of %s could not be fetched: %s", self._source.venue, error)
         except Exception:
-            log.exception("candles of %s could not be fetched", market)
+            log.exception("candles of %s could not be fetched", self._source.venue)
         finally:
-            self._busy = 0
+            self._busy -= 1
+
+    async def _answer(self) -> None:
+        key = next(iter(self._demands))
+        await self.fill(self._demands.pop(key))
 
     async def fill(self, demand: CandlesDemand) -> None:
         market, timeframe = demand.market, demand.timeframe
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
         start = max(timeframe.open_time(demand.start), until - MAXIMUM_CANDLES * timeframe.duration)
-        await self._fill_holes(market, timeframe, start, until)
+        async for _ in self._fill_holes(market, timeframe, start, until):
+            pass
 
     async def _mend(self, market: MarketSymbol, timeframe: Timeframe) -> None:
         """Fill the holes between the candles that are stored, as far back as the horizon."""
@@ -129,15 +128,25 @@ class _Queue:
         async with self._storage.reading() as reading:
             stored = await reading.market_data.candles(market, timeframe, TimeWindow(limit=1, start=start))
         if stored:
-            await self._fill_holes(market, timeframe, stored[0].open_time, until)
+            async with aclosing(self._fill_holes(market, timeframe, stored[0].open_time, until)) as parts:
+                async for _ in parts:
+                    while self._demands:  # somebody waits for those
+                        await self._answer()
 
-    async def _fill_holes(self, market: MarketSymbol, timeframe: Timeframe, start: datetime, until: datetime) -> None:
+    async def _fill_holes(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime, until: datetime
+    ) -> AsyncGenerator[None, None]:
+        """Fill all holes of a period, and yield after every part."""
         async with self._storage.reading() as reading:
             holes = await reading.market_data.candle_holes(market, timeframe, start, until)
         for first, end in within_pages(holes, PAGE * timeframe.duration):
             if self._may_ask(market, timeframe, first, end):
                 before = await self._before(market, timeframe, first)
-                await self._fill_hole(market, timeframe, Hole(first, end, before, end < until))
+                history = BulkHistory(self._source, market, timeframe, log.info)
+                async for part in history.fetch(Hole(first, end, before, end < until)):
+                    if part.candles:
+                        await self._recorder.backfill(part.candles)
+                    yield
                 self._asked[market, timeframe, first, end] = self._clock.monotonic()
 
     async def _before(self, market: MarketSymbol, timeframe: Timeframe, start: datetime) -> Candle | None:
@@ -145,13 +154,6 @@ class _Queue:
         window = TimeWindow(limit=1, start=start - timeframe.duration, end=start)
         async with self._storage.reading() as reading:
             return next(iter(await reading.market_data.candles(market, timeframe, window)), None)
-
-    async def _fill_hole(self, market: MarketSymbol, timeframe: Timeframe, hole: Hole) -> None:
-        history = BulkHistory(self._source, market, timeframe, log.info)
-        async with aclosing(history.fetch(hole)) as parts:  # type: ignore[type-var]
-            async for part in parts:
-                if part.candles:
-                    await self._recorder.backfill(part.candles)
 
     def _may_ask(self, market: MarketSymbol, timeframe: Timeframe, first: datetime, end: datetime) -> bool:
         now = self._clock.monotonic()
