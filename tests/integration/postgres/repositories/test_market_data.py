@@ -78,6 +78,39 @@ async def test_a_corrected_candle_replaces_the_one_before(market_data: PostgresM
     assert stored == [_candle(0), corrected, _candle(2)]
 
 
+async def test_a_candle_that_was_built_here_is_stored_only_where_none_is(market_data: PostgresMarketData) -> None:
+    own = _candle(1, close=Decimal("42001.5"), volume=Decimal(9))
+    await market_data.save_candles([own])
+    await market_data.add_candles([_candle(0), _candle(1), _candle(2, closed=False)])
+    await market_data.add_candles([_candle(0, volume=Decimal(8))])
+    assert await market_data.candles(BTC, Timeframe.M1, TimeWindow(10)) == [_candle(0), own]
+
+
+async def test_holes_are_the_stretches_that_no_candle_covers(market_data: PostgresMarketData) -> None:
+    def at(minute: int) -> datetime:
+        return JANUARY + minute * MINUTE
+
+    async def holes(start: int, end: int) -> list[tuple[datetime, datetime]]:
+        return await market_data.candle_holes(BTC, Timeframe.M1, at(start), at(end))
+
+    assert await holes(0, 9) == [(at(0), at(9))]
+    await market_data.save_candles([_candle(minute) for minute in (2, 3, 6)])
+    await market_data.save_candles([replace(_candle(minute), market=ETH) for minute in range(9)])
+    assert await holes(0, 9) == [(at(0), at(2)), (at(4), at(6)), (at(7), at(9))]
+    assert await holes(2, 4) == []
+    assert await holes(3, 7) == [(at(4), at(6))]
+    assert await holes(5, 5) == []
+    assert await market_data.candle_holes(BTC, Timeframe.M5, at(0), at(5)) == [(at(0), at(5))]
+
+
+async def test_trades_of_months_before_find_room_once_it_was_made(market_data: PostgresMarketData) -> None:
+    made = await market_data.ensure_partitions_for_trades(JANUARY, JANUARY + 5 * MINUTE)
+    assert sorted(made) == [f"{table}_2024_{month}" for table in ("minute_volumes", "trades") for month in ("01", "02")]
+    trade = _trade("1", JANUARY)
+    await market_data.save_trades([trade])
+    assert await market_data.trades(BTC, TimeWindow(10)) == [trade]
+
+
 async def test_candles_are_windowed_by_time_both_ways(market_data: PostgresMarketData) -> None:
     candles = [_candle(minute) for minute in range(8)]
     times = [candle.open_time for candle in candles]
