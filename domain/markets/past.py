@@ -2,6 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -19,7 +20,10 @@ from domain.trading.venues import VenueDirectory
 WAIT_SECONDS = 3.0
 """How long a question waits at most for what isn't stored yet."""
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
+MARKETS_AT_ONCE = 8
+"""For how many markets questions wait at a time: a list of hundreds of them must not start hundreds of feeds."""
+
 ASKED_SECONDS = 60.0
 """How long what stayed missing isn't waited for again: the venue has no more, or can't be reached."""
 
@@ -48,6 +52,7 @@ class MarketPast:
         self._bus = bus
         self._clock = clock
         self._wait_seconds = wait_seconds
+        self._waiting: Counter[MarketSymbol] = Counter()
         self._asked: dict[tuple[MarketSymbol, Timeframe | None], tuple[datetime, float]] = {}
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
@@ -119,6 +124,20 @@ class MarketPast:
         """Have the market collected, and candles from `start` on fetched, until `is_there` or the time is up."""
         if not self._is_worth_waiting(market, timeframe, start):
             return
+        self._waiting[market] += 1
+        try:
+            if not await self._comes(market, timeframe, start, is_there):
+                self._asked[market, timeframe] = start, self._clock.monotonic()
+        finally:
+            self._waiting -= Counter([market])  # which leaves out those that nobody waits for
+
+    async def _comes(
+        self,
+        market: MarketSymbol,
+        timeframe: Timeframe | None,
+        start: datetime,
+        is_there: Callable[[], Awaitable[bool]],
+    ) -> bool:
         deadline = self._clock.monotonic() + self._wait_seconds
         demand = None if timeframe is None else CandlesDemand(market, timeframe, start)
         async with self._hub.want(market) as memory:
@@ -128,11 +147,13 @@ class MarketPast:
                     demand = None
                 await asyncio.sleep(LOOK_SECONDS)
                 if await is_there():
-                    return
-        self._asked[market, timeframe] = start, self._clock.monotonic()
+                    return True
+        return False
 
     def _is_worth_waiting(self, market: MarketSymbol, timeframe: Timeframe | None, start: datetime) -> bool:
         if self._wait_seconds <= 0 or self._venues.get(market.venue) is None:
+            return False
+        if market not in self._waiting and len(self._waiting) >= MARKETS_AT_ONCE:
             return False
         asked = self._asked.get((market, timeframe))
         return asked is None or asked[0] > start or self._clock.monotonic() - asked[1] > ASKED_SECONDS
