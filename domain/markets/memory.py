@@ -132,9 +132,11 @@ class MarketMemory:
         return box
 
     def take_depth(self, depth: Depth) -> None:
-        """Take a book from the bus or the cache; an older one of the same epoch changes nothing."""
+        """Take a book from the bus or the cache; an older one of its epoch changes nothing, the same confirms it."""
         known = self.newest_depth
         if known is not None and known.epoch == depth.epoch and known.sequence >= depth.sequence:
+            if known.sequence == depth.sequence:
+                self._depth_at = self._clock.monotonic()
             return
         self.newest_depth, self._depth_at = depth, self._clock.monotonic()
         self.on_depth(depth)

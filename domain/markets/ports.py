@@ -144,7 +144,10 @@ class MarketDataSource(Protocol):
         ...
 
     def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
-        """Yield the whole book (up to 100 levels a side) after every update that was read together."""
+        """Yield the whole book (up to 100 levels a side) after every update that was read together.
+
+        Where nothing changes, the same book may be yielded again: the venue has confirmed it.
+        """
         ...
 
     def trades(self, market: MarketSymbol) -> AsyncIterator[list[Trade]]:

@@ -61,6 +61,14 @@ class BinanceDepth:
             client.resolve(book, TOPIC + symbol)
             self._renew_when_due(client, symbol, book)
 
+    async def is_present(self, symbol: str, book: LocalBook) -> bool:
+        """Ask the venue whether a book that gets no updates is still its present one; False without an answer."""
+        try:
+            answer = await self.publicGetDepth({"symbol": self.market(symbol)["id"], "limit": 5})
+        except Exception:  # noqa: BLE001  # whatever ccxt raises, there is no answer
+            return False
+        return book.ended_by is None and answer.get("lastUpdateId") == book.update_id
+
     def on_error(self, client: Ccxt, error: Exception) -> None:
         """End the books of a connection that broke; another one can't go on with them."""
         self._end_all(client, stream_error(error))

@@ -18,8 +18,13 @@ class BookReader:
         self._sequence: int | None = None
         self._book: Ccxt = None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been read yet."""
+        return self._sequence is None
+
     def read(self, told: Ccxt) -> Depth | None:
-        """Return the book, None where it is the one that was read last.
+        """Return the book, None where it is the one that was read last and the venue hasn't confirmed it.
 
         Raises `CrossedBook`, and `VenueGap` for a book that doesn't follow on the last one or can't be read; or the
         end of the connection that the last one came by.
@@ -45,6 +50,13 @@ class BookReader:
         book = self._book
         return book.limit() if book is not None and book.update_id != self._sequence else None
 
+    async def confirmed(self, exchange: Ccxt) -> Ccxt:
+        """Return the book that was read last where the venue says that it is still the present one, else None."""
+        book = self._book
+        if book is None or not await exchange.is_present(self._grid.symbol.symbol, book):
+            return None
+        return book.limit() | {"confirmed": True}
+
     def _check_same(self, told: Ccxt) -> None:
         book, before = told.get("book"), self._book
         self._book = book
@@ -59,7 +71,7 @@ class BookReader:
         sequence = int(told["nonce"])
         if self._sequence is not None and sequence < self._sequence:
             raise VenueGap(f"the book of {self._grid.symbol} went back from {self._sequence} to {sequence}")
-        return None if sequence == self._sequence else sequence
+        return None if sequence == self._sequence and not told.get("confirmed") else sequence
 
     def _depth(self, told: Ccxt, sequence: int) -> Depth:
         bids, known_bids = convert.levels(told["bids"][:MAX_LEVELS], self._grid, self._known)

@@ -19,6 +19,12 @@ from infra.venues.untyped import Ccxt
 
 MAX_CANDLES_A_CALL = 1_000
 UNSUBSCRIBE_SECONDS = 2.0
+QUIET_SECONDS = 5.0
+"""After how long without a change the venue is asked whether there was none."""
+
+FIRST_SECONDS = 15.0
+"""How long a subscription may take to give its first book."""
+
 SILENT_SECONDS = 30.0
 """How long a stream of books may say nothing before its connection is taken for dead, open as it may be."""
 
@@ -49,13 +55,16 @@ class CcxtMarketData:
         """Do nothing: the connection is closed by who made it."""
 
     async def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
-        """Yield the whole book after every update that was read together; the epoch is left empty."""
+        """Yield the whole book after every update that was read together; the epoch is left empty.
+
+        A book that has not changed is yielded again when the venue has confirmed it.
+        """
         await self._connection.ready()
         grid, exchange = self._connection.market(market), self._connection.public
         reader = BookReader(grid, self._clock)
         try:
             while True:
-                depth = reader.read(reader.newer() or await _next_book(exchange, market.symbol))
+                depth = reader.read(await _next_book(exchange, market.symbol, reader))
                 if depth is not None:
                     yield depth
         except (VenueGap, VenueUnreachable):
@@ -153,12 +162,20 @@ class CcxtMarketData:
             raise question_error(error) from None
 
 
-async def _next_book(exchange: Ccxt, symbol: str) -> Ccxt:
+async def _next_book(exchange: Ccxt, symbol: str, reader: BookReader) -> Ccxt:
+    """Return the book once it has changed, or once the venue has confirmed that it hasn't."""
+    patience = FIRST_SECONDS if reader.is_new else SILENT_SECONDS
     try:
-        async with asyncio.timeout(SILENT_SECONDS):
-            return await _streamed(exchange.watch_order_book(symbol))
+        async with asyncio.timeout(patience):
+            while (told := reader.newer()) is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(QUIET_SECONDS):
+                        return await _streamed(exchange.watch_order_book(symbol))
+                if (told := await reader.confirmed(exchange)) is not None:
+                    break
+            return told
     except TimeoutError:
-        silent = VenueUnreachable(f"nothing came for {SILENT_SECONDS:g} s")
+        silent = VenueUnreachable(f"nothing came for {patience:g} s")
         for client in _open_clients(exchange):
             if f"orderbook::{symbol}" in client.subscriptions:
                 client.on_error(silent)

@@ -16,6 +16,8 @@ from ccxt.base.errors import RequestTimeout
 
 from domain.clock import Clock
 from domain.markets.types import Market, MarketSymbol
+from infra.venues.budget import RateBudget
+from infra.venues.clock import VenueClock
 from infra.venues.exchange import exchange_class, new_exchange
 from infra.venues.venue import VenueSettings
 
@@ -186,7 +188,7 @@ async def ccxt_exchange(clock: Clock) -> Any:
         async def fetch_depth(self, asked: dict[str, Any]) -> dict[str, Any]:
             return await self.line.depth(asked)
 
-    exchange = new_exchange(OverLine, SETTINGS, None, None)  # type: ignore[arg-type]
+    exchange = new_exchange(OverLine, SETTINGS, VenueClock(clock), RateBudget(clock))
     exchange.publicGetDepth = exchange.fetch_depth
     exchange.set_markets([exchange.safe_market_structure(MARKET | {"active": True, "info": {}})])
     return exchange

@@ -139,6 +139,7 @@ async def test_a_line_that_goes_dead_without_a_word_is_stale_then_reconnected(
     proxy: FrameProxy, storage: PostgresStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(market_data, "SILENT_SECONDS", 2.5)
+    monkeypatch.setattr(market_data, "FIRST_SECONDS", 2.5)
     market = MARKETS[0]
     async with running_node(proxy.url, storage, Pace(stale_after=0.5)) as node, node.hub.want(market):
         await eventually(lambda: node.hub.latest_depth(market), "a book")

@@ -118,9 +118,28 @@ async def test_a_venue_that_says_nothing_is_hung_up_on(monkeypatch: pytest.Monke
     async with opened() as stream:
         monkeypatch.setattr(market_data, "SILENT_SECONDS", 0.02)
         client = stream.line.client
+        stream.line.venue.frame()
         with pytest.raises(VenueUnreachable, match="nothing came"):
             await stream.next()
         await eventually(client.closed, "the connection is closed")
+
+
+async def test_a_market_in_which_nothing_happens_is_confirmed_by_the_venue(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened() as stream:
+        monkeypatch.setattr(market_data, "QUIET_SECONDS", 0.02)
+        first, second = await stream.next(), await stream.next()
+        assert first.sequence == second.sequence == stream.line.venue.update_id
+        assert first.bids == second.bids
+        assert second.received_at > first.received_at
+
+
+async def test_a_book_whose_updates_do_not_come_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened() as stream:
+        monkeypatch.setattr(market_data, "QUIET_SECONDS", 0.02)
+        monkeypatch.setattr(market_data, "SILENT_SECONDS", 0.2)
+        stream.line.venue.frame()
+        with pytest.raises(VenueUnreachable, match="nothing came"):
+            await stream.next()
 
 
 async def test_an_update_that_comes_while_nobody_reads_is_shown_at_the_next_reading() -> None:
