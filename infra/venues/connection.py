@@ -12,6 +12,7 @@ from infra.venues.budget import RateBudget
 from infra.venues.clock import VenueClock
 from infra.venues.errors import question_error
 from infra.venues.exchange import exchange_class, new_exchange
+from infra.venues.traffic import OrderCounts, Traffic
 from infra.venues.untyped import Ccxt
 from infra.venues.venue import VenueSettings
 
@@ -21,10 +22,12 @@ log = logging.getLogger(__name__)
 class VenueConnection:
     """One venue, connected with its first use: ccxt imported, clock measured, markets loaded, once for all."""
 
-    def __init__(self, settings: VenueSettings, clock: Clock) -> None:
+    def __init__(self, settings: VenueSettings, clock: Clock, budget: RateBudget | None = None) -> None:
         self.settings = settings
         self.clock = VenueClock(clock)
-        self.budget = RateBudget(clock)
+        self.budget = budget or RateBudget(clock)
+        self.traffic = Traffic()
+        self._steady = clock
         self._class: type[Ccxt] | None = None
         self._public: Ccxt = None
         self._markets: dict[str, Market] = {}
@@ -67,8 +70,8 @@ class VenueConnection:
 
     def new_account_exchange(self, credentials: VenueCredentials) -> Ccxt:
         """Return an exchange object that signs with `credentials` and shares the table of markets."""
-        assert self._class is not None
-        exchange = new_exchange(self._class, self.settings, self.clock, self.budget, credentials)
+        exchange = self._new_exchange(credentials)
+        exchange.order_counts = OrderCounts(self._steady, self.traffic)
         exchange.set_markets_from_exchange(self._public)
         return exchange
 
@@ -84,10 +87,16 @@ class VenueConnection:
         if self._class is None:
             self._class = await exchange_class(self.settings)
         if self._public is None:
-            self._public = new_exchange(self._class, self.settings, self.clock, self.budget)
+            self._public = self._new_exchange(None)
+            if self._public.enableRateLimit:
+                self.budget.keep_pace(self._public.rateLimit / 1000)
         await self._measure()
         await self._load_markets(again=False)
         self._timekeeper = asyncio.create_task(self._keep_time(), name=f"venue-clock:{self.settings.name}")
+
+    def _new_exchange(self, credentials: VenueCredentials | None) -> Ccxt:
+        assert self._class is not None
+        return new_exchange(self._class, self.settings, self.clock, self.budget, credentials, self.traffic)
 
     async def _load_markets(self, *, again: bool) -> None:
         try:
@@ -105,6 +114,7 @@ class VenueConnection:
             return
         try:
             await self.clock.measure(self._public.fetch_time)
+            self.budget.follow(self.clock.milliseconds)
         except Exception as error:  # noqa: BLE001  # as above
             raise question_error(error) from None
 

@@ -13,6 +13,9 @@ from domain.trading.types import VenueCredentials
 from infra.venues.binance_depth import BinanceDepth
 from infra.venues.budget import RateBudget
 from infra.venues.clock import VenueClock
+from infra.venues.errors import kinds
+from infra.venues.silence import BANNED, TOO_MANY
+from infra.venues.traffic import NO_ANSWER, TOO_MANY_ORDERS, OrderCounts, Traffic
 from infra.venues.untyped import Ccxt
 from infra.venues.venue import UnknownVenue, VenueSettings
 
@@ -24,6 +27,11 @@ WEIGHT_PER_COST = 5
 """ccxt counts Binance's weights in units of its own throttle: 50 ms of 6,000 a minute."""
 
 
+TOO_MUCH_WEIGHT = -1003
+_TOO_MUCH = frozenset({"RateLimitExceeded", "DDoSProtection"})
+_PLACING = frozenset({"order", "orderList/oco", "order/oco"})
+
+
 @dataclass(slots=True)
 class Sending:
     """One command on its way: its guard, and whether its bytes may have left."""
@@ -33,6 +41,8 @@ class Sending:
 
 
 SENDING: ContextVar[Sending | None] = ContextVar("sending", default=None)
+_ANSWERED: ContextVar[list[int] | None] = ContextVar("answered", default=None)
+"""The statuses that the request of this task was answered with."""
 
 
 class Wire:
@@ -40,6 +50,8 @@ class Wire:
 
     venue_clock: VenueClock
     rate_budget: RateBudget
+    traffic: Traffic
+    order_counts: OrderCounts | None = None
     replaces_url: bool
     clients: dict[str, Ccxt]
 
@@ -53,14 +65,37 @@ class Wire:
         if sending is not None:
             sending.guard()
             sending.left = True
-        return await super().fetch(url, method, headers, body)  # type: ignore[misc]
+        answered: list[int] = []
+        token = _ANSWERED.set(answered)
+        try:
+            return await super().fetch(url, method, headers, body)  # type: ignore[misc]
+        except Exception as error:
+            self._heed(error, answered)
+            raise
+        finally:
+            _ANSWERED.reset(token)
+            self.traffic.answers[answered[-1] if answered else NO_ANSWER] += 1
+
+    async def throttle(self, cost: object = None) -> None:
+        """Wait for the venue's budget, which all accounts and feeds share, where ccxt waits for its own."""
+        await self.rate_budget.take(1.0 if cost is None else float(cost))  # type: ignore[arg-type]
 
     def on_rest_response(
-        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], *rest: Ccxt
+        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], text: str, *rest: Ccxt
     ) -> Ccxt:
         """Let the budget learn from every answer."""
-        self.rate_budget.observe(code, {name.lower(): value for name, value in headers.items()})
-        return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
+        if (answered := _ANSWERED.get()) is not None:
+            answered.append(code)
+        self._learn(code, {name.lower(): value for name, value in headers.items()}, text)
+        return super().on_rest_response(code, reason, url, method, headers, text, *rest)  # type: ignore[misc]
+
+    def _learn(self, code: int, headers: Mapping[str, str], text: str) -> None:
+        self.rate_budget.observe(code, headers, text)
+
+    def _heed(self, error: Exception, answered: list[int]) -> None:
+        """Be silent where the venue said in words of its own that it is asked too much."""
+        if kinds(error) & _TOO_MUCH and not TOO_MANY.intersection(answered):
+            self.rate_budget.refuse(429, {}, str(error))
 
     def spawn(self, method: Ccxt, *args: Ccxt) -> Ccxt:
         """Run in the background; a failure reaches the stream that waits for it, and no log."""
@@ -94,8 +129,23 @@ class BinanceWire(BinanceDepth, Wire):
         """Take the call's weight from the shared budget, then make it."""
         params, config = params or {}, config or {}
         cost = self.calculate_rate_limiter_cost(api, method, path, params, config)  # type: ignore[attr-defined]
-        await self.rate_budget.take(max(1, round(float(cost) * WEIGHT_PER_COST)))
-        return await super().request(path, api, method, params, config)  # type: ignore[misc]
+        weight = max(1, round(float(cost) * WEIGHT_PER_COST))
+        if self.order_counts is not None and method == "POST" and path in _PLACING:
+            self.order_counts.check()
+        await self.rate_budget.take(weight)
+        with self.rate_budget.under_way(weight):
+            told = await super().request(path, api, method, params, config)  # type: ignore[misc]
+        if path == "exchangeInfo" and (limit := self.traffic.learn_limits(told.get("rateLimits"))):
+            self.rate_budget.limit(limit)
+        return told
+
+    def _learn(self, code: int, headers: Mapping[str, str], text: str) -> None:
+        if self.order_counts is not None:
+            self.order_counts.observe(headers)
+        if TOO_MANY_ORDERS in text.replace(" ", ""):
+            # One account has placed too many orders: that is no reason for the others to be silent.
+            code = SERVER_ERROR - 1
+        self.rate_budget.observe(code, headers, text)
 
     def get_exceptions_by_url(self, url: str, kind: str) -> Ccxt:
         """Return spot's error codes; ccxt finds them by Binance's own host names alone."""
@@ -113,6 +163,9 @@ class BinanceWire(BinanceDepth, Wire):
         """Read a 5xx as no answer at all, whatever its body says: an order's fate is unknown then."""
         if code >= SERVER_ERROR:
             raise _network_error(f"the venue answered {code}")
+        if code == TOO_MUCH_WEIGHT:
+            # The WebSocket API has no headers, and its code stands where REST has the status.
+            self.rate_budget.refuse(BANNED if "banned" in reason else 429, {}, reason)
         return super().handle_errors(code, reason, *rest)  # type: ignore[misc]
 
     def handle_order_update(self, client: Ccxt, message: Mapping[str, Ccxt]) -> None:
@@ -155,11 +208,13 @@ def new_exchange(
     clock: VenueClock,
     budget: RateBudget,
     credentials: VenueCredentials | None = None,
+    traffic: Traffic | None = None,
 ) -> Ccxt:
     """Return an exchange object; its connections open with its first call and close with `close()`."""
     exchange = made_of(_config(settings, credentials))
     exchange.venue_clock = clock
     exchange.rate_budget = budget
+    exchange.traffic = traffic or Traffic()
     exchange.replaces_url = settings.url is not None
     if settings.url is not None:
         # The wait is for TLS connections to shut down; a sandbox has none.

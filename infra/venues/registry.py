@@ -5,8 +5,10 @@ from datetime import datetime
 
 from domain.clock import Clock
 from domain.markets.types import Venue
+from domain.ports import Bus
 from domain.trading.types import Account, VenueCredentials
 from infra.venues.account import CcxtAccount
+from infra.venues.budgets import RateBudgets
 from infra.venues.connection import VenueConnection
 from infra.venues.market_data import CcxtMarketData
 from infra.venues.paper import SandboxAdmin
@@ -19,7 +21,8 @@ class Venues:
     def __init__(
         self, settings: Sequence[VenueSettings], clock: Clock, sandbox_tokens: dict[str, str] | None = None
     ) -> None:
-        self._connections = {each.name: VenueConnection(each, clock) for each in settings}
+        self._budgets = RateBudgets(clock)
+        self._connections = {each.name: VenueConnection(each, clock, self._budgets.of(each)) for each in settings}
         self._public = {name: CcxtMarketData(each, clock) for name, each in self._connections.items()}
         self._paper = {
             each.name: SandboxAdmin(each.url, token)
@@ -67,8 +70,13 @@ class Venues:
         """Return the venue's time by its measured offset; raises `UnknownVenue`."""
         return self.public(name).venue_now()
 
+    async def share_bans(self, bus: Bus) -> None:
+        """Tell other nodes where a venue asks for silence, and be silent where one was asked."""
+        await self._budgets.share(bus)
+
     async def close(self) -> None:
         """Close every connection."""
+        await self._budgets.close()
         for paper in self._paper.values():
             await paper.close()
         for connection in self._connections.values():

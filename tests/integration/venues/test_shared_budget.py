@@ -1,0 +1,113 @@
+"""One budget a venue and address: who shares it, who goes first, and who is silent."""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from domain.markets.ports import VenueUnreachable
+from domain.markets.types import Timeframe
+from domain.orders.types import OrderStatus
+from domain.orders.venue import NotSent, VenueRefused
+from infra.clock import SystemClock
+from infra.embedded.bus import EmbeddedBus
+from infra.venues.registry import Venues
+from infra.venues.venue import VenueSettings
+from tests.support.sandbox import SandboxProcess
+from tests.support.venues import BTC, Trader, allow, new_order
+from tests.support.waiting import eventually
+
+
+def venues_at(sandbox: SandboxProcess, *names: str) -> Venues:
+    return Venues([VenueSettings(name, "binance", sandbox.url, live=False) for name in names], SystemClock())
+
+
+async def test_names_of_one_venue_at_one_address_share_a_budget(sandbox: SandboxProcess) -> None:
+    settings = [VenueSettings(name, "binance", sandbox.url, live=False) for name in ("one", "two")]
+    settings += [VenueSettings("real", "binance", None, live=True), VenueSettings("kraken", "kraken", None, live=True)]
+    venues = Venues(settings, SystemClock())
+    one, two, real, kraken = (venues.connection(each.name).budget for each in settings)
+    assert one is two
+    assert len({id(one), id(real), id(kraken)}) == 3
+    await venues.public("one").load_markets()
+    assert two.used > 0
+    await venues.close()
+
+
+async def test_an_order_goes_at_once_while_history_has_used_its_share(
+    sandbox: SandboxProcess, venues: Venues, trader: Trader
+) -> None:
+    await sandbox.skip_to_seconds_before_a_minute(59)
+    await venues.public("sandbox").load_markets()
+    budget = venues.connection("sandbox").budget
+    assert budget.weight_per_minute == 6_000
+    # What was used is more than history's share of this, and leaves trading enough.
+    budget.limit(int(budget.used) + 20)
+    asking = [
+        asyncio.create_task(venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, None, 10)) for _ in range(20)
+    ]
+    await eventually(lambda: budget.waiting == 20, "history waits")
+    told = await trader.venue.place(new_order(), allow)
+    assert told.status is OrderStatus.FILLED
+    assert budget.waiting == 20
+    budget.limit(6_000)
+    budget.observe(200, {})
+    assert all(len(candles) == 10 for candles in await asyncio.gather(*asking))
+
+
+async def test_the_guard_is_asked_after_the_budget_so_that_no_order_is_sent_late(
+    venues: Venues, trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget, asked = venues.connection("sandbox").budget, list[str]()
+    take: Callable[..., object] = budget.take
+
+    async def slowly(weight: float) -> None:
+        await take(weight)  # type: ignore[misc]
+        asked.append("budget")
+
+    def lapsed() -> None:
+        asked.append("guard")
+        raise NotSent("the lease ended meanwhile")
+
+    await trader.venue.balances()
+    monkeypatch.setattr(budget, "take", slowly)
+    order = new_order()
+    with pytest.raises(NotSent, match="the lease ended"):
+        await trader.venue.place(order, lapsed)
+    assert asked == ["budget", "guard"]
+    assert await trader.venue.find(order) is None
+
+
+@pytest.mark.parametrize("status", [418, 429])
+async def test_a_ban_of_one_call_silences_every_account_feed_and_node(
+    sandbox: SandboxProcess, venues: Venues, trader: Trader, status: int
+) -> None:
+    bus = EmbeddedBus()
+    other = venues_at(sandbox, "elsewhere")
+    await venues.share_bans(bus)
+    await other.share_bans(bus)
+    await trader.venue.balances()
+    await other.public("elsewhere").load_markets()
+    await sandbox.misbehave(answerStatus=status, answerCount=1)
+    with pytest.raises(VenueUnreachable):
+        await venues.public("sandbox").fetch_trades(BTC, 1)
+    with pytest.raises(NotSent, match="fewer requests"):
+        await trader.venue.place(new_order(), allow)
+    there = other.connection("elsewhere")
+    await eventually(lambda: there.budget.silent_seconds, "the other node hears of it")
+    asked = there.traffic.answers.total()
+    with pytest.raises(VenueUnreachable, match="fewer requests"):
+        await other.public("elsewhere").fetch_trades(BTC, 1)
+    assert there.traffic.answers.total() == asked
+    assert venues.connection("sandbox").traffic.answers[status] == 1
+    await other.close()
+    await bus.close()
+
+
+async def test_a_refused_order_is_counted_as_an_answer_and_silences_nobody(venues: Venues, trader: Trader) -> None:
+    connection = venues.connection("sandbox")
+    with pytest.raises(VenueRefused):
+        await trader.venue.place(new_order(quantity=Decimal(9)), allow)
+    assert connection.traffic.answers[400] == 1
+    assert not connection.budget.silent_seconds
