@@ -13,7 +13,10 @@ import asyncpg
 from domain.markets.types import MarketSymbol, Timeframe
 from infra.postgres.connection import Connection, DriverConnection, cut, unavailable_where_broken
 from infra.postgres.partitions import ensure_months
+from infra.postgres.pool import Pool
+from infra.postgres.transaction_connection import acquire
 
+_ACQUIRE_SECONDS = 10.0
 COLUMNS = ("market", "timeframe", "open_time", "open", "high", "low", "close", "volume")
 
 _SAME = """(stored.open, stored.high, stored.low, stored.close, stored.volume)
@@ -72,6 +75,16 @@ class Written:
             self.kept + other.kept,
             self.unchanged + other.unchanged,
         )
+
+
+@asynccontextmanager
+async def connected(pool: Pool) -> AsyncIterator[DriverConnection]:
+    """Give a connection of the pool; raises `Unavailable`."""
+    driver = await acquire(pool, _ACQUIRE_SECONDS)
+    try:
+        yield driver
+    finally:
+        await pool.release(driver)
 
 
 class CandleCopy:

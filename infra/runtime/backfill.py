@@ -14,7 +14,7 @@ from domain.markets.bulk_history import PAGE, BulkHistory, Hole, Part, retry_wai
 from domain.markets.types import Candle, MarketSymbol, Timeframe
 from infra.history.questions import BadQuestion, unknown
 from infra.history.telling import Telling, rate
-from infra.postgres.candle_copy import CandleCopy, OnConflict
+from infra.postgres.candle_copy import CandleCopy, OnConflict, connected
 from infra.postgres.connection import Connection
 from infra.postgres.market_data import PostgresMarketData
 from infra.postgres.pool import Pool
@@ -80,7 +80,7 @@ async def _fill(beside: Beside, request: BackfillRequest, told: Telling, done: D
     market = await _market(venues, request)
     pool = await beside.pool()
     source = venues.public(request.venue)
-    async with pool.acquire() as driver:
+    async with connected(pool) as driver:
         await PostgresMarketData(Connection(driver)).save_markets(await source.load_markets())
     for timeframe in request.timeframes:
         _check_timeframe(venues, request.venue, timeframe)
@@ -128,7 +128,7 @@ class _Filling:
     async def _holes(self, start: datetime, end: datetime) -> tuple[list[tuple[datetime, datetime]], list[Hole]]:
         """Return the stretches without candles, and what is asked of the venue for them."""
         step = self._history.timeframe.duration
-        async with self._pool.acquire() as driver:
+        async with connected(self._pool) as driver:
             stored = PostgresMarketData(Connection(driver))
             stretches = await stored.candle_holes(self._history.market, self._history.timeframe, start, end)
             return stretches, [
@@ -151,7 +151,7 @@ class _Filling:
     async def _store(self, part: Part) -> int:
         """Store candles; return how many of them were new."""
         first, last = part.candles[0].open_time, part.candles[-1].open_time
-        async with self._pool.acquire() as driver:
+        async with connected(self._pool) as driver:
             copy = CandleCopy(driver, self._history.market, self._history.timeframe)
             await copy.ensure_months(first, last)
             async with copy.transaction():

@@ -13,7 +13,9 @@ from infra.history.problems import MalformedRows, UnusableFile
 from infra.history.questions import unknown
 from infra.history.survey import Reading
 from infra.history.telling import Telling, rate
-from infra.postgres.candle_copy import CandleCopy, OnConflict
+from infra.postgres.candle_copy import CandleCopy, OnConflict, connected
+from infra.postgres.connection import Connection
+from infra.postgres.market_data import PostgresMarketData
 from infra.postgres.pool import Pool
 from infra.runtime.beside import beside_engine
 from infra.settings import Settings
@@ -54,8 +56,9 @@ async def import_candles(settings: Settings, request: ImportRequest, told: Telli
 
 async def _check_market(pool: Pool, market: MarketSymbol) -> None:
     """Hold that the market is known, where its venue's markets are: a typing error would lose the file for good."""
-    rows = await pool.fetch("SELECT symbol FROM markets WHERE venue = $1", market.venue)
-    known = [row["symbol"] for row in rows]
+    async with connected(pool) as driver:
+        stored = await PostgresMarketData(Connection(driver)).markets()
+    known = [str(each.symbol) for each in stored if each.symbol.venue == market.venue]
     if known and str(market) not in known:
         raise unknown("market", str(market), known)
 
@@ -64,7 +67,7 @@ async def _import_file(pool: Pool, path: Path, request: ImportRequest, told: Tel
     reading = Reading(path, request.format, request.zone, request.timeframe, datetime.now(UTC))
     progress = Progress(told.advance, lambda rows: told.begin(f"{path.name}: storing", rows), told.advance)
     told.begin(f"{path.name}: checking", None)
-    async with pool.acquire() as driver:
+    async with connected(pool) as driver:
         loaded = await load_file(
             reading,
             request.market,
