@@ -116,7 +116,7 @@ async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_a
 ) -> None:
     caplog.set_level(logging.INFO)
     for market in MARKETS:
-        proxy.plan(market.symbol.replace("/", ""), 5)
+        proxy.plan(market.symbol.replace("/", ""), 4)
     truths = [Truth(sandbox.url, market) for market in MARKETS]
     async with ClientSession() as session, running(*(each.record(session) for each in truths)) as recording:
         await eventually(lambda: all(truth.at for truth in truths), "the truth is recorded")
