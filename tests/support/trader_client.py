@@ -17,6 +17,7 @@ LOGIN = """mutation($input: UserLoginInput!) { userLogin(input: $input) {
   token expiresAt user { id } errors { code message path } } }"""
 CREATE_ACCOUNT = """mutation($input: AccountCreateInput!) { accountCreate(input: $input) {
   account { id kind balances { currency total free } } errors { code message path } } }"""
+ACCOUNT = "query($id: ID!) { node(id: $id) { ... on Account { reconciledAt } } }"
 PLACE = """mutation($input: OrderPlaceInput!) { orderPlace(input: $input) {
   order { id status clientOrderId filledQuantity denials { code message } } errors { code message path } } }"""
 CANCEL = """mutation($id: ID!) { orderCancel(id: $id) { order { id status } errors { code message path } } }"""
@@ -97,7 +98,10 @@ async def open_account(trader: TraderClient, **balances: str) -> str:
 
 
 async def new_trader(client: Client, **balances: str) -> TraderClient:
-    """Register somebody new and open an account."""
+    """Register somebody new and open an account; return when its orders are sent at once."""
     trader = await register(client)
     trader.account = await open_account(trader, **balances)
+    await read_until(
+        lambda: trader.client.one(ACCOUNT, id=trader.account), lambda now: now["reconciledAt"], "the account is traded"
+    )
     return trader

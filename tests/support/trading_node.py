@@ -183,9 +183,15 @@ class TradingNode:
         return user
 
     async def session(self, account: Account, definition: StrategyDefinition, **changes: object) -> TradingSession:
-        """Start a session of a new strategy and wait until it runs."""
+        """Start a session of a new strategy and wait until it runs, and until its account's orders are sent."""
         session = await self.start_session(account, definition, **changes)
+        await eventually(lambda: self._agrees(account), "the account agrees with its venue")
         return await self.until(session, lambda now: now.status.value != "STARTING", "it starts")
+
+    def _agrees(self, account: Account) -> bool:
+        running = self.trader._running.get(account.id)
+        executor = running.trading._executor if running else None
+        return executor is not None and executor.reconciled
 
     async def start_session(
         self, account: Account, definition: StrategyDefinition, **changes: object

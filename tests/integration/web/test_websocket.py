@@ -227,7 +227,7 @@ async def test_a_private_reader_that_is_too_slow_gets_its_cursor_and_loses_nothi
         client.ws.transport.pause_reading()
         for _ in range(400):
             shop.journal.push("x" * 60_000)
-        await asyncio.sleep(0.8)  # longer than a frame may take, shorter than the server waits to say so
+        await eventually(lambda: not shop.journal.readers, "the server has given the stream up")
         client.ws.transport.resume_reading()
         sequences = []
         while (message := await client.receive())["type"] == "next":
