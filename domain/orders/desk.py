@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market, MarketSymbol
 from domain.orders.bell import Bell
+from domain.orders.cold_feeds import COLD_FEED_SECONDS
 from domain.orders.events import order_events
 from domain.orders.lifecycle import Step
 from domain.orders.ports import MarketView
@@ -47,7 +48,7 @@ class Timing:
     settle_longest: float = 15.0
     unreconciled_wait: float = 5.0
     pending_at_start: float = 5.0
-    cold_feed: float = 3.0
+    cold_feed: float = COLD_FEED_SECONDS
     retry: float = 0.25
     agreement: float = 60.0
 

@@ -11,6 +11,7 @@ from domain.errors import Unavailable
 from domain.markets.ports import VenueUnreachable
 from domain.markets.types import MarketSymbol
 from domain.orders.bell import Bell
+from domain.orders.cold_feeds import is_starting
 from domain.orders.desk import Desk, Timing
 from domain.orders.lifecycle import Step, cancel_unsent, deny, doubt, expire_unsent, request_cancel, submit
 from domain.orders.ports import MarketView
@@ -242,7 +243,7 @@ class AccountExecutor:
             return cancel_unsent(order, now, "cancelled before it was sent")
         if not self._desk.reconciled and now - order.created_at < self._unreconciled_wait:
             return Step(order)
-        if book_needed and self._desk.markets.latest_depth(order.market) is None:
+        if book_needed and is_starting(self._desk.markets, order.market, now, self._desk.timing.cold_feed):
             raise _ColdFeed(order.market)
         reconciled = self._desk.reconciled
         context = await gather(transaction, order, self._desk.markets, now, reconciled=reconciled)

@@ -9,6 +9,7 @@ from domain.idempotency import check_key, claim
 from domain.markets.types import MarketSymbol
 from domain.orders.bell import Bell
 from domain.orders.client_ids import client_order_id
+from domain.orders.cold_feeds import COLD_FEED_SECONDS, is_starting
 from domain.orders.events import order_events
 from domain.orders.lifecycle import Step, cancel_unsent, pending
 from domain.orders.ports import MarketView
@@ -17,7 +18,6 @@ from domain.orders.types import Order, OrderRole, OrderStatus
 from domain.storage import Storage, Transaction
 
 ANSWER_WITHIN_SECONDS = 2.0
-COLD_FEED_SECONDS = 3.0
 _FIRST_LOOK_SECONDS = 0.05
 _SLOWEST_LOOK_SECONDS = 0.4
 _ON_ITS_WAY = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
@@ -107,7 +107,8 @@ class OrderService:
 
     async def _warm(self, market: MarketSymbol) -> None:
         """Start the market's feed where it is cold, before the order's time runs."""
-        if self._markets.catalogue.get(market) is not None and self._markets.latest_depth(market) is None:
+        listed = self._markets.catalogue.get(market) is not None
+        if listed and is_starting(self._markets, market, self._clock.now()):
             await self._markets.depth(market, COLD_FEED_SECONDS)
 
     def _intended(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:

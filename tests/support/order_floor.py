@@ -41,6 +41,7 @@ class FixedMarkets:
     book: Depth | None = field(default_factory=lambda: a_book(quantity=100))
     listed: Market | None = field(default_factory=a_market)
     state: FeedState = FeedState.LIVE
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
     waits: int = 0
 
     @property
@@ -54,7 +55,7 @@ class FixedMarkets:
         return self.book if market == BTC else None
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
-        return FeedStatus(market, self.state, datetime.now(UTC))
+        return FeedStatus(market, self.state, self.since)
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
         self.waits += 1

@@ -1,9 +1,11 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from domain.errors import ErrorCode, InputError, InputErrors
+from domain.markets.types import FeedState
 from domain.orders.service import OrderService
 from domain.orders.types import OrderStatus, OrderType, RiskCode
 from tests.support.order_floor import Floor
@@ -130,3 +132,13 @@ async def test_a_cold_feed_is_waited_for_and_then_the_order_denied(floor: Floor)
     order = await floor.place()
     assert [denial.code for denial in order.denials] == [RiskCode.STALE_MARKET_DATA]
     assert floor.markets.waits == 2
+
+
+@pytest.mark.parametrize("state", [FeedState.RECONNECTING, FeedState.STALE])
+async def test_a_feed_that_has_been_away_for_a_while_keeps_no_order_waiting(floor: Floor, state: FeedState) -> None:
+    await floor.start()
+    floor.markets.book, floor.markets.state = None, state
+    floor.markets.since = datetime.now(UTC) - timedelta(seconds=10)
+    order = await floor.place()
+    assert [denial.code for denial in order.denials] == [RiskCode.STALE_MARKET_DATA]
+    assert floor.markets.waits == 0
