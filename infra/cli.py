@@ -43,6 +43,8 @@ Port = Annotated[int | None, typer.Option(help="The port to listen on (8000); 0 
 DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
 Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]
 Seed = Annotated[int | None, typer.Option(help="The seed of the sandbox's order flow.")]
+Mirror = Annotated[str | None, typer.Option(help="A ccxt venue whose live public prices are shown, such as binance.")]
+MirrorMarkets = Annotated[str | None, typer.Option("--markets", help="What to mirror, such as BTC/USDT,ETH/EUR.")]
 
 
 @app.command()
@@ -53,10 +55,12 @@ def serve(
     roles: Annotated[str | None, typer.Option(help="Some of web,collector,trader,worker (all).")] = None,
     replay: Replay = None,
     seed: Seed = None,
+    mirror: Mirror = None,
 ) -> None:
     """Run the engine until SIGTERM or Ctrl-C."""
+    recordings = tuple(replay) if replay else None
     settings = load_settings(
-        host=host, port=port, data_dir=data_dir, roles=roles, replay=tuple(replay) if replay else None, seed=seed
+        host=host, port=port, data_dir=data_dir, roles=roles, replay=recordings, seed=seed, mirror=mirror
     )
     from infra.runtime.serve import run  # noqa: PLC0415  # the other commands start without the engine's imports
 
@@ -80,6 +84,9 @@ def sandbox(
     folder: Annotated[Path, typer.Option(help="Where it keeps its state.")] = Path("r3edge-sandbox"),
     replay: Replay = None,
     seed: Seed = None,
+    mirror: Mirror = None,
+    markets: MirrorMarkets = None,
+    mirror_url: Annotated[str | None, typer.Option(help="Another address of the mirrored venue.")] = None,
     token: Annotated[
         str | None,
         typer.Option(envvar="R3EDGE_SANDBOX_TOKEN", help="Opens the administrative side (one made in the folder)."),
@@ -90,7 +97,16 @@ def sandbox(
     from infra.sandbox.program import run_to_end  # noqa: PLC0415  # as above
 
     options = SandboxOptions(folder=folder, host=host, port=port, replay=tuple(replay or ()), seed=seed, token=token)
-    raise SystemExit(run_to_end(options))
+    if mirror is None and (markets or mirror_url):
+        raise typer.BadParameter("--markets and --mirror-url belong to --mirror VENUE")
+    if mirror is None:
+        raise SystemExit(run_to_end(options))
+    if replay or seed is not None:
+        raise typer.BadParameter("a mirror has the live venue's prices: leave --replay and --seed out")
+    from infra.runtime.mirror import MirrorOptions, run_mirror_to_end  # noqa: PLC0415  # as above
+
+    symbols = tuple(part.strip() for part in (markets or "").split(",") if part.strip())
+    raise SystemExit(run_mirror_to_end(options, MirrorOptions(mirror, mirror_url, symbols)))
 
 
 @schema_app.command("print")

@@ -96,6 +96,19 @@ class Settings(BaseSettings):
         description="http://host:port of a shared sandbox exchange; without it one is started",
     )
     sandbox_token: SecretStr | None = Field(None, description="the shared sandbox's administrative token")
+    mirror: str | None = Field(
+        None, description="a ccxt venue whose live prices a second sandbox shows, as the venue sandbox-NAME"
+    )
+    mirror_markets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="what is mirrored, such as BTC/USDT,ETH/EUR; without it the sandbox's usual markets"
+    )
+    mirror_url: str | None = Field(
+        None, pattern="^https?://", description="another address of the mirrored venue, one of Binance's protocol"
+    )
+    mirror_sandbox_url: str | None = Field(
+        None, pattern="^https?://", description="http://host:port of a shared mirror; without it one is started"
+    )
+    mirror_sandbox_token: SecretStr | None = Field(None, description="the shared mirror's administrative token")
     default_market: str = Field(
         "sandbox:BTC/USDT", pattern=r"^[^:\s]+:[^/\s]+/\S+$", description="the market that readiness waits for"
     )
@@ -122,7 +135,9 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="console or json")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")
 
-    @field_validator("roles", "hazelcast_members", "venues", "allowed_origins", "replay", mode="before")
+    @field_validator(
+        "roles", "hazelcast_members", "venues", "allowed_origins", "replay", "mirror_markets", mode="before"
+    )
     @classmethod
     def _from_commas(cls, value: object) -> object:
         return _split(value)
@@ -152,19 +167,24 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin: scheme, host and perhaps port, without a path")
         return origins
 
+    @property
+    def mirror_venue(self) -> str | None:
+        """The name of the sandbox venue that mirrors a live one."""
+        return None if self.mirror is None else f"{SANDBOX}-{self.mirror}"
+
     @field_validator("venues")
     @classmethod
     def _venues_are_known(cls, venues: tuple[str, ...]) -> tuple[str, ...]:
-        if not venues:
-            return venues
-        # Loading ccxt takes a second, which an engine on the sandbox alone need not wait for.
-        from ccxt import pro  # noqa: PLC0415
-
         for venue in venues:
-            if venue not in pro.exchanges:
-                near = difflib.get_close_matches(venue, pro.exchanges, 1)
-                raise ValueError(f"{venue!r} is no venue of ccxt.pro" + (f"; did you mean {near[0]}?" if near else ""))
+            _check_venue(venue)
         return venues
+
+    @field_validator("mirror")
+    @classmethod
+    def _mirror_is_known(cls, venue: str | None) -> str | None:
+        if venue is not None:
+            _check_venue(venue)
+        return venue
 
     @field_validator("replay")
     @classmethod
@@ -197,8 +217,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "R3EDGE_HAZELCAST_MEMBERS needs R3EDGE_SECRET_KEY: nodes that share accounts must share what seals them"
             )
-        if self.default_market.partition(":")[0] not in {SANDBOX, *self.venues}:
-            raise ValueError("R3EDGE_DEFAULT_MARKET must be on the sandbox or on one of R3EDGE_VENUES")
+        if self.mirror is None and (self.mirror_markets or self.mirror_url or self.mirror_sandbox_url):
+            raise ValueError("R3EDGE_MIRROR must name the venue that R3EDGE_MIRROR_MARKETS and its like are about")
+        if (self.mirror_sandbox_url is None) != (self.mirror_sandbox_token is None):
+            raise ValueError(
+                "R3EDGE_MIRROR_SANDBOX_URL and R3EDGE_MIRROR_SANDBOX_TOKEN belong together; the token stands in the "
+                "file admin-token of the mirror's folder"
+            )
+        if self.default_market.partition(":")[0] not in {SANDBOX, *self.venues, self.mirror_venue}:
+            raise ValueError("R3EDGE_DEFAULT_MARKET must be on the sandbox, the mirror, or one of R3EDGE_VENUES")
         return self
 
     @classmethod
@@ -215,6 +242,15 @@ class Settings(BaseSettings):
         file = os.environ.get("R3EDGE_CONFIG")
         toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
         return (init_settings, env_settings, *toml)
+
+
+def _check_venue(venue: str) -> None:
+    # Loading ccxt takes a second, which an engine on the sandbox alone need not wait for.
+    from ccxt import pro  # noqa: PLC0415
+
+    if venue not in pro.exchanges:
+        near = difflib.get_close_matches(venue, pro.exchanges, 1)
+        raise ValueError(f"{venue!r} is no venue of ccxt.pro" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 def decode_secret_key(text: str) -> bytes:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.clock import SystemClock
+from infra.logging import configure_logging
 from infra.sandbox.mirror import LiveVenue
 from infra.sandbox.mirror_markets import CannotMirror
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.program import run_exchange, run_sandbox
+from infra.settings import LogFormat
 from infra.venues.connection import VenueConnection
 from infra.venues.market_data import CcxtMarketData
 from infra.venues.venue import VenueSettings
@@ -47,13 +49,6 @@ def run_mirror_to_end(options: SandboxOptions, mirror: MirrorOptions) -> int:
     return run_exchange(run_mirror(options, mirror))
 
 
-def mirror_arguments(mirror: MirrorOptions) -> list[str]:
-    """Return how `mirror` is written on this program's command line."""
-    arguments = ["--mirror", mirror.venue]
-    arguments += ["--mirror-url", mirror.url] if mirror.url else []
-    return arguments + (["--markets", ",".join(mirror.symbols)] if mirror.symbols else [])
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the mirror that the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m infra.runtime.mirror", description=__doc__)
@@ -63,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mirror", required=True, help="the ccxt id of the live venue")
     parser.add_argument("--mirror-url", help="another address of the live venue, that speaks Binance's protocol")
     parser.add_argument("--markets", default="", help="such as BTC/USDT,ETH/USDT")
+    parser.add_argument("--log-format", type=LogFormat, default=LogFormat.CONSOLE, help="console or json")
     parser.add_argument("--unlimited", action="store_true", help="no rate limits")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input closes")
     given = parser.parse_args(arguments)
@@ -70,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder=given.folder, host=given.host, port=given.port, unlimited=given.unlimited,
         exit_with_stdin=given.exit_with_stdin,
     )  # fmt: skip
+    configure_logging("info", given.log_format)
     symbols = tuple(part.strip() for part in given.markets.split(",") if part.strip())
     sys.exit(run_mirror_to_end(options, MirrorOptions(given.mirror, given.mirror_url, symbols)))
 

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +38,36 @@ class SandboxAddress:
     token: str
 
 
+def sandbox_program(settings: Settings) -> list[str]:
+    """Return what Python runs as the exchange with prices of its own or of a recording."""
+    program = ["-m", "infra.sandbox"]
+    if settings.seed is not None:
+        program += ["--seed", str(settings.seed)]
+    if settings.replay:
+        program += ["--replay", *map(str, settings.replay)]
+    return program
+
+
+def mirror_program(settings: Settings) -> list[str]:
+    """Return what Python runs as the exchange with the prices of the live venue that `settings.mirror` names."""
+    assert settings.mirror is not None
+    program = ["-m", "infra.runtime.mirror", "--mirror", settings.mirror, "--log-format", settings.log_format]
+    if settings.mirror_url is not None:
+        program += ["--mirror-url", settings.mirror_url]
+    if settings.mirror_markets:
+        program += ["--markets", ",".join(settings.mirror_markets)]
+    return program
+
+
 class SandboxChild:
     """Keeps one sandbox process alive; its state is in its folder, so a new process goes on where the old one was.
 
     The child ends when its standard input closes, so it never outlives this process, however that ends.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, program: Sequence[str]) -> None:
         self._folder = folder
-        self._settings = settings
+        self._program = program
         self._process: asyncio.subprocess.Process | None = None
         self._port = 0
         self._watch: asyncio.Task[None] | None = None
@@ -100,14 +122,8 @@ class SandboxChild:
         return str(told["url"])
 
     def _command(self) -> list[str]:
-        settings = self._settings
-        command = [sys.executable, "-m", "infra.sandbox", "--folder", str(self._folder), "--port", str(self._port)]
-        command += ["--exit-with-stdin"]
-        if settings.seed is not None:
-            command += ["--seed", str(settings.seed)]
-        if settings.replay:
-            command += ["--replay", *map(str, settings.replay)]
-        return command
+        place = ["--folder", str(self._folder), "--port", str(self._port), "--exit-with-stdin"]
+        return [sys.executable, *self._program, *place]
 
     async def _keep_alive(self) -> None:
         while True:

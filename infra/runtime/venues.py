@@ -1,11 +1,14 @@
-"""The venues that the settings name: the sandbox, embedded or shared, and ccxt's."""
+"""The venues that the settings name: the sandboxes, embedded or shared, and ccxt's."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
 
 from domain.clock import Clock
 from infra.runtime.data_dir import DataDir
-from infra.runtime.sandbox_child import SandboxAddress, SandboxChild
+from infra.runtime.sandbox_child import SandboxAddress, SandboxChild, mirror_program, sandbox_program
 from infra.settings import Settings
 from infra.venues.registry import Venues
 from infra.venues.venue import VenueSettings
@@ -14,12 +17,53 @@ SANDBOX = "sandbox"
 
 
 @asynccontextmanager
+async def sandboxes(settings: Settings, data_dir: DataDir) -> AsyncGenerator[dict[str, SandboxAddress]]:
+    """Give the addresses of the sandbox exchanges by their venues' names; embedded ones start, and stop at the end."""
+    async with AsyncExitStack() as stack:
+        found = {SANDBOX: await stack.enter_async_context(sandbox(settings, data_dir))}
+        if settings.mirror_venue is not None:
+            found[settings.mirror_venue] = await stack.enter_async_context(mirror(settings, data_dir))
+        yield found
+
+
+@asynccontextmanager
 async def sandbox(settings: Settings, data_dir: DataDir) -> AsyncGenerator[SandboxAddress]:
     """Give the address of the sandbox exchange; the embedded one is started, and stopped at the end."""
-    if settings.sandbox_url is not None and settings.sandbox_token is not None:
-        yield SandboxAddress(settings.sandbox_url.rstrip("/"), settings.sandbox_token.get_secret_value())
+    if (shared := shared_sandbox(settings)) is not None:
+        yield shared
         return
-    child = SandboxChild(data_dir.folder / SANDBOX, settings)
+    async with _child(data_dir.folder / SANDBOX, sandbox_program(settings)) as address:
+        yield address
+
+
+@asynccontextmanager
+async def mirror(settings: Settings, data_dir: DataDir) -> AsyncGenerator[SandboxAddress]:
+    """Give the address of the sandbox exchange that mirrors a live venue, as `sandbox` does."""
+    if (shared := shared_mirror(settings)) is not None:
+        yield shared
+        return
+    assert settings.mirror_venue is not None
+    async with _child(data_dir.folder / settings.mirror_venue, mirror_program(settings)) as address:
+        yield address
+
+
+def shared_sandbox(settings: Settings) -> SandboxAddress | None:
+    """Return the sandbox exchange that the operator runs; None where the engine starts one."""
+    return _shared(settings.sandbox_url, settings.sandbox_token)
+
+
+def shared_mirror(settings: Settings) -> SandboxAddress | None:
+    """Return the mirror that the operator runs; None where the engine starts one."""
+    return _shared(settings.mirror_sandbox_url, settings.mirror_sandbox_token)
+
+
+def _shared(url: str | None, token: SecretStr | None) -> SandboxAddress | None:
+    return None if url is None or token is None else SandboxAddress(url.rstrip("/"), token.get_secret_value())
+
+
+@asynccontextmanager
+async def _child(folder: Path, program: Sequence[str]) -> AsyncGenerator[SandboxAddress]:
+    child = SandboxChild(folder, program)
     try:
         yield await child.start()
     finally:
@@ -27,11 +71,12 @@ async def sandbox(settings: Settings, data_dir: DataDir) -> AsyncGenerator[Sandb
 
 
 @asynccontextmanager
-async def venues(settings: Settings, address: SandboxAddress, clock: Clock) -> AsyncGenerator[Venues]:
+async def venues(settings: Settings, addresses: Mapping[str, SandboxAddress], clock: Clock) -> AsyncGenerator[Venues]:
     """Give all venues; they are connected when first used."""
-    named = [VenueSettings(SANDBOX, "binance", address.url, live=False)]
+    # Every sandbox speaks Binance's protocol, whichever venue it mirrors.
+    named = [VenueSettings(name, "binance", address.url, live=False) for name, address in addresses.items()]
     named += [VenueSettings(name, name, None, live=True) for name in settings.venues]
-    all_venues = Venues(named, clock, {SANDBOX: address.token})
+    all_venues = Venues(named, clock, {name: address.token for name, address in addresses.items()})
     try:
         yield all_venues
     finally:

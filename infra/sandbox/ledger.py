@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from infra.sandbox.units import SCALE
+
 HOUSE_UID = 0
 """The counterparty behind all synthetic and recorded liquidity; the only one that may owe."""
 FEES_UID = 1
 """Where fees go, so that every unit stays accounted for."""
 FIRST_UID = 100
-FEE_PER_MILLE = 1
 
 
 class BalanceError(RuntimeError):
@@ -23,9 +24,9 @@ class Balance:
     locked: int = 0
 
 
-def fee_of(received: int) -> int:
-    """Return the fee of 0.1 %, taken from what is received and rounded down, for makers and takers alike."""
-    return received * FEE_PER_MILLE // 1000
+def fee_of(received: int, rate: int) -> int:
+    """Return the fee, a share `rate` in units of 1e-8 that is taken from what is received, rounded down."""
+    return received * rate // SCALE
 
 
 class Ledger:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from infra.sandbox.units import format_units, parse_units
 
+STANDARD_FEE = 100_000
+"""0.1 %, in units of 1e-8: what Binance takes of makers and takers."""
+
 ORDER_TYPES = (
     "LIMIT",
     "LIMIT_MAKER",
@@ -74,6 +77,8 @@ class MarketSpec:
     max_stop_orders: int = 5
     bid_multiplier_up: int = 5
     ask_multiplier_down_tenths: int = 2
+    maker_fee: int = STANDARD_FEE
+    taker_fee: int = STANDARD_FEE
 
     def exchange_info(self) -> dict[str, object]:
         """Return the entry of this market in `exchangeInfo`."""

@@ -170,7 +170,7 @@ class Matcher:
         given, got = ((spec.quote, quote), (spec.base, trade.quantity))
         if not buys:
             given, got = got, given
-        fee = fee_of(got[1])
+        fee = fee_of(got[1], spec.maker_fee if maker else spec.taker_fee)
         self.ledger.spend_locked(order.uid, *given)
         self.ledger.credit(order.uid, got[0], got[1] - fee)
         self.ledger.credit(FEES_UID, got[0], fee)

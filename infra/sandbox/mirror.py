@@ -227,12 +227,14 @@ class MirroredMarket:
 
     async def _follow_trades(self) -> None:
         async with aclosing(self._source.trades(self._symbol)) as batches:  # type: ignore[type-var]
-            # The stream is opened first: what it brings while the past is asked for comes after it, and counts once.
             first = asyncio.ensure_future(anext(batches))
             try:
                 await self._catch_up()
                 self._found("trades")
-                self._take_trades(await first)
+                batch = await first
+                # Only now is the stream known to be open: what was traded just before it was is asked for.
+                self._take_trades(await self._source.fetch_trades(self._symbol, RECENT_TRADES))
+                self._take_trades(batch)
             finally:
                 first.cancel()
                 await asyncio.gather(first, return_exceptions=True)

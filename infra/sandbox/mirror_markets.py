@@ -61,6 +61,8 @@ def spec_of(market: Market) -> MarketSpec:
         max_notional=MOST,
         first_price=0,
         flow=MEASURED,
+        maker_fee=max(0, units(market.maker_fee)),
+        taker_fee=max(0, units(market.taker_fee)),
     )
 
 

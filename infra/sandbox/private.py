@@ -121,11 +121,14 @@ def account(call: Call) -> Json:
 
 def commission(call: Call) -> Json:
     """Return the fees of a market."""
-    rates = {"maker": "0.00100000", "taker": "0.00100000", "buyer": "0.00000000", "seller": "0.00000000"}
+    symbol = _symbol(call)
+    spec = call.exchange.markets[symbol].spec
+    fees = {"maker": format_units(spec.maker_fee), "taker": format_units(spec.taker_fee)}
+    rates = fees | dict.fromkeys(("buyer", "seller"), "0.00000000")
     free = dict.fromkeys(rates, "0.00000000")
     discount = {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": "0.75"}
     return {
-        "symbol": _symbol(call),
+        "symbol": symbol,
         "standardCommission": rates,
         "specialCommission": free,
         "taxCommission": free,

@@ -39,6 +39,7 @@ class SandboxProcess:
 
     folder: Path
     arguments: tuple[str, ...]
+    module: str = "infra.sandbox"
     url: str = ""
     port: int = field(default_factory=free_port)
     process: asyncio.subprocess.Process | None = None
@@ -55,7 +56,7 @@ class SandboxProcess:
 
     async def start(self) -> None:
         """Start on the same port as before and wait until it is ready."""
-        command = [sys.executable, "-m", "infra.sandbox", "--folder", str(self.folder), "--port", str(self.port)]
+        command = [sys.executable, "-m", self.module, "--folder", str(self.folder), "--port", str(self.port)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         self.process = await asyncio.create_subprocess_exec(
             *command, *self.arguments, "--exit-with-stdin", cwd=ROOT, env=environment,
@@ -153,6 +154,32 @@ async def running_sandbox(
             await sandbox.stop()
     if not expect_errors:
         assert not sandbox.errors, "".join(sandbox.errors)
+
+
+@asynccontextmanager
+async def running_mirror(
+    folder: Path, live: SandboxProcess, markets: str = "BTC/USDT"
+) -> AsyncIterator[SandboxProcess]:
+    """Start a mirror of another sandbox, which is to it what binance is; it may say what it lost and found."""
+    arguments = (
+        "--mirror",
+        "binance",
+        "--mirror-url",
+        live.url,
+        "--markets",
+        markets,
+        "--unlimited",
+        "--log-format",
+        "json",
+    )
+    mirror = SandboxProcess(folder, tuple(arguments), "infra.runtime.mirror")
+    await mirror.start()
+    try:
+        yield mirror
+    finally:
+        if mirror.process.returncode is None:
+            await mirror.stop()
+    assert not [line for line in mirror.errors if "infra.sandbox.mirror" not in line], "".join(mirror.errors)
 
 
 def _fetch(request: urllib.request.Request) -> Any:

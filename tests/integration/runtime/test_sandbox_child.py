@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from infra.runtime import sandbox_child
-from infra.runtime.sandbox_child import SandboxChild, SandboxDidNotStart
+from infra.runtime.sandbox_child import SandboxChild, SandboxDidNotStart, sandbox_program
 from infra.sandbox.folder import StateFolder
 from infra.settings import load_settings
 from tests.support.waiting import eventually
@@ -19,11 +19,11 @@ from tests.support.waiting import eventually
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
-from infra.runtime.sandbox_child import SandboxChild
+from infra.runtime.sandbox_child import SandboxChild, sandbox_program
 from infra.settings import load_settings
 
 async def main():
-    child = SandboxChild(Path(sys.argv[1]), load_settings(seed=1))
+    child = SandboxChild(Path(sys.argv[1]), sandbox_program(load_settings(seed=1)))
     address = await child.start()
     print(address.url, child._process.pid, flush=True)
     await asyncio.sleep(60)
@@ -62,7 +62,7 @@ def lives(pid: int) -> bool:
 
 
 async def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
-    child = SandboxChild(tmp_path / "sandbox", load_settings(seed=1))
+    child = SandboxChild(tmp_path / "sandbox", sandbox_program(load_settings(seed=1)))
     async with running(child) as url:
         assert await asyncio.to_thread(serves, url)
         pid = child._process.pid
@@ -73,7 +73,7 @@ async def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
 async def test_a_killed_exchange_is_started_again_on_the_same_port(
     tmp_path: Path, logs: list[dict[str, object]]
 ) -> None:
-    child = SandboxChild(tmp_path, load_settings(seed=1))
+    child = SandboxChild(tmp_path, sandbox_program(load_settings(seed=1)))
     async with running(child) as url:
         first = child._process.pid
         os.kill(first, signal.SIGKILL)
@@ -94,7 +94,7 @@ async def test_it_ends_when_its_engine_is_killed_and_the_next_engine_waits_for_t
     engine.kill()
     await engine.wait()
     # Its child may still be saving its state, and holds the folder until it has.
-    async with running(SandboxChild(tmp_path, load_settings(seed=1))) as next_url:
+    async with running(SandboxChild(tmp_path, sandbox_program(load_settings(seed=1)))) as next_url:
         assert not lives(int(pid))
         assert await asyncio.to_thread(serves, next_url)
 
@@ -103,7 +103,7 @@ async def test_a_folder_that_another_exchange_keeps_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sandbox_child, "PREVIOUS_SECONDS", 0.1)
-    child = SandboxChild(tmp_path, load_settings(seed=1))
+    child = SandboxChild(tmp_path, sandbox_program(load_settings(seed=1)))
     with StateFolder(tmp_path), pytest.raises(SandboxDidNotStart):
         await child.start()
     await child.stop()
@@ -114,5 +114,5 @@ def test_it_plays_all_recordings_that_the_settings_name(tmp_path: Path) -> None:
     recordings = [tmp_path / name for name in ("a.gz", "b.gz")]
     for recording in recordings:
         recording.touch()
-    command = SandboxChild(tmp_path, load_settings(replay=tuple(recordings)))._command()
-    assert command[command.index("--replay") + 1 :] == [str(recording) for recording in recordings]
+    program = sandbox_program(load_settings(replay=tuple(recordings)))
+    assert program[program.index("--replay") + 1 :] == [str(recording) for recording in recordings]
