@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from domain.clock import Clock, Ids
 from domain.errors import Unavailable
+from domain.histogram import Histogram
 from domain.markets import codec
 from domain.markets.attempts import Attempts
 from domain.markets.backfill import Backfill
@@ -23,6 +24,10 @@ from domain.markets.types import Candle, Depth, FeedStatus, MarketSymbol, Ticker
 from domain.ports import Bus, Cache, CacheSpace
 
 log = logging.getLogger(__name__)
+
+
+PUBLISHED_WITHIN = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""The bounds in seconds by which the times to publish a book are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class Collector:
         self._tape = Tape(market, source)
         self._beginning = asyncio.Lock()
         self._time = SteadyTime(source.venue_now, clock.monotonic)
+        self.depth_seconds = Histogram(PUBLISHED_WITHIN)
         self.candles_closed: dict[Timeframe, int] = dict.fromkeys(Timeframe, 0)
         self.checks = CandleChecks(market, source, outlets.recorder, pace.checked_after)
         self._depth: Depth | None = None
@@ -104,6 +110,16 @@ class Collector:
         self._forming = Every(clock, pace.forming_every)
         self._status = Every(clock, pace.status_every)
         self._look = Every(clock, pace.look_every)
+
+    @property
+    def status(self) -> FeedStatus:
+        """The state of the feed."""
+        return self._health.status
+
+    @property
+    def book_age_seconds(self) -> float | None:
+        """How old the newest good book is; None where none is followed."""
+        return self._health.book_age_seconds
 
     @property
     def late_trades(self) -> int:
@@ -179,6 +195,7 @@ class Collector:
         self._health.depth_heard()
         message = codec.encode_depth(depth)
         await self._out.bus.publish(depth_topic(self.market), message)
+        self.depth_seconds.add(max(0.0, (self._clock.now() - depth.received_at).total_seconds()))
         await self._tell_status()
         if self._cached.is_due():
             await self._out.cache.put(CacheSpace.DEPTH, str(self.market), message, self._pace.cache_lives)

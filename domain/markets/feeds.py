@@ -33,6 +33,7 @@ RELOAD_MARKETS_SECONDS = 3_600.0
 @dataclass(slots=True)
 class _Running:
     lease: HeldLease
+    collector: Collector
     task: asyncio.Task[None]
 
 
@@ -59,9 +60,9 @@ class FeedManager:
         self._holder = holder
         self._always = frozenset(always)
         self._pace = pace or Pace()
-        self._recorder = Recorder(storage)
-        self._backfill = Backfill(sources, storage, self._recorder, clock)
-        self._outlets = Outlets(bus, cache, self._recorder, self._backfill)
+        self.recorder = Recorder(storage)
+        self._backfill = Backfill(sources, storage, self.recorder, clock)
+        self._outlets = Outlets(bus, cache, self.recorder, self._backfill)
         self._known: set[MarketSymbol] = set()
         self._demanded: dict[MarketSymbol, float] = {}
         self._in_use: frozenset[MarketSymbol] = frozenset()
@@ -76,6 +77,16 @@ class FeedManager:
         """The markets that this node collects."""
         return frozenset(self._running)
 
+    @property
+    def collectors(self) -> dict[MarketSymbol, Collector]:
+        """The collectors of the markets that this node collects."""
+        return {market: running.collector for market, running in self._running.items()}
+
+    @property
+    def backfill_waiting(self) -> int:
+        """How many back-fills wait or are under way."""
+        return self._backfill.waiting
+
     async def start(self) -> None:
         """Begin; the venues' markets are loaded in the background."""
         self._subscriptions = [
@@ -83,7 +94,7 @@ class FeedManager:
             await self._bus.subscribe(CANDLES_DEMAND, self._hear_candles_demand),
         ]
         loops = [self._keep_markets(name, source) for name, source in self._sources.items()]
-        loops += [self._manage(), self._recorder.run(), self._backfill.run()]
+        loops += [self._manage(), self.recorder.run(), self._backfill.run()]
         self._tasks = [asyncio.create_task(loop, name="feed-manager") for loop in loops]
 
     async def close(self) -> None:
@@ -93,7 +104,7 @@ class FeedManager:
         await _end(self._tasks)
         for market in tuple(self._running):
             await self._stop(market)
-        await self._recorder.flush()
+        await self.recorder.flush()
 
     def _hear_demand(self, message: bytes) -> None:
         try:
@@ -184,7 +195,7 @@ class FeedManager:
         source = self._sources[market.venue]
         collector = Collector(market, source, self._outlets, self._clock, self._ids, self._pace)
         task = asyncio.create_task(collector.run(), name=f"feed:{market}")
-        self._running[market] = _Running(lease, task)
+        self._running[market] = _Running(lease, collector, task)
         log.info("collecting %s", market)
 
     async def _stop(self, market: MarketSymbol, *, release: bool = True) -> None:

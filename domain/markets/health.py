@@ -30,6 +30,11 @@ class FeedHealth:
         return FeedStatus(self._market, self._state, self._since)
 
     @property
+    def book_age_seconds(self) -> float | None:
+        """How old the newest good book is; None where there is none of the present epoch."""
+        return None if self._heard_at is None else self._clock.monotonic() - self._heard_at
+
+    @property
     def trades_connected(self) -> bool:
         """Whether time may close candles: no trade can be missing."""
         return self._trades is True

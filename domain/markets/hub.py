@@ -70,7 +70,7 @@ class MarketDataHub:
         venue_now: Callable[[str], datetime] | None = None,
     ) -> None:
         self.catalogue = MarketCatalogue(storage)
-        self.dropped_trades = 0
+        self._dropped_trades = 0
         self._bus = bus
         self._cache = cache
         self._storage = storage
@@ -83,6 +83,12 @@ class MarketDataHub:
         self._subscription: BusSubscription | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._markets_changed = asyncio.Event()
+
+    @property
+    def dropped_trades(self) -> int:
+        """How many batches of trades this node's readers were far too slow for."""
+        reading = (box.dropped for memory in self._memories.values() for box in memory.trade_readers)
+        return self._dropped_trades + sum(reading)
 
     async def start(self) -> None:
         """Read the catalogue and begin to keep it; raises `Unavailable`."""
@@ -175,7 +181,7 @@ class MarketDataHub:
                 while True:
                     yield await box.get()
             finally:
-                self.dropped_trades += box.dropped
+                self._dropped_trades += box.dropped
                 memory.trade_readers.discard(box)
 
     async def candle_stream(self, market: MarketSymbol, timeframe: Timeframe) -> AsyncIterator[Candle]:

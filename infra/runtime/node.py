@@ -28,8 +28,9 @@ def node_name(parts: Parts) -> str:
 
 
 @asynccontextmanager
-async def roles(parts: Parts, settings: Settings, name: str) -> AsyncGenerator[None]:
-    """Do what the settings' roles ask for, inside the block."""
+async def roles(parts: Parts, settings: Settings, name: str) -> AsyncGenerator[FeedManager | None]:
+    """Do what the settings' roles ask for, inside the block; give the feeds where this node collects."""
+    feeds: FeedManager | None = None
     async with AsyncExitStack() as stack:
         if Role.COLLECTOR in settings.roles:
             feeds = _feeds(parts, settings, name)
@@ -42,7 +43,7 @@ async def roles(parts: Parts, settings: Settings, name: str) -> AsyncGenerator[N
         if Role.WORKER in settings.roles:
             stack.push_async_callback(_background(_worker(parts, name).run()))
             stack.push_async_callback(_background(_make_partitions(parts)))
-        yield
+        yield feeds
 
 
 async def missing(parts: Parts, settings: Settings) -> Sequence[str]:

@@ -14,8 +14,11 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
+from domain.markets.feeds import FeedManager
 from domain.markets.hub import MarketDataHub
 from infra.logging import configure_logging
+from infra.metrics.market_data import MarketDataMetrics
+from infra.metrics.venues import VenueMetrics
 from infra.postgres.migrate import current_is_head
 from infra.runtime.data_dir import DataDir
 from infra.runtime.foundations import Foundations, database, foundations
@@ -24,7 +27,7 @@ from infra.runtime.refusals import REFUSALS, CannotStart
 from infra.runtime.revocations import revocations
 from infra.runtime.sandbox_child import SandboxAddress
 from infra.runtime.services import Parts, build_parts, build_services
-from infra.runtime.venues import sandboxes, venues
+from infra.runtime.venues import sandbox, venues
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
@@ -67,15 +70,15 @@ async def _serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _outside(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tuple[Foundations, Venues]]:
-    """Start the database and the sandboxes, both at once, and connect to them."""
-    exchange = _Opened(sandboxes(settings, data_dir))
+    """Start the database and the sandbox, both at once, and connect to them."""
+    exchange = _Opened(sandbox(settings, data_dir))
     starting = asyncio.create_task(exchange.open())
     try:
         async with database(settings, data_dir) as dsn, foundations(settings, dsn) as base:
             if not await current_is_head(base.pool):
                 raise CannotStart("the database has another schema version; run: r3edge migrate")
-            addresses = await starting
-            async with venues(settings, addresses, base.clock) as all_venues:
+            address = await starting
+            async with venues(settings, address, base.clock) as all_venues:
                 await all_venues.share_bans(base.bus)
                 yield base, all_venues
     finally:
@@ -85,13 +88,13 @@ async def _outside(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tupl
 class _Opened:
     """A context manager that is entered in one task and left in another."""
 
-    def __init__(self, manager: AbstractAsyncContextManager[dict[str, SandboxAddress]]) -> None:
+    def __init__(self, manager: AbstractAsyncContextManager[SandboxAddress]) -> None:
         self._manager = manager
 
-    async def open(self) -> dict[str, SandboxAddress]:
+    async def open(self) -> SandboxAddress:
         return await self._manager.__aenter__()
 
-    async def close(self, starting: "asyncio.Task[dict[str, SandboxAddress]]") -> None:
+    async def close(self, starting: "asyncio.Task[SandboxAddress]") -> None:
         await asyncio.wait([starting])
         if starting.exception() is None:
             await self._manager.__aexit__(None, None, None)
@@ -104,19 +107,22 @@ async def _run_node(
     await hub.start()
     parts = build_parts(base, all_venues, hub, key)
     try:
-        async with roles(parts, settings, node_name(parts)):
-            await _listen(settings, parts, stopping)
+        async with roles(parts, settings, node_name(parts)) as feeds:
+            await _listen(settings, parts, feeds, stopping)
     finally:
         await hub.close()
         parts.hasher.close()
 
 
-async def _listen(settings: Settings, parts: Parts, stopping: asyncio.Event) -> None:
+async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, stopping: asyncio.Event) -> None:
     async def healthy() -> bool:
         return not await missing(parts, settings)
 
     facts = EngineFacts(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), healthy)
-    app = _app(settings, parts, build_services(parts, settings, facts))
+    registry = CollectorRegistry()
+    MarketDataMetrics(registry, parts.hub, feeds)
+    VenueMetrics(registry, parts.venues)
+    app = _app(settings, parts, build_services(parts, settings, facts), registry)
     base = parts.base
     async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):
         server = _Server(app, server_config(app, WebSettings(), settings.host, settings.port))
@@ -129,7 +135,7 @@ async def _listen(settings: Settings, parts: Parts, stopping: asyncio.Event) -> 
         stop.cancel()
 
 
-def _app(settings: Settings, parts: Parts, services: Services) -> Starlette:
+def _app(settings: Settings, parts: Parts, services: Services, registry: CollectorRegistry) -> Starlette:
     async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
         identity = await parts.authenticator.identify(credential) if credential else None
         return RequestContext(services, identity, connection.address)
@@ -140,7 +146,6 @@ def _app(settings: Settings, parts: Parts, services: Services) -> Starlette:
         graphiql=settings.graphiql,
         allowed_origins=settings.allowed_origins,
     )
-    registry = CollectorRegistry()
     if Role.WEB not in settings.roles:
         return build_health_app(lambda: missing(parts, settings), registry)
     return build_app(build_schema(), context, web, lambda: missing(parts, settings), registry)

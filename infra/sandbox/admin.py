@@ -98,7 +98,7 @@ class Admin:
             self._exchange.clock.drift_ms = told.drift_ms
         dropped = self._hub.drop_all() if told.drop_market_streams else 0
         dropped += self._streams.drop_all() if told.drop_user_streams else 0
-        return faults.view() | {"dropped": dropped}
+        return faults.view() | {"dropped": dropped, "streams": self._hub.streams()}
 
     def _move_price(self, wanted: PriceMove) -> Json:
         market = self._exchange.market(wanted.market.replace("/", ""))

@@ -96,6 +96,10 @@ class Hub:
         """Tell whether anybody listens to `stream`."""
         return stream in self._listeners
 
+    def streams(self) -> list[list[str]]:
+        """Return the streams of every connection, by name."""
+        return [sorted(subscriber.streams) for subscriber in self.subscribers]
+
     def of_market(self, prefix: str) -> list[str]:
         """Return the streams in use whose names begin with `prefix`."""
         return [stream for stream in self._listeners if stream.startswith(prefix)]

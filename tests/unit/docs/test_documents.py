@@ -8,12 +8,21 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from domain.errors import ErrorCode, FaultCode
+from domain.markets.feeds import FeedManager
+from domain.markets.hub import MarketDataHub
 from domain.orders.transitions import LEGAL
 from domain.orders.types import OrderEventKind, RiskCode
 from domain.strategies.parser import LANGUAGE_VERSION, parse_rule
 from domain.strategies.reading import HELPERS, LATER
 from domain.users.types import ApiScope
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.metrics.market_data import MarketDataMetrics
+from infra.metrics.venues import VenueMetrics
+from infra.postgres.storage import PostgresStorage
 from infra.settings import Role, Settings
+from infra.venues.registry import Venues
 from infra.web.metrics import WebMetrics
 from infra.web.settings import WebSettings
 
@@ -37,15 +46,33 @@ def test_the_operations_page_names_no_setting_that_is_gone() -> None:
         assert set(re.findall(r"R3EDGE_[A-Z_]*[A-Z]", page.read_text())) <= known, page.name
 
 
-def test_the_operations_page_names_every_metric_and_role() -> None:
+def all_metrics() -> dict[str, str]:
+    """Return the kinds of all metrics by their names as Prometheus has them."""
     registry = CollectorRegistry()
     WebMetrics(registry)
-    names = {sample.name for metric in registry.collect() for sample in metric.samples or []}
-    stems = {metric.name for metric in registry.collect()} | names
-    told = set(re.findall(r"`(r3edge_[a-z_]+)`", OPERATIONS))
-    assert {re.sub("_(total|created)$", "", name) for name in stems} <= {
-        re.sub("_total$", "", name) for name in told
-    } | {f"r3edge_graphql_operation_seconds_{part}" for part in ("bucket", "sum", "count")}
+    storage, bus, clock = PostgresStorage(None, EmbeddedBus(), None), EmbeddedBus(), SystemClock()  # type: ignore[arg-type]
+    cache = EmbeddedCache(clock)
+    feeds = FeedManager({}, storage, bus, cache, clock, TimeOrderedIds(), "node")
+    MarketDataMetrics(registry, MarketDataHub(bus, cache, storage, clock), feeds)
+    VenueMetrics(registry, Venues([], clock))
+    return {each.name + ("_total" if each.type == "counter" else ""): each.type for each in registry.collect()}
+
+
+def test_the_operations_page_names_every_metric_and_no_other() -> None:
+    rows = re.findall(r"^\| (`r3edge_.*?) \|", OPERATIONS, re.MULTILINE)
+    told = [name for row in rows for name in re.findall(r"`(r3edge_[a-z_]+)`", row)]
+    assert sorted(told) == sorted(all_metrics())
+
+
+def test_the_alert_rules_ask_for_metrics_that_there_are() -> None:
+    metrics = all_metrics()
+    known = set(metrics) | {f"{name}_bucket" for name, kind in metrics.items() if kind == "histogram"}
+    asked = re.findall(r"r3edge_[a-z_]+", " ".join(re.findall(r"^ +expr: (.*)$", OPERATIONS, re.MULTILINE)))
+    assert asked
+    assert set(asked) <= known
+
+
+def test_the_operations_page_names_every_role() -> None:
     assert all(f"| `{role.value}` |" in OPERATIONS for role in Role)
 
 

@@ -1,0 +1,1 @@
+"""What Prometheus is told of the engine beyond its web server."""

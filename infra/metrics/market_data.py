@@ -1,0 +1,120 @@
+"""The figures of market data: read from the parts where they are counted, when Prometheus asks for them.
+
+A market has series while this node collects it; those of a feed that has ended disappear, and start at 0 when it is
+collected again, which `rate()` and `increase()` allow for.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector as MetricsCollector
+
+from domain.histogram import Histogram
+from domain.markets.collector import Collector
+from domain.markets.feeds import FeedManager
+from domain.markets.hub import MarketDataHub
+from domain.markets.types import FeedState
+
+
+class MarketDataMetrics(MetricsCollector):
+    """Metrics of the feeds that this node collects (none where it has no such role), and of its readers."""
+
+    def __init__(self, registry: CollectorRegistry, hub: MarketDataHub, feeds: FeedManager | None) -> None:
+        self._hub = hub
+        self._feeds = feeds
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics as they are now."""
+        yield _single(
+            CounterMetricFamily("r3edge_dropped_trade_batches", "Batches of trades that slow readers lost."),
+            self._hub.dropped_trades,
+        )
+        if self._feeds is not None:
+            collectors = [(str(market), each) for market, each in sorted(self._feeds.collectors.items())]
+            yield from _states(collectors)
+            yield from _counts(collectors)
+            yield from _candles(collectors)
+            yield _latency(collectors)
+            yield from _storing(self._feeds)
+
+
+Feeds = list[tuple[str, Collector]]
+
+
+def _states(feeds: Feeds) -> Iterable[Metric]:
+    states = GaugeMetricFamily("r3edge_feed_state", "1 for the state that the feed is in.", labels=["market", "state"])
+    ages = GaugeMetricFamily("r3edge_feed_book_age_seconds", "Age of the newest good book.", labels=["market"])
+    for market, feed in feeds:
+        for state in FeedState:
+            states.add_metric([market, state.value], float(feed.status.state is state))
+        if (age := feed.book_age_seconds) is not None:
+            ages.add_metric([market], age)
+    return states, ages
+
+
+def _counts(feeds: Feeds) -> Iterator[Metric]:
+    for name, text, attribute in (
+        ("gaps", "Times a stream skipped or began anew.", "gaps"),
+        ("reconnects", "Times a stream lost the venue.", "reconnects"),
+        ("crossed_books", "Crossed books, none of which was published.", "crossed_books"),
+        ("trades", "Trades taken, each once.", "trades_taken"),
+        ("late_trades", "Trades that came after their minute had closed.", "late_trades"),
+    ):
+        family = CounterMetricFamily(f"r3edge_feed_{name}", text, labels=["market"])
+        for market, feed in feeds:
+            family.add_metric([market], getattr(feed, attribute))
+        yield family
+
+
+def _candles(feeds: Feeds) -> Iterator[Metric]:
+    for name, text, attribute in (
+        ("candles_closed", "Candles closed.", "candles_closed"),
+        ("candle_corrections", "Closed candles that differed from the venue's own.", "corrections"),
+    ):
+        family = CounterMetricFamily(f"r3edge_feed_{name}", text, labels=["market", "timeframe"])
+        for market, feed in feeds:
+            for timeframe, count in getattr(feed, attribute).items():
+                family.add_metric([market, timeframe.venue_name], count)
+        yield family
+
+
+def _latency(feeds: Feeds) -> Metric:
+    family = HistogramMetricFamily(
+        "r3edge_feed_depth_publish_seconds", "Time from a book's being read to its being published.", labels=["market"]
+    )
+    for market, feed in feeds:
+        family.add_metric([market], _buckets(feed.depth_seconds), feed.depth_seconds.sum)
+    return family
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    bounds = [*map(str, histogram.bounds), "+Inf"]
+    return list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
+
+
+def _storing(feeds: FeedManager) -> Iterator[Metric]:
+    recorder = feeds.recorder
+    stored = CounterMetricFamily("r3edge_recorder_rows", "Rows of market data stored.", labels=["kind"])
+    stored.add_metric(["trades"], recorder.stored_trades)
+    stored.add_metric(["candles"], recorder.stored_candles)
+    stored.add_metric(["depth_snapshots"], recorder.stored_depths)
+    stored.add_metric(["backfilled_candles"], recorder.backfilled_candles)
+    yield stored
+    for family, value in (
+        (GaugeMetricFamily("r3edge_recorder_waiting_rows", "Rows that wait for the next batch."), recorder.waiting),
+        (CounterMetricFamily("r3edge_recorder_lost_rows", "Rows let go while the database was away."), recorder.let_go),
+        (
+            GaugeMetricFamily("r3edge_backfill_waiting", "Back-fills that wait or are under way."),
+            feeds.backfill_waiting,
+        ),
+    ):
+        yield _single(family, value)
+
+
+def _single(family: GaugeMetricFamily | CounterMetricFamily, value: float) -> Metric:
+    family.add_metric([], value)
+    return family
