@@ -27,7 +27,7 @@ from infra.runtime.refusals import REFUSALS, CannotStart
 from infra.runtime.revocations import revocations
 from infra.runtime.sandbox_child import SandboxAddress
 from infra.runtime.services import Parts, build_parts, build_services
-from infra.runtime.venues import sandbox, venues
+from infra.runtime.venues import sandboxes, venues
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
@@ -70,15 +70,15 @@ async def _serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _outside(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tuple[Foundations, Venues]]:
-    """Start the database and the sandbox, both at once, and connect to them."""
-    exchange = _Opened(sandbox(settings, data_dir))
+    """Start the database and the sandboxes, both at once, and connect to them."""
+    exchange = _Opened(sandboxes(settings, data_dir))
     starting = asyncio.create_task(exchange.open())
     try:
         async with database(settings, data_dir) as dsn, foundations(settings, dsn) as base:
             if not await current_is_head(base.pool):
                 raise CannotStart("the database has another schema version; run: r3edge migrate")
-            address = await starting
-            async with venues(settings, address, base.clock) as all_venues:
+            addresses = await starting
+            async with venues(settings, addresses, base.clock) as all_venues:
                 await all_venues.share_bans(base.bus)
                 yield base, all_venues
     finally:
@@ -88,13 +88,13 @@ async def _outside(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tupl
 class _Opened:
     """A context manager that is entered in one task and left in another."""
 
-    def __init__(self, manager: AbstractAsyncContextManager[SandboxAddress]) -> None:
+    def __init__(self, manager: AbstractAsyncContextManager[dict[str, SandboxAddress]]) -> None:
         self._manager = manager
 
-    async def open(self) -> SandboxAddress:
+    async def open(self) -> dict[str, SandboxAddress]:
         return await self._manager.__aenter__()
 
-    async def close(self, starting: "asyncio.Task[SandboxAddress]") -> None:
+    async def close(self, starting: "asyncio.Task[dict[str, SandboxAddress]]") -> None:
         await asyncio.wait([starting])
         if starting.exception() is None:
             await self._manager.__aexit__(None, None, None)
