@@ -114,20 +114,21 @@ class Edge(Generic[T]):
 class Page(Generic[T]):
     """A part of a list; the schema's connections read it by attribute."""
 
-    edges: tuple[Edge[T], ...]
+    nodes: tuple[T, ...]
+    cursor_of: Callable[[T], str]
     has_next: bool = False
     has_previous: bool = False
 
     @property
-    def nodes(self) -> tuple[T, ...]:
-        """The items without their cursors."""
-        return tuple(edge.node for edge in self.edges)
+    def edges(self) -> tuple[Edge[T], ...]:
+        """The items with their cursors, which are only made where they are asked for."""
+        return tuple(Edge(self.cursor_of(node), node) for node in self.nodes)
 
     @property
     def page_info(self) -> PageInfo:
         """What Relay wants to know of the page."""
-        start, end = (self.edges[0].cursor, self.edges[-1].cursor) if self.edges else (None, None)
-        return PageInfo(self.has_next, self.has_previous, start, end)
+        ends = (self.cursor_of(self.nodes[0]), self.cursor_of(self.nodes[-1])) if self.nodes else (None, None)
+        return PageInfo(self.has_next, self.has_previous, *ends)
 
 
 def page_request(
@@ -166,8 +167,7 @@ def page_of(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key])
     else:
         rows = rows[: request.limit]
         has_next, has_previous = more or request.before is not None, request.after is not None
-    edges = tuple(Edge(encode_cursor(request.scope, key_of(row)), row) for row in rows)
-    return Page(edges, has_next, has_previous)
+    return Page(tuple(rows), lambda row: encode_cursor(request.scope, key_of(row)), has_next, has_previous)
 
 
 def slice_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key]) -> Page[T]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from domain.errors import FaultCode, RequestFault
-from domain.pagination import CursorScope, Edge, Page, page_request, slice_page
+from domain.pagination import CursorScope, Page, page_request, slice_page
 from domain.reports.equity_curve import thinned
 from domain.reports.service import ReportRequest
 from domain.reports.types import EquityPoint, Job, JobStatus, PerformanceMetrics, Report, RoundTrip
@@ -61,10 +61,9 @@ async def round_trips(context: RequestContext, report: Report, page: PageArgumen
     scope = CursorScope("round-trips", str(report.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
     result = await context.loaders.report_results.load(report.id)
-    numbered = list(enumerate(result.round_trips)) if result is not None else []
-    found = slice_page(request, numbered, lambda one: (str(one[0]),))
-    edges = tuple(Edge(edge.cursor, edge.node[1]) for edge in found.edges)
-    return Page(edges, found.has_next, found.has_previous)
+    trips = result.round_trips if result is not None else ()
+    numbers = {id(trip): str(number) for number, trip in enumerate(trips)}
+    return slice_page(request, trips, lambda trip: (numbers[id(trip)],))
 
 
 async def generate(context: RequestContext, request: ReportRequest, idempotency_key: str | None) -> Report:
