@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from infra.history.problems import Place, UnusableFile
 
-BLOCK_BYTES = 8 * 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 LONGEST_LINE_BYTES = 64 * 1024
 _NEWLINE = 0x0A
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
