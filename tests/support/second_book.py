@@ -38,6 +38,7 @@ class SecondBook(PlainBook):
         super().__init__()
         self._messages = messages(*recordings)
         self.first_id = 0
+        self.event: dict[str, Any] = {}
         early = []
         for message in self._messages:
             if "lastUpdateId" in message:
@@ -62,8 +63,13 @@ class SecondBook(PlainBook):
             return False
         if event["u"] > self.snapshot_id:  # what came before is part of the snapshot
             self.set(event["b"], event["a"])
-        self.update_id = event["u"]
+        self.update_id, self.event = event["u"], event
         return True
+
+    def snapshot(self, levels: int) -> dict[str, Any]:
+        """Return the book as the venue answers a request for it."""
+        bids, asks = ([[str(price), str(held)] for price, held in side] for side in self.top(levels))
+        return {"lastUpdateId": self.update_id, "bids": bids, "asks": asks}
 
 
 def messages(*recordings: Path) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from infra.venues import binance_book, binance_depth, market_data
 from infra.venues.market_data import CcxtMarketData
 from tests.support.depth_venue import BTC, DepthVenue, Line, LineConnection, ccxt_exchange
 
-CASES = int(os.environ.get("R3EDGE_DEPTH_CASES", "300"))
+CASES = int(os.environ.get("DEPTH_FAULT_CASES", "300"))
 SHOWN = 4
 
 
