@@ -20,7 +20,7 @@ from domain.markets.recorder import Recorder
 from domain.markets.steady_time import SteadyTime
 from domain.markets.tape import Tape
 from domain.markets.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
-from domain.markets.types import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
+from domain.markets.types import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports import Bus, Cache, CacheSpace
 
 log = logging.getLogger(__name__)
@@ -306,7 +306,8 @@ class Collector:
         while True:
             await asyncio.sleep(self._pace.tick_every)
             if self.makes_candles:
-                await self._close(self._tape.candles.close_due(self._time.now()))
+                if self._health.status.state is FeedState.LIVE:  # silence isn't a market without trades
+                    await self._close(self._tape.candles.close_due(self._time.now()))
                 if self._forming.is_due():
                     for candle in self._tape.changed():
                         await self._tell_candle(candle)

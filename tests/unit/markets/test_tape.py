@@ -124,7 +124,7 @@ async def lived(batches: list[tuple[list[Trade], str, int]], most: int) -> Engin
     return engine
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories(), st.sampled_from([3, 20, 1_000]))
 def test_closed_candles_are_those_of_all_trades_whatever_happens_to_the_stream(
     batches: list[tuple[list[Trade], str, int]], most: int
@@ -142,7 +142,7 @@ def test_closed_candles_are_those_of_all_trades_whatever_happens_to_the_stream(
             assert all(right[key].close_time > behind for key in still_open)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories(), st.sampled_from([3, 1_000]))
 def test_no_candle_is_told_before_its_end_or_twice_or_otherwise_than_it_is_stored(
     batches: list[tuple[list[Trade], str, int]], most: int
@@ -158,7 +158,7 @@ def test_no_candle_is_told_before_its_end_or_twice_or_otherwise_than_it_is_store
         assert engine.stored[each.timeframe, each.open_time] == each
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_longer_candles_add_up_from_minutes(batches: list[tuple[list[Trade], str, int]]) -> None:
     engine = asyncio.run(lived(batches, 1_000))
@@ -177,7 +177,7 @@ def test_longer_candles_add_up_from_minutes(batches: list[tuple[list[Trade], str
             assert not minutes or sum(each.volume for each in minutes) < candle.volume
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_every_trade_that_the_venue_still_gives_is_told_once(batches: list[tuple[list[Trade], str, int]]) -> None:
     kept = [(batch, "cut" if wrong == "restart" else wrong, quiet) for batch, wrong, quiet in batches]
