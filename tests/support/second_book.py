@@ -2,9 +2,9 @@
 
 import gzip
 import json
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from decimal import Decimal
-from heapq import nlargest, nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,29 @@ Rows = list[tuple[Decimal, Decimal]]
 
 
 class PlainBook:
-    """Quantities by price."""
+    """Quantities by price, and the prices in order."""
 
     def __init__(self) -> None:
         self.bids: dict[Decimal, Decimal] = {}
         self.asks: dict[Decimal, Decimal] = {}
+        self._bid_prices: list[Decimal] = []
+        self._ask_prices: list[Decimal] = []
 
     def top(self, levels: int) -> tuple[Rows, Rows]:
         """Return the best bids and asks, best first."""
-        return nlargest(levels, self.bids.items()), nsmallest(levels, self.asks.items())
+        bids = [(price, self.bids[price]) for price in reversed(self._bid_prices[-levels:])]
+        return bids, [(price, self.asks[price]) for price in self._ask_prices[:levels]]
 
     def set(self, bids: list[list[str]], asks: list[list[str]]) -> None:
         """Set what rests at some prices."""
-        for side, rows in ((self.bids, bids), (self.asks, asks)):
-            for price, quantity in rows:
-                side.pop(Decimal(price), None)
-                if Decimal(quantity):
-                    side[Decimal(price)] = Decimal(quantity)
+        for side, prices, rows in ((self.bids, self._bid_prices, bids), (self.asks, self._ask_prices, asks)):
+            for price_text, quantity_text in rows:
+                price, quantity = Decimal(price_text), Decimal(quantity_text)
+                if side.pop(price, None) is not None:
+                    del prices[bisect_left(prices, price)]
+                if quantity:
+                    side[price] = quantity
+                    insort(prices, price)
 
 
 class SecondBook(PlainBook):
