@@ -11,12 +11,15 @@ from domain.analytics.volume_profile import (
     Bins,
     BinVolume,
     PriceRange,
+    PriceVolume,
     VolumeProfile,
     VolumeSource,
     better_source,
+    binned,
     bins_over,
     levels_of,
     profile_of,
+    range_of,
     summed_bins,
     summed_step,
 )
@@ -126,31 +129,37 @@ class MarketAnalytics:
 async def _profile(
     history: MarketHistoryRepository, market: Market, start: datetime, end: datetime, wanted: int
 ) -> VolumeProfile:
-    summed = await history.summed_range(market.symbol, start, end)
+    sums = await history.summed_prices(market.symbol, start, end)
+    summed = range_of(sums)
     candles = await history.candle_range(market.symbol, start, end)
     source = better_source(summed, candles)
     if source is VolumeSource.CANDLES and candles is not None:
         bins = bins_over(candles, wanted, market.price_increment)
         volumes = await history.candle_volumes(market.symbol, start, end, bins)
     elif summed is not None:
-        bins, volumes = await _of_trades(history, market, start, end, summed, wanted)
+        bins, volumes = await _of_trades(history, market, (start, end), sums, summed, wanted)
     else:
         return VolumeProfile(start, end, source)
     return profile_of(start, end, source, levels_of(bins, volumes), market.price_increment)
 
 
 async def _of_trades(
-    history: MarketHistoryRepository, market: Market, start: datetime, end: datetime, summed: PriceRange, wanted: int
+    history: MarketHistoryRepository,
+    market: Market,
+    period: tuple[datetime, datetime],
+    sums: Sequence[PriceVolume],
+    summed: PriceRange,
+    wanted: int,
 ) -> tuple[Bins, list[BinVolume]]:
     """Return the volumes from the sums where they are fine enough for the bins, else from the trades themselves."""
     bins = summed_bins(summed, wanted, market.price_increment)
     if bins is None:
-        traded = await history.traded_range(market.symbol, start, end)
+        traded = await history.traded_range(market.symbol, *period)
         if traded is not None and traded.volume >= summed.volume:
             bins = bins_over(traded, wanted, market.price_increment)
-            return bins, await history.traded_volumes(market.symbol, start, end, bins)
+            return bins, await history.traded_volumes(market.symbol, *period, bins)
         bins = bins_over(summed, wanted, summed_step(summed.high))
-    return bins, await history.summed_volumes(market.symbol, start, end, bins)
+    return bins, binned(sums, bins)
 
 
 def _before(at: datetime, duration: timedelta) -> datetime:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import reduce
 
 from domain.money import EXACT, ZERO, round_down
 
@@ -44,6 +45,15 @@ class PriceRange:
     low: Decimal
     high: Decimal
     volume: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PriceVolume:
+    """What was traded at one price, or one step of the sums, in base: bought and sold by the takers."""
+
+    price: Decimal
+    bought: Decimal
+    sold: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,25 @@ def summed_bins(prices: PriceRange, wanted: int, increment: Decimal) -> Bins | N
     return bins_over(prices, wanted, step)
 
 
+def range_of(traded: Sequence[PriceVolume]) -> PriceRange | None:
+    """Return the range of what was traded; None where nothing was."""
+    if not traded:
+        return None
+    prices = [each.price for each in traded]
+    return PriceRange(min(prices), max(prices), _exact_sum(EXACT.add(each.bought, each.sold) for each in traded))
+
+
+def binned(traded: Iterable[PriceVolume], bins: Bins) -> list[BinVolume]:
+    """Return the volumes of the bins that hold any."""
+    parts: dict[int, list[PriceVolume]] = {}
+    for each in traded:
+        parts.setdefault(int((each.price - bins.low) // bins.width), []).append(each)
+    return [
+        BinVolume(number, _exact_sum(one.bought for one in part), _exact_sum(one.sold for one in part))
+        for number, part in parts.items()
+    ]
+
+
 def better_source(trades: PriceRange | None, candles: PriceRange | None) -> VolumeSource:
     """Return what to make the profile of: trades, unless the candles tell that many of them are gone."""
     if candles is None or (trades is not None and trades.volume >= COMPLETE * candles.volume):
@@ -198,3 +227,7 @@ def value_area(volumes: Sequence[Decimal], control: int) -> tuple[int, int]:
         held += sum(above if more_above else below, ZERO)
         highest, lowest = (highest + len(above), lowest) if more_above else (highest, lowest - len(below))
     return lowest, highest
+
+
+def _exact_sum(volumes: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, volumes, ZERO)

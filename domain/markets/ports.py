@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from domain.analytics.volume_profile import Bins, BinVolume, PriceRange
+from domain.analytics.volume_profile import Bins, BinVolume, PriceRange, PriceVolume
 from domain.keyset import TimeWindow
 from domain.markets.types import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 
@@ -73,8 +73,8 @@ class MarketHistoryRepository(Protocol):
     million trades needn't read them one by one; a period that begins or ends within a minute is still exact.
     """
 
-    async def summed_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
-        """Return what was traded, with prices to the step of the sums, rounded down; None where nothing was."""
+    async def summed_prices(self, market: MarketSymbol, start: datetime, end: datetime) -> list[PriceVolume]:
+        """Return what was traded at each price, cut to the step of the sums, by the takers' sides; in no order."""
         ...
 
     async def traded_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
@@ -83,10 +83,6 @@ class MarketHistoryRepository(Protocol):
 
     async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
         """Return what was traded by the minute candles that lie in the period as a whole; None where nothing was."""
-        ...
-
-    async def summed_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
-        """Return the volumes of `bins`, whose edges lie on the step of the sums, by the takers' sides."""
         ...
 
     async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:

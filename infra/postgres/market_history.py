@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 from asyncpg import Record
 
-from domain.analytics.volume_profile import Bins, BinVolume, PriceRange
+from domain.analytics.volume_profile import Bins, BinVolume, PriceRange, PriceVolume
 from domain.markets.types import Depth, MarketSymbol, PriceLevel
 from infra.postgres.repository import Repository
 
@@ -31,11 +31,10 @@ _CANDLES = """
 FROM candles WHERE market = $1 AND timeframe = 'M1' AND open_time >= $2
     AND open_time <= $3::timestamptz - interval '1 minute' AND volume > 0"""
 
-SUMMED_RANGE = f"SELECT min(price), max(price), sum(bought + sold) {_SUMMED}"
+SUMMED_PRICES = f"SELECT price, sum(bought), sum(sold) {_SUMMED} GROUP BY price"
 TRADED_RANGE = f"SELECT min(price), max(price), sum(quantity) {_TRADES}"
 CANDLE_RANGE = f"SELECT min(low), max(high), sum(volume) {_CANDLES}"
 
-SUMMED_VOLUMES = f"SELECT div(price - $6, $7)::integer AS number, sum(bought), sum(sold) {_SUMMED} GROUP BY number"
 TRADED_VOLUMES = f"SELECT div(price - $4, $5)::integer AS number, {_SIDES} {_TRADES} GROUP BY number"
 # A candle's parts have 12 places and its lowest bin gets what is over, so that no volume is lost or made by dividing.
 CANDLE_VOLUMES = f"""
@@ -74,9 +73,10 @@ _MINUTE = timedelta(minutes=1)
 class PostgresMarketHistory(Repository):
     """See `domain.markets.ports.MarketHistoryRepository`."""
 
-    async def summed_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
-        """Return what was traded, with prices to the step of the sums, rounded down; None where nothing was."""
-        return _range(await self._connection.fetchrow(SUMMED_RANGE, *_summed_period(market, start, end)))
+    async def summed_prices(self, market: MarketSymbol, start: datetime, end: datetime) -> list[PriceVolume]:
+        """Return what was traded at each price, cut to the step of the sums, by the takers' sides; in no order."""
+        rows = await self._connection.fetch(SUMMED_PRICES, *_summed_period(market, start, end))
+        return [PriceVolume(price, bought, sold) for price, bought, sold in rows]
 
     async def traded_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
         """Return what was traded by the trades themselves; None where there are none."""
@@ -85,10 +85,6 @@ class PostgresMarketHistory(Repository):
     async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
         """Return what was traded by the minute candles that lie in the period as a whole; None where nothing was."""
         return _range(await self._connection.fetchrow(CANDLE_RANGE, str(market), start, end))
-
-    async def summed_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
-        """Return the volumes of `bins`, whose edges lie on the step of the sums, by the takers' sides."""
-        return await self._volumes(SUMMED_VOLUMES, *_summed_period(market, start, end), bins.low, bins.width)
 
     async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
         """Return the volumes of `bins` from the trades themselves, by the takers' sides."""

@@ -8,7 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from domain.analytics.volume_profile import Bins, BinVolume, PriceRange, bins_over, summed_bins, summed_step
+from domain.analytics import volume_profile
+from domain.analytics.volume_profile import (
+    Bins,
+    BinVolume,
+    PriceRange,
+    bins_over,
+    range_of,
+    summed_bins,
+    summed_step,
+)
 from domain.markets.types import Candle, Depth, PriceLevel, Timeframe, Trade
 from domain.orders.side import OrderSide
 from infra.postgres.connection import Connection
@@ -79,7 +88,8 @@ async def test_sums_and_trades_both_give_every_bin_its_volume_from_any_moment_to
         await market_data.save_trades(stored[begin : begin + 70])
     begun, end = start + first * SECOND, start + (first + length) * SECOND
     expected = within(stored, begun, end)
-    summed, traded = [await read(BTC, begun, end) for read in (history.summed_range, history.traded_range)]
+    sums = await history.summed_prices(BTC, begun, end)
+    summed, traded = range_of(sums), await history.traded_range(BTC, begun, end)
     if not expected:
         assert summed is traded is None
         return
@@ -93,7 +103,7 @@ async def test_sums_and_trades_both_give_every_bin_its_volume_from_any_moment_to
     assert (summed.low, summed.high) == (int(traded.low), int(traded.high))
     fine, coarse = bins_over(traded, 37, CENT), bins_over(summed, 37, summed_step(summed.high))
     assert told(await history.traded_volumes(BTC, begun, end, fine)) == binned(expected, fine)
-    assert told(await history.summed_volumes(BTC, begun, end, coarse)) == binned(expected, coarse)
+    assert told(volume_profile.binned(sums, coarse)) == binned(expected, coarse)
 
 
 async def test_a_trade_told_twice_is_summed_once(
@@ -102,10 +112,10 @@ async def test_a_trade_told_twice_is_summed_once(
     stored = trades(start, 50)
     await market_data.save_trades([*stored, stored[7]])
     await market_data.save_trades(stored[20:])
-    summed = await history.summed_range(BTC, start, start + 30 * MINUTE)
+    summed = range_of(await history.summed_prices(BTC, start, start + 30 * MINUTE))
     assert summed is not None
     assert summed.volume == sum(trade.quantity for trade in stored)
-    assert await history.summed_range(ETH, start, start + 30 * MINUTE) is None
+    assert await history.summed_prices(ETH, start, start + 30 * MINUTE) == []
 
 
 async def test_prices_of_different_lengths_are_summed_on_steps_that_fit_together(
@@ -117,11 +127,12 @@ async def test_prices_of_different_lengths_are_summed_on_steps_that_fit_together
         for number, price in enumerate(prices)
     ]
     await market_data.save_trades(stored)
-    summed = await history.summed_range(BTC, start, start + MINUTE)
+    sums = await history.summed_prices(BTC, start, start + MINUTE)
+    summed = range_of(sums)
     assert summed is not None
     bins = summed_bins(summed, 1_000, CENT)
     assert bins is not None
-    assert told(await history.summed_volumes(BTC, start, start + MINUTE, bins)) == binned(stored, bins)
+    assert told(volume_profile.binned(sums, bins)) == binned(stored, bins)
 
 
 def candle(start: datetime, minute: int, low: int, high: int, volume: str, rise: int = 0) -> Candle:
