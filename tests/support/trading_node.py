@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from domain.keyset import Window
 from domain.markets import codec
+from domain.markets.collector import Pace
 from domain.markets.feeds import FeedManager
 from domain.markets.hub import MarketDataHub
 from domain.markets.topics import candles_topic, depth_topic, status_topic, trades_topic
@@ -339,11 +340,14 @@ async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> Asyn
 
 
 @asynccontextmanager
-async def collecting_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> AsyncIterator[TradingNode]:
+async def collecting_node(
+    pool: Pool, sandbox_url: str, sandbox_token: str, pace: Pace | None = None
+) -> AsyncIterator[TradingNode]:
     """Run a node inside the block that collects its markets itself, with nothing scripted."""
     node = TradingNode(pool, sandbox_url, sandbox_token)
     cache, source = EmbeddedCache(node.clock), node.venues.public("sandbox")
-    feeds = FeedManager({"sandbox": source}, node.storage, node.bus, cache, node.clock, node.ids, "node-1", [BTC])
+    parts = (node.storage, node.bus, cache, node.clock, node.ids)
+    feeds = FeedManager({"sandbox": source}, *parts, "node-1", [BTC], pace)
     async with node.storage.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)
