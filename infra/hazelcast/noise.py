@@ -16,6 +16,9 @@ from hazelcast.errors import HazelcastError
 
 _CLIENT_FOLDER = str(Path(hazelcast.__file__).parent)
 
+_LATE_WRITE = "Exception in callback <bound method HazelcastProtocol._flush of "
+"""The client writes once more on a connection that has closed meanwhile; uvloop raises there."""
+
 Report = dict[str, Any]  # asyncio's own type of what it hands to an exception handler
 
 
@@ -47,10 +50,12 @@ def silence(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def is_client_noise(report: Report) -> bool:
-    """Tell whether asyncio reports an exception that the client raised to itself and never fetched."""
-    if not str(report.get("message", "")).endswith("exception was never retrieved"):
+    """Tell whether the loop reports an exception that the client raised to itself and never fetched."""
+    message, error = str(report.get("message", "")), report.get("exception")
+    if message.startswith(_LATE_WRITE):
+        return isinstance(error, RuntimeError)
+    if not message.endswith("exception was never retrieved"):
         return False
-    error = report.get("exception")
     future = report.get("future")
     if isinstance(future, asyncio.Task):
         return _is_of_client(future) and isinstance(error, (HazelcastError, OSError, BaseExceptionGroup))

@@ -72,6 +72,18 @@ def test_every_other_report_passes() -> None:
     assert passed == ["Exception in callback", "no exception at all"]
 
 
+def test_a_last_write_of_the_client_on_a_closed_connection_is_dropped() -> None:
+    passed: list[object] = []
+    loop = asyncio.new_event_loop()
+    keep = NoiseFilter(lambda _, report: passed.append(report["exception"]))
+    late = "Exception in callback <bound method HazelcastProtocol._flush of <hazelcast.internal… object at 0x1>>"
+    for error in (RuntimeError("the handler is closed"), bug := TypeError("a bug")):
+        keep(loop, {"message": late, "exception": error})
+    keep(loop, {"message": "Exception in callback <bound method Ours._flush>", "exception": (ours := RuntimeError())})
+    loop.close()
+    assert passed == [bug, ours]
+
+
 def test_silencing_twice_filters_once() -> None:
     loop = asyncio.new_event_loop()
     silence(loop)
