@@ -14,7 +14,9 @@ from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
 from tests.support.hazelcast import Member
 from tests.support.waiting import eventually
 
-Connect = Callable[[Member], Awaitable[HazelcastConnection]]
+Connect = Callable[..., Awaitable[HazelcastConnection]]
+UNHURRIED_SECONDS = 30.0
+"""How long an operation may take at a member that nothing happens to, on however slow a machine."""
 
 
 class RealClock:
@@ -49,8 +51,10 @@ async def connect() -> AsyncIterator[Connect]:
     before = asyncio.all_tasks()
     connections: list[HazelcastConnection] = []
 
-    async def make(member: Member) -> HazelcastConnection:
-        options = HazelcastOptions([member.address], member.cluster_name, heartbeat_timeout_seconds=2.0)
+    async def make(member: Member, timeout_seconds: float = 1.0) -> HazelcastConnection:
+        options = HazelcastOptions(
+            [member.address], member.cluster_name, timeout_seconds, heartbeat_timeout_seconds=2.0
+        )
         connection = HazelcastConnection(options, RealClock())
         connections.append(connection)
         await connection.start()
@@ -69,7 +73,7 @@ async def cache(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterat
     if request.param == "embedded":
         cache: Cache = EmbeddedCache(RealClock())
     else:
-        connection = await connect(request.getfixturevalue("member"))
+        connection = await connect(request.getfixturevalue("member"), UNHURRIED_SECONDS)
         cache = HazelcastCache(connection, RealClock())
     yield cache
     await cache.close()
@@ -80,7 +84,7 @@ async def bus(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterator
     if request.param == "embedded":
         bus: Bus = EmbeddedBus()
     else:
-        connection = await connect(request.getfixturevalue("member"))
+        connection = await connect(request.getfixturevalue("member"), UNHURRIED_SECONDS)
         bus = HazelcastBus(connection)
     yield bus
     await bus.close()

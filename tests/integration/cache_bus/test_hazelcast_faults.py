@@ -14,7 +14,7 @@ from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
 from tests.integration.cache_bus.conftest import Connect, RealClock
 from tests.support.hazelcast import Member
 from tests.support.ports import free_port
-from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually, read_until
 
 
 async def test_a_killed_member_costs_the_other_nodes_messages_alone_and_a_restarted_one_brings_them_back(
@@ -68,8 +68,12 @@ async def test_no_operation_of_the_cache_raises_while_the_member_dies_and_comes_
     assert [await cache.increment(key, 60) for _ in range(3)] == [1, 2, 3], "counters count on this node alone"
     await asyncio.to_thread(own_member.start)
     await eventually(lambda: connection.connected, "the client connects again")
-    await cache.put(CacheSpace.LOGIN_SESSIONS, key, b"user", 600)
-    assert await cache.get(CacheSpace.LOGIN_SESSIONS, key) == b"user"
+
+    async def put_and_get() -> bytes | None:
+        await cache.put(CacheSpace.LOGIN_SESSIONS, key, b"user", 600)
+        return await cache.get(CacheSpace.LOGIN_SESSIONS, key)
+
+    await read_until(put_and_get, lambda got: got == b"user", "the member is used again")
     await cache.close()
 
 

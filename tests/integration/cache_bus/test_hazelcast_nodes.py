@@ -9,24 +9,32 @@ from domain.ports import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.frames import Frame, lane_of
-from tests.integration.cache_bus.conftest import Connect, RealClock
+from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.clocks import ManualClock
 from tests.support.hazelcast import Member
 from tests.support.waiting import eventually
 
 
 async def two_buses(connect: Connect, member: Member) -> tuple[HazelcastBus, HazelcastBus]:
-    return HazelcastBus(await connect(member)), HazelcastBus(await connect(member))
+    return HazelcastBus(await connect(member, UNHURRIED_SECONDS)), HazelcastBus(
+        await connect(member, UNHURRIED_SECONDS)
+    )
 
 
 async def two_caches(connect: Connect, member: Member) -> tuple[HazelcastCache, HazelcastCache]:
-    return HazelcastCache(await connect(member), RealClock()), HazelcastCache(await connect(member), RealClock())
+    return HazelcastCache(await connect(member, UNHURRIED_SECONDS), RealClock()), HazelcastCache(
+        await connect(member, UNHURRIED_SECONDS), RealClock()
+    )
 
 
 async def one_of_two_clocks(connect: Connect, member: Member) -> tuple[HazelcastCache, HazelcastCache, ManualClock]:
     """Return two caches, and the clock that the second one keeps things near by."""
     clock = ManualClock()
-    return HazelcastCache(await connect(member), RealClock()), HazelcastCache(await connect(member), clock), clock
+    return (
+        HazelcastCache(await connect(member, UNHURRIED_SECONDS), RealClock()),
+        HazelcastCache(await connect(member, UNHURRIED_SECONDS), clock),
+        clock,
+    )
 
 
 async def test_a_message_reaches_the_listeners_of_the_other_node_once_and_in_order(
@@ -86,7 +94,7 @@ async def test_no_gap_is_told_where_nothing_was_lost(connect: Connect, member: M
 
 
 async def test_what_somebody_else_writes_on_a_lane_is_dropped(connect: Connect, member: Member) -> None:
-    connection = await connect(member)
+    connection = await connect(member, UNHURRIED_SECONDS)
     bus = HazelcastBus(connection)
     got: list[bytes] = []
     await bus.subscribe("user/1", got.append)

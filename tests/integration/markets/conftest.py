@@ -17,6 +17,12 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
         yield process
 
 
+@pytest.fixture(autouse=True)
+def _leases_that_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no feed change its node, and begin anew, where its lease could not be renewed within seconds."""
+    monkeypatch.setattr("domain.leases.LEASE_SECONDS", 120.0)
+
+
 @pytest.fixture
 def pace() -> Pace:
     return Pace(stale_after=30, snapshot_every=0.5)
