@@ -24,6 +24,10 @@ STEADY_SECONDS = 60.0
 """An executor that ran this long has got over what made it fail before."""
 
 CLOSING_SECONDS = 3.0
+"""How long the end of an account's trading waits for its connections to close; they go on closing after it."""
+
+_CLOSING: set["asyncio.Task[None]"] = set()
+"""Keeps those tasks from being collected before their end."""
 
 
 class AccountTrading:
@@ -112,9 +116,11 @@ class AccountTrading:
             await self._executor.run()
         finally:
             self._executor = None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSING_SECONDS):
-                    await venue.close()
+            # A task of its own: a close that is cut short would leave connections open that nobody can close any more.
+            closing = asyncio.create_task(venue.close(), name=f"closing:{self.account.id}")
+            _CLOSING.add(closing)
+            closing.add_done_callback(_closed)
+            await asyncio.wait({closing}, timeout=CLOSING_SECONDS)
 
     async def _connect(self) -> VenueAccount:
         ports = self._ports
@@ -122,3 +128,9 @@ class AccountTrading:
             self.account = await reading.accounts.by_id(self.account.id) or self.account
             self.sealed = await reading.accounts.credentials(self.account.id)
         return ports.venues.account(self.account, ports.vault.unseal(self.sealed or b"", self.account.id))
+
+
+def _closed(closing: "asyncio.Task[None]") -> None:
+    _CLOSING.discard(closing)
+    if not closing.cancelled() and (error := closing.exception()) is not None:
+        log.warning("%s failed: %r", closing.get_name(), error)

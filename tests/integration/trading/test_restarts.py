@@ -1,5 +1,6 @@
 """Trading sessions over restarts, take-overs and lost leases: nothing is lost, nothing happens twice."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from domain.strategies.definition import ExitDistance, OrderStyle
 from domain.trading.halts import HaltRequest
 from domain.trading.session_supervisor import FAILED
 from domain.trading.types import TradingSession
+from infra.venues.account import CcxtAccount
 from tests.support.trading_node import MINUTE, TradingNode, strategy
 from tests.support.waiting import eventually
 
@@ -153,6 +155,25 @@ async def test_a_lease_that_another_node_took_ends_the_work_at_once(node: Tradin
     await node.feed.close_candle()
     await eventually(lambda: account.id not in node.trader.accounts, "the node lets go")
     assert await node.told(session) == []
+
+
+async def test_an_account_that_is_let_go_closes_its_connections_however_long_that_takes(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[CcxtAccount] = []
+    close = CcxtAccount.close
+
+    async def slowly(venue: CcxtAccount) -> None:
+        await asyncio.sleep(0.3)
+        await close(venue)
+        closed.append(venue)
+
+    monkeypatch.setattr(CcxtAccount, "close", slowly)
+    monkeypatch.setattr("domain.trading.account_trading.CLOSING_SECONDS", 0.05)
+    account = await node.account()
+    await node.session(account, strategy())
+    await node.trader.close()
+    await eventually(lambda: closed, "the connections are closed")
 
 
 async def test_an_archived_account_is_let_go(node: TradingNode) -> None:
