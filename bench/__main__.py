@@ -6,7 +6,18 @@ import sys
 
 from bench.figures import RESULTS, ROOT
 
-BENCHES = ("ready_time", "memory_at_rest", "order_latency", "fill_to_frame", "candle_import")
+BENCHES = (
+    "ready_time",
+    "memory_at_rest",
+    "order_latency",
+    "fill_to_frame",
+    "candle_import",
+    "candle_page",
+    "volume_profile",
+    "indicators",
+    "book_latency",
+    "ingest",
+)
 
 
 def main(names: list[str]) -> int:

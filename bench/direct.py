@@ -49,7 +49,7 @@ async def direct(sandbox: SandboxProcess, name: str, **balances: str) -> AsyncGe
     connection = VenueConnection(VenueSettings("sandbox", "binance", sandbox.url, live=False), SystemClock())
     await connection.ready()
     # The budget is Binance's; the exchange of a bench has none.
-    connection.budget.weight_per_minute = 10**9
+    connection.budget.limit(10**9)
     keys = await sandbox.create_account(name, balances)
     exchange = connection.new_account_exchange(VenueCredentials(keys.api_key, keys.secret))
     try:

@@ -1,8 +1,8 @@
 """A volume profile of a day in 100 bins over HTTP: of a million trades, and of minute candles where trades are gone.
 
 The trades' sums by minute and price are made by one statement, as the migration makes those of older trades; trades
-that come one by one add up to the same rows. Profiles of whole minutes take turns with those that begin and end within one,
-of which the engine reads the trades themselves, and the volumes are compared with the sum of what was stored.
+that come one by one add up to the same rows. Profiles of whole minutes take turns with those that begin and end within
+one, of which the engine reads the trades themselves, and the volumes are compared with the sum of what was stored.
 """
 
 import asyncio

@@ -1,0 +1,140 @@
+"""The engine's collector of one market with all that belongs to it, over a recorded venue, in this process.
+
+Real ccxt, and the feeds, bus, hub and storage of `r3edge serve`. One thing is the bench's: the venue's time is that of
+its newest trade, since a recording that is played faster than it was made has no clock that could be measured.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.recording import Remote
+from domain.clock import Clock
+from domain.markets.collector import Collector
+from domain.markets.feeds import FeedManager
+from domain.markets.hub import MarketDataHub
+from domain.markets.types import Candle, Depth, FeedState, MarketSymbol, Timeframe, Trade
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.connection import Connection
+from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.migrate import migrate
+from infra.postgres.partitions import ensure_partitions
+from infra.postgres.pool import Pool, create_pool
+from infra.postgres.storage import PostgresStorage
+from infra.venues.connection import VenueConnection
+from infra.venues.market_data import CcxtMarketData
+from infra.venues.venue import VenueSettings
+
+BTC = MarketSymbol("recorded", "BTC/USDT")
+READY_SECONDS = 60.0
+
+
+class RecordedSource(CcxtMarketData):
+    """A venue whose time is that of its newest trade."""
+
+    def __init__(self, connection: VenueConnection, clock: Clock) -> None:
+        super().__init__(connection, clock)
+        self._newest = datetime.fromtimestamp(0, UTC)
+
+    def venue_now(self) -> datetime:
+        return max(self._newest, self._connection.clock.now().replace(year=1971))
+
+    async def trades(self, market: MarketSymbol) -> AsyncIterator[list[Trade]]:
+        async for batch in super().trades(market):
+            self._newest = max(self._newest, *(trade.at for trade in batch))
+            yield batch
+
+
+@dataclass
+class Followed:
+    """What a reader of each stream was given: books with the time, by the monotonic clock, and trades and candles."""
+
+    book: Depth | None = None
+    heard: dict[int, float] = field(default_factory=dict)
+    trades: int = 0
+    candles: list[Candle] = field(default_factory=list)
+    state: FeedState | None = None
+
+
+@dataclass
+class Collecting:
+    """A running collector and what followed it."""
+
+    feeds: FeedManager
+    pool: Pool
+    followed: Followed
+
+    @property
+    def collector(self) -> Collector:
+        return self.feeds.collectors[BTC]
+
+
+@asynccontextmanager
+async def database(folder: Path) -> AsyncGenerator[str]:
+    """Give the address of an empty database with the engine's durable settings."""
+    server = EmbeddedPostgres(folder / "postgres")
+    await server.start()
+    try:
+        await migrate(server.dsn)
+        yield server.dsn
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def collecting(dsn: str, remote: Remote) -> AsyncGenerator[Collecting]:
+    """Collect the recorded market, followed by one reader of each stream; its book is there when the block begins."""
+    clock, bus = SystemClock(), EmbeddedBus()
+    cache, pool = EmbeddedCache(clock), await create_pool(dsn)
+    async with pool.acquire() as driver:
+        await ensure_partitions(Connection(driver), 1)
+    storage = PostgresStorage(pool, bus, clock)
+    connection = VenueConnection(VenueSettings(BTC.venue, "binance", remote.url, live=False), clock)
+    source = RecordedSource(connection, clock)
+    hub = MarketDataHub(bus, cache, storage, clock, lambda _venue: source.venue_now())
+    feeds = FeedManager({BTC.venue: source}, storage, bus, cache, clock, TimeOrderedIds(), "bench", [BTC])
+    followed = Followed()
+    await hub.start()
+    await feeds.start()
+    readers = [asyncio.create_task(each) for each in _readers(hub, followed)]
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            while hub.latest_depth(BTC) is None:  # noqa: ASYNC110  # the first book may be there before a reader is
+                await asyncio.sleep(0.05)
+        yield Collecting(feeds, pool, followed)
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        await feeds.close()
+        await hub.close()
+        await connection.close()
+        await storage.close()
+        await pool.close()
+
+
+def _readers(hub: MarketDataHub, followed: Followed) -> list[object]:
+    async def books() -> None:
+        async for told in hub.depth_stream(BTC):
+            if isinstance(told, Depth):
+                followed.heard[told.sequence] = time.monotonic()
+                followed.book = told
+            else:
+                followed.state = told.state
+
+    async def trades() -> None:
+        async for batch in hub.trade_stream(BTC):
+            followed.trades += len(batch)
+
+    async def candles() -> None:
+        async for candle in hub.candle_stream(BTC, Timeframe.M1):
+            if candle.closed:
+                followed.candles.append(candle)
+
+    return [books(), trades(), candles()]
