@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from itertools import starmap
 
 import msgspec
 
@@ -119,11 +121,17 @@ def decode_depth(data: bytes) -> Depth:
         MarketSymbol.parse(raw.market),
         raw.epoch,
         raw.sequence,
-        tuple(PriceLevel(Decimal(price), Decimal(quantity)) for price, quantity in raw.bids),
-        tuple(PriceLevel(Decimal(price), Decimal(quantity)) for price, quantity in raw.asks),
+        tuple(starmap(_level, raw.bids)),
+        tuple(starmap(_level, raw.asks)),
         raw.venue_time,
         raw.received_at,
     )
+
+
+@lru_cache(maxsize=16_384)
+def _level(price: str, quantity: str) -> PriceLevel:
+    """Return a level; most are as they were in the book before, so their objects are used again."""
+    return PriceLevel(Decimal(price), Decimal(quantity))
 
 
 def encode_trades(trades: Sequence[Trade]) -> bytes:
