@@ -34,7 +34,7 @@ def exchange_info(call: Call) -> Json:
     return {
         "timezone": "UTC",
         "serverTime": call.exchange.clock.now_ms(),
-        "rateLimits": exchange_limits(),
+        "rateLimits": exchange_limits() if call.exchange.has_limits else [],
         "exchangeFilters": [],
         "symbols": [market.spec.exchange_info() for market in _chosen(call)],
     }

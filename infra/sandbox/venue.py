@@ -59,6 +59,7 @@ class Venue:
             market.book.take_changes()
         admin = Admin(folder.token, self.exchange, self._flows, self._hub, self._streams)
         limits = Limits(unlimited=options.unlimited)
+        self.exchange.has_limits = not options.unlimited
         self.app = SandboxApp(self.exchange, admin, self._hub, self._streams, self._faults, limits)
 
     async def run(self) -> None:

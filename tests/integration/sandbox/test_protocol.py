@@ -50,6 +50,13 @@ async def test_the_weight_used_is_told_and_limited(tmp_path: Any) -> None:
         pytest.fail("6,200 of weight were let through")
 
 
+async def test_limits_are_told_where_they_are_held_alone(sandbox: SandboxProcess, tmp_path: Any) -> None:
+    assert (await sandbox.get("/api/v3/exchangeInfo"))["rateLimits"] == []
+    async with running_sandbox(tmp_path / "limited", unlimited=False) as limited:
+        told = (await limited.get("/api/v3/exchangeInfo"))["rateLimits"]
+    assert {(each["rateLimitType"], each["limit"]) for each in told} >= {("REQUEST_WEIGHT", 6000), ("ORDERS", 100)}
+
+
 async def test_streams_are_subscribed_listed_and_left(sandbox: SandboxProcess) -> None:
     async with websockets.connect(f"{sandbox.websocket_url}/ws") as socket, asyncio.timeout(60):
 
