@@ -59,8 +59,8 @@ def is_client_noise(report: Report) -> bool:
     future = report.get("future")
     if isinstance(future, asyncio.Task):
         return _is_of_client(future) and isinstance(error, (HazelcastError, OSError, BaseExceptionGroup))
-    # A plain future doesn't know who made it; but nobody else puts an error of the client into one.
-    return isinstance(error, HazelcastError)
+    # A plain future doesn't know who made it; but nobody else puts an error of the client, or a cancellation, into one.
+    return isinstance(error, HazelcastError | asyncio.CancelledError)
 
 
 def _is_of_client(task: asyncio.Task[Any]) -> bool:

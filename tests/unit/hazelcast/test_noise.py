@@ -56,7 +56,7 @@ def test_a_future_is_dropped_with_an_error_of_the_client_alone() -> None:
     passed: list[object] = []
     loop = asyncio.new_event_loop()
     keep = NoiseFilter(lambda _, report: passed.append(report["exception"]))
-    for error in (TargetDisconnectedError("the client's"), ours := RuntimeError("ours")):
+    for error in (TargetDisconnectedError("the client's"), asyncio.CancelledError(), ours := RuntimeError("ours")):
         keep(loop, {"message": UNFETCHED_FUTURE, "exception": error, "future": loop.create_future()})
     loop.close()
     assert passed == [ours]
