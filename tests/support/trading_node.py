@@ -325,10 +325,10 @@ async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> Asyn
     async with node.storage.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)
-    await node.feed.start()
-    await node.hub.start()
-    await node.trader.start()
     try:
+        await node.feed.start()
+        await node.hub.start()
+        await node.trader.start()
         yield node
     finally:
         await node.trader.close()
