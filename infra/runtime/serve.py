@@ -22,6 +22,7 @@ from infra.metrics.venues import VenueMetrics
 from infra.postgres.migrate import current_is_head
 from infra.runtime.data_dir import DataDir
 from infra.runtime.foundations import Foundations, database, foundations
+from infra.runtime.garbage import spare_what_is_there
 from infra.runtime.node import missing, node_name, roles
 from infra.runtime.refusals import REFUSALS, CannotStart
 from infra.runtime.revocations import revocations
@@ -127,6 +128,7 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
     async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):
         server = _Server(app, server_config(app, WebSettings(), settings.host, settings.port))
         server.told_at_start = _told_at_start(settings)
+        spare_what_is_there()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
