@@ -121,7 +121,8 @@ class SandboxApp:
         if endpoint is None:
             raise ExchangeError(-1000, "Not Found" if path not in PATHS else "Method Not Allowed", _missing(path))
         used = self._limits.use_weight(_address(scope), endpoint.weight, monotonic_seconds())
-        headers += [(name, str(used).encode()) for name in (b"x-mbx-used-weight", b"x-mbx-used-weight-1m")]
+        if self._exchange.has_limits:  # A client that is told what it used keeps to the limit that it knows.
+            headers += [(name, str(used).encode()) for name in (b"x-mbx-used-weight", b"x-mbx-used-weight-1m")]
         query = scope["query_string"].decode("latin-1")
         return await self._call(endpoint, query, body.decode("latin-1"), sent.get("x-mbx-apikey", ""), headers)
 
@@ -136,7 +137,8 @@ class SandboxApp:
             check_signature(account, rest_payload(query, form), params, self._exchange.clock.now_ms())
         if endpoint.places_order:
             short, day = self._limits.use_order(account.uid, monotonic_seconds())
-            headers += [(b"x-mbx-order-count-10s", b"%d" % short), (b"x-mbx-order-count-1d", b"%d" % day)]
+            if self._exchange.has_limits:
+                headers += [(b"x-mbx-order-count-10s", b"%d" % short), (b"x-mbx-order-count-1d", b"%d" % day)]
         return endpoint.answer(Call(self._exchange, params, account))
 
 

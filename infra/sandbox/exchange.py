@@ -70,7 +70,7 @@ class Exchange:
         self.ledger = Ledger(store.balances())
         self.markets: dict[str, Market] = {}
         self.has_limits = True
-        """Whether it tells rate limits, as they are held elsewhere."""
+        """Whether it tells its rate limits and what was used of them; `Limits` holds them."""
         self.listeners: list[Callable[[UserEvent], None]] = []
         self.matcher = Matcher(self.ledger, store, clock.now_ms, self._executed)
         self._accounts = {account.api_key: account for account in store.accounts()}

@@ -51,7 +51,9 @@ async def test_the_weight_used_is_told_and_limited(tmp_path: Any) -> None:
 
 
 async def test_limits_are_told_where_they_are_held_alone(sandbox: SandboxProcess, tmp_path: Any) -> None:
-    assert (await sandbox.get("/api/v3/exchangeInfo"))["rateLimits"] == []
+    _, headers, info = await request(sandbox, "/api/v3/exchangeInfo")
+    assert info["rateLimits"] == []
+    assert not [name for name in headers if name.lower().startswith("x-mbx-used-weight")]
     async with running_sandbox(tmp_path / "limited", unlimited=False) as limited:
         told = (await limited.get("/api/v3/exchangeInfo"))["rateLimits"]
     assert {(each["rateLimitType"], each["limit"]) for each in told} >= {("REQUEST_WEIGHT", 6000), ("ORDERS", 100)}
