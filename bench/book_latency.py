@@ -21,7 +21,8 @@ from bench.parts import scratch
 from bench.recording import FILES, Remote, read, venue
 from infra.venues.exchange import _addresses
 
-PACE = 10.0
+PACE, SECONDS = 2.0, 120.0
+"""How many times as fast as life, and how much of the recording."""
 P99_MS = 2.0
 PATIENCE_SECONDS = 150.0
 SKIPPED = 50
@@ -33,7 +34,7 @@ async def measure(pace: float) -> None:
     if not files[0].exists():
         sys.stdout.write(f"book_latency needs the recordings of {files[0].parent}\n")
         return
-    last = max(frame.event["u"] for frame in read(files).frames if frame.is_depth)
+    last = max(each.event["u"] for each in read(files).frames if each.is_depth and each.at < SECONDS)
     async with scratch() as folder, database(folder) as dsn, venue(files) as remote:
         theirs = await _ccxt(remote, pace, last)
         await remote.rewind()
@@ -87,6 +88,8 @@ def _delays(sent: dict[int, float], heard: dict[int, float]) -> list[float]:
     books = sorted(heard.items())
     delays, place = [], 0
     for update, at in sorted(sent.items())[SKIPPED:]:
+        if update > books[-1][0]:
+            break
         while place < len(books) and books[place][0] < update:
             place += 1
         delays.append(books[place][1] - at)

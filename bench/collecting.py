@@ -27,6 +27,7 @@ from infra.postgres.migrate import migrate
 from infra.postgres.partitions import ensure_partitions
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.storage import PostgresStorage
+from infra.runtime.garbage import spare_what_is_there
 from infra.venues.connection import VenueConnection
 from infra.venues.market_data import CcxtMarketData
 from infra.venues.venue import VenueSettings
@@ -107,6 +108,7 @@ async def collecting(dsn: str, remote: Remote) -> AsyncGenerator[Collecting]:
         async with asyncio.timeout(READY_SECONDS):
             while hub.latest_depth(BTC) is None:  # noqa: ASYNC110  # the first book may be there before a reader is
                 await asyncio.sleep(0.05)
+        spare_what_is_there()  # as `serve` does
         yield Collecting(feeds, pool, followed)
     finally:
         for reader in readers:

@@ -134,6 +134,8 @@ class Venue:
         return await _answer({})
 
     async def _rewind(self, _: web.Request) -> web.Response:
+        if self._sending is not None:
+            self._sending.cancel()
         self._begin()
         return await _answer({})
 
@@ -189,7 +191,7 @@ class Remote:
             return dict(await response.json())
 
     async def rewind(self) -> None:
-        """Go back to the beginning."""
+        """Stop, and go back to the beginning."""
         async with self._session.post(f"{self.url}/rewind"):
             pass
 
