@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from domain.clock import Clock, Ids
 from domain.errors import Unavailable
@@ -104,6 +105,9 @@ class Collector:
         self.candles_closed: dict[Timeframe, int] = dict.fromkeys(Timeframe, 0)
         self.checks = CandleChecks(market, source, outlets.recorder, pace.checked_after)
         self._depth: Depth | None = None
+        self._closing = 0
+        self._heard_at: datetime | None = None
+        self._hearing: asyncio.Timeout | None = None
         self._told: FeedStatus | None = None
         self._snapshot = Every(clock, pace.snapshot_every)
         self._cached = Every(clock, pace.cache_every)
@@ -226,13 +230,38 @@ class Collector:
                 await self._tell_status()
                 # Once more: a stream may have begun a moment after it was asked for.
                 await self._take_trades(await self._tape.recent())
-                await self._take_trades(await first)
+                async with self._unless_deaf():
+                    begun = await first
+                    # And again: it may have taken longer to begin than the questions took.
+                    await self._take_trades([*await self._tape.recent(), *begun])
+                    async for batch in batches:
+                        attempts.works()
+                        self._heard_at = self._source.venue_now()
+                        await self._take_trades(batch)
             finally:
                 first.cancel()
                 await asyncio.gather(first, return_exceptions=True)
-            async for batch in batches:
-                attempts.works()
-                await self._take_trades(batch)
+
+    @asynccontextmanager
+    async def _unless_deaf(self) -> AsyncIterator[None]:
+        """Listen inside the block until `_doubt` ends it; raises `VenueGap` then."""
+        self._heard_at = self._source.venue_now()
+        try:
+            async with asyncio.timeout(None) as self._hearing:
+                yield
+        except TimeoutError:
+            raise VenueGap("no trade came, although the venue's candles show some") from None
+        finally:
+            self._hearing = None
+
+    def _doubt(self, corrected: Sequence[Candle]) -> None:
+        """End a stream that brings nothing while the venue's own candles show trades: open, but dead."""
+        heard_at = self._heard_at
+        if self._hearing is None or heard_at is None:
+            return
+        if any(each.volume and each.open_time > heard_at for each in corrected):
+            self._heard_at = None
+            self._hearing.reschedule(asyncio.get_running_loop().time())
 
     def _lose_trades(self) -> None:
         self._tape.lose()
@@ -240,12 +269,13 @@ class Collector:
 
     async def _begin(self) -> None:
         """Go on from what the venue tells; where that isn't all of the present minute, show it, and close nothing."""
-        start = await self._tape.begin()
-        self._time.reset()
-        await self._out.recorder.correct(start.history)
-        self._out.recorder.add_trades(start.earlier)
-        await self._close(start.missed)
-        await self._take_trades(start.trades)
+        with self._closing_first():
+            start = await self._tape.begin()
+            self._time.reset()
+            await self._out.recorder.correct(start.history)
+            self._out.recorder.add_trades(start.earlier)
+            await self._close(start.missed)
+            await self._take_trades(start.trades)
         if not self._tape.whole:
             for candle in start.forming:
                 await self._tell_candle(candle)
@@ -270,7 +300,9 @@ class Collector:
         while True:
             await asyncio.sleep(self._pace.check_every)
             try:
-                self._tape.candles.correct(await self.checks.check(self._source.venue_now()))
+                corrected = await self.checks.check(self._source.venue_now())
+                self._tape.candles.correct(corrected)
+                self._doubt(corrected)
                 failed = False
                 if self._look.is_due():
                     self._out.backfill.look(self.market)
@@ -280,11 +312,21 @@ class Collector:
                 failed = True
 
     async def _take_trades(self, batch: Sequence[Trade]) -> None:
-        new, closed = self._tape.take(batch)
-        if new:
-            self._out.recorder.add_trades(new)
-            await self._out.bus.publish(trades_topic(self.market), codec.encode_trades(new))
-        await self._close(closed)
+        with self._closing_first():
+            new, closed = self._tape.take(batch)
+            if new:
+                self._out.recorder.add_trades(new)
+                await self._out.bus.publish(trades_topic(self.market), codec.encode_trades(new))
+            await self._close(closed)
+
+    @contextmanager
+    def _closing_first(self) -> Iterator[None]:
+        """Tell nothing of a forming candle inside the block: who heard of it takes what closed before for old."""
+        self._closing += 1
+        try:
+            yield
+        finally:
+            self._closing -= 1
 
     async def _close(self, candles: Sequence[Candle]) -> None:
         """Store closed candles, then tell of them, so that who hears of one finds it; a slow database delays little."""
@@ -308,7 +350,7 @@ class Collector:
             if self.makes_candles:
                 if self._health.status.state is FeedState.LIVE:  # silence isn't a market without trades
                     await self._close(self._tape.candles.close_due(self._time.now()))
-                if self._forming.is_due():
+                if not self._closing and self._forming.is_due():
                     for candle in self._tape.changed():
                         await self._tell_candle(candle)
             await self._tell_status()
