@@ -81,13 +81,15 @@ def market(venue: str, told: Told, precision_mode: int) -> Market:
 
 
 def trade(symbol: MarketSymbol, told: Told) -> Trade:
-    """Return a public trade."""
+    """Return a public trade; raises ValueError for one that can't be: it would be the low of its candle."""
+    if told["id"] in (None, ""):
+        raise ValueError("a trade without an id can't be told from the others")
     return Trade(
         market=symbol,
         venue_trade_id=str(told["id"]),
         at=from_milliseconds(told["timestamp"]),
-        price=number(told["price"]),
-        quantity=number(told["amount"]),
+        price=positive(told["price"]),
+        quantity=positive(told["amount"]),
         side=OrderSide(told["side"].upper()),
     )
 
@@ -101,10 +103,16 @@ def in_order(trades: Iterable[T]) -> list[T]:
 
 
 def candle(symbol: MarketSymbol, timeframe: Timeframe, told: Sequence[Any], now: datetime) -> Candle:
-    """Return a candle of `[milliseconds, open, high, low, close, volume]`; it is closed where its end is past."""
+    """Return a candle of `[milliseconds, open, high, low, close, volume]`; it is closed where its end is past.
+
+    Raises ValueError for one without a price, or with less than nothing traded.
+    """
     opened = from_milliseconds(int(told[0]))
-    prices = (number(told[1]), number(told[2]), number(told[3]), number(told[4]))
-    return Candle(symbol, timeframe, opened, *prices, volume=number(told[5]), closed=opened + timeframe.duration <= now)
+    prices = (positive(told[1]), positive(told[2]), positive(told[3]), positive(told[4]))
+    volume = number(told[5])
+    if volume < ZERO:
+        raise ValueError(f"{volume} is no volume")
+    return Candle(symbol, timeframe, opened, *prices, volume=volume, closed=opened + timeframe.duration <= now)
 
 
 def ticker(symbol: MarketSymbol, told: Told, now: datetime) -> Ticker:

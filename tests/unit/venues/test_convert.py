@@ -107,3 +107,19 @@ def test_a_fill_that_can_not_be_is_not_read(name: str, nonsense: str | None) -> 
 def test_the_change_of_the_day_is_told_in_hundredths(told: object, shown: str | None) -> None:
     ticker = convert.ticker(MARKET, {"percentage": told}, datetime.now(UTC))
     assert ticker.change_percent_24h == (None if shown is None else Decimal(shown))
+
+
+@pytest.mark.parametrize("wrong", [{"price": None}, {"price": "0"}, {"amount": "-1"}, {"price": "NaN"}, {"id": None}])
+def test_a_trade_that_cannot_be_is_refused_instead_of_becoming_the_low_of_its_candle(wrong: dict[str, object]) -> None:
+    told = {"id": "7", "timestamp": 1_723_161_600_000, "price": "100.5", "amount": "0.25", "side": "buy"}
+    assert convert.trade(MARKET, told).price == Decimal("100.5")
+    with pytest.raises(ValueError, match="above zero|finite|without an id"):
+        convert.trade(MARKET, told | wrong)
+
+
+@pytest.mark.parametrize(("column", "wrong"), [(1, None), (3, "0"), (4, "-1"), (5, "-1")])
+def test_a_candle_without_a_price_or_with_a_negative_volume_is_refused(column: int, wrong: str | None) -> None:
+    row: list[object] = [1_723_161_600_000, "2", "3", "1", "2", "10"]
+    row[column] = wrong
+    with pytest.raises(ValueError, match="above zero|no volume"):
+        convert.candle(MARKET, Timeframe.M1, row, datetime(2024, 8, 9, tzinfo=UTC))
