@@ -119,7 +119,8 @@ class CcxtMarketData:
             )
             return answer
 
-        with urgency(Urgency.HISTORY):
+        # The newest candles are what a feed begins with: strategies wait for them, and no back-fill may be before them.
+        with urgency(Urgency.LIVE if start is None else Urgency.HISTORY):
             return await self._asked(ask, lambda told: [convert.candle(market, timeframe, row, now) for row in told])
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
@@ -155,11 +156,15 @@ class CcxtMarketData:
     async def _asked(self, ask: Callable[[Ccxt], Awaitable[Ccxt]], read: Callable[[Ccxt], list[T]]) -> list[T]:
         await self._connection.ready()
         try:
-            return read(await ask(self._connection.public))
+            answer = await ask(self._connection.public)
         except VenueUnreachable:
             raise
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises, there is no answer
             raise question_error(error) from None
+        try:
+            return read(answer)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise VenueUnreachable(f"an answer of {self.venue} can't be read: {error}"[:200]) from None
 
 
 async def _next_book(exchange: Ccxt, symbol: str, reader: BookReader) -> Ccxt:
@@ -206,11 +211,17 @@ def _forget_book(exchange: Ccxt, symbol: str) -> None:
 async def _unsubscribe(exchange: Ccxt, method: str, topic: str, symbol: str) -> None:
     """Tell the venue to send no more, where it still does; where it doesn't answer, the connection's end will do."""
     subscribed = (key for client in _open_clients(exchange) for key in client.subscriptions if key is not None)
-    if not any(key.startswith(topic) and key.endswith(symbol) for key in subscribed):
+    if not any(key.startswith(topic) and _ends_with(key, symbol) for key in subscribed):
         return
     with suppress(Exception):
         async with asyncio.timeout(UNSUBSCRIBE_SECONDS):
             await getattr(exchange, method)(symbol)
+
+
+def _ends_with(key: str, symbol: str) -> bool:
+    """Tell whether ccxt's name of a subscription is of this market: WBTC/USDT ends with BTC/USDT too."""
+    before = key.removesuffix(symbol)
+    return before != key and not before[-1:].isalnum()
 
 
 def _open_clients(exchange: Ccxt) -> list[Ccxt]:
