@@ -102,8 +102,7 @@ class FeedManager:
         for subscription in self._subscriptions:
             await subscription.close()
         await _end(self._tasks)
-        for market in tuple(self._running):
-            await self._stop(market)
+        await self._stop_all(tuple(self._running))
         await self.recorder.flush()
 
     def _hear_demand(self, message: bytes) -> None:
@@ -172,9 +171,8 @@ class FeedManager:
     async def _follow(self) -> bool:
         """Start what is wanted and stop what isn't or has failed; tell whether another node holds some of it."""
         wanted = await self._wanted()
-        for market, running in tuple(self._running.items()):
-            if market not in wanted or running.task.done():
-                await self._stop(market)
+        over = [each for each, running in self._running.items() if each not in wanted or running.task.done()]
+        await self._stop_all(over)
         for market in sorted(wanted - self._running.keys()):
             await self._start(market)
         return bool(wanted - self._running.keys())
@@ -197,6 +195,10 @@ class FeedManager:
         task = asyncio.create_task(collector.run(), name=f"feed:{market}")
         self._running[market] = _Running(lease, collector, task)
         log.info("collecting %s", market)
+
+    async def _stop_all(self, markets: Sequence[MarketSymbol]) -> None:
+        """Stop feeds at the same time: each takes leave of its venue, and the leases of the others must be renewed."""
+        await asyncio.gather(*(self._stop(market) for market in markets))
 
     async def _stop(self, market: MarketSymbol, *, release: bool = True) -> None:
         running = self._running.pop(market)
