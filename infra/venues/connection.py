@@ -101,13 +101,17 @@ class VenueConnection:
     async def _load_markets(self, *, again: bool) -> None:
         try:
             told = await self._public.load_markets(again)
-            self._markets = {
+            markets = {
                 symbol: convert.market(self.settings.name, each, self._public.precisionMode)
                 for symbol, each in told.items()
                 if each["spot"]
             }
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises, there is no answer
             raise question_error(error) from None
+        if not markets:
+            # Believed, it would end every feed of the venue.
+            raise VenueUnreachable(f"{self.settings.name} names no spot market at all.")
+        self._markets = markets
 
     async def _measure(self) -> None:
         if not self._public.has["fetchTime"]:
