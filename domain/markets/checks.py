@@ -46,6 +46,7 @@ class CandleChecks:
         self._source = source
         self._recorder = recorder
         self._settled_after = timedelta(seconds=settled_after)
+        self._untold: list[Candle] = []
         self._pending: dict[Timeframe, dict[datetime, _Pending]] = {timeframe: {} for timeframe in Timeframe}
 
     @property
@@ -65,9 +66,12 @@ class CandleChecks:
         """Compare what is final at the venue's time `now`; return the corrected candles, which are stored.
 
         One question a timeframe of which something is due. Raises `VenueUnreachable` and `Unavailable`: what wasn't
-        compared waits for the next call.
+        compared waits for the next call, which returns what was corrected before the failure too.
         """
-        return [candle for timeframe in Timeframe for candle in await self._check(timeframe, now)]
+        for timeframe in Timeframe:
+            self._untold += await self._check(timeframe, now)
+        corrected, self._untold = self._untold, []
+        return corrected
 
     async def _check(self, timeframe: Timeframe, now: datetime) -> list[Candle]:
         due = self._due(timeframe, now)
