@@ -176,7 +176,12 @@ def _listed(told: Mapping[Timeframe, Sequence[Candle]]) -> datetime | None:
 
 
 def _closed(candles: Sequence[Candle], until: datetime) -> list[Candle]:
-    return without_gaps([candle for candle in candles if candle.close_time <= until])
+    """Return the newest `HISTORY_CANDLES`: where a venue leaves out empty ones, what it gave may be of years."""
+    settled = [candle for candle in candles if candle.close_time <= until]
+    if not settled:
+        return []
+    oldest = settled[-1].close_time - HISTORY_CANDLES * settled[-1].timeframe.duration
+    return without_gaps([candle for candle in settled if candle.open_time >= oldest])
 
 
 def _holds(candle: Candle, until: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.markets.ports import VenueGap
-from domain.markets.tape import Start, Tape
+from domain.markets.tape import HISTORY_CANDLES, Start, Tape
 from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 from domain.orders.side import OrderSide
 from tests.support.plain_venue import PlainVenue
@@ -225,3 +225,17 @@ async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing()
     with pytest.raises(Exception, match="broke while"):
         await tape.begin()
     assert not tape.whole
+
+
+async def test_the_past_of_a_venue_that_leaves_out_empty_minutes_is_not_filled_for_years() -> None:
+    venue = PlainVenue([trade(1, 0)])
+    told = venue.fetch_candles
+
+    async def sparse(market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int) -> list[Candle]:
+        (newest,) = (await told(market, timeframe, start, 1))[-1:]
+        days = [timedelta(days=number) for number in range(limit, 0, -1)]
+        return [replace(newest, open_time=newest.open_time - each, closed=True) for each in days]
+
+    venue.fetch_candles = sparse
+    start = await Tape(MARKET, venue).begin()
+    assert len(start.history) <= HISTORY_CANDLES * len(Timeframe)
