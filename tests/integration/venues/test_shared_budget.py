@@ -44,9 +44,9 @@ async def test_an_order_goes_at_once_while_history_has_used_its_share(
     assert budget.weight_per_minute == 6_000
     # What was used is more than history's share of this, and leaves trading enough.
     budget.limit(int(budget.used) + 20)
-    asking = [
-        asyncio.create_task(venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, None, 10)) for _ in range(20)
-    ]
+    source = venues.public("sandbox")
+    past = Timeframe.M1.open_time(source.venue_now()) - 20 * Timeframe.M1.duration
+    asking = [asyncio.create_task(source.fetch_candles(BTC, Timeframe.M1, past, 10)) for _ in range(20)]
     await eventually(lambda: budget.waiting == 20, "history waits")
     told = await trader.venue.place(new_order(), allow)
     assert told.status is OrderStatus.FILLED

@@ -113,7 +113,7 @@ def test_the_change_of_the_day_is_told_in_hundredths(told: object, shown: str | 
 def test_a_trade_that_cannot_be_is_refused_instead_of_becoming_the_low_of_its_candle(wrong: dict[str, object]) -> None:
     told = {"id": "7", "timestamp": 1_723_161_600_000, "price": "100.5", "amount": "0.25", "side": "buy"}
     assert convert.trade(MARKET, told).price == Decimal("100.5")
-    with pytest.raises(ValueError, match="above zero|finite|without an id"):
+    with pytest.raises(ValueError, match=r"above zero|finite|without an id"):
         convert.trade(MARKET, told | wrong)
 
 
@@ -121,5 +121,5 @@ def test_a_trade_that_cannot_be_is_refused_instead_of_becoming_the_low_of_its_ca
 def test_a_candle_without_a_price_or_with_a_negative_volume_is_refused(column: int, wrong: str | None) -> None:
     row: list[object] = [1_723_161_600_000, "2", "3", "1", "2", "10"]
     row[column] = wrong
-    with pytest.raises(ValueError, match="above zero|no volume"):
+    with pytest.raises(ValueError, match=r"above zero|no volume"):
         convert.candle(MARKET, Timeframe.M1, row, datetime(2024, 8, 9, tzinfo=UTC))
