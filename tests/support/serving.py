@@ -72,10 +72,13 @@ class Socket:
         """Send one message."""
         await self.ws.send(json.dumps(message))
 
-    async def receive(self, timeout_seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """Return the next message."""
+    async def receive(self, timeout_seconds: float = PATIENCE_SECONDS, *, pings: bool = False) -> dict[str, Any]:
+        """Return the next message; the server's pings, which come by time, are passed over but where asked for."""
         async with asyncio.timeout(timeout_seconds):
-            return json.loads(await self.ws.recv())
+            while True:
+                message = json.loads(await self.ws.recv())
+                if pings or message["type"] != "ping":
+                    return message
 
     async def init(self, token: str | None = None) -> None:
         """Initialise and see it acknowledged."""
