@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from domain.markets.candles import empty_after, without_gaps
 from domain.markets.ports import MarketDataSource, VenueUnreachable
@@ -15,6 +15,7 @@ SMALLEST_PAGE = 300
 MAX_FAILURES = 10
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
+BEFORE_ALL_MARKETS = datetime(2010, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,10 @@ class BulkHistory:
     """The past of one market and timeframe at a venue.
 
     What the venue leaves out between two of its candles becomes candles without volume at the close before, unless it
-    withholds it: some venues give only their newest candles however early one asks, and a day of volume in a stretch
-    without minutes shows it. `withheld` lists such stretches. Nothing is made up before a market's first candle, nor
-    after its last. `tell` is given a sentence whenever the venue didn't answer and is asked again.
+    withholds it: some venues give only their newest candles however early one asks. A first candle after the stretch
+    shows it, and so does a day of volume in a stretch without minutes. `withheld` lists such stretches. Nothing is made
+    up before a market's first candle, nor after its last. `tell` is given a sentence whenever the venue didn't answer
+    and is asked again.
     """
 
     source: MarketDataSource
@@ -50,6 +52,7 @@ class BulkHistory:
     timeframe: Timeframe
     tell: Callable[[str], None]
     withheld: list[tuple[datetime, datetime]] = field(default_factory=list)
+    _begins: datetime | None = None
 
     async def fetch(self, hole: Hole) -> AsyncIterator[Part]:
         """Yield what the venue knows of a hole, oldest first; raises `VenueUnreachable` after `MAX_FAILURES` times."""
@@ -87,7 +90,23 @@ class BulkHistory:
             yield Part(tuple(made), last.close_time)
 
     async def _is_withheld(self, start: datetime, end: datetime) -> bool:
-        """Tell whether the venue's longer candles show trades from `start` to `end`."""
+        """Tell whether the venue has nothing as old, or its longer candles show trades from `start` to `end`."""
+        return await self._beginning() >= end or await self._is_traded(start, end)
+
+    async def _beginning(self) -> datetime:
+        """Return when the first candle opens that the venue gives however early it is asked; asked once.
+
+        One that answers nothing to so early a question looks at a window, and has what it is asked for by its time.
+        """
+        if self._begins is None:
+            try:
+                page = await self.source.fetch_candles(self.market, self.timeframe, BEFORE_ALL_MARKETS, PAGE)
+            except VenueUnreachable:
+                page = []  # too early for it, perhaps: that tells nothing
+            self._begins = page[0].open_time if page else BEFORE_ALL_MARKETS
+        return self._begins
+
+    async def _is_traded(self, start: datetime, end: datetime) -> bool:
         for longer in reversed(Timeframe):
             first = longer.open_time(start + longer.duration - self.timeframe.duration)
             if longer.seconds <= self.timeframe.seconds or first + longer.duration > end:

@@ -90,17 +90,19 @@ def hole(first: int, end: int, before: int | None = None, *, followed: bool = Fa
 
 @given(
     traded=st.sets(st.integers(0, 6_000), max_size=60),
-    first=st.integers(0, 5_000),
+    first=st.integers(1, 5_000),
     length=st.integers(1, 3_000),
-    before=st.none() | st.just(9_999),
+    is_stored=st.booleans(),
     followed=st.booleans(),
     answer=st.sampled_from([from_the_next, within_a_window]),
 )
 @settings(max_examples=100, deadline=None)
 async def test_every_minute_between_two_known_candles_is_there_and_no_other(
-    traded: set[int], first: int, length: int, before: int | None, followed: bool, answer: Answer
+    traded: set[int], first: int, length: int, is_stored: bool, followed: bool, answer: Answer
 ) -> None:
     end = first + length
+    before = first - 1 if is_stored else None
+    traded |= {first - 1} if is_stored else set()
     inside = sorted(minute for minute in traded if first <= minute < end)
     begin = first if before is not None else min(inside, default=end)
     expected, last = {}, before
@@ -125,6 +127,13 @@ async def test_nothing_is_made_up_where_a_venue_withholds_its_older_candles() ->
     found = await fetched(past, hole(100, 10_000, before=99))
     assert found == {minute: (minute, 1) for minute in range(9_280, 10_000)}
     assert past.withheld == [(START + 100 * MINUTE, START + 9_280 * MINUTE)]
+
+
+@pytest.mark.parametrize("length", [3, 5_000])
+async def test_nothing_is_made_up_in_a_stretch_that_is_older_than_all_that_the_venue_gives(length: int) -> None:
+    past = history(Venue(range(10_000), the_newest))
+    assert await fetched(past, hole(100, 100 + length, before=99, followed=True)) == {}
+    assert past.withheld == [(START + 100 * MINUTE, START + (100 + length) * MINUTE)]
 
 
 async def test_years_without_a_trade_cost_few_questions() -> None:
