@@ -16,7 +16,7 @@ ID_RESERVE = 100_000
 KEPT_TRADES = 1000
 AVERAGE_MINUTES = 5
 MIRROR_FILL_IDS_FROM = 5 * 10**15
-"""Public trades of a mirror keep the live venue's ids; those of fills lie above any of them, and below 2**53."""
+"""Fills of a mirror, which it doesn't tell as public trades, have ids above all of those, and below 2**53."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ class Market:
         self.on_candle: list[Callable[[Market, Candle], None]] = []
         self.misreports = Misreports()
         self._trade_ids = Counter(store, f"{spec.symbol}.trade_id")
+        self._fill_ids = Counter(store, f"{spec.symbol}.fill_id")
         self._aggregate_ids = Counter(store, f"{spec.symbol}.aggregate_id")
         self._open_aggregate: list[PublicTrade] = []
         self._store = store
@@ -140,7 +141,8 @@ class Market:
         """Record one execution of a user's order; a mirror doesn't tell it: it never happened at the live venue."""
         if not self.is_mirror:
             return self.trade(price, quantity, time_ms, buyer_is_maker=buyer_is_maker)
-        number = MIRROR_FILL_IDS_FROM + self._trade_ids.next()
+        # Of a counter of their own: a number that public trades skip looks like a lost trade to who follows them.
+        number = MIRROR_FILL_IDS_FROM + self._fill_ids.next()
         return PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
 
     def end_taker(self) -> None:

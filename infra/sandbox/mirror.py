@@ -41,6 +41,8 @@ STEADY_SECONDS = 10.0
 """How long a stream must have held before the next break is answered at once again."""
 CLOCK_EVERY_SECONDS = 10.0
 SERVICE_UNAVAILABLE = 503
+NUMBERED = frozenset({"binance", "binanceus"})
+"""Venues that number a market's trades without a gap, as who reads Binance's protocol expects; others' are counted."""
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +56,16 @@ class LiveVenue:
     symbols: tuple[str, ...] = ()
 
 
-def claim(store: Store, name: str) -> None:
-    """Make the folder that of a mirror of `name`; raises `CannotMirror` where it is another exchange's."""
+def claim(store: Store, name: str | None) -> None:
+    """Make the folder that of a mirror of `name`, or of an exchange with prices of its own (None).
+
+    Raises `CannotMirror` where it is another exchange's.
+    """
     mirrored = store.meta(VENUE_KEY)
-    if mirrored != name and (mirrored or store.meta("seed")):
-        other = f"a mirror of {mirrored}" if mirrored else "a sandbox with prices of its own"
-        raise CannotMirror(f"the folder holds the state of {other}; give a mirror of {name} another one")
-    store.set_meta(VENUE_KEY, name)
+    if mirrored != (name or "") and (mirrored or store.meta("seed")):
+        raise CannotMirror(f"the folder holds the state of {_called(mirrored)}; give {_called(name)} another one")
+    if name is not None:
+        store.set_meta(VENUE_KEY, name)
 
 
 class Mirror:
@@ -266,7 +271,7 @@ class MirroredMarket:
     def _take_trade(self, trade: Trade, at_ms: int) -> None:
         price, quantity = units(trade.price), units(trade.quantity)
         taker = Side.BUY if trade.side is OrderSide.BUY else Side.SELL
-        number = int(trade.venue_trade_id) if trade.venue_trade_id.isdecimal() else None
+        number = int(trade.venue_trade_id) if self._symbol.venue in NUMBERED else None
         if at_ms <= self._done_ms:
             # The last run took it already: it is shown again, and fills nothing again.
             self._market.recall(price, quantity, at_ms, buyer_is_maker=taker is Side.SELL, number=number)
@@ -283,6 +288,10 @@ class MirroredMarket:
         if len(self._known) > REMEMBERED_TRADES:
             self._known.popitem(last=False)
         return True
+
+
+def _called(mirrored: str | None) -> str:
+    return f"a mirror of {mirrored}" if mirrored else "a sandbox with prices of its own"
 
 
 @contextmanager

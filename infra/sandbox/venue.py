@@ -32,8 +32,7 @@ class Venue:
     def __init__(self, folder: StateFolder, options: SandboxOptions, live: LiveVenue | None = None) -> None:
         start = int(options.replay_at.timestamp() * 1000) if options.replay_at else None
         self.exchange = Exchange(folder.store, VenueClock(start, options.speed))
-        if live is not None:
-            claim(folder.store, live.name)
+        claim(folder.store, None if live is None else live.name)
         self.seed = self._keep_seed(folder, options.seed)
         self._hub = Hub()
         self._faults = Misbehaviour()

@@ -171,6 +171,16 @@ async def test_what_cant_be_mirrored_is_told(
     assert "Traceback" not in errors
 
 
+async def test_a_mirrors_folder_is_left_alone_by_a_sandbox_with_prices_of_its_own(
+    live: SandboxProcess, mirror: SandboxProcess
+) -> None:
+    await mirror.stop()
+    code, errors = await run("infra.sandbox", mirror.folder)
+    assert code == 2
+    assert "a mirror of binance; give a sandbox with prices of its own another one" in errors
+    assert "Traceback" not in errors
+
+
 async def test_the_folder_of_another_exchange_is_left_alone(live: SandboxProcess) -> None:
     await live.stop()
     code, errors = await run_mirror(live.folder, "--mirror", "binance", "--mirror-url", live.url)
@@ -179,8 +189,12 @@ async def test_the_folder_of_another_exchange_is_left_alone(live: SandboxProcess
 
 
 async def run_mirror(folder: Path, *arguments: str) -> tuple[int | None, str]:
+    return await run("infra.runtime.mirror", folder, *arguments)
+
+
+async def run(module: str, folder: Path, *arguments: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "infra.runtime.mirror", "--folder", str(folder), *arguments, cwd=ROOT,
+        sys.executable, "-m", module, "--folder", str(folder), *arguments, cwd=ROOT,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, errors = await asyncio.wait_for(process.communicate(), 60)

@@ -27,6 +27,17 @@ def test_candles_are_what_really_traded() -> None:
     assert first.trades == 3
 
 
+def test_fills_of_a_mirror_leave_no_gap_in_the_numbers_of_its_trades() -> None:
+    market = open_market(Store(None))
+    market.is_mirror = True
+    trade(market, 60_010, 1_000)
+    fills = [market.fill(units(60_010), units(1), BIRTH_MS + 1_000, buyer_is_maker=True).id for _ in range(2)]
+    trade(market, 60_010, 2_000)
+    first, second = (each.id for each in market.trades)
+    assert second == first + 1
+    assert len({first, second, *fills}) == 4
+
+
 def test_a_minute_without_trades_is_flat() -> None:
     market = open_market(Store(None))
     trade(market, 60_010, 1_000)
