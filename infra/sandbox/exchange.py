@@ -129,6 +129,8 @@ class Exchange:
         """Return the account called `name`, made with `balances` unless it exists."""
         if existing := self.account_named(name):
             return existing
+        for asset, amount in balances.items():
+            self._check_deposit(asset, amount)
         uid = FIRST_UID + len(self._accounts)
         account = Account(uid, name, secrets.token_urlsafe(48), secrets.token_urlsafe(48), self.clock.now_ms())
         self._accounts[account.api_key] = account
@@ -255,11 +257,16 @@ class Exchange:
         if self.ledger.balance(order.uid, asset).free < max(cost, 1):
             raise insufficient_balance()
 
-    def _credit(self, account: Account, asset: str, amount: int, key: str) -> bool:
+    def _check_deposit(self, asset: str, amount: int) -> None:
+        if not self.markets:
+            raise ExchangeError(-1000, "The live venue's markets aren't known yet.", 503)
         if asset not in self.assets or not 0 <= amount <= MAX_DEPOSIT:
             raise ExchangeError(
                 -1102, f"A deposit takes 0 to {MAX_DEPOSIT // 10**8} of one of {', '.join(self.assets)}."
             )
+
+    def _credit(self, account: Account, asset: str, amount: int, key: str) -> bool:
+        self._check_deposit(asset, amount)
         if not self.store.add_deposit(key, account.uid, asset, amount):
             return False
         self.ledger.credit(account.uid, asset, amount)

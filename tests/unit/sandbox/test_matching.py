@@ -210,6 +210,14 @@ def test_an_account_may_hold_two_hundred_orders_and_five_stops_in_a_market(small
         small.place(ann, Side.BUY, "0.001", 50_000)
 
 
+def test_an_account_with_a_balance_that_cant_be_held_is_not_made(small: SmallExchange) -> None:
+    with pytest.raises(ExchangeError, match="A deposit takes 0 to"):
+        small.exchange.create_account("ann", {"USDT": units(100), "XYZ": units(1)})
+    assert small.exchange.account_named("ann") is None
+    ann = small.exchange.create_account("ann", {"USDT": units(100)})
+    assert small.exchange.ledger.balance(ann.uid, "USDT").free == units(100)
+
+
 def test_the_same_name_gives_the_same_account_without_a_second_deposit(small: SmallExchange) -> None:
     ann = small.account("ann", USDT=100)
     assert small.exchange.create_account("ann", {"USDT": units(100)}) == ann
