@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ READY_SECONDS = 20.0
 STOP_SECONDS = 5.0
 RESTART_SECONDS = 0.5
 MAXIMUM_RESTART_SECONDS = 10.0
+STEADY_SECONDS = 30.0
+"""How long an exchange must have run before its end is taken for an accident, and it is started at once again."""
 PREVIOUS_SECONDS = 5.0
 """How long an exchange whose engine was killed may take to save its state and end."""
 
@@ -126,25 +129,27 @@ class SandboxChild:
         return [sys.executable, *self._program, *place]
 
     async def _keep_alive(self) -> None:
+        delay, began = RESTART_SECONDS, time.monotonic()
         while True:
             assert self._process is not None
             code = await self._process.wait()
             log.warning("sandbox_ended", exit_code=code)
-            await self._restart()
+            # A mirror learns only from its live venue that it can't show what it is to: it ends soon each time.
+            delay = await self._restart(RESTART_SECONDS if time.monotonic() - began > STEADY_SECONDS else delay)
+            began = time.monotonic()
             log.info("sandbox_restarted", port=self._port)
 
-    async def _restart(self) -> None:
-        """Start it again on the same port, as often as it takes."""
-        delay = RESTART_SECONDS
+    async def _restart(self, delay: float) -> float:
+        """Start it again on the same port, as often as it takes; return how long to wait before the next time."""
         while True:
             await asyncio.sleep(delay)
+            delay = min(2 * delay, MAXIMUM_RESTART_SECONDS)
             try:
                 await self._launch()
             except (SandboxDidNotStart, OSError) as error:
                 log.warning("sandbox_not_restarted", reason=str(error))
-                delay = min(2 * delay, MAXIMUM_RESTART_SECONDS)
             else:
-                return
+                return delay
 
     async def _previous_has_ended(self) -> None:
         """Wait for the child of an engine that was killed a moment ago; one that stays is told by the new child."""

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from infra.runtime import sandbox_child
 from infra.runtime.sandbox_child import SandboxChild, SandboxDidNotStart, sandbox_program
-from infra.sandbox.folder import StateFolder
+from infra.sandbox.folder import TOKEN_FILE, StateFolder
 from infra.settings import load_settings
 from tests.support.waiting import eventually
 
@@ -81,6 +81,27 @@ async def test_a_killed_exchange_is_started_again_on_the_same_port(
         assert child._process.pid != first
         assert await asyncio.to_thread(serves, url)
     assert [log["event"] for log in logs] == ["sandbox_ended", "sandbox_restarted"]
+
+
+async def test_an_exchange_that_ends_soon_each_time_is_started_again_ever_more_slowly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs: list[dict[str, object]]
+) -> None:
+    tried: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        if seconds >= sandbox_child.RESTART_SECONDS:
+            tried.append(seconds)
+            seconds = 0
+        await sleep(seconds)
+
+    monkeypatch.setattr(sandbox_child.asyncio, "sleep", note)
+    monkeypatch.setattr(sandbox_child, "STEADY_SECONDS", 600.0)
+    (tmp_path / TOKEN_FILE).write_text("token")
+    child = SandboxChild(tmp_path, ["-c", """print('{"port": 1, "url": "http://127.0.0.1:1"}')"""])
+    async with running(child):
+        await eventually(lambda: len(tried) > 6, "it is started again and again", 60)
+    assert tried[:7] == [0.5, 1, 2, 4, 8, 10, 10]
 
 
 async def test_it_ends_when_its_engine_is_killed_and_the_next_engine_waits_for_that(tmp_path: Path) -> None:
