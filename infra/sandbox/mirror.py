@@ -238,7 +238,7 @@ class MirroredMarket:
                 self._found("trades")
                 batch = await first
                 # Only now is the stream known to be open: what was traded just before it was is asked for.
-                self._take_trades(await self._source.fetch_trades(self._symbol, RECENT_TRADES))
+                self._take_trades(await self._source.fetch_trades(self._symbol, RECENT_TRADES), are_late=True)
                 self._take_trades(batch)
             finally:
                 first.cancel()
@@ -260,15 +260,15 @@ class MirroredMarket:
                 break
             start = page[-1].close_time
             self._market.resume(units(page[-1].close))
-        self._take_trades(recent)
+        self._take_trades(recent, are_late=True)
 
-    def _take_trades(self, batch: Sequence[Trade]) -> None:
+    def _take_trades(self, batch: Sequence[Trade], *, are_late: bool = False) -> None:
         for trade in batch:
             if self._is_new(trade):
-                self._take_trade(trade, to_milliseconds(trade.at))
+                self._take_trade(trade, to_milliseconds(trade.at), is_late=are_late)
         self._exchange.flush()
 
-    def _take_trade(self, trade: Trade, at_ms: int) -> None:
+    def _take_trade(self, trade: Trade, at_ms: int, *, is_late: bool) -> None:
         price, quantity = units(trade.price), units(trade.quantity)
         taker = Side.BUY if trade.side is OrderSide.BUY else Side.SELL
         number = int(trade.venue_trade_id) if self._symbol.venue in NUMBERED else None
@@ -277,9 +277,12 @@ class MirroredMarket:
             self._market.recall(price, quantity, at_ms, buyer_is_maker=taker is Side.SELL, number=number)
             return
         self._last_ms = max(self._last_ms, at_ms)
-        if self._overlay.trade(taker, price, quantity, at_ms, number):
+        if self._overlay.trade(taker, price, quantity, at_ms, number, at_ms if is_late else None):
             # With the fills themselves, so that a crash doesn't fill anything by the same trade again.
             self.save()
+        if self._market.closed_because is None:
+            # The next trade of the batch may be back on the other side of a stop.
+            self._exchange.matcher.trigger_stops(self._market)
 
     def _is_new(self, trade: Trade) -> bool:
         if trade.venue_trade_id in self._known:

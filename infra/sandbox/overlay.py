@@ -17,11 +17,22 @@ class Overlay:
         self._exchange = exchange
         self._market = market
 
-    def trade(self, taker: Side, price: int, quantity: int, time_ms: int, number: int | None = None) -> bool:
-        """Publish a trade, and fill the resting orders that it reached; tell whether there were any."""
+    def trade(
+        self,
+        taker: Side,
+        price: int,
+        quantity: int,
+        time_ms: int,
+        number: int | None = None,
+        resting_since_ms: int | None = None,
+    ) -> bool:
+        """Publish a trade, and fill the resting orders that it reached; tell whether there were any.
+
+        One that is told late reaches none that rests only since after `resting_since_ms`.
+        """
         self._market.trade(price, quantity, time_ms, buyer_is_maker=taker is Side.SELL, number=number)
         self._market.end_taker()
-        reached = self._reached(taker.other, price, quantity)
+        reached = self._reached(taker.other, price, quantity, resting_since_ms)
         for order, filled in reached:
             self._exchange.matcher.house_passes(self._market, order, filled)
         return bool(reached)
@@ -40,7 +51,7 @@ class Overlay:
                 if below.queue:
                     raise RuntimeError(f"two users' orders of {self._market.spec.symbol} cross at {bid}")
 
-    def _reached(self, side: Side, price: int, quantity: int) -> list[tuple[Order, int]]:
+    def _reached(self, side: Side, price: int, quantity: int, since_ms: int | None) -> list[tuple[Order, int]]:
         """Return the resting orders of `side` that a trade at `price` fills, and how much of each.
 
         One that it went past is filled whole; one at the very price once what stood before it has been traded.
@@ -52,6 +63,8 @@ class Overlay:
                 break
             past, used = level_price != price, 0
             for entry in level.queue:
+                if since_ms is not None and entry.order.working_ms > since_ms:
+                    continue
                 filled = entry.left if past else min(entry.left, quantity - entry.ahead - used)
                 entry.ahead = max(0, entry.ahead - quantity)
                 if filled > 0:
