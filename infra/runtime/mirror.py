@@ -44,8 +44,9 @@ async def run_mirror(options: SandboxOptions, mirror: MirrorOptions) -> None:
         await run_sandbox(options, LiveVenue(mirror.venue, source, mirror.symbols))
 
 
-def run_mirror_to_end(options: SandboxOptions, mirror: MirrorOptions) -> int:
+def run_mirror_to_end(options: SandboxOptions, mirror: MirrorOptions, log_format: LogFormat = LogFormat.CONSOLE) -> int:
     """Run a mirror and return the exit code: 2, the reason told, where the options can't be used."""
+    configure_logging("info", log_format)
     return run_exchange(run_mirror(options, mirror))
 
 
@@ -66,9 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder=given.folder, host=given.host, port=given.port, unlimited=given.unlimited,
         exit_with_stdin=given.exit_with_stdin,
     )  # fmt: skip
-    configure_logging("info", given.log_format)
     symbols = tuple(part.strip() for part in given.markets.split(",") if part.strip())
-    sys.exit(run_mirror_to_end(options, MirrorOptions(given.mirror, given.mirror_url, symbols)))
+    sys.exit(run_mirror_to_end(options, MirrorOptions(given.mirror, given.mirror_url, symbols), given.log_format))
 
 
 class _Closing:
