@@ -18,7 +18,7 @@ _LONGEST_NUMBER = MAX_DIGITS + 2
 _LARGEST, _SMALLEST = 1e38, 1e-38
 _EXACT_FLOAT_DIGITS = 15
 
-_UNREADABLE_TIME, _OFF_GRID, _FUTURE = "time", "grid", "future"
+_UNREADABLE_TIME, _OFF_GRID, _FUTURE, _TOO_OLD = "time", "grid", "future", "old"
 _NOT_A_NUMBER, _TOO_LONG, _NOT_POSITIVE, _NEGATIVE, _RANGE = "number:", "long:", "positive:", "negative", "range"
 
 
@@ -73,7 +73,7 @@ def _is_suspect(rows: pl.DataFrame, rules: Rules) -> pl.Series:
     undecided = [(value[one] == value[other]) & (pl.col(one) != pl.col(other)) for one, other in pairs]
     fine = (
         (at % rules.step == 0)
-        & (at <= rules.end)
+        & at.is_between(0, rules.end)
         & (value["low"] > _SMALLEST)
         & (value["low"] <= value["open"])
         & (value["low"] <= value["close"])
@@ -98,6 +98,8 @@ def _verdict(rules: Rules) -> pl.Expr:
         .then(pl.lit(_OFF_GRID))
         .when(at > rules.end)
         .then(pl.lit(_FUTURE))
+        .when(at < 0)
+        .then(pl.lit(_TOO_OLD))
     )
     value = {name: pl.col(name).cast(pl.Float64, strict=False) for name in NUMBERS}
     for name in NUMBERS:
@@ -141,6 +143,8 @@ def _number_error(kind: str, name: str, told: str) -> str:
 def _time_error(kind: str, opened: str, rules: Rules) -> str:
     if kind == _FUTURE:
         return f"it opens at {opened} UTC, which is in the future; --timezone may be another"
+    if kind == _TOO_OLD:
+        return f"it opens at {opened} UTC; candles of markets since 1970 are stored"
     candle = f"{rules.timeframe.venue_name} candle"
     return f"it opens at {opened} UTC, when no {candle} does; --timeframe or --timezone may be another"
 

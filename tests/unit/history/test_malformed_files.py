@@ -47,6 +47,10 @@ GOOD = [row(minute) for minute in range(4)]
             "it opens at 2027-02-01 00:00 UTC, which is in the future; --timezone may be another",
         ),
         (
+            "1969-12-31T23:59:00+00:00,1,2,1,1,1",
+            "it opens at 1969-12-31 23:59 UTC; candles of markets since 1970 are stored",
+        ),
+        (
             "01.02.2024,1,2,1,1,1",
             "'01.02.2024' is no time as this file writes it: a date and time like 2024-01-31T23:55:00+00:00",
         ),
