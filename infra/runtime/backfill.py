@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from io import StringIO
 
 from domain.errors import Unavailable
 from domain.keyset import TimeWindow
 from domain.markets.backfill import SETTLED
-from domain.markets.bulk_history import PAGE, BulkHistory, Hole, Part, retry_waits, within_pages
+from domain.markets.bulk_history import BEFORE_ALL_MARKETS, PAGE, BulkHistory, Hole, Part, retry_waits, within_pages
 from domain.markets.types import Candle, MarketSymbol, Timeframe
 from infra.history.questions import BadQuestion, unknown
 from infra.history.telling import Telling, rate
@@ -48,6 +48,8 @@ async def backfill(settings: Settings, request: BackfillRequest, told: Telling) 
     """Store what is missing; raises `BadQuestion`, `VenueUnreachable` and, when it doesn't come back, `Unavailable`."""
     if request.end is not None and request.end <= request.start:
         raise BadQuestion(f"--to ({request.end:%Y-%m-%d %H:%M}) must be after --from ({request.start:%Y-%m-%d %H:%M})")
+    if request.start >= datetime.now(UTC):
+        raise BadQuestion(f"--from ({request.start:%Y-%m-%d %H:%M}) is in the future; candles have closed before now")
     done = Done(began=time.monotonic())
     try:
         await _through_outages(settings, request, told, done)
@@ -86,7 +88,8 @@ async def _fill(beside: Beside, request: BackfillRequest, told: Telling, done: D
         _check_timeframe(venues, request.venue, timeframe)
         history = BulkHistory(source, market, timeframe, told.line)
         now = source.venue_now() - SETTLED
-        await _Filling(pool, history, told, done).run(request.start, min(request.end or now, now))
+        start = max(request.start, BEFORE_ALL_MARKETS)
+        await _Filling(pool, history, told, done).run(start, max(start, min(request.end or now, now)))
 
 
 async def _market(venues: Venues, request: BackfillRequest) -> MarketSymbol:

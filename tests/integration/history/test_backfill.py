@@ -114,3 +114,13 @@ async def test_only_holes_are_asked_for_and_each_candle_is_the_venues(
     code, said = await command.run(*arguments)
     assert re.findall("(.*) missing candles stored", said) == ["sandbox:BTC/USDT 1m: 340 of 340"]
     assert await driver.fetch("SELECT * FROM candles ORDER BY timeframe, open_time") == whole
+
+
+async def test_from_the_beginning_of_time_is_from_the_markets_first_candle(
+    command: Command, driver: DriverConnection
+) -> None:
+    code, said = await command.run("--timeframe", "1d", "--from", "0001-01-01", "--to", "2026-02-01")
+    assert code == 0, said
+    days = await driver.fetch("SELECT open_time FROM candles ORDER BY open_time")
+    assert days[-1][0] == START
+    assert len(days) == (days[-1][0] - days[0][0]).days + 1 > 1_000
