@@ -66,10 +66,12 @@ class StreamingVenue:
     async def fetch_candles(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
     ) -> list[Candle]:
+        self.plain.now = self._clock.now()
         return await self.plain.fetch_candles(market, timeframe, start, limit)
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
         self.trades_asked += 1
+        self.plain.now = self._clock.now()
         return await self.plain.fetch_trades(market, limit)
 
 
