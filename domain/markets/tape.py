@@ -1,11 +1,11 @@
 """The trades of one market in one piece: each counted once, whatever breaks in between."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.markets.candles import MarketCandles, without_gaps
+from domain.markets.known_trades import KnownTrades
 from domain.markets.ports import MarketDataSource, VenueGap, VenueUnreachable
 from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 from domain.money import ZERO
@@ -15,7 +15,6 @@ _UNSETTLED = 2
 """The venue's newest candle is forming, and the one before it may not be final yet."""
 
 RECENT_TRADES = 1_000
-REMEMBERED_TRADES = 5_000
 
 OLDEST_TRADE = timedelta(days=31)
 """Trades of before are left alone: on a market that hardly trades, the newest thousand may be of years."""
@@ -56,8 +55,8 @@ class Tape:
         self.taken = 0
         self._market = market
         self._source = source
-        self._counted: OrderedDict[str, None] = OrderedDict()
-        self._taken: OrderedDict[str, None] = OrderedDict()
+        self._counted = KnownTrades()
+        self._taken = KnownTrades()
         self._from: datetime | None = None
         self._begun = False
         self._generation = 0
@@ -125,7 +124,7 @@ class Tape:
             if trade.at > latest:
                 raise VenueGap(f"a trade of {trade.at:%Y-%m-%d %H:%M:%S} is ahead of the venue's clock")
         batch = in_order(batch)
-        new = [trade for trade in batch if _is_new(trade, self._taken)]
+        new = [trade for trade in batch if self._taken.is_new(trade)]
         self.taken += len(new)
         if self._from is None:
             self._waiting += new
@@ -143,7 +142,7 @@ class Tape:
         return changed
 
     def _count(self, batch: Sequence[Trade], since: datetime) -> list[Candle]:
-        present = (trade for trade in batch if trade.at >= since and _is_new(trade, self._counted))
+        present = (trade for trade in batch if trade.at >= since and self._counted.is_new(trade))
         return [candle for trade in present for candle in self.candles.add(trade)]
 
     def _earlier(self, trades: Sequence[Trade], until: datetime) -> list[Trade]:
@@ -151,7 +150,7 @@ class Tape:
         if self._begun:
             return []
         self._begun = True
-        return [trade for trade in trades if trade.at < until and _is_new(trade, self._taken)]
+        return [trade for trade in trades if trade.at < until and self._taken.is_new(trade)]
 
     def _go_on(self, until: datetime, known: Sequence[Trade], *, complete: bool) -> None:
         self._counted.clear()
@@ -203,12 +202,3 @@ def in_order(trades: Sequence[Trade]) -> list[Trade]:
     """Return each trade once, by time, those of the same time by their ids read as numbers."""
     unique = {trade.venue_trade_id: trade for trade in trades}
     return sorted(unique.values(), key=lambda each: (each.at, len(each.venue_trade_id), each.venue_trade_id))
-
-
-def _is_new(trade: Trade, known: OrderedDict[str, None]) -> bool:
-    if trade.venue_trade_id in known:
-        return False
-    known[trade.venue_trade_id] = None
-    if len(known) > REMEMBERED_TRADES:
-        known.popitem(last=False)
-    return True

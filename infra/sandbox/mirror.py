@@ -6,7 +6,6 @@ known a market is closed: no book is shown, no order taken, and what rests waits
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from datetime import timedelta
 
 from domain.backoff import Backoff
 from domain.clock import from_milliseconds, to_milliseconds
+from domain.markets.known_trades import KnownTrades
 from domain.markets.ports import MarketDataSource, VenueGap, VenueUnreachable
 from domain.markets.types import Candle as LiveCandle
 from domain.markets.types import Depth, MarketSymbol, PriceLevel, Timeframe, Trade
@@ -34,7 +34,6 @@ from infra.sandbox.units import notional
 
 VENUE_KEY = "mirror.venue"
 RECENT_TRADES = 1_000
-REMEMBERED_TRADES = 5_000
 PAGE = 1_000
 DAY = timedelta(days=1)
 STEADY_SECONDS = 10.0
@@ -148,7 +147,7 @@ class MirroredMarket:
         self._told: dict[Side, dict[int, int]] = {side: {} for side in Side}
         self._key = f"{self._market.spec.symbol}.live_trade_ms"
         self._last_ms = self._done_ms = int(exchange.store.meta(self._key, "0"))
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known = KnownTrades()
         self._missing = {"book", "trades"}
 
     async def run(self) -> None:
@@ -264,7 +263,7 @@ class MirroredMarket:
 
     def _take_trades(self, batch: Sequence[Trade], *, are_late: bool = False) -> None:
         for trade in batch:
-            if self._is_new(trade):
+            if self._known.is_new(trade):
                 self._take_trade(trade, to_milliseconds(trade.at), is_late=are_late)
         self._exchange.flush()
 
@@ -283,14 +282,6 @@ class MirroredMarket:
         if self._market.closed_because is None:
             # The next trade of the batch may be back on the other side of a stop.
             self._exchange.matcher.trigger_stops(self._market)
-
-    def _is_new(self, trade: Trade) -> bool:
-        if trade.venue_trade_id in self._known:
-            return False
-        self._known[trade.venue_trade_id] = None
-        if len(self._known) > REMEMBERED_TRADES:
-            self._known.popitem(last=False)
-        return True
 
 
 def _called(mirrored: str | None) -> str:
