@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from infra.history_cli import add_history_commands
-from infra.settings import BadSettings, load_settings
+from infra.settings import BadSettings, load_settings, split
 
 CANNOT = 1
 USAGE_ERROR = 2
@@ -105,8 +105,7 @@ def sandbox(
         raise typer.BadParameter("a mirror has the live venue's prices: leave --replay and --seed out")
     from infra.runtime.mirror import MirrorOptions, run_mirror_to_end  # noqa: PLC0415  # as above
 
-    symbols = tuple(part.strip() for part in (markets or "").split(",") if part.strip())
-    raise SystemExit(run_mirror_to_end(options, MirrorOptions(mirror, mirror_url, symbols)))
+    raise SystemExit(run_mirror_to_end(options, MirrorOptions(mirror, mirror_url, split(markets or ""))))
 
 
 @schema_app.command("print")

@@ -60,10 +60,9 @@ class BadSettings(Exception):  # noqa: N818  # what the operator is told, not a 
         super().__init__("\n".join(problems))
 
 
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return [part for part in (piece.strip() for piece in value.split(",")) if part]
+def split(text: str) -> tuple[str, ...]:
+    """Return what is written with commas between, without blanks and empty parts."""
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
 
 class Settings(BaseSettings):
@@ -140,7 +139,7 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _from_commas(cls, value: object) -> object:
-        return _split(value)
+        return split(value) if isinstance(value, str) else value
 
     @field_validator("hazelcast_members")
     @classmethod
@@ -176,14 +175,14 @@ class Settings(BaseSettings):
     @classmethod
     def _venues_are_known(cls, venues: tuple[str, ...]) -> tuple[str, ...]:
         for venue in venues:
-            _check_venue(venue)
+            check_venue(venue)
         return venues
 
     @field_validator("mirror")
     @classmethod
     def _mirror_is_known(cls, venue: str | None) -> str | None:
         if venue is not None:
-            _check_venue(venue)
+            check_venue(venue)
         return venue
 
     @field_validator("replay")
@@ -244,7 +243,8 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, *toml)
 
 
-def _check_venue(venue: str) -> None:
+def check_venue(venue: str) -> None:
+    """Raise ValueError, with the nearest name, where ccxt.pro has no venue of this id."""
     # Loading ccxt takes a second, which an engine on the sandbox alone need not wait for.
     from ccxt import pro  # noqa: PLC0415
 

@@ -5,11 +5,9 @@ connection is made without credentials.
 """
 
 import argparse
-import asyncio
-import difflib
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from infra.sandbox.mirror import LiveVenue
 from infra.sandbox.mirror_markets import CannotMirror
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.program import run_exchange, run_sandbox
-from infra.settings import LogFormat
+from infra.settings import LogFormat, check_venue, split
 from infra.venues.connection import VenueConnection
 from infra.venues.market_data import CcxtMarketData
 from infra.venues.venue import VenueSettings
@@ -39,7 +37,8 @@ async def run_mirror(options: SandboxOptions, mirror: MirrorOptions) -> None:
     _check(mirror)
     clock = SystemClock()
     connection = VenueConnection(VenueSettings(mirror.venue, mirror.venue, mirror.url, live=True), clock)
-    async with aclosing(_Closing(connection)):
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(connection.close)
         source = CcxtMarketData(connection, clock)
         await run_sandbox(options, LiveVenue(mirror.venue, source, mirror.symbols))
 
@@ -67,26 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder=given.folder, host=given.host, port=given.port, unlimited=given.unlimited,
         exit_with_stdin=given.exit_with_stdin,
     )  # fmt: skip
-    symbols = tuple(part.strip() for part in given.markets.split(",") if part.strip())
-    sys.exit(run_mirror_to_end(options, MirrorOptions(given.mirror, given.mirror_url, symbols), given.log_format))
-
-
-class _Closing:
-    """A connection as `aclosing` ends it."""
-
-    def __init__(self, connection: VenueConnection) -> None:
-        self._connection = connection
-
-    async def aclose(self) -> None:
-        await asyncio.shield(self._connection.close())
+    mirror = MirrorOptions(given.mirror, given.mirror_url, split(given.markets))
+    sys.exit(run_mirror_to_end(options, mirror, given.log_format))
 
 
 def _check(mirror: MirrorOptions) -> None:
     from ccxt import pro  # noqa: PLC0415  # takes a second, which other programs that import this need not wait for
 
-    if mirror.venue not in pro.exchanges:
-        near = difflib.get_close_matches(mirror.venue, pro.exchanges, 1)
-        raise CannotMirror(f"{mirror.venue!r} is no venue of ccxt.pro" + (f"; did you mean {near[0]}?" if near else ""))
+    try:
+        check_venue(mirror.venue)
+    except ValueError as error:
+        raise CannotMirror(str(error)) from None
     has = getattr(pro, mirror.venue)().has
     missing = [what for what in ("watchOrderBook", "watchTrades", "fetchOHLCV", "fetchTrades") if not has.get(what)]
     if missing:
