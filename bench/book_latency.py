@@ -15,9 +15,9 @@ from typing import Any
 
 import uvloop
 
-from bench.collecting import collecting, database
+from bench.collecting import collecting
 from bench.figures import Figure, percentile, report, spread
-from bench.parts import scratch
+from bench.parts import database, scratch
 from bench.recording import FILES, Remote, read, venue
 from infra.venues.exchange import _addresses
 

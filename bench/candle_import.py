@@ -22,15 +22,13 @@ import polars as pl
 import uvloop
 
 from bench.figures import Figure, report
-from bench.parts import scratch
+from bench.parts import database, scratch
 from domain.markets.types import MarketSymbol
 from infra.history.formats import FileFormat
 from infra.history.loading import Progress, load_file
 from infra.history.survey import Reading
 from infra.postgres.candle_copy import COLUMNS, CandleCopy, OnConflict
 from infra.postgres.connection import Connection
-from infra.postgres.embedded import EmbeddedPostgres
-from infra.postgres.migrate import migrate
 from infra.postgres.partitions import ensure_months
 
 ROWS, RUNS = 1_500_000, 3
@@ -40,7 +38,7 @@ MARKET = MarketSymbol("sandbox", "BTC/USDT")
 
 
 async def measure(rows: int, runs: int) -> None:
-    async with scratch() as folder, _database(folder) as dsn:
+    async with scratch() as folder, database(folder) as dsn:
         file = folder / "candles.csv"
         lines = await asyncio.to_thread(_write, file, rows)
         imports, copies, again = [], [], []
@@ -50,17 +48,6 @@ async def measure(rows: int, runs: int) -> None:
             again.append(await _imported(dsn, file, empty=False))
         size = await asyncio.to_thread(file.stat)
         _tell(rows, size.st_size, {"bare COPY": copies, "import": imports, "the same file again": again})
-
-
-@asynccontextmanager
-async def _database(folder: Path) -> AsyncGenerator[str]:
-    server = EmbeddedPostgres(folder / "postgres")
-    await server.start()
-    try:
-        await migrate(server.dsn)
-        yield server.dsn
-    finally:
-        await server.stop()
 
 
 def _write(file: Path, rows: int) -> bytes:

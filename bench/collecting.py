@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from bench.recording import Remote
 from domain.clock import Clock
@@ -22,8 +21,6 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.connection import Connection
-from infra.postgres.embedded import EmbeddedPostgres
-from infra.postgres.migrate import migrate
 from infra.postgres.partitions import ensure_partitions
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.storage import PostgresStorage
@@ -74,18 +71,6 @@ class Collecting:
     @property
     def collector(self) -> Collector:
         return self.feeds.collectors[BTC]
-
-
-@asynccontextmanager
-async def database(folder: Path) -> AsyncGenerator[str]:
-    """Give the address of an empty database with the engine's durable settings."""
-    server = EmbeddedPostgres(folder / "postgres")
-    await server.start()
-    try:
-        await migrate(server.dsn)
-        yield server.dsn
-    finally:
-        await server.stop()
 
 
 @asynccontextmanager

@@ -18,9 +18,9 @@ from decimal import Decimal
 
 import uvloop
 
-from bench.collecting import BTC, Collecting, collecting, database
+from bench.collecting import BTC, Collecting, collecting
 from bench.figures import Figure, report
-from bench.parts import scratch
+from bench.parts import database, scratch
 from bench.recording import FILES, Frame, Recording, read, venue
 from domain.markets.depth_view import MAX_LEVELS
 from domain.markets.types import Depth

@@ -14,6 +14,8 @@ from pathlib import Path
 import aiohttp
 
 from bench.figures import ROOT
+from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.migrate import migrate
 from tests.support.sandbox import SandboxProcess, running_sandbox
 
 ENGINE = Path(sys.executable).with_name("r3edge")
@@ -64,6 +66,18 @@ async def engine(folder: Path, sandbox: SandboxProcess | None = None) -> AsyncGe
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await process.communicate()
+
+
+@asynccontextmanager
+async def database(folder: Path) -> AsyncGenerator[str]:
+    """Give the address of an empty database with the engine's durable settings."""
+    server = EmbeddedPostgres(folder / "postgres")
+    await server.start()
+    try:
+        await migrate(server.dsn)
+        yield server.dsn
+    finally:
+        await server.stop()
 
 
 @asynccontextmanager
