@@ -18,12 +18,11 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bench.figures import ROOT
+from tests.support.recorded_data import BINANCE, ROOT
 from tests.support.second_book import PlainBook
 
-FOLDER = ROOT.parent / "shared" / "data" / "binance_spot_raw"
-FILES = (FOLDER / "btcusdt_20240808.gz", FOLDER / "btcusdt_20240809.gz")
-EXCHANGE_INFO = FOLDER / "exchange_info.json.gz"
+FILES = (BINANCE / "btcusdt_20240808.gz", BINANCE / "btcusdt_20240809.gz")
+EXCHANGE_INFO = BINANCE / "exchange_info.json.gz"
 LEVELS = 1_000
 SENT_AHEAD = 64
 """How many frames may be on their way before the sender lets others work."""

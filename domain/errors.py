@@ -57,7 +57,7 @@ class InputErrors(Exception):  # noqa: N818  # a plural of InputError, raised wh
         super().__init__("; ".join(error.message for error in errors))
 
 
-class RequestFault(Exception):  # noqa: N818  # the design's word: a fault of the request, not of its input
+class RequestFault(Exception):  # noqa: N818  # a fault of the request, not of its input
     """A fault of the request itself, with what the caller needs to go on (`extensions` beside the code)."""
 
     def __init__(self, code: FaultCode, message: str, extensions: dict[str, str | int | float] | None = None) -> None:

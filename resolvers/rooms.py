@@ -1,6 +1,6 @@
 """What a subscription's resolver returns to be shared by a room, or to be resumed after an interruption.
 
-A room (DESIGN.md 9) executes a selection once per event of one shared source and sends the result to all of its
+A room executes a selection once per event of one shared source and sends the result to all of its
 members. The source decides what a late joiner and a slow reader get. All of its methods but `__anext__` and `aclose`
 are synchronous and quick: they run between two events.
 """

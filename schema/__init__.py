@@ -1,4 +1,4 @@
-"""The public contract: Strawberry types, inputs, enums and the three roots."""
+"""The public schema: Strawberry types, inputs, enums and the three roots."""
 
 import strawberry
 

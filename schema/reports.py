@@ -23,7 +23,7 @@ strawberry.enum(domain.PositionSide, description="Which way a round trip went.")
 
 @strawberry.enum(description="What a report can be downloaded as.")
 class ReportFormat(StrEnum):
-    """The contract's formats."""
+    """The formats."""
 
     HTML = "HTML"
     CSV = "CSV"

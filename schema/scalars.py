@@ -1,4 +1,4 @@
-"""The scalars of the contract: decimals, times, long counts and market symbols, each written as a string.
+"""The schema's scalars: decimals, times, long counts and market symbols, each written as a string.
 
 Annotate fields and arguments with `decimal.Decimal`, `datetime.datetime`, `schema.scalars.Sequence` and
 `domain.markets.types.MarketSymbol`; `SCALARS` tells Strawberry what they are.

@@ -31,7 +31,7 @@ class MarketSymbol:
 
 
 class Timeframe(StrEnum):
-    """The length of a candle; the value is the contract's name for it."""
+    """The length of a candle; the value is its name in the schema."""
 
     M1 = "M1"
     M5 = "M5"

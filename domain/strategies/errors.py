@@ -33,7 +33,7 @@ class RuleErrors(Exception):  # noqa: N818  # a plural of RuleError, raised wher
 
 
 class DefinitionError(InputError):
-    """One mistake in a definition; `path` starts at the definition's own field, in the contract's spelling.
+    """One mistake in a definition; `path` starts at the definition's own field, in the schema's spelling.
 
     `start` and `end` are character offsets into the rule named by `path`, None where the mistake isn't in a rule.
     """

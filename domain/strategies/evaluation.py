@@ -23,7 +23,7 @@ class RuleName(StrEnum):
 
     @property
     def path(self) -> str:
-        """The name of the rule's field in the contract, such as `enterLong`."""
+        """The name of the rule's field in the schema, such as `enterLong`."""
         verb, side = self.value.split("_")
         return verb + side.capitalize()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """The limits of DESIGN.md 11 and the switches; sizes in bytes, durations in seconds."""
+    """The limits of what clients may ask, and the switches; sizes in bytes, durations in seconds."""
 
     introspection: bool = True
     suggestions: bool = True

@@ -1,4 +1,4 @@
-"""The acceptance script of the contract against the real program: plain, and on a recording with the engine killed."""
+"""A client's script against the real program: plain, and on a recording with the engine killed."""
 
 import asyncio
 import sys
@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine import ROOT, Engine, running_engine
-from tests.support.require import require_or_skip
+from tests.support.engine import Engine, running_engine
+from tests.support.recorded_data import BINANCE, FOLDER, skip_without
 
-SHARED = ROOT.parent / "shared"
-SCRIPT = SHARED / "acceptance" / "main_job.py"
-RECORDING = SHARED / "data" / "binance_spot_raw" / "btcusdt_20240808.gz"
+SCRIPT = FOLDER.parent / "acceptance" / "main_job.py"
+RECORDING = BINANCE / "btcusdt_20240808.gz"
 
 
 async def _main_job(engine: Engine, *arguments: str) -> None:
@@ -40,12 +39,12 @@ async def _main_job(engine: Engine, *arguments: str) -> None:
 
 @pytest.mark.timeout(300)
 async def test_the_main_job_holds(engine: Engine) -> None:
-    require_or_skip(SCRIPT.exists(), "the acceptance script is not beside the project")
+    skip_without(SCRIPT)
     await _main_job(engine)
 
 
 @pytest.mark.timeout(300)
 async def test_the_main_job_holds_on_a_recording_while_the_engine_is_killed(data_folder: Path) -> None:
-    require_or_skip(SCRIPT.exists() and RECORDING.exists(), "the acceptance script is not beside the project")
+    skip_without(SCRIPT, RECORDING)
     async with running_engine(data_folder / "data", "--replay", str(RECORDING)) as engine:
         await _main_job(engine, "--restart")

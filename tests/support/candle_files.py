@@ -15,7 +15,6 @@ from infra.history.survey import Reading, Survey, survey
 HEADER = "open_time,open,high,low,close,volume"
 START = datetime(2024, 1, 31, 23, 55, tzinfo=UTC)
 NOW = datetime(2026, 11, 5, 12, 0, 30, tzinfo=UTC)
-COINBASE = Path(__file__).resolve().parents[3] / "shared" / "data" / "coinbase_ohlcv"
 
 
 def row(minute: int, *, at: str | None = None, close: str = "42001.5", volume: str = "0.50") -> str:

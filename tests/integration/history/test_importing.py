@@ -16,10 +16,10 @@ from infra.history.problems import MalformedRows, UnusableFile
 from infra.postgres.candle_copy import CandleCopy, OnConflict, Written
 from infra.postgres.connection import DriverConnection
 from infra.postgres.pool import Pool
-from tests.support.candle_files import COINBASE, START, csv, reading, row
+from tests.support.candle_files import START, csv, reading, row
 from tests.support.engine import PROGRAM, ROOT, engine_environment
 from tests.support.postgres import somebody_waits_for_a_lock
-from tests.support.require import require_or_skip
+from tests.support.recorded_data import COINBASE, skip_without
 from tests.support.waiting import eventually
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
@@ -174,7 +174,7 @@ async def test_an_import_that_is_killed_in_the_middle_leaves_nothing(
 
 
 async def test_the_coinbase_files_come_in_exactly(driver: DriverConnection) -> None:
-    require_or_skip(COINBASE.exists(), f"there is no {COINBASE}")
+    skip_without(COINBASE)
     assert (await load(driver, COINBASE / "btcusd_daily.zip", block_bytes=65_536)).written == Written(new=1_318)
     (first,) = await stored_at(driver, "2014-12-01")
     assert first == (Decimal(300), Decimal(370), Decimal(300), Decimal(370), Decimal("0.05655554"))

@@ -12,16 +12,17 @@ from typing import Any
 import pytest
 
 from tests.support.ccxt_client import ccxt_client
+from tests.support.recorded_data import BINANCE, skip_without
 from tests.support.sandbox import SandboxProcess, running_sandbox
 
-RECORDING = Path(__file__).resolve().parents[4] / "shared/data/binance_spot_raw/btcusdt_20240808.gz"
+RECORDING = BINANCE / "btcusdt_20240808.gz"
 MARKET = "BTC/USDT"
-pytestmark = pytest.mark.skipif(not RECORDING.exists(), reason=f"{RECORDING.name} isn't here")
 
 
 @pytest.fixture
 def excerpt(tmp_path: Path) -> Path:
     """The first ten seconds or so of the recording."""
+    skip_without(RECORDING)
     path = tmp_path / "excerpt.gz"
     with gzip.open(RECORDING, "rb") as whole, gzip.open(path, "wb") as part:
         part.writelines(islice(whole, 900))

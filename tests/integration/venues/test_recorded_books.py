@@ -15,13 +15,12 @@ from infra.venues.market_data import CcxtMarketData
 from infra.venues.registry import Venues
 from infra.venues.venue import VenueSettings
 from tests.support.depth_venue import DepthVenue, Line, LineConnection, ccxt_exchange
-from tests.support.require import require_or_skip
+from tests.support.recorded_data import BINANCE, skip_without
 from tests.support.sandbox import running_sandbox
 from tests.support.second_book import Rows, SecondBook
 from tests.support.venues import BTC
 
-DATA = Path(__file__).resolve().parents[4] / "shared/data/binance_spot_raw"
-FIRST, SECOND = DATA / "btcusdt_20240808.gz", DATA / "btcusdt_20240809.gz"
+FIRST, SECOND = BINANCE / "btcusdt_20240808.gz", BINANCE / "btcusdt_20240809.gz"
 
 
 def rows(levels: tuple[PriceLevel, ...]) -> Rows:
@@ -97,7 +96,7 @@ def with_snapshot(folder: Path) -> Path:
 async def test_every_book_of_both_recordings_is_the_recorded_one_at_its_update_also_ten_times_as_fast(
     tmp_path: Path,
 ) -> None:
-    require_or_skip(FIRST.exists() and SECOND.exists(), f"{DATA} isn't here")
+    skip_without(FIRST, SECOND)
     second = await asyncio.to_thread(with_snapshot, tmp_path)
     *whole, _stretch = await asyncio.gather(
         replayed(tmp_path / "first", FIRST, 10),
@@ -113,7 +112,7 @@ async def test_every_book_of_both_recordings_is_the_recorded_one_at_its_update_a
 
 
 async def test_the_book_after_every_single_update_of_both_recordings_is_the_recorded_one() -> None:
-    require_or_skip(FIRST.exists() and SECOND.exists(), f"{DATA} isn't here")
+    skip_without(FIRST, SECOND)
     second = SecondBook(FIRST, SECOND)
     exchange = await ccxt_exchange(SystemClock())
     line = Line(DepthVenue(Random(1)), exchange)

@@ -10,8 +10,8 @@ from domain.markets.types import Timeframe
 from infra.history.formats import FileFormat
 from infra.history.problems import UnusableFile
 from infra.history.survey import Survey, survey
-from tests.support.candle_files import COINBASE, NOW, csv, problems, reading, row, surveyed
-from tests.support.require import require_or_skip
+from tests.support.candle_files import NOW, csv, problems, reading, row, surveyed
+from tests.support.recorded_data import COINBASE, skip_without
 
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def said(found: Survey) -> tuple[str, Timeframe, int, datetime, datetime, int]:
 
 
 def test_the_coinbase_files_are_known_in_their_daily_and_minute_forms() -> None:
-    require_or_skip(COINBASE.exists(), f"there is no {COINBASE}")
+    skip_without(COINBASE)
     first, last = datetime(2014, 12, 1, tzinfo=UTC), datetime(2018, 8, 13, tzinfo=UTC)
     assert said(surveyed(COINBASE / "btcusd_daily.zip")) == ("lean", Timeframe.D1, 1318, first, last, 34)
     day = datetime(2018, 4, 4, tzinfo=UTC)

@@ -5,7 +5,6 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +12,15 @@ from domain.markets.tape import Tape
 from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 from domain.orders.side import OrderSide
 from tests.support.plain_venue import PlainVenue
-from tests.support.require import require_or_skip
+from tests.support.recorded_data import BINANCE, skip_without
 
 MARKET = MarketSymbol("binance", "BTC/USDT")
-FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "binance_spot_raw"
 
 
 def recorded(day: str) -> list[Trade]:
     """Return the recorded trades of a day."""
-    path = FOLDER / f"btcusdt_{day}.gz"
-    require_or_skip(path.exists(), f"there is no {path}")
+    path = BINANCE / f"btcusdt_{day}.gz"
+    skip_without(path)
     with gzip.open(path, "rt") as lines:
         told = [json.loads(line.partition(" ")[2])["data"] for line in lines if '@trade"' in line]
     return [

@@ -1,4 +1,4 @@
-"""The schema keeps to the contract and describes itself."""
+"""The schema describes itself, and its types know what they serve."""
 
 from collections.abc import Iterator
 
