@@ -11,7 +11,7 @@ from domain.trading.state import TradingState
 from domain.users.types import ApiScope
 from resolvers import accounts
 from schema.context import Info
-from schema.errors import UserError, answer, payload
+from schema.errors import Payload, answer, payload
 from schema.lazy import lazy
 from schema.node import Node, decode_uuid, serves
 from schema.pagination import Connection, Edge
@@ -204,12 +204,39 @@ class PaperDepositInput:
     idempotency_key: str = strawberry.field(description="The same key pays once.")
 
 
-@strawberry.type(description="The account.")
-class AccountPayload:
-    """The answer of the account mutations."""
+@strawberry.type(description="The answer of `accountCreate`.")
+class AccountCreatePayload(Payload):
+    """The answer of `accountCreate`."""
 
     account: Account | None = strawberry.field(description="The account; null where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="The answer of `accountUpdate`.")
+class AccountUpdatePayload(Payload):
+    """The answer of `accountUpdate`."""
+
+    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+
+
+@strawberry.type(description="The answer of `accountArchive`.")
+class AccountArchivePayload(Payload):
+    """The answer of `accountArchive`."""
+
+    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+
+
+@strawberry.type(description="The answer of `accountCredentialsReplace`.")
+class AccountCredentialsReplacePayload(Payload):
+    """The answer of `accountCredentialsReplace`."""
+
+    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+
+
+@strawberry.type(description="The answer of `paperDeposit`.")
+class PaperDepositPayload(Payload):
+    """The answer of `paperDeposit`."""
+
+    account: Account | None = strawberry.field(description="The account; null where there are errors.")
 
 
 @strawberry.type
@@ -217,48 +244,52 @@ class AccountMutation:
     """The accounts' part of the mutation root."""
 
     @strawberry.mutation(description="Open an account.")
-    @payload(AccountPayload)
-    async def account_create(self, info: Info, input: AccountCreateInput) -> AccountPayload:
+    @payload(AccountCreatePayload)
+    async def account_create(self, info: Info, input: AccountCreateInput) -> AccountCreatePayload | None:
         """Open an account."""
         info.context.require(ApiScope.ADMIN)
-        return answer(AccountPayload, account=await accounts.create(info.context, input.to_domain()))
+        return answer(AccountCreatePayload, account=await accounts.create(info.context, input.to_domain()))
 
     @strawberry.mutation(description="Change an account's name or limits.")
-    @payload(AccountPayload)
-    async def account_update(self, info: Info, id: strawberry.ID, input: AccountUpdateInput) -> AccountPayload:
+    @payload(AccountUpdatePayload)
+    async def account_update(
+        self, info: Info, id: strawberry.ID, input: AccountUpdateInput
+    ) -> AccountUpdatePayload | None:
         """Change an account."""
         info.context.require(ApiScope.ADMIN)
         risk = input.risk.to_domain() if input.risk else None
         account_id = decode_uuid(id, "Account", ("id",))
-        return answer(AccountPayload, account=await accounts.update(info.context, account_id, input.name, risk))
+        return answer(AccountUpdatePayload, account=await accounts.update(info.context, account_id, input.name, risk))
 
     @strawberry.mutation(description="Close an account for new orders; nothing of it may be alive.")
-    @payload(AccountPayload)
-    async def account_archive(self, info: Info, id: strawberry.ID) -> AccountPayload:
+    @payload(AccountArchivePayload)
+    async def account_archive(self, info: Info, id: strawberry.ID) -> AccountArchivePayload | None:
         """Archive an account."""
         info.context.require(ApiScope.ADMIN)
         account_id = decode_uuid(id, "Account", ("id",))
-        return answer(AccountPayload, account=await accounts.archive(info.context, account_id))
+        return answer(AccountArchivePayload, account=await accounts.archive(info.context, account_id))
 
     @strawberry.mutation(description="Give a LIVE account other credentials, which the venue must accept.")
-    @payload(AccountPayload)
+    @payload(AccountCredentialsReplacePayload)
     async def account_credentials_replace(
         self, info: Info, id: strawberry.ID, input: VenueCredentialsInput
-    ) -> AccountPayload:
+    ) -> AccountCredentialsReplacePayload | None:
         """Replace credentials."""
         info.context.require(ApiScope.ADMIN)
         account_id = decode_uuid(id, "Account", ("id",))
         account = await accounts.replace_credentials(info.context, account_id, input.to_domain())
-        return answer(AccountPayload, account=account)
+        return answer(AccountCredentialsReplacePayload, account=account)
 
     @strawberry.mutation(description="A PAPER account only.")
-    @payload(AccountPayload)
-    async def paper_deposit(self, info: Info, id: strawberry.ID, input: PaperDepositInput) -> AccountPayload:
+    @payload(PaperDepositPayload)
+    async def paper_deposit(
+        self, info: Info, id: strawberry.ID, input: PaperDepositInput
+    ) -> PaperDepositPayload | None:
         """Pay into a paper account."""
         info.context.require(ApiScope.ADMIN)
         account_id = decode_uuid(id, "Account", ("id",))
         account = await accounts.deposit(info.context, account_id, input.currency, input.amount, input.idempotency_key)
-        return answer(AccountPayload, account=account)
+        return answer(PaperDepositPayload, account=account)
 
 
 def _balances(given: list[BalanceInput] | None) -> tuple[domain.Balance, ...] | None:

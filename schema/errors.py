@@ -43,6 +43,15 @@ class InputError(UserError):
     """The schema's face of `domain.errors.InputError`."""
 
 
+@strawberry.type
+class Payload:
+    """The base of the payloads of all mutations."""
+
+    errors: list[UserError] = strawberry.field(
+        description="Everything that is wrong with the input. The list is empty where the mutation did what was asked."
+    )
+
+
 _faces: dict[type[Exception], type[UserError]] = {domain_errors.InputError: InputError}
 
 
@@ -78,17 +87,19 @@ def answer(payload: type[T], **values: object) -> T:
 
 def payload(
     payload_type: type[T], **defaults: object
-) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+) -> Callable[[Callable[P, Awaitable[T | None]]], Callable[P, Awaitable[T | None]]]:
     """Answer the domain's input errors with the payload: null for all else, or `defaults`, and the errors as data.
+
+    The field is nullable, so that a fault of the request takes nothing away from the mutations beside it.
 
     @strawberry.mutation
     @payload(UserRegisterPayload)
-    async def user_register(self, info: Info, input: UserRegisterInput) -> UserRegisterPayload: ...
+    async def user_register(self, info: Info, input: UserRegisterInput) -> UserRegisterPayload | None: ...
     """
 
-    def decorate(resolver: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def decorate(resolver: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[T | None]]:
         @functools.wraps(resolver)
-        async def resolve(*args: P.args, **kwargs: P.kwargs) -> T:
+        async def resolve(*args: P.args, **kwargs: P.kwargs) -> T | None:
             try:
                 return await resolver(*args, **kwargs)
             except domain_errors.InputError as error:

@@ -110,7 +110,7 @@ class MarketAnalyticsFields:
     """The fields of `Market` that are computed from its history."""
 
     @strawberry.field(
-        graphql_type=VolumeProfile,
+        graphql_type=VolumeProfile | None,
         description="Volume by price between the lowest and the highest that was traded, of at most 31 days.",
     )
     async def volume_profile(
@@ -178,7 +178,7 @@ class MarketAnalyticsFields:
         return await analytics.trend(info.context, parent, timeframe)
 
     @strawberry.field(
-        graphql_type=list[lazy("depth", "MarketDepthSnapshot")],  # type: ignore[misc]  # an annotation made at run time
+        graphql_type=list[lazy("depth", "MarketDepthSnapshot")] | None,  # type: ignore[misc]  # an annotation made at run time
         description="Stored snapshots, oldest first, at most 1,000: the first of each interval that has one. A time "
         "of more than 1,000 intervals is refused.",
     )

@@ -173,7 +173,7 @@ class Market(Node, MarketAnalyticsFields):
         return await markets.depth(info.context, parent, levels)
 
     @strawberry.field(
-        graphql_type=CandleConnection,
+        graphql_type=CandleConnection | None,
         description="Closed ones, oldest first; `first` and `last` at most 1,000. What is missing of the newest 10,000 "
         "is fetched from the venue, and waited for up to 3 s; older ones are those imported or back-filled. The "
         "forming candle is the first that the subscription gives.",
@@ -193,7 +193,9 @@ class Market(Node, MarketAnalyticsFields):
         page = PageArguments(first, after, last, before)
         return await markets.candles(info.context, parent, timeframe, from_, to, page)
 
-    @strawberry.field(graphql_type=TradeConnection, description="Those collected, oldest first; at most 1,000 a page.")
+    @strawberry.field(
+        graphql_type=TradeConnection | None, description="Those collected, oldest first; at most 1,000 a page."
+    )
     async def trades(
         parent: strawberry.Parent[domain.Market],
         info: Info,
@@ -233,7 +235,7 @@ class MarketQuery:
         """Return the market."""
         return markets.market(info.context, symbol)
 
-    @strawberry.field(graphql_type=MarketConnection, description="In the order of their symbols.")
+    @strawberry.field(graphql_type=MarketConnection | None, description="In the order of their symbols.")
     def markets(
         self,
         info: Info,

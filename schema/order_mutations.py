@@ -12,7 +12,7 @@ from domain.orders.types import OrderType, TimeInForce
 from domain.users.types import ApiScope
 from resolvers import orders
 from schema.context import Info
-from schema.errors import UserError, answer, payload, user_error
+from schema.errors import Payload, answer, payload, user_error
 from schema.node import decode_uuid
 from schema.orders import Order
 
@@ -95,22 +95,29 @@ class OrdersCancelInput:
     )
 
 
-@strawberry.type(description="The order as it stands; an order that was refused comes with an error.")
-class OrderPayload:
-    """The answer of the order mutations."""
+@strawberry.type(description="The answer of `orderPlace`.")
+class OrderPlacePayload(Payload):
+    """The answer of `orderPlace`."""
 
     order: Order | None = strawberry.field(
         description="The order, one that was DENIED or REJECTED too; null where there is none."
     )
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="The answer of `orderCancel`.")
+class OrderCancelPayload(Payload):
+    """The answer of `orderCancel`."""
+
+    order: Order | None = strawberry.field(
+        description="The order, one that was DENIED or REJECTED too; null where there is none."
+    )
 
 
 @strawberry.type(description="`requested`: how many orders are being cancelled; the events tell the rest.")
-class OrdersCancelPayload:
+class OrdersCancelPayload(Payload):
     """The answer of `ordersCancel`."""
 
     requested: int = strawberry.field(description="How many; 0 where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.type
@@ -122,28 +129,28 @@ class OrderMutation:
         "state it then has. An order that fails the risk checks is stored as DENIED and told with ORDER_DENIED; one "
         "that the venue refuses is REJECTED and told with ORDER_REJECTED; one that can't be read leaves nothing."
     )
-    @payload(OrderPayload)
-    async def order_place(self, info: Info, input: OrderPlaceInput) -> OrderPayload:
+    @payload(OrderPlacePayload)
+    async def order_place(self, info: Info, input: OrderPlaceInput) -> OrderPlacePayload | None:
         """Place an order."""
         info.context.require(ApiScope.TRADE)
         order = await orders.place(info.context, input.to_domain(), input.idempotency_key)
         refusal = orders.refusal(order)
-        return answer(OrderPayload, order=order, errors=[user_error(refusal)] if refusal else [])
+        return answer(OrderPlacePayload, order=order, errors=[user_error(refusal)] if refusal else [])
 
     @strawberry.mutation(
         description="Cancel an order. Answers when the cancel has ended, or after 2 s with the state the order then "
         "has; one that was cancelled or has expired already is answered as it is, one that is at another end with "
         "CONFLICT."
     )
-    @payload(OrderPayload)
-    async def order_cancel(self, info: Info, id: strawberry.ID) -> OrderPayload:
+    @payload(OrderCancelPayload)
+    async def order_cancel(self, info: Info, id: strawberry.ID) -> OrderCancelPayload | None:
         """Cancel an order."""
         info.context.require(ApiScope.TRADE)
-        return answer(OrderPayload, order=await orders.cancel(info.context, decode_uuid(id, "Order", ("id",))))
+        return answer(OrderCancelPayload, order=await orders.cancel(info.context, decode_uuid(id, "Order", ("id",))))
 
     @strawberry.mutation(description="Cancel all orders of an account that fit.")
     @payload(OrdersCancelPayload, requested=0)
-    async def orders_cancel(self, info: Info, input: OrdersCancelInput) -> OrdersCancelPayload:
+    async def orders_cancel(self, info: Info, input: OrdersCancelInput) -> OrdersCancelPayload | None:
         """Cancel many orders."""
         info.context.require(ApiScope.TRADE)
         account_id = decode_uuid(input.account, "Account", ("input", "account"))

@@ -13,7 +13,7 @@ from domain.users.types import ApiScope
 from resolvers import reports
 from resolvers.paging import PageArguments
 from schema.context import Info
-from schema.errors import UserError, answer, payload
+from schema.errors import Payload, answer, payload
 from schema.metrics import PerformanceMetrics
 from schema.node import Node, decode_uuid, serves
 from schema.pagination import After, Before, Connection, Edge, First, Last
@@ -213,12 +213,11 @@ class ReportGenerateInput:
         return ReportRequest(scope, scope_id, self.from_, self.to)
 
 
-@strawberry.type(description="The report, which its job computes.")
-class ReportPayload:
+@strawberry.type(description="The answer of `reportGenerate`.")
+class ReportGeneratePayload(Payload):
     """The answer of `reportGenerate`."""
 
     report: Report | None = strawberry.field(description="The report; null where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.type
@@ -226,9 +225,9 @@ class ReportMutation:
     """The reports' part of the mutation root."""
 
     @strawberry.mutation(description="Have a report computed; `job` tells how far it is.")
-    @payload(ReportPayload)
-    async def report_generate(self, info: Info, input: ReportGenerateInput) -> ReportPayload:
+    @payload(ReportGeneratePayload)
+    async def report_generate(self, info: Info, input: ReportGenerateInput) -> ReportGeneratePayload | None:
         """Have a report computed."""
         info.context.require(ApiScope.READ)
         report = await reports.generate(info.context, input.to_domain(), input.idempotency_key)
-        return answer(ReportPayload, report=report)
+        return answer(ReportGeneratePayload, report=report)

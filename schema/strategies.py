@@ -12,7 +12,7 @@ from resolvers import strategies
 from resolvers.paging import PageArguments
 from schema.context import Info
 from schema.definitions import StrategyDefinition, StrategyDefinitionError, StrategyDefinitionInput
-from schema.errors import UserError, answer, payload, user_error
+from schema.errors import Payload, answer, payload, user_error
 from schema.lazy import lazy
 from schema.node import Node, decode_uuid, serves
 from schema.pagination import After, Before, Connection, Edge, First, Last
@@ -116,12 +116,25 @@ class StrategyUpdateInput:
     expected_version: int | None = strawberry.field(default=None, description="The newest version as last read.")
 
 
-@strawberry.type(description="The strategy.")
-class StrategyPayload:
-    """The answer of the strategy mutations."""
+@strawberry.type(description="The answer of `strategyCreate`.")
+class StrategyCreatePayload(Payload):
+    """The answer of `strategyCreate`."""
 
     strategy: Strategy | None = strawberry.field(description="The strategy; null where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="The answer of `strategyUpdate`.")
+class StrategyUpdatePayload(Payload):
+    """The answer of `strategyUpdate`."""
+
+    strategy: Strategy | None = strawberry.field(description="The strategy; null where there are errors.")
+
+
+@strawberry.type(description="The answer of `strategyArchive`.")
+class StrategyArchivePayload(Payload):
+    """The answer of `strategyArchive`."""
+
+    strategy: Strategy | None = strawberry.field(description="The strategy; null where there are errors.")
 
 
 @strawberry.type
@@ -148,17 +161,19 @@ class StrategyMutation:
     """The strategies' part of the mutation root."""
 
     @strawberry.mutation(description="Make a strategy with its first version.")
-    @payload(StrategyPayload)
-    async def strategy_create(self, info: Info, input: StrategyCreateInput) -> StrategyPayload:
+    @payload(StrategyCreatePayload)
+    async def strategy_create(self, info: Info, input: StrategyCreateInput) -> StrategyCreatePayload | None:
         """Make a strategy."""
         info.context.require(ApiScope.TRADE)
         request = StrategyRequest(input.name, input.description, input.definition.to_domain())
         strategy = await strategies.create(info.context, request, input.idempotency_key)
-        return answer(StrategyPayload, strategy=strategy)
+        return answer(StrategyCreatePayload, strategy=strategy)
 
     @strawberry.mutation(description="Change name or description, or make a new version.")
-    @payload(StrategyPayload)
-    async def strategy_update(self, info: Info, id: strawberry.ID, input: StrategyUpdateInput) -> StrategyPayload:
+    @payload(StrategyUpdatePayload)
+    async def strategy_update(
+        self, info: Info, id: strawberry.ID, input: StrategyUpdateInput
+    ) -> StrategyUpdatePayload | None:
         """Change a strategy."""
         info.context.require(ApiScope.TRADE)
         strategy = await strategies.update(
@@ -169,12 +184,12 @@ class StrategyMutation:
             input.definition.to_domain() if input.definition else None,
             input.expected_version,
         )
-        return answer(StrategyPayload, strategy=strategy)
+        return answer(StrategyUpdatePayload, strategy=strategy)
 
     @strawberry.mutation(description="Put a strategy away; sessions that run it go on.")
-    @payload(StrategyPayload)
-    async def strategy_archive(self, info: Info, id: strawberry.ID) -> StrategyPayload:
+    @payload(StrategyArchivePayload)
+    async def strategy_archive(self, info: Info, id: strawberry.ID) -> StrategyArchivePayload | None:
         """Archive a strategy."""
         info.context.require(ApiScope.TRADE)
         strategy = await strategies.archive(info.context, decode_uuid(id, "Strategy", ("id",)))
-        return answer(StrategyPayload, strategy=strategy)
+        return answer(StrategyArchivePayload, strategy=strategy)

@@ -17,7 +17,7 @@ from resolvers.paging import PageArguments
 from schema.accounts import RiskLimitsInput
 from schema.context import Info
 from schema.definitions import SizingInput
-from schema.errors import UserError, answer, payload
+from schema.errors import Payload, answer, payload
 from schema.lazy import lazy
 from schema.metrics import PerformanceMetrics
 from schema.node import Node, decode_uuid, serves
@@ -179,12 +179,32 @@ class TradingSessionStopInput:
     close_position: bool = strawberry.field(default=False, description="Whether its position is to be closed.")
 
 
-@strawberry.type(description="The trading session.")
-class TradingSessionPayload:
-    """The answer of the trading session mutations."""
+@strawberry.type(description="The answer of `tradingSessionStart`.")
+class TradingSessionStartPayload(Payload):
+    """The answer of `tradingSessionStart`."""
 
     trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="The answer of `tradingSessionPause`.")
+class TradingSessionPausePayload(Payload):
+    """The answer of `tradingSessionPause`."""
+
+    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
+
+
+@strawberry.type(description="The answer of `tradingSessionResume`.")
+class TradingSessionResumePayload(Payload):
+    """The answer of `tradingSessionResume`."""
+
+    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
+
+
+@strawberry.type(description="The answer of `tradingSessionStop`.")
+class TradingSessionStopPayload(Payload):
+    """The answer of `tradingSessionStop`."""
+
+    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
 
 
 @strawberry.input(
@@ -207,14 +227,22 @@ class TradingHaltInput:
         return HaltRequest(self.cancel_orders, self.reduce_only, self.reason)
 
 
-@strawberry.type(description="What was halted or resumed.")
-class TradingHaltPayload:
-    """The answer of `tradingHalt` and `tradingResume`."""
+@strawberry.type(description="The answer of `tradingHalt`.")
+class TradingHaltPayload(Payload):
+    """The answer of `tradingHalt`."""
 
     subject: Node | None = strawberry.field(
         description="The trading session, account, user or engine; null where there are errors, and for another user."
     )
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
+
+
+@strawberry.type(description="The answer of `tradingResume`.")
+class TradingResumePayload(Payload):
+    """The answer of `tradingResume`."""
+
+    subject: Node | None = strawberry.field(
+        description="The trading session, account, user or engine; null where there are errors, and for another user."
+    )
 
 
 @strawberry.type
@@ -222,43 +250,46 @@ class TradingMutation:
     """The trading sessions' part of the mutation root."""
 
     @strawberry.mutation(description="Start a trading session; it is STARTING until its candles are there.")
-    @payload(TradingSessionPayload)
-    async def trading_session_start(self, info: Info, input: TradingSessionStartInput) -> TradingSessionPayload:
+    @payload(TradingSessionStartPayload)
+    async def trading_session_start(
+        self, info: Info, input: TradingSessionStartInput
+    ) -> TradingSessionStartPayload | None:
         """Start a session."""
         info.context.require(ApiScope.TRADE)
         session = await trading.start(info.context, input.to_domain(), input.idempotency_key)
-        return answer(TradingSessionPayload, trading_session=session)
+        return answer(TradingSessionStartPayload, trading_session=session)
 
     @strawberry.mutation(description="No entries from now on, resting ones are cancelled; exits and protection go on.")
-    @payload(TradingSessionPayload)
-    async def trading_session_pause(self, info: Info, id: strawberry.ID) -> TradingSessionPayload:
+    @payload(TradingSessionPausePayload)
+    async def trading_session_pause(self, info: Info, id: strawberry.ID) -> TradingSessionPausePayload | None:
         """Pause a session."""
         info.context.require(ApiScope.TRADE)
         session = await trading.pause(info.context, decode_uuid(id, "TradingSession", ("id",)))
-        return answer(TradingSessionPayload, trading_session=session)
+        return answer(TradingSessionPausePayload, trading_session=session)
 
     @strawberry.mutation(description="Entries again, from the next closed candle on.")
-    @payload(TradingSessionPayload)
-    async def trading_session_resume(self, info: Info, id: strawberry.ID) -> TradingSessionPayload:
+    @payload(TradingSessionResumePayload)
+    async def trading_session_resume(self, info: Info, id: strawberry.ID) -> TradingSessionResumePayload | None:
         """Resume a session."""
         info.context.require(ApiScope.TRADE)
         session = await trading.resume(info.context, decode_uuid(id, "TradingSession", ("id",)))
-        return answer(TradingSessionPayload, trading_session=session)
+        return answer(TradingSessionResumePayload, trading_session=session)
 
     @strawberry.mutation(
         description="Cancel the session's orders and, if asked, close its position; it is STOPPED once both have "
         "happened."
     )
-    @payload(TradingSessionPayload)
+    @payload(TradingSessionStopPayload)
     async def trading_session_stop(
         self, info: Info, id: strawberry.ID, input: TradingSessionStopInput | None = None
-    ) -> TradingSessionPayload:
+    ) -> TradingSessionStopPayload | None:
         """Stop a session."""
         info.context.require(ApiScope.TRADE)
         session_id = decode_uuid(id, "TradingSession", ("id",))
         close = input is not None and input.close_position
         return answer(
-            TradingSessionPayload, trading_session=await trading.stop(info.context, session_id, close_position=close)
+            TradingSessionStopPayload,
+            trading_session=await trading.stop(info.context, session_id, close_position=close),
         )
 
     @strawberry.mutation(
@@ -268,15 +299,15 @@ class TradingMutation:
     @payload(TradingHaltPayload)
     async def trading_halt(
         self, info: Info, id: strawberry.ID, input: TradingHaltInput | None = None
-    ) -> TradingHaltPayload:
+    ) -> TradingHaltPayload | None:
         """Halt something."""
         info.context.require(ApiScope.TRADE)
         request = (input or TradingHaltInput()).to_domain()
         return answer(TradingHaltPayload, subject=await trading.halt(info.context, id, request))
 
     @strawberry.mutation(description="Let what was halted trade again; `id` as in `tradingHalt`.")
-    @payload(TradingHaltPayload)
-    async def trading_resume(self, info: Info, id: strawberry.ID) -> TradingHaltPayload:
+    @payload(TradingResumePayload)
+    async def trading_resume(self, info: Info, id: strawberry.ID) -> TradingResumePayload | None:
         """Resume something."""
         info.context.require(ApiScope.TRADE)
-        return answer(TradingHaltPayload, subject=await trading.halt(info.context, id, None))
+        return answer(TradingResumePayload, subject=await trading.halt(info.context, id, None))

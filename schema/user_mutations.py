@@ -8,7 +8,7 @@ from domain.users import types as domain
 from domain.users.service import KEEP
 from resolvers import users
 from schema.context import Info
-from schema.errors import UserError, answer, payload
+from schema.errors import Payload, answer, payload
 from schema.node import decode_uuid
 from schema.users import ApiKey, LoginSession, User
 
@@ -23,13 +23,12 @@ class UserRegisterInput:
 
 
 @strawberry.type(description="The new user, signed in.")
-class UserRegisterPayload:
+class UserRegisterPayload(Payload):
     """The answer of `userRegister`."""
 
     user: User | None = strawberry.field(description="The user; null where there are errors.")
     token: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`; shown here alone.")
     expires_at: datetime | None = strawberry.field(description="When the token ends.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.input(description="Who wants to sign in.")
@@ -41,20 +40,17 @@ class UserLoginInput:
 
 
 @strawberry.type(description="The user, signed in.")
-class UserLoginPayload:
+class UserLoginPayload(Payload):
     """The answer of `userLogin`."""
 
     user: User | None = strawberry.field(description="The user; null where there are errors.")
     token: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`; shown here alone.")
     expires_at: datetime | None = strawberry.field(description="When the token ends.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.type(description="Nothing but errors.")
-class UserLogoutPayload:
+class UserLogoutPayload(Payload):
     """The answer of `userLogout`."""
-
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.input(description="What is to change; what isn't given stays.")
@@ -67,11 +63,10 @@ class UserUpdateInput:
 
 
 @strawberry.type(description="The user as changed.")
-class UserUpdatePayload:
+class UserUpdatePayload(Payload):
     """The answer of `userUpdate`."""
 
     user: User | None = strawberry.field(description="The user; null where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.input(description="What the key is to be.")
@@ -84,28 +79,25 @@ class ApiKeyCreateInput:
 
 
 @strawberry.type(description="`secret` is shown here once and never again.")
-class ApiKeyCreatePayload:
+class ApiKeyCreatePayload(Payload):
     """The answer of `apiKeyCreate`."""
 
     api_key: ApiKey | None = strawberry.field(description="The key; null where there are errors.")
     secret: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.type(description="The key that is no longer good.")
-class ApiKeyRevokePayload:
+class ApiKeyRevokePayload(Payload):
     """The answer of `apiKeyRevoke`."""
 
     api_key: ApiKey | None = strawberry.field(description="The key; null where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.type(description="The session that has ended.")
-class LoginSessionRevokePayload:
+class LoginSessionRevokePayload(Payload):
     """The answer of `loginSessionRevoke`."""
 
     login_session: LoginSession | None = strawberry.field(description="The session; null where there are errors.")
-    errors: list[UserError] = strawberry.field(description="What was wrong; empty where all went well.")
 
 
 @strawberry.type
@@ -114,28 +106,28 @@ class UserMutation:
 
     @strawberry.mutation(description="Make a user and sign in. The first user of all is the operator.")
     @payload(UserRegisterPayload)
-    async def user_register(self, info: Info, input: UserRegisterInput) -> UserRegisterPayload:
+    async def user_register(self, info: Info, input: UserRegisterInput) -> UserRegisterPayload | None:
         """Register."""
         signed = await users.register(info.context, input.email, input.password, input.display_name)
         return answer(UserRegisterPayload, user=signed.user, token=signed.token, expires_at=signed.expires_at)
 
     @strawberry.mutation(description="Sign in. Ten wrong passwords in a minute slow further tries down.")
     @payload(UserLoginPayload)
-    async def user_login(self, info: Info, input: UserLoginInput) -> UserLoginPayload:
+    async def user_login(self, info: Info, input: UserLoginInput) -> UserLoginPayload | None:
         """Sign in."""
         signed = await users.login(info.context, input.email, input.password)
         return answer(UserLoginPayload, user=signed.user, token=signed.token, expires_at=signed.expires_at)
 
     @strawberry.mutation(description="Make the token that this request came with worthless, and close its sockets.")
     @payload(UserLogoutPayload)
-    async def user_logout(self, info: Info) -> UserLogoutPayload:
+    async def user_logout(self, info: Info) -> UserLogoutPayload | None:
         """Sign out."""
         await users.logout(info.context)
         return answer(UserLogoutPayload)
 
     @strawberry.mutation(description="Change name or password; a new password signs all other clients out.")
     @payload(UserUpdatePayload)
-    async def user_update(self, info: Info, input: UserUpdateInput) -> UserUpdatePayload:
+    async def user_update(self, info: Info, input: UserUpdateInput) -> UserUpdatePayload | None:
         """Change the user."""
         name = KEEP if input.display_name is strawberry.UNSET else input.display_name
         changed = await users.update(info.context, name, input.password, input.current_password)
@@ -143,14 +135,14 @@ class UserMutation:
 
     @strawberry.mutation(description="Make an API key.")
     @payload(ApiKeyCreatePayload)
-    async def api_key_create(self, info: Info, input: ApiKeyCreateInput) -> ApiKeyCreatePayload:
+    async def api_key_create(self, info: Info, input: ApiKeyCreateInput) -> ApiKeyCreatePayload | None:
         """Make a key."""
         key, secret = await users.create_api_key(info.context, input.name, frozenset(input.scopes), input.expires_at)
         return answer(ApiKeyCreatePayload, api_key=key, secret=secret)
 
     @strawberry.mutation(description="End an API key at once.")
     @payload(ApiKeyRevokePayload)
-    async def api_key_revoke(self, info: Info, id: strawberry.ID) -> ApiKeyRevokePayload:
+    async def api_key_revoke(self, info: Info, id: strawberry.ID) -> ApiKeyRevokePayload | None:
         """End a key."""
         info.context.require(domain.ApiScope.ADMIN)
         key = await users.revoke_api_key(info.context, decode_uuid(id, "ApiKey", ("id",)))
@@ -158,7 +150,7 @@ class UserMutation:
 
     @strawberry.mutation(description="Sign a client out at once.")
     @payload(LoginSessionRevokePayload)
-    async def login_session_revoke(self, info: Info, id: strawberry.ID) -> LoginSessionRevokePayload:
+    async def login_session_revoke(self, info: Info, id: strawberry.ID) -> LoginSessionRevokePayload | None:
         """End a login session."""
         info.context.require(domain.ApiScope.ADMIN)
         session = await users.revoke_login_session(info.context, decode_uuid(id, "LoginSession", ("id",)))

@@ -143,7 +143,7 @@ class User(Node):
         """Return the sessions."""
         return await users.login_sessions(info.context, parent)
 
-    @strawberry.field(graphql_type=AccountConnection, description="Archived ones too, newest first.")
+    @strawberry.field(graphql_type=AccountConnection | None, description="Archived ones too, newest first.")
     async def accounts(
         parent: strawberry.Parent[domain.User],
         info: Info,
@@ -157,7 +157,7 @@ class User(Node):
         return await trading.accounts(info.context, parent, page)
 
     @strawberry.field(
-        graphql_type=StrategyConnection, description="Newest first; archived ones alone, or none of them."
+        graphql_type=StrategyConnection | None, description="Newest first; archived ones alone, or none of them."
     )
     async def strategies(
         parent: strawberry.Parent[domain.User],
@@ -172,7 +172,7 @@ class User(Node):
         page = PageArguments(first, after, last, before)
         return await strategies.of_user(info.context, parent, page, archived=bool(archived))
 
-    @strawberry.field(graphql_type=TradingSessionConnection, description="Newest first.")
+    @strawberry.field(graphql_type=TradingSessionConnection | None, description="Newest first.")
     async def trading_sessions(
         parent: strawberry.Parent[domain.User],
         info: Info,
@@ -191,7 +191,7 @@ class User(Node):
         return await trading.sessions(info.context, parent, page, account, market, status)
 
     @strawberry.field(
-        graphql_type=OrderConnection,
+        graphql_type=OrderConnection | None,
         description="Newest first, as all lists but candles. `from` is included, `to` is not.",
     )
     async def orders(
@@ -215,7 +215,7 @@ class User(Node):
             info.context, parent, page, account, trading_session, market, side, status, from_, to
         )
 
-    @strawberry.field(graphql_type=FillConnection, description="Newest first. `from` is included, `to` is not.")
+    @strawberry.field(graphql_type=FillConnection | None, description="Newest first. `from` is included, `to` is not.")
     async def fills(
         parent: strawberry.Parent[domain.User],
         info: Info,
@@ -233,7 +233,7 @@ class User(Node):
         page = PageArguments(first, after, last, before)
         return await orders.fills_of_user(info.context, parent, page, account, trading_session, market, from_, to)
 
-    @strawberry.field(graphql_type=PositionConnection, description="Newest first.")
+    @strawberry.field(graphql_type=PositionConnection | None, description="Newest first.")
     async def positions(
         parent: strawberry.Parent[domain.User],
         info: Info,
@@ -249,7 +249,7 @@ class User(Node):
         page = PageArguments(first, after, last, before)
         return await trading.positions(info.context, parent, page, account, market, is_open=open)
 
-    @strawberry.field(graphql_type=JobConnection, description="Newest first.")
+    @strawberry.field(graphql_type=JobConnection | None, description="Newest first.")
     async def jobs(
         parent: strawberry.Parent[domain.User],
         info: Info,
@@ -263,7 +263,7 @@ class User(Node):
         page = PageArguments(first, after, last, before)
         return await reports.jobs(info.context, parent, page, status)
 
-    @strawberry.field(graphql_type=ReportConnection, description="Newest first.")
+    @strawberry.field(graphql_type=ReportConnection | None, description="Newest first.")
     async def reports(
         parent: strawberry.Parent[domain.User],
         info: Info,
@@ -276,7 +276,7 @@ class User(Node):
         page = PageArguments(first, after, last, before)
         return await reports.of_user(info.context, parent, page)
 
-    @strawberry.field(graphql_type=ActivityConnection, description="What the user did, newest first.")
+    @strawberry.field(graphql_type=ActivityConnection | None, description="What the user did, newest first.")
     async def activity(
         parent: strawberry.Parent[domain.User],
         info: Info,

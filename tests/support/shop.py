@@ -192,7 +192,7 @@ class Query(NodeQuery):
 class Mutation:
     @strawberry.mutation
     @payload(OrderPayload)
-    async def order_place(self, info: Info, price: Decimal) -> OrderPayload:
+    async def order_place(self, info: Info, price: Decimal) -> OrderPayload | None:
         if price <= 0:
             raise DomainInputError(ErrorCode.INVALID, f"The price is {price}; it must be above 0.", ("price",))
         info.context.shop.placed.append(price)

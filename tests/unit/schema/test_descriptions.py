@@ -1,8 +1,9 @@
-"""The schema describes itself, and its types know what they serve."""
+"""The schema describes itself, its types know what they serve, and what can fail is nullable."""
 
+import inspect
 from collections.abc import Iterator
 
-from graphql import GraphQLObjectType
+from graphql import GraphQLNonNull, GraphQLObjectType, is_object_type
 from graphql import GraphQLSchema as CoreSchema
 
 from schema import build_schema
@@ -39,3 +40,54 @@ def test_object_types_behind_an_interface_or_in_a_union_know_what_they_serve() -
         and kind.is_type_of is None
     ]
     assert guessing == []
+
+
+def test_a_mutation_that_fails_takes_nothing_from_those_beside_it() -> None:
+    assert CORE.mutation_type is not None
+    non_null = [name for name, field in CORE.mutation_type.fields.items() if isinstance(field.type, GraphQLNonNull)]
+    assert non_null == []
+
+
+def test_every_mutation_has_a_payload_of_its_own() -> None:
+    assert CORE.mutation_type is not None
+    for name, field in CORE.mutation_type.fields.items():
+        assert str(field.type) == f"{name[0].upper()}{name[1:]}Payload"
+        assert isinstance(field.type, GraphQLObjectType)
+        assert str(field.type.fields["errors"].type) == "[UserError!]!"
+
+
+PROMISED = {
+    # Read by the key that the object itself holds, so that only a database that answers nothing at all fails them.
+    *("Account.balances", "Fill.order", "Order.account", "Order.protections", "Position.account", "Report.job"),
+    *("Strategy.version", "StrategyVersion.strategy", "TradingSession.account", "TradingSession.strategyVersion"),
+    *("TradingSession.parameters", "User.apiKeys", "User.eventCursor", "User.loginSessions"),
+    *("Engine.healthy", "Engine.tradingState"),
+    # Part of an object that is itself in a nullable field: a page that can't be is the client's own mistake in the
+    # document, and takes no more than the object away.
+    *("Order.fills", "Order.events", "Report.equityCurve", "Report.roundTrips", "Strategy.versions"),
+    *("TradingSession.signals", "TradingSession.orders"),
+    # Its items are nullable; more than 100 ids are a mistake in the document.
+    "Query.nodes",
+    # Pure: it answers every definition, with errors as data.
+    "Query.strategyValidate",
+}
+"""The fields that may fail and are promised all the same, with the reason."""
+
+
+def fallible() -> Iterator[tuple[str, bool]]:
+    """Name every field that takes arguments or is awaited, and whether it is non-null."""
+    for name, kind in CORE.type_map.items():
+        if name.startswith("__") or not is_object_type(kind) or kind is CORE.subscription_type:
+            continue
+        for field_name, field in kind.fields.items():
+            resolver = getattr(field.extensions.get("strawberry-definition"), "base_resolver", None)
+            awaited = resolver is not None and inspect.iscoroutinefunction(resolver.wrapped_func)
+            if field.args or awaited:
+                yield f"{name}.{field_name}", isinstance(field.type, GraphQLNonNull)
+
+
+def test_a_field_that_can_fail_is_nullable_or_promised_for_a_reason() -> None:
+    assert {name for name, is_promised in fallible() if is_promised} == PROMISED
+    assert {"Market.candles", "Market.volumeProfile", "User.orders", "Query.markets"} <= {
+        name for name, _ in fallible()
+    }

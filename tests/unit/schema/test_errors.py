@@ -50,7 +50,7 @@ class Query:
 class Mutation:
     @strawberry.mutation
     @payload(Payload, requested=0)
-    async def act(self, how: str) -> Payload:
+    async def act(self, how: str) -> Payload | None:
         if how == "one":
             raise EmailTakenError(ErrorCode.EMAIL_TAKEN, "taken", ("input", "email"))
         if how == "many":
