@@ -9,13 +9,13 @@ from typing import Any, NoReturn
 import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLFormattedError, OperationType
 from graphql.execution import create_source_event_stream
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Executor
 
 from domain.errors import Unavailable
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.cost import cost_of
 from infra.web.documents import Documents, Prepared, RequestErrors
 from infra.web.encoding import encode_json
+from infra.web.executor import Executor
 from infra.web.limits import too_complex
 from infra.web.metrics import WebMetrics
 from infra.web.rooms import RoomKey, Rooms

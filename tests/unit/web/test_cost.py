@@ -1,9 +1,9 @@
 import pytest
 from graphql import GraphQLSchema
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Executor
 
 from infra.web.cost import cost_of
 from infra.web.documents import Documents
+from infra.web.executor import Executor
 from infra.web.settings import WebSettings
 from schema import build_schema
 from tests.support.shop import SCHEMA

@@ -1,0 +1,153 @@
+"""Memory stays flat: nothing is left of events that were sent, subscriptions that ended and sockets that closed."""
+
+import asyncio
+import gc
+import itertools
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextvars import Context
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from infra.web.context import ConnectionInfo
+from infra.web.metrics import WebMetrics
+from infra.web.operations import Operations
+from infra.web.settings import WebSettings
+from tests.support.serving import Socket, serving
+from tests.support.shop import SCHEMA, Shop, shop_app
+from tests.support.waiting import eventually
+
+PRIVATE, SHARED = "subscription { journal { sequence text } }", "subscription { depth { sequence text } }"
+STREAMS = pytest.mark.parametrize("document", [PRIVATE, SHARED], ids=["private", "room"])
+
+
+async def growth(step: Callable[[], Awaitable[None]], steps: int, settling: int = 200) -> float:
+    """Return how many objects more there are for each step, after some steps that fill what is filled once."""
+    for _ in range(settling):
+        await step()
+    before = _objects()
+    for _ in range(steps):
+        await step()
+    return (_objects() - before) / steps
+
+
+def _objects() -> int:
+    """Count what the program holds; the loop lets go of a cancelled timer and its context only some time later."""
+    gc.collect()
+    return sum(not isinstance(each, asyncio.TimerHandle | Context) for each in gc.get_objects())
+
+
+NOTHING = pytest.approx(0, abs=0.1)
+"""Something comes and goes meanwhile; what is left of each step would be one at least."""
+
+
+@pytest.fixture(autouse=True)
+def _few_records() -> Iterator[None]:
+    """Log no connection: pytest keeps every record until the end of the test."""
+    logging.disable(logging.INFO)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@STREAMS
+async def test_nothing_is_left_of_thousands_of_events_of_one_subscription(shop: Shop, document: str) -> None:
+    operations = Operations(SCHEMA, shop.context, WebSettings(), WebMetrics(CollectorRegistry()))
+    context = await shop.context("good", ConnectionInfo("", ""))
+    async with operations.subscribe(operations.prepare(document, None), {}, context) as payloads:
+
+        async def step() -> None:
+            next_payload = asyncio.ensure_future(anext(payloads))
+            await eventually(lambda: shop.journal.readers or shop.depth.readers, "the stream is open")
+            _push(shop)
+            await next_payload
+
+        assert await growth(step, 3_000) == NOTHING
+    await operations.aclose()
+
+
+@STREAMS
+async def test_nothing_is_left_of_thousands_of_frames_on_a_socket(shop: Shop, document: str) -> None:
+    async with serving(shop_app(shop)) as served, served.socket() as socket:
+        await socket.init()
+        await _open(shop, socket, "1", document)
+
+        async def step() -> None:
+            _push(shop)
+            await socket.receive()
+
+        assert await growth(step, 2_000) == NOTHING
+
+
+@STREAMS
+async def test_nothing_is_left_of_thousands_of_server_sent_events(shop: Shop, document: str) -> None:
+    headers = {"accept": "text/event-stream"}
+    async with (
+        serving(shop_app(shop)) as served,
+        served.client() as client,
+        client.stream("POST", "/graphql", json={"query": document}, headers=headers) as response,
+    ):
+        await eventually(lambda: shop.journal.readers or shop.depth.readers, "the stream is open")
+        events = _data(response.aiter_lines())
+
+        async def step() -> None:
+            _push(shop)
+            await anext(events)
+
+        assert await growth(step, 2_000) == NOTHING
+
+
+@STREAMS
+async def test_nothing_is_left_of_subscriptions_that_come_and_go(shop: Shop, document: str) -> None:
+    numbers = itertools.count()
+    async with serving(shop_app(shop)) as served, served.socket() as socket:
+        await socket.init()
+
+        async def step() -> None:
+            number = str(next(numbers))
+            await _open(shop, socket, number, document)
+            await socket.send(id=number, type="complete")
+            await eventually(lambda: not shop.journal.readers and not shop.depth.readers, "the stream is closed")
+
+        assert await growth(step, 150, settling=50) == NOTHING
+
+
+async def test_nothing_is_left_of_sockets_that_come_and_go(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+
+        async def step() -> None:
+            async with served.socket() as socket:
+                await socket.init()
+                await _open(shop, socket, "1", SHARED)
+            await eventually(lambda: not shop.depth.readers, "the stream is closed")
+
+        assert await growth(step, 100, settling=50) == NOTHING
+
+
+async def test_documents_of_which_each_differs_fill_a_bounded_memory(shop: Shop) -> None:
+    operations = Operations(SCHEMA, shop.context, WebSettings(), WebMetrics(CollectorRegistry()))
+    context = await shop.context("good", ConnectionInfo("", ""))
+    numbers = itertools.count()
+
+    async def step() -> None:
+        document = f"query Q{next(numbers)} {{ products(first: 2) {{ nodes {{ price }} }} }}"
+        payload = await operations.execute(operations.prepare(document, None), {}, context)
+        assert "errors" not in payload
+
+    assert await growth(step, 300, settling=600) == NOTHING
+
+
+def _push(shop: Shop) -> None:
+    (shop.journal if shop.journal.readers else shop.depth).push()
+
+
+async def _open(shop: Shop, socket: Socket, id: str, document: str) -> None:
+    await socket.send(id=id, type="subscribe", payload={"query": document})
+    await eventually(lambda: shop.journal.readers or shop.depth.readers, "the stream is open")
+
+
+async def _data(lines: AsyncIterator[str]) -> AsyncIterator[object]:
+    async for line in lines:
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
