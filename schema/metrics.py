@@ -12,21 +12,31 @@ class PerformanceMetrics:
     currency: str = strawberry.field(description="What amounts are in.")
     start_equity: Decimal = strawberry.field(description="At the start.")
     end_equity: Decimal = strawberry.field(description="At the end.")
-    net_profit: Decimal = strawberry.field(description="The difference of the two.")
-    net_profit_percent: float | None = strawberry.field(description="Of the equity at the start.")
+    net_deposits: Decimal = strawberry.field(description="What was paid in meanwhile, less what was taken out.")
+    net_profit: Decimal = strawberry.field(
+        description="What the equity grew by, less `netDeposits`: deposits are no profit."
+    )
+    net_profit_percent: float | None = strawberry.field(
+        description="The time-weighted return in percent, which deposits and withdrawals don't change; without any, "
+        "`netProfit` in percent of `startEquity`."
+    )
     market_change_percent: float | None = strawberry.field(
         description="What the market did meanwhile; null where there are several."
     )
     cagr: float | None = strawberry.field(description="Compound annual growth rate, in percent.")
-    volatility: float | None = strawberry.field(description="Deviation of daily returns, annualised, in percent.")
+    volatility: float | None = strawberry.field(
+        description="Sample deviation of daily returns, annualised by √365, in percent."
+    )
     sharpe: float | None = strawberry.field(description="Mean over deviation of daily returns, annualised.")
     sortino: float | None = strawberry.field(description="Mean over downside deviation of daily returns, annualised.")
     calmar: float | None = strawberry.field(description="CAGR over the greatest drawdown.")
     omega: float | None = strawberry.field(description="Gains over losses of daily returns, around 0.")
     sqn: float | None = strawberry.field(description="System quality number of the round trips.")
-    max_drawdown: Decimal = strawberry.field(description="The greatest fall below the highest so far.")
-    max_drawdown_percent: float | None = strawberry.field(description="The greatest fall in percent of the highest.")
-    max_drawdown_days: float | None = strawberry.field(description="The longest time below the highest.")
+    max_drawdown: Decimal = strawberry.field(description="The greatest fall of the profit below its highest so far.")
+    max_drawdown_percent: float | None = strawberry.field(
+        description="The greatest fall of the time-weighted return below its highest so far, in percent."
+    )
+    max_drawdown_days: float | None = strawberry.field(description="The longest time that it was below its highest.")
     round_trips: int = strawberry.field(description="How many positions were closed.")
     wins: int = strawberry.field(description="How many with a profit.")
     losses: int = strawberry.field(description="How many with a loss.")

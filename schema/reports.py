@@ -65,7 +65,12 @@ class EquityPoint:
 
     at: datetime = strawberry.field(description="When.")
     equity: Decimal = strawberry.field(description="In the report's currency.")
-    drawdown_percent: float = strawberry.field(description="How far it is below its highest so far.")
+    drawdown_percent: float = strawberry.field(
+        description="How far the time-weighted return is below its highest so far."
+    )
+    net_deposits: Decimal = strawberry.field(
+        description="What was paid in since the start, less what was taken out; `equity` holds it."
+    )
 
 
 @strawberry.type(description="One position from opening to flat.")

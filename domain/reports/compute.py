@@ -65,6 +65,7 @@ class ReportComputer:
             venue=subject.account.venue,
             currency=subject.account.currency,
             start=report.from_,
+            end=report.to,
             holdings=holdings,
             earlier=earlier,
             fills=fills,

@@ -1,7 +1,7 @@
 """The equity over time: what is held, moved by every fill, valued at the prices of the moment."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,14 +9,16 @@ from domain.markets.types import Market, MarketSymbol
 from domain.money import EXACT, ZERO
 from domain.orders.types import Fill
 from domain.reports.prices import Mark, Valuation
+from domain.reports.returns import drawdowns, growth_index
 from domain.reports.types import EquityPoint
 
 
 @dataclass(frozen=True, slots=True)
 class CurveInput:
-    """What a curve is drawn from: holdings at the start by currency, what happened since, and what it is worth."""
+    """What a curve is drawn from: holdings at the start by currency, what happened until the end, and its worth."""
 
     start: datetime
+    end: datetime
     holdings: Mapping[str, Decimal]
     fills: Sequence[Fill]
     marks: Sequence[Mark]
@@ -25,16 +27,24 @@ class CurveInput:
 
 
 def equity_curve(given: CurveInput) -> tuple[EquityPoint, ...]:
-    """Return a point for the start, and one for every later mark and fill, in order of time."""
+    """Return a point for the start, one for every later mark and fill in order of time, and one for the end."""
     holdings = dict(given.holdings)
-    points = [(given.start, _worth(holdings, given.valuation, given.start))]
-    happenings: list[Mark | Fill] = [mark for mark in given.marks if mark.at > given.start]
+    points = [EquityPoint(given.start, _worth(holdings, given.valuation, given.start), 0.0)]
+    happenings: list[Mark | Fill] = [mark for mark in given.marks if given.start < mark.at <= given.end]
     happenings += given.fills
     for happening in sorted(happenings, key=lambda one: one.at):
         if isinstance(happening, Fill):
             _move(holdings, happening, given.markets[happening.market], 1)
-        points.append((happening.at, _worth(holdings, given.valuation, happening.at)))
-    return _with_drawdown(points)
+        points.append(EquityPoint(happening.at, _worth(holdings, given.valuation, happening.at), 0.0))
+    if points[-1].at < given.end:
+        points.append(EquityPoint(given.end, _worth(holdings, given.valuation, given.end), 0.0))
+    return with_drawdown(points)
+
+
+def with_drawdown(points: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:
+    """Return the points with how far the time-weighted return is below its highest at each."""
+    falls = drawdowns(growth_index(points))
+    return tuple(replace(point, drawdown_percent=fall) for point, fall in zip(points, falls, strict=True))
 
 
 def undo(
@@ -86,13 +96,3 @@ def _move(holdings: dict[str, Decimal], fill: Fill, market: Market, direction: i
         (fill.fee_currency, EXACT.multiply(Decimal(-direction), fill.fee)),
     ):
         holdings[currency] = EXACT.add(holdings.get(currency, ZERO), change)
-
-
-def _with_drawdown(points: Sequence[tuple[datetime, Decimal]]) -> tuple[EquityPoint, ...]:
-    highest = points[0][1] if points else ZERO
-    curve = []
-    for at, worth in points:
-        highest = max(highest, worth)
-        drawdown = float((highest - worth) / highest * 100) if highest > 0 else 0.0
-        curve.append(EquityPoint(at, worth, drawdown))
-    return tuple(curve)

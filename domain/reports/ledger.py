@@ -27,6 +27,7 @@ class ReportData:
     venue: str
     currency: str
     start: datetime
+    end: datetime
     holdings: Mapping[str, Decimal]
     earlier: Sequence[Fill]
     fills: Sequence[Fill]
@@ -40,7 +41,9 @@ class ReportData:
 def result_of(data: ReportData) -> ReportResult:
     """Return what the report says; takes some seconds of processor time for a hundred thousand fills."""
     valuation = Valuation(data.venue, data.currency, Prices(data.marks, [*data.earlier, *data.fills]))
-    curve = equity_curve(CurveInput(data.start, data.holdings, data.fills, data.marks, data.markets, valuation))
+    curve = equity_curve(
+        CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
+    )
     trips = _trips(data, valuation)
     return ReportResult(metrics(_figures(data, valuation, curve, trips)), curve, trips)
 

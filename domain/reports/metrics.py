@@ -1,9 +1,9 @@
 """The figures of a report, from the equity curve and the round trips.
 
-Ratios are of daily returns and are annualised by the square root of 365 (crypto trades every day). Sharpe and Sortino
-are without a risk-free rate (Sharpe 1994; Sortino and Price 1994), Calmar is CAGR over the greatest drawdown (Young
-1991), omega has the threshold 0 (Keating and Shadwick 2002), SQN is the square root of n times mean over deviation of
-the profits (Tharp).
+Returns are time-weighted (`domain.reports.returns`). Ratios are of daily returns and are annualised by the square root
+of 365 (crypto trades every day); deviations are those of a sample. Sharpe and Sortino are without a risk-free rate
+(Sharpe 1994; Sortino and Price 1994), Calmar is CAGR over the greatest drawdown (Young 1991), omega has the threshold 0
+(Keating and Shadwick 2002), SQN is the square root of n times mean over deviation of the profits (Tharp).
 A figure is None where it would mean nothing: below ten daily returns, a week of time, or ten round trips.
 """
 
@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby
 
-from domain.money import ZERO, divide
+from domain.money import EXACT, ZERO, divide
 from domain.orders.types import OrderStatus
+from domain.reports.returns import NEGLIGIBLE, daily_returns, drawdowns, growth_index, invested_since
 from domain.reports.round_trips import holding_seconds
 from domain.reports.types import EquityPoint, PerformanceMetrics, RoundTrip
 
@@ -24,13 +25,14 @@ DAYS_A_YEAR = 365
 MINIMUM_RETURNS = 10
 MINIMUM_TRIPS = 10
 MINIMUM_PERIOD = timedelta(days=7)
-NEGLIGIBLE = 1e-12
-"""A deviation below it is what rounding leaves of none at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsInput:
-    """What the figures are computed from; `turnover` and `fees` in `currency`."""
+    """What the figures are computed from; `turnover` and `fees` in `currency`.
+
+    `prices_known` is False where a day's equity isn't known for want of a price: then no return of the period is.
+    """
 
     currency: str
     curve: Sequence[EquityPoint]
@@ -40,6 +42,7 @@ class MetricsInput:
     fees: Decimal
     order_counts: Mapping[OrderStatus, int]
     market_change_percent: float | None = None
+    prices_known: bool = True
 
 
 def metrics(given: MetricsInput) -> PerformanceMetrics:
@@ -49,18 +52,21 @@ def metrics(given: MetricsInput) -> PerformanceMetrics:
     wins = [profit for profit in profits if profit > 0]
     losses = [profit for profit in profits if profit < 0]
     end = given.curve[-1].equity if given.curve else given.start_equity
-    returns = daily_returns(given.curve)
-    growth = cagr(given.curve)
+    paid_in = given.curve[-1].net_deposits if given.curve else ZERO
+    curve = given.curve if given.prices_known else ()
+    returns = _enough(daily_returns(curve))
+    growth = cagr(curve)
     drawdown, drawdown_percent, drawdown_days = greatest_drawdown(given.curve)
     return PerformanceMetrics(
         currency=given.currency,
         start_equity=given.start_equity,
         end_equity=end,
-        net_profit=end - given.start_equity,
-        net_profit_percent=_percent(end - given.start_equity, given.start_equity),
+        net_deposits=paid_in,
+        net_profit=end - given.start_equity - paid_in,
+        net_profit_percent=total_return(curve),
         market_change_percent=given.market_change_percent,
         cagr=growth,
-        volatility=_annual(statistics.stdev(returns)) if returns else None,
+        volatility=_annual(statistics.stdev(returns)) * 100 if returns else None,
         sharpe=_ratio(returns, statistics.stdev(returns)) if returns else None,
         sortino=_ratio(returns, _downside(returns)) if returns else None,
         calmar=_finite(growth / drawdown_percent) if growth is not None and drawdown_percent else None,
@@ -90,38 +96,54 @@ def metrics(given: MetricsInput) -> PerformanceMetrics:
     )
 
 
-def daily_returns(curve: Sequence[EquityPoint]) -> list[float]:
-    """Return the returns from the last equity of each UTC day to the next's; empty where there are too few."""
-    closes = [list(points)[-1].equity for _, points in groupby(curve, key=lambda point: point.at.date())]
-    returns = [float(after / before) - 1 for before, after in pairwise(closes) if before > 0]
-    return returns if len(returns) >= MINIMUM_RETURNS else []
+def total_return(curve: Sequence[EquityPoint]) -> float | None:
+    """Return the time-weighted return of the curve in percent; None where nothing was ever invested."""
+    return None if invested_since(curve) is None else (growth_index(curve)[-1] - 1) * 100
 
 
 def cagr(curve: Sequence[EquityPoint]) -> float | None:
-    """Return the compound annual growth in percent; None below a week or where the equity began or ended at nothing."""
-    if not curve or curve[-1].at - curve[0].at < MINIMUM_PERIOD or curve[0].equity <= 0 or curve[-1].equity <= 0:
+    """Return the compound annual growth in percent; None below a week or where nothing was left."""
+    since = invested_since(curve)
+    if since is None or curve[-1].at - since < MINIMUM_PERIOD:
         return None
-    years = (curve[-1].at - curve[0].at) / timedelta(days=DAYS_A_YEAR)
+    growth, years = growth_index(curve)[-1], (curve[-1].at - since) / timedelta(days=DAYS_A_YEAR)
     try:
-        growth = math.exp(math.log(float(curve[-1].equity / curve[0].equity)) / years) - 1
+        return _finite((math.exp(math.log(growth) / years) - 1) * 100) if growth > 0 else None
     except OverflowError:
         return None
-    return _finite(growth * 100)
 
 
 def greatest_drawdown(curve: Sequence[EquityPoint]) -> tuple[Decimal, float | None, float | None]:
-    """Return the deepest fall from a high in currency, and in percent, and the longest time below a high in days."""
+    """Return the deepest fall from a high in currency and in percent, and the longest time below a high in days.
+
+    In currency it is a fall of the profit, in percent and in days one of the time-weighted return: what is paid in or
+    taken out is neither a rise nor a fall.
+    """
     if not curve:
         return ZERO, None, None
-    high, deepest, longest, below = curve[0], ZERO, timedelta(), False
-    for point in curve:
-        if below or point.equity < high.equity:
+    index = growth_index(curve)
+    return _deepest_fall(curve), max(drawdowns(index)), _longest_below(curve, index) / timedelta(days=1)
+
+
+def _deepest_fall(curve: Sequence[EquityPoint]) -> Decimal:
+    profits = [EXACT.subtract(point.equity, point.net_deposits) for point in curve]
+    return max(EXACT.subtract(high, profit) for profit, high in zip(profits, accumulate(profits, max), strict=True))
+
+
+def _longest_below(curve: Sequence[EquityPoint], index: Sequence[float]) -> timedelta:
+    high, since, longest, below = index[0], curve[0].at, timedelta(), False
+    for point, value in zip(curve, index, strict=True):
+        was_below, below = below, value < high * (1 - NEGLIGIBLE)
+        if was_below or below:
             # The moment of recovery ends the time below.
-            longest = max(longest, point.at - high.at)
-        below = point.equity < high.equity
-        deepest = max(deepest, high.equity - point.equity)
-        high = high if below else point
-    return deepest, max(point.drawdown_percent for point in curve), longest / timedelta(days=1)
+            longest = max(longest, point.at - since)
+        if not below:
+            high, since = value, point.at
+    return longest
+
+
+def _enough(returns: list[float]) -> list[float]:
+    return returns if len(returns) >= MINIMUM_RETURNS else []
 
 
 def _ratio(returns: Sequence[float], deviation: float) -> float | None:
@@ -150,10 +172,6 @@ def _sqn(profits: Sequence[Decimal]) -> float | None:
         return None
     deviation = statistics.stdev(profits)
     return float(statistics.mean(profits) / deviation) * math.sqrt(len(profits)) if deviation else None
-
-
-def _percent(part: Decimal, whole: Decimal) -> float | None:
-    return float(part / whole * 100) if whole > 0 else None
 
 
 def _mean(values: Sequence[Decimal]) -> Decimal | None:

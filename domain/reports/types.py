@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from domain.money import ZERO
+
 
 class JobStatus(StrEnum):
     """Where a job is in its life."""
@@ -47,11 +49,16 @@ class PositionSide(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """The equity at a moment, in the report's currency, and how far it is below its highest, in percent."""
+    """The equity at a moment, in the report's currency, just after what was paid in or taken out then.
+
+    `drawdown_percent` is how far the time-weighted return is below its highest, `net_deposits` what was paid in since
+    the start, less what was taken out.
+    """
 
     at: datetime
     equity: Decimal
     drawdown_percent: float
+    net_deposits: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,7 @@ class PerformanceMetrics:
     average_holding_seconds: float | None = None
     exposure_percent: float | None = None
     slippage: Decimal | None = None
+    net_deposits: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def report_data(fills: Sequence[Fill], **changes: object) -> ReportData:
         venue="sandbox",
         currency="USDT",
         start=NOW,
+        end=max([NOW, *(fill.at for fill in fills), *(mark.at for mark in changes.get("marks", []))]),  # type: ignore[attr-defined]
         holdings={"USDT": Decimal(1000)},
         earlier=[],
         fills=fills,

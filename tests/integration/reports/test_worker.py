@@ -126,6 +126,7 @@ async def test_a_report_of_an_account_undoes_what_came_after_and_knows_what_came
     assert result.metrics.turnover == 130
     assert [(point.at, point.equity) for point in result.equity_curve] == [
         (START, D(1010)), (hour(1), D(1020)), (hour(3), D(1030)), (hour(23.9), D(1030)),
+        (END, D(1030)),
     ]  # fmt: skip
 
 
@@ -156,7 +157,7 @@ async def test_an_account_without_a_fill_has_an_even_report(
 ) -> None:
     await hold(storage, world, USDT=1000)
     result = await told(storage, service, world)
-    assert [point.equity for point in result.equity_curve] == [D(1000)]
+    assert [(point.at, point.equity) for point in result.equity_curve] == [(START, D(1000)), (END, D(1000))]
     assert (result.metrics.net_profit, result.round_trips) == (D(0), ())
 
 

@@ -1,26 +1,25 @@
 import math
 import statistics
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
 from domain.reports.metrics import MetricsInput, metrics
+from domain.reports.returns import daily_returns
 from domain.reports.types import EquityPoint, PerformanceMetrics, PositionSide, RoundTrip
 from tests.support.orders import NOW, D
 
 DAY = timedelta(days=1)
 
 
-def curve(*equities: object, step: timedelta = DAY) -> list[EquityPoint]:
-    points, highest = [], Decimal(0)
-    for number, equity in enumerate(equities):
-        worth = D(str(equity))
-        highest = max(highest, worth)
-        points.append(EquityPoint(NOW + number * step, worth, float((highest - worth) / highest * 100)))
-    return points
+MIDNIGHT = NOW.replace(hour=0, minute=0)
+
+
+def curve(*equities: object, step: timedelta = DAY, start: datetime = MIDNIGHT) -> list[EquityPoint]:
+    return [EquityPoint(start + number * step, D(str(equity)), 0.0) for number, equity in enumerate(equities)]
 
 
 def trips(*profits: object) -> list[RoundTrip]:
@@ -41,7 +40,7 @@ def test_ratios_are_those_of_the_daily_returns_over_a_year_of_365_days() -> None
     downside = math.sqrt(sum(min(one, 0) ** 2 for one in returns) / len(returns))
     told = figures(curve(*equities))
 
-    assert told.volatility == pytest.approx(statistics.stdev(returns) * year)
+    assert told.volatility == pytest.approx(statistics.stdev(returns) * year * 100)
     assert told.sharpe == pytest.approx(mean / statistics.stdev(returns) * year)
     assert told.sortino == pytest.approx(mean / downside * year)
     assert told.omega == pytest.approx(sum(r for r in returns if r > 0) / -sum(r for r in returns if r < 0))
@@ -55,9 +54,40 @@ def test_only_the_last_equity_of_a_day_counts_for_its_return() -> None:
         point
         for one in daily
         for point in (EquityPoint(one.at - timedelta(hours=3), D(50), 0.0), EquityPoint(one.at, one.equity, 0.0))
-    ]
+    ][1:]
 
     assert figures(noisy).sharpe == pytest.approx(figures(daily).sharpe)
+
+
+def test_what_happens_on_the_first_and_on_the_last_part_of_a_day_counts() -> None:
+    # From half past twelve on, with a loss of half in the first hours and a gain of a tenth in the last.
+    points = [EquityPoint(NOW, D(200), 0.0), EquityPoint(NOW + timedelta(hours=2), D(100), 0.0)]
+    points += curve(*[100] * 10, start=MIDNIGHT + DAY)
+    points.append(EquityPoint(MIDNIGHT + timedelta(days=10, hours=1), D(110), 0.0))
+    returns = [-0.5, *[0.0] * 9, 0.1]
+
+    assert daily_returns(points) == pytest.approx(returns)
+    assert figures(points).sharpe == pytest.approx(statistics.fmean(returns) / statistics.stdev(returns) * 365**0.5)
+
+
+def test_a_day_without_a_point_is_a_day_with_the_last_equity() -> None:
+    whole = curve(*(100 + n // 5 for n in range(15)))
+    gaps = [point for number, point in enumerate(whole) if number % 5 in {0, 4}]
+
+    assert daily_returns(gaps) == pytest.approx(daily_returns(whole))
+    assert figures(gaps).sharpe == pytest.approx(figures(whole).sharpe)
+
+
+def test_a_point_at_midnight_ends_the_day_before_it() -> None:
+    assert daily_returns(curve(100, 110, 121)) == pytest.approx([0.1, 0.1])
+
+
+def test_days_on_which_nothing_was_invested_are_no_days_of_the_returns() -> None:
+    unfunded = [EquityPoint(MIDNIGHT + n * DAY, D(0), 0.0) for n in range(3)]
+    funded = [EquityPoint(MIDNIGHT + n * DAY, D(100 + n), 0.0, D(103)) for n in range(3, 6)]
+
+    assert daily_returns([*unfunded, *funded]) == pytest.approx([0.0, 104 / 103 - 1, 105 / 104 - 1])
+    assert figures(unfunded).net_profit_percent is None
 
 
 def test_below_ten_returns_a_week_or_ten_round_trips_the_figures_are_none() -> None:
@@ -108,7 +138,7 @@ def test_without_a_loss_there_is_no_profit_factor_and_without_a_trip_no_average(
 
 
 def test_exposure_counts_time_in_the_market_once() -> None:
-    points = curve(*[100] * 11)
+    points = curve(*[100] * 11, start=NOW)
     spans = [(0, 2), (1, 3), (5, 6), (9, None)]
     done = [
         replace(trip, opened_at=NOW + start * DAY, closed_at=None if end is None else NOW + end * DAY)
