@@ -12,13 +12,16 @@ _QUIET = ("uvicorn", "asyncio", "hazelcast", "ccxt", "alembic", "websockets")
 _NOT_UTF8 = "Invalid UTF-8 sequence received from client."
 """What uvicorn logs, with a traceback, of a WebSocket message that it closes with 1007."""
 
+_CUT_OFF = "ASGI callable returned without completing response."
+"""What uvicorn logs of an event stream that was given up since its reader took nothing any more."""
+
 
 class _PeersFaults(logging.Filter):
     """Makes a line of information of what the web server takes for an error of its own, but is the peer's."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through."""
-        if record.msg == _NOT_UTF8:
+        if record.msg in {_NOT_UTF8, _CUT_OFF}:
             record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
         return True
 

@@ -25,6 +25,8 @@ class ConnectionRegistry:
         self._metrics = metrics
         self._open: dict[Closable, str | None] = {}
         self._by_credential: defaultdict[str, set[Closable]] = defaultdict(set)
+        self.is_closing = False
+        """Whether the server stops; what is added from then on closes itself."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -63,6 +65,7 @@ class ConnectionRegistry:
 
     async def close_all(self) -> int:
         """Close all sockets because the server stops; return how many there were."""
+        self.is_closing = True
         return await self._close(tuple(self._open), GOING_AWAY, "Going away")
 
     @staticmethod

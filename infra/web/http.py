@@ -3,6 +3,7 @@
 from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from domain.errors import FaultCode, RequestFault
 from infra.web.connections import ConnectionRegistry
@@ -14,7 +15,7 @@ from infra.web.negotiation import EVENT_STREAM, JSON, RESPONSE_JSON, negotiate
 from infra.web.operations import Operations, Payload, is_subscription, public_errors
 from infra.web.requests import GraphQLRequest, read_body, read_query_string
 from infra.web.settings import WebSettings
-from infra.web.sse import event_stream
+from infra.web.sse import EventStream, StreamParts
 from schema.errors import public_error
 
 _STATUS = {FaultCode.RATE_LIMITED: 429, FaultCode.UNAVAILABLE: 503}
@@ -44,9 +45,9 @@ class GraphQLHttp:
         self._contexts = contexts
         self._settings = settings
         self._metrics = metrics
-        self._connections = connections
+        self._streams = StreamParts(operations, connections, metrics, settings)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> ASGIApp:
         """Return the response; whatever is wrong is told in the shape of GraphQL."""
         media_type = negotiate(request.headers.get("accept"))
         try:
@@ -65,7 +66,7 @@ class GraphQLHttp:
             masked = public_error(GraphQLError("", path=["request"], original_error=error))
             return _response({"errors": [{**masked, "path": None}]}, media_type, 500)
 
-    async def _operate(self, http: Request, request: GraphQLRequest, media_type: str) -> Response:
+    async def _operate(self, http: Request, request: GraphQLRequest, media_type: str) -> ASGIApp:
         prepared = self._operations.prepare(request.query, request.operation_name)
         if http.method == "GET" and prepared.type is OperationType.MUTATION:
             raise HttpRefusal(405, "GET answers queries only; use POST.", {"allow": "POST"})
@@ -75,7 +76,7 @@ class GraphQLHttp:
         context = await self._contexts(bearer(http.headers.get("authorization")), connection)
         self._metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
-            return event_stream(self._operations, self._connections, prepared, request, context)
+            return EventStream(self._streams, prepared, request, context)
         return _response(await self._operations.execute(prepared, request.variables, context), media_type)
 
     async def _read(self, http: Request) -> GraphQLRequest:
@@ -86,6 +87,10 @@ class GraphQLHttp:
         content_type, _, parameters = http.headers.get("content-type", "").partition(";")
         if content_type.strip().lower() != JSON or not _is_utf8(parameters):
             raise HttpRefusal(415, f"Send the request as {JSON}; charset=utf-8.", {"accept-post": JSON})
+        if http.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+            raise HttpRefusal(
+                415, "Send the body as it is, without a content-encoding.", {"accept-encoding": "identity"}
+            )
         return read_body(await self._body(http))
 
     async def _body(self, http: Request) -> bytes:

@@ -10,7 +10,7 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLFormattedError, OperationType
 from graphql.execution import create_source_event_stream
 
-from domain.errors import Unavailable
+from domain.errors import FaultCode, RequestFault, Unavailable
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.cost import cost_of
 from infra.web.documents import Documents, Prepared, RequestErrors
@@ -217,6 +217,12 @@ def public_errors(errors: RequestErrors) -> list[GraphQLFormattedError]:
 def is_subscription(prepared: Prepared) -> bool:
     """Tell whether the operation gives a stream."""
     return prepared.type is OperationType.SUBSCRIPTION
+
+
+def slow_reader(cursor: str | None) -> RequestFault:
+    """Return the fault of a reader that lost its stream; `cursor` is where it can go on, if there is such a place."""
+    extensions: dict[str, str | int | float] = {"cursor": cursor} if cursor else {}
+    return RequestFault(FaultCode.SLOW_READER, "The reader is too slow; subscribe again after the cursor.", extensions)
 
 
 async def _execute(executor: Executor) -> Payload:

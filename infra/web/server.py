@@ -19,7 +19,12 @@ class WebServer(uvicorn.Server):
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the sockets and streams of clients, then stop as usual."""
+        """Stop to listen, close the sockets and streams of clients, then stop as usual.
+
+        In this order, so that no client comes back to the server that it has just been sent away from.
+        """
+        for server in self.servers:
+            server.close()
         await self._app.state.connections.close_all()
         await super().shutdown(sockets)
 

@@ -15,12 +15,12 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
 from domain.errors import FaultCode, RequestFault
 from infra.web.chores import Chores
-from infra.web.connections import FORBIDDEN, ConnectionRegistry
+from infra.web.connections import FORBIDDEN, GOING_AWAY, ConnectionRegistry
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext, bearer
 from infra.web.documents import Prepared, RequestErrors
 from infra.web.encoding import NotJson, decode_json, encode_json
 from infra.web.metrics import WebMetrics
-from infra.web.operations import Operations, PrivateStream, is_subscription, public_errors
+from infra.web.operations import Operations, PrivateStream, is_subscription, public_errors, slow_reader
 from infra.web.requests import GraphQLRequest, read_parameters
 from infra.web.settings import WebSettings
 
@@ -84,6 +84,8 @@ class WebSocketConnection:
         if not await self._accept():
             return
         self._parts.connections.add(self)
+        if self._parts.connections.is_closing:
+            await self.close(GOING_AWAY, "Going away")
         self._chores.later(
             "init", self._parts.settings.init_timeout_seconds, self.close, INIT_TIMEOUT, "Initialisation timeout"
         )
@@ -159,14 +161,12 @@ class WebSocketConnection:
         match message.get("type"):
             case "connection_init":
                 await self._on_init(message.get("payload"))
-            case "ping":
-                await self._send_message({**message, "type": "pong"} if "payload" in message else {"type": "pong"})
-            case "pong":
-                pass
+            case "ping" | "pong":
+                await self._on_ping(message)
             case "subscribe":
                 await self._on_subscribe(message.get("id"), message.get("payload"))
             case "complete":
-                self._on_complete(message.get("id"))
+                await self._on_complete(message.get("id"))
             case _:
                 await self.close(BAD_MESSAGE, "Unknown message type")
 
@@ -230,10 +230,24 @@ class WebSocketConnection:
         except RequestFault as fault:
             await self._send_errors(id, _errors_of(fault))
             return
+        except RequestErrors as errors:
+            await self._send_errors(id, errors)
+            return
         self._operations[id] = asyncio.create_task(self._operate(id, request), name="operation")
 
-    def _on_complete(self, id: object) -> None:
-        task = self._operations.pop(id, None) if isinstance(id, str) else None
+    async def _on_ping(self, message: dict[str, object]) -> None:
+        """Answer a ping with the payload that came, if any did; the protocol knows no other members."""
+        payload = message.get("payload")
+        if not isinstance(payload, dict | None):
+            await self.close(BAD_MESSAGE, f"Invalid {message['type']} payload")
+        elif message["type"] == "ping":
+            await self._send_message({"type": "pong", "payload": payload} if "payload" in message else {"type": "pong"})
+
+    async def _on_complete(self, id: object) -> None:
+        if not isinstance(id, str) or not id:
+            await self.close(BAD_MESSAGE, "Invalid complete message")
+            return
+        task = self._operations.pop(id, None)  # none where it has ended meanwhile
         if task is not None:
             self._chores.keep(task)  # until its clean-up is done
             task.cancel()
@@ -281,7 +295,7 @@ class WebSocketConnection:
                     await self._send_text(prefix + payload + "}")
             except TimeoutError:
                 self._parts.metrics.slow_readers.inc()
-                raise _too_slow(taken) from None
+                raise _errors_of(slow_reader(taken)) from None
             taken = payloads.cursor
 
     async def _end_with(self, id: str, errors: RequestErrors) -> None:
@@ -350,10 +364,3 @@ def _next_prefix(id: str) -> str:
 
 def _errors_of(fault: RequestFault) -> RequestErrors:
     return RequestErrors([GraphQLError(fault.message, original_error=fault)])
-
-
-def _too_slow(cursor: str | None) -> RequestErrors:
-    extensions: dict[str, str | int | float] = {"cursor": cursor} if cursor else {}
-    return _errors_of(
-        RequestFault(FaultCode.SLOW_READER, "The reader is too slow; subscribe again after the cursor.", extensions)
-    )

@@ -1,0 +1,221 @@
+"""Server-sent events: what comes, and how a stream ends, which tells a client whether to open it again."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.web.settings import WebSettings
+from tests.support.serving import Served, serving
+from tests.support.shop import Shop, shop_app
+from tests.support.waiting import eventually
+
+DEPTH = "subscription { depth { sequence } }"
+JOURNAL = "subscription { journal { sequence text } }"
+COMPLETE = ["event: complete", "data:", ""]
+
+
+@asynccontextmanager
+async def streaming(served: Served, query: str, token: str | None = None) -> AsyncIterator[httpx.Response]:
+    headers = {"accept": "text/event-stream", **({"authorization": f"Bearer {token}"} if token else {})}
+    async with (
+        served.client() as client,
+        client.stream("POST", "/graphql", json={"query": query}, headers=headers) as it,
+    ):
+        yield it
+
+
+async def lines_of(response: httpx.Response) -> list[str]:
+    return [line async for line in response.aiter_lines()]
+
+
+def errors_of(line: str) -> list[dict[str, Any]]:
+    return json.loads(line.removeprefix("data: "))["errors"]
+
+
+async def test_a_subscription_streams_as_server_sent_events(shop: Shop) -> None:
+    app = shop_app(shop)
+    headers = {"accept": "text/event-stream"}
+    async with serving(app) as served, served.client() as client:
+        query = {"query": "subscription { depth { sequence } }"}
+        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            await eventually(lambda: shop.depth.readers, "the room is open")
+            shop.depth.push()
+            lines = response.aiter_lines()
+            seen = [await anext(lines) for _ in range(3)]
+            shop.depth.push()
+            shop.depth.push("end")
+            seen += [line async for line in lines]
+        assert seen == [
+            "event: next", 'data: {"data":{"depth":{"sequence":1}}}', "",
+            "event: next", 'data: {"data":{"depth":{"sequence":2}}}', "", "event: complete", "data:", "",
+        ]  # fmt: skip
+        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
+            await eventually(lambda: shop.depth.readers, "the room is open again")
+        await eventually(lambda: not shop.depth.readers, "leaving closes the source")
+        assert not app.state.operations.rooms
+        refused = await client.post(
+            "/graphql", json={"query": "subscription { refused { sequence } }"}, headers=headers
+        )
+        assert '"code":"CURSOR_TOO_OLD"' in refused.text
+        invalid = await client.post("/graphql", json={"query": "subscription { nothing }"}, headers=headers)
+        assert (invalid.status_code, invalid.headers["content-type"][:16]) == (400, "application/json")
+        single = await client.post("/graphql", json={"query": "{ hello }"}, headers=headers)
+        assert single.text.startswith('event: next\ndata: {"data":{"hello":"hello you"}')
+
+
+async def test_a_shutdown_ends_streams_without_complete_so_that_clients_open_them_again(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served, streaming(served, DEPTH) as response:
+        await eventually(lambda: shop.depth.readers, "the room is open")
+        served.server.should_exit = True
+        assert await lines_of(response) == []
+    assert not shop.depth.readers
+
+
+async def test_a_stream_that_is_opened_while_the_server_stops_ends_at_once(shop: Shop) -> None:
+    app = shop_app(shop)
+    async with serving(app) as served:
+        await app.state.connections.close_all()
+        async with streaming(served, DEPTH) as response:
+            assert await lines_of(response) == []
+        assert not app.state.connections
+        assert not app.state.operations.rooms
+
+
+async def test_a_shutdown_lets_a_mutation_tell_what_it_did(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served:
+        async with streaming(served, 'mutation { orderSlowly(price: "1") }') as response:
+            await eventually(lambda: shop.waiting == 1, "the mutation has begun")
+            served.server.should_exit = True
+            await eventually(lambda: not served.server.servers[0].is_serving(), "the server stops")
+            shop.gate.set()
+            _, data, _, *end = await lines_of(response)
+        assert json.loads(data.removeprefix("data: "))["data"] == {"orderSlowly": True}
+        assert end == COMPLETE
+
+
+async def test_a_revoked_credential_ends_its_streams_for_good(shop: Shop) -> None:
+    app = shop_app(shop)
+    async with serving(app) as served, streaming(served, JOURNAL, "good") as response:
+        await eventually(lambda: shop.journal.readers, "the stream is open")
+        assert await app.state.connections.close_credential("credential-1") == 1
+        _, data, _, *end = await lines_of(response)
+        assert errors_of(data)[0]["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert end == COMPLETE
+    assert not shop.journal.readers
+
+
+async def test_a_credential_that_expires_ends_its_streams_for_good(shop: Shop) -> None:
+    shop.seconds_left = 0.1
+    async with serving(shop_app(shop)) as served, streaming(served, JOURNAL, "good") as response:
+        _, data, _, *end = await lines_of(response)
+        assert errors_of(data)[0]["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert end == COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "code", "end"),
+    [("depth", "fault", "UNAVAILABLE", []), ("depth", "bug", "INTERNAL", COMPLETE),
+     ("journal", "fault", "UNAVAILABLE", []), ("journal", "bug", "INTERNAL", COMPLETE)],
+)  # fmt: skip
+async def test_a_stream_that_fails_is_complete_only_where_trying_again_is_useless(
+    shop: Shop, field: str, text: str, code: str, end: list[str]
+) -> None:
+    feed = getattr(shop, field)
+    async with (
+        serving(shop_app(shop)) as served,
+        streaming(served, f"subscription {{ {field} {{ sequence }} }}") as response,
+    ):
+        await eventually(lambda: feed.readers, "the stream is open")
+        feed.push(text)
+        lines = await lines_of(response)
+        last = max(number for number, line in enumerate(lines) if line.startswith("data: "))
+        assert errors_of(lines[last])[0]["extensions"]["code"] == code
+        assert lines[last + 2 :] == end
+
+
+async def test_a_failed_mutation_is_complete_whatever_failed_so_that_no_client_sends_it_again(shop: Shop) -> None:
+    settings = WebSettings(operation_timeout_seconds=0.1)
+    async with serving(shop_app(shop, settings)) as served:
+        async with streaming(served, 'mutation { orderSlowly(price: "1") }') as response:
+            _, data, _, *end = await lines_of(response)
+        assert errors_of(data)[0]["extensions"]["code"] == "UNAVAILABLE"
+        assert end == COMPLETE
+        shop.gate.set()
+        await eventually(lambda: shop.placed, "the mutation has ended")
+
+
+class SlowReader:
+    """A client that takes a few kilobytes of what it is sent, and the rest when it is asked to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def open(cls, served: Served, query: str) -> "SlowReader":
+        """Ask for a stream and read no further than the head of the answer."""
+        port = int(served.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+        body = json.dumps({"query": query})
+        writer.write(
+            "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: text/event-stream\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        return cls(reader, writer)
+
+    async def rest(self) -> str:
+        """Read to the end of the connection, without the lines of the chunked encoding."""
+        text = re.sub(r"(^|\r\n)[0-9a-f]+\r\n", "", (await self.reader.read()).decode())
+        self.leave()
+        return text
+
+    def leave(self) -> None:
+        """Close the connection without a word."""
+        self.writer.transport.abort()
+
+
+async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(shop: Shop) -> None:
+    async with serving(shop_app(shop, WebSettings(send_timeout_seconds=0.3))) as served:
+        slow = await SlowReader.open(served, JOURNAL)
+        await eventually(lambda: shop.journal.readers, "the stream is open")
+        for _ in range(400):
+            shop.journal.push("x" * 60_000)
+        await eventually(lambda: not shop.journal.readers, "the server has given the stream up")
+        datas = [json.loads(line[6:]) for line in (await slow.rest()).splitlines() if line.startswith("data: ")]
+        sequences = [data["data"]["journal"]["sequence"] for data in datas[:-1]]
+        assert sequences == list(range(1, len(sequences) + 1))
+        told = {"cursor": f"after-{len(sequences)}", "code": "SLOW_READER"}
+        assert datas[-1]["errors"][0]["extensions"] == told
+
+
+async def test_a_reader_that_takes_nothing_at_all_loses_the_connection(shop: Shop) -> None:
+    app = shop_app(shop, WebSettings(send_timeout_seconds=0.1))
+    async with serving(app) as served:
+        deaf = await SlowReader.open(served, JOURNAL)
+        await eventually(lambda: shop.journal.readers, "the stream is open")
+        for _ in range(400):
+            shop.journal.push("x" * 60_000)
+        await eventually(lambda: not app.state.connections, "the server has let go")
+        assert not shop.journal.readers
+        deaf.leave()
+
+
+async def test_a_reader_that_takes_nothing_does_not_hold_up_a_shutdown(shop: Shop) -> None:
+    app = shop_app(shop)
+    async with serving(app) as served:
+        deaf = await SlowReader.open(served, DEPTH.replace("sequence", "sequence text"))
+        await eventually(lambda: shop.depth.readers, "the room is open")
+        for _ in range(400):
+            shop.depth.push("x" * 60_000)
+            await asyncio.sleep(0)
+        served.server.should_exit = True
+        await eventually(lambda: not app.state.connections, "the server has let go")
+        deaf.leave()
