@@ -126,7 +126,9 @@ class Settings(BaseSettings):
     )
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
-    field_suggestions: bool = Field(default=False, description="whether mistakes suggest names: true or false")
+    field_suggestions: bool | None = Field(
+        None, description="whether mistakes suggest names: true or false; without it as introspection"
+    )
     cancel_foreign_orders: bool = Field(
         default=False,
         description="whether orders that the engine didn't make are cancelled at the venue: true or false",

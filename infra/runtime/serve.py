@@ -144,7 +144,7 @@ def _app(settings: Settings, parts: Parts, services: Services, registry: Collect
 
     web = WebSettings(
         introspection=settings.introspection,
-        suggestions=settings.field_suggestions,
+        suggestions=settings.introspection if settings.field_suggestions is None else settings.field_suggestions,
         graphiql=settings.graphiql,
         allowed_origins=settings.allowed_origins,
     )

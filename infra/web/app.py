@@ -12,7 +12,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry.http.websocket_origin import normalize_origin
 
 from infra.web.connections import ConnectionRegistry
 from infra.web.context import ContextFactory
@@ -27,6 +28,9 @@ from infra.web.settings import WebSettings
 from infra.web.websocket import WebSocketConnection, WebSocketParts
 
 GRAPHQL_PATH: Final = "/graphql"
+EXPOSED_HEADERS: Final = (REQUEST_ID_HEADER, "retry-after")
+PREFLIGHT_SECONDS: Final = 7_200
+"""How long a browser may remember what it was allowed: the most that Chromium takes."""
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -44,7 +48,7 @@ class GraphQLEndpoint:
             await WebSocketConnection(self._websocket, scope, receive, send).serve()
             return
         request = Request(scope, receive)
-        response = ide_page(request) if self._is_for_page(request) else await self._http.answer(request)
+        response: ASGIApp = ide_page(request) if self._is_for_page(request) else await self._http.answer(request)
         await response(scope, receive, send)
 
     def _is_for_page(self, request: Request) -> bool:
@@ -93,8 +97,9 @@ def build_app(
 
 def build_health_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
     """Return the application of a node that serves no API: health and metrics alone."""
-    app = Starlette(routes=[*health_routes(readiness, registry)])
-    app.state.connections = ConnectionRegistry(WebMetrics(registry))
+    metrics = WebMetrics(registry)
+    app = Starlette(routes=[*health_routes(readiness, registry)], middleware=[Middleware(AccessLog, metrics=metrics)])
+    app.state.connections = ConnectionRegistry(metrics)
     return app
 
 
@@ -121,16 +126,26 @@ def _pages(settings: WebSettings) -> list[BaseRoute]:
 
 
 def _middleware(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
-    middleware = [Middleware(AccessLog, metrics=metrics)]
-    if settings.allowed_origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.allowed_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["authorization", "content-type", REQUEST_ID_HEADER],
-                expose_headers=[REQUEST_ID_HEADER],
-                max_age=600,
-            )
-        )
-    return middleware
+    return [Middleware(AccessLog, metrics=metrics), *_cors(settings.allowed_origins)]
+
+
+def _cors(origins: tuple[str, ...]) -> list[Middleware]:
+    """Let pages of these origins call with any header and read the answers.
+
+    Any header, since none of them gives rights but `authorization`, which a page must know the token for; a list would
+    only break what tracing and client libraries add. Credentials are for what may stand in front of the engine, which
+    has no cookies of its own; where every origin is let in, they aren't.
+    """
+    if not origins:
+        return []
+    lets_all_in = "*" in origins
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=origins if lets_all_in else [normalize_origin(origin) or origin for origin in origins],
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        allow_credentials=not lets_all_in,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+    )
+    return [cors]

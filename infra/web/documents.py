@@ -22,10 +22,11 @@ from graphql import (
 )
 from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule, specified_rules
 from graphql.validation.rules.max_introspection_depth_rule import MaxIntrospectionDepthRule
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from infra.web.limits import check_limits
+from infra.web.limits import check_limits, too_much_to_validate
 from infra.web.settings import WebSettings
 
 MAX_VALIDATION_ERRORS = 5
@@ -112,7 +113,7 @@ class Documents:
             raise RequestErrors(errors)
         hide = not self._settings.suggestions
         if errors := validate(self._schema, node, self._rules, MAX_VALIDATION_ERRORS, hide_suggestions=hide):
-            raise RequestErrors(errors)
+            raise RequestErrors([_explain(error, node) for error in errors])
         return self._remember(query, node)
 
     def _parse(self, query: str) -> DocumentNode:
@@ -156,6 +157,15 @@ def _root_fields(selection_set: SelectionSetNode, fragments: dict[str, FragmentD
         elif isinstance(selection, InlineFragmentNode):
             names += _root_fields(selection.selection_set, fragments)
     return names
+
+
+def _explain(error: GraphQLError, document: DocumentNode) -> GraphQLError:
+    """Return a mistake as it is, and a reason in the place of the word that the validation was aborted."""
+    if not isinstance(error, ValidationAbortedError):
+        return error
+    if error.message.startswith("Too many"):
+        return GraphQLError(f"The document has more mistakes; the first {MAX_VALIDATION_ERRORS} are told.")
+    return too_much_to_validate(document)
 
 
 def _no_operation(name: str | None) -> GraphQLError:

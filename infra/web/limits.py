@@ -1,6 +1,8 @@
 """How much one document may ask for: depth, aliases and directives, counted through fragments."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 from graphql import (
     DocumentNode,
@@ -12,11 +14,20 @@ from graphql import (
     SelectionNode,
     SelectionSetNode,
     VariableDefinitionNode,
+    Visitor,
+    visit,
 )
 
 from infra.web.settings import WebSettings
 
-TOO_COMPLEX = "OPERATION_TOO_COMPLEX"
+TOO_COMPLEX: Final = "OPERATION_TOO_COMPLEX"
+
+_MESSAGES: Final = {
+    "depth": "The operation is {actual:,} levels deep; at most {maximum:,} are allowed.",
+    "aliases": "The operation has {actual:,} aliases; at most {maximum:,} are allowed.",
+    "directives": "The operation has {actual:,} directives; at most {maximum:,} are allowed.",
+    "cost": "The operation costs {actual:,}; at most {maximum:,} is allowed.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +67,38 @@ def check_limits(document: DocumentNode, settings: WebSettings) -> list[GraphQLE
 def too_complex(limit: str, maximum: int, actual: int) -> GraphQLError:
     """Return the error of an operation that asks for too much."""
     return GraphQLError(
-        f"The operation has {limit} {actual:,}; at most {maximum:,} is allowed.",
+        _MESSAGES[limit].format(maximum=maximum, actual=actual),
         extensions={"code": TOO_COMPLEX, "limit": limit, "maximum": maximum, "actual": actual},
     )
+
+
+def too_much_to_validate(document: DocumentNode) -> GraphQLError:
+    """Return the error of a document whose validation was given up since comparing its selections takes too long.
+
+    graphql-core ends that work with "Validation aborted." alone. What is repeated most is what took the time.
+    """
+    names = _Names()
+    visit(document, names)
+    (what, name), count = names.counted.most_common(1)[0]
+    return GraphQLError(
+        f"The document is too much to validate: it names the {what} {name!r} {count:,} times. "
+        f"Name each field and fragment once in a selection.",
+        extensions={"code": TOO_COMPLEX},
+    )
+
+
+class _Names(Visitor):
+    """Counts how often each field and fragment is named, by the text of the document."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted: Counter[tuple[str, str]] = Counter()
+
+    def enter_field(self, node: FieldNode, *_args: object) -> None:
+        self.counted["field", (node.alias or node.name).value] += 1
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_args: object) -> None:
+        self.counted["fragment", node.name.value] += 1
 
 
 class _Measurer:

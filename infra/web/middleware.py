@@ -59,7 +59,7 @@ class AccessLog:
 
 
 class _Outcome:
-    """Passes messages on, adds the request id to the response, and keeps its status (or a socket's close code)."""
+    """Passes messages on, adds the headers that every response has, and keeps its status (or a socket's close code)."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -70,7 +70,9 @@ class _Outcome:
         """Pass a message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self._request_id
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID_HEADER] = self._request_id
+            headers["x-content-type-options"] = "nosniff"
         elif message["type"] == "websocket.close":
             self.status = message.get("code", 1000)
         await self._send(message)

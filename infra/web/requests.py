@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from graphql import GraphQLError
 from starlette.datastructures import QueryParams
 
 from domain.errors import FaultCode, RequestFault
+from infra.web.documents import RequestErrors
 from infra.web.encoding import NotJson, decode_json
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
@@ -44,12 +46,17 @@ def read_query_string(params: QueryParams) -> GraphQLRequest:
 
 
 def read_parameters(values: object) -> GraphQLRequest:
-    """Return the request that a JSON value makes; raise RequestFault (INVALID) saying what is wrong with it."""
+    """Return the request that a JSON value makes; raise RequestFault (INVALID) saying what is wrong with it.
+
+    Raises RequestErrors for the hash of a persisted query without its document.
+    """
     if isinstance(values, list):
         raise RequestFault(FaultCode.INVALID, "Batches are not served; send one operation a request.")
     if not isinstance(values, dict):
         raise RequestFault(FaultCode.INVALID, "A request is a JSON object with `query`.")
     query, variables, name = values.get("query"), values.get("variables"), values.get("operationName")
+    if query is None and _names_persisted_query(values.get("extensions")):
+        raise RequestErrors([_persisted_queries_unsupported()])
     if not isinstance(query, str) or not query.strip():
         raise RequestFault(FaultCode.INVALID, "`query` must be a string with a GraphQL document.")
     if not isinstance(variables, dict | None):
@@ -61,6 +68,18 @@ def read_parameters(values: object) -> GraphQLRequest:
     if _has_unstorable_text(variables):
         raise RequestFault(FaultCode.INVALID, "`variables` hold text with a NUL character or half a surrogate pair.")
     return GraphQLRequest(query, variables, name or None)
+
+
+def _names_persisted_query(extensions: object) -> bool:
+    return isinstance(extensions, dict) and isinstance(extensions.get("persistedQuery"), dict)
+
+
+def _persisted_queries_unsupported() -> GraphQLError:
+    """Return the error on which clients send the document itself, and go on doing so.
+
+    Source: https://www.apollographql.com/docs/apollo-server/performance/apq
+    """
+    return GraphQLError("PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"})
 
 
 def _has_unstorable_text(value: object) -> bool:

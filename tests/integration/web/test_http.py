@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import json
 from typing import Any
 
@@ -275,60 +276,6 @@ async def test_the_requests_of_graphql_cop_find_nothing(shop: Shop) -> None:
         assert repeated.json()["data"] == {"__typename": "Query"}
 
 
-async def test_a_subscription_streams_as_server_sent_events(shop: Shop) -> None:
-    app = shop_app(shop)
-    headers = {"accept": "text/event-stream"}
-    async with serving(app) as served, served.client() as client:
-        query = {"query": "subscription { depth { sequence } }"}
-        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
-            assert response.headers["content-type"].startswith("text/event-stream")
-            await eventually(lambda: shop.depth.readers, "the room is open")
-            shop.depth.push()
-            lines = response.aiter_lines()
-            seen = [await anext(lines) for _ in range(3)]
-            shop.depth.push()
-            shop.depth.push("end")
-            seen += [line async for line in lines]
-        assert seen == [
-            "event: next", 'data: {"data":{"depth":{"sequence":1}}}', "",
-            "event: next", 'data: {"data":{"depth":{"sequence":2}}}', "", "event: complete", "data:", "",
-        ]  # fmt: skip
-        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
-            await eventually(lambda: shop.depth.readers, "the room is open again")
-        await eventually(lambda: not shop.depth.readers, "leaving closes the source")
-        assert not app.state.operations.rooms
-        refused = await client.post(
-            "/graphql", json={"query": "subscription { refused { sequence } }"}, headers=headers
-        )
-        assert '"code":"CURSOR_TOO_OLD"' in refused.text
-        invalid = await client.post("/graphql", json={"query": "subscription { nothing }"}, headers=headers)
-        assert (invalid.status_code, invalid.headers["content-type"][:16]) == (400, "application/json")
-        single = await client.post("/graphql", json={"query": "{ hello }"}, headers=headers)
-        assert single.text.startswith('event: next\ndata: {"data":{"hello":"hello you"}')
-
-
-async def test_shutting_down_ends_event_streams(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
-        query = {"query": "subscription { depth { sequence } }"}
-        async with client.stream("POST", "/graphql", json=query, headers={"accept": "text/event-stream"}) as response:
-            await eventually(lambda: shop.depth.readers, "the room is open")
-            served.server.should_exit = True
-            assert [line async for line in response.aiter_lines()] == ["event: complete", "data:", ""]
-    assert not shop.depth.readers
-
-
-async def test_revoking_a_credential_ends_its_event_streams(shop: Shop) -> None:
-    app = shop_app(shop)
-    headers = {"accept": "text/event-stream", "authorization": "Bearer good"}
-    async with serving(app) as served, served.client() as client:
-        query = {"query": "subscription { journal { sequence } }"}
-        async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
-            await eventually(lambda: shop.journal.readers, "the stream is open")
-            assert await app.state.connections.close_credential("credential-1") == 1
-            assert [line async for line in response.aiter_lines()] == ["event: complete", "data:", ""]
-    assert not shop.journal.readers
-
-
 async def test_graphiql_comes_from_our_own_files_under_a_strict_policy(shop: Shop) -> None:
     async with serving(shop_app(shop)) as served, served.client() as client:
         assert (await client.get("/")).headers["location"] == "/graphiql"
@@ -371,13 +318,94 @@ async def test_every_answer_has_a_request_id_and_the_log_holds_nothing_private(
     assert "private" not in logged
 
 
-async def test_pages_of_allowed_origins_may_read_answers(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    "requested",
+    [
+        "content-type", "authorization,content-type", "traceparent,tracestate,baggage", "sentry-trace,baggage",
+        "apollo-require-preflight,apollographql-client-name,apollographql-client-version", "x-anything",
+    ],
+)  # fmt: skip
+async def test_pages_of_allowed_origins_may_call_with_any_header(shop: Shop, requested: str) -> None:
+    settings = WebSettings(allowed_origins=("https://App.example:443",))
+    async with serving(shop_app(shop, settings)) as served, served.client() as client:
+        preflight = {"access-control-request-method": "POST", "access-control-request-headers": requested}
+        allowed = await client.options("/graphql", headers={"origin": "https://app.example", **preflight})
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+        assert allowed.headers["access-control-allow-credentials"] == "true"
+        assert allowed.headers["access-control-allow-headers"] == requested
+        refused = await client.options("/graphql", headers={"origin": "https://evil.example", **preflight})
+        assert refused.status_code == 400
+        assert "access-control-allow-origin" not in refused.headers
+
+
+async def test_pages_of_allowed_origins_may_read_answers_whatever_the_status(shop: Shop) -> None:
     settings = WebSettings(allowed_origins=("https://app.example",))
     async with serving(shop_app(shop, settings)) as served, served.client() as client:
-        preflight = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
-        for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
-            response = await client.options("/graphql", headers={"origin": origin, **preflight})
-            assert (response.headers.get("access-control-allow-origin") == origin) is allowed
+        for body, status in (('{"query": "{ me }"}', 200), ("no json", 400), ("x" * 200_000, 413)):
+            headers = {"origin": "https://app.example", "content-type": "application/json", "accept": NEW}
+            response = await client.post("/graphql", content=body, headers=headers)
+            assert response.status_code == status
+            assert response.headers["access-control-allow-origin"] == "https://app.example"
+            assert response.headers["access-control-expose-headers"] == "x-request-id, retry-after"
+            assert "origin" in response.headers["vary"].lower()
+
+
+async def test_where_all_origins_are_let_in_nothing_goes_with_credentials(shop: Shop) -> None:
+    async with serving(shop_app(shop, WebSettings(allowed_origins=("*",)))) as served, served.client() as client:
+        headers = {"origin": "https://any.example", "cookie": "session=1"}
+        response = await client.get("/graphql", params={"query": "{ me }"}, headers=headers)
+        assert "access-control-allow-credentials" not in response.headers
+        assert response.headers["access-control-allow-origin"] != "https://any.example"
+
+
+async def test_no_answer_is_guessed_to_be_something_else(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        answers = [await client.get(path) for path in ("/graphql?query={me}", "/graphql", "/readyz", "/metrics", "/no")]
+        assert [answer.headers["x-content-type-options"] for answer in answers] == ["nosniff"] * 5
+
+
+async def test_a_compressed_body_is_refused_with_what_would_be_right(shop: Shop) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        headers = {"content-type": "application/json", "content-encoding": "gzip"}
+        response = await client.post("/graphql", content=gzip.compress(b'{"query": "{ me }"}'), headers=headers)
+        assert (response.status_code, response.headers["accept-encoding"]) == (415, "identity")
+
+
+@pytest.mark.parametrize("accept", ["application/json", NEW])
+async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(shop: Shop, accept: str) -> None:
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    told = {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        posted = await post(served, {"operationName": "Me", "extensions": extensions}, accept=accept)
+        params = {"extensions": json.dumps(extensions)}
+        got = await client.get("/graphql", params=params, headers={"accept": accept})
+        assert [answer.json()["errors"] for answer in (posted, got)] == [[told], [told]]
+        both = await post(served, {"query": "{ me }", "extensions": extensions}, accept=accept)
+        assert both.json()["data"] == {"me": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("{" + " ".join(f"a{n}: me" for n in range(16)) + "}", "The operation has 16 aliases; at most 15 are allowed."),
+        ("{ __typename " + "@skip(if: false) " * 11 + "}", "The operation has 11 directives; at most 10 are allowed."),
+        ("{ products " * 11 + "{ id" + " }" * 12, "The operation is 11 levels deep; at most 10 are allowed."),
+        ("{ products(first: 100) { nodes { id } } }", "The operation costs 101; at most 50 is allowed."),
+        (
+            "{ " + "hello " * 900 + "}",
+            (
+                "The document is too much to validate: it names the field 'hello' 900 times. "
+                "Name each field and fragment once in a selection."
+            ),
+        ),
+        ("{ " + " ".join(f"no{n}" for n in range(9)) + "}", "The document has more mistakes; the first 5 are told."),
+    ],
+    ids=["aliases", "directives", "depth", "cost", "repetition", "mistakes"],
+)  # fmt: skip
+async def test_what_is_too_much_is_told_with_what_would_be_right(shop: Shop, query: str, message: str) -> None:
+    async with serving(shop_app(shop, WebSettings(max_cost=50))) as served:
+        assert (await post(served, {"query": query})).json()["errors"][-1]["message"] == message
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(shop: Shop) -> None:
