@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -26,6 +27,7 @@ HIGHEST_PORT = 65_535
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)"
 _HOSTS = rf"{_HOST}(:\d{{1,5}})?(,{_HOST}(:\d{{1,5}})?)*"
 _DATABASE_URL = re.compile(rf"postgres(ql)?://([^\s/@]*@)?({_HOSTS}(/[^\s/?]*)?(\?\S*)?|/[^\s/?]*\?\S+)")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]{2,45}")
 _ORIGIN = re.compile(rf"https?://{_HOST}(:\d{{1,5}})?")
 
 
@@ -124,6 +126,21 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins of web pages that may call, such as https://app.example.com; its own always may"
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="names under which clients reach the engine, such as api.example.com or *.example.com; addresses, "
+        "localhost and this machine's own name always work, * lets in all",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="addresses or networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8",
+    )
+    max_connections: int = Field(
+        10_000, ge=16, le=1_000_000, description="connections of clients that are held at once, 16 to 1000000"
+    )
+    max_connections_per_address: int = Field(
+        2_000, ge=1, le=1_000_000, description="as above, from one address that is no trusted proxy's"
+    )
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
     field_suggestions: bool | None = Field(
@@ -137,7 +154,15 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")
 
     @field_validator(
-        "roles", "hazelcast_members", "venues", "allowed_origins", "replay", "mirror_markets", mode="before"
+        "roles",
+        "hazelcast_members",
+        "venues",
+        "allowed_origins",
+        "allowed_hosts",
+        "trusted_proxies",
+        "replay",
+        "mirror_markets",
+        mode="before",
     )
     @classmethod
     def _from_commas(cls, value: object) -> object:
@@ -167,6 +192,24 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin: scheme, host and perhaps port, without a path")
         return origins
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if host != "*" and not _HOST_NAME.fullmatch(host.removeprefix("*.")):
+                raise ValueError(f"{host!r} is not the name of a host: without scheme, port and path")
+        return hosts
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8") from None
+        return proxies
 
     @property
     def mirror_venue(self) -> str | None:

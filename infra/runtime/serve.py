@@ -32,8 +32,9 @@ from infra.runtime.venues import sandboxes, venues
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
+from infra.web.connection_limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
-from infra.web.server import WebServer, server_config
+from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
 from resolvers.context import RequestContext, Services
 from resolvers.engine import EngineFacts
@@ -48,6 +49,7 @@ log = structlog.stdlib.get_logger("r3edge")
 def run(settings: Settings) -> int:
     """Run the engine until it is told to stop; return the exit code."""
     configure_logging(settings.log_level, settings.log_format)
+    raise_descriptor_limit()
     try:
         uvloop.run(_serve(settings))
     except REFUSALS as error:
@@ -126,7 +128,7 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
     app = _app(settings, parts, build_services(parts, settings, facts), registry)
     base = parts.base
     async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):
-        server = _Server(app, server_config(app, WebSettings(), settings.host, settings.port))
+        server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
         server.told_at_start = _told_at_start(settings)
         spare_what_is_there()
         serving = asyncio.create_task(server.serve())
@@ -142,15 +144,24 @@ def _app(settings: Settings, parts: Parts, services: Services, registry: Collect
         identity = await parts.authenticator.identify(credential) if credential else None
         return RequestContext(services, identity, connection.address)
 
-    web = WebSettings(
+    web = web_settings(settings)
+    if Role.WEB not in settings.roles:
+        return build_health_app(lambda: missing(parts, settings), registry, web)
+    return build_app(build_schema(), context, web, lambda: missing(parts, settings), registry)
+
+
+def web_settings(settings: Settings) -> WebSettings:
+    """Return how the web server behaves by the engine's settings."""
+    return WebSettings(
         introspection=settings.introspection,
         suggestions=settings.introspection if settings.field_suggestions is None else settings.field_suggestions,
         graphiql=settings.graphiql,
         allowed_origins=settings.allowed_origins,
+        allowed_hosts=(*settings.allowed_hosts, settings.host),
+        trusted_proxies=settings.trusted_proxies,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
     )
-    if Role.WEB not in settings.roles:
-        return build_health_app(lambda: missing(parts, settings), registry)
-    return build_app(build_schema(), context, web, lambda: missing(parts, settings), registry)
 
 
 class _Server(WebServer):

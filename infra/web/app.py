@@ -15,9 +15,12 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
 
+from infra.web.client_address import ClientAddress, TrustedProxies
+from infra.web.connection_limits import ConnectionLimits
 from infra.web.connections import ConnectionRegistry
 from infra.web.context import ContextFactory
 from infra.web.health import Readiness, health_routes
+from infra.web.hosts import AllowedHosts, HostCheck
 from infra.web.http import GraphQLHttp
 from infra.web.ide import ide_page, ide_routes
 from infra.web.metrics import WebMetrics
@@ -91,15 +94,17 @@ def build_app(
     all_routes = [_GraphQLRoute(endpoint), *_pages(settings), *health_routes(readiness, registry), *(routes or [])]
     app = Starlette(routes=all_routes, middleware=_middleware(settings, metrics), lifespan=run)
     app.state.connections = connections
+    app.state.limits = ConnectionLimits(settings, metrics)
     app.state.operations = operations
     return app
 
 
-def build_health_app(readiness: Readiness, registry: CollectorRegistry) -> Starlette:
+def build_health_app(readiness: Readiness, registry: CollectorRegistry, settings: WebSettings) -> Starlette:
     """Return the application of a node that serves no API: health and metrics alone."""
     metrics = WebMetrics(registry)
-    app = Starlette(routes=[*health_routes(readiness, registry)], middleware=[Middleware(AccessLog, metrics=metrics)])
+    app = Starlette(routes=[*health_routes(readiness, registry)], middleware=_entrance(settings, metrics))
     app.state.connections = ConnectionRegistry(metrics)
+    app.state.limits = ConnectionLimits(settings, metrics)
     return app
 
 
@@ -126,7 +131,15 @@ def _pages(settings: WebSettings) -> list[BaseRoute]:
 
 
 def _middleware(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
-    return [Middleware(AccessLog, metrics=metrics), *_cors(settings.allowed_origins)]
+    return [*_entrance(settings, metrics), *_cors(settings.allowed_origins)]
+
+
+def _entrance(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
+    return [
+        Middleware(ClientAddress, proxies=TrustedProxies(settings.trusted_proxies)),
+        Middleware(AccessLog, metrics=metrics),
+        Middleware(HostCheck, hosts=AllowedHosts(settings.allowed_hosts)),
+    ]
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:

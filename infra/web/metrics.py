@@ -18,6 +18,9 @@ class WebMetrics:
             "r3edge_graphql_operation_seconds", "Time to execute queries and mutations.", ["type"], registry=registry
         )
         self.refused = Counter("r3edge_graphql_refused", "Operations refused before execution.", registry=registry)
+        self.rejected = Counter(
+            "r3edge_connections_rejected", "Connections ended before they were served.", ["reason"], registry=registry
+        )
         self.sockets = Gauge("r3edge_websocket_connections", "Open WebSocket connections.", registry=registry)
         self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)
         self.members = Gauge("r3edge_room_members", "Members of all rooms.", registry=registry)

@@ -1,14 +1,45 @@
 """The server under the application: uvicorn with the options that live data needs, and a shutdown that ends streams."""
 
+import asyncio
 import socket
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 
+from infra.web.connection_limits import ConnectionLimits
+from infra.web.http_protocol import BoundedHttpProtocol
 from infra.web.settings import WebSettings
+from infra.web.websocket_protocol import BoundedWebSocketProtocol
 
 _GRACE_SECONDS: Final = 5
+_SWEEP_TICKS: Final = 100
+"""How many of uvicorn's ticks, of 0.1 s, lie between two looks at connections that don't end."""
+
+
+class ServerConfig(uvicorn.Config):
+    """Uvicorn's options, and the limits that its protocols hold to; logging is left to the caller.
+
+    Frames aren't deflated: for market data it costs more processor time and memory a connection than it saves. What a
+    proxy says of its clients is read by `infra.web.client_address`, of proxies that are trusted alone.
+    """
+
+    def __init__(self, app: Starlette, settings: WebSettings, host: str, port: int) -> None:
+        super().__init__(
+            app,
+            host=host,
+            port=port,
+            http=BoundedHttpProtocol,
+            ws=BoundedWebSocketProtocol,
+            ws_per_message_deflate=False,
+            ws_max_size=settings.max_message_bytes,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+        self.limits: ConnectionLimits = app.state.limits
 
 
 class WebServer(uvicorn.Server):
@@ -17,6 +48,17 @@ class WebServer(uvicorn.Server):
     def __init__(self, app: Starlette, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._app = app
+        self._closing: set[asyncio.Transport] = set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Drop now and then what was closed a while ago and whose peer doesn't take its last bytes."""
+        if counter % _SWEEP_TICKS == 0:
+            transports = {connection.transport for connection in self.server_state.connections}
+            closing = {transport for transport in transports if transport.is_closing()}
+            for transport in closing & self._closing:
+                transport.abort()
+            self._closing = closing - self._closing
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop to listen, close the sockets and streams of clients, then stop as usual.
@@ -29,25 +71,6 @@ class WebServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server_config(app: Starlette, settings: WebSettings, host: str, port: int) -> uvicorn.Config:
-    """Return uvicorn's options; logging is left to the caller.
-
-    Frames aren't deflated: for market data it costs more processor time and memory a connection than it saves.
-    """
-    return uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_max_size=settings.max_message_bytes,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
-
-
 def web_server(app: Starlette, settings: WebSettings, host: str = "127.0.0.1", port: int = 8000) -> WebServer:
     """Return a server for the application, to be run with `serve()`."""
-    return WebServer(app, server_config(app, settings, host, port))
+    return WebServer(app, ServerConfig(app, settings, host, port))

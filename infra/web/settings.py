@@ -13,6 +13,27 @@ class WebSettings:
     allowed_origins: tuple[str, ...] = ()
     """Origins such as `https://app.example` whose pages may call from a browser; `*` lets all in."""
 
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that `Host` may have beside addresses, localhost and this machine's; `*.example.com` or `*` for any."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies whose `X-Forwarded-For` is believed."""
+
+    max_connections: int = 10_000
+    max_connections_per_address: int = 2_000
+    max_url_bytes: int = 16 * 1024
+    max_header_lines: int = 100
+    max_head_bytes: int = 32 * 1024
+    """URL and header lines together."""
+
+    max_raw_body_bytes: int = 1024 * 1024
+    """What may come after the head, chunks and all; above `max_body_bytes`, which is told in the shape of GraphQL."""
+
+    head_timeout_seconds: float = 10.0
+    body_timeout_seconds: float = 30.0
+    write_timeout_seconds: float = 30.0
+    """How long a peer may take nothing at all of what it is sent."""
+
     max_tokens: int = 1_000
     max_depth: int = 10
     max_aliases: int = 15

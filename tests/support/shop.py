@@ -159,6 +159,10 @@ class Query(NodeQuery):
         return info.context.credential_id
 
     @strawberry.field
+    def address(self, info: Info) -> str:
+        return info.context.connection.address
+
+    @strawberry.field
     def product(self) -> Product:
         return Item(1, Decimal("0.10"))  # type: ignore[return-value]
 

@@ -63,6 +63,10 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
             "https://a.example.com,http://localhost:3000",
             ("https://a.example.com", "http://localhost:3000"),
         ),
+        "allowed_hosts": ("api.example.com,*.example.org", ("api.example.com", "*.example.org")),
+        "trusted_proxies": ("10.0.0.0/8,2001:db8::1", ("10.0.0.0/8", "2001:db8::1")),
+        "max_connections": ("5000", 5000),
+        "max_connections_per_address": ("50", 50),
         "graphiql": ("false", False),
         "introspection": ("false", False),
         "field_suggestions": ("true", True),
@@ -148,9 +152,9 @@ def test_an_unknown_name_is_told_wherever_it_stands(monkeypatch: pytest.MonkeyPa
     file = tmp_path / "r3edge.toml"
     file.write_text("prot = 1\n")
     monkeypatch.setenv("R3EDGE_CONFIG", str(file))
-    assert refusal().startswith("prot is not a setting; there are allowed_origins, ")
+    assert refusal().startswith("prot is not a setting; there are allowed_hosts, allowed_origins, ")
     monkeypatch.setenv("R3EDGE_PROT", "1")
-    assert refusal().startswith("R3EDGE_PROT is not a setting; there are R3EDGE_ALLOWED_ORIGINS, ")
+    assert refusal().startswith("R3EDGE_PROT is not a setting; there are R3EDGE_ALLOWED_HOSTS, ")
 
 
 @pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", None])

@@ -1,0 +1,84 @@
+"""Who a connection comes from: its peer, or the client that a trusted proxy names."""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_HEADER: Final = "x-forwarded-for"
+_HOME_NETWORK_BITS: Final = 64
+"""What a provider gives to one customer: whoever has one IPv6 address has all of its /64."""
+
+
+class TrustedProxies:
+    """The addresses and networks whose `X-Forwarded-For` is believed."""
+
+    def __init__(self, proxies: Sequence[str]) -> None:
+        self._networks = [ip_network(proxy, strict=False) for proxy in proxies]
+
+    def trusts(self, address: str) -> bool:
+        """Tell whether the address is one of a proxy."""
+        parsed = _parse(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
+
+    def client(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Return the client of a connection from `peer` with these header values, first to last.
+
+        Every proxy adds whom it heard at the end, so the chain is read from there: the first address that is not a
+        trusted proxy's is the client, and whatever it says of those before it is only its word.
+        """
+        client = peer
+        for hop in _from_the_right(forwarded):
+            if not self.trusts(client):
+                break
+            if _parse(hop) is None:
+                break
+            client = str(_parse(hop))
+        return client
+
+
+class ClientAddress:
+    """Replaces the peer in the ASGI scope by the client where the peer is a trusted proxy."""
+
+    def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
+        self._app = app
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one socket."""
+        peer = scope.get("client")
+        if peer and self._proxies.trusts(peer[0]):
+            address = self._proxies.client(peer[0], Headers(scope=scope).getlist(_HEADER))
+            scope["client"] = (address, 0 if address != peer[0] else peer[1])
+        await self._app(scope, receive, send)
+
+
+def network_of(address: str) -> str:
+    """Return what limits are counted by: the IPv4 address, or the /64 of an IPv6 one; other text as it is."""
+    parsed = _parse(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, _HOME_NETWORK_BITS), strict=False))
+    return str(parsed) if parsed is not None else address
+
+
+def _from_the_right(values: Sequence[str]) -> Iterator[str]:
+    for value in reversed(values):
+        for hop in reversed(value.split(",")):
+            yield hop.strip()
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that is written, perhaps with a port, as `192.0.2.1:80` or `[2001:db8::1]:80`."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

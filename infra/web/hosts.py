@@ -1,0 +1,84 @@
+"""Under which names the engine is reached: a page of another name that resolves to it (DNS rebinding) is refused."""
+
+import json
+import re
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+MISDIRECTED: Final = 421
+BAD_REQUEST: Final = 400
+PROBES: Final = frozenset({"/healthz", "/readyz"})
+"""Asked by orchestrators under any name; they tell nothing that a stranger may not know."""
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@,\[\]?#]+)(:\d{1,5})?", re.ASCII | re.IGNORECASE)
+
+
+class AllowedHosts:
+    """The names that `Host` may have: IP addresses, localhost, this machine's name, and those that are set.
+
+    DNS rebinding needs a name, of a domain that the attacker owns; an address proves that none was looked up.
+    """
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        own = {"localhost", socket.gethostname().lower().rstrip(".")}
+        named = {host.lower().rstrip(".") for host in hosts}
+        self._any = "*" in named
+        self._exact = own | {host for host in named if not host.startswith("*")}
+        self._suffixes = (".localhost", *(host[1:] for host in named if host.startswith("*.")))
+
+    def allows(self, header: str) -> bool:
+        """Tell whether a `Host` header, perhaps with a port, is one of the names."""
+        matched = _HOST.fullmatch(header.strip())
+        if matched is None:
+            return False
+        host = matched[1].lower().rstrip(".")
+        return self._any or host in self._exact or host.endswith(self._suffixes) or _is_address(host)
+
+
+class HostCheck:
+    """Refuses requests and handshakes whose `Host` isn't allowed, before anything else is read."""
+
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one socket."""
+        if scope["type"] in {"http", "websocket"} and scope["path"] not in PROBES:
+            given = Headers(scope=scope).getlist("host")
+            if len(given) > 1 or (not given and scope.get("http_version") != "1.0"):
+                await _refuse(scope, send, BAD_REQUEST, "Send one Host header.")
+                return
+            if given and not self._hosts.allows(given[0]):
+                shown = given[0][:100]
+                message = (
+                    f"This engine isn't known as {shown!r}; its operator can add the name to R3EDGE_ALLOWED_HOSTS."
+                )
+                await _refuse(scope, send, MISDIRECTED, message)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
+    body = json.dumps({"errors": [{"message": message, "extensions": {"code": "INVALID"}}]}).encode()
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    prefix = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+    await send({"type": f"{prefix}.start", "status": status, "headers": headers})
+    await send({"type": f"{prefix}.body", "body": body})
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,41 @@
+"""Drops a peer that has stopped to take what it is sent."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class WriteWatch:
+    """While a transport's buffer is full, looks now and then whether it gets any shorter."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: asyncio.WriteTransport,
+        seconds: float,
+        on_deaf: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._seconds = seconds
+        self._on_deaf = on_deaf
+        self._size = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Look after a while, and again, until it is stopped."""
+        self.stop()
+        self._size = self._transport.get_write_buffer_size()
+        self._timer = self._loop.call_later(self._seconds, self._look)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        if self._transport.get_write_buffer_size() < self._size:
+            self.start()
+            return
+        self._on_deaf()
+        self._transport.abort()

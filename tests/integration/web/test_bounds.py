@@ -1,0 +1,310 @@
+"""What a peer may send, and how long it may take, before it is understood."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from infra.web.connection_limits import Rejection
+from infra.web.settings import WebSettings
+from tests.support.serving import Served, serving
+from tests.support.shop import Shop, shop_app
+from tests.support.waiting import PATIENCE_SECONDS, eventually
+
+QUICK = WebSettings(head_timeout_seconds=0.2, body_timeout_seconds=0.2, write_timeout_seconds=0.2)
+HELLO = b'{"query": "{ hello }"}'
+HANDSHAKE = (
+    b"GET /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
+)
+
+
+class Peer:
+    """A connection that sends any bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def flood(self, piece: bytes, most_bytes: int = 64 * 1024 * 1024) -> int:
+        """Send the piece over and over until the server closes; return how many bytes it took."""
+        sent = 0
+        try:
+            while sent < most_bytes and not self.reader.at_eof():
+                self.writer.write(piece)
+                await self.writer.drain()
+                sent += len(piece)
+                if self.reader._buffer:
+                    break
+        except ConnectionError:
+            pass
+        return sent
+
+    async def everything(self) -> bytes:
+        """Return all that the server says until it closes."""
+        said = b""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            try:
+                while piece := await self.reader.read(65_536):
+                    said += piece
+            except ConnectionError:
+                pass
+        return said
+
+    async def send_until_dropped(self, data: bytes) -> None:
+        """Send it over and over, reading nothing, until the connection breaks."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with suppress(ConnectionError):
+                while True:
+                    await self.send(data)
+                    await asyncio.sleep(0)
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+
+@asynccontextmanager
+async def peer_of(served: Served) -> AsyncIterator[Peer]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    try:
+        yield Peer(reader, writer)
+    finally:
+        writer.close()
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    lines = [b"POST /graphql HTTP/1.1", b"Host: 127.0.0.1", b"Content-Type: application/json", *headers]
+    if not any(header.lower().startswith((b"content-length", b"transfer-encoding")) for header in headers):
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+async def served(shop: Shop) -> AsyncIterator[Served]:
+    async with serving(shop_app(shop)) as served:
+        yield served
+
+
+ENDLESS = {
+    "a header": (b"GET /graphql HTTP/1.1\r\nHost: x\r\nX-Big: ", b"a" * 4_096, {431}),
+    "a header's name": (b"GET /graphql HTTP/1.1\r\nHost: x\r\n", b"a" * 4_096, {431}),
+    "header lines": (b"GET /graphql HTTP/1.1\r\nHost: x\r\n", b"x-line: 1\r\n" * 400, {431}),
+    "a URL": (b"GET /graphql?query=", b"a" * 4_096, {414}),
+    "a method": (b"", b"G" * 4_096, {400}),
+    "a chunk's extension": (post(b"", b"Transfer-Encoding: chunked") + b"5;", b"a" * 4_096, {413}),
+    "trailers": (post(b"0\r\n", b"Transfer-Encoding: chunked"), b"x-line: 1\r\n" * 400, {413, 200}),
+    "a handshake's header": (HANDSHAKE + b"X-Big: ", b"a" * 4_096, {431}),
+    "a body": (post(b"", b"Content-Length: 999999999999"), b"a" * 4_096, {413}),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_nothing_that_does_not_end_is_taken_for_long(served: Served, what: str) -> None:
+    beginning, piece, statuses = ENDLESS[what]
+    async with peer_of(served) as peer:
+        await peer.send(beginning)
+        assert await peer.flood(piece) < 16 * 1024 * 1024
+        answer = await peer.everything()
+        # An answer may be lost where the peer still sends when the connection is closed.
+        assert not answer or status_of(answer) in statuses, answer[:200]
+    async with served.client() as client:
+        assert (await client.post("/graphql", json={"query": "{ hello }"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /graphql?query=" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 414),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Big: " + b"a" * 9_000 + b"\r\n\r\n", 431),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"a: b\r\n" * 100 + b"\r\n", 431),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"a: b\r\n" * 97 + b"\r\n", 200),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Big: " + b"a" * 8_000 + b"\r\n\r\n", 200),
+        (b"NONSENSE\r\n\r\n", 400),
+        (HANDSHAKE.replace(b"/graphql", b"/graphql?" + b"a" * 9_000) + b"\r\n", 414),
+        (HANDSHAKE + b"a: b\r\n" * 120 + b"\r\n", 431),
+        (HANDSHAKE.replace(b"websocket", b"h2c") + b"\r\n", 400),
+    ],
+)
+async def test_what_is_too_much_is_told_by_its_status(served: Served, request_bytes: bytes, status: int) -> None:
+    async with peer_of(served) as peer:
+        await peer.send(request_bytes.replace(b"HTTP/1.1\r\n", b"HTTP/1.1\r\nConnection: close\r\n", 1))
+        assert status_of(await peer.everything()) == status
+
+
+async def test_a_long_head_and_a_full_body_in_small_pieces_are_served(served: Served) -> None:
+    filler = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 2_000) for number in range(7))
+    body = json.dumps({"query": "{ hello }", "variables": {"x": "y" * 100_000}}).encode()
+    whole = post(body, b"Connection: close").replace(b"Host:", filler + b"Host:", 1)
+    async with peer_of(served) as peer:
+        for begin in range(0, len(whole), 3_000):
+            await peer.send(whole[begin : begin + 3_000])
+        assert status_of(await peer.everything()) == 200
+
+
+async def test_requests_in_one_stream_are_each_measured_by_themselves(served: Served) -> None:
+    async with peer_of(served) as peer:
+        await peer.send(post(HELLO, b"X-Filler: " + b"f" * 7_000) * 12 + post(HELLO, b"Connection: close"))
+        assert (await peer.everything()).count(b'{"hello":"hello you"}') == 13
+
+
+@pytest.mark.parametrize(
+    "slow", [b"", b"\r\n\r\n", b"GET /graphql HTTP/1.1\r\nHost:", post(b"", b"Content-Length: 40"), HANDSHAKE]
+)
+async def test_a_request_that_takes_too_long_to_arrive_is_ended(shop: Shop, slow: bytes) -> None:
+    async with serving(shop_app(shop, QUICK), QUICK) as served, peer_of(served) as peer:
+        await peer.send(slow)
+        answer = await peer.everything()
+        assert answer == b"" if not slow.strip() else status_of(answer) == 408
+
+
+async def test_an_answer_may_take_longer_than_a_request_may(shop: Shop) -> None:
+    async with serving(shop_app(shop, QUICK), QUICK) as served, served.client() as client:
+        asking = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
+        await eventually(lambda: shop.waiting, "the mutation waits")
+        await asyncio.sleep(0.5)  # longer than all of the limits
+        shop.gate.set()
+        assert (await asking).status_code == 200
+
+
+async def test_a_peer_that_takes_nothing_is_dropped(shop: Shop) -> None:
+    request = b"GET /graphiql/static/graphiql.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    async with serving(shop_app(shop, QUICK), QUICK) as served, peer_of(served) as peer:
+        peer.writer.transport.pause_reading()
+        await peer.send_until_dropped(request * 50)
+
+
+async def test_a_peer_that_pings_and_does_not_read_is_dropped(shop: Shop) -> None:
+    ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
+    async with serving(shop_app(shop, QUICK), QUICK) as served, peer_of(served) as peer:
+        await peer.send(HANDSHAKE + b"\r\n")
+        assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == 101
+        peer.writer.transport.pause_reading()
+        await peer.send_until_dropped(ping * 500)
+
+
+async def test_a_message_in_ever_more_empty_frames_closes_the_socket(served: Served) -> None:
+    async with peer_of(served) as peer:
+        await peer.send(HANDSHAKE + b"\r\n")
+        assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == 101
+        await peer.send(b"\x01\x80\0\0\0\0")
+        await peer.send(b"\x00\x80\0\0\0\0" * 1_200)
+        assert b"Too many fragments" in await peer.everything()
+
+
+async def test_connections_beyond_the_limit_of_an_address_are_refused_told_and_counted(
+    shop: Shop,
+) -> None:
+    settings = WebSettings(max_connections_per_address=3)
+    app = shop_app(shop, settings)
+    async with serving(app, settings) as served, peer_of(served) as first, peer_of(served), peer_of(served):
+        for _ in range(2):
+            async with peer_of(served) as refused:
+                assert status_of(await refused.everything()) == 503
+        metrics = app.state.limits._metrics
+        assert metrics.rejected.labels(Rejection.TOO_MANY_CONNECTIONS.value)._value.get() == 2
+        first.writer.close()
+        await eventually(lambda: app.state.limits._total == 2, "the first has left")
+        async with served.client() as client:
+            assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_socket_counts_as_one_connection_to_its_end(shop: Shop) -> None:
+    app = shop_app(shop)
+    async with serving(app) as served:
+        async with served.socket() as client:
+            await client.init()
+            assert app.state.limits._total == 1
+        await eventually(lambda: app.state.limits._total == 0, "it has left")
+        async with peer_of(served) as peer:
+            await peer.send(HANDSHAKE.replace(b"Version: 13", b"Version: 12") + b"\r\n")
+            assert status_of(await peer.everything()) == 400
+        await eventually(lambda: app.state.limits._total == 0, "so has one that was refused")
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "status"),
+    [
+        ("127.0.0.1:8000", (), 200),
+        ("192.0.2.7", (), 200),
+        ("[2001:db8::1]:8000", (), 200),
+        ("localhost:8000", (), 200),
+        ("app.localhost", (), 200),
+        ("LOCALHOST.", (), 200),
+        ("evil.example:8000", (), 421),
+        ("localhost.evil.example", (), 421),
+        ("127.0.0.1.evil.example", (), 421),
+        ("evil.example@localhost", (), 421),
+        ("", (), 421),
+        ("api.example.com", ("api.example.com",), 200),
+        ("API.Example.Com.:443", ("api.example.com",), 200),
+        ("api.example.com.evil.example", ("api.example.com",), 421),
+        ("a.example.com", ("*.example.com",), 200),
+        ("example.com", ("*.example.com",), 421),
+        ("evilexample.com", ("*.example.com",), 421),
+        ("anything.example", ("*",), 200),
+    ],
+)
+async def test_only_known_names_reach_the_engine(shop: Shop, host: str, allowed: tuple[str, ...], status: int) -> None:
+    settings = replace(WebSettings(), allowed_hosts=allowed)
+    async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+        answer = await client.post("/graphql", json={"query": "{ hello }"}, headers={"host": host})
+        assert answer.status_code == status
+        if status == 421:
+            assert "R3EDGE_ALLOWED_HOSTS" in answer.json()["errors"][0]["message"]
+        assert (await client.get("/metrics", headers={"host": host})).status_code == status
+        assert (await client.get("/healthz", headers={"host": host})).status_code == 200  # a probe may use any name
+
+
+async def test_a_handshake_under_a_strange_name_is_refused(served: Served) -> None:
+    for host in (b"evil.example", b"evil.example:8000"):
+        async with peer_of(served) as peer:
+            origin = b"Origin: http://" + host + b"\r\n\r\n"
+            await peer.send(HANDSHAKE.replace(b"Host: 127.0.0.1", b"Host: " + host) + origin)
+            assert status_of(await peer.everything()) == 421
+    with pytest.raises(InvalidStatus):
+        async with served.socket(host="127.0.0.1", port=served.port, origin="http://other.example"):
+            pass
+
+
+async def test_a_request_with_two_hosts_or_with_none_is_refused(served: Served) -> None:
+    for hosts in (b"", b"Host: 127.0.0.1\r\nHost: evil.example\r\n"):
+        async with peer_of(served) as peer:
+            await peer.send(b"GET /graphql HTTP/1.1\r\nConnection: close\r\n" + hosts + b"\r\n")
+            assert status_of(await peer.everything()) == 400
+
+
+async def test_forwarded_addresses_are_believed_of_trusted_proxies_alone(shop: Shop) -> None:
+    claimed = {"x-forwarded-for": "192.0.2.1, 198.51.100.7, 10.1.1.1"}
+    for proxies, expected in (
+        ((), "127.0.0.1"),
+        (("127.0.0.1",), "10.1.1.1"),
+        (("127.0.0.0/8", "10.0.0.0/8"), "198.51.100.7"),
+        (("192.0.2.0/24",), "127.0.0.1"),
+    ):
+        settings = WebSettings(trusted_proxies=proxies)
+        async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+            answer = await client.post("/graphql", json={"query": "{ address }"}, headers=claimed)
+            assert answer.json()["data"] == {"address": expected}
+
+
+async def test_what_strangers_send_is_not_logged(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    for nonsense in (
+        b"NONSENSE\r\n\r\n",
+        b"GET /graphql?" + b"a" * 70_000,
+        b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    ):
+        async with peer_of(served) as peer:
+            await peer.send(nonsense)
+            await peer.reader.read(1)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
