@@ -15,8 +15,9 @@ from domain.events import EventCursor, UserEvent
 from domain.keyset import Window
 from domain.orders.ports import OrderFilter
 from domain.orders.types import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
-from domain.reports.types import Job
-from domain.users.types import ApiScope
+from domain.reports.types import Job, Report
+from domain.trading.types import Account, Position, Signal, TradingSession
+from domain.users.types import Activity, ApiScope
 from resolvers.context import RequestContext
 from resolvers.ids import uuid_in
 
@@ -49,9 +50,23 @@ def cursor(event: UserEvent) -> str:
     return encode_event_cursor(EventCursor(event.user_id, event.sequence, event.at))
 
 
-def subject(event: UserEvent) -> object | None:
+State = Order | Position | Signal | TradingSession | Account | Job | Report | Activity
+"""What an event is about, as it stood then."""
+
+
+def state(event: UserEvent) -> State | None:
     """Return what the event is about, as it stood then: of an order's step, the order."""
     return event.subject.order if isinstance(event.subject, OrderEvent) else event.subject
+
+
+def fill(event: UserEvent) -> Fill | None:
+    """Return the execution that the event tells; None for one that tells none."""
+    return event.subject.fill if isinstance(event.subject, OrderEvent) else None
+
+
+async def current(context: RequestContext, told: State) -> object | None:
+    """Return the same thing as it is now; None where it is gone."""
+    return await context.node_loaders[type(told).__name__](str(told.id))
 
 
 class LogSource:

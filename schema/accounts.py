@@ -91,11 +91,9 @@ class RiskLimitsInput:
         return domain.RiskLimits(**vars(self))
 
 
-@strawberry.type(description="What a user trades with at a venue.")
-class Account(Node):
-    """The schema's face of `domain.trading.types.Account`."""
-
-    is_type_of = serves(domain.Account)
+@strawberry.type
+class AccountFacts:
+    """What is told of an account as it is now and as it once stood."""
 
     name: str = strawberry.field(description="What the user calls it.")
     kind: domain.AccountKind = strawberry.field(description="PAPER or LIVE.")
@@ -112,6 +110,13 @@ class Account(Node):
     def venue(parent: strawberry.Parent[domain.Account], info: Info) -> object:
         """Return the venue."""
         return accounts.venue(info.context, parent)
+
+
+@strawberry.type(description="What a user trades with at a venue.")
+class Account(Node, AccountFacts):
+    """The schema's face of `domain.trading.types.Account`."""
+
+    is_type_of = serves(domain.Account)
 
     @strawberry.field(graphql_type=list[Balance], description="What it holds, as the venue last told.")
     async def balances(parent: strawberry.Parent[domain.Account], info: Info) -> object:

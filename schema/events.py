@@ -9,8 +9,10 @@ import strawberry
 from domain import events as domain
 from resolvers import events
 from schema.context import Info
+from schema.event_states import EventState
 from schema.node import Node
-from schema.orders import OrderEvent
+from schema.order_events import OrderEvent
+from schema.orders import Fill
 from schema.reports import Job
 from schema.scalars import Sequence
 
@@ -37,12 +39,27 @@ class UserEvent:
         return events.cursor(parent)
 
     @strawberry.field(
-        graphql_type=Node | None,
-        description="What it is about, as it stood then: of ORDER and FILL the order. Null for an alert.",
+        graphql_type=EventState | None,
+        description="What the event is about, as it stood when it happened: of ORDER and FILL the order. Null for an "
+        "alert.",
     )
-    def subject(parent: strawberry.Parent[domain.UserEvent]) -> object:
+    def state(parent: strawberry.Parent[domain.UserEvent]) -> object:
         """Return the object as stored with the event."""
-        return events.subject(parent)
+        return events.state(parent)
+
+    @strawberry.field(
+        graphql_type=Node | None,
+        description="What the event is about, as it is now. Null for an alert, and where the object is gone.",
+    )
+    async def subject(parent: strawberry.Parent[domain.UserEvent], info: Info) -> object:
+        """Return the object as it is now."""
+        told = events.state(parent)
+        return None if told is None else await events.current(info.context, told)
+
+    @strawberry.field(graphql_type=Fill | None, description="The execution, of an event of kind FILL; null for others.")
+    def fill(parent: strawberry.Parent[domain.UserEvent]) -> object:
+        """Return the fill as stored with the event."""
+        return events.fill(parent)
 
 
 @strawberry.type

@@ -7,7 +7,7 @@ import strawberry
 
 from domain.orders import types as domain
 from domain.orders.side import OrderSide
-from resolvers import events, markets, orders, trading
+from resolvers import markets, orders, trading
 from resolvers.paging import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
@@ -74,40 +74,9 @@ class FillConnection(Connection[Fill, FillEdge]):
     """See `Connection`."""
 
 
-@strawberry.type(description="`order` is the order as it stood after this event, as it was stored with it.")
-class OrderEvent:
-    """The schema's face of `resolvers.events.OrderStep`."""
-
-    cursor: str = strawberry.field(description="Where a later subscription goes on; that of `UserEvent` too.")
-    sequence: Sequence = strawberry.field(
-        description="Its place in the user's log, without gaps; other things have places there too."
-    )
-    at: datetime = strawberry.field(description="When it happened.")
-    kind: domain.OrderEventKind = strawberry.field(description="What happened.")
-    fill: Fill | None = strawberry.field(description="The execution, where it is one.")
-    reason: str | None = strawberry.field(description="Why, where there is something to say.")
-
-    @strawberry.field(graphql_type=lazy("orders", "Order"), description="The order after the event.")
-    def order(parent: strawberry.Parent[events.OrderStep]) -> object:
-        """Return the order as stored with the event."""
-        return parent.order
-
-
-@strawberry.type(description="An order event in a list.")
-class OrderEventEdge(Edge[OrderEvent]):
-    """See `Edge`."""
-
-
-@strawberry.type(description="Order events, a page at a time.")
-class OrderEventConnection(Connection[OrderEvent, OrderEventEdge]):
-    """See `Connection`."""
-
-
-@strawberry.type(description="An instruction to a venue and all that is known of its fate.")
-class Order(Node):
-    """The schema's face of `domain.orders.types.Order`."""
-
-    is_type_of = serves(domain.Order)
+@strawberry.type
+class OrderFacts:
+    """What is told of an order as it is now and as it once stood."""
 
     client_order_id: str = strawberry.field(description="The engine's id of it at the venue: a hash of its cause.")
     venue_order_id: str | None = strawberry.field(description="The venue's id of it; null until it has answered.")
@@ -155,6 +124,13 @@ class Order(Node):
         """Return the signal."""
         return await orders.signal(info.context, parent)
 
+
+@strawberry.type(description="An instruction to a venue and all that is known of its fate.")
+class Order(Node, OrderFacts):
+    """The schema's face of `domain.orders.types.Order`."""
+
+    is_type_of = serves(domain.Order)
+
     @strawberry.field(graphql_type=lazy("orders", "Order") | None, description="The entry that this one protects.")
     async def parent(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the entry."""
@@ -190,7 +166,9 @@ class Order(Node):
         """Return the page."""
         return await orders.fills(info.context, parent, PageArguments(first, after, last, before))
 
-    @strawberry.field(graphql_type=OrderEventConnection, description="Its whole life, oldest first.")
+    @strawberry.field(
+        graphql_type=lazy("order_events", "OrderEventConnection"), description="Its whole life, oldest first."
+    )
     async def events(
         parent: strawberry.Parent[domain.Order],
         info: Info,

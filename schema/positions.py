@@ -13,11 +13,9 @@ from schema.node import Node, serves
 from schema.pagination import Connection, Edge
 
 
-@strawberry.type(description="What fills add up to, by account, market and trading session; one from opening to flat.")
-class Position(Node):
-    """The schema's face of `domain.trading.types.Position`."""
-
-    is_type_of = serves(domain.Position)
+@strawberry.type
+class PositionFacts:
+    """What is told of a position as it is now and as it once stood."""
 
     quantity: Decimal = strawberry.field(
         description="Signed: negative is short. Net of fees paid in the base currency."
@@ -48,6 +46,13 @@ class Position(Node):
     async def trading_session(parent: strawberry.Parent[domain.Position], info: Info) -> object:
         """Return the trading session."""
         return await trading.session_of(info.context, parent)
+
+
+@strawberry.type(description="What fills add up to, by account, market and trading session; one from opening to flat.")
+class Position(Node, PositionFacts):
+    """The schema's face of `domain.trading.types.Position`."""
+
+    is_type_of = serves(domain.Position)
 
     @strawberry.field(
         description="What closing it at the present price would add, before fees, in quote currency; null where no "

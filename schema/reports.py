@@ -30,11 +30,9 @@ class ReportFormat(StrEnum):
     PARQUET = "PARQUET"
 
 
-@strawberry.type(description="A computation that outlives its request.")
-class Job(Node):
-    """The schema's face of `domain.reports.types.Job`."""
-
-    is_type_of = serves(domain.Job)
+@strawberry.type
+class JobFacts:
+    """What is told of a job as it is now and as it once stood."""
 
     kind: str = strawberry.field(description="What is computed, such as report.")
     status: domain.JobStatus = strawberry.field(description="Where it is in its life.")
@@ -42,6 +40,13 @@ class Job(Node):
     message: str | None = strawberry.field(description="What there is to say, such as why it failed.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
+
+
+@strawberry.type(description="A computation that outlives its request.")
+class Job(Node, JobFacts):
+    """The schema's face of `domain.reports.types.Job`."""
+
+    is_type_of = serves(domain.Job)
 
     @strawberry.field(graphql_type=Node | None, description="What it has made; null until it has succeeded.")
     async def result(parent: strawberry.Parent[domain.Job], info: Info) -> object:
@@ -115,15 +120,20 @@ class ReportDownload:
     expires_at: datetime = strawberry.field(description="Until when the address is good.")
 
 
-@strawberry.type(description="A computed account of performance and transactions over a period.")
-class Report(Node):
-    """The schema's face of `domain.reports.types.Report`."""
-
-    is_type_of = serves(domain.Report)
+@strawberry.type
+class ReportFacts:
+    """What is told of a report as it is now and as it once stood."""
 
     from_: datetime = strawberry.field(name="from", description="The beginning, included.")
     to: datetime = strawberry.field(description="The end, not included.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
+
+
+@strawberry.type(description="A computed account of performance and transactions over a period.")
+class Report(Node, ReportFacts):
+    """The schema's face of `domain.reports.types.Report`."""
+
+    is_type_of = serves(domain.Report)
 
     @strawberry.field(graphql_type=Job, description="What computes it.")
     async def job(parent: strawberry.Parent[domain.Report], info: Info) -> object:

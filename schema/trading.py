@@ -28,16 +28,21 @@ from schema.positions import Position
 strawberry.enum(domain.SignalAction, description="What a strategy says to do.")
 
 
-@strawberry.type(description="What a strategy said on a closed candle, and why.")
-class Signal(Node):
-    """The schema's face of `domain.trading.types.Signal`."""
-
-    is_type_of = serves(domain.Signal)
+@strawberry.type
+class SignalFacts:
+    """What is told of a signal as it is now and as it once stood."""
 
     at: datetime = strawberry.field(description="When it was said.")
     action: domain.SignalAction = strawberry.field(description="What to do.")
     price: Decimal = strawberry.field(description="The close of the candle, in quote currency per base.")
     reason: str = strawberry.field(description="Why.")
+
+
+@strawberry.type(description="What a strategy said on a closed candle, and why.")
+class Signal(Node, SignalFacts):
+    """The schema's face of `domain.trading.types.Signal`."""
+
+    is_type_of = serves(domain.Signal)
 
     @strawberry.field(
         graphql_type=lazy("orders", "Order") | None, description="The order that it caused; null where it caused none."
@@ -57,11 +62,9 @@ class SignalConnection(Connection[Signal, SignalEdge]):
     """See `Connection`."""
 
 
-@strawberry.type(description="One strategy version running on one account, market and timeframe.")
-class TradingSession(Node):
-    """The schema's face of `domain.trading.types.TradingSession`."""
-
-    is_type_of = serves(domain.TradingSession)
+@strawberry.type
+class TradingSessionFacts:
+    """What is told of a trading session as it is now and as it once stood."""
 
     timeframe: Timeframe = strawberry.field(description="The length of the candles that it looks at.")
     status: domain.TradingSessionStatus = strawberry.field(description="Where it is in its life.")
@@ -91,6 +94,13 @@ class TradingSession(Node):
     async def parameters(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the values."""
         return await trading.parameters(info.context, parent)
+
+
+@strawberry.type(description="One strategy version running on one account, market and timeframe.")
+class TradingSession(Node, TradingSessionFacts):
+    """The schema's face of `domain.trading.types.TradingSession`."""
+
+    is_type_of = serves(domain.TradingSession)
 
     @strawberry.field(graphql_type=SignalConnection, description="What the strategy said, newest first.")
     async def signals(

@@ -20,9 +20,17 @@ ORDERS = """subscription($after: String, $account: ID, $session: ID) {
   orderEvents(after: $after, account: $account, tradingSession: $session) {
     cursor sequence at kind reason order { id status revision filledQuantity account { name tradingState } }
     fill { quantity } } }"""
-ALL = (
-    "subscription($after: String) { events(after: $after) { cursor sequence kind message subject { __typename id } } }"
-)
+ALL = """subscription($after: String) { events(after: $after) { cursor sequence kind message
+  subject { __typename id } fill { quantity } state { __typename ... on OrderState { id status }
+    ... on PositionState { id quantity } ... on SignalState { id action } ... on JobState { id kind }
+    ... on TradingSessionState { id } ... on AccountState { id tradingState }
+    ... on ReportState { id from } ... on Activity { did: action } } } }"""
+NOW = """subscription($after: String) { events(after: $after) { kind subject { __typename id } state {
+  ... on AccountState { id tradingState current { id tradingState } } ... on OrderState { current { id } }
+  ... on PositionState { current { id } } ... on SignalState { current { id } } ... on JobState { current { id } }
+  ... on TradingSessionState { current { id } } ... on ReportState { current { id } } } } }"""
+FILLED = """subscription($after: String) { orderEvents(after: $after) {
+  order { __typename id status current { __typename id status revision } } } }"""
 JOB = "subscription($id: ID!) { jobProgress(id: $id) { status progress result { __typename } } }"
 HEAD = "{ viewer { eventCursor } }"
 CANCEL = "mutation($id: ID!) { orderCancel(id: $id) { order { status } errors { code } } }"
@@ -184,8 +192,10 @@ async def test_everything_in_the_log_is_told_with_what_it_is_about(api: Api) -> 
     zero = await beginning(api)
     async with await api.subscribe(ALL, after=zero) as stream:
         told = [event["events"] for event in await stream.take(len(subjects) + 1)]
-    names = ["Order", "Order", "Position", "Signal", "TradingSession", "Account", "Job", "Report", "Activity", None]
-    assert [(event["subject"] or {}).get("__typename") for event in told] == names
+    kinds = ["Order", "Order", "Position", "Signal", "TradingSession", "Account", "Job", "Report"]
+    names = [*(f"{kind}State" for kind in kinds), "Activity", None]
+    assert [(event["state"] or {}).get("__typename") for event in told] == names
+    assert [event["fill"] is not None for event in told] == [True, *[False] * len(subjects)]
     assert [int(event["sequence"]) for event in told] == list(range(1, len(told) + 1))
     assert (told[-1]["kind"], told[-1]["message"]) == ("ALERT", "look")
 
@@ -207,6 +217,33 @@ async def test_what_hangs_on_an_event_is_told_as_it_is_then(api: Api) -> None:
         await tell(api, moving.order, moving.events)
         after = (await stream.next())["orderEvents"]["order"]["account"]["tradingState"]
     assert (before, after) == ("ACTIVE", "HALTED")
+
+
+async def test_a_replayed_order_is_told_as_it_stood_and_beside_it_as_it_is(api: Api) -> None:
+    await api.floor.start()
+    start = await head(api)
+    order = await api.floor.place()
+    async with await api.subscribe(FILLED, after=start) as stream:
+        told = [event["orderEvents"]["order"] for event in await stream.take(4)]
+    assert [state["status"] for state in told] == ["PENDING", "SUBMITTED", "OPEN", "FILLED"]
+    assert {state["__typename"] for state in told} == {"OrderState"}
+    now = {"__typename": "Order", "id": encode_id("Order", order.id), "status": "FILLED", "revision": "4"}
+    assert [state["current"] for state in told] == [now] * 4
+    assert {state["id"] for state in told} == {now["id"]}
+
+
+async def test_an_event_shows_its_subject_as_it_is_now_and_its_state_as_it_was(api: Api) -> None:
+    start = await head(api)
+    halt = "mutation($id: ID!) { tradingHalt(id: $id) { errors { code } } }"
+    await api.run(halt, id=api.account)
+    await api.run("mutation($id: ID!) { tradingResume(id: $id) { errors { code } } }", id=api.account)
+    async with await api.subscribe(NOW, after=start) as stream:
+        told = [event["events"] for event in await stream.take(4)]
+    accounts = [event for event in told if event["kind"] == "ACCOUNT"]
+    assert [event["state"]["tradingState"] for event in accounts] == ["HALTED", "ACTIVE"]
+    assert [event["state"]["current"]["tradingState"] for event in accounts] == ["ACTIVE", "ACTIVE"]
+    assert [event["state"]["id"] for event in accounts] == [api.account] * 2
+    assert [event["subject"] for event in accounts] == [{"__typename": "Account", "id": api.account}] * 2
 
 
 async def test_a_job_is_followed_to_its_end(api: Api) -> None:

@@ -2,10 +2,13 @@
 
 import inspect
 from collections.abc import Iterator
+from typing import get_args
 
 from graphql import GraphQLNonNull, GraphQLObjectType, is_object_type
 from graphql import GraphQLSchema as CoreSchema
 
+from domain.users.types import Activity
+from resolvers.events import State
 from schema import build_schema
 
 CORE: CoreSchema = build_schema()._schema
@@ -62,6 +65,11 @@ PROMISED = {
     *("Strategy.version", "StrategyVersion.strategy", "TradingSession.account", "TradingSession.strategyVersion"),
     *("TradingSession.parameters", "User.apiKeys", "User.eventCursor", "User.loginSessions"),
     *("Engine.healthy", "Engine.tradingState"),
+    # As those of the object itself; and what an event tells of is never deleted. All `current` are non-null, as GraphQL
+    # wants it of fields with one name that are asked for side by side on the members of a union.
+    *("OrderState.account", "PositionState.account", "TradingSessionState.account"),
+    *("TradingSessionState.parameters", "TradingSessionState.strategyVersion"),
+    *(f"{kind.__name__}State.current" for kind in get_args(State) if kind is not Activity),
     # Part of an object that is itself in a nullable field: a page that can't be is the client's own mistake in the
     # document, and takes no more than the object away.
     *("Order.fills", "Order.events", "Report.equityCurve", "Report.roundTrips", "Strategy.versions"),
@@ -91,3 +99,12 @@ def test_a_field_that_can_fail_is_nullable_or_promised_for_a_reason() -> None:
     assert {"Market.candles", "Market.volumeProfile", "User.orders", "Query.markets"} <= {
         name for name, _ in fallible()
     }
+
+
+def test_what_an_event_carries_is_of_types_that_no_query_answers_with() -> None:
+    """A client's cache keeps objects by type and id: an old state under a live object's type would overwrite it."""
+    states = {one.name for one in CORE.type_map["EventState"].types}  # type: ignore[attr-defined]
+    assert states == {"Activity" if kind is Activity else f"{kind.__name__}State" for kind in get_args(State)}
+    live = {kind.name for kind in CORE.get_possible_types(CORE.type_map["Node"])}  # type: ignore[arg-type]
+    assert states & live == {"Activity"}
+    assert str(CORE.type_map["OrderEvent"].fields["order"].type) == "OrderState!"  # type: ignore[attr-defined]

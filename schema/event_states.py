@@ -1,0 +1,129 @@
+"""What an event of the log carries: things as they once stood, each of a type of its own."""
+
+from typing import Annotated
+
+import strawberry
+
+from domain.reports import types as reports
+from domain.trading import types as trading
+from resolvers import events
+from schema.accounts import Account, AccountFacts
+from schema.context import Info
+from schema.node import encode_id, serves
+from schema.order_events import OrderState
+from schema.positions import Position, PositionFacts
+from schema.reports import Job, JobFacts, Report, ReportFacts
+from schema.trading import Signal, SignalFacts, TradingSession, TradingSessionFacts
+from schema.users import Activity
+
+
+@strawberry.type(description="An account as it once stood, with the account's id and a type of its own.")
+class AccountState(AccountFacts):
+    """The schema's face of `domain.trading.types.Account` as an event carries it."""
+
+    is_type_of = serves(trading.Account)
+
+    @strawberry.field(description="The id of the account.")
+    def id(parent: strawberry.Parent[trading.Account]) -> strawberry.ID:
+        """Return the account's global id."""
+        return encode_id("Account", parent.id)
+
+    @strawberry.field(graphql_type=Account, description="The account as it is now.")
+    async def current(parent: strawberry.Parent[trading.Account], info: Info) -> object:
+        """Return the account as it is now."""
+        return await events.current(info.context, parent)
+
+
+@strawberry.type(description="A job as it once stood, with the job's id and a type of its own.")
+class JobState(JobFacts):
+    """The schema's face of `domain.reports.types.Job` as an event carries it."""
+
+    is_type_of = serves(reports.Job)
+
+    @strawberry.field(description="The id of the job.")
+    def id(parent: strawberry.Parent[reports.Job]) -> strawberry.ID:
+        """Return the job's global id."""
+        return encode_id("Job", parent.id)
+
+    @strawberry.field(graphql_type=Job, description="The job as it is now.")
+    async def current(parent: strawberry.Parent[reports.Job], info: Info) -> object:
+        """Return the job as it is now."""
+        return await events.current(info.context, parent)
+
+
+@strawberry.type(description="A position as it once stood, with the position's id and a type of its own.")
+class PositionState(PositionFacts):
+    """The schema's face of `domain.trading.types.Position` as an event carries it."""
+
+    is_type_of = serves(trading.Position)
+
+    @strawberry.field(description="The id of the position.")
+    def id(parent: strawberry.Parent[trading.Position]) -> strawberry.ID:
+        """Return the position's global id."""
+        return encode_id("Position", parent.id)
+
+    @strawberry.field(graphql_type=Position, description="The position as it is now.")
+    async def current(parent: strawberry.Parent[trading.Position], info: Info) -> object:
+        """Return the position as it is now."""
+        return await events.current(info.context, parent)
+
+
+@strawberry.type(description="A report as it once stood, with the report's id and a type of its own.")
+class ReportState(ReportFacts):
+    """The schema's face of `domain.reports.types.Report` as an event carries it."""
+
+    is_type_of = serves(reports.Report)
+
+    @strawberry.field(description="The id of the report.")
+    def id(parent: strawberry.Parent[reports.Report]) -> strawberry.ID:
+        """Return the report's global id."""
+        return encode_id("Report", parent.id)
+
+    @strawberry.field(graphql_type=Report, description="The report as it is now.")
+    async def current(parent: strawberry.Parent[reports.Report], info: Info) -> object:
+        """Return the report as it is now."""
+        return await events.current(info.context, parent)
+
+
+@strawberry.type(description="A signal as it once stood, with the signal's id and a type of its own.")
+class SignalState(SignalFacts):
+    """The schema's face of `domain.trading.types.Signal` as an event carries it."""
+
+    is_type_of = serves(trading.Signal)
+
+    @strawberry.field(description="The id of the signal.")
+    def id(parent: strawberry.Parent[trading.Signal]) -> strawberry.ID:
+        """Return the signal's global id."""
+        return encode_id("Signal", parent.id)
+
+    @strawberry.field(graphql_type=Signal, description="The signal as it is now.")
+    async def current(parent: strawberry.Parent[trading.Signal], info: Info) -> object:
+        """Return the signal as it is now."""
+        return await events.current(info.context, parent)
+
+
+@strawberry.type(description="A trading session as it once stood, with the trading session's id and a type of its own.")
+class TradingSessionState(TradingSessionFacts):
+    """The schema's face of `domain.trading.types.TradingSession` as an event carries it."""
+
+    is_type_of = serves(trading.TradingSession)
+
+    @strawberry.field(description="The id of the trading session.")
+    def id(parent: strawberry.Parent[trading.TradingSession]) -> strawberry.ID:
+        """Return the trading session's global id."""
+        return encode_id("TradingSession", parent.id)
+
+    @strawberry.field(graphql_type=TradingSession, description="The trading session as it is now.")
+    async def current(parent: strawberry.Parent[trading.TradingSession], info: Info) -> object:
+        """Return the trading session as it is now."""
+        return await events.current(info.context, parent)
+
+
+EventState = Annotated[
+    AccountState | Activity | JobState | OrderState | PositionState | ReportState | SignalState | TradingSessionState,
+    strawberry.union(
+        "EventState",
+        description="What an event is about, as it stood when it happened. An activity never changes, so it is told "
+        "as it is.",
+    ),
+]
