@@ -31,7 +31,9 @@ def add_history_commands(app: typer.Typer) -> None:
 def backfill(
     venue: Annotated[str, typer.Argument(help="The venue: sandbox, or one of R3EDGE_VENUES.")],
     market: Annotated[str, typer.Argument(help="The market there, such as BTC/USDT.")],
-    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d; several with commas.")],
+    timeframe: Annotated[
+        str, typer.Option(help="1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d, 1w; several with commas.")
+    ],
     start: Annotated[str, typer.Option("--from", help="The first day or time (UTC), such as 2024-01-01.")],
     end: Annotated[str | None, typer.Option("--to", help="Up to this day or time, without it (now).")] = None,
     data_dir: DataDirectory = None,
@@ -56,7 +58,7 @@ def backfill(
 def candles(
     files: Annotated[list[Path], typer.Argument(help="CSV (also .gz or .zip) or Parquet files.")],
     market: Annotated[str, typer.Option(help="The market that they are of, such as sandbox:BTC/USDT.")],
-    timeframe: Annotated[str | None, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d (as the times lie apart).")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="1m, 3m, … 12h, 1d or 1w (as the times lie apart).")] = None,
     format: Annotated[str, typer.Option(help="auto, lean, binance or generic.")] = "auto",
     timezone: Annotated[str, typer.Option(help="The zone of times without offset, such as Europe/Berlin.")] = "UTC",
     on_conflict: Annotated[str, typer.Option(help="What becomes of a stored candle: replace or keep it.")] = "replace",

@@ -17,7 +17,10 @@ strawberry.enum(
     TradingState,
     description="ACTIVE trades; REDUCING lets positions be closed but not opened; HALTED sends no new order.",
 )
-strawberry.enum(Timeframe, description="The length of a candle: 1, 5, 15 minutes, 1, 4 hours, 1 day.")
+strawberry.enum(
+    Timeframe,
+    description="The length of a candle: minutes (M), hours (H), a day or a week, which begins on Monday.",
+)
 strawberry.enum(OrderSide, description="BUY or SELL, of the base currency.")
 strawberry.enum(DepthLevels, description="How many levels a side: 5, 20 or 100.")
 strawberry.enum(DepthCadence, description="The least time from one event to the next: 20 to 1,000 ms.")

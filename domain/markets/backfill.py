@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from domain.clock import Clock
 from domain.errors import Unavailable
 from domain.keyset import TimeWindow
-from domain.markets.bulk_history import PAGE, BulkHistory, Hole, within_pages
+from domain.markets.bulk_history import BEFORE_ALL_MARKETS, PAGE, BulkHistory, Hole, within_pages
 from domain.markets.codec import CandlesDemand
 from domain.markets.ports import MarketDataSource, VenueUnreachable
 from domain.markets.recorder import Recorder
@@ -29,6 +29,11 @@ ASK_AGAIN_SECONDS = 3_000.0
 
 SETTLED = timedelta(seconds=2)
 """How long after its end the venue's own candle is surely final."""
+
+
+def oldest_asked(timeframe: Timeframe, until: datetime) -> datetime:
+    """Return when the oldest candle opens that is fetched on demand, where the newest closes at `until`."""
+    return max(until - MAXIMUM_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
 
 
 class Backfill:
@@ -117,14 +122,14 @@ class _Queue:
     async def fill(self, demand: CandlesDemand) -> None:
         market, timeframe = demand.market, demand.timeframe
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
-        start = max(timeframe.open_time(demand.start), until - MAXIMUM_CANDLES * timeframe.duration)
+        start = max(timeframe.open_time(demand.start), oldest_asked(timeframe, until))
         async for _ in self._fill_holes(market, timeframe, start, until):
             pass
 
     async def _mend(self, market: MarketSymbol, timeframe: Timeframe) -> None:
         """Fill the holes between the candles that are stored, as far back as the horizon."""
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
-        start = until - HORIZON_CANDLES * timeframe.duration
+        start = max(until - HORIZON_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
         async with self._storage.reading() as reading:
             stored = await reading.market_data.candles(market, timeframe, TimeWindow(limit=1, start=start))
         if stored:

@@ -118,7 +118,7 @@ class BulkHistory:
     async def _further(self, at: datetime) -> datetime:
         """Return where to go on asking when the venue answered nothing: some look only a page ahead."""
         beyond = at + SMALLEST_PAGE * self.timeframe.duration
-        if self.timeframe is Timeframe.D1:
+        if self.timeframe.seconds >= Timeframe.D1.seconds:
             return beyond
         days = await self._ask(Timeframe.D1, Timeframe.D1.open_time(at))
         traded = next((day for day in days if day.volume and day.close_time > at), None)

@@ -1,9 +1,10 @@
-"""Candles out of trades: six timeframes from one pass, each candle closed once and never opened again."""
+"""Candles out of trades: minutes of trades, longer ones of minutes, each closed once and never opened again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 from domain.money import ZERO
@@ -89,6 +90,17 @@ def combined(parts: Sequence[Candle], timeframe: Timeframe) -> Candle:
     )
 
 
+def resampled(candles: Sequence[Candle], timeframe: Timeframe, since: datetime, until: datetime) -> list[Candle]:
+    """Return the candles of `timeframe` that shorter ones, oldest first, add up to; none that opens before `since`.
+
+    Those that end after `until` are forming. What a venue leaves out of the shorter ones, having seen no trade then, is
+    left out here.
+    """
+    buckets = groupby(candles, lambda candle: timeframe.open_time(candle.open_time))
+    longer = [combined(list(parts), timeframe) for opened, parts in buckets if opened >= since]
+    return [replace(candle, closed=candle.close_time <= until) for candle in longer]
+
+
 def composed(
     history: Mapping[Timeframe, Sequence[Candle]],
     timeframe: Timeframe,
@@ -114,38 +126,14 @@ def composed(
     return combined(parts, timeframe) if parts else None
 
 
-class CandleBuilder:
-    """The candles of one market and timeframe; `late` counts trades that came after their candle had closed."""
+class _Series:
+    """The candles of one market and timeframe, one after the other without a gap."""
 
     def __init__(self, timeframe: Timeframe) -> None:
         self.timeframe = timeframe
         self.forming: Candle | None = None
         self.closed_until: datetime | None = None
-        self.late = 0
         self._last: Candle | None = None
-
-    def add(self, trade: Trade) -> list[Candle]:
-        """Take one trade; return the candles that it closed, oldest first."""
-        bucket = self.timeframe.open_time(trade.at)
-        if self.closed_until is not None and bucket < self.closed_until:
-            self.late += 1
-            return []
-        if self.forming is None or bucket - self.forming.open_time > MAX_EMPTY_BUCKETS * self.timeframe.duration:
-            self.forming = opened_by(trade, self.timeframe)
-            self.closed_until = self.forming.open_time
-            return []
-        if bucket < self.forming.open_time:
-            self.late += 1
-            return []
-        closed = self._close_before(bucket)
-        self.forming = with_trade(self.forming, trade)
-        return closed
-
-    def close_due(self, now: datetime) -> list[Candle]:
-        """Return the candles that the venue's time `now` closes, oldest first."""
-        if self.forming is None:
-            return []
-        return self._close_before(self.timeframe.open_time(now - CLOSE_DELAY))
 
     def reset(self, history: Sequence[Candle], forming: Candle | None) -> list[Candle]:
         """Go on from the venue's own candles; return those that have closed since the last one here, oldest first.
@@ -174,6 +162,18 @@ class CandleBuilder:
         if forming is not None and forming.open_time == self.forming.open_time:
             self.forming = forming
 
+    def _follows(self, bucket: datetime) -> bool:
+        """Tell whether the candle that opens at `bucket` continues the series instead of beginning it anew."""
+        forming = self.forming
+        return forming is not None and bucket - forming.open_time <= MAX_EMPTY_BUCKETS * self.timeframe.duration
+
+    def _begin(self, forming: Candle) -> list[Candle]:
+        """Begin the series, or begin it anew; return the candle that was forming, which nothing came to since."""
+        broken_off = [] if self.forming is None else [replace(self.forming, closed=True)]
+        self.forming = forming
+        self.closed_until = forming.open_time
+        return broken_off
+
     def _close_before(self, bucket: datetime) -> list[Candle]:
         closed: list[Candle] = []
         while self.forming is not None and self.forming.open_time < bucket:
@@ -185,30 +185,102 @@ class CandleBuilder:
         return closed
 
 
+class CandleBuilder(_Series):
+    """Makes candles of trades; `late` counts trades that came after their candle had closed."""
+
+    def __init__(self, timeframe: Timeframe) -> None:
+        super().__init__(timeframe)
+        self.late = 0
+
+    def add(self, trade: Trade) -> list[Candle]:
+        """Take one trade; return the candles that it closed, oldest first."""
+        bucket = self.timeframe.open_time(trade.at)
+        if self.closed_until is not None and bucket < self.closed_until:
+            self.late += 1
+            return []
+        if self.forming is None or not self._follows(bucket):
+            return self._begin(opened_by(trade, self.timeframe))
+        if bucket < self.forming.open_time:
+            self.late += 1
+            return []
+        closed = self._close_before(bucket)
+        self.forming = with_trade(self.forming, trade)
+        return closed
+
+    def close_due(self, now: datetime) -> list[Candle]:
+        """Return the candles that the venue's time `now` closes, oldest first."""
+        if self.forming is None:
+            return []
+        return self._close_before(self.timeframe.open_time(now - CLOSE_DELAY))
+
+
+class CandleComposer(_Series):
+    """Makes longer candles of minutes; `forming` holds the closed minutes alone, so that a trade costs nothing here."""
+
+    def begin_minute(self, minute: Candle) -> list[Candle]:
+        """Take it that `minute` is forming now; return the candles that closed before it, oldest first."""
+        bucket = self.timeframe.open_time(minute.open_time)
+        if self.closed_until is not None and bucket < self.closed_until:
+            return []
+        if self._follows(bucket):
+            return self._close_before(bucket)
+        price = minute.open
+        empty = Candle(minute.market, self.timeframe, bucket, price, price, price, price, ZERO, closed=False)
+        return self._begin(empty)
+
+    def add_minute(self, minute: Candle) -> list[Candle]:
+        """Take a minute that has closed; return the candles that closed with it or before it, oldest first."""
+        closed = self.begin_minute(minute)
+        if self._holds(minute):
+            self.forming = self.with_minute(minute)
+            closed += self._close_before(self.timeframe.open_time(minute.close_time))
+        return closed
+
+    def with_minute(self, minute: Candle | None) -> Candle | None:
+        """Return the forming candle with one more minute, which is forming or has just closed."""
+        if self.forming is None or minute is None or not minute.volume or not self._holds(minute):
+            return self.forming
+        return combined([self.forming, minute], self.timeframe)
+
+    def _holds(self, minute: Candle) -> bool:
+        forming = self.forming
+        return forming is not None and forming.open_time <= minute.open_time < forming.close_time
+
+
 class MarketCandles:
     """The candles of one market in every timeframe."""
 
     def __init__(self, market: MarketSymbol) -> None:
         self.market = market
-        self._builders = {timeframe: CandleBuilder(timeframe) for timeframe in Timeframe}
+        self._minutes = CandleBuilder(Timeframe.M1)
+        self._longer = [CandleComposer(timeframe) for timeframe in Timeframe if timeframe is not Timeframe.M1]
+        self._series: dict[Timeframe, _Series] = {each.timeframe: each for each in (self._minutes, *self._longer)}
         self._closed: dict[Timeframe, dict[datetime, Candle]] = {timeframe: {} for timeframe in Timeframe}
+        self._minute_at: datetime | None = None
 
     @property
     def late(self) -> int:
         """How many trades came after their minute had closed."""
-        return self._builders[Timeframe.M1].late
+        return self._minutes.late
+
+    @property
+    def minute(self) -> Candle | None:
+        """The forming minute, with which all longer candles change."""
+        return self._minutes.forming
 
     def add(self, trade: Trade) -> list[Candle]:
-        """Take one trade; return the candles that it closed."""
-        return self._kept([candle for builder in self._builders.values() for candle in builder.add(trade)])
+        """Take one trade; return the candles that it closed, the shorter ones first."""
+        return self._with_longer(self._minutes.add(trade))
 
     def close_due(self, now: datetime) -> list[Candle]:
-        """Return the candles that the venue's time `now` closes."""
-        return self._kept([candle for builder in self._builders.values() for candle in builder.close_due(now)])
+        """Return the candles that the venue's time `now` closes, the shorter ones first."""
+        return self._with_longer(self._minutes.close_due(now))
 
     def forming(self) -> list[Candle]:
         """Return the forming candle of each timeframe that has one."""
-        return [builder.forming for builder in self._builders.values() if builder.forming is not None]
+        minute = self._minutes.forming
+        each = [minute, *(composer.with_minute(minute) for composer in self._longer)]
+        return [candle for candle in each if candle is not None]
 
     def reset(
         self,
@@ -224,12 +296,13 @@ class MarketCandles:
         market's first minute where the venue has none before it.
         """
         missed: list[Candle] = []
-        for timeframe, builder in self._builders.items():
+        for timeframe, series in self._series.items():
             forming = composed(history, timeframe, until, listed)
             if forming is None and listed is None and timeframe.open_time(until) < until:
                 forming = own.get(timeframe)
-            missed += builder.reset(history.get(timeframe, ()), forming)
+            missed += series.reset(history.get(timeframe, ()), forming)
             self._kept(history.get(timeframe, ())[-KEPT:])
+        self._minute_at = None
         return missed
 
     def correct(self, corrected: Sequence[Candle]) -> None:
@@ -237,17 +310,25 @@ class MarketCandles:
         for candle in corrected:
             if candle.open_time in self._closed[candle.timeframe]:
                 self._closed[candle.timeframe][candle.open_time] = candle
-                self._builders[candle.timeframe].correct(candle, None)
-        minute = self._builders[Timeframe.M1].forming
+                self._series[candle.timeframe].correct(candle, None)
+        minute = self._minutes.forming
         if corrected and minute is not None:
-            for timeframe, builder in self._builders.items():
-                builder.correct(None, self._composed(timeframe, minute))
+            closed = {each: list(candles.values()) for each, candles in self._closed.items()}
+            for composer in self._longer:
+                composer.correct(None, composed(closed, composer.timeframe, minute.open_time))
 
-    def _composed(self, timeframe: Timeframe, minute: Candle) -> Candle | None:
-        """Return the forming candle of closed shorter ones and the forming minute; None where some are missing."""
-        closed = {each: list(candles.values()) for each, candles in self._closed.items()}
-        before = composed(closed, timeframe, minute.open_time)
-        return None if before is None else combined([before, minute], timeframe)
+    def _with_longer(self, minutes: Sequence[Candle]) -> list[Candle]:
+        """Return minutes that have closed and the longer candles that closed with them."""
+        minute = self._minutes.forming
+        if minute is None or minute.open_time == self._minute_at:
+            return []
+        self._minute_at = minute.open_time
+        closed = list(minutes)
+        for composer in self._longer:
+            for each in minutes:
+                closed += composer.add_minute(each)
+            closed += composer.begin_minute(minute)
+        return self._kept(closed)
 
     def _kept(self, closed: Sequence[Candle]) -> list[Candle]:
         """Remember the newest closed candles; return all that were given."""

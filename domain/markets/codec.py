@@ -49,7 +49,6 @@ class _Trades(msgspec.Struct, array_like=True):
 
 
 class _Candle(msgspec.Struct, array_like=True):
-    market: str
     timeframe: Timeframe
     open_time: datetime
     open: Decimal
@@ -58,6 +57,11 @@ class _Candle(msgspec.Struct, array_like=True):
     close: Decimal
     volume: Decimal
     closed: bool
+
+
+class _Candles(msgspec.Struct, array_like=True):
+    market: str
+    candles: list[_Candle]
 
 
 class _Ticker(msgspec.Struct, array_like=True):
@@ -93,7 +97,7 @@ class _Demand(msgspec.Struct, array_like=True):
 
 _depth = msgspec.msgpack.Decoder(_Depth)
 _trades = msgspec.msgpack.Decoder(_Trades)
-_candle = msgspec.msgpack.Decoder(_Candle)
+_candles = msgspec.msgpack.Decoder(_Candles)
 _ticker = msgspec.msgpack.Decoder(_Ticker)
 _status = msgspec.msgpack.Decoder(_Status)
 _demand = msgspec.msgpack.Decoder(_Demand)
@@ -149,29 +153,24 @@ def decode_trades(data: bytes) -> tuple[Trade, ...]:
     )
 
 
-def encode_candle(candle: Candle) -> bytes:
-    """Return the bytes of a candle."""
-    return _encoder.encode(
-        _Candle(
-            str(candle.market),
-            candle.timeframe,
-            candle.open_time,
-            candle.open,
-            candle.high,
-            candle.low,
-            candle.close,
-            candle.volume,
-            candle.closed,
+def encode_candles(candles: Sequence[Candle]) -> bytes:
+    """Return the bytes of candles of one market, at least one."""
+    rows = [
+        _Candle(each.timeframe, each.open_time, each.open, each.high, each.low, each.close, each.volume, each.closed)
+        for each in candles
+    ]
+    return _encoder.encode(_Candles(str(candles[0].market), rows))
+
+
+def decode_candles(data: bytes) -> tuple[Candle, ...]:
+    """Return the candles that `encode_candles` wrote."""
+    raw = _candles.decode(data)
+    market = MarketSymbol.parse(raw.market)
+    return tuple(
+        Candle(
+            market, each.timeframe, each.open_time, each.open, each.high, each.low, each.close, each.volume, each.closed
         )
-    )
-
-
-def decode_candle(data: bytes) -> Candle:
-    """Return the candle that `encode_candle` wrote."""
-    raw = _candle.decode(data)
-    prices = (raw.open, raw.high, raw.low, raw.close)
-    return Candle(
-        MarketSymbol.parse(raw.market), raw.timeframe, raw.open_time, *prices, volume=raw.volume, closed=raw.closed
+        for each in raw.candles
     )
 
 

@@ -277,8 +277,7 @@ class Collector:
             await self._close(start.missed)
             await self._take_trades(start.trades)
         if not self._tape.whole:
-            for candle in start.forming:
-                await self._tell_candle(candle)
+            await self._tell_candles(start.forming)
         self._out.backfill.look(self.market)
 
     async def _keep_whole(self) -> None:
@@ -341,8 +340,7 @@ class Collector:
                 await self._out.recorder.flush()
         except TimeoutError:
             log.warning("candles of %s are told before they are stored", self.market)
-        for candle in candles:
-            await self._tell_candle(candle)
+        await self._tell_candles(candles)
 
     async def _keep_time(self) -> None:
         while True:
@@ -351,13 +349,12 @@ class Collector:
                 if self._health.status.state is FeedState.LIVE:  # silence isn't a market without trades
                     await self._close(self._tape.candles.close_due(self._time.now()))
                 if not self._closing and self._forming.is_due():
-                    for candle in self._tape.changed():
-                        await self._tell_candle(candle)
+                    await self._tell_candles(self._tape.changed())
             await self._tell_status()
 
-    async def _tell_candle(self, candle: Candle) -> None:
-        topic = candles_topic(self.market, candle.timeframe)
-        await self._out.bus.publish(topic, codec.encode_candle(candle))
+    async def _tell_candles(self, candles: Sequence[Candle]) -> None:
+        if candles:
+            await self._out.bus.publish(candles_topic(self.market), codec.encode_candles(candles))
 
     async def _tell_status(self) -> None:
         """Tell the state where it has changed, and now and then to those who came later."""

@@ -81,9 +81,8 @@ class MarketMemory:
             await listen(ticker_topic(self.market), self._hear_ticker),
             await listen(status_topic(self.market), self._hear_status),
             await listen(trades_topic(self.market), self._hear_trades),
+            await listen(candles_topic(self.market), self._hear_candles),
         ]
-        for timeframe in Timeframe:
-            self._subscriptions.append(await listen(candles_topic(self.market, timeframe), self._hear_candle))
 
     async def close(self) -> None:
         """Stop listening."""
@@ -165,8 +164,9 @@ class MarketMemory:
     def _hear_ticker(self, message: bytes) -> None:
         self.take_ticker(codec.decode_ticker(message))
 
-    def _hear_candle(self, message: bytes) -> None:
-        self.take_candle(codec.decode_candle(message))
+    def _hear_candles(self, message: bytes) -> None:
+        for candle in codec.decode_candles(message):
+            self.take_candle(candle)
 
     def _hear_trades(self, message: bytes) -> None:
         if self.trade_readers:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from domain.clock import Clock
 from domain.keyset import TimeWindow
-from domain.markets.backfill import MAXIMUM_CANDLES
+from domain.markets.backfill import oldest_asked
 from domain.markets.codec import CandlesDemand, encode_demand
 from domain.markets.hub import MarketDataHub
 from domain.markets.topics import CANDLES_DEMAND
@@ -82,7 +82,7 @@ class MarketPast:
             missing = max((until - first) // Timeframe.M1.duration - stored, 0)
             return not missing
 
-        horizon = self._closed_until(market, Timeframe.M1) - MAXIMUM_CANDLES * Timeframe.M1.duration
+        horizon = oldest_asked(Timeframe.M1, self._closed_until(market, Timeframe.M1))
         if first < until and not await is_there() and first >= horizon:
             await self._bring(market, Timeframe.M1, first, is_there)
         return missing
@@ -176,7 +176,7 @@ def wanted(
     that of a window of which nothing can be fetched.
     """
     length = timeframe.duration
-    horizon = until - MAXIMUM_CANDLES * length
+    horizon = oldest_asked(timeframe, until)
     end = min(_on_grid(timeframe, window.end, until), window.before or until, until)
     starts = [_on_grid(timeframe, window.start, until)] if window.start else []
     starts += [min(window.after, until) + length] if window.after else []

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.markets.candles import MarketCandles, without_gaps
+from domain.markets.candles import MarketCandles, resampled, without_gaps
 from domain.markets.known_trades import KnownTrades
 from domain.markets.ports import MarketDataSource, VenueGap, VenueUnreachable
-from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
+from domain.markets.types import VENUE_TIMEFRAMES, Candle, MarketSymbol, Timeframe, Trade
 from domain.money import ZERO
 
 HISTORY_CANDLES = 500
@@ -63,6 +63,7 @@ class Tape:
         self._resume_at: datetime | None = None
         self._waiting: list[Trade] = []
         self._told: dict[Timeframe, Candle] = {}
+        self._told_minute: Candle | None = None
 
     @property
     def whole(self) -> bool:
@@ -92,16 +93,18 @@ class Tape:
         until = Timeframe.M1.open_time(now - SETTLED)
         told = {
             timeframe: await self._source.fetch_candles(self._market, timeframe, None, HISTORY_CANDLES + _UNSETTLED)
-            for timeframe in Timeframe
+            for timeframe in VENUE_TIMEFRAMES
         }
         trades = await self.recent()
         until = _known_until(told[Timeframe.M1], until)
-        history = {timeframe: _closed(candles, until) for timeframe, candles in told.items()}
-        own = {timeframe: candle for timeframe, candles in told.items() for candle in candles if _holds(candle, until)}
+        listed = _listed(told)
+        every = _all_timeframes(told, until, listed)
+        history = {timeframe: _closed(candles, until) for timeframe, candles in every.items()}
+        own = {timeframe: candle for timeframe, candles in every.items() for candle in candles if _holds(candle, until)}
         if generation != self._generation:
             raise VenueUnreachable("the stream of trades broke while the present minute was asked for")
         earlier = self._earlier(trades, until)
-        missed = self.candles.reset(history, own, until, _listed(told))
+        missed = self.candles.reset(history, own, until, listed)
         known = in_order([*self._waiting, *trades])
         self._go_on(until, known, complete=_is_complete(known, told[Timeframe.M1], until))
         closed = tuple(candle for each in history.values() for candle in each)
@@ -134,8 +137,9 @@ class Tape:
 
     def changed(self) -> list[Candle]:
         """Return the forming candles that have changed since the last call."""
-        if not self.whole:
+        if not self.whole or self.candles.minute == self._told_minute:
             return []
+        self._told_minute = self.candles.minute
         forming = {candle.timeframe: candle for candle in self.candles.forming()}
         changed = [candle for timeframe, candle in forming.items() if self._told.get(timeframe) != candle]
         self._told = forming
@@ -172,6 +176,21 @@ def _listed(told: Mapping[Timeframe, Sequence[Candle]]) -> datetime | None:
     first = told[Timeframe.M1][0].open_time
     begins = (candles[0].open_time == timeframe.open_time(first) for timeframe, candles in told.items())
     return first if all(begins) else None
+
+
+def _all_timeframes(
+    told: Mapping[Timeframe, Sequence[Candle]], until: datetime, listed: datetime | None
+) -> dict[Timeframe, Sequence[Candle]]:
+    """Return the venue's candles, and those of the timeframes between that they add up to."""
+    found: dict[Timeframe, Sequence[Candle]] = {}
+    for timeframe in Timeframe:
+        if timeframe in told:
+            found[timeframe] = told[timeframe]
+            continue
+        parts = told[next(each for each in reversed(VENUE_TIMEFRAMES) if each.divides(timeframe))]
+        begins = timeframe.open_time(listed) if listed else parts[0].open_time if parts else until
+        found[timeframe] = resampled(parts, timeframe, begins, until)
+    return found
 
 
 def _closed(candles: Sequence[Candle], until: datetime) -> list[Candle]:

@@ -1,6 +1,6 @@
 """The names under which market data travels on the bus."""
 
-from domain.markets.types import MarketSymbol, Timeframe
+from domain.markets.types import MarketSymbol
 
 FEED_DEMAND = "feed-demand"
 """A node wants the feed of the market that the message names; said again every `DEMAND_SECONDS`."""
@@ -24,9 +24,9 @@ def trades_topic(market: MarketSymbol) -> str:
     return f"trades:{market}"
 
 
-def candles_topic(market: MarketSymbol, timeframe: Timeframe) -> str:
-    """Return the topic of the market's candles, forming and closed."""
-    return f"candles:{market}:{timeframe.value}"
+def candles_topic(market: MarketSymbol) -> str:
+    """Return the topic of the market's candles, forming and closed, of all timeframes in batches."""
+    return f"candles:{market}"
 
 
 def ticker_topic(market: MarketSymbol) -> str:

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from domain.orders.side import OrderSide
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+"""Weeks begin on Mondays at 00:00 UTC; every shorter timeframe divides a day, so that its candles begin there too."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,14 +32,20 @@ class MarketSymbol:
 
 
 class Timeframe(StrEnum):
-    """The length of a candle; the value is its name in the schema."""
+    """The length of a candle, shortest first; the value is its name in the schema."""
 
     M1 = "M1"
+    M3 = "M3"
     M5 = "M5"
     M15 = "M15"
+    M30 = "M30"
     H1 = "H1"
+    H2 = "H2"
     H4 = "H4"
+    H6 = "H6"
+    H12 = "H12"
     D1 = "D1"
+    W1 = "W1"
 
     @property
     def seconds(self) -> int:
@@ -48,34 +55,27 @@ class Timeframe(StrEnum):
     @property
     def venue_name(self) -> str:
         """The name that ccxt and the venues use, such as `1m`."""
-        return _VENUE_NAMES[self]
+        return f"{self.value[1:]}{self.value[0].lower()}"
 
     @property
     def duration(self) -> timedelta:
         """The length."""
-        return timedelta(seconds=self.seconds)
+        return _DURATIONS[self]
 
     def open_time(self, at: datetime) -> datetime:
-        """Return when the candle that holds `at` opened: the last multiple of the length since 1970."""
-        return at - (at - _EPOCH) % self.duration
+        """Return when the candle that holds `at` opened, in UTC: a week's on Monday, a day's at midnight."""
+        return at - (at - _FIRST_MONDAY) % _DURATIONS[self]
+
+    def divides(self, longer: "Timeframe") -> bool:
+        """Tell whether a whole number of candles of this timeframe, more than one, makes one of `longer`."""
+        return self.seconds < longer.seconds and longer.seconds % self.seconds == 0
 
 
-_SECONDS = {
-    Timeframe.M1: 60,
-    Timeframe.M5: 300,
-    Timeframe.M15: 900,
-    Timeframe.H1: 3_600,
-    Timeframe.H4: 14_400,
-    Timeframe.D1: 86_400,
-}
-_VENUE_NAMES = {
-    Timeframe.M1: "1m",
-    Timeframe.M5: "5m",
-    Timeframe.M15: "15m",
-    Timeframe.H1: "1h",
-    Timeframe.H4: "4h",
-    Timeframe.D1: "1d",
-}
+_UNIT_SECONDS = {"M": 60, "H": 3_600, "D": 86_400, "W": 604_800}
+_SECONDS = {each: int(each.value[1:]) * _UNIT_SECONDS[each.value[0]] for each in Timeframe}
+_DURATIONS = {timeframe: timedelta(seconds=seconds) for timeframe, seconds in _SECONDS.items()}
+VENUE_TIMEFRAMES = (Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4, Timeframe.D1)
+"""Those that a venue is asked for when a feed begins; the others are made of these, which saves a question each."""
 
 
 @dataclass(frozen=True, slots=True)

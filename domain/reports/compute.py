@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.keyset import TimeWindow
-from domain.markets.types import Candle, Market, MarketSymbol, Timeframe
+from domain.markets.types import VENUE_TIMEFRAMES, Candle, Market, MarketSymbol, Timeframe
 from domain.money import ZERO
 from domain.orders.ports import OrderFilter
 from domain.orders.types import Fill, OrderRole
@@ -159,7 +159,8 @@ async def computed(data: ReportData) -> ReportResult:
 
 
 def _timeframe(period: timedelta) -> Timeframe:
-    for timeframe in Timeframe:
+    """Return the shortest that fits; of those between, which a venue isn't asked for, less may be stored."""
+    for timeframe in VENUE_TIMEFRAMES:
         if period / timeframe.duration <= MARKS_A_MARKET:
             return timeframe
     return Timeframe.D1

@@ -20,6 +20,7 @@ from infra.postgres.market_data import PostgresMarketData
 from infra.postgres.pool import Pool
 from infra.runtime.beside import Beside, beside_engine
 from infra.settings import Settings
+from infra.venues.longer_candles import lacks, parts_of
 from infra.venues.registry import Venues
 
 PURPOSE = "r3edge backfill"
@@ -102,8 +103,8 @@ async def _market(venues: Venues, request: BackfillRequest) -> MarketSymbol:
 
 def _check_timeframe(venues: Venues, venue: str, timeframe: Timeframe) -> None:
     known = venues.connection(venue).public.timeframes or {}
-    if timeframe.venue_name not in known:
-        raise BadQuestion(f"{venue} has no {timeframe.venue_name} candles; it has {', '.join(known) or 'none'}")
+    if parts_of(timeframe, known) is None:
+        raise BadQuestion(str(lacks(venue, timeframe, known)))
 
 
 class _Filling:

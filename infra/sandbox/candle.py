@@ -19,7 +19,20 @@ INTERVALS: dict[str, int] = {
     "8h": 480 * MINUTE_MS,
     "12h": 720 * MINUTE_MS,
     "1d": 1440 * MINUTE_MS,
+    "1w": 7 * 1440 * MINUTE_MS,
 }
+_FIRST_MONDAY_MS = 4 * 1440 * MINUTE_MS
+"""Binance's weeks begin on Mondays at 00:00 UTC; the epoch was a Thursday."""
+
+
+def span_start(at_ms: int, span_ms: int) -> int:
+    """Return when the span that holds `at_ms` begins."""
+    return at_ms - (at_ms - _FIRST_MONDAY_MS) % span_ms
+
+
+def next_start(at_ms: int, span_ms: int) -> int:
+    """Return when the first span begins that begins at `at_ms` or later."""
+    return at_ms + (_FIRST_MONDAY_MS - at_ms) % span_ms
 
 
 class Candle(NamedTuple):
@@ -89,10 +102,10 @@ def merge(candles: Sequence[Candle], open_ms: int) -> Candle:
 
 
 def group(candles: Iterable[Candle], span_ms: int) -> list[Candle]:
-    """Return consecutive one-minute `candles` merged into spans of `span_ms`."""
+    """Return consecutive shorter `candles` merged into spans of `span_ms`."""
     buckets: dict[int, list[Candle]] = {}
     for candle in candles:
-        buckets.setdefault(candle.open_ms - candle.open_ms % span_ms, []).append(candle)
+        buckets.setdefault(span_start(candle.open_ms, span_ms), []).append(candle)
     return [merge(bucket, open_ms) for open_ms, bucket in buckets.items()]
 
 

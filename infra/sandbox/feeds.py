@@ -5,7 +5,7 @@ Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams.
 
 import re
 
-from infra.sandbox.candle import INTERVALS, MINUTE_MS, Candle, merge
+from infra.sandbox.candle import INTERVALS, MINUTE_MS, Candle, span_start
 from infra.sandbox.clock import VenueClock
 from infra.sandbox.market import AggregateTrade, Market, PublicTrade
 from infra.sandbox.streams import Hub
@@ -115,8 +115,8 @@ class Feed:
         for stream in self._hub.of_market(f"{self._name}@kline_"):
             interval = stream.rpartition("_")[2]
             span = INTERVALS[interval]
-            if end % span == 0:
-                candle = merge(market.candles(MINUTE_MS, end - span, end), end - span)
+            if span_start(end, span) == end:
+                (candle,) = market.candles(span, end - span, end)
                 frame = _kline_frame(market, interval, candle, self._clock.now_ms(), closed=True)
                 self._hub.publish(stream, lambda frame=frame: frame)  # type: ignore[misc]
 

@@ -13,7 +13,7 @@ from math import exp, sqrt
 from random import Random
 from typing import NamedTuple
 
-from infra.sandbox.candle import MINUTE_MS, Candle, merge
+from infra.sandbox.candle import MINUTE_MS, Candle, merge, next_start
 from infra.sandbox.markets import MarketSpec
 from infra.sandbox.units import SCALE
 
@@ -57,8 +57,7 @@ class History:
 
     def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:
         """Return the candles of `span_ms` that open within [start, end) ms and end by the birth, oldest first."""
-        first = max(start, LISTED_MS)
-        first += -first % span_ms
+        first = next_start(max(start, LISTED_MS), span_ms)
         last = min(end, self.birth_ms - span_ms + 1)
         level = next(index for index, size in enumerate(LEVELS_MS) if span_ms % size == 0)
         size = LEVELS_MS[level]

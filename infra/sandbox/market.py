@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from infra.sandbox.book import Book
-from infra.sandbox.candle import MINUTE_MS, Candle, group, merge
+from infra.sandbox.candle import MINUTE_MS, Candle, group, merge, next_start, span_start
 from infra.sandbox.history import DAY_MS, LISTED_MS
 from infra.sandbox.markets import MarketSpec
 from infra.sandbox.misreports import Misreports
@@ -194,9 +194,9 @@ class Market:
     def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:
         """Return the candles of `span_ms` that open within [start, end) ms, the forming one last."""
         old = self.history.candles(span_ms, start, end)
-        first = old[-1].open_ms + span_ms if old else start + -start % span_ms
-        minutes = self._minutes(max(first, self._oldest_mixed(span_ms)), end + span_ms)
-        return old + [candle for candle in group(minutes, span_ms) if first <= candle.open_ms < end]
+        first = old[-1].open_ms + span_ms if old else next_start(start, span_ms)
+        parts = self._parts(span_ms, max(first, self._oldest_mixed(span_ms)), end + span_ms)
+        return old + [candle for candle in group(parts, span_ms) if first <= candle.open_ms < end]
 
     def history_start(self) -> int:
         """Return when the oldest candle opens."""
@@ -205,9 +205,9 @@ class Market:
     def forming(self, span_ms: int) -> Candle:
         """Return the unfinished candle of `span_ms`."""
         minute = self._minute.open_ms
-        start = minute - minute % span_ms
+        start = span_start(minute, span_ms)
         if self._closed.get(span_ms, (0, []))[0] != minute:
-            before = self._minutes(start, minute)
+            before = self._parts(span_ms, start, minute)
             self._closed[span_ms] = (minute, [merge(before, start)] if before else [])
         return merge([*self._closed[span_ms][1], self._minute], start)
 
@@ -228,7 +228,14 @@ class Market:
     def _oldest_mixed(self, span_ms: int) -> int:
         """Return where the first span begins that the history alone can't give."""
         birth = self.history.birth_ms
-        return birth - birth % span_ms
+        return span_start(birth, span_ms)
+
+    def _parts(self, span_ms: int, start: int, end: int) -> list[Candle]:
+        """Return what a span is made of: minutes, and for more than a day whole days before those."""
+        today = span_start(min(end, self._minute.open_ms), DAY_MS)
+        if span_ms <= DAY_MS or today <= start:
+            return self._minutes(start, end)
+        return [*self.candles(DAY_MS, start, today), *self._minutes(today, end)]
 
     def _minutes(self, start: int, end: int) -> list[Candle]:
         """Return every minute of [start, end) ms up to the forming one, flat where the exchange was down."""

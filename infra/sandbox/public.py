@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from infra.sandbox.candle import INTERVALS, MINUTE_MS, Candle
+from infra.sandbox.candle import INTERVALS, MINUTE_MS, Candle, span_start
 from infra.sandbox.endpoints import Call, Endpoint
 from infra.sandbox.errors import ExchangeError, bad_symbol
 from infra.sandbox.feeds import aggregate_view, best_view, levels, rest_ticker
@@ -89,7 +89,7 @@ def live_klines(call: Call) -> Awaitable[object] | None:
     span, limit = _span(call), params.limit(500, MAX_ROWS)
     start, end = params.number("startTime"), params.number("endTime")
     if start is None and end is not None:
-        start = end - end % span - (limit - 1) * span
+        start = span_start(end, span) - (limit - 1) * span
     return _rows(market.live_candles(span, start, limit), span, end)
 
 
@@ -101,7 +101,7 @@ def klines(call: Call) -> list[list[int | str]]:
     market.roll(now)
     last = min(now if end is None else end, now) + 1
     if start is None:
-        start = last - last % span - (limit - 1) * span
+        start = span_start(last, span) - (limit - 1) * span
     found: list[Candle] = market.candles(
         span, start, min(last, max(start, market.history_start()) + (limit + 1) * span)
     )

@@ -14,6 +14,7 @@ from infra.venues.book_reader import BookReader
 from infra.venues.budget import Urgency, urgency
 from infra.venues.connection import VenueConnection
 from infra.venues.errors import question_error, stream_error
+from infra.venues.longer_candles import is_on_grid, lacks, longer_candles, parts_of
 from infra.venues.trade_numbers import TradeNumbers
 from infra.venues.untyped import Ccxt
 
@@ -37,6 +38,7 @@ class CcxtMarketData:
     def __init__(self, connection: VenueConnection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
+        self._off_grid: set[Timeframe] = set()
 
     @property
     def venue(self) -> str:
@@ -108,7 +110,34 @@ class CcxtMarketData:
     async def fetch_candles(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
     ) -> list[Candle]:
-        """Return at most `limit` candles, oldest first, the newest where `start` is None; the last may be forming."""
+        """Return at most `limit` candles, oldest first, the newest where `start` is None; the last may be forming.
+
+        Those that the venue lacks are made of shorter ones.
+        """
+        # The newest candles are what a feed begins with: strategies wait for them, and no back-fill may be before them.
+        with urgency(Urgency.LIVE if start is None else Urgency.HISTORY):
+            await self._connection.ready()
+            if self._parts_of(timeframe) is timeframe:
+                page = await self._candles(market, timeframe, start, limit)
+                if timeframe is Timeframe.M1 or is_on_grid(page):
+                    return page
+                self._off_grid.add(timeframe)
+
+            def ask(parts: Timeframe, since: datetime, count: int) -> Awaitable[list[Candle]]:
+                return self._candles(market, parts, since, count)
+
+            return await longer_candles(ask, self._parts_of(timeframe), timeframe, start, limit, self.venue_now())
+
+    def _parts_of(self, timeframe: Timeframe) -> Timeframe:
+        offered = self._connection.public.timeframes or {}
+        parts = parts_of(timeframe, offered, self._off_grid)
+        if parts is None:
+            raise lacks(self.venue, timeframe, offered)
+        return parts
+
+    async def _candles(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
+    ) -> list[Candle]:
         since = None if start is None else to_milliseconds(start)
         wanted = min(limit, MAX_CANDLES_A_CALL)
         now = self.venue_now()
@@ -119,9 +148,7 @@ class CcxtMarketData:
             )
             return answer
 
-        # The newest candles are what a feed begins with: strategies wait for them, and no back-fill may be before them.
-        with urgency(Urgency.LIVE if start is None else Urgency.HISTORY):
-            return await self._asked(ask, lambda told: [convert.candle(market, timeframe, row, now) for row in told])
+        return await self._asked(ask, lambda told: [convert.candle(market, timeframe, row, now) for row in told])
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
         """Return the newest trades, oldest first."""

@@ -102,12 +102,9 @@ async def collecting(
     running = Collecting(sandbox, storage, venues, Collector(BTC, source, outlets, clock, TimeOrderedIds(), pace))
 
     def hear(message: bytes) -> None:
-        candle = codec.decode_candle(message)
-        if candle.closed:
-            running.told.append(candle)
+        running.told.extend(candle for candle in codec.decode_candles(message) if candle.closed)
 
-    for timeframe in Timeframe:
-        await bus.subscribe(candles_topic(BTC, timeframe), hear)
+    await bus.subscribe(candles_topic(BTC), hear)
     tasks = [asyncio.create_task(work) for work in (running.collector.run(), recorder.run(), backfill.run())]
     try:
         yield running

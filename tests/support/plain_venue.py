@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 
 
 def plain_candles(trades: Sequence[Trade], seconds: int, timeframe: Timeframe, until: datetime) -> list[Candle]:
@@ -55,6 +55,6 @@ class PlainVenue:
 
     def candles(self, timeframe: Timeframe) -> list[Candle]:
         """All candles up to the present one."""
-        seconds = {"M1": 60, "M5": 300, "M15": 900, "H1": 3_600, "H4": 14_400, "D1": 86_400}[timeframe.value]
+        seconds = int(timeframe.value[1:]) * {"M": 60, "H": 3_600, "D": 86_400, "W": 604_800}[timeframe.value[0]]
         traded = [each for each in self.trades if each.at <= self.now]
         return plain_candles(traded, seconds, timeframe, self.now)

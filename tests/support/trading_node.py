@@ -113,7 +113,7 @@ class ScriptedFeed:
 
     async def tell(self, candle: Candle) -> None:
         """Tell of a candle on the bus."""
-        await self._bus.publish(candles_topic(BTC, Timeframe.M1), codec.encode_candle(candle))
+        await self._bus.publish(candles_topic(BTC), codec.encode_candles([candle]))
 
     async def fill_history(self, count: int, **changes: Decimal) -> None:
         """Store candles of the past in place of those that are there."""

@@ -135,7 +135,7 @@ def publishing(api: Api) -> "asyncio.Task[None]":
             await bus.publish(ticker_topic(symbol), codec.encode_ticker(Ticker(BTC, at, ONE, ONE, ONE, ONE, ONE)))
             await bus.publish(depth_topic(symbol), codec.encode_depth(a_book(number, at)))
             await bus.publish(trades_topic(symbol), codec.encode_trades([trade]))
-            await bus.publish(candles_topic(symbol, Timeframe.M1), codec.encode_candle(forming))
+            await bus.publish(candles_topic(symbol), codec.encode_candles([forming]))
             await asyncio.sleep(0.01)
 
     return asyncio.create_task(publish())

@@ -32,7 +32,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_dsn: str)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((*BACKFILL, "2m"), "there is no timeframe '2m'; there are 1m, 5m, 15m, 1h, 4h, 1d"),
+        ((*BACKFILL, "2m"), "there is no timeframe '2m'; there are 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d, 1w"),
         ((*BACKFILL, "1m", "--to", "2025-12-31"), "--to (2025-12-31 00:00) must be after --from (2026-01-01 00:00)"),
         ((*BACKFILL[:4], "9999-12-31", "--timeframe", "1m"), "--from (9999-12-31 00:00) is in the future"),
         ((*BACKFILL[:4], "January", "--timeframe", "1m"), "--from is 'January'; write a date as 2024-01-31"),

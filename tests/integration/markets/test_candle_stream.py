@@ -35,7 +35,7 @@ class Reader:
 
     async def hears(self, *candles: Candle, told: int) -> list[Candle]:
         for each in candles:
-            await self._bus.publish(candles_topic(BTC, Timeframe.M1), codec.encode_candle(each))
+            await self._bus.publish(candles_topic(BTC), codec.encode_candles([each]))
         return [await anext(self._stream) for _ in range(told)]
 
 

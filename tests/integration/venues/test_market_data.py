@@ -91,12 +91,29 @@ async def test_the_ticker_tells_the_last_price_and_the_day(venues: Venues) -> No
 
 @pytest.mark.parametrize("timeframe", list(Timeframe))
 async def test_candles_are_contiguous_and_only_the_last_may_be_forming(venues: Venues, timeframe: Timeframe) -> None:
-    candles = await venues.public("sandbox").fetch_candles(BTC, timeframe, None, 500)
-    assert len(candles) == 500
+    candles = await venues.public("sandbox").fetch_candles(BTC, timeframe, None, 300)
+    assert len(candles) == 300
+    assert all(candle.open_time == timeframe.open_time(candle.open_time) for candle in candles)
     for before, after in pairwise(candles):
         assert after.open_time == before.close_time
         assert before.closed
     assert all(candle.low <= min(candle.open, candle.close) for candle in candles)
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.M30, Timeframe.H4, Timeframe.W1])
+async def test_candles_that_the_venue_lacks_are_made_of_shorter_ones(venues: Venues, timeframe: Timeframe) -> None:
+    source = venues.public("sandbox")
+    own = await source.fetch_candles(BTC, timeframe, None, 40)
+    offered = venues.connection("sandbox").public.timeframes
+    del offered[timeframe.venue_name]
+    assert await source.fetch_candles(BTC, timeframe, own[0].open_time, 39) == own[:39]
+    newest = await source.fetch_candles(BTC, timeframe, None, 40)
+    assert newest[:-1] == own[:-1]
+    assert [newest[-1].open_time, newest[-1].closed] == [own[-1].open_time, False]
+    for each in Timeframe:
+        offered.pop(each.venue_name, None)
+    with pytest.raises(VenueUnreachable, match=f"sandbox has no {timeframe.venue_name} candles, nor shorter ones"):
+        await source.fetch_candles(BTC, timeframe, None, 40)
 
 
 async def test_candles_from_a_start_begin_there(venues: Venues) -> None:

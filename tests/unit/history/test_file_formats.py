@@ -109,8 +109,9 @@ def test_the_timeframe_is_told_by_the_times_and_a_wrong_one_refused(tmp_path: Pa
     assert surveyed(hourly).timeframe is Timeframe.H1
     with pytest.raises(UnusableFile, match="its candles are 1:00:00 apart, no two of them 1m"):
         surveyed(hourly, Timeframe.M1)
-    with pytest.raises(UnusableFile, match="its candles are 0:30:00 apart; the engine's timeframes are 1m, 5m"):
-        surveyed(csv(tmp_path, [row(30 * number) for number in range(12)]))
+    assert surveyed(csv(tmp_path, [row(30 * number + 5) for number in range(12)])).timeframe is Timeframe.M30
+    with pytest.raises(UnusableFile, match="its candles are 0:45:00 apart; the engine's timeframes are 1m, 3m, 5m"):
+        surveyed(csv(tmp_path, [row(45 * number) for number in range(12)]))
     with pytest.raises(UnusableFile, match="a single row doesn't tell how long its candle is; pass --timeframe"):
         surveyed(csv(tmp_path, [row(0)]))
     assert surveyed(csv(tmp_path, [row(0)]), Timeframe.M5).rows == 1

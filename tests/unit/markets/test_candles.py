@@ -10,7 +10,7 @@ from domain.markets.types import Candle, MarketSymbol, Timeframe, Trade
 from domain.orders.side import OrderSide
 
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
-START = datetime(2024, 8, 8, tzinfo=UTC)
+START = datetime(2024, 8, 5, tzinfo=UTC)  # a Monday: every timeframe begins
 
 
 def trade(seconds: float, price: str = "100", quantity: str = "1") -> Trade:

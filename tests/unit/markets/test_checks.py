@@ -18,7 +18,7 @@ from domain.orders.side import OrderSide
 from tests.support.plain_venue import PlainVenue
 
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
-START = datetime(2024, 8, 8, tzinfo=UTC)
+START = datetime(2024, 8, 5, tzinfo=UTC)  # a Monday: every timeframe begins
 MINUTE = Timeframe.M1.duration
 
 
@@ -76,13 +76,13 @@ async def test_a_candle_is_compared_once_its_own_is_final_with_one_question_a_ti
     venue.now = START + timedelta(seconds=381)
     _, closed = seen(trades, venue.now)
     checks.note(closed)
-    assert checks.pending == 7
+    assert checks.pending == 9
     assert await checks.check(START + timedelta(seconds=309)) == []
-    assert venue.asked == [(Timeframe.M1, 4)]
+    assert venue.asked == [(Timeframe.M1, 4), (Timeframe.M3, 1)]
     venue.asked.clear()
     assert await checks.check(START + timedelta(seconds=390)) == []
-    assert venue.asked == [(Timeframe.M1, 2), (Timeframe.M5, 1)]
-    assert (checks.pending, checks.checked) == (0, 7)
+    assert venue.asked == [(Timeframe.M1, 2), (Timeframe.M3, 1), (Timeframe.M5, 1)]
+    assert (checks.pending, checks.checked) == (0, 9)
     assert set(stored.candles.values()) == set(closed)
 
 
@@ -95,8 +95,9 @@ async def test_longer_candles_that_hold_a_corrected_minute_are_corrected_too(sto
     _, closed = seen(missed, venue.now)
     checks.note(closed)
     corrected = await checks.check(venue.now)
-    assert [(each.timeframe, each.volume) for each in corrected] == [(Timeframe.M1, 3), (Timeframe.M5, 15)]
-    assert (checks.corrections[Timeframe.M1], checks.corrections[Timeframe.M5]) == (1, 1)
+    volumes = [(each.timeframe, each.volume) for each in corrected]
+    assert volumes == [(Timeframe.M1, 3), (Timeframe.M3, 9), (Timeframe.M5, 15)]
+    assert [checks.corrections[each] for each in (Timeframe.M1, Timeframe.M3, Timeframe.M5)] == [1, 1, 1]
     await checks.check(venue.now)
     assert (checks.pending, checks.corrections[Timeframe.M1]) == (0, 1)
 
@@ -124,10 +125,10 @@ async def test_what_the_venue_leaves_out_is_empty_or_stays_as_it_was_traded(stor
     venue.without = {each.open_time for each in closed}
     checks.note(closed)
     await checks.check(venue.now)
-    assert checks.pending == 2
+    assert checks.pending == 3
     for _ in range(MAX_LOOKS):
         await checks.check(venue.now)
-    assert (checks.pending, checks.unconfirmed) == (0, 2)
+    assert (checks.pending, checks.unconfirmed) == (0, 3)
     assert stored.candles == {}
 
 

@@ -20,10 +20,13 @@ def test_trades_survive_their_encoding() -> None:
     assert codec.decode_trades(codec.encode_trades(trades)) == trades
 
 
-def test_a_candle_survives_its_encoding() -> None:
+def test_candles_of_all_timeframes_survive_their_encoding() -> None:
     prices = (Decimal("1.1"), Decimal(3), Decimal("0.5"), Decimal(2))
-    candle = Candle(MARKET, Timeframe.H4, NOW.replace(microsecond=0), *prices, volume=Decimal("12.5"), closed=True)
-    assert codec.decode_candle(codec.encode_candle(candle)) == candle
+    candles = tuple(
+        Candle(MARKET, each, each.open_time(NOW), *prices, volume=Decimal("12.5"), closed=each is Timeframe.M1)
+        for each in Timeframe
+    )
+    assert codec.decode_candles(codec.encode_candles(candles)) == candles
 
 
 def test_a_ticker_survives_its_encoding_with_what_is_unknown() -> None:
@@ -38,4 +41,4 @@ def test_a_state_survives_its_encoding() -> None:
 
 def test_foreign_bytes_are_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
-        codec.decode_candle(b"\x93\x01\x02\x03")
+        codec.decode_candles(b"\x93\x01\x02\x03")

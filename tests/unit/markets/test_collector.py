@@ -114,9 +114,12 @@ async def feed(*traded: Trade) -> AsyncIterator[Feed]:
         trades_topic(MARKET),
         lambda told: running.trades.extend(each.venue_trade_id for each in codec.decode_trades(told)),
     )
-    await bus.subscribe(
-        candles_topic(MARKET, Timeframe.M1), lambda told: running.minutes.append(codec.decode_candle(told))
-    )
+
+    def hear(message: bytes) -> None:
+        candles = codec.decode_candles(message)
+        running.minutes.extend(candle for candle in candles if candle.timeframe is Timeframe.M1)
+
+    await bus.subscribe(candles_topic(MARKET), hear)
     task = asyncio.create_task(collector.run())
     try:
         await eventually(lambda: collector.makes_candles, "candles are made of trades")

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from infra.sandbox.candle import INTERVALS, MINUTE_MS, group
+from infra.sandbox.candle import INTERVALS, MINUTE_MS, group, span_start
 from infra.sandbox.history import LISTED_MS, History
 from infra.sandbox.markets import MARKETS
 
@@ -33,7 +33,7 @@ def test_the_past_is_a_function_of_seed_market_and_time(history: History) -> Non
 @pytest.mark.parametrize("interval", [name for name in INTERVALS if name != "1m"])
 def test_every_timeframe_is_the_sum_of_its_minutes(history: History, interval: str) -> None:
     span = INTERVALS[interval]
-    start = BIRTH_MS - BIRTH_MS % span - 3 * span
+    start = span_start(BIRTH_MS, span) - 3 * span
     direct = history.candles(span, start, BIRTH_MS)
     minutes = history.candles(MINUTE_MS, start, start + len(direct) * span)
     assert direct == group(minutes, span)

@@ -69,6 +69,18 @@ async def test_candles_come_back_closed_and_oldest_first(market_data: PostgresMa
     assert await market_data.candles(ETH, Timeframe.M1, TimeWindow(10)) == []
 
 
+@pytest.mark.parametrize("timeframe", Timeframe)
+async def test_candles_of_every_timeframe_are_stored_and_their_holes_found(
+    market_data: PostgresMarketData, timeframe: Timeframe
+) -> None:
+    first, step = timeframe.open_time(JANUARY + timedelta(days=5)), timeframe.duration
+    kept = [_candle(0, timeframe=timeframe, open_time=first + number * step) for number in (0, 2)]
+    await market_data.save_candles(kept)
+    assert await market_data.candles(BTC, timeframe, TimeWindow(10)) == kept
+    holes = await market_data.candle_holes(BTC, timeframe, first, first + 3 * step)
+    assert holes == [(first + step, first + 2 * step)]
+
+
 async def test_a_corrected_candle_replaces_the_one_before(market_data: PostgresMarketData) -> None:
     corrected = _candle(1, close=Decimal("42001.5"), volume=Decimal(9))
     await market_data.save_candles([_candle(0), _candle(1)])
