@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from graphql import GraphQLSchema, build_schema, is_input_object_type
+from graphql import GraphQLSchema, NullValueNode, build_schema, is_input_object_type
 from graphql.utilities import (
     BreakingChangeType,
     DangerousChangeType,
@@ -39,7 +39,10 @@ class Change(NamedTuple):
 
 
 def breaking_changes(released: GraphQLSchema, present: GraphQLSchema) -> list[Change]:
-    """Return the breaking changes from the released to the present schema, by their coordinates."""
+    """Return the breaking changes from the released to the present schema, by their coordinates.
+
+    A default of null that is gone breaks no document: what was left out counted as null before as well.
+    """
     changes = [
         Change(_coordinate(change.type, change.description), change.description)
         for change in find_breaking_changes(released, present)
@@ -47,7 +50,7 @@ def breaking_changes(released: GraphQLSchema, present: GraphQLSchema) -> list[Ch
     changes += [
         Change(_coordinate(change.type, change.description), change.description)
         for change in find_dangerous_changes(released, present)
-        if change.type in _CHANGED_DEFAULTS
+        if change.type in _CHANGED_DEFAULTS and not _is_null_default_gone(released, change.description)
     ]
     return sorted({*changes, *_one_of_changes(released, present)})
 
@@ -71,6 +74,18 @@ def _coordinate(kind: BreakingChangeType | DangerousChangeType, description: str
     if found is None:
         raise ValueError(f"no schema coordinate in: {description}")
     return found[1]
+
+
+def _is_null_default_gone(released: GraphQLSchema, description: str) -> bool:
+    """Tell whether a description of graphql-core says that a default is gone which was null."""
+    place, is_gone, _ = description.partition(" defaultValue was removed")
+    type_name, _, rest = place.partition(".")
+    name, _, argument = rest.partition("(")
+    if not is_gone:
+        return False
+    field = released.type_map[type_name].fields[name]
+    default = (field.args[argument.removesuffix(":)")] if argument else field).default
+    return isinstance(default.literal, NullValueNode)
 
 
 def _one_of_changes(released: GraphQLSchema, present: GraphQLSchema) -> set[Change]:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from uuid import UUID
 
+from domain.changes import Changes, Unchanged
 from domain.markets.types import Venue
 from domain.trading.accounts import AccountRequest
 from domain.trading.equity import equity
@@ -32,7 +33,12 @@ async def create(context: RequestContext, request: AccountRequest) -> Account:
     return await context.services.accounts.create(context.require_user(ApiScope.ADMIN).id, request)
 
 
-async def update(context: RequestContext, account_id: UUID, name: str | None, risk: RiskLimits | None) -> Account:
+async def update(
+    context: RequestContext,
+    account_id: UUID,
+    name: str | Unchanged | None,
+    risk: Changes[RiskLimits] | Unchanged | None,
+) -> Account:
     """Change name and limits."""
     user = context.require_user(ApiScope.ADMIN)
     return await context.services.accounts.update(user.id, account_id, name, risk)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from domain.changes import Unchanged
 from domain.pagination import CursorScope, Page
 from domain.strategies.definition import StrategyDefinition
 from domain.strategies.entities import Strategy, StrategyVersion
@@ -59,9 +60,9 @@ async def create(context: RequestContext, request: StrategyRequest, idempotency_
 async def update(
     context: RequestContext,
     strategy_id: UUID,
-    name: str | None,
-    description: str | None,
-    definition: StrategyDefinition | None,
+    name: str | Unchanged | None,
+    description: str | Unchanged | None,
+    definition: StrategyDefinition | Unchanged | None,
     expected_version: int | None,
 ) -> Strategy:
     """Change a strategy."""

@@ -1,12 +1,12 @@
 """Users: sign-in, API keys, and what hangs below the viewer."""
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
+from domain.changes import Unchanged
 from domain.event_cursors import encode_event_cursor
 from domain.pagination import CursorScope, Page
-from domain.users.service import Keep, SignedIn
+from domain.users.service import SignedIn
 from domain.users.types import Activity, ApiKey, ApiScope, LoginSession, User
 from resolvers.context import RequestContext
 from resolvers.paging import PageArguments, page_by_id
@@ -65,8 +65,8 @@ async def logout(context: RequestContext) -> None:
 
 async def update(
     context: RequestContext,
-    display_name: str | Literal[Keep.KEEP] | None,
-    password: str | None,
+    display_name: str | Unchanged | None,
+    password: str | Unchanged | None,
     current_password: str | None,
 ) -> User:
     """Change name or password."""

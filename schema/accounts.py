@@ -10,6 +10,7 @@ from domain.trading import types as domain
 from domain.trading.state import TradingState
 from domain.users.types import ApiScope
 from resolvers import accounts
+from schema.changes import change, changes, given
 from schema.context import Info
 from schema.errors import Payload, answer, payload
 from schema.lazy import lazy
@@ -60,35 +61,39 @@ class RiskLimitsInput:
     """Limits as they are given."""
 
     max_order_notional: Decimal | None = strawberry.field(
-        default=None, description="The most that one order may be worth."
+        default=strawberry.UNSET, description="The most that one order may be worth."
     )
     max_position_notional: Decimal | None = strawberry.field(
-        default=None, description="The most that a position may be worth."
+        default=strawberry.UNSET, description="The most that a position may be worth."
     )
-    max_open_orders: int | None = strawberry.field(default=None, description="How many orders may be alive at once.")
+    max_open_orders: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How many orders may be alive at once."
+    )
     max_orders_per_minute: int | None = strawberry.field(
-        default=None, description="How many orders may be sent in a minute."
+        default=strawberry.UNSET, description="How many orders may be sent in a minute."
     )
     max_daily_loss: Decimal | None = strawberry.field(
-        default=None, description="The most that may be lost from one daily reset to the next."
+        default=strawberry.UNSET, description="The most that may be lost from one daily reset to the next."
     )
     max_drawdown_percent: Decimal | None = strawberry.field(
-        default=None, description="How far equity may fall below its highest, in percent."
+        default=strawberry.UNSET, description="How far equity may fall below its highest, in percent."
     )
     price_collar_percent: Decimal | None = strawberry.field(
-        default=None, description="How far a limit price may be from the market's, in percent."
+        default=strawberry.UNSET, description="How far a limit price may be from the market's, in percent."
     )
     cool_down_losses: int | None = strawberry.field(
-        default=None, description="Pauses entries after so many losing round trips in a row, for so long."
+        default=strawberry.UNSET, description="Pauses entries after so many losing round trips in a row, for so long."
     )
-    cool_down_minutes: int | None = strawberry.field(default=None, description="How long entries are paused.")
+    cool_down_minutes: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How long entries are paused."
+    )
     daily_reset_hour: int | None = strawberry.field(
-        default=None, description="UTC hour at which the daily loss starts again."
+        default=strawberry.UNSET, description="UTC hour at which the daily loss starts again."
     )
 
     def to_domain(self) -> domain.RiskLimits:
         """Return the limits."""
-        return domain.RiskLimits(**vars(self))
+        return domain.RiskLimits(**given(self))  # type: ignore[arg-type]  # its fields are those of the limits
 
 
 @strawberry.type
@@ -196,8 +201,14 @@ class AccountCreateInput:
 class AccountUpdateInput:
     """The input of `accountUpdate`."""
 
-    name: str | None = strawberry.field(default=None, description="What the user calls it.")
-    risk: RiskLimitsInput | None = strawberry.field(default=None, description="All limits anew.")
+    name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="What the user calls it. It can't be null."
+    )
+    risk: RiskLimitsInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The limits that are to change: one that isn't given stays, null takes it away. `risk` itself "
+        "can't be null.",
+    )
 
 
 @strawberry.input(description="What is paid into a PAPER account.")
@@ -262,9 +273,9 @@ class AccountMutation:
     ) -> AccountUpdatePayload | None:
         """Change an account."""
         info.context.require(ApiScope.ADMIN)
-        risk = input.risk.to_domain() if input.risk else None
         account_id = decode_uuid(id, "Account", ("id",))
-        return answer(AccountUpdatePayload, account=await accounts.update(info.context, account_id, input.name, risk))
+        account = await accounts.update(info.context, account_id, change(input.name), changes(input.risk))
+        return answer(AccountUpdatePayload, account=account)
 
     @strawberry.mutation(description="Close an account for new orders; nothing of it may be alive.")
     @payload(AccountArchivePayload)

@@ -3,12 +3,12 @@
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
 import strawberry
 import structlog
-from graphql import GraphQLError, GraphQLFormattedError
+from graphql import GraphQLError, GraphQLFormattedError, GraphQLSchema, Undefined
 from strawberry.types.execution import ExecutionContext
 
 from domain import errors as domain_errors
@@ -119,8 +119,21 @@ def _nulls(payload_type: type) -> dict[str, None]:
 class EngineSchema(strawberry.Schema):
     """A schema that logs nothing by itself: `public_error` decides what is told to whom."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # those of its base
+        super().__init__(*args, **kwargs)
+        _drop_null_defaults(self._schema)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave errors to `public_error`, which sees every one of them once."""
+
+
+def _drop_null_defaults(schema: GraphQLSchema) -> None:
+    """Let no printed default be null: it would say that null is the same as nothing, which in an update it is not."""
+    for kind in schema.type_map.values():
+        for field in getattr(kind, "fields", {}).values():
+            for value in (field, *getattr(field, "args", {}).values()):
+                if getattr(value, "default_value", Undefined) is None:
+                    value.default_value = Undefined
 
 
 def public_error(error: GraphQLError) -> GraphQLFormattedError:

@@ -10,6 +10,7 @@ from domain.strategies.service import StrategyRequest
 from domain.users.types import ApiScope
 from resolvers import strategies
 from resolvers.paging import PageArguments
+from schema.changes import change, replacement
 from schema.context import Info
 from schema.definitions import StrategyDefinition, StrategyDefinitionError, StrategyDefinitionInput
 from schema.errors import Payload, answer, payload, user_error
@@ -110,9 +111,15 @@ class StrategyCreateInput:
 class StrategyUpdateInput:
     """The input of `strategyUpdate`."""
 
-    name: str | None = strawberry.field(default=None, description="What the user calls it.")
-    description: str | None = strawberry.field(default=None, description="What the user says of it.")
-    definition: StrategyDefinitionInput | None = strawberry.field(default=None, description="A new version.")
+    name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="What the user calls it. It can't be null."
+    )
+    description: str | None = strawberry.field(
+        default=strawberry.UNSET, description="What the user says of it. Null takes the description away."
+    )
+    definition: StrategyDefinitionInput | None = strawberry.field(
+        default=strawberry.UNSET, description="The definition of a new version. It can't be null."
+    )
     expected_version: int | None = strawberry.field(default=None, description="The newest version as last read.")
 
 
@@ -179,9 +186,9 @@ class StrategyMutation:
         strategy = await strategies.update(
             info.context,
             decode_uuid(id, "Strategy", ("id",)),
-            input.name,
-            input.description,
-            input.definition.to_domain() if input.definition else None,
+            change(input.name),
+            change(input.description),
+            replacement(input.definition),
             input.expected_version,
         )
         return answer(StrategyUpdatePayload, strategy=strategy)

@@ -5,8 +5,8 @@ from datetime import datetime
 import strawberry
 
 from domain.users import types as domain
-from domain.users.service import KEEP
 from resolvers import users
+from schema.changes import change
 from schema.context import Info
 from schema.errors import Payload, answer, payload
 from schema.node import decode_uuid
@@ -58,7 +58,9 @@ class UserUpdateInput:
     """The input of `userUpdate`."""
 
     display_name: str | None = strawberry.field(default=strawberry.UNSET, description="Null takes the name away.")
-    password: str | None = strawberry.field(default=None, description="A new one; needs `currentPassword`.")
+    password: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A new one; needs `currentPassword`. It can't be null."
+    )
     current_password: str | None = strawberry.field(default=None, description="The present password.")
 
 
@@ -129,8 +131,8 @@ class UserMutation:
     @payload(UserUpdatePayload)
     async def user_update(self, info: Info, input: UserUpdateInput) -> UserUpdatePayload | None:
         """Change the user."""
-        name = KEEP if input.display_name is strawberry.UNSET else input.display_name
-        changed = await users.update(info.context, name, input.password, input.current_password)
+        name, password = change(input.display_name), change(input.password)
+        changed = await users.update(info.context, name, password, input.current_password)
         return answer(UserUpdatePayload, user=changed)
 
     @strawberry.mutation(description="Make an API key.")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from domain.changes import UNCHANGED, Unchanged, changed, refuse_nulls
 from domain.clock import Clock, Ids
 from domain.errors import ErrorCode, InputError, InputErrors
 from domain.idempotency import claim
@@ -56,26 +57,27 @@ class StrategyService:
         self,
         user_id: UUID,
         strategy_id: UUID,
-        name: str | None,
-        description: str | None,
-        definition: StrategyDefinition | None,
-        expected_version: int | None,
+        name: str | Unchanged | None = UNCHANGED,
+        description: str | Unchanged | None = UNCHANGED,
+        definition: StrategyDefinition | Unchanged | None = UNCHANGED,
+        expected_version: int | None = None,
     ) -> Strategy:
         """Change name or description in place, and the definition by a new version.
 
         Raises NOT_FOUND, STRATEGY_INVALID, and CONFLICT where the newest version isn't the expected one.
         """
-        if definition is not None:
+        refuse_nulls(name=name, definition=definition)
+        if isinstance(definition, StrategyDefinition):
             _check_definition(definition)
-        _check_description(description)
+        if isinstance(description, str):
+            _check_description(description)
         async with self._storage.transaction() as transaction:
             strategy = await self._own(transaction, user_id, strategy_id)
             _check_version(strategy, expected_version)
-            if name is not None:
+            if isinstance(name, str):
                 strategy = replace(strategy, name=clean_name(name, "name"))
-            if description is not None:
-                strategy = replace(strategy, description=description)
-            if definition is not None:
+            strategy = replace(strategy, description=changed(description, strategy.description))
+            if isinstance(definition, StrategyDefinition):
                 strategy = replace(strategy, current_version=strategy.current_version + 1)
                 await transaction.strategies.add_version(self._version(strategy, definition))
             await transaction.strategies.update(strategy)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
+from domain.changes import UNCHANGED, Changes, Unchanged, refuse_nulls
 from domain.clock import Clock, Ids
 from domain.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.events import NewEvent, UserEventKind
@@ -93,17 +94,24 @@ class AccountService:
         await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
         return account
 
-    async def update(self, user_id: UUID, account_id: UUID, name: str | None, risk: RiskLimits | None) -> Account:
-        """Change name and risk limits; raises NOT_FOUND and INVALID."""
-        problems = limit_problems(risk, ("input", "risk")) if risk else []
+    async def update(
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        name: str | Unchanged | None = UNCHANGED,
+        risk: Changes[RiskLimits] | Unchanged | None = UNCHANGED,
+    ) -> Account:
+        """Change the name and those risk limits that are given; raises NOT_FOUND and INVALID."""
+        refuse_nulls(name=name, risk=risk)
+        problems = limit_problems(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
         if problems:
             raise InputErrors(problems)
         async with self._storage.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
-            if name is not None:
+            if isinstance(name, str):
                 account = replace(account, name=clean_name(name, "name"))
-            if risk is not None:
-                account = replace(account, risk=risk)
+            if isinstance(risk, Changes):
+                account = replace(account, risk=risk.applied_to(account.risk))
             await transaction.accounts.update(account)
             await self._tell(transaction, account, "accountUpdate")
         return account

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final, Literal
 from uuid import UUID
 
+from domain.changes import UNCHANGED, Unchanged, changed, refuse_nulls
 from domain.clock import Clock, Ids
 from domain.errors import ErrorCode, InputError
 from domain.storage import Storage, Transaction
@@ -19,15 +19,6 @@ from domain.users.throttle import LoginThrottle
 from domain.users.types import Identity, LoginSession, User, UserRole
 
 LOGIN_SESSION_LIFE = timedelta(days=30)
-
-
-class Keep(Enum):
-    """Stands for "leave as it is" where None means "take away"."""
-
-    KEEP = "KEEP"
-
-
-KEEP: Final = Keep.KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +121,25 @@ class UserService:
     async def update(
         self,
         identity: Identity,
-        display_name: str | Literal[Keep.KEEP] | None,
-        password: str | None,
-        current_password: str | None,
+        display_name: str | Unchanged | None = UNCHANGED,
+        password: str | Unchanged | None = UNCHANGED,
+        current_password: str | None = None,
     ) -> User:
         """Change the name, or the password (with the present one); a new password ends all other login sessions."""
+        refuse_nulls(password=password)
         user_id, now = identity.user.id, self._clock.now()
-        if display_name is not KEEP and display_name is not None:
+        if isinstance(display_name, str):
             display_name = clean_name(display_name, "displayName")
-        change = await self._new_password(identity.user, password, current_password) if password is not None else None
+        change = None
+        if isinstance(password, str):
+            change = await self._new_password(identity.user, password, current_password)
         ended: list[UUID] = []
         async with self._storage.transaction() as transaction:
             # The row is held, so that what else changes the user (a halt) isn't written over.
             present_hash = await transaction.users.password_hash(user_id, lock=True)
             user = await transaction.users.get(user_id) or identity.user
-            if display_name is not KEEP:
-                user = replace(user, display_name=display_name)
+            if display_name is not UNCHANGED:
+                user = replace(user, display_name=changed(display_name, user.display_name))
                 await transaction.users.update(user)
             if change is not None:
                 if change.checked_hash != present_hash:

@@ -45,11 +45,11 @@ async def test_a_change_makes_a_version_and_leaves_the_old_one(
 ) -> None:
     strategy = await service.create(user.id, REQUEST, None)
     changed = replace(RULES, enter_long="close > 2")
-    updated = await service.update(user.id, strategy.id, None, "better", changed, expected_version=1)
+    updated = await service.update(user.id, strategy.id, description="better", definition=changed, expected_version=1)
 
     assert (updated.current_version, updated.name, updated.description) == (2, "cross", "better")
     assert await versions(storage, strategy) == [(2, changed), (1, RULES)]
-    renamed = await service.update(user.id, strategy.id, "crossing", None, None, None)
+    renamed = await service.update(user.id, strategy.id, "crossing")
     assert (renamed.name, renamed.current_version) == ("crossing", 2)
 
 
@@ -57,10 +57,10 @@ async def test_changes_at_once_get_a_number_each_and_an_expected_one_lets_one_th
     storage: PostgresStorage, service: StrategyService, user: User
 ) -> None:
     strategy = await service.create(user.id, REQUEST, None)
-    changes = [service.update(user.id, strategy.id, None, None, RULES, None) for _ in range(5)]
+    changes = [service.update(user.id, strategy.id, definition=RULES) for _ in range(5)]
     assert sorted(one.current_version for one in await asyncio.gather(*changes)) == [2, 3, 4, 5, 6]
 
-    expecting = [service.update(user.id, strategy.id, None, None, RULES, 6) for _ in range(4)]
+    expecting = [service.update(user.id, strategy.id, definition=RULES, expected_version=6) for _ in range(4)]
     outcomes = await asyncio.gather(*expecting, return_exceptions=True)
     assert [outcome.code for outcome in outcomes if isinstance(outcome, InputError)] == [ErrorCode.CONFLICT] * 3
 
@@ -91,8 +91,8 @@ async def test_a_rule_with_a_mistake_stores_nothing(
 async def test_a_description_that_cannot_be_stored_is_told(service: StrategyService, user: User, text: str) -> None:
     assert await refused(service.create(user.id, replace(REQUEST, description=text), None)) is ErrorCode.INVALID
     strategy = await service.create(user.id, REQUEST, None)
-    assert await refused(service.update(user.id, strategy.id, None, text, None, None)) is ErrorCode.INVALID
-    assert await refused(service.update(user.id, strategy.id, text, None, None, None)) is ErrorCode.INVALID
+    assert await refused(service.update(user.id, strategy.id, description=text)) is ErrorCode.INVALID
+    assert await refused(service.update(user.id, strategy.id, text)) is ErrorCode.INVALID
 
 
 async def test_what_is_another_users_is_as_if_absent(
@@ -100,6 +100,6 @@ async def test_what_is_another_users_is_as_if_absent(
 ) -> None:
     strategy, stranger = await service.create(user.id, REQUEST, None), await stored_user(storage)
 
-    assert await refused(service.update(stranger.id, strategy.id, "mine", None, None, None)) is ErrorCode.NOT_FOUND
+    assert await refused(service.update(stranger.id, strategy.id, "mine")) is ErrorCode.NOT_FOUND
     assert await refused(service.archive(stranger.id, strategy.id)) is ErrorCode.NOT_FOUND
     assert (await service.archive(user.id, strategy.id)).archived_at is not None

@@ -65,7 +65,7 @@ async def test_what_users_do_is_in_their_activity_and_in_their_log(node: SignInN
     signed = await node.users.register("ada@example.com", PASSWORD, None)
     await node.users.login("ada@example.com", PASSWORD, "")
     identity = await node.authenticator.identify(signed.token)
-    await node.users.update(identity, "Ada", None, None)
+    await node.users.update(identity, "Ada")
     await node.users.logout(identity)
 
     activity, events = await log_of(node, signed.user)

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from domain.changes import UNCHANGED
 from domain.errors import ErrorCode, Forbidden, InputError
 from domain.trading.state import TradingState
-from domain.users.service import KEEP, LOGIN_SESSION_LIFE, SignedIn
+from domain.users.service import LOGIN_SESSION_LIFE, SignedIn
 from domain.users.types import ApiScope, Identity
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool
@@ -78,7 +79,7 @@ async def test_after_ten_wrong_passwords_the_right_one_waits_and_gets_in(node: S
 async def test_a_stolen_token_is_no_way_around_the_throttle(node: SignInNode, ada: SignedIn) -> None:
     identity = await identity_of(node, ada.token)
     for number in range(11):
-        error = await refused(node.users.update(identity, KEEP, NEW_PASSWORD, f"wrong password {number}"))
+        error = await refused(node.users.update(identity, UNCHANGED, NEW_PASSWORD, f"wrong password {number}"))
         assert (error.code, error.path) == (ErrorCode.CREDENTIALS_REJECTED, ("input", "currentPassword"))
     assert len(node.waits) == 1
 
@@ -150,7 +151,7 @@ async def test_a_new_password_signs_all_other_clients_out_everywhere(case: Case)
     identity = await identity_of(case.here, signed.token)
     await identity_of(case.there, other.token)
 
-    await case.here.users.update(identity, KEEP, NEW_PASSWORD, PASSWORD)
+    await case.here.users.update(identity, UNCHANGED, NEW_PASSWORD, PASSWORD)
 
     assert await case.there.authenticator.identify(other.token) is None
     assert await case.there.authenticator.identify(signed.token) is not None
@@ -177,7 +178,7 @@ async def test_a_password_changed_while_a_log_in_is_under_way_ends_that_one_too(
 
 async def test_of_two_new_passwords_at_once_one_is_refused(node: SignInNode, ada: SignedIn) -> None:
     identity = await identity_of(node, ada.token)
-    changes = [node.users.update(identity, KEEP, f"{NEW_PASSWORD} {number}", PASSWORD) for number in range(2)]
+    changes = [node.users.update(identity, UNCHANGED, f"{NEW_PASSWORD} {number}", PASSWORD) for number in range(2)]
     outcomes = await asyncio.gather(*changes, return_exceptions=True)
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InputError", "User"]
@@ -187,7 +188,7 @@ async def test_a_new_name_never_writes_over_a_halt(node: SignInNode, ada: Signed
     identity = await identity_of(node, ada.token)
     async with node.storage.transaction() as transaction:
         await transaction.users.set_trading_state(ada.user.id, TradingState.HALTED)
-        renaming = asyncio.create_task(node.users.update(identity, "Countess", None, None))
+        renaming = asyncio.create_task(node.users.update(identity, "Countess"))
         await somebody_waits_for_a_lock(pool)
 
     renamed = await renaming
@@ -198,9 +199,9 @@ async def test_a_new_name_never_writes_over_a_halt(node: SignInNode, ada: Signed
 
 async def test_null_takes_a_name_away_and_nothing_given_leaves_it(node: SignInNode, ada: SignedIn) -> None:
     identity = await identity_of(node, ada.token)
-    assert (await node.users.update(identity, " Ada ", None, None)).display_name == "Ada"
-    assert (await node.users.update(identity, KEEP, None, None)).display_name == "Ada"
-    assert (await node.users.update(identity, None, None, None)).display_name is None
+    assert (await node.users.update(identity, " Ada ")).display_name == "Ada"
+    assert (await node.users.update(identity)).display_name == "Ada"
+    assert (await node.users.update(identity, None)).display_name is None
 
 
 async def test_a_key_never_gives_a_scope_that_it_has_not(node: SignInNode, ada: SignedIn) -> None:

@@ -74,6 +74,13 @@ def test_every_kind_of_breaking_change_has_the_coordinate_of_what_changed() -> N
     ]
 
 
+def test_a_default_of_null_may_go_and_may_not_become_another() -> None:
+    released = "input I { a: Int = null } type Query { pets(first: Int = null, last: Int = null, by: I): Int }"
+    present = "input I { a: Int } type Query { pets(first: Int, last: Int = 5, by: I): Int }"
+    (change,) = check.breaking_changes(build_schema(released), build_schema(present))
+    assert change.coordinate == "Query.pets(last:)"
+
+
 def test_what_is_added_breaks_nothing() -> None:
     more = RELEASED.replace("SHORT", "SHORT LONG").replace("age: Int", "age(inYears: Boolean = true): Int, weight: Int")
     assert check.breaking_changes(build_schema(RELEASED), build_schema(more)) == []

@@ -1,0 +1,144 @@
+"""Every field of every update: what isn't given stays, null takes it away or is refused, and none is forgotten."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLInputObjectType, get_named_type
+
+from tests.support.api import SCHEMA, Api
+
+DOCUMENTS = {
+    "UserUpdateInput": """mutation($input: UserUpdateInput!) { changed: userUpdate(input: $input) {
+      user { displayName } errors { code path } } }""",
+    "AccountUpdateInput": """mutation($id: ID!, $input: AccountUpdateInput!) {
+      changed: accountUpdate(id: $id, input: $input) { account { name risk {
+        maxOrderNotional maxPositionNotional maxOpenOrders maxOrdersPerMinute maxDailyLoss maxDrawdownPercent
+        priceCollarPercent coolDownLosses coolDownMinutes dailyResetHour } } errors { code path } } }""",
+    "StrategyUpdateInput": """mutation($id: ID!, $input: StrategyUpdateInput!) {
+      changed: strategyUpdate(id: $id, input: $input) {
+        strategy { name description version { number } } errors { code path } } }""",
+}
+CREATE_STRATEGY = """mutation($input: StrategyCreateInput!) { strategyCreate(input: $input) {
+  strategy { id } errors { code message } } }"""
+DEFINITION = {"enterLong": "close > 1", "sizing": {"quoteAmount": "10"}}
+
+CLEARED = {"UserUpdateInput.displayName": "Ada", "StrategyUpdateInput.description": "what it does"}
+"""What null takes away, and a value to begin with."""
+
+REFUSED = {
+    "UserUpdateInput.password",
+    "AccountUpdateInput.name",
+    "AccountUpdateInput.risk",
+    "StrategyUpdateInput.name",
+    "StrategyUpdateInput.definition",
+}
+"""What is never null in the object."""
+
+CONDITIONS = {"UserUpdateInput.currentPassword", "StrategyUpdateInput.expectedVersion"}
+"""What isn't a value of the object, but a condition of the change: null and nothing are the same."""
+
+
+def inputs() -> Iterator[tuple[str, GraphQLInputObjectType]]:
+    for name, kind in SCHEMA._schema.type_map.items():
+        if name.endswith("UpdateInput") and isinstance(kind, GraphQLInputObjectType):
+            yield name, kind
+
+
+def limits() -> list[str]:
+    kind = SCHEMA._schema.type_map["RiskLimitsInput"]
+    assert isinstance(kind, GraphQLInputObjectType)
+    return list(kind.fields)
+
+
+async def subject(api: Api, input_name: str) -> str | None:
+    """Return the id of something to update; None for the viewer."""
+    if input_name == "AccountUpdateInput":
+        return api.account
+    if input_name == "UserUpdateInput":
+        return None
+    given = {"name": "one", "definition": DEFINITION}
+    return (await api.run(CREATE_STRATEGY, input=given))["strategyCreate"]["strategy"]["id"]
+
+
+async def update(api: Api, input_name: str, id: str | None, **values: Any) -> dict[str, Any]:
+    variables = {"input": values} if id is None else {"id": id, "input": values}
+    return (await api.run(DOCUMENTS[input_name], **variables))["changed"]
+
+
+async def changed(api: Api, input_name: str, id: str | None, **values: Any) -> dict[str, Any]:
+    """Return the object after an update that must succeed."""
+    payload = await update(api, input_name, id, **values)
+    assert payload.pop("errors") == []
+    (found,) = payload.values()
+    return found
+
+
+def test_every_field_of_every_update_is_tried_here() -> None:
+    fields = {f"{name}.{field}" for name, kind in inputs() for field in kind.fields}
+    assert fields == set(CLEARED) | REFUSED | CONDITIONS
+    assert {name for name, _ in inputs()} == set(DOCUMENTS)
+    risk = SCHEMA._schema.type_map["AccountUpdateInput"].fields["risk"]  # type: ignore[attr-defined]
+    assert str(get_named_type(risk.type)) == "RiskLimitsInput"
+
+
+def test_no_field_of_an_input_says_that_null_is_the_same_as_nothing() -> None:
+    assert " = null" not in SCHEMA.as_str()
+
+
+@pytest.mark.parametrize("field", sorted(CLEARED))
+async def test_null_takes_a_value_away_that_stays_where_nothing_is_given(api: Api, field: str) -> None:
+    input_name, name = field.split(".")
+    key = await subject(api, input_name)
+    assert (await changed(api, input_name, key, **{name: CLEARED[field]}))[name] == CLEARED[field]
+    assert (await changed(api, input_name, key))[name] == CLEARED[field]
+    assert (await changed(api, input_name, key, **{name: None}))[name] is None
+
+
+@pytest.mark.parametrize("field", sorted(REFUSED))
+async def test_null_is_refused_for_what_is_never_null_and_changes_nothing(api: Api, field: str) -> None:
+    input_name, name = field.split(".")
+    key = await subject(api, input_name)
+    before = await changed(api, input_name, key)
+    payload = await update(api, input_name, key, **{name: None})
+    assert payload["errors"] == [{"code": "INVALID", "path": ["input", name]}]
+    assert await changed(api, input_name, key) == before
+
+
+async def test_all_nulls_that_are_refused_are_told_at_once(api: Api) -> None:
+    payload = await update(api, "AccountUpdateInput", api.account, name=None, risk=None)
+    assert [error["path"][1] for error in payload["errors"]] == ["name", "risk"]
+
+
+async def test_a_limit_that_is_not_given_stays_and_null_takes_it_away(api: Api) -> None:
+    every = dict.fromkeys(limits(), 7)
+    told = {name: 7 if isinstance(value, int) else "7" for name, value in (await _risk(api, **every)).items()}
+    for name in limits():
+        assert await _risk(api, **{name: None}) == told | {name: None}
+        other = 9 if told[name] == 7 else "9"
+        assert await _risk(api, **{name: 9}) == told | {name: other}
+        assert await _risk(api, **{name: 7}) == told
+    assert await _risk(api) == told
+
+
+async def test_a_bad_limit_changes_none(api: Api) -> None:
+    before = await _risk(api, maxOpenOrders=3, maxDailyLoss=100)
+    payload = await update(api, "AccountUpdateInput", api.account, risk={"maxOpenOrders": 4, "maxDailyLoss": "-1"})
+    assert payload["errors"] == [{"code": "INVALID", "path": ["input", "risk", "maxDailyLoss"]}]
+    assert await _risk(api) == before
+
+
+async def test_a_literal_and_a_variable_that_is_not_given_mean_the_same(api: Api) -> None:
+    await _risk(api, maxOpenOrders=3)
+    document = """mutation($id: ID!, $notional: Decimal, $orders: Int) {
+      accountUpdate(id: $id, input: {risk: {maxOrderNotional: $notional, maxOpenOrders: $orders}}) {
+        account { risk { maxOrderNotional maxOpenOrders } } errors { code } } }"""
+    kept = (await api.run(document, id=api.account, notional="8"))["accountUpdate"]["account"]["risk"]
+    assert kept == {"maxOrderNotional": "8", "maxOpenOrders": 3}
+    cleared = (await api.run(document, id=api.account, notional=None))["accountUpdate"]["account"]["risk"]
+    assert cleared == {"maxOrderNotional": None, "maxOpenOrders": 3}
+
+
+async def _risk(api: Api, **given: object) -> dict[str, Any]:
+    """Return the account's limits after an update of those given."""
+    return (await changed(api, "AccountUpdateInput", api.account, risk=given))["risk"]
