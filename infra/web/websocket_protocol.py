@@ -1,6 +1,5 @@
 """One WebSocket connection: uvicorn's, with bounds to what a peer can make it hold."""
 
-import asyncio
 from asyncio.transports import BaseTransport
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,9 +31,8 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Take over a connection that the HTTP protocol has admitted."""
         super().connection_made(transport)
-        assert isinstance(transport, asyncio.WriteTransport)
         seconds = self._limits.settings.write_timeout_seconds
-        self._writing = WriteWatch(self.loop, transport, seconds, lambda: self._limits.reject(Rejection.DEAF))
+        self._writing = WriteWatch(self.loop, self.transport, seconds, lambda: self._limits.reject(Rejection.DEAF))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""
