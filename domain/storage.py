@@ -13,7 +13,13 @@ from domain.markets.ports import MarketDataRepository, MarketHistoryRepository
 from domain.orders.ports import OrderRepository
 from domain.reports.ports import ReportRepository
 from domain.strategies.ports import StrategyRepository
-from domain.trading.ports import AccountRepository, LeaseRepository, PositionRepository, TradingSessionRepository
+from domain.trading.ports import (
+    AccountRepository,
+    LeaseRepository,
+    PositionRepository,
+    TradingSessionRepository,
+    TransferRepository,
+)
 from domain.users.ports import IdempotencyRepository, UserRepository
 
 
@@ -38,6 +44,11 @@ class Transaction(Protocol):
     @property
     def accounts(self) -> AccountRepository:
         """Accounts, their sealed credentials and balances."""
+        ...
+
+    @property
+    def transfers(self) -> TransferRepository:
+        """The money that came into accounts and left them otherwise than by fills."""
         ...
 
     @property

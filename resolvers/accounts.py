@@ -5,11 +5,13 @@ from uuid import UUID
 
 from domain.changes import Changes, Unchanged
 from domain.markets.types import Venue
+from domain.pagination import CursorScope, Page
 from domain.trading.accounts import AccountRequest
 from domain.trading.equity import equity
-from domain.trading.types import Account, Balance, RiskLimits, VenueCredentials
+from domain.trading.types import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
 from domain.users.types import ApiScope
 from resolvers.context import RequestContext
+from resolvers.paging import PageArguments, page_by_id
 
 
 async def balances(context: RequestContext, account: Account) -> list[Balance]:
@@ -21,6 +23,17 @@ async def worth(context: RequestContext, account: Account) -> Decimal | None:
     """Return the account's equity in its currency; None while a balance can't be priced."""
     held = await context.loaders.balances.load(account.id)
     return equity(account.venue, account.currency, held, context.services.markets.price_of)
+
+
+async def transfers(context: RequestContext, account: Account, page: PageArguments) -> Page[AccountTransfer]:
+    """Return what came into the account and left it otherwise than by fills, newest first."""
+    scope = CursorScope("transfers", str(account.id))
+    return await page_by_id(context, scope, page, lambda reading, window: reading.transfers.page(account.id, window))
+
+
+async def account_of(context: RequestContext, transfer: AccountTransfer) -> Account | None:
+    """Return the account of a transfer."""
+    return await context.loaders.accounts.load(transfer.account_id)
 
 
 def venue(context: RequestContext, account: Account) -> Venue:
@@ -55,7 +68,9 @@ async def replace_credentials(context: RequestContext, account_id: UUID, credent
     return await context.services.accounts.replace_credentials(user.id, account_id, credentials)
 
 
-async def deposit(context: RequestContext, account_id: UUID, currency: str, amount: Decimal, key: str) -> Account:
-    """Pay into a paper account."""
+async def deposit(
+    context: RequestContext, account_id: UUID, currency: str, amount: Decimal, key: str
+) -> tuple[Account, AccountTransfer | None]:
+    """Pay into a paper account; the transfer is None for a key that was used before transfers were recorded."""
     user = context.require_user(ApiScope.ADMIN)
     return await context.services.accounts.deposit(user.id, account_id, currency, amount, key)

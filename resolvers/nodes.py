@@ -33,6 +33,7 @@ def node_loaders(context: "RequestContext") -> Mapping[str, NodeLoader]:
         "Market": lambda key: _market(context, key),
         "User": lambda key: _user(context, key),
         "Account": _owned(context, loaders.accounts.load),
+        "AccountTransfer": _found(context, lambda reading, user, key: reading.transfers.get(user, key)),
         "Strategy": _owned(context, loaders.strategies.load),
         "StrategyVersion": _owned(context, loaders.strategy_versions.load),
         "TradingSession": _owned(context, loaders.trading_sessions.load),

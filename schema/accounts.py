@@ -10,12 +10,14 @@ from domain.trading import types as domain
 from domain.trading.state import TradingState
 from domain.users.types import ApiScope
 from resolvers import accounts
+from resolvers.paging import PageArguments
 from schema.changes import change, changes, given
 from schema.context import Info
 from schema.errors import Payload, answer, payload
 from schema.lazy import lazy
 from schema.node import Node, decode_uuid, serves
-from schema.pagination import Connection, Edge
+from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.transfers import AccountTransfer, AccountTransferConnection
 
 strawberry.enum(
     domain.AccountKind,
@@ -132,6 +134,21 @@ class Account(Node, AccountFacts):
     async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:
         """Return the equity."""
         return await accounts.worth(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=AccountTransferConnection,
+        description="What came in and went out otherwise than by fills, newest first.",
+    )
+    async def transfers(
+        parent: strawberry.Parent[domain.Account],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> object:
+        """Return the page."""
+        return await accounts.transfers(info.context, parent, PageArguments(first, after, last, before))
 
 
 @strawberry.type(description="An account in a list.")
@@ -253,6 +270,10 @@ class PaperDepositPayload(Payload):
     """The answer of `paperDeposit`."""
 
     account: Account | None = strawberry.field(description="The account; null where there are errors.")
+    transfer: AccountTransfer | None = strawberry.field(
+        description="What was paid in. Null where there are errors, and for a key that was used before transfers were "
+        "recorded."
+    )
 
 
 @strawberry.type
@@ -304,8 +325,8 @@ class AccountMutation:
         """Pay into a paper account."""
         info.context.require(ApiScope.ADMIN)
         account_id = decode_uuid(id, "Account", ("id",))
-        account = await accounts.deposit(info.context, account_id, input.currency, input.amount, input.idempotency_key)
-        return answer(PaperDepositPayload, account=account)
+        paid = await accounts.deposit(info.context, account_id, input.currency, input.amount, input.idempotency_key)
+        return answer(PaperDepositPayload, account=paid[0], transfer=paid[1])
 
 
 def _balances(given: list[BalanceInput] | None) -> tuple[domain.Balance, ...] | None:

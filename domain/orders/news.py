@@ -28,6 +28,7 @@ class VenueNews:
     """Applies the venue's messages to the account's orders, however often and in whichever order they come."""
 
     def __init__(self, desk: Desk, ask_later: AskLater, *, cancel_foreign: bool = False) -> None:
+        self.balances_changed = False
         self._desk = desk
         self._ask_later = ask_later
         self._cancel_foreign = cancel_foreign
@@ -89,6 +90,7 @@ class VenueNews:
         """Store balances."""
         async with self._desk.moving() as transaction:
             await transaction.accounts.save_balances(self._desk.account.id, told.balances, all_of_them=all_of_them)
+        self.balances_changed = True
 
     def remember(self, order: Order) -> None:
         """Know the order by its venue's id, for fills that come without ours."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from domain.errors import Unavailable
 from domain.markets.ports import VenueUnreachable
 from domain.markets.types import MarketSymbol
+from domain.orders.balance_audit import BalanceAudit
 from domain.orders.desk import Desk
 from domain.orders.settling import Settler
 from domain.orders.types import Order, OrderStatus
@@ -31,6 +32,7 @@ class Reconciler:
     def __init__(self, desk: Desk, settler: Settler) -> None:
         self._desk = desk
         self._settler = settler
+        self._audit = BalanceAudit(desk)
         self._wanted = asyncio.Event()
         self._since = (desk.account.reconciled_at or desk.account.created_at) - _MARGIN
 
@@ -72,6 +74,9 @@ class Reconciler:
             now = self._desk.clock.now()
             await self._store(now)
             self._since = now - _MARGIN
+            self._audit.due |= self._settler.news.balances_changed
+            self._settler.news.balances_changed = False
+            await self._audit.look()
 
     async def reconcile(self) -> None:
         """Reconcile once; raises `VenueUnreachable` where the venue doesn't answer."""

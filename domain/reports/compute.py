@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain.keyset import TimeWindow
 from domain.markets.types import VENUE_TIMEFRAMES, Candle, Market, MarketSymbol, Timeframe
-from domain.money import ZERO
+from domain.money import EXACT, ZERO
 from domain.orders.ports import OrderFilter
 from domain.orders.types import Fill, OrderRole
 from domain.reports.equity_curve import redo, undo
@@ -17,7 +17,7 @@ from domain.reports.ledger import ReportData, result_of
 from domain.reports.prices import Mark, marks_of
 from domain.reports.types import Report, ReportResult, ReportScope
 from domain.storage import Transaction
-from domain.trading.types import Account, TradingSession
+from domain.trading.types import Account, AccountTransfer, TradingSession
 
 MARKS_A_MARKET = 1_500
 LOOK_BACK = timedelta(days=1)
@@ -57,9 +57,10 @@ class ReportComputer:
         known = await self._fills(subject.wanted)
         earlier = [fill for fill in known if fill.at < report.from_]
         fills = known[len(earlier) :]
-        holdings = await self._holdings(subject, earlier, fills)
+        transfers = [] if subject.session else await self._reading.transfers.of_account(subject.account.id)
+        holdings = await self._holdings(subject, earlier, fills, transfers)
         traded = {fill.market for fill in fills} | ({subject.session.market} if subject.session else set())
-        priced = traded | self._conversions(subject.account, holdings, known)
+        priced = traded | self._conversions(subject.account, [*holdings, *(one.currency for one in transfers)], known)
         in_period = replace(subject.wanted, start=report.from_)
         return ReportData(
             venue=subject.account.venue,
@@ -69,6 +70,7 @@ class ReportComputer:
             holdings=holdings,
             earlier=earlier,
             fills=fills,
+            transfers=[transfer for transfer in transfers if report.from_ < transfer.at < report.to],
             marks=await self._marks(sorted(priced)),
             markets=self._markets,
             traded=frozenset(traded),
@@ -97,11 +99,17 @@ class ReportComputer:
         fills = await self._reading.orders.ledger(self._report.user_id, wanted)
         return [fill for fill in fills if fill.market in self._markets]
 
-    async def _holdings(self, subject: Subject, earlier: Sequence[Fill], fills: Sequence[Fill]) -> dict[str, Decimal]:
+    async def _holdings(
+        self,
+        subject: Subject,
+        earlier: Sequence[Fill],
+        fills: Sequence[Fill],
+        transfers: Sequence[AccountTransfer],
+    ) -> dict[str, Decimal]:
         """Return what was held when the period began.
 
-        A session began with its start equity; an account has its balances now, with all fills since undone. Deposits
-        count as if they had always been there.
+        A session began with its start equity; an account has its balances now, with all fills and transfers since
+        undone.
         """
         account = subject.account
         if subject.session is not None:
@@ -109,13 +117,14 @@ class ReportComputer:
         following = await self._fills(OrderFilter(account_id=account.id, start=self._report.to))
         balances = await self._reading.accounts.balances([account.id])
         now = {balance.currency: balance.total for balance in balances.get(account.id, [])}
+        for transfer in transfers:
+            if transfer.at > self._report.from_:
+                now[transfer.currency] = EXACT.subtract(now.get(transfer.currency, ZERO), transfer.amount)
         return undo(now, [*fills, *following], self._markets)
 
-    def _conversions(
-        self, account: Account, holdings: Mapping[str, Decimal], fills: Iterable[Fill]
-    ) -> set[MarketSymbol]:
+    def _conversions(self, account: Account, held: Iterable[str], fills: Iterable[Fill]) -> set[MarketSymbol]:
         """Return the markets that price what is held, traded or paid as a fee in the account's currency."""
-        currencies = {currency for currency, amount in holdings.items() if amount}
+        currencies = set(held)
         for fill in fills:
             currencies |= {self._markets[fill.market].base, self._markets[fill.market].quote, fill.fee_currency}
         own = account.currency

@@ -11,6 +11,7 @@ from domain.orders.types import Fill
 from domain.reports.prices import Mark, Valuation
 from domain.reports.returns import drawdowns, growth_index
 from domain.reports.types import EquityPoint
+from domain.trading.types import AccountTransfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +25,50 @@ class CurveInput:
     marks: Sequence[Mark]
     markets: Mapping[MarketSymbol, Market]
     valuation: Valuation
+    transfers: Sequence[AccountTransfer] = ()
 
 
 def equity_curve(given: CurveInput) -> tuple[EquityPoint, ...]:
-    """Return a point for the start, one for every later mark and fill in order of time, and one for the end."""
-    holdings = dict(given.holdings)
-    points = [EquityPoint(given.start, _worth(holdings, given.valuation, given.start), 0.0)]
-    happenings: list[Mark | Fill] = [mark for mark in given.marks if given.start < mark.at <= given.end]
-    happenings += given.fills
-    for happening in sorted(happenings, key=lambda one: one.at):
+    """Return a point for the start, one for all that happened later in order of time, and one for the end.
+
+    What happened are marks, transfers and fills. A transfer is worth what its currency was worth at its moment.
+    """
+    walk = _Walk(given)
+    walk.add_point(given.start)
+    happenings: list[Mark | AccountTransfer | Fill] = [
+        mark for mark in given.marks if given.start < mark.at <= given.end
+    ]
+    for happening in sorted([*happenings, *given.transfers, *given.fills], key=lambda one: one.at):
+        walk.take(happening)
+    if walk.points[-1].at < given.end:
+        walk.add_point(given.end)
+    return with_drawdown(walk.points)
+
+
+class _Walk:
+    """What is held, moved on from one moment to the next."""
+
+    def __init__(self, given: CurveInput) -> None:
+        self.points: list[EquityPoint] = []
+        self._given = given
+        self._holdings = dict(given.holdings)
+        self._net_deposits = ZERO
+
+    def take(self, happening: Mark | AccountTransfer | Fill) -> None:
+        """Move what is held, and add the point after that."""
         if isinstance(happening, Fill):
-            _move(holdings, happening, given.markets[happening.market], 1)
-        points.append(EquityPoint(happening.at, _worth(holdings, given.valuation, happening.at), 0.0))
-    if points[-1].at < given.end:
-        points.append(EquityPoint(given.end, _worth(holdings, given.valuation, given.end), 0.0))
-    return with_drawdown(points)
+            _move(self._holdings, happening, self._given.markets[happening.market], 1)
+        elif isinstance(happening, AccountTransfer):
+            currency, amount = happening.currency, happening.amount
+            self._holdings[currency] = EXACT.add(self._holdings.get(currency, ZERO), amount)
+            worth = self._given.valuation.worth(currency, amount, happening.at)
+            self._net_deposits = EXACT.add(self._net_deposits, worth)
+        self.add_point(happening.at)
+
+    def add_point(self, at: datetime) -> None:
+        """Value what is held."""
+        worth = _worth(self._holdings, self._given.valuation, at)
+        self.points.append(EquityPoint(at, worth, 0.0, self._net_deposits))
 
 
 def with_drawdown(points: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:

@@ -1,7 +1,7 @@
 """What a report is computed from, and the pure computation."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -14,6 +14,7 @@ from domain.reports.metrics import MetricsInput, metrics
 from domain.reports.prices import Mark, Prices, Valuation
 from domain.reports.round_trips import Ledger, round_trips
 from domain.reports.types import EquityPoint, ReportResult, RoundTrip
+from domain.trading.types import AccountTransfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class ReportData:
     """All that a report says follows from this.
 
     `earlier` are the fills before the period, which may have opened what the period closed; `holdings` is what was held
-    at the start of the period by currency; `traded` are the markets whose change is the yardstick.
+    at the start of the period by currency, `transfers` what came in and went out after that; `traded` are the markets
+    whose change is the yardstick.
     """
 
     venue: str
@@ -36,14 +38,14 @@ class ReportData:
     traded: frozenset[MarketSymbol]
     exit_reasons: Mapping[UUID, str]
     order_counts: Mapping[OrderStatus, int]
+    transfers: Sequence[AccountTransfer] = ()
 
 
 def result_of(data: ReportData) -> ReportResult:
     """Return what the report says; takes some seconds of processor time for a hundred thousand fills."""
     valuation = Valuation(data.venue, data.currency, Prices(data.marks, [*data.earlier, *data.fills]))
-    curve = equity_curve(
-        CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
-    )
+    given = CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
+    curve = equity_curve(replace(given, transfers=data.transfers))
     trips = _trips(data, valuation)
     return ReportResult(metrics(_figures(data, valuation, curve, trips)), curve, trips)
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -20,7 +21,16 @@ from domain.ports import Bus
 from domain.storage import Storage, Transaction
 from domain.trading.limits import limit_problems
 from domain.trading.ports import PaperVenue, Vault
-from domain.trading.types import NO_LIMITS, Account, AccountKind, Balance, RiskLimits, VenueCredentials
+from domain.trading.types import (
+    NO_LIMITS,
+    Account,
+    AccountKind,
+    AccountTransfer,
+    Balance,
+    RiskLimits,
+    TransferKind,
+    VenueCredentials,
+)
 from domain.trading.venues import VenueDirectory
 from domain.users.activity import record_activity
 from domain.users.passwords import clean_name
@@ -90,6 +100,9 @@ class AccountService:
             credentials, balances = await self._connect(account, request)
             await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
             await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+            for balance in balances:
+                opening = (TransferKind.OPENING, balance.currency, balance.total, f"opening:{balance.currency}")
+                await self._record(transaction, account, account.created_at, *opening)
             await self._tell(transaction, account, "accountCreate")
         await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
         return account
@@ -149,12 +162,19 @@ class AccountService:
         await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
         return account
 
-    async def deposit(self, user_id: UUID, account_id: UUID, currency: str, amount: Decimal, key: str) -> Account:
-        """Pay into a PAPER account, once a key, and store its new balances."""
+    async def deposit(
+        self, user_id: UUID, account_id: UUID, currency: str, amount: Decimal, key: str
+    ) -> tuple[Account, AccountTransfer | None]:
+        """Pay into a PAPER account, once a key, and store its new balances and the transfer.
+
+        The venue is paid before anything is committed, and pays once a key: where the engine ends in between, the same
+        call records the deposit. The transfer is None for a key that was used before transfers were recorded.
+        """
         check_key(key)
         problems = _balance_problems((Balance(currency, amount, amount),), ("input",), named=False)
         if problems:
             raise InputErrors(problems)
+        reference = f"deposit:{key}"
         async with self._storage.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             paper = self._venues.paper(account.venue) if account.kind is AccountKind.PAPER else None
@@ -164,8 +184,26 @@ class AccountService:
             if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
                 await _answered(paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}"))
                 await self._refresh_balances(transaction, account)
+                now = self._clock.now()
+                await self._record(transaction, account, now, TransferKind.DEPOSIT, currency, amount, reference)
                 await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
-        return account
+            transfer = await transaction.transfers.by_reference(account_id, reference)
+        return account, transfer
+
+    async def _record(
+        self,
+        transaction: Transaction,
+        account: Account,
+        at: datetime,
+        kind: TransferKind,
+        currency: str,
+        amount: Decimal,
+        reference: str,
+    ) -> None:
+        if amount:
+            transfer_id = self._ids.new()
+            transfer = AccountTransfer(transfer_id, account.user_id, account.id, kind, currency, amount, at, reference)
+            await transaction.transfers.add(transfer)
 
     async def _refresh_balances(self, transaction: Transaction, account: Account) -> None:
         sealed = await transaction.accounts.credentials(account.id)

@@ -11,6 +11,7 @@ from domain.markets.types import MarketSymbol
 from domain.trading.state import TradingState
 from domain.trading.types import (
     Account,
+    AccountTransfer,
     Balance,
     Position,
     Signal,
@@ -73,6 +74,37 @@ class AccountRepository(Protocol):
 
     async def set_engine_state(self, state: TradingState) -> None:
         """Halt or resume the whole engine."""
+        ...
+
+
+class TransferRepository(Protocol):
+    """The money that came into accounts and left them otherwise than by fills."""
+
+    async def add(self, transfer: AccountTransfer) -> bool:
+        """Store a transfer; False where the account has one of that reference already."""
+        ...
+
+    async def get(self, user_id: UUID, transfer_id: UUID) -> AccountTransfer | None:
+        """Return a transfer of the user."""
+        ...
+
+    async def by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
+        """Return the account's transfer of that reference."""
+        ...
+
+    async def page(self, account_id: UUID, window: Window) -> list[AccountTransfer]:
+        """Return the account's transfers."""
+        ...
+
+    async def of_account(self, account_id: UUID) -> list[AccountTransfer]:
+        """Return all transfers of the account, oldest first (for reports)."""
+        ...
+
+    async def unexplained(self, account_id: UUID) -> dict[str, Decimal]:
+        """Return by currency what the stored balances are above what transfers and fills come to.
+
+        Currencies in which they agree are left out. It reads every fill of the account.
+        """
         ...
 
 

@@ -64,6 +64,37 @@ class Balance:
     free: Decimal
 
 
+class TransferKind(StrEnum):
+    """What moved money into an account or out of it.
+
+    OPENING: what it began with; DEPOSIT and WITHDRAWAL: known as such; ADJUSTMENT: a change of the balance that no fill
+    and no known transfer explains, at the time at which it was noticed.
+    """
+
+    OPENING = "OPENING"
+    DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
+    ADJUSTMENT = "ADJUSTMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTransfer:
+    """Money that came into an account or left it otherwise than by a fill.
+
+    `amount` is signed: negative where it left. `reference` names what caused it, and is unique in the account: the same
+    cause is recorded once.
+    """
+
+    id: UUID
+    user_id: UUID
+    account_id: UUID
+    kind: TransferKind
+    currency: str
+    amount: Decimal
+    at: datetime
+    reference: str
+
+
 @dataclass(frozen=True, slots=True)
 class VenueCredentials:
     """What signs requests to a venue; never printed, never readable through the API."""

@@ -63,7 +63,7 @@ async def _present(connection: Connection) -> str | None:
     return revision
 
 
-async def _upgrade(dsn: str) -> list[str]:
+async def _upgrade(dsn: str, revision: str = "head") -> list[str]:
     from sqlalchemy import text  # noqa: PLC0415  # 0.9 s of imports that a database at its head doesn't need
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # as above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415  # as above
@@ -77,12 +77,12 @@ async def _upgrade(dsn: str) -> list[str]:
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            return await connection.run_sync(_run_alembic)
+            return await connection.run_sync(_run_alembic, revision)
     finally:
         await engine.dispose()
 
 
-def _run_alembic(connection: "SqlAlchemyConnection") -> list[str]:
+def _run_alembic(connection: "SqlAlchemyConnection", revision: str) -> list[str]:
     from alembic import command  # noqa: PLC0415  # as in `_upgrade`
     from alembic.config import Config  # noqa: PLC0415  # as in `_upgrade`
 
@@ -91,5 +91,5 @@ def _run_alembic(connection: "SqlAlchemyConnection") -> list[str]:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["applied"] = applied
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
     return applied

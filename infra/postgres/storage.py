@@ -24,6 +24,7 @@ from infra.postgres.reports import PostgresReports
 from infra.postgres.strategies import PostgresStrategies
 from infra.postgres.trading_sessions import PostgresTradingSessions
 from infra.postgres.transaction_connection import TransactionConnection, acquire, release
+from infra.postgres.transfers import PostgresTransfers
 from infra.postgres.users import PostgresUsers
 
 
@@ -53,6 +54,11 @@ class PostgresTransaction:
     def accounts(self) -> PostgresAccounts:
         """Accounts, their sealed credentials and balances."""
         return PostgresAccounts(self._connection)
+
+    @cached_property
+    def transfers(self) -> PostgresTransfers:
+        """The money that came into accounts and left them otherwise than by fills."""
+        return PostgresTransfers(self._connection)
 
     @cached_property
     def strategies(self) -> PostgresStrategies:

@@ -1,8 +1,12 @@
 import asyncio
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import asyncpg
 
-from infra.postgres.migrate import current_is_head, head, migrate
+from infra.postgres.connection import Connection
+from infra.postgres.migrate import _upgrade, current_is_head, head, migrate
+from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool, create_pool
 
 
@@ -37,14 +41,15 @@ async def test_migrating_makes_the_partitions_that_the_first_events_need(databas
     assert len(names) == 3
 
 
-async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed(database_dsn: str) -> None:
-    connection = await asyncpg.connect(database_dsn)
+async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed(empty_database_dsn: str) -> None:
+    await _upgrade(empty_database_dsn, "0002")
+    connection = await asyncpg.connect(empty_database_dsn)
+    await ensure_months(Connection(connection), "trades", datetime.now(UTC), datetime.now(UTC))
     await connection.execute(
-        "DROP TABLE minute_volumes; DROP FUNCTION summed_price; UPDATE alembic_version SET version_num = '0002';"
         "INSERT INTO trades SELECT 'sandbox:BTC/USDT', date_trunc('month', now()) + n * interval '40 seconds', n::text,"
         " 61234.56, 0.5, CASE WHEN n % 3 = 0 THEN 'SELL' ELSE 'BUY' END FROM generate_series(0, 5) n"
     )
-    assert (await migrate(database_dsn))[0] == "0003"
+    assert (await migrate(empty_database_dsn))[0] == "0003"
     sums = await connection.fetch("SELECT price, bought, sold FROM minute_volumes ORDER BY minute")
     partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'minute_volumes'::regclass"
     made = await connection.fetchval(partitions)
@@ -57,3 +62,56 @@ async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed
         ("61234", "0.5", "0"),
     ]
     assert made == 3
+
+
+async def test_money_that_moved_before_transfers_were_recorded_is_told_as_far_as_it_is_known(
+    empty_database_dsn: str,
+) -> None:
+    await _upgrade(empty_database_dsn, "0004")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, paper, live, order = uuid4(), uuid4(), uuid4(), uuid4()
+    opened, paid = datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 3, 8, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name, trading_state)"
+        " VALUES ($1, 'a@example.com', '', $2, 'USER', 'standard', 'ACTIVE')", user, opened,
+    )  # fmt: skip
+    for account, kind in ((paper, "PAPER"), (live, "LIVE")):
+        await connection.execute(
+            "INSERT INTO accounts (id, user_id, name, kind, venue, currency, created_at, trading_state, risk,"
+            " sealed_credentials) VALUES ($1, $2, 'a', $3, 'sandbox', 'USDT', $4, 'ACTIVE', '{}', '')",
+            account, user, kind, opened,
+        )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO activities VALUES ($1, $2, $3, 'paperDeposit', 'Account', $4, '9000.5 USDT')",
+        uuid4(), user, paid, str(paper),
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO orders (id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at,"
+        " updated_at, status, revision, post_only, reduce_only, filled_quantity, filled_cost, absences) VALUES ($1, $2,"
+        " $3, 'sandbox:BTC/USDT', 'c', 'BUY', 'MARKET', 'MANUAL', 1, $4, $4, 'FILLED', 1, false, false, 1, 100, 0)",
+        order, user, paper, paid,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO fills VALUES ($1, $2, $3, $4, 'sandbox:BTC/USDT', 'BUY', 't', $5, 100, 2, 0.002, 'BTC', false)",
+        uuid4(), order, user, paper, paid,
+    )  # fmt: skip
+    await connection.executemany(
+        "INSERT INTO balances VALUES ($1, $2, $3, $3)",
+        [(paper, "USDT", 9800), (paper, "BTC", 2), (live, "ETH", 3)],
+    )
+
+    assert (await migrate(empty_database_dsn))[0] == "0005"
+    rows = await connection.fetch(
+        "SELECT account_id, kind, currency, amount, at, split_part(reference, ':', 1) AS cause FROM account_transfers"
+        " ORDER BY account_id = $1, at, currency", live,
+    )  # fmt: skip
+    in_order = await connection.fetch("SELECT at FROM account_transfers WHERE account_id = $1 ORDER BY id", paper)
+    await connection.close()
+
+    assert [(*list(row.values())[:3], str(row["amount"]), row["at"], row["cause"]) for row in rows] == [
+        (paper, "OPENING", "BTC", "0.002", opened, "opening"),
+        (paper, "OPENING", "USDT", "999.5", opened, "opening"),
+        (paper, "DEPOSIT", "USDT", "9000.5", paid, "activity"),
+        (live, "OPENING", "ETH", "3", opened, "estimated"),
+    ]  # fmt: skip
+    assert [row["at"] for row in in_order] == [opened, opened, paid]

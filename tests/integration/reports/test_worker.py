@@ -18,7 +18,7 @@ from domain.reports import worker as worker_module
 from domain.reports.service import JOB_KIND, ReportRequest, ReportService
 from domain.reports.types import Job, JobStatus, Report, ReportResult, ReportScope
 from domain.reports.worker import ReportWorker
-from domain.trading.types import Balance
+from domain.trading.types import AccountTransfer, Balance, TransferKind
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
@@ -27,7 +27,7 @@ from infra.postgres.pool import Pool
 from infra.postgres.storage import PostgresStorage
 from tests.support.ledgers import BUY, MARKETS, SELL
 from tests.support.orders import BTC, D
-from tests.support.trading import World, stored_world
+from tests.support.trading import World, new_id, stored_world
 
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=4)
 END = START + timedelta(days=1)
@@ -128,6 +128,75 @@ async def test_a_report_of_an_account_undoes_what_came_after_and_knows_what_came
         (START, D(1010)), (hour(1), D(1020)), (hour(3), D(1030)), (hour(23.9), D(1030)),
         (END, D(1030)),
     ]  # fmt: skip
+
+
+async def transfer(
+    storage: PostgresStorage, world: World, at: datetime, currency: str, amount: object, kind: str = "DEPOSIT"
+) -> None:
+    moved = AccountTransfer(
+        new_id(), world.user.id, world.account.id, TransferKind(kind), currency, D(str(amount)), at, str(at)
+    )
+    async with storage.transaction() as transaction:
+        assert await transaction.transfers.add(moved)
+
+
+async def test_a_deposit_counts_from_its_moment_on_and_changes_no_return(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await trade(storage, world, (hour(1), BUY, 1, 100))
+    await hold(storage, world, USDT=900, BTC=1)
+    await minutes(storage, pool, (hour(-0.1), 100), (hour(2), 120), (hour(10), 110), (hour(20), 130))
+    before = await told(storage, service, world)
+    assert (before.metrics.start_equity, before.metrics.end_equity) == (1000, 1030)
+
+    # After the last price, so that nothing more is earned with it; and 5 more after the period.
+    await transfer(storage, world, hour(21), "USDT", 9000)
+    await transfer(storage, world, hour(30), "USDT", 5)
+    await hold(storage, world, USDT=9905, BTC=1)
+    after = await told(storage, service, world)
+
+    same = (
+        "start_equity",
+        "net_profit",
+        "net_profit_percent",
+        "max_drawdown",
+        "max_drawdown_percent",
+        "max_drawdown_days",
+    )
+    assert [getattr(after.metrics, name) for name in same] == [getattr(before.metrics, name) for name in same]
+    assert (after.metrics.net_deposits, after.metrics.end_equity) == (9000, 10030)
+    assert [point.equity for point in after.equity_curve if point.at < hour(21)] == [
+        point.equity for point in before.equity_curve[:-1]
+    ]
+
+
+async def test_coins_that_are_paid_in_count_at_their_price_of_that_moment(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await transfer(storage, world, hour(10), "BTC", 2)
+    await transfer(storage, world, hour(15), "USDT", -400, "WITHDRAWAL")
+    await hold(storage, world, USDT=600, BTC=2)
+    await minutes(storage, pool, (hour(-0.1), 50), (hour(9), 100), (hour(20), 90))
+    result = await told(storage, service, world)
+
+    assert [(point.at, point.equity, point.net_deposits) for point in result.equity_curve] == [
+        (START, 1000, 0), (hour(9), 1000, 0), (hour(10), 1200, 200), (hour(15), 800, -200), (hour(20), 780, -200),
+        (END, 780, -200),
+    ]  # fmt: skip
+    assert (result.metrics.net_profit, result.metrics.net_deposits) == (-20, -200)
+    assert result.metrics.net_profit_percent == pytest.approx(-2.5)
+
+
+async def test_a_report_from_before_the_account_was_opened_begins_with_nothing_and_its_opening_is_paid_in(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    await transfer(storage, world, hour(5), "USDT", 1000, "OPENING")
+    await hold(storage, world, USDT=1000)
+    result = await told(storage, service, world)
+    assert (result.metrics.start_equity, result.metrics.net_deposits, result.metrics.net_profit) == (0, 1000, 0)
+    assert result.metrics.net_profit_percent == 0
+    whole = await told(storage, service, world, start=hour(5))
+    assert (whole.metrics.start_equity, whole.metrics.net_deposits) == (1000, 0)
 
 
 async def test_a_report_of_a_session_begins_with_its_equity_even_in_its_middle(

@@ -132,13 +132,62 @@ async def test_credentials_that_cant_be_ones_are_invalid(node: TradingNode, give
 async def test_a_deposit_counts_once_a_key(node: TradingNode) -> None:
     account = await node.accounts.create(node.user.id, PAPER)
     session = await node.session(account, strategy())  # The account is traded, so its stream tells of the deposit.
-    for key in ("a", "a", "b"):
-        await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), key)
+    paid = [
+        (await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), key))[1] for key in ("a", "a", "b")
+    ]
+    assert paid[0] == paid[1] != paid[2]
+    assert [(one.kind.value, one.amount, one.at > account.created_at) for one in paid if one] == [
+        ("DEPOSIT", Decimal(50), True)
+    ] * 3
+    async with node.storage.reading() as reading:
+        recorded = await reading.transfers.of_account(account.id)
+        assert await reading.transfers.unexplained(account.id) == {}
+    assert [(one.reference, one.amount) for one in recorded] == [
+        ("opening:USDT", 1000),
+        ("deposit:a", 50),
+        ("deposit:b", 50),
+    ]
     await node.until_balance(account, "USDT", Decimal(1100))
     with pytest.raises(InputError) as conflict:
         await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(51), "a")
     assert conflict.value.code is ErrorCode.CONFLICT
     assert (await node.read(session)).status.value == "RUNNING"
+
+
+async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_by_the_same_call_again(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await node.accounts.create(node.user.id, PAPER)
+    with monkeypatch.context() as killed:
+
+        async def die(*_arguments: object) -> None:
+            raise ConnectionAbortedError
+
+        killed.setattr(AccountService, "_refresh_balances", die)
+        with pytest.raises(ConnectionAbortedError):
+            await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), "a")
+    async with node.storage.reading() as reading:
+        assert [one.reference for one in await reading.transfers.of_account(account.id)] == ["opening:USDT"]
+
+    _, transfer = await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), "a")
+    assert transfer is not None
+    assert await balances(node, account.id) == {"USDT": 1050}
+    async with node.storage.reading() as reading:
+        assert await reading.transfers.unexplained(account.id) == {}
+
+
+async def test_what_an_account_opens_with_is_a_transfer_of_its_first_moment(node: TradingNode) -> None:
+    btc = Balance("BTC", Decimal("0.5"), Decimal("0.5"))
+    account = await node.accounts.create(node.user.id, replace(PAPER, balances=(USDT, btc)))
+    async with node.storage.reading() as reading:
+        opened = await reading.transfers.of_account(account.id)
+        stranger = await reading.transfers.get(new_user().id, opened[0].id)
+        assert await reading.transfers.get(node.user.id, opened[0].id) == opened[0]
+    assert {(one.kind.value, one.currency, one.amount, one.at) for one in opened} == {
+        ("OPENING", "USDT", Decimal(1000), account.created_at),
+        ("OPENING", "BTC", Decimal("0.5"), account.created_at),
+    }
+    assert stranger is None
 
 
 async def test_an_account_with_a_live_session_isnt_archived(node: TradingNode) -> None:

@@ -1,0 +1,100 @@
+"""The money that came into accounts and left them otherwise than by fills, in PostgreSQL."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from asyncpg import Record
+
+from domain.keyset import Window
+from domain.trading.types import AccountTransfer, TransferKind
+from infra.postgres.columns import by_value
+from infra.postgres.repository import Repository
+
+SELECT = "SELECT id, user_id, account_id, kind, currency, amount, at, reference FROM account_transfers"
+INSERT = """
+INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id, reference) DO NOTHING"""
+GET = SELECT + " WHERE id = $1 AND user_id = $2"
+BY_REFERENCE = SELECT + " WHERE account_id = $1 AND reference = $2"
+OF_ACCOUNT = SELECT + " WHERE account_id = $1 ORDER BY at, id"
+UNEXPLAINED = """
+WITH moved AS (
+    SELECT currency, sum(amount) AS amount FROM (
+        SELECT currency, amount FROM account_transfers WHERE account_id = $1
+        UNION ALL
+        SELECT split_part(split_part(market, ':', 2), '/', 1), CASE side WHEN 'BUY' THEN quantity ELSE -quantity END
+        FROM fills WHERE account_id = $1
+        UNION ALL
+        SELECT split_part(split_part(market, ':', 2), '/', 2),
+            CASE side WHEN 'BUY' THEN -price * quantity ELSE price * quantity END
+        FROM fills WHERE account_id = $1
+        UNION ALL
+        SELECT fee_currency, -fee FROM fills WHERE account_id = $1
+    ) AS movements GROUP BY currency
+)
+SELECT currency, coalesce(held.total, 0) - coalesce(moved.amount, 0) AS amount
+FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held FULL JOIN moved USING (currency)
+WHERE coalesce(held.total, 0) <> coalesce(moved.amount, 0) ORDER BY currency"""
+
+_KINDS = by_value(TransferKind)
+
+
+class PostgresTransfers(Repository):
+    """See `domain.trading.ports.TransferRepository`."""
+
+    async def add(self, transfer: AccountTransfer) -> bool:
+        """Store a transfer; False where the account has one of that reference already."""
+        return await self._connection.execute(INSERT, *_values(transfer)) == "INSERT 0 1"
+
+    async def get(self, user_id: UUID, transfer_id: UUID) -> AccountTransfer | None:
+        """Return a transfer of the user."""
+        return await self._one(GET, transfer_id, user_id)
+
+    async def by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
+        """Return the account's transfer of that reference."""
+        return await self._one(BY_REFERENCE, account_id, reference)
+
+    async def page(self, account_id: UUID, window: Window) -> list[AccountTransfer]:
+        """Return the account's transfers."""
+        return [transfer_of(row) for row in await self._page(SELECT, window, [("account_id = {}", account_id)])]
+
+    async def of_account(self, account_id: UUID) -> list[AccountTransfer]:
+        """Return all transfers of the account, oldest first (for reports)."""
+        return [transfer_of(row) for row in await self._connection.fetch(OF_ACCOUNT, account_id)]
+
+    async def unexplained(self, account_id: UUID) -> dict[str, Decimal]:
+        """Return by currency what the stored balances are above what transfers and fills come to."""
+        rows: Sequence[Record] = await self._connection.fetch(UNEXPLAINED, account_id)
+        return {row["currency"]: row["amount"] for row in rows}
+
+    async def _one(self, text: str, *arguments: object) -> AccountTransfer | None:
+        row = await self._connection.fetchrow(text, *arguments)
+        return None if row is None else transfer_of(row)
+
+
+def transfer_of(row: Record) -> AccountTransfer:
+    """Return the transfer in a row of `SELECT`."""
+    return AccountTransfer(
+        id=row["id"],
+        user_id=row["user_id"],
+        account_id=row["account_id"],
+        kind=_KINDS[row["kind"]],
+        currency=row["currency"],
+        amount=row["amount"],
+        at=row["at"],
+        reference=row["reference"],
+    )
+
+
+def _values(transfer: AccountTransfer) -> tuple[object, ...]:
+    return (
+        transfer.id,
+        transfer.user_id,
+        transfer.account_id,
+        transfer.kind,
+        transfer.currency,
+        transfer.amount,
+        transfer.at,
+        transfer.reference,
+    )

@@ -1,0 +1,62 @@
+"""A deposit changes nothing of the past: what a running engine reports before and after one."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.support.engine import Engine
+from tests.support.trader_client import new_trader
+from tests.support.waiting import read_until
+
+DEPOSIT = """mutation($id: ID!, $input: PaperDepositInput!) { paperDeposit(id: $id, input: $input) {
+  account { balances { currency total } } transfer { id kind currency amount at reference account { id } }
+  errors { code message path } } }"""
+TRANSFERS = """query($id: ID!) { node(id: $id) { ... on Account { transfers(first: 5) {
+  nodes { id kind currency amount } } } } }"""
+TRANSFER = "query($id: ID!) { node(id: $id) { ... on AccountTransfer { amount kind } } }"
+GENERATE = """mutation($input: ReportGenerateInput!) { reportGenerate(input: $input) {
+  report { id to } errors { code message path } } }"""
+REPORT = """query($id: ID!) { node(id: $id) { ... on Report { to job { status message }
+  metrics { startEquity endEquity netDeposits netProfit netProfitPercent maxDrawdown maxDrawdownPercent turnover fees }
+  equityCurve { at equity netDeposits drawdownPercent } } } }"""
+
+
+async def test_a_deposit_changes_no_return_and_is_told_beside_the_profit(engine: Engine) -> None:
+    trader = await new_trader(engine.client(), USDT="1000")
+    client = trader.client
+
+    async def report(**given: Any) -> dict[str, Any]:
+        made = await client.change(GENERATE, input={"scope": {"account": trader.account}, **given})
+        done = await read_until(
+            lambda: client.one(REPORT, id=made["report"]["id"]), lambda now: now["metrics"], "the report is made"
+        )
+        return {**done["metrics"], "to": done["to"], "curve": done["equityCurve"]}
+
+    await trader.place()
+    before = await report()
+    assert (before["startEquity"], before["netDeposits"]) == ("1000", "0")
+
+    given = {"currency": "USDT", "amount": "9000", "idempotencyKey": "rent"}
+    paid = await client.change(DEPOSIT, id=trader.account, input=given)
+    again = await client.change(DEPOSIT, id=trader.account, input=given)
+    assert again["transfer"] == paid["transfer"]
+    assert {key: paid["transfer"][key] for key in ("kind", "currency", "amount", "reference")} == {
+        "kind": "DEPOSIT", "currency": "USDT", "amount": "9000", "reference": "deposit:rent",
+    }  # fmt: skip
+    assert paid["transfer"]["account"]["id"] == trader.account
+    assert await client.one(TRANSFER, id=paid["transfer"]["id"]) == {"amount": "9000", "kind": "DEPOSIT"}
+    listed = (await client.one(TRANSFERS, id=trader.account))["transfers"]["nodes"]
+    assert [(one["kind"], one["amount"]) for one in listed] == [("DEPOSIT", "9000"), ("OPENING", "1000")]
+
+    assert await report(to=before["to"]) == before
+
+    after = await report()
+    assert (after["startEquity"], after["netDeposits"]) == ("1000", "9000")
+    profit = Decimal(after["endEquity"]) - 10_000
+    assert Decimal(after["netProfit"]) == profit
+    at = datetime.fromisoformat(paid["transfer"]["at"])
+    for point in after["curve"]:
+        paid_in = 9000 if datetime.fromisoformat(point["at"]) >= at else 0
+        assert Decimal(point["netDeposits"]) == paid_in
+        assert abs(Decimal(point["equity"]) - 1000 - paid_in) < 50
+    assert Decimal(after["turnover"]) == Decimal(before["turnover"])
