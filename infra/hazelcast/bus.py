@@ -1,17 +1,26 @@
 """The bus between several nodes: plain calls on the same node, Hazelcast's reliable topics to the others."""
 
 import asyncio
+import itertools
 import logging
 import secrets
-from collections.abc import Callable
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator
 
 from domain.ports import BusSubscription
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.client import HazelcastConnection
 from infra.hazelcast.frames import SENDER_BYTES, Frame, lane_of
 from infra.hazelcast.lanes import LaneReader, LaneWriter
+from infra.hazelcast.seal import Seal
 
 _log = logging.getLogger(__name__)
+
+_REMEMBERED_SENDERS = 10_000
+_LOUD_DROPS = 10
+"""After so many frames that were dropped only every thousandth is told, so that nobody can fill the log."""
+
+_QUIET_DROPS = 1_000
 
 
 class HazelcastBus:
@@ -19,11 +28,16 @@ class HazelcastBus:
 
     Listeners on the publisher's own node have had the message when `publish` returns, whether or not Hazelcast can be
     reached; the node's own messages that come back from the cluster are dropped. Other nodes get it a moment later. A
-    node that couldn't send tells the others of the gap as soon as it can, so that `on_gap` is called there too.
+    node that couldn't send tells the others of the gap as soon as it can, so that `on_gap` is called there too. What no
+    node has sealed, and what was heard before, is dropped.
     """
 
-    def __init__(self, connection: HazelcastConnection) -> None:
+    def __init__(self, connection: HazelcastConnection, seal: Seal) -> None:
         self._connection = connection
+        self._seal = seal
+        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
+        self._heard: OrderedDict[tuple[str, bytes], int] = OrderedDict()
+        self._dropped = 0
         self._sender = secrets.token_bytes(SENDER_BYTES)
         self._local = EmbeddedBus()
         self._writers: dict[str, LaneWriter] = {}
@@ -32,7 +46,9 @@ class HazelcastBus:
     async def publish(self, topic: str, message: bytes) -> None:
         """Hand `message` to every present listener of `topic` here, and send it to those elsewhere."""
         self._local.deliver(topic, message)
-        self._writer(lane_of(topic)).send(Frame(self._sender, topic, message).encode())
+        lane = lane_of(topic)
+        frame = Frame(self._sender, topic, message, number=next(self._numbers[lane]))
+        self._writer(lane).send(self._seal.seal(frame.encode(), lane))
 
     async def subscribe(
         self, topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None = None
@@ -57,22 +73,47 @@ class HazelcastBus:
 
     def _writer(self, lane: str) -> LaneWriter:
         if lane not in self._writers:
-            self._writers[lane] = LaneWriter(self._connection, lane, Frame(self._sender, lane, gap=True).encode())
+            gap = self._seal.seal(Frame(self._sender, lane, gap=True).encode(), lane)
+            self._writers[lane] = LaneWriter(self._connection, lane, gap)
         return self._writers[lane]
 
     def _reader(self, lane: str) -> LaneReader:
         if lane not in self._readers:
-            self._readers[lane] = LaneReader(self._connection, lane, self._receive, lambda: self._tell_gap(lane))
+            self._readers[lane] = LaneReader(
+                self._connection, lane, lambda data: self._receive(lane, data), lambda: self._tell_gap(lane)
+            )
         return self._readers[lane]
 
-    def _receive(self, data: bytes) -> None:
-        try:
-            frame = Frame.decode(data)
-        except ValueError as error:
-            _log.warning("dropped a message that no node of this engine wrote: %s", error)
+    def _receive(self, lane: str, data: bytes) -> None:
+        opened = self._seal.open(data, lane)
+        if opened is None:
+            self._drop("it is forged, or that node has another R3EDGE_SECRET_KEY")
             return
-        if frame.sender != self._sender:
+        try:
+            frame = Frame.decode(opened)
+        except ValueError as error:
+            self._drop(str(error))
+            return
+        if frame.sender != self._sender and self._is_new(lane, frame):
             self._take(frame)
+
+    def _is_new(self, lane: str, frame: Frame) -> bool:
+        """Tell whether a message wasn't heard before: it could be played again by whoever reaches Hazelcast."""
+        if frame.gap:
+            return True
+        key = (lane, frame.sender)
+        if frame.number <= self._heard.get(key, 0):
+            return False
+        self._heard[key] = frame.number
+        self._heard.move_to_end(key)
+        if len(self._heard) > _REMEMBERED_SENDERS:
+            self._heard.popitem(last=False)
+        return True
+
+    def _drop(self, reason: str) -> None:
+        self._dropped += 1
+        if self._dropped <= _LOUD_DROPS or not self._dropped % _QUIET_DROPS:
+            _log.warning("dropped a message that no node of this engine wrote (%d so far): %s", self._dropped, reason)
 
     def _take(self, frame: Frame) -> None:
         if frame.gap:

@@ -1,5 +1,6 @@
 """The cache shared by several nodes: a Hazelcast map a space."""
 
+import struct
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import uuid4
@@ -10,6 +11,7 @@ from domain.clock import Clock
 from domain.ports import CacheSpace
 from infra.embedded.cache import EmbeddedCache
 from infra.hazelcast.client import HazelcastConnection
+from infra.hazelcast.seal import Seal
 
 _Result = TypeVar("_Result")
 
@@ -20,6 +22,7 @@ _NEAR_SECONDS = 0.25
 _COUNT_GRACE_SECONDS = 2.0
 # Zero would be for ever.
 _SHORTEST_SECONDS = 0.001
+_EXPIRY = struct.Struct(">d")
 
 
 class HazelcastCache:
@@ -29,10 +32,16 @@ class HazelcastCache:
     market data are read through a near cache of our own, which is never more than 0.25 s behind: the client's own keeps
     misses too, and is stale for 10 s where the members batch invalidations, which is a setting of theirs. While
     Hazelcast is away `get` misses, and counters count on this node alone.
+
+    Every value is sealed with its key and the time of its end: what no node has put there is not there, nor what
+    somebody has kept and puts back later. Nodes whose clocks differ by more than an entry lives only miss each other's.
+    Counters aren't sealed: Hazelcast itself must compare them.
     """
 
-    def __init__(self, connection: HazelcastConnection, clock: Clock) -> None:
+    def __init__(self, connection: HazelcastConnection, clock: Clock, seal: Seal) -> None:
         self._connection = connection
+        self._clock = clock
+        self._seal = seal
         self._near = EmbeddedCache(clock)
         self._alone = EmbeddedCache(clock)
         self._near_writes = 0
@@ -54,7 +63,8 @@ class HazelcastCache:
     async def put(self, space: CacheSpace, key: str, value: bytes, ttl_seconds: float) -> None:
         """Keep `value` for at most `ttl_seconds`, of which Hazelcast counts whole ones."""
         await self._drop_near(space, key)
-        as_bytes = bytearray(value)  # the client takes bytes for text
+        expires = _EXPIRY.pack(self._clock.now().timestamp() + ttl_seconds)
+        as_bytes = bytearray(self._seal.seal(expires + value, _place(space, key)))  # the client takes bytes for text
         await self._on(space, lambda entries: entries.set(key, as_bytes, max(ttl_seconds, _SHORTEST_SECONDS)), None)
         await self._drop_near(space, key)
 
@@ -78,7 +88,11 @@ class HazelcastCache:
 
     async def _far_get(self, space: CacheSpace, key: str) -> bytes | None:
         value = await self._on(space, lambda entries: entries.get(key), None)
-        return None if value is None else bytes(value)
+        # Whoever reaches Hazelcast may have put anything there.
+        opened = self._seal.open(bytes(value), _place(space, key)) if isinstance(value, bytes | bytearray) else None
+        if opened is None or _EXPIRY.unpack_from(opened)[0] <= self._clock.now().timestamp():
+            return None
+        return opened[_EXPIRY.size :]
 
     async def _drop_near(self, space: CacheSpace, key: str) -> None:
         if space in _NEAR_SPACES:
@@ -94,6 +108,10 @@ class HazelcastCache:
         return await self._connection.call(run, otherwise)
 
 
+def _place(space: CacheSpace, key: str) -> str:
+    return f"{space.value}/{key}"
+
+
 async def _count(entries: Map, key: str, ttl_seconds: float) -> int:
     """Count in a window that begins with its first increment.
 
@@ -107,6 +125,9 @@ async def _count(entries: Map, key: str, ttl_seconds: float) -> int:
     while True:
         count = await entries.put_if_absent(counter, 1, grace)
         if count is None:
+            return 1
+        if not isinstance(count, int):  # put there by somebody else
+            await entries.set(counter, 1, grace)
             return 1
         if await entries.replace_if_same(counter, count, count + 1):
             await entries.set_ttl(counter, grace)

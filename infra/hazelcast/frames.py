@@ -8,7 +8,7 @@ from dataclasses import dataclass
 LANES = tuple(f"r3edge-bus-{number}" for number in range(16))
 
 SENDER_BYTES = 16
-_HEAD = struct.Struct(f">?{SENDER_BYTES}sH")
+_HEAD = struct.Struct(f">?{SENDER_BYTES}sQH")
 
 
 def lane_of(topic: str) -> str:
@@ -24,26 +24,28 @@ def lane_of(topic: str) -> str:
 class Frame:
     """A message; or, with `gap`, the word that messages of the lane named as its topic were lost on their way.
 
-    `sender` is the random identity of a node's bus, by which it knows its own messages when they come back.
+    `sender` is the random identity of a node's bus, by which it knows its own messages when they come back; `number`
+    grows with each of its messages on the lane.
     """
 
     sender: bytes
     topic: str = ""
     message: bytes = b""
     gap: bool = False
+    number: int = 0
 
     def encode(self) -> bytes:
-        """Return gap flag (1 byte), sender (16), length of the topic (2, big-endian), topic in UTF-8, message."""
+        """Return gap flag (1 byte), sender (16), number (8), length of the topic (2), topic in UTF-8, message."""
         topic = self.topic.encode()
-        return _HEAD.pack(self.gap, self.sender, len(topic)) + topic + self.message
+        return _HEAD.pack(self.gap, self.sender, self.number, len(topic)) + topic + self.message
 
     @classmethod
     def decode(cls, data: bytes) -> "Frame":
         """Read what `encode` wrote; ValueError where it can't have been."""
         if len(data) < _HEAD.size:
             raise ValueError(f"a frame has at least {_HEAD.size} bytes, this one {len(data)}")
-        gap, sender, length = _HEAD.unpack_from(data)
+        gap, sender, number, length = _HEAD.unpack_from(data)
         body = data[_HEAD.size :]
         if len(body) < length:
             raise ValueError(f"a frame of {len(data)} bytes can't hold a topic of {length}")
-        return cls(sender, body[:length].decode(), body[length:], gap)
+        return cls(sender, body[:length].decode(), body[length:], gap, number)

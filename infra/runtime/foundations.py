@@ -15,7 +15,7 @@ from infra.postgres.migrate import migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.storage import PostgresStorage
 from infra.runtime.data_dir import DataDir
-from infra.settings import Settings
+from infra.settings import Settings, decode_secret_key
 
 WARM_CONNECTIONS = 8
 """Opened at the start, since a log-in to PostgreSQL in the middle of an order costs it several milliseconds."""
@@ -92,12 +92,15 @@ async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack
     from infra.hazelcast.bus import HazelcastBus  # noqa: PLC0415
     from infra.hazelcast.cache import HazelcastCache  # noqa: PLC0415
     from infra.hazelcast.client import HazelcastConnection, HazelcastOptions  # noqa: PLC0415
+    from infra.hazelcast.seal import Seal  # noqa: PLC0415
 
     options = HazelcastOptions(members=list(settings.hazelcast_members), cluster_name=settings.hazelcast_cluster)
     connection = HazelcastConnection(options, clock)
     await connection.start()
     stack.push_async_callback(connection.close)
-    shared_cache, shared_bus = HazelcastCache(connection, clock), HazelcastBus(connection)
+    assert settings.secret_key is not None, "settings with members have a key"
+    seal = Seal(decode_secret_key(settings.secret_key.get_secret_value()))
+    shared_cache, shared_bus = HazelcastCache(connection, clock, seal), HazelcastBus(connection, seal)
     stack.push_async_callback(shared_cache.close)
     stack.push_async_callback(shared_bus.close)
     return shared_cache, shared_bus

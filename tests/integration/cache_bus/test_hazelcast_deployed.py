@@ -9,7 +9,7 @@ from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.frames import LANES
 from tests.integration.cache_bus.conftest import Connect, RealClock
-from tests.support.hazelcast import Member
+from tests.support.hazelcast import SEAL, Member
 from tests.support.waiting import eventually
 
 DEPLOYED = Path(__file__).parents[3] / "deploy" / "hazelcast.xml"
@@ -29,8 +29,8 @@ async def test_the_deployed_configuration_serves_two_nodes_with_its_own_lanes(
     request.addfinalizer(member.kill)
     member.start()
     connection = await connect(member)
-    here, there = HazelcastBus(connection), HazelcastBus(await connect(member))
-    cache = HazelcastCache(connection, RealClock())
+    here, there = HazelcastBus(connection, SEAL), HazelcastBus(await connect(member), SEAL)
+    cache = HazelcastCache(connection, RealClock(), SEAL)
     got: list[bytes] = []
     await there.subscribe("user/1", got.append)
     await here.publish("user/1", b"hello")

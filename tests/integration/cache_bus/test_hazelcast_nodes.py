@@ -8,22 +8,22 @@ import pytest
 from domain.ports import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.frames import Frame, lane_of
+from infra.hazelcast.frames import lane_of
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.clocks import ManualClock
-from tests.support.hazelcast import Member
+from tests.support.hazelcast import SEAL, Member
 from tests.support.waiting import eventually
 
 
 async def two_buses(connect: Connect, member: Member) -> tuple[HazelcastBus, HazelcastBus]:
-    return HazelcastBus(await connect(member, UNHURRIED_SECONDS)), HazelcastBus(
-        await connect(member, UNHURRIED_SECONDS)
+    return HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL), HazelcastBus(
+        await connect(member, UNHURRIED_SECONDS), SEAL
     )
 
 
 async def two_caches(connect: Connect, member: Member) -> tuple[HazelcastCache, HazelcastCache]:
-    return HazelcastCache(await connect(member, UNHURRIED_SECONDS), RealClock()), HazelcastCache(
-        await connect(member, UNHURRIED_SECONDS), RealClock()
+    return HazelcastCache(await connect(member, UNHURRIED_SECONDS), RealClock(), SEAL), HazelcastCache(
+        await connect(member, UNHURRIED_SECONDS), RealClock(), SEAL
     )
 
 
@@ -31,8 +31,8 @@ async def one_of_two_clocks(connect: Connect, member: Member) -> tuple[Hazelcast
     """Return two caches, and the clock that the second one keeps things near by."""
     clock = ManualClock()
     return (
-        HazelcastCache(await connect(member, UNHURRIED_SECONDS), RealClock()),
-        HazelcastCache(await connect(member, UNHURRIED_SECONDS), clock),
+        HazelcastCache(await connect(member, UNHURRIED_SECONDS), RealClock(), SEAL),
+        HazelcastCache(await connect(member, UNHURRIED_SECONDS), clock, SEAL),
         clock,
     )
 
@@ -91,21 +91,6 @@ async def test_no_gap_is_told_where_nothing_was_lost(connect: Connect, member: M
     assert gaps == []
     await here.close()
     await there.close()
-
-
-async def test_what_somebody_else_writes_on_a_lane_is_dropped(connect: Connect, member: Member) -> None:
-    connection = await connect(member, UNHURRIED_SECONDS)
-    bus = HazelcastBus(connection)
-    got: list[bytes] = []
-    await bus.subscribe("user/1", got.append)
-    link = await connection.link()
-    topic = await link.client.get_reliable_topic(lane_of("user/1"))
-    await topic.publish(bytearray(b"?"))
-    await topic.publish(bytearray(Frame(bytes(16), "user/1", b"cut").encode()[:22]))
-    await topic.publish(bytearray(Frame(bytes(16), "user/1", b"whole").encode()))
-    await eventually(lambda: got, "the whole message arrives")
-    assert got == [b"whole"]
-    await bus.close()
 
 
 async def test_closing_sends_what_was_published(connect: Connect, member: Member) -> None:

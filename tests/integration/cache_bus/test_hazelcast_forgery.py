@@ -1,0 +1,119 @@
+"""What somebody can do who reaches the members and doesn't have the engine's secret key."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from domain.ports import CacheSpace
+from domain.storage import Storage
+from domain.users.credentials import credential_hash
+from domain.users.sessions import Authenticator
+from domain.users.types import ALL_SCOPES, Identity, UserRole
+from infra.embedded.bus import EmbeddedBus
+from infra.hazelcast.bus import HazelcastBus
+from infra.hazelcast.cache import HazelcastCache
+from infra.hazelcast.frames import Frame, lane_of
+from infra.hazelcast.seal import Seal
+from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
+from tests.support.clocks import ManualClock
+from tests.support.hazelcast import SEAL, Member
+from tests.support.trading import new_user
+from tests.support.waiting import eventually
+
+SPACE = CacheSpace.LOGIN_SESSIONS
+MAP = f"r3edge-{SPACE.value}"
+TOKEN = "r3s_" + "a" * 43
+STRANGERS = Seal(b"another key of thirty-two bytes.")
+
+
+def identity_of(role: UserRole = UserRole.USER) -> Identity:
+    in_an_hour = datetime.now(UTC) + timedelta(hours=1)
+    return Identity(replace(new_user(), role=role), uuid4(), ALL_SCOPES, in_an_hour, is_login_session=True)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\0" * 24, STRANGERS.seal(b"\x7f" * 8, MAP)[:24]])
+async def test_an_identity_that_no_node_wrote_is_a_strangers(
+    connect: Connect, member: Member, storage: Storage, mark: bytes
+) -> None:
+    connection = await connect(member, UNHURRIED_SECONDS)
+    cache = HazelcastCache(connection, RealClock(), SEAL)
+    forger = await (await connect(member, UNHURRIED_SECONDS)).link()
+    entries = await forger.client.get_map(MAP)
+    identity = identity_of(UserRole.OPERATOR)
+    await entries.set(credential_hash(TOKEN).hex(), bytearray(mark + msgspec.msgpack.encode(identity)), 60)
+    await entries.set(f"id:{identity.credential_id}", bytearray(mark + b"1"), 60)
+    authenticator = Authenticator(storage, cache, EmbeddedBus(), RealClock())
+    assert await authenticator.identify(TOKEN) is None
+
+
+async def test_a_nodes_own_entry_is_believed_in_its_place_and_in_no_other(
+    connect: Connect, member: Member, storage: Storage
+) -> None:
+    connection = await connect(member, UNHURRIED_SECONDS)
+    cache = HazelcastCache(connection, RealClock(), SEAL)
+    identity, own_hash = identity_of(), credential_hash(TOKEN).hex()
+    await cache.put(SPACE, own_hash, msgspec.msgpack.encode(identity), 60)
+    await cache.put(SPACE, f"id:{identity.credential_id}", b"1", 60)
+    authenticator = Authenticator(storage, cache, EmbeddedBus(), RealClock())
+    assert await authenticator.identify(TOKEN) == identity
+
+    entries = await (await connection.link()).client.get_map(MAP)
+    other = TOKEN[:-1] + "b"
+    await entries.set(credential_hash(other).hex(), await entries.get(own_hash), 60)
+    assert await authenticator.identify(other) is None
+
+
+async def test_an_entry_that_is_put_back_after_its_time_is_not_there(connect: Connect, member: Member) -> None:
+    connection = await connect(member, UNHURRIED_SECONDS)
+    clock = ManualClock()
+    cache = HazelcastCache(connection, clock, SEAL)
+    entries = await (await connection.link()).client.get_map(MAP)
+    await cache.put(SPACE, "kept", b"value", 5)
+    kept = await entries.get("kept")
+    clock.move(4.9)
+    assert await cache.get(SPACE, "kept") == b"value"
+    clock.move(0.2)
+    await entries.set("kept", kept, 3_600)
+    assert await cache.get(SPACE, "kept") is None
+
+
+@pytest.mark.parametrize("forged", [5, "text", [1, 2]])
+async def test_anything_in_the_place_of_a_value_is_no_value(connect: Connect, member: Member, forged: object) -> None:
+    connection = await connect(member, UNHURRIED_SECONDS)
+    cache = HazelcastCache(connection, RealClock(), SEAL)
+    client = (await connection.link()).client
+    await (await client.get_map(MAP)).set("any", forged, 60)
+    assert await cache.get(SPACE, "any") is None
+    counters = await client.get_map("r3edge-counters")
+    await counters.set("forged", "window", 60)
+    await counters.set("forged/window", "many", 60)
+    assert [await cache.increment("forged", 60) for _ in range(2)] == [1, 2]
+
+
+async def test_messages_that_no_node_sealed_or_that_were_heard_before_are_dropped(
+    connect: Connect, member: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = await connect(member, UNHURRIED_SECONDS)
+    here, there = HazelcastBus(connection, SEAL), HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL)
+    strange = HazelcastBus(await connect(member, UNHURRIED_SECONDS), STRANGERS)
+    got: list[bytes] = []
+    await there.subscribe("user/1", got.append)
+    lane = lane_of("user/1")
+    topic = await (await connection.link()).client.get_reliable_topic(lane)
+    whole = Frame(bytes(16), "user/1", b"forged", number=1).encode()
+    again = SEAL.seal(Frame(b"s" * 16, "user/1", b"once", number=7).encode(), lane)
+    elsewhere = SEAL.seal(Frame(b"t" * 16, "user/1", b"moved", number=1).encode(), "another lane")
+    cut = SEAL.seal(b"?", lane)
+    for data in (b"?", whole, bytes(16) + whole, again, again, elsewhere, cut):
+        await topic.publish(bytearray(data))
+    await strange.publish("user/1", b"strange")
+    await strange.close()
+    await here.publish("user/1", b"last")
+    await eventually(lambda: b"last" in got, "the last message arrives")
+    assert got == [b"once", b"last"]
+    assert "R3EDGE_SECRET_KEY" in caplog.text
+    await here.close()
+    await there.close()
