@@ -92,3 +92,11 @@ class Unavailable(RequestFault):
 
     def __init__(self, what: str) -> None:
         super().__init__(FaultCode.UNAVAILABLE, what)
+
+
+class RateLimited(RequestFault):
+    """The caller asks for more than it may; the same request may succeed after a while."""
+
+    def __init__(self, what: str, retry_after_seconds: int) -> None:
+        message = f"{what}; try again in {retry_after_seconds:,} s."
+        super().__init__(FaultCode.RATE_LIMITED, message, {"retryAfterSeconds": retry_after_seconds})

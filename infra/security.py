@@ -1,6 +1,7 @@
 """Passwords, tokens and sealed credentials: the domain's security ports by argon2, `secrets` and AES-256-GCM."""
 
 import asyncio
+import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -28,13 +29,18 @@ class RandomTokens:
 class Argon2Hasher:
     """Argon2id with RFC 9106's second recommended parameters (64 MiB, 3 passes), in a small pool of threads.
 
-    The pool bounds the memory that a burst of log-ins takes: two hashes at once.
+    The pool bounds the memory that a burst of log-ins takes: `threads` hashes at once, half of the processors and one.
     """
 
     def __init__(self) -> None:
+        self.threads = min(max((os.cpu_count() or 1) // 2, 1), 2) + 1
         self._hasher = argon2.PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=1)
-        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+        self._pool = ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="argon2")
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Tell whether a hash was made with other parameters than these."""
+        return self._hasher.check_needs_rehash(password_hash)
 
     async def hash(self, password: str) -> str:
         """Return the encoded hash."""

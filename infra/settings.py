@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     registration: RegistrationMode = Field(
         RegistrationMode.OPEN, description="open, or closed: nobody may register but the first user"
     )
+    registrations_per_hour: int = Field(
+        100, ge=0, le=1_000_000, description="how many users may be registered from one address in an hour"
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins of web pages that may call, such as https://app.example.com; its own always may"
     )

@@ -50,7 +50,7 @@ async def activity(context: RequestContext, user: User, page: PageArguments) -> 
 
 async def register(context: RequestContext, email: str, password: str, display_name: str | None) -> SignedIn:
     """Register and sign in."""
-    return await context.services.users.register(email, password, display_name)
+    return await context.services.users.register(email, password, display_name, context.address)
 
 
 async def login(context: RequestContext, email: str, password: str) -> SignedIn:

@@ -72,6 +72,18 @@ class UserRepository(Protocol):
         """End all sessions of the user but one, and return which."""
         ...
 
+    async def revoke_surplus_login_sessions(self, user_id: UUID, keep: int, at: datetime) -> list[UUID]:
+        """End all live sessions of the user but the newest `keep`, and return which."""
+        ...
+
+    async def revoke_api_keys(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
+        """End all keys of the user but one, and return which."""
+        ...
+
+    async def forget_credentials(self, ended_before: datetime, most: int) -> int:
+        """Delete login sessions and keys that ended before then, at most so many; return how many."""
+        ...
+
     async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:
         """Keep an API key by the SHA-256 of its secret."""
         ...
@@ -118,9 +130,20 @@ class IdempotencyRepository(Protocol):
         """Write the row; where there is one already, wait for whoever is writing it and return its hash and result."""
         ...
 
+    async def forget(self, before: datetime, most: int) -> int:
+        """Delete rows that were written before then, at most so many; return how many."""
+        ...
+
 
 class PasswordHasher(Protocol):
     """Argon2id (RFC 9106), which takes tens of milliseconds on purpose and so runs beside the event loop."""
+
+    threads: int
+    """How many it computes at once."""
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Tell whether it was made with other parameters than a new one would be."""
+        ...
 
     async def hash(self, password: str) -> str:
         """Return the encoded hash with its salt and parameters."""

@@ -7,18 +7,24 @@ from uuid import UUID
 
 from domain.changes import UNCHANGED, Unchanged, changed, refuse_nulls
 from domain.clock import Clock, Ids
-from domain.errors import ErrorCode, InputError
+from domain.errors import ErrorCode, InputError, RateLimited
 from domain.storage import Storage, Transaction
 from domain.trading.state import TradingState
 from domain.users.activity import record_activity
 from domain.users.credentials import credential_hash, new_login_token
+from domain.users.hashing import HashQueue
 from domain.users.passwords import check_password, clean_email, clean_name
 from domain.users.ports import PasswordHasher, TokenSource
 from domain.users.sessions import Authenticator
-from domain.users.throttle import LoginThrottle
+from domain.users.throttle import LoginThrottle, RegistrationLimit
 from domain.users.types import Identity, LoginSession, User, UserRole
 
 LOGIN_SESSION_LIFE = timedelta(days=30)
+MAXIMUM_LOGIN_SESSIONS = 100
+"""How many sessions of a user are alive; who signs in once more ends the oldest."""
+
+SIGN_IN_SECONDS = 8.0
+"""A sign-in that took longer makes no session: nobody waits for its token any more (an operation has 10 s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class UserService:
         storage: Storage,
         authenticator: Authenticator,
         throttle: LoginThrottle,
+        registrations: RegistrationLimit,
         hasher: PasswordHasher,
         tokens: TokenSource,
         clock: Clock,
@@ -62,24 +69,29 @@ class UserService:
         self._storage = storage
         self._authenticator = authenticator
         self._throttle = throttle
+        self._registrations = registrations
         self._hasher = hasher
+        self._hashing = HashQueue(hasher)
         self._tokens = tokens
         self._clock = clock
         self._ids = ids
         self._registration = registration
 
-    async def register(self, email: str, password: str, display_name: str | None) -> SignedIn:
+    async def register(self, email: str, password: str, display_name: str | None, address: str) -> SignedIn:
         """Make a user and sign them in; the first of all becomes the operator.
 
         Raises `InputError`: INVALID (email, name), PASSWORD_TOO_WEAK, EMAIL_TAKEN, UNSUPPORTED (registration is
-        closed).
+        closed); `RateLimited` where the address registers too many.
         """
+        began = self._clock.monotonic()
         email = clean_email(email)
         check_password(password)
         name = clean_name(display_name, "displayName") if display_name is not None else None
-        password_hash = await self._hasher.hash(password)
+        await self._registrations.count(address)
+        password_hash = await self._hashing.hash(address, password)
         now = self._clock.now()
         user = User(self._ids.new(), email, name, now, UserRole.USER, "standard", TradingState.ACTIVE)
+        self._check_time(began)
         async with self._storage.transaction() as transaction:
             added = await transaction.users.add(user, password_hash)
             stored = await transaction.users.get(user.id)
@@ -88,22 +100,43 @@ class UserService:
                 raise InputError(ErrorCode.UNSUPPORTED, "Registration is closed on this server.", ("input",))
             if not added or stored is None:
                 raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
-            return await self._sign_in(transaction, stored, "userRegister")
+            signed_in, _ = await self._sign_in(transaction, stored, "userRegister")
+        self._throttle.remember(address, email)
+        return signed_in
 
     async def login(self, email: str, password: str, address: str) -> SignedIn:
-        """Sign in; raises CREDENTIALS_REJECTED, which doesn't tell an unknown email from a wrong password."""
+        """Sign in; raises CREDENTIALS_REJECTED, which doesn't tell an unknown email from a wrong password.
+
+        Raises `RateLimited` where too many passwords are tried at once.
+        """
+        began = self._clock.monotonic()
         email = clean_email(email)
         async with self._storage.reading() as reading:
             found = await reading.users.by_email(email)
         user, known_hash = found or (None, None)
-        right = await self._throttle.checked(address, email, lambda: self._hasher.verify(known_hash, password))
-        if user is None or not right:
+        known = self._throttle.is_known(address, email)
+        right = await self._throttle.checked(
+            address, email, lambda: self._hashing.verify(address, known_hash, password, known=known)
+        )
+        if user is None or known_hash is None or not right:
             raise _rejected()
+        fresh_hash = None
+        if self._hasher.needs_rehash(known_hash):
+            fresh_hash = await self._hashing.hash(address, password, known=True)
+        self._check_time(began)
         async with self._storage.transaction() as transaction:
             # A password that was changed since it was checked has ended all sessions, this one too.
             if await transaction.users.password_hash(user.id, lock=True) != known_hash:
                 raise _rejected()
-            return await self._sign_in(transaction, user, "userLogin")
+            if fresh_hash is not None:
+                await transaction.users.set_password(user.id, fresh_hash)
+            signed_in, ended = await self._sign_in(transaction, user, "userLogin")
+        await self._authenticator.revoked(ended)
+        return signed_in
+
+    def _check_time(self, began: float) -> None:
+        if self._clock.monotonic() - began > SIGN_IN_SECONDS:
+            raise RateLimited("Signing in took too long, for too many do so at once", 5)
 
     async def logout(self, identity: Identity) -> None:
         """End the login session, if it hasn't ended in between; raises UNSUPPORTED where an API key was used."""
@@ -155,10 +188,14 @@ class UserService:
             raise _current_password_wrong()
         async with self._storage.reading() as reading:
             stored = await reading.users.password_hash(user.id)
-        # A stolen token is no way around the throttle.
-        if not await self._throttle.checked("", user.email, lambda: self._hasher.verify(stored, current_password)):
+        # A stolen token is no way around the throttle; nobody else's wrong passwords count here.
+        client = f"user:{user.id}"
+        right = await self._throttle.checked(
+            client, client, lambda: self._hashing.verify(client, stored, current_password, known=True)
+        )
+        if not right:
             raise _current_password_wrong()
-        return _PasswordChange(stored, await self._hasher.hash(password))
+        return _PasswordChange(stored, await self._hashing.hash(client, password, known=True))
 
     async def _end_login_session(self, user_id: UUID, session_id: UUID, action: str) -> LoginSession | None:
         now = self._clock.now()
@@ -170,14 +207,16 @@ class UserService:
         await self._authenticator.revoked([session_id])
         return session
 
-    async def _sign_in(self, transaction: Transaction, user: User, action: str) -> SignedIn:
+    async def _sign_in(self, transaction: Transaction, user: User, action: str) -> tuple[SignedIn, list[UUID]]:
+        """Make a session; return it with the ids of the oldest ones, which make room for it."""
         now = self._clock.now()
         token = new_login_token(self._tokens)
         session = LoginSession(self._ids.new(), user.id, now, now, now + LOGIN_SESSION_LIFE)
         await transaction.users.add_login_session(session, credential_hash(token))
         subject = ("LoginSession", str(session.id))
         await record_activity(transaction, self._ids, now, user.id, action, subject)
-        return SignedIn(user, token, session.expires_at)
+        ended = await transaction.users.revoke_surplus_login_sessions(user.id, MAXIMUM_LOGIN_SESSIONS, now)
+        return SignedIn(user, token, session.expires_at), ended
 
 
 async def _set_password(transaction: Transaction, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:

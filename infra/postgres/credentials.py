@@ -19,6 +19,7 @@ USER_COLUMNS = (
 _SESSION = "login_sessions.id, login_sessions.user_id, login_sessions.created_at, last_seen_at, expires_at"
 _KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at"
 _LIVE = "revoked_at IS NULL"
+_TABLES = ("login_sessions", "api_keys")
 
 
 class CredentialRepository(Repository):
@@ -68,6 +69,28 @@ class CredentialRepository(Repository):
             "RETURNING id"
         )
         return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
+
+    async def revoke_surplus_login_sessions(self, user_id: UUID, keep: int, at: datetime) -> list[UUID]:
+        """End all live sessions of the user but the newest `keep`, and return which."""
+        query = (
+            "UPDATE login_sessions SET revoked_at = $3 WHERE id IN (SELECT id FROM login_sessions "
+            f"WHERE user_id = $1 AND {_LIVE} AND expires_at > $3 ORDER BY id DESC OFFSET $2) RETURNING id"
+        )
+        return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
+
+    async def revoke_api_keys(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
+        """End all keys of the user but one, and return which."""
+        query = (
+            f"UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND {_LIVE} "
+            "RETURNING id"
+        )
+        return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
+
+    async def forget_credentials(self, ended_before: datetime, most: int) -> int:
+        """Delete login sessions and keys that ended before then, at most so many; return how many."""
+        query = "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE least(revoked_at, expires_at) < $1 LIMIT $2)"
+        deleted = [await self._connection.execute(query.format(t), ended_before, most) for t in _TABLES]
+        return sum(int(status.rpartition(" ")[2]) for status in deleted)
 
     async def good_credentials(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         """Return which of these login sessions and API keys are neither revoked nor expired."""

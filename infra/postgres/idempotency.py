@@ -9,6 +9,7 @@ _CLAIM = """
 INSERT INTO idempotency (user_id, operation, key, input_hash, result_id, at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (user_id, operation, key) DO NOTHING RETURNING key
 """
+_FORGET = "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE at < $1 LIMIT $2))"
 _FIND = "SELECT input_hash, result_id FROM idempotency WHERE user_id = $1 AND operation = $2 AND key = $3"
 
 
@@ -27,5 +28,10 @@ class PostgresIdempotency(Repository):
         if claimed is not None:
             return None
         row = await self._connection.fetchrow(_FIND, user_id, operation, key)
-        assert row is not None, "rows of this table are never deleted, so the one that was in the way is there"
+        if row is None:  # it was of its last day, and has been forgotten in between
+            return await self.claim(user_id, operation, key, input_hash, result_id, at)
         return row["input_hash"], row["result_id"]
+
+    async def forget(self, before: datetime, most: int) -> int:
+        """Delete rows that were written before then, at most so many; return how many."""
+        return int((await self._connection.execute(_FORGET, before, most)).rpartition(" ")[2])

@@ -142,7 +142,7 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
 def _app(settings: Settings, parts: Parts, services: Services, registry: CollectorRegistry) -> Starlette:
     async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
         identity = await parts.authenticator.identify(credential) if credential else None
-        return RequestContext(services, identity, connection.address)
+        return RequestContext(services, identity, connection.network)
 
     web = web_settings(settings)
     if Role.WEB not in settings.roles:

@@ -16,7 +16,7 @@ from domain.trading.sessions import SessionService
 from domain.users.api_keys import ApiKeyService
 from domain.users.service import Registration, UserService
 from domain.users.sessions import Authenticator
-from domain.users.throttle import LoginThrottle
+from domain.users.throttle import LoginThrottle, RegistrationLimit
 from infra.runtime.foundations import Foundations
 from infra.security import AesVault, Argon2Hasher, RandomTokens
 from infra.settings import Settings
@@ -54,6 +54,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
         storage,
         parts.authenticator,
         LoginThrottle(base.cache, clock),
+        RegistrationLimit(base.cache, settings.registrations_per_hour),
         parts.hasher,
         tokens,
         clock,

@@ -8,14 +8,23 @@ from uuid import uuid4
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from infra.web.client_address import network_of
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
     """Where a request or a socket comes from."""
 
     address: str
+    """The client's; what limits are counted by is its `network`."""
+
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def network(self) -> str:
+        """The address, or the network of a customer that it belongs to."""
+        return network_of(self.address)
 
     @classmethod
     def of(cls, scope: Scope) -> "ConnectionInfo":

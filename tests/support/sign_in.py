@@ -13,7 +13,7 @@ from domain.users.api_keys import ApiKeyService
 from domain.users.ports import PasswordHasher
 from domain.users.service import Registration, UserService
 from domain.users.sessions import REVOKED_TOPIC, Authenticator
-from domain.users.throttle import LoginThrottle
+from domain.users.throttle import LoginThrottle, RegistrationLimit
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -52,15 +52,17 @@ class SignInNode:
     hasher: PasswordHasher
     clock: ManualClock = field(default_factory=lambda: ManualClock(datetime.now(UTC)))
     registration: Registration = Registration.OPEN
+    registrations_per_hour: int = 10_000
     waits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.authenticator = Authenticator(self.storage, self.cache, self.bus, self.clock)
         throttle = LoginThrottle(self.cache, self.clock, self._wait)
+        registrations = RegistrationLimit(self.cache, self.registrations_per_hour)
         tokens = RandomTokens()
-        self.users = UserService(
-            self.storage, self.authenticator, throttle, self.hasher, tokens, self.clock, IDS, self.registration
-        )
+        storage, authenticator, clock = self.storage, self.authenticator, self.clock
+        guards = (throttle, registrations, self.hasher, tokens)
+        self.users = UserService(storage, authenticator, *guards, clock, IDS, self.registration)
         self.keys = ApiKeyService(self.storage, self.authenticator, tokens, self.clock, IDS)
 
     async def listen(self) -> None:

@@ -14,6 +14,7 @@ from tests.support.waiting import eventually
 __all__ = ["hasher", "node"]
 
 PASSWORD = "correct horse battery"
+HERE = "192.0.2.1"
 
 
 class LossyBus(EmbeddedBus):
@@ -48,7 +49,7 @@ async def test_a_revoked_credentials_sockets_close_and_others_stay(node: SignInN
     async with revocations(node.storage, bus, node.clock, node.authenticator, connections):
         sockets = {}
         for email in ("stays@example.com", "goes@example.com"):
-            signed = await node.users.register(email, PASSWORD, None)
+            signed = await node.users.register(email, PASSWORD, None, HERE)
             identity = await node.authenticator.identify(signed.token)
             assert identity is not None
             sockets[email] = (Socket(), identity)

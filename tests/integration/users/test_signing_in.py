@@ -2,12 +2,13 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import argon2
 import pytest
 
 from domain.changes import UNCHANGED
-from domain.errors import ErrorCode, Forbidden, InputError
+from domain.errors import ErrorCode, Forbidden, InputError, RateLimited
 from domain.trading.state import TradingState
-from domain.users.service import LOGIN_SESSION_LIFE, SignedIn
+from domain.users.service import LOGIN_SESSION_LIFE, MAXIMUM_LOGIN_SESSIONS, SIGN_IN_SECONDS, SignedIn
 from domain.users.types import ApiScope, Identity
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool
@@ -16,11 +17,12 @@ from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.sign_in import AwayCache, SignInNode
 
 EMAIL, PASSWORD, NEW_PASSWORD = "ada@example.com", "correct horse battery", "another good password"
+HERE, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 
 
 @pytest.fixture
 async def ada(node: SignInNode) -> SignedIn:
-    return await node.users.register(EMAIL, PASSWORD, None)
+    return await node.users.register(EMAIL, PASSWORD, None, HERE)
 
 
 async def identity_of(node: SignInNode, token: str) -> Identity:
@@ -84,6 +86,82 @@ async def test_a_stolen_token_is_no_way_around_the_throttle(node: SignInNode, ad
     assert len(node.waits) == 1
 
 
+async def test_wrong_present_passwords_of_one_user_slow_nobody_else_down(node: SignInNode, ada: SignedIn) -> None:
+    identity = await identity_of(node, ada.token)
+    for number in range(10):
+        await refused(node.users.update(identity, UNCHANGED, NEW_PASSWORD, f"wrong password {number}"))
+    bob = await node.users.register("bob@example.com", PASSWORD, None, HERE)
+    await node.users.update(await identity_of(node, bob.token), UNCHANGED, NEW_PASSWORD, PASSWORD)
+    await node.users.login(EMAIL, PASSWORD, ELSEWHERE)
+    assert node.waits == []
+
+
+async def test_a_client_that_has_signed_in_before_is_not_kept_out_by_what_others_try(
+    node: SignInNode, ada: SignedIn
+) -> None:
+    for number in range(12):
+        await refused(node.users.login(EMAIL, "wrong password", f"203.0.113.{number}"))
+    waits = len(node.waits)
+    await node.users.login(EMAIL, PASSWORD, HERE)
+    assert len(node.waits) == waits
+    await node.users.login(EMAIL, PASSWORD, ELSEWHERE)
+    assert len(node.waits) == waits + 1
+
+
+async def test_a_flood_of_wrong_passwords_is_refused_at_once_and_right_ones_of_others_get_in(
+    node: SignInNode, ada: SignedIn
+) -> None:
+    flood = [
+        asyncio.create_task(node.users.login("victim@example.com", "wrong password", f"203.0.113.{number}"))
+        for number in range(150)
+    ]
+    await asyncio.sleep(0)
+    assert (await node.users.login(EMAIL, PASSWORD, ELSEWHERE)).user == ada.user
+    outcomes = await asyncio.gather(*flood, return_exceptions=True)
+    limited = [outcome for outcome in outcomes if isinstance(outcome, RateLimited)]
+    assert len(limited) >= 140
+    assert all(fault.extensions["retryAfterSeconds"] >= 1 for fault in limited)
+
+
+async def test_a_sign_in_that_nobody_waits_for_any_more_makes_no_session(
+    node: SignInNode, ada: SignedIn, pool: Pool
+) -> None:
+    for number in range(10):
+        await refused(node.users.login(EMAIL, "wrong password", f"203.0.113.{number}"))
+
+    async def wait(_seconds: float) -> None:
+        node.clock.move(SIGN_IN_SECONDS + 0.1)
+
+    node.users._throttle._sleep = wait
+    with pytest.raises(RateLimited):
+        await node.users.login(EMAIL, PASSWORD, ELSEWHERE)
+    assert await pool.fetchval("SELECT count(*) FROM login_sessions") == 1
+
+
+async def test_who_signs_in_ever_again_ends_the_oldest_sessions(
+    node: SignInNode, ada: SignedIn, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.users.service.MAXIMUM_LOGIN_SESSIONS", 3)
+    later = [await node.users.login(EMAIL, PASSWORD, HERE) for _ in range(3)]
+    assert await node.authenticator.identify(ada.token) is None
+    assert all([await node.authenticator.identify(signed.token) for signed in later])
+    assert MAXIMUM_LOGIN_SESSIONS == 100
+
+
+async def test_a_password_hashed_with_other_parameters_is_hashed_again_at_the_next_sign_in(
+    node: SignInNode, ada: SignedIn, pool: Pool
+) -> None:
+    weak = argon2.PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)
+    await pool.execute("UPDATE users SET password_hash = $1", weak)
+    await refused(node.users.login(EMAIL, "wrong password", HERE))
+    assert await pool.fetchval("SELECT password_hash FROM users") == weak
+    await node.users.login(EMAIL, PASSWORD, HERE)
+    fresh = await pool.fetchval("SELECT password_hash FROM users")
+    assert "m=65536,t=3" in fresh
+    await node.users.login(EMAIL, PASSWORD, HERE)
+    assert await pool.fetchval("SELECT password_hash FROM users") == fresh
+
+
 @dataclass
 class Case:
     """Two nodes of one engine: what is revoked on the one must be worthless on the other."""
@@ -104,7 +182,7 @@ async def case(request: pytest.FixtureRequest, node: SignInNode) -> Case:
 
 
 async def test_a_token_is_worthless_everywhere_at_once_when_its_bearer_logs_out(case: Case) -> None:
-    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    signed = await case.here.users.register(EMAIL, PASSWORD, None, HERE)
     other = await case.here.users.login(EMAIL, PASSWORD, "")
     identity = await identity_of(case.there, signed.token)
     await identity_of(case.here, signed.token)
@@ -117,7 +195,7 @@ async def test_a_token_is_worthless_everywhere_at_once_when_its_bearer_logs_out(
 
 
 async def test_a_key_is_worthless_everywhere_at_once_when_it_is_revoked(case: Case) -> None:
-    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    signed = await case.here.users.register(EMAIL, PASSWORD, None, HERE)
     owner = await identity_of(case.here, signed.token)
     key, secret = await case.here.keys.create(owner, "bot", frozenset({ApiScope.READ}), None)
     assert (await identity_of(case.there, secret)).scopes == {ApiScope.READ}
@@ -130,7 +208,7 @@ async def test_a_key_is_worthless_everywhere_at_once_when_it_is_revoked(case: Ca
 
 
 async def test_tokens_and_keys_end_by_themselves(case: Case) -> None:
-    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    signed = await case.here.users.register(EMAIL, PASSWORD, None, HERE)
     owner = await identity_of(case.here, signed.token)
     soon = case.here.clock.now() + timedelta(seconds=2)
     _, secret = await case.here.keys.create(owner, "bot", frozenset({ApiScope.READ}), soon)
@@ -146,7 +224,7 @@ async def test_tokens_and_keys_end_by_themselves(case: Case) -> None:
 
 
 async def test_a_new_password_signs_all_other_clients_out_everywhere(case: Case) -> None:
-    signed = await case.here.users.register(EMAIL, PASSWORD, None)
+    signed = await case.here.users.register(EMAIL, PASSWORD, None, HERE)
     other = await case.here.users.login(EMAIL, PASSWORD, "")
     identity = await identity_of(case.here, signed.token)
     await identity_of(case.there, other.token)
@@ -235,7 +313,7 @@ async def test_a_user_has_at_most_a_hundred_keys_however_fast_they_ask(node: Sig
 
 
 async def test_nobody_ends_a_session_or_a_key_of_somebody_else(node: SignInNode, ada: SignedIn) -> None:
-    eve = await node.users.register("eve@example.com", PASSWORD, None)
+    eve = await node.users.register("eve@example.com", PASSWORD, None, HERE)
     owner, thief = await identity_of(node, ada.token), await identity_of(node, eve.token)
     key, secret = await node.keys.create(owner, "bot", frozenset({ApiScope.READ}), None)
 

@@ -63,6 +63,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
             "https://a.example.com,http://localhost:3000",
             ("https://a.example.com", "http://localhost:3000"),
         ),
+        "registrations_per_hour": ("5", 5),
         "allowed_hosts": ("api.example.com,*.example.org", ("api.example.com", "*.example.org")),
         "trusted_proxies": ("10.0.0.0/8,2001:db8::1", ("10.0.0.0/8", "2001:db8::1")),
         "max_connections": ("5000", 5000),

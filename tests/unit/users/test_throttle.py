@@ -1,7 +1,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from domain.users.throttle import FREE_FAILURES, MAXIMUM_DELAY_SECONDS, WINDOW_SECONDS, LoginThrottle
+from domain.errors import RateLimited
+from domain.users.throttle import FREE_FAILURES, MAXIMUM_AT_ONCE, MAXIMUM_DELAY_SECONDS, WINDOW_SECONDS, LoginThrottle
 from infra.embedded.cache import EmbeddedCache
 from tests.support.clocks import ManualClock
 from tests.support.sign_in import AwayCache
@@ -91,17 +92,34 @@ async def test_nodes_that_share_a_cache_share_the_count() -> None:
     assert await other.try_(HERE, "ada@example.com") > 0
 
 
-async def test_tries_at_the_same_time_count_as_failures_until_they_are_known() -> None:
+async def test_tries_at_the_same_time_count_as_failures_and_those_beyond_a_few_are_refused_at_once() -> None:
     door = Door()
+    for number in range(FREE_FAILURES - 2):
+        await door.try_(f"198.51.100.{number}", "ada@example.com")
     release = asyncio.Event()
 
     async def check() -> bool:
         await release.wait()
         return False
 
-    tries = [asyncio.create_task(door.throttle.checked(HERE, "ada@example.com", check)) for _ in range(30)]
+    addresses = [f"203.0.113.{number}" for number in range(30)]
+    tries = [asyncio.create_task(door.throttle.checked(one, "ada@example.com", check)) for one in addresses]
     await asyncio.sleep(0)
+    assert sum(one.done() for one in tries) == 30 - MAXIMUM_AT_ONCE
     release.set()
-    await asyncio.gather(*tries)
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
 
-    assert len(door.waits) == 30 - FREE_FAILURES
+    refused = [outcome for outcome in outcomes if isinstance(outcome, RateLimited)]
+    assert len(refused) == 30 - MAXIMUM_AT_ONCE
+    assert len(door.waits) == MAXIMUM_AT_ONCE - 2
+
+
+async def test_who_has_signed_in_from_an_address_waits_for_what_that_address_did_alone() -> None:
+    door = Door()
+    await door.try_(HERE, "ada@example.com", right=True)
+    for number in range(FREE_FAILURES + 5):
+        await door.try_(f"198.51.100.{number}", "ada@example.com")
+    assert await door.try_(HERE, "ada@example.com", right=True) == 0
+    for number in range(FREE_FAILURES):
+        await door.try_(HERE, f"{number}@example.com")
+    assert await door.try_(HERE, "ada@example.com", right=True) > 0

@@ -1,0 +1,108 @@
+"""Turns at something scarce, given to waiting clients one after the other, whoever asks most."""
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class QueueFull(Exception):  # noqa: N818  # an answer to who asks, not a failure
+    """Too many wait already, of this client or of all."""
+
+
+class FairQueue:
+    """A semaphore whose waiters are grouped by client: each client's oldest is next in turn (round robin).
+
+    One that waits for ten turns thus delays another by one turn, not ten. A client may hold at most `per_client` turns
+    at once, and wait for at most `waiting_per_client`; where `waiting_in_all` wait, a client that has none waiting
+    takes the place of the newest one of whoever waits most.
+    """
+
+    def __init__(
+        self, turns: int, *, waiting_per_client: int, waiting_in_all: int, per_client: int | None = None
+    ) -> None:
+        self._free = turns
+        self._per_client = per_client or turns
+        self._waiting_per_client = waiting_per_client
+        self._waiting_in_all = waiting_in_all
+        self._held: Counter[str] = Counter()
+        self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._waiting
+
+    @asynccontextmanager
+    async def turn(self, client: str) -> AsyncIterator[None]:
+        """Wait for a turn and hold it inside the block; raises `QueueFull`."""
+        if self._free and self._held[client] < self._per_client and client not in self._queues:
+            self._take(client)
+        else:
+            await self._wait(client)
+        try:
+            yield
+        finally:
+            self._give_back(client)
+
+    def _take(self, client: str) -> None:
+        self._free -= 1
+        self._held[client] += 1
+
+    def _give_back(self, client: str) -> None:
+        self._free += 1
+        self._held[client] -= 1
+        if not self._held[client]:
+            del self._held[client]
+        self._next()
+
+    async def _wait(self, client: str) -> None:
+        self._make_room(client)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(client, deque()).append(future)
+        self._waiting += 1
+        try:
+            await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and future.exception() is None:
+                self._give_back(client)  # the turn came in the same moment
+            else:
+                self._forget(client, future)
+            raise
+
+    def _make_room(self, client: str) -> None:
+        own = self._queues.get(client)
+        if own is not None and len(own) >= self._waiting_per_client:
+            raise QueueFull
+        if self._waiting < self._waiting_in_all:
+            return
+        greediest = max(self._queues, key=lambda other: len(self._queues[other]))
+        if own is not None or len(self._queues[greediest]) == 1:
+            raise QueueFull
+        newest = self._queues[greediest][-1]
+        self._forget(greediest, newest)
+        newest.set_exception(QueueFull())
+
+    def _forget(self, client: str, future: asyncio.Future[None]) -> None:
+        queue = self._queues.get(client)
+        if queue is None or future not in queue:
+            return
+        queue.remove(future)
+        self._waiting -= 1
+        if not queue:
+            del self._queues[client]
+
+    def _next(self) -> None:
+        """Give free turns to the clients in their order; who got one goes to the end of it."""
+        for client in tuple(self._queues):
+            if not self._free:
+                return
+            if self._held[client] >= self._per_client:
+                continue
+            future = self._queues[client][0]
+            self._forget(client, future)
+            if client in self._queues:
+                self._queues.move_to_end(client)
+            self._take(client)
+            future.set_result(None)
