@@ -169,11 +169,14 @@ class Desk:
         return Market(symbol, base, quote, False, none, none, none, None, None, none, none)  # noqa: FBT003  # inactive
 
     async def alert(self, key: str, message: str) -> None:
-        """Tell the account's user once (for as long as this desk lives) of something that should not be."""
+        """Tell the account's user once, whatever restarts or takes over in between, of something that should not be."""
         if key in self._alerted:
             return
-        event = NewEvent(self.account.user_id, self.clock.now(), UserEventKind.ALERT, None, message)
+        now = self.clock.now()
         async with self.storage.transaction() as transaction:
-            transaction.events.append([event])
+            is_new = await transaction.accounts.record_alert(self.account.id, key, now)
+            if is_new:
+                transaction.events.append([NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)])
         self._alerted.add(key)
-        _log.warning("account %s: %s", self.account.id, message)
+        if is_new:
+            _log.warning("account %s: %s", self.account.id, message)

@@ -112,11 +112,14 @@ class VenueNews:
         return told.client_order_id or self._by_venue_id.get((told.market, told.venue_order_id), "")
 
     async def _locked(self, transaction: Transaction, told: VenueOrder | VenueFill) -> Order | None:
-        """Return the order that is told of, its row held; None where it isn't ours."""
-        client_order_id = self._client_order_id(told)
-        if not client_order_id:
-            return None
-        order = await transaction.orders.locked_by_client_id(self._desk.account.id, client_order_id)
+        """Return the order that is told of, its row held; None where it isn't ours, however old an order may be."""
+        account_id, client_order_id = self._desk.account.id, self._client_order_id(told)
+        if client_order_id:
+            order = await transaction.orders.locked_by_client_id(account_id, client_order_id)
+        else:
+            order = await transaction.orders.locked_by_venue_id(account_id, told.market, told.venue_order_id)
+            if order is not None:
+                self.remember(order)
         return order if order is not None and order.market == told.market else None
 
     def _says_nothing_new(self, known: Order, told: VenueOrder) -> bool:
@@ -157,7 +160,7 @@ class VenueNews:
                 f"The venue has an order of {whose}: {told.side} {told.quantity} {told.market}, "
                 f"client order id {told.client_order_id}."
             )
-            await self._desk.alert(f"foreign:{told.client_order_id}", message)
+            await self._desk.alert(foreign_key(told), message)
             if self._cancel_foreign:
                 await self._cancel(told)
 
@@ -167,6 +170,11 @@ class VenueNews:
             await self._desk.venue.cancel(order, self._desk.guard)
         except (VenueRefused, OutcomeUnknown, NotSent):
             return  # The next reconciliation meets it again, if it is still there.
+
+
+def foreign_key(told: VenueOrder | VenueFill) -> str:
+    """Return the key of the one alert about a foreign order, whether it is met itself or a fill of it is."""
+    return f"foreign:{told.market}:{told.venue_order_id}"
 
 
 def _foreign_order(desk: Desk, told: VenueOrder, now: datetime) -> Order:

@@ -94,6 +94,16 @@ class OrderRepository(Protocol):
         """Return an order by its client order id and hold its row."""
         ...
 
+    async def locked_by_venue_id(self, account_id: UUID, market: MarketSymbol, venue_order_id: str) -> Order | None:
+        """Return an order by the id that its venue gave it on that market, and hold its row."""
+        ...
+
+    async def counted_trades(
+        self, account_id: UUID, market: MarketSymbol, venue_trade_ids: Sequence[str]
+    ) -> set[tuple[str, str]]:
+        """Return which of the venue's trades are stored as fills: the trade's id with the venue's id of its order."""
+        ...
+
     async def commands(self, account_id: UUID) -> list[Order]:
         """Return what the account's executor has to do, oldest first.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
@@ -66,6 +67,10 @@ class AccountRepository(Protocol):
 
     async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
         """Return the balances by account, in the order of their currencies (for batches)."""
+        ...
+
+    async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
+        """Note that an alert of the account is raised; False where it was raised before, by whichever node."""
         ...
 
     async def engine_state(self) -> TradingState:

@@ -1,6 +1,7 @@
 """Accounts, their sealed credentials and balances, and the engine's own trading state, in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -41,6 +42,7 @@ INSERT INTO balances (account_id, currency, total, free)
 SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[])
 ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free
 WHERE (balances.total, balances.free) IS DISTINCT FROM (excluded.total, excluded.free)"""
+RECORD_ALERT = "INSERT INTO account_alerts (account_id, key, raised_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 ENGINE_STATE = "SELECT trading_state FROM engine_state"
 SET_ENGINE_STATE = "UPDATE engine_state SET trading_state = $1"
 
@@ -116,6 +118,10 @@ class PostgresAccounts(Repository):
         for account_id, currency, total, free in await self._connection.fetch(BALANCES, account_ids):
             found[account_id].append(Balance(currency, total, free))
         return found
+
+    async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
+        """Note that an alert of the account is raised; False where it was raised before."""
+        return await self._connection.execute(RECORD_ALERT, account_id, key, at) == "INSERT 0 1"
 
     async def engine_state(self) -> TradingState:
         """Return whether the engine as a whole may trade."""

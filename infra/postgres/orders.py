@@ -39,6 +39,7 @@ LOCK = " FOR NO KEY UPDATE"
 GET = SELECT_ORDER + " WHERE id = $1 AND user_id = $2"
 LOCKED = SELECT_ORDER + " WHERE id = $1" + LOCK
 LOCKED_BY_CLIENT_ID = SELECT_ORDER + " WHERE account_id = $1 AND client_order_id = $2" + LOCK
+LOCKED_BY_VENUE_ID = SELECT_ORDER + " WHERE account_id = $1 AND market = $2 AND venue_order_id = $3" + LOCK
 COMMANDS = SELECT_ORDER + f" WHERE account_id = $1 AND {IS_COMMAND} ORDER BY id"
 ACTIVE = SELECT_ORDER + f" WHERE account_id = $1 AND {IS_ACTIVE} ORDER BY id"
 EXPIRED = SELECT_ORDER + (
@@ -49,6 +50,9 @@ MANY = SELECT_ORDER + " WHERE id = ANY($1::uuid[])"
 REPLACING = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[])"
 PROTECTING = SELECT_ORDER + " WHERE parent_id = ANY($1::uuid[])"
 
+COUNTED_TRADES = """
+SELECT fills.venue_trade_id, orders.venue_order_id FROM fills JOIN orders ON orders.id = fills.order_id
+WHERE fills.account_id = $1 AND fills.market = $2 AND fills.venue_trade_id = ANY($3::text[])"""
 FILL = SELECT_FILL + " WHERE id = $1 AND user_id = $2"
 FILLS_OF_ORDER = SELECT_FILL + " WHERE order_id = $1 ORDER BY at, id"
 FILLS_OF_ORDERS = SELECT_FILL + " WHERE order_id = ANY($1::uuid[]) ORDER BY id DESC"
@@ -95,6 +99,17 @@ class PostgresOrders(Repository):
     async def locked_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
         """Return an order by its client order id and hold its row."""
         return await self._one(LOCKED_BY_CLIENT_ID, account_id, client_order_id)
+
+    async def locked_by_venue_id(self, account_id: UUID, market: MarketSymbol, venue_order_id: str) -> Order | None:
+        """Return an order by the id that its venue gave it on that market, and hold its row."""
+        return await self._one(LOCKED_BY_VENUE_ID, account_id, str(market), venue_order_id)
+
+    async def counted_trades(
+        self, account_id: UUID, market: MarketSymbol, venue_trade_ids: Sequence[str]
+    ) -> set[tuple[str, str]]:
+        """Return which of the venue's trades are stored as fills: the trade's id with the venue's id of its order."""
+        rows = await self._connection.fetch(COUNTED_TRADES, account_id, str(market), list(venue_trade_ids))
+        return {(row["venue_trade_id"], row["venue_order_id"]) for row in rows}
 
     async def commands(self, account_id: UUID) -> list[Order]:
         """Return what the account's executor has to do, oldest first."""

@@ -57,7 +57,7 @@ async def test_a_foreign_order_that_may_not_be_cancelled_now_harms_no_other(floo
     order = await floor.limit()
     executor._desk.timing = replace(executor._desk.timing, guard=0)
     venue.tell(replace(venue.orders[order.client_order_id], client_order_id="theirs", venue_order_id="v99"))
-    await eventually(lambda: "foreign:theirs" in executor._desk._alerted, "the foreign order is met")
+    await eventually(lambda: "foreign:sandbox:BTC/USDT:v99" in executor._desk._alerted, "the foreign order is met")
     executor._desk.timing = floor.timing
     assert (await floor.place("next")).status is OrderStatus.FILLED
     assert not floor.task.done()

@@ -148,6 +148,61 @@ async def test_a_foreign_order_is_told_once_and_left_alone(floor: Floor, venue: 
     assert venue.orders["theirs"].status is OrderStatus.OPEN
 
 
+async def test_old_fills_of_our_own_are_nobody_elses_however_often_they_are_told(
+    floor: Floor, venue: ScriptedVenue
+) -> None:
+    await floor.start()
+    await floor.limit("rests")
+    for number in range(5):
+        await floor.place(f"filled {number}")
+    await floor.kill()
+    await _age(floor)
+    executor = await floor.start()
+    executor._reconciler.want()
+    await eventually(lambda: len(venue.asked_since) >= 2 and executor.reconciled, "it reconciles again")
+    assert await floor.alerts() == []
+
+
+async def test_a_fill_that_was_missed_is_counted_for_its_old_order(floor: Floor, venue: ScriptedVenue) -> None:
+    await floor.start()
+    await floor.limit("rests")
+    old = await floor.limit("ended")
+    await floor.service.cancel(floor.user.id, old.id)
+    await floor.until(old.id, "CANCELED")
+    await floor.kill()
+    await _age(floor)
+    venue.tells_by_stream = False
+    venue.fill(old.client_order_id, "0.4", "90")
+    await floor.start()
+    assert [fill.quantity for fill in await floor.fills(old.id)] == [Decimal("0.4")]
+    assert await floor.alerts() == []
+
+
+async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(floor: Floor, venue: ScriptedVenue) -> None:
+    await floor.start()
+    ours = await floor.limit("rests")
+    await floor.kill()
+    venue.tells_by_stream = False
+    venue._receive(replace(_foreign(ours), type=OrderType.MARKET))  # type: ignore[type-var]
+    for _ in range(3):
+        executor = await floor.start()
+        executor._reconciler.want()
+        await eventually(lambda executor=executor: executor.reconciled, "it reconciles again")  # type: ignore[misc]
+        await floor.kill()
+    assert await floor.alerts() == ["The venue has a fill of somebody else's order: BUY 1 sandbox:BTC/USDT."]
+    venue._receive(replace(_foreign(ours), client_order_id="theirs too"))  # type: ignore[type-var]
+    await floor.start()
+    assert len(await floor.alerts()) == 2
+
+
+async def _age(floor: Floor) -> None:
+    """Let all that happened lie hours back for the engine, but not for the venue."""
+    async with floor.storage._pool.acquire() as driver:
+        await driver.execute(
+            "UPDATE orders SET created_at = created_at - interval '5 h', updated_at = updated_at - interval '3 h'"
+        )
+
+
 async def test_a_foreign_order_is_cancelled_where_so_configured(floor: Floor, venue: ScriptedVenue) -> None:
     venue._receive(_foreign(await floor.place()))
     floor.cancel_foreign = True
