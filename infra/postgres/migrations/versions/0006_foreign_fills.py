@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 STATEMENTS = (
     "CREATE INDEX orders_by_venue_id ON orders (account_id, venue_order_id) WHERE venue_order_id IS NOT NULL",
