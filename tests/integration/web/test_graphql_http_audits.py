@@ -1,31 +1,24 @@
 """The 61 audits of npm's graphql-http, the reference suite of the GraphQL over HTTP specification."""
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.support.node import CACHE as NPM_CACHE
+from tests.support.node import run
 from tests.support.require import require_or_skip
 from tests.support.serving import serving
 from tests.support.shop import Shop, shop_app
 
 VERSION = "1.23.1"
-CACHE = Path(__file__).parents[3] / ".cache" / "npm" / f"graphql-http-{VERSION}"
+CACHE = NPM_CACHE / f"graphql-http-{VERSION}"
 SCRIPT = """
 import { auditServer } from 'graphql-http';
 const results = await auditServer({ url: process.argv[2] });
 console.log(JSON.stringify(results.map(({ status, name, reason }) => ({ status, name, reason: String(reason) }))));
 """
-
-
-async def run(*command: str, cwd: Path) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, error = await process.communicate()
-    return process.returncode or 0, out.decode() if process.returncode == 0 else error.decode()[-400:]
 
 
 async def installed() -> Path:

@@ -1,0 +1,23 @@
+// Follow a subscription over every interruption, on from the last cursor. `client` is one of graphql-ws or graphql-sse.
+// Returns a function that ends it.
+export function resume(client, { query, variables }, sink) {
+  let stop, timer, after = variables?.after;
+  const subscribe = () => {
+    stop = client.subscribe({ query, variables: { ...variables, after } }, {
+      next: (result) => {
+        if (!result.data && isTransient(result.errors)) return; // the end of the connection follows
+        after = Object.values(result.data ?? {})[0]?.cursor ?? after;
+        sink.next(result);
+      },
+      error: (error) => isFinal(error) ? sink.error(error) : timer = setTimeout(subscribe, 1_000 + 1_000 * Math.random()),
+      complete: () => sink.complete(),
+    });
+  };
+  subscribe();
+  return () => { clearTimeout(timer); stop(); };
+}
+
+const isTransient = (errors) => errors.every(({ extensions }) => ['UNAVAILABLE', 'SLOW_READER'].includes(extensions.code));
+
+// What trying again can't mend: a wrong document or cursor (GraphQL errors, or HTTP 4xx), a token that isn't accepted (4403).
+const isFinal = (error) => Array.isArray(error) ? !isTransient(error) : error.code === 4403 || error.response?.status < 500;

@@ -1,0 +1,29 @@
+"""Follow a subscription over every interruption, on from the last cursor."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+from gql import Client, GraphQLRequest
+from gql.transport.exceptions import TransportConnectionFailed, TransportQueryError
+from gql.transport.websockets import WebsocketsTransport
+
+
+async def resume(url: str, token: str, document: str, after: str | None = None) -> AsyncIterator[dict[str, Any]]:
+    while True:
+        transport = WebsocketsTransport(url, init_payload={"Authorization": f"Bearer {token}"}, keep_alive_timeout=40)
+        try:
+            async with Client(transport=transport) as session:
+                async for data in session.subscribe(GraphQLRequest(document, variable_values={"after": after})):
+                    (event,) = data.values()
+                    after = event.get("cursor", after)
+                    yield event
+                return
+        except TransportQueryError as error:  # a wrong document or cursor, unless trying again may mend it
+            if any(each["extensions"]["code"] not in ("UNAVAILABLE", "SLOW_READER") for each in error.errors or []):
+                raise
+        except TransportConnectionFailed as error:  # a token that isn't accepted
+            if "4403" in str(error.__cause__):
+                raise
+        await asyncio.sleep(1 + random.random())

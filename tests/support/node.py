@@ -1,0 +1,54 @@
+"""Programs of Node.js with real packages from npm, kept between runs in `.cache/npm`."""
+
+import asyncio
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.require import require_or_skip
+
+CACHE = Path(__file__).parents[2] / ".cache" / "npm"
+
+
+async def run(*command: str, cwd: Path) -> tuple[int, str]:
+    """Run a program to its end; return its exit code, and its output or the end of what it complained of."""
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, error = await process.communicate()
+    return process.returncode or 0, out.decode() if process.returncode == 0 else error.decode()[-400:]
+
+
+async def installed(package: Path, scripts: Iterable[Path]) -> Path:
+    """Return a folder with what the lock file of `package` names, and copies of `scripts`.
+
+    Skips where Node.js or the registry is missing.
+    """
+    require_or_skip(shutil.which("node") and shutil.which("npm"), "Node.js and npm are not installed")
+    lock = (package / "package-lock.json").read_bytes()
+    folder = CACHE / f"{package.name}-{hashlib.sha256(lock).hexdigest()[:12]}"
+    if not folder.exists():
+        await asyncio.to_thread(_install, package, folder)
+    for script in scripts:
+        shutil.copy(script, folder)
+    return folder
+
+
+def _install(package: Path, folder: Path) -> None:
+    """Install beside the folder and rename, so that it is whole where it is there, whoever else installs."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=CACHE))
+    try:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(package / name, aside)
+        npm = subprocess.run(
+            ["npm", "ci", "--no-audit", "--no-fund"], cwd=aside, capture_output=True, text=True, check=False
+        )
+        require_or_skip(npm.returncode == 0, f"npm could not install {package.name}: {npm.stderr[-400:]}")
+        if not folder.exists():
+            aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
