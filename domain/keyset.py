@@ -10,13 +10,19 @@ class Window:
     """A part of a list whose order is that of its ids (UUID version 7: the time of their making), newest first.
 
     `after` and `before` are ids that are not included: the list continues after (older than) `after` and ends before
-    (newer than) `before`. With `backwards` the last `limit` of that are wanted, still given newest first.
+    (newer than) `before`. With `backwards` the last `limit` of that are wanted, still given newest first. With
+    `oldest_first` the whole list runs the other way. With `dated` its order is that of a time which each list names
+    (positions: when they closed), then of the ids; `after_at` and `before_at` are the times of `after` and `before`.
     """
 
     limit: int
     after: UUID | None = None
     before: UUID | None = None
     backwards: bool = False
+    oldest_first: bool = False
+    dated: bool = False
+    after_at: datetime | None = None
+    before_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

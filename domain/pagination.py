@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -50,9 +50,19 @@ class PageRequest:
     before: Key | None = None
     backwards: bool = False
 
-    def window(self) -> Window:
+    def window(self, *, oldest_first: bool = False) -> Window:
         """Return what to fetch of a list keyed by id: one item more than the page holds, to see if more follows."""
-        return Window(self.limit + 1, self._key_as(_id, self.after), self._key_as(_id, self.before), self.backwards)
+        after, before = self._key_as(_id, self.after), self._key_as(_id, self.before)
+        return Window(self.limit + 1, after, before, self.backwards, oldest_first)
+
+    def dated_window(self, *, oldest_first: bool = False) -> Window:
+        """Return what to fetch of a list keyed by a time and, among those of one time, by id; one item more."""
+        after_at, after = self._dated(self.after)
+        before_at, before = self._dated(self.before)
+        return Window(
+            self.limit + 1, after, before, self.backwards, oldest_first, dated=True, after_at=after_at,
+            before_at=before_at,
+        )  # fmt: skip
 
     def time_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeWindow:
         """Return what to fetch of a list keyed by time: one item more than the page holds, to see if more follows."""
@@ -80,6 +90,13 @@ class PageRequest:
         if len(key) != 2:  # noqa: PLR2004  # a time and an id
             raise bad_cursor()
         return self._key_as(_time, key[:1]), key[1]
+
+    def _dated(self, key: Key | None) -> tuple[datetime | None, UUID | None]:
+        if key is None:
+            return None, None
+        if len(key) != 2:  # noqa: PLR2004  # a time and an id
+            raise bad_cursor()
+        return self._key_as(_moment, key[:1]), self._key_as(_id, key[1:])
 
     @staticmethod
     def _key_as(read: Callable[[str], T], key: Key | None) -> T | None:
@@ -118,6 +135,11 @@ class Page(Generic[T]):
     cursor_of: Callable[[T], str]
     has_next: bool = False
     has_previous: bool = False
+    count: Callable[[], Awaitable[int | None]] | None = None
+
+    async def total_count(self) -> int | None:
+        """Return how many items the whole list has; None where they aren't counted, or are more than is counted."""
+        return None if self.count is None else await self.count()
 
     @property
     def edges(self) -> tuple[Edge[T], ...]:
@@ -138,13 +160,14 @@ def page_request(
     last: int | None = None,
     before: str | None = None,
     maximum: int = MAX_PAGE,
+    default: int = DEFAULT_PAGE,
 ) -> PageRequest:
     """Return the page that a connection's arguments ask for; raise RequestFault (INVALID) for what can't be."""
     if first is not None and last is not None:
         raise RequestFault(FaultCode.INVALID, "Give `first` or `last`, not both.")
     _check_size("first", first, maximum)
     _check_size("last", last, maximum)
-    limit = first if first is not None else last if last is not None else DEFAULT_PAGE
+    limit = first if first is not None else last if last is not None else default
     return PageRequest(
         scope,
         limit,
@@ -177,12 +200,21 @@ def slice_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Ke
     end = _index(keys, request.before) if request.before is not None else len(rows)
     part = rows[start:end]
     wanted = part[-request.limit - 1 :] if request.backwards else part[: request.limit + 1]
-    return page_of(request, wanted, key_of)
+
+    async def count() -> int:
+        return len(rows)
+
+    return replace(page_of(request, wanted, key_of), count=count)
 
 
 def id_key(id: UUID) -> Key:
     """Return the key of a list that is ordered by id."""
     return (str(id),)
+
+
+def dated_key(at: datetime, id: UUID) -> Key:
+    """Return the key of a list that is ordered by a time, and by id among what has the same time."""
+    return at.isoformat(), str(id)
 
 
 def time_key(at: datetime) -> Key:
@@ -239,6 +271,13 @@ def _is_key_part(part: object) -> bool:
 
 def _id(text: str) -> UUID:
     return UUID(text)
+
+
+def _moment(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at
 
 
 def _time(text: str) -> datetime:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from domain.event_log import EventLog
+from domain.lists import Lists
 from domain.markets.ports import MarketDataRepository, MarketHistoryRepository
 from domain.orders.ports import OrderRepository
 from domain.reports.ports import ReportRepository
@@ -84,6 +85,11 @@ class Transaction(Protocol):
     @property
     def market_history(self) -> MarketHistoryRepository:
         """Volume by price, and books of the past."""
+        ...
+
+    @property
+    def lists(self) -> Lists:
+        """Everything that is listed a page at a time."""
         ...
 
     @property

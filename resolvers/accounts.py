@@ -4,6 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.changes import Changes, Unchanged
+from domain.lists import NoFilter
 from domain.markets.types import Venue
 from domain.pagination import CursorScope, Page
 from domain.trading.accounts import AccountRequest
@@ -11,7 +12,8 @@ from domain.trading.equity import equity
 from domain.trading.types import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
 from domain.users.types import ApiScope
 from resolvers.context import RequestContext
-from resolvers.paging import PageArguments, page_by_id
+from resolvers.lists import TimeOrder, list_page, owned_by
+from resolvers.paging import PageArguments
 
 
 async def balances(context: RequestContext, account: Account) -> list[Balance]:
@@ -25,10 +27,12 @@ async def worth(context: RequestContext, account: Account) -> Decimal | None:
     return equity(account.venue, account.currency, held, context.services.markets.price_of)
 
 
-async def transfers(context: RequestContext, account: Account, page: PageArguments) -> Page[AccountTransfer]:
-    """Return what came into the account and left it otherwise than by fills, newest first."""
+async def transfers(
+    context: RequestContext, account: Account, page: PageArguments, order: TimeOrder = TimeOrder.NEWEST_FIRST
+) -> Page[AccountTransfer]:
+    """Return what came into the account and left it otherwise than by fills."""
     scope = CursorScope("transfers", str(account.id))
-    return await page_by_id(context, scope, page, lambda reading, window: reading.transfers.page(account.id, window))
+    return await list_page(context.lists.transfers, scope, owned_by(account, NoFilter()), page, order)
 
 
 async def account_of(context: RequestContext, transfer: AccountTransfer) -> Account | None:

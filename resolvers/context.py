@@ -23,6 +23,7 @@ from domain.users.api_keys import ApiKeyService
 from domain.users.service import UserService
 from domain.users.types import ApiScope, Identity, User
 from resolvers.engine import EngineFacts
+from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
 from resolvers.nodes import NodeLoader, node_loaders
 
@@ -63,6 +64,11 @@ class RequestContext:
         return Loaders(self.services.storage)
 
     @cached_property
+    def lists(self) -> ListLoaders:
+        """The lists of this operation."""
+        return ListLoaders(self.services.storage)
+
+    @cached_property
     def node_loaders(self) -> Mapping[str, NodeLoader]:
         """How `node` finds an object of each type."""
         return node_loaders(self)
@@ -70,6 +76,7 @@ class RequestContext:
     def forget(self) -> None:
         """Let go of all that was loaded: a subscription's next event must see what is true then."""
         self.__dict__.pop("loaders", None)
+        self.__dict__.pop("lists", None)
         self.__dict__.pop("node_loaders", None)
 
     @property

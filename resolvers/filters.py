@@ -1,9 +1,18 @@
 """The filters of lists, which come as global ids: one that can't be read finds nothing, as another user's does."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from domain.lists import AccountFilter, ActivityFilter, PositionFilter, ReportFilter
+from domain.markets.types import MarketSymbol
+from domain.orders.ports import OrderFilter
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderRole, OrderStatus, OrderType
+from domain.reports.types import ReportScope
+from domain.trading.ports import SessionFilter
+from domain.trading.types import AccountKind, TradingSessionStatus
 from resolvers.ids import uuid_in
 
 NOTHING = UUID(int=0)
@@ -20,3 +29,92 @@ def filter_id(id: str | None, type_name: str) -> UUID | None:
 def filter_values(values: Sequence[T] | None) -> tuple[T, ...] | None:
     """Return the values to look for; None where it doesn't matter."""
     return None if values is None else tuple(values)
+
+
+def account_filter(kind: AccountKind | None, *, archived: bool | None) -> AccountFilter:
+    """Return which accounts are wanted."""
+    return AccountFilter(kind, archived)
+
+
+def order_filter(
+    *,
+    account: str | None = None,
+    trading_session: str | None = None,
+    strategy: str | None = None,
+    market: MarketSymbol | None = None,
+    side: OrderSide | None = None,
+    status: Sequence[OrderStatus] | None = None,
+    type: Sequence[OrderType] | None = None,
+    role: Sequence[OrderRole] | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> OrderFilter:
+    """Return which orders or fills are wanted."""
+    return OrderFilter(
+        account_id=filter_id(account, "Account"),
+        trading_session_id=filter_id(trading_session, "TradingSession"),
+        market=market,
+        side=side,
+        statuses=filter_values(status),
+        start=start,
+        end=end,
+        types=filter_values(type),
+        roles=filter_values(role),
+        strategy_id=filter_id(strategy, "Strategy"),
+    )
+
+
+def position_filter(
+    *,
+    account: str | None = None,
+    trading_session: str | None = None,
+    strategy: str | None = None,
+    market: MarketSymbol | None = None,
+    is_open: bool | None = None,
+) -> PositionFilter:
+    """Return which positions are wanted."""
+    return PositionFilter(
+        account_id=filter_id(account, "Account"),
+        trading_session_id=filter_id(trading_session, "TradingSession"),
+        market=market,
+        strategy_id=filter_id(strategy, "Strategy"),
+        is_open=is_open,
+    )
+
+
+def session_filter(
+    *,
+    account: str | None = None,
+    strategy: str | None = None,
+    market: MarketSymbol | None = None,
+    status: Sequence[TradingSessionStatus] | None = None,
+) -> SessionFilter:
+    """Return which trading sessions are wanted."""
+    return SessionFilter(
+        filter_id(account, "Account"), market, filter_values(status), strategy_id=filter_id(strategy, "Strategy")
+    )
+
+
+def report_filter(
+    account: str | None = None, trading_session: str | None = None, strategy: str | None = None
+) -> ReportFilter:
+    """Return which reports are wanted; those of several things at once are none."""
+    given = [
+        (scope, filter_id(given_id, type_name))
+        for scope, given_id, type_name in (
+            (ReportScope.ACCOUNT, account, "Account"),
+            (ReportScope.TRADING_SESSION, trading_session, "TradingSession"),
+            (ReportScope.STRATEGY, strategy, "Strategy"),
+        )
+        if given_id is not None
+    ]
+    if not given:
+        return ReportFilter()
+    return ReportFilter(*given[0]) if len(given) == 1 else ReportFilter(scope_id=NOTHING)
+
+
+def activity_filter(
+    action: Sequence[str] | None = None, start: datetime | None = None, end: datetime | None = None
+) -> ActivityFilter:
+    """Return which activities are wanted."""
+    return ActivityFilter(filter_values(action), start, end)

@@ -1,77 +1,63 @@
 """Orders: placing and cancelling them, and what hangs on one."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from domain.errors import ErrorCode, InputError
 from domain.markets.types import MarketSymbol
+from domain.money import EXACT
 from domain.orders.ports import OrderFilter
 from domain.orders.request import OrderRequest
-from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderStatus
 from domain.pagination import CursorScope, Page, id_key, page_request, slice_page
 from domain.trading.types import Signal
-from domain.users.types import ApiScope, User
+from domain.users.types import ApiScope
 from resolvers.context import RequestContext
 from resolvers.events import OrderStep, order_step
-from resolvers.filters import filter_id, filter_values
-from resolvers.paging import PageArguments, page_by_id
+from resolvers.lists import Parent, TimeOrder, list_page, owned_by, user_of
+from resolvers.paging import PageArguments
 
 
-async def of_user(
+@dataclass(frozen=True, slots=True)
+class FeeTotal:
+    """What was paid in one currency; negative where the venue gave more than it took."""
+
+    currency: str
+    amount: Decimal
+
+
+async def listed(
     context: RequestContext,
-    user: User,
+    parent: Parent,
     page: PageArguments,
-    account: str | None,
-    trading_session: str | None,
-    market: MarketSymbol | None,
-    side: OrderSide | None,
-    status: Sequence[OrderStatus] | None,
-    start: datetime | None,
-    end: datetime | None,
+    wanted: OrderFilter,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Order]:
-    """Return the user's orders that fit, newest first."""
-    wanted = OrderFilter(
-        account_id=filter_id(account, "Account"),
-        trading_session_id=filter_id(trading_session, "TradingSession"),
-        market=market,
-        side=side,
-        statuses=filter_values(status),
-        start=start,
-        end=end,
-    )
-    return await page_of_orders(context, user.id, page, wanted)
+    """Return the orders of an object that fit; a cursor is good with any filter of the same user."""
+    scope = CursorScope("orders", user_of(parent))
+    return await list_page(context.lists.orders, scope, owned_by(parent, wanted), page, order)
 
 
-async def page_of_orders(
-    context: RequestContext, user_id: UUID, page: PageArguments, wanted: OrderFilter
-) -> Page[Order]:
-    """Return the orders that fit, newest first; a cursor is good with any filter of the same user."""
-    scope = CursorScope("orders", str(user_id))
-    return await page_by_id(context, scope, page, lambda reading, window: reading.orders.page(user_id, window, wanted))
-
-
-async def fills_of_user(
+async def fills_listed(
     context: RequestContext,
-    user: User,
+    parent: Parent,
     page: PageArguments,
-    account: str | None,
-    trading_session: str | None,
-    market: MarketSymbol | None,
-    start: datetime | None,
-    end: datetime | None,
+    wanted: OrderFilter,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Fill]:
-    """Return the user's fills that fit, newest first."""
-    wanted = OrderFilter(
-        account_id=filter_id(account, "Account"),
-        trading_session_id=filter_id(trading_session, "TradingSession"),
-        market=market,
-        start=start,
-        end=end,
-    )
-    scope = CursorScope("fills", str(user.id))
-    return await page_by_id(context, scope, page, lambda reading, window: reading.orders.fills(user.id, window, wanted))
+    """Return the fills of an object that fit; a cursor is good with any filter of the same user."""
+    scope = CursorScope("fills", user_of(parent))
+    return await list_page(context.lists.fills, scope, owned_by(parent, wanted), page, order)
+
+
+async def fees(context: RequestContext, order: Order) -> list[FeeTotal]:
+    """Return what was paid for the order so far by currency, in the order of the currencies."""
+    sums = defaultdict[str, Decimal](Decimal)
+    for fill in await context.loaders.fills.load(order.id):
+        sums[fill.fee_currency] = EXACT.add(sums[fill.fee_currency], fill.fee)
+    return [FeeTotal(currency, amount) for currency, amount in sorted(sums.items())]
 
 
 async def fills(context: RequestContext, order: Order, page: PageArguments) -> Page[Fill]:

@@ -3,30 +3,55 @@
 from collections.abc import Sequence
 
 from domain.errors import FaultCode, RequestFault
+from domain.lists import JobFilter, ReportFilter
 from domain.pagination import CursorScope, Page, page_request, slice_page
 from domain.reports.equity_curve import thinned
 from domain.reports.service import ReportRequest
-from domain.reports.types import EquityPoint, Job, JobStatus, PerformanceMetrics, Report, RoundTrip
+from domain.reports.types import EquityPoint, Job, JobStatus, PerformanceMetrics, Report, ReportScope, RoundTrip
+from domain.strategies.entities import Strategy
+from domain.trading.types import Account, TradingSession
 from domain.users.types import ApiScope, User
 from resolvers.context import RequestContext
 from resolvers.filters import filter_values
-from resolvers.paging import PageArguments, page_by_id
+from resolvers.lists import TimeOrder, list_page, owned_by
+from resolvers.paging import PageArguments
 
 MAX_POINTS = 5_000
 
 
 async def jobs(
-    context: RequestContext, user: User, page: PageArguments, status: Sequence[JobStatus] | None
+    context: RequestContext,
+    user: User,
+    page: PageArguments,
+    status: Sequence[JobStatus] | None,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Job]:
-    """Return the user's jobs that fit, newest first."""
-    scope, wanted = CursorScope("jobs", str(user.id)), filter_values(status)
-    return await page_by_id(context, scope, page, lambda reading, window: reading.reports.jobs(user.id, window, wanted))
+    """Return the user's jobs that fit."""
+    scope, wanted = CursorScope("jobs", str(user.id)), JobFilter(filter_values(status))
+    return await list_page(context.lists.jobs, scope, owned_by(user, wanted), page, order)
 
 
-async def of_user(context: RequestContext, user: User, page: PageArguments) -> Page[Report]:
-    """Return the user's reports, newest first."""
+async def of_user(
+    context: RequestContext,
+    user: User,
+    page: PageArguments,
+    wanted: ReportFilter,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
+) -> Page[Report]:
+    """Return the user's reports that fit."""
     scope = CursorScope("reports", str(user.id))
-    return await page_by_id(context, scope, page, lambda reading, window: reading.reports.reports(user.id, window))
+    return await list_page(context.lists.reports, scope, owned_by(user, wanted), page, order)
+
+
+async def scope_of(context: RequestContext, report: Report) -> Account | TradingSession | Strategy | None:
+    """Return what the report is about."""
+    if report.scope is ReportScope.ACCOUNT:
+        return await context.loaders.accounts.load(report.scope_id)
+    if report.scope is ReportScope.TRADING_SESSION:
+        return await context.loaders.trading_sessions.load(report.scope_id)
+    if report.scope is ReportScope.STRATEGY:
+        return await context.loaders.strategies.load(report.scope_id)
+    return None
 
 
 async def result_of(context: RequestContext, job: Job) -> object | None:

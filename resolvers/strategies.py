@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from domain.changes import Unchanged
+from domain.lists import NoFilter, StrategyFilter
 from domain.pagination import CursorScope, Page
 from domain.strategies.definition import StrategyDefinition
 from domain.strategies.entities import Strategy, StrategyVersion
@@ -11,29 +12,30 @@ from domain.strategies.service import StrategyRequest
 from domain.strategies.validation import validate as validate_definition
 from domain.users.types import ApiScope, User
 from resolvers.context import RequestContext
-from resolvers.paging import PageArguments, page_by_id
+from resolvers.lists import TimeOrder, list_page, owned_by
+from resolvers.paging import PageArguments
 
 
-async def of_user(context: RequestContext, user: User, page: PageArguments, *, archived: bool) -> Page[Strategy]:
-    """Return the user's strategies, newest first: archived ones alone, or none of them."""
+async def of_user(
+    context: RequestContext,
+    user: User,
+    page: PageArguments,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
+    *,
+    archived: bool,
+) -> Page[Strategy]:
+    """Return the user's strategies: archived ones alone, or none of them."""
     scope = CursorScope(f"strategies:{archived}", str(user.id))
-    return await page_by_id(
-        context,
-        scope,
-        page,
-        lambda reading, window: reading.strategies.page(user.id, window, archived=archived),
-    )
+    asked = owned_by(user, StrategyFilter(archived))
+    return await list_page(context.lists.strategies, scope, asked, page, order)
 
 
-async def versions(context: RequestContext, strategy: Strategy, page: PageArguments) -> Page[StrategyVersion]:
-    """Return the versions of a strategy, newest first."""
+async def versions(
+    context: RequestContext, strategy: Strategy, page: PageArguments, order: TimeOrder = TimeOrder.NEWEST_FIRST
+) -> Page[StrategyVersion]:
+    """Return the versions of a strategy."""
     scope = CursorScope(f"versions:{strategy.id}", str(strategy.user_id))
-    return await page_by_id(
-        context,
-        scope,
-        page,
-        lambda reading, window: reading.strategies.versions(strategy.user_id, strategy.id, window),
-    )
+    return await list_page(context.lists.strategy_versions, scope, owned_by(strategy, NoFilter()), page, order)
 
 
 async def newest_version(context: RequestContext, strategy: Strategy) -> StrategyVersion | None:

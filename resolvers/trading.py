@@ -1,13 +1,11 @@
 """Trading sessions, their signals and positions; halts."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
 from domain.errors import ErrorCode, InputError
-from domain.markets.types import MarketSymbol
+from domain.lists import AccountFilter, NoFilter, PositionFilter
 from domain.money import EXACT, ZERO
-from domain.orders.ports import OrderFilter
 from domain.orders.types import Order
 from domain.pagination import CursorScope, Page
 from domain.reports.session_metrics import MetricsRequest
@@ -16,55 +14,49 @@ from domain.strategies.entities import StrategyVersion
 from domain.trading.halts import HaltRequest
 from domain.trading.ports import SessionFilter
 from domain.trading.sessions import SessionRequest
-from domain.trading.types import Account, ParameterValue, Position, Signal, TradingSession, TradingSessionStatus
+from domain.trading.types import Account, ParameterValue, Position, Signal, TradingSession
 from domain.users.types import ApiScope, User
 from resolvers.context import RequestContext
 from resolvers.engine import ENGINE_KEY
-from resolvers.filters import filter_id, filter_values
 from resolvers.ids import decode_id, uuid_in
-from resolvers.orders import page_of_orders
-from resolvers.paging import PageArguments, page_by_id
+from resolvers.lists import Parent, PositionOrder, TimeOrder, list_page, owned_by, position_page, user_of
+from resolvers.paging import PageArguments
 
 
-async def accounts(context: RequestContext, user: User, page: PageArguments) -> Page[Account]:
-    """Return the user's accounts, archived ones too, newest first."""
+async def accounts(
+    context: RequestContext,
+    user: User,
+    page: PageArguments,
+    wanted: AccountFilter,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
+) -> Page[Account]:
+    """Return the user's accounts that fit."""
     scope = CursorScope("accounts", str(user.id))
-    return await page_by_id(context, scope, page, lambda reading, window: reading.accounts.page(user.id, window))
+    return await list_page(context.lists.accounts, scope, owned_by(user, wanted), page, order)
 
 
 async def sessions(
     context: RequestContext,
-    user: User,
+    parent: Parent,
     page: PageArguments,
-    account: str | None,
-    market: MarketSymbol | None,
-    status: Sequence[TradingSessionStatus] | None,
+    wanted: SessionFilter,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[TradingSession]:
-    """Return the user's trading sessions that fit, newest first."""
-    wanted = SessionFilter(filter_id(account, "Account"), market, filter_values(status))
-    scope = CursorScope("trading-sessions", str(user.id))
-    return await page_by_id(
-        context, scope, page, lambda reading, window: reading.trading_sessions.page(user.id, window, wanted)
-    )
+    """Return the trading sessions of an object that fit."""
+    scope = CursorScope("trading-sessions", user_of(parent))
+    return await list_page(context.lists.trading_sessions, scope, owned_by(parent, wanted), page, order)
 
 
 async def positions(
     context: RequestContext,
-    user: User,
+    parent: Parent,
     page: PageArguments,
-    account: str | None,
-    market: MarketSymbol | None,
-    *,
-    is_open: bool | None,
+    wanted: PositionFilter,
+    order: PositionOrder = PositionOrder.OPENED_NEWEST_FIRST,
 ) -> Page[Position]:
-    """Return the user's positions that fit, newest first."""
-    account_id = filter_id(account, "Account")
-    return await page_by_id(
-        context,
-        CursorScope("positions", str(user.id)),
-        page,
-        lambda reading, window: reading.positions.page(user.id, window, account_id, market, is_open=is_open),
-    )
+    """Return the positions of an object that fit."""
+    scope = CursorScope("positions", user_of(parent))
+    return await position_page(context, scope, owned_by(parent, wanted), page, order)
 
 
 async def account_of(context: RequestContext, one: Order | Position | TradingSession) -> Account | None:
@@ -92,19 +84,15 @@ async def parameters(context: RequestContext, session: TradingSession) -> list[P
     return [ParameterValue(one.name, own.get(one.name, one.default)) for one in known]
 
 
-async def signals(context: RequestContext, session: TradingSession, page: PageArguments) -> Page[Signal]:
-    """Return what the strategy said in the session, newest first."""
-    return await page_by_id(
-        context,
-        CursorScope("signals", str(session.id)),
-        page,
-        lambda reading, window: reading.trading_sessions.signals(session.user_id, session.id, window),
-    )
-
-
-async def orders(context: RequestContext, session: TradingSession, page: PageArguments) -> Page[Order]:
-    """Return the orders of the session, newest first."""
-    return await page_of_orders(context, session.user_id, page, OrderFilter(trading_session_id=session.id))
+async def signals(
+    context: RequestContext,
+    session: TradingSession,
+    page: PageArguments,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
+) -> Page[Signal]:
+    """Return what the strategy said in the session."""
+    scope = CursorScope("signals", str(session.id))
+    return await list_page(context.lists.signals, scope, owned_by(session, NoFilter()), page, order)
 
 
 async def position(context: RequestContext, session: TradingSession) -> Position | None:

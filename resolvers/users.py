@@ -5,11 +5,14 @@ from uuid import UUID
 
 from domain.changes import Unchanged
 from domain.event_cursors import encode_event_cursor
+from domain.lists import ActivityFilter
 from domain.pagination import CursorScope, Page
+from domain.period import check_period
 from domain.users.service import SignedIn
 from domain.users.types import Activity, ApiKey, ApiScope, LoginSession, User
 from resolvers.context import RequestContext
-from resolvers.paging import PageArguments, page_by_id
+from resolvers.lists import TimeOrder, list_page, owned_by
+from resolvers.paging import PageArguments
 
 
 async def viewer(context: RequestContext) -> User | None:
@@ -42,10 +45,17 @@ def is_current(context: RequestContext, session: LoginSession) -> bool:
     return context.identity is not None and context.identity.credential_id == session.id
 
 
-async def activity(context: RequestContext, user: User, page: PageArguments) -> Page[Activity]:
-    """Return what the user did, newest first."""
+async def activity(
+    context: RequestContext,
+    user: User,
+    page: PageArguments,
+    wanted: ActivityFilter,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
+) -> Page[Activity]:
+    """Return what the user did."""
+    check_period(wanted.start, wanted.end)
     scope = CursorScope("activity", str(user.id))
-    return await page_by_id(context, scope, page, lambda reading, window: reading.users.activity(user.id, window))
+    return await list_page(context.lists.activity, scope, owned_by(user, wanted), page, order)
 
 
 async def register(context: RequestContext, email: str, password: str, display_name: str | None) -> SignedIn:

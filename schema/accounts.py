@@ -10,19 +10,17 @@ from domain.trading import types as domain
 from domain.trading.state import TradingState
 from domain.users.types import ApiScope
 from resolvers import accounts
+from resolvers.lists import TimeOrder
 from resolvers.paging import PageArguments
 from schema.changes import change, changes, given
 from schema.context import Info
 from schema.errors import Payload, answer, payload
 from schema.lazy import lazy
+from schema.lists import NESTED, NESTED_PAGE, FirstOfNested, OrderBy
 from schema.node import Node, decode_uuid, serves
-from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.owned_lists import AccountSessionList, OrderLists, PositionLists
+from schema.pagination import After, Before, CountedConnection, Edge, Last
 from schema.transfers import AccountTransfer, AccountTransferConnection
-
-strawberry.enum(
-    domain.AccountKind,
-    description="PAPER: a balance on a venue that isn't live. LIVE: credentials of a real one.",
-)
 
 
 @strawberry.type(description="What an account holds of a currency.")
@@ -120,7 +118,7 @@ class AccountFacts:
 
 
 @strawberry.type(description="What a user trades with at a venue.")
-class Account(Node, AccountFacts):
+class Account(Node, AccountFacts, OrderLists, PositionLists, AccountSessionList):
     """The schema's face of `domain.trading.types.Account`."""
 
     is_type_of = serves(domain.Account)
@@ -136,19 +134,22 @@ class Account(Node, AccountFacts):
         return await accounts.worth(info.context, parent)
 
     @strawberry.field(
-        graphql_type=AccountTransferConnection,
-        description="What came in and went out otherwise than by fills, newest first.",
+        graphql_type=AccountTransferConnection | None,
+        metadata=NESTED,
+        description="What came in and went out otherwise than by fills.",
     )
     async def transfers(
         parent: strawberry.Parent[domain.Account],
         info: Info,
-        first: First = None,
+        first: FirstOfNested = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
         """Return the page."""
-        return await accounts.transfers(info.context, parent, PageArguments(first, after, last, before))
+        page = PageArguments(first, after, last, before, NESTED_PAGE)
+        return await accounts.transfers(info.context, parent, page, order_by)
 
 
 @strawberry.type(description="An account in a list.")
@@ -157,7 +158,7 @@ class AccountEdge(Edge[Account]):
 
 
 @strawberry.type(description="Accounts, a page at a time.")
-class AccountConnection(Connection[Account, AccountEdge]):
+class AccountConnection(CountedConnection[Account, AccountEdge]):
     """See `Connection`."""
 
 

@@ -8,10 +8,10 @@ from domain.analytics.volume_profile import VolumeSource
 from domain.markets.types import FeedState, Timeframe
 from domain.markets.views import DepthCadence, DepthLevels, DepthMode
 from domain.orders.side import OrderSide
-from domain.orders.types import OrderStatus, OrderType, TimeInForce
+from domain.orders.types import OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.reports.types import JobStatus
 from domain.trading.state import TradingState
-from domain.trading.types import TradingSessionStatus
+from domain.trading.types import AccountKind, TradingSessionStatus
 
 strawberry.enum(
     TradingState,
@@ -75,4 +75,13 @@ strawberry.enum(
     description="INTEGER: a whole number. REAL: any number. MOVING_AVERAGE: the number of a moving average's type: "
     + ", ".join(f"{number} {name}" for number, name in enumerate(MOVING_AVERAGES))
     + ".",
+)
+strawberry.enum(
+    OrderRole,
+    description="Why an order exists: what a strategy does (ENTRY, EXIT), what protects a position (STOP_LOSS, "
+    "TAKE_PROFIT, TRAILING_STOP), what ends it (CLOSE), placed by hand (MANUAL), or found at the venue (FOREIGN).",
+)
+strawberry.enum(
+    AccountKind,
+    description="PAPER: a balance on a venue that isn't live. LIVE: credentials of a real one.",
 )

@@ -17,7 +17,7 @@ from schema.context import Info
 from schema.lazy import lazy
 from schema.market_analytics import MarketAnalyticsFields
 from schema.node import Node, encode_id, serves
-from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.pagination import After, Before, Connection, CountedConnection, Edge, First, Last
 
 SHARED = {"shared": True}
 OfMarket = Annotated[MarketSymbol, strawberry.argument(description="The market's name, such as sandbox:BTC/USDT.")]
@@ -217,7 +217,7 @@ class MarketEdge(Edge[Market]):
 
 
 @strawberry.type(description="Markets, a page at a time.")
-class MarketConnection(Connection[Market, MarketEdge]):
+class MarketConnection(CountedConnection[Market, MarketEdge]):
     """See `Connection`."""
 
 

@@ -12,7 +12,7 @@ from resolvers.paging import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
 from schema.node import Node, serves
-from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.pagination import After, Before, CountedConnection, Edge, First, Last
 from schema.scalars import Sequence
 
 Account = lazy("accounts", "Account")
@@ -20,11 +20,6 @@ Market = lazy("markets", "Market")
 TradingSession = lazy("trading", "TradingSession")
 Signal = lazy("trading", "Signal")
 
-strawberry.enum(
-    domain.OrderRole,
-    description="Why an order exists: what a strategy does (ENTRY, EXIT), what protects a position (STOP_LOSS, "
-    "TAKE_PROFIT, TRAILING_STOP), what ends it (CLOSE), placed by hand (MANUAL), or found at the venue (FOREIGN).",
-)
 strawberry.enum(
     domain.OrderEventKind,
     description="What happened: SNAPSHOT tells an open order as it is when a subscription begins; ACCEPTED is the "
@@ -70,8 +65,18 @@ class FillEdge(Edge[Fill]):
 
 
 @strawberry.type(description="Fills, a page at a time.")
-class FillConnection(Connection[Fill, FillEdge]):
+class FillConnection(CountedConnection[Fill, FillEdge]):
     """See `Connection`."""
+
+
+@strawberry.type(description="What was paid in fees in one currency.")
+class FeeTotal:
+    """The schema's face of `resolvers.orders.FeeTotal`."""
+
+    currency: str = strawberry.field(description="The currency that the fees were paid in.")
+    amount: Decimal = strawberry.field(
+        description="The sum of the fees; negative where the venue gave more than it took."
+    )
 
 
 @strawberry.type
@@ -154,6 +159,11 @@ class Order(Node, OrderFacts):
         """Return the order that replaces this one."""
         return await orders.replaced_by(info.context, parent)
 
+    @strawberry.field(graphql_type=list[FeeTotal] | None, description="The sum of its fees so far, by currency.")
+    async def fees(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        """Return the sums."""
+        return await orders.fees(info.context, parent)
+
     @strawberry.field(graphql_type=FillConnection, description="Its fills, newest first.")
     async def fills(
         parent: strawberry.Parent[domain.Order],
@@ -187,5 +197,5 @@ class OrderEdge(Edge[Order]):
 
 
 @strawberry.type(description="Orders, a page at a time.")
-class OrderConnection(Connection[Order, OrderEdge]):
+class OrderConnection(CountedConnection[Order, OrderEdge]):
     """See `Connection`."""

@@ -16,6 +16,8 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
+from domain.pagination import Page
+
 First = Annotated[int | None, strawberry.argument(description="How many items from the beginning; 50 by default.")]
 After = Annotated[str | None, strawberry.argument(description="The cursor that the page begins after.")]
 Last = Annotated[int | None, strawberry.argument(description="How many items from the end; not together with `first`.")]
@@ -50,3 +52,16 @@ class Connection(Generic[NodeT, EdgeT]):
     edges: list[EdgeT] = strawberry.field(description="The items of the page with their cursors.")
     nodes: list[NodeT] = strawberry.field(description="The items of the page.")
     page_info: PageInfo = strawberry.field(description="Where the page lies in its list.")
+
+
+@strawberry.type
+class CountedConnection(Connection[NodeT, EdgeT]):
+    """The base of the connections of lists whose items can be counted."""
+
+    @strawberry.field(
+        description="How many items the list has with these filters, whatever the page. It is counted when it is asked "
+        "for, and null where there are more than 10,000."
+    )
+    async def total_count(parent: strawberry.Parent[Page[object]]) -> int | None:
+        """Return the count."""
+        return await parent.total_count()

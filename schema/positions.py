@@ -10,7 +10,8 @@ from resolvers import markets, trading
 from schema.context import Info
 from schema.lazy import lazy
 from schema.node import Node, serves
-from schema.pagination import Connection, Edge
+from schema.owned_lists import OrderLists
+from schema.pagination import CountedConnection, Edge
 
 
 @strawberry.type
@@ -49,7 +50,7 @@ class PositionFacts:
 
 
 @strawberry.type(description="What fills add up to, by account, market and trading session; one from opening to flat.")
-class Position(Node, PositionFacts):
+class Position(Node, PositionFacts, OrderLists):
     """The schema's face of `domain.trading.types.Position`."""
 
     is_type_of = serves(domain.Position)
@@ -69,5 +70,5 @@ class PositionEdge(Edge[Position]):
 
 
 @strawberry.type(description="Positions, a page at a time.")
-class PositionConnection(Connection[Position, PositionEdge]):
+class PositionConnection(CountedConnection[Position, PositionEdge]):
     """See `Connection`."""

@@ -12,11 +12,14 @@ from domain.reports.service import ReportRequest
 from domain.users.types import ApiScope
 from resolvers import reports
 from resolvers.paging import PageArguments
+from schema.accounts import Account
 from schema.context import Info
 from schema.errors import Payload, answer, payload
 from schema.metrics import PerformanceMetrics
 from schema.node import Node, decode_uuid, serves
-from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.pagination import After, Before, CountedConnection, Edge, First, Last
+from schema.strategies import Strategy
+from schema.trading import TradingSession
 
 strawberry.enum(domain.PositionSide, description="Which way a round trip went.")
 
@@ -60,7 +63,7 @@ class JobEdge(Edge[Job]):
 
 
 @strawberry.type(description="Jobs, a page at a time.")
-class JobConnection(Connection[Job, JobEdge]):
+class JobConnection(CountedConnection[Job, JobEdge]):
     """See `Connection`."""
 
 
@@ -106,8 +109,14 @@ class RoundTripEdge(Edge[RoundTrip]):
 
 
 @strawberry.type(description="Round trips, a page at a time.")
-class RoundTripConnection(Connection[RoundTrip, RoundTripEdge]):
+class RoundTripConnection(CountedConnection[RoundTrip, RoundTripEdge]):
     """See `Connection`."""
+
+
+ReportScope = Annotated[
+    Account | TradingSession | Strategy,
+    strawberry.union("ReportScope", description="What a report can be about."),
+]
 
 
 @strawberry.type(description="`url` is signed and short-lived, since a browser sends no token with it.")
@@ -134,6 +143,14 @@ class Report(Node, ReportFacts):
     """The schema's face of `domain.reports.types.Report`."""
 
     is_type_of = serves(domain.Report)
+
+    @strawberry.field(
+        graphql_type=ReportScope | None,
+        description="What it is about; null where that can't be read.",
+    )
+    async def scope(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        """Return the account, the trading session or the strategy."""
+        return await reports.scope_of(info.context, parent)
 
     @strawberry.field(graphql_type=Job, description="What computes it.")
     async def job(parent: strawberry.Parent[domain.Report], info: Info) -> object:
@@ -186,7 +203,7 @@ class ReportEdge(Edge[Report]):
 
 
 @strawberry.type(description="Reports, a page at a time.")
-class ReportConnection(Connection[Report, ReportEdge]):
+class ReportConnection(CountedConnection[Report, ReportEdge]):
     """See `Connection`."""
 
 

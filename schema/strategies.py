@@ -9,14 +9,17 @@ from domain.strategies import entities as domain
 from domain.strategies.service import StrategyRequest
 from domain.users.types import ApiScope
 from resolvers import strategies
+from resolvers.lists import TimeOrder
 from resolvers.paging import PageArguments
 from schema.changes import change, replacement
 from schema.context import Info
 from schema.definitions import StrategyDefinition, StrategyDefinitionError, StrategyDefinitionInput
 from schema.errors import Payload, answer, payload, user_error
 from schema.lazy import lazy
+from schema.lists import OrderBy
 from schema.node import Node, decode_uuid, serves
-from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.owned_lists import StrategySessionList
+from schema.pagination import After, Before, CountedConnection, Edge, First, Last
 
 
 @strawberry.type(description="Whether a definition can be run.")
@@ -29,7 +32,7 @@ class StrategyValidation:
 
 
 @strawberry.type(description="A strategy as it was at one time, which never changes.")
-class StrategyVersion(Node):
+class StrategyVersion(Node, StrategySessionList):
     """The schema's face of `domain.strategies.entities.StrategyVersion`."""
 
     is_type_of = serves(domain.StrategyVersion)
@@ -50,12 +53,12 @@ class StrategyVersionEdge(Edge[StrategyVersion]):
 
 
 @strawberry.type(description="Strategy versions, a page at a time.")
-class StrategyVersionConnection(Connection[StrategyVersion, StrategyVersionEdge]):
+class StrategyVersionConnection(CountedConnection[StrategyVersion, StrategyVersionEdge]):
     """See `Connection`."""
 
 
 @strawberry.type(description="A named definition; each change makes a new version.")
-class Strategy(Node):
+class Strategy(Node, StrategySessionList):
     """The schema's face of `domain.strategies.entities.Strategy`."""
 
     is_type_of = serves(domain.Strategy)
@@ -78,9 +81,10 @@ class Strategy(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
+        order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
         """Return the page."""
-        return await strategies.versions(info.context, parent, PageArguments(first, after, last, before))
+        return await strategies.versions(info.context, parent, PageArguments(first, after, last, before), order_by)
 
 
 @strawberry.type(description="A strategy in a list.")
@@ -89,7 +93,7 @@ class StrategyEdge(Edge[Strategy]):
 
 
 @strawberry.type(description="Strategies, a page at a time.")
-class StrategyConnection(Connection[Strategy, StrategyEdge]):
+class StrategyConnection(CountedConnection[Strategy, StrategyEdge]):
     """See `Connection`."""
 
 

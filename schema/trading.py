@@ -13,15 +13,18 @@ from domain.trading.sessions import SessionRequest
 from domain.trading.state import TradingState
 from domain.users.types import ApiScope
 from resolvers import markets, orders, trading
+from resolvers.lists import TimeOrder
 from resolvers.paging import PageArguments
 from schema.accounts import RiskLimitsInput
 from schema.context import Info
 from schema.definitions import SizingInput
 from schema.errors import Payload, answer, payload
 from schema.lazy import lazy
+from schema.lists import NESTED, NESTED_PAGE, FirstOfNested, OrderBy, OrderConnection
 from schema.metrics import PerformanceMetrics
 from schema.node import Node, decode_uuid, serves
-from schema.pagination import After, Before, Connection, Edge, First, Last
+from schema.owned_lists import ORDERS_TOLD, OrderLists, PositionLists, order_list
+from schema.pagination import After, Before, CountedConnection, Edge, Last
 from schema.parameters import ParameterInput, ParameterValue
 from schema.positions import Position
 
@@ -58,7 +61,7 @@ class SignalEdge(Edge[Signal]):
 
 
 @strawberry.type(description="Signals, a page at a time.")
-class SignalConnection(Connection[Signal, SignalEdge]):
+class SignalConnection(CountedConnection[Signal, SignalEdge]):
     """See `Connection`."""
 
 
@@ -97,34 +100,28 @@ class TradingSessionFacts:
 
 
 @strawberry.type(description="One strategy version running on one account, market and timeframe.")
-class TradingSession(Node, TradingSessionFacts):
+class TradingSession(Node, TradingSessionFacts, OrderLists, PositionLists):
     """The schema's face of `domain.trading.types.TradingSession`."""
 
     is_type_of = serves(domain.TradingSession)
 
-    @strawberry.field(graphql_type=SignalConnection, description="What the strategy said, newest first.")
+    orders = strawberry.field(
+        resolver=order_list, graphql_type=OrderConnection, metadata=NESTED, description=ORDERS_TOLD
+    )
+
+    @strawberry.field(graphql_type=SignalConnection, metadata=NESTED, description="What the strategy said.")
     async def signals(
         parent: strawberry.Parent[domain.TradingSession],
         info: Info,
-        first: First = None,
+        first: FirstOfNested = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
         """Return the page."""
-        return await trading.signals(info.context, parent, PageArguments(first, after, last, before))
-
-    @strawberry.field(graphql_type=lazy("orders", "OrderConnection"), description="Its orders, newest first.")
-    async def orders(
-        parent: strawberry.Parent[domain.TradingSession],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> object:
-        """Return the page."""
-        return await trading.orders(info.context, parent, PageArguments(first, after, last, before))
+        page = PageArguments(first, after, last, before, NESTED_PAGE)
+        return await trading.signals(info.context, parent, page, order_by)
 
     @strawberry.field(
         graphql_type=Position | None, description="Its newest position, open or closed; null before the first fill."
@@ -148,7 +145,7 @@ class TradingSessionEdge(Edge[TradingSession]):
 
 
 @strawberry.type(description="Trading sessions, a page at a time.")
-class TradingSessionConnection(Connection[TradingSession, TradingSessionEdge]):
+class TradingSessionConnection(CountedConnection[TradingSession, TradingSessionEdge]):
     """See `Connection`."""
 
 

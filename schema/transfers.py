@@ -10,7 +10,7 @@ from resolvers import accounts
 from schema.context import Info
 from schema.lazy import lazy
 from schema.node import Node, serves
-from schema.pagination import Connection, Edge
+from schema.pagination import CountedConnection, Edge
 
 strawberry.enum(
     domain.TransferKind,
@@ -49,5 +49,5 @@ class AccountTransferEdge(Edge[AccountTransfer]):
 
 
 @strawberry.type(description="Transfers, a page at a time.")
-class AccountTransferConnection(Connection[AccountTransfer, AccountTransferEdge]):
+class AccountTransferConnection(CountedConnection[AccountTransfer, AccountTransferEdge]):
     """See `Connection`."""

@@ -1,41 +1,16 @@
 """Users as the API shows them: the viewer, their keys, sessions and activity."""
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
-from domain.markets.types import MarketSymbol
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderStatus
-from domain.reports.types import JobStatus
 from domain.trading.state import TradingState
-from domain.trading.types import TradingSessionStatus
 from domain.users import types as domain
-from resolvers import nodes, orders, reports, strategies, trading, users
-from resolvers.paging import PageArguments
+from resolvers import nodes, users
 from schema.context import Info
-from schema.lazy import lazy
 from schema.node import Node, serves
-from schema.pagination import After, Before, Connection, Edge, First, Last
-
-AccountConnection = lazy("accounts", "AccountConnection")
-StrategyConnection = lazy("strategies", "StrategyConnection")
-TradingSessionConnection = lazy("trading", "TradingSessionConnection")
-OrderConnection = lazy("orders", "OrderConnection")
-FillConnection = lazy("orders", "FillConnection")
-PositionConnection = lazy("positions", "PositionConnection")
-JobConnection = lazy("reports", "JobConnection")
-ReportConnection = lazy("reports", "ReportConnection")
-
-OfAccount = Annotated[strawberry.ID | None, strawberry.argument(description="Those of this account alone.")]
-OfSession = Annotated[strawberry.ID | None, strawberry.argument(description="Those of this trading session alone.")]
-OfMarket = Annotated[MarketSymbol | None, strawberry.argument(description="Those on this market alone.")]
-OfSide = Annotated[OrderSide | None, strawberry.argument(description="Those of this side alone.")]
-IsOpen = Annotated[bool | None, strawberry.argument(description="Open ones alone, or closed ones alone.")]
-Archived = Annotated[bool | None, strawberry.argument(description="Archived ones alone, or none of them.")]
-From = Annotated[datetime | None, strawberry.argument(name="from", description="From then on, that moment included.")]
-To = Annotated[datetime | None, strawberry.argument(description="Up to then, that moment not included.")]
+from schema.pagination import CountedConnection, Edge
+from schema.viewer_lists import ViewerLists
 
 strawberry.enum(domain.UserRole, description="The first user is the operator; `r3edge user promote` makes others.")
 strawberry.enum(
@@ -111,12 +86,12 @@ class ActivityEdge(Edge[Activity]):
 
 
 @strawberry.type(description="What a user did, a page at a time.")
-class ActivityConnection(Connection[Activity, ActivityEdge]):
+class ActivityConnection(CountedConnection[Activity, ActivityEdge]):
     """See `Connection`."""
 
 
 @strawberry.type(description="Somebody who acts on this engine, and all that is theirs.")
-class User(Node):
+class User(Node, ViewerLists):
     """The schema's face of `domain.users.types.User`; only ever the viewer."""
 
     is_type_of = serves(domain.User)
@@ -142,152 +117,6 @@ class User(Node):
     async def login_sessions(parent: strawberry.Parent[domain.User], info: Info) -> object:
         """Return the sessions."""
         return await users.login_sessions(info.context, parent)
-
-    @strawberry.field(graphql_type=AccountConnection | None, description="Archived ones too, newest first.")
-    async def accounts(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await trading.accounts(info.context, parent, page)
-
-    @strawberry.field(
-        graphql_type=StrategyConnection | None, description="Newest first; archived ones alone, or none of them."
-    )
-    async def strategies(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        archived: Archived = False,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await strategies.of_user(info.context, parent, page, archived=bool(archived))
-
-    @strawberry.field(graphql_type=TradingSessionConnection | None, description="Newest first.")
-    async def trading_sessions(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        account: OfAccount = None,
-        market: OfMarket = None,
-        status: Annotated[
-            list[TradingSessionStatus] | None, strawberry.argument(description="In one of these states.")
-        ] = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await trading.sessions(info.context, parent, page, account, market, status)
-
-    @strawberry.field(
-        graphql_type=OrderConnection | None,
-        description="Newest first, as all lists but candles. `from` is included, `to` is not.",
-    )
-    async def orders(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        account: OfAccount = None,
-        trading_session: OfSession = None,
-        market: OfMarket = None,
-        side: OfSide = None,
-        status: Annotated[list[OrderStatus] | None, strawberry.argument(description="In one of these states.")] = None,
-        from_: From = None,
-        to: To = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await orders.of_user(
-            info.context, parent, page, account, trading_session, market, side, status, from_, to
-        )
-
-    @strawberry.field(graphql_type=FillConnection | None, description="Newest first. `from` is included, `to` is not.")
-    async def fills(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        account: OfAccount = None,
-        trading_session: OfSession = None,
-        market: OfMarket = None,
-        from_: From = None,
-        to: To = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await orders.fills_of_user(info.context, parent, page, account, trading_session, market, from_, to)
-
-    @strawberry.field(graphql_type=PositionConnection | None, description="Newest first.")
-    async def positions(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        account: OfAccount = None,
-        market: OfMarket = None,
-        open: IsOpen = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await trading.positions(info.context, parent, page, account, market, is_open=open)
-
-    @strawberry.field(graphql_type=JobConnection | None, description="Newest first.")
-    async def jobs(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        status: Annotated[list[JobStatus] | None, strawberry.argument(description="In one of these states.")] = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await reports.jobs(info.context, parent, page, status)
-
-    @strawberry.field(graphql_type=ReportConnection | None, description="Newest first.")
-    async def reports(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await reports.of_user(info.context, parent, page)
-
-    @strawberry.field(graphql_type=ActivityConnection | None, description="What the user did, newest first.")
-    async def activity(
-        parent: strawberry.Parent[domain.User],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> object:
-        """Return the page."""
-        page = PageArguments(first, after, last, before)
-        return await users.activity(info.context, parent, page)
 
 
 @strawberry.type

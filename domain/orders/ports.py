@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.keyset import Window
 from domain.markets.types import Depth, FeedStatus, Market, MarketSymbol
 from domain.orders.side import OrderSide
-from domain.orders.types import Fill, Order, OrderStatus
+from domain.orders.types import Fill, Order, OrderRole, OrderStatus, OrderType
 from domain.trading.ports import Lease
 from domain.trading.state import TradingState
 from domain.trading.types import Account, Balance, Position, TradingSession
@@ -26,6 +26,9 @@ class OrderFilter:
     statuses: tuple[OrderStatus, ...] | None = None
     start: datetime | None = None
     end: datetime | None = None
+    types: tuple[OrderType, ...] | None = None
+    roles: tuple[OrderRole, ...] | None = None
+    strategy_id: UUID | None = None
 
 
 class DuplicateOrder(Exception):  # noqa: N818  # a fact: the same cause has made its order already

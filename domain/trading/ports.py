@@ -158,6 +158,7 @@ class SessionFilter:
     account_id: UUID | None = None
     market: MarketSymbol | None = None
     statuses: tuple[TradingSessionStatus, ...] | None = None
+    strategy_id: UUID | None = None
 
 
 class TradingSessionRepository(Protocol):

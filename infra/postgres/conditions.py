@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-Condition = tuple[str, object]
-"""SQL with `{}` in the place of its value, and the value; the value None leaves the condition out.
+Condition = tuple[str, *tuple[object, ...]]
+"""SQL with `{}` in the place of each of its values, and the values; a value of None leaves the condition out.
 
 A statement of its own for each combination, rather than `$1 IS NULL OR …`, lets PostgreSQL see which index fits.
 """
 
 
-def where(conditions: Sequence[Condition | tuple[str, object, object]]) -> tuple[str, list[object]]:
-    """Return ` WHERE …` (at least one condition stays) and the arguments that it names, in their order.
-
-    A condition of two values has `{}` twice.
-    """
+def where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
+    """Return ` WHERE …` (at least one condition stays) and the arguments that it names, in their order."""
     texts: list[str] = []
     arguments: list[object] = []
     for text, *values in conditions:

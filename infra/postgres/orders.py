@@ -26,6 +26,7 @@ from infra.postgres.order_rows import (
 from infra.postgres.order_steps import OrderStep
 from infra.postgres.repository import Repository
 from infra.postgres.risk_rows import SELECT_FACTS, facts_arguments, facts_of
+from infra.postgres.trading_sessions import OF_STRATEGY
 
 # The texts below are those of the partial indexes orders_active and orders_commands, or PostgreSQL won't use them.
 IS_ACTIVE = "status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"
@@ -129,7 +130,7 @@ class PostgresOrders(Repository):
 
     async def page(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Order]:
         """Return the user's orders."""
-        rows = await self._page(SELECT_ORDER, window, _orders_that_fit(user_id, wanted))
+        rows = await self._page(SELECT_ORDER, window, _of_user(user_id, orders_that_fit(wanted)))
         return [order_of(row) for row in rows]
 
     async def many(self, ids: Sequence[UUID]) -> list[Order]:
@@ -159,7 +160,7 @@ class PostgresOrders(Repository):
         at: datetime,
     ) -> int:
         """Ask for the cancel of every active order that fits and isn't being cancelled; return how many."""
-        fits, arguments = where(_of_user(user_id, OrderFilter(account_id, trading_session_id, market)))
+        fits, arguments = where(_of_user(user_id, _in_common(OrderFilter(account_id, trading_session_id, market))))
         text = REQUEST_CANCELS.format(fits=fits, at=f"${len(arguments) + 1}")
         return int((await self._connection.execute(text, *arguments, at)).removeprefix("UPDATE "))
 
@@ -174,7 +175,7 @@ class PostgresOrders(Repository):
 
     async def fills(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Fill]:
         """Return the user's fills."""
-        rows = await self._page(SELECT_FILL, window, _fills_that_fit(user_id, wanted))
+        rows = await self._page(SELECT_FILL, window, _of_user(user_id, fills_that_fit(wanted)))
         return [fill_of(row) for row in rows]
 
     async def fills_of_order(self, order_id: UUID) -> list[Fill]:
@@ -187,12 +188,12 @@ class PostgresOrders(Repository):
 
     async def ledger(self, user_id: UUID, wanted: OrderFilter) -> list[Fill]:
         """Return every fill that fits, oldest first (for reports)."""
-        fits, arguments = where(_fills_that_fit(user_id, wanted))
+        fits, arguments = where(_of_user(user_id, fills_that_fit(wanted)))
         return await self._all_fills(f"{SELECT_FILL}{fits} ORDER BY at, id", *arguments)
 
     async def outcome_counts(self, user_id: UUID, wanted: OrderFilter) -> dict[OrderStatus, int]:
         """Return how many orders that fit are in each state (for reports)."""
-        fits, arguments = where(_orders_that_fit(user_id, wanted))
+        fits, arguments = where(_of_user(user_id, orders_that_fit(wanted)))
         rows = await self._connection.fetch(f"{OUTCOME_COUNTS}{fits} GROUP BY status", *arguments)
         return {_STATUSES[status]: count for status, count in rows}
 
@@ -207,35 +208,46 @@ class PostgresOrders(Repository):
         return [fill_of(row) for row in await self._connection.fetch(text, *arguments)]
 
 
-def _of_user(user_id: UUID, wanted: OrderFilter) -> list[Condition]:
-    """Return the conditions that orders and fills have in common."""
+def orders_that_fit(wanted: OrderFilter) -> list[Condition]:
+    """Return the conditions of a filter of orders, whoever's they are."""
+    # Implied, but PostgreSQL sees only by this text that the few active orders have an index of their own.
+    is_active = wanted.statuses is not None and ACTIVE_STATES.issuperset(wanted.statuses)
     return [
-        ("user_id = {}", user_id),
-        ("account_id = {}", wanted.account_id),
-        ("trading_session_id = {}", wanted.trading_session_id),
-        ("market = {}", None if wanted.market is None else str(wanted.market)),
-        ("side = {}", wanted.side),
-    ]
-
-
-def _orders_that_fit(user_id: UUID, wanted: OrderFilter) -> list[Condition]:
-    first, *others = _of_user(user_id, wanted)
-    if wanted.statuses is not None and ACTIVE_STATES.issuperset(wanted.statuses):
-        # Implied, but PostgreSQL sees only by this text that the few active orders have an index of their own.
-        first = (f"user_id = {{}} AND {IS_ACTIVE}", user_id)
-    return [
-        first,
-        *others,
+        *([(IS_ACTIVE,)] if is_active else []),
+        *_in_common(wanted),
         ("status = ANY({}::text[])", wanted.statuses),
+        ("type = ANY({}::text[])", wanted.types),
+        ("role = ANY({}::text[])", wanted.roles),
         ("created_at >= {}", wanted.start),
         ("created_at < {}", wanted.end),
     ]
 
 
-def _fills_that_fit(user_id: UUID, wanted: OrderFilter) -> list[Condition]:
+def fills_that_fit(wanted: OrderFilter) -> list[Condition]:
+    """Return the conditions of a filter of fills, whoever's they are."""
     return [
-        *_of_user(user_id, wanted),
+        *_in_common(wanted),
         ("order_id IN (SELECT id FROM orders WHERE status = ANY({}::text[]))", wanted.statuses),
+        ("order_id IN (SELECT id FROM orders WHERE type = ANY({}::text[]))", wanted.types),
+        ("order_id IN (SELECT id FROM orders WHERE role = ANY({}::text[]))", wanted.roles),
         ("at >= {}", wanted.start),
         ("at < {}", wanted.end),
     ]
+
+
+def _in_common(wanted: OrderFilter) -> list[Condition]:
+    """Return the conditions that orders and fills have in common."""
+    return [
+        ("account_id = {}", wanted.account_id),
+        ("trading_session_id = {}", wanted.trading_session_id),
+        ("market = {}", None if wanted.market is None else str(wanted.market)),
+        ("side = {}", wanted.side),
+        (
+            f"trading_session_id IN (SELECT session.id FROM trading_sessions AS session WHERE {OF_STRATEGY})",
+            wanted.strategy_id,
+        ),
+    ]
+
+
+def _of_user(user_id: UUID, conditions: list[Condition]) -> list[Condition]:
+    return [("user_id = {}", user_id), *conditions]

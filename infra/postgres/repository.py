@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from domain.keyset import Window
+from infra.postgres.conditions import Condition, where
 from infra.postgres.connection import Connection
 
 
@@ -14,19 +15,28 @@ class Repository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def _page(
-        self, select: str, window: Window, conditions: Sequence[tuple[str, object]], key: str = "id"
-    ) -> list[asyncpg.Record]:
-        """Return the rows of `select … WHERE conditions` within the window, newest first by `key`.
+    async def _page(self, select: str, window: Window, conditions: Sequence[Condition]) -> list[asyncpg.Record]:
+        """Return the rows of `select … WHERE conditions` within the window, newest first.
 
-        A condition is SQL with `{}` in the place of its value, such as `("user_id = {}", user_id)`; the value None
-        leaves the condition out. `select` has no WHERE of its own.
+        `select` has no WHERE of its own.
         """
-        wanted = [(sql, value) for sql, value in conditions if value is not None]
-        wanted += [(f"{key} < {{}}", window.after)] if window.after is not None else []
-        wanted += [(f"{key} > {{}}", window.before)] if window.before is not None else []
-        where = " AND ".join(sql.format(f"${number}") for number, (sql, _) in enumerate(wanted, start=1)) or "true"
-        direction = "ASC" if window.backwards else "DESC"
-        query = f"{select} WHERE {where} ORDER BY {key} {direction} LIMIT ${len(wanted) + 1}"
-        rows = await self._connection.fetch(query, *(value for _, value in wanted), window.limit)
+        bounds, order = keyset(window)
+        fits, arguments = where([*conditions, *bounds])
+        query = f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}"
+        rows = await self._connection.fetch(query, *arguments, window.limit)
         return rows[::-1] if window.backwards else rows
+
+
+def keyset(window: Window, at: str | None = None) -> tuple[list[Condition], str]:
+    """Return the conditions of a window and the order to read in, which for `backwards` is the list's own reversed.
+
+    `at` is the column of the time that a `dated` window is ordered by.
+    """
+    columns = ("id",) if at is None else (at, "id")
+    key, marks = ", ".join(columns), ", ".join("{}" for _ in columns)
+    further, nearer = (">", "<") if window.oldest_first else ("<", ">")
+    after: tuple[object, ...] = (window.after,) if at is None else (window.after_at, window.after)
+    before: tuple[object, ...] = (window.before,) if at is None else (window.before_at, window.before)
+    direction = "ASC" if window.oldest_first != window.backwards else "DESC"
+    order = ", ".join(f"{column} {direction}" for column in columns)
+    return [(f"({key}) {further} ({marks})", *after), (f"({key}) {nearer} ({marks})", *before)], order

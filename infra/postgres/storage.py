@@ -13,6 +13,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.event_log import APPEND, PostgresEventLog, event_columns
 from infra.postgres.idempotency import PostgresIdempotency
 from infra.postgres.leases import PostgresLeases
+from infra.postgres.list_tables import PostgresLists
 from infra.postgres.market_data import PostgresMarketData
 from infra.postgres.market_history import PostgresMarketHistory
 from infra.postgres.news import News
@@ -94,6 +95,11 @@ class PostgresTransaction:
     def market_history(self) -> PostgresMarketHistory:
         """Volume by price, and books of the past."""
         return PostgresMarketHistory(self._connection)
+
+    @cached_property
+    def lists(self) -> PostgresLists:
+        """Everything that is listed a page at a time."""
+        return PostgresLists(self._connection)
 
     @cached_property
     def leases(self) -> PostgresLeases:

@@ -8,6 +8,7 @@ from domain.markets.types import MarketSymbol
 from domain.trading.ports import SessionFilter
 from domain.trading.types import Signal, TradingSession
 from infra.postgres.columns import market_symbol
+from infra.postgres.conditions import Condition
 from infra.postgres.repository import Repository
 from infra.postgres.session_rows import (
     INSERT_SESSION,
@@ -33,6 +34,8 @@ SELECT market FROM trading_sessions WHERE {IS_LIVE}
 UNION SELECT market FROM positions WHERE closed_at IS NULL
 UNION SELECT market FROM orders
     WHERE status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"""
+
+OF_STRATEGY = "strategy_version_id IN (SELECT version.id FROM strategy_versions AS version WHERE strategy_id = {})"
 
 SIGNAL = SELECT_SIGNAL + " WHERE id = $1 AND user_id = $2"
 SIGNALS_BY_IDS = SELECT_SIGNAL + " WHERE id = ANY($1::uuid[])"
@@ -72,12 +75,7 @@ class PostgresTradingSessions(Repository):
 
     async def page(self, user_id: UUID, window: Window, wanted: SessionFilter) -> list[TradingSession]:
         """Return the user's sessions."""
-        conditions = [
-            ("user_id = {}", user_id),
-            ("account_id = {}", wanted.account_id),
-            ("market = {}", None if wanted.market is None else str(wanted.market)),
-            ("status = ANY({}::text[])", wanted.statuses),
-        ]
+        conditions = [("user_id = {}", user_id), *sessions_that_fit(wanted)]
         return [session_of(row) for row in await self._page(SELECT_SESSION, window, conditions)]
 
     async def many(self, ids: Sequence[UUID]) -> list[TradingSession]:
@@ -109,3 +107,13 @@ class PostgresTradingSessions(Repository):
     async def _one(self, text: str, *arguments: object) -> TradingSession | None:
         row = await self._connection.fetchrow(text, *arguments)
         return None if row is None else session_of(row)
+
+
+def sessions_that_fit(wanted: SessionFilter) -> list[Condition]:
+    """Return the conditions of a filter of trading sessions."""
+    return [
+        ("account_id = {}", wanted.account_id),
+        ("market = {}", None if wanted.market is None else str(wanted.market)),
+        ("status = ANY({}::text[])", wanted.statuses),
+        (OF_STRATEGY, wanted.strategy_id),
+    ]

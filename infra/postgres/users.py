@@ -17,7 +17,7 @@ _INSERT = """
 INSERT INTO users (id, email, display_name, created_at, role, plan_name, trading_state, password_hash)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email) DO NOTHING RETURNING id
 """
-_SELECT_ACTIVITY = "SELECT id, user_id, at, action, subject_type, subject_id, detail FROM activities"
+SELECT_ACTIVITY = "SELECT id, user_id, at, action, subject_type, subject_id, detail FROM activities"
 
 
 class PostgresUsers(CredentialRepository):
@@ -83,14 +83,21 @@ class PostgresUsers(CredentialRepository):
 
     async def activity(self, user_id: UUID, window: Window) -> list[Activity]:
         """Return what the user did, newest first."""
-        rows = await self._page(_SELECT_ACTIVITY, window, [("user_id = {}", user_id)])
-        return [Activity(**row) for row in rows]
+        rows = await self._page(SELECT_ACTIVITY, window, [("user_id = {}", user_id)])
+        return [activity_of(row) for row in rows]
 
     async def activity_by_id(self, user_id: UUID, activity_id: UUID) -> Activity | None:
         """Return one activity of the user."""
-        query = f"{_SELECT_ACTIVITY} WHERE user_id = $1 AND id = $2"
+        query = f"{SELECT_ACTIVITY} WHERE user_id = $1 AND id = $2"
         row = await self._connection.fetchrow(query, user_id, activity_id)
-        return Activity(**row) if row is not None else None
+        return activity_of(row) if row is not None else None
+
+
+def activity_of(row: asyncpg.Record) -> Activity:
+    """Return the activity in a row of `SELECT_ACTIVITY`."""
+    return Activity(
+        row["id"], row["user_id"], row["at"], row["action"], row["subject_type"], row["subject_id"], row["detail"]
+    )
 
 
 def _user_or_none(row: asyncpg.Record | None) -> User | None:

@@ -85,7 +85,7 @@ class _Cost:
         values = self._values(node, field)
         size = _size(values)
         if type_.name.endswith("Connection"):
-            return 1 + self.selections(node.selection_set, type_, DEFAULT_PAGE if size is None else size)
+            return 1 + self.selections(node.selection_set, type_, _default_page(field) if size is None else size)
         books = _book_size(values)
         each = 1 + self.selections(node.selection_set, type_, NO_PAGE if books is None else books)
         if not is_list_type(get_nullable_type(field.type)):
@@ -122,6 +122,14 @@ class _Cost:
             return get_argument_values(field, node, self._variables)
         except GraphQLError:
             return {}  # the execution tells what is wrong with it
+
+
+def _default_page(field: GraphQLField) -> int:
+    """Return how many items a page of this connection holds where none is asked for."""
+    definition = field.extensions.get("strawberry-definition")
+    page = getattr(definition, "metadata", {}).get("default_page", DEFAULT_PAGE)
+    assert isinstance(page, int)
+    return page
 
 
 def _size(values: Mapping[str, object]) -> int | None:

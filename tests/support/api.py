@@ -16,7 +16,7 @@ from domain.markets.hub import MarketDataHub
 from domain.markets.past import MarketPast
 from domain.orders.types import Fill, Order
 from domain.strategies.entities import StrategyVersion
-from domain.trading.types import TradingSession
+from domain.trading.types import Position, TradingSession
 from domain.users.types import ApiScope, Identity, User
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.storage import PostgresStorage, PostgresTransaction
@@ -142,6 +142,10 @@ class Api:
     def fill_of(self, order: Order, **changes: object) -> Fill:
         """Return a new fill of the order, not stored yet."""
         return self._world().fill(order, **changes)
+
+    def position(self, **changes: object) -> Position:
+        """Return a new position of the floor's account, not stored yet."""
+        return self._world().position(**changes)
 
     async def another_user(self) -> User:
         """Return a second stored user."""

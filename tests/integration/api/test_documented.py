@@ -15,6 +15,7 @@ from domain.markets import codec
 from domain.markets.topics import candles_topic, depth_topic, ticker_topic, trades_topic
 from domain.markets.types import Candle, Depth, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.orders.side import OrderSide
+from domain.orders.types import OrderStatus
 from tests.support.api import Api
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
@@ -70,6 +71,10 @@ async def documented(api: Api) -> Api:
         await market_data.save_trades(trades_of(range(13, 33)))
         books = [DAY + timedelta(hours=21, minutes=15, seconds=10 * number) for number in range(20)]
         await market_data.save_depth([a_book(number, at) for number, at in enumerate(books)])
+        order = api.floor_order(status=OrderStatus.FILLED)
+        await transaction.orders.add(order)
+        await transaction.orders.add_fill(api.fill_of(order))
+        await transaction.positions.save(api.position(quantity=ONE, average_price=Decimal(61_000)))
     return api
 
 

@@ -61,7 +61,15 @@ def test_every_mutation_has_a_payload_of_its_own() -> None:
 
 PROMISED = {
     # Read by the key that the object itself holds, so that only a database that answers nothing at all fails them.
-    *("Account.balances", "Fill.order", "Order.account", "Order.protections", "Position.account", "Report.job"),
+    *(
+        "Account.balances",
+        "AccountTransfer.account",
+        "Fill.order",
+        "Order.account",
+        "Order.protections",
+        "Position.account",
+        "Report.job",
+    ),
     *("Strategy.version", "StrategyVersion.strategy", "TradingSession.account", "TradingSession.strategyVersion"),
     *("TradingSession.parameters", "User.apiKeys", "User.eventCursor", "User.loginSessions"),
     *("Engine.healthy", "Engine.tradingState"),

@@ -48,6 +48,12 @@ def test_sizes_in_variables_count() -> None:
     assert cost(query, n=None) == 51
 
 
+def test_a_list_below_another_costs_ten_items_where_no_size_is_asked_for() -> None:
+    lists = "signals { nodes { id } } orders { nodes { id } }"
+    assert cost(f"{{ viewer {{ tradingSessions {{ nodes {{ {lists} }} }} }} }}", ENGINE) == 2 + 50 * (1 + 11 + 11)
+    assert cost("{ viewer { orders { nodes { id } } } }", ENGINE) == 2 + 50
+
+
 @pytest.mark.parametrize(
     ("field", "expected"),
     [

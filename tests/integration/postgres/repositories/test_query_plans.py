@@ -6,11 +6,13 @@ import asyncpg
 import pytest
 
 from domain.keyset import TimeWindow, Window
+from domain.lists import Owner, PositionFilter
 from domain.markets.types import Timeframe
 from domain.orders.ports import OrderFilter
 from domain.orders.types import OrderStatus
 from infra.postgres.connection import Connection
 from infra.postgres.event_log import PostgresEventLog
+from infra.postgres.list_tables import PostgresLists
 from infra.postgres.market_data import PostgresMarketData
 from infra.postgres.orders import PostgresOrders
 from infra.postgres.positions import PostgresPositions
@@ -25,6 +27,11 @@ FROM generate_series(1, 4000) n"""
 EVENTS = """
 INSERT INTO user_events (user_id, sequence, at, kind, order_id)
 SELECT $1, n, now(), 'ORDER', gen_random_uuid() FROM generate_series(1, 4000) n"""
+POSITIONS = """
+INSERT INTO positions (id, user_id, account_id, market, opened_at, quantity, dust, realized_profit, fees, closed_at)
+SELECT gen_random_uuid(), $1, $2, 'sandbox:BTC/USDT', $3::timestamptz, 0, 0, 0, 0,
+    $3::timestamptz + n * interval '1 minute'
+FROM generate_series(1, 4000) n"""
 CANDLES = """
 INSERT INTO candles (market, timeframe, open_time, open, high, low, close, volume)
 SELECT 'sandbox:BTC/USDT', 'M1', date_trunc('month', now()) + n * interval '1 minute', 1, 1, 1, 1, 1
@@ -63,6 +70,7 @@ class Explaining(Connection):
 async def explaining(connection: Connection, world: World, stranger: World) -> Explaining:
     for trader in (world, stranger):
         await connection.execute(ORDERS, trader.user.id, trader.account.id, NOW)
+        await connection.execute(POSITIONS, trader.user.id, trader.account.id, NOW)
     await connection.execute(EVENTS, world.user.id)
     await connection.execute(CANDLES)
     await connection.execute("ANALYZE")
@@ -110,7 +118,6 @@ async def test_the_orders_that_belong_to_others(explaining: Explaining) -> None:
 
 
 async def test_the_open_position_somewhere(explaining: Explaining, world: World) -> None:
-    await explaining.driver.execute("SET enable_seqscan = off")  # the table is small
     positions = PostgresPositions(explaining)
     for session_id in (None, world.session.id):
         await positions.locked_open(world.account.id, BTC, session_id)
@@ -121,3 +128,23 @@ async def test_the_newest_candles(explaining: Explaining) -> None:
     await PostgresMarketData(explaining).candles(BTC, Timeframe.M1, TimeWindow(500, backwards=True))
     assert explaining.used("_pkey"), explaining.plan
     assert "Sort" not in explaining.plan
+
+
+async def test_the_lists_that_hang_on_accounts(explaining: Explaining, world: World, stranger: World) -> None:
+    lists, accounts = PostgresLists(explaining), [world.account.id, stranger.account.id]
+    closing = Window(50, dated=True)
+    for ids in (accounts, accounts[:1]):
+        await lists.orders.pages(Owner.ACCOUNT, ids, Window(10), OrderFilter())
+        assert explaining.used("orders_of_account"), explaining.plan
+        await lists.positions.pages(Owner.ACCOUNT, ids, Window(10), PositionFilter())
+        assert explaining.used("positions_of_account"), explaining.plan
+        await lists.positions.pages(Owner.ACCOUNT, ids, closing, PositionFilter(is_open=False))
+        assert explaining.used("positions_closed_of_account"), explaining.plan
+    await lists.positions.pages(Owner.USER, [world.user.id], closing, PositionFilter(is_open=False))
+    assert explaining.used("positions_closed_of_user"), explaining.plan
+
+
+async def test_counting_the_few_open_orders_among_many(explaining: Explaining, world: World) -> None:
+    wanted = OrderFilter(statuses=(OrderStatus.OPEN,))
+    await PostgresLists(explaining).orders.counts(Owner.USER, [world.user.id], wanted)
+    assert explaining.used("orders_active_of_user"), explaining.plan

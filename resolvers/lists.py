@@ -1,0 +1,220 @@
+"""Lists of what belongs to something, a page at a time; those of many owners are read together."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from domain.errors import FaultCode, RequestFault
+from domain.keyset import Window
+from domain.lists import ListRepository, Lists, Owner, PositionFilter
+from domain.pagination import CursorScope, Key, Page, dated_key, id_key, page_of, page_request
+from domain.storage import Storage
+from domain.strategies.entities import Strategy, StrategyVersion
+from domain.trading.types import Account, Position, TradingSession
+from domain.users.types import User
+from resolvers.paging import PageArguments
+
+if TYPE_CHECKING:
+    from resolvers.context import RequestContext
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+T = TypeVar("T", bound=_Identified)
+V = TypeVar("V")
+F = TypeVar("F")
+
+
+class TimeOrder(StrEnum):
+    """Which end of a list comes first; what was made at the same moment is in the order of its making."""
+
+    NEWEST_FIRST = "NEWEST_FIRST"
+    OLDEST_FIRST = "OLDEST_FIRST"
+
+
+class PositionOrder(StrEnum):
+    """By what positions are listed, and which end comes first."""
+
+    OPENED_NEWEST_FIRST = "OPENED_NEWEST_FIRST"
+    OPENED_OLDEST_FIRST = "OPENED_OLDEST_FIRST"
+    CLOSED_NEWEST_FIRST = "CLOSED_NEWEST_FIRST"
+    CLOSED_OLDEST_FIRST = "CLOSED_OLDEST_FIRST"
+
+    @property
+    def oldest_first(self) -> bool:
+        """Whether the list begins with what is oldest."""
+        return self in {PositionOrder.OPENED_OLDEST_FIRST, PositionOrder.CLOSED_OLDEST_FIRST}
+
+    @property
+    def by_closing(self) -> bool:
+        """Whether the list goes by when positions closed, and so leaves open ones out."""
+        return self in {PositionOrder.CLOSED_NEWEST_FIRST, PositionOrder.CLOSED_OLDEST_FIRST}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedList(Generic[F]):
+    """A list that is asked for: whose, and which of its items."""
+
+    owner: Owner
+    owner_id: UUID
+    wanted: F
+
+
+Parent = User | Account | TradingSession | Position | Strategy | StrategyVersion
+"""What lists hang on; who has the object may see what belongs to it."""
+
+_OWNERS: Mapping[type, Owner] = {
+    User: Owner.USER,
+    Account: Owner.ACCOUNT,
+    TradingSession: Owner.TRADING_SESSION,
+    Position: Owner.POSITION,
+    Strategy: Owner.STRATEGY,
+    StrategyVersion: Owner.STRATEGY_VERSION,
+}
+
+
+def owned_by(parent: Parent, wanted: F) -> OwnedList[F]:
+    """Return the list of what belongs to an object."""
+    return OwnedList(_OWNERS[type(parent)], parent.id, wanted)
+
+
+def user_of(parent: Parent) -> str:
+    """Return whose an object is, as the owner of a cursor."""
+    return str(parent.id if isinstance(parent, User) else parent.user_id)
+
+
+class ListLoader(Generic[T, F]):
+    """The pages and counts of one kind of list that one operation asks for, read together where they can be."""
+
+    def __init__(self, storage: Storage, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
+        self._storage = storage
+        self._repository = repository
+        self.pages: DataLoader[tuple[OwnedList[F], Window], list[T]] = DataLoader(self._load_pages)
+        self.counts: DataLoader[OwnedList[F], int | None] = DataLoader(self._load_counts)
+
+    async def _load_pages(self, asked: list[tuple[OwnedList[F], Window]]) -> list[list[T]]:
+        async with self._storage.reading() as reading:
+            repository = self._repository(reading.lists)
+            return await _together(
+                asked,
+                lambda one: (one[0].owner, one[0].wanted, one[1]),
+                lambda one: one[0].owner_id,
+                lambda one, ids: repository.pages(one[0].owner, ids, one[1], one[0].wanted),
+            )
+
+    async def _load_counts(self, asked: list[OwnedList[F]]) -> list[int | None]:
+        async with self._storage.reading() as reading:
+            repository = self._repository(reading.lists)
+            return await _together(
+                asked,
+                lambda one: (one.owner, one.wanted),
+                lambda one: one.owner_id,
+                lambda one, ids: repository.counts(one.owner, ids, one.wanted),
+            )
+
+
+A = TypeVar("A")
+
+
+async def _together(
+    asked: Sequence[A],
+    kind_of: Callable[[A], object],
+    owner_of: Callable[[A], UUID],
+    read: Callable[[A, list[UUID]], Awaitable[dict[UUID, V]]],
+) -> list[V]:
+    """Read what differs in its owner alone at once; return the answers in the order of the questions."""
+    kinds = defaultdict[object, list[A]](list)
+    for one in asked:
+        kinds[kind_of(one)].append(one)
+    found: dict[tuple[object, UUID], V] = {}
+    for kind, members in kinds.items():
+        answers = await read(members[0], [owner_of(one) for one in members])
+        found |= {(kind, owner_id): answer for owner_id, answer in answers.items()}
+    return [found[kind_of(one), owner_of(one)] for one in asked]
+
+
+async def list_page(
+    loader: ListLoader[T, F],
+    scope: CursorScope,
+    asked: OwnedList[F],
+    arguments: PageArguments,
+    order: TimeOrder = TimeOrder.NEWEST_FIRST,
+) -> Page[T]:
+    """Return a page of a list that is ordered by when its items were made; a cursor is good for one order alone.
+
+    Raises `RequestFault` (INVALID) for arguments that name no page.
+    """
+    is_reversed = order is TimeOrder.OLDEST_FIRST
+    return await _page(loader, _in_order(scope, order, TimeOrder.NEWEST_FIRST), asked, arguments, is_reversed)
+
+
+async def position_page(
+    context: "RequestContext",
+    scope: CursorScope,
+    asked: OwnedList[PositionFilter],
+    arguments: PageArguments,
+    order: PositionOrder,
+) -> Page[Position]:
+    """Return a page of positions in that order; a cursor is good for one order alone."""
+    if order.by_closing:
+        if asked.wanted.is_open:
+            raise RequestFault(
+                FaultCode.INVALID, "An open position has no closing: leave out `open`, or order by opening."
+            )
+        asked = replace(asked, wanted=replace(asked.wanted, is_open=False))
+    scope = _in_order(scope, order, PositionOrder.OPENED_NEWEST_FIRST)
+    loader = context.lists.positions
+    return await _page(loader, scope, asked, arguments, order.oldest_first, _closed_key if order.by_closing else None)
+
+
+def _in_order(scope: CursorScope, order: StrEnum, usual: StrEnum) -> CursorScope:
+    """Return the scope of the list in that order; in the usual one it is the list's own."""
+    return scope if order is usual else replace(scope, kind=f"{scope.kind}:{order.value}")
+
+
+async def _page(
+    loader: ListLoader[T, F],
+    scope: CursorScope,
+    asked: OwnedList[F],
+    arguments: PageArguments,
+    oldest_first: bool,  # private, and named by both callers
+    dated_by: Callable[[T], Key] | None = None,
+) -> Page[T]:
+    request = page_request(
+        scope, arguments.first, arguments.after, arguments.last, arguments.before, default=arguments.default
+    )
+    make_window = request.window if dated_by is None else request.dated_window
+    items = await loader.pages.load((asked, make_window(oldest_first=oldest_first)))
+    page = page_of(request, items, dated_by or (lambda item: id_key(item.id)))
+    return replace(page, count=lambda: loader.counts.load(asked))
+
+
+def _closed_key(position: Position) -> Key:
+    assert position.closed_at is not None
+    return dated_key(position.closed_at, position.id)
+
+
+class ListLoaders:
+    """The lists of one operation."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.accounts = ListLoader(storage, lambda lists: lists.accounts)
+        self.strategies = ListLoader(storage, lambda lists: lists.strategies)
+        self.strategy_versions = ListLoader(storage, lambda lists: lists.strategy_versions)
+        self.trading_sessions = ListLoader(storage, lambda lists: lists.trading_sessions)
+        self.signals = ListLoader(storage, lambda lists: lists.signals)
+        self.orders = ListLoader(storage, lambda lists: lists.orders)
+        self.fills = ListLoader(storage, lambda lists: lists.fills)
+        self.positions = ListLoader(storage, lambda lists: lists.positions)
+        self.transfers = ListLoader(storage, lambda lists: lists.transfers)
+        self.jobs = ListLoader(storage, lambda lists: lists.jobs)
+        self.reports = ListLoader(storage, lambda lists: lists.reports)
+        self.activity = ListLoader(storage, lambda lists: lists.activity)
