@@ -1,9 +1,14 @@
 """Structured logs: one event a line, as text for people or as JSON for machines."""
 
 import logging
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 from infra.settings import LogFormat
 
@@ -14,6 +19,27 @@ _NOT_UTF8 = "Invalid UTF-8 sequence received from client."
 
 _CUT_OFF = "ASGI callable returned without completing response."
 """What uvicorn logs of an event stream that was given up since its reader took nothing any more."""
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What could end a line, colour a terminal, or turn the direction of the text."""
+
+
+_open_requests: set[str] = set()
+_request_id: ContextVar[str] = ContextVar("r3edge_request", default="")
+"""The request in which something happens; a task that outlives it has no part in it any more."""
+
+
+@contextmanager
+def request_lines(request_id: str) -> Iterator[None]:
+    """Give every line that the block causes, in tasks of its own too, the request's id; not those after its end."""
+    _open_requests.add(request_id)
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
+        _open_requests.discard(request_id)
 
 
 class _PeersFaults(logging.Filter):
@@ -29,14 +55,14 @@ class _PeersFaults(logging.Filter):
 def configure_logging(level: str, form: LogFormat) -> None:
     """Send structlog's and the standard library's records through one formatter to standard error."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -48,6 +74,7 @@ def configure_logging(level: str, form: LogFormat) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                _in_order,
                 _renderer(form),
             ],
         )
@@ -64,3 +91,19 @@ def _renderer(form: LogFormat) -> structlog.typing.Processor:
     if form is LogFormat.JSON:
         return structlog.processors.JSONRenderer()
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+
+
+def _add_request_id(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    if (request_id := _request_id.get()) in _open_requests:
+        line.setdefault("request_id", request_id)
+    return line
+
+
+def _in_order(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Put first what every line has, and escape what a library's text could forge a line with.
+
+    Fields are escaped by the renderers.
+    """
+    event = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), str(line.pop("event")))
+    first = {name: line.pop(name) for name in ("timestamp", "level") if name in line}
+    return {**first, "event": event, **line}

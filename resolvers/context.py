@@ -85,6 +85,18 @@ class RequestContext:
         return str(self.identity.credential_id) if self.identity else None
 
     @property
+    def credential_kind(self) -> str | None:
+        """What was accepted, for the log."""
+        if self.identity is None:
+            return None
+        return "login_session" if self.identity.is_login_session else "api_key"
+
+    @property
+    def principal_id(self) -> str | None:
+        """The user who asks, for the log, whatever the credential may do."""
+        return str(self.identity.user.id) if self.identity else None
+
+    @property
     def credential_seconds_left(self) -> float | None:
         """For how long the credential is good; None where it doesn't expire."""
         if self.identity is None or self.identity.expires_at is None:

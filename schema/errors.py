@@ -52,6 +52,8 @@ class Payload:
     )
 
 
+_listeners: list[Callable[[str], None]] = []
+
 _faces: dict[type[Exception], type[UserError]] = {domain_errors.InputError: InputError}
 
 
@@ -71,9 +73,20 @@ def shows_error(domain_class: type[Exception]) -> Callable[[type[T]], type[T]]:
     return register
 
 
+def listen_to_codes(listener: Callable[[str], None]) -> None:
+    """Have `listener` told the code of every error that a client is told, at the top or as data."""
+    _listeners.append(listener)
+
+
+def _tell_code(code: object) -> None:
+    for listener in _listeners:
+        listener(str(code))
+
+
 def user_error(error: Exception) -> UserError:
     """Return a domain error as data: of the type that the nearest of its classes was registered with."""
     face = next(_faces[cls] for cls in type(error).__mro__ if cls in _faces)
+    _tell_code(getattr(error, "code", None))
     values = {field.name: getattr(error, field.name) for field in fields(face)}
     if values["path"] is not None:
         values["path"] = list(values["path"])
@@ -172,6 +185,7 @@ def _masked(error: GraphQLError, cause: Exception) -> GraphQLFormattedError:
 
 
 def _formatted(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLFormattedError:
+    _tell_code(extensions["code"])
     formatted = error.formatted
     formatted["message"] = message
     formatted["extensions"] = extensions

@@ -1,15 +1,16 @@
 """Transactions on PostgreSQL: the repositories, all on one connection."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
-from uuid import UUID
 
 from domain.clock import Clock
+from domain.events import NewEvent
 from domain.orders.ports import StaleOrder
 from domain.ports import Bus
 from infra.postgres.accounts import PostgresAccounts
 from infra.postgres.connection import Connection
+from infra.postgres.event_lines import log_events
 from infra.postgres.event_log import APPEND, PostgresEventLog, event_columns
 from infra.postgres.idempotency import PostgresIdempotency
 from infra.postgres.leases import PostgresLeases
@@ -131,14 +132,15 @@ class PostgresStorage:
         try:
             transaction = PostgresTransaction(connection, self._clock)
             yield transaction
-            grown = await _write_last(transaction, connection)
+            events = await _write_last(transaction, connection)
             await connection.commit()
         except BaseException:
             await connection.roll_back()
             raise
         finally:
             await connection.release()
-        self._news.tell(grown)
+        self._news.tell({event.user_id for event in events})
+        log_events(events)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[PostgresTransaction]:
@@ -152,12 +154,12 @@ class PostgresStorage:
             await release(self._pool, driver)
 
 
-async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> set[UUID]:
-    """Write what was kept for the end, in one statement; return whose logs have grown. The commit must follow."""
+async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> Sequence[NewEvent]:
+    """Write what was kept for the end, in one statement; return the events. The commit must follow."""
     step, events = transaction.orders.step, transaction.events.take()
     if step is not None:
         if not await connection.last(STEP, *step.values(events)):
             raise StaleOrder(step.after)
     elif events:
         await connection.last(APPEND, *event_columns(events))
-    return {event.user_id for event in events}
+    return events

@@ -43,6 +43,16 @@ class OperationContext(Protocol):
         ...
 
     @property
+    def credential_kind(self) -> str | None:
+        """What was accepted: `login_session` or `api_key`; None for a stranger."""
+        ...
+
+    @property
+    def principal_id(self) -> str | None:
+        """The id of the user who asks, for the log; None for a stranger."""
+        ...
+
+    @property
     def credential_seconds_left(self) -> float | None:
         """For how long the credential is good; None where it doesn't expire (or there is none)."""
         ...

@@ -81,6 +81,11 @@ class Prepared:
         """The operation's name, empty where it has none."""
         return self.operation.name.value if self.operation.name else ""
 
+    @property
+    def root_fields(self) -> list[str]:
+        """The names of the fields that it asks the root for."""
+        return _root_fields(self.operation.selection_set, self.document.fragments)
+
 
 class Documents:
     """Prepares operations against one schema; the same text is parsed and validated once."""

@@ -8,7 +8,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.logging import request_lines
 from infra.web.metrics import WebMetrics
+from infra.web.operation_note import OperationNote
 
 log = structlog.stdlib.get_logger("r3edge.access")
 
@@ -37,25 +39,33 @@ class AccessLog:
         scope.setdefault("state", {})["request_id"] = request_id
         outcome = _Outcome(send, request_id)
         started = time.monotonic()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with request_lines(request_id), OperationNote.begun() as note:
             try:
                 await self._app(scope, receive, outcome.send)
             finally:
-                self._note(scope, outcome.status, time.monotonic() - started)
+                self._tell(scope, outcome.status, time.monotonic() - started, note)
 
     @staticmethod
     def _request_id(scope: Scope) -> str:
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
         return given if _GIVEN_ID.fullmatch(given) else uuid4().hex
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, status: int, seconds: float, note: OperationNote) -> None:
         path = scope["path"]
         route = path if path in _ROUTES else "other"
         method = scope.get("method", "WEBSOCKET")
         if scope["type"] == "http":
             self._metrics.requests.labels(method if method in {"GET", "POST"} else "other", route, str(status)).inc()
         if path not in _QUIET:
-            log.info(scope["type"], method=method, route=route, status=status, milliseconds=round(seconds * 1000, 2))
+            log.info(
+                scope["type"],
+                request_id=scope["state"]["request_id"],
+                method=method,
+                route=route,
+                status=status,
+                milliseconds=round(seconds * 1000, 2),
+                **note.fields(),
+            )
 
 
 class _Outcome:

@@ -18,6 +18,7 @@ from infra.web.encoding import encode_json
 from infra.web.executor import Executor
 from infra.web.limits import too_complex
 from infra.web.metrics import WebMetrics
+from infra.web.operation_note import OperationNote
 from infra.web.rooms import RoomKey, Rooms
 from infra.web.settings import WebSettings
 from resolvers.rooms import ResumableSource, SharedSource
@@ -43,13 +44,16 @@ class Operations:
 
     def prepare(self, query: str, operation_name: str | None) -> Prepared:
         """Return the operation that is asked for; raise RequestErrors where it can't be executed."""
-        return self._documents.prepare(query, operation_name)
+        prepared = self._documents.prepare(query, operation_name)
+        OperationNote.current().asks(prepared)
+        return prepared
 
     async def execute(self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext) -> Payload:
         """Return the response to a query or mutation.
 
         Raises RequestErrors for what can't be executed, and Unavailable for what takes too long.
         """
+        OperationNote.current().acts_for(context)
         executor = self._build(prepared, variables, context)
         cost = self._check_cost(prepared, executor)
         started = time.monotonic()
@@ -74,6 +78,7 @@ class Operations:
 
         RequestErrors may also come from the iterator, when the stream ends with errors.
         """
+        OperationNote.current().acts_for(context)
         executor = self._build(prepared, variables, context)
         self._check_cost(prepared, executor)
         if prepared.shared:
@@ -111,6 +116,7 @@ class Operations:
         cost = cost_of(self._schema, prepared.operation, prepared.document.fragments, executor.variable_values)
         if cost > self._settings.max_cost:
             raise RequestErrors([too_complex("cost", self._settings.max_cost, cost)])
+        OperationNote.current().costs(cost)
         return cost
 
     @staticmethod

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -95,7 +96,8 @@ class Room:
         self._metrics = metrics
         self._members: dict[Member, None] = {}
         self._rendered: deque[tuple[object, str]] = deque(maxlen=2)
-        self._task = asyncio.create_task(self._run(), name="room")
+        # Its lines are nobody's: without a context of its own they would tell the request of whoever came first.
+        self._task = asyncio.create_task(self._run(), name="room", context=Context())
 
     def admit(self, mailbox_events: int) -> "Member":
         """Return a new member; where the source is open, it begins with a snapshot."""

@@ -18,6 +18,7 @@ from infra.web.context import OperationContext
 from infra.web.documents import Prepared, RequestErrors
 from infra.web.encoding import encode_json
 from infra.web.metrics import WebMetrics
+from infra.web.operation_note import OperationNote
 from infra.web.operations import Operations, PrivateStream, is_subscription, public_errors, slow_reader
 from infra.web.requests import GraphQLRequest
 from infra.web.settings import WebSettings
@@ -206,6 +207,7 @@ class EventStream:
             if private is not None:
                 self._is_private, self._cursor_taken = True, private.cursor
             async for payload in payloads:
+                OperationNote.current().sent_one()
                 yield _Event(_next(payload), private.cursor if private else None)
 
     def _failure(self, errors: RequestErrors) -> _Event:

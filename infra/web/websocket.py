@@ -4,6 +4,7 @@ https://github.com/graphql/graphql-over-http/blob/main/rfcs/GraphQLOverWebSocket
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from infra.web.context import ConnectionInfo, ContextFactory, OperationContext, 
 from infra.web.documents import Prepared, RequestErrors
 from infra.web.encoding import NotJson, decode_json, encode_json
 from infra.web.metrics import WebMetrics
+from infra.web.operation_note import OperationNote
 from infra.web.operations import Operations, PrivateStream, is_subscription, public_errors, slow_reader
 from infra.web.requests import GraphQLRequest, read_parameters
 from infra.web.settings import WebSettings
@@ -255,6 +257,17 @@ class WebSocketConnection:
     # ---- operations
 
     async def _operate(self, id: str, request: GraphQLRequest) -> None:
+        began = time.monotonic()
+        with OperationNote.begun() as note:
+            try:
+                await self._answer(id, request)
+            finally:
+                if self._operations.get(id) is asyncio.current_task():
+                    del self._operations[id]
+                milliseconds = round((time.monotonic() - began) * 1000, 2)
+                log.info("operation", request_id=self._info.request_id, milliseconds=milliseconds, **note.fields())
+
+    async def _answer(self, id: str, request: GraphQLRequest) -> None:
         try:
             prepared = self._parts.operations.prepare(request.query, request.operation_name)
             self._parts.metrics.operations.labels(prepared.type.value, "websocket").inc()
@@ -273,9 +286,6 @@ class WebSocketConnection:
             await self._end_with(id, _errors_of(fault))
         except Exception as error:  # noqa: BLE001  # nothing internal leaks, and nothing is left unanswered
             await self._end_with(id, RequestErrors([GraphQLError("", path=["operation"], original_error=error)]))
-        finally:
-            if self._operations.get(id) is asyncio.current_task():
-                del self._operations[id]
 
     async def _stream(self, id: str, prepared: Prepared, request: GraphQLRequest, context: OperationContext) -> None:
         prefix = _next_prefix(id)
@@ -283,12 +293,14 @@ class WebSocketConnection:
             if isinstance(payloads, PrivateStream):
                 await self._send_private(prefix, payloads)
                 return
+            note = OperationNote.current()
             async for payload in payloads:
                 await self._send_text(prefix + payload + "}")
+                note.sent_one()
 
     async def _send_private(self, prefix: str, payloads: PrivateStream) -> None:
         """Send every payload; a reader that doesn't take one in time loses the stream, but not its place in it."""
-        taken = payloads.cursor
+        taken, note = payloads.cursor, OperationNote.current()
         async for payload in payloads:
             try:
                 async with asyncio.timeout(self._parts.settings.send_timeout_seconds):
@@ -297,6 +309,7 @@ class WebSocketConnection:
                 self._parts.metrics.slow_readers.inc()
                 raise _errors_of(slow_reader(taken)) from None
             taken = payloads.cursor
+            note.sent_one()
 
     async def _end_with(self, id: str, errors: RequestErrors) -> None:
         self._parts.metrics.refused.inc()

@@ -106,6 +106,14 @@ class Context:
     connection: ConnectionInfo
 
     @property
+    def credential_kind(self) -> str | None:
+        return "login_session" if self.credential_id else None
+
+    @property
+    def principal_id(self) -> str | None:
+        return f"user-of-{self.credential_id}" if self.credential_id else None
+
+    @property
     def node_loaders(self) -> dict:
         async def item(key: str) -> Item | None:
             return Item(int(key), Decimal(1)) if key.isdecimal() else None

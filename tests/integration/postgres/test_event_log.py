@@ -2,6 +2,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from domain.events import NewEvent, UserEvent, UserEventKind, events_topic
 from domain.orders.types import OrderEvent, OrderEventKind
@@ -182,3 +183,18 @@ async def test_listeners_are_told_after_the_commit_and_of_nothing_that_failed(po
     assert [event.message for event in await heard[0]] == ["committed"]
     assert strangers == []
     await bus.close()
+
+
+async def test_what_is_committed_is_logged_once_and_what_is_rolled_back_never(storage: PostgresStorage) -> None:
+    user = await stored_user(storage)
+
+    async def fail() -> None:
+        async with storage.transaction() as transaction:
+            transaction.events.append([alert(user.id, "lost")])
+            raise ZeroDivisionError
+
+    with capture_logs() as lines:
+        await append(storage, alert(user.id, "kept"))
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+    assert [(line["event"], line["reason"], line["user_id"]) for line in lines] == [("alert", "kept", str(user.id))]

@@ -20,6 +20,7 @@ from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
+from infra.postgres.event_lines import ACTIVITIES, JOB_STEPS, ORDER_STEPS, OTHER_STEPS, SESSION_STEPS
 from infra.postgres.storage import PostgresStorage
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
@@ -132,3 +133,11 @@ def _shown(default: object) -> str:
             return f"`{','.join(default)}`"
         case _:
             return f"`{default}`"
+
+
+def test_the_operations_page_names_every_line_of_the_log() -> None:
+    (section,) = re.findall(r"^## Logs$(.*?)^## ", OPERATIONS, re.MULTILINE | re.DOTALL)
+    first = "".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE))
+    steps = [*ORDER_STEPS.values(), *SESSION_STEPS.values(), *JOB_STEPS.values()]
+    names = {*ACTIVITIES.values(), *OTHER_STEPS, *(name for name, _ in steps)}
+    assert set(re.findall(r"`(\w+)`", first)) == names | {"activity", "http", "operation", "websocket"}

@@ -1,0 +1,74 @@
+"""How log lines look, and which of them belong to a request."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from infra.logging import configure_logging, request_lines
+from infra.settings import LogFormat
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+Capture = pytest.CaptureFixture[str]
+
+
+def logged(capsys: Capture) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_json_line_is_one_object_that_begins_with_time_level_and_event(capsys: Capture) -> None:
+    configure_logging("info", LogFormat.JSON)
+    structlog.stdlib.get_logger("x").info("order_pending", order_id="7")
+    (line,) = logged(capsys)
+    assert list(line)[:3] == ["timestamp", "level", "event"]
+    assert (line["event"], line["level"], line["order_id"], line["logger"]) == ("order_pending", "info", "7", "x")
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_no_text_of_a_venue_or_a_client_makes_a_second_line(form: LogFormat, capsys: Capture) -> None:
+    configure_logging("info", form)
+    evil = "a\nb\r\x1b[31m\u2028c\x85\u202e"
+    logging.getLogger("library").warning("the venue says %s", evil)
+    structlog.stdlib.get_logger("x").info("alert", reason=evil)
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 2
+    assert "\x1b[31m" not in told
+
+
+def test_lines_below_the_level_are_not_made(capsys: Capture) -> None:
+    configure_logging("info", LogFormat.JSON)
+    structlog.stdlib.get_logger("x").debug("position_changed")
+    assert capsys.readouterr().err == ""
+
+
+async def test_a_task_tells_the_request_that_it_belongs_to_as_long_as_that_lasts(capsys: Capture) -> None:
+    configure_logging("info", LogFormat.JSON)
+    log, ended = structlog.stdlib.get_logger("x"), asyncio.Event()
+
+    async def outlive() -> None:
+        log.info("within")
+        await ended.wait()
+        log.info("after")
+
+    with request_lines("r1"):
+        task = asyncio.create_task(outlive())
+        await asyncio.sleep(0)
+        logging.getLogger("domain").info("a sentence")
+    ended.set()
+    await task
+    assert [(line["event"], line.get("request_id")) for line in logged(capsys)] == [
+        ("within", "r1"), ("a sentence", "r1"), ("after", None),
+    ]  # fmt: skip
