@@ -2,7 +2,8 @@
 
 import strawberry
 
-import schema.enums  # noqa: F401  # before the first type that uses one
+import schema.enums
+import schema.trading_enums  # noqa: F401  # before the first type that uses one
 
 
 def build_schema() -> strawberry.Schema:

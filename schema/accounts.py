@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 
@@ -14,7 +15,7 @@ from resolvers.lists import TimeOrder
 from resolvers.paging import PageArguments
 from schema.changes import change, changes, given
 from schema.context import Info
-from schema.errors import Payload, answer, payload
+from schema.errors import INPUT, Payload, answer, payload
 from schema.lazy import lazy
 from schema.lists import NESTED, NESTED_PAGE, FirstOfNested, OrderBy
 from schema.node import Node, decode_uuid, serves
@@ -283,7 +284,9 @@ class AccountMutation:
 
     @strawberry.mutation(description="Open an account.")
     @payload(AccountCreatePayload)
-    async def account_create(self, info: Info, input: AccountCreateInput) -> AccountCreatePayload | None:
+    async def account_create(
+        self, info: Info, input: Annotated[AccountCreateInput, INPUT]
+    ) -> AccountCreatePayload | None:
         """Open an account."""
         info.context.require(ApiScope.ADMIN)
         return answer(AccountCreatePayload, account=await accounts.create(info.context, input.to_domain()))
@@ -291,7 +294,10 @@ class AccountMutation:
     @strawberry.mutation(description="Change an account's name or limits.")
     @payload(AccountUpdatePayload)
     async def account_update(
-        self, info: Info, id: strawberry.ID, input: AccountUpdateInput
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The account.")],
+        input: Annotated[AccountUpdateInput, INPUT],
     ) -> AccountUpdatePayload | None:
         """Change an account."""
         info.context.require(ApiScope.ADMIN)
@@ -301,7 +307,9 @@ class AccountMutation:
 
     @strawberry.mutation(description="Close an account for new orders; nothing of it may be alive.")
     @payload(AccountArchivePayload)
-    async def account_archive(self, info: Info, id: strawberry.ID) -> AccountArchivePayload | None:
+    async def account_archive(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The account.")]
+    ) -> AccountArchivePayload | None:
         """Archive an account."""
         info.context.require(ApiScope.ADMIN)
         account_id = decode_uuid(id, "Account", ("id",))
@@ -310,7 +318,10 @@ class AccountMutation:
     @strawberry.mutation(description="Give a LIVE account other credentials, which the venue must accept.")
     @payload(AccountCredentialsReplacePayload)
     async def account_credentials_replace(
-        self, info: Info, id: strawberry.ID, input: VenueCredentialsInput
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The account.")],
+        input: Annotated[VenueCredentialsInput, INPUT],
     ) -> AccountCredentialsReplacePayload | None:
         """Replace credentials."""
         info.context.require(ApiScope.ADMIN)
@@ -321,7 +332,10 @@ class AccountMutation:
     @strawberry.mutation(description="A PAPER account only.")
     @payload(PaperDepositPayload)
     async def paper_deposit(
-        self, info: Info, id: strawberry.ID, input: PaperDepositInput
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The PAPER account.")],
+        input: Annotated[PaperDepositInput, INPUT],
     ) -> PaperDepositPayload | None:
         """Pay into a paper account."""
         info.context.require(ApiScope.ADMIN)

@@ -1,87 +1,97 @@
-"""The closed sets that several modules of the schema use: an enum must be described before any type mentions it."""
-
-import strawberry
+"""The closed sets of market data and analytics: an enum must be described before any type mentions it."""
 
 from domain.analytics.catalogue import MOVING_AVERAGES, ParameterKind
 from domain.analytics.trend import TrendDirection, VolatilityRegime
 from domain.analytics.volume_profile import VolumeSource
 from domain.markets.types import FeedState, Timeframe
 from domain.markets.views import DepthCadence, DepthLevels, DepthMode
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderRole, OrderStatus, OrderType, TimeInForce
-from domain.reports.types import JobStatus
-from domain.trading.state import TradingState
-from domain.trading.types import AccountKind, TradingSessionStatus
+from schema.described import describe_enum
 
-strawberry.enum(
-    TradingState,
-    description="ACTIVE trades; REDUCING lets positions be closed but not opened; HALTED sends no new order.",
-)
-strawberry.enum(
+describe_enum(
     Timeframe,
-    description="The length of a candle: minutes (M), hours (H), a day or a week, which begins on Monday.",
+    "The length of a candle. Candles begin at whole multiples of it, counted in UTC: a day at 00:00, a week on Monday.",
+    {
+        "M1": "One minute.",
+        "M3": "Three minutes.",
+        "M5": "Five minutes.",
+        "M15": "Fifteen minutes.",
+        "M30": "Thirty minutes.",
+        "H1": "One hour.",
+        "H2": "Two hours.",
+        "H4": "Four hours.",
+        "H6": "Six hours.",
+        "H12": "Twelve hours.",
+        "D1": "One day, from 00:00 UTC.",
+        "W1": "One week, from Monday 00:00 UTC.",
+    },
 )
-strawberry.enum(OrderSide, description="BUY or SELL, of the base currency.")
-strawberry.enum(DepthLevels, description="How many levels a side: 5, 20 or 100.")
-strawberry.enum(DepthCadence, description="The least time from one event to the next: 20 to 1,000 ms.")
-strawberry.enum(DepthMode, description="Whether every event holds all levels, or what has changed.")
-strawberry.enum(
+describe_enum(
+    DepthLevels,
+    "How many levels of the order book are shown on each side.",
+    {"L5": "The best 5 levels.", "L20": "The best 20 levels.", "L100": "The best 100 levels."},
+)
+describe_enum(
+    DepthCadence,
+    "The shortest time from one event to the next. A venue may send less often.",
+    {
+        "MS20": "At most one event in 20 milliseconds.",
+        "MS100": "At most one event in 100 milliseconds.",
+        "MS500": "At most one event in 500 milliseconds.",
+        "MS1000": "At most one event a second.",
+    },
+)
+describe_enum(
+    DepthMode,
+    "What the events of an order book hold.",
+    {
+        "SNAPSHOTS": "Every event holds all levels.",
+        "DELTAS": "After a snapshot, an event holds the levels that have changed.",
+    },
+)
+describe_enum(
     FeedState,
-    description="LIVE; STALE: the venue has gone silent; RECONNECTING: the feed is being made anew.",
+    "Whether a market's data can be trusted now.",
+    {
+        "LIVE": "The venue sends data, and the book is complete.",
+        "STALE": "The venue has gone silent. Orders of this market are denied until it speaks again.",
+        "RECONNECTING": "The connection to the venue is being made again.",
+    },
 )
-strawberry.enum(
-    OrderType,
-    description="How an order is executed: at once (MARKET), at a price or better (LIMIT), when the market has moved "
-    "against it (STOP, STOP_LIMIT), in its favour (TAKE_PROFIT, TAKE_PROFIT_LIMIT), or away from its best "
-    "(TRAILING_STOP).",
-)
-strawberry.enum(
-    TimeInForce,
-    description="How long an order rests: until cancelled (GTC), not at all (IOC takes what there is, FOK all or "
-    "nothing), or until `expiresAt` (GTD).",
-)
-strawberry.enum(
-    OrderStatus,
-    description="PENDING: taken in. DENIED: by the risk checks, never sent. SUBMITTED: sent, no answer yet. IN_DOUBT: "
-    "sent, and the answer got lost; the venue is being asked. OPEN, PARTIALLY_FILLED: rests at the venue. "
-    "PENDING_CANCEL: being cancelled. FILLED, CANCELED, REJECTED (by the venue), EXPIRED: at its end.",
-)
-strawberry.enum(
-    JobStatus,
-    description="QUEUED waits for a worker; RUNNING; SUCCEEDED, FAILED and CANCELED are its ends.",
-)
-strawberry.enum(
-    TradingSessionStatus,
-    description="STARTING: its candles are being loaded. RUNNING. PAUSED: no entries; exits and protection go on. "
-    "STOPPING: its orders are being cancelled, and its position closed where that was asked. STOPPED, FAILED: at its "
-    "end.",
-)
-strawberry.enum(
+describe_enum(
     VolumeSource,
-    description="TRADES: every trade at its price, by the taker's side. CANDLES: minute candles, as trades are gone.",
+    "What a volume profile is computed from.",
+    {
+        "TRADES": "Every trade is counted at its price, on the side of its taker.",
+        "CANDLES": "Minute candles are divided among the levels, as not enough trades are stored.",
+    },
 )
-strawberry.enum(
+describe_enum(
     TrendDirection,
-    description="UP where +DI(14) is above -DI(14), else DOWN; SIDEWAYS where the ADX(14) is below 20 (Wilder 1978).",
+    "Where prices go, by Wilder's directional movement (1978) over 14 candles.",
+    {
+        "UP": "+DI(14) is above -DI(14), and the ADX(14) is at least 20.",
+        "DOWN": "-DI(14) is above +DI(14), and the ADX(14) is at least 20.",
+        "SIDEWAYS": "The ADX(14) is below 20.",
+    },
 )
-strawberry.enum(
+describe_enum(
     VolatilityRegime,
-    description="Where the ATR(14) in percent of the close lies among its own newest 100 values: LOW in the lowest "
-    "quarter, HIGH in the highest, else NORMAL.",
+    "How much prices swing: where the ATR(14), in percent of the close, lies among its own newest 100 values.",
+    {
+        "LOW": "In the lowest quarter of them.",
+        "NORMAL": "Between the lowest and the highest quarter.",
+        "HIGH": "In the highest quarter of them.",
+    },
 )
-strawberry.enum(
+describe_enum(
     ParameterKind,
+    "What values a parameter of an indicator takes.",
+    {
+        "INTEGER": "A whole number.",
+        "REAL": "Any number.",
+        "MOVING_AVERAGE": "The number of a kind of moving average: "
+        + ", ".join(f"{number} is {kind}" for number, kind in enumerate(MOVING_AVERAGES))
+        + ".",
+    },
     name="IndicatorParameterKind",
-    description="INTEGER: a whole number. REAL: any number. MOVING_AVERAGE: the number of a moving average's type: "
-    + ", ".join(f"{number} {name}" for number, name in enumerate(MOVING_AVERAGES))
-    + ".",
-)
-strawberry.enum(
-    OrderRole,
-    description="Why an order exists: what a strategy does (ENTRY, EXIT), what protects a position (STOP_LOSS, "
-    "TAKE_PROFIT, TRAILING_STOP), what ends it (CLOSE), placed by hand (MANUAL), or found at the venue (FOREIGN).",
-)
-strawberry.enum(
-    AccountKind,
-    description="PAPER: a balance on a venue that isn't live. LIVE: credentials of a real one.",
 )

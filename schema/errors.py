@@ -3,12 +3,13 @@
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 from uuid import uuid4
 
 import strawberry
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError, GraphQLSchema, Undefined
+from graphql.utilities.print_schema import print_schema_definition
 from strawberry.types.execution import ExecutionContext
 
 from domain import errors as domain_errors
@@ -17,13 +18,6 @@ log = structlog.stdlib.get_logger("r3edge.graphql")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-strawberry.enum(
-    domain_errors.ErrorCode,
-    description="What is wrong with the input of a mutation. UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, UNAVAILABLE "
-    "and CURSOR_TOO_OLD are faults of the request: they come as top-level errors in `extensions.code`, not in a "
-    "payload.",
-)
 
 
 @strawberry.interface(
@@ -41,6 +35,10 @@ class UserError:
 @strawberry.type(description="Something wrong with an argument.")
 class InputError(UserError):
     """The schema's face of `domain.errors.InputError`."""
+
+
+INPUT: Final = strawberry.argument(description="What is asked for.")
+"""The description of the `input` of every mutation; its type says the rest."""
 
 
 @strawberry.type
@@ -129,12 +127,30 @@ def _nulls(payload_type: type) -> dict[str, None]:
     return {field.name: None for field in fields(payload_type) if field.name != "errors"}
 
 
+DESCRIPTION: Final = (
+    "The API of a self-hosted trading engine: market data, accounts, orders, strategies, trading sessions and reports, "
+    "with live subscriptions that go on after an interruption without a gap.\n\nMarket data is public. Everything else "
+    "hangs below `viewer`, or is found by its `id`, and is the viewer's own: what is another user's answers as what "
+    "doesn't exist. Send a token of `userLogin` or an API key as `Authorization: Bearer …`. What is wrong with an "
+    "input is told in the `errors` of a mutation's payload; faults of the request come as top-level errors with a code "
+    "in `extensions.code` (see `ErrorCode`). A field that fails is null and spoils nothing beside it. "
+    'Money, prices and quantities are decimals in strings. What is marked "Not supported yet" is refused with '
+    "UNSUPPORTED."
+)
+
+
 class EngineSchema(strawberry.Schema):
     """A schema that logs nothing by itself: `public_error` decides what is told to whom."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # those of its base
         super().__init__(*args, **kwargs)
+        self._schema.description = DESCRIPTION
         _drop_null_defaults(self._schema)
+
+    def as_str(self) -> str:
+        """Return the printed schema; strawberry's printer leaves the schema's own description out."""
+        roots = print_schema_definition(self._schema) or ""
+        return f"{roots}\n\n{super().as_str()}"
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave errors to `public_error`, which sees every one of them once."""

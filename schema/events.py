@@ -21,8 +21,6 @@ AfterEvent = Annotated[
     strawberry.argument(description="The cursor of the last event that was seen, or `viewer.eventCursor`."),
 ]
 
-strawberry.enum(domain.UserEventKind, description="What an event of the log is about.")
-
 
 @strawberry.type(description="Something that happened to what is the viewer's.")
 class UserEvent:

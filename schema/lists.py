@@ -10,11 +10,24 @@ from domain.orders.side import OrderSide
 from domain.orders.types import OrderRole, OrderStatus, OrderType
 from domain.trading.types import TradingSessionStatus
 from resolvers.lists import PositionOrder, TimeOrder
-from schema import enums  # noqa: F401  # an enum must be described before any type mentions it
+from schema.described import describe_enum
 from schema.lazy import lazy
 
-strawberry.enum(TimeOrder, description="In which order a list is given.")
-strawberry.enum(PositionOrder, description="In which order positions are listed.")
+describe_enum(
+    TimeOrder,
+    "Which end of a list comes first, by the time at which its items were made.",
+    {"NEWEST_FIRST": "The newest item comes first.", "OLDEST_FIRST": "The oldest item comes first."},
+)
+describe_enum(
+    PositionOrder,
+    "By what positions are listed, and which end comes first.",
+    {
+        "OPENED_NEWEST_FIRST": "By when they were opened, the newest first.",
+        "OPENED_OLDEST_FIRST": "By when they were opened, the oldest first.",
+        "CLOSED_NEWEST_FIRST": "By when they were closed, the newest first. Open positions are left out.",
+        "CLOSED_OLDEST_FIRST": "By when they were closed, the oldest first. Open positions are left out.",
+    },
+)
 
 AccountConnection = lazy("accounts", "AccountConnection")
 StrategyConnection = lazy("strategies", "StrategyConnection")

@@ -57,7 +57,11 @@ class NodeQuery:
     """The root fields for Relay; the query type inherits them."""
 
     @strawberry.field(description="The object with this id; null where there is none, or none of the viewer's.")
-    async def node(self, info: Info[NodeContext, None], id: strawberry.ID) -> Node | None:
+    async def node(
+        self,
+        info: Info[NodeContext, None],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The `id` of any object.")],
+    ) -> Node | None:
         """Return the object with this id, or None."""
         return await load_node(info.context, id)  # type: ignore[return-value]  # a domain object, served as its type
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 
@@ -12,7 +13,7 @@ from domain.orders.types import OrderType, TimeInForce
 from domain.users.types import ApiScope
 from resolvers import orders
 from schema.context import Info
-from schema.errors import Payload, answer, payload, user_error
+from schema.errors import INPUT, Payload, answer, payload, user_error
 from schema.node import decode_uuid
 from schema.orders import Order
 
@@ -130,7 +131,7 @@ class OrderMutation:
         "that the venue refuses is REJECTED and told with ORDER_REJECTED; one that can't be read leaves nothing."
     )
     @payload(OrderPlacePayload)
-    async def order_place(self, info: Info, input: OrderPlaceInput) -> OrderPlacePayload | None:
+    async def order_place(self, info: Info, input: Annotated[OrderPlaceInput, INPUT]) -> OrderPlacePayload | None:
         """Place an order."""
         info.context.require(ApiScope.TRADE)
         order = await orders.place(info.context, input.to_domain(), input.idempotency_key)
@@ -143,14 +144,16 @@ class OrderMutation:
         "CONFLICT."
     )
     @payload(OrderCancelPayload)
-    async def order_cancel(self, info: Info, id: strawberry.ID) -> OrderCancelPayload | None:
+    async def order_cancel(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The order.")]
+    ) -> OrderCancelPayload | None:
         """Cancel an order."""
         info.context.require(ApiScope.TRADE)
         return answer(OrderCancelPayload, order=await orders.cancel(info.context, decode_uuid(id, "Order", ("id",))))
 
     @strawberry.mutation(description="Cancel all orders of an account that fit.")
     @payload(OrdersCancelPayload, requested=0)
-    async def orders_cancel(self, info: Info, input: OrdersCancelInput) -> OrdersCancelPayload | None:
+    async def orders_cancel(self, info: Info, input: Annotated[OrdersCancelInput, INPUT]) -> OrdersCancelPayload | None:
         """Cancel many orders."""
         info.context.require(ApiScope.TRADE)
         account_id = decode_uuid(input.account, "Account", ("input", "account"))

@@ -6,6 +6,7 @@ from decimal import Decimal
 import strawberry
 
 from domain.orders import types as domain
+from domain.orders.rejections import RejectCode
 from domain.orders.side import OrderSide
 from resolvers import markets, orders, trading
 from resolvers.paging import PageArguments
@@ -19,14 +20,6 @@ Account = lazy("accounts", "Account")
 Market = lazy("markets", "Market")
 TradingSession = lazy("trading", "TradingSession")
 Signal = lazy("trading", "Signal")
-
-strawberry.enum(
-    domain.OrderEventKind,
-    description="What happened: SNAPSHOT tells an open order as it is when a subscription begins; ACCEPTED is the "
-    "venue's word that it has the order; RECONCILED is what asking the venue brought to light; the rest are named "
-    "after the state that they lead to.",
-)
-strawberry.enum(domain.RiskCode, description="Which risk check an order failed.")
 
 
 @strawberry.type(description="A risk check that an order failed.")
@@ -106,6 +99,10 @@ class OrderFacts:
     average_price: Decimal | None = strawberry.field(description="Of the fills, by quantity; null before the first.")
     denials: list[RiskDenial] = strawberry.field(description="All risk checks that it failed.")
     reject_reason: str | None = strawberry.field(description="Why the venue rejected it.")
+    reject_code: RejectCode | None = strawberry.field(
+        description="The kind of reason for which the venue rejected the order, for programs; `rejectReason` says it "
+        "in words. Null where the order was not rejected, and in states that version 0.1 stored."
+    )
     created_at: datetime = strawberry.field(description="When it was taken in.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 

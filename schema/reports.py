@@ -7,6 +7,7 @@ from typing import Annotated
 
 import strawberry
 
+from domain.orders.types import OrderRole
 from domain.reports import types as domain
 from domain.reports.service import ReportRequest
 from domain.users.types import ApiScope
@@ -14,23 +15,32 @@ from resolvers import reports
 from resolvers.paging import PageArguments
 from schema.accounts import Account
 from schema.context import Info
-from schema.errors import Payload, answer, payload
+from schema.described import describe_enum
+from schema.errors import INPUT, Payload, answer, payload
 from schema.metrics import PerformanceMetrics
 from schema.node import Node, decode_uuid, serves
 from schema.pagination import After, Before, CountedConnection, Edge, First, Last
 from schema.strategies import Strategy
 from schema.trading import TradingSession
 
-strawberry.enum(domain.PositionSide, description="Which way a round trip went.")
 
-
-@strawberry.enum(description="What a report can be downloaded as.")
 class ReportFormat(StrEnum):
-    """The formats."""
+    """The formats of a report's files."""
 
     HTML = "HTML"
     CSV = "CSV"
     PARQUET = "PARQUET"
+
+
+describe_enum(
+    ReportFormat,
+    "What a report can be downloaded as.",
+    {
+        "HTML": "A page with charts, for reading.",
+        "CSV": "Tables as text with commas, for spreadsheets.",
+        "PARQUET": "Tables with types, for data analysis.",
+    },
+)
 
 
 @strawberry.type
@@ -94,7 +104,7 @@ class RoundTrip:
     profit: Decimal = strawberry.field(description="After fees, in quote currency.")
     profit_percent: float | None = strawberry.field(description="Of what the entry cost.")
     fees: Decimal = strawberry.field(description="In quote currency.")
-    exit_reason: str | None = strawberry.field(description="The role of the order that closed it.")
+    exit_reason: OrderRole | None = strawberry.field(description="The role of the order that closed it.")
     max_adverse_excursion: float | None = strawberry.field(
         description="How far it was under water at most, in percent of the entry; null where it wasn't measured."
     )
@@ -258,7 +268,9 @@ class ReportMutation:
 
     @strawberry.mutation(description="Have a report computed; `job` tells how far it is.")
     @payload(ReportGeneratePayload)
-    async def report_generate(self, info: Info, input: ReportGenerateInput) -> ReportGeneratePayload | None:
+    async def report_generate(
+        self, info: Info, input: Annotated[ReportGenerateInput, INPUT]
+    ) -> ReportGeneratePayload | None:
         """Have a report computed."""
         info.context.require(ApiScope.READ)
         report = await reports.generate(info.context, input.to_domain(), input.idempotency_key)

@@ -14,7 +14,7 @@ from resolvers.paging import PageArguments
 from schema.changes import change, replacement
 from schema.context import Info
 from schema.definitions import StrategyDefinition, StrategyDefinitionError, StrategyDefinitionInput
-from schema.errors import Payload, answer, payload, user_error
+from schema.errors import INPUT, Payload, answer, payload, user_error
 from schema.lazy import lazy
 from schema.lists import OrderBy
 from schema.node import Node, decode_uuid, serves
@@ -173,7 +173,9 @@ class StrategyMutation:
 
     @strawberry.mutation(description="Make a strategy with its first version.")
     @payload(StrategyCreatePayload)
-    async def strategy_create(self, info: Info, input: StrategyCreateInput) -> StrategyCreatePayload | None:
+    async def strategy_create(
+        self, info: Info, input: Annotated[StrategyCreateInput, INPUT]
+    ) -> StrategyCreatePayload | None:
         """Make a strategy."""
         info.context.require(ApiScope.TRADE)
         request = StrategyRequest(input.name, input.description, input.definition.to_domain())
@@ -183,7 +185,10 @@ class StrategyMutation:
     @strawberry.mutation(description="Change name or description, or make a new version.")
     @payload(StrategyUpdatePayload)
     async def strategy_update(
-        self, info: Info, id: strawberry.ID, input: StrategyUpdateInput
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The strategy.")],
+        input: Annotated[StrategyUpdateInput, INPUT],
     ) -> StrategyUpdatePayload | None:
         """Change a strategy."""
         info.context.require(ApiScope.TRADE)
@@ -199,7 +204,9 @@ class StrategyMutation:
 
     @strawberry.mutation(description="Put a strategy away; sessions that run it go on.")
     @payload(StrategyArchivePayload)
-    async def strategy_archive(self, info: Info, id: strawberry.ID) -> StrategyArchivePayload | None:
+    async def strategy_archive(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The strategy.")]
+    ) -> StrategyArchivePayload | None:
         """Archive a strategy."""
         info.context.require(ApiScope.TRADE)
         strategy = await strategies.archive(info.context, decode_uuid(id, "Strategy", ("id",)))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 
@@ -18,7 +19,7 @@ from resolvers.paging import PageArguments
 from schema.accounts import RiskLimitsInput
 from schema.context import Info
 from schema.definitions import SizingInput
-from schema.errors import Payload, answer, payload
+from schema.errors import INPUT, Payload, answer, payload
 from schema.lazy import lazy
 from schema.lists import NESTED, NESTED_PAGE, FirstOfNested, OrderBy, OrderConnection
 from schema.metrics import PerformanceMetrics
@@ -27,8 +28,6 @@ from schema.owned_lists import ORDERS_TOLD, OrderLists, PositionLists, order_lis
 from schema.pagination import After, Before, CountedConnection, Edge, Last
 from schema.parameters import ParameterInput, ParameterValue
 from schema.positions import Position
-
-strawberry.enum(domain.SignalAction, description="What a strategy says to do.")
 
 
 @strawberry.type
@@ -72,6 +71,10 @@ class TradingSessionFacts:
     timeframe: Timeframe = strawberry.field(description="The length of the candles that it looks at.")
     status: domain.TradingSessionStatus = strawberry.field(description="Where it is in its life.")
     status_reason: str | None = strawberry.field(description="Why, where there is something to say.")
+    status_code: domain.TradingSessionStatusCode | None = strawberry.field(
+        description="Why the session is where it is, for programs; `statusReason` says it in words, where there is "
+        "more to say. Null where it runs as it should."
+    )
     started_at: datetime = strawberry.field(description="When it was started.")
     stopped_at: datetime | None = strawberry.field(description="When it came to its end.")
     trading_state: TradingState = strawberry.field(description="Whether a halt of its own holds it.")
@@ -259,7 +262,7 @@ class TradingMutation:
     @strawberry.mutation(description="Start a trading session; it is STARTING until its candles are there.")
     @payload(TradingSessionStartPayload)
     async def trading_session_start(
-        self, info: Info, input: TradingSessionStartInput
+        self, info: Info, input: Annotated[TradingSessionStartInput, INPUT]
     ) -> TradingSessionStartPayload | None:
         """Start a session."""
         info.context.require(ApiScope.TRADE)
@@ -268,7 +271,9 @@ class TradingMutation:
 
     @strawberry.mutation(description="No entries from now on, resting ones are cancelled; exits and protection go on.")
     @payload(TradingSessionPausePayload)
-    async def trading_session_pause(self, info: Info, id: strawberry.ID) -> TradingSessionPausePayload | None:
+    async def trading_session_pause(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The trading session.")]
+    ) -> TradingSessionPausePayload | None:
         """Pause a session."""
         info.context.require(ApiScope.TRADE)
         session = await trading.pause(info.context, decode_uuid(id, "TradingSession", ("id",)))
@@ -276,7 +281,9 @@ class TradingMutation:
 
     @strawberry.mutation(description="Entries again, from the next closed candle on.")
     @payload(TradingSessionResumePayload)
-    async def trading_session_resume(self, info: Info, id: strawberry.ID) -> TradingSessionResumePayload | None:
+    async def trading_session_resume(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The trading session.")]
+    ) -> TradingSessionResumePayload | None:
         """Resume a session."""
         info.context.require(ApiScope.TRADE)
         session = await trading.resume(info.context, decode_uuid(id, "TradingSession", ("id",)))
@@ -288,7 +295,10 @@ class TradingMutation:
     )
     @payload(TradingSessionStopPayload)
     async def trading_session_stop(
-        self, info: Info, id: strawberry.ID, input: TradingSessionStopInput | None = None
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The trading session.")],
+        input: Annotated[TradingSessionStopInput | None, INPUT] = None,
     ) -> TradingSessionStopPayload | None:
         """Stop a session."""
         info.context.require(ApiScope.TRADE)
@@ -305,7 +315,16 @@ class TradingMutation:
     )
     @payload(TradingHaltPayload)
     async def trading_halt(
-        self, info: Info, id: strawberry.ID, input: TradingHaltInput | None = None
+        self,
+        info: Info,
+        id: Annotated[
+            strawberry.ID,
+            strawberry.argument(
+                description="The id of a trading session, of an account, of a user (yourself; any user for an "
+                "operator), or of the engine (for operators)."
+            ),
+        ],
+        input: Annotated[TradingHaltInput | None, INPUT] = None,
     ) -> TradingHaltPayload | None:
         """Halt something."""
         info.context.require(ApiScope.TRADE)
@@ -314,7 +333,17 @@ class TradingMutation:
 
     @strawberry.mutation(description="Let what was halted trade again; `id` as in `tradingHalt`.")
     @payload(TradingResumePayload)
-    async def trading_resume(self, info: Info, id: strawberry.ID) -> TradingResumePayload | None:
+    async def trading_resume(
+        self,
+        info: Info,
+        id: Annotated[
+            strawberry.ID,
+            strawberry.argument(
+                description="The id of a trading session, of an account, of a user (yourself; any user for an "
+                "operator), or of the engine (for operators)."
+            ),
+        ],
+    ) -> TradingResumePayload | None:
         """Resume something."""
         info.context.require(ApiScope.TRADE)
         return answer(TradingResumePayload, subject=await trading.halt(info.context, id, None))

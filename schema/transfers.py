@@ -8,16 +8,22 @@ import strawberry
 from domain.trading import types as domain
 from resolvers import accounts
 from schema.context import Info
+from schema.described import describe_enum
 from schema.lazy import lazy
 from schema.node import Node, serves
 from schema.pagination import CountedConnection, Edge
 
-strawberry.enum(
+describe_enum(
     domain.TransferKind,
+    "What moved money into an account or out of it, otherwise than by a fill.",
+    {
+        "OPENING": "It is what the account began with.",
+        "DEPOSIT": "It was paid in.",
+        "WITHDRAWAL": "It was paid out.",
+        "ADJUSTMENT": "A change of the balance at the venue that no fill and no known transfer explains, such as a "
+        "transfer made there, a trade in another client, or interest; `at` is when it was noticed.",
+    },
     name="AccountTransferKind",
-    description="OPENING: what the account began with. DEPOSIT and WITHDRAWAL: known as such. ADJUSTMENT: a change of "
-    "the balance at the venue that no fill and no known transfer explains, such as a transfer made there, a trade in "
-    "another client, or interest; `at` is when it was noticed.",
 )
 
 

@@ -1,6 +1,7 @@
 """What users do with their own sign-in: inputs, payloads and mutations."""
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
@@ -8,7 +9,7 @@ from domain.users import types as domain
 from resolvers import users
 from schema.changes import change
 from schema.context import Info
-from schema.errors import Payload, answer, payload
+from schema.errors import INPUT, Payload, answer, payload
 from schema.node import decode_uuid
 from schema.users import ApiKey, LoginSession, User
 
@@ -108,14 +109,14 @@ class UserMutation:
 
     @strawberry.mutation(description="Make a user and sign in. The first user of all is the operator.")
     @payload(UserRegisterPayload)
-    async def user_register(self, info: Info, input: UserRegisterInput) -> UserRegisterPayload | None:
+    async def user_register(self, info: Info, input: Annotated[UserRegisterInput, INPUT]) -> UserRegisterPayload | None:
         """Register."""
         signed = await users.register(info.context, input.email, input.password, input.display_name)
         return answer(UserRegisterPayload, user=signed.user, token=signed.token, expires_at=signed.expires_at)
 
     @strawberry.mutation(description="Sign in. Ten wrong passwords in a minute slow further tries down.")
     @payload(UserLoginPayload)
-    async def user_login(self, info: Info, input: UserLoginInput) -> UserLoginPayload | None:
+    async def user_login(self, info: Info, input: Annotated[UserLoginInput, INPUT]) -> UserLoginPayload | None:
         """Sign in."""
         signed = await users.login(info.context, input.email, input.password)
         return answer(UserLoginPayload, user=signed.user, token=signed.token, expires_at=signed.expires_at)
@@ -129,7 +130,7 @@ class UserMutation:
 
     @strawberry.mutation(description="Change name or password; a new password signs all other clients out.")
     @payload(UserUpdatePayload)
-    async def user_update(self, info: Info, input: UserUpdateInput) -> UserUpdatePayload | None:
+    async def user_update(self, info: Info, input: Annotated[UserUpdateInput, INPUT]) -> UserUpdatePayload | None:
         """Change the user."""
         name, password = change(input.display_name), change(input.password)
         changed = await users.update(info.context, name, password, input.current_password)
@@ -137,14 +138,18 @@ class UserMutation:
 
     @strawberry.mutation(description="Make an API key.")
     @payload(ApiKeyCreatePayload)
-    async def api_key_create(self, info: Info, input: ApiKeyCreateInput) -> ApiKeyCreatePayload | None:
+    async def api_key_create(
+        self, info: Info, input: Annotated[ApiKeyCreateInput, INPUT]
+    ) -> ApiKeyCreatePayload | None:
         """Make a key."""
         key, secret = await users.create_api_key(info.context, input.name, frozenset(input.scopes), input.expires_at)
         return answer(ApiKeyCreatePayload, api_key=key, secret=secret)
 
     @strawberry.mutation(description="End an API key at once.")
     @payload(ApiKeyRevokePayload)
-    async def api_key_revoke(self, info: Info, id: strawberry.ID) -> ApiKeyRevokePayload | None:
+    async def api_key_revoke(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The API key.")]
+    ) -> ApiKeyRevokePayload | None:
         """End a key."""
         info.context.require(domain.ApiScope.ADMIN)
         key = await users.revoke_api_key(info.context, decode_uuid(id, "ApiKey", ("id",)))
@@ -152,7 +157,9 @@ class UserMutation:
 
     @strawberry.mutation(description="Sign a client out at once.")
     @payload(LoginSessionRevokePayload)
-    async def login_session_revoke(self, info: Info, id: strawberry.ID) -> LoginSessionRevokePayload | None:
+    async def login_session_revoke(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The login session.")]
+    ) -> LoginSessionRevokePayload | None:
         """End a login session."""
         info.context.require(domain.ApiScope.ADMIN)
         session = await users.revoke_login_session(info.context, decode_uuid(id, "LoginSession", ("id",)))

@@ -12,13 +12,6 @@ from schema.node import Node, serves
 from schema.pagination import CountedConnection, Edge
 from schema.viewer_lists import ViewerLists
 
-strawberry.enum(domain.UserRole, description="The first user is the operator; `r3edge user promote` makes others.")
-strawberry.enum(
-    domain.ApiScope,
-    description="READ reads; TRADE also places orders and runs sessions; ADMIN also manages keys, credentials and, "
-    "for an operator, the engine.",
-)
-
 
 @strawberry.type(description="What a user is entitled to.")
 class Plan:

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.money import EXACT
+from domain.orders.rejections import RejectCode
 from domain.orders.transitions import CLEAN_ABSENCES, IllegalTransition, rejected_by_absence, require_legal
 from domain.orders.types import Fill, Order, OrderEvent, OrderEventKind, OrderStatus, RiskDenial
 from domain.orders.venue import VenueFill, VenueOrder
@@ -64,11 +65,12 @@ def doubt(order: Order, at: datetime, reason: str) -> Step:
     return _moved(order, at, OrderEventKind.IN_DOUBT, OrderStatus.IN_DOUBT, reason)
 
 
-def reject(order: Order, at: datetime, reason: str) -> Step:
+def reject(order: Order, at: datetime, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> Step:
     """→ REJECTED by the venue's own word; an order that is already further is left alone."""
     if order.status not in _UNANSWERED and order.status is not OrderStatus.PENDING_CANCEL:
         return Step(order)
-    return _moved(order, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, reject_reason=reason, absences=0)
+    told = {"reject_reason": reason, "reject_code": code, "absences": 0}
+    return _moved(order, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **told)
 
 
 def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None = None) -> Step:
@@ -79,7 +81,7 @@ def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None =
         kind, reason = OrderEventKind.RECONCILED, "the venue has the order after all"
     else:
         return Step(order)
-    known = {"venue_order_id": venue_order_id, "absences": 0, "reject_reason": None}
+    known = {"venue_order_id": venue_order_id, "absences": 0, "reject_reason": None, "reject_code": None}
     return _moved(order, at, kind, OrderStatus.OPEN, reason, None, **known)
 
 
@@ -146,7 +148,8 @@ def settle_absent(order: Order, at: datetime) -> Step:
         reason = "the venue no longer knows the order"
         return _moved(counted, at, OrderEventKind.CANCELED, OrderStatus.CANCELED, reason)
     reason = "the venue never received the order"
-    return _moved(counted, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, reject_reason=reason)
+    told = {"reject_reason": reason, "reject_code": RejectCode.NOT_RECEIVED}
+    return _moved(counted, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **told)
 
 
 def fill_of(order: Order, told: VenueFill, fill_id: UUID) -> Fill:

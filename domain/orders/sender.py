@@ -50,8 +50,8 @@ class Sender:
         try:
             return await desk.venue.place(order, desk.guard)
         except VenueRefused as refused:
-            reason = refused.reason
-            return lambda now: reject(now, desk.clock.now(), reason)
+            reason, code = refused.reason, refused.code
+            return lambda now: reject(now, desk.clock.now(), reason, code)
         except NotSent as unsent:
             reason = f"not sent: {unsent}"
             return lambda now: cancel_unsent(now, desk.clock.now(), reason) if _is_submitted(now) else Step(now)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.markets.types import MarketSymbol
 from domain.money import ZERO, divide
+from domain.orders.rejections import RejectCode
 from domain.orders.side import OrderSide
 
 
@@ -183,6 +184,7 @@ class Order:
     submitted_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     absences: int = 0
+    reject_code: RejectCode | None = None
 
     @property
     def remaining_quantity(self) -> Decimal:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from domain.markets.ports import VenueUnreachable
 from domain.markets.types import MarketSymbol
+from domain.orders.rejections import RejectCode
 from domain.orders.side import OrderSide
 from domain.orders.types import Order, OrderStatus, OrderType
 from domain.trading.types import Balance
@@ -78,8 +79,9 @@ class CredentialsRejected(VenueUnreachable):
 class VenueRefused(Exception):  # noqa: N818  # the venue's own, definite word
     """The venue said no, and meant it: the order was not accepted, or the cancel had nothing to cancel."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> None:
         self.reason = reason
+        self.code = code
         super().__init__(reason)
 
 

@@ -157,9 +157,9 @@ class ReportComputer:
                 return found
         return []
 
-    async def _exit_reasons(self, fills: Sequence[Fill]) -> dict[UUID, str]:
+    async def _exit_reasons(self, fills: Sequence[Fill]) -> dict[UUID, OrderRole]:
         orders = await self._reading.orders.many(list({fill.order_id for fill in fills}))
-        return {order.id: order.role.value for order in orders if order.role is not OrderRole.ENTRY}
+        return {order.id: order.role for order in orders if order.role is not OrderRole.ENTRY}
 
 
 async def computed(data: ReportData) -> ReportResult:

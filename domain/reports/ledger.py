@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.markets.types import Market, MarketSymbol
 from domain.money import EXACT, ZERO
-from domain.orders.types import Fill, OrderStatus
+from domain.orders.types import Fill, OrderRole, OrderStatus
 from domain.reports.equity_curve import CurveInput, equity_curve
 from domain.reports.metrics import MetricsInput, metrics
 from domain.reports.prices import Mark, Prices, Valuation
@@ -36,7 +36,7 @@ class ReportData:
     marks: Sequence[Mark]
     markets: Mapping[MarketSymbol, Market]
     traded: frozenset[MarketSymbol]
-    exit_reasons: Mapping[UUID, str]
+    exit_reasons: Mapping[UUID, OrderRole]
     order_counts: Mapping[OrderStatus, int]
     transfers: Sequence[AccountTransfer] = ()
 

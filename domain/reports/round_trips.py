@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.markets.types import Market, MarketSymbol
 from domain.money import EXACT, ZERO, divide
-from domain.orders.types import Fill
+from domain.orders.types import Fill, OrderRole
 from domain.reports.types import PositionSide, RoundTrip
 from domain.trading import positions
 from domain.trading.types import Position
@@ -30,7 +30,7 @@ class Ledger:
 
     fills: Sequence[Fill]
     markets: Mapping[MarketSymbol, Market]
-    exit_reasons: Mapping[UUID, str]
+    exit_reasons: Mapping[UUID, OrderRole]
     worth: Worth = _as_it_is
 
 
@@ -54,7 +54,7 @@ class _Trip:
     side: PositionSide
     entry: _Leg = field(default_factory=_Leg)
     exit: _Leg = field(default_factory=_Leg)
-    exit_reason: str | None = None
+    exit_reason: OrderRole | None = None
 
 
 def round_trips(ledger: Ledger) -> tuple[RoundTrip, ...]:

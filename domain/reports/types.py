@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.money import ZERO
+from domain.orders.types import OrderRole
 
 
 class JobStatus(StrEnum):
@@ -78,7 +79,7 @@ class RoundTrip:
     profit: Decimal
     profit_percent: float | None
     fees: Decimal
-    exit_reason: str | None = None
+    exit_reason: OrderRole | None = None
     max_adverse_excursion: float | None = None
     max_favorable_excursion: float | None = None
 

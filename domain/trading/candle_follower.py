@@ -71,6 +71,7 @@ class CandleFollower:
                 unseen = (candle,)
             else:
                 await self.load()
+                await self._desk.explain(None)
                 unseen = self.history.after(last)[-MAXIMUM_MISSED:]
 
     def _is_newest(self, candle: Candle) -> bool:

@@ -18,7 +18,7 @@ from domain.trading.equity import equity
 from domain.trading.market_feed import MarketFeed
 from domain.trading.ports import Lease
 from domain.trading.session_plan import SessionPlan
-from domain.trading.types import Position, TradingSession
+from domain.trading.types import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 
 EXIT_ROLES = frozenset(OrderRole) - {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
 
@@ -85,6 +85,9 @@ class Acting:
         self.transaction.events.append([event])
 
 
+_AT_WORK = frozenset({TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING})
+
+
 class SessionDesk:
     """The session's plan, its ports, and its transactions."""
 
@@ -124,10 +127,15 @@ class SessionDesk:
         return equity(session.market.venue, self.plan.currency, balances, self.ports.feed.price_of)
 
     async def explain(self, reason: str | None) -> None:
-        """Show in the session's row what it waits for."""
+        """Show in the session's row which candles it waits for; None where it waits for none any more."""
         async with self.acting() as acting:
-            if acting.holding.session.status_reason != reason:
-                await acting.save(replace(acting.holding.session, status_reason=reason))
+            session = acting.holding.session
+            explained = replace(session, status_reason=reason)
+            if session.status in _AT_WORK:
+                code = None if reason is None else TradingSessionStatusCode.WAITING_FOR_CANDLES
+                explained = replace(explained, status_code=code)
+            if explained != session:
+                await acting.save(explained)
 
 
 async def cancel(transaction: Transaction, orders: Iterable[Order], now: datetime) -> None:

@@ -132,6 +132,8 @@ class SessionRunner:
                 begun = replace(begun, start_equity=await self._desk.equity(acting.transaction))
             if begun.status is not TradingSessionStatus.STOPPING:
                 begun = replace(begun, status_reason=None)
+            if begun.status is TradingSessionStatus.RUNNING:
+                begun = replace(begun, status_code=None)
             if begun != session:
                 await acting.save(begun)
         return begun

@@ -16,7 +16,7 @@ from domain.trading.session_desk import RunnerPorts
 from domain.trading.session_plan import SessionPlan, session_plan
 from domain.trading.session_runner import SessionRunner
 from domain.trading.trader_ports import TraderPorts
-from domain.trading.types import Account, TradingSession, TradingSessionStatus
+from domain.trading.types import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 
 log = logging.getLogger(__name__)
 
@@ -101,11 +101,13 @@ class SessionSupervisor:
             except Unavailable:
                 await asyncio.sleep(backoff.seconds())
             except InputErrors as problems:
-                await self._fail(session, f"The strategy can't be run: {problems}")
+                await self._fail(
+                    session, f"The strategy can't be run: {problems}", TradingSessionStatusCode.STRATEGY_INVALID
+                )
                 return
             except Exception:
                 log.exception("the trading session %s failed", session.id)
-                await self._fail(session, FAILED)
+                await self._fail(session, FAILED, TradingSessionStatusCode.INTERNAL)
                 return
             else:
                 return
@@ -137,18 +139,18 @@ class SessionSupervisor:
                 return market
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _fail(self, session: TradingSession, reason: str) -> None:
+    async def _fail(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:
         backoff = Backoff()
         while True:
             try:
-                await self._store_failure(session, reason)
+                await self._store_failure(session, reason, code)
             except Unavailable:
                 await asyncio.sleep(backoff.seconds())
             else:
                 self._wake_executor(None)
                 return
 
-    async def _store_failure(self, session: TradingSession, reason: str) -> None:
+    async def _store_failure(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:
         now = self._ports.clock.now()
         async with self._ports.storage.transaction() as transaction:
             await transaction.leases.check(self._lease())
@@ -156,6 +158,7 @@ class SessionSupervisor:
             if newest is None or newest.status.is_final:
                 return
             failed = replace(newest, status=TradingSessionStatus.FAILED, status_reason=reason, stopped_at=now)
+            failed = replace(failed, status_code=code)
             await transaction.trading_sessions.save(failed)
             await transaction.orders.request_cancels(failed.user_id, failed.account_id, None, failed.id, now)
             event = NewEvent(failed.user_id, now, UserEventKind.TRADING_SESSION, failed, failed.status.value)

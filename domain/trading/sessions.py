@@ -27,6 +27,7 @@ from domain.trading.types import (
     RiskLimits,
     TradingSession,
     TradingSessionStatus,
+    TradingSessionStatusCode,
 )
 from domain.users.activity import record_activity
 from domain.users.types import User
@@ -94,6 +95,7 @@ class SessionService:
                 return session
             _expect(session, TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING, action="paused")
             session = replace(session, status=TradingSessionStatus.PAUSED, status_reason=None)
+            session = replace(session, status_code=TradingSessionStatusCode.PAUSED_BY_USER)
             await self._store(transaction, session, "tradingSessionPause")
             await self._cancel_entries(transaction, session)
         await self._wake(session)
@@ -108,7 +110,7 @@ class SessionService:
             _expect(session, TradingSessionStatus.PAUSED, action="resumed")
             begun = session.last_candle_at is not None
             status = TradingSessionStatus.RUNNING if begun else TradingSessionStatus.STARTING
-            session = replace(session, status=status, status_reason=None)
+            session = replace(session, status=status, status_reason=None, status_code=None)
             await self._store(transaction, session, "tradingSessionResume")
         await self._wake(session)
         return session
@@ -125,6 +127,7 @@ class SessionService:
             session = replace(
                 session, status=TradingSessionStatus.STOPPING, close_on_stop=close_position, status_reason=None
             )
+            session = replace(session, status_code=TradingSessionStatusCode.STOPPED_BY_USER)
             await self._store(transaction, session, "tradingSessionStop")
             await transaction.orders.request_cancels(user_id, session.account_id, None, session.id, self._clock.now())
         await self._wake(session)

@@ -123,6 +123,16 @@ class TradingSessionStatus(StrEnum):
         return self in {TradingSessionStatus.STOPPED, TradingSessionStatus.FAILED}
 
 
+class TradingSessionStatusCode(StrEnum):
+    """Why a trading session is where it is."""
+
+    WAITING_FOR_CANDLES = "WAITING_FOR_CANDLES"
+    PAUSED_BY_USER = "PAUSED_BY_USER"
+    STOPPED_BY_USER = "STOPPED_BY_USER"
+    STRATEGY_INVALID = "STRATEGY_INVALID"
+    INTERNAL = "INTERNAL"
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterValue:
     """The value that a parameter of a strategy has in one place."""
@@ -156,6 +166,7 @@ class TradingSession:
     close_on_stop: bool = False
     last_candle_at: datetime | None = None
     start_equity: Decimal | None = None
+    status_code: TradingSessionStatusCode | None = None
 
 
 class SignalAction(StrEnum):

@@ -3,6 +3,7 @@
 import msgspec
 from asyncpg import Record
 
+from domain.orders.rejections import RejectCode
 from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderRole, OrderStatus, OrderType, RiskDenial, TimeInForce
 from infra.postgres.columns import by_value, market_symbol, to_json
@@ -11,16 +12,16 @@ SELECT_ORDER = """
 SELECT id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at, updated_at, status,
     revision, price, stop_price, time_in_force, expires_at, post_only, reduce_only, trading_session_id, signal_id,
     parent_id, replaces_id, venue_order_id, filled_quantity, filled_cost, denials, reject_reason,
-    submitted_at, cancel_requested_at, absences
+    submitted_at, cancel_requested_at, absences, reject_code
 FROM orders"""
 
 INSERT_ORDER = """
 INSERT INTO orders (id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at,
     updated_at, status, revision, price, stop_price, time_in_force, expires_at, post_only, reduce_only,
     trading_session_id, signal_id, parent_id, replaces_id, venue_order_id, filled_quantity, filled_cost, denials,
-    reject_reason, submitted_at, cancel_requested_at, absences)
+    reject_reason, submitted_at, cancel_requested_at, absences, reject_code)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31)
+    $25, $26, $27, $28, $29, $30, $31, $32)
 ON CONFLICT (account_id, client_order_id) DO NOTHING"""
 
 UPDATE_ORDER = """
@@ -28,7 +29,7 @@ UPDATE orders SET side = $6, type = $7, role = $8, quantity = $9, updated_at = $
     price = $14, stop_price = $15, time_in_force = $16, expires_at = $17, post_only = $18, reduce_only = $19,
     trading_session_id = $20, signal_id = $21, parent_id = $22, replaces_id = $23, venue_order_id = $24,
     filled_quantity = $25, filled_cost = $26, denials = $27, reject_reason = $28, submitted_at = $29,
-    cancel_requested_at = $30, absences = $31
+    cancel_requested_at = $30, absences = $31, reject_code = $32
 WHERE id = $1 AND user_id = $2 AND account_id = $3 AND market = $4 AND client_order_id = $5 AND created_at = $10
     AND revision < $13"""
 
@@ -48,12 +49,13 @@ _TYPES = by_value(OrderType)
 _ROLES = by_value(OrderRole)
 _STATUSES = by_value(OrderStatus)
 _TIMES_IN_FORCE = by_value(TimeInForce)
+_REJECT_CODES = by_value(RejectCode)
 _DENIALS = msgspec.json.Decoder(tuple[RiskDenial, ...])
 
 
 def order_of(row: Record) -> Order:
     """Return the order in a row of `SELECT_ORDER`."""
-    time_in_force, denials = row["time_in_force"], row["denials"]
+    time_in_force, denials, reject_code = row["time_in_force"], row["denials"], row["reject_code"]
     return Order(
         id=row["id"],
         user_id=row["user_id"],
@@ -86,6 +88,7 @@ def order_of(row: Record) -> Order:
         submitted_at=row["submitted_at"],
         cancel_requested_at=row["cancel_requested_at"],
         absences=row["absences"],
+        reject_code=_REJECT_CODES[reject_code] if reject_code else None,
     )
 
 
@@ -123,6 +126,7 @@ def order_values(order: Order) -> tuple[object, ...]:
         order.submitted_at,
         order.cancel_requested_at,
         order.absences,
+        order.reject_code,
     )
 
 

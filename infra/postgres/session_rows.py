@@ -13,21 +13,23 @@ from domain.trading.types import (
     SignalAction,
     TradingSession,
     TradingSessionStatus,
+    TradingSessionStatusCode,
 )
 from infra.postgres.columns import by_value, market_symbol, to_json
 
 SELECT_SESSION = """
 SELECT id, user_id, strategy_version_id, account_id, market, timeframe, parameters, started_at, status, sizing, risk,
-    status_reason, stopped_at, trading_state, close_on_stop, last_candle_at, start_equity
+    status_reason, stopped_at, trading_state, close_on_stop, last_candle_at, start_equity, status_code
 FROM trading_sessions"""
 INSERT_SESSION = """
 INSERT INTO trading_sessions (id, user_id, strategy_version_id, account_id, market, timeframe, parameters, started_at,
-    status, sizing, risk, status_reason, stopped_at, trading_state, close_on_stop, last_candle_at, start_equity)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"""
+    status, sizing, risk, status_reason, stopped_at, trading_state, close_on_stop, last_candle_at, start_equity,
+    status_code)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"""
 UPDATE_SESSION = """
 UPDATE trading_sessions SET strategy_version_id = $3, parameters = $7, started_at = $8, status = $9, sizing = $10,
     risk = $11, status_reason = $12, stopped_at = $13, trading_state = $14, close_on_stop = $15, last_candle_at = $16,
-    start_equity = $17
+    start_equity = $17, status_code = $18
 WHERE id = $1 AND user_id = $2 AND account_id = $4 AND market = $5 AND timeframe = $6"""
 
 SELECT_SIGNAL = """
@@ -39,6 +41,7 @@ ON CONFLICT (trading_session_id, candle_at, action) WHERE candle_at IS NOT NULL 
 
 _TIMEFRAMES = by_value(Timeframe)
 _STATUSES = by_value(TradingSessionStatus)
+_STATUS_CODES = by_value(TradingSessionStatusCode)
 _STATES = by_value(TradingState)
 _ACTIONS = by_value(SignalAction)
 _PARAMETERS = msgspec.json.Decoder(tuple[ParameterValue, ...])
@@ -48,7 +51,7 @@ _RISK = msgspec.json.Decoder(RiskLimits)
 
 def session_of(row: Record) -> TradingSession:
     """Return the session in a row of `SELECT_SESSION`."""
-    sizing, risk = row["sizing"], row["risk"]
+    sizing, risk, status_code = row["sizing"], row["risk"], row["status_code"]
     return TradingSession(
         id=row["id"],
         user_id=row["user_id"],
@@ -67,6 +70,7 @@ def session_of(row: Record) -> TradingSession:
         close_on_stop=row["close_on_stop"],
         last_candle_at=row["last_candle_at"],
         start_equity=row["start_equity"],
+        status_code=None if status_code is None else _STATUS_CODES[status_code],
     )
 
 
@@ -90,6 +94,7 @@ def session_values(session: TradingSession) -> tuple[object, ...]:
         session.close_on_stop,
         session.last_candle_at,
         session.start_equity,
+        session.status_code,
     )
 
 

@@ -9,6 +9,7 @@ import re
 
 from domain.markets.ports import VenueGap, VenueUnreachable
 from domain.orders.venue import CredentialsRejected, OutcomeUnknown, VenueRefused
+from infra.venues.rejections import in_plain_words, reject_code
 
 # A duplicate client order id says that the venue has such an order: whoever asks for it by that id learns its fate.
 # For Binance's ("Duplicate order sent.", -2010) ccxt has no class of its own: it raises a plain InvalidOrder.
@@ -73,7 +74,8 @@ def reason(error: BaseException) -> str:
 def command_error(error: Exception, *, left: bool) -> VenueRefused | OutcomeUnknown:
     """Return what an error of placing or cancelling means; `left` where bytes may have left."""
     if is_definite(error) or not left:
-        return VenueRefused(reason(error))
+        told = reason(error)
+        return VenueRefused(in_plain_words(told), reject_code(kinds(error), told))
     return OutcomeUnknown(reason(error))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from domain.money import plain
+from domain.orders.rejections import RejectCode
 from domain.orders.types import Order, OrderType, TimeInForce
 from domain.orders.venue import VenueRefused
 
@@ -40,7 +41,7 @@ def placing(order: Order) -> Placing:
     GTD goes out as GTC, for the engine cancels it in time. Post-only has no time in force of its own (LIMIT_MAKER).
     """
     if order.type not in _KINDS:
-        raise VenueRefused(f"{order.type.value} can't be placed at this venue.")
+        raise VenueRefused(f"{order.type.value} can't be placed at this venue.", RejectCode.UNSUPPORTED)
     params: dict[str, str | bool] = {"clientOrderId": order.client_order_id}
     if order.type in _TRIGGERS and order.stop_price is not None:
         params[_TRIGGERS[order.type]] = plain(order.stop_price)

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 from domain.markets.ports import VenueUnreachable
 from domain.markets.types import MarketSymbol
+from domain.orders.rejections import RejectCode
 from domain.orders.types import Order, OrderStatus, OrderType
 from domain.orders.venue import (
     Guard,
@@ -66,7 +67,7 @@ class ScriptedVenue:
         self.sent += 1
         fate = self.fates.popleft() if self.fates else Fate.ANSWERED
         if fate is Fate.REFUSED:
-            raise VenueRefused("insufficient balance")
+            raise VenueRefused("insufficient balance", RejectCode.INSUFFICIENT_BALANCE)
         if fate is Fate.LOST:
             raise OutcomeUnknown("no answer within 10 s")
         if fate is Fate.HANGS_BEFORE:

@@ -14,7 +14,8 @@ from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.trading import new_user
 
 PLACE = """mutation($input: OrderPlaceInput!) { orderPlace(input: $input) {
-  order { id status role timeInForce revision quantity filledQuantity remainingQuantity averagePrice rejectReason
+  order { id status role timeInForce revision quantity filledQuantity remainingQuantity averagePrice
+    rejectReason rejectCode
     denials { code message limit actual } market { symbol base } account { id name } tradingSession { id }
     fills { nodes { venueTradeId price quantity fee feeCurrency maker order { id } } }
     events { nodes { kind sequence reason order { status } fill { quantity } } pageInfo { hasNextPage } } }
@@ -80,6 +81,7 @@ async def test_an_order_that_the_venue_refuses_is_told_with_its_reason(api: Api,
     (error,) = payload["errors"]
     assert payload["order"]["status"] == "REJECTED"
     assert (error["code"], error["message"]) == ("ORDER_REJECTED", payload["order"]["rejectReason"])
+    assert payload["order"]["rejectCode"] == "INSUFFICIENT_BALANCE"
 
 
 @pytest.mark.parametrize(

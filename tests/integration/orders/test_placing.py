@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import ErrorCode, InputError, InputErrors
 from domain.markets.types import FeedState
+from domain.orders.rejections import RejectCode
 from domain.orders.service import OrderService
 from domain.orders.types import OrderStatus, OrderType, RiskCode
 from tests.support.order_floor import Floor
@@ -92,6 +93,7 @@ async def test_a_refusal_by_the_venue_is_a_rejection_with_its_words(floor: Floor
     await floor.start()
     order = await floor.place()
     assert (order.status, order.reject_reason) == (OrderStatus.REJECTED, "insufficient balance")
+    assert order.reject_code is RejectCode.INSUFFICIENT_BALANCE
 
 
 async def test_without_an_executor_the_answer_is_the_order_as_it_is_after_two_seconds(floor: Floor) -> None:

@@ -11,6 +11,7 @@ from domain.strategies.definition import ExitDistance, OrderStyle
 from domain.trading.halts import HaltRequest
 from domain.trading.session_supervisor import FAILED
 from domain.trading.types import TradingSession
+from domain.trading.types import TradingSessionStatusCode as Code
 from infra.venues.account import CcxtAccount
 from tests.support.trading_node import MINUTE, TradingNode, strategy
 from tests.support.waiting import eventually
@@ -189,6 +190,7 @@ async def test_a_session_whose_rules_cant_be_read_fails_alone(node: TradingNode)
     bad = await node.stored_session(account, strategy(enter_long="close > smaa(close, 3)"))
     failed = await node.until(bad, lambda now: now.status.value == "FAILED", "it fails")
     assert "smaa" in failed.status_reason
+    assert failed.status_code is Code.STRATEGY_INVALID
     await node.feed.close_candle()
     await node.until_position(good, lambda now: now.quantity > 0, "the other one buys")
 
@@ -203,7 +205,7 @@ async def test_a_session_that_meets_a_fault_fails_alone_and_tells_nothing_intern
     await node.until(bad, lambda now: now.status.value == "RUNNING", "it runs")
     await node.feed.close_candle()
     failed = await node.until(bad, lambda now: now.status.value == "FAILED", "it fails")
-    assert failed.status_reason == FAILED
+    assert (failed.status_reason, failed.status_code) == (FAILED, Code.INTERNAL)
     assert failed.stopped_at is not None
     await node.until_position(good, lambda now: now.quantity > 0, "the other one buys")
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [
@@ -214,11 +216,11 @@ async def test_a_session_that_meets_a_fault_fails_alone_and_tells_nothing_intern
 async def test_a_session_shows_what_it_waits_for_until_it_is_warm(node: TradingNode) -> None:
     session = await node.start_session(await node.account(), strategy(enter_long="close > sma(close, 300)"))
     waiting = await node.until(session, lambda now: now.status_reason, "it tells what it waits for")
-    assert waiting.status.value == "STARTING"
+    assert (waiting.status.value, waiting.status_code) == ("STARTING", Code.WAITING_FOR_CANDLES)
     assert "50 of the" in waiting.status_reason
     await node.feed.fill_history(400)
     running = await node.until(session, lambda now: now.status.value == "RUNNING", "it runs")
-    assert running.status_reason is None
+    assert (running.status_reason, running.status_code) == (None, None)
 
 
 async def test_a_session_goes_on_over_a_candle_that_the_bus_lost(node: TradingNode) -> None:

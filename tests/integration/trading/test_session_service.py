@@ -11,6 +11,7 @@ from domain.markets.types import MarketSymbol, Timeframe
 from domain.strategies.definition import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.trading.sessions import SessionRequest
 from domain.trading.types import Account, ParameterValue, RiskLimits
+from domain.trading.types import TradingSessionStatusCode as Code
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, strategy
 
@@ -120,7 +121,22 @@ async def test_a_session_that_has_ended_is_neither_paused_nor_resumed(node: Trad
 async def test_a_session_that_was_paused_before_it_was_warm_starts_when_it_is_resumed(node: TradingNode) -> None:
     session = await node.start_session(await node.account(), strategy(enter_long="close > sma(close, 300)"))
     await node.until(session, lambda now: now.status_reason, "it waits")
-    assert (await node.sessions.pause(node.user.id, session.id)).status.value == "PAUSED"
-    assert (await node.sessions.resume(node.user.id, session.id)).status.value == "STARTING"
+    paused = await node.sessions.pause(node.user.id, session.id)
+    assert (paused.status.value, paused.status_code) == ("PAUSED", Code.PAUSED_BY_USER)
+    resumed = await node.sessions.resume(node.user.id, session.id)
+    assert (resumed.status.value, resumed.status_code) == ("STARTING", None)
     await node.feed.fill_history(400)
-    await node.until(session, lambda now: now.status.value == "RUNNING", "it runs")
+    running = await node.until(session, lambda now: now.status.value == "RUNNING", "it runs")
+    assert (running.status_reason, running.status_code) == (None, None)
+
+
+async def test_a_session_that_is_paused_while_it_waits_for_candles_stays_paused_by_its_user(node: TradingNode) -> None:
+    session = await node.start_session(await node.account(), strategy(enter_long="close > sma(close, 300)"))
+    await node.until(session, lambda now: now.status_reason, "it waits")
+    await node.sessions.pause(node.user.id, session.id)
+    await node.feed.fill_history(400)
+    warm = await node.until(session, lambda now: now.last_candle_at, "its candles are there")
+    assert (warm.status.value, warm.status_code) == ("PAUSED", Code.PAUSED_BY_USER)
+    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
+    assert stopped.status_code is Code.STOPPED_BY_USER

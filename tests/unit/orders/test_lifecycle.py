@@ -6,6 +6,7 @@ import pytest
 
 from domain.orders import lifecycle
 from domain.orders.lifecycle import Step, apply_fill, apply_venue_order, fill_of, settle_absent
+from domain.orders.rejections import RejectCode
 from domain.orders.transitions import CLEAN_ABSENCES, IllegalTransition
 from domain.orders.types import Order, OrderEventKind, OrderStatus, OrderType, RiskCode, RiskDenial
 from tests.support.orders import NOW, an_order, told, told_fill
@@ -169,6 +170,7 @@ class TestAbsence:
         step = settle_absent(order, LATER)
         assert step.order.status is S.REJECTED
         assert step.order.reject_reason == "the venue never received the order"
+        assert step.order.reject_code is RejectCode.NOT_RECEIVED
 
     @pytest.mark.parametrize("status", [S.OPEN, S.PENDING_CANCEL])
     def test_an_order_that_the_venue_had_and_lost_is_cancelled(self, status: OrderStatus) -> None:
@@ -189,7 +191,7 @@ class TestAbsence:
         order = rejected_by_absence()
         step = apply_venue_order(order, told(order, status), LATER)
         assert kinds(step) == expected
-        assert step.order.reject_reason is None
+        assert (step.order.reject_reason, step.order.reject_code) == (None, None)
 
     def test_a_fill_takes_a_rejection_by_absence_back(self) -> None:
         step = filled(rejected_by_absence(), "1", "1")

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterator
 from typing import get_args
 
-from graphql import GraphQLNonNull, GraphQLObjectType, is_object_type
+from graphql import GraphQLNamedType, GraphQLNonNull, GraphQLObjectType, is_object_type
 from graphql import GraphQLSchema as CoreSchema
 
 from domain.users.types import Activity
@@ -12,26 +12,30 @@ from resolvers.events import State
 from schema import build_schema
 
 CORE: CoreSchema = build_schema()._schema
-MUTATION_ARGUMENTS = {"id", "input"}
 
 
-def undescribed() -> Iterator[str]:
-    """Name every type, field and argument without a description; `id` and `input` speak for themselves."""
+def described() -> Iterator[tuple[str, str | None]]:
+    """Name the schema and every type, field, argument, enum value and directive in it, with its description."""
+    yield "schema", CORE.description
     for name, kind in CORE.type_map.items():
-        if name.startswith("__"):
-            continue
-        if not kind.description:
-            yield name
-        for field_name, field in getattr(kind, "fields", {}).items():
-            if not field.description:
-                yield f"{name}.{field_name}"
-            for argument_name, argument in getattr(field, "args", {}).items():
-                if not argument.description and argument_name not in MUTATION_ARGUMENTS:
-                    yield f"{name}.{field_name}({argument_name})"
+        if not name.startswith("__"):
+            yield name, kind.description
+            yield from parts_of(name, kind)
+    for directive in CORE.directives:
+        yield f"@{directive.name}", directive.description
+
+
+def parts_of(name: str, kind: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
+    for field_name, field in getattr(kind, "fields", {}).items():
+        yield f"{name}.{field_name}", field.description
+        for argument_name, argument in getattr(field, "args", {}).items():
+            yield f"{name}.{field_name}({argument_name}:)", argument.description
+    for value_name, value in getattr(kind, "values", {}).items():
+        yield f"{name}.{value_name}", value.description
 
 
 def test_everything_in_the_schema_is_described() -> None:
-    assert list(undescribed()) == []
+    assert [name for name, description in described() if not description] == []
 
 
 def test_object_types_behind_an_interface_or_in_a_union_know_what_they_serve() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.keyset import Window
 from domain.markets.types import MarketSymbol
 from domain.orders.ports import DuplicateOrder, OrderFilter, StaleOrder
+from domain.orders.rejections import RejectCode
 from domain.orders.side import OrderSide
 from domain.orders.types import (
     Order,
@@ -76,6 +77,7 @@ denials = st.lists(
             "submitted_at": maybe() | moments,
             "cancel_requested_at": maybe() | moments,
             "absences": st.integers(0, 3),
+            "reject_code": maybe() | st.sampled_from(RejectCode),
         }
     )
 )

@@ -11,7 +11,14 @@ from domain.orders.types import OrderStatus
 from domain.strategies.definition import Sizing
 from domain.trading.ports import SessionFilter
 from domain.trading.state import TradingState
-from domain.trading.types import ParameterValue, RiskLimits, SignalAction, TradingSession, TradingSessionStatus
+from domain.trading.types import (
+    ParameterValue,
+    RiskLimits,
+    SignalAction,
+    TradingSession,
+    TradingSessionStatus,
+    TradingSessionStatusCode,
+)
 from infra.postgres.connection import Connection
 from infra.postgres.orders import PostgresOrders
 from infra.postgres.positions import PostgresPositions
@@ -37,6 +44,7 @@ async def test_a_session_comes_back_as_it_was_stored(
         sizing=Sizing(equity_percent=Decimal("2.5")),
         risk=RiskLimits(max_open_orders=1, max_daily_loss=Decimal("0.1")),
         status_reason="the venue is gone",
+        status_code=TradingSessionStatusCode.INTERNAL,
         stopped_at=at(9),
         trading_state=TradingState.REDUCING,
         close_on_stop=True,
@@ -59,6 +67,7 @@ async def test_a_saved_session_has_all_that_was_changed(
         sizing=Sizing(quote_amount=Decimal(5)),
         risk=RiskLimits(),
         status_reason="asked",
+        status_code=TradingSessionStatusCode.STOPPED_BY_USER,
         stopped_at=at(2),
         trading_state=TradingState.HALTED,
         close_on_stop=True,
