@@ -30,8 +30,10 @@ from infra.web.limits import check_limits, too_much_to_validate
 from infra.web.settings import WebSettings
 
 MAX_VALIDATION_ERRORS = 5
-_REMEMBERED_DOCUMENTS = 512
-_REMEMBERED_CHARACTERS = 16_384
+REMEMBERED_DOCUMENTS = 512
+REMEMBERED_CHARACTERS = 128 * 1024
+"""Of all documents together: a parsed one takes some 120 bytes a character, of short names up to 300."""
+_LONGEST_REMEMBERED = 16 * 1024
 
 
 class StorableTextRule(ASTValidationRule):
@@ -94,6 +96,7 @@ class Documents:
         self._schema = schema
         self._settings = settings
         self._known: OrderedDict[str, Document] = OrderedDict()
+        self._known_characters = 0
         # Made once: rules made anew for each request would defeat every cache keyed by them.
         self._rules = (
             *specified_rules,
@@ -106,11 +109,17 @@ class Documents:
 
     def prepare(self, query: str, operation_name: str | None) -> Prepared:
         """Return the operation that is asked for; raise RequestErrors where there is none that can be executed."""
-        document = self._known.get(query) or self._read(query)
+        document = self._recalled(query) or self._read(query)
         operation = get_operation_ast(document.node, operation_name)
         if operation is None:
             raise RequestErrors([_no_operation(operation_name)])
         return Prepared(document, operation, operation_name, self._is_shared(operation, document.fragments))
+
+    def _recalled(self, query: str) -> Document | None:
+        if query not in self._known:
+            return None
+        self._known.move_to_end(query)
+        return self._known[query]
 
     def _read(self, query: str) -> Document:
         node = self._parse(query)
@@ -132,10 +141,12 @@ class Documents:
     def _remember(self, query: str, node: DocumentNode) -> Document:
         fragments = {part.name.value: part for part in node.definitions if isinstance(part, FragmentDefinitionNode)}
         document = Document(node, fragments, print_ast(node))
-        if len(query) <= _REMEMBERED_CHARACTERS:
+        if len(query) <= _LONGEST_REMEMBERED:
             self._known[query] = document
-            if len(self._known) > _REMEMBERED_DOCUMENTS:
-                self._known.popitem(last=False)
+            self._known_characters += len(query)
+            while len(self._known) > REMEMBERED_DOCUMENTS or self._known_characters > REMEMBERED_CHARACTERS:
+                oldest, _ = self._known.popitem(last=False)
+                self._known_characters -= len(oldest)
         return document
 
     def _is_shared(self, operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]) -> bool:

@@ -1,6 +1,6 @@
 import pytest
 
-from infra.web.documents import Documents, RequestErrors
+from infra.web.documents import REMEMBERED_CHARACTERS, REMEMBERED_DOCUMENTS, Documents, RequestErrors
 from infra.web.settings import WebSettings
 from tests.support.shop import SCHEMA
 
@@ -17,6 +17,30 @@ def test_the_same_text_is_read_once_and_layouts_print_the_same(documents: Docume
     other = documents.prepare("query { hello # comment\n }", None)
     assert one.document is again.document
     assert one.document.text == other.document.text
+
+
+def numbered(number: int, characters: int = 0) -> str:
+    return f"query Q{number} {{ hello }}".ljust(characters)
+
+
+def test_a_document_that_is_asked_for_stays_remembered_among_many_that_are_asked_once(documents: Documents) -> None:
+    asked = documents.prepare("{ hello }", None)
+    for number in range(REMEMBERED_DOCUMENTS + 50):
+        documents.prepare(numbered(number), None)
+        assert documents.prepare("{ hello }", None).document is asked.document
+
+
+@pytest.mark.parametrize("characters", [0, 1_000, 16_384])
+def test_what_is_remembered_is_bounded_by_number_and_by_length(documents: Documents, characters: int) -> None:
+    for number in range(REMEMBERED_DOCUMENTS + 50):
+        documents.prepare(numbered(number, characters), None)
+    assert 0 < len(documents._known) <= REMEMBERED_DOCUMENTS
+    assert sum(map(len, documents._known)) == documents._known_characters <= REMEMBERED_CHARACTERS
+
+
+def test_a_document_of_unusual_length_is_not_remembered(documents: Documents) -> None:
+    documents.prepare(numbered(1, 16_385), None)
+    assert not documents._known
 
 
 @pytest.mark.parametrize(
