@@ -29,6 +29,8 @@ _PORT = 5432
 """It only names the socket: the server listens on no address."""
 _LONGEST_SOCKET_FOLDER = 80
 """Bytes; a socket's whole path has at most 107 on Linux and 103 on macOS (`sockaddr_un`)."""
+_OF_PRELOADED_LIBRARIES = ("LD_", "FAKETIME", "NO_FAKE_STAT")
+"""How the variables begin that preload libraries into a process, and those of libfaketime, which moves its clock."""
 _POLL_SECONDS = 0.02
 _WATCH_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
@@ -360,7 +362,12 @@ def _libraries() -> Path:
 
 
 def _environment() -> dict[str, str]:
-    return {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"}
+    """Return what the server may know of the engine's own environment, which holds secrets.
+
+    A preloaded library is for the server too: one that moves the clock must not move it for the engine alone.
+    """
+    preloaded = {name: value for name, value in os.environ.items() if name.startswith(_OF_PRELOADED_LIBRARIES)}
+    return {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC", **preloaded}
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from domain.markets.topics import candles_topic, depth_topic, ticker_topic, trad
 from domain.markets.types import Candle, Depth, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.orders.side import OrderSide
 from domain.orders.types import OrderStatus
+from infra.postgres.partitions import ensure_months
 from tests.support.api import Api
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
@@ -24,8 +25,8 @@ QUERIES = [(document, answer) for document, answer in EXAMPLES if not document.s
 STREAMS = [(document, answer) for document, answer in EXAMPLES if document.startswith("subscription")]
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
-TOLD_DAY = "2026-11-22"
-"""The day of all documented answers; here it is today, for which the database has partitions."""
+TOLD_DAY = date(2026, 11, 22)
+"""The day of all documented answers; here it is today, since a trend and the books are of the present."""
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 ONE, STEP = Decimal(1), Decimal("0.01")
 
@@ -68,6 +69,8 @@ async def documented(api: Api) -> Api:
             candles = candles_of(timeframe, 600)
             await market_data.ensure_partitions_for(candles[0].open_time, candles[-1].open_time)
             await market_data.save_candles(candles)
+        for table in ("trades", "minute_volumes", "depth_snapshots"):
+            await ensure_months(transaction._connection, table, DAY, DAY)
         await market_data.save_trades(trades_of(range(13, 33)))
         books = [DAY + timedelta(hours=21, minutes=15, seconds=10 * number) for number in range(20)]
         await market_data.save_depth([a_book(number, at) for number, at in enumerate(books)])
@@ -76,6 +79,15 @@ async def documented(api: Api) -> Api:
         await transaction.orders.add_fill(api.fill_of(order))
         await transaction.positions.save(api.position(quantity=ONE, average_price=Decimal(61_000)))
     return api
+
+
+def as_of_today(document: str) -> str:
+    """Return a documented query with all of its dates moved by as much as today is from the documented day."""
+
+    def moved(found: re.Match[str]) -> str:
+        return (date.fromisoformat(found[0]) + (DAY.date() - TOLD_DAY)).isoformat()
+
+    return re.sub(r"\b\d{4}-\d\d-\d\d(?=T)", moved, document)
 
 
 def told(text: str) -> Any:
@@ -104,7 +116,7 @@ async def test_every_documented_query_answers_as_the_guide_says(documented: Api)
     live = publishing(documented)
     try:
         for document, answer in QUERIES:
-            found = await documented.answer(document.replace(TOLD_DAY, DAY.strftime("%Y-%m-%d")))
+            found = await documented.answer(as_of_today(document))
             expected = told(answer)
             assert form(found["data"]) == form(expected["data"]), document
             assert mistakes(found) == mistakes(expected), document

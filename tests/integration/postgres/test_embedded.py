@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -184,6 +185,13 @@ async def test_a_folder_that_can_not_be_made_is_told(make: Make, data_folder: Pa
     (data_folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match="Not a directory"):
         await make(data_folder / "file" / "postgres").start()
+
+
+async def test_it_tells_the_same_time_as_the_engine(postgres_server: EmbeddedPostgres) -> None:
+    connection = await asyncpg.connect(postgres_server.dsn)
+    told = await connection.fetchval("SELECT now()")
+    await connection.close()
+    assert abs(told - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_stopping_what_does_not_run_does_nothing(make: Make) -> None:

@@ -10,12 +10,12 @@ from infra.runtime.data_dir import KEY_FILE, DataDir, DataDirInUse, DataDirUnusa
 from infra.settings import load_settings
 
 HOLD = """
-import sys, time
+import sys, threading
 from pathlib import Path
 from infra.runtime.data_dir import DataDir
 held = DataDir.hold(Path(sys.argv[1]))
 print("held", flush=True)
-time.sleep(60)
+threading.Event().wait(60)
 """
 
 
