@@ -168,7 +168,7 @@ class BalanceInput:
     """A starting balance."""
 
     currency: str = strawberry.field(description="Its code at the venue, such as USDT.")
-    amount: Decimal = strawberry.field(description="More than 0.")
+    amount: Decimal = strawberry.field(description="More than 0, at most 1,000,000,000, with at most 8 decimals.")
 
 
 @strawberry.input(description="What signs requests to a venue; it can never be read again.")
@@ -235,7 +235,7 @@ class PaperDepositInput:
     """The input of `paperDeposit`."""
 
     currency: str = strawberry.field(description="Its code at the venue, such as USDT.")
-    amount: Decimal = strawberry.field(description="More than 0.")
+    amount: Decimal = strawberry.field(description="More than 0, at most 1,000,000,000, with at most 8 decimals.")
     idempotency_key: str = strawberry.field(description="The same key pays once.")
 
 

@@ -250,8 +250,11 @@ class ReportGenerateInput:
 
     def to_domain(self) -> ReportRequest:
         """Return the request; raises NOT_FOUND for an id that names nothing."""
-        scope, field, name, type_name = next(one for one in _SCOPES if getattr(self.scope, one[1]))
-        scope_id = decode_uuid(getattr(self.scope, field), type_name, ("input", "scope", name))
+        given = ((one, getattr(self.scope, one[1])) for one in _SCOPES)
+        (scope, _, name, type_name), scope_text = next(
+            (one, text) for one, text in given if text is not None and text is not strawberry.UNSET
+        )
+        scope_id = decode_uuid(scope_text, type_name, ("input", "scope", name))
         return ReportRequest(scope, scope_id, self.from_, self.to)
 
 

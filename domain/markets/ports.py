@@ -127,6 +127,10 @@ class VenueUnreachable(Exception):  # noqa: N818  # a state of the world, retrie
         super().__init__(message)
 
 
+class QuestionRefused(VenueUnreachable):
+    """A question that the venue won't answer however often it is asked; the message is its own reason."""
+
+
 class MarketDataSource(Protocol):
     """A venue's public data. Streams raise `VenueGap` or `VenueUnreachable`; iterating anew subscribes again."""
 

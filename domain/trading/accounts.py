@@ -1,7 +1,6 @@
 """What users do with their accounts: open, name, limit, fund, archive."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,12 +14,19 @@ from domain.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.idempotency import check_key, claim
 from domain.keyset import Window
-from domain.markets.ports import VenueUnreachable
+from domain.markets.ports import QuestionRefused, VenueUnreachable
 from domain.orders.venue import CredentialsRejected
 from domain.ports import Bus
 from domain.storage import Storage, Transaction
+from domain.trading.account_validation import (
+    balance_errors,
+    credential_errors,
+    currency_errors,
+    paper_errors,
+    unknown_currency_errors,
+)
 from domain.trading.limits import limit_problems
-from domain.trading.ports import PaperVenue, Vault
+from domain.trading.ports import NoSuchPaperAccount, PaperRefused, PaperVenue, Vault
 from domain.trading.types import (
     NO_LIMITS,
     Account,
@@ -37,14 +43,11 @@ from domain.users.passwords import clean_name
 
 ACCOUNTS_TOPIC = "accounts-changed"
 MAXIMUM_ACCOUNTS = 100
-MAXIMUM_CURRENCIES = 50
-MAXIMUM_PAPER_AMOUNT = Decimal(10) ** 12
-MAXIMUM_SECRET_LENGTH = 4_096
 ANSWER_SECONDS = 8.0
 
 T = TypeVar("T")
 
-_CURRENCY = re.compile(r"[A-Z0-9]{2,12}")
+_CURRENCY = ("input", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class AccountService:
                 if known is not None:
                     return known
             await self._check_count(transaction, user_id)
-            credentials, balances = await self._connect(account, request)
+            credentials, balances = await self._connect(transaction, account, request)
             await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
             await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
             for balance in balances:
@@ -149,7 +152,7 @@ class AccountService:
 
     async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
         """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED where the venue refuses them."""
-        problems = _credential_problems(credentials)
+        problems = credential_errors(credentials)
         if problems:
             raise InputErrors(problems)
         async with self._storage.transaction() as transaction:
@@ -171,7 +174,7 @@ class AccountService:
         call records the deposit. The transfer is None for a key that was used before transfers were recorded.
         """
         check_key(key)
-        problems = _balance_problems((Balance(currency, amount, amount),), ("input",), named=False)
+        problems = paper_errors(currency, amount, ("input",))
         if problems:
             raise InputErrors(problems)
         reference = f"deposit:{key}"
@@ -182,7 +185,10 @@ class AccountService:
                 raise InputError(ErrorCode.UNSUPPORTED, "Only a PAPER account can be paid into.", ("id",))
             given = (str(account_id), currency, str(amount))
             if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
-                await _answered(paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}"))
+                await _check_currencies(paper, account.venue, [(currency, _CURRENCY)])
+                await _answered(
+                    paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}"), ("input", "amount")
+                )
                 await self._refresh_balances(transaction, account)
                 now = self._clock.now()
                 await self._record(transaction, account, now, TransferKind.DEPOSIT, currency, amount, reference)
@@ -232,30 +238,43 @@ class AccountService:
             names = ", ".join(venue.name for venue in self._venues.all())
             message = f"There is no venue {request.venue[:40]!r} here; there are: {names}."
             raise InputError(ErrorCode.NOT_FOUND, message, ("input", "venue"))
-        if not _CURRENCY.fullmatch(request.currency):
-            message = f"{request.currency[:20]!r} is not a currency such as USDT."
-            problems.append(InputError(ErrorCode.INVALID, message, ("input", "currency")))
+        problems += currency_errors(request.currency, _CURRENCY)
         paper = self._venues.paper(request.venue)
         problems += _paper_problems(request, paper) if request.kind is AccountKind.PAPER else _live_problems(request)
         if problems:
             raise InputErrors(problems)
 
-    async def _connect(self, account: Account, request: AccountRequest) -> tuple[VenueCredentials, Sequence[Balance]]:
+    async def _connect(
+        self, transaction: Transaction, account: Account, request: AccountRequest
+    ) -> tuple[VenueCredentials, Sequence[Balance]]:
         if request.kind is AccountKind.LIVE:
             assert request.credentials is not None
+            await self._check_listed(transaction, account)
             return request.credentials, await self._prove(account, request.credentials)
         paper = self._venues.paper(account.venue)
         assert paper is not None
         balances = request.balances or ()
-        return await _answered(paper.open_account(str(account.id), balances)), balances
+        places = [(each.currency, ("input", "balances", str(at), "currency")) for at, each in enumerate(balances)]
+        await _check_currencies(paper, account.venue, [(account.currency, _CURRENCY), *places])
+        return await _answered(paper.open_account(str(account.id), balances), ("input", "balances")), balances
+
+    async def _check_listed(self, transaction: Transaction, account: Account) -> None:
+        """Raise INVALID for a currency that no market of the venue has, which nothing could be worth in."""
+        markets = [each for each in await transaction.market_data.markets() if each.symbol.venue == account.venue]
+        known = {each.base for each in markets} | {each.quote for each in markets}
+        if markets and (errors := unknown_currency_errors(account.venue, account.currency, known, _CURRENCY)):
+            raise InputErrors(errors)
 
     async def _prove(self, account: Account, credentials: VenueCredentials) -> tuple[Balance, ...]:
         connection = self._venues.account(account, credentials)
         try:
-            return await _answered(connection.balances())
+            return await _answered(connection.balances(), ("input", "credentials"))
         except CredentialsRejected as refusal:
             message = f"{account.venue} refuses these credentials: {refusal}"
             raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, ("input", "credentials")) from None
+        except QuestionRefused as refusal:
+            message = f"{account.venue} doesn't tell this account's balances: {refusal}"
+            raise InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")) from None
         finally:
             await connection.close()
 
@@ -272,19 +291,36 @@ class AccountService:
         await record_activity(transaction, self._ids, now, account.user_id, action, subject, detail)
 
 
-async def _answered(question: Awaitable[T]) -> T:
-    """Return the venue's answer; a transaction waits for it, so not for long. Raises `Unavailable`."""
+async def _answered(question: Awaitable[T], path: tuple[str, ...]) -> T:
+    """Return the venue's answer; a transaction waits for it, so not for long.
+
+    Raises `Unavailable` where there is none; a definite no that isn't foreseen is INVALID at `path`.
+    """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             return await question
-    except CredentialsRejected:
+    except (CredentialsRejected, QuestionRefused):
         raise
+    except NoSuchPaperAccount:
+        message = "The sandbox doesn't know this account: its state was replaced. Open another one."
+        raise InputError(ErrorCode.NOT_FOUND, message, ("id",)) from None
+    except PaperRefused as refusal:
+        raise InputError(ErrorCode.INVALID, f"The sandbox refuses it: {refusal}", path) from None
     except (VenueUnreachable, TimeoutError):
-        raise Unavailable("The venue doesn't answer now; try again, with the same idempotencyKey.") from None
+        message = "The venue doesn't answer now; try again, with the same idempotencyKey where one was given."
+        raise Unavailable(message) from None
+
+
+async def _check_currencies(paper: PaperVenue, venue: str, given: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    """Raise INVALID for each currency, given with its path, that the sandbox doesn't have."""
+    known = await _answered(paper.currencies(), ("input",))
+    errors = [error for currency, path in given for error in unknown_currency_errors(venue, currency, known, path)]
+    if errors:
+        raise InputErrors(errors)
 
 
 def _paper_problems(request: AccountRequest, paper: PaperVenue | None) -> list[InputError]:
-    problems = _balance_problems(request.balances or (), ("input", "balances"))
+    problems = balance_errors(request.balances or (), ("input", "balances"))
     if paper is None:
         message = f"{request.venue} is live; paper accounts are opened on a sandbox venue."
         problems.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")))
@@ -299,36 +335,4 @@ def _live_problems(request: AccountRequest) -> list[InputError]:
     if request.balances is not None:
         message = "A LIVE account holds what the venue says; leave balances out."
         problems.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
-    return [*problems, *_credential_problems(request.credentials)]
-
-
-def _credential_problems(given: VenueCredentials | None) -> list[InputError]:
-    path = ("input", "credentials")
-    if given is None or not given.api_key or not given.secret:
-        return [InputError(ErrorCode.INVALID, "A LIVE account needs credentials: apiKey and secret.", path)]
-    parts = (given.api_key, given.secret, given.passphrase or "")
-    if max(map(len, parts)) > MAXIMUM_SECRET_LENGTH:
-        return [InputError(ErrorCode.INVALID, f"A credential has at most {MAXIMUM_SECRET_LENGTH} characters.", path)]
-    if not all(part.isascii() for part in parts) or not given.api_key.isprintable():
-        return [InputError(ErrorCode.INVALID, "A credential is written in ASCII characters.", path)]
-    return []
-
-
-def _balance_problems(balances: Sequence[Balance], path: tuple[str, ...], *, named: bool = True) -> list[InputError]:
-    if len(balances) > MAXIMUM_CURRENCIES:
-        return [InputError(ErrorCode.INVALID, f"At most {MAXIMUM_CURRENCIES} balances can be given.", path)]
-    problems = []
-    seen: set[str] = set()
-    for index, balance in enumerate(balances):
-        place = (*path, str(index)) if named else path
-        if not _CURRENCY.fullmatch(balance.currency):
-            message = f"{balance.currency[:20]!r} is not a currency such as USDT."
-            problems.append(InputError(ErrorCode.INVALID, message, (*place, "currency")))
-        elif balance.currency in seen:
-            message = f"{balance.currency} is given twice."
-            problems.append(InputError(ErrorCode.INVALID, message, (*place, "currency")))
-        seen.add(balance.currency)
-        if not 0 < balance.total <= MAXIMUM_PAPER_AMOUNT:
-            message = f"The amount must be more than 0 and at most {MAXIMUM_PAPER_AMOUNT:f}; it is {balance.total}."
-            problems.append(InputError(ErrorCode.INVALID, message, (*place, "amount")))
-    return problems
+    return [*problems, *credential_errors(request.credentials)]

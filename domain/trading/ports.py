@@ -275,16 +275,29 @@ class Vault(Protocol):
         ...
 
 
+class PaperRefused(Exception):  # noqa: N818  # the sandbox's word, not a fault of ours
+    """The sandbox's definite no to paper money: asked again, it says the same. The message is its own reason."""
+
+
+class NoSuchPaperAccount(PaperRefused):
+    """The sandbox has no such account."""
+
+
 class PaperVenue(Protocol):
-    """The administrative side of a sandbox exchange."""
+    """The administrative side of a sandbox exchange.
+
+    Each call raises `VenueUnreachable` where there is no answer, `PaperRefused` for a definite no, and `Unavailable`
+    where the engine's own token is refused, which only its operator can mend.
+    """
+
+    async def currencies(self) -> tuple[str, ...]:
+        """Return the currencies that its accounts can hold."""
+        ...
 
     async def open_account(self, name: str, balances: Sequence[Balance]) -> VenueCredentials:
-        """Make an account with balances; asked twice by the same name, it answers the same and pays once.
-
-        Raises `VenueUnreachable`.
-        """
+        """Make an account with balances; asked twice by the same name, it answers the same and pays once."""
         ...
 
     async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> None:
-        """Pay into an account, once a key; raises `VenueUnreachable`."""
+        """Pay into an account, once a key; raises `NoSuchPaperAccount` too."""
         ...

@@ -65,6 +65,8 @@ class Admin:
             raise ExchangeError(-1102, "The body must be JSON.") from None
 
     def _do(self, action: str, body: bytes, faults: Misbehaviour) -> Json:
+        if action == "currencies":
+            return {"currencies": self._exchange.listed_assets()}
         if action == "accounts":
             return self._create_account(msgspec.json.decode(body, type=NewAccount))
         if action == "deposits":

@@ -24,7 +24,9 @@ from infra.sandbox.orders import STOP_TYPES, Fill, Order, OrderType, SelfTrade, 
 from infra.sandbox.store import Account, Store
 
 MAX_DEPOSIT = 10**17
-"""A thousand million coins: sums of balances stay within SQLite's 64-bit integers."""
+"""A thousand million coins."""
+MAX_BALANCE = 50 * MAX_DEPOSIT
+"""What deposits may add up to: what is earned on top of it stays within SQLite's 64-bit integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +259,14 @@ class Exchange:
         if self.ledger.balance(order.uid, asset).free < max(cost, 1):
             raise insufficient_balance()
 
-    def _check_deposit(self, asset: str, amount: int) -> None:
+    def listed_assets(self) -> list[str]:
+        """Return the assets that an account can hold; refuses while a mirrored venue's markets aren't known."""
         if not self.markets:
             raise ExchangeError(-1000, "The live venue's markets aren't known yet.", 503)
+        return list(self.assets)
+
+    def _check_deposit(self, asset: str, amount: int) -> None:
+        self.listed_assets()
         if asset not in self.assets or not 0 <= amount <= MAX_DEPOSIT:
             raise ExchangeError(
                 -1102, f"A deposit takes 0 to {MAX_DEPOSIT // 10**8} of one of {', '.join(self.assets)}."
@@ -267,6 +274,9 @@ class Exchange:
 
     def _credit(self, account: Account, asset: str, amount: int, key: str) -> bool:
         self._check_deposit(asset, amount)
+        held = self.ledger.balance(account.uid, asset)
+        if held.free + held.locked + amount > MAX_BALANCE:
+            raise ExchangeError(-1102, f"An account holds at most {MAX_BALANCE // 10**8} {asset}.")
         if not self.store.add_deposit(key, account.uid, asset, amount):
             return False
         self.ledger.credit(account.uid, asset, amount)

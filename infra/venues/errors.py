@@ -7,7 +7,7 @@ The classes are known by name, so that nothing here imports ccxt, which takes a 
 import json
 import re
 
-from domain.markets.ports import VenueGap, VenueUnreachable
+from domain.markets.ports import QuestionRefused, VenueGap, VenueUnreachable
 from domain.orders.venue import CredentialsRejected, OutcomeUnknown, VenueRefused
 from infra.venues.rejections import in_plain_words, reject_code
 
@@ -80,11 +80,13 @@ def command_error(error: Exception, *, left: bool) -> VenueRefused | OutcomeUnkn
 
 
 def question_error(error: Exception) -> VenueUnreachable:
-    """Return what an error of a question means: there is no answer, which may be for the credentials' sake."""
+    """Return what an error of a question means: there is no answer, for the credentials' sake perhaps, or for ever."""
     if isinstance(error, VenueUnreachable):
         return error
     if "AuthenticationError" in kinds(error):
         return CredentialsRejected(reason(error))
+    if is_definite(error) and not is_clock_error(error):
+        return QuestionRefused(reason(error))
     return VenueUnreachable(reason(error))
 
 

@@ -1,22 +1,41 @@
 """The administrative side of a sandbox exchange: paper accounts and their balances."""
 
+import logging
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 
+from domain.errors import Unavailable
 from domain.markets.ports import VenueUnreachable
 from domain.money import plain
+from domain.trading.ports import NoSuchPaperAccount, PaperRefused
 from domain.trading.types import Balance, VenueCredentials
 
 TIMEOUT_SECONDS = 10.0
+_PASSING = frozenset({408, 418, 425, 429})
+"""Refusals of now alone: too late, too early, too many."""
+_NO_TOKEN = frozenset({401, 403})
+_NO_ACCOUNT = 404
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class _Credentials(msgspec.Struct, rename="camel"):
     api_key: str
     secret: str
+
+
+class _Refusal(msgspec.Struct):
+    msg: str
+
+
+class _Currencies(msgspec.Struct):
+    currencies: tuple[str, ...]
 
 
 class SandboxAdmin:
@@ -30,14 +49,14 @@ class SandboxAdmin:
     def __repr__(self) -> str:
         return f"SandboxAdmin(url={self._url!r})"
 
+    async def currencies(self) -> tuple[str, ...]:
+        """Return the currencies that its accounts can hold."""
+        return _read(await self._post("/admin/currencies", {}), _Currencies).currencies
+
     async def open_account(self, name: str, balances: Sequence[Balance]) -> VenueCredentials:
         """Make an account with balances; asked twice by the same name, it answers the same and pays once."""
         body = {"name": name, "balances": {each.currency: plain(each.total) for each in balances}}
-        answer = await self._post("/admin/accounts", body)
-        try:
-            told = msgspec.json.decode(answer, type=_Credentials)
-        except msgspec.DecodeError:
-            raise VenueUnreachable("the sandbox's answer could not be read") from None
+        told = _read(await self._post("/admin/accounts", body), _Credentials)
         return VenueCredentials(told.api_key, told.secret)
 
     async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> None:
@@ -60,5 +79,21 @@ class SandboxAdmin:
         except (TimeoutError, aiohttp.ClientError) as error:
             raise VenueUnreachable(f"the sandbox can't be reached: {type(error).__name__}") from None
         if response.status >= 400:  # noqa: PLR2004  # HTTP's own line between answers and refusals
-            raise VenueUnreachable(f"the sandbox answered {response.status}")
+            raise self._refused(response.status, answer)
         return answer
+
+    def _refused(self, status: int, answer: bytes) -> VenueUnreachable | PaperRefused | Unavailable:
+        if status in _NO_TOKEN:
+            log.error("%s refuses the administrator's token: set R3EDGE_SANDBOX_TOKEN to that of its folder", self._url)
+            return Unavailable("The sandbox refuses this engine; its operator has to set the right token.")
+        if status >= 500 or status in _PASSING:  # noqa: PLR2004  # HTTP's own line between refusals and failures
+            return VenueUnreachable(f"the sandbox answered {status}")
+        reason = _read(answer, _Refusal).msg
+        return NoSuchPaperAccount(reason) if status == _NO_ACCOUNT else PaperRefused(reason)
+
+
+def _read(answer: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except msgspec.DecodeError:
+        raise VenueUnreachable("the sandbox's answer could not be read") from None

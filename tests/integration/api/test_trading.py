@@ -249,8 +249,10 @@ async def test_a_report_of_what_is_not_ones_own_or_not_supported_is_refused(api:
     theirs = api.context(await api.another_user())
     foreign = (await api.run(GENERATE, theirs, input={"scope": {"account": api.account}}))["reportGenerate"]
     assert (foreign["report"], foreign["errors"][0]["code"]) == (None, "NOT_FOUND")
-    unreadable = (await api.run(GENERATE, input={"scope": {"account": "x"}}))["reportGenerate"]
-    assert unreadable["errors"] == [{"code": "NOT_FOUND", "path": ["input", "scope", "account"]}]
+    for kind in ("account", "tradingSession", "strategy", "backtest"):
+        for unreadable in ("x", "", "0", encode_id("Order", new_user().id)):
+            refused = (await api.run(GENERATE, input={"scope": {kind: unreadable}}))["reportGenerate"]
+            assert refused["errors"] == [{"code": "NOT_FOUND", "path": ["input", "scope", kind]}]
     strategy = {"scope": {"strategy": encode_id("Strategy", new_user().id)}}
     assert (await api.run(GENERATE, input=strategy))["reportGenerate"]["errors"][0]["code"] == "UNSUPPORTED"
     both = {"scope": {"account": api.account, "strategy": "x"}}

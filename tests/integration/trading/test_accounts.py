@@ -83,6 +83,77 @@ async def test_a_venue_that_is_down_is_unavailable_and_leaves_nothing(node: Trad
         assert await reading.accounts.tradable() == []
 
 
+async def test_currencies_that_the_sandbox_lacks_are_invalid_each_at_its_place(node: TradingNode) -> None:
+    euro, w = Balance("EUR", Decimal(1), Decimal(1)), Balance("W", Decimal(1), Decimal(1))
+    with pytest.raises(InputErrors) as found:
+        await node.accounts.create(node.user.id, replace(PAPER, currency="USD", balances=(USDT, euro, w)))
+    told = {error.path: error for error in found.value.errors}
+    assert set(told) == {
+        ("input", "currency"),
+        ("input", "balances", "1", "currency"),
+        ("input", "balances", "2", "currency"),
+    }
+    assert {error.code for error in told.values()} == {ErrorCode.INVALID}
+    message = told["input", "balances", "1", "currency"].message
+    assert message.startswith("sandbox has no currency 'EUR'")
+    assert "there are: " in message
+    assert "USDT" in message
+    account = await node.accounts.create(node.user.id, PAPER)
+    with pytest.raises(InputErrors, match="sandbox has no currency 'EUR'") as refused:
+        await node.accounts.deposit(node.user.id, account.id, "EUR", Decimal(1), "e1")
+    assert [error.path for error in refused.value.errors] == [("input", "currency")]
+
+
+async def test_more_than_an_account_can_hold_is_invalid_and_not_to_be_tried_again(node: TradingNode) -> None:
+    account = await node.accounts.create(node.user.id, PAPER)
+    most = Decimal(10) ** 9
+    for number in range(49):
+        await node.venues.paper("sandbox").deposit(str(account.id), "USDT", most, f"{account.id}:{number}")
+    with pytest.raises(InputError, match="An account holds at most 50000000000 USDT") as refused:
+        await node.accounts.deposit(node.user.id, account.id, "USDT", most, "last")
+    assert (refused.value.code, refused.value.path) == (ErrorCode.INVALID, ("input", "amount"))
+    await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(1), "last")
+
+
+async def test_an_account_that_the_sandbox_forgot_is_not_there(node: TradingNode) -> None:
+    account = await node.accounts.create(node.user.id, PAPER)
+    paper = node.venues.paper("sandbox")
+    deposit = paper.deposit
+
+    async def to_nobody(_name: str, currency: str, amount: Decimal, key: str) -> None:
+        await deposit("nobody", currency, amount, key)
+
+    paper.deposit = to_nobody
+    with pytest.raises(InputError, match="doesn't know this account") as refused:
+        await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(1), "k")
+    paper.deposit = deposit
+    assert (refused.value.code, refused.value.path) == (ErrorCode.NOT_FOUND, ("id",))
+
+
+async def test_a_token_that_the_sandbox_refuses_is_the_operators_to_mend(
+    node: TradingNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    paper = node.venues.paper("sandbox")
+    await paper.close()
+    headers, paper._headers, paper._session = paper._headers, {"Authorization": "Bearer wrong"}, None
+    with pytest.raises(Unavailable, match="its operator has to set the right token"):
+        await node.accounts.create(node.user.id, PAPER)
+    assert "set R3EDGE_SANDBOX_TOKEN" in caplog.text
+    assert "wrong" not in caplog.text
+    await paper.close()
+    paper._headers, paper._session = headers, None
+
+
+async def test_a_live_account_in_a_currency_that_no_market_of_its_venue_has_is_invalid(
+    node: TradingNode, shared_sandbox: SandboxAddress
+) -> None:
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", shared_sandbox.url, live=True))
+    with pytest.raises(InputErrors, match="did you mean USDT") as refused:
+        await accounts.create(node.user.id, replace(LIVE, currency="usdt"))
+    await venues.close()
+    assert [error.path for error in refused.value.errors] == [("input", "currency")]
+
+
 async def test_a_live_account_with_credentials_that_the_venue_rejects_is_refused(
     node: TradingNode, shared_sandbox: SandboxAddress
 ) -> None:
