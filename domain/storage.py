@@ -12,7 +12,7 @@ from domain.event_log import EventLog
 from domain.lists import Lists
 from domain.markets.ports import MarketDataRepository, MarketHistoryRepository
 from domain.orders.ports import OrderRepository
-from domain.reports.ports import ReportRepository
+from domain.reports.ports import PriceRepository, ReportRepository
 from domain.strategies.ports import StrategyRepository
 from domain.trading.ports import (
     AccountRepository,
@@ -80,6 +80,11 @@ class Transaction(Protocol):
     @property
     def market_data(self) -> MarketDataRepository:
         """Markets, candles, trades and depth snapshots."""
+        ...
+
+    @property
+    def prices(self) -> PriceRepository:
+        """Prices of the past, out of stored candles."""
         ...
 
     @property

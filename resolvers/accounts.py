@@ -8,7 +8,7 @@ from domain.lists import NoFilter
 from domain.markets.types import Venue
 from domain.pagination import CursorScope, Page
 from domain.trading.accounts import AccountRequest
-from domain.trading.equity import equity
+from domain.trading.equity import Equity, equity
 from domain.trading.types import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
 from domain.users.types import ApiScope
 from resolvers.context import RequestContext
@@ -21,10 +21,15 @@ async def balances(context: RequestContext, account: Account) -> list[Balance]:
     return await context.loaders.balances.load(account.id)
 
 
-async def worth(context: RequestContext, account: Account) -> Decimal | None:
-    """Return the account's equity in its currency; None while a balance can't be priced."""
+async def worth(context: RequestContext, account: Account) -> Equity:
+    """Return what the account is worth in its currency, and what of it can't be priced now."""
     held = await context.loaders.balances.load(account.id)
-    return equity(account.venue, account.currency, held, context.services.markets.price_of)
+    markets = context.services.markets
+
+    def convert(amount: Decimal, currency: str, into: str) -> Decimal | None:
+        return markets.convert(account.venue, amount, currency, into)
+
+    return equity(account.currency, held, convert)
 
 
 async def transfers(

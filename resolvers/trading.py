@@ -105,7 +105,8 @@ async def metrics(context: RequestContext, session: TradingSession) -> Performan
     market = context.services.markets.catalogue.get(session.market)
     if market is None or await position(context, session) is None:
         return None
-    wanted = MetricsRequest(session, market, context.services.clock.now())
+    graph = context.services.markets.graph(session.market.venue)
+    wanted = MetricsRequest(session, market, context.services.clock.now(), graph)
     return await context.loaders.session_metrics.load(wanted)
 
 

@@ -129,10 +129,21 @@ class Account(Node, AccountFacts, OrderLists, PositionLists, AccountSessionList)
         """Return the balances."""
         return await accounts.balances(info.context, parent)
 
-    @strawberry.field(description="What it is worth in its currency; null while a balance can't be priced.")
+    @strawberry.field(
+        description="What it is worth in its currency at present prices, over as many markets as it needs. `unpriced` "
+        "names what isn't in it; null while nothing that it holds can be priced."
+    )
     async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:
         """Return the equity."""
-        return await accounts.worth(info.context, parent)
+        return (await accounts.worth(info.context, parent)).total
+
+    @strawberry.field(
+        description="The currencies that it holds and that can't be priced now, because no market leads to its "
+        "currency, or none whose prices are known: `equity` leaves them out."
+    )
+    async def unpriced(parent: strawberry.Parent[domain.Account], info: Info) -> list[str]:
+        """Return the currencies."""
+        return list((await accounts.worth(info.context, parent)).unpriced)
 
     @strawberry.field(
         graphql_type=AccountTransferConnection | None,

@@ -1,8 +1,40 @@
 """The figures of how a period went, as the API shows them."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import strawberry
+
+from domain.reports import types as domain
+from schema.described import describe_enum
+
+describe_enum(
+    domain.ReportNoteCode,
+    "What a reader of a report's figures has to know.",
+    {
+        "PRICE_MISSING": "No price was known of something that was held. Where that lasted over the end of a day, the "
+        "figures of returns are null.",
+        "PRICE_STALE": "Prices of a market are missing for more than a day, and the last one counts there.",
+        "NO_MARKET": "No market leads from a currency to that of the account, and it isn't counted.",
+        "PERIOD_TOO_SHORT": "There are too few days for figures of daily returns.",
+        "OPENING_ESTIMATED": "What came in and went out before transfers were recorded isn't known.",
+        "START_UNKNOWN": "The equity at the start of the trading session isn't known.",
+        "MARKET_UNKNOWN": "Fills on a market that isn't listed any more are left out.",
+    },
+)
+
+
+@strawberry.type(
+    description="What a reader of the figures has to know: which prices were missing, why a figure is null."
+)
+class ReportNote:
+    """The schema's face of `domain.reports.types.ReportNote`."""
+
+    code: domain.ReportNoteCode = strawberry.field(description="What kind of note it is, for programs.")
+    message: str = strawberry.field(description="What was missing, and what would help.")
+    subject: str | None = strawberry.field(description="The currency or the market that it is about.")
+    from_: datetime | None = strawberry.field(name="from", description="Since when.")
+    to: datetime | None = strawberry.field(description="Until when.")
 
 
 @strawberry.type(description="Null where too few round trips or too short a period make the figure meaningless.")
@@ -56,3 +88,6 @@ class PerformanceMetrics:
     slippage: Decimal | None = strawberry.field(description="What fills cost over the price when they were ordered.")
     orders_denied: int = strawberry.field(description="How many orders failed the risk checks.")
     orders_rejected: int = strawberry.field(description="How many orders the venue refused.")
+    notes: list[ReportNote] = strawberry.field(
+        description="What was missing for these figures, and why some are null; empty where nothing was."
+    )

@@ -1,5 +1,6 @@
 """The markets that there are, in memory."""
 
+from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Market, MarketSymbol
 from domain.storage import Storage
 
@@ -10,6 +11,7 @@ class MarketCatalogue:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._markets: dict[MarketSymbol, Market] = {}
+        self._graphs: dict[str, CurrencyGraph] = {}
 
     def get(self, symbol: MarketSymbol) -> Market | None:
         """Return a market; None where there is none of that name."""
@@ -19,8 +21,15 @@ class MarketCatalogue:
         """Return every market in the order of their symbols."""
         return tuple(self._markets.values())
 
+    def graph(self, venue: str) -> CurrencyGraph:
+        """Return the currencies of a venue and the markets between them."""
+        if venue not in self._graphs:
+            self._graphs[venue] = CurrencyGraph(each for each in self._markets.values() if each.symbol.venue == venue)
+        return self._graphs[venue]
+
     async def refresh(self) -> None:
         """Read the stored markets; raises `Unavailable`."""
         async with self._storage.reading() as reading:
             markets = await reading.market_data.markets()
         self._markets = {market.symbol: market for market in sorted(markets, key=lambda each: each.symbol)}
+        self._graphs = {}

@@ -13,6 +13,7 @@ from domain.errors import Unavailable
 from domain.keyset import TimeWindow
 from domain.markets import codec
 from domain.markets.catalogue import MarketCatalogue
+from domain.markets.conversion import CurrencyGraph, convert
 from domain.markets.mailbox import Mailbox
 from domain.markets.memory import MarketMemory, OnCandle
 from domain.markets.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
@@ -151,6 +152,15 @@ class MarketDataHub:
         """Return the middle of a fresh book, else the last price of a fresh ticker; None where neither is here."""
         memory = self._memories.get(market)
         return None if memory is None else memory.price
+
+    def graph(self, venue: str) -> CurrencyGraph:
+        """Return the currencies of a venue and the markets between them."""
+        return self.catalogue.graph(venue)
+
+    def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
+        """Return an amount's worth in another currency at present prices, over as many markets as it needs."""
+        path = next(self.graph(venue).paths(currency, into, lambda market: self.price_of(market) is not None), None)
+        return None if path is None else convert(amount, path, self.price_of)
 
     async def depth_stream(self, market: MarketSymbol) -> AsyncIterator[Depth | FeedStatus]:
         """Yield the newest known book, then every newest one, and changes of the feed's state."""

@@ -205,7 +205,8 @@ class Order:
 class Fill:
     """One execution of part of an order; unique by account, market and the venue's trade id.
 
-    `fee` is in `fee_currency`, which may be the base, the quote or another one.
+    `fee` is in `fee_currency`, which may be the base, the quote or another one. `fee_rate` is what one unit of another
+    one was worth in quote then; None where it isn't needed, and where no price was known.
     """
 
     id: UUID
@@ -222,6 +223,7 @@ class Fill:
     fee_currency: str
     maker: bool | None
     trading_session_id: UUID | None = None
+    fee_rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,27 +3,21 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.keyset import TimeWindow
-from domain.markets.types import VENUE_TIMEFRAMES, Candle, Market, MarketSymbol, Timeframe
+from domain.markets.conversion import CurrencyGraph
+from domain.markets.types import Market, MarketSymbol
 from domain.money import EXACT, ZERO
 from domain.orders.ports import OrderFilter
 from domain.orders.types import Fill, OrderRole
 from domain.reports.equity_curve import redo, undo
-from domain.reports.ledger import ReportData, result_of
-from domain.reports.prices import Mark, marks_of
-from domain.reports.types import Report, ReportResult, ReportScope
+from domain.reports.ledger import ReportData, result_of, trip_spans
+from domain.reports.price_source import PriceSource
+from domain.reports.types import Report, ReportNote, ReportNoteCode, ReportResult, ReportScope
 from domain.storage import Transaction
 from domain.trading.types import Account, AccountTransfer, TradingSession
-
-MARKS_A_MARKET = 1_500
-LOOK_BACK = timedelta(days=1)
-"""How old the last price before a moment may be."""
-
-_TICK = timedelta(microseconds=1)
 
 
 class NothingToReport(Exception):  # noqa: N818  # told to the user as the job's message
@@ -40,42 +34,64 @@ class Subject:
 
 
 class ReportComputer:
-    """Reads what a report needs and computes it; `markets` are all that are known."""
+    """Reads what a report needs and computes it.
 
-    def __init__(self, reading: Transaction, markets: Mapping[MarketSymbol, Market], report: Report) -> None:
+    `markets` are all that are known, `graph` the currencies of the account's venue and the markets between them.
+    """
+
+    def __init__(
+        self,
+        reading: Transaction,
+        markets: Mapping[MarketSymbol, Market],
+        report: Report,
+        graph: CurrencyGraph | None = None,
+    ) -> None:
         self._reading = reading
         self._markets = markets
         self._report = report
+        self._graph = graph
+        self._unlisted: set[str] = set()
 
     async def compute(self) -> ReportResult:
-        """Return what the report says; raises `NothingToReport`."""
-        return await computed(await self.read())
+        """Return what the report says, but for excursions; raises `NothingToReport`."""
+        return await computed(await self._read())
 
     async def read(self) -> ReportData:
         """Return all that the report follows from; raises `NothingToReport`."""
+        data = await self._read()
+        spans = await asyncio.to_thread(trip_spans, data)
+        return replace(data, extremes=await self._reading.prices.extremes(spans))
+
+    async def _read(self) -> ReportData:
         report, subject = self._report, await self._subject()
+        account, session = subject.account, subject.session
         known = await self._fills(subject.wanted)
         earlier = [fill for fill in known if fill.at < report.from_]
         fills = known[len(earlier) :]
-        transfers = [] if subject.session else await self._reading.transfers.of_account(subject.account.id)
+        transfers = [] if session else await self._reading.transfers.of_account(account.id)
         holdings = await self._holdings(subject, earlier, fills, transfers)
-        traded = {fill.market for fill in fills} | ({subject.session.market} if subject.session else set())
-        priced = traded | self._conversions(subject.account, [*holdings, *(one.currency for one in transfers)], known)
+        traded = {fill.market for fill in fills} | ({session.market} if session else set())
+        end = _end(report, session, known)
+        graph = self._graph or CurrencyGraph(one for one in self._markets.values() if one.symbol.venue == account.venue)
+        prices = PriceSource(self._reading.prices, graph, report.from_, end)
+        currencies = self._currencies([*holdings, *(one.currency for one in transfers)], known)
         in_period = replace(subject.wanted, start=report.from_)
         return ReportData(
-            venue=subject.account.venue,
-            currency=subject.account.currency,
+            venue=account.venue,
+            currency=account.currency,
             start=report.from_,
-            end=report.to,
+            end=end,
             holdings=holdings,
             earlier=earlier,
             fills=fills,
             transfers=[transfer for transfer in transfers if report.from_ < transfer.at < report.to],
-            marks=await self._marks(sorted(priced)),
+            marks=await prices.marks(traded, currencies, account.currency, {fill.market for fill in known}),
             markets=self._markets,
             traded=frozenset(traded),
             exit_reasons=await self._exit_reasons(known),
             order_counts=await self._reading.orders.outcome_counts(report.user_id, in_period),
+            graph=graph,
+            notes=self._notes(subject, transfers),
         )
 
     async def _subject(self) -> Subject:
@@ -97,6 +113,7 @@ class ReportComputer:
 
     async def _fills(self, wanted: OrderFilter) -> list[Fill]:
         fills = await self._reading.orders.ledger(self._report.user_id, wanted)
+        self._unlisted |= {str(fill.market) for fill in fills if fill.market not in self._markets}
         return [fill for fill in fills if fill.market in self._markets]
 
     async def _holdings(
@@ -122,40 +139,30 @@ class ReportComputer:
                 now[transfer.currency] = EXACT.subtract(now.get(transfer.currency, ZERO), transfer.amount)
         return undo(now, [*fills, *following], self._markets)
 
-    def _conversions(self, account: Account, held: Iterable[str], fills: Iterable[Fill]) -> set[MarketSymbol]:
-        """Return the markets that price what is held, traded or paid as a fee in the account's currency."""
+    def _currencies(self, held: Iterable[str], fills: Iterable[Fill]) -> set[str]:
+        """Return what is held, traded, paid in or taken as a fee, and is to be valued in the account's currency."""
         currencies = set(held)
         for fill in fills:
             currencies |= {self._markets[fill.market].base, self._markets[fill.market].quote, fill.fee_currency}
-        own = account.currency
-        pairs = {f"{currency}/{own}" for currency in currencies} | {f"{own}/{currency}" for currency in currencies}
-        return {MarketSymbol(account.venue, pair) for pair in pairs} & self._markets.keys()
+        return currencies
 
-    async def _marks(self, symbols: Iterable[MarketSymbol]) -> list[Mark]:
-        marks: list[Mark] = []
-        for symbol in symbols:
-            marks += await self._marks_of(symbol)
-        return sorted(marks, key=lambda mark: mark.at)
-
-    async def _marks_of(self, symbol: MarketSymbol) -> list[Mark]:
-        """Return the closes within the period, and as exactly as is known the prices at its start and its end."""
-        start, end = self._report.from_, self._report.to
-        timeframe = _timeframe(end - start)
-        window = TimeWindow(limit=2 * MARKS_A_MARKET, start=start, end=end - timeframe.duration + _TICK)
-        within = await self._reading.market_data.candles(symbol, timeframe, window)
-        opening = await self._last_close(symbol, start, timeframe)
-        closing = await self._last_close(symbol, end, timeframe)
-        marks = [replace(mark, at=start) for mark in marks_of(opening)] + marks_of(within)
-        return marks + [mark for mark in marks_of(closing) if mark.at > marks[-1].at] if marks else marks_of(closing)
-
-    async def _last_close(self, symbol: MarketSymbol, moment: datetime, timeframe: Timeframe) -> list[Candle]:
-        """Return the last candle that had closed by then: of a minute, or else of the given timeframe."""
-        for one in (Timeframe.M1, timeframe):
-            oldest = moment - max(LOOK_BACK, 2 * one.duration)
-            window = TimeWindow(limit=1, start=oldest, end=moment - one.duration + _TICK, backwards=True)
-            if found := await self._reading.market_data.candles(symbol, one, window):
-                return found
-        return []
+    def _notes(self, subject: Subject, transfers: Sequence[AccountTransfer]) -> tuple[ReportNote, ...]:
+        notes = [
+            ReportNote(
+                ReportNoteCode.MARKET_UNKNOWN, f"{market} isn't listed any more; its fills are left out.", market
+            )
+            for market in sorted(self._unlisted)
+        ]
+        if subject.session is not None and subject.session.start_equity is None:
+            message = "What the account was worth when the session began isn't known, so no return of it is."
+            notes.append(ReportNote(ReportNoteCode.START_UNKNOWN, message))
+        if any(transfer.reference.startswith("estimated:") for transfer in transfers):
+            message = (
+                "What came in and went out before transfers were recorded isn't known; what the fills don't explain "
+                "counts as if it had been there since the account was opened."
+            )
+            notes.append(ReportNote(ReportNoteCode.OPENING_ESTIMATED, message))
+        return tuple(notes)
 
     async def _exit_reasons(self, fills: Sequence[Fill]) -> dict[UUID, OrderRole]:
         orders = await self._reading.orders.many(list({fill.order_id for fill in fills}))
@@ -167,9 +174,9 @@ async def computed(data: ReportData) -> ReportResult:
     return await asyncio.to_thread(result_of, data)
 
 
-def _timeframe(period: timedelta) -> Timeframe:
-    """Return the shortest that fits; of those between, which a venue isn't asked for, less may be stored."""
-    for timeframe in VENUE_TIMEFRAMES:
-        if period / timeframe.duration <= MARKS_A_MARKET:
-            return timeframe
-    return Timeframe.D1
+def _end(report: Report, session: TradingSession | None, fills: Sequence[Fill]) -> datetime:
+    """Return until when things are valued: no longer than a session lasts, whose last fill may come just after it."""
+    if session is None or session.stopped_at is None:
+        return report.to
+    ended = max([session.stopped_at, *(fill.at for fill in fills[-1:])])
+    return min(report.to, max(ended, report.from_))

@@ -1,19 +1,21 @@
 """What a report is computed from, and the pure computation."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Market, MarketSymbol
 from domain.money import EXACT, ZERO
 from domain.orders.types import Fill, OrderRole, OrderStatus
 from domain.reports.equity_curve import CurveInput, equity_curve
 from domain.reports.metrics import MetricsInput, metrics
+from domain.reports.notes import are_prices_known, period_notes, price_notes
 from domain.reports.prices import Mark, Prices, Valuation
-from domain.reports.round_trips import Ledger, round_trips
-from domain.reports.types import EquityPoint, ReportResult, RoundTrip
+from domain.reports.round_trips import Ledger, round_trips, spans
+from domain.reports.types import EquityPoint, Extremes, ReportNote, ReportNoteCode, ReportResult, RoundTrip, Span
 from domain.trading.types import AccountTransfer
 
 
@@ -23,7 +25,8 @@ class ReportData:
 
     `earlier` are the fills before the period, which may have opened what the period closed; `holdings` is what was held
     at the start of the period by currency, `transfers` what came in and went out after that; `traded` are the markets
-    whose change is the yardstick.
+    whose change is the yardstick. `graph` holds the markets of the venue (those of `markets` where it is None), `notes`
+    what is to be said already, `extremes` those of the prices during each round trip, by its place.
     """
 
     venue: str
@@ -39,36 +42,82 @@ class ReportData:
     exit_reasons: Mapping[UUID, OrderRole]
     order_counts: Mapping[OrderStatus, int]
     transfers: Sequence[AccountTransfer] = ()
+    graph: CurrencyGraph | None = None
+    notes: tuple[ReportNote, ...] = ()
+    extremes: Mapping[int, Extremes] = field(default_factory=dict)
 
 
 def result_of(data: ReportData) -> ReportResult:
     """Return what the report says; takes some seconds of processor time for a hundred thousand fills."""
-    valuation = Valuation(data.venue, data.currency, Prices(data.marks, [*data.earlier, *data.fills]))
+    valuation = _valuation(data)
+    data = replace(
+        data,
+        earlier=[_with_fee_rate(fill, data.markets, valuation) for fill in data.earlier],
+        fills=[_with_fee_rate(fill, data.markets, valuation) for fill in data.fills],
+    )
     given = CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
     curve = equity_curve(replace(given, transfers=data.transfers))
     trips = _trips(data, valuation)
-    return ReportResult(metrics(_figures(data, valuation, curve, trips)), curve, trips)
+    figures = metrics(_figures(data, valuation, curve, trips))
+    notes = (*data.notes, *price_notes(valuation), *period_notes(curve))
+    return ReportResult(replace(figures, notes=notes), curve, trips)
+
+
+def trip_spans(data: ReportData) -> list[Span]:
+    """Return the time and the market of every round trip, in their order; those still open end with the period."""
+    return spans(_ledger(data), data.end)
+
+
+def _valuation(data: ReportData) -> Valuation:
+    listed = (market for market in data.markets.values() if market.symbol.venue == data.venue)
+    graph = data.graph or CurrencyGraph(listed)
+    return Valuation(graph, data.currency, Prices(data.marks, [*data.earlier, *data.fills]), data.end)
+
+
+def _with_fee_rate(fill: Fill, markets: Mapping[MarketSymbol, Market], valuation: Valuation) -> Fill:
+    """Return the fill with the rate of a fee in a third currency, where none was known when it was recorded."""
+    market = markets[fill.market]
+    if fill.fee_rate is not None or not fill.fee or fill.fee_currency in {market.base, market.quote}:
+        return fill
+    return replace(fill, fee_rate=valuation.rate(fill.fee_currency, market.quote, fill.at))
+
+
+def _ledger(data: ReportData, valuation: Valuation | None = None) -> Ledger:
+    fills = [*data.earlier, *data.fills]
+    if valuation is None:
+        return Ledger(fills, data.markets, data.exit_reasons)
+    return Ledger(fills, data.markets, data.exit_reasons, valuation.worth, data.extremes)
 
 
 def _trips(data: ReportData, valuation: Valuation) -> tuple[RoundTrip, ...]:
     """Return the round trips that were open at some time of the period."""
-    ledger = Ledger([*data.earlier, *data.fills], data.markets, data.exit_reasons, valuation.worth)
-    return tuple(trip for trip in round_trips(ledger) if trip.closed_at is None or trip.closed_at >= data.start)
+    trips = round_trips(_ledger(data, valuation))
+    return tuple(trip for trip in trips if trip.closed_at is None or trip.closed_at >= data.start)
 
 
 def _figures(
     data: ReportData, valuation: Valuation, curve: Sequence[EquityPoint], trips: Sequence[RoundTrip]
 ) -> MetricsInput:
+    turnover = _total(_cost(fill, data.markets[fill.market], valuation) for fill in data.fills)
+    fees = _total(_fee(fill, data.markets[fill.market], valuation) for fill in data.fills)
     return MetricsInput(
         currency=data.currency,
         curve=curve,
         trips=trips,
         start_equity=curve[0].equity,
-        turnover=_total(_cost(fill, data.markets[fill.market], valuation) for fill in data.fills),
-        fees=_total(_fee(fill, data.markets[fill.market], valuation) for fill in data.fills),
+        turnover=turnover,
+        fees=fees,
         order_counts=data.order_counts,
         market_change_percent=_market_change(data),
+        prices_known=_returns_are_known(data, valuation),
     )
+
+
+def _returns_are_known(data: ReportData, valuation: Valuation) -> bool:
+    if any(note.code is ReportNoteCode.START_UNKNOWN for note in data.notes):
+        return False
+    markets = [data.markets[fill.market] for fill in [*data.earlier, *data.fills]]
+    return are_prices_known(valuation, frozenset(code for market in markets for code in (market.base, market.quote)))
 
 
 def _cost(fill: Fill, market: Market, valuation: Valuation) -> Decimal:

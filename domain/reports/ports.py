@@ -1,11 +1,38 @@
 """What the reports' domain needs of the outside."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from domain.keyset import Window
-from domain.reports.types import Job, JobStatus, Report, ReportResult
+from domain.markets.types import MarketSymbol, Timeframe
+from domain.reports.prices import Mark
+from domain.reports.types import Extremes, Job, JobStatus, Report, ReportResult, Span
+
+
+class PriceRepository(Protocol):
+    """Prices of the past out of stored candles, whichever timeframes of a market are there."""
+
+    async def priced(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
+        """Return those of the markets of which any candle from before that moment is stored."""
+        ...
+
+    async def closes(
+        self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
+    ) -> list[Mark]:
+        """Return the closes of candles of these timeframes that closed after `start` and until `end`."""
+        ...
+
+    async def last_closes(
+        self, asked: Sequence[tuple[MarketSymbol, datetime]], reach: timedelta | None = None
+    ) -> list[Mark]:
+        """Return for each market and moment the newest close until then, however old, or less than `reach` old."""
+        ...
+
+    async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
+        """Return by the place of each span the extremes of the candles that lie wholly in it, where there are any."""
+        ...
 
 
 class ReportRepository(Protocol):

@@ -4,14 +4,17 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
+from domain.markets.conversion import CurrencyGraph, Path, convert
 from domain.markets.types import Candle, MarketSymbol
 from domain.money import ZERO
 from domain.orders.types import Fill
-from domain.trading.equity import equity
-from domain.trading.types import Balance
+
+STALE_AFTER = timedelta(days=1)
+"""A stretch without a price that is longer than this is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +42,102 @@ class Prices:
             self._times[mark.market].append(mark.at)
             self._prices[mark.market].append(mark.price)
 
+    def has(self, market: MarketSymbol) -> bool:
+        """Tell whether any price of the market is known."""
+        return market in self._times
+
     def at(self, market: MarketSymbol, moment: datetime) -> Decimal | None:
-        """Return the last price until then, before the first one that one; None for a market without any."""
-        if market not in self._times:
-            return None
-        place = bisect_right(self._times[market], moment)
-        return self._prices[market][max(place - 1, 0)]
+        """Return the last price until then; None where there is none."""
+        place = bisect_right(self._times[market], moment) if market in self._times else 0
+        return self._prices[market][place - 1] if place else None
+
+    def first(self, market: MarketSymbol) -> tuple[datetime, Decimal]:
+        """Return the first price that is known of a market that has any."""
+        return self._times[market][0], self._prices[market][0]
+
+    def gaps(self, market: MarketSymbol, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """Return the stretches longer than `STALE_AFTER` in which the last price had to do, oldest first."""
+        times = [*self._times[market], end]
+        return [
+            (max(before, start), min(after, end))
+            for before, after in pairwise(times)
+            if after - before > STALE_AFTER and before < end and after > start
+        ]
 
 
 @dataclass(frozen=True, slots=True)
-class Valuation:
-    """Tells what amounts are worth in `currency`, by the markets of one venue."""
+class MissingPrice:
+    """A currency that was to be valued from `start` to `end`, when no price of it was known."""
 
-    venue: str
     currency: str
-    prices: Prices
+    start: datetime
+    end: datetime
+
+
+class Valuation:
+    """Tells what amounts are worth in `currency` by the markets of one venue, and remembers what it couldn't tell."""
+
+    def __init__(self, graph: CurrencyGraph, currency: str, prices: Prices, end: datetime) -> None:
+        self.currency = currency
+        self.prices = prices
+        self._graph = graph
+        self._end = end
+        self._paths: dict[str, tuple[Path, ...]] = {}
+        self._missing: dict[str, MissingPrice] = {}
+        self._used: dict[MarketSymbol, tuple[datetime, datetime]] = {}
+
+    @property
+    def missing(self) -> list[MissingPrice]:
+        """What was to be valued and had no price then, by currency."""
+        return [self._missing[currency] for currency in sorted(self._missing)]
+
+    @property
+    def used(self) -> dict[MarketSymbol, tuple[datetime, datetime]]:
+        """The markets whose prices were used, each with the first and the last moment."""
+        return self._used
 
     def worth(self, currency: str, amount: Decimal, moment: datetime) -> Decimal:
-        """Return the worth then; an amount in a currency that no market prices counts as nothing, at every moment."""
-        balance = Balance(currency, amount, amount)
-        value = equity(self.venue, self.currency, [balance], lambda market: self.prices.at(market, moment))
-        return value if value is not None else ZERO
+        """Return the worth then, by the last prices until then, over as many markets as it needs.
+
+        Before the first price that one counts; what no market prices counts as nothing. Both are among the `missing`.
+        """
+        if not amount or currency == self.currency:
+            return amount
+        paths = self._paths_from(currency)
+        for path in paths:
+            value = convert(amount, path, lambda market: self.prices.at(market, moment))
+            if value is not None:
+                self._note_use(path, moment)
+                return value
+        if not paths:
+            self._note_missing(currency, moment, self._end)
+            return ZERO
+        known_from = max(self.prices.first(step.market)[0] for step in paths[0])
+        self._note_missing(currency, moment, known_from)
+        return convert(amount, paths[0], lambda market: self.prices.at(market, known_from)) or ZERO
+
+    def rate(self, currency: str, into: str, moment: datetime) -> Decimal | None:
+        """Return the worth of one unit of a currency in another one then; None where it isn't known."""
+        for path in self._graph.paths(currency, into, self.prices.has):
+            value = convert(Decimal(1), path, lambda market: self.prices.at(market, moment))
+            if value is not None:
+                return value
+        return None
+
+    def connects(self, currency: str) -> bool:
+        """Tell whether any market leads from the currency to that of the report."""
+        return self._graph.connects(currency, self.currency)
+
+    def _paths_from(self, currency: str) -> tuple[Path, ...]:
+        if currency not in self._paths:
+            self._paths[currency] = tuple(self._graph.paths(currency, self.currency, self.prices.has))
+        return self._paths[currency]
+
+    def _note_use(self, path: Path, moment: datetime) -> None:
+        for step in path:
+            first, last = self._used.get(step.market, (moment, moment))
+            self._used[step.market] = (min(first, moment), max(last, moment))
+
+    def _note_missing(self, currency: str, start: datetime, end: datetime) -> None:
+        known = self._missing.get(currency, MissingPrice(currency, start, end))
+        self._missing[currency] = MissingPrice(currency, min(start, known.start), max(end, known.end))

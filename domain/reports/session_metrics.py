@@ -1,8 +1,9 @@
 """How a trading session has gone so far, from the same computation as a report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Market
 from domain.reports.compute import NothingToReport, ReportComputer
 from domain.reports.types import PerformanceMetrics, Report, ReportScope
@@ -15,11 +16,15 @@ CLOCK_SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class MetricsRequest:
-    """A session, the market that it trades, and the moment up to which it is looked at."""
+    """A session, the market that it trades, and the moment up to which it is looked at.
+
+    `graph` holds the markets that convert what the session's fills and fees are in.
+    """
 
     session: TradingSession
     market: Market
     now: datetime
+    graph: CurrencyGraph | None = field(default=None, compare=False)
 
 
 async def session_metrics(reading: Transaction, wanted: MetricsRequest) -> PerformanceMetrics | None:
@@ -39,7 +44,7 @@ async def session_metrics(reading: Transaction, wanted: MetricsRequest) -> Perfo
         job_id=session.id,
     )
     try:
-        result = await ReportComputer(reading, {session.market: wanted.market}, period).compute()
+        result = await ReportComputer(reading, {session.market: wanted.market}, period, wanted.graph).compute()
     except NothingToReport:
         return None
     return result.metrics if result.metrics.round_trips else None

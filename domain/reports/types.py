@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from domain.markets.types import MarketSymbol
 from domain.money import ZERO
 from domain.orders.types import OrderRole
 
@@ -60,6 +61,53 @@ class EquityPoint:
     equity: Decimal
     drawdown_percent: float
     net_deposits: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A market for a time."""
+
+    market: MarketSymbol
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """The highest and the lowest price within a span, in quote per base."""
+
+    high: Decimal
+    low: Decimal
+
+
+class ReportNoteCode(StrEnum):
+    """What a reader of a report's figures has to know.
+
+    PRICE_MISSING: no price was known of something that was held. PRICE_STALE: prices of a market are missing for more
+    than a day, and the last one counts there. NO_MARKET: no market leads from a currency that was held to the
+    account's. PERIOD_TOO_SHORT: there are too few days for figures of daily returns. OPENING_ESTIMATED: what the
+    account opened with is what its fills don't explain. START_UNKNOWN: the session's equity at its start isn't known.
+    MARKET_UNKNOWN: fills on a market that the venue doesn't list any more are left out.
+    """
+
+    PRICE_MISSING = "PRICE_MISSING"
+    PRICE_STALE = "PRICE_STALE"
+    NO_MARKET = "NO_MARKET"
+    PERIOD_TOO_SHORT = "PERIOD_TOO_SHORT"
+    OPENING_ESTIMATED = "OPENING_ESTIMATED"
+    START_UNKNOWN = "START_UNKNOWN"
+    MARKET_UNKNOWN = "MARKET_UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportNote:
+    """What a reader of a report's figures has to know; `subject` is a currency or a market, where it is about one."""
+
+    code: ReportNoteCode
+    message: str
+    subject: str | None = None
+    from_: datetime | None = None
+    to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +172,7 @@ class PerformanceMetrics:
     exposure_percent: float | None = None
     slippage: Decimal | None = None
     net_deposits: Decimal = ZERO
+    notes: tuple[ReportNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

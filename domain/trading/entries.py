@@ -7,7 +7,7 @@ from domain.trading.equity import equity
 from domain.trading.money_manager import CannotSize, SizingContext, distance, quantity
 from domain.trading.session_desk import Acting, SessionDesk
 from domain.trading.session_plan import entry_order, entry_price
-from domain.trading.types import Balance, Signal
+from domain.trading.types import Signal
 
 ONE = Decimal(1)
 
@@ -25,8 +25,8 @@ async def entry(desk: SessionDesk, acting: Acting, signal: Signal, atr: Decimal 
         market=market,
         price=price,
         free_quote=next((balance.free for balance in balances if balance.currency == market.quote), Decimal(0)),
-        equity=equity(market.symbol.venue, plan.currency, balances, feed.price_of),
-        quote_rate=equity(market.symbol.venue, plan.currency, [Balance(market.quote, ONE, ONE)], feed.price_of),
+        equity=equity(plan.currency, balances, desk.convert).total,
+        quote_rate=desk.convert(ONE, market.quote, plan.currency),
         atr=atr,
         stop_distance=distance(stop, price, atr) if stop else None,
         asks=depth.asks if depth and plan.definition.order.type is OrderType.MARKET else (),

@@ -1,35 +1,36 @@
 """What an account is worth in its own currency."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.markets.types import MarketSymbol
-from domain.money import EXACT, ZERO, divide
+from domain.money import EXACT, ZERO
 from domain.trading.types import Balance
 
-PriceOf = Callable[[MarketSymbol], Decimal | None]
-"""Returns the present price of a market in quote per base, None where it isn't known."""
+Convert = Callable[[Decimal, str, str], Decimal | None]
+"""Returns the worth of an amount of one currency in another; None where no price is known."""
 
 
-def equity(venue: str, currency: str, balances: Iterable[Balance], price_of: PriceOf) -> Decimal | None:
-    """Return the sum of the balances in `currency`; None while one of them can't be priced.
+@dataclass(frozen=True, slots=True)
+class Equity:
+    """The worth of what can be priced, and the currencies of what can't, in the order of the balances.
 
-    A currency is priced by its market against `currency`, or by the inverse market.
+    `total` is None where something is held and nothing of it can be priced.
     """
-    total = ZERO
+
+    total: Decimal | None
+    unpriced: tuple[str, ...] = ()
+
+
+def equity(currency: str, balances: Iterable[Balance], convert: Convert) -> Equity:
+    """Return what the balances are worth in `currency`."""
+    total, unpriced, priced = ZERO, [], False
     for balance in balances:
-        value = _value(venue, currency, balance, price_of)
+        if not balance.total:
+            continue
+        value = convert(balance.total, balance.currency, currency)
         if value is None:
-            return None
-        total += value
-    return total
-
-
-def _value(venue: str, currency: str, balance: Balance, price_of: PriceOf) -> Decimal | None:
-    if balance.currency == currency or balance.total == 0:
-        return balance.total
-    price = price_of(MarketSymbol(venue, f"{balance.currency}/{currency}"))
-    if price is not None:
-        return EXACT.multiply(balance.total, price)
-    inverse = price_of(MarketSymbol(venue, f"{currency}/{balance.currency}"))
-    return divide(balance.total, inverse) if inverse else None
+            unpriced.append(balance.currency)
+        else:
+            priced, total = True, EXACT.add(total, value)
+    return Equity(total if priced or not unpriced else None, tuple(unpriced))

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Candle, Depth, MarketSymbol, Timeframe, Trade
 from domain.orders.ports import MarketView
 from domain.ports import BusSubscription
@@ -24,6 +25,14 @@ class MarketFeed(Protocol):
 
     def price_of(self, market: MarketSymbol) -> Decimal | None:
         """Return the present price in quote per base, None where it isn't known."""
+        ...
+
+    def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
+        """Return an amount's worth in another currency at present prices; None where they aren't known."""
+        ...
+
+    def graph(self, venue: str) -> CurrencyGraph:
+        """Return the currencies of a venue and the markets between them."""
         ...
 
     def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:

@@ -51,7 +51,11 @@ async def markets_needed(
 
 
 def _pricing(account: Account, currency: str, hub: TradingMarkets) -> list[MarketSymbol]:
-    """Return the markets that a currency is priced by in the account's own."""
-    pairs = (f"{currency}/{account.currency}", f"{account.currency}/{currency}")
-    symbols = [MarketSymbol(account.venue, pair) for pair in pairs]
-    return [symbol for symbol in symbols if hub.catalogue.get(symbol) is not None]
+    """Return the markets that a currency is priced by in the account's own: those of the shortest way there."""
+
+    def is_active(symbol: MarketSymbol) -> bool:
+        market = hub.catalogue.get(symbol)
+        return market is not None and market.active
+
+    path = next(hub.graph(account.venue).paths(currency, account.currency, is_active), ())
+    return [step.market for step in path]

@@ -17,7 +17,8 @@ MARKET_MARGIN = Decimal("1.001")
 class SizingContext:
     """What an entry is sized by.
 
-    `price` in quote per base, `equity` in the account's currency (None where it can't be priced), `free_quote` what
+    `price` in quote per base, `equity` in the account's currency: what of it can be priced (None where nothing can),
+    `free_quote` what
     can be spent, `quote_rate` the worth of one unit of quote in the account's currency (None where unknown), `atr` in
     quote per base, `stop_distance` in quote per base from the entry to the stop-loss. `asks` is the book that a market
     order would take from, best first.

@@ -3,7 +3,8 @@
 The arithmetic keeps one identity exact, but for the rounding of the average price to 18 places: realised profit plus
 `quantity` times (price - average price) equals the cash that the fills moved plus `quantity` times price. A fee in the
 quote currency is cash; a fee in the base currency lessens the quantity and is valued at the fill's price; a fee in a
-third currency (BNB) is kept with its fill alone, since nothing here knows its rate.
+third currency (BNB) counts by the rate that is kept with its fill, so that the same fills always give the same
+position. Where no rate was known then, the position names the currency among its `unpriced_fees`.
 """
 
 from dataclasses import dataclass
@@ -19,11 +20,15 @@ from domain.trading.types import Position
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a fill does: the signed change of the base quantity, at a price, and its fees in quote."""
+    """What a fill does: the signed change of the base quantity, at a price, and its fees in quote.
+
+    `unpriced_fee` is the currency of a fee whose worth in quote isn't known, which `fees` leaves out.
+    """
 
     quantity: Decimal
     price: Decimal
     fees: Decimal
+    unpriced_fee: str | None = None
 
 
 def effect_of(fill: Fill, market: Market) -> Effect:
@@ -31,7 +36,11 @@ def effect_of(fill: Fill, market: Market) -> Effect:
     quantity = EXACT.multiply(Decimal(fill.side.sign), fill.quantity)
     if fill.fee_currency == market.base:
         return Effect(EXACT.subtract(quantity, fill.fee), fill.price, EXACT.multiply(fill.fee, fill.price))
-    return Effect(quantity, fill.price, fill.fee if fill.fee_currency == market.quote else ZERO)
+    if fill.fee_currency == market.quote or not fill.fee:
+        return Effect(quantity, fill.price, fill.fee)
+    if fill.fee_rate is None:
+        return Effect(quantity, fill.price, ZERO, fill.fee_currency)
+    return Effect(quantity, fill.price, EXACT.multiply(fill.fee, fill.fee_rate))
 
 
 def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UUID) -> tuple[Position, ...]:
@@ -45,6 +54,7 @@ def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UU
     charged = current.changed(
         fees=EXACT.add(current.fees, effect.fees),
         realized_profit=EXACT.subtract(current.realized_profit, effect.fees),
+        unpriced_fees=_with(current.unpriced_fees, effect.unpriced_fee),
     )
     if current.quantity * effect.quantity >= 0:
         return (_grown(charged, effect),)
@@ -79,6 +89,10 @@ def unrealized_profit(position: Position, price: Decimal) -> Decimal:
     if position.average_price is None:
         return ZERO
     return EXACT.multiply(EXACT.subtract(price, position.average_price), position.quantity)
+
+
+def _with(known: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
+    return known if currency is None or currency in known else (*known, currency)
 
 
 def _opened(fill: Fill, position_id: UUID) -> Position:

@@ -14,7 +14,7 @@ from domain.orders.lifecycle import pending
 from domain.orders.types import Order, OrderRole
 from domain.ports import Bus
 from domain.storage import Storage, Transaction
-from domain.trading.equity import equity
+from domain.trading.equity import Equity, equity
 from domain.trading.market_feed import MarketFeed
 from domain.trading.ports import Lease
 from domain.trading.session_plan import SessionPlan
@@ -120,11 +120,20 @@ class SessionDesk:
             session = await transaction.trading_sessions.locked(self.plan.session.id)
             yield Acting(transaction, await _holding(transaction, session), self.ports.clock.now())
 
-    async def equity(self, reading: Transaction) -> Decimal | None:
-        """Return what the account is worth in its currency; None while something of it can't be priced."""
+    async def equity(self, reading: Transaction) -> Equity:
+        """Return what the account is worth in its currency, and what of it can't be priced now."""
         session = self.plan.session
         balances = (await reading.accounts.balances([session.account_id])).get(session.account_id, [])
-        return equity(session.market.venue, self.plan.currency, balances, self.ports.feed.price_of)
+        return equity(self.plan.currency, balances, self.convert)
+
+    def convert(self, amount: Decimal, currency: str, into: str) -> Decimal | None:
+        """Return an amount's worth in another currency at present prices of the session's venue."""
+        return self.ports.feed.convert(self.plan.session.market.venue, amount, currency, into)
+
+    def waits_for_prices(self, worth: Equity) -> bool:
+        """Tell whether the equity lacks the price of something that markets of the venue do price."""
+        graph = self.ports.feed.graph(self.plan.session.market.venue)
+        return any(graph.connects(currency, self.plan.currency) for currency in worth.unpriced)
 
     async def explain(self, reason: str | None) -> None:
         """Show in the session's row which candles it waits for; None where it waits for none any more."""

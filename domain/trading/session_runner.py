@@ -129,7 +129,9 @@ class SessionRunner:
             if session.last_candle_at is None:
                 begun = replace(begun, last_candle_at=newest.open_time)
             if session.start_equity is None:
-                begun = replace(begun, start_equity=await self._desk.equity(acting.transaction))
+                worth = await self._desk.equity(acting.transaction)
+                # Without a price that may still come it isn't known; what no market prices never has a worth.
+                begun = begun if self._desk.waits_for_prices(worth) else replace(begun, start_equity=worth.total)
             if begun.status is not TradingSessionStatus.STOPPING:
                 begun = replace(begun, status_reason=None)
             if begun.status is TradingSessionStatus.RUNNING:
@@ -144,7 +146,7 @@ class SessionRunner:
             async with asyncio.timeout(PRICES_SECONDS):
                 while True:
                     async with self._desk.ports.storage.reading() as reading:
-                        if await self._desk.equity(reading) is not None:
+                        if not self._desk.waits_for_prices(await self._desk.equity(reading)):
                             return
                     await asyncio.sleep(PRICES_LOOK_SECONDS)
 

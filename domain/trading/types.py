@@ -208,7 +208,8 @@ class Position:
     """What fills add up to, by account, market and trading session; one row from opening to flat.
 
     `quantity` is signed base, net of fees paid in base; `average_price`, `realized_profit` and `fees` are in quote,
-    the profit after fees. `stop_loss_price` and `take_profit_price` are what the engine watches for it.
+    the profit after fees; `unpriced_fees` are the currencies of fees that they leave out, since no price was known.
+    `stop_loss_price` and `take_profit_price` are what the engine watches for it.
     """
 
     id: UUID
@@ -225,6 +226,7 @@ class Position:
     closed_at: datetime | None = None
     stop_loss_price: Decimal | None = None
     take_profit_price: Decimal | None = None
+    unpriced_fees: tuple[str, ...] = ()
 
     def changed(self, **changes: object) -> "Position":
         """Return the position with `changes`."""

@@ -22,6 +22,7 @@ from infra.postgres.order_steps import STEP
 from infra.postgres.orders import PostgresOrders
 from infra.postgres.pool import Pool
 from infra.postgres.positions import PostgresPositions
+from infra.postgres.prices import PostgresPrices
 from infra.postgres.reports import PostgresReports
 from infra.postgres.strategies import PostgresStrategies
 from infra.postgres.trading_sessions import PostgresTradingSessions
@@ -91,6 +92,11 @@ class PostgresTransaction:
     def market_data(self) -> PostgresMarketData:
         """Markets, candles, trades and depth snapshots."""
         return PostgresMarketData(self._connection)
+
+    @cached_property
+    def prices(self) -> PostgresPrices:
+        """Prices of the past, out of stored candles."""
+        return PostgresPrices(self._connection)
 
     @cached_property
     def market_history(self) -> PostgresMarketHistory:

@@ -16,7 +16,8 @@ from domain.orders.side import OrderSide
 from domain.orders.types import Fill, OrderRole, OrderStatus
 from domain.reports import worker as worker_module
 from domain.reports.service import JOB_KIND, ReportRequest, ReportService
-from domain.reports.types import Job, JobStatus, Report, ReportResult, ReportScope
+from domain.reports.session_metrics import MetricsRequest, session_metrics
+from domain.reports.types import Job, JobStatus, PerformanceMetrics, Report, ReportResult, ReportScope
 from domain.reports.worker import ReportWorker
 from domain.trading.types import AccountTransfer, Balance, TransferKind
 from infra.clock import SystemClock, TimeOrderedIds
@@ -25,7 +26,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from infra.postgres.storage import PostgresStorage
-from tests.support.ledgers import BUY, MARKETS, SELL
+from tests.support.ledgers import BUY, ETH, ETH_BTC, MARKETS, SELL
 from tests.support.orders import BTC, D
 from tests.support.trading import World, new_id, stored_world
 
@@ -399,3 +400,165 @@ def _big(world: World, order_id: object, number: int) -> Fill:
 
 def _column(fill: Fill, column: str) -> object:
     return str(fill.market) if column == "market" else getattr(fill, column)
+
+
+async def candles(
+    storage: PostgresStorage,
+    pool: Pool,
+    timeframe: Timeframe,
+    *rows: tuple[datetime, object],
+    market: MarketSymbol = BTC,
+) -> None:
+    """Store closed candles of rows (close time, close)."""
+    stored = [
+        Candle(market, timeframe, at - timeframe.duration, *[D(str(price))] * 4, D(1), closed=True)
+        for at, price in rows
+    ]
+    async with pool.acquire() as driver:
+        await ensure_months(Connection(driver), "candles", stored[0].open_time, stored[-1].open_time)
+    async with storage.transaction() as transaction:
+        await transaction.market_data.save_candles(stored)
+
+
+LATE = START + timedelta(days=3, hours=23)
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.M1, Timeframe.M5, Timeframe.H1, Timeframe.H4, Timeframe.D1])
+async def test_candles_of_any_one_timeframe_are_prices_enough(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World, timeframe: Timeframe
+) -> None:
+    await hold(storage, world, BTC=10)
+    midnight = START.replace(hour=0)
+    days = [midnight + timedelta(days=number) for number in range(5)]
+    await candles(storage, pool, timeframe, *((at, 100 + number) for number, at in enumerate(days)))
+    result = await told(storage, service, world, end=LATE)
+
+    assert result.metrics.start_equity == 1000
+    within = [(day, D(1000 + 10 * number)) for number, day in enumerate(days) if START < day < LATE]
+    assert [(point.at, point.equity) for point in result.equity_curve[1:-1]] == within
+    assert result.metrics.end_equity == within[-1][1]
+    assert "PRICE_MISSING" not in {note.code for note in result.metrics.notes}
+
+
+async def test_candles_of_several_timeframes_complete_each_other(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, BTC=10)
+    await candles(storage, pool, Timeframe.H1, (hour(-30), 90), (hour(5), 105), (hour(6), 106))
+    await candles(storage, pool, Timeframe.M1, (hour(7.5), 107), (hour(50.5), 150))
+    await candles(storage, pool, Timeframe.H4, (hour(28), 128))
+    result = await told(storage, service, world, end=LATE)
+
+    assert [(point.at, point.equity) for point in result.equity_curve] == [
+        (START, 900), (hour(5), 1050), (hour(6), 1060), (hour(7.5), 1070), (hour(28), 1280), (hour(50.5), 1500),
+        (LATE, 1500),
+    ]  # fmt: skip
+    stale = [note for note in result.metrics.notes if note.code == "PRICE_STALE"]
+    assert [(note.subject, note.from_, note.to) for note in stale] == [(str(BTC), hour(50.5), LATE)]
+
+
+async def test_a_holding_is_priced_over_as_many_markets_as_it_needs(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, ETH=10)
+    await candles(storage, pool, Timeframe.H1, (hour(-1), "0.05"), (hour(2), "0.06"), market=ETH_BTC)
+    await minutes(storage, pool, (hour(-0.1), 1000), (hour(1), 2000))
+    result = await told(storage, service, world)
+    assert [(point.at, point.equity) for point in result.equity_curve] == [
+        (START, 500), (hour(1), 1000), (hour(2), 1200), (END, 1200),
+    ]  # fmt: skip
+    assert {note.code for note in result.metrics.notes} == {"PERIOD_TOO_SHORT"}
+
+
+async def test_what_has_no_price_is_named_and_no_return_is_told_where_it_lasted_over_a_day(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, USDT=100, ETH=10)
+    await minutes(storage, pool, (hour(-0.1), 1000), (hour(1), 2000))
+    nothing = await told(storage, service, world)
+    assert (nothing.metrics.start_equity, nothing.metrics.end_equity) == (100, 100)
+    assert (nothing.metrics.net_profit_percent, nothing.metrics.cagr, nothing.metrics.sharpe) == (None, None, None)
+    (missing,) = [note for note in nothing.metrics.notes if note.code == "PRICE_MISSING"]
+    assert (missing.subject, missing.from_, missing.to) == ("ETH", START, END)
+
+    await candles(storage, pool, Timeframe.H1, (hour(30), 30), (hour(40), 40), market=ETH)
+    later = await told(storage, service, world, end=LATE)
+    (missing,) = [note for note in later.metrics.notes if note.code == "PRICE_MISSING"]
+    assert (missing.from_, missing.to) == (START, hour(30))
+    assert (later.metrics.start_equity, later.metrics.end_equity, later.metrics.net_profit) == (400, 500, 100)
+    assert later.metrics.net_profit_percent is None
+
+
+async def test_a_coin_that_no_market_leads_from_is_named_and_spoils_nothing(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, BTC=10, LDBNB=3)
+    await minutes(storage, pool, (hour(-0.1), 100), (hour(1), 110))
+    result = await told(storage, service, world)
+    assert result.metrics.net_profit_percent == pytest.approx(10)
+    (unpriceable,) = [note for note in result.metrics.notes if note.code == "NO_MARKET"]
+    assert unpriceable.subject == "LDBNB"
+
+
+async def test_excursions_are_those_of_the_candles_within_a_round_trip(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await trade(
+        storage,
+        world,
+        (hour(1), BUY, 1, 100),
+        (hour(3), SELL, 1, 110),
+        (hour(5), BUY, 1, 100),
+        (hour(5.01), SELL, 1, 90),
+    )
+    await hold(storage, world, USDT=1000)
+    rows = [(hour(1), 50, 200), (hour(1.5), 96, 104), (hour(2), 99, 125), (hour(3.5), 10, 300)]
+    stored = [
+        Candle(BTC, Timeframe.M1, close - timedelta(minutes=1), D(100), D(high), D(low), D(100), D(1), closed=True)
+        for close, low, high in rows
+    ]
+    async with pool.acquire() as driver:
+        await ensure_months(Connection(driver), "candles", START, END)
+    async with storage.transaction() as transaction:
+        await transaction.market_data.save_candles(stored)
+    result = await told(storage, service, world)
+    assert [(trip.max_adverse_excursion, trip.max_favorable_excursion) for trip in result.round_trips] == [
+        (pytest.approx(4), pytest.approx(25)), (None, None),
+    ]  # fmt: skip
+
+
+async def test_the_figures_of_a_stopped_session_move_no_more_and_are_those_of_its_report(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    stopped = hour(3)
+    session = replace(world.session, started_at=START, start_equity=D(500), stopped_at=stopped)
+    async with storage.transaction() as transaction:
+        await transaction.trading_sessions.save(session)
+        # The last fill is dated a moment after the stop, by the venue's clock, and leaves dust.
+        for side, quantity, at in ((BUY, "1.00000001", hour(1)), (SELL, 1, stopped + timedelta(seconds=2))):
+            order = world.order(side=side, created_at=hour(1), trading_session_id=session.id)
+            await transaction.orders.add(order)
+            amount = {"price": D(100), "quantity": D(quantity), "fee": D(0), "fee_currency": "USDT"}
+            assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
+    await minutes(storage, pool, (hour(-0.1), 100), (stopped + timedelta(minutes=1), 10**9), (hour(20), 10**12))
+
+    async def figures(after_stop: timedelta) -> PerformanceMetrics | None:
+        async with storage.reading() as reading:
+            return await session_metrics(reading, MetricsRequest(session, MARKETS[BTC], stopped + after_stop))
+
+    early, late = await figures(timedelta(seconds=10)), await figures(timedelta(hours=10))
+    assert early == late
+    assert early is not None
+    report = await told(storage, service, world, scope=ReportScope.TRADING_SESSION, end=hour(21))
+    assert report.metrics == early
+    assert report.equity_curve[-1].at == stopped + timedelta(seconds=2)
+
+
+async def test_a_session_whose_equity_at_the_start_is_not_known_has_no_return_and_says_so(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.trading_sessions.save(replace(world.session, start_equity=None))
+    result = await told(storage, service, world, scope=ReportScope.TRADING_SESSION)
+    assert result.metrics.net_profit_percent is None
+    assert "START_UNKNOWN" in {note.code for note in result.metrics.notes}

@@ -67,6 +67,7 @@ PROMISED = {
     # Read by the key that the object itself holds, so that only a database that answers nothing at all fails them.
     *(
         "Account.balances",
+        "Account.unpriced",
         "AccountTransfer.account",
         "Fill.order",
         "Order.account",

@@ -1,0 +1,90 @@
+"""Prices of the past out of stored candles, whichever timeframes of a market are there."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from domain.markets.types import MarketSymbol, Timeframe
+from domain.reports.prices import Mark
+from domain.reports.types import Extremes, Span
+from infra.postgres.columns import market_symbol
+from infra.postgres.repository import Repository
+
+_DURATIONS = [timeframe.duration for timeframe in Timeframe]
+
+PRICED = """
+SELECT market FROM unnest($1::text[]) AS asked (market) WHERE EXISTS (
+    SELECT FROM candles WHERE candles.market = asked.market AND timeframe = ANY($2::text[]) AND open_time < $3
+)"""
+# Of two candles that close at the same time, the one of the shorter timeframe.
+CLOSES = """
+SELECT DISTINCT ON (closed) open_time + length AS closed, close
+FROM unnest($2::text[], $3::interval[]) AS lengths (timeframe, length)
+JOIN candles USING (timeframe)
+WHERE market = $1 AND open_time > $4::timestamptz - length AND open_time <= $5::timestamptz - length
+    AND open_time > $6 AND open_time < $5
+ORDER BY closed, length"""
+LAST_CLOSES = """
+SELECT asked.market, asked.moment, found.closed, found.close
+FROM unnest($1::text[], $2::timestamptz[], $3::interval[]) AS asked (market, moment, reach)
+CROSS JOIN LATERAL (
+    SELECT last.open_time + length AS closed, last.close
+    FROM unnest($4::text[], $5::interval[]) AS lengths (timeframe, length)
+    CROSS JOIN LATERAL (
+        SELECT open_time, close FROM candles
+        WHERE candles.market = asked.market AND candles.timeframe = lengths.timeframe
+            AND open_time <= asked.moment - length AND open_time > asked.moment - length - asked.reach
+        ORDER BY open_time DESC LIMIT 1
+    ) AS last
+    ORDER BY closed DESC, length LIMIT 1
+) AS found"""
+EXTREMES = """
+SELECT number, max(high) AS high, min(low) AS low
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS span (market, starts, ends, number)
+CROSS JOIN unnest($4::text[], $5::interval[]) AS lengths (timeframe, length)
+CROSS JOIN LATERAL (
+    SELECT high, low FROM candles
+    WHERE candles.market = span.market AND candles.timeframe = lengths.timeframe
+        AND open_time >= starts AND open_time <= ends - length
+) AS within
+GROUP BY number"""
+
+
+class PostgresPrices(Repository):
+    """See `domain.reports.ports.PriceRepository`."""
+
+    async def priced(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
+        """Return those of the markets of which any candle from before that moment is stored."""
+        names = [str(market) for market in markets]
+        rows = await self._connection.fetch(PRICED, names, list(Timeframe), before)
+        return {market_symbol(row["market"]) for row in rows}
+
+    async def closes(
+        self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
+    ) -> list[Mark]:
+        """Return the closes of candles of these timeframes that closed after `start` and until `end`."""
+        lengths = [timeframe.duration for timeframe in timeframes]
+        earliest = start - max(lengths, default=timedelta())
+        rows = await self._connection.fetch(CLOSES, str(market), list(timeframes), lengths, start, end, earliest)
+        return [Mark(closed, market, close) for closed, close in rows]
+
+    async def last_closes(
+        self, asked: Sequence[tuple[MarketSymbol, datetime]], reach: timedelta | None = None
+    ) -> list[Mark]:
+        """Return for each market and moment the newest close until then, however old, or less than `reach` old."""
+        oldest = timedelta(days=36_500) if reach is None else reach
+        markets, moments = [str(market) for market, _ in asked], [moment for _, moment in asked]
+        arguments = (markets, moments, [oldest] * len(asked), list(Timeframe), _DURATIONS)
+        rows = await self._connection.fetch(LAST_CLOSES, *arguments)
+        return [Mark(row["closed"], market_symbol(row["market"]), row["close"]) for row in rows]
+
+    async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
+        """Return by the place of each span the extremes of the candles that lie wholly in it, where there are any."""
+        arguments = (
+            [str(span.market) for span in spans],
+            [span.start for span in spans],
+            [span.end for span in spans],
+            list(Timeframe),
+            _DURATIONS,
+        )
+        rows = await self._connection.fetch(EXTREMES, *arguments)
+        return {row["number"] - 1: Extremes(row["high"], row["low"]) for row in rows}

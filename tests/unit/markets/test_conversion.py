@@ -1,0 +1,85 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.markets.conversion import MAXIMUM_PATHS, CurrencyGraph, Step, convert
+from domain.markets.types import MarketSymbol
+from domain.trading.equity import Equity, equity
+from domain.trading.types import Balance
+from tests.support.orders import a_market
+
+
+def symbol(pair: str) -> MarketSymbol:
+    return MarketSymbol("sandbox", pair)
+
+
+def graph(*pairs: str) -> CurrencyGraph:
+    parts = [(pair, *pair.split("/")) for pair in pairs]
+    return CurrencyGraph(a_market(symbol=symbol(pair), base=base, quote=quote) for pair, base, quote in parts)
+
+
+def worth(prices: dict[str, str], amount: str, currency: str, into: str, *unpriced: str) -> Decimal | None:
+    known = {symbol(pair): Decimal(price) for pair, price in prices.items()}
+    path = next(graph(*prices, *unpriced).paths(currency, into, known.__contains__), None)
+    return None if path is None else convert(Decimal(amount), path, known.get)
+
+
+@pytest.mark.parametrize(
+    ("prices", "currency", "into", "expected"),
+    [
+        ({}, "USDT", "USDT", 2),
+        ({"BTC/USDT": "60000"}, "BTC", "USDT", 120_000),
+        ({"BTC/USDT": "60000"}, "USDT", "BTC", "0.000033333333333333"),
+        ({"SOL/USDT": "150", "BTC/USDT": "60000"}, "SOL", "BTC", "0.005"),
+        ({"SOL/USDT": "150", "USDT/USD": "0.999"}, "SOL", "USD", "299.7"),
+        ({"SOL/BNB": "0.25", "BNB/BTC": "0.01", "BTC/EUR": "50000"}, "SOL", "EUR", 250),
+        ({"A/B": "2", "B/C": "2", "C/D": "2", "D/E": "2"}, "A", "E", 32),
+        ({"A/B": "2", "B/C": "2", "C/D": "2", "D/E": "2", "E/F": "2"}, "A", "F", None),
+        ({"BTC/USDT": "60000"}, "SOL", "USDT", None),
+        ({"BTC/USDT": "60000"}, "BTC", "EUR", None),
+        ({"BTC/USDT": "0"}, "USDT", "BTC", None),
+    ],
+)
+def test_an_amount_is_worth_what_the_shortest_way_of_known_prices_makes_of_it(
+    prices: dict[str, str], currency: str, into: str, expected: object
+) -> None:
+    assert worth(prices, "2", currency, into) == (None if expected is None else Decimal(str(expected)))
+
+
+def test_a_way_around_a_market_without_a_price_is_taken() -> None:
+    prices = {"SOL/BTC": "0.0025", "BTC/USDT": "60000"}
+    assert worth(prices, "2", "SOL", "USDT", "SOL/USDT") == 300
+
+
+def test_the_ways_are_told_shortest_first_and_are_few_in_however_large_a_venue() -> None:
+    coins = [f"C{number}" for number in range(300)]
+    large = graph("BTC/USDT", *(f"{coin}/{quote}" for coin in coins for quote in ("USDT", "BTC", "BNB", "EUR")))
+    ways = list(large.paths("C7", "USDT", lambda _market: True))
+    assert ways[0] == (Step(symbol("C7/USDT")),)
+    assert [len(way) for way in ways] == sorted(len(way) for way in ways)
+    assert len(ways) == MAXIMUM_PATHS
+    assert list(large.paths("C7", "XYZ", lambda _market: True)) == []
+
+
+@given(st.dictionaries(st.sampled_from("ABCDEFG"), st.decimals("0.001", "100000", places=3), min_size=2))
+def test_there_and_back_again_is_the_same_amount(prices: dict[str, Decimal]) -> None:
+    known = {f"{coin}/USDT": str(price) for coin, price in prices.items()}
+    first, second, *_ = sorted(prices)
+    there = worth(known, "1000", first, second)
+    assert there is not None
+    assert worth(known, str(there), second, first) == pytest.approx(Decimal(1000), rel=Decimal("1E-9"))
+
+
+def test_equity_is_the_sum_of_what_can_be_priced_and_names_the_rest() -> None:
+    rates = {"BTC": Decimal(60_000), "USDT": Decimal(1)}
+
+    def convert_by_rate(amount: Decimal, currency: str, _into: str) -> Decimal | None:
+        return amount * rates[currency] if currency in rates else None
+
+    held = [Balance(name, Decimal(amount), Decimal(0)) for name, amount in (("BTC", 1), ("LDBTC", 5), ("USDT", 10))]
+    assert equity("USDT", held, convert_by_rate) == Equity(Decimal(60_010), ("LDBTC",))
+    assert equity("USDT", held[1:2], convert_by_rate) == Equity(None, ("LDBTC",))
+    assert equity("USDT", [Balance("LDBTC", Decimal(0), Decimal(0))], convert_by_rate) == Equity(Decimal(0), ())
+    assert equity("USDT", [], convert_by_rate) == Equity(Decimal(0), ())
