@@ -2,8 +2,8 @@
 
 TIME is a distance such as `+40d`, or one of those below, of which the first two pass midnight while the tests run:
 
-    month-end   half a minute before the next month begins (UTC)
-    year-end    half a minute before the next year begins (UTC)
+    month-end   ten seconds before the next month begins (UTC)
+    year-end    ten seconds before the next year begins (UTC)
     leap-day    noon of the next 29 February (UTC)
 
 What follows goes to pytest; after `--` stands a command of any kind. The clock of the whole tree of processes is moved,
@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-LEAD = timedelta(seconds=30)
-"""How long before midnight a run begins: its tests are found by then, and none of them has ended."""
+LEAD = timedelta(seconds=10)
+"""How long before midnight a run begins: its tests are found by then, and few of them have ended."""
 
 
 def month_end(now: datetime) -> datetime:

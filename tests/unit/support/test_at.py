@@ -18,8 +18,8 @@ NOW = datetime(2026, 12, 5, 8, 30, tzinfo=UTC)
     [
         ("+1d", datetime(2026, 12, 6, 8, 30, tzinfo=UTC)),
         ("+400d", datetime(2028, 1, 9, 8, 30, tzinfo=UTC)),
-        ("month-end", datetime(2026, 12, 31, 23, 59, 30, tzinfo=UTC)),
-        ("year-end", datetime(2026, 12, 31, 23, 59, 30, tzinfo=UTC)),
+        ("month-end", datetime(2026, 12, 31, 23, 59, 50, tzinfo=UTC)),
+        ("year-end", datetime(2026, 12, 31, 23, 59, 50, tzinfo=UTC)),
         ("leap-day", datetime(2028, 2, 29, 12, tzinfo=UTC)),
     ],
 )
