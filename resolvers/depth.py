@@ -67,6 +67,16 @@ class DepthSource:
             self._snapshot = DepthSnapshot.of(self._sent, self._levels, self._clock.now())
         return self._snapshot
 
+    def snapshots(self) -> Sequence[DepthEvent]:
+        """Return the snapshot, if there is one."""
+        state = self.snapshot()
+        return () if state is None else (state,)
+
+    @property
+    def width(self) -> int:
+        """One event tells the present state."""
+        return 1
+
     def covers(self, snapshot: DepthEvent, event: DepthEvent) -> bool:
         """Tell whether the snapshot is of the event's book or a later one, or the very same state of the feed."""
         if isinstance(snapshot, FeedStatus) or isinstance(event, FeedStatus):

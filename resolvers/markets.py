@@ -1,21 +1,38 @@
 """Markets: what there is, what is seen on them now, and their history."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar
 
 from domain.clock import to_milliseconds
-from domain.errors import ErrorCode, InputError
-from domain.markets.types import Candle, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
+from domain.errors import ErrorCode, FaultCode, InputError, InputErrors, RequestFault
+from domain.markets.catalogue import MarketFilter
+from domain.markets.types import Candle, FeedStatus, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
 from domain.markets.views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
-from domain.pagination import MAX_SERIES_PAGE, CursorScope, Page, page_of, page_request, slice_page, time_key
+from domain.pagination import MAX_SERIES_PAGE, CursorScope, Key, Page, bad_cursor, page_of, page_request, time_key
 from domain.period import check_period
 from resolvers.context import RequestContext
 from resolvers.depth import DepthSource
 from resolvers.paging import PageArguments
-from resolvers.rooms import LatestSource, MergeSource
+from resolvers.rooms import LatestOfEachSource, LatestSource, MergeSource
+
+MAX_MARKETS = 500
+"""How many markets may be named at once."""
+
+MAX_NAMED = 10
+"""How many of the markets that don't exist are named in an answer."""
 
 T = TypeVar("T")
+
+
+class MarketOrder(StrEnum):
+    """In which order markets are listed."""
+
+    SYMBOL = "SYMBOL"
+    SYMBOL_DESCENDING = "SYMBOL_DESCENDING"
 
 
 def venues(context: RequestContext) -> Sequence[Venue]:
@@ -34,13 +51,46 @@ def market(context: RequestContext, symbol: MarketSymbol) -> Market | None:
     return context.services.markets.catalogue.get(symbol)
 
 
-def markets(context: RequestContext, page: PageArguments, search: str | None) -> Page[Market]:
-    """Return markets in the order of their symbols; `search` is a part of the symbol in any case."""
-    wanted = search.strip().upper() if search else ""
-    found = [one for one in context.services.markets.catalogue.all() if wanted in str(one.symbol).upper()]
-    scope = CursorScope(f"markets:{wanted}")
-    request = page_request(scope, page.first, page.after, page.last, page.before)
-    return slice_page(request, found, lambda one: (str(one.symbol),))
+def markets(
+    context: RequestContext, page: PageArguments, wanted: MarketFilter, order: MarketOrder = MarketOrder.SYMBOL
+) -> Page[Market]:
+    """Return markets that fit in the order of their symbols; raises INVALID for more than 500 symbols.
+
+    A cursor is a place among all symbols, so it stays good whatever the filter, and where markets come and go.
+    """
+    if wanted.symbols is not None and len(wanted.symbols) > MAX_MARKETS:
+        raise _too_many("symbols", len(wanted.symbols))
+    request = page_request(
+        CursorScope(f"markets:{order.value}"), page.first, page.after, page.last, page.before, default=page.default
+    )
+    found, is_reversed = context.services.markets.catalogue.find(wanted), order is MarketOrder.SYMBOL_DESCENDING
+    rows = found[::-1] if is_reversed else found
+    beyond, short_of = _symbol_in(request.after), _symbol_in(request.before)
+
+    def lies_within(one: Market) -> bool:
+        is_beyond = beyond is None or (one.symbol < beyond if is_reversed else one.symbol > beyond)
+        return is_beyond and (short_of is None or (one.symbol > short_of if is_reversed else one.symbol < short_of))
+
+    rest = [one for one in rows if lies_within(one)]
+    part = rest[-request.limit - 1 :] if request.backwards else rest[: request.limit + 1]
+
+    async def count() -> int:
+        return len(found)
+
+    return replace(page_of(request, part, lambda one: (one.symbol.venue, one.symbol.symbol)), count=count)
+
+
+def _symbol_in(key: Key | None) -> MarketSymbol | None:
+    if key is None:
+        return None
+    if len(key) != 2:  # noqa: PLR2004  # a venue and a symbol
+        raise bad_cursor()
+    return MarketSymbol(*key)
+
+
+def feed(context: RequestContext, one: Market) -> FeedStatus | None:
+    """Return the state of the market's feed; None where this node doesn't follow it."""
+    return context.services.markets.status(one.symbol)
 
 
 async def ticker(context: RequestContext, one: Market) -> Ticker | None:
@@ -96,6 +146,20 @@ def ticker_source(context: RequestContext, symbol: MarketSymbol) -> LatestSource
     return LatestSource(_closing(context.services.markets.ticker_stream(symbol)))
 
 
+def tickers_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestOfEachSource[Ticker]:
+    """Return the shared stream of the tickers of many markets; raises NOT_FOUND and INVALID."""
+    known = _all_known(context, symbols)
+    stream = _closing(context.services.markets.tickers_stream(known))
+    return LatestOfEachSource(stream, lambda ticker: ticker.market, len(known))
+
+
+def feeds_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestOfEachSource[FeedStatus]:
+    """Return the shared stream of the states of many markets' feeds; raises NOT_FOUND and INVALID."""
+    known = _all_known(context, symbols)
+    stream = _closing(context.services.markets.feeds_stream(known))
+    return LatestOfEachSource(stream, lambda status: status.market, len(known))
+
+
 def trades_source(context: RequestContext, symbol: MarketSymbol) -> MergeSource[TradeBatch]:
     """Return the shared stream of a market's trades."""
     _known(context, symbol)
@@ -115,9 +179,32 @@ def _known(context: RequestContext, symbol: MarketSymbol) -> Market:
     return found
 
 
+def _all_known(context: RequestContext, symbols: Sequence[MarketSymbol]) -> tuple[MarketSymbol, ...]:
+    """Return the markets, each once, in the order of their symbols."""
+    if not symbols:
+        raise RequestFault(FaultCode.INVALID, "`markets` is empty; name at least one market.")
+    if len(symbols) > MAX_MARKETS:
+        raise _too_many("markets", len(symbols))
+    catalogue = context.services.markets.catalogue
+    missing = [
+        InputError(ErrorCode.NOT_FOUND, f"There is no market {symbol}.", ("markets", str(index)))
+        for index, symbol in enumerate(symbols)
+        if catalogue.get(symbol) is None
+    ]
+    if missing:
+        raise InputErrors(missing[:MAX_NAMED])
+    return tuple(sorted(set(symbols)))
+
+
+def _too_many(argument: str, count: int) -> RequestFault:
+    return RequestFault(FaultCode.INVALID, f"`{argument}` names {count} markets; at most {MAX_MARKETS} are answered.")
+
+
 async def _closing(stream: AsyncIterator[T]) -> AsyncGenerator[T]:
-    async for item in stream:
-        yield item
+    """Yield what a stream of the hub yields, and let go of its feeds at once when closed."""
+    async with aclosing(stream):  # type: ignore[type-var]  # the hub's streams are generators
+        async for item in stream:
+            yield item
 
 
 async def _batches(context: RequestContext, symbol: MarketSymbol) -> AsyncGenerator[TradeBatch]:

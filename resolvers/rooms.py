@@ -5,7 +5,7 @@ members. The source decides what a late joiner and a slow reader get. All of its
 are synchronous and quick: they run between two events.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 E = TypeVar("E")
@@ -30,6 +30,15 @@ class SharedSource(Protocol[E]):
 
     def snapshot(self) -> E | None:
         """Return the event that tells the present state to one who knows nothing; None where there is none (yet)."""
+        ...
+
+    def snapshots(self) -> Sequence[E]:
+        """Return all events that it takes to tell the present state: as a rule the snapshot, or nothing."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many events it may take to tell the present state; a reader's queue has room for more than these."""
         ...
 
     def covers(self, snapshot: E, event: E) -> bool:
@@ -108,9 +117,51 @@ class _Source(Generic[E]):
         """Return the present state, if there is one."""
         return self._snapshot()
 
+    def snapshots(self) -> Sequence[E]:
+        """Return the present state in one event, if there is one."""
+        state = self.snapshot()
+        return () if state is None else (state,)
+
+    @property
+    def width(self) -> int:
+        """One event tells the present state."""
+        return 1
+
     def covers(self, snapshot: E, event: E) -> bool:
         """Tell whether the snapshot holds what the event says."""
         return self._covers(snapshot, event)
+
+
+class LatestOfEachSource(_Source[E]):
+    """A stream of the states of several things, such as the tickers of many markets: the newest of each counts.
+
+    A joiner gets the newest of each. A slow reader's queue keeps one event of each, in the line of their first coming.
+    """
+
+    def __init__(self, events: Events[E], key_of: Callable[[E], Hashable], width: int) -> None:
+        super().__init__(events)
+        self._key_of = key_of
+        self._width = width
+        self._newest: dict[Hashable, E] = {}
+
+    async def __anext__(self) -> E:
+        """Return the next event and remember it."""
+        event = await super().__anext__()
+        self._newest[self._key_of(event)] = event
+        return event
+
+    def snapshots(self) -> Sequence[E]:
+        """Return the newest event of each thing."""
+        return tuple(self._newest.values())
+
+    @property
+    def width(self) -> int:
+        """How many things there are."""
+        return self._width
+
+    def overflow(self, queued: Sequence[E]) -> Sequence[E]:
+        """Keep the newest of each."""
+        return tuple({self._key_of(event): event for event in queued}.values())
 
 
 class LatestSource(_Source[E]):

@@ -16,6 +16,7 @@ from resolvers.paging import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
 from schema.market_analytics import MarketAnalyticsFields
+from schema.market_lists import MarketFeedField, VenueMarkets
 from schema.node import Node, encode_id, serves
 from schema.pagination import After, Before, Connection, CountedConnection, Edge, First, Last
 
@@ -27,7 +28,7 @@ END = Annotated[datetime | None, strawberry.argument(description="Up to then, th
 
 
 @strawberry.type(description="A trading platform.")
-class Venue(Node):
+class Venue(Node, VenueMarkets):
     """The schema's face of `domain.markets.types.Venue`."""
 
     is_type_of = serves(domain.Venue)
@@ -64,6 +65,21 @@ class Ticker:
     def change(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the change."""
         return parent.change_percent_24h
+
+    @strawberry.field(name="high24h", description="The highest price of the last 24 hours.")
+    def high(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
+        """Return the highest price."""
+        return parent.high_24h
+
+    @strawberry.field(name="low24h", description="The lowest price of the last 24 hours.")
+    def low(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
+        """Return the lowest price."""
+        return parent.low_24h
+
+    @strawberry.field(name="quoteVolume24h", description="What was traded in the last 24 hours, in quote currency.")
+    def quote_volume(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
+        """Return the volume in quote."""
+        return parent.quote_volume_24h
 
 
 @strawberry.type(description="One execution on the venue, of anybody.")
@@ -130,7 +146,7 @@ class CandleConnection(Connection[Candle, CandleEdge]):
 
 
 @strawberry.type(description="A tradable instrument on a venue, with its filters.")
-class Market(Node, MarketAnalyticsFields):
+class Market(Node, MarketFeedField, MarketAnalyticsFields):
     """The schema's face of `domain.markets.types.Market`."""
 
     is_type_of = serves(domain.Market)
@@ -234,19 +250,6 @@ class MarketQuery:
     def market(self, info: Info, symbol: OfMarket) -> object:
         """Return the market."""
         return markets.market(info.context, symbol)
-
-    @strawberry.field(graphql_type=MarketConnection | None, description="In the order of their symbols.")
-    def markets(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        search: Annotated[str | None, strawberry.argument(description="A part of the symbol, in any case.")] = None,
-    ) -> object:
-        """Return the page."""
-        return markets.markets(info.context, PageArguments(first, after, last, before), search)
 
 
 @strawberry.type

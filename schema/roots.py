@@ -11,6 +11,7 @@ from schema.depth import DepthSubscription
 from schema.engine import EngineQuery
 from schema.errors import EngineSchema, InputError
 from schema.events import EventSubscription
+from schema.market_lists import MarketListQuery, MarketListSubscription
 from schema.markets import MarketQuery, MarketSubscription
 from schema.node import NodeQuery
 from schema.order_mutations import OrderMutation
@@ -23,7 +24,7 @@ from schema.users import UserQuery
 
 
 @strawberry.type(description="What can be asked. Private data hangs below `viewer`, or is found by `node`.")
-class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery):
+class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, MarketListQuery, AnalyticsQuery, StrategyQuery):
     """The query root."""
 
 
@@ -33,7 +34,7 @@ class Mutation(UserMutation, AccountMutation, StrategyMutation, TradingMutation,
 
 
 @strawberry.type(description="What can be followed live.")
-class Subscription(DepthSubscription, MarketSubscription, EventSubscription):
+class Subscription(DepthSubscription, MarketSubscription, MarketListSubscription, EventSubscription):
     """The subscription root."""
 
 

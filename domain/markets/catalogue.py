@@ -1,8 +1,36 @@
 """The markets that there are, in memory."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Market, MarketSymbol
 from domain.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class MarketFilter:
+    """Which markets are wanted; None where it doesn't matter.
+
+    `search` is a part of the symbol; it, `base` and `quote` match in any case.
+    """
+
+    symbols: tuple[MarketSymbol, ...] | None = None
+    venue: str | None = None
+    base: str | None = None
+    quote: str | None = None
+    active: bool | None = None
+    search: str = ""
+
+    def fits(self, market: Market) -> bool:
+        """Tell whether a market is wanted; `symbols` is looked at elsewhere."""
+        return (
+            self.active in {None, market.active}
+            and self.venue in {None, market.symbol.venue}
+            and (self.base is None or market.base.upper() == self.base.upper())
+            and (self.quote is None or market.quote.upper() == self.quote.upper())
+            and (not self.search or self.search.upper() in str(market.symbol).upper())
+        )
 
 
 class MarketCatalogue:
@@ -26,6 +54,14 @@ class MarketCatalogue:
         if venue not in self._graphs:
             self._graphs[venue] = CurrencyGraph(each for each in self._markets.values() if each.symbol.venue == venue)
         return self._graphs[venue]
+
+    def find(self, wanted: MarketFilter) -> list[Market]:
+        """Return the markets that fit, each once, in the order of their symbols; unknown symbols are absent."""
+        candidates: Sequence[Market] = self.all()
+        if wanted.symbols is not None:
+            known = {symbol: self._markets[symbol] for symbol in wanted.symbols if symbol in self._markets}
+            candidates = [known[symbol] for symbol in sorted(known)]
+        return [market for market in candidates if wanted.fits(market)]
 
     async def refresh(self) -> None:
         """Read the stored markets; raises `Unavailable`."""

@@ -72,6 +72,9 @@ class _Ticker(msgspec.Struct, array_like=True):
     last: Decimal | None
     volume_24h: Decimal | None
     change_percent_24h: Decimal | None
+    high_24h: Decimal | None = None
+    low_24h: Decimal | None = None
+    quote_volume_24h: Decimal | None = None
 
 
 class _Status(msgspec.Struct, array_like=True):
@@ -176,14 +179,16 @@ def decode_candles(data: bytes) -> tuple[Candle, ...]:
 
 def encode_ticker(ticker: Ticker) -> bytes:
     """Return the bytes of a ticker."""
-    day = (ticker.volume_24h, ticker.change_percent_24h)
+    day = (
+        ticker.volume_24h, ticker.change_percent_24h, ticker.high_24h, ticker.low_24h, ticker.quote_volume_24h
+    )  # fmt: skip
     return _encoder.encode(_Ticker(str(ticker.market), ticker.at, ticker.bid, ticker.ask, ticker.last, *day))
 
 
 def decode_ticker(data: bytes) -> Ticker:
     """Return the ticker that `encode_ticker` wrote."""
     raw = _ticker.decode(data)
-    day = (raw.volume_24h, raw.change_percent_24h)
+    day = (raw.volume_24h, raw.change_percent_24h, raw.high_24h, raw.low_24h, raw.quote_volume_24h)
     return Ticker(MarketSymbol.parse(raw.market), raw.at, raw.bid, raw.ask, raw.last, *day)
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -14,7 +14,7 @@ from domain.keyset import TimeWindow
 from domain.markets import codec
 from domain.markets.catalogue import MarketCatalogue
 from domain.markets.conversion import CurrencyGraph, convert
-from domain.markets.mailbox import Mailbox
+from domain.markets.mailbox import Inbox, Mailbox, NewestOfEach
 from domain.markets.memory import MarketMemory, OnCandle
 from domain.markets.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
 from domain.markets.types import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
@@ -33,6 +33,7 @@ MAX_REFILL = 500
 
 T = TypeVar("T")
 K = TypeVar("K", Depth, Ticker)
+N = TypeVar("N", Ticker, FeedStatus)
 
 
 class ClosedCandles:
@@ -127,13 +128,13 @@ class MarketDataHub:
         """Return a fresh book, waiting for the feed to start where it must; None after the time."""
         async with self.want(market) as memory:
             await self._warm_depth(memory)
-            return await _first(memory.depth_mailbox, memory.depth_readers, Depth, timeout_seconds)
+            return await _first(memory.depth_mailbox, memory.depth_readers.discard, Depth, timeout_seconds)
 
     async def ticker(self, market: MarketSymbol, timeout_seconds: float = 3.0) -> Ticker | None:
         """Return a fresh ticker, waiting for the feed to start where it must; None after the time."""
         async with self.want(market) as memory:
             await self._warm_ticker(memory)
-            return await _first(memory.ticker_mailbox, memory.ticker_readers, Ticker, timeout_seconds)
+            return await _first(memory.ticker_mailbox, memory.ticker_readers.discard, Ticker, timeout_seconds)
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
         """Return the state of the market's feed; None where nobody here listens to it, or none was told yet."""
@@ -182,6 +183,32 @@ class MarketDataHub:
                     yield await box.get()
             finally:
                 memory.ticker_readers.discard(box)
+
+    def tickers_stream(self, markets: Sequence[MarketSymbol]) -> AsyncIterator[Ticker]:
+        """Yield the known ticker of each market, then every newest one; a slow reader gets the newest of each."""
+        return self._newest_of_each(markets, MarketMemory.read_tickers, lambda memory: memory.ticker_readers)
+
+    def feeds_stream(self, markets: Sequence[MarketSymbol]) -> AsyncIterator[FeedStatus]:
+        """Yield the state of each market's feed, then every change; a slow reader gets the newest of each."""
+        return self._newest_of_each(markets, MarketMemory.read_status, lambda memory: memory.status_readers)
+
+    async def _newest_of_each(
+        self,
+        markets: Sequence[MarketSymbol],
+        read: Callable[[MarketMemory, Inbox[N]], None],
+        readers_of: Callable[[MarketMemory], set[Inbox[N]]],
+    ) -> AsyncIterator[N]:
+        async with AsyncExitStack() as wants:
+            memories = [await wants.enter_async_context(self.want(market)) for market in markets]
+            box: NewestOfEach[MarketSymbol, N] = NewestOfEach(lambda item: item.market)
+            for memory in memories:
+                read(memory, box)
+            try:
+                while True:
+                    yield await box.get()
+            finally:
+                for memory in memories:
+                    readers_of(memory).discard(box)
 
     async def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
         """Yield all trades from now on; `dropped_trades` counts batches that a reader was far too slow for."""
@@ -319,7 +346,7 @@ class MarketDataHub:
 
 
 async def _first(
-    open_box: Callable[[], Mailbox[T]], readers: set[Mailbox[T]], kind: type[K], timeout_seconds: float
+    open_box: Callable[[], Mailbox[T]], forget: Callable[[Mailbox[T]], None], kind: type[K], timeout_seconds: float
 ) -> K | None:
     box = open_box()
     try:
@@ -330,4 +357,4 @@ async def _first(
     except TimeoutError:
         return None
     finally:
-        readers.discard(box)
+        forget(box)

@@ -3,11 +3,23 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from domain.markets.types import Candle, Depth, FeedStatus
 
 T = TypeVar("T")
+
+
+T_contra = TypeVar("T_contra", contravariant=True)
+K = TypeVar("K")
+
+
+class Inbox(Protocol[T_contra]):
+    """Where items for a reader are put."""
+
+    def put(self, item: T_contra, /) -> None:
+        """Add an item."""
+        ...
 
 
 class Mailbox(Generic[T]):
@@ -43,6 +55,30 @@ class Mailbox(Generic[T]):
             self._filled.clear()
             await self._filled.wait()
         return self._items.popleft()
+
+
+class NewestOfEach(Generic[K, T]):
+    """The newest item of each key for one reader; a key keeps its place in the line, so that none waits for ever."""
+
+    def __init__(self, key_of: Callable[[T], K]) -> None:
+        self._key_of = key_of
+        self._items: dict[K, T] = {}
+        self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Add an item in the place of the one of its key."""
+        self._items[self._key_of(item)] = item
+        self._filled.set()
+
+    async def get(self) -> T:
+        """Return the newest item of the key that has waited longest."""
+        while not self._items:
+            self._filled.clear()
+            await self._filled.wait()
+        return self._items.pop(next(iter(self._items)))
 
 
 def newest_wins(_last: object, _new: object) -> bool:

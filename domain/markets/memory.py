@@ -7,7 +7,7 @@ from decimal import Decimal
 from domain.clock import Clock
 from domain.markets import codec
 from domain.markets.depth_view import with_best
-from domain.markets.mailbox import Mailbox, keep_all, newest_of_a_kind, newest_wins, unless_closed
+from domain.markets.mailbox import Inbox, Mailbox, keep_all, newest_of_a_kind, newest_wins, unless_closed
 from domain.markets.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.markets.types import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports import Bus, BusSubscription
@@ -30,7 +30,8 @@ class MarketMemory:
         self.newest_ticker: Ticker | None = None
         self.forming: dict[Timeframe, Candle] = {}
         self.depth_readers: set[Mailbox[Depth | FeedStatus]] = set()
-        self.ticker_readers: set[Mailbox[Ticker]] = set()
+        self.ticker_readers: set[Inbox[Ticker]] = set()
+        self.status_readers: set[Inbox[FeedStatus]] = set()
         self.trade_readers: set[Mailbox[tuple[Trade, ...]]] = set()
         self.candle_readers: dict[Timeframe, set[Mailbox[Candle]]] = {each: set() for each in Timeframe}
         self.on_closed: dict[Timeframe, set[OnCandle]] = {each: set() for each in Timeframe}
@@ -110,10 +111,20 @@ class MarketMemory:
     def ticker_mailbox(self) -> Mailbox[Ticker]:
         """Return a new mailbox of tickers, the newest in it."""
         box: Mailbox[Ticker] = Mailbox(newest_wins)
+        self.read_tickers(box)
+        return box
+
+    def read_tickers(self, box: Inbox[Ticker]) -> None:
+        """Put the newest ticker and all that follow into a box, until it is taken out of `ticker_readers`."""
         if self.fresh_ticker is not None:
             box.put(self.fresh_ticker)
         self.ticker_readers.add(box)
-        return box
+
+    def read_status(self, box: Inbox[FeedStatus]) -> None:
+        """Put the state of the feed and all that follow into a box, until it is taken out of `status_readers`."""
+        if self.status is not None:
+            box.put(self.status)
+        self.status_readers.add(box)
 
     def trade_mailbox(self) -> Mailbox[tuple[Trade, ...]]:
         """Return a new mailbox of trades to come."""
@@ -184,6 +195,8 @@ class MarketMemory:
     def _tell(self, status: FeedStatus) -> None:
         for box in self.depth_readers:
             box.put(status)
+        for reader in self.status_readers:
+            reader.put(status)
 
     def _silent(self, status: FeedStatus) -> FeedStatus:
         since: datetime = self._clock.now()

@@ -183,7 +183,7 @@ class Candle:
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
-    """The best prices, the last trade, and the day so far; `volume_24h` in base, `change_percent_24h` in percent."""
+    """The best prices, the last trade, and the last 24 hours; `volume_24h` in base, `change_percent_24h` in percent."""
 
     market: MarketSymbol
     at: datetime
@@ -192,3 +192,6 @@ class Ticker:
     last: Decimal | None
     volume_24h: Decimal | None
     change_percent_24h: Decimal | None
+    high_24h: Decimal | None = None
+    low_24h: Decimal | None = None
+    quote_volume_24h: Decimal | None = None

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,9 +27,6 @@ from domain.trading.ports import Lease, StaleLease
 from domain.trading.types import Account
 
 _log = logging.getLogger(__name__)
-
-MOST_ALERTS = 1_000
-"""How many are remembered, so that each is told once: an account that is traded elsewhere too has no end of them."""
 
 Change = Callable[[Order], Step]
 
@@ -89,7 +85,7 @@ class Desk:
         self.recent = RecentOrders()
         self._lease = lease
         self._moving = asyncio.Lock()
-        self._alerted: OrderedDict[str, None] = OrderedDict()
+        self._alerted: set[str] = set()
 
     def __repr__(self) -> str:
         return f"Desk(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
@@ -181,8 +177,6 @@ class Desk:
             is_new = await transaction.accounts.record_alert(self.account.id, key, now)
             if is_new:
                 transaction.events.append([NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)])
-        self._alerted[key] = None
-        if len(self._alerted) > MOST_ALERTS:
-            self._alerted.popitem(last=False)
+        self._alerted.add(key)
         if is_new:
             _log.warning("account %s: %s", self.account.id, message)

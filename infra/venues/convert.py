@@ -125,6 +125,9 @@ def ticker(symbol: MarketSymbol, told: Told, now: datetime) -> Ticker:
         last=decimal(told.get("last")),
         volume_24h=decimal(told.get("baseVolume")),
         change_percent_24h=_percent(told.get("percentage")),
+        high_24h=decimal(told.get("high")),
+        low_24h=decimal(told.get("low")),
+        quote_volume_24h=decimal(told.get("quoteVolume")),
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Protocol
@@ -95,9 +95,14 @@ class Room:
         self._kitchen: Kitchen | None = None
         self._metrics = metrics
         self._members: dict[Member, None] = {}
-        self._rendered: deque[tuple[object, str]] = deque(maxlen=2)
+        self._rendered: dict[int, tuple[object, str]] = {}
         # Its lines are nobody's: without a context of its own they would tell the request of whoever came first.
         self._task = asyncio.create_task(self._run(), name="room", context=Context())
+
+    @property
+    def width(self) -> int:
+        """How many events it takes to tell the present state."""
+        return self.source.width if self.source is not None else 1
 
     def admit(self, mailbox_events: int) -> "Member":
         """Return a new member; where the source is open, it begins with a snapshot."""
@@ -126,14 +131,16 @@ class Room:
         await asyncio.wait([self._task])
 
     async def render(self, event: object) -> str:
-        """Return the payload of an event; the newest two are remembered, since many ask for the same snapshot."""
-        for known, payload in self._rendered:
-            if known is event:
-                return payload
+        """Return the payload of an event; the newest are remembered, since many ask for the same snapshots."""
+        known = self._rendered.get(id(event))
+        if known is not None:  # it holds its event, so that no other can have that id
+            return known[1]
         assert self._kitchen is not None
         payload = await self._kitchen.render(event)
         self._metrics.executions.inc()
-        self._rendered.append((event, payload))
+        self._rendered[id(event)] = (event, payload)
+        while len(self._rendered) > 2 * self.width:
+            del self._rendered[next(iter(self._rendered))]
         return payload
 
     async def _run(self) -> None:
@@ -182,7 +189,7 @@ class Member:
         self._metrics = metrics
         self._queue: deque[tuple[object, str | None]] = deque()
         self._snapshot_due = False
-        self._floor: object | None = None
+        self._floor: Sequence[object] = ()
         self._ended = False
         self._errors: RequestErrors | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -207,7 +214,7 @@ class Member:
         if self._ended or self._is_told(event):
             return
         self._queue.append((event, payload))
-        if len(self._queue) > self._limit:
+        if len(self._queue) > self._room_for:
             self._overflow()
         self._wake()
 
@@ -241,23 +248,30 @@ class Member:
     async def _take_snapshot(self) -> str | None:
         self._snapshot_due = False
         source = self._room.source
-        snapshot = source.snapshot() if source else None
-        if snapshot is None:
+        snapshots = source.snapshots() if source else ()
+        if not snapshots:
             return None
-        # What the snapshot tells must not follow it, be it queued already or still to be pumped.
-        self._floor = snapshot
+        # What the snapshots tell must not follow them, be it queued already or still to be pumped.
+        self._floor = snapshots
         while self._queue and self._is_told(self._queue[0][0]):
             self._queue.popleft()
-        return await self._room.render(snapshot)
+        first, *others = snapshots
+        self._queue.extendleft((other, None) for other in reversed(others))
+        return await self._room.render(first)
 
     def _is_told(self, event: object) -> bool:
         source = self._room.source
-        if self._floor is None or source is None:
+        if not self._floor or source is None:
             return False
-        if source.covers(self._floor, event):
+        if any(source.covers(snapshot, event) for snapshot in self._floor):
             return True
-        self._floor = None
+        self._floor = ()
         return False
+
+    @property
+    def _room_for(self) -> int:
+        """How many events the queue takes before they are made fewer: more than tell the present state."""
+        return max(self._limit, 2 * self._room.width)
 
     def _overflow(self) -> None:
         assert self._room.source is not None
@@ -268,7 +282,7 @@ class Member:
             return
         payloads = {id(event): payload for event, payload in self._queue}
         self._queue = deque((event, payloads.get(id(event))) for event in kept)
-        if len(self._queue) > self._limit:
+        if len(self._queue) > self._room_for:
             self._cut_off()
 
     def _cut_off(self) -> None:

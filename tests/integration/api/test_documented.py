@@ -12,12 +12,23 @@ from typing import Any
 import pytest
 
 from domain.markets import codec
-from domain.markets.topics import candles_topic, depth_topic, ticker_topic, trades_topic
-from domain.markets.types import Candle, Depth, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from domain.markets.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
+from domain.markets.types import (
+    Candle,
+    Depth,
+    FeedState,
+    FeedStatus,
+    MarketSymbol,
+    PriceLevel,
+    Ticker,
+    Timeframe,
+    Trade,
+)
 from domain.orders.side import OrderSide
 from domain.orders.types import OrderStatus
 from infra.postgres.partitions import ensure_months
 from tests.support.api import Api
+from tests.support.orders import a_market
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 EXAMPLES = re.findall(r"^```graphql\n(.*?)^```\n\n```json\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
@@ -65,6 +76,7 @@ async def documented(api: Api) -> Api:
     """An API over a database with the documented day's history."""
     async with api.storage.transaction() as transaction:
         market_data = transaction.market_data
+        await market_data.save_markets([a_market(), a_market(symbol=MarketSymbol("sandbox", "ETH/USDT"), base="ETH")])
         for timeframe in (Timeframe.M1, Timeframe.M5, Timeframe.H1):
             candles = candles_of(timeframe, 600)
             await market_data.ensure_partitions_for(candles[0].open_time, candles[-1].open_time)
@@ -78,6 +90,7 @@ async def documented(api: Api) -> Api:
         await transaction.orders.add(order)
         await transaction.orders.add_fill(api.fill_of(order))
         await transaction.positions.save(api.position(quantity=ONE, average_price=Decimal(61_000)))
+    await api.services.markets.catalogue.refresh()
     return api
 
 
@@ -128,11 +141,11 @@ def mistakes(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(error["message"], error["extensions"]["code"]) for error in answer.get("errors", ())]
 
 
-async def test_every_documented_stream_sends_frames_as_the_guide_shows_them(api: Api) -> None:
-    live = publishing(api)
+async def test_every_documented_stream_sends_frames_as_the_guide_shows_them(documented: Api) -> None:
+    live = publishing(documented)
     try:
         for document, answer in STREAMS:
-            async with await api.subscribe(document) as stream:
+            async with await documented.subscribe(document) as stream:
                 frame = await stream.next()
             assert form({"data": frame}) == form(told(answer.splitlines()[0])), document
     finally:
@@ -149,7 +162,9 @@ def publishing(api: Api) -> "asyncio.Task[None]":
             number, at = number + 1, datetime.now(UTC)
             trade = Trade(BTC, str(number), at, Decimal(61_000), ONE, OrderSide.BUY)
             forming = Candle(BTC, Timeframe.M1, Timeframe.M1.open_time(at), ONE, ONE, ONE, ONE, Decimal(number), False)
-            await bus.publish(ticker_topic(symbol), codec.encode_ticker(Ticker(BTC, at, ONE, ONE, ONE, ONE, ONE)))
+            await bus.publish(ticker_topic(symbol), codec.encode_ticker(Ticker(BTC, at, *[ONE] * 8)))
+            status = FeedStatus(BTC, FeedState.LIVE, DAY)
+            await bus.publish(status_topic(symbol), codec.encode_status(status))
             await bus.publish(depth_topic(symbol), codec.encode_depth(a_book(number, at)))
             await bus.publish(trades_topic(symbol), codec.encode_trades([trade]))
             await bus.publish(candles_topic(symbol), codec.encode_candles([forming]))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.markets.mailbox import Mailbox, keep_all, newest_of_a_kind, newest_wins, unless_closed
+from domain.markets.mailbox import Mailbox, NewestOfEach, keep_all, newest_of_a_kind, newest_wins, unless_closed
 from domain.markets.types import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe
 
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
@@ -67,3 +67,24 @@ async def test_a_reader_waits_for_the_next_item() -> None:
     await asyncio.sleep(0)
     box.put(7)
     assert await reading == 7
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers())))
+async def test_a_slow_reader_of_many_things_gets_the_newest_of_each_in_the_line_of_their_first_coming(
+    items: list[tuple[int, int]],
+) -> None:
+    box: NewestOfEach[int, tuple[int, int]] = NewestOfEach(lambda item: item[0])
+    for item in items:
+        box.put(item)
+    assert [await box.get() for _ in range(len(box))] == list({key: (key, value) for key, value in items}.values())
+
+
+async def test_a_thing_that_always_has_news_keeps_no_other_waiting() -> None:
+    box: NewestOfEach[str, tuple[str, int]] = NewestOfEach(lambda item: item[0])
+    box.put(("busy", 0))
+    box.put(("quiet", 0))
+    seen = []
+    for number in range(1, 4):
+        seen.append((await box.get())[0])
+        box.put(("busy", number))
+    assert seen == ["busy", "quiet", "busy"]

@@ -9,7 +9,7 @@ from domain.errors import RequestFault
 from infra.web.documents import RequestErrors
 from infra.web.metrics import WebMetrics
 from infra.web.rooms import Member, RoomKey, Rooms
-from resolvers.rooms import ChainSource, LatestSource, MergeSource, SharedSource
+from resolvers.rooms import ChainSource, LatestOfEachSource, LatestSource, MergeSource, SharedSource
 from tests.support.waiting import eventually
 
 KEY = RoomKey("subscription { depth }", None, "[]")
@@ -210,3 +210,40 @@ async def test_closing_all_ends_every_member(numbers: Numbers) -> None:
     with pytest.raises(StopAsyncIteration):
         await anext(member)
     assert numbers.closed == 1
+
+
+def of_each_of_ten(numbers: Numbers) -> LatestOfEachSource[int]:
+    """Return a source of the states of ten things: a number is news of the thing that its last digit names."""
+    return LatestOfEachSource(numbers.events(), lambda number: number % 10, 10)
+
+
+async def test_a_joiner_gets_the_newest_of_each_thing_and_each_is_rendered_once(rooms: Rooms, numbers: Numbers) -> None:
+    kitchen = Kitchen(of_each_of_ten(numbers))
+    first = rooms.join(KEY, kitchen.make)
+    for number in (1, 2, 12, 3):
+        numbers.push(number)
+    assert await take(first, 4) == ["1", "2", "12", "3"]
+    for _ in range(3):
+        late = rooms.join(KEY, kitchen.make)
+        assert await take(late, 3) == ["1", "12", "3"]
+    numbers.push(13)
+    assert await take(late, 1) == ["13"]
+    assert all(kitchen.rendered.count(known) == 1 for known in (1, 12, 3))
+
+
+async def test_a_slow_reader_gets_the_newest_of_each_thing_however_few_events_a_queue_has_room_for(
+    rooms: Rooms, numbers: Numbers
+) -> None:
+    kitchen = Kitchen(of_each_of_ten(numbers))
+    slow, quick = (rooms.join(KEY, kitchen.make) for _ in range(2))
+    numbers.push(0)
+    assert await take(slow, 1) == await take(quick, 1) == ["0"]
+    for number in range(1, 200):
+        numbers.push(number)
+        await take(quick, 1)
+        assert len(slow) <= 20
+    got = [int(payload) for payload in await take(slow, len(slow))]
+    assert set(range(190, 200)) <= set(got)
+    assert got[-1] == 199
+    numbers.push(200)
+    assert await take(slow, 1) == ["200"]
