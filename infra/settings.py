@@ -144,6 +144,11 @@ class Settings(BaseSettings):
     max_connections_per_address: int = Field(
         2_000, ge=1, le=1_000_000, description="as above, from one address that is no trusted proxy's"
     )
+    gzip_min_bytes: int = Field(
+        2_048,
+        ge=0,
+        description="answers of queries of at least so many bytes are compressed for clients that take it; 0 none",
+    )
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
     field_suggestions: bool | None = Field(

@@ -156,6 +156,7 @@ def web_settings(settings: Settings) -> WebSettings:
         introspection=settings.introspection,
         suggestions=settings.introspection if settings.field_suggestions is None else settings.field_suggestions,
         graphiql=settings.graphiql,
+        gzip_min_bytes=settings.gzip_min_bytes,
         allowed_origins=settings.allowed_origins,
         allowed_hosts=(*settings.allowed_hosts, settings.host),
         trusted_proxies=settings.trusted_proxies,

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from domain.errors import FaultCode, RequestFault
+from infra.web.compression import compress
 from infra.web.connections import ConnectionRegistry
 from infra.web.context import ConnectionInfo, ContextFactory, bearer
 from infra.web.documents import RequestErrors
@@ -77,7 +78,10 @@ class GraphQLHttp:
         self._metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
             return EventStream(self._streams, prepared, request, context)
-        return _response(await self._operations.execute(prepared, request.variables, context), media_type)
+        response = _response(await self._operations.execute(prepared, request.variables, context), media_type)
+        if prepared.type is OperationType.QUERY:
+            await compress(response, http.headers.get("accept-encoding"), self._settings.gzip_min_bytes)
+        return response
 
     async def _read(self, http: Request) -> GraphQLRequest:
         if http.method == "GET":

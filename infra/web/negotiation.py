@@ -1,4 +1,4 @@
-"""Which media type an answer gets, by the Accept header (RFC 9110, 12.5.1) and GraphQL over HTTP."""
+"""Which media type and encoding an answer gets, by the Accept headers (RFC 9110, 12.5) and GraphQL over HTTP."""
 
 from typing import Final
 
@@ -30,6 +30,13 @@ def prefers_html(accept: str | None) -> bool:
     """Tell whether a browser asks for a page: it names HTML, and nothing that GraphQL answers with."""
     types = [media_range for media_range, quality in _ranges(accept or "") if quality > 0]
     return HTML in types and not any(offered in types for offered in OFFERED)
+
+
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Tell whether a client takes gzip, and not less than the plain text (RFC 9110, 12.5.3)."""
+    qualities = dict(_ranges(accept_encoding or ""))
+    gzip = next((qualities[name] for name in ("gzip", "x-gzip", "*") if name in qualities), 0.0)
+    return gzip > 0 and gzip >= qualities.get("identity", 0.0)
 
 
 def _match(media_range: str, media_type: str, offered: tuple[str, ...]) -> str | None:

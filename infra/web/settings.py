@@ -34,6 +34,9 @@ class WebSettings:
     write_timeout_seconds: float = 30.0
     """How long a peer may take nothing at all of what it is sent."""
 
+    gzip_min_bytes: int = 2_048
+    """Answers of queries from this size on are compressed for clients that take it; 0 compresses none."""
+
     max_tokens: int = 1_000
     max_depth: int = 10
     max_aliases: int = 15
