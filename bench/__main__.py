@@ -13,6 +13,7 @@ BENCHES = (
     "fill_to_frame",
     "candle_import",
     "candle_page",
+    "compression",
     "volume_profile",
     "indicators",
     "book_latency",

@@ -28,10 +28,11 @@ async def compress(response: Response, accept_encoding: str | None, min_bytes: i
     body = bytes(response.body)
     if len(body) < min_bytes or not accepts_gzip(accept_encoding):
         return
-    response.body = await asyncio.to_thread(_gzip, body) if len(body) > _INLINE_BYTES else _gzip(body)
+    response.body = await asyncio.to_thread(pack, body) if len(body) > _INLINE_BYTES else pack(body)
     response.headers["content-encoding"] = "gzip"
     response.headers["content-length"] = str(len(response.body))
 
 
-def _gzip(body: bytes) -> bytes:
+def pack(body: bytes) -> bytes:
+    """Return the body compressed; the same bytes for the same body."""
     return gzip.compress(body, _LEVEL, mtime=0)
