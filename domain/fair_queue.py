@@ -37,25 +37,30 @@ class FairQueue:
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
         """Wait for a turn and hold it inside the block; raises `QueueFull`."""
+        await self.acquire(client)
+        try:
+            yield
+        finally:
+            self.release(client)
+
+    async def acquire(self, client: str) -> None:
+        """Wait for a turn, which is then held until `release`; raises `QueueFull`."""
         if self._free and self._held[client] < self._per_client and client not in self._queues:
             self._take(client)
         else:
             await self._wait(client)
-        try:
-            yield
-        finally:
-            self._give_back(client)
 
-    def _take(self, client: str) -> None:
-        self._free -= 1
-        self._held[client] += 1
-
-    def _give_back(self, client: str) -> None:
+    def release(self, client: str) -> None:
+        """Give a turn back, to whoever is next."""
         self._free += 1
         self._held[client] -= 1
         if not self._held[client]:
             del self._held[client]
         self._next()
+
+    def _take(self, client: str) -> None:
+        self._free -= 1
+        self._held[client] += 1
 
     async def _wait(self, client: str) -> None:
         self._make_room(client)
@@ -66,7 +71,7 @@ class FairQueue:
             await future
         except asyncio.CancelledError:
             if not future.cancelled() and future.exception() is None:
-                self._give_back(client)  # the turn came in the same moment
+                self.release(client)  # the turn came in the same moment
             else:
                 self._forget(client, future)
             raise
@@ -100,9 +105,19 @@ class FairQueue:
                 return
             if self._held[client] >= self._per_client:
                 continue
-            future = self._queues[client][0]
-            self._forget(client, future)
+            future = self._oldest(client)
             if client in self._queues:
                 self._queues.move_to_end(client)
-            self._take(client)
-            future.set_result(None)
+            if future is not None:
+                self._take(client)
+                future.set_result(None)
+
+    def _oldest(self, client: str) -> asyncio.Future[None] | None:
+        """Take out the client's oldest waiter, passing over those that have been cancelled in this moment."""
+        queue = self._queues[client]
+        while queue:
+            future = queue[0]
+            self._forget(client, future)
+            if not future.done():
+                return future
+        return None

@@ -80,6 +80,11 @@ class RequestContext:
         self.__dict__.pop("node_loaders", None)
 
     @property
+    def client(self) -> str:
+        """Whom limits are counted for: the user, or where a stranger comes from."""
+        return f"user:{self.identity.user.id}" if self.identity else self.address
+
+    @property
     def credential_id(self) -> str | None:
         """Which login session or API key was accepted."""
         return str(self.identity.credential_id) if self.identity else None

@@ -1,10 +1,14 @@
 """Transactions on PostgreSQL: the repositories, all on one connection."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from functools import cached_property
+from typing import Self
 
 from domain.clock import Clock
+from domain.errors import Unavailable
 from domain.events import NewEvent
 from domain.orders.ports import StaleOrder
 from domain.ports import Bus
@@ -122,6 +126,13 @@ class PostgresStorage:
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
         self._news = News(bus)
+        self._readings: asyncio.Semaphore | None = None
+
+    def with_readings(self, most: int) -> Self:
+        """Return the same storage with at most so many readings at once, so that connections are left for others."""
+        bounded = copy(self)
+        bounded._readings = asyncio.Semaphore(most)  # noqa: SLF001  # its own
+        return bounded
 
     async def close(self) -> None:
         """Return when all listeners were told of what was committed; the pool belongs to whoever made it."""
@@ -151,6 +162,26 @@ class PostgresStorage:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[PostgresTransaction]:
         """A connection for reads alone: each statement sees what was committed when it began."""
+        async with self._reading_place(), self._read() as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _reading_place(self) -> AsyncIterator[None]:
+        if self._readings is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._acquire_timeout_seconds):
+                await self._readings.acquire()
+        except TimeoutError:
+            raise Unavailable("Too much is read from the database now.") from None
+        try:
+            yield
+        finally:
+            self._readings.release()
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[PostgresTransaction]:
         driver = await acquire(self._pool, self._acquire_timeout_seconds)
         try:
             transaction = PostgresTransaction(Connection(driver), self._clock)

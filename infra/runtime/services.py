@@ -24,6 +24,9 @@ from infra.venues.registry import Venues
 from resolvers.context import Services
 from resolvers.engine import EngineFacts
 
+CONNECTIONS_KEPT_FREE = 8
+"""Connections that readings for clients never take: leases, orders and the recorder need theirs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -47,7 +50,8 @@ def build_parts(base: Foundations, venues: Venues, hub: MarketDataHub, key: byte
 def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Services:
     """Return the services that resolvers call."""
     base, hub = parts.base, parts.hub
-    storage, bus, clock, ids = base.storage, base.bus, base.clock, base.ids
+    readings = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
+    storage, bus, clock, ids = base.storage.with_readings(readings), base.bus, base.clock, base.ids
     tokens = RandomTokens()
     past = MarketPast(storage, hub, parts.venues, bus, clock)
     users = UserService(

@@ -38,6 +38,11 @@ class OperationContext(Protocol):
     """The part of the request context that the transport reads."""
 
     @property
+    def client(self) -> str:
+        """Whom limits are counted for: a user, or the network of a stranger."""
+        ...
+
+    @property
     def credential_id(self) -> str | None:
         """Which login session or API key was accepted; None for a stranger, whether without or with a bad token."""
         ...

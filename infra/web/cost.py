@@ -19,6 +19,7 @@ from graphql import (
     SelectionSetNode,
     get_named_type,
     get_nullable_type,
+    is_enum_type,
     is_leaf_type,
     is_list_type,
 )
@@ -92,7 +93,7 @@ class _Cost:
             return each + _made_of(field, size)
         if page != NO_PAGE:
             return page * each
-        return (PLAIN_LIST_SIZE if size is None else size) * each
+        return (_plain_size(field, values) if size is None else size) * each
 
     def _spread(self, name: str, page: int) -> int:
         key = (name, page)
@@ -116,7 +117,7 @@ class _Cost:
 
     def _values(self, node: FieldNode, field: GraphQLField) -> Mapping[str, object]:
         """Return the arguments of a field that may say how much it gives; nothing where they can't be read."""
-        if not SIZING & field.args.keys():
+        if not SIZING & field.args.keys() and not _item_arguments(field):
             return {}
         try:
             return get_argument_values(field, node, self._variables)
@@ -130,6 +131,20 @@ def _default_page(field: GraphQLField) -> int:
     page = getattr(definition, "metadata", {}).get("default_page", DEFAULT_PAGE)
     assert isinstance(page, int)
     return page
+
+
+def _item_arguments(field: GraphQLField) -> list[str]:
+    """Return the arguments that name each item of a plain list: `ids`, `symbols`; a list of enum values is a filter."""
+    if not is_list_type(get_nullable_type(field.type)):
+        return []
+    lists = [name for name, argument in field.args.items() if is_list_type(get_nullable_type(argument.type))]
+    return [name for name in lists if not is_enum_type(get_named_type(field.args[name].type))]
+
+
+def _plain_size(field: GraphQLField, values: Mapping[str, object]) -> int:
+    """Return how many items a plain list has: as many as are named, if they are."""
+    asked = [len(items) for name in _item_arguments(field) if isinstance(items := values.get(name), list | tuple)]
+    return max(asked, default=PLAIN_LIST_SIZE)
 
 
 def _size(values: Mapping[str, object]) -> int | None:

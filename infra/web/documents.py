@@ -107,6 +107,10 @@ class Documents:
             *(() if settings.introspection else (NoSchemaIntrospectionCustomRule,)),
         )
 
+    def knows(self, query: str) -> bool:
+        """Tell whether the text need not be read again."""
+        return query in self._known
+
     def prepare(self, query: str, operation_name: str | None) -> Prepared:
         """Return the operation that is asked for; raise RequestErrors where there is none that can be executed."""
         document = self._recalled(query) or self._read(query)

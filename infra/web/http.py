@@ -68,12 +68,12 @@ class GraphQLHttp:
             return _response({"errors": [{**masked, "path": None}]}, media_type, 500)
 
     async def _operate(self, http: Request, request: GraphQLRequest, media_type: str) -> ASGIApp:
-        prepared = self._operations.prepare(request.query, request.operation_name)
+        connection = ConnectionInfo.of(http.scope)
+        prepared = await self._operations.prepare(request.query, request.operation_name, connection.network)
         if http.method == "GET" and prepared.type is OperationType.MUTATION:
             raise HttpRefusal(405, "GET answers queries only; use POST.", {"allow": "POST"})
         if is_subscription(prepared) and media_type != EVENT_STREAM:
             raise HttpRefusal(406, f"A subscription needs `Accept: {EVENT_STREAM}`, or the WebSocket.")
-        connection = ConnectionInfo.of(http.scope)
         context = await self._contexts(bearer(http.headers.get("authorization")), connection)
         self._metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:

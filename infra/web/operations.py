@@ -16,6 +16,7 @@ from infra.web.cost import cost_of
 from infra.web.documents import Documents, Prepared, RequestErrors
 from infra.web.encoding import encode_json
 from infra.web.executor import Executor
+from infra.web.fair_use import FairUse
 from infra.web.limits import too_complex
 from infra.web.metrics import WebMetrics
 from infra.web.operation_note import OperationNote
@@ -40,11 +41,16 @@ class Operations:
         self._metrics = metrics
         self._documents = Documents(self._schema, settings)
         self._mutations: set[asyncio.Task[Payload]] = set()
+        self._fair_use = FairUse(settings)
         self.rooms = Rooms(settings.mailbox_events, settings.max_rooms, metrics)
 
-    def prepare(self, query: str, operation_name: str | None) -> Prepared:
+    async def prepare(self, query: str, operation_name: str | None, client: str = "") -> Prepared:
         """Return the operation that is asked for; raise RequestErrors where it can't be executed."""
-        prepared = self._documents.prepare(query, operation_name)
+        if self._documents.knows(query):
+            prepared = self._documents.prepare(query, operation_name)
+        else:
+            async with self._fair_use.loop.turn(client):
+                prepared = self._documents.prepare(query, operation_name)
         OperationNote.current().asks(prepared)
         return prepared
 
@@ -60,9 +66,11 @@ class Operations:
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
                 if prepared.type is OperationType.MUTATION:
-                    payload = await self._whole(_execute(executor))
+                    async with self._fair_use.mutation(context.client):
+                        payload = await self._whole(_execute(executor))
                 else:
-                    payload = await _execute(executor)
+                    async with self._fair_use.query(context.client, cost):
+                        payload = await _execute(executor)
         except TimeoutError:
             self._too_long()
         finally:
@@ -80,19 +88,23 @@ class Operations:
         """
         OperationNote.current().acts_for(context)
         executor = self._build(prepared, variables, context)
-        self._check_cost(prepared, executor)
-        if prepared.shared:
-            member = self.rooms.join(self._room_key(prepared, executor), self._kitchen_of(prepared, variables))
-            try:
-                yield member
-            finally:
-                member.leave()
-        else:
-            stream = PrivateStream(executor, await _open(executor, self._settings.operation_timeout_seconds))
-            try:
-                yield stream
-            finally:
-                await stream.aclose()
+        cost = self._check_cost(prepared, executor)
+        client, is_stranger = context.client, context.credential_id is None
+        with self._fair_use.subscription(client, is_stranger=is_stranger):
+            if prepared.shared:
+                most = self._settings.max_rooms_per_stranger if is_stranger else self._settings.max_rooms_per_user
+                make_kitchen = self._kitchen_of(prepared, variables, client, cost)
+                member = self.rooms.join(self._room_key(prepared, executor), make_kitchen, client, most)
+                try:
+                    yield member
+                finally:
+                    member.leave()
+            else:
+                stream = PrivateStream(executor, await _open(executor, self._settings.operation_timeout_seconds))
+                try:
+                    yield stream
+                finally:
+                    await stream.aclose()
 
     def _build(
         self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext | None
@@ -125,12 +137,15 @@ class Operations:
         variables = repr([(name, coerced[name]) for name in sorted(coerced)])
         return RoomKey(prepared.document.text, prepared.operation_name, variables)
 
-    def _kitchen_of(self, prepared: Prepared, variables: dict[str, Any] | None) -> Callable[[], Any]:
+    def _kitchen_of(
+        self, prepared: Prepared, variables: dict[str, Any] | None, client: str, cost: int
+    ) -> Callable[[], Any]:
         async def make() -> RoomKitchen:
             # A stranger's context: a room serves what everybody may see, and outlives whoever came first.
             context = await self._contexts(None, ConnectionInfo("", "room"))
-            timeout_seconds = self._settings.operation_timeout_seconds
-            return RoomKitchen(self._build(prepared, variables, context), timeout_seconds)
+            async with self._fair_use.loop.turn(client):
+                executor = self._build(prepared, variables, context)
+            return RoomKitchen(executor, self._settings.operation_timeout_seconds, self._fair_use, client, cost)
 
         return make
 
@@ -155,9 +170,12 @@ class Operations:
 class RoomKitchen:
     """Opens a room's source and executes its events; implements `infra.web.rooms.Kitchen`."""
 
-    def __init__(self, executor: Executor, timeout_seconds: float) -> None:
+    def __init__(self, executor: Executor, timeout_seconds: float, fair_use: FairUse, client: str, cost: int) -> None:
         self._executor = executor
         self._timeout_seconds = timeout_seconds
+        self._fair_use = fair_use
+        self._client = client
+        self._cost = cost
 
     async def open(self) -> SharedSource[object]:
         """Return the shared source that the field's resolver gives."""
@@ -167,8 +185,14 @@ class RoomKitchen:
         return source
 
     async def render(self, event: object) -> str:
-        """Return the payload of an event."""
-        return await _render(self._executor, event)
+        """Return the payload of an event; the work counts for the client that opened the room."""
+        async with self._fair_use.loop.turn(self._client):
+            result = self._executor.build_per_event_executor(event).execute_operation(serially=False)
+            if not self._executor.is_awaitable(result):
+                return encode_json(to_payload(result))
+        # Nothing is asked of the database before it is awaited.
+        async with self._fair_use.query(self._client, self._cost):
+            return encode_json(to_payload(await result))
 
     def failure(self, error: Exception) -> RequestErrors:
         """Return what the members are told of an error of the source."""

@@ -1,7 +1,7 @@
 """Rooms: one execution and one encoding of a shared subscription's event for all who asked for the same."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
@@ -49,19 +49,28 @@ class Rooms:
         self._mailbox_events = mailbox_events
         self._max_rooms = max_rooms
         self._metrics = metrics
+        self._opened_by: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def join(self, key: RoomKey, make_kitchen: Callable[[], Awaitable[Kitchen]]) -> "Member":
-        """Return a new member of the room with this key, which is opened where there is none."""
-        room = self._rooms.get(key) or self._open(key, make_kitchen)
+    def join(
+        self, key: RoomKey, make_kitchen: Callable[[], Awaitable[Kitchen]], client: str = "", most: int | None = None
+    ) -> "Member":
+        """Return a new member of the room with this key, which is opened where there is none.
+
+        `client` may have opened at most `most` rooms that are still there; RATE_LIMITED where it has more.
+        """
+        room = self._rooms.get(key) or self._open(key, make_kitchen, client, most)
         return room.admit(self._mailbox_events)
 
     def forget(self, room: "Room") -> None:
         """Take a room out of the list, so that the next joiner opens a new one."""
         if self._rooms.get(room.key) is room:
             del self._rooms[room.key]
+            self._opened_by[room.client] -= 1
+            if not self._opened_by[room.client]:
+                del self._opened_by[room.client]
             self._metrics.rooms.dec()
 
     async def aclose(self) -> None:
@@ -71,13 +80,19 @@ class Rooms:
             room.close()
         await asyncio.gather(*(room.wait_closed() for room in rooms))
 
-    def _open(self, key: RoomKey, make_kitchen: Callable[[], Awaitable[Kitchen]]) -> "Room":
+    def _open(
+        self, key: RoomKey, make_kitchen: Callable[[], Awaitable[Kitchen]], client: str, most: int | None
+    ) -> "Room":
+        if most is not None and self._opened_by[client] >= most:
+            message = f"You already follow {most:,} different live queries; give one up, or use a document twice."
+            raise RequestFault(FaultCode.RATE_LIMITED, message)
         if len(self._rooms) >= self._max_rooms:
             raise RequestFault(
                 FaultCode.UNAVAILABLE, f"This node already serves {self._max_rooms:,} different live queries."
             )
         # Listed before anything is awaited: two who ask at the same moment meet in the same room.
-        room = self._rooms[key] = Room(key, self, make_kitchen, self._metrics)
+        room = self._rooms[key] = Room(key, self, make_kitchen, self._metrics, client)
+        self._opened_by[client] += 1
         self._metrics.rooms.inc()
         return room
 
@@ -86,9 +101,15 @@ class Room:
     """One execution of a shared subscription; it lives from its first member to its last."""
 
     def __init__(
-        self, key: RoomKey, rooms: Rooms, make_kitchen: Callable[[], Awaitable[Kitchen]], metrics: WebMetrics
+        self,
+        key: RoomKey,
+        rooms: Rooms,
+        make_kitchen: Callable[[], Awaitable[Kitchen]],
+        metrics: WebMetrics,
+        client: str,
     ) -> None:
         self.key = key
+        self.client = client
         self.source: SharedSource[object] | None = None
         self._rooms = rooms
         self._make_kitchen = make_kitchen

@@ -46,6 +46,19 @@ class WebSettings:
     max_message_bytes: int = 64 * 1024
     max_operations_per_connection: int = 100
     max_rooms: int = 10_000
+    max_rooms_per_stranger: int = 50
+    max_rooms_per_user: int = 200
+    """How many different live queries one client may have opened."""
+
+    max_subscriptions_per_stranger: int = 2_000
+    max_subscriptions_per_user: int = 5_000
+    heavy_cost: int = 500
+    """Queries above it run a few at a time."""
+
+    heavy_queries_at_once: int = 4
+    queries_at_once_per_client: int = 20
+    mutations_at_once_per_client: int = 100
+    waiting_operations_per_client: int = 500
     mailbox_events: int = 8
     """How many events a slow reader of a shared stream may lag behind before its source decides what it gets."""
 

@@ -269,7 +269,8 @@ class WebSocketConnection:
 
     async def _answer(self, id: str, request: GraphQLRequest) -> None:
         try:
-            prepared = self._parts.operations.prepare(request.query, request.operation_name)
+            operations = self._parts.operations
+            prepared = await operations.prepare(request.query, request.operation_name, self._info.network)
             self._parts.metrics.operations.labels(prepared.type.value, "websocket").inc()
             context = await self._context()
             if is_subscription(prepared):

@@ -83,14 +83,14 @@ async def test_a_mutation_does_not_go_by_get_and_other_methods_not_at_all(engine
     [
         b"\x00\x01\x02\x03\r\n\r\n",
         b"GET /graphql HTTP/9.9\r\n\r\n",
-        b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
-        b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\ncontent-type: application/json\r\n\r\n{",
-        b"POST /graphql HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
-        b"GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
-        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: -5\r\n\r\n",
+        b"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 10\r\ncontent-type: application/json\r\n\r\n{",
+        b"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 20_000 + b"\r\n",
-        b"POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer \xff\xfe\x00\r\ncontent-type: application/json\r\n"
-        b"content-length: 27\r\n\r\n" + ASK,
+        b"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer \xff\xfe\x00\r\n"
+        b"content-type: application/json\r\ncontent-length: 27\r\n\r\n" + ASK,
     ],
     ids=range(9),
 )

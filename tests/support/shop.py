@@ -114,6 +114,10 @@ class Context:
         return f"user-of-{self.credential_id}" if self.credential_id else None
 
     @property
+    def client(self) -> str:
+        return self.credential_id or self.connection.network
+
+    @property
     def node_loaders(self) -> dict:
         async def item(key: str) -> Item | None:
             return Item(int(key), Decimal(1)) if key.isdecimal() else None

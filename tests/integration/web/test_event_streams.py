@@ -165,7 +165,7 @@ class SlowReader:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
         body = json.dumps({"query": query})
         writer.write(
-            "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: text/event-stream\r\n"
+            "POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\naccept: text/event-stream\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
         )
         await reader.readuntil(b"\r\n\r\n")

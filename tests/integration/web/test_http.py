@@ -413,7 +413,8 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(shop: 
         port = int(served.url.rpartition(":")[2])
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
-            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
+            b"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            b"content-length: 99\r\n\r\n{"
         )
         await writer.drain()
         writer.close()

@@ -59,7 +59,7 @@ def _few_records() -> Iterator[None]:
 async def test_nothing_is_left_of_thousands_of_events_of_one_subscription(shop: Shop, document: str) -> None:
     operations = Operations(SCHEMA, shop.context, WebSettings(), WebMetrics(CollectorRegistry()))
     context = await shop.context("good", ConnectionInfo("", ""))
-    async with operations.subscribe(operations.prepare(document, None), {}, context) as payloads:
+    async with operations.subscribe(await operations.prepare(document, None), {}, context) as payloads:
 
         async def step() -> None:
             next_payload = asyncio.ensure_future(anext(payloads))
@@ -136,7 +136,7 @@ async def test_documents_of_which_each_differs_fill_a_bounded_memory(shop: Shop)
 
     async def step() -> None:
         document = f"query Q{next(numbers)} {{ products(first: 2) {{ nodes {{ price }} }} }}"
-        payload = await operations.execute(operations.prepare(document, None), {}, context)
+        payload = await operations.execute(await operations.prepare(document, None), {}, context)
         assert "errors" not in payload
 
     assert await growth(step, 300, settling=600) == NOTHING

@@ -83,6 +83,17 @@ async def test_a_client_holds_so_many_turns_at_once_though_others_are_free() -> 
     assert room.served == ["a", "a", "b", "a"]
 
 
+async def test_a_turn_is_not_given_to_one_who_gives_up_in_the_same_moment() -> None:
+    room = Room()
+    tasks = [room.ask(client) for client in ("holder", "a", "a", "b")]
+    await asyncio.sleep(0)
+    for task in tasks[:3]:
+        task.cancel()
+    room.gate.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert room.served == ["holder", "b"]
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 3)), max_size=30), st.integers(1, 3))
 def test_no_turn_is_lost_or_given_twice_whoever_gives_up(asks: list[tuple[str, bool, int]], turns: int) -> None:
     async def play() -> None:

@@ -33,12 +33,21 @@ def cost(query: str, schema: GraphQLSchema = GRAPHQL, **variables: object) -> in
         ("{ products(first: 1000000) { nodes { id } } }", 1001),
         ("{ products(first: 10) { ...F } } fragment F on ProductConnection { nodes { id } }", 11),
         ("{ a: product { id } b: product { id } }", 2),
-        ('{ nodes(ids: ["a"]) { id } }', 10),
+        ('{ nodes(ids: ["a"]) { id } }', 1),
+        ("{ nodes(ids: []) { id } }", 0),
+        ('{ nodes(ids: ["a", "a", "b"]) { ... on Product { id } } }', 3),
         ("subscription { depth { sequence } }", 1),
     ],
 )
 def test_what_an_operation_costs(query: str, expected: int) -> None:
     assert cost(query) == expected
+
+
+def test_every_id_that_is_asked_for_costs_what_is_selected_of_it() -> None:
+    candles = "candles(timeframe: M1, first: 400) { nodes { open } }"
+    query = f"query ($i: [ID!]!) {{ nodes(ids: $i) {{ ... on Market {{ {candles} }} }} }}"
+    assert cost(query, ENGINE, i=["a"] * 100) == 100 * (1 + 1 + 400)
+    assert cost(query, ENGINE, i=["a"] * 3) == 3 * 402
 
 
 def test_sizes_in_variables_count() -> None:

@@ -1,0 +1,133 @@
+"""What one client may have at once of what all share."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from domain.errors import RateLimited
+from infra.web.fair_use import FairUse, LoopShare
+from infra.web.settings import WebSettings
+from tests.support.serving import serving
+from tests.support.shop import Shop, shop_app
+from tests.support.waiting import eventually
+
+
+async def codes_of(client: object, count: int) -> list[str]:
+    """Subscribe so often, each time to a query of its own; return how each was answered first."""
+    for number in range(count):
+        await client.subscribe(f"subscription S{number} {{ depth {{ sequence }} }}", str(number))  # type: ignore[attr-defined]
+    answers = []
+    for _ in range(count):
+        answer = await client.receive()  # type: ignore[attr-defined]
+        answers.append(answer["payload"][0]["extensions"]["code"] if answer["type"] == "error" else answer["type"])
+    return answers
+
+
+async def test_a_stranger_opens_so_many_rooms_over_all_sockets_and_a_user_more(shop: Shop) -> None:
+    settings = WebSettings(max_rooms_per_stranger=3, max_rooms_per_user=5)
+    shop.depth.push()
+    async with serving(shop_app(shop, settings), settings) as served:
+        async with served.socket() as one, served.socket() as two, served.socket() as user:
+            await one.init()
+            await two.init()
+            await user.init("good")
+            assert await codes_of(one, 2) == ["next"] * 2
+            # Rooms that are there already may be joined by all.
+            assert sorted(await codes_of(two, 5)) == ["RATE_LIMITED"] * 2 + ["next"] * 3
+            assert sorted(await codes_of(user, 8)) == ["next"] * 8
+            await user.subscribe("subscription More { depth { sequence } }", "more")
+            assert (await user.receive())["type"] == "error"
+        async with served.socket() as again:
+            await again.init()
+            await eventually(lambda: len(served_rooms(served)) == 0, "all rooms are closed")
+            assert sorted(await codes_of(again, 4)) == ["RATE_LIMITED"] + ["next"] * 3
+
+
+def served_rooms(served: object) -> object:
+    return served.server._app.state.operations.rooms  # type: ignore[attr-defined]
+
+
+async def test_a_stranger_has_so_many_subscriptions_over_all_sockets(shop: Shop) -> None:
+    settings = WebSettings(max_subscriptions_per_stranger=2)
+    shop.depth.push()
+    async with (
+        serving(shop_app(shop, settings), settings) as served,
+        served.socket() as one,
+        served.socket() as two,
+        served.socket() as user,
+    ):
+        for client, token in ((one, None), (two, None), (user, "good")):
+            await client.init(token)
+        for client in (one, two):
+            await client.subscribe("subscription { depth { sequence } }")
+            assert (await client.receive())["type"] == "next"
+        await two.subscribe("subscription { depth { sequence } }", "2")
+        assert (await two.receive())["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+        await user.subscribe("subscription { depth { sequence } }")
+        assert (await user.receive())["type"] == "next"
+        await one.send(type="complete", id="1")
+        await eventually(lambda: served.server._app.state.operations._fair_use._subscriptions["127.0.0.1"] == 1, "left")
+        await two.subscribe("subscription { depth { sequence } }", "3")
+        assert (await two.receive())["type"] == "next"
+
+
+async def test_a_client_runs_so_many_queries_at_once_and_others_are_not_kept_waiting(shop: Shop) -> None:
+    settings = WebSettings(queries_at_once_per_client=2, waiting_operations_per_client=1)
+    async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+        ask = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(3)]
+        await eventually(lambda: shop.waiting == 2, "two of them run")
+        fair_use = served.server._app.state.operations._fair_use
+        await eventually(lambda: fair_use._queries.waiting == 1, "the third waits")
+        refused = await client.post("/graphql", json={"query": "{ slow }"})
+        assert (refused.status_code, refused.json()["errors"][0]["extensions"]) == (
+            429,
+            {"code": "RATE_LIMITED", "retryAfterSeconds": 1},
+        )
+        other = await client.post("/graphql", json={"query": "{ hello }"}, headers={"authorization": "Bearer good"})
+        assert other.json()["data"] == {"hello": "hello you"}
+        shop.gate.set()
+        assert [(await one).status_code for one in ask] == [200] * 3
+
+
+async def test_heavy_queries_run_a_few_at_a_time_in_turn() -> None:
+    fair_use = FairUse(WebSettings(heavy_queries_at_once=2, waiting_operations_per_client=2))
+
+    async def ask(client: str) -> None:
+        async with fair_use.query(client, 5_000):
+            pass
+
+    async with fair_use.query("greedy", 5_000):
+        waiting = [asyncio.create_task(ask("greedy")) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(RateLimited):
+            await waiting[2]
+        async with fair_use.query("modest", 5_000), fair_use.query("greedy", 10):
+            assert not waiting[0].done()
+    await asyncio.gather(*waiting[:2])
+
+
+async def test_pieces_of_work_run_one_at_a_time_with_room_between_them_for_everything_else() -> None:
+    now = 0.0
+    share = LoopShare(lambda: now)
+    order: list[str] = []
+
+    async def work(client: str) -> None:
+        nonlocal now
+        async with share.turn(client):
+            now += 0.01
+            order.append(client)
+
+    async def beside() -> None:
+        while len([name for name in order if name != "loop"]) < 30:
+            order.append("loop")
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(beside())
+    tasks = [asyncio.create_task(work("greedy")) for _ in range(28)]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(work("modest")) for _ in range(2)]
+    await asyncio.gather(other, *tasks)
+    worked = [name for name in order if name != "loop"]
+    assert worked.index("modest") <= 2
+    assert all((one, two) == ("loop", "loop") or one != two for one, two in itertools.pairwise(order))
