@@ -16,6 +16,7 @@ from domain.reports.ports import PriceRepository, ReportRepository
 from domain.strategies.ports import StrategyRepository
 from domain.trading.ports import (
     AccountRepository,
+    HaltRepository,
     LeaseRepository,
     PositionRepository,
     TradingSessionRepository,
@@ -90,6 +91,11 @@ class Transaction(Protocol):
     @property
     def market_history(self) -> MarketHistoryRepository:
         """Volume by price, and books of the past."""
+        ...
+
+    @property
+    def halts(self) -> HaltRepository:
+        """The halts that hold."""
         ...
 
     @property

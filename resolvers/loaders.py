@@ -14,6 +14,7 @@ from domain.reports.session_metrics import MetricsRequest, session_metrics
 from domain.reports.types import Job, PerformanceMetrics, ReportResult
 from domain.storage import Storage, Transaction
 from domain.strategies.entities import Strategy, StrategyVersion
+from domain.trading.state import Halt, HaltLevel
 from domain.trading.types import Account, Balance, Position, Signal, TradingSession
 
 
@@ -138,6 +139,17 @@ class Loaders:
         async def load(wanted: list[MetricsRequest]) -> list[PerformanceMetrics | None]:
             async with self._storage.reading() as reading:
                 return [await session_metrics(reading, one) for one in wanted]
+
+        return DataLoader(load)
+
+    @cached_property
+    def halts(self) -> DataLoader[tuple[HaltLevel, UUID], Halt | None]:
+        """The halts that things have of their own."""
+
+        async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[Halt | None]:
+            async with self._storage.reading() as reading:
+                found = {(halt.level, halt.subject_id): halt for halt in await reading.halts.of(subjects)}
+            return [found.get(subject) for subject in subjects]
 
         return DataLoader(load)
 

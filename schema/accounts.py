@@ -16,6 +16,7 @@ from resolvers.paging import PageArguments
 from schema.changes import change, changes, given
 from schema.context import Info
 from schema.errors import INPUT, Payload, answer, payload
+from schema.halts import HaltFields
 from schema.lazy import lazy
 from schema.lists import NESTED, NESTED_PAGE, FirstOfNested, OrderBy
 from schema.node import Node, decode_uuid, serves
@@ -119,7 +120,7 @@ class AccountFacts:
 
 
 @strawberry.type(description="What a user trades with at a venue.")
-class Account(Node, AccountFacts, OrderLists, PositionLists, AccountSessionList):
+class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, AccountSessionList):
     """The schema's face of `domain.trading.types.Account`."""
 
     is_type_of = serves(domain.Account)

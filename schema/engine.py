@@ -7,11 +7,12 @@ import strawberry
 from domain.trading.state import TradingState
 from resolvers.engine import EngineFacts, trading_state
 from schema.context import Info
+from schema.halts import EngineHaltField
 from schema.node import Node, serves
 
 
 @strawberry.type(description="This engine.")
-class Engine(Node):
+class Engine(Node, EngineHaltField):
     """The schema's face of `resolvers.engine.EngineFacts`."""
 
     is_type_of = serves(EngineFacts)

@@ -20,6 +20,7 @@ from schema.accounts import RiskLimitsInput
 from schema.context import Info
 from schema.definitions import SizingInput
 from schema.errors import INPUT, Payload, answer, payload
+from schema.halts import HaltFields
 from schema.lazy import lazy
 from schema.lists import NESTED, NESTED_PAGE, FirstOfNested, OrderBy, OrderConnection
 from schema.metrics import PerformanceMetrics
@@ -103,7 +104,7 @@ class TradingSessionFacts:
 
 
 @strawberry.type(description="One strategy version running on one account, market and timeframe.")
-class TradingSession(Node, TradingSessionFacts, OrderLists, PositionLists):
+class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, PositionLists):
     """The schema's face of `domain.trading.types.TradingSession`."""
 
     is_type_of = serves(domain.TradingSession)
@@ -227,7 +228,9 @@ class TradingHaltInput:
     cancel_orders: bool = strawberry.field(default=True, description="Whether open orders are cancelled.")
     close_positions: bool = strawberry.field(default=False, description="Whether positions are closed at the market.")
     reduce_only: bool = strawberry.field(default=False, description="Whether positions may still be closed.")
-    reason: str | None = strawberry.field(default=None, description="For the activity log.")
+    reason: str | None = strawberry.field(
+        default=None, description="Why. It is told with the halt to whoever it holds, and stands in the activity log."
+    )
 
     def to_domain(self) -> HaltRequest:
         """Return the request; raises UNSUPPORTED for what can't be done."""

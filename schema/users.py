@@ -8,6 +8,7 @@ from domain.trading.state import TradingState
 from domain.users import types as domain
 from resolvers import nodes, users
 from schema.context import Info
+from schema.halts import HaltFields
 from schema.node import Node, serves
 from schema.pagination import CountedConnection, Edge
 from schema.viewer_lists import ViewerLists
@@ -84,7 +85,7 @@ class ActivityConnection(CountedConnection[Activity, ActivityEdge]):
 
 
 @strawberry.type(description="Somebody who acts on this engine, and all that is theirs.")
-class User(Node, ViewerLists):
+class User(Node, HaltFields, ViewerLists):
     """The schema's face of `domain.users.types.User`; only ever the viewer."""
 
     is_type_of = serves(domain.User)

@@ -1,6 +1,7 @@
 """Halts: no new orders at once, for a session, an account, a user or the whole engine, until resumed."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from domain.clock import Clock, Ids
@@ -8,7 +9,7 @@ from domain.errors import ErrorCode, Forbidden, InputError
 from domain.events import NewEvent, UserEventKind
 from domain.ports import Bus
 from domain.storage import Storage, Transaction
-from domain.trading.state import TradingState
+from domain.trading.state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from domain.trading.topics import commands_topic
 from domain.trading.types import Account, TradingSession
 from domain.users.activity import record_activity
@@ -115,6 +116,11 @@ class HaltService:
     async def _record(
         self, transaction: Transaction, user_id: UUID, subject: tuple[str, str], request: HaltRequest | None
     ) -> None:
+        halt = _halt(user_id, subject, request, self._clock.now())
+        if isinstance(halt, Halt):
+            await transaction.halts.put(halt)
+        else:
+            await transaction.halts.remove(*halt)
         action = "tradingResume" if request is None else "tradingHalt"
         detail = request.reason if request else None
         await record_activity(transaction, self._ids, self._clock.now(), user_id, action, subject, detail)
@@ -122,3 +128,25 @@ class HaltService:
 
 def _state(request: HaltRequest | None) -> TradingState:
     return TradingState.ACTIVE if request is None else request.state
+
+
+_LEVELS = {
+    "Engine": HaltLevel.ENGINE,
+    "User": HaltLevel.USER,
+    "Account": HaltLevel.ACCOUNT,
+    "TradingSession": HaltLevel.TRADING_SESSION,
+}
+
+
+def _halt(
+    actor_id: UUID, subject: tuple[str, str], request: HaltRequest | None, now: datetime
+) -> Halt | tuple[HaltLevel, UUID]:
+    """Return the halt that was asked for, or what is resumed."""
+    type_name, key = subject
+    level = _LEVELS[type_name]
+    subject_id = ENGINE_ID if level is HaltLevel.ENGINE else UUID(key)
+    if request is None:
+        return level, subject_id
+    by_another = level is HaltLevel.ENGINE or (level is HaltLevel.USER and subject_id != actor_id)
+    author = HaltAuthor.OPERATOR if by_another else HaltAuthor.SELF
+    return Halt(level, subject_id, request.state, now, author, request.reason)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain.keyset import Window
 from domain.markets.types import MarketSymbol
-from domain.trading.state import TradingState
+from domain.trading.state import Halt, HaltLevel, TradingState
 from domain.trading.types import (
     Account,
     AccountTransfer,
@@ -110,6 +110,22 @@ class TransferRepository(Protocol):
 
         Currencies in which they agree are left out. It reads every fill of the account.
         """
+        ...
+
+
+class HaltRepository(Protocol):
+    """The halts that hold, one for each thing that is halted."""
+
+    async def put(self, halt: Halt) -> None:
+        """Store a halt in the place of the one that its subject may have."""
+        ...
+
+    async def remove(self, level: HaltLevel, subject_id: UUID) -> None:
+        """Forget the halt of a subject, if there is one."""
+        ...
+
+    async def of(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
+        """Return the halts that these subjects have of their own, in any order (for batches)."""
         ...
 
 

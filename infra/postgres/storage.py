@@ -16,6 +16,7 @@ from infra.postgres.accounts import PostgresAccounts
 from infra.postgres.connection import Connection
 from infra.postgres.event_lines import log_events
 from infra.postgres.event_log import APPEND, PostgresEventLog, event_columns
+from infra.postgres.halts import PostgresHalts
 from infra.postgres.idempotency import PostgresIdempotency
 from infra.postgres.leases import PostgresLeases
 from infra.postgres.list_tables import PostgresLists
@@ -106,6 +107,11 @@ class PostgresTransaction:
     def market_history(self) -> PostgresMarketHistory:
         """Volume by price, and books of the past."""
         return PostgresMarketHistory(self._connection)
+
+    @cached_property
+    def halts(self) -> PostgresHalts:
+        """The halts that hold."""
+        return PostgresHalts(self._connection)
 
     @cached_property
     def lists(self) -> PostgresLists:

@@ -26,6 +26,7 @@ from domain.markets.types import (
 )
 from domain.orders.side import OrderSide
 from domain.orders.types import OrderStatus
+from domain.trading.halts import HaltRequest
 from infra.postgres.partitions import ensure_months
 from tests.support.api import Api
 from tests.support.orders import a_market
@@ -91,6 +92,8 @@ async def documented(api: Api) -> Api:
         await transaction.orders.add_fill(api.fill_of(order))
         await transaction.positions.save(api.position(quantity=ONE, average_price=Decimal(61_000)))
     await api.services.markets.catalogue.refresh()
+    halt = HaltRequest(reduce_only=True, reason="lunch")
+    await api.services.halts.account(api.floor.user.id, api.floor.account.id, halt)
     return api
 
 

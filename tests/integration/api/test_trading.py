@@ -16,7 +16,7 @@ from resolvers import reports as report_resolvers
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.orders import BTC, a_market
-from tests.support.trading import new_strategy, new_user, new_version
+from tests.support.trading import new_account, new_strategy, new_user, new_version
 
 START = """mutation($input: TradingSessionStartInput!) { tradingSessionStart(input: $input) {
   tradingSession { id status timeframe parameters { name value } strategyVersion { number } market { symbol }
@@ -212,6 +212,69 @@ async def test_an_operator_halts_another_user_without_seeing_what_is_theirs(api:
     assert payload == {"subject": None, "errors": []}
     viewer = await api.run("{ viewer { tradingState } }", api.context(stranger))
     assert viewer["viewer"]["tradingState"] == "HALTED"
+
+
+HALTS = """query($session: ID!) { engine { halt { by reason } } viewer { halt { level } halts { level } }
+  node(id: $session) { ... on TradingSession { halt { level since by reason reduceOnly }
+    halts { level by reason reduceOnly } account { halt { level by reason } halts { level } } } } }"""
+
+
+async def test_a_halt_is_read_from_what_it_holds_with_its_reason_and_those_above_it(api: Api) -> None:
+    session = encode_id("TradingSession", (await api.session()).id)
+    nothing = await api.run(HALTS, session=session)
+    assert nothing["node"] == {"halt": None, "halts": [], "account": {"halt": None, "halts": []}}
+    assert (nothing["viewer"], nothing["engine"]) == ({"halt": None, "halts": []}, {"halt": None})
+    operator = api.context(replace(await api.another_user(), role=UserRole.OPERATOR))
+    user, engine = encode_id("User", api.floor.user.id), encode_id("Engine", "engine")
+    await api.run(HALT, operator, id=engine, input={"reason": "maintenance", "reduceOnly": True})
+    await api.run(HALT, operator, id=user, input={"reason": "unpaid"})
+    await api.run(HALT, id=api.account, input={"reason": "lunch"})
+    before = datetime.now(UTC)
+    await api.run(HALT, id=session, input={"reduceOnly": True})
+    found = await api.run(HALTS, session=session)
+    own = found["node"]["halt"]
+    assert before <= datetime.fromisoformat(own.pop("since")) <= datetime.now(UTC)
+    assert own == {"level": "TRADING_SESSION", "by": "SELF", "reason": None, "reduceOnly": True}
+    assert [tuple(halt.values()) for halt in found["node"]["halts"]] == [
+        ("ENGINE", "OPERATOR", "maintenance", True),
+        ("USER", "OPERATOR", "unpaid", False),
+        ("ACCOUNT", "SELF", "lunch", False),
+        ("TRADING_SESSION", "SELF", None, True),
+    ]
+    assert found["node"]["account"]["halt"] == {"level": "ACCOUNT", "by": "SELF", "reason": "lunch"}
+    assert [halt["level"] for halt in found["node"]["account"]["halts"]] == ["ENGINE", "USER", "ACCOUNT"]
+    assert found["viewer"] == {"halt": {"level": "USER"}, "halts": [{"level": "ENGINE"}, {"level": "USER"}]}
+    for given in (session, api.account):
+        await api.run(RESUME, id=given)
+    for given in (user, engine):
+        await api.run(RESUME, operator, id=given)
+    assert await api.run(HALTS, session=session) == nothing
+
+
+async def test_a_stranger_learns_that_the_engine_is_halted_and_not_why(api: Api) -> None:
+    operator = api.context(replace(api.floor.user, role=UserRole.OPERATOR))
+    await api.run(HALT, operator, id=encode_id("Engine", "engine"), input={"reason": "the venue is being sued"})
+    query = "{ engine { tradingState halt { by reason } } }"
+    told = (await api.run(query, api.context(None)))["engine"]
+    assert told == {"tradingState": "HALTED", "halt": {"by": "OPERATOR", "reason": None}}
+    assert (await api.run(query))["engine"]["halt"]["reason"] == "the venue is being sued"
+
+
+async def test_a_halt_that_is_made_again_tells_the_newest(api: Api) -> None:
+    for given in ({"reason": "one"}, {"reason": "two", "reduceOnly": True}):
+        await api.run(HALT, id=api.account, input=given)
+    query = "query($id: ID!) { node(id: $id) { ... on Account { tradingState halt { reason reduceOnly } } } }"
+    account = (await api.run(query, id=api.account))["node"]
+    assert account == {"tradingState": "REDUCING", "halt": {"reason": "two", "reduceOnly": True}}
+
+
+async def test_the_halts_of_many_accounts_are_read_together(api: Api) -> None:
+    async with api.floor.storage.transaction() as transaction:
+        for _ in range(5):
+            await transaction.accounts.add(new_account(api.floor.user.id), b"sealed")
+    api.storage.statements.clear()
+    await api.run("{ viewer { accounts { nodes { halt { level } halts { level } } } } }")
+    assert sum("FROM halts" in text for text in api.storage.statements) == 1
 
 
 async def test_closing_positions_with_a_halt_is_refused_by_name(api: Api) -> None:

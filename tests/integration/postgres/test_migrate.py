@@ -115,3 +115,33 @@ async def test_money_that_moved_before_transfers_were_recorded_is_told_as_far_as
         (live, "OPENING", "ETH", "3", opened, "estimated"),
     ]  # fmt: skip
     assert [row["at"] for row in in_order] == [opened, opened, paid]
+
+
+async def test_halts_from_before_they_were_kept_are_told_as_the_activity_log_knows_them(
+    empty_database_dsn: str,
+) -> None:
+    await _upgrade(empty_database_dsn, "0008")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, operator, account, halted = uuid4(), uuid4(), uuid4(), datetime(2026, 5, 3, 8, tzinfo=UTC)
+    for id_, email, state in ((user, "a@example.com", "REDUCING"), (operator, "o@example.com", "ACTIVE")):
+        await connection.execute(
+            "INSERT INTO users (id, email, password_hash, created_at, role, plan_name, trading_state)"
+            " VALUES ($1, $2, '', $3, 'USER', 'standard', $4)", id_, email, halted, state,
+        )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO accounts (id, user_id, name, kind, venue, currency, created_at, trading_state, risk,"
+        " sealed_credentials) VALUES ($1, $2, 'a', 'PAPER', 'sandbox', 'USDT', $3, 'HALTED', '{}', '')",
+        account, user, halted,
+    )  # fmt: skip
+    for by, kind, key, reason in ((user, "Account", account, "lunch"), (operator, "User", user, "unpaid")):
+        await connection.execute(
+            "INSERT INTO activities VALUES ($1, $2, $3, 'tradingHalt', $4, $5, $6)",
+            uuid4(), by, halted, kind, str(key), reason,
+        )  # fmt: skip
+    assert "0009" in await migrate(empty_database_dsn)
+    rows = await connection.fetch("SELECT level, subject_id, state, since, author, reason FROM halts ORDER BY level")
+    await connection.close()
+    assert [tuple(row) for row in rows] == [
+        ("ACCOUNT", account, "HALTED", halted, "SELF", "lunch"),
+        ("USER", user, "REDUCING", halted, "OPERATOR", "unpaid"),
+    ]
