@@ -1,6 +1,7 @@
 """The command line: `r3edge serve`, `migrate`, `backfill`, `import`, `schema print`, `sandbox`, `user promote`."""
 
 import asyncio
+import importlib.metadata
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from infra.history_cli import add_history_commands
-from infra.settings import BadSettings, load_settings, split
+from infra.settings import HIGHEST_PORT, BadSettings, load_settings, split
 
 CANNOT = 1
 USAGE_ERROR = 2
@@ -17,12 +18,12 @@ USAGE_ERROR = 2
 _Result = TypeVar("_Result")
 
 app = typer.Typer(
-    help="r3edge-engine: a self-hosted trading engine behind one GraphQL API.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # its boxes show <bool> behind a flag, which takes no value
     pretty_exceptions_enable=False,  # they can show local variables, and with them secrets
 )
-schema_app = typer.Typer(help="The public schema.", no_args_is_help=True)
-user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True)
+schema_app = typer.Typer(help="The public schema.", no_args_is_help=True, rich_markup_mode=None)
+user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(schema_app, name="schema")
 app.add_typer(user_app, name="user")
 add_history_commands(app)
@@ -38,13 +39,29 @@ def main() -> None:
         raise SystemExit(USAGE_ERROR) from None
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"r3edge-engine {importlib.metadata.version('r3edge-engine')}")
+        raise typer.Exit
+
+
 Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on (8000); 0 takes any free one.")]
 DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
 Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]
 Seed = Annotated[int | None, typer.Option(help="The seed of the sandbox's order flow.")]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds that a database of your own may take until it answers (0).")]
 Mirror = Annotated[str | None, typer.Option(help="A ccxt venue whose live public prices are shown, such as binance.")]
 MirrorMarkets = Annotated[str | None, typer.Option("--markets", help="What to mirror, such as BTC/USDT,ETH/EUR.")]
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """r3edge-engine: a self-hosted trading engine behind one GraphQL API."""
 
 
 @app.command()
@@ -57,7 +74,10 @@ def serve(
     seed: Seed = None,
     mirror: Mirror = None,
 ) -> None:
-    """Run the engine until SIGTERM or Ctrl-C."""
+    """Run the engine until SIGTERM or Ctrl-C.
+
+    Each option is a setting, as are R3EDGE_DATABASE_URL, R3EDGE_VENUES and many more: docs/operations.md lists all.
+    """
     recordings = tuple(replay) if replay else None
     settings = load_settings(
         host=host, port=port, data_dir=data_dir, roles=roles, replay=recordings, seed=seed, mirror=mirror
@@ -68,19 +88,21 @@ def serve(
 
 
 @app.command()
-def migrate(data_dir: DataDirectory = None) -> None:
+def migrate(data_dir: DataDirectory = None, wait: Wait = 0) -> None:
     """Bring the database to this version's schema: that of R3EDGE_DATABASE_URL, or the embedded one."""
     settings = load_settings(data_dir=data_dir)
     from infra.runtime.maintenance import migrate_database  # noqa: PLC0415  # as above
 
-    applied = _run(migrate_database(settings))
+    applied = _run(migrate_database(settings, wait))
     print("\n".join(f"applied {revision}" for revision in applied) or "the database is up to date")
 
 
 @app.command()
 def sandbox(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes any free one.")] = 9000,
+    port: Annotated[
+        int, typer.Option(min=0, max=HIGHEST_PORT, help="The port to listen on; 0 takes any free one.")
+    ] = 9000,
     folder: Annotated[Path, typer.Option(help="Where it keeps its state.")] = Path("r3edge-sandbox"),
     replay: Replay = None,
     seed: Seed = None,

@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 
 DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
 
-import_app = typer.Typer(help="Data out of files.", no_args_is_help=True)
+import_app = typer.Typer(help="Data out of files.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_history_commands(app: typer.Typer) -> None:

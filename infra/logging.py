@@ -46,7 +46,9 @@ class _PeersFaults(logging.Filter):
     """Makes a line of information of what the web server takes for an error of its own, but is the peer's."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through."""
+        """Let every record through but one whose reason the engine tells in a sentence: where it can't listen."""
+        if isinstance(record.msg, OSError):
+            return False
         if record.msg in {_NOT_UTF8, _CUT_OFF}:
             record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
         return True

@@ -1,5 +1,6 @@
 """Bringing a database to the newest schema."""
 
+import importlib.metadata
 import re
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,7 @@ import asyncpg
 
 from infra.postgres.connection import Connection, unavailable_where_broken
 from infra.postgres.partitions import ensure_partitions
-from infra.postgres.pool import Pool, session_attributes
+from infra.postgres.pool import Pool, connect, session_attributes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as SqlAlchemyConnection
@@ -20,14 +21,34 @@ _LOCK = 7_235_843_401
 """The advisory lock of migrations; the number means nothing but that nobody else takes it."""
 
 
+class DatabaseIsNewer(Exception):  # noqa: N818  # a state of the world, told to the operator
+    """The database has a schema that only a later version of this program knows."""
+
+    def __init__(self, revision: str) -> None:
+        version = importlib.metadata.version("r3edge-engine")
+        super().__init__(
+            f"the database has the schema {revision} of a newer version, and r3edge-engine {version} knows those up to "
+            f"{head()}; migrations go forward only: run the newer version again, or restore a backup from before it"
+        )
+
+
+class CannotMigrate(Exception):  # noqa: N818  # as above
+    """A migration was refused by the database, which is as it was."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the database could not be migrated, and is as it was: {reason}; "
+            "it must be a database of the engine's own, in which the user may create tables"
+        )
+
+
 async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
     """Apply what is missing, and return the revisions applied, oldest first; make the monthly partitions too.
 
     All or nothing, in one transaction. Where two nodes migrate at once the second one waits and finds nothing to do.
-    Raises `Unavailable` where the database can't be reached.
+    Raises `Unavailable` where the database can't be reached, `DatabaseIsNewer` and `CannotMigrate`.
     """
-    with unavailable_where_broken():
-        connection = await asyncpg.connect(dsn, timeout=10, target_session_attrs=session_attributes(dsn))
+    connection = await connect(dsn)
     try:
         present = await _present(Connection(connection))
         applied = [] if present == head() else await _upgrade(dsn)
@@ -38,7 +59,7 @@ async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
 
 
 async def current_is_head(pool: Pool) -> bool:
-    """Tell whether the database has the schema that this code was written for.
+    """Tell whether the database has the schema that this code was written for; raises `DatabaseIsNewer`.
 
     It asks one table and reads one file's name, since loading Alembic and SQLAlchemy takes most of a second.
     """
@@ -50,9 +71,18 @@ async def current_is_head(pool: Pool) -> bool:
 @cache
 def head() -> str:
     """Return the newest revision: the one in the last file by name."""
-    newest = max((_MIGRATIONS / "versions").glob("[0-9]*.py"), key=lambda file: file.name)
-    found = _REVISION.search(newest.read_text())
-    assert found is not None, f'{newest.name} has no line revision = "…"'
+    return revisions()[-1]
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Return all revisions that this code knows, oldest first."""
+    return tuple(_revision(file) for file in sorted((_MIGRATIONS / "versions").glob("[0-9]*.py")))
+
+
+def _revision(file: Path) -> str:
+    found = _REVISION.search(file.read_text())
+    assert found is not None, f'{file.name} has no line revision = "…"'
     return found.group(1)
 
 
@@ -60,11 +90,13 @@ async def _present(connection: Connection) -> str | None:
     if await connection.fetchval("SELECT to_regclass('alembic_version') IS NULL"):
         return None
     revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    if revision is not None and revision not in revisions():
+        raise DatabaseIsNewer(revision)
     return revision
 
 
 async def _upgrade(dsn: str, revision: str = "head") -> list[str]:
-    from sqlalchemy import text  # noqa: PLC0415  # 0.9 s of imports that a database at its head doesn't need
+    from sqlalchemy import exc, text  # noqa: PLC0415  # 0.9 s of imports that a database at its head doesn't need
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # as above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415  # as above
 
@@ -78,6 +110,8 @@ async def _upgrade(dsn: str, revision: str = "head") -> list[str]:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             return await connection.run_sync(_run_alembic, revision)
+    except exc.ProgrammingError as error:  # a privilege that is lacking, or tables that are somebody else's
+        raise CannotMigrate(str(getattr(error.orig, "__cause__", None) or error).partition("\n")[0]) from None
     finally:
         await engine.dispose()
 

@@ -45,6 +45,12 @@ async def create_pool(
         )
 
 
+async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Return one connection, outside of any pool; raises `Unavailable` where no server of the DSN answers."""
+    with unavailable_where_broken():
+        return await asyncpg.connect(dsn, timeout=10, target_session_attrs=session_attributes(dsn))
+
+
 def session_attributes(dsn: str) -> SessionAttribute | None:
     """Return which of several hosts is wanted: the one that takes writes, unless the DSN says."""
     return None if "target_session_attrs" in parse_qs(urlsplit(dsn).query) else SessionAttribute.read_write

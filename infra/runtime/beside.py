@@ -12,7 +12,7 @@ from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.migrate import current_is_head, migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.runtime.data_dir import DataDir, DataDirInUse
-from infra.runtime.foundations import database
+from infra.runtime.foundations import SchemaDiffers, database, reach
 from infra.runtime.refusals import CannotStart
 from infra.runtime.sandbox_child import SandboxAddress, running_sandbox_address
 from infra.runtime.venues import SANDBOX, mirror, sandbox, shared_mirror, shared_sandbox, venues
@@ -44,7 +44,7 @@ class Beside:
         deadline = time.monotonic() + (STARTING_SECONDS if self._held is None else 0)
         while not await current_is_head(pool):
             if time.monotonic() > deadline or self.settings.database_url is not None:
-                raise CannotStart("the database has another schema version; run: r3edge migrate")
+                raise SchemaDiffers
             await asyncio.sleep(_POLL_SECONDS)
         return pool
 
@@ -59,7 +59,9 @@ class Beside:
 
     async def _dsn(self) -> str:
         if self.settings.database_url is not None:
-            return self.settings.database_url.get_secret_value()
+            dsn = self.settings.database_url.get_secret_value()
+            await reach(dsn)
+            return dsn
         server = EmbeddedPostgres(_folder(self.settings) / "postgres")
         async for held in self._holding("PostgreSQL"):
             if held is not None:

@@ -1,24 +1,29 @@
 """What everything stands on: the database, the cache and the bus, embedded or shared."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from domain.clock import Clock, Ids
+from domain.errors import Unavailable
 from domain.ports import Bus, Cache
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
+from infra.postgres.address import shown_address, shown_reason
 from infra.postgres.embedded import EmbeddedPostgres
-from infra.postgres.migrate import migrate
-from infra.postgres.pool import Pool, create_pool
+from infra.postgres.migrate import current_is_head, migrate
+from infra.postgres.pool import Pool, connect, create_pool
 from infra.postgres.storage import PostgresStorage
 from infra.runtime.data_dir import DataDir
 from infra.settings import Settings, decode_secret_key
 
 WARM_CONNECTIONS = 8
 """Opened at the start, since a log-in to PostgreSQL in the middle of an order costs it several milliseconds."""
+
+_REACH_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class Foundations:
 async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerator[str]:
     """Give the address of the database that the settings name; the embedded one is started, and stopped at the end."""
     if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+        dsn = settings.database_url.get_secret_value()
+        await reach(dsn)
+        yield dsn
         return
     assert data_dir is not None
     server = EmbeddedPostgres(data_dir.folder / "postgres")
@@ -47,6 +54,34 @@ async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerat
             yield server.dsn
     finally:
         await server.stop()
+
+
+class SchemaDiffers(Exception):  # noqa: N818  # a state of the world, told to the operator
+    """The database that the settings name has an older schema than this code."""
+
+    def __init__(self) -> None:
+        super().__init__("the database has another schema version; run: r3edge migrate")
+
+
+class CannotReach(Exception):  # noqa: N818  # a state of the world, told to the operator
+    """The database that the settings name doesn't answer."""
+
+    def __init__(self, dsn: str, cause: BaseException | None) -> None:
+        super().__init__(f"the database at {shown_address(dsn)} can't be reached: {shown_reason(cause)}")
+
+
+async def reach(dsn: str, patience_seconds: float = 0) -> None:
+    """Connect to the operator's database once, and again until it answers or patience ends; raises `CannotReach`."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            await (await connect(dsn)).close()
+        except Unavailable as error:
+            if time.monotonic() >= deadline:
+                raise CannotReach(dsn, error.__cause__) from None
+            await asyncio.sleep(_REACH_AGAIN_SECONDS)
+        else:
+            return
 
 
 @asynccontextmanager
@@ -64,6 +99,7 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
     """Open the storage on a migrated database, and the cache and the bus that the settings name.
 
     The embedded database is migrated here; a shared one is the operator's to migrate: an old node may still use it.
+    Raises `SchemaDiffers` where that wasn't done, and `DatabaseIsNewer`.
     The caller holds the data directory of an embedded one, so whoever held a lease in it is dead.
     """
     clock, ids = SystemClock(), TimeOrderedIds()
@@ -74,6 +110,8 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
         size = settings.database_pool_size
         pool = await create_pool(dsn, init_size=min(WARM_CONNECTIONS, size), max_size=size)
         stack.push_async_callback(pool.close)
+        if not await current_is_head(pool):
+            raise SchemaDiffers
         storage = PostgresStorage(pool, bus, clock)
         stack.push_async_callback(storage.close)
         if settings.database_url is None:

@@ -4,12 +4,17 @@ from domain.users.passwords import clean_email
 from domain.users.types import UserRole
 from infra.postgres.migrate import migrate
 from infra.runtime.data_dir import DataDir
-from infra.runtime.foundations import database, foundations
+from infra.runtime.foundations import database, foundations, reach
 from infra.settings import Settings
 
 
-async def migrate_database(settings: Settings) -> list[str]:
-    """Bring the database to this version's schema and return the revisions that were applied."""
+async def migrate_database(settings: Settings, patience_seconds: float = 0) -> list[str]:
+    """Bring the database to this version's schema and return the revisions that were applied.
+
+    A database of the operator's own may take `patience_seconds` until it answers.
+    """
+    if settings.database_url is not None:
+        await reach(settings.database_url.get_secret_value(), patience_seconds)
     data_dir = DataDir.hold(settings.data_dir) if settings.database_url is None else None
     try:
         async with database(settings, data_dir) as dsn:

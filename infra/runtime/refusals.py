@@ -4,8 +4,10 @@ import asyncpg
 
 from domain.errors import Unavailable
 from infra.postgres.embedded import EmbeddedPostgresError
+from infra.postgres.migrate import CannotMigrate, DatabaseIsNewer
 from infra.postgres.unprivileged import Unreachable
 from infra.runtime.data_dir import DataDirInUse, DataDirUnusable
+from infra.runtime.foundations import CannotReach, SchemaDiffers
 from infra.runtime.sandbox_child import SandboxDidNotStart
 
 
@@ -14,13 +16,21 @@ class CannotStart(Exception):  # noqa: N818  # told to the operator, who can men
 
 
 REFUSALS = (
+    CannotMigrate,
+    CannotReach,
     CannotStart,
+    DatabaseIsNewer,
     DataDirInUse,
     DataDirUnusable,
     EmbeddedPostgresError,
     SandboxDidNotStart,
+    SchemaDiffers,
     Unavailable,
     Unreachable,
+    asyncpg.ClientConfigurationError,
+    asyncpg.InsufficientPrivilegeError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.CantChangeRuntimeParamError,
+    asyncpg.UndefinedObjectError,
 )

@@ -77,11 +77,17 @@ class SandboxChild:
 
     async def start(self) -> SandboxAddress:
         """Start the process and wait until it serves; raises `SandboxDidNotStart`."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await self._previous_has_ended()
-        url = await self._launch()
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            await self._previous_has_ended()
+            url = await self._launch()
+            token = (self._folder / TOKEN_FILE).read_text().strip()
+        except OSError as error:
+            raise SandboxDidNotStart(
+                f"{self._folder} can't be used by the sandbox exchange: {error.strerror}"
+            ) from None
         self._watch = asyncio.create_task(self._keep_alive(), name="sandbox")
-        return SandboxAddress(url, (self._folder / TOKEN_FILE).read_text().strip())
+        return SandboxAddress(url, token)
 
     async def stop(self) -> None:
         """Close its standard input and wait for its end; kill it when it doesn't come."""

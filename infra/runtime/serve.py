@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 
 from domain.markets.feeds import FeedManager
 from domain.markets.hub import MarketDataHub
+from infra.listening import listening_problem
 from infra.logging import configure_logging
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
-from infra.postgres.migrate import current_is_head
 from infra.runtime.data_dir import DataDir
 from infra.runtime.foundations import Foundations, database, foundations
 from infra.runtime.garbage import spare_what_is_there
@@ -78,8 +78,6 @@ async def _outside(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tupl
     starting = asyncio.create_task(exchange.open())
     try:
         async with database(settings, data_dir) as dsn, foundations(settings, dsn) as base:
-            if not await current_is_head(base.pool):
-                raise CannotStart("the database has another schema version; run: r3edge migrate")
             addresses = await starting
             async with venues(settings, addresses, base.clock) as all_venues:
                 await all_venues.share_bans(base.bus)
@@ -179,11 +177,9 @@ class _Server(WebServer):
         """Start to listen, then say where; raises `CannotStart`."""
         try:
             await super().startup(sockets)
-        except SystemExit:  # uvicorn's way to end when it can't listen; it has logged why
-            address = f"{self.config.host}:{self.config.port}"
-            raise CannotStart(
-                f"{address} can't be listened on: it is in use, or not this machine's; choose another --port"
-            ) from None
+        except (SystemExit, UnicodeError) as end:  # uvicorn's way to end when it can't listen; a name that can't be one
+            cause = end.__context__ if isinstance(end, SystemExit) else end
+            raise CannotStart(listening_problem(self.config.host, self.config.port, cause)) from None
         if self.started:
             self._announce()
 

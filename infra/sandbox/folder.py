@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import sqlite3
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,16 @@ class FolderInUseError(RuntimeError):
         super().__init__(f"{folder} is in use by another sandbox exchange")
 
 
+class FolderUnusableError(RuntimeError):
+    """The folder, or what is in it, can't be made, read or written."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(
+            f"{folder} can't be used by the sandbox exchange: {reason}; "
+            "this user must be able to write there, and what is in it must be as an exchange left it"
+        )
+
+
 class StateFolder:
     """A locked state folder, open as a context manager."""
 
@@ -30,15 +41,16 @@ class StateFolder:
         self._given_token = token
 
     def __enter__(self) -> Self:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise FolderUnusableError(self.path, str(error.strerror)) from None
+        try:
+            self._open()
+        except BaseException:
             os.close(self._lock)
-            raise FolderInUseError(self.path) from None
-        self.token = self._read_token()
-        self.store = Store(self.path / DATABASE_FILE)
+            raise
         return self
 
     def __exit__(
@@ -46,6 +58,20 @@ class StateFolder:
     ) -> None:
         self.store.close()
         os.close(self._lock)
+
+    def _open(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUseError(self.path) from None
+        except OSError as error:  # a file system without locks
+            raise FolderUnusableError(self.path, f"it can't be locked ({error.strerror})") from None
+        try:
+            self.token = self._read_token()
+            self.store = Store(self.path / DATABASE_FILE)
+        except (OSError, UnicodeError, sqlite3.Error) as error:
+            told = error.strerror if isinstance(error, OSError) else error
+            raise FolderUnusableError(self.path, str(told)) from None
 
     def _read_token(self) -> str:
         """Return the administrator's token: the given one, or one made at first use.

@@ -13,7 +13,8 @@ import msgspec
 import uvicorn
 import uvloop
 
-from infra.sandbox.folder import FolderInUseError, StateFolder
+from infra.listening import listening_problem
+from infra.sandbox.folder import FolderInUseError, FolderUnusableError, StateFolder
 from infra.sandbox.mirror import LiveVenue
 from infra.sandbox.mirror_markets import CannotMirror
 from infra.sandbox.options import SandboxOptions
@@ -25,6 +26,10 @@ BACKLOG = 2048
 PING_SECONDS = 20.0
 PING_TIMEOUT_SECONDS = 60.0
 MAX_MESSAGE_BYTES = 64 * 1024
+
+
+class CannotListen(Exception):  # noqa: N818  # a state of the world, told to whoever chose the address
+    """The address can't be listened on, and why."""
 
 
 class _Server(uvicorn.Server):
@@ -76,7 +81,7 @@ def run_exchange(exchange: Coroutine[None, None, None]) -> int:
     """Run what `run_sandbox` returns to its end and return the exit code, as `run_to_end` does."""
     try:
         uvloop.run(exchange)
-    except* (FolderInUseError, RecordingError, CannotMirror, OSError) as errors:
+    except* (FolderInUseError, FolderUnusableError, CannotListen, RecordingError, CannotMirror, OSError) as errors:
         sys.stderr.writelines(f"{error}\n" for error in _leaves(errors))
         code = EXIT_UNUSABLE
     else:
@@ -110,9 +115,13 @@ def _config(venue: Venue) -> uvicorn.Config:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except (OSError, OverflowError, UnicodeError) as error:
+        listener.close()
+        raise CannotListen(listening_problem(host, port, error)) from None
     return listener
 
 
