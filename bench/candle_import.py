@@ -24,7 +24,7 @@ import uvloop
 from bench.figures import Figure, report
 from bench.parts import database, scratch
 from domain.markets.types import MarketSymbol
-from infra.history.formats import FileFormat
+from infra.history.formats import FileFormat, FileOptions
 from infra.history.loading import Progress, load_file
 from infra.history.survey import Reading
 from infra.postgres.candle_copy import COLUMNS, CandleCopy, OnConflict
@@ -85,7 +85,7 @@ async def _copied(dsn: str, lines: bytes, rows: int) -> float:
 
 
 async def _imported(dsn: str, file: Path, *, empty: bool = True) -> float:
-    reading = Reading(file, FileFormat.AUTO, ZoneInfo("UTC"), None, datetime.now(UTC))
+    reading = Reading(file, FileOptions(FileFormat.AUTO, ZoneInfo("UTC")), None, datetime.now(UTC))
     silent = Progress(_ignore, _ignore, _ignore)
     async with _emptied(dsn) if empty else _connected(dsn) as connection:
         started = time.perf_counter()

@@ -56,10 +56,13 @@ def backfill(
 
 @import_app.command("candles")
 def candles(
-    files: Annotated[list[Path], typer.Argument(help="CSV (also .gz or .zip) or Parquet files.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV (also .gz or .zip), JSON, Parquet or Feather files.")],
     market: Annotated[str, typer.Option(help="The market that they are of, such as sandbox:BTC/USDT.")],
     timeframe: Annotated[str | None, typer.Option(help="1m, 3m, … 12h, 1d or 1w (as the times lie apart).")] = None,
     format: Annotated[str, typer.Option(help="auto, lean, binance or generic.")] = "auto",
+    columns: Annotated[
+        str | None, typer.Option(help="Which is what, by name or number from 1: time=Date+Time,open=2,volume=none.")
+    ] = None,
     timezone: Annotated[str, typer.Option(help="The zone of times without offset, such as Europe/Berlin.")] = "UTC",
     on_conflict: Annotated[str, typer.Option(help="What becomes of a stored candle: replace or keep it.")] = "replace",
     fill_gaps: Annotated[
@@ -70,6 +73,7 @@ def candles(
     """Store candles out of files, each as a whole or not at all."""
     settings = load_settings(data_dir=data_dir)
     from infra.history import questions  # noqa: PLC0415  # other commands start without them
+    from infra.history.columns import ColumnChoice, parse_columns  # noqa: PLC0415  # as above
     from infra.history.formats import FileFormat  # noqa: PLC0415  # as above
     from infra.history.telling import telling  # noqa: PLC0415  # as above
     from infra.postgres.candle_copy import OnConflict  # noqa: PLC0415  # as above
@@ -84,6 +88,7 @@ def candles(
             questions.zone(timezone),
             questions.one_of(OnConflict, on_conflict, "--on-conflict"),
             fill_gaps,
+            ColumnChoice() if columns is None else parse_columns(columns),
         )
         with telling() as told:
             return await import_candles(settings, request, told)

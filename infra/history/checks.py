@@ -1,7 +1,8 @@
 """What must hold of every row of candles, checked by column: only what fails is looked at by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -14,6 +15,7 @@ from infra.history.times import shown
 
 NUMBERS = ("open", "high", "low", "close", "volume")
 PRICES = NUMBERS[:4]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_NUMBER = MAX_DIGITS + 2
 _LARGEST, _SMALLEST = 1e38, 1e-38
 _EXACT_FLOAT_DIGITS = 15
@@ -28,12 +30,23 @@ class Rules:
 
     timeframe: Timeframe
     end: int
-    time_right: str
+    explain_time: Callable[[str], str]
 
     @property
     def step(self) -> int:
         """The timeframe's length in microseconds."""
         return self.timeframe.seconds * 1_000_000
+
+    @property
+    def first(self) -> int:
+        """When the first candle since 1970 opens, in microseconds: a week's only on its first Monday."""
+        return first_opening(self.timeframe)
+
+
+def first_opening(timeframe: Timeframe) -> int:
+    """Return when the first candle since 1970 opens, in microseconds."""
+    opened = int(timeframe.open_time(_EPOCH).timestamp())
+    return opened % timeframe.seconds * 1_000_000
 
 
 def malformed(rows: pl.DataFrame, rules: Rules) -> Iterator[tuple[int, str]]:
@@ -72,7 +85,7 @@ def _is_suspect(rows: pl.DataFrame, rules: Rules) -> pl.Series:
     pairs = [("low", "open"), ("low", "close"), ("open", "high"), ("close", "high")]
     undecided = [(value[one] == value[other]) & (pl.col(one) != pl.col(other)) for one, other in pairs]
     fine = (
-        (at % rules.step == 0)
+        ((at - rules.first) % rules.step == 0)
         & at.is_between(0, rules.end)
         & (value["low"] > _SMALLEST)
         & (value["low"] <= value["open"])
@@ -94,7 +107,7 @@ def _verdict(rules: Rules) -> pl.Expr:
     verdict = (
         pl.when(at.is_null())
         .then(pl.lit(_UNREADABLE_TIME))
-        .when(at % rules.step != 0)
+        .when((at - rules.first) % rules.step != 0)
         .then(pl.lit(_OFF_GRID))
         .when(at > rules.end)
         .then(pl.lit(_FUTURE))
@@ -126,7 +139,7 @@ def _explained(verdict: str, row: dict[str, str], rules: Rules) -> str:
     if colon:
         return _number_error(kind + colon, name, (row[name] or "")[:60])
     if kind == _UNREADABLE_TIME:
-        return f"{row['time'][:60]!r} is no time as this file writes it: {rules.time_right}"
+        return rules.explain_time(row["time"])
     if kind == _NEGATIVE:
         return f"volume is {row['volume']}, and can't be below 0"
     return _range_error(row) if kind == _RANGE else _time_error(kind, shown(int(row["at"])), rules)

@@ -20,7 +20,7 @@ LONGEST_LINE_BYTES = 64 * 1024
 _NEWLINE = 0x0A
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _BROKEN = (
     EOFError,
     OSError,
@@ -62,7 +62,7 @@ def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
 
     Raises `UnusableFile` for what is broken, isn't UTF-8, or holds no text of lines.
     """
-    with _told(path):
+    with told_as_broken(path):
         for source, text in _texts(path):
             with text:
                 yield from _lines(source, text, block_bytes)
@@ -70,12 +70,12 @@ def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
 
 def starts_with(path: Path, count: int) -> bytes:
     """Return the first bytes of a file; raises `UnusableFile` where it can't be read."""
-    with _told(path), path.open("rb") as file:
+    with told_as_broken(path), path.open("rb") as file:
         return file.read(count)
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told_as_broken(path: Path) -> Iterator[None]:
     """Tell what keeps a file from being read in the words of who gave it."""
     try:
         yield
@@ -88,7 +88,7 @@ def _texts(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     start = starts_with(path, 4)
     if start.startswith(_ZIP):
         yield from _members(path)
-    elif start.startswith(_GZIP):
+    elif start.startswith(GZIP):
         yield path.name, cast("IO[bytes]", gzip.open(path))  # noqa: SIM115  # closed by who reads
     else:
         yield path.name, path.open("rb")

@@ -92,7 +92,7 @@ def _fingerprint(reading: Reading) -> tuple[int, int] | None:
 def _batches(reading: Reading, market: MarketSymbol, found: Survey) -> Iterator[Lines]:
     """Yield what of the file has closed."""
     end = int(found.last.timestamp()) * 1_000_000
-    for table in tables(reading.path, reading.format, reading.zone, reading.block_bytes):
+    for table in tables(reading.path, reading.options, reading.block_bytes):
         rows = table.rows.filter(pl.col("at") <= end) if found.forming else table.rows
         if rows.height:
             yield _lines(rows, market, found)

@@ -1,34 +1,30 @@
 """Reads a file of candles from end to end before any of it is stored: is it right, and what is in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from domain.clock import from_milliseconds, to_milliseconds
 from domain.markets.types import Timeframe
-from infra.history.checks import Rules, malformed, repeated
-from infra.history.formats import FileFormat
+from infra.history.checks import Rules, first_opening, malformed, repeated
+from infra.history.formats import FileOptions
+from infra.history.grid import FEW_ROWS, Grid, guess
 from infra.history.lines import BLOCK_BYTES
 from infra.history.problems import MAX_PROBLEMS, MalformedRows, Place, Problem, UnusableFile
 from infra.history.tables import Table, tables
 
-_FEW_ROWS = 10
-"""So few rows may all lie further apart than their timeframe; in more, two neighbours show it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is to be read: its form, the zone of times without offset, the length of its candles where told."""
+    """How a file is to be read: what the user says of it, with the length of its candles where told."""
 
     path: Path
-    format: FileFormat
-    zone: ZoneInfo
+    options: FileOptions
     timeframe: Timeframe | None
     now: datetime
     block_bytes: int = BLOCK_BYTES
@@ -38,7 +34,8 @@ class Reading:
 class Survey:
     """What a well-formed file holds: `first` and `last` are when its oldest and newest closed candle open.
 
-    `missing` candles lie between the two and aren't in the file; `forming` ones haven't closed and are left out.
+    `missing` candles lie between the two and aren't in the file; `forming` ones haven't closed and are left out, and
+    `blank` rows have no prices.
     """
 
     format: str
@@ -48,20 +45,36 @@ class Survey:
     first: datetime
     last: datetime
     missing: int
+    blank: int = 0
 
 
 def survey(reading: Reading, advance: Callable[[int], None]) -> Survey:
     """Return what is in a file, telling `advance` of rows as they are read; raises `UnusableFile`, `MalformedRows`."""
     surveyor: _Surveyor | None = None
-    for table in tables(reading.path, reading.format, reading.zone, reading.block_bytes):
+    early: list[Table] = []
+    for table in tables(reading.path, reading.options, reading.block_bytes):
         if surveyor is None:
-            surveyor = _Surveyor(reading, _timeframe(reading, table))
-        # A broken archive shows at its end, and explains what looks malformed before: so it is read that far.
-        if len(surveyor.problems) <= MAX_PROBLEMS:
+            early.append(table)
+            if not _tells_timeframe(early):
+                continue
+            surveyor = _begun(reading, early)
+        else:
             surveyor.look_at(table)
         advance(table.rows.height)
-    assert surveyor is not None, "a file without rows is unusable"
-    return surveyor.result()
+    return (surveyor or _begun(reading, early)).result()
+
+
+def _tells_timeframe(early: Sequence[Table]) -> bool:
+    """Tell whether there are rows enough to see how far apart they are; a file may begin with many blank ones."""
+    return sum(table.rows.height for table in early) > FEW_ROWS
+
+
+def _begun(reading: Reading, early: Sequence[Table]) -> "_Surveyor":
+    times = pl.concat([table.rows["at"] for table in early])
+    surveyor = _Surveyor(reading, reading.timeframe or guess(reading.path, times))
+    for table in early:
+        surveyor.look_at(table)
+    return surveyor
 
 
 class _Surveyor:
@@ -70,17 +83,25 @@ class _Surveyor:
         self._reading = reading
         self._timeframe = timeframe
         self._step = timeframe.seconds * 1_000_000
+        self._origin = first_opening(timeframe)
+        self._grid = Grid()
+        self._blank = 0
         self._now = to_milliseconds(reading.now) * 1000
         self._format = ""
         self._rows = 0
         # The line of each bucket since 1970: pages of memory are only taken where candles are.
-        self._lines = np.zeros(self._now // self._step + 1, np.int64)
+        self._lines = np.zeros(self._bucket(self._now) + 1, np.int64)
         self._sources: list[tuple[int, str]] = []
         self._newest_line = 0
 
     def look_at(self, table: Table) -> None:
         """Check some rows and note when they open."""
-        rules = Rules(self._timeframe, self._now, table.time_right)
+        # A broken archive shows at its end, and explains what looks malformed before: so it is read that far.
+        if len(self.problems) > MAX_PROBLEMS:
+            return
+        self._grid.add(table.rows["at"].drop_nulls().to_numpy())
+        self._blank += table.blank
+        rules = Rules(self._timeframe, self._now, table.explain_time)
         some = islice(malformed(table.rows, rules), MAX_PROBLEMS + 1)
         found = [Problem(table.place(index), message) for index, message in some]
         told = sorted([*table.problems, *found], key=lambda problem: problem.place.number)
@@ -90,19 +111,26 @@ class _Surveyor:
 
     def result(self) -> Survey:
         """Return what was seen; raises `MalformedRows`."""
+        if self._reading.timeframe is not None:
+            self._grid.check(self._reading.path, self._timeframe)
         if self.problems:
             more = len(self.problems) > MAX_PROBLEMS
             raise MalformedRows(self._reading.path, self.problems[:MAX_PROBLEMS], more=more)
-        closed = np.flatnonzero(self._lines[: self._now // self._step])
+        closed = np.flatnonzero(self._lines[: self._bucket(self._now)])
         if not len(closed):
-            raise UnusableFile(self._reading.path, "none of its candles has closed yet")
+            reason = "none of its candles has closed yet" if self._rows else "there are no rows with prices in it"
+            raise UnusableFile(self._reading.path, reason)
         first, last = int(closed[0]), int(closed[-1])
         forming = self._rows - len(closed)
         missing = last - first + 1 - len(closed)
-        return Survey(self._format, self._timeframe, self._rows, forming, self._at(first), self._at(last), missing)
+        ends = self._at(first), self._at(last)
+        return Survey(self._format, self._timeframe, self._rows, forming, *ends, missing, self._blank)
 
     def _at(self, bucket: int) -> datetime:
-        return from_milliseconds(bucket * self._step // 1000)
+        return from_milliseconds((bucket * self._step + self._origin) // 1000)
+
+    def _bucket(self, at: int) -> int:
+        return (at - self._origin) // self._step
 
     def _repetitions(self, table: Table) -> list[Problem]:
         """Note the lines of candles; return those whose time was there before, in any file of the archive."""
@@ -110,7 +138,7 @@ class _Surveyor:
             self._sources.append((self._newest_line, table.source))
         lines = table.numbers + self._sources[-1][0]
         self._newest_line = int(lines[-1]) if len(lines) else self._newest_line
-        buckets = table.rows["at"].to_numpy() // self._step
+        buckets = (table.rows["at"].to_numpy() - self._origin) // self._step
         again = islice(repeated(buckets, lines, self._lines), MAX_PROBLEMS + 1)
         return [
             Problem(
@@ -123,29 +151,3 @@ class _Surveyor:
     def _place(self, line: int, unit: str) -> Place:
         begin, source = next(each for each in reversed(self._sources) if each[0] < line)
         return Place(source, line - begin, unit)
-
-
-def _timeframe(reading: Reading, table: Table) -> Timeframe:
-    """Return how long the file's candles are, as the option says, or as most of them lie apart."""
-    steps = table.rows["at"].drop_nulls().unique().sort().diff().drop_nulls() // 1_000_000
-    known = ", ".join(timeframe.venue_name for timeframe in Timeframe)
-    if reading.timeframe is not None:
-        if len(steps) >= _FEW_ROWS and int(steps.sort()[0]) > reading.timeframe.seconds:
-            wanted = reading.timeframe.venue_name
-            raise UnusableFile(reading.path, f"its candles are {_span(steps)} apart, no two of them {wanted}")
-        return reading.timeframe
-    if steps.is_empty():
-        raise UnusableFile(reading.path, f"a single row doesn't tell how long its candle is; pass --timeframe: {known}")
-    found = next((timeframe for timeframe in Timeframe if timeframe.seconds == _usual(steps)), None)
-    if found is None:
-        raise UnusableFile(reading.path, f"its candles are {_span(steps)} apart; the engine's timeframes are {known}")
-    return found
-
-
-def _usual(steps: pl.Series) -> int:
-    """Return the commonest of some numbers, the smallest of several such."""
-    return int(steps.mode().sort()[0])
-
-
-def _span(steps: pl.Series) -> str:
-    return str(timedelta(seconds=_usual(steps)))

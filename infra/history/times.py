@@ -1,6 +1,7 @@
 """How a file writes the times at which its candles open."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,10 +10,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 DAY_MS = 86_400_000
-_DATE = re.compile(
-    r"(\d{4})([-/])\d{2}\2\d{2}(?:([T ])\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?( ?(?:Z|UTC)| ?[+-]\d{2}:?\d{2})?"
-)
-_COMPACT = re.compile(r"\d{8}( \d{2}:\d{2}(:\d{2})?)?")
+_OFFSET = r"( ?(?:Z|UTC|GMT)| ?(?:GMT|UTC)?[+-]\d{2}:?\d{2})?"
+_CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
+_DATE = re.compile(rf"(\d{{4}})([-/.])\d{{2}}\2\d{{2}}(?:([T ]){_CLOCK})?{_OFFSET}")
+_DAY_OR_MONTH = re.compile(rf"(\d{{2}})([-/.])(\d{{2}})\2\d{{4}}(?:([T ]){_CLOCK})?{_OFFSET}")
+_LAST_MONTH = 12
+_COMPACT = re.compile(r"\d{8}( \d{2}:\d{2}(:\d{2})?| \d{4}(\d{2})?)?")
+_CLOCK_ALONE = re.compile(rf"{_CLOCK}|\d{{4}}|\d{{6}}")
 _EPOCH = re.compile(r"\d{1,19}(\.0*)?")
 # Seconds reach the year 5138 before they pass for milliseconds of 1973, and so on: the size alone tells the unit.
 _SECONDS_BELOW, _MILLISECONDS_BELOW, _MICROSECONDS_BELOW = 10**11, 10**14, 10**17
@@ -38,37 +42,82 @@ class TimeForm:
     pattern: str = ""
     midnight: datetime | None = None
     sample: str = ""
+    is_unclear: bool = False
 
     @property
     def says_zone(self) -> bool:
         """Whether each time tells its own offset from UTC."""
-        return self.pattern.endswith(("Z", "UTC", "%:z"))
+        return self.pattern.endswith(("Z", "UTC", "GMT", "%:z"))
+
+    @property
+    def is_day(self) -> bool:
+        """Whether the times are days without an hour."""
+        return self.writing is Writing.TEXT and "%H" not in self.pattern
 
     @property
     def counts_from_midnight(self) -> bool:
         """Whether times are milliseconds of a day that the file's name tells."""
         return self.writing is Writing.MIDNIGHT
 
-    @property
-    def right(self) -> str:
-        """What would be right, for an error."""
-        return f"{self.writing.value} like {self.sample}" if self.writing is Writing.TEXT else self.writing.value
+    def explain(self, text: str) -> str:
+        """Return what is wrong with a time that can't be read, with what would be right."""
+        if self.writing is Writing.TEXT and not self.says_zone:
+            read = pl.select(_from_text(pl.lit(text), self.pattern)).item()
+            change = None if read is None else clock_change(read, self.zone)
+            if change is not None:
+                return f"{text[:60]!r} {change}"
+        right = f"{self.writing.value} like {self.sample}" if self.writing is Writing.TEXT else self.writing.value
+        return f"{text[:60]!r} is no time as this file writes it: {right}"
 
 
-def time_form(sample: str, zone: ZoneInfo, midnight: datetime | None = None, *, can_be_of_day: bool) -> TimeForm | None:
-    """Return how `sample`, the first time of a file, is written; None where it is no time.
+def time_form(
+    samples: Sequence[str], zone: ZoneInfo, midnight: datetime | None = None, *, can_be_of_day: bool
+) -> TimeForm | None:
+    """Return how the first of `samples`, the first times of a file, is written; None where it is no time.
 
     `can_be_of_day` allows milliseconds since midnight; then `midnight` says of which day, as the file's name told it.
-    Eight digits are a date unless they end in 000, as no date does and every candle's milliseconds do.
+    Eight digits are a date unless they end in 000, as no date does and every candle's milliseconds do. Of 01/02/2024
+    the other samples may tell which is the day; where they don't, the form is unclear.
     """
+    sample = samples[0]
     if _COMPACT.fullmatch(sample) and not (sample.isdigit() and sample.endswith("000")):
         return TimeForm(Writing.TEXT, zone, _compact_pattern(sample), sample=sample)
     if _EPOCH.fullmatch(sample):
         if can_be_of_day and float(sample) < DAY_MS:
             return TimeForm(Writing.MIDNIGHT, zone, midnight=midnight)
         return TimeForm(Writing.EPOCH, zone, sample=sample)
-    written = _DATE.fullmatch(sample)
-    return None if written is None else TimeForm(Writing.TEXT, zone, _pattern(written), sample=sample)
+    return _dated(samples, zone)
+
+
+def _dated(samples: Sequence[str], zone: ZoneInfo) -> TimeForm | None:
+    if written := _DATE.fullmatch(samples[0]):
+        dash, *rest = written.groups()[1:]
+        return TimeForm(Writing.TEXT, zone, _pattern(f"%Y{dash}%m{dash}%d", *rest), sample=samples[0])
+    written = _DAY_OR_MONTH.fullmatch(samples[0])
+    if written is None:
+        return None
+    _, dash, _, *rest = written.groups()
+    days = {_day_first(dash, each) for each in samples} - {None}
+    if len(days) != 1:
+        return TimeForm(Writing.TEXT, zone, is_unclear=True, sample=samples[0])
+    day = f"%d{dash}%m{dash}%Y" if days.pop() else f"%m{dash}%d{dash}%Y"
+    return TimeForm(Writing.TEXT, zone, _pattern(day, *rest), sample=samples[0])
+
+
+def is_clock(text: str) -> bool:
+    """Tell whether a field is a time of the day, as it stands beside a column of days."""
+    return bool(_CLOCK_ALONE.fullmatch(text))
+
+
+def _day_first(dash: str, text: str) -> bool | None:
+    """Tell whether a date such as 31/01/2024 begins with its day; None where it doesn't show. With dots it does."""
+    written = _DAY_OR_MONTH.fullmatch(text)
+    if written is None:
+        return None
+    first, second = int(written[1]), int(written[3])
+    if dash == "." or first > _LAST_MONTH:
+        return True
+    return False if second > _LAST_MONTH else None
 
 
 def microseconds(column: pl.Expr, form: TimeForm) -> pl.Expr:
@@ -93,6 +142,19 @@ def typed_microseconds(column: pl.Expr, kind: pl.DataType, zone: ZoneInfo) -> pl
     if isinstance(kind, pl.Datetime | pl.Date):
         return _utc(column.cast(pl.Datetime("us")), zone).dt.epoch("us")
     return _from_epoch(column.cast(pl.Int64, strict=False))
+
+
+def clock_change(local: datetime, zone: ZoneInfo) -> str | None:
+    """Return why a time of a zone is none or two, where the clock's change made it so."""
+    offsets = {local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
+    if len(offsets) == 1:
+        return None
+    back = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    what = "stands for two times" if back == local else "doesn't exist"
+    return (
+        f"{what} in {zone.key}: the clocks were changed then; write times in UTC or with their offset, or name the "
+        "--timezone in which they are written"
+    )
 
 
 def shown(microseconds_: int) -> str:
@@ -135,17 +197,17 @@ def _utc(times: pl.Expr, zone: ZoneInfo) -> pl.Expr:
 
 
 def _compact_pattern(sample: str) -> str:
-    return {8: "%Y%m%d", 14: "%Y%m%d %H:%M", 17: "%Y%m%d %H:%M:%S"}[len(sample)]
+    clock = sample.partition(" ")[2]
+    return "%Y%m%d" + {0: "", 4: " %H%M", 5: " %H:%M", 6: " %H%M%S", 8: " %H:%M:%S"}[len(clock)]
 
 
-def _pattern(written: re.Match[str]) -> str:
-    _, dash, middle, seconds, fraction, offset = written.groups()
-    pattern = f"%Y{dash}%m{dash}%d"
+def _pattern(day: str, middle: str | None, seconds: str | None, fraction: str | None, offset: str | None) -> str:
+    pattern = day
     if middle:
         pattern += f"{middle}%H:%M"
         pattern += ":%S" if seconds else ""
         pattern += "%.f" if fraction else ""
     if offset is None:
         return pattern
-    space = " " if offset.startswith(" ") else ""
-    return pattern + space + (offset.strip() if offset.strip() in {"Z", "UTC"} else "%:z")
+    space, word = " " if offset.startswith(" ") else "", re.sub(r"[^A-Z]", "", offset)
+    return pattern + space + word + ("%:z" if offset[-1].isdigit() else "")

@@ -1,13 +1,14 @@
 """`r3edge import candles`: stores candles out of files, beside a running engine or alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from domain.markets.types import MarketSymbol, Timeframe
-from infra.history.formats import FileFormat
+from infra.history.columns import ColumnChoice, Traded
+from infra.history.formats import FileFormat, FileOptions
 from infra.history.loading import Loaded, Progress, load_file
 from infra.history.problems import MalformedRows, UnusableFile
 from infra.history.questions import unknown
@@ -34,6 +35,7 @@ class ImportRequest:
     zone: ZoneInfo
     on_conflict: OnConflict
     fill_gaps: bool
+    columns: ColumnChoice = field(default_factory=ColumnChoice)
 
 
 async def import_candles(settings: Settings, request: ImportRequest, told: Telling) -> list[Path]:
@@ -64,7 +66,9 @@ async def _check_market(pool: Pool, market: MarketSymbol) -> None:
 
 
 async def _import_file(pool: Pool, path: Path, request: ImportRequest, told: Telling) -> None:
-    reading = Reading(path, request.format, request.zone, request.timeframe, datetime.now(UTC))
+    base, _, quote = request.market.symbol.partition("/")
+    options = FileOptions(request.format, request.zone, request.columns, Traded(base, quote))
+    reading = Reading(path, options, request.timeframe, datetime.now(UTC))
     progress = Progress(told.advance, lambda rows: told.begin(f"{path.name}: storing", rows), told.advance)
     told.begin(f"{path.name}: checking", None)
     async with connected(pool) as driver:
@@ -95,6 +99,8 @@ def summary(path: Path, market: MarketSymbol, loaded: Loaded) -> list[str]:
             f"{loaded.seconds:.1f} s, {rate(found.rows, loaded.seconds)}"
         ),
     ]
+    if found.blank:
+        lines.append(f"  {found.blank:,} rows without prices left out")
     if found.forming:
         lines.append(f"  {found.forming:,} left out, for it has not closed yet")
     if found.missing:

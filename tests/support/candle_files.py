@@ -8,10 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from domain.markets.types import Timeframe
-from infra.history.formats import FileFormat
+from infra.history.columns import ColumnChoice, Traded, parse_columns
+from infra.history.formats import FileFormat, FileOptions
 from infra.history.problems import MalformedRows
 from infra.history.survey import Reading, Survey, survey
 
+BTC = Traded("BTC", "USDT")
 HEADER = "open_time,open,high,low,close,volume"
 START = datetime(2024, 1, 31, 23, 55, tzinfo=UTC)
 NOW = datetime(2026, 11, 5, 12, 0, 30, tzinfo=UTC)
@@ -43,14 +45,16 @@ def reading(
     zone: str = "UTC",
     format: FileFormat = FileFormat.AUTO,
     block_bytes: int = 1024,
+    columns: str | None = None,
 ) -> Reading:
     """Return how a file is read: in small blocks, so that a few rows are several of them."""
-    return Reading(path, format, ZoneInfo(zone), timeframe, NOW, block_bytes)
+    choice = ColumnChoice() if columns is None else parse_columns(columns)
+    return Reading(path, FileOptions(format, ZoneInfo(zone), choice, BTC), timeframe, NOW, block_bytes)
 
 
-def surveyed(path: Path, timeframe: Timeframe | None = None, zone: str = "UTC") -> Survey:
+def surveyed(path: Path, timeframe: Timeframe | None = None, zone: str = "UTC", columns: str | None = None) -> Survey:
     """Return what is in a file."""
-    return survey(reading(path, timeframe, zone), lambda _: None)
+    return survey(reading(path, timeframe, zone, columns=columns), lambda _: None)
 
 
 def problems(path: Path, timeframe: Timeframe | None = Timeframe.M1, zone: str = "UTC") -> list[str]:

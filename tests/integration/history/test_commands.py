@@ -41,6 +41,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_dsn: str)
         ((*IMPORT, "a:B/C", "--format", "lena"), "--format is 'lena' (did you mean lean?); it may be auto, lean"),
         ((*IMPORT, "a:B/C", "--on-conflict", "skip"), "--on-conflict is 'skip'; it may be replace, keep"),
         ((*IMPORT, "a:B/C", "--timezone", "Berlin"), "--timezone is 'Berlin'"),
+        ((*IMPORT, "a:B/C", "--columns", "tim=1"), "--columns has 'tim' (did you mean time?); the fields are time"),
     ],
 )
 def test_what_cannot_be_meant_ends_with_2_and_what_would_be_right(arguments: tuple[str, ...], told: str) -> None:

@@ -80,7 +80,7 @@ def test_times_without_offset_are_of_the_given_zone_and_those_with_one_are_not(t
 def test_an_hour_that_a_change_of_the_clock_leaves_out_or_repeats_is_refused(tmp_path: Path) -> None:
     lines = [row(0, at=f"2024-03-31 0{hour}:30:00") for hour in range(4)]
     (told,) = problems(csv(tmp_path, [row(0, at="2024-03-30 23:30:00"), *lines]), Timeframe.M15, "Europe/Berlin")
-    assert told.startswith("candles.csv, line 5: '2024-03-31 02:30:00' is no time")
+    assert told.startswith("candles.csv, line 5: '2024-03-31 02:30:00' doesn't exist in Europe/Berlin")
 
 
 def test_columns_go_by_their_names_wherever_they_stand(tmp_path: Path) -> None:
@@ -107,7 +107,9 @@ def test_a_candle_that_has_not_closed_is_left_out(tmp_path: Path) -> None:
 def test_the_timeframe_is_told_by_the_times_and_a_wrong_one_refused(tmp_path: Path) -> None:
     hourly = csv(tmp_path, [row(60 * hour + 5) for hour in range(12)])
     assert surveyed(hourly).timeframe is Timeframe.H1
-    with pytest.raises(UnusableFile, match="its candles are 1:00:00 apart, no two of them 1m"):
+    with pytest.raises(
+        UnusableFile, match="all of its 12 candles are 1:00:00 or multiples of it apart, so they are not of 1m"
+    ):
         surveyed(hourly, Timeframe.M1)
     assert surveyed(csv(tmp_path, [row(30 * number + 5) for number in range(12)])).timeframe is Timeframe.M30
     with pytest.raises(UnusableFile, match="its candles are 0:45:00 apart; the engine's timeframes are 1m, 3m, 5m"):
