@@ -1,10 +1,11 @@
 import { GraphiQL } from 'graphiql';
 import { getOperationAST } from 'graphql';
 import { createClient } from 'graphql-ws';
-import { useMemo, useState } from 'react';
+import { useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import 'graphiql/style.css';
 import './page.css';
+import { forgetWhatEarlierVersionsKept, storage } from './storage.js';
 
 const TOKEN_KEY = 'r3edge:token';
 const FIRST_QUERY = `# Everything public needs no token. Register or sign in by mutation, then
@@ -60,16 +61,16 @@ async function* subscribe(parameters, headers) {
   }
 }
 
-function createFetcher(token) {
-  return (parameters, options) => {
-    const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...options?.headers };
-    return isSubscription(parameters, options) ? subscribe(parameters, headers) : request(parameters, headers);
-  };
+// GraphiQL fetches the schema anew for each new fetcher, and the schema is the same whoever asks: so one fetcher, which
+// takes the token of the moment.
+function fetcher(parameters, options) {
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...options?.headers };
+  return isSubscription(parameters, options) ? subscribe(parameters, headers) : request(parameters, headers);
 }
 
 function Page() {
   const [token, setToken] = useState(() => sessionStorage.getItem(TOKEN_KEY) ?? '');
-  const fetcher = useMemo(() => createFetcher(token), [token]);
   const onToken = event => {
     const value = event.target.value.trim();
     sessionStorage.setItem(TOKEN_KEY, value);
@@ -88,9 +89,15 @@ function Page() {
           spellCheck={false}
         />
       </label>
-      <GraphiQL fetcher={fetcher} defaultQuery={FIRST_QUERY} defaultEditorToolsVisibility="variables" />
+      <GraphiQL
+        fetcher={fetcher}
+        storage={storage}
+        defaultQuery={FIRST_QUERY}
+        defaultEditorToolsVisibility="variables"
+      />
     </>
   );
 }
 
+forgetWhatEarlierVersionsKept();
 createRoot(document.getElementById('root')).render(<Page />);
