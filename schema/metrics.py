@@ -85,7 +85,10 @@ class PerformanceMetrics:
     exposure_percent: float | None = strawberry.field(description="Of the time, with a position open.")
     turnover: Decimal = strawberry.field(description="The sum of what was bought and sold.")
     fees: Decimal = strawberry.field(description="What the venues took.")
-    slippage: Decimal | None = strawberry.field(description="What fills cost over the price when they were ordered.")
+    slippage: Decimal | None = strawberry.field(
+        description="What the fills cost above the `arrivalPrice` of their orders, negative where they were cheaper; "
+        "null where that isn't known of any."
+    )
     orders_denied: int = strawberry.field(description="How many orders failed the risk checks.")
     orders_rejected: int = strawberry.field(description="How many orders the venue refused.")
     notes: list[ReportNote] = strawberry.field(

@@ -44,6 +44,10 @@ class Fill(Node):
     quantity: Decimal = strawberry.field(description="In base currency.")
     fee: Decimal = strawberry.field(description="What the venue took, in `feeCurrency`; negative where it gave.")
     fee_currency: str = strawberry.field(description="What the fee was paid in.")
+    fee_rate: Decimal | None = strawberry.field(
+        description="What one unit of a `feeCurrency` that is neither base nor quote was worth in quote. Null where it "
+        "is one of them, and where no price was known when the fill was recorded."
+    )
     maker: bool | None = strawberry.field(description="Whether the order rested; null where the venue doesn't say.")
 
     @strawberry.field(graphql_type=lazy("orders", "Order"), description="The order that was filled.")
@@ -102,6 +106,10 @@ class OrderFacts:
     reject_code: RejectCode | None = strawberry.field(
         description="The kind of reason for which the venue rejected the order, for programs; `rejectReason` says it "
         "in words. Null where the order was not rejected, and in states that version 0.1 stored."
+    )
+    arrival_price: Decimal | None = strawberry.field(
+        description="What its slippage is measured from: the price that it waits for, or else the middle of the book "
+        "when it was sent. Null until then, and for orders that were sent before it was recorded."
     )
     created_at: datetime = strawberry.field(description="When it was taken in.")
     updated_at: datetime = strawberry.field(description="When it last changed.")

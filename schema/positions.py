@@ -26,7 +26,14 @@ class PositionFacts:
     )
     average_price: Decimal | None = strawberry.field(description="What it was opened at, in quote currency per base.")
     realized_profit: Decimal = strawberry.field(description="After fees, in quote currency.")
-    fees: Decimal = strawberry.field(description="In quote currency; one paid in base is valued at its fill's price.")
+    fees: Decimal = strawberry.field(
+        description="In quote currency; one paid in base is valued at its fill's price, one in a third currency by the "
+        "fill's `feeRate`."
+    )
+    unpriced_fees: list[str] = strawberry.field(
+        description="The currencies of fees that `fees` and `realizedProfit` leave out, since no price of them was "
+        "known when their fills were recorded."
+    )
     opened_at: datetime = strawberry.field(description="When its first fill was.")
     closed_at: datetime | None = strawberry.field(description="When it became flat; null while it is open.")
 

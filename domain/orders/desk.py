@@ -139,7 +139,8 @@ class Desk:
 
     def recorder(self, transaction: Transaction, order: Order) -> OrderRecorder:
         """Return what writes the changes of an order whose row is held."""
-        return OrderRecorder(transaction, order, self.market(order.market), self.ids, self.clock.now())
+        market = self.market(order.market)
+        return OrderRecorder(transaction, order, market, self.markets, self.ids, self.clock.now())
 
     async def change(self, order_id: UUID, change: Change) -> Order | None:
         """Change an order as it is now, under its lock, and return it as it then is; None where there is none."""

@@ -10,6 +10,7 @@ from domain.clock import Clock, Ids
 from domain.errors import Unavailable
 from domain.markets.ports import VenueUnreachable
 from domain.markets.types import MarketSymbol
+from domain.orders.arrival import arrival_price
 from domain.orders.bell import Bell
 from domain.orders.cold_feeds import is_starting
 from domain.orders.desk import Desk, Timing
@@ -248,7 +249,7 @@ class AccountExecutor:
         reconciled = self._desk.reconciled
         context = await gather(transaction, order, self._desk.markets, now, reconciled=reconciled)
         denials = check(order, context)
-        return deny(order, denials, now) if denials else submit(order, now)
+        return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, context.depth))
 
     @property
     def _unreconciled_wait(self) -> timedelta:

@@ -7,6 +7,7 @@ filled quantity and FILLED; a venue's status alone decides the other ends.
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from domain.money import EXACT
@@ -38,9 +39,10 @@ def pending(order: Order) -> Step:
     return Step(order, (OrderEvent(OrderEventKind.PENDING, order),))
 
 
-def submit(order: Order, at: datetime) -> Step:
+def submit(order: Order, at: datetime, arrival_price: Decimal | None = None) -> Step:
     """PENDING → SUBMITTED: its bytes may leave once this is committed."""
-    return _moved(order, at, OrderEventKind.SUBMITTED, OrderStatus.SUBMITTED, submitted_at=at)
+    kind = OrderEventKind.SUBMITTED
+    return _moved(order, at, kind, OrderStatus.SUBMITTED, submitted_at=at, arrival_price=arrival_price)
 
 
 def deny(order: Order, denials: tuple[RiskDenial, ...], at: datetime) -> Step:
@@ -152,7 +154,7 @@ def settle_absent(order: Order, at: datetime) -> Step:
     return _moved(counted, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **told)
 
 
-def fill_of(order: Order, told: VenueFill, fill_id: UUID) -> Fill:
+def fill_of(order: Order, told: VenueFill, fill_id: UUID, fee_rate: Decimal | None = None) -> Fill:
     """Return the fill of the order that the venue tells of."""
     return Fill(
         id=fill_id,
@@ -169,6 +171,7 @@ def fill_of(order: Order, told: VenueFill, fill_id: UUID) -> Fill:
         fee_currency=told.fee_currency,
         maker=told.maker,
         trading_session_id=order.trading_session_id,
+        fee_rate=fee_rate,
     )
 
 

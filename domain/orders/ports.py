@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
 from domain.keyset import Window
+from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Depth, FeedStatus, Market, MarketSymbol
 from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderRole, OrderStatus, OrderType
@@ -212,4 +214,12 @@ class MarketView(Protocol):
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
         """Return a fresh book, starting its feed where it is cold; None where there is none within the time."""
+        ...
+
+    def graph(self, venue: str) -> CurrencyGraph:
+        """Return the currencies of a venue and the markets between them."""
+        ...
+
+    def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
+        """Return an amount's worth in another currency at present prices; None where they aren't known."""
         ...

@@ -7,7 +7,9 @@ from domain.clock import Ids
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market
 from domain.orders.events import order_events
+from domain.orders.fee_rates import fee_rate
 from domain.orders.lifecycle import Step, apply_fill, fill_of
+from domain.orders.ports import MarketView
 from domain.orders.types import Fill, Order
 from domain.orders.venue import VenueFill
 from domain.storage import Transaction
@@ -22,12 +24,15 @@ class OrderRecorder:
     transaction of the account records fills meanwhile: a position that isn't there yet has no row to be held.
     """
 
-    def __init__(self, transaction: Transaction, order: Order, market: Market, ids: Ids, at: datetime) -> None:
+    def __init__(
+        self, transaction: Transaction, order: Order, market: Market, markets: MarketView, ids: Ids, at: datetime
+    ) -> None:
         self.order = order
         self.counted: list[str] = []
         self._read = order
         self._transaction = transaction
         self._market = market
+        self._markets = markets
         self._ids = ids
         self._at = at
         self._events: list[NewEvent] = []
@@ -47,7 +52,8 @@ class OrderRecorder:
     async def count_fills(self, told: Iterable[VenueFill]) -> None:
         """Count those fills that are new: in the order, and in its position."""
         for venue_fill in told:
-            fill = fill_of(self.order, venue_fill, self._ids.new())
+            rate = await fee_rate(self._transaction, self._markets, venue_fill, self._market)
+            fill = fill_of(self.order, venue_fill, self._ids.new(), rate)
             if await self._transaction.orders.add_fill(fill):
                 self.take(apply_fill(self.order, fill, venue_fill.venue_order_id, self._at))
                 await self._move_position(fill)

@@ -150,7 +150,8 @@ class Order:
     Quantities are in base, prices in quote per base; `filled_cost` is the sum of price times quantity over the fills.
     `revision` grows by one with every change. `cancel_requested_at` is the command to cancel: set by whoever asks,
     acted on by the node that holds the account's lease. `absences` counts clean "no such order" answers while in
-    doubt.
+    doubt. `arrival_price` is what its slippage is measured from: the price that it waits for, or else the middle of the
+    book when it was sent.
     """
 
     id: UUID
@@ -185,6 +186,7 @@ class Order:
     cancel_requested_at: datetime | None = None
     absences: int = 0
     reject_code: RejectCode | None = None
+    arrival_price: Decimal | None = None
 
     @property
     def remaining_quantity(self) -> Decimal:

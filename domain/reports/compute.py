@@ -75,6 +75,7 @@ class ReportComputer:
         graph = self._graph or CurrencyGraph(one for one in self._markets.values() if one.symbol.venue == account.venue)
         prices = PriceSource(self._reading.prices, graph, report.from_, end)
         currencies = self._currencies([*holdings, *(one.currency for one in transfers)], known)
+        orders = await self._reading.orders.many(list({fill.order_id for fill in known}))
         in_period = replace(subject.wanted, start=report.from_)
         return ReportData(
             venue=account.venue,
@@ -88,7 +89,8 @@ class ReportComputer:
             marks=await prices.marks(traded, currencies, account.currency, {fill.market for fill in known}),
             markets=self._markets,
             traded=frozenset(traded),
-            exit_reasons=await self._exit_reasons(known),
+            exit_reasons={one.id: one.role for one in orders if one.role is not OrderRole.ENTRY},
+            arrival_prices={one.id: one.arrival_price for one in orders if one.arrival_price is not None},
             order_counts=await self._reading.orders.outcome_counts(report.user_id, in_period),
             graph=graph,
             notes=self._notes(subject, transfers),
@@ -163,10 +165,6 @@ class ReportComputer:
             )
             notes.append(ReportNote(ReportNoteCode.OPENING_ESTIMATED, message))
         return tuple(notes)
-
-    async def _exit_reasons(self, fills: Sequence[Fill]) -> dict[UUID, OrderRole]:
-        orders = await self._reading.orders.many(list({fill.order_id for fill in fills}))
-        return {order.id: order.role for order in orders if order.role is not OrderRole.ENTRY}
 
 
 async def computed(data: ReportData) -> ReportResult:

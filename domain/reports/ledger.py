@@ -26,7 +26,8 @@ class ReportData:
     `earlier` are the fills before the period, which may have opened what the period closed; `holdings` is what was held
     at the start of the period by currency, `transfers` what came in and went out after that; `traded` are the markets
     whose change is the yardstick. `graph` holds the markets of the venue (those of `markets` where it is None), `notes`
-    what is to be said already, `extremes` those of the prices during each round trip, by its place.
+    what is to be said already, `extremes` those of the prices during each round trip, by its place; `arrival_prices`
+    are what the slippage of orders is measured from, by order.
     """
 
     venue: str
@@ -45,6 +46,7 @@ class ReportData:
     graph: CurrencyGraph | None = None
     notes: tuple[ReportNote, ...] = ()
     extremes: Mapping[int, Extremes] = field(default_factory=dict)
+    arrival_prices: Mapping[UUID, Decimal] = field(default_factory=dict)
 
 
 def result_of(data: ReportData) -> ReportResult:
@@ -110,6 +112,7 @@ def _figures(
         order_counts=data.order_counts,
         market_change_percent=_market_change(data),
         prices_known=_returns_are_known(data, valuation),
+        slippage=_slippage(data, valuation),
     )
 
 
@@ -129,6 +132,18 @@ def _fee(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
         # At the fill's own price, as the position's profit counts it.
         return valuation.worth(market.quote, EXACT.multiply(fill.fee, fill.price), fill.at)
     return valuation.worth(fill.fee_currency, fill.fee, fill.at)
+
+
+def _slippage(data: ReportData, valuation: Valuation) -> Decimal | None:
+    """Return what the fills cost above the arrival prices of their orders; None where none of those is known."""
+    costs = []
+    for fill in data.fills:
+        arrival = data.arrival_prices.get(fill.order_id)
+        if arrival is not None:
+            worse = EXACT.multiply(EXACT.subtract(fill.price, arrival), Decimal(fill.side.sign))
+            quote = data.markets[fill.market].quote
+            costs.append(valuation.worth(quote, EXACT.multiply(worse, fill.quantity), fill.at))
+    return _total(costs) if costs else None
 
 
 def _total(amounts: Iterable[Decimal]) -> Decimal:

@@ -43,6 +43,7 @@ class MetricsInput:
     order_counts: Mapping[OrderStatus, int]
     market_change_percent: float | None = None
     prices_known: bool = True
+    slippage: Decimal | None = None
 
 
 def metrics(given: MetricsInput) -> PerformanceMetrics:
@@ -91,6 +92,7 @@ def metrics(given: MetricsInput) -> PerformanceMetrics:
         exposure_percent=_exposure(given),
         turnover=given.turnover,
         fees=given.fees,
+        slippage=given.slippage,
         orders_denied=given.order_counts.get(OrderStatus.DENIED, 0),
         orders_rejected=given.order_counts.get(OrderStatus.REJECTED, 0),
     )

@@ -12,16 +12,16 @@ SELECT_ORDER = """
 SELECT id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at, updated_at, status,
     revision, price, stop_price, time_in_force, expires_at, post_only, reduce_only, trading_session_id, signal_id,
     parent_id, replaces_id, venue_order_id, filled_quantity, filled_cost, denials, reject_reason,
-    submitted_at, cancel_requested_at, absences, reject_code
+    submitted_at, cancel_requested_at, absences, reject_code, arrival_price
 FROM orders"""
 
 INSERT_ORDER = """
 INSERT INTO orders (id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at,
     updated_at, status, revision, price, stop_price, time_in_force, expires_at, post_only, reduce_only,
     trading_session_id, signal_id, parent_id, replaces_id, venue_order_id, filled_quantity, filled_cost, denials,
-    reject_reason, submitted_at, cancel_requested_at, absences, reject_code)
+    reject_reason, submitted_at, cancel_requested_at, absences, reject_code, arrival_price)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32)
+    $25, $26, $27, $28, $29, $30, $31, $32, $33)
 ON CONFLICT (account_id, client_order_id) DO NOTHING"""
 
 UPDATE_ORDER = """
@@ -29,19 +29,19 @@ UPDATE orders SET side = $6, type = $7, role = $8, quantity = $9, updated_at = $
     price = $14, stop_price = $15, time_in_force = $16, expires_at = $17, post_only = $18, reduce_only = $19,
     trading_session_id = $20, signal_id = $21, parent_id = $22, replaces_id = $23, venue_order_id = $24,
     filled_quantity = $25, filled_cost = $26, denials = $27, reject_reason = $28, submitted_at = $29,
-    cancel_requested_at = $30, absences = $31, reject_code = $32
+    cancel_requested_at = $30, absences = $31, reject_code = $32, arrival_price = $33
 WHERE id = $1 AND user_id = $2 AND account_id = $3 AND market = $4 AND client_order_id = $5 AND created_at = $10
     AND revision < $13"""
 
 SELECT_FILL = """
 SELECT id, order_id, user_id, account_id, market, side, venue_trade_id, at, price, quantity, fee, fee_currency, maker,
-    trading_session_id
+    trading_session_id, fee_rate
 FROM fills"""
 
 INSERT_FILL = """
 INSERT INTO fills (id, order_id, user_id, account_id, market, side, venue_trade_id, at, price, quantity, fee,
-    fee_currency, maker, trading_session_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    fee_currency, maker, trading_session_id, fee_rate)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (account_id, market, venue_trade_id) DO NOTHING"""
 
 _SIDES = by_value(OrderSide)
@@ -89,6 +89,7 @@ def order_of(row: Record) -> Order:
         cancel_requested_at=row["cancel_requested_at"],
         absences=row["absences"],
         reject_code=_REJECT_CODES[reject_code] if reject_code else None,
+        arrival_price=row["arrival_price"],
     )
 
 
@@ -127,6 +128,7 @@ def order_values(order: Order) -> tuple[object, ...]:
         order.cancel_requested_at,
         order.absences,
         order.reject_code,
+        order.arrival_price,
     )
 
 
@@ -147,6 +149,7 @@ def fill_of(row: Record) -> Fill:
         fee_currency=row["fee_currency"],
         maker=row["maker"],
         trading_session_id=row["trading_session_id"],
+        fee_rate=row["fee_rate"],
     )
 
 
@@ -167,4 +170,5 @@ def fill_values(fill: Fill) -> tuple[object, ...]:
         fill.fee_currency,
         fill.maker,
         fill.trading_session_id,
+        fill.fee_rate,
     )

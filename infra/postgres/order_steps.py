@@ -10,7 +10,7 @@ from infra.postgres.event_log import append_statement, event_columns
 from infra.postgres.leases import IS_HELD, lease_values
 from infra.postgres.order_rows import UPDATE_ORDER, order_values
 
-_ORDER_VALUES = 32
+_ORDER_VALUES = 33
 _LEASE_VALUES = 4
 _HELD = IS_HELD.format(*(f"${_ORDER_VALUES + 2 + place}" for place in range(_LEASE_VALUES)))
 

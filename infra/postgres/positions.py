@@ -13,16 +13,16 @@ from infra.postgres.repository import Repository
 
 SELECT = """
 SELECT id, user_id, account_id, market, trading_session_id, opened_at, quantity, dust, average_price, realized_profit,
-    fees, closed_at, stop_loss_price, take_profit_price
+    fees, closed_at, stop_loss_price, take_profit_price, unpriced_fees
 FROM positions"""
 SAVE = """
 INSERT INTO positions (id, user_id, account_id, market, trading_session_id, opened_at, quantity, dust, average_price,
-    realized_profit, fees, closed_at, stop_loss_price, take_profit_price)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    realized_profit, fees, closed_at, stop_loss_price, take_profit_price, unpriced_fees)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, dust = excluded.dust,
     average_price = excluded.average_price, realized_profit = excluded.realized_profit, fees = excluded.fees,
     closed_at = excluded.closed_at, stop_loss_price = excluded.stop_loss_price,
-    take_profit_price = excluded.take_profit_price"""
+    take_profit_price = excluded.take_profit_price, unpriced_fees = excluded.unpriced_fees"""
 LOCKED_OPEN = SELECT + (
     " WHERE account_id = $1 AND market = $2 AND trading_session_id = $3 AND closed_at IS NULL FOR NO KEY UPDATE"
 )
@@ -110,6 +110,7 @@ def position_of(row: Record) -> Position:
         closed_at=row["closed_at"],
         stop_loss_price=row["stop_loss_price"],
         take_profit_price=row["take_profit_price"],
+        unpriced_fees=tuple(row["unpriced_fees"]),
     )
 
 
@@ -129,4 +130,5 @@ def _values(position: Position) -> tuple[object, ...]:
         position.closed_at,
         position.stop_loss_price,
         position.take_profit_price,
+        list(position.unpriced_fees),
     )

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Depth, FeedState, FeedStatus, Market, MarketSymbol
 from domain.orders.bell import Bell
 from domain.orders.desk import Timing
@@ -43,6 +44,7 @@ class FixedMarkets:
     state: FeedState = FeedState.LIVE
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     waits: int = 0
+    rates: dict[str, Decimal] = field(default_factory=dict)
 
     @property
     def catalogue(self) -> "FixedMarkets":
@@ -56,6 +58,13 @@ class FixedMarkets:
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
         return FeedStatus(market, self.state, self.since)
+
+    def graph(self, venue: str) -> CurrencyGraph:
+        bnb = MarketSymbol(venue, "BNB/USDT")
+        return CurrencyGraph([a_market(), a_market(symbol=bnb, base="BNB")])
+
+    def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
+        return amount * self.rates[currency] if currency in self.rates else None
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
         self.waits += 1

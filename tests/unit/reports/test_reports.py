@@ -145,6 +145,23 @@ def test_a_fee_in_a_third_currency_counts_where_it_can_be_priced() -> None:
 
     assert result.metrics.fees == D("0.1")
     assert result.metrics.net_profit == D("-0.1")
+    (trip,) = result.round_trips
+    assert (trip.profit, trip.fees) == (D("-0.1"), D("0.1"))
+    assert (result.metrics.wins, result.metrics.losses) == (0, 1)
+    assert ("NO_MARKET", "BNB") in {(note.code, note.subject) for note in result.metrics.notes}
+
+
+def test_the_rate_that_a_fill_was_recorded_with_goes_before_the_prices_of_the_report() -> None:
+    (bought,) = ledger((1, BUY, 1, 100, "0.01", "ETH"))
+    result = result_of(report_data([replace(bought, fee_rate=D(2000))], marks=marks((0, 10), market=ETH)))
+    assert result.round_trips[0].fees == 20
+
+
+def test_slippage_is_what_fills_cost_above_the_arrival_prices_of_their_orders() -> None:
+    fills = ledger((1, BUY, 2, 101), (2, SELL, 2, 99), (3, BUY, 1, 99), (4, SELL, 1, 50))
+    arrivals = dict(zip((fill.order_id for fill in fills), (D(100), D(100), D(100)), strict=False))
+    assert result_of(report_data(fills, arrival_prices=arrivals)).metrics.slippage == 2 + 2 - 1
+    assert result_of(report_data(fills)).metrics.slippage is None
 
 
 def test_denied_and_rejected_orders_are_counted() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -52,9 +53,22 @@ def test_a_fee_in_base_lessens_the_quantity_and_is_valued_at_the_price() -> None
     assert position.realized_profit == D("-0.1")
 
 
-def test_a_fee_in_a_third_currency_stays_with_its_fill() -> None:
-    (position,) = after(a_fill(BUY, 1, 100, fee=5, currency="BNB"))
-    assert (position.quantity, position.fees, position.realized_profit) == (1, 0, 0)
+def test_a_fee_in_a_third_currency_counts_by_the_rate_of_its_fill() -> None:
+    paid = replace(a_fill(BUY, 1, 100, fee="0.01", currency="BNB"), fee_rate=D(600))
+    sold = replace(a_fill(SELL, 1, 110, fee="0.01", currency="BNB"), fee_rate=D(610))
+    (position,) = after(paid, sold)
+    assert (position.quantity, position.fees, position.realized_profit) == (0, D("12.1"), D("-2.1"))
+    assert position.unpriced_fees == ()
+
+
+def test_a_fee_whose_worth_is_not_known_is_named() -> None:
+    known = replace(a_fill(BUY, 1, 100, fee="0.01", currency="BNB"), fee_rate=D(600))
+    unknown = [a_fill(BUY, 1, 100, fee=5, currency=currency) for currency in ("BNB", "BNB", "XYZ")]
+    (position,) = after(known, *unknown)
+    assert (position.quantity, position.fees, position.realized_profit) == (4, 6, -6)
+    assert position.unpriced_fees == ("BNB", "XYZ")
+    (free,) = after(a_fill(BUY, 1, 100, fee=0, currency="BNB"))
+    assert free.unpriced_fees == ()
 
 
 def test_a_fill_through_flat_closes_one_position_and_opens_another() -> None:
@@ -87,14 +101,16 @@ def random_fills(draw: st.DrawFn) -> Fill:
     quantity = draw(amounts)
     currency = draw(st.sampled_from(["BTC", "USDT", "BNB"]))
     fee = quantity * draw(st.integers(0, 10)) / 1000
-    return a_fill(draw(st.sampled_from(OrderSide)), quantity, draw(prices), fee, currency)
+    fill = a_fill(draw(st.sampled_from(OrderSide)), quantity, draw(prices), fee, currency)
+    return replace(fill, fee_rate=draw(prices)) if currency == "BNB" else fill
 
 
 @given(st.lists(random_fills(), min_size=1, max_size=30), prices)
 def test_quantity_and_profit_are_what_the_fills_moved(fills: list[Fill], mark: Decimal) -> None:
     positions = after(*fills)
     quantity = sum((f.side.sign * f.quantity - (f.fee if f.fee_currency == "BTC" else 0) for f in fills), D(0))
-    cash = sum((-f.side.sign * f.quantity * f.price - (f.fee if f.fee_currency == "USDT" else 0) for f in fills), D(0))
+    cash = sum((-f.side.sign * f.quantity * f.price for f in fills), D(0))
+    cash -= sum((worth_in_quote(f) for f in fills if f.fee_currency != "BTC"), D(0))
     assert sum((position.quantity for position in positions), D(0)) == quantity
     earned = sum((p.realized_profit + unrealized_profit(p, mark) for p in positions), D(0))
     assert abs(earned - (cash + quantity * mark)) < D("1e-9")
@@ -102,10 +118,10 @@ def test_quantity_and_profit_are_what_the_fills_moved(fills: list[Fill], mark: D
 
 
 @given(st.lists(random_fills(), min_size=1, max_size=30))
-def test_fees_are_the_sum_of_those_in_base_and_quote(fills: list[Fill]) -> None:
+def test_fees_are_the_sum_of_all_in_quote(fills: list[Fill]) -> None:
     told = sum((position.fees for position in after(*fills)), D(0))
     assert told == sum((worth_in_quote(fill) for fill in fills), D(0))
 
 
 def worth_in_quote(fill: Fill) -> Decimal:
-    return fill.fee * {"BTC": fill.price, "USDT": D(1), "BNB": D(0)}[fill.fee_currency]
+    return fill.fee * {"BTC": fill.price, "USDT": D(1), "BNB": fill.fee_rate or D(0)}[fill.fee_currency]

@@ -31,6 +31,7 @@ async def test_a_position_comes_back_as_it_was_stored(positions: PostgresPositio
         closed_at=at(9),
         stop_loss_price=Decimal(59_000),
         take_profit_price=Decimal(65_000),
+        unpriced_fees=("BNB", "XYZ"),
     )
     for position in (bare, full):
         await positions.save(position)

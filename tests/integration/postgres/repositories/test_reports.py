@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.keyset import Window
+from domain.orders.types import OrderRole
 from domain.reports.types import (
     EquityPoint,
     Job,
@@ -208,7 +209,7 @@ trips = st.builds(
     profit=amounts,
     profit_percent=st.none() | floats,
     fees=amounts,
-    exit_reason=st.none() | st.just("stop-loss"),
+    exit_reason=st.none() | st.sampled_from(OrderRole),
     max_adverse_excursion=st.none() | floats,
     max_favorable_excursion=st.none() | floats,
 )
