@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -15,8 +16,10 @@ import pytest
 
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
+from infra.postgres.connection import Connection
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.migrate import migrate
+from infra.postgres.partitions import PARTITIONED, ensure_months
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.storage import PostgresStorage
 
@@ -24,6 +27,9 @@ _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
 """No test that uses the shared server looks at what a power cut leaves."""
 
 _MEMORY, _PLENTY_BYTES = Path("/dev/shm"), 4 * 2**30
+
+FIXED_MONTH = datetime(2026, 11, 1, tzinfo=UTC)
+"""The month of all fixed times that tests store things with; each database has its partitions, whatever month it is."""
 
 _numbers = itertools.count(1)
 
@@ -85,7 +91,12 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> str:
 
     async def make() -> None:
         await execute(postgres_server.dsn, "CREATE DATABASE migrated")
-        await migrate(with_database(postgres_server.dsn, "migrated"))
+        dsn = with_database(postgres_server.dsn, "migrated")
+        await migrate(dsn)
+        connection = await asyncpg.connect(dsn)
+        for table in PARTITIONED:
+            await ensure_months(Connection(connection), table, FIXED_MONTH, FIXED_MONTH)
+        await connection.close()
 
     run_aside(make())
     return "migrated"
@@ -102,7 +113,7 @@ async def empty_database_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator
 
 @pytest.fixture
 async def database_dsn(postgres_server: EmbeddedPostgres, migrated_template: str) -> AsyncIterator[str]:
-    """The address of a new database with the newest schema and this month's partitions."""
+    """The address of a new database with the newest schema, and the partitions of this and of the fixed month."""
     # Files are copied three times faster than PostgreSQL's own way, which writes each page to its log.
     name = f"test_{next(_numbers)}"
     await execute(postgres_server.dsn, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY FILE_COPY")
