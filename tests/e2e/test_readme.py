@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.engine import ROOT, engine_environment
 from tests.support.ports import free_port
+from tests.support.require import require_or_skip
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -47,6 +48,26 @@ def test_the_first_session_works_as_it_is_printed(data_folder: Path) -> None:
     log = (data_folder / "r3edge.log").read_text()
     assert "Traceback" not in log
     assert not _processes_in(data_folder)
+
+
+CANNED = (
+    '{"data":{"x":{"token":"t","id":"i","eventCursor":"c","errors":[],'
+    '"status":"FILLED","session":"STOPPED","job":"SUCCEEDED"}}}'
+)
+
+
+def test_an_interactive_zsh_takes_every_line_that_is_printed(tmp_path: Path) -> None:
+    """There `#` begins no comment and a bracket is a pattern, so each line is pasted into one; nothing is started."""
+    stubs = f"uv() {{ :; }}; curl() {{ echo '{CANNED}'; }}; kill() {{ :; }}; pgrep() {{ echo 1; }}; wait() {{ :; }}\n"
+    session = _first_session().replace(f"echo '{MARK}'\n", "")
+    zsh = shutil.which("zsh")
+    require_or_skip(zsh, "there is no zsh here")
+    done = subprocess.run(
+        [str(zsh), "-f", "-i", "-s"], input=f"{stubs}PS1= PS2=\n{session}exit\n", cwd=tmp_path, text=True,
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert CANNED in done.stdout
+    assert not [line for line in done.stderr.splitlines() if "zsh:" in line or ": bad " in line], done.stderr
 
 
 NAMES = (
