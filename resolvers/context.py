@@ -17,6 +17,7 @@ from domain.storage import Storage
 from domain.strategies.service import StrategyService
 from domain.trading.accounts import AccountService
 from domain.trading.halts import HaltService
+from domain.trading.portfolio import Portfolios
 from domain.trading.sessions import SessionService
 from domain.trading.venues import VenueDirectory
 from domain.users.api_keys import ApiKeyService
@@ -48,6 +49,7 @@ class Services:
     halts: HaltService
     reports: ReportService
     events: EventStreams
+    portfolios: Portfolios
 
 
 class RequestContext:

@@ -147,8 +147,8 @@ async def order_events(
     """
     user = context.require_user(ApiScope.READ)
     wanted = OrderFilter(
-        account_id=await _own(context, "Account", account),
-        trading_session_id=await _own(context, "TradingSession", trading_session),
+        account_id=await require_owned_id(context, "Account", account),
+        trading_session_id=await require_owned_id(context, "TradingSession", trading_session),
         statuses=tuple(ACTIVE),
     )
     # The head comes first: what happens before the orders are read is told by the snapshot, and again by the log.
@@ -206,7 +206,7 @@ async def _job(context: RequestContext, user_id: UUID, job_id: UUID) -> Job | No
         return await reading.reports.job(user_id, job_id)
 
 
-async def _own(context: RequestContext, type_name: str, id: str | None) -> UUID | None:
+async def require_owned_id(context: RequestContext, type_name: str, id: str | None) -> UUID | None:
     """Return the UUID in the id of something of the user's; None where no id is given."""
     if id is None:
         return None

@@ -110,6 +110,11 @@ async def metrics(context: RequestContext, session: TradingSession) -> Performan
     return await context.loaders.session_metrics.load(wanted)
 
 
+def market_price(context: RequestContext, position: Position) -> Decimal | None:
+    """Return the present price of the position's market, in quote per base; None where it isn't known."""
+    return context.services.markets.price_of(position.market)
+
+
 def unrealized_profit(context: RequestContext, position: Position) -> Decimal | None:
     """Return what closing at the present price would add, before fees, in quote; None where no price is known."""
     if position.closed_at is not None or position.quantity == ZERO:

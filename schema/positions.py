@@ -63,6 +63,14 @@ class Position(Node, PositionFacts, OrderLists):
     is_type_of = serves(domain.Position)
 
     @strawberry.field(
+        description="The present price of its market, by which `unrealizedProfit` is counted, in quote currency per "
+        "base. Null where no price is known."
+    )
+    def market_price(parent: strawberry.Parent[domain.Position], info: Info) -> Decimal | None:
+        """Return the price."""
+        return trading.market_price(info.context, parent)
+
+    @strawberry.field(
         description="What closing it at the present price would add, before fees, in quote currency; null where no "
         "price is known."
     )

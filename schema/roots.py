@@ -15,6 +15,7 @@ from schema.market_lists import MarketListQuery, MarketListSubscription
 from schema.markets import MarketQuery, MarketSubscription
 from schema.node import NodeQuery
 from schema.order_mutations import OrderMutation
+from schema.portfolio import PortfolioSubscription
 from schema.reports import ReportMutation
 from schema.scalars import SCALARS
 from schema.strategies import StrategyMutation, StrategyQuery
@@ -34,7 +35,9 @@ class Mutation(UserMutation, AccountMutation, StrategyMutation, TradingMutation,
 
 
 @strawberry.type(description="What can be followed live.")
-class Subscription(DepthSubscription, MarketSubscription, MarketListSubscription, EventSubscription):
+class Subscription(
+    DepthSubscription, MarketSubscription, MarketListSubscription, PortfolioSubscription, EventSubscription
+):
     """The subscription root."""
 
 

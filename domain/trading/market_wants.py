@@ -46,11 +46,11 @@ async def markets_needed(
         held = (await reading.accounts.balances([account.id])).get(account.id, [])
         currencies = {balance.currency for balance in held if balance.total}
         currencies |= {session.market.symbol.partition("/")[2] for session in sessions}
-        needed |= {symbol for currency in currencies for symbol in _pricing(account, currency, hub)}
+        needed |= {symbol for currency in currencies for symbol in pricing_markets(account, currency, hub)}
     return frozenset(needed)
 
 
-def _pricing(account: Account, currency: str, hub: TradingMarkets) -> list[MarketSymbol]:
+def pricing_markets(account: Account, currency: str, hub: TradingMarkets) -> list[MarketSymbol]:
     """Return the markets that a currency is priced by in the account's own: those of the shortest way there."""
 
     def is_active(symbol: MarketSymbol) -> bool:

@@ -12,6 +12,7 @@ from domain.reports.service import ReportService
 from domain.strategies.service import StrategyService
 from domain.trading.accounts import AccountService
 from domain.trading.halts import HaltService
+from domain.trading.portfolio import Portfolios
 from domain.trading.sessions import SessionService
 from domain.users.api_keys import ApiKeyService
 from domain.users.service import Registration, UserService
@@ -53,6 +54,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
     readings = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
     storage, bus, clock, ids = base.storage.with_readings(readings), base.bus, base.clock, base.ids
     tokens = RandomTokens()
+    events = EventStreams(storage, bus, clock)
     past = MarketPast(storage, hub, parts.venues, bus, clock)
     users = UserService(
         storage,
@@ -81,5 +83,6 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
         orders=OrderService(storage, hub, clock, ids, parts.bell),
         halts=HaltService(storage, bus, clock, ids),
         reports=ReportService(storage, bus, clock, ids),
-        events=EventStreams(storage, bus, clock),
+        events=events,
+        portfolios=Portfolios(storage, hub, events, clock),
     )

@@ -1,0 +1,74 @@
+"""The viewer's positions and accounts as they are worth now, live."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from uuid import UUID
+
+from domain.errors import FaultCode, RequestFault
+from domain.trading.portfolio import VALUE_SECONDS, AccountValue
+from domain.trading.types import Position
+from domain.users.types import ApiScope
+from resolvers.context import RequestContext
+from resolvers.events import require_owned_id
+
+MIN_EVERY = int(VALUE_SECONDS * 1000)
+MAX_EVERY = 60_000
+
+
+async def position_updates(
+    context: RequestContext, account: str | None, trading_session: str | None, every_milliseconds: int
+) -> AsyncIterator[Position]:
+    """Return the user's open positions that fit, and then each whenever it or its price has changed.
+
+    Raises NOT_FOUND for an account or a trading session that isn't the user's, and INVALID.
+    """
+    user, every = context.require_user(ApiScope.READ), _seconds(every_milliseconds)
+    account_id = await require_owned_id(context, "Account", account)
+    session_id = await require_owned_id(context, "TradingSession", trading_session)
+    return _positions(context, user.id, account_id, session_id, every)
+
+
+async def account_equity(context: RequestContext, account: str, every_milliseconds: int) -> AsyncIterator[AccountValue]:
+    """Return what an account of the user is worth, and then whenever that has changed; raises as above."""
+    user, every = context.require_user(ApiScope.READ), _seconds(every_milliseconds)
+    account_id = await require_owned_id(context, "Account", account)
+    assert account_id is not None
+    return _equity(context, user.id, account_id, every)
+
+
+async def _positions(
+    context: RequestContext, user_id: UUID, account_id: UUID | None, session_id: UUID | None, every: float
+) -> AsyncIterator[Position]:
+    account = None if account_id is None else await context.loaders.accounts.load(account_id)
+
+    def fits(position: Position) -> bool:
+        return account_id in {None, position.account_id} and session_id in {None, position.trading_session_id}
+
+    async with context.services.portfolios.of(user_id) as portfolio:
+
+        def is_over() -> bool:
+            return account is not None and (account.archived_at is not None or account.id in portfolio.archived)
+
+        async with aclosing(portfolio.position_values(fits, every, is_over)) as values:  # type: ignore[type-var]
+            async for value in values:
+                context.forget()
+                yield value.position
+
+
+async def _equity(
+    context: RequestContext, user_id: UUID, account_id: UUID, every: float
+) -> AsyncIterator[AccountValue]:
+    async with (
+        context.services.portfolios.of(user_id) as portfolio,
+        aclosing(portfolio.account_values(account_id, every)) as values,  # type: ignore[type-var]
+    ):
+        async for value in values:
+            context.forget()
+            yield value
+
+
+def _seconds(every_milliseconds: int) -> float:
+    if not MIN_EVERY <= every_milliseconds <= MAX_EVERY:
+        message = f"`everyMilliseconds` is {every_milliseconds}; it must be from {MIN_EVERY} to {MAX_EVERY:,}."
+        raise RequestFault(FaultCode.INVALID, message)
+    return every_milliseconds / 1000

@@ -1,0 +1,197 @@
+"""Positions and the worth of accounts, live, by the public API."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from domain.events import NewEvent, UserEventKind
+from domain.markets import codec
+from domain.markets.topics import ticker_topic
+from domain.markets.types import MarketSymbol, Ticker
+from domain.trading.types import Account, Balance, Position
+from resolvers.ids import encode_id
+from tests.support.api import Api, Stream
+from tests.support.orders import BTC, a_market
+from tests.support.trading import ETH, at, new_account, new_id
+from tests.support.waiting import eventually
+
+UPDATES = """subscription($account: ID, $tradingSession: ID, $every: Int! = 500) {
+  positionUpdates(account: $account, tradingSession: $tradingSession, everyMilliseconds: $every) {
+    id quantity marketPrice unrealizedProfit closedAt account { name } } }"""
+EQUITY = """subscription($account: ID!, $every: Int! = 500) {
+  accountEquity(account: $account, everyMilliseconds: $every) {
+    account { name archivedAt } at equity unpriced unrealizedProfit unpricedMarkets } }"""
+SOL = MarketSymbol("sandbox", "SOL/USDT")
+PRICES = {BTC: "100", ETH: "10"}
+
+
+async def told(api: Api, *positions: Position) -> None:
+    """Store positions, and tell of them in their user's log, as the engine does."""
+    async with api.storage.transaction() as transaction:
+        for position in positions:
+            await transaction.positions.save(position)
+            now = datetime.now(UTC)
+            transaction.events.append([NewEvent(position.user_id, now, UserEventKind.POSITION, position)])
+
+
+def opened(api: Api, market: MarketSymbol = BTC, **changes: object) -> Position:
+    return api.position(market=market, quantity=Decimal(2), average_price=Decimal(90), **changes)
+
+
+async def priced(api: Api, market: MarketSymbol, price: object) -> None:
+    last = Decimal(str(price))
+    ticker = Ticker(market, datetime.now(UTC), None, None, last, None, None)
+    await api.floor.bus.publish(ticker_topic(market), codec.encode_ticker(ticker))
+
+
+@pytest.fixture
+async def live(api: Api) -> AsyncIterator[Api]:
+    """An API where BTC and ETH have prices, said again all the time, which are those of `PRICES` until changed."""
+    async with api.storage.transaction() as transaction:
+        await transaction.market_data.save_markets([a_market(), a_market(symbol=ETH, base="ETH")])
+    await api.services.markets.catalogue.refresh()
+    yield api
+    assert len(api.services.portfolios) == 0
+
+
+async def until(stream: Stream, field: str, name: str, value: object) -> dict:
+    """Return the first event that says so."""
+    async with asyncio.timeout(30):
+        while True:
+            event = (await stream.next())[field]
+            if event[name] == value:
+                return event
+
+
+async def followed(api: Api, *markets: MarketSymbol) -> None:
+    """Wait until the markets are listened to, and give each its price."""
+    memories = api.services.markets._memories
+    await eventually(lambda: all(market in memories for market in markets), "the markets are followed")
+    for market in markets:
+        await priced(api, market, PRICES[market])
+
+
+async def test_open_positions_come_first_then_each_change_of_position_or_price_and_the_closing_at_last(
+    live: Api,
+) -> None:
+    position, closed = opened(live), opened(live, closed_at=at(1))
+    theirs = replace(opened(live, SOL), user_id=(await live.another_user()).id)
+    await told(live, position, closed)
+    async with await live.subscribe(UPDATES) as stream:
+        first = asyncio.ensure_future(stream.next())
+        await followed(live, BTC)
+        assert (await first)["positionUpdates"]["id"] == encode_id("Position", position.id)
+        event = await until(stream, "positionUpdates", "unrealizedProfit", "20")
+        assert (event["marketPrice"], event["quantity"], event["account"]) == ("100", "2", {"name": "paper"})
+        await priced(live, BTC, 110)
+        assert (await until(stream, "positionUpdates", "marketPrice", "110"))["unrealizedProfit"] == "40"
+        await told(live, theirs)
+        grown = position.changed(quantity=Decimal(3))
+        await told(live, grown)
+        assert (await until(stream, "positionUpdates", "quantity", "3"))["unrealizedProfit"] == "60"
+        flash = opened(live, ETH)
+        await told(live, flash, flash.changed(quantity=Decimal(0), closed_at=at(60)))
+        assert (await until(stream, "positionUpdates", "id", encode_id("Position", flash.id)))["closedAt"]
+        await told(live, grown.changed(quantity=Decimal(0), closed_at=at(90)))
+        event = await until(stream, "positionUpdates", "quantity", "0")
+        assert (event["id"], event["unrealizedProfit"]) == (encode_id("Position", position.id), "0")
+    await eventually(lambda: not live.services.markets._memories[BTC].wanted_by, "the feed is let go of")
+
+
+async def test_positions_are_those_of_the_account_or_the_session_that_is_named(live: Api) -> None:
+    session = await live.session()
+    by_hand, of_session = opened(live), opened(live, ETH, trading_session_id=session.id)
+    await told(live, by_hand, of_session)
+    async with await live.subscribe(UPDATES, tradingSession=encode_id("TradingSession", session.id)) as stream:
+        assert (await stream.next())["positionUpdates"]["id"] == encode_id("Position", of_session.id)
+    async with await live.subscribe(UPDATES, account=live.account) as stream:
+        ids = {(await stream.next())["positionUpdates"]["id"] for _ in range(2)}
+        assert ids == {encode_id("Position", each.id) for each in (by_hand, of_session)}
+
+
+async def test_what_is_not_ones_own_can_not_be_followed(live: Api) -> None:
+    theirs = live.context(await live.another_user())
+    session = encode_id("TradingSession", (await live.session()).id)
+    for given in ({"account": live.account}, {"account": "x"}, {"tradingSession": session}):
+        assert await live.refused(UPDATES, theirs, **given) == "NOT_FOUND"
+    for account in (live.account, "x", encode_id("Account", new_id())):
+        assert await live.refused(EQUITY, theirs, account=account) == "NOT_FOUND"
+    for query in (UPDATES, EQUITY):
+        assert await live.refused(query, live.context(None), account=live.account) == "UNAUTHENTICATED"
+        for every in (499, 60_001, -1):
+            assert await live.refused(query, account=live.account, every=every) == "INVALID"
+
+
+async def test_a_slow_reader_gets_the_newest_state_alone(live: Api) -> None:
+    position = opened(live)
+    await told(live, position)
+    async with await live.subscribe(UPDATES) as stream:
+        assert (await stream.next())["positionUpdates"]["quantity"] == "2"
+        for quantity in range(3, 30):
+            await told(live, position.changed(quantity=Decimal(quantity)))
+        await asyncio.sleep(1.2)  # what it is slow for
+        assert (await stream.next())["positionUpdates"]["quantity"] == "29"
+
+
+async def test_many_readers_share_one_valuation_and_the_last_one_ends_it(live: Api) -> None:
+    await told(live, opened(live))
+    streams = [await live.subscribe(UPDATES) for _ in range(3)]
+    streams += [await live.subscribe(EQUITY, account=live.account)]
+    for stream in streams:
+        await stream.next()
+    assert len(live.services.portfolios) == 1
+    for stream in streams[:3]:
+        await stream.results.aclose()
+    assert len(live.services.portfolios) == 1
+    await streams[3].results.aclose()
+    assert len(live.services.portfolios) == 0
+
+
+async def held(api: Api, account: Account, **amounts: object) -> None:
+    balances = [Balance(name, Decimal(str(amount)), Decimal(str(amount))) for name, amount in amounts.items()]
+    async with api.storage.transaction() as transaction:
+        await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+        now = datetime.now(UTC)
+        transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account)])
+
+
+async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_has_no_price(live: Api) -> None:
+    account = new_account(live.floor.user.id, name="live")
+    async with live.storage.transaction() as transaction:
+        await transaction.accounts.add(account, b"sealed")
+    await held(live, account, USDT=1000, BTC=2, DOGE=7)
+    await told(live, opened(live, account_id=account.id), opened(live, ETH, account_id=account.id))
+    async with await live.subscribe(EQUITY, account=encode_id("Account", account.id)) as stream:
+        first = asyncio.ensure_future(stream.next())
+        await followed(live, BTC)
+        assert (await first)["accountEquity"]["account"]["name"] == "live"
+        event = await until(stream, "accountEquity", "equity", "1200")
+        assert (event["unpriced"], event["unpricedMarkets"]) == (["DOGE"], [str(ETH)])
+        assert event["unrealizedProfit"] == "20"
+        await priced(live, ETH, 100)
+        event = await until(stream, "accountEquity", "unpricedMarkets", [])
+        assert event["unrealizedProfit"] == "40"
+        await held(live, account, USDT=500)
+        event = await until(stream, "accountEquity", "equity", "500")
+        assert event["unpriced"] == []
+        archived = replace(account, archived_at=at(0))
+        async with live.storage.transaction() as transaction:
+            await transaction.accounts.update(archived)
+            now = datetime.now(UTC)
+            transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, archived)])
+        async with asyncio.timeout(30):
+            while (result := await anext(stream.results, None)) is not None:
+                event = result.data["accountEquity"]
+        assert event["account"]["archivedAt"] is not None
+
+
+async def test_the_positions_of_an_archived_account_are_an_ended_stream(live: Api) -> None:
+    account = new_account(live.floor.user.id, archived_at=at(0))
+    async with live.storage.transaction() as transaction:
+        await transaction.accounts.add(account, b"sealed")
+    async with await live.subscribe(UPDATES, account=encode_id("Account", account.id)) as stream:
+        assert await anext(stream.results, None) is None
