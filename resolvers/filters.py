@@ -1,10 +1,11 @@
-"""The filters of lists, which come as global ids: one that can't be read finds nothing, as another user's does."""
+"""The filters of lists, which come as global ids: one of another user finds nothing, as one of nobody does."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from domain.errors import ErrorCode, InputError
 from domain.lists import AccountFilter, ActivityFilter, PositionFilter, ReportFilter
 from domain.markets.types import MarketSymbol
 from domain.orders.ports import OrderFilter
@@ -22,8 +23,14 @@ T = TypeVar("T")
 
 
 def filter_id(id: str | None, type_name: str) -> UUID | None:
-    """Return the UUID to look for; None where it doesn't matter, `NOTHING` where the id can't be read."""
-    return None if id is None else uuid_in(id, type_name) or NOTHING
+    """Return the UUID to look for; None where it doesn't matter. Raises NOT_FOUND for what is no id of that type."""
+    if id is None:
+        return None
+    found = uuid_in(id, type_name)
+    if found is None:
+        name = type_name[0].lower() + type_name[1:]
+        raise InputError(ErrorCode.NOT_FOUND, f"{name} is {id[:60]!r}, which is no id of a {type_name}.", (name,))
+    return found
 
 
 def filter_values(values: Sequence[T] | None) -> tuple[T, ...] | None:

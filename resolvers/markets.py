@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
@@ -12,8 +13,11 @@ from domain.errors import ErrorCode, FaultCode, InputError, InputErrors, Request
 from domain.markets.catalogue import MarketFilter
 from domain.markets.types import Candle, FeedStatus, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
 from domain.markets.views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
+from domain.money import EXACT
+from domain.orders.abilities import VenueAbilities
 from domain.pagination import MAX_SERIES_PAGE, CursorScope, Key, Page, bad_cursor, page_of, page_request, time_key
 from domain.period import check_period
+from domain.trading.types import AccountKind
 from resolvers.context import RequestContext
 from resolvers.depth import DepthSource
 from resolvers.paging import PageArguments
@@ -26,6 +30,8 @@ MAX_NAMED = 10
 """How many of the markets that don't exist are named in an answer."""
 
 T = TypeVar("T")
+
+HUNDRED = Decimal(100)
 
 
 class MarketOrder(StrEnum):
@@ -44,6 +50,25 @@ def venue_of(context: RequestContext, market: Market) -> Venue:
     """Return the market's venue; one that is no longer configured is still named."""
     name = market.symbol.venue
     return context.services.venues.get(name) or Venue(name, live=True)
+
+
+def account_kinds(context: RequestContext, venue: Venue) -> list[AccountKind]:
+    """Return the kinds of account that can be opened at the venue; none where it is no longer configured."""
+    if context.services.venues.get(venue.name) is None:
+        return []
+    if venue.live:
+        return [AccountKind.LIVE]
+    return [AccountKind.PAPER] if context.services.venues.paper(venue.name) is not None else []
+
+
+async def abilities(context: RequestContext, venue: Venue) -> VenueAbilities | None:
+    """Return what the engine can have done at the venue; None where it is no longer configured."""
+    return await context.services.venues.abilities(venue.name)
+
+
+def percent(fraction: Decimal | None) -> Decimal | None:
+    """Return a fraction in percent; None where there is none."""
+    return None if fraction is None else EXACT.multiply(fraction, HUNDRED)
 
 
 def market(context: RequestContext, symbol: MarketSymbol) -> Market | None:

@@ -108,14 +108,9 @@ async def cancel(context: RequestContext, order_id: UUID) -> Order:
 
 async def cancel_all(
     context: RequestContext, account_id: UUID, market: MarketSymbol | None, trading_session_id: UUID | None
-) -> int:
-    """Ask for the cancel of the account's orders that fit and return how many; raises NOT_FOUND."""
+) -> list[Order]:
+    """Ask for the cancel of the account's orders that fit and return them; raises NOT_FOUND."""
     user = context.require_user(ApiScope.TRADE)
-    if trading_session_id is not None:
-        session = await context.loaders.trading_sessions.load(trading_session_id)
-        if session is None or session.user_id != user.id:
-            message = "There is no trading session with this id."
-            raise InputError(ErrorCode.NOT_FOUND, message, ("input", "tradingSession"))
     return await context.services.orders.cancel_all(user.id, account_id, market, trading_session_id)
 
 

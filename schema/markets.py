@@ -11,6 +11,8 @@ from domain.markets import types as domain
 from domain.markets import views
 from domain.markets.types import MarketSymbol
 from domain.orders.side import OrderSide
+from domain.orders.types import OrderType, TimeInForce
+from domain.trading.types import AccountKind
 from resolvers import markets
 from resolvers.paging import PageArguments
 from schema.context import Info
@@ -40,6 +42,45 @@ class Venue(Node, VenueMarkets):
     def id(parent: strawberry.Parent[domain.Venue]) -> strawberry.ID:
         """Return the global id."""
         return encode_id("Venue", parent.name)
+
+    @strawberry.field(description="The kinds of account that can be opened at the venue with `accountCreate`.")
+    def account_kinds(parent: strawberry.Parent[domain.Venue], info: Info) -> list[AccountKind]:
+        """Return the kinds."""
+        return markets.account_kinds(info.context, parent)
+
+    @strawberry.field(
+        description="The types of order that can be placed at the venue. Null where the venue is no longer configured."
+    )
+    async def order_types(parent: strawberry.Parent[domain.Venue], info: Info) -> list[OrderType] | None:
+        """Return the types."""
+        abilities = await markets.abilities(info.context, parent)
+        return None if abilities is None else list(abilities.order_types)
+
+    @strawberry.field(
+        description="How long an order can rest at the venue. GTD is ended by the engine itself. Null where the venue "
+        "is no longer configured."
+    )
+    async def times_in_force(parent: strawberry.Parent[domain.Venue], info: Info) -> list[TimeInForce] | None:
+        """Return the times in force."""
+        abilities = await markets.abilities(info.context, parent)
+        return None if abilities is None else list(abilities.times_in_force)
+
+    @strawberry.field(
+        description="Whether a LIMIT order can be post-only at the venue. Null where the venue is no longer configured."
+    )
+    async def post_only(parent: strawberry.Parent[domain.Venue], info: Info) -> bool | None:
+        """Tell whether it can."""
+        abilities = await markets.abilities(info.context, parent)
+        return None if abilities is None else abilities.post_only
+
+    @strawberry.field(
+        description="The timeframes of the venue's candles; what it lacks is made of its shorter candles where that is "
+        "possible. Null where the venue is no longer configured."
+    )
+    async def timeframes(parent: strawberry.Parent[domain.Venue], info: Info) -> list[domain.Timeframe] | None:
+        """Return the timeframes."""
+        abilities = await markets.abilities(info.context, parent)
+        return None if abilities is None else list(abilities.timeframes)
 
 
 @strawberry.type(description="The best prices, the last trade, and the day so far.")
@@ -157,7 +198,33 @@ class Market(Node, MarketFeedField, MarketAnalyticsFields):
     active: bool = strawberry.field(description="Whether it is traded now.")
     price_increment: Decimal = strawberry.field(description="Prices are multiples of it.")
     quantity_increment: Decimal = strawberry.field(description="Quantities are multiples of it.")
-    minimum_notional: Decimal | None = strawberry.field(description="The least that an order may be worth, in quote.")
+    minimum_notional: Decimal | None = strawberry.field(
+        description="The least that an order may be worth, in quote currency; null where there is no limit."
+    )
+    minimum_quantity: Decimal | None = strawberry.field(description="The least quantity of an order, in base currency.")
+    maximum_quantity: Decimal | None = strawberry.field(
+        description="The greatest quantity of an order, in base currency; null where the venue tells no limit."
+    )
+    maximum_market_quantity: Decimal | None = strawberry.field(
+        description="The greatest quantity of a MARKET order, in base currency, where the venue has another for it; "
+        "null where `maximumQuantity` holds."
+    )
+
+    @strawberry.field(
+        description="What the venue takes of a fill of an order that rested, in percent; of an account without "
+        "discounts. Null where the venue doesn't tell, negative where it pays."
+    )
+    def maker_fee_percent(parent: strawberry.Parent[domain.Market]) -> Decimal | None:
+        """Return the fee in percent."""
+        return markets.percent(parent.maker_fee)
+
+    @strawberry.field(
+        description="What the venue takes of a fill of an order that met one that rested, in percent; of an account "
+        "without discounts. Null where the venue doesn't tell."
+    )
+    def taker_fee_percent(parent: strawberry.Parent[domain.Market]) -> Decimal | None:
+        """Return the fee in percent."""
+        return markets.percent(parent.taker_fee)
 
     @strawberry.field(description="Opaque, and unique among all objects.")
     def id(parent: strawberry.Parent[domain.Market]) -> strawberry.ID:

@@ -118,7 +118,10 @@ class OrderCancelPayload(Payload):
 class OrdersCancelPayload(Payload):
     """The answer of `ordersCancel`."""
 
-    requested: int = strawberry.field(description="How many; 0 where there are errors.")
+    requested: int = strawberry.field(description="How many orders are being cancelled; 0 where there are errors.")
+    orders: list[Order] | None = strawberry.field(
+        description="The orders that are being cancelled, oldest first; null where there are errors."
+    )
 
 
 @strawberry.type
@@ -160,5 +163,5 @@ class OrderMutation:
         session_id = None
         if input.trading_session is not None:
             session_id = decode_uuid(input.trading_session, "TradingSession", ("input", "tradingSession"))
-        count = await orders.cancel_all(info.context, account_id, input.market, session_id)
-        return answer(OrdersCancelPayload, requested=count)
+        asked = await orders.cancel_all(info.context, account_id, input.market, session_id)
+        return answer(OrdersCancelPayload, requested=len(asked), orders=asked)

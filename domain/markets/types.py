@@ -90,8 +90,8 @@ class Venue:
 class Market:
     """One tradable instrument on one venue, with its filters.
 
-    Increments are steps of price (quote per base) and quantity (base). Fees are fractions of what is received:
-    0.001 is 0.1 %.
+    Increments are steps of price (quote per base) and quantity (base). `maximum_market_quantity` is that of a MARKET
+    order, where the venue has another. Fees are fractions of what is received: 0.001 is 0.1 %; None where untold.
     """
 
     symbol: MarketSymbol
@@ -103,8 +103,14 @@ class Market:
     minimum_quantity: Decimal
     maximum_quantity: Decimal | None
     minimum_notional: Decimal | None
-    maker_fee: Decimal
-    taker_fee: Decimal
+    maker_fee: Decimal | None
+    taker_fee: Decimal | None
+    maximum_market_quantity: Decimal | None = None
+
+    def maximum_of(self, *, at_market: bool) -> Decimal | None:
+        """Return the greatest quantity of a MARKET order, or of any other; None where there is no limit."""
+        limits = [self.maximum_quantity, self.maximum_market_quantity if at_market else None]
+        return min((limit for limit in limits if limit is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,8 +155,8 @@ class OrderRepository(Protocol):
         market: MarketSymbol | None,
         trading_session_id: UUID | None,
         at: datetime,
-    ) -> int:
-        """Ask for the cancel of every active order that fits and isn't being cancelled; return how many."""
+    ) -> list[Order]:
+        """Ask for the cancel of every active order that fits and isn't being cancelled; return them, oldest first."""
         ...
 
     async def add_fill(self, fill: Fill) -> bool:

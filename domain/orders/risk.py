@@ -74,7 +74,7 @@ def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     if context.market is None:
         return
     yield from _price_filters(order, context.market)
-    yield from _quantity_filters(order.quantity, context.market)
+    yield from _quantity_filters(order.quantity, context.market, at_market=order.type is OrderType.MARKET)
     price, minimum = context.reference_price(order), context.market.minimum_notional
     if price is None or minimum is None:
         return
@@ -120,8 +120,9 @@ def _price_filters(order: Order, market: Market) -> Iterator[RiskDenial]:
             yield RiskDenial(RiskCode.PRICE_PRECISION, message, limit=step, actual=price)
 
 
-def _quantity_filters(quantity: Decimal, market: Market) -> Iterator[RiskDenial]:
-    step, least, most = market.quantity_increment, market.minimum_quantity, market.maximum_quantity
+def _quantity_filters(quantity: Decimal, market: Market, *, at_market: bool) -> Iterator[RiskDenial]:
+    step, least = market.quantity_increment, market.minimum_quantity
+    most = market.maximum_of(at_market=at_market)
     if not is_multiple(quantity, step):
         message = f"The quantity {plain(quantity)} is not a multiple of the market's {plain(step)}."
         yield RiskDenial(RiskCode.QUANTITY_PRECISION, message, limit=step, actual=quantity)

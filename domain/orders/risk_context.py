@@ -99,7 +99,10 @@ class RiskContext:
         if order.side is OrderSide.SELL:
             return order.remaining_quantity
         if order.type is OrderType.MARKET:
-            price, rate = self.worst_price(order), EXACT.add(_ONE, self.market.taker_fee if self.market else ZERO)
+            price, rate = (
+                self.worst_price(order),
+                EXACT.add(_ONE, (self.market.taker_fee if self.market else None) or ZERO),
+            )
         else:
             price, rate = order.price or order.stop_price, _ONE
         if price is None:

@@ -16,6 +16,7 @@ from domain.orders.ports import MarketView
 from domain.orders.request import OrderRequest, request_errors
 from domain.orders.types import Order, OrderRole, OrderStatus
 from domain.storage import Storage, Transaction
+from domain.trading.types import Account
 
 ANSWER_WITHIN_SECONDS = 2.0
 _FIRST_LOOK_SECONDS = 0.05
@@ -94,16 +95,32 @@ class OrderService:
         account_id: UUID,
         market: MarketSymbol | None = None,
         trading_session_id: UUID | None = None,
-    ) -> int:
-        """Ask for the cancel of every active order that fits and return how many; the events tell the rest."""
+    ) -> list[Order]:
+        """Ask for the cancel of every active order that fits and return them; the events tell the rest.
+
+        Raises NOT_FOUND for an account, a market or a trading session that there isn't: whoever cancels in a hurry
+        must not read in "no orders" that all is well.
+        """
         async with self._storage.transaction() as transaction:
-            if await transaction.accounts.get(user_id, account_id) is None:
-                raise InputError(ErrorCode.NOT_FOUND, "There is no such account of yours.", ("input", "account"))
-            count = await transaction.orders.request_cancels(
+            account = await transaction.accounts.get(user_id, account_id)
+            if account is None:
+                raise _missing("account", "account of yours")
+            if trading_session_id is not None:
+                session = await transaction.trading_sessions.get(user_id, trading_session_id)
+                if session is None or session.account_id != account_id:
+                    raise _missing("tradingSession", "trading session on this account")
+            orders = await transaction.orders.request_cancels(
                 user_id, account_id, market, trading_session_id, self._clock.now()
             )
+        if not orders and market is not None:
+            self._check_market(account, market)
         await self.wake(account_id)
-        return count
+        return orders
+
+    def _check_market(self, account: Account, market: MarketSymbol) -> None:
+        """Raise NOT_FOUND for a market on which the account can have no orders, nor had any to cancel."""
+        if market.venue != account.venue or self._markets.catalogue.get(market) is None:
+            raise _missing("market", f"market {market} at the account's venue, {account.venue}")
 
     async def _warm(self, market: MarketSymbol) -> None:
         """Start the market's feed where it is cold, before the order's time runs."""
@@ -187,3 +204,7 @@ def _has_answer(order: Order) -> bool:
 def _has_ended(order: Order) -> bool:
     """Tell whether a cancel has ended: with the order, or by the venue's refusal."""
     return order.status.is_final or order.cancel_requested_at is None
+
+
+def _missing(field: str, what: str) -> InputError:
+    return InputError(ErrorCode.NOT_FOUND, f"There is no such {what}.", ("input", field))

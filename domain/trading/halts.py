@@ -106,8 +106,8 @@ class HaltService:
         """Ask for the cancel of all orders, of one user or of everybody; return the accounts that have some."""
         now, orders = self._clock.now(), transaction.orders
         accounts = [each for each in await transaction.accounts.tradable() if user_id in {None, each.user_id}]
-        counts = {each.id: await orders.request_cancels(each.user_id, each.id, None, None, now) for each in accounts}
-        return [account_id for account_id, count in counts.items() if count]
+        asked = {each.id: await orders.request_cancels(each.user_id, each.id, None, None, now) for each in accounts}
+        return [account_id for account_id, cancelled in asked.items() if cancelled]
 
     async def _wake(self, account_ids: list[UUID]) -> None:
         for account_id in account_ids:

@@ -91,9 +91,10 @@ def _share(context: SizingContext, percent: Decimal) -> Decimal:
 def _cut(wanted: Decimal, context: SizingContext) -> Decimal:
     """Return what of the wanted quantity the free balance pays for, and the market takes in one order."""
     limits = [wanted]
-    if context.market.maximum_quantity is not None:
-        limits.append(context.market.maximum_quantity)
-    cost_of_one = EXACT.multiply(_worst_price(wanted, context), 1 + context.market.taker_fee)
+    most = context.market.maximum_of(at_market=bool(context.asks))
+    if most is not None:
+        limits.append(most)
+    cost_of_one = EXACT.multiply(_worst_price(wanted, context), 1 + (context.market.taker_fee or ZERO))
     limits.append(divide(max(context.free_quote, ZERO), cost_of_one))
     return min(limits)
 

@@ -106,7 +106,7 @@ def exit_order(
     `ordinal` counts the orders that tried to close this position before. What is more than one order may have is left
     to the next one.
     """
-    most = plan.market.maximum_quantity
+    most = plan.market.maximum_of(at_market=True)
     wanted = position.quantity if most is None else min(position.quantity, most)
     quantity = round_down(wanted, plan.market.quantity_increment)
     if quantity <= 0:

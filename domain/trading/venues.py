@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from domain.markets.types import Venue
+from domain.orders.abilities import VenueAbilities
 from domain.orders.venue import VenueAccount
 from domain.trading.ports import PaperVenue
 from domain.trading.types import Account, VenueCredentials
@@ -17,6 +18,10 @@ class VenueDirectory(Protocol):
 
     def get(self, name: str) -> Venue | None:
         """Return a venue by its name."""
+        ...
+
+    async def abilities(self, name: str) -> VenueAbilities | None:
+        """Return what the engine can have done at the venue; None where none is called so."""
         ...
 
     def paper(self, name: str) -> PaperVenue | None:

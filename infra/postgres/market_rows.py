@@ -8,26 +8,27 @@ from infra.postgres.columns import by_value, market_symbol
 
 SELECT_MARKETS = """
 SELECT symbol, base, quote, active, price_increment, quantity_increment, minimum_quantity, maximum_quantity,
-    minimum_notional, maker_fee, taker_fee
+    minimum_notional, maker_fee, taker_fee, maximum_market_quantity
 FROM markets ORDER BY venue, symbol"""
 # The venues' other markets are read as they were before the statement: they are just those that are not among $1.
 SAVE_MARKETS = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::numeric[], $7::numeric[],
-        $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[])
+        $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[])
         AS given (symbol, venue, base, quote, active, price_increment, quantity_increment, minimum_quantity,
-            maximum_quantity, minimum_notional, maker_fee, taker_fee)
+            maximum_quantity, minimum_notional, maker_fee, taker_fee, maximum_market_quantity)
 ), gone AS (
     UPDATE markets SET active = false WHERE active AND venue = ANY ($2) AND symbol <> ALL ($1)
 )
 INSERT INTO markets (symbol, venue, base, quote, active, price_increment, quantity_increment, minimum_quantity,
-    maximum_quantity, minimum_notional, maker_fee, taker_fee)
+    maximum_quantity, minimum_notional, maker_fee, taker_fee, maximum_market_quantity)
 SELECT * FROM given
 ON CONFLICT (symbol) DO UPDATE SET venue = excluded.venue, base = excluded.base, quote = excluded.quote,
     active = excluded.active, price_increment = excluded.price_increment,
     quantity_increment = excluded.quantity_increment, minimum_quantity = excluded.minimum_quantity,
     maximum_quantity = excluded.maximum_quantity, minimum_notional = excluded.minimum_notional,
-    maker_fee = excluded.maker_fee, taker_fee = excluded.taker_fee
+    maker_fee = excluded.maker_fee, taker_fee = excluded.taker_fee,
+    maximum_market_quantity = excluded.maximum_market_quantity
 WHERE markets.* IS DISTINCT FROM excluded.*"""
 
 SELECT_CANDLES = "SELECT open_time, open, high, low, close, volume FROM candles"
@@ -97,6 +98,7 @@ def market_of(row: Record) -> Market:
         minimum_notional=row["minimum_notional"],
         maker_fee=row["maker_fee"],
         taker_fee=row["taker_fee"],
+        maximum_market_quantity=row["maximum_market_quantity"],
     )
 
 
@@ -115,4 +117,5 @@ def market_values(market: Market) -> tuple[object, ...]:
         market.minimum_notional,
         market.maker_fee,
         market.taker_fee,
+        market.maximum_market_quantity,
     )

@@ -8,12 +8,12 @@ from domain.orders.side import OrderSide
 from domain.orders.types import Fill, Order, OrderRole, OrderStatus, OrderType, RiskDenial, TimeInForce
 from infra.postgres.columns import by_value, market_symbol, to_json
 
-SELECT_ORDER = """
-SELECT id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at, updated_at, status,
+ORDER_COLUMNS = """
+    id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at, updated_at, status,
     revision, price, stop_price, time_in_force, expires_at, post_only, reduce_only, trading_session_id, signal_id,
     parent_id, replaces_id, venue_order_id, filled_quantity, filled_cost, denials, reject_reason,
-    submitted_at, cancel_requested_at, absences, reject_code, arrival_price
-FROM orders"""
+    submitted_at, cancel_requested_at, absences, reject_code, arrival_price"""
+SELECT_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders"
 
 INSERT_ORDER = """
 INSERT INTO orders (id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at,

@@ -15,6 +15,7 @@ from infra.postgres.conditions import Condition, where
 from infra.postgres.order_rows import (
     INSERT_FILL,
     INSERT_ORDER,
+    ORDER_COLUMNS,
     SELECT_FILL,
     SELECT_ORDER,
     UPDATE_ORDER,
@@ -64,7 +65,7 @@ UPDATE orders SET cancel_requested_at = {{at}}, updated_at = greatest(updated_at
 WHERE id IN (
     SELECT id FROM orders{{fits}} AND {IS_ACTIVE} AND status <> 'PENDING_CANCEL' AND cancel_requested_at IS NULL
     ORDER BY id FOR NO KEY UPDATE
-)"""
+) RETURNING {ORDER_COLUMNS}"""
 
 _STATUSES = by_value(OrderStatus)
 
@@ -158,11 +159,12 @@ class PostgresOrders(Repository):
         market: MarketSymbol | None,
         trading_session_id: UUID | None,
         at: datetime,
-    ) -> int:
-        """Ask for the cancel of every active order that fits and isn't being cancelled; return how many."""
+    ) -> list[Order]:
+        """Ask for the cancel of every active order that fits and isn't being cancelled; return them, oldest first."""
         fits, arguments = where(_of_user(user_id, _in_common(OrderFilter(account_id, trading_session_id, market))))
         text = REQUEST_CANCELS.format(fits=fits, at=f"${len(arguments) + 1}")
-        return int((await self._connection.execute(text, *arguments, at)).removeprefix("UPDATE "))
+        rows = await self._connection.fetch(text, *arguments, at)
+        return sorted((order_of(row) for row in rows), key=lambda order: order.id)
 
     async def add_fill(self, fill: Fill) -> bool:
         """Store a fill; False where that venue trade of the account and market is there already."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from domain.markets.types import Market
+from domain.money import ZERO
 from infra.sandbox.markets import MARKETS, MEASURED, MarketSpec
 from infra.sandbox.store import Store
 from infra.sandbox.units import PLACES
@@ -61,8 +62,8 @@ def spec_of(market: Market) -> MarketSpec:
         max_notional=MOST,
         first_price=0,
         flow=MEASURED,
-        maker_fee=max(0, units(market.maker_fee)),
-        taker_fee=max(0, units(market.taker_fee)),
+        maker_fee=max(0, units(market.maker_fee or ZERO)),
+        taker_fee=max(0, units(market.taker_fee or ZERO)),
     )
 
 

@@ -6,8 +6,10 @@ import logging
 from domain.clock import Clock
 from domain.markets.ports import VenueUnreachable
 from domain.markets.types import Market, MarketSymbol
+from domain.orders.abilities import VenueAbilities
 from domain.trading.types import VenueCredentials
 from infra.venues import convert
+from infra.venues.abilities import abilities
 from infra.venues.budget import RateBudget
 from infra.venues.clock import VenueClock
 from infra.venues.errors import question_error
@@ -47,6 +49,12 @@ class VenueConnection:
             if self._timekeeper is None:
                 await self._connect()
 
+    async def abilities(self) -> VenueAbilities:
+        """Return what the engine can have done at the venue; nothing is asked of it."""
+        async with self._lock:
+            await self._load_class()
+        return abilities(self._public)
+
     async def load_markets(self) -> list[Market]:
         """Return the venue's spot markets, loaded anew; raises `VenueUnreachable`."""
         await self.ready()
@@ -84,15 +92,18 @@ class VenueConnection:
             await self._public.close()
 
     async def _connect(self) -> None:
+        await self._load_class()
+        await self._measure()
+        await self._load_markets(again=False)
+        self._timekeeper = asyncio.create_task(self._keep_time(), name=f"venue-clock:{self.settings.name}")
+
+    async def _load_class(self) -> None:
         if self._class is None:
             self._class = await exchange_class(self.settings)
         if self._public is None:
             self._public = self._new_exchange(None)
             if self._public.enableRateLimit:
                 self.budget.keep_pace(self._public.rateLimit / 1000)
-        await self._measure()
-        await self._load_markets(again=False)
-        self._timekeeper = asyncio.create_task(self._keep_time(), name=f"venue-clock:{self.settings.name}")
 
     def _new_exchange(self, credentials: VenueCredentials | None) -> Ccxt:
         assert self._class is not None

@@ -75,8 +75,9 @@ def market(venue: str, told: Told, precision_mode: int) -> Market:
         minimum_quantity=number(amount["min"]) or step,
         maximum_quantity=decimal(amount["max"]),
         minimum_notional=decimal(cost["min"]),
-        maker_fee=number(told["maker"]),
-        taker_fee=number(told["taker"]),
+        maker_fee=decimal(told["maker"]),
+        taker_fee=decimal(told["taker"]),
+        maximum_market_quantity=decimal((told["limits"].get("market") or {}).get("max")) or None,
     )
 
 

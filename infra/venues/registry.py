@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.clock import Clock
 from domain.markets.types import Venue
+from domain.orders.abilities import VenueAbilities
 from domain.ports import Bus
 from domain.trading.types import Account, VenueCredentials
 from infra.venues.account import CcxtAccount
@@ -42,6 +43,11 @@ class Venues:
         """Return a venue; None where none is called so."""
         found = self._connections.get(name)
         return None if found is None else found.settings.venue
+
+    async def abilities(self, name: str) -> VenueAbilities | None:
+        """Return what the engine can have done at the venue; None where none is called so."""
+        found = self._connections.get(name)
+        return None if found is None else await found.abilities()
 
     def venue(self, name: str) -> Venue:
         """Return a venue; raises `UnknownVenue`."""

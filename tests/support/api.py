@@ -32,7 +32,7 @@ from schema import build_schema
 from schema.errors import public_error
 from tests.support.order_floor import Floor
 from tests.support.orders import a_market
-from tests.support.trading import World, new_session, new_strategy, new_user, new_version
+from tests.support.trading import World, new_account, new_session, new_strategy, new_user, new_version
 
 SCHEMA = build_schema()
 NOWHERE = "http://127.0.0.1:9"
@@ -154,17 +154,26 @@ class Api:
             await transaction.users.add(user, "argon2id")
         return user
 
-    async def session(self, version: StrategyVersion | None = None, **changes: object) -> TradingSession:
-        """Return a stored trading session on the floor's account, of a strategy of its own where none is given."""
+    async def session(
+        self, version: StrategyVersion | None = None, account_id: UUID | None = None, **changes: object
+    ) -> TradingSession:
+        """Return a stored trading session, on the floor's account and of a strategy of its own where none is given."""
         floor, strategy = self.floor, new_strategy(self.floor.user.id)
         async with floor.storage.transaction() as transaction:
             if version is None:
                 version = new_version(strategy)
                 await transaction.strategies.add(strategy, version)
             changes = {"started_at": datetime.now(UTC), **changes}
-            session = new_session(floor.user.id, floor.account.id, version.id, **changes)
+            session = new_session(floor.user.id, account_id or floor.account.id, version.id, **changes)
             await transaction.trading_sessions.add(session)
         return session
+
+    async def session_elsewhere(self) -> TradingSession:
+        """Return a stored trading session on another account of the floor's user."""
+        account = new_account(self.floor.user.id)
+        async with self.floor.storage.transaction() as transaction:
+            await transaction.accounts.add(account, b"sealed")
+        return await self.session(account_id=account.id)
 
     def _world(self) -> World:
         """Return the floor's user and account as the other helpers know them; it has no session of its own."""

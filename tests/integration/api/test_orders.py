@@ -1,15 +1,17 @@
 """Orders by the public API: placed, cancelled, listed, and what others get to see of them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from graphql import GraphQLObjectType, get_named_type
 
 from domain.orders.types import OrderRole, OrderStatus, RiskCode, RiskDenial
 from domain.users.types import ApiScope
 from resolvers.ids import encode_id
-from tests.support.api import Api
+from tests.support.api import SCHEMA, Api
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.trading import new_user
 
@@ -21,7 +23,8 @@ PLACE = """mutation($input: OrderPlaceInput!) { orderPlace(input: $input) {
     events { nodes { kind sequence reason order { status } fill { quantity } } pageInfo { hasNextPage } } }
   errors { code message path } } }"""
 CANCEL = "mutation($id: ID!) { orderCancel(id: $id) { order { id status } errors { code path } } }"
-CANCEL_ALL = "mutation($input: OrdersCancelInput!) { ordersCancel(input: $input) { requested errors { code path } } }"
+CANCEL_ALL = """mutation($input: OrdersCancelInput!) { ordersCancel(input: $input) {
+  requested orders { id } errors { code path } } }"""
 NODE = "query($id: ID!) { node(id: $id) { __typename ... on Order { id status clientOrderId } } }"
 LIST = """query($first: Int, $last: Int, $after: String, $account: ID, $session: ID, $status: [OrderStatus!],
     $side: OrderSide, $from: DateTime, $to: DateTime) {
@@ -156,7 +159,8 @@ async def test_what_is_not_ones_own_can_neither_be_seen_nor_cancelled(api: Api) 
         payload = (await api.run(CANCEL, api.context(stranger), id=given))["orderCancel"]
         assert payload == {"order": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
     answer = (await api.run(CANCEL_ALL, api.context(stranger), input={"account": api.account}))["ordersCancel"]
-    assert answer == {"requested": 0, "errors": [{"code": "NOT_FOUND", "path": ["input", "account"]}]}
+    nothing = {"code": "NOT_FOUND", "path": ["input", "account"]}
+    assert answer == {"requested": 0, "orders": None, "errors": [nothing]}
 
 
 async def test_all_orders_of_an_account_or_of_a_session_of_it_are_cancelled(api: Api) -> None:
@@ -172,13 +176,21 @@ async def test_all_orders_of_an_account_or_of_a_session_of_it_are_cancelled(api:
         return (await api.run(CANCEL_ALL, input={"account": api.account, **given}))["ordersCancel"]
 
     nothing = {"code": "NOT_FOUND", "path": ["input", "tradingSession"]}
-    assert await cancelled(tradingSession="x") == {"requested": 0, "errors": [nothing]}
+    nobodys = {"requested": 0, "orders": None, "errors": [nothing]}
+    assert await cancelled(tradingSession="x") == nobodys
     foreign = encode_id("TradingSession", new_user().id)
-    assert await cancelled(tradingSession=foreign) == {"requested": 0, "errors": [nothing]}
-    assert await cancelled(market="sandbox:ETH/USDT") == {"requested": 0, "errors": []}
-    assert await cancelled(tradingSession=encode_id("TradingSession", session.id)) == {"requested": 1, "errors": []}
-    assert await cancelled() == {"requested": 3, "errors": []}
-    assert await cancelled() == {"requested": 0, "errors": []}
+    assert await cancelled(tradingSession=foreign) == nobodys
+    for market in ("sandbox:NO/PE", "kraken:BTC/USDT"):
+        unknown = {"code": "NOT_FOUND", "path": ["input", "market"]}
+        assert await cancelled(market=market) == {"requested": 0, "orders": None, "errors": [unknown]}
+    elsewhere = await api.session_elsewhere()
+    assert await cancelled(tradingSession=encode_id("TradingSession", elsewhere.id)) == nobodys
+    of_session = await cancelled(tradingSession=encode_id("TradingSession", session.id))
+    assert of_session == {"requested": 1, "orders": [{"id": encode_id("Order", orders[3].id)}], "errors": []}
+    rest = [{"id": encode_id("Order", order.id)} for order in orders[:3]]
+    assert await cancelled() == {"requested": 3, "orders": rest, "errors": []}
+    assert await cancelled() == {"requested": 0, "orders": [], "errors": []}
+    assert await cancelled(market="sandbox:BTC/USDT") == {"requested": 0, "orders": [], "errors": []}
 
 
 async def test_orders_are_paged_newest_first_in_both_directions(api: Api) -> None:
@@ -198,7 +210,7 @@ async def test_orders_are_paged_newest_first_in_both_directions(api: Api) -> Non
     assert (await page())[0] == newest_first
 
 
-async def test_orders_are_found_by_every_filter_and_an_unreadable_one_finds_nothing(api: Api) -> None:
+async def test_orders_are_found_by_every_filter_and_an_unreadable_one_is_refused(api: Api) -> None:
     session = await api.session()
     bought = api.floor_order(status=OrderStatus.OPEN, trading_session_id=session.id)
     sold = api.floor_order(side="SELL", created_at=bought.created_at + timedelta(hours=1))
@@ -216,8 +228,27 @@ async def test_orders_are_found_by_every_filter_and_an_unreadable_one_finds_noth
     assert await found(**{"from": moment}) == ["sold"]
     assert await found(to=moment) == ["bought"]
     for unreadable in ("x", encode_id("Account", "x"), encode_id("Order", bought.id), "ü" * 300):
-        assert await found(account=unreadable) == []
-        assert await found(session=unreadable) == []
+        assert await api.code(LIST, account=unreadable) == "NOT_FOUND"
+        assert await api.code(LIST, session=unreadable) == "NOT_FOUND"
+
+
+def id_filters() -> Iterator[tuple[str, str]]:
+    """Name every filter of the viewer's lists that takes an id."""
+    kind = SCHEMA._schema.type_map["User"]
+    assert isinstance(kind, GraphQLObjectType)
+    for name, field in kind.fields.items():
+        for argument_name, argument in field.args.items():
+            if get_named_type(argument.type).name == "ID":
+                yield name, argument_name
+
+
+@pytest.mark.parametrize(("name", "argument"), sorted(id_filters()))
+async def test_a_filter_by_what_is_no_id_is_refused_and_spoils_nothing_else(api: Api, name: str, argument: str) -> None:
+    answer = await api.answer(f'{{ viewer {{ email {name}({argument}: "x") {{ nodes {{ id }} }} }} }}')
+    assert answer["data"] == {"viewer": {"email": api.floor.user.email, name: None}}
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "NOT_FOUND"
+    assert error["message"].startswith(f"{argument} is 'x', which is no id of a ")
 
 
 async def test_a_cursor_of_another_user_or_list_is_refused(api: Api) -> None:

@@ -91,10 +91,10 @@ async def test_a_fill_that_comes_after_the_cancel_counts(floor: Floor, venue: Sc
 async def test_cancelling_all_ends_what_fits_and_counts_it(floor: Floor) -> None:
     await floor.start()
     orders = [await floor.limit(f"k{number}") for number in range(5)]
-    assert await floor.service.cancel_all(floor.user.id, floor.account.id, BTC) == 5
+    assert len(await floor.service.cancel_all(floor.user.id, floor.account.id, BTC)) == 5
     for order in orders:
         await floor.until(order.id, "CANCELED")
-    assert await floor.service.cancel_all(floor.user.id, floor.account.id) == 0
+    assert await floor.service.cancel_all(floor.user.id, floor.account.id) == []
 
 
 async def test_a_gtd_order_expires_in_its_time(floor: Floor, venue: ScriptedVenue) -> None:

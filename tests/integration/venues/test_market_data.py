@@ -29,6 +29,7 @@ async def test_markets_have_the_filters_of_the_venue(venues: Venues, sandbox: Sa
     assert market.minimum_notional == Decimal(filters["NOTIONAL"]["minNotional"])
     assert (market.base, market.quote, market.active) == ("BTC", "USDT", True)
     assert market.taker_fee == Decimal("0.001")
+    assert market.maximum_market_quantity == Decimal(filters["MARKET_LOT_SIZE"]["maxQty"])
 
 
 async def test_the_book_is_on_the_grid_ordered_and_never_crossed(venues: Venues) -> None:

@@ -78,6 +78,13 @@ def test_every_failure_is_told_at_once_with_limit_and_actual() -> None:
     assert denials[R.INSUFFICIENT_BALANCE].limit == 100_000
 
 
+def test_a_market_order_has_a_greatest_quantity_of_its_own() -> None:
+    market = a_market(maximum_market_quantity=D(2))
+    assert codes(market_order(quantity=D("2.00001")), context(market=market)) == [R.QUANTITY_TOO_LARGE]
+    assert codes(market_order(quantity=D(2)), context(market=market)) == []
+    assert codes(an_order(quantity=D("2.00001")), context(market=market)) == []
+
+
 class TestMarket:
     @pytest.mark.parametrize("market", [None, a_market(active=False)])
     def test_a_market_that_is_not_traded(self, market: object) -> None:

@@ -50,6 +50,11 @@ def test_precision_in_decimals_becomes_an_increment() -> None:
     assert (market.price_increment, market.quantity_increment) == (Decimal("0.01"), Decimal("0.00001"))
     assert (market.minimum_quantity, market.active) == (Decimal("0.00001"), True)
     assert (market.maker_fee, market.taker_fee) == (Decimal("0.001"), Decimal("0.0015"))
+    assert market.maximum_market_quantity is None
+    untold = told | {"maker": None, "taker": None, "limits": told["limits"] | {"market": {"min": "0", "max": "120.5"}}}
+    market = convert.market("kraken", untold, 2)
+    assert (market.maker_fee, market.taker_fee) == (None, None)
+    assert market.maximum_market_quantity == Decimal("120.5")
 
 
 def test_a_candle_is_closed_once_its_end_is_past() -> None:

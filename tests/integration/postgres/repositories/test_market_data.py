@@ -43,7 +43,14 @@ def _candle(minute: int, **changes: object) -> Candle:
 async def test_markets_come_back_as_they_were_stored_in_the_order_of_their_symbols(
     market_data: PostgresMarketData,
 ) -> None:
-    full = _market(BTC, maximum_quantity=Decimal(9_000), minimum_notional=Decimal("5.00"), active=False)
+    full = _market(
+        BTC,
+        maximum_quantity=Decimal(9_000),
+        maximum_market_quantity=Decimal(120),
+        maker_fee=None,
+        minimum_notional=Decimal("5.00"),
+        active=False,
+    )
     mirror = _market(MarketSymbol("sandbox-binance", "AAA/USDT"))
     bare = _market(ETH)
     await market_data.save_markets([mirror, bare, full])

@@ -74,8 +74,8 @@ async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrder
 async def test_a_cancel_is_asked_for_once_of_every_active_order(orders: PostgresOrders, world: World) -> None:
     made = await _one_of_each_status(orders, world)
     account = world.account.id
-    assert await orders.request_cancels(world.user.id, account, None, None, at(3)) == len(ACTIVE_STATUSES) - 1
-    assert await orders.request_cancels(world.user.id, account, None, None, at(4)) == 0
+    assert len(await orders.request_cancels(world.user.id, account, None, None, at(3))) == len(ACTIVE_STATUSES) - 1
+    assert len(await orders.request_cancels(world.user.id, account, None, None, at(4))) == 0
     for status, order in made.items():
         stored = await orders.get(world.user.id, order.id)
         asked = status in ACTIVE_STATUSES and status is not OrderStatus.PENDING_CANCEL
@@ -89,12 +89,12 @@ async def test_cancels_are_asked_for_by_market_session_and_owner(
     await orders.add(world.order(market=ETH))
     await orders.add(world.order(trading_session_id=world.session.id))
     user, account = world.user.id, world.account.id
-    assert await orders.request_cancels(stranger.user.id, account, None, None, NOW) == 0
-    assert await orders.request_cancels(user, stranger.account.id, None, None, NOW) == 0
-    assert await orders.request_cancels(user, account, ETH, world.session.id, NOW) == 0
-    assert await orders.request_cancels(user, account, ETH, None, NOW) == 1
-    assert await orders.request_cancels(user, account, None, world.session.id, NOW) == 1
-    assert await orders.request_cancels(user, account, BTC, None, NOW) == 1
+    assert len(await orders.request_cancels(stranger.user.id, account, None, None, NOW)) == 0
+    assert len(await orders.request_cancels(user, stranger.account.id, None, None, NOW)) == 0
+    assert len(await orders.request_cancels(user, account, ETH, world.session.id, NOW)) == 0
+    assert len(await orders.request_cancels(user, account, ETH, None, NOW)) == 1
+    assert len(await orders.request_cancels(user, account, None, world.session.id, NOW)) == 1
+    assert len(await orders.request_cancels(user, account, BTC, None, NOW)) == 1
 
 
 @pytest.mark.parametrize("status", FINAL_STATUSES)
@@ -102,7 +102,7 @@ async def test_no_cancel_is_asked_for_of_a_final_order(
     orders: PostgresOrders, world: World, status: OrderStatus
 ) -> None:
     await orders.add(world.order(status=status))
-    assert await orders.request_cancels(world.user.id, world.account.id, None, None, NOW) == 0
+    assert len(await orders.request_cancels(world.user.id, world.account.id, None, None, NOW)) == 0
 
 
 async def test_a_locked_order_waits_for_whoever_holds_it(pool: Pool, orders: PostgresOrders, world: World) -> None:
