@@ -145,7 +145,7 @@ def test_a_rule_is_read_and_tells_the_bars_that_it_needs(text: str, warm_up: int
         ("3j > close", 0, 2, None, "not a number"),
         ("007 > close", 0, 0, None, "can't be read"),
         ("close = 3", 6, 7, "==", "=="),
-        ("close := 3", 6, 8, "==", ":="),
+        ("close := 3", 6, 8, None, ":="),
         ("close > 1 && open > 1", 10, 12, "and", "write and"),
         ("close > 1 AND open > 1", 10, 13, "and", "lower case"),
         ("!close > 1", 0, 1, "not", "write not"),
