@@ -1,7 +1,7 @@
 """What the lines of a file of candles are: where its rows begin, what separates columns, which is what."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -64,10 +64,13 @@ class Layout:
     decimal_comma: bool
 
 
-def recognise(source: str, lines: Sequence[str], options: FileOptions) -> Layout:
-    """Return the layout of a file out of its first lines; raises `UnusableFile` saying what would be right."""
+def recognise(source: str, lines: Sequence[str], options: FileOptions, more: Callable[[], Sequence[str]]) -> Layout:
+    """Return the layout of a file out of its first lines; raises `UnusableFile` saying what would be right.
+
+    `more` returns further lines, which are asked for where the first don't tell days from months.
+    """
     separator = _separator(lines)
-    rows = [[text.strip() for text in line.split(separator)] for line in lines]
+    rows = _split(lines, separator)
     header, skipped = _header(source, rows, options.columns)
     data = rows[skipped:]
     width = len(data[0]) if header is None else len(header)
@@ -76,6 +79,9 @@ def recognise(source: str, lines: Sequence[str], options: FileOptions) -> Layout
     if header is not None and normal(header[places.time[0]]) in INDEX_NAMES and _counts_rows(sample, places):
         places = named_columns(source, ["row", *header[1:]], options.columns, options.traded, told_as=_FIRST_LINE)
     form = _form(source, _times(sample, places), width, options.zone, has_header=header is not None)
+    if form.is_unclear:
+        further = [row for row in _split(more(), separator) if len(row) == width]
+        form = _clear(source, _times([*sample, *further], places), options.zone)
     if form.is_day and header is not None and len(places.time) == 1 and not options.columns.given.get("time"):
         places, form = _with_clock(header, sample, places, form, options.zone)
     found = _format(width, form, has_header=header is not None)
@@ -92,6 +98,10 @@ def _separator(lines: Sequence[str]) -> str:
     counted = lines[-1]
     rarer = max(_SEPARATORS, key=counted.count)
     return rarer if counted.count(rarer) >= _LEAST_COLUMNS - 1 else ","
+
+
+def _split(lines: Sequence[str], separator: str) -> list[list[str]]:
+    return [[text.strip() for text in line.split(separator)] for line in lines]
 
 
 def _header(source: str, rows: Sequence[Sequence[str]], choice: ColumnChoice) -> tuple[list[str] | None, int]:
@@ -174,17 +184,20 @@ def _form(source: str, sample: Sequence[str], columns: int, zone: ZoneInfo, *, h
             "(2018-04-04 00:01:00+00:00), 2018.04.04 00:01, 04.04.2018 00:01:00.000, yyyymmdd hh:mm, or seconds, "
             "milliseconds, microseconds or nanoseconds since 1970",
         )
-    if form.is_unclear:
-        raise UnusableFile(
-            source,
-            f"its times, such as {sample[0][:40]!r}, may be day/month or month/day; write them as 2018-04-04",
-        )
     if form.counts_from_midnight and form.midnight is None:
         raise UnusableFile(
             source,
             f"its first time is {sample[0]!r}, milliseconds since midnight it seems, and its name doesn't tell the "
             "day; the name must hold it as yyyymmdd, as in 20180404_btcusd_minute_trade.csv",
         )
+    return form
+
+
+def _clear(source: str, times: Sequence[str], zone: ZoneInfo) -> TimeForm:
+    form = time_form(times, zone, can_be_of_day=False)
+    if form is None or form.is_unclear:
+        told = f"its times, such as {times[0][:40]!r}, may be day/month or month/day; write them as 2018-04-04"
+        raise UnusableFile(source, told)
     return form
 
 

@@ -60,7 +60,7 @@ def _volume(source: str, width: int, times: int, rows: Sequence[Row]) -> int:
     raise UnusableFile(
         source,
         f"it has {width} columns and no header, so nobody can tell what they are. Say it, as in "
-        f"{_option(times, _USUAL, min(times + 4, width) if after >= _WITH_VOLUME else None)}",
+        f"{_option(times, next(iter(_fitting(rows)), _USUAL), times + 4 if after >= _WITH_VOLUME else None)}",
     )
 
 
@@ -74,12 +74,16 @@ def _order(source: str, times: int, volume: int, rows: Sequence[Row]) -> _Order:
     fitting = sum(_spans(row, _USUAL) for row in rows)
     if not rows or fitting * 2 > len(rows):
         return _USUAL  # then a row that doesn't fit is malformed, and told
-    others = [order for order in _OTHERS if all(_spans(row, order) for row in rows)]
-    listed = " or ".join(f"{_option(times, order, volume)} ({order.names})" for order in others or [_USUAL])
-    seems = "as it seems, " if others else "which is what, as in "
-    raise UnusableFile(
-        source, f"it has no header, and its columns don't fit as open, high, low, close. Say {seems}{listed}"
-    )
+    others = _fitting(rows)
+    readings = [f"{order.names} with {_option(times, order, volume)}" for order in others]
+    fit = f"They fit as {' or as '.join(readings)}"
+    told = fit if others else f"Say which is what: {_option(times, _USUAL, volume)}"
+    raise UnusableFile(source, f"it has no header, and its columns don't fit as open, high, low, close. {told}")
+
+
+def _fitting(rows: Sequence[Row]) -> list[_Order]:
+    """Return the orders in which every row's prices fit."""
+    return [order for order in (_USUAL, *_OTHERS) if all(_spans(row, order) for row in rows)]
 
 
 def _spans(row: Row, order: _Order) -> bool:

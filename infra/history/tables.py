@@ -81,7 +81,7 @@ def _texts(path: Path, options: FileOptions, block_bytes: int) -> Iterator[Table
         begins = layout is None or block.source != source
         if begins:
             source = block.source
-            layout = recognise(source, _first_lines(block), options)
+            layout = recognise(source, _first_lines(block), options, partial(_all_lines, block))
         assert layout is not None
         table = _table(_without_first(block, layout.skipped) if begins else block, layout)
         yield replace(table, unit=unit)
@@ -92,6 +92,10 @@ def _first_lines(block: Block) -> list[str]:
     lines = start.splitlines()[: SAMPLED_LINES + 1]
     whole = lines[:-1] if len(lines) > SAMPLED_LINES or len(block.data) > MOST_HEADER_BYTES else lines
     return whole or lines
+
+
+def _all_lines(block: Block) -> list[str]:
+    return block.data.decode(errors="replace").splitlines()
 
 
 def _without_first(block: Block, count: int) -> Block:

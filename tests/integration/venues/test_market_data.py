@@ -117,6 +117,22 @@ async def test_candles_that_the_venue_lacks_are_made_of_shorter_ones(venues: Ven
         await source.fetch_candles(BTC, timeframe, None, 40)
 
 
+async def test_weeks_that_a_venue_begins_on_thursdays_are_made_of_its_days(venues: Venues) -> None:
+    source = venues.public("sandbox")
+    own = await source.fetch_candles(BTC, Timeframe.W1, None, 10)
+    exchange = venues.connection("sandbox").public
+    fetch = exchange.fetch_ohlcv
+
+    async def thursdays(symbol: str, timeframe: str, *rest: object) -> list[list[float]]:
+        rows = await fetch(symbol, timeframe, *rest)
+        late = 3 * 86_400_000 if timeframe == "1w" else 0
+        return [[row[0] + late, *row[1:]] for row in rows]
+
+    exchange.fetch_ohlcv = thursdays
+    assert await source.fetch_candles(BTC, Timeframe.W1, own[0].open_time, 9) == own[:9]
+    assert (await source.fetch_candles(BTC, Timeframe.D1, None, 3))[-1].timeframe is Timeframe.D1
+
+
 async def test_candles_from_a_start_begin_there(venues: Venues) -> None:
     source = venues.public("sandbox")
     newest = await source.fetch_candles(BTC, Timeframe.M1, None, 10)

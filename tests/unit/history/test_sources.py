@@ -12,7 +12,7 @@ from domain.markets.types import Timeframe
 from infra.history.columns import parse_columns
 from infra.history.problems import UnusableFile
 from infra.history.questions import BadQuestion
-from infra.history.survey import Survey
+from infra.history.survey import Survey, survey
 from infra.history.tables import tables
 from tests.support.candle_files import problems, reading, surveyed
 
@@ -205,17 +205,20 @@ def test_yahoos_adjusted_close_is_no_volume(tmp_path: Path) -> None:
         ("{},41900,42100,42000.5,42050,500.5", "time=1,open=4,high=3,low=2,close=5,volume=6"),
         ("{},42000.5,42050,42100,41900,500.5", "time=1,open=2,high=4,low=5,close=3,volume=6"),
         ("{},42000.5,42100,41900,42050", "time=1,open=2,high=3,low=4,close=5,volume=none"),
+        ("{},42000.5,42050,42100,41900", "time=1,open=2,high=4,low=5,close=3,volume=none"),
         ("{},42000.5,42100,41900,42050,42007.9,500.5,1000", "time=1,open=2,high=3,low=4,close=5,volume=7"),
         ("BTC,{},42000.5,42100,41900,42050,500.5", "time=2,open=3,high=4,low=5,close=6,volume=7"),
     ],
-    ids=["Coinbase", "Bitfinex", "no volume", "Kraken REST", "ticker first"],
+    ids=["Coinbase", "Bitfinex", "no volume", "duka", "Kraken REST", "ticker first"],
 )
 def test_without_a_header_another_order_is_refused_and_read_as_the_option_says(
     tmp_path: Path, row: str, option: str
 ) -> None:
     path = file(tmp_path, "\n".join(row.format(1704153600 + 3600 * number) for number in range(4)))
-    with pytest.raises(UnusableFile, match="--columns"):
+    with pytest.raises(UnusableFile, match="--columns") as refused:
         surveyed(path)
+    if option.endswith("none") or "volume=6" in option:
+        assert option in str(refused.value)
     assert said(surveyed(path, columns=option)) == HOURS
     assert {each[:4] for each in values(path, option)} == {each[:4] for each in CANDLE}
 
@@ -225,7 +228,7 @@ def test_without_a_header_one_malformed_row_is_told_as_such(tmp_path: Path) -> N
     path = file(tmp_path, "\n".join([*rows[:3], rows[3].replace("5,7,4", "9,7,4"), *rows[4:]]))
     assert problems(path) == ["candles.csv, line 4: open 9 is outside low 4 to high 7"]
     volume_first = file(tmp_path, "\n".join(f"{1704153600 + 60 * number},2.5,6,7,4,5" for number in range(9)))
-    with pytest.raises(UnusableFile, match=r"don't fit as open, high, low, close\. Say which is what, as in --columns"):
+    with pytest.raises(UnusableFile, match=r"don't fit as open, high, low, close\. Say which is what: --columns"):
         surveyed(volume_first)
 
 
@@ -291,6 +294,9 @@ def test_a_day_without_its_hour_is_never_taken_for_the_whole_time(tmp_path: Path
 def test_days_and_months_are_told_apart_where_they_show_it(tmp_path: Path, first: str, second: str, day: int) -> None:
     lines = [f"{each}/2024,1,1,1,1,1" for each in (first, second)]
     assert surveyed(file(tmp_path, "\n".join(["date,open,high,low,close,volume", *lines]))).first.day == day
+    intraday = [f"01/02/2024,{hour:02}:{minute:02},1,1,1,1,1" for hour in range(24) for minute in range(60)]
+    later = file(tmp_path, "\n".join([*intraday, "01/13/2024,00:00,1,1,1,1,1\n"]))
+    assert survey(reading(later, block_bytes=1 << 20), lambda _: None).first == JANUARY
     with pytest.raises(UnusableFile, match="may be day/month or month/day"):
         surveyed(file(tmp_path, "date,open,high,low,close,volume\n01/02/2024,1,1,1,1,1\n01/03/2024,1,1,1,1,1\n"))
 

@@ -3,9 +3,9 @@ import importlib
 import ccxt
 import pytest
 
-from domain.markets.ports import VenueGap, VenueUnreachable
-from domain.orders.venue import OutcomeUnknown, VenueRefused
-from infra.venues.errors import command_error, is_clock_error, reason, says_absent, stream_error
+from domain.markets.ports import QuestionRefused, VenueGap, VenueUnreachable
+from domain.orders.venue import CredentialsRejected, OutcomeUnknown, VenueRefused
+from infra.venues.errors import command_error, is_clock_error, question_error, reason, says_absent, stream_error
 
 BODY = 'binance {"code":-2010,"msg":"Account has insufficient balance for requested action."}'
 ADDRESS = "binance POST https://api.binance.com/api/v3/order?timestamp=1&signature=abcdef"
@@ -30,6 +30,17 @@ def test_every_error_of_ccxt_is_definite_or_unknown(name: str) -> None:
     error = getattr(ccxt, name)(BODY)
     told = command_error(error, left=True)
     assert type(told) is (VenueRefused if name in DEFINITE else OutcomeUnknown)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_question_that_is_refused_for_good_is_told_from_one_without_an_answer(name: str) -> None:
+    told = question_error(getattr(ccxt, name)(BODY))
+    kind = getattr(ccxt, name)
+    if issubclass(kind, ccxt.AuthenticationError):
+        assert type(told) is CredentialsRejected
+    else:
+        refused = name in DEFINITE and name != "InvalidNonce"
+        assert type(told) is (QuestionRefused if refused else VenueUnreachable)
 
 
 def test_a_duplicate_client_order_id_says_that_the_venue_has_the_order() -> None:
