@@ -3,7 +3,14 @@
 import select
 import time
 
+import pytest
+
 from tests.at import is_moved
+
+needs_database_timeouts = pytest.mark.skipif(
+    is_moved(),
+    reason="the database's time-outs don't come: libfaketime tells the real time to signals of one that waits",
+)
 
 
 def _sleep(seconds: float) -> None:

@@ -10,6 +10,7 @@ from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.storage import PostgresStorage, PostgresTransaction
+from tests.support.moved_clock import needs_database_timeouts
 from tests.support.postgres import execute, somebody_waits_for_a_lock
 from tests.support.users import a_user, stored_user
 
@@ -102,6 +103,7 @@ async def test_connections_that_died_in_the_pool_are_replaced_unnoticed(
             assert await transaction.users.get(user.id) == user
 
 
+@needs_database_timeouts
 async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(storage: PostgresStorage) -> None:
     first, second = await stored_user(storage), await stored_user(storage)
     barrier = asyncio.Barrier(2)
