@@ -1,11 +1,14 @@
 """Accounts: what they hold, what they are worth, and what may be done with them."""
 
+import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
 from domain.changes import Changes, Unchanged
 from domain.lists import NoFilter
-from domain.markets.types import Venue
+from domain.markets.types import MarketSymbol, Venue
+from domain.orders.cold_feeds import COLD_FEED_SECONDS
 from domain.pagination import CursorScope, Page
 from domain.trading.accounts import AccountRequest
 from domain.trading.equity import Equity, equity
@@ -15,6 +18,9 @@ from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.paging import PageArguments
 
+MOST_COLD_FEEDS = 8
+"""How many feeds a question for an account's worth starts: a wallet of fifty kinds of dust must not start fifty."""
+
 
 async def balances(context: RequestContext, account: Account) -> list[Balance]:
     """Return what the account holds, in the order of currencies."""
@@ -22,14 +28,35 @@ async def balances(context: RequestContext, account: Account) -> list[Balance]:
 
 
 async def worth(context: RequestContext, account: Account) -> Equity:
-    """Return what the account is worth in its currency, and what of it can't be priced now."""
-    held = await context.loaders.balances.load(account.id)
-    markets = context.services.markets
+    """Return what the account is worth in its currency, and what of it can't be priced now.
 
+    The feeds that would price the rest are started where they are cold, a few at a time, and waited for briefly.
+    """
+    held = await context.loaders.balances.load(account.id)
+    found = _worth(context, account, held)
+    cold = _pricing(context, account, found.unpriced)
+    if not cold:
+        return found
+    await asyncio.gather(*(context.services.markets.depth(market, COLD_FEED_SECONDS) for market in cold))
+    return _worth(context, account, held)
+
+
+def _worth(context: RequestContext, account: Account, held: Sequence[Balance]) -> Equity:
     def convert(amount: Decimal, currency: str, into: str) -> Decimal | None:
-        return markets.convert(account.venue, amount, currency, into)
+        return context.services.markets.convert(account.venue, amount, currency, into)
 
     return equity(account.currency, held, convert)
+
+
+def _pricing(context: RequestContext, account: Account, currencies: Sequence[str]) -> list[MarketSymbol]:
+    """Return the markets on the shortest ways from the currencies to the account's, at most `MOST_COLD_FEEDS`."""
+    markets = context.services.markets
+    paths = (
+        next(markets.graph(account.venue).paths(currency, account.currency, markets.catalogue.is_active), ())
+        for currency in currencies
+    )
+    wanted = dict.fromkeys(step.market for path in paths for step in path if markets.price_of(step.market) is None)
+    return list(wanted)[:MOST_COLD_FEEDS]
 
 
 async def transfers(

@@ -132,7 +132,8 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, Account
 
     @strawberry.field(
         description="What it is worth in its currency at present prices, over as many markets as it needs. `unpriced` "
-        "names what isn't in it; null while nothing that it holds can be priced."
+        "names what isn't in it; null while nothing that it holds can be priced. Feeds that are needed for it are "
+        "started, and waited for up to 3 s."
     )
     async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:
         """Return the equity."""

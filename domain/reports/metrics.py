@@ -57,7 +57,8 @@ def metrics(given: MetricsInput) -> PerformanceMetrics:
     curve = given.curve if given.prices_known else ()
     returns = _enough(daily_returns(curve))
     growth = cagr(curve)
-    drawdown, drawdown_percent, drawdown_days = greatest_drawdown(given.curve)
+    drawdown, _, _ = greatest_drawdown(given.curve)
+    _, drawdown_percent, drawdown_days = greatest_drawdown(curve)
     return PerformanceMetrics(
         currency=given.currency,
         start_equity=given.start_equity,

@@ -15,7 +15,7 @@ def price_notes(valuation: Valuation) -> tuple[ReportNote, ...]:
 
 
 def are_prices_known(valuation: Valuation, traded: frozenset[str]) -> bool:
-    """Tell whether the equity is known at the end of each day.
+    """Tell whether the equity is known at the end of each day, and at that of the period.
 
     A currency that no market leads from was never part of what is reported on, unless it was among those `traded`.
     """
@@ -28,8 +28,8 @@ def period_notes(curve: Sequence[EquityPoint]) -> tuple[ReportNote, ...]:
     if days >= MINIMUM_RETURNS:
         return ()
     message = (
-        f"There are {days} daily returns; volatility, sharpe, sortino and omega need {MINIMUM_RETURNS}, "
-        "cagr and calmar need a week."
+        f"The period has {days} of the {MINIMUM_RETURNS} days that volatility, sharpe, sortino and omega need at "
+        "least; cagr and calmar need a week."
     )
     return (ReportNote(ReportNoteCode.PERIOD_TOO_SHORT, message),)
 
@@ -37,7 +37,8 @@ def period_notes(curve: Sequence[EquityPoint]) -> tuple[ReportNote, ...]:
 def _spoils(missing: MissingPrice, valuation: Valuation, traded: frozenset[str]) -> bool:
     if not valuation.connects(missing.currency) and missing.currency not in traded:
         return False
-    return missing.start.astimezone(UTC).date() != missing.end.astimezone(UTC).date()
+    lasts = missing.start.astimezone(UTC).date() != missing.end.astimezone(UTC).date()
+    return lasts or missing.end >= valuation.end
 
 
 def _missing(missing: MissingPrice, valuation: Valuation) -> ReportNote:

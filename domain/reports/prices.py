@@ -81,7 +81,7 @@ class Valuation:
         self.currency = currency
         self.prices = prices
         self._graph = graph
-        self._end = end
+        self.end = end
         self._paths: dict[str, tuple[Path, ...]] = {}
         self._missing: dict[str, MissingPrice] = {}
         self._used: dict[MarketSymbol, tuple[datetime, datetime]] = {}
@@ -110,7 +110,7 @@ class Valuation:
                 self._note_use(path, moment)
                 return value
         if not paths:
-            self._note_missing(currency, moment, self._end)
+            self._note_missing(currency, moment, self.end)
             return ZERO
         known_from = max(self.prices.first(step.market)[0] for step in paths[0])
         self._note_missing(currency, moment, known_from)

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.markets.conversion import MAXIMUM_PATHS, CurrencyGraph, Step, convert
@@ -63,6 +63,7 @@ def test_the_ways_are_told_shortest_first_and_are_few_in_however_large_a_venue()
     assert list(large.paths("C7", "XYZ", lambda _market: True)) == []
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("ABCDEFG"), st.decimals("0.001", "100000", places=3), min_size=2))
 def test_there_and_back_again_is_the_same_amount(prices: dict[str, Decimal]) -> None:
     known = {f"{coin}/USDT": str(price) for coin, price in prices.items()}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.orders.side import OrderSide
@@ -67,6 +67,7 @@ def close(one: object, other: object) -> bool:
     return abs(Fraction(one) - Fraction(other)) < Fraction(1, 10**12)  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(ledgers(flat=True))
 def test_who_ends_flat_has_gained_exactly_the_profits_of_the_round_trips(fills: list[Fill]) -> None:
     """End equity - start equity = sum of the profits, where nothing is held at either end and nothing was dust.
@@ -86,6 +87,7 @@ def test_who_ends_flat_has_gained_exactly_the_profits_of_the_round_trips(fills: 
     assert close(sum(trip.profit for trip in result.round_trips), book.cash)
 
 
+@settings(deadline=None)
 @given(ledgers(flat=False), st.integers(5_000, 20_000))
 def test_the_equity_is_always_what_is_held_at_the_price_of_the_moment(fills: list[Fill], last: int) -> None:
     price = Decimal(last) / 100
@@ -106,6 +108,7 @@ def test_the_equity_is_always_what_is_held_at_the_price_of_the_moment(fills: lis
     assert highest >= result.metrics.end_equity
 
 
+@settings(deadline=None)
 @given(ledgers(flat=False), st.data())
 def test_a_period_cut_anywhere_tells_the_same_story_in_two_parts(fills: list[Fill], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(fills)))
@@ -131,6 +134,7 @@ def _continued(first: list[Fill], second: list[Fill]) -> ReportData:
 extremes = st.sampled_from([Decimal("1E-18"), Decimal("0.01"), Decimal(1), Decimal("1E+18")])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(extremes, extremes, st.floats(0.01, 2_000)), max_size=20))
 @example([(Decimal("1E+18"), Decimal("1E+18"), 200.0), (Decimal(1), Decimal("1E-18"), 400.0)])
 def test_no_figure_is_ever_infinite_or_not_a_number(rows: list[tuple[Decimal, Decimal, float]]) -> None:

@@ -3,14 +3,18 @@
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.reports.equity_curve import with_drawdown
+from domain.reports.ledger import result_of
 from domain.reports.metrics import MetricsInput, metrics
-from domain.reports.types import EquityPoint, PerformanceMetrics
+from domain.reports.types import EquityPoint, PerformanceMetrics, ReportResult
+from domain.trading.types import AccountTransfer, TransferKind
+from tests.support.ledgers import BUY, ETH, SELL, hours, ledger, marks, report_data
 
 START = datetime(2026, 3, 1, 7, tzinfo=UTC)
 RETURNS = (
@@ -42,6 +46,7 @@ def figures(points: tuple[EquityPoint, ...]) -> PerformanceMetrics:
     return metrics(MetricsInput("USDT", points, [], points[0].equity, Decimal(0), Decimal(0), {}))
 
 
+@settings(deadline=None)
 @given(steps, payments)
 def test_a_deposit_or_a_withdrawal_changes_no_return(steps: list[Decimal], payments: dict[int, int]) -> None:
     without, paid = curve(steps, {}), curve(steps, payments)
@@ -55,6 +60,7 @@ def test_a_deposit_or_a_withdrawal_changes_no_return(steps: list[Decimal], payme
     assert drawdowns == pytest.approx([point.drawdown_percent for point in without], abs=1e-9)
 
 
+@settings(deadline=None)
 @given(steps, payments)
 def test_the_profit_is_what_the_equity_grew_by_less_what_was_paid_in(
     steps: list[Decimal], payments: dict[int, int]
@@ -91,3 +97,53 @@ def test_an_account_that_is_emptied_and_filled_again_goes_on_where_it_was() -> N
     ])  # fmt: skip
     assert figures(points).net_profit_percent == pytest.approx(21)
     assert figures(points).net_profit == 60
+
+
+moments = st.integers(1, 239).map(lambda number: number / 5)
+
+
+def an_account(deposits: list[AccountTransfer]) -> ReportResult:
+    """Return the report of two days of an account that trades BTC and holds ETH, with these deposits."""
+    fills = ledger((3, BUY, 2, 100, "0.2"), (20, SELL, 1, 120, "0.1"), (30, BUY, 3, 90, "0.27"), (45, SELL, 4, 95))
+    prices = [*marks(*((hour, 100 + 20 * (hour % 7) - hour) for hour in range(49)))]
+    prices += marks(*((hour, 10 + hour % 5) for hour in range(0, 49, 2)), market=ETH)
+    held = {"USDT": Decimal(1000), "ETH": Decimal(7)}
+    return result_of(report_data(fills, marks=prices, holdings=held, transfers=deposits, end=hours(48)))
+
+
+def deposit(hour: float, currency: str, amount: Decimal) -> AccountTransfer:
+    nobody = UUID(int=0)
+    return AccountTransfer(nobody, nobody, nobody, TransferKind.DEPOSIT, currency, amount, hours(hour), str(hour))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(moments, st.integers(-500, 10**6).filter(bool)), max_size=4))
+def test_cash_paid_into_an_account_changes_no_profit_and_no_return_before_it(given: list[tuple[float, int]]) -> None:
+    paid = [deposit(hour, "USDT", Decimal(amount)) for hour, amount in given]
+    without, result = an_account([]), an_account(paid)
+
+    for name in ("net_profit", "max_drawdown", "fees", "turnover", "round_trips", "wins", "expectancy", "start_equity"):
+        assert getattr(result.metrics, name) == getattr(without.metrics, name), name
+    assert result.round_trips == without.round_trips
+    assert result.metrics.net_deposits == sum(amount for _, amount in given)
+    first = min((transfer.at for transfer in paid), default=hours(48))
+    before = [point for point in result.equity_curve if point.at < first]
+    assert before == [point for point in without.equity_curve if point.at < first]
+
+
+@settings(deadline=None)
+@given(moments, st.integers(1, 50))
+def test_a_share_of_everything_that_is_held_changes_no_return_at_all(hour: float, times: int) -> None:
+    held = {"USDT": Decimal(1000), "ETH": Decimal(7)}
+    quiet = an_account_that_only_holds([])
+    paid = [deposit(hour, currency, amount * times) for currency, amount in held.items()]
+    result = an_account_that_only_holds(paid)
+    for name in RETURNS:
+        expected = getattr(quiet.metrics, name)
+        assert getattr(result.metrics, name) == (None if expected is None else pytest.approx(expected, abs=1e-9)), name
+
+
+def an_account_that_only_holds(deposits: list[AccountTransfer]) -> ReportResult:
+    prices = marks(*((hour, 10 + hour % 5) for hour in range(49)), market=ETH)
+    held = {"USDT": Decimal(1000), "ETH": Decimal(7)}
+    return result_of(report_data([], marks=prices, holdings=held, transfers=deposits, end=hours(48)))

@@ -1,11 +1,11 @@
-"""A deposit changes nothing of the past: what a running engine reports before and after one."""
+"""What accounts are worth, and that a deposit changes nothing of the past, on a running engine."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from tests.support.engine import Engine
-from tests.support.trader_client import new_trader
+from tests.support.trader_client import CREATE_ACCOUNT, new_trader
 from tests.support.waiting import read_until
 
 DEPOSIT = """mutation($id: ID!, $input: PaperDepositInput!) { paperDeposit(id: $id, input: $input) {
@@ -19,6 +19,28 @@ GENERATE = """mutation($input: ReportGenerateInput!) { reportGenerate(input: $in
 REPORT = """query($id: ID!) { node(id: $id) { ... on Report { to job { status message }
   metrics { startEquity endEquity netDeposits netProfit netProfitPercent maxDrawdown maxDrawdownPercent turnover fees }
   equityCurve { at equity netDeposits drawdownPercent } } } }"""
+
+WORTH = "query($id: ID!) { node(id: $id) { ... on Account { equity unpriced } } }"
+
+
+async def test_an_account_is_worth_what_it_holds_though_nobody_follows_those_markets(engine: Engine) -> None:
+    trader = await new_trader(engine.client(), USDT="1000", SOL="3", ETH="1")
+    made = await trader.client.change(
+        CREATE_ACCOUNT,
+        input={
+            "name": "in coins", "kind": "PAPER", "venue": "sandbox", "currency": "BTC",
+            "balances": [{"currency": "SOL", "amount": "100"}],
+        },
+    )  # fmt: skip
+
+    async def worth(account: str) -> dict[str, Any]:
+        return await read_until(
+            lambda: trader.client.one(WORTH, id=account), lambda now: not now["unpriced"], "all of it is priced"
+        )
+
+    assert Decimal((await worth(trader.account))["equity"]) > 1000
+    # No market of the sandbox leads from SOL to BTC in one step.
+    assert 0 < Decimal((await worth(made["account"]["id"]))["equity"]) < 10
 
 
 async def test_a_deposit_changes_no_return_and_is_told_beside_the_profit(engine: Engine) -> None:
