@@ -180,4 +180,5 @@ class Desk:
                 transaction.events.append([NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)])
         self._alerted.add(key)
         if is_new:
-            _log.warning("account %s: %s", self.account.id, message)
+            ids = {"user_id": str(self.account.user_id), "account_id": str(self.account.id)}
+            _log.warning("alert", extra={**ids, "reason": message})

@@ -90,7 +90,7 @@ OTHER_STEPS: Mapping[str, int] = {
     "signal": logging.INFO,
     "signal_missed": logging.INFO,
     "report_ready": logging.DEBUG,
-    "alert": logging.WARNING,
+    "alert_recorded": logging.DEBUG,
 }
 """The level of each further line, by its name."""
 
@@ -132,8 +132,8 @@ def event_line(event: NewEvent) -> EventLine:
 
 @singledispatch
 def _line(subject: Subject | None, message: str | None) -> EventLine:
-    """Return the line of an event about nothing that has a line of its own: an alert."""
-    return _other("alert", reason=message, subject_type=type(subject).__name__ if subject else None)
+    """Return the line of an event without a subject: an alert, which its maker logs with its account."""
+    return _other("alert_recorded", reason=message, subject_type=type(subject).__name__ if subject else None)
 
 
 @_line.register

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import sys
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,8 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         """Open the file at `path`, or keep everything in memory without one."""
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
+        # Python 3.13 warns of a connection that nobody closed, as when a file turns out to be no database.
+        weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(SCHEMA)

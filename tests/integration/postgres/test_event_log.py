@@ -197,4 +197,6 @@ async def test_what_is_committed_is_logged_once_and_what_is_rolled_back_never(st
         await append(storage, alert(user.id, "kept"))
         with pytest.raises(ZeroDivisionError):
             await fail()
-    assert [(line["event"], line["reason"], line["user_id"]) for line in lines] == [("alert", "kept", str(user.id))]
+    assert [(line["event"], line["reason"], line["user_id"]) for line in lines] == [
+        ("alert_recorded", "kept", str(user.id))
+    ]

@@ -140,4 +140,4 @@ def test_the_operations_page_names_every_line_of_the_log() -> None:
     first = "".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE))
     steps = [*ORDER_STEPS.values(), *SESSION_STEPS.values(), *JOB_STEPS.values()]
     names = {*ACTIVITIES.values(), *OTHER_STEPS, *(name for name, _ in steps)}
-    assert set(re.findall(r"`(\w+)`", first)) == names | {"activity", "http", "operation", "websocket"}
+    assert set(re.findall(r"`(\w+)`", first)) == names | {"activity", "alert", "http", "operation", "websocket"}

@@ -42,7 +42,7 @@ def test_every_step_has_a_line() -> None:
 @pytest.mark.parametrize("subject", every_subject(USER), ids=lambda subject: type(subject).__name__)
 def test_every_subject_has_a_line_with_an_id(subject: Subject | None) -> None:
     told = line(subject)
-    assert told.name != "alert" or subject is None
+    assert told.name != "alert_recorded" or subject is None
     assert subject is None or any(name.endswith("_id") and value for name, value in told.fields.items())
 
 
