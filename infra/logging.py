@@ -18,7 +18,7 @@ _NOT_UTF8 = "Invalid UTF-8 sequence received from client."
 """What uvicorn logs, with a traceback, of a WebSocket message that it closes with 1007."""
 
 _CUT_OFF = "ASGI callable returned without completing response."
-"""What uvicorn logs of an event stream that was given up since its reader took nothing any more."""
+"""What uvicorn logs of an event stream whose connection is closed so that the client opens it again."""
 
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

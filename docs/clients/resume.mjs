@@ -1,7 +1,7 @@
 // Follow a subscription over every interruption, on from the last cursor. `client` is one of graphql-ws or graphql-sse.
 // Returns a function that ends it.
 export function resume(client, { query, variables }, sink) {
-  let stop, timer, after = variables?.after;
+  let stop, timer, ended = false, after = variables?.after;
   const subscribe = () => {
     stop = client.subscribe({ query, variables: { ...variables, after } }, {
       next: (result) => {
@@ -9,12 +9,15 @@ export function resume(client, { query, variables }, sink) {
         after = Object.values(result.data ?? {})[0]?.cursor ?? after;
         sink.next(result);
       },
-      error: (error) => isFinal(error) ? sink.error(error) : timer = setTimeout(subscribe, 1_000 + 1_000 * Math.random()),
+      error: (error) => {
+        if (isFinal(error)) sink.error(error);
+        else if (!ended) timer = setTimeout(subscribe, 1_000 + 1_000 * Math.random());
+      },
       complete: () => sink.complete(),
     });
   };
   subscribe();
-  return () => { clearTimeout(timer); stop(); };
+  return () => { ended = true; clearTimeout(timer); stop(); };
 }
 
 const isTransient = (errors) => errors.every(({ extensions }) => ['UNAVAILABLE', 'SLOW_READER'].includes(extensions.code));

@@ -6,13 +6,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from gql import Client, GraphQLRequest
-from gql.transport.exceptions import TransportConnectionFailed, TransportQueryError
+from gql.transport.exceptions import TransportError, TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 
-async def resume(url: str, token: str, document: str, after: str | None = None) -> AsyncIterator[dict[str, Any]]:
+async def resume(
+    url: str, token: str, document: str, after: str | None = None, patience_seconds: float = 30
+) -> AsyncIterator[dict[str, Any]]:
+    authorization = {"Authorization": f"Bearer {token}"}
     while True:
-        transport = WebsocketsTransport(url, init_payload={"Authorization": f"Bearer {token}"}, keep_alive_timeout=40)
+        # A connection may be dead without anybody being told: then not even the pings come that are sent every 15 s.
+        transport = WebsocketsTransport(
+            url, init_payload=authorization, keep_alive_timeout=patience_seconds, close_timeout=1
+        )
         try:
             async with Client(transport=transport) as session:
                 async for data in session.subscribe(GraphQLRequest(document, variable_values={"after": after})):
@@ -23,7 +29,7 @@ async def resume(url: str, token: str, document: str, after: str | None = None) 
         except TransportQueryError as error:  # a wrong document or cursor, unless trying again may mend it
             if any(each["extensions"]["code"] not in ("UNAVAILABLE", "SLOW_READER") for each in error.errors or []):
                 raise
-        except TransportConnectionFailed as error:  # a token that isn't accepted
+        except (TransportError, TimeoutError) as error:  # a lost connection, unless the token isn't accepted
             if "4403" in str(error.__cause__):
                 raise
         await asyncio.sleep(1 + random.random())

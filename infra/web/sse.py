@@ -34,6 +34,9 @@ _COMPLETE: Final = "event: complete\ndata:\n\n"
 _CONNECTION_LOST: Final = ""
 """How a stream ends that the client should open again: without `complete`, as when the connection is lost."""
 
+_LOST_SECONDS: Final = 0.1
+"""How long the connection stays open after the last event: a client may throw away what it hasn't read by then."""
+
 _TRANSIENT: Final = frozenset({FaultCode.UNAVAILABLE, FaultCode.SLOW_READER})
 _CLOSE_SECONDS: Final = 2.0
 
@@ -64,8 +67,10 @@ class EventStream:
 
     `complete` says that the operation has ended, and a client takes it for final. So it comes when the source has
     ended, when the operation failed for good, and when its credential isn't accepted any more (after an
-    UNAUTHENTICATED). When the server stops, or a subscription fails in a way that trying again may mend, the response
-    ends without it, which clients take for a lost connection and open the stream again.
+    UNAUTHENTICATED). When the server stops, or a subscription fails in a way that trying again may mend, the connection
+    is closed without it, on which clients open the stream again. Without the last chunk of the response too, which says
+    that the response isn't whole (RFC 9112, 8): graphql-sse 2.6 waits for ever for a stream that ends properly at the
+    moment in which an event is being taken.
     """
 
     def __init__(
@@ -93,14 +98,16 @@ class EventStream:
         listening = asyncio.create_task(self._listen(receive))
         expiry = self._register() if is_subscription(self._prepared) else None
         try:
-            is_written = await self._write_all(send)
+            is_complete = await self._write_all(send)
         finally:
             self._parts.connections.remove(self)
             if expiry is not None:
                 expiry.cancel()
             await _cancel(listening)
-        if is_written:
+        if is_complete:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            await asyncio.sleep(_LOST_SECONDS)
 
     def _register(self) -> asyncio.TimerHandle | None:
         """Let the stream be ended by a shutdown, a revocation and the expiry of its credential.
@@ -132,18 +139,19 @@ class EventStream:
     # ---- events out
 
     async def _write_all(self, send: Send) -> bool:
-        """Write every event; return False where the reader takes nothing, so that nothing more can be written."""
+        """Write every event; return whether the last one was `complete`."""
+        event = _HEARTBEAT
         async with aclosing(self._until_ended()) as events:
             async for event in events:
                 if not await self._write(send, event.text, self._patience_seconds):
                     break
                 self._cursor_taken = event.cursor or self._cursor_taken
             else:
-                return True
-        if self._end.done():
-            return False
-        self._parts.metrics.slow_readers.inc()
-        return await self._write(send, _next(_errors(slow_reader(self._cursor_taken))), _CLOSE_SECONDS)
+                return event.text.endswith(_COMPLETE)
+        if not self._end.done():
+            self._parts.metrics.slow_readers.inc()
+            await self._write(send, _next(_errors(slow_reader(self._cursor_taken))), _CLOSE_SECONDS)
+        return False
 
     @property
     def _patience_seconds(self) -> float | None:

@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.engine import ROOT, Engine, running_engine
 from tests.support.node import installed
 from tests.support.trader_client import FINAL, PLACE, TraderClient, new_trader
@@ -94,7 +92,6 @@ async def restart(engine: Engine, followers: list[Follower], end: Callable[[], A
         await follower.writes(heard[follower.name] + 5)
 
 
-@pytest.mark.timeout(240)
 async def test_every_recipe_follows_orders_over_sigterm_and_kill_and_ends_with_its_token(data_folder: Path) -> None:
     folder = await installed(RECIPES, [*RECIPES.glob("*.mjs"), *RECIPES.glob("*.py"), *DRIVERS.iterdir()])
     async with running_engine(data_folder / "data", "--seed", "7") as engine, AsyncExitStack() as stack:

@@ -1,0 +1,65 @@
+// What `resume` of docs/clients does on each way in which a subscription can end. node resume.test.mjs
+import assert from 'node:assert/strict';
+import { resume } from './resume.mjs';
+
+const setTimeoutOfNode = globalThis.setTimeout;
+globalThis.setTimeout = (work, _milliseconds, ...rest) => setTimeoutOfNode(work, 0, ...rest);
+const soon = () => new Promise((resolve) => setTimeoutOfNode(resolve, 20));
+
+function following(variables) {
+  const asked = [], told = [];
+  let ended = 0, sink;
+  const client = { subscribe: (request, given) => { asked.push(request.variables); sink = given; return () => { ended += 1; }; } };
+  const stop = resume(client, { query: '…', variables }, {
+    next: (result) => told.push(result), error: (error) => told.push(error), complete: () => told.push('complete'),
+  });
+  return { asked, told, stop, sink: () => sink, ended: () => ended };
+}
+const event = (cursor) => ({ data: { events: { cursor } } });
+const fault = (code) => ({ message: code, extensions: { code } });
+
+// A lost connection: again, from the last cursor, with the other variables as they were.
+let it = following({ after: 'a', account: '1' });
+it.sink().next(event('b'));
+it.sink().next(event('c'));
+it.sink().error(new Error('ECONNREFUSED'));
+await soon();
+it.sink().error({ code: 1001 });
+await soon();
+assert.deepEqual(it.asked, [{ after: 'a', account: '1' }, { after: 'c', account: '1' }, { after: 'c', account: '1' }]);
+assert.deepEqual(it.told, [event('b'), event('c')]);
+
+// What trying again mends isn't told; over server-sent events it comes as a result.
+it.sink().next({ errors: [fault('SLOW_READER')] });
+it.sink().error([fault('UNAVAILABLE')]);
+await soon();
+assert.equal(it.asked.length, 4);
+assert.equal(it.told.length, 2);
+
+// Ended by the user while it waits, and while it connects: no more is asked.
+it.sink().error(new Error('lost'));
+it.stop();
+await soon();
+it = following({});
+it.stop();
+it.sink().error(new Error('the connection that was being made failed'));
+await soon();
+assert.deepEqual([it.asked.length, it.ended(), it.told], [1, 1, []]);
+
+// For good: a token that isn't accepted, a wrong document or cursor, the end of the operation.
+for (const error of [{ code: 4403 }, [fault('CURSOR_TOO_OLD')], { response: { status: 400 } }]) {
+  it = following({});
+  it.sink().error(error);
+  await soon();
+  assert.deepEqual([it.asked.length, it.told], [1, [error]]);
+}
+it = following(undefined);
+it.sink().next({ errors: [fault('UNAUTHENTICATED')] });
+it.sink().complete();
+await soon();
+assert.deepEqual([it.asked.length, it.told], [1, [{ errors: [fault('UNAUTHENTICATED')] }, 'complete']]);
+// A busy server is asked again.
+it = following({});
+it.sink().error({ response: { status: 503 } });
+await soon();
+assert.equal(it.asked.length, 2);

@@ -1,0 +1,73 @@
+"""The recipes of docs/clients where the engine isn't at fault: a line that died, a user who has left."""
+
+import asyncio
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from infra.web.settings import WebSettings
+from tests.support.node import installed, run
+from tests.support.serving import serving
+from tests.support.shop import Shop, shop_app
+from tests.support.stalling_proxy import stalling_proxy
+from tests.support.waiting import eventually
+
+HERE = Path(__file__).parent
+RECIPES = HERE.parents[2] / "docs" / "clients"
+
+
+async def folder() -> Path:
+    """Return a folder with the packages, the recipes and the programs of this test."""
+    programs = (HERE / name for name in ("come_back.mjs", "come_back.py", "resume.test.mjs"))
+    return await installed(RECIPES, [*RECIPES.glob("*.mjs"), *RECIPES.glob("*.py"), *programs])
+
+
+async def lines_of(process: asyncio.subprocess.Process, seen: list[str]) -> None:
+    """Take what the program writes, to its end."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        seen.append(line.decode().strip())  # noqa: PERF401  # a test reads it meanwhile
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse", "gql"])
+async def test_a_connection_that_died_without_a_word_is_made_anew(shop: Shop, client: str) -> None:
+    program = (sys.executable, "come_back.py") if client == "gql" else ("node", "come_back.mjs", client)
+    settings = WebSettings(ping_interval_seconds=0.2)
+    async with serving(shop_app(shop, settings)) as served, stalling_proxy(served.port) as proxy:
+        process = await asyncio.create_subprocess_exec(
+            *program, f"http://127.0.0.1:{proxy.port}/graphql", cwd=await folder(),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        seen: list[str] = []
+        reading = asyncio.create_task(lines_of(process, seen))
+        try:
+            await hears(shop, seen)
+            proxy.stall()
+            heard = len(seen)
+            opened = shop.journal.opened
+            await eventually(lambda: shop.journal.opened > opened, "it has subscribed again", 60)
+            await hears(shop, seen, heard)
+            assert all(line.isdecimal() for line in seen)
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            await reading
+
+
+async def hears(shop: Shop, seen: list[str], count: int = 0) -> None:
+    """Push events until one more is heard: the reader may be between two connections."""
+    for _ in range(600):
+        if len(seen) > count:
+            return
+        shop.journal.push()
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"nothing more is heard after {seen}")
+
+
+async def test_resume_goes_on_or_ends_as_each_ending_asks_for() -> None:
+    code, output = await run("node", "resume.test.mjs", cwd=await folder())
+    assert code == 0, output
