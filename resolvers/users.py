@@ -78,10 +78,12 @@ async def update(
     display_name: str | Unchanged | None,
     password: str | Unchanged | None,
     current_password: str | None,
+    *,
+    revoke_api_keys: bool,
 ) -> User:
-    """Change name or password."""
-    identity = context.require(ApiScope.ADMIN)
-    return await context.services.users.update(identity, display_name, password, current_password)
+    """Change name or password, and end API keys."""
+    identity, users = context.require(ApiScope.ADMIN), context.services.users
+    return await users.update(identity, display_name, password, current_password, revoke_api_keys=revoke_api_keys)
 
 
 async def create_api_key(

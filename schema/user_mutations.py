@@ -63,6 +63,9 @@ class UserUpdateInput:
         default=strawberry.UNSET, description="A new one; needs `currentPassword`. It can't be null."
     )
     current_password: str | None = strawberry.field(default=None, description="The present password.")
+    revoke_api_keys: bool = strawberry.field(
+        default=False, description="Also end all API keys, but the one that this request came with, if it did."
+    )
 
 
 @strawberry.type(description="The user as changed.")
@@ -133,7 +136,9 @@ class UserMutation:
     async def user_update(self, info: Info, input: Annotated[UserUpdateInput, INPUT]) -> UserUpdatePayload | None:
         """Change the user."""
         name, password = change(input.display_name), change(input.password)
-        changed = await users.update(info.context, name, password, input.current_password)
+        changed = await users.update(
+            info.context, name, password, input.current_password, revoke_api_keys=input.revoke_api_keys
+        )
         return answer(UserUpdatePayload, user=changed)
 
     @strawberry.mutation(description="Make an API key.")

@@ -157,8 +157,13 @@ class UserService:
         display_name: str | Unchanged | None = UNCHANGED,
         password: str | Unchanged | None = UNCHANGED,
         current_password: str | None = None,
+        *,
+        revoke_api_keys: bool = False,
     ) -> User:
-        """Change the name, or the password (with the present one); a new password ends all other login sessions."""
+        """Change the name, or the password (with the present one); a new password ends all other login sessions.
+
+        `revoke_api_keys` ends all API keys as well, but the one that is used for it.
+        """
         refuse_nulls(password=password)
         user_id, now = identity.user.id, self._clock.now()
         if isinstance(display_name, str):
@@ -178,6 +183,8 @@ class UserService:
                 if change.checked_hash != present_hash:
                     raise _current_password_wrong()
                 ended = await _set_password(transaction, identity, change.new_hash, now)
+            if revoke_api_keys:
+                ended += await transaction.users.revoke_api_keys(user_id, identity.credential_id, now)
             await record_activity(transaction, self._ids, now, user_id, "userUpdate", ("User", str(user_id)))
         await self._authenticator.revoked(ended)
         return user

@@ -55,7 +55,7 @@ class WebSettings:
     heavy_cost: int = 500
     """Queries above it run a few at a time."""
 
-    heavy_queries_at_once: int = 4
+    heavy_queries_at_once: int = 2
     queries_at_once_per_client: int = 20
     mutations_at_once_per_client: int = 100
     waiting_operations_per_client: int = 500

@@ -12,6 +12,7 @@ from domain.users.service import LOGIN_SESSION_LIFE, MAXIMUM_LOGIN_SESSIONS, SIG
 from domain.users.types import ApiScope, Identity
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool
+from infra.runtime.forgetting import forget
 from infra.security import Argon2Hasher
 from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.sign_in import AwayCache, SignInNode
@@ -352,3 +353,51 @@ async def test_the_hasher_salts_and_tells_right_from_wrong(hasher: Argon2Hasher)
     assert not await hasher.verify(one, PASSWORD + " ")
     assert not await hasher.verify("no hash at all", PASSWORD)
     assert not await hasher.verify(None, PASSWORD)
+
+
+async def test_a_new_password_leaves_api_keys_alive_unless_they_are_to_end_too(case: Case) -> None:
+    signed = await case.here.users.register(EMAIL, PASSWORD, None, HERE)
+    identity = await identity_of(case.here, signed.token)
+    made = [await case.here.keys.create(identity, str(n), frozenset({ApiScope.ADMIN}), None) for n in range(2)]
+    secrets = [secret for _, secret in made]
+    for secret in secrets:
+        await identity_of(case.there, secret)
+    await case.here.users.update(identity, UNCHANGED, NEW_PASSWORD, PASSWORD)
+    await identity_of(case.here, secrets[0])
+
+    by_key = await identity_of(case.here, secrets[0])
+    await case.here.users.update(by_key, revoke_api_keys=True)
+    await identity_of(case.here, secrets[0])
+    assert await case.here.authenticator.identify(secrets[1]) is None
+
+
+async def test_a_key_makes_no_admin_key(node: SignInNode, ada: SignedIn) -> None:
+    identity = await identity_of(node, ada.token)
+    _, secret = await node.keys.create(identity, "admin", frozenset({ApiScope.ADMIN}), None)
+    by_key = await identity_of(node, secret)
+    with pytest.raises(Forbidden, match="sign in"):
+        await node.keys.create(by_key, "another", frozenset({ApiScope.ADMIN}), None)
+    await node.keys.create(by_key, "reader", frozenset({ApiScope.READ, ApiScope.TRADE}), None)
+
+
+async def test_credentials_are_deleted_a_month_after_their_end_and_idempotency_keys_after_their_use(
+    node: SignInNode, ada: SignedIn, pool: Pool
+) -> None:
+    identity = await identity_of(node, ada.token)
+    ended = await node.users.login(EMAIL, PASSWORD, HERE)
+    await node.users.logout(await identity_of(node, ended.token))
+    key, _ = await node.keys.create(identity, "key", frozenset({ApiScope.READ}), None)
+    await node.keys.create(identity, "live", frozenset({ApiScope.READ}), None)
+    await node.keys.revoke(identity, key.id)
+    async with node.storage.transaction() as transaction:
+        claim = (identity.user.id, "orderPlace", "k", b"hash")
+        assert await transaction.idempotency.claim(*claim, key.id, node.clock.now()) is None
+    assert await forget(node.storage, node.clock) == (0, 0)
+    node.clock.move(30 * 86_400 - 60)
+    assert await forget(node.storage, node.clock) == (0, 0)
+    node.clock.move(120)
+    assert await forget(node.storage, node.clock) == (2, 1)
+    assert await pool.fetchval("SELECT count(*) FROM login_sessions") == 1
+    assert await pool.fetchval("SELECT count(*) FROM api_keys") == 1
+    async with node.storage.transaction() as transaction:
+        assert await transaction.idempotency.claim(*claim, ada.user.id, node.clock.now()) is None

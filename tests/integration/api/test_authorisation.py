@@ -1,0 +1,123 @@
+"""Every field and mutation for everybody: nobody is told, or changes, what is somebody else's.
+
+The tables in tests/support/authorisation.py say who may do what. A field that they don't know fails here, so that
+whoever adds one has to say whose it is.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.event_stream import EventStreams
+from domain.users.types import ALL_SCOPES, Identity, User, UserRole
+from infra.postgres.accounts import PostgresAccounts
+from infra.postgres.orders import PostgresOrders
+from infra.postgres.positions import PostgresPositions
+from infra.postgres.reports import PostgresReports
+from infra.postgres.strategies import PostgresStrategies
+from infra.postgres.trading_sessions import PostgresTradingSessions
+from infra.postgres.transfers import PostgresTransfers
+from infra.postgres.users import PostgresUsers
+from resolvers import nodes
+from resolvers.context import RequestContext
+from tests.support import authorisation as rules
+from tests.support.api import Api
+from tests.support.authorisation_matrix import seeded
+
+
+def test_every_field_node_mutation_and_subscription_is_classified() -> None:
+    assert set(rules.fields_of("Query")) == set(rules.QUERIES)
+    assert set(rules.fields_of("Mutation")) == set(rules.MUTATIONS)
+    assert set(rules.fields_of("Subscription")) == set(rules.SUBSCRIPTIONS)
+    assert set(rules.fields_of("User")) == rules.VIEWER
+    nodes = {one.name for one in rules.SCHEMA.get_possible_types(rules.SCHEMA.type_map["Node"])}
+    assert nodes == rules.PRIVATE_NODES | rules.PUBLIC_NODES
+
+
+async def test_nobody_sees_or_changes_what_is_somebody_elses(api: Api) -> None:
+    matrix = await seeded(api)
+    assert set(matrix.ids) == rules.PRIVATE_NODES, "the victim has something of every type"
+    amounts = {"1.15973", "2.71937", "777.13579", "93.95723"}
+    assert amounts <= matrix.markers, "what must not be told has amounts in it"
+    assert await matrix.run() == []
+    assert matrix.cells > 800
+
+
+Break = Callable[[pytest.MonkeyPatch, User], None]
+
+
+def _asks_as(cls: type, method: str) -> Break:
+    """Let a method that looks things up for a user do so for the victim, whoever asks: its owner check is gone."""
+
+    def apply(patch: pytest.MonkeyPatch, victim: User) -> None:
+        original = getattr(cls, method)
+        patch.setattr(cls, method, lambda self, _user, *rest, **named: original(self, victim.id, *rest, **named))
+
+    return apply
+
+
+def _owner_is_not_asked(patch: pytest.MonkeyPatch, _victim: User) -> None:
+    def owned(_context: RequestContext, load: Callable[[UUID], Any]) -> Any:
+        return lambda key: load(UUID(key))
+
+    patch.setattr(nodes, "_owned", owned)
+
+
+def _strangers_are_the_victim(patch: pytest.MonkeyPatch, victim: User) -> None:
+    patch.setattr(RequestContext, "user_id", property(lambda _context: victim.id))
+
+
+def _scopes_are_not_asked(patch: pytest.MonkeyPatch, _victim: User) -> None:
+    patch.setattr(Identity, "may", lambda _identity, _scope: True)
+
+
+def _strangers_may_act(patch: pytest.MonkeyPatch, victim: User) -> None:
+    stranger = Identity(victim, UUID(int=9), ALL_SCOPES, None, is_login_session=True)
+    patch.setattr(RequestContext, "require", lambda context, _scope: context.identity or stranger)
+
+
+def _other_users_may_be_halted(patch: pytest.MonkeyPatch, _victim: User) -> None:
+    original = User.__init__
+
+    def init(self: User, *args: Any, **named: Any) -> None:
+        original(self, *args, **named)
+        object.__setattr__(self, "role", UserRole.OPERATOR)
+
+    patch.setattr(User, "__init__", init)
+
+
+BREAKS: dict[str, Break] = {
+    "the owner of a node": _owner_is_not_asked,
+    "scopes": _scopes_are_not_asked,
+    "who a stranger is": _strangers_are_the_victim,
+    "that somebody is signed in": _strangers_may_act,
+    "that only an operator halts others": _other_users_may_be_halted,
+    **{
+        f"the owner in {cls.__name__}.{method}": _asks_as(cls, method)
+        for cls, methods in {
+            PostgresOrders: ("get", "fill", "request_cancels"),
+            PostgresAccounts: ("get",),
+            PostgresStrategies: ("get", "version", "archive"),
+            PostgresTradingSessions: ("get",),
+            PostgresPositions: ("get",),
+            PostgresReports: ("job", "report"),
+            PostgresTransfers: ("get",),
+            PostgresUsers: ("activity_by_id", "api_keys", "login_sessions", "revoke_api_key", "revoke_login_session"),
+            EventStreams: ("start", "head"),
+        }.items()
+        for method in methods
+    },
+}
+QUICK = {"the owner of a node", "scopes", "the owner in PostgresOrders.get"}
+"""What each test run tries; the others are for `pytest -m slow`."""
+
+
+@pytest.mark.parametrize(
+    "check", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in BREAKS]
+)
+async def test_a_check_that_is_taken_out_is_noticed(api: Api, monkeypatch: pytest.MonkeyPatch, check: str) -> None:
+    matrix = await seeded(api)
+    BREAKS[check](monkeypatch, matrix.victim)
+    assert await matrix.run(to_the_first=True) != []

@@ -1,0 +1,330 @@
+"""The authorisation matrix: a victim with something of everything, others who ask for it, and what they were told."""
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from graphql import ExecutionResult
+
+from domain.orders.types import OrderStatus
+from domain.reports.worker import ReportWorker
+from domain.trading.types import AccountTransfer, TransferKind
+from domain.users.sessions import Authenticator
+from domain.users.types import ApiScope, LoginSession, User, UserRole
+from infra.embedded.cache import EmbeddedCache
+from resolvers.context import RequestContext
+from resolvers.ids import decode_id
+from schema.errors import public_error
+from tests.support import authorisation as rules
+from tests.support.api import SCHEMA, Api
+from tests.support.orders import BTC, a_market
+
+PASSWORD, ADDRESS = "correct horse battery", "192.0.2.9"
+MARK = "zyxw"
+"""Stands in every text of the victim's."""
+
+_TELLING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
+"""Amounts, counts and times that nobody else has by chance."""
+
+
+@dataclass
+class Role:
+    """Who asks; `scope` is the most that the credential may, None where there is none that is good."""
+
+    name: str
+    scope: str | None
+    context: Callable[[], RequestContext]
+    is_operator: bool = False
+
+
+@dataclass
+class Matrix:
+    """What is tried against one engine, and all that went wrong."""
+
+    api: Api
+    victim: User
+    roles: list[Role]
+    ids: dict[str, list[str]] = field(default_factory=dict)
+    """The victim's global ids by type."""
+
+    markers: set[str] = field(default_factory=set)
+    cursors: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    cells: int = 0
+
+    async def run(self, *, to_the_first: bool = False) -> list[str]:
+        """Try everything, or go on to the first finding, and return what went wrong."""
+        before = await self.fingerprint()
+        for role in self.roles:
+            for part in (self._nodes, self._viewer, self._public, self._mutations, self._subscriptions):
+                await part(role)
+                if to_the_first and self.findings:
+                    return self.findings
+        changed = [table for table, rows in (await self.fingerprint()).items() if rows != before[table]]
+        self.findings += [f"the victim's rows of {table} changed" for table in changed]
+        return self.findings
+
+    # ---- asking
+
+    async def answer(self, role: Role, document: str, **variables: Any) -> dict[str, Any]:
+        """Return what the role is told; anything of the victim's in it is a finding."""
+        self.cells += 1
+        result = await SCHEMA.execute(document, variables, role.context())
+        return self._seen(
+            role, document, {"data": result.data, "errors": [public_error(e) for e in result.errors or ()]}
+        )
+
+    def _seen(self, role: Role, document: str, told: dict[str, Any]) -> dict[str, Any]:
+        leaked = self._leaks(told, document)
+        if leaked:
+            self.findings.append(f"{role.name} is told {sorted(leaked)[:3]} by {document[:80]}")
+        codes = {error["extensions"]["code"] for error in told["errors"]}
+        if "INTERNAL" in codes:
+            self.findings.append(f"{role.name} makes an internal error by {document[:200]}")
+        return told
+
+    def _leaks(self, told: dict[str, Any], document: str) -> set[str]:
+        values = set(rules.leaves(told["data"])) | {error["message"] for error in told["errors"]}
+        text = json.dumps(told["errors"])
+        found = values & self.markers | {marker for marker in self.markers if marker in text and marker not in document}
+        return {value for value in found if value not in document} | {value for value in values if MARK in value}
+
+    # ---- what is tried
+
+    async def _nodes(self, role: Role) -> None:
+        for type_name, ids in self.ids.items():
+            fragment = f"... on {type_name} {{ {rules.selection(rules.SCHEMA.type_map[type_name], 0)} }}"
+            many = await self.answer(role, f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {fragment} }} }}", ids=ids)
+            one = await self.answer(role, f"query($id: ID!) {{ node(id: $id) {{ {fragment} }} }}", id=ids[0])
+            found = [node for node in [*many["data"]["nodes"], one["data"]["node"]] if node is not None]
+            if found:
+                self.findings.append(f"{role.name} finds the victim's {type_name}")
+
+    async def _viewer(self, role: Role) -> None:
+        user = rules.SCHEMA.type_map["User"]
+        told = await self.answer(role, f"{{ viewer {{ {rules.selection(user)} }} }}")
+        if (told["data"]["viewer"] is None) != (role.scope is None):
+            self.findings.append(f"{role.name} is taken for somebody else")
+        for name, definition in rules.fields_of("User").items():
+            for argument in {"account", "tradingSession", "strategy"} & definition.args.keys():
+                foreign = self.ids[argument[0].upper() + argument[1:]][0]
+                document = f"query($id: ID!) {{ viewer {{ {name}({argument}: $id, first: 5) {{ nodes {{ id }} }} }} }}"
+                told = await self.answer(role, document, id=foreign)
+                if told["data"] and told["data"]["viewer"] and told["data"]["viewer"][name]["nodes"]:
+                    self.findings.append(f"{role.name} lists {name} by the victim's {argument}")
+            if "after" in definition.args:
+                for cursor in self.cursors:
+                    document = f"query($c: String) {{ viewer {{ {name}(after: $c) {{ nodes {{ id }} }} }} }}"
+                    await self.answer(role, document, c=cursor)
+
+    async def _public(self, role: Role) -> None:
+        for name, kind in rules.QUERIES.items():
+            if kind == "public":
+                definition = rules.fields_of("Query")[name]
+                (call,) = rules.calls(name, name, definition, 1)
+                await self.answer(role, f"{{ {call} }}")
+
+    async def _mutations(self, role: Role) -> None:
+        for name, (scope, types) in rules.MUTATIONS.items():
+            if scope == "anybody":
+                continue
+            for ids in self._targets(types):
+                if role.is_operator and ids.get("id") in self.ids["User"]:
+                    continue  # an operator may halt anybody
+                told = await self.answer(role, rules.mutation(name, ids))
+                self._judge(role, name, scope, told, is_foreign=bool(ids))
+
+    def _targets(self, types: tuple[str, ...]) -> list[dict[str, str]]:
+        """Return what the ids of a mutation may be filled with: one of each of the victim's types, in any place."""
+        if not types:
+            return [{}]
+        named = {one[0].lower() + one[1:]: self.ids[one][0] for one in types}
+        return [{"id": self.ids[one][0], **named} for one in types]
+
+    def _judge(self, role: Role, name: str, scope: str, told: dict[str, Any], *, is_foreign: bool) -> None:
+        codes = [error["extensions"]["code"] for error in told["errors"]]
+        payload = told["data"][name] if told["data"] else None
+        if role.scope is None:
+            expected = "UNAUTHENTICATED"
+        elif rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope):
+            expected = "FORBIDDEN"
+        else:
+            if not is_foreign and {"FORBIDDEN", "UNAUTHENTICATED"} & set(codes):
+                self.findings.append(f"{role.name} may not {name}, which needs {scope}: {codes}")
+            elif is_foreign and payload is not None and not _errors(payload):
+                self.findings.append(f"{role.name} does {name} to what is the victim's")
+            return
+        if codes != [expected]:
+            self.findings.append(f"{role.name} gets {codes or payload} and not {expected} from {name}")
+
+    async def _subscriptions(self, role: Role) -> None:
+        refused = [
+            (f"subscription {{ jobProgress(id: {json.dumps(self.ids['Job'][0])}) {{ id }} }}", None),
+            *(
+                (f"subscription($after: String) {{ {name}(after: $after) {{ __typename }} }}", cursor)
+                for name in ("events", "orderEvents")
+                for cursor in self.cursors
+            ),
+            *(
+                (f"subscription {{ orderEvents({name}: {json.dumps(self.ids[type_][0])}) {{ __typename }} }}", None)
+                for name, type_ in (("account", "Account"), ("tradingSession", "TradingSession"))
+            ),
+        ]
+        for document, cursor in refused:
+            await self._expect_refusal(role, document, {"after": cursor} if cursor else {})
+        if role.scope is not None:
+            await self._live(role)
+        else:
+            for name in ("events", "orderEvents"):
+                await self._expect_refusal(role, f"subscription {{ {name} {{ __typename }} }}", {})
+
+    async def _expect_refusal(self, role: Role, document: str, variables: dict[str, Any]) -> None:
+        self.cells += 1
+        results = await SCHEMA.subscribe(document, variables, role.context())
+        if not isinstance(results, ExecutionResult):
+            async with aclosing(results) as stream:
+                results = await anext(stream)
+        errors = [public_error(error) for error in results.errors or ()]
+        self._seen(role, document, {"data": results.data, "errors": errors})
+        if not errors:
+            self.findings.append(f"{role.name} is not refused {document[:80]}")
+
+    async def _live(self, role: Role) -> None:
+        """See that the first event after the own cursor is the role's own, though the victim's come before it."""
+        head = "{ viewer { eventCursor } }"
+        start = (await self.answer(role, head))["data"]["viewer"]["eventCursor"]
+        rename = "mutation($n: String!) { userUpdate(input: {displayName: $n}) { errors { code } } }"
+        for name, context in ((f"{MARK} name", self.api.context(self.victim)), ("other", self._full(role))):
+            named = await SCHEMA.execute(rename, {"n": name}, context)
+            assert not named.errors, named.errors
+        document = "subscription($c: String) { events(after: $c) { cursor } }"
+        results = await SCHEMA.subscribe(document, {"c": start}, role.context())
+        assert not isinstance(results, ExecutionResult)
+        async with aclosing(results) as stream:
+            event = await anext(stream)
+        own = (await self.answer(role, head))["data"]["viewer"]["eventCursor"]
+        if event.errors or event.data["events"]["cursor"] != own:
+            self.findings.append(f"{role.name} is told an event of the victim's")
+
+    def _full(self, role: Role) -> RequestContext:
+        identity = role.context().identity
+        assert identity is not None
+        return self.api.context(identity.user)
+
+    # ---- the victim
+
+    async def look(self) -> None:
+        """Read all that is the victim's as the victim, and remember what nobody else may be told."""
+        context = self.api.context(self.victim)
+        viewer = rules.selection(rules.SCHEMA.type_map["User"])
+        told = await self.api.run(f"{{ viewer {{ {viewer} }} }}", context)
+        values = set(rules.leaves(told))
+        self._collect(values)
+        for type_name, ids in tuple(self.ids.items()):
+            fragment = f"... on {type_name} {{ {rules.selection(rules.SCHEMA.type_map[type_name])} }}"
+            told = await self.api.run(f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {fragment} }} }}", context, ids=ids)
+            assert all(told["nodes"]), f"the victim can't read the own {type_name}"
+            values |= set(rules.leaves(told))
+            self._collect(set(rules.leaves(told)))
+        own_ids = {one for ids in self.ids.values() for one in ids}
+        self.markers = own_ids | {value for value in values if MARK in value or _TELLING.search(value)}
+        cursors = await self.api.run("{ viewer { eventCursor orders(first: 1) { pageInfo { endCursor } } } }", context)
+        self.cursors = [cursors["viewer"]["eventCursor"], cursors["viewer"]["orders"]["pageInfo"]["endCursor"]]
+
+    def _collect(self, values: set[str]) -> None:
+        for value in values:
+            parts = decode_id(value) if len(value) > 12 else None
+            if parts is not None and parts[0] in rules.PRIVATE_NODES and value not in self.ids.get(parts[0], []):
+                self.ids.setdefault(parts[0], []).append(value)
+
+    async def fingerprint(self) -> dict[str, str]:
+        """Return all of the victim's rows by table, but what is written when the matrix itself lets the victim act."""
+        pool, found = self.api.floor.storage._pool, {}
+        tables = await pool.fetch(
+            "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' "
+            "AND column_name = 'user_id' AND table_name NOT IN ('user_event_heads', 'activities') "
+            "AND table_name NOT LIKE 'user_events%'"
+        )
+        for table in (row["name"] for row in tables):
+            query = (
+                f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t WHERE user_id = $1"
+            )
+            found[table] = await pool.fetchval(query, self.victim.id)
+        return found
+
+
+def _errors(payload: dict[str, Any]) -> list[Any]:
+    return next(value for name, value in payload.items() if name.endswith("_errors"))
+
+
+async def seeded(api: Api) -> Matrix:
+    """Give the floor's user something of everything, and all roles somebody who has it."""
+    floor, victim = api.floor, api.floor.user
+    await floor.start()
+    for number in range(2):
+        resting = await floor.limit(f"{MARK}-limit-{number}", price="91.73", quantity=Decimal("1.15973"))
+        assert resting.status is OrderStatus.OPEN
+    filled = await floor.place(f"{MARK}-market", quantity=Decimal("2.71937"))
+    await floor.until(filled.id, OrderStatus.FILLED)
+    session = await api.session()
+    now = datetime.now(UTC)
+    transfer_of = (floor.ids.new(), victim.id, floor.account.id, TransferKind.DEPOSIT, "USDT")
+    in_an_hour = now + timedelta(hours=1)
+    async with floor.storage.transaction() as transaction:
+        await transaction.transfers.add(AccountTransfer(*transfer_of, Decimal("777.13579"), now, f"{MARK}-1"))
+        signal = api._world().signal(trading_session_id=session.id, price=Decimal("93.95723"), reason=f"{MARK} reason")
+        await transaction.trading_sessions.add_signal(signal)
+        login_session = LoginSession(floor.ids.new(), victim.id, now, now, in_an_hour)
+        await transaction.users.add_login_session(login_session, b"hash of the victim's token")
+    context = api.context(victim)
+    for call in (
+        f'apiKeyCreate(input: {{name: "{MARK} key", scopes: [READ]}})',
+        f'userUpdate(input: {{displayName: "{MARK} name"}})',
+        f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
+    ):
+        await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)
+    worker = ReportWorker(api.storage, floor.bus, floor.clock, "worker", lambda: {BTC: a_market()})
+    assert await worker.work_once()
+    await floor.kill()  # it writes when it is done reconciling, say
+    matrix = Matrix(api, victim, await _roles(api))
+    await matrix.look()
+    return matrix
+
+
+async def _roles(api: Api) -> list[Role]:
+    """Return everybody who must be told nothing, each recognised by a real credential."""
+    authenticator = Authenticator(api.storage, EmbeddedCache(api.floor.clock), api.floor.bus, api.floor.clock)
+    users, keys = api.services.users, api.services.api_keys
+
+    async def role(name: str, token: str, scope: str | None, *, is_operator: bool = False) -> Role:
+        identity = await authenticator.identify(token)
+        assert (identity is None) == (scope is None)
+        return Role(name, scope, lambda: RequestContext(api.services, identity, ADDRESS), is_operator=is_operator)
+
+    other = await users.register("other@example.com", PASSWORD, None, ADDRESS)
+    identity = await authenticator.identify(other.token)
+    assert identity is not None
+    ended = await users.login("other@example.com", PASSWORD, ADDRESS)
+    ended_identity = await authenticator.identify(ended.token)
+    assert ended_identity is not None
+    operator = await users.register("operator@example.com", PASSWORD, None, ADDRESS)
+    async with api.storage.transaction() as transaction:
+        await transaction.users.set_role("operator@example.com", UserRole.OPERATOR)
+    await users.logout(ended_identity)
+    await authenticator.revoked([ended_identity.credential_id])
+    roles = [
+        await role("a stranger", "", None),
+        await role("a made-up token", "r3s_" + "a" * 43, None),
+        await role("an ended token", ended.token, None),
+        await role("another user", other.token, "ADMIN"),
+        await role("an operator", operator.token, "ADMIN", is_operator=True),
+    ]
+    for scope in rules.SCOPES:
+        _, secret = await keys.create(identity, scope, frozenset({ApiScope(scope)}), None)
+        roles.append(await role(f"another user's {scope} key", secret, scope))
+    return roles
