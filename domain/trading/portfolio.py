@@ -137,7 +137,8 @@ class Portfolio:
         told: AccountValue | None = None
         due = float("-inf")
         self._followed[account_id] += 1
-        self._look_again()
+        self._read_at = float("-inf")
+        self._wake.set()
         try:
             with self._bell() as bell:
                 while True:
@@ -180,10 +181,6 @@ class Portfolio:
         for bell in self._bells:
             bell.set()
 
-    def _look_again(self) -> None:
-        self._read_at = float("-inf")
-        self._wake.set()
-
     async def _run(self) -> None:
         stream: EventStream | None = None
         try:
@@ -219,7 +216,7 @@ class Portfolio:
             elif isinstance(event.subject, Account) and event.subject.archived_at is not None:
                 self.archived.add(event.subject.id)
                 self._ring()
-            self._look_again()
+            self._read_at = float("-inf")  # at the next valuation, not at once: a busy account has many events a second
 
     def _take(self, position: Position) -> None:
         """Take a state of a position that the log tells; each is newer than those before."""
@@ -248,7 +245,7 @@ class Portfolio:
 
     async def _read_accounts(self) -> None:
         followed = [account_id for account_id, readers in self._followed.items() if readers > 0]
-        self._values = {key: value for key, value in self._values.items() if key in followed}
+        self._accounts = {key: known for key, known in self._accounts.items() if key in followed}
         if not followed or self._clock.monotonic() - self._read_at < REFRESH_SECONDS:
             return
         self._read_at = self._clock.monotonic()
@@ -274,9 +271,11 @@ class Portfolio:
             key: replace(value, price=self._markets.price_of(value.position.market))
             for key, value in self._open.items()
         }
+        is_new, self._open = valued != self._open, valued
         worth = {key: self._worth(account, balances) for key, (account, balances) in self._accounts.items()}
-        if valued != self._open or worth != self._values:
-            self._open, self._values = valued, worth
+        if worth != self._values:
+            is_new, self._values = True, worth
+        if is_new:
             self._ring()
 
     def _worth(self, account: Account, balances: list[Balance]) -> AccountValue:

@@ -82,9 +82,8 @@ async def test_open_positions_come_first_then_each_change_of_position_or_price_a
     theirs = replace(opened(live, SOL), user_id=(await live.another_user()).id)
     await told(live, position, closed)
     async with await live.subscribe(UPDATES) as stream:
-        first = asyncio.ensure_future(stream.next())
+        assert (await stream.next())["positionUpdates"]["id"] == encode_id("Position", position.id)
         await followed(live, BTC)
-        assert (await first)["positionUpdates"]["id"] == encode_id("Position", position.id)
         event = await until(stream, "positionUpdates", "unrealizedProfit", "20")
         assert (event["marketPrice"], event["quantity"], event["account"]) == ("100", "2", {"name": "paper"})
         await priced(live, BTC, 110)
@@ -166,15 +165,17 @@ async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_
     await held(live, account, USDT=1000, BTC=2, DOGE=7)
     await told(live, opened(live, account_id=account.id), opened(live, ETH, account_id=account.id))
     async with await live.subscribe(EQUITY, account=encode_id("Account", account.id)) as stream:
-        first = asyncio.ensure_future(stream.next())
+        valued = asyncio.ensure_future(until(stream, "accountEquity", "equity", "1200"))
         await followed(live, BTC)
-        assert (await first)["accountEquity"]["account"]["name"] == "live"
-        event = await until(stream, "accountEquity", "equity", "1200")
+        event = await valued
+        assert event["account"]["name"] == "live"
         assert (event["unpriced"], event["unpricedMarkets"]) == (["DOGE"], [str(ETH)])
         assert event["unrealizedProfit"] == "20"
+        await priced(live, BTC, 110)
+        assert (await until(stream, "accountEquity", "equity", "1220"))["unrealizedProfit"] == "40"
         await priced(live, ETH, 100)
         event = await until(stream, "accountEquity", "unpricedMarkets", [])
-        assert event["unrealizedProfit"] == "40"
+        assert event["unrealizedProfit"] == "60"
         await held(live, account, USDT=500)
         event = await until(stream, "accountEquity", "equity", "500")
         assert event["unpriced"] == []
