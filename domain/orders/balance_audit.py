@@ -19,7 +19,8 @@ class BalanceAudit:
     """Compares an account's stored balances with its transfers and fills.
 
     A fill and the balance after it come in two messages, so a difference counts only if the next look, at least
-    `Timing.agreement` later, finds the same.
+    `Timing.agreement` later, finds the same. The look reads every fill of the account, so it holds up no order; only
+    what is to be recorded is looked at again under the account's lease.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -32,20 +33,26 @@ class BalanceAudit:
         if not self.due and not self._noticed:
             return
         self.due = False
+        async with self._desk.storage.reading() as reading:
+            found = _considerable(await reading.transfers.unexplained(self._desk.account.id))
+        if self._confirmed(found):
+            found = await self._record()
+        now = self._desk.clock.now()
+        self._noticed = {currency: (amount, self._since(currency, amount) or now) for currency, amount in found.items()}
+
+    async def _record(self) -> dict[str, Decimal]:
+        """Record what is still as it was noticed; return the differences that are left."""
         account, now = self._desk.account, self._desk.clock.now()
         async with self._desk.moving() as transaction:
             # A deposit holds the account's row from before it pays until its transfer is committed.
             await transaction.accounts.by_id(account.id, lock=True)
-            found = await transaction.transfers.unexplained(account.id)
-            differences = {currency: amount for currency, amount in found.items() if abs(amount) > NEGLIGIBLE}
-            for transfer in self._confirmed(differences):
+            found = _considerable(await transaction.transfers.unexplained(account.id))
+            for transfer in self._confirmed(found):
                 await transaction.transfers.add(transfer)
                 message = f"balance adjusted by {transfer.amount:f} {transfer.currency}, which no fill explains"
                 transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, message)])
-                del differences[transfer.currency]
-        self._noticed = {
-            currency: (amount, self._since(currency, amount) or now) for currency, amount in differences.items()
-        }
+                del found[transfer.currency]
+        return found
 
     def _confirmed(self, differences: dict[str, Decimal]) -> list[AccountTransfer]:
         confirmed = []
@@ -72,3 +79,7 @@ class BalanceAudit:
             at=at,
             reference=f"adjustment:{currency}:{at.isoformat()}",
         )
+
+
+def _considerable(differences: dict[str, Decimal]) -> dict[str, Decimal]:
+    return {currency: amount for currency, amount in differences.items() if abs(amount) > NEGLIGIBLE}
