@@ -81,6 +81,7 @@ class Desk:
         self.bell = bell
         self.timing = timing or Timing()
         self.reconciled = False
+        self.refusal: str | None = None
         self.in_flight: set[UUID] = set()
         self.recent = RecentOrders()
         self._lease = lease
@@ -168,6 +169,12 @@ class Desk:
         base, _, quote = symbol.symbol.partition("/")
         none = Decimal(0)
         return Market(symbol, base, quote, False, none, none, none, None, None, none, none)  # noqa: FBT003  # inactive
+
+    async def end_alert(self, key: str) -> None:
+        """Note that what an alert told of has ended, so that it is told when it begins again."""
+        self._alerted.discard(key)
+        async with self.storage.transaction() as transaction:
+            await transaction.accounts.forget_alert(self.account.id, key)
 
     async def alert(self, key: str, message: str) -> None:
         """Tell the account's user once, whatever restarts or takes over in between, of something that should not be."""

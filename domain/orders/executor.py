@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -248,6 +249,7 @@ class AccountExecutor:
             raise _ColdFeed(order.market)
         reconciled = self._desk.reconciled
         context = await gather(transaction, order, self._desk.markets, now, reconciled=reconciled)
+        context = replace(context, refusal=self._desk.refusal)
         denials = check(order, context)
         return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, context.depth))
 

@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.errors import Unavailable
-from domain.markets.ports import VenueUnreachable
+from domain.markets.ports import QuestionRefused, VenueUnreachable
 from domain.markets.types import MarketSymbol
 from domain.orders.balance_audit import BalanceAudit
 from domain.orders.desk import Desk
 from domain.orders.news import foreign_key
 from domain.orders.settling import Settler
 from domain.orders.types import Order, OrderStatus
-from domain.orders.venue import BalancesChanged, VenueFill
+from domain.orders.venue import BalancesChanged, CredentialsRejected, VenueFill
 
 _MARGIN = timedelta(minutes=1)
 _LONGEST_PAUSE_SECONDS = 10.0
+_REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Reconciler:
         self._settler = settler
         self._audit = BalanceAudit(desk)
         self._wanted = asyncio.Event()
+        self._has_agreed = False
         self._since = (desk.account.reconciled_at or desk.account.created_at) - _MARGIN
 
     def want(self) -> None:
@@ -51,11 +54,20 @@ class Reconciler:
             try:
                 await (self.reconcile() if wanted else self._prolong())
             except (VenueUnreachable, Unavailable) as error:
+                if isinstance(error, CredentialsRejected | QuestionRefused):
+                    await self._refused(error)
                 await asyncio.sleep(max(pause, getattr(error, "retry_after_seconds", None) or 0))
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 self._wanted.set()
             else:
                 pause = self._desk.timing.retry
+
+    async def _refused(self, error: VenueUnreachable) -> None:
+        """Tell the user of a venue that answers no for good: no order of the account is sent until that has changed."""
+        what = "takes this account's credentials no more" if isinstance(error, CredentialsRejected) else "refuses"
+        self._desk.refusal = f"{self._desk.account.venue} {what}: {error}"
+        with suppress(Unavailable):
+            await self._desk.alert(_REFUSED, f"{self._desk.refusal}. No order is sent until it does.")
 
     async def _wait(self) -> bool:
         """Tell whether a reconciliation is wanted before it is time to note that the account still agrees."""
@@ -89,6 +101,9 @@ class Reconciler:
         balances = await self._desk.venue.balances()
         await self._settler.news.take_balances(BalancesChanged(balances), all_of_them=True)
         await self._store(started)
+        if self._desk.refusal is not None or not self._has_agreed:
+            await self._desk.end_alert(_REFUSED)
+        self._desk.refusal, self._has_agreed = None, True
         self._since = started - _MARGIN
         if not self._wanted.is_set():
             self._desk.reconciled = True

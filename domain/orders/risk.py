@@ -58,7 +58,7 @@ def reconciled(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # n
     """NOT_RECONCILED until the account agrees with the venue after a start or a reconnect."""
     if not context.reconciled:
         message = "The account does not agree with the venue yet; try again in a moment."
-        yield RiskDenial(RiskCode.NOT_RECONCILED, message)
+        yield RiskDenial(RiskCode.NOT_RECONCILED, message if context.refusal is None else f"{context.refusal}.")
 
 
 def market_data(order: Order, context: RiskContext) -> Iterator[RiskDenial]:

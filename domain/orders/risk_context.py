@@ -52,7 +52,7 @@ class RiskContext:
 
     `state` is the strictest of engine, user, account and session. `position` is the open one that the order works on.
     `active` are the account's other orders that may still fill. `quote_rate` is the worth of one unit of the market's
-    quote in the account's currency, None where unknown.
+    quote in the account's currency, None where unknown. `refusal` is why the venue answers the account no more.
     """
 
     now: datetime
@@ -68,6 +68,7 @@ class RiskContext:
     active: tuple[Order, ...] = ()
     quote_rate: Decimal | None = _ONE
     scopes: tuple[Scope, ...] = ()
+    refusal: str | None = None
 
     def levels(self, side: OrderSide) -> tuple[PriceLevel, ...]:
         """Return the levels that an order of `side` would take, best first."""

@@ -73,6 +73,10 @@ class AccountRepository(Protocol):
         """Note that an alert of the account is raised; False where it was raised before, by whichever node."""
         ...
 
+    async def forget_alert(self, account_id: UUID, key: str) -> None:
+        """Let an alert be raised again, since what it told of has ended."""
+        ...
+
     async def engine_state(self) -> TradingState:
         """Return whether the engine as a whole may trade."""
         ...

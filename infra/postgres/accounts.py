@@ -43,6 +43,7 @@ SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[])
 ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free
 WHERE (balances.total, balances.free) IS DISTINCT FROM (excluded.total, excluded.free)"""
 RECORD_ALERT = "INSERT INTO account_alerts (account_id, key, raised_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+FORGET_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
 ENGINE_STATE = "SELECT trading_state FROM engine_state"
 SET_ENGINE_STATE = "UPDATE engine_state SET trading_state = $1"
 
@@ -122,6 +123,10 @@ class PostgresAccounts(Repository):
     async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
         """Note that an alert of the account is raised; False where it was raised before."""
         return await self._connection.execute(RECORD_ALERT, account_id, key, at) == "INSERT 0 1"
+
+    async def forget_alert(self, account_id: UUID, key: str) -> None:
+        """Let an alert be raised again, since what it told of has ended."""
+        await self._connection.execute(FORGET_ALERT, account_id, key)
 
     async def engine_state(self) -> TradingState:
         """Return whether the engine as a whole may trade."""

@@ -54,6 +54,7 @@ class ScriptedVenue:
         self.tells_by_stream = True
         self.answers_with_fills = True
         self.unreachable = False
+        self.refusal: VenueUnreachable | None = None
         self.finds = 0
         self.clock_ahead = timedelta(0)
         self.asked_since: list[datetime] = []
@@ -189,6 +190,8 @@ class ScriptedVenue:
                 self.fill(order.client_order_id, order.quantity / self.parts)
 
     def _reach(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
         if self.unreachable:
             raise VenueUnreachable("no answer within 10 s")
 

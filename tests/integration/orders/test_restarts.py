@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from domain.markets.ports import QuestionRefused, VenueUnreachable
 from domain.orders.executor import AccountExecutor
 from domain.orders.lifecycle import Step
 from domain.orders.types import OrderStatus, OrderType
+from domain.orders.venue import CredentialsRejected
 from tests.support.order_floor import Floor
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import eventually
@@ -123,6 +125,25 @@ async def test_until_reconciled_orders_wait_and_are_then_denied(floor: Floor, ve
     await _looked_at(executor)
     venue.unreachable = False
     assert (await waiting).status is OrderStatus.FILLED
+
+
+@pytest.mark.parametrize("refusal", [CredentialsRejected("Invalid API-key (-2015)"), QuestionRefused("not for you")])
+async def test_a_venue_that_says_no_for_good_is_told_once_and_again_when_it_has_agreed_in_between(
+    floor: Floor, venue: ScriptedVenue, refusal: VenueUnreachable
+) -> None:
+    floor.timing = replace(floor.timing, unreconciled_wait=0.1)
+    for times in (1, 1, 2):
+        venue.refusal = refusal
+        executor = await floor.start_unreconciled()
+        await eventually(lambda executor=executor: executor._desk.refusal is not None, "it is refused")  # type: ignore[misc]
+        order = await floor.place(f"k{floor._starts}")
+        assert f"{refusal}." in next(denial.message for denial in order.denials)
+        assert len(await floor.alerts()) == times
+        assert str(refusal) in (await floor.alerts())[-1]
+        venue.refusal = None if floor._starts > 1 else refusal
+        if venue.refusal is None:
+            await eventually(lambda executor=executor: executor.reconciled, "it agrees again")  # type: ignore[misc]
+        await floor.kill()
 
 
 async def _looked_at(executor: AccountExecutor) -> None:

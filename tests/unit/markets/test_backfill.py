@@ -3,6 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
+from domain.markets.backfill import MAXIMUM_CANDLES, oldest_asked
+from domain.markets.bulk_history import BEFORE_ALL_MARKETS
 from domain.markets.candles import without_gaps
 from domain.markets.codec import CandlesDemand, decode_demand, encode_demand
 from domain.markets.types import Candle, MarketSymbol, Timeframe
@@ -26,6 +30,14 @@ def test_minutes_in_which_nothing_was_traded_are_put_in_at_the_last_close() -> N
     assert [each.open_time for each in filled] == [at(index) for index in range(6)]
     assert [(each.close, each.volume) for each in filled if not each.volume] == [(100, 0), (102, 0), (102, 0)]
     assert all(each.closed for each in filled)
+
+
+@pytest.mark.parametrize("timeframe", Timeframe)
+def test_no_demand_reaches_further_back_than_markets_do(timeframe: Timeframe) -> None:
+    oldest = oldest_asked(timeframe, timeframe.open_time(START))
+    assert timeframe.open_time(oldest) == oldest
+    assert BEFORE_ALL_MARKETS - timeframe.duration < oldest < START
+    assert (START - oldest) // timeframe.duration <= MAXIMUM_CANDLES
 
 
 def test_a_demand_survives_its_journey() -> None:
