@@ -58,7 +58,8 @@ class Sender:
         except OutcomeUnknown as unknown:
             reason = str(unknown) or "the venue did not answer"
         except Exception as error:  # noqa: BLE001  # whatever went wrong, the order may be at the venue
-            _log.error("order %s: unexpected %r while it was sent", order.id, error)  # no traceback
+            ids = {"user_id": str(order.user_id), "account_id": str(order.account_id), "order_id": str(order.id)}
+            _log.error("order %s: unexpected %r while it was sent", order.id, error, extra=ids)  # no traceback
             reason = "the answer of the venue could not be understood"
         self._ask(order)
         return lambda now: doubt(now, desk.clock.now(), reason) if _is_submitted(now) else Step(now)

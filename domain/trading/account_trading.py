@@ -38,6 +38,7 @@ class AccountTrading:
         self.sealed: bytes | None = None
         self._held = lease
         self._ports = ports
+        self._ids = {"user_id": str(account.user_id), "account_id": str(account.id)}
         self._executor: AccountExecutor | None = None
         self._sessions = SessionSupervisor(account, ports, self._lease, self._wake_executor)
 
@@ -56,7 +57,7 @@ class AccountTrading:
                     group.create_task(self._execute())
                     group.create_task(self._sessions.run())
         except* StaleLease:
-            log.warning("the account %s may be traded by another node now", self.account.id)
+            log.warning("the account %s may be traded by another node now", self.account.id, extra=self._ids)
         finally:
             with suppress(Unavailable):
                 await self._held.release()
@@ -91,9 +92,11 @@ class AccountTrading:
             except StaleLease:
                 raise
             except Unavailable as error:
-                log.warning("the account %s waits for the database: %s", self.account.id, error.message)
+                told = "the account %s waits for the database: %s"
+                log.warning(told, self.account.id, error.message, extra=self._ids)
             except Exception:
-                log.exception("the trading of account %s failed and is started again", self.account.id)
+                told = "the trading of account %s failed and is started again"
+                log.exception(told, self.account.id, extra=self._ids)
             if clock.monotonic() - began > STEADY_SECONDS:
                 backoff.reset()
             await asyncio.sleep(backoff.seconds())

@@ -106,7 +106,10 @@ class SessionSupervisor:
                 )
                 return
             except Exception:
-                log.exception("the trading session %s failed", session.id)
+                ids = {"user_id": str(session.user_id), "account_id": str(session.account_id)}
+                log.exception(
+                    "the trading session %s failed", session.id, extra={**ids, "trading_session_id": str(session.id)}
+                )
                 await self._fail(session, FAILED, TradingSessionStatusCode.INTERNAL)
                 return
             else:

@@ -124,7 +124,10 @@ class Trader:
         ports = self._ports
         if ports.venues.get(account.venue) is None:
             if account.id not in self._unreachable:
-                log.warning("the account %s can't be traded: there is no venue %s here", account.id, account.venue)
+                ids = {"user_id": str(account.user_id), "account_id": str(account.id)}
+                log.warning(
+                    "the account %s can't be traded: there is no venue %s here", account.id, account.venue, extra=ids
+                )
             self._unreachable.add(account.id)
             return
         lease = await take_lease(ports.storage, ports.clock, LEASE_KIND, str(account.id), ports.holder)

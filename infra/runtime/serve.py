@@ -127,11 +127,12 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
     base = parts.base
     async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
-        server.told_at_start = _told_at_start(settings)
+        server.told_at_start, server.roles = _told_at_start(settings), ",".join(settings.roles)
         spare_what_is_there()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
+        log.info("engine_stopping")
         server.should_exit = True
         await serving
         stop.cancel()
@@ -167,6 +168,7 @@ class _Server(WebServer):
     """The web server without its signal handling, which is the engine's, and that says where it listens."""
 
     told_at_start: Sequence[str] = ()
+    roles = ""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -186,6 +188,8 @@ class _Server(WebServer):
     def _announce(self) -> None:
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        version = importlib.metadata.version("r3edge-engine")
+        log.info("engine_started", version=version, address=address, roles=self.roles)
         for line in self.told_at_start:
             print(line.format(address), flush=True)  # noqa: T201  # the first thing to know
 

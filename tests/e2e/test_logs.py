@@ -74,6 +74,13 @@ async def test_the_log_tells_an_orders_life_once_each_by_its_ids(engine: Engine)
     assert account["account_id"] == steps[0]["account_id"]
 
 
+async def test_the_log_begins_with_the_version_and_where_the_engine_listens(engine: Engine) -> None:
+    started = await one(engine, "engine_started")
+    assert started["address"] == engine.url
+    assert started["version"]
+    assert "trader" in started["roles"]
+
+
 async def test_what_a_request_caused_carries_its_id_and_its_line_says_who_asked_for_what(engine: Engine) -> None:
     trader = await new_trader(engine.client())
     document = PLACE.replace("mutation(", "mutation PlaceIt(", 1)
