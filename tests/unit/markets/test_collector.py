@@ -138,7 +138,9 @@ async def test_a_forming_candle_is_told_after_the_closed_one_before_it_however_l
         asked = running.venue.time_asked
         await eventually(lambda: running.venue.time_asked > asked + 20, "the feed's clock has ticked")
         running.recorder.may_end.set()
-        await eventually(lambda: running.minutes[-1].open_time > START, "the next minute is told of")
+        await eventually(
+            lambda: running.minutes and running.minutes[-1].open_time > START, "the next minute is told of"
+        )
         told = [each.closed for each in running.minutes if each.open_time < START]
         first_of_next = next(index for index, each in enumerate(running.minutes) if each.open_time > START)
         assert told.count(True) == 1

@@ -15,6 +15,7 @@ from tests.support.plain_venue import PlainVenue
 from tests.support.recorded_data import BINANCE, skip_without
 
 MARKET = MarketSymbol("binance", "BTC/USDT")
+LONGEST = max(timeframe.duration for timeframe in Timeframe)
 
 
 def recorded(day: str) -> list[Trade]:
@@ -57,7 +58,7 @@ async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[s
         new, closed = tape.take(batch)
         told += closed
         heard += [each.venue_trade_id for each in new]
-    venue.now += timedelta(days=1)
+    venue.now += LONGEST
     return told + tape.candles.close_due(venue.now), heard
 
 
@@ -65,7 +66,7 @@ async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[s
 def test_the_candles_of_a_recording_are_those_of_a_plain_grouping_also_across_a_cut(day: str) -> None:
     venue = PlainVenue(recorded(day))
     told, heard = asyncio.run(collected(venue, range(5_000, 5_500)))
-    venue.now = venue.trades[-1].at + timedelta(days=1)
+    venue.now = venue.trades[-1].at + LONGEST
     for timeframe in Timeframe:
         mine = [each for each in told if each.timeframe is timeframe and each.volume]
         right = [each for each in venue.candles(timeframe) if each.volume]
