@@ -20,7 +20,12 @@ export function resume(client, { query, variables }, sink) {
   return () => { ended = true; clearTimeout(timer); stop(); };
 }
 
-const isTransient = (errors) => errors.every(({ extensions }) => ['UNAVAILABLE', 'SLOW_READER'].includes(extensions.code));
+const TRANSIENT = ['UNAVAILABLE', 'SLOW_READER', 'RATE_LIMITED'];
+const isTransient = (errors) => errors.every(({ extensions }) => TRANSIENT.includes(extensions.code));
 
 // What trying again can't mend: a wrong document or cursor (GraphQL errors, or HTTP 4xx), a token that isn't accepted (4403).
-const isFinal = (error) => Array.isArray(error) ? !isTransient(error) : error.code === 4403 || error.response?.status < 500;
+const isFinal = (error) => {
+  if (Array.isArray(error)) return !isTransient(error);
+  const status = error.response?.status;
+  return error.code === 4403 || (status < 500 && status !== 429);
+};

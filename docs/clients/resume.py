@@ -9,6 +9,8 @@ from gql import Client, GraphQLRequest
 from gql.transport.exceptions import TransportError, TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
+TRANSIENT = {"UNAVAILABLE", "SLOW_READER", "RATE_LIMITED"}
+
 
 async def resume(
     url: str, token: str, document: str, after: str | None = None, patience_seconds: float = 30
@@ -27,7 +29,7 @@ async def resume(
                     yield event
                 return
         except TransportQueryError as error:  # a wrong document or cursor, unless trying again may mend it
-            if any(each["extensions"]["code"] not in ("UNAVAILABLE", "SLOW_READER") for each in error.errors or []):
+            if any(each["extensions"]["code"] not in TRANSIENT for each in error.errors or []):
                 raise
         except (TransportError, TimeoutError) as error:  # a lost connection, unless the token isn't accepted
             if "4403" in str(error.__cause__):

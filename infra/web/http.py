@@ -57,7 +57,7 @@ class GraphQLHttp:
             fault = RequestFault(FaultCode.INVALID, str(refusal))
             return _refused(media_type, refusal.status, fault, refusal.headers)
         except RequestFault as fault:
-            return _refused(media_type, _STATUS.get(fault.code, 400), fault)
+            return _refused(media_type, _STATUS.get(fault.code, 400), fault, _retry_after(fault))
         except RequestErrors as errors:
             self._metrics.refused.inc()
             return _response({"errors": public_errors(errors)}, media_type)
@@ -124,6 +124,12 @@ def _refused(
 ) -> Response:
     payload: Payload = {"errors": [public_error(GraphQLError(fault.message, original_error=fault))]}
     return _response(payload, media_type, status, headers)
+
+
+def _retry_after(fault: RequestFault) -> dict[str, str]:
+    """Return when to try again as HTTP says it too (RFC 9110, 10.2.3)."""
+    seconds = fault.extensions.get("retryAfterSeconds")
+    return {} if seconds is None else {"retry-after": str(seconds)}
 
 
 def _response(

@@ -37,7 +37,7 @@ _CONNECTION_LOST: Final = ""
 _LOST_SECONDS: Final = 0.1
 """How long the connection stays open after the last event: a client may throw away what it hasn't read by then."""
 
-_TRANSIENT: Final = frozenset({FaultCode.UNAVAILABLE, FaultCode.SLOW_READER})
+_TRANSIENT: Final = frozenset({FaultCode.UNAVAILABLE, FaultCode.SLOW_READER, FaultCode.RATE_LIMITED})
 _CLOSE_SECONDS: Final = 2.0
 
 

@@ -59,7 +59,9 @@ it.sink().complete();
 await soon();
 assert.deepEqual([it.asked.length, it.told], [1, [{ errors: [fault('UNAUTHENTICATED')] }, 'complete']]);
 // A busy server is asked again.
-it = following({});
-it.sink().error({ response: { status: 503 } });
-await soon();
-assert.equal(it.asked.length, 2);
+for (const error of [{ response: { status: 503 } }, { response: { status: 429 } }, [fault('RATE_LIMITED')]]) {
+  it = following({});
+  it.sink().error(error);
+  await soon();
+  assert.equal(it.asked.length, 2);
+}

@@ -224,6 +224,7 @@ async def test_a_limit_that_the_context_knows_has_its_status(shop: Shop) -> None
         response = await post(served, {"query": "{ me }"}, "limited")
         assert response.status_code == 429
         assert response.json()["errors"][0]["extensions"] == {"retryAfterSeconds": 7, "code": "RATE_LIMITED"}
+        assert response.headers["retry-after"] == "7"
         broken = await post(served, {"query": "{ me }"}, "broken")
         assert broken.status_code == 500
         assert broken.json()["errors"][0]["message"] == "Internal error"
