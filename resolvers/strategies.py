@@ -1,5 +1,6 @@
 """Strategies: the user's, their versions, and whether a definition can be run."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from domain.changes import Unchanged
@@ -9,6 +10,7 @@ from domain.strategies.definition import StrategyDefinition
 from domain.strategies.entities import Strategy, StrategyVersion
 from domain.strategies.errors import ValidationResult
 from domain.strategies.service import StrategyRequest
+from domain.strategies.support import unsupported
 from domain.strategies.validation import validate as validate_definition
 from domain.users.types import ApiScope, User
 from resolvers.context import RequestContext
@@ -49,8 +51,10 @@ async def strategy_of(context: RequestContext, version: StrategyVersion) -> Stra
 
 
 def validate(definition: StrategyDefinition) -> ValidationResult:
-    """Return whether the definition can be run, and all that is wrong with it."""
-    return validate_definition(definition)
+    """Return whether a trading session can run the definition, and all that is wrong with it or can't be done yet."""
+    result = validate_definition(definition)
+    errors = (*result.errors, *unsupported(definition))
+    return replace(result, valid=not errors, errors=errors)
 
 
 async def create(context: RequestContext, request: StrategyRequest, idempotency_key: str | None) -> Strategy:

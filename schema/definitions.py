@@ -58,11 +58,20 @@ class StrategyDefinition:
     parameters: list[StrategyParameter] = strawberry.field(description="The numbers that the rules name.")
     enter_long: str | None = strawberry.field(description="When to buy.")
     exit_long: str | None = strawberry.field(description="When to sell what was bought.")
-    enter_short: str | None = strawberry.field(description="When to sell short.")
-    exit_short: str | None = strawberry.field(description="When to buy back.")
+    enter_short: str | None = strawberry.field(
+        description="The rule that says when to sell short. Not supported yet: it can be stored, and "
+        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED."
+    )
+    exit_short: str | None = strawberry.field(
+        description="The rule that says when to buy back what was sold short. Not supported yet: it can be stored, and "
+        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED."
+    )
     stop_loss: ExitDistance | None = strawberry.field(description="Where a loss is cut.")
     take_profit: ExitDistance | None = strawberry.field(description="Where a profit is taken.")
-    trailing_stop: ExitDistance | None = strawberry.field(description="How far a stop follows the price.")
+    trailing_stop: ExitDistance | None = strawberry.field(
+        description="How far behind the best price a stop follows. Not supported yet: it can be stored, and "
+        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED."
+    )
     max_holding_bars: int | None = strawberry.field(description="After how many closed candles to exit.")
     sizing: Sizing = strawberry.field(description="How large an entry is.")
     order: OrderStyle = strawberry.field(description="How entries are ordered.")
@@ -142,12 +151,22 @@ class StrategyDefinitionInput:
     )
     enter_long: str | None = strawberry.field(default=None, description="When to buy.")
     exit_long: str | None = strawberry.field(default=None, description="When to sell what was bought.")
-    enter_short: str | None = strawberry.field(default=None, description="When to sell short.")
-    exit_short: str | None = strawberry.field(default=None, description="When to buy back.")
+    enter_short: str | None = strawberry.field(
+        default=None,
+        description="The rule that says when to sell short. Not supported yet: it can be stored, and "
+        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED.",
+    )
+    exit_short: str | None = strawberry.field(
+        default=None,
+        description="The rule that says when to buy back what was sold short. Not supported yet: it can be stored, and "
+        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED.",
+    )
     stop_loss: ExitDistanceInput | None = strawberry.field(default=None, description="Where a loss is cut.")
     take_profit: ExitDistanceInput | None = strawberry.field(default=None, description="Where a profit is taken.")
     trailing_stop: ExitDistanceInput | None = strawberry.field(
-        default=None, description="How far a stop follows the price."
+        default=None,
+        description="How far behind the best price a stop follows. Not supported yet: it can be stored, and "
+        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED.",
     )
     max_holding_bars: int | None = strawberry.field(default=None, description="After how many closed candles to exit.")
     sizing: SizingInput = strawberry.field(description="How large an entry is.")

@@ -55,12 +55,16 @@ class OrderPlaceInput:
     expires_at: datetime | None = strawberry.field(default=None, description="Of GTD.")
     post_only: bool | None = strawberry.field(default=None, description="Whether a LIMIT order must not take.")
     reduce_only: bool | None = strawberry.field(default=None, description="Whether it may only lessen a position.")
-    trailing: TrailInput | None = strawberry.field(default=None, description="Of a TRAILING_STOP.")
+    trailing: TrailInput | None = strawberry.field(
+        default=None, description="How far a TRAILING_STOP follows. Not supported yet: it is answered with UNSUPPORTED."
+    )
     stop_loss: ProtectionInput | None = strawberry.field(
         default=None,
-        description="Protection placed with the first fill; when one of the two fills, the other is cancelled.",
+        description="An order that limits the loss. Not supported yet: it is answered with UNSUPPORTED.",
     )
-    take_profit: ProtectionInput | None = strawberry.field(default=None, description="As `stopLoss`.")
+    take_profit: ProtectionInput | None = strawberry.field(
+        default=None, description="An order that takes the profit. Not supported yet: it is answered with UNSUPPORTED."
+    )
     idempotency_key: str = strawberry.field(
         description="The same key with the same input answers with the same order; with another input, with CONFLICT."
     )

@@ -141,25 +141,34 @@ class Order(Node, OrderFacts):
 
     is_type_of = serves(domain.Order)
 
-    @strawberry.field(graphql_type=lazy("orders", "Order") | None, description="The entry that this one protects.")
+    @strawberry.field(
+        graphql_type=lazy("orders", "Order") | None,
+        description="The entry that this order protects. Null for every order, as none protects another yet.",
+    )
     async def parent(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the entry."""
         return await orders.order_by_id(info.context, parent.parent_id)
 
-    @strawberry.field(graphql_type=list[lazy("orders", "Order")], description="The orders that protect this one.")  # type: ignore[misc]  # made at run time
+    @strawberry.field(
+        graphql_type=list[lazy("orders", "Order")],  # type: ignore[misc]  # made at run time
+        description="The orders that protect this one. Empty for every order, as none protects another yet.",
+    )
     async def protections(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the protecting orders."""
         return await orders.protections(info.context, parent)
 
     @strawberry.field(
         graphql_type=lazy("orders", "Order") | None,
-        description="An amendment is a new order that takes the place of the old one: this is the old one.",
+        description="The order whose place this one has taken. Null for every order, as none can be amended yet.",
     )
     async def replaces(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the order that this one replaces."""
         return await orders.order_by_id(info.context, parent.replaces_id)
 
-    @strawberry.field(graphql_type=lazy("orders", "Order") | None, description="The order that took its place.")
+    @strawberry.field(
+        graphql_type=lazy("orders", "Order") | None,
+        description="The order that has taken the place of this one. Null for every order, as none can be amended yet.",
+    )
     async def replaced_by(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the order that replaces this one."""
         return await orders.replaced_by(info.context, parent)

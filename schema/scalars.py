@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, NewType
 
 import strawberry
-from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
+from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
 from strawberry.types.scalar import ScalarDefinition
 
 from domain.markets.types import MarketSymbol
@@ -105,12 +105,20 @@ def _bad(scalar: str, value: object, reason: str) -> GraphQLError:
     return GraphQLError(f"{scalar}: {shown} can't be used: {reason}.")
 
 
+def _read_at(node: StringValueNode | IntValueNode | FloatValueNode, read: Callable[[object], object]) -> object:
+    """Read the text of a literal; an error has the place of the literal in the document."""
+    try:
+        return read(node.value)
+    except GraphQLError as error:
+        raise GraphQLError(error.message, node) from None
+
+
 def _literal(read: Callable[[object], object]) -> Callable[..., object]:
     """Return a reader of literals: numbers are read from their text, so that no digit passes through a float."""
 
     def parse(node: ValueNode, _variables: object = None) -> object:
         if isinstance(node, StringValueNode | IntValueNode):
-            return read(node.value)
+            return _read_at(node, read)
         raise GraphQLError(f"{print_ast(node)[:_SHOWN_CHARACTERS]} must be written as a string.", node)
 
     return parse
@@ -119,7 +127,7 @@ def _literal(read: Callable[[object], object]) -> Callable[..., object]:
 def _string_literal(read: Callable[[object], object]) -> Callable[..., object]:
     def parse(node: ValueNode, _variables: object = None) -> object:
         if isinstance(node, StringValueNode):
-            return read(node.value)
+            return _read_at(node, read)
         raise GraphQLError(f"{print_ast(node)[:_SHOWN_CHARACTERS]} must be written as a string.", node)
 
     return parse
@@ -128,15 +136,17 @@ def _string_literal(read: Callable[[object], object]) -> Callable[..., object]:
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="Plain notation as a string: no exponent, no trailing zeros. Taken as a string or an integer "
-        "literal, finite, at most 38 digits; floats are refused.",
+        description="An exact decimal number, written as a string in plain notation: no exponent, no trailing zeros, "
+        'such as "0.1" or "64000". It is taken as a string or a whole number of at most 38 digits; floats are refused, '
+        "as they lose digits. What is written matches `^-?(0|[1-9][0-9]*)(\\.[0-9]*[1-9])?$`.",
         serialize=write_decimal,
         parse_value=read_decimal,
         parse_literal=_literal(read_decimal),
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="UTC, ISO 8601 with Z. Taken with any offset, but not without one.",
+        description="A moment in UTC, written as ISO 8601 with Z, such as 2026-01-31T12:00:00Z, with up to six places "
+        "of the second where it has some. It is taken with any offset, but not without one.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=write_time,
         parse_value=read_time,
@@ -144,14 +154,16 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     Sequence: strawberry.scalar(
         name="Sequence",
-        description="A 64-bit count, written as a string.",
+        description="A whole number from 0 to 9223372036854775807, written as a string, since GraphQL's Int has 32 "
+        "bits. It matches `^(0|[1-9][0-9]{0,18})$`.",
         serialize=write_sequence,
         parse_value=read_sequence,
         parse_literal=_literal(read_sequence),
     ),
     MarketSymbol: strawberry.scalar(
         name="MarketSymbol",
-        description="venue:SYMBOL in ccxt's unified form, such as sandbox:BTC/USDT.",
+        description="The name of a market: the venue's name, a colon, and ccxt's unified symbol, such as "
+        "sandbox:BTC/USDT. It has at most 80 characters and matches `^[^:]+:[^/]+/.+$`.",
         serialize=str,
         parse_value=read_symbol,
         parse_literal=_string_literal(read_symbol),

@@ -226,7 +226,10 @@ class TradingHaltInput:
     """The input of `tradingHalt`."""
 
     cancel_orders: bool = strawberry.field(default=True, description="Whether open orders are cancelled.")
-    close_positions: bool = strawberry.field(default=False, description="Whether positions are closed at the market.")
+    close_positions: bool = strawberry.field(
+        default=False,
+        description="Whether positions are closed at the market. Not supported yet: true is answered with UNSUPPORTED.",
+    )
     reduce_only: bool = strawberry.field(default=False, description="Whether positions may still be closed.")
     reason: str | None = strawberry.field(
         default=None, description="Why. It is told with the halt to whoever it holds, and stands in the activity log."

@@ -20,8 +20,12 @@ class Plan:
 
     name: str = strawberry.field(description="The plan's name.")
     max_trading_sessions: int = strawberry.field(description="How many trading sessions may be alive at once.")
-    max_subscriptions: int = strawberry.field(description="How many subscriptions a connection may have.")
-    requests_per_minute: int = strawberry.field(description="How many requests a minute are answered.")
+    max_subscriptions: int = strawberry.field(
+        description="How many subscriptions a connection may have. Not enforced yet: the limits of the engine hold."
+    )
+    requests_per_minute: int = strawberry.field(
+        description="How many requests a minute are answered. Not enforced yet: the limits of the engine hold."
+    )
 
 
 @strawberry.type(description="A long-lived credential; its secret was shown once.")

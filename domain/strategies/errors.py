@@ -45,15 +45,18 @@ class DefinitionError(InputError):
         start: int | None = None,
         end: int | None = None,
         suggestion: str | None = None,
+        code: ErrorCode = ErrorCode.STRATEGY_INVALID,
     ) -> None:
-        super().__init__(ErrorCode.STRATEGY_INVALID, message, path)
+        super().__init__(code, message, path)
         self.start = start
         self.end = end
         self.suggestion = suggestion
 
     def under(self, prefix: Sequence[str]) -> "DefinitionError":
         """Return the same mistake with `prefix` before its path, such as `("input", "definition")`."""
-        return DefinitionError(self.message, (*prefix, *(self.path or ())), self.start, self.end, self.suggestion)
+        return DefinitionError(
+            self.message, (*prefix, *(self.path or ())), self.start, self.end, self.suggestion, self.code
+        )
 
 
 @dataclass(frozen=True, slots=True)

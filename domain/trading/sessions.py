@@ -17,6 +17,7 @@ from domain.ports import Bus
 from domain.storage import Storage, Transaction
 from domain.strategies.compiled import compile_definition
 from domain.strategies.definition import Sizing, StrategyDefinition
+from domain.strategies.support import unsupported
 from domain.strategies.validation import sizing_errors
 from domain.trading.limits import limit_problems
 from domain.trading.session_desk import cancel, live_orders
@@ -198,12 +199,8 @@ def _place_problems(request: SessionRequest, account: Account | None, market: Ma
 
 def _definition_problems(definition: StrategyDefinition, request: SessionRequest) -> list[InputError]:
     problems = _parameter_problems(definition, request.parameters)
-    if definition.enter_short is not None or definition.exit_short is not None:
-        message = f"{request.market} is a spot market, where nothing can be sold short; use rules for long alone."
-        problems.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")))
-    if definition.trailing_stop is not None:
-        message = "A trailing stop can't be traded yet; use stopLoss."
-        problems.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")))
+    messages = dict.fromkeys(error.message for error in unsupported(definition))
+    problems += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]
     if request.sizing is not None:
         problems += [error.under(("input",)) for error in sizing_errors(request.sizing, definition)]
     return problems

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.markets.types import MarketSymbol
+from schema import build_schema
 from schema.scalars import (
     SCALARS,
     Sequence,
@@ -125,3 +127,34 @@ def test_a_market_symbol_is_checked() -> None:
 def test_times_are_utc() -> None:
     assert write_time(datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-01T00:00:00Z"
     assert read_time("2026-01-01T02:00:00+02:00").tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        'market(symbol: "x") { id }',
+        "engine { id } b: market(symbol: 5) { id }",
+        "markets(symbols: [true]) { nodes { id } }",
+    ],
+)
+async def test_an_error_of_a_literal_has_its_place_in_the_document(literal: str) -> None:
+    result = await build_schema().execute(f"{{ {literal} }}")
+    assert result.errors
+    assert [len(error.locations or ()) for error in result.errors] == [1] * len(result.errors)
+
+
+async def test_what_is_written_matches_the_documented_patterns() -> None:
+    patterns = {
+        kind.name: re.compile(found[1])
+        for kind in build_schema()._schema.type_map.values()
+        if (found := re.search(r"matches `(.*)`", kind.description or ""))
+    }
+    assert set(patterns) == {"Decimal", "Sequence", "MarketSymbol"}
+    for value in ("0", "0.1", "-12.5", "64000", "1E+3", "1E-18", "-0", "100.100"):
+        assert patterns["Decimal"].search(write_decimal(Decimal(value)))
+    for text in ("1.", "01", "1.10", "1e3", "+1", ""):
+        assert not patterns["Decimal"].search(text)
+    for number in (0, 7, 2**63 - 1):
+        assert patterns["Sequence"].search(write_sequence(number))
+    for symbol in ("sandbox:BTC/USDT", "kraken:BTC/USDT:USDT", "sandbox-binance:1000SATS/USDT"):
+        assert patterns["MarketSymbol"].search(str(MarketSymbol.parse(symbol)))

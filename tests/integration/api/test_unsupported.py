@@ -1,0 +1,78 @@
+"""What the schema calls "not supported yet" is refused with UNSUPPORTED, in the same words wherever it is asked for."""
+
+import json
+from typing import Any
+
+import pytest
+
+from resolvers.ids import encode_id
+from tests.support.api import SCHEMA, Api
+
+VALIDATE = """query($definition: StrategyDefinitionInput!) { strategyValidate(definition: $definition) {
+  valid errors { code message path start } } }"""
+CREATE = """mutation($input: StrategyCreateInput!) { strategyCreate(input: $input) {
+  strategy { version { id } } errors { code message } } }"""
+START = """mutation($input: TradingSessionStartInput!) { tradingSessionStart(input: $input) {
+  tradingSession { id } errors { code message path } } }"""
+PLACE = """mutation($input: OrderPlaceInput!) { orderPlace(input: $input) {
+  order { id } errors { code path } } }"""
+HALT = """mutation($id: ID!) { tradingHalt(id: $id, input: {closePositions: true}) {
+  subject { id } errors { code path } } }"""
+GENERATE = (
+    """mutation($id: ID!) { reportGenerate(input: {scope: {backtest: $id}}) { report { id } errors { code path } } }"""
+)
+
+SIMPLE = {"enterLong": "close > 1", "exitLong": "close < 1", "sizing": {"quoteAmount": "10"}}
+PARTS = {"trailingStop": {"percent": "1"}, "enterShort": "close < 1", "exitShort": "close > 1"}
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+async def test_validating_says_of_a_definition_what_starting_it_says(api: Api, part: str) -> None:
+    definition = {**SIMPLE, part: PARTS[part]}
+    told = (await api.run(VALIDATE, definition=definition))["strategyValidate"]
+    assert told["valid"] is False
+    (error,) = told["errors"]
+    assert (error["code"], error["path"], error["start"]) == ("UNSUPPORTED", [part], None)
+    created = (await api.run(CREATE, input={"name": "later", "definition": definition}))["strategyCreate"]
+    version = created["strategy"]["version"]["id"]
+    place = {"account": api.account, "market": "sandbox:BTC/USDT", "timeframe": "M1", "strategyVersion": version}
+    started = (await api.run(START, input=place))["tradingSessionStart"]
+    assert started["tradingSession"] is None
+    assert [(one["code"], one["message"]) for one in started["errors"]] == [("UNSUPPORTED", error["message"])]
+
+
+async def test_a_definition_without_them_is_valid(api: Api) -> None:
+    assert (await api.run(VALIDATE, definition=SIMPLE))["strategyValidate"] == {"valid": True, "errors": []}
+
+
+ORDERS: dict[str, tuple[dict[str, Any], str]] = {
+    "OrderType.TRAILING_STOP": ({"type": "TRAILING_STOP", "trailing": {"percent": "1"}}, "type"),
+    "OrderPlaceInput.stopLoss": ({"type": "MARKET", "stopLoss": {"percent": "1"}}, "stopLoss"),
+    "OrderPlaceInput.takeProfit": ({"type": "MARKET", "takeProfit": {"price": "1"}}, "takeProfit"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ORDERS))
+async def test_an_order_with_them_is_refused_and_leaves_nothing(api: Api, name: str) -> None:
+    changes, field = ORDERS[name]
+    given = {
+        "account": api.account,
+        "market": "sandbox:BTC/USDT",
+        "side": "BUY",
+        "quantity": "1",
+        "idempotencyKey": "k",
+    }
+    told = (await api.run(PLACE, input={**given, **changes}))["orderPlace"]
+    assert told == {"order": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", field]}]}
+
+
+async def test_a_halt_that_closes_positions_and_a_report_of_a_backtest_are_refused(api: Api) -> None:
+    halted = (await api.run(HALT, id=api.account))["tradingHalt"]
+    assert halted == {"subject": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "closePositions"]}]}
+    told = (await api.run(GENERATE, id=encode_id("Backtest", api.floor.user.id)))["reportGenerate"]
+    assert told == {"report": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "scope"]}]}
+
+
+def test_the_schema_says_so_of_each() -> None:
+    printed = json.dumps(SCHEMA.introspect())
+    assert printed.count("Not supported yet") >= len(PARTS) * 2 + len(ORDERS) + 2
