@@ -144,8 +144,8 @@ def _assert_nothing_is_lost(text: str) -> None:
     events = [event["events"] for event in _events(text)]
     numbers = [int(event["sequence"]) for event in events]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    assert any((event["subject"] or {}).get("action") == "ENTER_LONG" for event in events)
-    assert events[-1]["subject"] == {"status": "FILLED", "role": "ENTRY"}
+    assert any((event["state"] or {}).get("action") == "ENTER_LONG" for event in events)
+    assert events[-1]["state"] == {"status": "FILLED", "role": "ENTRY"}
 
 
 def _assert_flat(text: str) -> None:
