@@ -124,7 +124,8 @@ def _lines(source: str, text: IO[bytes], block_bytes: int) -> Iterator[Block]:
             block, number = _block(source, whole + feed, number)
             yield from [block] if len(block.numbers) else []
     if rest.strip():
-        yield _block(source, rest + b"\n", number)[0]
+        block, _ = _block(source, rest + b"\n", number)
+        yield from [block] if len(block.numbers) else []
 
 
 def _without_mark(source: str, start: bytes) -> bytes:

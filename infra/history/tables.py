@@ -89,13 +89,13 @@ def _texts(path: Path, options: FileOptions, block_bytes: int) -> Iterator[Table
 
 def _first_lines(block: Block) -> list[str]:
     start = block.data[:MOST_HEADER_BYTES].decode(errors="replace")
-    lines = start.splitlines()[: SAMPLED_LINES + 1]
+    lines = start.removesuffix("\n").split("\n")[: SAMPLED_LINES + 1]
     whole = lines[:-1] if len(lines) > SAMPLED_LINES or len(block.data) > MOST_HEADER_BYTES else lines
     return whole or lines
 
 
 def _all_lines(block: Block) -> list[str]:
-    return block.data.decode(errors="replace").splitlines()
+    return block.data.decode().removesuffix("\n").split("\n")
 
 
 def _without_first(block: Block, count: int) -> Block:

@@ -2,15 +2,19 @@
 
 import gzip
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.markets.types import Timeframe
 from infra.history.columns import parse_columns
-from infra.history.problems import UnusableFile
+from infra.history.problems import MalformedRows, UnusableFile
 from infra.history.questions import BadQuestion
 from infra.history.survey import Survey, survey
 from infra.history.tables import tables
@@ -422,3 +426,26 @@ def test_a_time_of_the_clocks_change_is_told_as_such(tmp_path: Path, at: str, wh
     typed.write_parquet(tmp_path / "candles.parquet")
     (told,) = problems(tmp_path / "candles.parquet", Timeframe.M30, "Europe/Berlin")
     assert f"{what} in Europe/Berlin" in told
+
+
+TOKENS = st.sampled_from(
+    [
+        *("", "1", "2.5", "1,5", "NaN", "null", "x", "٣", "9" * 30, "-", "\x00", "\t", '"', "[", "{}", "1e400"),
+        *("Date", "Time", "open", "High", "<LOW>", "close", "Volume BTC", "Ticker", "1704153600", "153000", "00:00"),
+        *("2024-01-02", "2024.01.02", "02.01.2024 00:00:00.000", "01/02/2024", "2024-01-02T00:00Z", "20240102"),
+    ]
+)
+LINES = st.lists(TOKENS, max_size=9)
+
+
+@given(st.lists(LINES, max_size=8), st.sampled_from([",", ";", "\t", "|"]), st.booleans(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_no_file_is_more_than_unusable(
+    lines: list[list[str]], separator: str, known: bool, data: st.DataObject
+) -> None:
+    head = [separator.join(["time", "open", "high", "low", "close", "volume"])] if known else []
+    text = "\n".join([*head, *(separator.join(line) for line in lines)])
+    columns = data.draw(st.sampled_from([None, "time=1+2,open=3,high=4,low=5,close=6,volume=none", "volume=none"]))
+    timeframe = data.draw(st.sampled_from([None, Timeframe.M1, Timeframe.W1]))
+    with TemporaryDirectory() as folder, suppress(UnusableFile, MalformedRows):
+        surveyed(file(Path(folder), text), timeframe, "Europe/Berlin", columns)
