@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -68,13 +69,14 @@ class AesVault:
     """Seals venue credentials with AES-256-GCM; the account's id is authenticated with them (NIST SP 800-38D).
 
     A sealed value is one byte of format, 12 of nonce, then the ciphertext with its tag. It opens for its account
-    alone.
+    alone. What was sealed under an earlier key opens too.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, earlier_keys: Sequence[bytes] = ()) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"the secret key has {len(key)} bytes and must have {KEY_BYTES}")
         self._cipher = AESGCM(key)
+        self._earlier = [AESGCM(earlier) for earlier in earlier_keys]
 
     def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
         """Return the sealed form."""
@@ -83,11 +85,24 @@ class AesVault:
 
     def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:
         """Return the credentials; raises ValueError where key, account or bytes don't fit."""
-        nonce, ciphertext = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
         if sealed[:1] != _FORMAT:
             raise ValueError("these credentials were sealed in a format that this version doesn't know")
-        try:
-            text = self._cipher.decrypt(nonce, ciphertext, account_id.bytes)
-        except InvalidTag:
-            raise ValueError("these credentials were sealed under another key or for another account") from None
-        return msgspec.json.decode(text, type=VenueCredentials)
+        for cipher in (self._cipher, *self._earlier):
+            text = _opened(cipher, sealed, account_id)
+            if text is not None:
+                return msgspec.json.decode(text, type=VenueCredentials)
+        raise ValueError("these credentials were sealed under another key or for another account")
+
+    def renewed(self, sealed: bytes, account_id: UUID) -> bytes | None:
+        """Return what an earlier key sealed, sealed under the present one; None where that isn't so."""
+        if _opened(self._cipher, sealed, account_id) is not None:
+            return None
+        return self.seal(self.unseal(sealed, account_id), account_id)
+
+
+def _opened(cipher: AESGCM, sealed: bytes, account_id: UUID) -> bytes | None:
+    nonce, ciphertext = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+    try:
+        return cipher.decrypt(nonce, ciphertext, account_id.bytes)
+    except InvalidTag:
+        return None

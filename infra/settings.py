@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="32 bytes in base64 that seal venue credentials; without it a key file is kept in data_dir"
     )
+    previous_secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="earlier secret keys, with commas; what they sealed is sealed anew under the present one at the "
+        "start",
+    )
     registration: RegistrationMode = Field(
         RegistrationMode.OPEN, description="open, or closed: nobody may register but the first user"
     )
@@ -168,6 +173,7 @@ class Settings(BaseSettings):
         "allowed_origins",
         "allowed_hosts",
         "trusted_proxies",
+        "previous_secret_keys",
         "replay",
         "mirror_markets",
         mode="before",
@@ -252,6 +258,18 @@ class Settings(BaseSettings):
         if key is not None:
             decode_secret_key(key.get_secret_value())
         return key
+
+    @field_validator("previous_secret_keys")
+    @classmethod
+    def _previous_keys_have_the_length(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            decode_secret_key(key.get_secret_value())
+        return keys
+
+    @property
+    def earlier_keys(self) -> tuple[bytes, ...]:
+        """The previous secret keys as bytes."""
+        return tuple(decode_secret_key(key.get_secret_value()) for key in self.previous_secret_keys)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Settings":

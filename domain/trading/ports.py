@@ -45,6 +45,14 @@ class AccountRepository(Protocol):
         """Return the sealed credentials."""
         ...
 
+    async def all_credentials(self) -> dict[UUID, bytes]:
+        """Return the sealed credentials of all accounts."""
+        ...
+
+    async def renew_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
+        """Replace sealed credentials, unless they have become others meanwhile; tell whether that was done."""
+        ...
+
     async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
         """Replace the sealed credentials."""
         ...

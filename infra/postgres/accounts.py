@@ -32,6 +32,8 @@ TRADABLE = SELECT + (
     " ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')) ORDER BY id"
 )
 CREDENTIALS = "SELECT sealed_credentials FROM accounts WHERE id = $1"
+ALL_CREDENTIALS = "SELECT id, sealed_credentials FROM accounts"
+RENEW_CREDENTIALS = "UPDATE accounts SET sealed_credentials = $3 WHERE id = $1 AND sealed_credentials = $2 RETURNING id"
 SET_CREDENTIALS = "UPDATE accounts SET sealed_credentials = $2 WHERE id = $1"
 BALANCES = """
 SELECT account_id, currency, total, free FROM balances WHERE account_id = ANY($1::uuid[])
@@ -83,6 +85,14 @@ class PostgresAccounts(Repository):
         """Return the sealed credentials."""
         sealed: bytes | None = await self._connection.fetchval(CREDENTIALS, account_id)
         return sealed
+
+    async def all_credentials(self) -> dict[UUID, bytes]:
+        """Return the sealed credentials of all accounts."""
+        return {row["id"]: row["sealed_credentials"] for row in await self._connection.fetch(ALL_CREDENTIALS)}
+
+    async def renew_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
+        """Replace sealed credentials, unless they have become others meanwhile; tell whether that was done."""
+        return await self._connection.fetchval(RENEW_CREDENTIALS, account_id, old, new) is not None
 
     async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
         """Replace the sealed credentials."""

@@ -1,5 +1,6 @@
 """Builds the domain's services on this node."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.analytics.service import MarketAnalytics
@@ -42,10 +43,12 @@ class Parts:
     hasher: Argon2Hasher
 
 
-def build_parts(base: Foundations, venues: Venues, hub: MarketDataHub, key: bytes) -> Parts:
+def build_parts(
+    base: Foundations, venues: Venues, hub: MarketDataHub, key: bytes, earlier_keys: Sequence[bytes] = ()
+) -> Parts:
     """Return the parts."""
     authenticator = Authenticator(base.storage, base.cache, base.bus, base.clock)
-    return Parts(base, venues, hub, Bell(base.bus), AesVault(key), authenticator, Argon2Hasher())
+    return Parts(base, venues, hub, Bell(base.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher())
 
 
 def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Services:

@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, load_settings
 
@@ -63,6 +64,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
             "https://a.example.com,http://localhost:3000",
             ("https://a.example.com", "http://localhost:3000"),
         ),
+        "previous_secret_keys": (f"{KEY},{KEY}", (SecretStr(KEY), SecretStr(KEY))),
         "registrations_per_hour": ("5", 5),
         "allowed_hosts": ("api.example.com,*.example.org", ("api.example.com", "*.example.org")),
         "trusted_proxies": ("10.0.0.0/8,2001:db8::1", ("10.0.0.0/8", "2001:db8::1")),
