@@ -19,6 +19,13 @@ _PIECE_BYTES: Final = 16 * 1024
 _MAX_LINE_BYTES: Final = 8 * 1024
 """A header's name and value; the URL of a handshake too, of which the WebSocket library takes no longer one."""
 
+_MAX_OVERHEAD_BYTES: Final = 1024 * 1024
+"""What a body may have beside its data: sizes and extensions of chunks, trailers."""
+
+_LINGER_SECONDS: Final = 1.0
+_MAX_LINGER_BYTES: Final = 1024 * 1024
+_STILL_SENDING: Final = frozenset({Rejection.URL_TOO_LONG, Rejection.HEAD_TOO_LARGE, Rejection.BODY_TOO_LARGE})
+
 _STATUS = {
     Rejection.MALFORMED: (400, "This is no HTTP/1.1 request."),
     Rejection.URL_TOO_LONG: (414, "The URL is too long; send the request by POST."),
@@ -48,6 +55,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._settings = self._limits.settings
         self._part = _Part.NONE
         self._bytes = 0
+        self._body_bytes = 0
+        self._dropped_bytes = 0
         self._rejection: Rejection | None = None
         self._admitted_as: str | None = None
         self._timed: _Part | None = None
@@ -87,6 +96,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came, a piece at a time."""
         if self._rejection is not None:
+            self._drop(len(data))
             return
         self._unset_keepalive_if_required()
         for begin in range(0, len(data), _PIECE_BYTES):
@@ -110,7 +120,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._bytes += len(piece)
         if self._part is _Part.HEAD and self._bytes > self._settings.max_head_bytes:
             self._reject(Rejection.HEAD_TOO_LARGE)
-        elif self._part is _Part.BODY and self._bytes > self._settings.max_raw_body_bytes:
+        elif self._part is _Part.BODY and (
+            self._bytes > self._settings.max_raw_body_bytes or self._bytes - self._body_bytes > _MAX_OVERHEAD_BYTES
+        ):
             self._reject(Rejection.BODY_TOO_LARGE)
         return self._rejection is None
 
@@ -137,8 +149,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to serve the request."""
-        self._part, self._bytes = _Part.BODY, 0
+        self._part, self._bytes, self._body_bytes = _Part.BODY, 0, 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body; once the request has been answered it is dropped."""
+        self._body_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End the request."""
@@ -216,7 +233,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if cycle is None or not cycle.response_started or cycle.response_complete:  # type: ignore[redundant-expr]
             status, message = _STATUS[rejection]
             self.transport.write(_plain_response(status, message))
+            if rejection in _STILL_SENDING and self.transport.can_write_eof():
+                # What is closed with bytes unread is reset, and the peer may never see why (nginx: lingering_close).
+                self.transport.write_eof()
+                self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+                return
         self.transport.close()
+
+    def _drop(self, count: int) -> None:
+        self._dropped_bytes += count
+        if self._dropped_bytes > _MAX_LINGER_BYTES:
+            self.transport.close()
 
 
 def _plain_response(status: int, message: str) -> bytes:

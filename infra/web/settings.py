@@ -26,8 +26,8 @@ class WebSettings:
     max_head_bytes: int = 32 * 1024
     """URL and header lines together."""
 
-    max_raw_body_bytes: int = 1024 * 1024
-    """What may come after the head, chunks and all; above `max_body_bytes`, which is told in the shape of GraphQL."""
+    max_raw_body_bytes: int = 12 * 1024 * 1024
+    """What may come after the head; what is above `max_body_bytes` is dropped, and told in the shape of GraphQL."""
 
     head_timeout_seconds: float = 10.0
     body_timeout_seconds: float = 30.0
