@@ -39,7 +39,7 @@ QUERIES: Final = {
 VIEWER: Final = {
     "id", "email", "displayName", "createdAt", "role", "plan", "tradingState", "eventCursor", "apiKeys",
     "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs", "reports",
-    "activity",
+    "activity", "halt", "halts",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -75,6 +75,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 SUBSCRIPTIONS: Final = {
     "marketDepth": "public", "ticker": "public", "trades": "public", "candles": "public", "tickers": "public",
     "marketFeeds": "public", "orderEvents": "private", "events": "private", "jobProgress": "private",
+    "positionUpdates": "private", "accountEquity": "private",
 }  # fmt: skip
 
 SCOPES: Final = ("READ", "TRADE", "ADMIN")
@@ -164,7 +165,7 @@ def sample(name: str, type_: GraphQLInputType, ids: dict[str, str]) -> Any:
 def _object(type_: GraphQLInputObjectType, ids: dict[str, str]) -> dict[str, Any]:
     fields = type_.fields
     if type_.extensions["strawberry-definition"].is_one_of:
-        name = next((name for name in fields if name in ids), next(iter(fields)))
+        name = next((name for name in ids if name in fields), next(iter(fields)))
         return {name: sample(name, fields[name].type, ids)}
     wanted = {name for name, field in fields.items() if is_required_input_field(field) or name in ids}
     if type_.name == "AccountCreateInput":

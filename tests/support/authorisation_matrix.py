@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from graphql import ExecutionResult
+from graphql import ExecutionResult, get_named_type, is_required_argument
 
 from domain.orders.types import OrderStatus
 from domain.reports.worker import ReportWorker
@@ -18,11 +18,13 @@ from domain.users.sessions import Authenticator
 from domain.users.types import ApiScope, LoginSession, User, UserRole
 from infra.embedded.cache import EmbeddedCache
 from resolvers.context import RequestContext
-from resolvers.ids import decode_id
+from resolvers.engine import ENGINE_KEY
+from resolvers.ids import decode_id, encode_id
 from schema.errors import public_error
 from tests.support import authorisation as rules
 from tests.support.api import SCHEMA, Api
 from tests.support.orders import BTC, a_market
+from tests.support.trading import new_account, new_strategy, new_version
 
 PASSWORD, ADDRESS = "correct horse battery", "192.0.2.9"
 MARK = "zyxw"
@@ -49,6 +51,9 @@ class Matrix:
     api: Api
     victim: User
     roles: list[Role]
+    own_ids: dict[str, str]
+    """Ids of things that those who ask have themselves, by the names of inputs."""
+
     ids: dict[str, list[str]] = field(default_factory=dict)
     """The victim's global ids by type."""
 
@@ -134,17 +139,23 @@ class Matrix:
             if scope == "anybody":
                 continue
             for ids in self._targets(types):
-                if role.is_operator and ids.get("id") in self.ids["User"]:
-                    continue  # an operator may halt anybody
+                if role.is_operator and ids.get("id", "") in {*self.ids["User"], encode_id("Engine", ENGINE_KEY)}:
+                    continue  # an operator may halt anybody, and the engine
                 told = await self.answer(role, rules.mutation(name, ids))
                 self._judge(role, name, scope, told, is_foreign=bool(ids))
 
     def _targets(self, types: tuple[str, ...]) -> list[dict[str, str]]:
-        """Return what the ids of a mutation may be filled with: one of each of the victim's types, in any place."""
+        """Return what the ids of a mutation may be filled with: each of them the victim's, the others one's own."""
         if not types:
             return [{}]
-        named = {one[0].lower() + one[1:]: self.ids[one][0] for one in types}
-        return [{"id": self.ids[one][0], **named} for one in types]
+        own = {name: one for name, one in self.own_ids.items() if name[0].upper() + name[1:] in types}
+        found = []
+        for type_name in types:
+            foreign = self.ids[type_name][0]
+            name = type_name[0].lower() + type_name[1:]
+            # The foreign one first: inputs that take one of several take it.
+            found.append({name: foreign, **{key: one for key, one in own.items() if key != name}, "id": foreign})
+        return [*found, {"id": encode_id("Engine", ENGINE_KEY)}] if "User" in types else found
 
     def _judge(self, role: Role, name: str, scope: str, told: dict[str, Any], *, is_foreign: bool) -> None:
         codes = [error["extensions"]["code"] for error in told["errors"]]
@@ -163,29 +174,21 @@ class Matrix:
             self.findings.append(f"{role.name} gets {codes or payload} and not {expected} from {name}")
 
     async def _subscriptions(self, role: Role) -> None:
-        refused = [
-            (f"subscription {{ jobProgress(id: {json.dumps(self.ids['Job'][0])}) {{ id }} }}", None),
-            *(
-                (f"subscription($after: String) {{ {name}(after: $after) {{ __typename }} }}", cursor)
-                for name in ("events", "orderEvents")
-                for cursor in self.cursors
-            ),
-            *(
-                (f"subscription {{ orderEvents({name}: {json.dumps(self.ids[type_][0])}) {{ __typename }} }}", None)
-                for name, type_ in (("account", "Account"), ("tradingSession", "TradingSession"))
-            ),
-        ]
-        for document, cursor in refused:
-            await self._expect_refusal(role, document, {"after": cursor} if cursor else {})
+        for name in (name for name, kind in rules.SUBSCRIPTIONS.items() if kind == "private"):
+            arguments = rules.fields_of("Subscription")[name].args
+            for key in (key for key, one in arguments.items() if get_named_type(one.type).name == "ID"):
+                foreign = self.ids["Job" if key == "id" else key[0].upper() + key[1:]][0]
+                await self._expect_refusal(role, f'subscription {{ {name}({key}: "{foreign}") {{ __typename }} }}')
+            for cursor in self.cursors if "after" in arguments else ():
+                await self._expect_refusal(role, f'subscription {{ {name}(after: "{cursor}") {{ __typename }} }}')
+            if role.scope is None and not any(is_required_argument(one) for one in arguments.values()):
+                await self._expect_refusal(role, f"subscription {{ {name} {{ __typename }} }}")
         if role.scope is not None:
             await self._live(role)
-        else:
-            for name in ("events", "orderEvents"):
-                await self._expect_refusal(role, f"subscription {{ {name} {{ __typename }} }}", {})
 
-    async def _expect_refusal(self, role: Role, document: str, variables: dict[str, Any]) -> None:
+    async def _expect_refusal(self, role: Role, document: str) -> None:
         self.cells += 1
-        results = await SCHEMA.subscribe(document, variables, role.context())
+        results = await SCHEMA.subscribe(document, {}, role.context())
         if not isinstance(results, ExecutionResult):
             async with aclosing(results) as stream:
                 results = await anext(stream)
@@ -291,9 +294,24 @@ async def seeded(api: Api) -> Matrix:
     worker = ReportWorker(api.storage, floor.bus, floor.clock, "worker", lambda: {BTC: a_market()})
     assert await worker.work_once()
     await floor.kill()  # it writes when it is done reconciling, say
-    matrix = Matrix(api, victim, await _roles(api))
+    roles = await _roles(api)
+    matrix = Matrix(api, victim, roles, await _own_ids(api, roles))
     await matrix.look()
     return matrix
+
+
+async def _own_ids(api: Api, roles: list[Role]) -> dict[str, str]:
+    """Give the other user an account and a strategy, so that one foreign id stands alone among own ones."""
+    (identity,) = [role.context().identity for role in roles if role.name == "another user"]
+    assert identity is not None
+    now = datetime.now(UTC)
+    account = new_account(identity.user.id, created_at=now)
+    strategy = new_strategy(identity.user.id, created_at=now)
+    version = new_version(strategy, created_at=now)
+    async with api.storage.transaction() as transaction:
+        await transaction.accounts.add(account, b"sealed")
+        await transaction.strategies.add(strategy, version)
+    return {"account": encode_id("Account", account.id), "strategyVersion": encode_id("StrategyVersion", version.id)}
 
 
 async def _roles(api: Api) -> list[Role]:
