@@ -30,7 +30,7 @@ class Balance:
     """The schema's face of `domain.trading.types.Balance`."""
 
     currency: str = strawberry.field(description="Its code at the venue.")
-    total: Decimal = strawberry.field(description="All of it.")
+    total: Decimal = strawberry.field(description="All that the account holds of it.")
     free: Decimal = strawberry.field(description="What no open order has locked.")
 
 
@@ -107,13 +107,13 @@ class AccountFacts:
     created_at: datetime = strawberry.field(description="When it was opened.")
     archived_at: datetime | None = strawberry.field(description="When it was closed for new orders.")
     trading_state: TradingState = strawberry.field(description="Whether it may trade.")
-    risk: RiskLimits = strawberry.field(description="What it may do.")
+    risk: RiskLimits = strawberry.field(description="The limits within which it may trade.")
     currency: str = strawberry.field(description="What equity and limits are counted in.")
     reconciled_at: datetime | None = strawberry.field(
         description="When its orders were last compared with the venue's."
     )
 
-    @strawberry.field(graphql_type=lazy("markets", "Venue"), description="Where it is.")
+    @strawberry.field(graphql_type=lazy("markets", "Venue"), description="The venue that the account is at.")
     def venue(parent: strawberry.Parent[domain.Account], info: Info) -> object:
         """Return the venue."""
         return accounts.venue(info.context, parent)
@@ -188,8 +188,8 @@ class BalanceInput:
 class VenueCredentialsInput:
     """Credentials as they are given."""
 
-    api_key: str = strawberry.field(description="The key.")
-    secret: str = strawberry.field(description="Its secret.")
+    api_key: str = strawberry.field(description="The API key, as the venue has given it.")
+    secret: str = strawberry.field(description="The secret of the API key.")
     passphrase: str | None = strawberry.field(default=None, description="Where the venue wants one.")
 
     def to_domain(self) -> domain.VenueCredentials:
@@ -210,7 +210,7 @@ class AccountCreateInput:
     balances: list[BalanceInput] | None = strawberry.field(default=None, description="Of a PAPER account.")
     credentials: VenueCredentialsInput | None = strawberry.field(default=None, description="Of a LIVE account.")
     currency: str = strawberry.field(default="USDT", description="What equity and limits are counted in.")
-    risk: RiskLimitsInput | None = strawberry.field(default=None, description="What it may do.")
+    risk: RiskLimitsInput | None = strawberry.field(default=None, description="The limits within which it may trade.")
     idempotency_key: str | None = strawberry.field(
         default=None, description="The same key with the same input gives the same account."
     )

@@ -25,10 +25,12 @@ class IndicatorDefinition:
     """The schema's face of `domain.analytics.catalogue.IndicatorDefinition`."""
 
     name: str = strawberry.field(description="In lower case, as rules write it.")
-    title: str = strawberry.field(description="In words.")
+    title: str = strawberry.field(description="The name of the indicator in words.")
     group: str = strawberry.field(description="What kind of indicator it is.")
     inputs: list[str] = strawberry.field(description="The series that it reads, in order.")
-    parameters: list[IndicatorParameter] = strawberry.field(description="In order.")
+    parameters: list[IndicatorParameter] = strawberry.field(
+        description="The parameters, in the order in which rules write them."
+    )
     outputs: list[str] = strawberry.field(description="The series that it gives, in order.")
 
 

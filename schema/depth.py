@@ -22,7 +22,7 @@ from schema.scalars import Sequence
 class PriceLevel:
     """The schema's face of `domain.markets.types.PriceLevel`."""
 
-    price: Decimal = strawberry.field(description="Quote per base.")
+    price: Decimal = strawberry.field(description="In quote currency for one unit of the base currency.")
     quantity: Decimal = strawberry.field(description="In base; zero in a delta removes the level.")
 
 
@@ -39,7 +39,7 @@ class MarketDepthSnapshot:
     venue_time: datetime | None = strawberry.field(description="When the venue made the update, where it tells.")
     sent_at: datetime = strawberry.field(description="When the engine sent it.")
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Of which market.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
     def market(parent: strawberry.Parent[views.DepthSnapshot], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
@@ -62,7 +62,7 @@ class MarketDepthDelta:
     venue_time: datetime | None = strawberry.field(description="When the venue made the update, where it tells.")
     sent_at: datetime = strawberry.field(description="When the engine sent it.")
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Of which market.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
     def market(parent: strawberry.Parent[views.DepthDelta], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
@@ -75,9 +75,9 @@ class MarketDepthStatus:
     is_type_of = serves(domain.FeedStatus)
 
     state: domain.FeedState = strawberry.field(description="The state of the feed.")
-    since: datetime = strawberry.field(description="Since when.")
+    since: datetime = strawberry.field(description="When the feed came into this state.")
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Of which market.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
     def market(parent: strawberry.Parent[domain.FeedStatus], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)

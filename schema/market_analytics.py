@@ -28,7 +28,7 @@ class VolumeLevel:
 
     price_low: Decimal = strawberry.field(description="The lowest price, included.")
     price_high: Decimal = strawberry.field(description="The upper end, not included: where the next level begins.")
-    volume: Decimal = strawberry.field(description="In base.")
+    volume: Decimal = strawberry.field(description="How much was traded, in base currency.")
     buy_volume: Decimal = strawberry.field(description="What takers bought of it; from candles, what rising ones hold.")
     sell_volume: Decimal = strawberry.field(description="What takers sold of it; from candles, what falling ones hold.")
 
@@ -75,7 +75,7 @@ class VolumeProfile:
 class IndicatorOutput:
     """The schema's face of `domain.analytics.series.IndicatorOutput`."""
 
-    name: str = strawberry.field(description="As in the catalogue.")
+    name: str = strawberry.field(description="The name in the catalogue `indicators`.")
     values: list[float | None] = strawberry.field(description="One for each of the times.")
 
 
@@ -83,7 +83,7 @@ class IndicatorOutput:
 class IndicatorSeries:
     """The schema's face of `domain.analytics.series.IndicatorSeries`."""
 
-    name: str = strawberry.field(description="As in the catalogue.")
+    name: str = strawberry.field(description="The name in the catalogue `indicators`.")
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candles.")
     inputs: list[str] = strawberry.field(description="The series that it was computed of, in order.")
     parameters: list[ParameterValue] = strawberry.field(description="All of them, with those that were not given.")

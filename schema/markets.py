@@ -35,7 +35,9 @@ class Venue(Node, VenueMarkets):
 
     is_type_of = serves(domain.Venue)
 
-    name: str = strawberry.field(description="As in the symbols of its markets.")
+    name: str = strawberry.field(
+        description="The name of the venue, as it stands before the colon in the symbols of its markets."
+    )
     live: bool = strawberry.field(description="Whether real money moves on it.")
 
     @strawberry.field(description="Opaque, and unique among all objects.")
@@ -87,22 +89,22 @@ class Venue(Node, VenueMarkets):
 class Ticker:
     """The schema's face of `domain.markets.types.Ticker`."""
 
-    at: datetime = strawberry.field(description="When, by the venue.")
+    at: datetime = strawberry.field(description="When it happened, by the venue's clock.")
     bid: Decimal | None = strawberry.field(description="The best price to sell at.")
     ask: Decimal | None = strawberry.field(description="The best price to buy at.")
     last: Decimal | None = strawberry.field(description="The price of the last trade.")
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Where.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
     def market(parent: strawberry.Parent[domain.Ticker], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
 
-    @strawberry.field(name="volume24h", description="Traded in 24 hours, in base.")
+    @strawberry.field(name="volume24h", description="How much was traded in 24 hours, in base currency.")
     def volume(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the volume."""
         return parent.volume_24h
 
-    @strawberry.field(name="changePercent24h", description="Of the price in 24 hours.")
+    @strawberry.field(name="changePercent24h", description="How much the price has changed in 24 hours, in percent.")
     def change(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the change."""
         return parent.change_percent_24h
@@ -128,12 +130,14 @@ class Trade:
     """The schema's face of `domain.markets.types.Trade`."""
 
     venue_trade_id: str = strawberry.field(description="The venue's own id.")
-    at: datetime = strawberry.field(description="When, by the venue.")
-    price: Decimal = strawberry.field(description="Quote per base.")
-    quantity: Decimal = strawberry.field(description="In base.")
-    side: OrderSide = strawberry.field(description="The taker's.")
+    at: datetime = strawberry.field(description="When it happened, by the venue's clock.")
+    price: Decimal = strawberry.field(description="In quote currency for one unit of the base currency.")
+    quantity: Decimal = strawberry.field(description="In base currency.")
+    side: OrderSide = strawberry.field(
+        description="Which way the taker went: BUY where the one who took the resting order bought."
+    )
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Where.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
     def market(parent: strawberry.Parent[domain.Trade], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
@@ -161,16 +165,18 @@ class TradeBatch:
 class Candle:
     """The schema's face of `domain.markets.types.Candle`."""
 
-    timeframe: domain.Timeframe = strawberry.field(description="Its length.")
+    timeframe: domain.Timeframe = strawberry.field(description="The length of the candle.")
     open_time: datetime = strawberry.field(description="When it began.")
-    open: Decimal = strawberry.field(description="The first price.")
+    open: Decimal = strawberry.field(
+        description="The first price, in quote currency for one unit of the base currency."
+    )
     high: Decimal = strawberry.field(description="The highest price.")
     low: Decimal = strawberry.field(description="The lowest price.")
     close: Decimal = strawberry.field(description="The last price.")
-    volume: Decimal = strawberry.field(description="In base.")
+    volume: Decimal = strawberry.field(description="In base currency.")
     closed: bool = strawberry.field(description="Whether it will not change any more.")
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="Where.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
     def market(parent: strawberry.Parent[domain.Candle], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)

@@ -18,19 +18,27 @@ from schema.node import decode_uuid
 from schema.orders import Order
 
 
-@strawberry.input(one_of=True, description="Exactly one.")
+@strawberry.input(
+    one_of=True, description="How far a trailing stop follows the price; exactly one of the two is given."
+)
 class TrailInput:
     """How far a trailing stop follows."""
 
-    percent: Decimal | None = strawberry.field(default=strawberry.UNSET, description="Of the best price so far.")
-    absolute: Decimal | None = strawberry.field(default=strawberry.UNSET, description="In quote currency per base.")
+    percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description='The distance in percent of the best price so far, such as "1.5".'
+    )
+    absolute: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="A price in quote currency for one unit of the base currency."
+    )
 
 
-@strawberry.input(one_of=True, description="Exactly one.")
+@strawberry.input(one_of=True, description="Where a protecting order lies; exactly one of the two is given.")
 class ProtectionInput:
     """Where a protecting order lies."""
 
-    price: Decimal | None = strawberry.field(default=strawberry.UNSET, description="In quote currency per base.")
+    price: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="A price in quote currency for one unit of the base currency."
+    )
     percent: Decimal | None = strawberry.field(
         default=strawberry.UNSET, description="Of the entry's price, away from it."
     )
@@ -45,16 +53,29 @@ class OrderPlaceInput:
     side: OrderSide = strawberry.field(description="BUY or SELL, of the base currency.")
     type: OrderType = strawberry.field(description="How it is to be executed.")
     quantity: Decimal = strawberry.field(description="More than 0, in base currency, in steps of the market's.")
-    price: Decimal | None = strawberry.field(default=None, description="The limit of the types that have one.")
+    price: Decimal | None = strawberry.field(
+        default=None,
+        description="The limit price of the types that have one, in quote currency for one unit of the base currency.",
+    )
     stop_price: Decimal | None = strawberry.field(
-        default=None, description="What the types that wait for a price wait for."
+        default=None,
+        description="The price that STOP and TAKE_PROFIT orders wait for, in quote currency for one unit of the base "
+        "currency.",
     )
     time_in_force: TimeInForce | None = strawberry.field(
-        default=None, description="GTC where none is given, for the types with a limit."
+        default=None,
+        description="How long the order rests. GTC where none is given, for the types that have a limit price; the "
+        "others take none.",
     )
-    expires_at: datetime | None = strawberry.field(default=None, description="Of GTD.")
-    post_only: bool | None = strawberry.field(default=None, description="Whether a LIMIT order must not take.")
-    reduce_only: bool | None = strawberry.field(default=None, description="Whether it may only lessen a position.")
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When a GTD order is given up; it needs this and no other may have it."
+    )
+    post_only: bool | None = strawberry.field(
+        default=None, description="Whether a LIMIT order is refused where it would be filled at once."
+    )
+    reduce_only: bool | None = strawberry.field(
+        default=None, description="Whether the order may only make a position smaller."
+    )
     trailing: TrailInput | None = strawberry.field(
         default=None, description="How far a TRAILING_STOP follows. Not supported yet: it is answered with UNSUPPORTED."
     )
@@ -94,7 +115,9 @@ class OrdersCancelInput:
     """The input of `ordersCancel`."""
 
     account: strawberry.ID = strawberry.field(description="The account that they are on.")
-    market: MarketSymbol | None = strawberry.field(default=None, description="Those on this market alone.")
+    market: MarketSymbol | None = strawberry.field(
+        default=None, description="Only orders on this market are cancelled."
+    )
     trading_session: strawberry.ID | None = strawberry.field(
         default=None, description="Those of this trading session alone."
     )

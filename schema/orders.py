@@ -26,7 +26,7 @@ Signal = lazy("trading", "Signal")
 class RiskDenial:
     """The schema's face of `domain.orders.types.RiskDenial`."""
 
-    code: domain.RiskCode = strawberry.field(description="Which check.")
+    code: domain.RiskCode = strawberry.field(description="Which check the order failed.")
     message: str = strawberry.field(description="What was wrong, with which value, and what would be right.")
     limit: Decimal | None = strawberry.field(description="What was allowed, in the check's own unit.")
     actual: Decimal | None = strawberry.field(description="What was asked for, in the check's own unit.")
@@ -39,9 +39,9 @@ class Fill(Node):
     is_type_of = serves(domain.Fill)
 
     venue_trade_id: str = strawberry.field(description="The venue's own id of it; it counts once.")
-    at: datetime = strawberry.field(description="When, by the venue's clock.")
-    price: Decimal = strawberry.field(description="In quote currency per base.")
-    quantity: Decimal = strawberry.field(description="In base currency.")
+    at: datetime = strawberry.field(description="When it was executed, by the venue's clock.")
+    price: Decimal = strawberry.field(description="The price in quote currency for one unit of the base currency.")
+    quantity: Decimal = strawberry.field(description="How much was filled, in base currency.")
     fee: Decimal = strawberry.field(description="What the venue took, in `feeCurrency`; negative where it gave.")
     fee_currency: str = strawberry.field(description="What the fee was paid in.")
     fee_rate: Decimal | None = strawberry.field(
@@ -88,9 +88,9 @@ class OrderFacts:
     time_in_force: domain.TimeInForce | None = strawberry.field(
         description="Null where it has no meaning, as for a market order."
     )
-    expires_at: datetime | None = strawberry.field(description="When it is given up.")
-    post_only: bool = strawberry.field(description="Whether it must not take.")
-    reduce_only: bool = strawberry.field(description="Whether it may only lessen a position.")
+    expires_at: datetime | None = strawberry.field(description="When the order is given up; null where it is not GTD.")
+    post_only: bool = strawberry.field(description="Whether it is refused where it would be filled at once.")
+    reduce_only: bool = strawberry.field(description="Whether it may only make a position smaller.")
     quantity: Decimal = strawberry.field(description="What was asked for, in base currency.")
     price: Decimal | None = strawberry.field(description="The limit, in quote currency per base.")
     stop_price: Decimal | None = strawberry.field(description="The price that it waits for.")
@@ -100,9 +100,13 @@ class OrderFacts:
     )
     filled_quantity: Decimal = strawberry.field(description="What the fills add up to, in base currency.")
     remaining_quantity: Decimal = strawberry.field(description="What isn't filled, in base currency.")
-    average_price: Decimal | None = strawberry.field(description="Of the fills, by quantity; null before the first.")
+    average_price: Decimal | None = strawberry.field(
+        description="The mean price of the fills, weighted by their quantities; null before the first."
+    )
     denials: list[RiskDenial] = strawberry.field(description="All risk checks that it failed.")
-    reject_reason: str | None = strawberry.field(description="Why the venue rejected it.")
+    reject_reason: str | None = strawberry.field(
+        description="Why the venue rejected the order, in words; null where it did not."
+    )
     reject_code: RejectCode | None = strawberry.field(
         description="The kind of reason for which the venue rejected the order, for programs; `rejectReason` says it "
         "in words. Null where the order was not rejected, and in states that version 0.1 stored."

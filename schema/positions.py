@@ -25,7 +25,9 @@ class PositionFacts:
         description="What is left below the lot or the minimum notional when it closed, in base currency."
     )
     average_price: Decimal | None = strawberry.field(description="What it was opened at, in quote currency per base.")
-    realized_profit: Decimal = strawberry.field(description="After fees, in quote currency.")
+    realized_profit: Decimal = strawberry.field(
+        description="What was gained or lost by closing parts of it, after fees, in quote currency."
+    )
     fees: Decimal = strawberry.field(
         description="In quote currency; one paid in base is valued at its fill's price, one in a third currency by the "
         "fill's `feeRate`."
@@ -42,7 +44,7 @@ class PositionFacts:
         """Return the account."""
         return await trading.account_of(info.context, parent)
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="What is held.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market whose base currency is held.")
     def market(parent: strawberry.Parent[domain.Position], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)

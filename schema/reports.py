@@ -49,7 +49,7 @@ class JobFacts:
 
     kind: str = strawberry.field(description="What is computed, such as report.")
     status: domain.JobStatus = strawberry.field(description="Where it is in its life.")
-    progress: float = strawberry.field(description="From 0 to 1.")
+    progress: float = strawberry.field(description="How much of it is done, from 0 to 1.")
     message: str | None = strawberry.field(description="What there is to say, such as why it failed.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
@@ -81,7 +81,7 @@ class JobConnection(CountedConnection[Job, JobEdge]):
 class EquityPoint:
     """The schema's face of `domain.reports.types.EquityPoint`."""
 
-    at: datetime = strawberry.field(description="When.")
+    at: datetime = strawberry.field(description="The moment of the equity.")
     equity: Decimal = strawberry.field(description="In the report's currency.")
     drawdown_percent: float = strawberry.field(
         description="How far the time-weighted return is below its highest so far."
@@ -97,13 +97,13 @@ class RoundTrip:
 
     opened_at: datetime = strawberry.field(description="When its first fill was.")
     closed_at: datetime | None = strawberry.field(description="When it became flat; null while it is open.")
-    side: domain.PositionSide = strawberry.field(description="LONG or SHORT.")
+    side: domain.PositionSide = strawberry.field(description="Which way the position went.")
     quantity: Decimal = strawberry.field(description="What was opened, in base currency.")
     entry_price: Decimal = strawberry.field(description="The mean, in quote currency per base.")
     exit_price: Decimal | None = strawberry.field(description="The mean; null before the first exit.")
     profit: Decimal = strawberry.field(description="After fees, in quote currency.")
     profit_percent: float | None = strawberry.field(description="Of what the entry cost.")
-    fees: Decimal = strawberry.field(description="In quote currency.")
+    fees: Decimal = strawberry.field(description="What the venue took, in quote currency.")
     exit_reason: OrderRole | None = strawberry.field(description="The role of the order that closed it.")
     max_adverse_excursion: float | None = strawberry.field(
         description="How far it was under water at most, in percent of the entry; null where it wasn't measured."
@@ -133,9 +133,9 @@ ReportScope = Annotated[
 class ReportDownload:
     """A file made of a report."""
 
-    format: ReportFormat = strawberry.field(description="What it is.")
-    url: str = strawberry.field(description="Where it is.")
-    bytes: int = strawberry.field(description="How large it is.")
+    format: ReportFormat = strawberry.field(description="The format of the file.")
+    url: str = strawberry.field(description="The address of the file.")
+    bytes: int = strawberry.field(description="The size of the file in bytes.")
     expires_at: datetime = strawberry.field(description="Until when the address is good.")
 
 
@@ -241,7 +241,7 @@ _SCOPES = (
 class ReportGenerateInput:
     """The input of `reportGenerate`."""
 
-    scope: ReportScopeInput = strawberry.field(description="What.")
+    scope: ReportScopeInput = strawberry.field(description="What the report is about.")
     from_: datetime | None = strawberry.field(default=None, name="from", description="The beginning of all, if null.")
     to: datetime | None = strawberry.field(default=None, description="Now, if null or later than that.")
     idempotency_key: str | None = strawberry.field(

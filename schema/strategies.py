@@ -28,7 +28,9 @@ class StrategyValidation:
 
     valid: bool = strawberry.field(description="Whether there are no errors.")
     lookback: int | None = strawberry.field(description="How many closed candles come before the first signal.")
-    errors: list[StrategyDefinitionError] = strawberry.field(description="All that is wrong.")
+    errors: list[StrategyDefinitionError] = strawberry.field(
+        description="Everything that is wrong with the definition, or can't be carried out yet."
+    )
 
 
 @strawberry.type(description="A strategy as it was at one time, which never changes.")
@@ -37,9 +39,9 @@ class StrategyVersion(Node, StrategySessionList):
 
     is_type_of = serves(domain.StrategyVersion)
 
-    number: int = strawberry.field(description="Counted from 1.")
+    number: int = strawberry.field(description="The number of the version, counted from 1.")
     created_at: datetime = strawberry.field(description="When it was made.")
-    definition: StrategyDefinition = strawberry.field(description="What it says.")
+    definition: StrategyDefinition = strawberry.field(description="The rules, exits and sizing of this version.")
 
     @strawberry.field(graphql_type=lazy("strategies", "Strategy"), description="The strategy that it is a version of.")
     async def strategy(parent: strawberry.Parent[domain.StrategyVersion], info: Info) -> object:

@@ -36,9 +36,9 @@ class SignalFacts:
     """What is told of a signal as it is now and as it once stood."""
 
     at: datetime = strawberry.field(description="When it was said.")
-    action: domain.SignalAction = strawberry.field(description="What to do.")
+    action: domain.SignalAction = strawberry.field(description="What the strategy says to do.")
     price: Decimal = strawberry.field(description="The close of the candle, in quote currency per base.")
-    reason: str = strawberry.field(description="Why.")
+    reason: str = strawberry.field(description="Which rule said so, with the values that it looked at.")
 
 
 @strawberry.type(description="What a strategy said on a closed candle, and why.")
@@ -80,17 +80,19 @@ class TradingSessionFacts:
     stopped_at: datetime | None = strawberry.field(description="When it came to its end.")
     trading_state: TradingState = strawberry.field(description="Whether a halt of its own holds it.")
 
-    @strawberry.field(graphql_type=lazy("strategies", "StrategyVersion"), description="What it runs.")
+    @strawberry.field(
+        graphql_type=lazy("strategies", "StrategyVersion"), description="The strategy version that the session runs."
+    )
     async def strategy_version(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the strategy version."""
         return await trading.version_of(info.context, parent)
 
-    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="What it trades with.")
+    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="The account that the session trades with.")
     async def account(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the account."""
         return await trading.account_of(info.context, parent)
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="What it trades.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that the session trades.")
     def market(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)

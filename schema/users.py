@@ -66,7 +66,7 @@ class Activity(Node):
 
     is_type_of = serves(domain.Activity)
 
-    at: datetime = strawberry.field(description="When.")
+    at: datetime = strawberry.field(description="When the user did it.")
     action: str = strawberry.field(description="The name of the mutation.")
     detail: str | None = strawberry.field(description="What there is to know beside the subject.")
 
