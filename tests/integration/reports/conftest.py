@@ -1,0 +1,20 @@
+import pytest
+
+from domain.reports.service import ReportService
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.postgres.connection import Connection
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.trading import World, stored_world
+
+
+@pytest.fixture
+async def world(pool: Pool) -> World:
+    async with pool.acquire() as driver:
+        return await stored_world(Connection(driver))
+
+
+@pytest.fixture
+def service(storage: PostgresStorage) -> ReportService:
+    return ReportService(storage, EmbeddedBus(), SystemClock(), TimeOrderedIds())

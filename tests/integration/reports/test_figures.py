@@ -1,0 +1,264 @@
+"""What reports say of accounts and trading sessions, from what is stored of them."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.markets.types import Candle, Timeframe
+from domain.orders.types import OrderStatus
+from domain.reports.service import ReportService
+from domain.reports.session_metrics import MetricsRequest, session_metrics
+from domain.reports.types import PerformanceMetrics, ReportScope
+from infra.postgres.connection import Connection
+from infra.postgres.partitions import ensure_months
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.ledgers import BUY, ETH, ETH_BTC, MARKETS, SELL
+from tests.support.orders import BTC, D
+from tests.support.reporting import END, START, candles, hold, hour, minutes, told, trade, transfer
+from tests.support.trading import World
+
+LATE = START + timedelta(days=3, hours=23)
+
+
+async def test_a_report_of_an_account_undoes_what_came_after_and_knows_what_came_before(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    # Bought before the period, sold within; bought and sold again after it.
+    await trade(storage, world, (hour(-5), BUY, 1, 100), (hour(3), SELL, 1, 130), (hour(50), BUY, 2, 90))
+    await hold(storage, world, USDT=850, BTC=2, DOGE=7)
+    await minutes(storage, pool, (hour(-0.1), 110), (hour(1), 120), (hour(23.9), 140))
+    result = await told(storage, service, world)
+
+    (trip,) = result.round_trips
+    assert (trip.opened_at, trip.closed_at, trip.profit, trip.exit_reason) == (hour(-5), hour(3), D(30), "EXIT")
+    assert result.metrics.start_equity == 900 + 110
+    assert result.metrics.end_equity == 1030
+    assert result.metrics.turnover == 130
+    assert [(point.at, point.equity) for point in result.equity_curve] == [
+        (START, D(1010)), (hour(1), D(1020)), (hour(3), D(1030)), (hour(23.9), D(1030)),
+        (END, D(1030)),
+    ]  # fmt: skip
+
+
+async def test_a_deposit_counts_from_its_moment_on_and_changes_no_return(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await trade(storage, world, (hour(1), BUY, 1, 100))
+    await hold(storage, world, USDT=900, BTC=1)
+    await minutes(storage, pool, (hour(-0.1), 100), (hour(2), 120), (hour(10), 110), (hour(20), 130))
+    before = await told(storage, service, world)
+    assert (before.metrics.start_equity, before.metrics.end_equity) == (1000, 1030)
+
+    # After the last price, so that nothing more is earned with it; and 5 more after the period.
+    await transfer(storage, world, hour(21), "USDT", 9000)
+    await transfer(storage, world, hour(30), "USDT", 5)
+    await hold(storage, world, USDT=9905, BTC=1)
+    after = await told(storage, service, world)
+
+    same = (
+        "start_equity",
+        "net_profit",
+        "net_profit_percent",
+        "max_drawdown",
+        "max_drawdown_percent",
+        "max_drawdown_days",
+    )
+    assert [getattr(after.metrics, name) for name in same] == [getattr(before.metrics, name) for name in same]
+    assert (after.metrics.net_deposits, after.metrics.end_equity) == (9000, 10030)
+    assert [point.equity for point in after.equity_curve if point.at < hour(21)] == [
+        point.equity for point in before.equity_curve[:-1]
+    ]
+
+
+async def test_coins_that_are_paid_in_count_at_their_price_of_that_moment(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await transfer(storage, world, hour(10), "BTC", 2)
+    await transfer(storage, world, hour(15), "USDT", -400, "WITHDRAWAL")
+    await hold(storage, world, USDT=600, BTC=2)
+    await minutes(storage, pool, (hour(-0.1), 50), (hour(9), 100), (hour(20), 90))
+    result = await told(storage, service, world)
+
+    assert [(point.at, point.equity, point.net_deposits) for point in result.equity_curve] == [
+        (START, 1000, 0), (hour(9), 1000, 0), (hour(10), 1200, 200), (hour(15), 800, -200), (hour(20), 780, -200),
+        (END, 780, -200),
+    ]  # fmt: skip
+    assert (result.metrics.net_profit, result.metrics.net_deposits) == (-20, -200)
+    assert result.metrics.net_profit_percent == pytest.approx(-2.5)
+
+
+async def test_a_report_from_before_the_account_was_opened_begins_with_nothing_and_its_opening_is_paid_in(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    await transfer(storage, world, hour(5), "USDT", 1000, "OPENING")
+    await hold(storage, world, USDT=1000)
+    result = await told(storage, service, world)
+    assert (result.metrics.start_equity, result.metrics.net_deposits, result.metrics.net_profit) == (0, 1000, 0)
+    assert result.metrics.net_profit_percent == 0
+    whole = await told(storage, service, world, start=hour(5))
+    assert (whole.metrics.start_equity, whole.metrics.net_deposits) == (1000, 0)
+
+
+async def test_a_report_of_a_session_begins_with_its_equity_even_in_its_middle(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    session = replace(world.session, start_equity=D(500))
+    async with storage.transaction() as transaction:
+        await transaction.trading_sessions.save(session)
+    async with storage.transaction() as transaction:
+        for number, (at, side, price) in enumerate([(hour(1), BUY, 100), (hour(5), SELL, 120)]):
+            order = world.order(side=side, created_at=at, trading_session_id=session.id, status=OrderStatus.FILLED)
+            await transaction.orders.add(order)
+            amount = {"price": D(price), "quantity": D(1), "fee": D(0), "fee_currency": "USDT"}
+            assert await transaction.orders.add_fill(world.fill(order, at=at, venue_trade_id=str(number), **amount))
+    await trade(storage, world, (hour(2), BUY, 9, 100))  # by hand, on the same account
+    await minutes(storage, pool, (hour(1.9), 110), (hour(20), 300))
+
+    whole = await told(storage, service, world, scope=ReportScope.TRADING_SESSION)
+    assert (whole.metrics.start_equity, whole.metrics.end_equity) == (D(500), D(520))
+    late = await told(storage, service, world, scope=ReportScope.TRADING_SESSION, start=hour(2))
+    assert (late.metrics.start_equity, late.metrics.end_equity, late.metrics.turnover) == (D(510), D(520), D(120))
+    assert [trip.profit for trip in late.round_trips] == [D(20)]
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.M1, Timeframe.M5, Timeframe.H1, Timeframe.H4, Timeframe.D1])
+async def test_candles_of_any_one_timeframe_are_prices_enough(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World, timeframe: Timeframe
+) -> None:
+    await hold(storage, world, BTC=10)
+    midnight = START.replace(hour=0)
+    days = [midnight + timedelta(days=number) for number in range(5)]
+    await candles(storage, pool, timeframe, *((at, 100 + number) for number, at in enumerate(days)))
+    result = await told(storage, service, world, end=LATE)
+
+    assert result.metrics.start_equity == 1000
+    within = [(day, D(1000 + 10 * number)) for number, day in enumerate(days) if START < day < LATE]
+    assert [(point.at, point.equity) for point in result.equity_curve[1:-1]] == within
+    assert result.metrics.end_equity == within[-1][1]
+    assert "PRICE_MISSING" not in {note.code for note in result.metrics.notes}
+
+
+async def test_candles_of_several_timeframes_complete_each_other(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, BTC=10)
+    await candles(storage, pool, Timeframe.H1, (hour(-30), 90), (hour(5), 105), (hour(6), 106))
+    await candles(storage, pool, Timeframe.M1, (hour(7.5), 107), (hour(50.5), 150))
+    await candles(storage, pool, Timeframe.H4, (hour(28), 128))
+    result = await told(storage, service, world, end=LATE)
+
+    assert [(point.at, point.equity) for point in result.equity_curve] == [
+        (START, 900), (hour(5), 1050), (hour(6), 1060), (hour(7.5), 1070), (hour(28), 1280), (hour(50.5), 1500),
+        (LATE, 1500),
+    ]  # fmt: skip
+    stale = [note for note in result.metrics.notes if note.code == "PRICE_STALE"]
+    assert [(note.subject, note.from_, note.to) for note in stale] == [(str(BTC), hour(50.5), LATE)]
+
+
+async def test_a_holding_is_priced_over_as_many_markets_as_it_needs(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, ETH=10)
+    await candles(storage, pool, Timeframe.H1, (hour(-1), "0.05"), (hour(2), "0.06"), market=ETH_BTC)
+    await minutes(storage, pool, (hour(-0.1), 1000), (hour(1), 2000))
+    result = await told(storage, service, world)
+    assert [(point.at, point.equity) for point in result.equity_curve] == [
+        (START, 500), (hour(1), 1000), (hour(2), 1200), (END, 1200),
+    ]  # fmt: skip
+    assert {note.code for note in result.metrics.notes} == {"PERIOD_TOO_SHORT"}
+
+
+async def test_what_has_no_price_is_named_and_no_return_is_told_where_it_lasted_over_a_day(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, USDT=100, ETH=10)
+    await minutes(storage, pool, (hour(-0.1), 1000), (hour(1), 2000))
+    nothing = await told(storage, service, world)
+    assert (nothing.metrics.start_equity, nothing.metrics.end_equity) == (100, 100)
+    assert (nothing.metrics.net_profit_percent, nothing.metrics.cagr, nothing.metrics.sharpe) == (None, None, None)
+    (missing,) = [note for note in nothing.metrics.notes if note.code == "PRICE_MISSING"]
+    assert (missing.subject, missing.from_, missing.to) == ("ETH", START, END)
+
+    await candles(storage, pool, Timeframe.H1, (hour(30), 30), (hour(40), 40), market=ETH)
+    later = await told(storage, service, world, end=LATE)
+    (missing,) = [note for note in later.metrics.notes if note.code == "PRICE_MISSING"]
+    assert (missing.from_, missing.to) == (START, hour(30))
+    assert (later.metrics.start_equity, later.metrics.end_equity, later.metrics.net_profit) == (400, 500, 100)
+    assert later.metrics.net_profit_percent is None
+
+
+async def test_a_coin_that_no_market_leads_from_is_named_and_spoils_nothing(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await hold(storage, world, BTC=10, LDBNB=3)
+    await minutes(storage, pool, (hour(-0.1), 100), (hour(1), 110))
+    result = await told(storage, service, world)
+    assert result.metrics.net_profit_percent == pytest.approx(10)
+    (unpriceable,) = [note for note in result.metrics.notes if note.code == "NO_MARKET"]
+    assert unpriceable.subject == "LDBNB"
+
+
+async def test_excursions_are_those_of_the_candles_within_a_round_trip(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await trade(
+        storage,
+        world,
+        (hour(1), BUY, 1, 100),
+        (hour(3), SELL, 1, 110),
+        (hour(5), BUY, 1, 100),
+        (hour(5.01), SELL, 1, 90),
+    )
+    await hold(storage, world, USDT=1000)
+    rows = [(hour(1), 50, 200), (hour(1.5), 96, 104), (hour(2), 99, 125), (hour(3.5), 10, 300)]
+    stored = [
+        Candle(BTC, Timeframe.M1, close - timedelta(minutes=1), D(100), D(high), D(low), D(100), D(1), closed=True)
+        for close, low, high in rows
+    ]
+    async with pool.acquire() as driver:
+        await ensure_months(Connection(driver), "candles", START, END)
+    async with storage.transaction() as transaction:
+        await transaction.market_data.save_candles(stored)
+    result = await told(storage, service, world)
+    assert [(trip.max_adverse_excursion, trip.max_favorable_excursion) for trip in result.round_trips] == [
+        (pytest.approx(4), pytest.approx(25)), (None, None),
+    ]  # fmt: skip
+
+
+async def test_the_figures_of_a_stopped_session_move_no_more_and_are_those_of_its_report(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    stopped = hour(3)
+    session = replace(world.session, started_at=START, start_equity=D(500), stopped_at=stopped)
+    async with storage.transaction() as transaction:
+        await transaction.trading_sessions.save(session)
+        # The last fill is dated a moment after the stop, by the venue's clock, and leaves dust.
+        for side, quantity, at in ((BUY, "1.00000001", hour(1)), (SELL, 1, stopped + timedelta(seconds=2))):
+            order = world.order(side=side, created_at=hour(1), trading_session_id=session.id)
+            await transaction.orders.add(order)
+            amount = {"price": D(100), "quantity": D(quantity), "fee": D(0), "fee_currency": "USDT"}
+            assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
+    await minutes(storage, pool, (hour(-0.1), 100), (stopped + timedelta(minutes=1), 10**9), (hour(20), 10**12))
+
+    async def figures(after_stop: timedelta) -> PerformanceMetrics | None:
+        async with storage.reading() as reading:
+            return await session_metrics(reading, MetricsRequest(session, MARKETS[BTC], stopped + after_stop))
+
+    early, late = await figures(timedelta(seconds=10)), await figures(timedelta(hours=10))
+    assert early == late
+    assert early is not None
+    report = await told(storage, service, world, scope=ReportScope.TRADING_SESSION, end=hour(21))
+    assert report.metrics == early
+    assert report.equity_curve[-1].at == stopped + timedelta(seconds=2)
+
+
+async def test_a_session_whose_equity_at_the_start_is_not_known_has_no_return_and_says_so(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    async with storage.transaction() as transaction:
+        await transaction.trading_sessions.save(replace(world.session, start_equity=None))
+    result = await told(storage, service, world, scope=ReportScope.TRADING_SESSION)
+    assert result.metrics.net_profit_percent is None
+    assert "START_UNKNOWN" in {note.code for note in result.metrics.notes}

@@ -1,0 +1,118 @@
+"""Accounts with fills, transfers, balances and candles on a real database, and the reports of them."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from domain.markets.types import Candle, Market, MarketSymbol, Timeframe
+from domain.orders.side import OrderSide
+from domain.orders.types import OrderRole, OrderStatus
+from domain.reports.service import ReportRequest, ReportService
+from domain.reports.types import Job, JobStatus, Report, ReportResult, ReportScope
+from domain.reports.worker import ReportWorker
+from domain.trading.types import AccountTransfer, Balance, TransferKind
+from infra.clock import SystemClock
+from infra.embedded.bus import EmbeddedBus
+from infra.postgres.connection import Connection
+from infra.postgres.partitions import ensure_months
+from infra.postgres.pool import Pool
+from infra.postgres.storage import PostgresStorage
+from tests.support.ledgers import BUY, MARKETS
+from tests.support.orders import BTC, D
+from tests.support.trading import World, new_id
+
+START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=4)
+END = START + timedelta(days=1)
+
+
+def a_worker(
+    storage: PostgresStorage,
+    markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS,
+    name: str = "one",
+    lease_seconds: float = 30.0,
+) -> ReportWorker:
+    return ReportWorker(storage, EmbeddedBus(), SystemClock(), name, markets, lease_seconds)
+
+
+async def trade(storage: PostgresStorage, world: World, *rows: tuple[datetime, OrderSide, object, object]) -> None:
+    """Store an order with its fill for each row (time, side, quantity, price)."""
+    async with storage.transaction() as transaction:
+        for at, side, quantity, price in rows:
+            role = OrderRole.ENTRY if side is BUY else OrderRole.EXIT
+            order = world.order(side=side, role=role, created_at=at, status=OrderStatus.FILLED)
+            await transaction.orders.add(order)
+            amount = {"price": D(str(price)), "quantity": D(str(quantity)), "fee": D(0), "fee_currency": "USDT"}
+            assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
+
+
+async def hold(storage: PostgresStorage, world: World, **balances: object) -> None:
+    told = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
+    async with storage.transaction() as transaction:
+        await transaction.accounts.save_balances(world.account.id, told, all_of_them=True)
+
+
+async def minutes(storage: PostgresStorage, pool: Pool, *rows: tuple[datetime, object]) -> None:
+    """Store closed one-minute candles of rows (close time, close)."""
+    candles = [
+        Candle(BTC, Timeframe.M1, at - timedelta(minutes=1), *[D(str(price))] * 4, D(1), closed=True)
+        for at, price in rows
+    ]
+    async with pool.acquire() as driver:
+        await ensure_months(Connection(driver), "candles", rows[0][0], rows[-1][0])
+    async with storage.transaction() as transaction:
+        await transaction.market_data.save_candles(candles)
+
+
+async def ask(
+    service: ReportService, world: World, start: datetime = START, end: datetime = END, scope: ReportScope | None = None
+) -> Report:
+    wanted = scope or ReportScope.ACCOUNT
+    scope_id = world.session.id if wanted is ReportScope.TRADING_SESSION else world.account.id
+    return await service.generate(world.user.id, ReportRequest(wanted, scope_id, start, end), None)
+
+
+async def outcome(storage: PostgresStorage, report: Report) -> tuple[Job, ReportResult | None]:
+    async with storage.reading() as reading:
+        job = await reading.reports.job(report.user_id, report.job_id)
+        assert job is not None
+        return job, await reading.reports.result(report.id)
+
+
+async def told(storage: PostgresStorage, service: ReportService, world: World, **asked: object) -> ReportResult:
+    report = await ask(service, world, **asked)  # type: ignore[arg-type]
+    assert await a_worker(storage).work_once()
+    job, result = await outcome(storage, report)
+    assert job.status is JobStatus.SUCCEEDED, job.message
+    assert result is not None
+    return result
+
+
+def hour(number: float) -> datetime:
+    return START + timedelta(hours=number)
+
+
+async def transfer(
+    storage: PostgresStorage, world: World, at: datetime, currency: str, amount: object, kind: str = "DEPOSIT"
+) -> None:
+    moved = AccountTransfer(
+        new_id(), world.user.id, world.account.id, TransferKind(kind), currency, D(str(amount)), at, str(at)
+    )
+    async with storage.transaction() as transaction:
+        assert await transaction.transfers.add(moved)
+
+
+async def candles(
+    storage: PostgresStorage,
+    pool: Pool,
+    timeframe: Timeframe,
+    *rows: tuple[datetime, object],
+    market: MarketSymbol = BTC,
+) -> None:
+    """Store closed candles of rows (close time, close)."""
+    stored = [
+        Candle(market, timeframe, at - timeframe.duration, *[D(str(price))] * 4, D(1), closed=True)
+        for at, price in rows
+    ]
+    async with pool.acquire() as driver:
+        await ensure_months(Connection(driver), "candles", stored[0].open_time, stored[-1].open_time)
+    async with storage.transaction() as transaction:
+        await transaction.market_data.save_candles(stored)
