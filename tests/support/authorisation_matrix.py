@@ -1,5 +1,6 @@
 """The authorisation matrix: a victim with something of everything, others who ask for it, and what they were told."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -29,6 +30,9 @@ from tests.support.trading import new_account, new_strategy, new_version
 PASSWORD, ADDRESS = "correct horse battery", "192.0.2.9"
 MARK = "zyxw"
 """Stands in every text of the victim's."""
+
+_REFUSED_WITHIN_SECONDS = 20.0
+"""A stream that isn't refused waits for ever; a refusal needs no time to speak of on however slow a machine."""
 
 _TELLING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
 """Amounts, counts and times that nobody else has by chance."""
@@ -191,7 +195,12 @@ class Matrix:
         results = await SCHEMA.subscribe(document, {}, role.context())
         if not isinstance(results, ExecutionResult):
             async with aclosing(results) as stream:
-                results = await anext(stream)
+                try:
+                    async with asyncio.timeout(_REFUSED_WITHIN_SECONDS):
+                        results = await anext(stream)
+                except TimeoutError:
+                    self.findings.append(f"{role.name} may wait for events of {document[:80]}")
+                    return
         errors = [public_error(error) for error in results.errors or ()]
         self._seen(role, document, {"data": results.data, "errors": errors})
         if not errors:
