@@ -31,7 +31,7 @@ PASSWORD, ADDRESS = "correct horse battery", "192.0.2.9"
 MARK = "zyxw"
 """Stands in every text of the victim's."""
 
-_REFUSED_WITHIN_SECONDS = 20.0
+_REFUSED_WITHIN_SECONDS = 10.0
 """A stream that isn't refused waits for ever; a refusal needs no time to speak of on however slow a machine."""
 
 _TELLING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
@@ -187,7 +187,7 @@ class Matrix:
                 await self._expect_refusal(role, f'subscription {{ {name}(after: "{cursor}") {{ __typename }} }}')
             if role.scope is None and not any(is_required_argument(one) for one in arguments.values()):
                 await self._expect_refusal(role, f"subscription {{ {name} {{ __typename }} }}")
-        if role.scope is not None:
+        if role.scope is not None and not self.findings:  # who was let in where nobody may be gets no further
             await self._live(role)
 
     async def _expect_refusal(self, role: Role, document: str) -> None:
