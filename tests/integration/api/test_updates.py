@@ -38,6 +38,9 @@ REFUSED = {
 CONDITIONS = {"UserUpdateInput.currentPassword", "StrategyUpdateInput.expectedVersion"}
 """What isn't a value of the object, but a condition of the change: null and nothing are the same."""
 
+SWITCHES = {"UserUpdateInput.revokeApiKeys"}
+"""What is no value of the object either, but something to be done with the change: true or false, never null."""
+
 
 def inputs() -> Iterator[tuple[str, GraphQLInputObjectType]]:
     for name, kind in SCHEMA._schema.type_map.items():
@@ -76,10 +79,20 @@ async def changed(api: Api, input_name: str, id: str | None, **values: Any) -> d
 
 def test_every_field_of_every_update_is_tried_here() -> None:
     fields = {f"{name}.{field}" for name, kind in inputs() for field in kind.fields}
-    assert fields == set(CLEARED) | REFUSED | CONDITIONS
+    assert fields == set(CLEARED) | REFUSED | CONDITIONS | SWITCHES
     assert {name for name, _ in inputs()} == set(DOCUMENTS)
     risk = SCHEMA._schema.type_map["AccountUpdateInput"].fields["risk"]  # type: ignore[attr-defined]
     assert str(get_named_type(risk.type)) == "RiskLimitsInput"
+
+
+def test_a_switch_is_never_null_and_off_where_it_is_not_given() -> None:
+    switches = {
+        f"{name}.{key}": (str(field.type), field.default_value)
+        for name, kind in inputs()
+        for key, field in kind.fields.items()
+        if str(get_named_type(field.type)) == "Boolean"
+    }
+    assert switches == dict.fromkeys(SWITCHES, ("Boolean!", False))
 
 
 def test_no_field_of_an_input_says_that_null_is_the_same_as_nothing() -> None:
