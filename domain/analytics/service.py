@@ -17,11 +17,11 @@ from domain.analytics.volume_profile import (
     better_source,
     binned,
     bins_over,
+    coarse_bins,
     levels_of,
     profile_of,
     range_of,
     summed_bins,
-    summed_step,
 )
 from domain.errors import FaultCode, RequestFault
 from domain.keyset import TimeWindow
@@ -158,7 +158,7 @@ async def _of_trades(
         if traded is not None and traded.volume >= summed.volume:
             bins = bins_over(traded, wanted, market.price_increment)
             return bins, await history.traded_volumes(market.symbol, *period, bins)
-        bins = bins_over(summed, wanted, summed_step(summed.high))
+        bins = coarse_bins(summed, wanted)
     return bins, binned(sums, bins)
 
 

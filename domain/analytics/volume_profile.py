@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
 
-from domain.money import EXACT, ZERO, round_down
+from domain.money import EXACT, ZERO, is_multiple, round_down
 
 VALUE_AREA = Decimal("0.7")
 """The share of the volume that the value area holds at least."""
@@ -97,7 +97,8 @@ class VolumeLevel:
 class VolumeProfile:
     """Volume by price from `start` up to, but not at, `end`; levels from the lowest price up, without a gap.
 
-    The point of control is the middle of the level with the most volume, on the market's price increment. The value
+    The point of control is the middle of the level with the most volume, on the market's price increment, or as finely
+    as that level's edges where prices of the past were finer. The value
     area reaches from the lower edge of its lowest level to the upper edge of its highest. None where nothing was
     traded. `missing_minutes` of the period have closed without a stored candle: what was traded then may be missing.
     """
@@ -129,13 +130,13 @@ def summed_step(price: Decimal) -> Decimal:
 def bins_over(prices: PriceRange, wanted: int, increment: Decimal) -> Bins:
     """Return the narrowest bins, at most `wanted`, that hold the prices; edges and width are multiples of `increment`.
 
-    There are fewer where the prices are less than that many increments apart.
+    There are fewer where the prices are less than that many increments apart. Prices of a time when the market had a
+    finer increment than now get edges as fine as their own digits.
+
+    >>> bins_over(PriceRange(Decimal("0.001"), Decimal("0.005"), Decimal(1)), 50, Decimal("0.01"))
+    Bins(low=Decimal('0.001'), width=Decimal('0.001'), count=5)
     """
-    step = increment or _FINEST
-    low = round_down(prices.low, step)
-    steps = int(EXACT.divide(round_down(prices.high, step) - low, step)) + 1
-    steps_a_bin = -(-steps // wanted)
-    return Bins(low, steps_a_bin * step, -(-steps // steps_a_bin))
+    return _bins_of_steps(prices, wanted, _price_step(increment, prices.low, prices.high))
 
 
 def summed_bins(prices: PriceRange, wanted: int, increment: Decimal) -> Bins | None:
@@ -143,10 +144,32 @@ def summed_bins(prices: PriceRange, wanted: int, increment: Decimal) -> Bins | N
 
     `prices` may be told to the step of the sums.
     """
-    step = max(summed_step(prices.high), increment)
-    if step > increment and prices.high - prices.low < wanted * _LEAST_STEPS_A_BIN * step:
+    price_step = _price_step(increment, prices.low, prices.high)
+    step = max(summed_step(prices.high), price_step)
+    if step > price_step and prices.high - prices.low < wanted * _LEAST_STEPS_A_BIN * step:
         return None
-    return bins_over(prices, wanted, step)
+    return _bins_of_steps(prices, wanted, step)
+
+
+def coarse_bins(prices: PriceRange, wanted: int) -> Bins:
+    """Return the narrowest bins that the kept sums fill without a rest, however few."""
+    return _bins_of_steps(prices, wanted, summed_step(prices.high))
+
+
+def _bins_of_steps(prices: PriceRange, wanted: int, step: Decimal) -> Bins:
+    low = round_down(prices.low, step)
+    steps = int(EXACT.divide(round_down(prices.high, step) - low, step)) + 1
+    steps_a_bin = -(-steps // wanted)
+    return Bins(low, steps_a_bin * step, -(-steps // steps_a_bin))
+
+
+def _price_step(increment: Decimal, *prices: Decimal) -> Decimal:
+    """Return the increment, or the finest digit of the prices where they aren't multiples of it."""
+    step = increment or _FINEST
+    if all(is_multiple(price, step) for price in prices):
+        return step
+    digits = min(price.normalize(EXACT).as_tuple().exponent for price in prices)
+    return min(step, Decimal(1).scaleb(int(digits)))
 
 
 def range_of(traded: Sequence[PriceVolume]) -> PriceRange | None:
@@ -194,13 +217,14 @@ def profile_of(
         return VolumeProfile(start, end, source)
     control = point_of_control(volumes)
     lowest, highest = value_area(volumes, control)
-    middle = (levels[control].price_low + levels[control].price_high) / 2
+    low, high = levels[control].price_low, levels[control].price_high
+    middle = round_down((low + high) / 2, _price_step(increment, low, high))
     return VolumeProfile(
         start,
         end,
         source,
         tuple(levels),
-        point_of_control=max(round_down(middle, increment), levels[control].price_low),
+        point_of_control=max(middle, low),
         value_area_low=levels[lowest].price_low,
         value_area_high=levels[highest].price_high,
     )

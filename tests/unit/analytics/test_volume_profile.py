@@ -16,6 +16,7 @@ from domain.analytics.volume_profile import (
     VolumeSource,
     better_source,
     bins_over,
+    coarse_bins,
     levels_of,
     point_of_control,
     profile_of,
@@ -136,6 +137,39 @@ def test_a_market_without_an_increment_has_bins_too() -> None:
     assert bins.count == 10
     assert bins.edge(0) == 1
     assert bins.edge(10) > 2
+
+
+def test_prices_of_a_time_with_a_finer_increment_have_bins_of_their_own_digits() -> None:
+    traded = [(Decimal("0.001"), 1, True), (Decimal("0.0025"), 5, True), (Decimal("0.005"), 2, False)]
+    found = profile(traded, 50)
+    assert (len(found.levels), found.levels[0].price_low) == (5, Decimal("0.001"))
+    assert {level.price_high - level.price_low for level in found.levels} == {Decimal("0.001")}
+    assert found.point_of_control == Decimal("0.002")
+
+
+def test_sums_of_a_time_with_a_finer_increment_fill_bins_of_their_digits() -> None:
+    traded = PriceRange(Decimal("0.001"), Decimal("0.005"), Decimal(1))
+    assert summed_bins(traded, 50, CENT) == Bins(Decimal("0.001"), Decimal("0.001"), 5)
+
+
+def test_prices_on_the_increment_keep_it_however_fine_their_digits() -> None:
+    traded = PriceRange(Decimal("100.25"), Decimal("101.50"), Decimal(1))
+    assert bins_over(traded, 50, Decimal("0.25")) == Bins(Decimal("100.25"), Decimal("0.25"), 6)
+
+
+@pytest.mark.parametrize("high", ["0.005", "1.2345"])
+def test_coarse_bins_are_never_finer_than_the_sums_at_the_highest_price(high: str) -> None:
+    bins = coarse_bins(PriceRange(Decimal("0.00012345"), Decimal(high), Decimal(1)), 1_000)
+    assert is_multiple(bins.width, summed_step(Decimal(high)))
+
+
+@given(st.integers(1, 10**9), st.integers(0, 10**6), st.integers(2, 12), st.integers(1, 1_000))
+def test_bins_hold_prices_of_any_digits(low: int, apart: int, digits: int, wanted: int) -> None:
+    traded = PriceRange(Decimal(low).scaleb(-digits), Decimal(low + apart).scaleb(-digits), Decimal(1))
+    bins = bins_over(traded, wanted, CENT)
+    assert 0 < bins.edge(0) <= traded.low
+    assert bins.edge(bins.count - 1) <= traded.high < bins.edge(bins.count)
+    assert bins.count <= wanted
 
 
 @pytest.mark.parametrize(
