@@ -46,8 +46,9 @@ it.sink().error(new Error('the connection that was being made failed'));
 await soon();
 assert.deepEqual([it.asked.length, it.ended(), it.told], [1, 1, []]);
 
-// For good: a token that isn't accepted, a wrong document or cursor, the end of the operation.
-for (const error of [{ code: 4403 }, [fault('CURSOR_TOO_OLD')], { response: { status: 400 } }]) {
+// For good: a token that isn't accepted, a wrong message, document or cursor, the end of the operation.
+const closes = (...codes) => codes.map((code) => ({ code, reason: '…' }));
+for (const error of [...closes(1009, 4400, 4401, 4403, 4406, 4409, 4429), [fault('CURSOR_TOO_OLD')], { response: { status: 400 } }]) {
   it = following({});
   it.sink().error(error);
   await soon();
@@ -58,8 +59,8 @@ it.sink().next({ errors: [fault('UNAUTHENTICATED')] });
 it.sink().complete();
 await soon();
 assert.deepEqual([it.asked.length, it.told], [1, [{ errors: [fault('UNAUTHENTICATED')] }, 'complete']]);
-// A busy server is asked again.
-for (const error of [{ response: { status: 503 } }, { response: { status: 429 } }, [fault('RATE_LIMITED')]]) {
+// A busy server is asked again, and one whose connections break or which gave up waiting.
+for (const error of [...closes(1000, 1001, 1005, 1006, 1011, 1012, 1013, 4408, 4499), { response: { status: 408 } }, { response: { status: 503 } }, { response: { status: 429 } }, [fault('RATE_LIMITED')]]) {
   it = following({});
   it.sink().error(error);
   await soon();

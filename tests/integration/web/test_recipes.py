@@ -1,11 +1,17 @@
 """The recipes of docs/clients where the engine isn't at fault: a line that died, a user who has left."""
 
 import asyncio
+import runpy
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from gql.transport.exceptions import TransportError
+from websockets import Subprotocol
+from websockets.asyncio.server import ServerConnection, serve
 
 from infra.web.settings import WebSettings
 from tests.support.node import installed, run
@@ -16,6 +22,7 @@ from tests.support.waiting import eventually
 
 HERE = Path(__file__).parent
 RECIPES = HERE.parents[2] / "docs" / "clients"
+resume: Any = runpy.run_path(str(RECIPES / "resume.py"))["resume"]
 
 
 async def folder() -> Path:
@@ -71,3 +78,38 @@ async def hears(shop: Shop, seen: list[str], count: int = 0) -> None:
 async def test_resume_goes_on_or_ends_as_each_ending_asks_for() -> None:
     code, output = await run("node", "resume.test.mjs", cwd=await folder())
     assert code == 0, output
+
+
+@pytest.mark.parametrize("code", [1009, 4400, 4401, 4403, 4406, 4409, 4429])
+async def test_the_python_recipe_ends_at_a_close_that_trying_again_cant_mend(code: int) -> None:
+    async with closing_with(code) as (url, opened):
+        with pytest.raises(TransportError):
+            async for _ in resume(url, "good", "subscription { journal { sequence } }"):
+                pass
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4408])
+async def test_the_python_recipe_tries_again_after_a_close_that_it_can_mend(code: int) -> None:
+    async def follow(url: str) -> None:
+        async for _ in resume(url, "good", "subscription { journal { sequence } }"):
+            pass
+
+    async with closing_with(code) as (url, opened), asyncio.TaskGroup() as group:
+        following = group.create_task(follow(url))
+        await eventually(lambda: len(opened) > 1, "it has connected again")
+        following.cancel()
+
+
+@asynccontextmanager
+async def closing_with(code: int) -> AsyncIterator[tuple[str, list[int]]]:
+    """Serve WebSockets that are closed with this code as soon as they are initialised; yield the URL and who came."""
+    opened: list[int] = []
+
+    async def close(socket: ServerConnection) -> None:
+        opened.append(code)
+        await socket.recv()
+        await socket.close(code)
+
+    async with serve(close, "127.0.0.1", 0, subprotocols=[Subprotocol("graphql-transport-ws")]) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", opened
