@@ -302,6 +302,7 @@ class MarketCandles:
                 forming = own.get(timeframe)
             missed += series.reset(history.get(timeframe, ()), forming)
             self._kept(history.get(timeframe, ())[-KEPT:])
+        missed += self._with_closed_since(until)
         self._minute_at = None
         return missed
 
@@ -316,6 +317,14 @@ class MarketCandles:
             closed = {each: list(candles.values()) for each, candles in self._closed.items()}
             for composer in self._longer:
                 composer.correct(None, composed(closed, composer.timeframe, minute.open_time))
+
+    def _with_closed_since(self, until: datetime) -> list[Candle]:
+        """Add minutes that closed here after `until` to the longer candles; return those that closed with them.
+
+        They are closed for good: their trades are late when they come again, and would be in no longer candle.
+        """
+        minutes = [each for opened, each in sorted(self._closed[Timeframe.M1].items()) if opened >= until]
+        return self._kept([each for minute in minutes for one in self._longer for each in one.add_minute(minute)])
 
     def _with_longer(self, minutes: Sequence[Candle]) -> list[Candle]:
         """Return minutes that have closed and the longer candles that closed with them."""

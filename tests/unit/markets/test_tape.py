@@ -62,10 +62,10 @@ class Engine:
 
     async def passes(self) -> None:
         """Let the venue's time do what it does."""
+        if not self.tape.whole and self.tape.resume_at is not None and self.venue.now >= self.tape.resume_at:
+            await self.begin()
         if self.tape.whole:
             self._close(self.tape.candles.close_due(self.venue.now))
-        elif self.tape.resume_at is not None and self.venue.now >= self.tape.resume_at:
-            await self.begin()
 
     def _close(self, candles: tuple[Candle, ...] | list[Candle]) -> None:
         self.told += candles
@@ -200,6 +200,24 @@ async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_ow
     assert engine.tape.whole
     (minute,) = [each for each in engine.told if each.timeframe is Timeframe.M1]
     assert (minute.open_time, minute.volume) == (START.replace(second=0), 40)
+
+
+async def test_a_minute_that_closed_just_before_the_stream_broke_is_in_the_longer_candles() -> None:
+    venue = PlainVenue([trade(1, 0), trade(2, 30_000, price=103, quantity=5)])
+    engine = Engine(venue)
+    await engine.begin()
+    venue.now = venue.trades[1].at
+    engine.take(venue.trades[1:])
+    # A second after its end the minute closes, and until another second later the venue's own isn't relied on.
+    venue.now = START.replace(minute=52, second=1, microsecond=500_000)
+    await engine.passes()
+    await engine.reconnect()
+    assert [(each.timeframe, each.volume) for each in engine.told] == [(Timeframe.M1, 6)]
+    assert {each.volume for each in engine.tape.candles.forming() if each.timeframe is not Timeframe.M1} == {6}
+    venue.now = START.replace(minute=54, second=1, microsecond=500_000)
+    await engine.passes()
+    (longer,) = [each for each in engine.told if each.timeframe is Timeframe.M3]
+    assert longer in venue.candles(Timeframe.M3)
 
 
 async def test_a_trade_of_the_future_ends_the_stream_and_closes_nothing() -> None:
