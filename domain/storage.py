@@ -122,3 +122,7 @@ class Storage(Protocol):
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         """A connection for reads alone: each statement sees what was committed when it began."""
         ...
+
+    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+        """A connection for reads alone that belong together: all see what was committed when the first began."""
+        ...

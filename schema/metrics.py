@@ -20,6 +20,8 @@ describe_enum(
         "OPENING_ESTIMATED": "What came in and went out before transfers were recorded isn't known.",
         "START_UNKNOWN": "The equity at the start of the trading session isn't known.",
         "MARKET_UNKNOWN": "Fills on a market that isn't listed any more are left out.",
+        "BALANCE_UNEXPLAINED": "The balance of a currency isn't what transfers and fills come to now. The difference "
+        "isn't counted; if it lasts, it is recorded as an adjustment at the time at which it was noticed.",
     },
 )
 

@@ -9,10 +9,9 @@ from decimal import Decimal
 
 from domain.events import NewEvent, UserEventKind
 from domain.orders.desk import Desk
+from domain.storage import Transaction
 from domain.trading.types import AccountTransfer, TransferKind
-
-NEGLIGIBLE = Decimal("1E-8")
-"""What some venues' rounding of fees leaves; it is kept until it adds up to more."""
+from domain.trading.unexplained import considerable
 
 
 class BalanceAudit:
@@ -34,7 +33,7 @@ class BalanceAudit:
             return
         self.due = False
         async with self._desk.storage.reading() as reading:
-            found = _considerable(await reading.transfers.unexplained(self._desk.account.id))
+            found = await self._differences(reading)
         if self._confirmed(found):
             found = await self._record()
         now = self._desk.clock.now()
@@ -46,13 +45,19 @@ class BalanceAudit:
         async with self._desk.moving() as transaction:
             # A deposit holds the account's row from before it pays until its transfer is committed.
             await transaction.accounts.by_id(account.id, lock=True)
-            found = _considerable(await transaction.transfers.unexplained(account.id))
+            found = await self._differences(transaction)
             for transfer in self._confirmed(found):
                 await transaction.transfers.add(transfer)
                 message = f"balance adjusted by {transfer.amount:f} {transfer.currency}, which no fill explains"
                 transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, message)])
                 del found[transfer.currency]
         return found
+
+    async def _differences(self, reading: Transaction) -> dict[str, Decimal]:
+        """Return what is more than the venue's rounding, which is kept until it adds up to more."""
+        account_id = self._desk.account.id
+        balances = await reading.accounts.balances([account_id])
+        return considerable(await reading.transfers.unexplained(account_id), balances.get(account_id, []))
 
     def _confirmed(self, differences: dict[str, Decimal]) -> list[AccountTransfer]:
         confirmed = []
@@ -79,7 +84,3 @@ class BalanceAudit:
             at=at,
             reference=f"adjustment:{currency}:{at.isoformat()}",
         )
-
-
-def _considerable(differences: dict[str, Decimal]) -> dict[str, Decimal]:
-    return {currency: amount for currency, amount in differences.items() if abs(amount) > NEGLIGIBLE}

@@ -9,15 +9,17 @@ from uuid import UUID
 
 from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Market, MarketSymbol
-from domain.money import EXACT, ZERO
+from domain.money import EXACT, ZERO, plain
 from domain.orders.ports import OrderFilter
 from domain.orders.types import Fill, OrderRole
-from domain.reports.equity_curve import redo, undo
+from domain.reports.equity_curve import redo
 from domain.reports.ledger import ReportData, result_of, trip_spans
+from domain.reports.ports import PriceRepository
 from domain.reports.price_source import PriceSource
 from domain.reports.types import Report, ReportNote, ReportNoteCode, ReportResult, ReportScope
 from domain.storage import Transaction
 from domain.trading.types import Account, AccountTransfer, TradingSession
+from domain.trading.unexplained import considerable
 
 
 class NothingToReport(Exception):  # noqa: N818  # told to the user as the job's message
@@ -50,26 +52,24 @@ class ReportComputer:
         self._markets = markets
         self._report = report
         self._graph = graph
-        self._unlisted: set[str] = set()
+        self._unlisted: list[Fill] = []
 
     async def compute(self) -> ReportResult:
         """Return what the report says, but for excursions; raises `NothingToReport`."""
-        return await computed(await self._read())
+        return await computed(await self.read())
 
     async def read(self) -> ReportData:
-        """Return all that the report follows from; raises `NothingToReport`."""
-        data = await self._read()
-        spans = await asyncio.to_thread(trip_spans, data)
-        return replace(data, extremes=await self._reading.prices.extremes(spans))
+        """Return all that the report follows from, but for excursions; raises `NothingToReport`.
 
-    async def _read(self) -> ReportData:
+        What an account's report reads must be of one moment, which is so in a snapshot.
+        """
         report, subject = self._report, await self._subject()
         account, session = subject.account, subject.session
         known = await self._fills(subject.wanted)
         earlier = [fill for fill in known if fill.at < report.from_]
         fills = known[len(earlier) :]
         transfers = [] if session else await self._reading.transfers.of_account(account.id)
-        holdings = await self._holdings(subject, earlier, fills, transfers)
+        holdings = self._holdings(subject, earlier, transfers)
         traded = {fill.market for fill in fills} | ({session.market} if session else set())
         end = _end(report, session, known)
         graph = self._graph or CurrencyGraph(one for one in self._markets.values() if one.symbol.venue == account.venue)
@@ -93,7 +93,7 @@ class ReportComputer:
             arrival_prices={one.id: one.arrival_price for one in orders if one.arrival_price is not None},
             order_counts=await self._reading.orders.outcome_counts(report.user_id, in_period),
             graph=graph,
-            notes=self._notes(subject, transfers),
+            notes=(*self._notes(subject, transfers), *await self._unexplained(subject)),
         )
 
     async def _subject(self) -> Subject:
@@ -115,31 +115,47 @@ class ReportComputer:
 
     async def _fills(self, wanted: OrderFilter) -> list[Fill]:
         fills = await self._reading.orders.ledger(self._report.user_id, wanted)
-        self._unlisted |= {str(fill.market) for fill in fills if fill.market not in self._markets}
+        self._unlisted = [fill for fill in fills if fill.market not in self._markets]
         return [fill for fill in fills if fill.market in self._markets]
 
-    async def _holdings(
-        self,
-        subject: Subject,
-        earlier: Sequence[Fill],
-        fills: Sequence[Fill],
-        transfers: Sequence[AccountTransfer],
+    def _holdings(
+        self, subject: Subject, earlier: Sequence[Fill], transfers: Sequence[AccountTransfer]
     ) -> dict[str, Decimal]:
         """Return what was held when the period began.
 
-        A session began with its start equity; an account has its balances now, with all fills and transfers since
-        undone.
+        A session began with its start equity; an account had what transfers and fills had come to, never what its
+        balances say now: those may hold what nothing explains yet. Fills that are left out of the report count here,
+        so that what they moved is there, though not when they moved it.
         """
-        account = subject.account
         if subject.session is not None:
-            return redo({account.currency: subject.session.start_equity or ZERO}, earlier, self._markets)
-        following = await self._fills(OrderFilter(account_id=account.id, start=self._report.to))
-        balances = await self._reading.accounts.balances([account.id])
-        now = {balance.currency: balance.total for balance in balances.get(account.id, [])}
+            return redo({subject.account.currency: subject.session.start_equity or ZERO}, earlier, self._markets)
+        held: dict[str, Decimal] = {}
         for transfer in transfers:
-            if transfer.at > self._report.from_:
-                now[transfer.currency] = EXACT.subtract(now.get(transfer.currency, ZERO), transfer.amount)
-        return undo(now, [*fills, *following], self._markets)
+            if transfer.at <= self._report.from_:
+                held[transfer.currency] = EXACT.add(held.get(transfer.currency, ZERO), transfer.amount)
+        return redo(held, [*earlier, *self._unlisted], self._markets)
+
+    async def _unexplained(self, subject: Subject) -> list[ReportNote]:
+        """Return a note for each currency whose balance now isn't what transfers and fills have come to.
+
+        The period is over by now, so the difference is none of it: either its fill or its balance is still under way,
+        or the audit is about to record it as an adjustment.
+        """
+        if subject.session is not None:
+            return []
+        account_id = subject.account.id
+        balances = await self._reading.accounts.balances([account_id])
+        differences = considerable(await self._reading.transfers.unexplained(account_id), balances.get(account_id, []))
+        return [
+            ReportNote(
+                ReportNoteCode.BALANCE_UNEXPLAINED,
+                f"The balance of {currency} is now {plain(abs(amount))} {'above' if amount > 0 else 'below'} what "
+                "transfers and fills come to. The report doesn't count that; if it lasts, it is recorded as an "
+                "adjustment at the time at which it was noticed.",
+                currency,
+            )
+            for currency, amount in differences.items()
+        ]
 
     def _currencies(self, held: Iterable[str], fills: Iterable[Fill]) -> set[str]:
         """Return what is held, traded, paid in or taken as a fee, and is to be valued in the account's currency."""
@@ -153,7 +169,7 @@ class ReportComputer:
             ReportNote(
                 ReportNoteCode.MARKET_UNKNOWN, f"{market} isn't listed any more; its fills are left out.", market
             )
-            for market in sorted(self._unlisted)
+            for market in sorted({str(fill.market) for fill in self._unlisted})
         ]
         if subject.session is not None and subject.session.start_equity is None:
             message = "What the account was worth when the session began isn't known, so no return of it is."
@@ -165,6 +181,11 @@ class ReportComputer:
             )
             notes.append(ReportNote(ReportNoteCode.OPENING_ESTIMATED, message))
         return tuple(notes)
+
+
+async def with_excursions(prices: PriceRepository, data: ReportData) -> ReportData:
+    """Return the data with the extremes of prices during each round trip, which are found in a thread."""
+    return replace(data, extremes=await prices.extremes(await asyncio.to_thread(trip_spans, data)))
 
 
 async def computed(data: ReportData) -> ReportResult:

@@ -57,7 +57,7 @@ class _Walk:
     def take(self, happening: Mark | AccountTransfer | Fill) -> None:
         """Move what is held, and add the point after that."""
         if isinstance(happening, Fill):
-            _move(self._holdings, happening, self._given.markets[happening.market], 1)
+            _move(self._holdings, happening, self._given.markets)
         elif isinstance(happening, AccountTransfer):
             currency, amount = happening.currency, happening.amount
             self._holdings[currency] = EXACT.add(self._holdings.get(currency, ZERO), amount)
@@ -77,18 +77,17 @@ def with_drawdown(points: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:
     return tuple(replace(point, drawdown_percent=fall) for point, fall in zip(points, falls, strict=True))
 
 
-def undo(
-    holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market]
-) -> dict[str, Decimal]:
-    """Return what was held before the fills, given what is held after them."""
-    return _moved(holdings, fills, markets, -1)
-
-
 def redo(
     holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market]
 ) -> dict[str, Decimal]:
-    """Return what is held after the fills, given what was held before them."""
-    return _moved(holdings, fills, markets, 1)
+    """Return what is held after the fills, given what was held before them.
+
+    The currencies of a market that isn't among `markets` are those of its name.
+    """
+    moved = dict(holdings)
+    for fill in fills:
+        _move(moved, fill, markets)
+    return moved
 
 
 def thinned(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, ...]:
@@ -108,21 +107,13 @@ def _worth(holdings: Mapping[str, Decimal], valuation: Valuation, moment: dateti
     return total
 
 
-def _moved(
-    holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market], direction: int
-) -> dict[str, Decimal]:
-    moved = dict(holdings)
-    for fill in fills:
-        _move(moved, fill, markets[fill.market], direction)
-    return moved
-
-
-def _move(holdings: dict[str, Decimal], fill: Fill, market: Market, direction: int) -> None:
-    sign = Decimal(fill.side.sign * direction)
+def _move(holdings: dict[str, Decimal], fill: Fill, markets: Mapping[MarketSymbol, Market]) -> None:
+    market, sign = markets.get(fill.market), Decimal(fill.side.sign)
+    base, _, quote = (market.base, "/", market.quote) if market else fill.market.symbol.partition("/")
     cost = EXACT.multiply(fill.price, fill.quantity)
     for currency, change in (
-        (market.base, EXACT.multiply(sign, fill.quantity)),
-        (market.quote, EXACT.minus(EXACT.multiply(sign, cost))),
-        (fill.fee_currency, EXACT.multiply(Decimal(-direction), fill.fee)),
+        (base, EXACT.multiply(sign, fill.quantity)),
+        (quote, EXACT.minus(EXACT.multiply(sign, cost))),
+        (fill.fee_currency, EXACT.minus(fill.fee)),
     ):
         holdings[currency] = EXACT.add(holdings.get(currency, ZERO), change)

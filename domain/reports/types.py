@@ -87,7 +87,8 @@ class ReportNoteCode(StrEnum):
     than a day, and the last one counts there. NO_MARKET: no market leads from a currency that was held to the
     account's. PERIOD_TOO_SHORT: there are too few days for figures of daily returns. OPENING_ESTIMATED: what the
     account opened with is what its fills don't explain. START_UNKNOWN: the session's equity at its start isn't known.
-    MARKET_UNKNOWN: fills on a market that the venue doesn't list any more are left out.
+    MARKET_UNKNOWN: fills on a market that the venue doesn't list any more are left out. BALANCE_UNEXPLAINED: a balance
+    isn't what transfers and fills come to now, and the difference isn't counted.
     """
 
     PRICE_MISSING = "PRICE_MISSING"
@@ -97,6 +98,7 @@ class ReportNoteCode(StrEnum):
     OPENING_ESTIMATED = "OPENING_ESTIMATED"
     START_UNKNOWN = "START_UNKNOWN"
     MARKET_UNKNOWN = "MARKET_UNKNOWN"
+    BALANCE_UNEXPLAINED = "BALANCE_UNEXPLAINED"
 
 
 @dataclass(frozen=True, slots=True)

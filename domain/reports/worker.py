@@ -11,7 +11,7 @@ from domain.errors import Unavailable
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market, MarketSymbol
 from domain.ports import Bus
-from domain.reports.compute import NothingToReport, ReportComputer, computed
+from domain.reports.compute import NothingToReport, ReportComputer, computed, with_excursions
 from domain.reports.service import JOB_KIND, JOBS_TOPIC
 from domain.reports.types import Job, JobStatus, Report, ReportResult
 from domain.storage import Storage, Transaction
@@ -105,11 +105,13 @@ class ReportWorker:
             await self._fail(job, "The report could not be computed: a fault of the engine, which its log describes.")
 
     async def _compute(self, job: Job) -> _Done:
-        async with self._storage.reading() as reading:
-            report = await reading.reports.report_of_job(job.id)
+        async with self._storage.snapshot() as snapshot:
+            report = await snapshot.reports.report_of_job(job.id)
             if report is None:
                 raise NothingToReport("the report is gone")
-            data = await ReportComputer(reading, self._markets(), report).read()
+            data = await ReportComputer(snapshot, self._markets(), report).read()
+        async with self._storage.reading() as reading:
+            data = await with_excursions(reading.prices, data)
         await self._renew(job, READ)
         return _Done(report, await computed(data))
 

@@ -35,6 +35,8 @@ from infra.postgres.transaction_connection import TransactionConnection, acquire
 from infra.postgres.transfers import PostgresTransfers
 from infra.postgres.users import PostgresUsers
 
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 
 class PostgresTransaction:
     """The repositories, made when first asked for; implements `domain.storage.Transaction`."""
@@ -170,6 +172,20 @@ class PostgresStorage:
         """A connection for reads alone: each statement sees what was committed when it began."""
         async with self._reading_place(), self._read() as transaction:
             yield transaction
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PostgresTransaction]:
+        """A connection for reads alone that belong together: all see what was committed when the first began."""
+        async with self._reading_place():
+            driver = await acquire(self._pool, self._acquire_timeout_seconds)
+            connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds, _SNAPSHOT)
+            try:
+                yield PostgresTransaction(connection, self._clock)
+            finally:
+                try:
+                    await connection.roll_back()
+                finally:
+                    await connection.release()
 
     @asynccontextmanager
     async def _reading_place(self) -> AsyncIterator[None]:

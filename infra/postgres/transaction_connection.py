@@ -39,8 +39,11 @@ class TransactionConnection(Connection):
 
     driver: PooledConnection
 
-    def __init__(self, driver: PooledConnection, pool: Pool, acquire_timeout_seconds: float) -> None:
+    def __init__(
+        self, driver: PooledConnection, pool: Pool, acquire_timeout_seconds: float, begin: str = "BEGIN"
+    ) -> None:
         super().__init__(driver)
+        self._begin_statement = begin
         self._pool = pool
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._begun = False
@@ -77,7 +80,7 @@ class TransactionConnection(Connection):
         while not self._begun:
             try:
                 with unavailable_where_broken(self.driver):
-                    await self.driver.execute("BEGIN")
+                    await self.driver.execute(self._begin_statement)
             except BaseException as error:
                 cut(self.driver)
                 if not isinstance(error, Unavailable) or attempt == _ATTEMPTS_TO_BEGIN:

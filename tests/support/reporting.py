@@ -44,10 +44,23 @@ async def trade(storage: PostgresStorage, world: World, *rows: tuple[datetime, O
             assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
 
 
-async def hold(storage: PostgresStorage, world: World, **balances: object) -> None:
+async def hold_unexplained(storage: PostgresStorage, world: World, **balances: object) -> None:
     told = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
     async with storage.transaction() as transaction:
         await transaction.accounts.save_balances(world.account.id, told, all_of_them=True)
+
+
+async def hold(storage: PostgresStorage, world: World, **balances: object) -> None:
+    """Store the balances; what transfers and fills so far don't explain was there long before."""
+    await hold_unexplained(storage, world, **balances)
+    async with storage.transaction() as transaction:
+        for currency, amount in (await transaction.transfers.unexplained(world.account.id)).items():
+            await transaction.transfers.add(
+                AccountTransfer(
+                    new_id(), world.user.id, world.account.id, TransferKind.OPENING, currency, amount,
+                    START - timedelta(days=365), f"opening:{currency}",
+                )
+            )  # fmt: skip
 
 
 async def minutes(storage: PostgresStorage, pool: Pool, *rows: tuple[datetime, object]) -> None:

@@ -96,6 +96,16 @@ async def test_what_rounding_leaves_is_kept_until_it_adds_up(floor: Floor, audit
     assert await recorded(floor) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "USDT", Decimal("2E-8"))]
 
 
+@pytest.mark.parametrize("told", ["1000.1234", "1000.1235", "1000.12346", "1000.12345678"])
+async def test_a_balance_that_the_venue_rounds_is_no_movement(floor: Floor, audit: BalanceAudit, told: str) -> None:
+    await open_with(floor, USDT="1000.123456784")
+    await hold(floor, USDT=told)
+    for _ in range(3):
+        audit.due = True
+        await audit.look()
+    assert [kind for kind, *_ in await recorded(floor)] == ["OPENING"]
+
+
 async def test_a_withdrawal_of_everything_is_noticed_though_its_balance_is_gone(
     floor: Floor, audit: BalanceAudit
 ) -> None:

@@ -27,6 +27,9 @@ class FlakyStorage:
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         return self._real.reading()
 
+    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._real.snapshot()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         self.breaks_at -= 1

@@ -39,6 +39,24 @@ async def test_nobody_sees_a_transaction_before_it_ends(storage: PostgresStorage
         assert await reading.users.get(user.id) is not None
 
 
+async def test_a_snapshot_sees_what_was_committed_when_its_first_read_began_and_writes_nothing(
+    storage: PostgresStorage, pool: Pool
+) -> None:
+    user = a_user()
+    async with storage.snapshot() as snapshot:
+        assert await snapshot.users.get(user.id) is None
+        async with storage.transaction() as transaction:
+            await transaction.users.add(user, "hash")
+        assert await snapshot.users.get(user.id) is None
+    async with storage.snapshot() as snapshot:
+        assert await snapshot.users.get(user.id) is not None
+        with pytest.raises(Unavailable, match="ReadOnly"):
+            await snapshot.users.set_password(user.id, "other")
+    async with storage.reading() as reading:
+        assert await reading.users.password_hash(user.id) == "hash"
+    assert pool.get_idle_size() == pool.get_size()
+
+
 async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one_works(
     storage: PostgresStorage, database_dsn: str
 ) -> None:

@@ -11,18 +11,33 @@ from domain.reports.service import ReportService
 from domain.reports.session_metrics import MetricsRequest, session_metrics
 from domain.reports.types import PerformanceMetrics, ReportScope
 from infra.postgres.connection import Connection
+from infra.postgres.orders import PostgresOrders
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from infra.postgres.storage import PostgresStorage
 from tests.support.ledgers import BUY, ETH, ETH_BTC, MARKETS, SELL
 from tests.support.orders import BTC, D
-from tests.support.reporting import END, START, candles, hold, hour, minutes, told, trade, transfer
+from tests.support.reporting import (
+    END,
+    START,
+    a_worker,
+    ask,
+    candles,
+    hold,
+    hold_unexplained,
+    hour,
+    minutes,
+    outcome,
+    told,
+    trade,
+    transfer,
+)
 from tests.support.trading import World
 
 LATE = START + timedelta(days=3, hours=23)
 
 
-async def test_a_report_of_an_account_undoes_what_came_after_and_knows_what_came_before(
+async def test_a_report_of_an_account_leaves_out_what_came_after_and_knows_what_came_before(
     storage: PostgresStorage, pool: Pool, service: ReportService, world: World
 ) -> None:
     # Bought before the period, sold within; bought and sold again after it.
@@ -70,6 +85,63 @@ async def test_a_deposit_counts_from_its_moment_on_and_changes_no_return(
     assert [point.equity for point in after.equity_curve if point.at < hour(21)] == [
         point.equity for point in before.equity_curve[:-1]
     ]
+
+
+async def test_a_balance_that_nothing_explains_yet_is_named_and_changes_no_figure(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await trade(storage, world, (hour(1), BUY, 1, 100))
+    await hold(storage, world, USDT=900, BTC=1)
+    await minutes(storage, pool, (hour(-0.1), 100), (hour(2), 120), (hour(10), 110), (hour(20), 130))
+    before = await told(storage, service, world)
+
+    await hold_unexplained(storage, world, USDT=9900, BTC="0.9")
+    after = await told(storage, service, world)
+    assert replace(after.metrics, notes=()) == replace(before.metrics, notes=())
+    assert after.equity_curve == before.equity_curve
+    unexplained = [note for note in after.metrics.notes if note.code == "BALANCE_UNEXPLAINED"]
+    assert [(note.subject, note.message.partition(" what")[0]) for note in unexplained] == [
+        ("BTC", "The balance of BTC is now 0.1 below"), ("USDT", "The balance of USDT is now 9000 above"),
+    ]  # fmt: skip
+    assert [note for note in before.metrics.notes if note.code == "BALANCE_UNEXPLAINED"] == []
+
+
+async def test_what_is_committed_while_a_report_is_read_changes_nothing_of_it(
+    storage: PostgresStorage, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await trade(storage, world, (hour(1), BUY, 1, 100))
+    await hold(storage, world, USDT=900, BTC=1)
+    before = await told(storage, service, world)
+
+    ledger = PostgresOrders.ledger
+
+    async def then_money_moves(orders: PostgresOrders, *asked: object) -> object:
+        found = await ledger(orders, *asked)  # type: ignore[arg-type]
+        await trade(storage, world, (hour(2), SELL, 1, 500))
+        await transfer(storage, world, hour(-1), "USDT", 9000)
+        await hold_unexplained(storage, world, USDT=10_400)
+        return found
+
+    report = await ask(service, world)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(PostgresOrders, "ledger", then_money_moves)
+        assert await a_worker(storage).work_once()
+    assert (await outcome(storage, report))[1] == before
+    later = await told(storage, service, world)
+    assert (later.metrics.start_equity, later.metrics.end_equity) == (10_000, 10_400)
+
+
+async def test_what_was_traded_on_a_market_that_is_listed_no_more_is_held_from_the_start(
+    storage: PostgresStorage, service: ReportService, world: World
+) -> None:
+    await trade(storage, world, (hour(1), BUY, 1, 100), (hour(2), SELL, 1, 130))
+    await hold(storage, world, USDT=1030)
+    report = await ask(service, world)
+    assert await a_worker(storage, dict).work_once()
+    _, result = await outcome(storage, report)
+    assert result is not None
+    assert (result.metrics.start_equity, result.metrics.end_equity, result.metrics.turnover) == (1030, 1030, 0)
+    assert {"MARKET_UNKNOWN"} == {note.code for note in result.metrics.notes} - {"PERIOD_TOO_SHORT"}
 
 
 async def test_coins_that_are_paid_in_count_at_their_price_of_that_moment(

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from domain.markets.types import Market, MarketSymbol
 from domain.orders.types import OrderStatus
-from domain.reports.equity_curve import thinned, undo
+from domain.reports.equity_curve import redo, thinned
 from domain.reports.ledger import ReportData, result_of
 from domain.reports.types import EquityPoint, PositionSide
 from tests.support.effort import effort
@@ -171,11 +172,11 @@ def test_denied_and_rejected_orders_are_counted() -> None:
     assert (figures.orders_denied, figures.orders_rejected) == (3, 2)
 
 
-def test_undoing_fills_gives_what_was_held_before_them() -> None:
+@pytest.mark.parametrize("markets", [MARKETS, {}], ids=["listed", "unlisted"])
+def test_what_is_held_after_fills_follows_from_what_was_held_before_them(markets: dict[MarketSymbol, Market]) -> None:
     fills = ledger((1, BUY, 2, 100, "0.002", "BTC"), (2, SELL, 1, 110, "0.11"))
-    now = {"USDT": D("909.89"), "BTC": D("0.998")}
 
-    assert undo(now, fills, MARKETS) == {"USDT": D(1000), "BTC": D(0)}
+    assert redo({"USDT": D(1000)}, fills, markets) == {"USDT": D("909.89"), "BTC": D("0.998")}
 
 
 def test_a_thinned_curve_keeps_its_ends() -> None:
