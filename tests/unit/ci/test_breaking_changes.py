@@ -94,6 +94,10 @@ CHANGELOG = """# Changelog
 
 - `Dog.age` and `Query.pet(id:)` are gone; ask for `{ dog { name } }`.
 
+### Changed for operators (breaking)
+
+- `R3EDGE_GONE` is no setting any more; run `r3edge serve` without it.
+
 ### Removed (breaking)
 
 - The type `Gone`.
@@ -111,7 +115,7 @@ CHANGELOG = """# Changelog
 
 
 def test_a_change_is_named_under_a_breaking_heading_of_the_unreleased_part_alone() -> None:
-    assert check.named_changes(CHANGELOG) == {"Dog.age", "Query.pet(id:)", "Gone"}
+    assert check.named_changes(CHANGELOG) == {"Dog.age", "Query.pet(id:)", "Gone", "R3EDGE_GONE"}
 
 
 @pytest.mark.parametrize("changelog", ["", "# Changelog\n\n## [0.1.0]\n\n### Changed (breaking)\n\n- `Dog.age`\n"])
