@@ -31,7 +31,10 @@ class PriceRepository(Protocol):
         ...
 
     async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
-        """Return by the place of each span the extremes of the candles that lie wholly in it, where there are any."""
+        """Return by the place of each span the extremes of the candles during it, where there are any.
+
+        Of those that lie wholly in it; of a span too short to hold one, of the minute candles that it touches.
+        """
         ...
 
 

@@ -151,13 +151,15 @@ def _told(trip: _Trip, ledger: Ledger, extremes: Extremes | None) -> RoundTrip:
 def _excursions(trip: _Trip, extremes: Extremes | None) -> dict[str, float]:
     """Return how far the price went against the mean entry and with it, in percent of that, neither below 0.
 
-    Of the fills and of the candles that lie wholly in between (maximum adverse and favourable excursion: J. Sweeney,
-    Campaign Trading, 1996); nothing where no candle does.
+    Of the trip's own fills, and of the candles during it where there are any (maximum adverse and favourable excursion:
+    J. Sweeney, Campaign Trading, 1996).
     """
     entry = trip.entry.price
-    if extremes is None or not entry:
+    if not entry:
         return {}
-    prices = [*trip.entry.prices, *trip.exit.prices, extremes.high, extremes.low]
+    prices = [*trip.entry.prices, *trip.exit.prices]
+    if extremes is not None:
+        prices += [extremes.high, extremes.low]
     risen, fallen = float((max(prices) - entry) / entry * 100), float((entry - min(prices)) / entry * 100)
     adverse, favorable = (fallen, risen) if trip.side is PositionSide.LONG else (risen, fallen)
     return {"max_adverse_excursion": max(adverse, 0.0), "max_favorable_excursion": max(favorable, 0.0)}

@@ -1,6 +1,7 @@
 """Prices of the past out of stored candles, whichever timeframes of a market are there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.markets.types import MarketSymbol, Timeframe
@@ -9,6 +10,7 @@ from domain.reports.types import Extremes, Span
 from infra.postgres.columns import market_symbol
 from infra.postgres.repository import Repository
 
+_SHORTEST = Timeframe.M1
 _DURATIONS = [timeframe.duration for timeframe in Timeframe]
 
 PRICED = """
@@ -38,15 +40,15 @@ CROSS JOIN LATERAL (
     ORDER BY closed DESC, length LIMIT 1
 ) AS found"""
 EXTREMES = """
-SELECT number, max(high) AS high, min(low) AS low
-FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS span (market, starts, ends, number)
-CROSS JOIN unnest($4::text[], $5::interval[]) AS lengths (timeframe, length)
+SELECT place, max(high) AS high, min(low) AS low
+FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS span (place, market, starts, ends)
+CROSS JOIN unnest($5::text[], $6::interval[]) AS lengths (timeframe, length)
 CROSS JOIN LATERAL (
     SELECT high, low FROM candles
     WHERE candles.market = span.market AND candles.timeframe = lengths.timeframe
         AND open_time >= starts AND open_time <= ends - length
 ) AS within
-GROUP BY number"""
+GROUP BY place"""
 
 
 class PostgresPrices(Repository):
@@ -78,13 +80,27 @@ class PostgresPrices(Repository):
         return [Mark(row["closed"], market_symbol(row["market"]), row["close"]) for row in rows]
 
     async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
-        """Return by the place of each span the extremes of the candles that lie wholly in it, where there are any."""
-        arguments = (
-            [str(span.market) for span in spans],
-            [span.start for span in spans],
-            [span.end for span in spans],
-            list(Timeframe),
-            _DURATIONS,
+        """Return by the place of each span the extremes of the candles during it, where there are any.
+
+        Of those that lie wholly in it; of a span too short to hold one, of the minute candles that it touches.
+        """
+        found = await self._extremes_within(dict(enumerate(spans)), list(Timeframe))
+        short = {place: _to_whole_minutes(span) for place, span in enumerate(spans) if place not in found}
+        return found | await self._extremes_within(short, [_SHORTEST])
+
+    async def _extremes_within(self, spans: Mapping[int, Span], timeframes: Sequence[Timeframe]) -> dict[int, Extremes]:
+        rows = await self._connection.fetch(
+            EXTREMES,
+            list(spans),
+            [str(span.market) for span in spans.values()],
+            [span.start for span in spans.values()],
+            [span.end for span in spans.values()],
+            list(timeframes),
+            [timeframe.duration for timeframe in timeframes],
         )
-        rows = await self._connection.fetch(EXTREMES, *arguments)
-        return {row["number"] - 1: Extremes(row["high"], row["low"]) for row in rows}
+        return {row["place"]: Extremes(row["high"], row["low"]) for row in rows}
+
+
+def _to_whole_minutes(span: Span) -> Span:
+    """Return the span with the whole of the minutes in which it begins and ends."""
+    return replace(span, start=_SHORTEST.open_time(span.start), end=_SHORTEST.open_time(span.end) + _SHORTEST.duration)

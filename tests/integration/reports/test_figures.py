@@ -272,7 +272,7 @@ async def test_a_coin_that_no_market_leads_from_is_named_and_spoils_nothing(
     assert unpriceable.subject == "LDBNB"
 
 
-async def test_excursions_are_those_of_the_candles_within_a_round_trip(
+async def test_excursions_are_those_of_fills_and_of_candles_within_a_round_trip_or_around_a_short_one(
     storage: PostgresStorage, pool: Pool, service: ReportService, world: World
 ) -> None:
     await trade(
@@ -282,11 +282,15 @@ async def test_excursions_are_those_of_the_candles_within_a_round_trip(
         (hour(3), SELL, 1, 110),
         (hour(5), BUY, 1, 100),
         (hour(5.01), SELL, 1, 90),
+        (hour(7), BUY, 1, 100),
+        (hour(7.005), SELL, 1, 101),
     )
     await hold(storage, world, USDT=1000)
     rows = [(hour(1), 50, 200), (hour(1.5), 96, 104), (hour(2), 99, 125), (hour(3.5), 10, 300)]
+    minute = timedelta(minutes=1)
+    rows += [(hour(7), 10, 300), (hour(7) + minute, 97, 106), (hour(7) + 2 * minute, 10, 300)]
     stored = [
-        Candle(BTC, Timeframe.M1, close - timedelta(minutes=1), D(100), D(high), D(low), D(100), D(1), closed=True)
+        Candle(BTC, Timeframe.M1, close - minute, D(100), D(high), D(low), D(100), D(1), closed=True)
         for close, low, high in rows
     ]
     async with pool.acquire() as driver:
@@ -295,7 +299,7 @@ async def test_excursions_are_those_of_the_candles_within_a_round_trip(
         await transaction.market_data.save_candles(stored)
     result = await told(storage, service, world)
     assert [(trip.max_adverse_excursion, trip.max_favorable_excursion) for trip in result.round_trips] == [
-        (pytest.approx(4), pytest.approx(25)), (None, None),
+        (pytest.approx(4), pytest.approx(25)), (pytest.approx(10), 0), (pytest.approx(3), pytest.approx(6)),
     ]  # fmt: skip
 
 
