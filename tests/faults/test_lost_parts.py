@@ -49,8 +49,14 @@ async def _more_answers(answers: Answers, count: int = 4) -> None:
     await eventually(lambda: _answered(answers) >= goal, f"{count} more orders are answered")
 
 
+def _placed(answer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the payload of an answer, or None where there is none: the field is null where its mutation failed."""
+    payload: dict[str, Any] | None = ((answer or {}).get("data") or {}).get("orderPlace")
+    return payload
+
+
 def _answered(answers: Answers) -> int:
-    return sum(bool(answer and answer.get("data")) for answer in answers.values())
+    return sum(bool(_placed(answer)) for answer in answers.values())
 
 
 async def fills_again(trader: TraderClient, timeout_seconds: float = 90) -> None:
@@ -58,7 +64,7 @@ async def fills_again(trader: TraderClient, timeout_seconds: float = 90) -> None
     async with asyncio.timeout(timeout_seconds):
         while True:
             answer = await trader.client.raw(PLACE, input=trader.order(quantity="0.001"))
-            order = (answer.get("data") or {}).get("orderPlace", {}).get("order")
+            order = (_placed(answer) or {}).get("order")
             if order and order["status"] == "FILLED":
                 return
             await asyncio.sleep(0.3)
@@ -133,7 +139,7 @@ async def test_sigterm_in_the_middle_of_orders_ends_cleanly_and_loses_none(data_
         for trader, given in zip(traders, answers, strict=True):
             orders = {order["id"]: order for order in await settled(trader)}
             for answer in given.values():
-                if answer and answer.get("data") and answer["data"]["orderPlace"]["order"]:
+                if (_placed(answer) or {}).get("order"):
                     told = answer["data"]["orderPlace"]["order"]
                     assert told["id"] in orders
                     assert told["status"] not in FINAL or orders[told["id"]]["status"] == told["status"]
