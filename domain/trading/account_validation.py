@@ -63,9 +63,8 @@ def paper_errors(currency: str, amount: Decimal, path: Path) -> list[InputError]
     return [*currency_errors(currency, (*path, "currency")), *_amount_errors(amount, (*path, "amount"))]
 
 
-def credential_errors(given: VenueCredentials | None) -> list[InputError]:
-    """Return what is wrong with a LIVE account's credentials as they are written."""
-    path = ("input", "credentials")
+def credential_errors(given: VenueCredentials | None, path: Path) -> list[InputError]:
+    """Return what is wrong with a LIVE account's credentials as they are written, at `path`."""
     if given is None or not given.api_key or not given.secret:
         return [InputError(ErrorCode.INVALID, "A LIVE account needs credentials: apiKey and secret.", path)]
     parts = (given.api_key, given.secret, given.passphrase or "")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -25,6 +24,7 @@ from domain.trading.account_validation import (
     paper_errors,
     unknown_currency_errors,
 )
+from domain.trading.late_deposits import record_late
 from domain.trading.limits import limit_problems
 from domain.trading.ports import NoSuchPaperAccount, PaperRefused, PaperVenue, Vault
 from domain.trading.types import (
@@ -48,6 +48,19 @@ ANSWER_SECONDS = 8.0
 T = TypeVar("T")
 
 _CURRENCY = ("input", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Where a mutation's input names the credentials that are tried, and the venue that refuses them."""
+
+    credentials: tuple[str, ...]
+    venue: tuple[str, ...]
+
+
+_OPENED = _Paths(("input", "credentials"), ("input", "venue"))
+_REPLACED = _Paths(("input",), ("id",))
+_SEALED = _Paths(("id",), ("id",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +116,7 @@ class AccountService:
             credentials, balances = await self._connect(transaction, account, request)
             await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
             await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
-            for balance in balances:
-                opening = (TransferKind.OPENING, balance.currency, balance.total, f"opening:{balance.currency}")
-                await self._record(transaction, account, account.created_at, *opening)
+            await self._record_opening(transaction, account, balances)
             await self._tell(transaction, account, "accountCreate")
         await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
         return account
@@ -152,14 +163,14 @@ class AccountService:
 
     async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
         """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED where the venue refuses them."""
-        problems = credential_errors(credentials)
+        problems = credential_errors(credentials, _REPLACED.credentials)
         if problems:
             raise InputErrors(problems)
         async with self._storage.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             if account.kind is AccountKind.PAPER:
                 raise InputError(ErrorCode.UNSUPPORTED, "A PAPER account has credentials of the engine's own.", ("id",))
-            await self._prove(account, credentials)
+            await self._prove(account, credentials, _REPLACED)
             await transaction.accounts.set_credentials(account_id, self._vault.seal(credentials, account_id))
             await self._tell(transaction, account, "accountCredentialsReplace")
         await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
@@ -171,7 +182,8 @@ class AccountService:
         """Pay into a PAPER account, once a key, and store its new balances and the transfer.
 
         The venue is paid before anything is committed, and pays once a key: where the engine ends in between, the same
-        call records the deposit. The transfer is None for a key that was used before transfers were recorded.
+        call records the deposit, in the place of what the audit may have made of it. The transfer is None for a key
+        that was used before transfers were recorded.
         """
         check_key(key)
         problems = paper_errors(currency, amount, ("input",))
@@ -186,35 +198,27 @@ class AccountService:
             given = (str(account_id), currency, str(amount))
             if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
                 await _check_currencies(paper, account.venue, [(currency, _CURRENCY)])
-                await _answered(
-                    paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}"), ("input", "amount")
-                )
+                question = paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}")
+                paid_now = await _answered(question, ("input", "amount"))
                 await self._refresh_balances(transaction, account)
-                now = self._clock.now()
-                await self._record(transaction, account, now, TransferKind.DEPOSIT, currency, amount, reference)
+                kind, now = TransferKind.DEPOSIT, self._clock.now()
+                paid = AccountTransfer(self._ids.new(), user_id, account_id, kind, currency, amount, now, reference)
+                await (transaction.transfers.add(paid) if paid_now else record_late(transaction, paid))
                 await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
             transfer = await transaction.transfers.by_reference(account_id, reference)
         return account, transfer
 
-    async def _record(
-        self,
-        transaction: Transaction,
-        account: Account,
-        at: datetime,
-        kind: TransferKind,
-        currency: str,
-        amount: Decimal,
-        reference: str,
-    ) -> None:
-        if amount:
-            transfer_id = self._ids.new()
-            transfer = AccountTransfer(transfer_id, account.user_id, account.id, kind, currency, amount, at, reference)
-            await transaction.transfers.add(transfer)
+    async def _record_opening(self, transaction: Transaction, account: Account, balances: Sequence[Balance]) -> None:
+        kind, at = TransferKind.OPENING, account.created_at
+        for held in balances:
+            if held.total:
+                ids, reference = (self._ids.new(), account.user_id, account.id), f"opening:{held.currency}"
+                await transaction.transfers.add(AccountTransfer(*ids, kind, held.currency, held.total, at, reference))
 
     async def _refresh_balances(self, transaction: Transaction, account: Account) -> None:
         sealed = await transaction.accounts.credentials(account.id)
         assert sealed is not None
-        balances = await self._prove(account, self._vault.unseal(sealed, account.id))
+        balances = await self._prove(account, self._vault.unseal(sealed, account.id), _SEALED)
         await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
 
     async def _known(
@@ -250,7 +254,7 @@ class AccountService:
         if request.kind is AccountKind.LIVE:
             assert request.credentials is not None
             await self._check_listed(transaction, account)
-            return request.credentials, await self._prove(account, request.credentials)
+            return request.credentials, await self._prove(account, request.credentials, _OPENED)
         paper = self._venues.paper(account.venue)
         assert paper is not None
         balances = request.balances or ()
@@ -265,16 +269,17 @@ class AccountService:
         if markets and (errors := unknown_currency_errors(account.venue, account.currency, known, _CURRENCY)):
             raise InputErrors(errors)
 
-    async def _prove(self, account: Account, credentials: VenueCredentials) -> tuple[Balance, ...]:
+    async def _prove(self, account: Account, credentials: VenueCredentials, at: _Paths) -> tuple[Balance, ...]:
+        """Return what the venue says the account holds; where it refuses that, the error is at the input at fault."""
         connection = self._venues.account(account, credentials)
         try:
-            return await _answered(connection.balances(), ("input", "credentials"))
+            return await _answered(connection.balances(), at.credentials)
         except CredentialsRejected as refusal:
             message = f"{account.venue} refuses these credentials: {refusal}"
-            raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, ("input", "credentials")) from None
+            raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, at.credentials) from None
         except QuestionRefused as refusal:
             message = f"{account.venue} doesn't tell this account's balances: {refusal}"
-            raise InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")) from None
+            raise InputError(ErrorCode.UNSUPPORTED, message, at.venue) from None
         finally:
             await connection.close()
 
@@ -335,4 +340,4 @@ def _live_problems(request: AccountRequest) -> list[InputError]:
     if request.balances is not None:
         message = "A LIVE account holds what the venue says; leave balances out."
         problems.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
-    return [*problems, *credential_errors(request.credentials)]
+    return [*problems, *credential_errors(request.credentials, _OPENED.credentials)]

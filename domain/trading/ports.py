@@ -105,6 +105,10 @@ class TransferRepository(Protocol):
         """Return a transfer of the user."""
         ...
 
+    async def change(self, transfer: AccountTransfer) -> None:
+        """Give a stored transfer another kind, amount or reference."""
+        ...
+
     async def by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
         """Return the account's transfer of that reference."""
         ...
@@ -326,6 +330,6 @@ class PaperVenue(Protocol):
         """Make an account with balances; asked twice by the same name, it answers the same and pays once."""
         ...
 
-    async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> None:
-        """Pay into an account, once a key; raises `NoSuchPaperAccount` too."""
+    async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> bool:
+        """Pay into an account, once a key; False where that was done before. Raises `NoSuchPaperAccount` too."""
         ...

@@ -15,6 +15,7 @@ SELECT = "SELECT id, user_id, account_id, kind, currency, amount, at, reference 
 INSERT = """
 INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id, reference) DO NOTHING"""
+CHANGE = "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4 WHERE id = $1"
 GET = SELECT + " WHERE id = $1 AND user_id = $2"
 BY_REFERENCE = SELECT + " WHERE account_id = $1 AND reference = $2"
 OF_ACCOUNT = SELECT + " WHERE account_id = $1 ORDER BY at, id"
@@ -46,6 +47,11 @@ class PostgresTransfers(Repository):
     async def add(self, transfer: AccountTransfer) -> bool:
         """Store a transfer; False where the account has one of that reference already."""
         return await self._connection.execute(INSERT, *_values(transfer)) == "INSERT 0 1"
+
+    async def change(self, transfer: AccountTransfer) -> None:
+        """Give a stored transfer another kind, amount or reference."""
+        changed = (transfer.kind, transfer.amount, transfer.reference)
+        await self._connection.execute(CHANGE, transfer.id, *changed)
 
     async def get(self, user_id: UUID, transfer_id: UUID) -> AccountTransfer | None:
         """Return a transfer of the user."""

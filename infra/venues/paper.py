@@ -30,6 +30,10 @@ class _Credentials(msgspec.Struct, rename="camel"):
     secret: str
 
 
+class _Deposited(msgspec.Struct):
+    deposited: bool
+
+
 class _Refusal(msgspec.Struct):
     msg: str
 
@@ -59,10 +63,10 @@ class SandboxAdmin:
         told = _read(await self._post("/admin/accounts", body), _Credentials)
         return VenueCredentials(told.api_key, told.secret)
 
-    async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> None:
-        """Pay into an account, once a key."""
+    async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> bool:
+        """Pay into an account, once a key; False where that was done before."""
         body = {"name": name, "currency": currency, "amount": plain(amount), "key": key}
-        await self._post("/admin/deposits", body)
+        return _read(await self._post("/admin/deposits", body), _Deposited).deposited
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -2,17 +2,21 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from domain.errors import ErrorCode, InputError, InputErrors, Unavailable
+from domain.markets.ports import QuestionRefused
+from domain.orders.venue import CredentialsRejected
 from domain.trading.accounts import AccountRequest, AccountService
-from domain.trading.types import AccountKind, Balance, RiskLimits, VenueCredentials
+from domain.trading.types import AccountKind, AccountTransfer, Balance, RiskLimits, TransferKind, VenueCredentials
+from infra.venues.account import CcxtAccount
 from infra.venues.registry import Venues
 from infra.venues.venue import VenueSettings
 from tests.integration.trading.conftest import SandboxAddress
-from tests.support.trading import new_user
+from tests.support.trading import new_id, new_user
 from tests.support.trading_node import TradingNode, strategy
 
 USDT = Balance("USDT", Decimal(1000), Decimal(1000))
@@ -161,7 +165,7 @@ async def test_a_live_account_with_credentials_that_the_venue_rejects_is_refused
     with pytest.raises(InputError) as refused:
         await accounts.create(node.user.id, LIVE)
     await venues.close()
-    assert refused.value.code is ErrorCode.CREDENTIALS_REJECTED
+    assert (refused.value.code, refused.value.path) == (ErrorCode.CREDENTIALS_REJECTED, ("input", "credentials"))
     assert "wrong" not in refused.value.message
 
 
@@ -173,7 +177,10 @@ async def test_a_live_account_with_good_credentials_shows_what_the_venue_holds(
     account = await accounts.create(node.user.id, replace(LIVE, credentials=keys))
     with pytest.raises(InputError) as refused:
         await accounts.replace_credentials(node.user.id, account.id, VenueCredentials("x", "y"))
-    assert refused.value.code is ErrorCode.CREDENTIALS_REJECTED
+    assert (refused.value.code, refused.value.path) == (ErrorCode.CREDENTIALS_REJECTED, ("input",))
+    with pytest.raises(InputErrors) as empty:
+        await accounts.replace_credentials(node.user.id, account.id, VenueCredentials("", "y"))
+    assert [error.path for error in empty.value.errors] == [("input",)]
     others = await node.venues.paper("sandbox").open_account("live two", [USDT])
     await accounts.replace_credentials(node.user.id, account.id, others)
     await venues.close()
@@ -225,8 +232,17 @@ async def test_a_deposit_counts_once_a_key(node: TradingNode) -> None:
     assert (await node.read(session)).status.value == "RUNNING"
 
 
-async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_by_the_same_call_again(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("audited", "left"),
+    [
+        (Decimal(0), {}),
+        (Decimal(50), {"adjustment:30": 30}),
+        (Decimal(60), {"adjustment:60": 10, "adjustment:30": 30}),
+    ],
+    ids=["not noticed yet", "noticed", "noticed with something else"],
+)
+async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_once_by_the_same_call_again(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch, audited: Decimal, left: dict[str, int]
 ) -> None:
     account = await node.accounts.create(node.user.id, PAPER)
     with monkeypatch.context() as killed:
@@ -237,14 +253,48 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_b
         killed.setattr(AccountService, "_refresh_balances", die)
         with pytest.raises(ConnectionAbortedError):
             await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), "a")
-    async with node.storage.reading() as reading:
-        assert [one.reference for one in await reading.transfers.of_account(account.id)] == ["opening:USDT"]
+    noticed = account.created_at + timedelta(seconds=1)
+    async with node.storage.transaction() as transaction:
+        assert [one.reference for one in await transaction.transfers.of_account(account.id)] == ["opening:USDT"]
+        if audited:  # The audit has seen the new balance, and some interest or an older deposit with it.
+            held = Balance("USDT", 1000 + audited, 1000 + audited)
+            await transaction.accounts.save_balances(account.id, (held,), all_of_them=True)
+            for amount in (audited, Decimal(30)):
+                await transaction.transfers.add(
+                    AccountTransfer(
+                        new_id(), node.user.id, account.id, TransferKind.ADJUSTMENT, "USDT", amount, noticed,
+                        f"adjustment:{amount}",
+                    )
+                )  # fmt: skip
 
+    before = node.clock.now()
     _, transfer = await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), "a")
     assert transfer is not None
+    assert (transfer.kind, transfer.amount, transfer.reference) == ("DEPOSIT", 50, "deposit:a")
+    assert transfer.at == noticed if audited else transfer.at >= before
     assert await balances(node, account.id) == {"USDT": 1050}
     async with node.storage.reading() as reading:
-        assert await reading.transfers.unexplained(account.id) == {}
+        recorded = await reading.transfers.of_account(account.id)
+    assert {one.reference: one.amount for one in recorded} == {"opening:USDT": 1000, "deposit:a": 50, **left}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [(CredentialsRejected("gone"), ErrorCode.CREDENTIALS_REJECTED), (QuestionRefused("no"), ErrorCode.UNSUPPORTED)],
+    ids=["credentials", "question"],
+)
+async def test_a_refusal_of_a_deposits_balances_is_told_at_the_account(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch, refusal: Exception, code: ErrorCode
+) -> None:
+    account = await node.accounts.create(node.user.id, PAPER)
+
+    async def refuse(_self: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(CcxtAccount, "balances", refuse)
+    with pytest.raises(InputError) as refused:
+        await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(1), "a")
+    assert (refused.value.code, refused.value.path) == (code, ("id",))
 
 
 async def test_what_an_account_opens_with_is_a_transfer_of_its_first_moment(node: TradingNode) -> None:
