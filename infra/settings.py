@@ -20,6 +20,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from domain.markets.feed_limit import MAX_FEEDS_PER_VENUE
+
 SECRET_KEY_BYTES = 32
 SANDBOX = "sandbox"
 HIGHEST_PORT = 65_535
@@ -148,6 +150,13 @@ class Settings(BaseSettings):
     )
     max_connections_per_address: int = Field(
         2_000, ge=1, le=1_000_000, description="as above, from one address that is no trusted proxy's"
+    )
+    max_feeds_per_venue: int = Field(
+        MAX_FEEDS_PER_VENUE,
+        ge=4,
+        le=100_000,
+        description="how many markets of a venue a node follows because clients look at them, a quarter of them for "
+        "strangers, 4 to 100000; what is traded comes on top",
     )
     gzip_min_bytes: int = Field(
         2_048,

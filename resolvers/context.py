@@ -9,6 +9,7 @@ from domain.analytics.service import MarketAnalytics
 from domain.clock import Clock
 from domain.errors import Forbidden, Unauthenticated
 from domain.event_stream import EventStreams
+from domain.markets.feed_limit import FeedReader
 from domain.markets.hub import MarketDataHub
 from domain.markets.past import MarketPast
 from domain.orders.service import OrderService
@@ -55,10 +56,13 @@ class Services:
 class RequestContext:
     """One operation's context; its loaders live as long as the operation."""
 
-    def __init__(self, services: Services, identity: Identity | None, address: str) -> None:
+    def __init__(
+        self, services: Services, identity: Identity | None, address: str, *, opened_by_user: bool = False
+    ) -> None:
         self.services = services
         self.identity = identity
         self.address = address
+        self._opened_by_user = opened_by_user
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -85,6 +89,11 @@ class RequestContext:
     def client(self) -> str:
         """Whom limits are counted for: the user, or where a stranger comes from."""
         return f"user:{self.identity.user.id}" if self.identity else self.address
+
+    @property
+    def feed_reader(self) -> FeedReader:
+        """On whose behalf markets are followed: a shared stream is nobody's, and yet a user may have opened it."""
+        return FeedReader.USER if self.identity or self._opened_by_user else FeedReader.STRANGER
 
     @property
     def credential_id(self) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
 from domain.clock import Clock
+from domain.markets.feed_limit import FeedReader
 from domain.markets.hub import MarketDataHub
 from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol
 from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
@@ -27,12 +28,13 @@ class DepthSource:
         levels: DepthLevels,
         cadence: DepthCadence,
         mode: DepthMode,
+        reader: FeedReader = FeedReader.ENGINE,
     ) -> None:
         self._clock = clock
         self._levels = levels
         self._cadence = cadence
         self._mode = mode
-        self._books: AsyncIterator[Depth | FeedStatus] = hub.depth_stream(market)
+        self._books: AsyncIterator[Depth | FeedStatus] = hub.depth_stream(market, reader)
         self._sent: Depth | None = None
         self._broken_by: FeedStatus | None = None
         self._snapshot: DepthSnapshot | None = None

@@ -120,12 +120,12 @@ def feed(context: RequestContext, one: Market) -> FeedStatus | None:
 
 async def ticker(context: RequestContext, one: Market) -> Ticker | None:
     """Return the present ticker; None where the feed doesn't start in 3 s."""
-    return await context.services.markets.ticker(one.symbol)
+    return await context.services.markets.ticker(one.symbol, reader=context.feed_reader)
 
 
 async def depth(context: RequestContext, one: Market, levels: DepthLevels) -> DepthSnapshot | None:
     """Return the present book; None where the feed doesn't start in 3 s."""
-    book = await context.services.markets.depth(one.symbol)
+    book = await context.services.markets.depth(one.symbol, reader=context.feed_reader)
     return DepthSnapshot.of(book, levels, context.services.clock.now()) if book is not None else None
 
 
@@ -162,26 +162,27 @@ def depth_source(
 ) -> DepthSource:
     """Return the shared stream of a market's book."""
     _known(context, symbol)
-    return DepthSource(context.services.markets, context.services.clock, symbol, levels, cadence, mode)
+    services = context.services
+    return DepthSource(services.markets, services.clock, symbol, levels, cadence, mode, context.feed_reader)
 
 
 def ticker_source(context: RequestContext, symbol: MarketSymbol) -> LatestSource[Ticker]:
     """Return the shared stream of a market's ticker."""
     _known(context, symbol)
-    return LatestSource(_closing(context.services.markets.ticker_stream(symbol)))
+    return LatestSource(_closing(context.services.markets.ticker_stream(symbol, context.feed_reader)))
 
 
 def tickers_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestOfEachSource[Ticker]:
     """Return the shared stream of the tickers of many markets; raises NOT_FOUND and INVALID."""
     known = _all_known(context, symbols)
-    stream = _closing(context.services.markets.tickers_stream(known))
+    stream = _closing(context.services.markets.tickers_stream(known, context.feed_reader))
     return LatestOfEachSource(stream, lambda ticker: ticker.market, len(known))
 
 
 def feeds_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestOfEachSource[FeedStatus]:
     """Return the shared stream of the states of many markets' feeds; raises NOT_FOUND and INVALID."""
     known = _all_known(context, symbols)
-    stream = _closing(context.services.markets.feeds_stream(known))
+    stream = _closing(context.services.markets.feeds_stream(known, context.feed_reader))
     return LatestOfEachSource(stream, lambda status: status.market, len(known))
 
 
@@ -194,7 +195,9 @@ def trades_source(context: RequestContext, symbol: MarketSymbol) -> MergeSource[
 def candles_source(context: RequestContext, symbol: MarketSymbol, timeframe: Timeframe) -> MergeSource[Candle]:
     """Return the shared stream of a market's candles."""
     _known(context, symbol)
-    return MergeSource(_closing(context.services.markets.candle_stream(symbol, timeframe)), _newest_forming)
+    return MergeSource(
+        _closing(context.services.markets.candle_stream(symbol, timeframe, context.feed_reader)), _newest_forming
+    )
 
 
 def _known(context: RequestContext, symbol: MarketSymbol) -> Market:
@@ -233,7 +236,7 @@ async def _closing(stream: AsyncIterator[T]) -> AsyncGenerator[T]:
 
 
 async def _batches(context: RequestContext, symbol: MarketSymbol) -> AsyncGenerator[TradeBatch]:
-    async for batch in context.services.markets.trade_stream(symbol):
+    async for batch in context.services.markets.trade_stream(symbol, context.feed_reader):
         yield TradeBatch(batch)
 
 

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import TypeVar
 
 from domain.clock import Clock
-from domain.errors import Unavailable
+from domain.errors import RateLimited, Unavailable
 from domain.keyset import TimeWindow
 from domain.markets import codec
 from domain.markets.catalogue import MarketCatalogue
 from domain.markets.conversion import CurrencyGraph, convert
+from domain.markets.feed_limit import MAX_FEEDS_PER_VENUE, FeedLimit, FeedReader
 from domain.markets.mailbox import Inbox, Mailbox, NewestOfEach
 from domain.markets.memory import MarketMemory, OnCandle
 from domain.markets.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
@@ -70,7 +71,9 @@ class MarketDataHub:
         storage: Storage,
         clock: Clock,
         venue_now: Callable[[str], datetime] | None = None,
+        max_feeds_per_venue: int = MAX_FEEDS_PER_VENUE,
     ) -> None:
+        self._limit = FeedLimit(storage, clock, max_feeds_per_venue)
         self.catalogue = MarketCatalogue(storage)
         self._dropped_trades = 0
         self._bus = bus
@@ -112,29 +115,33 @@ class MarketDataHub:
             await memory.close()
 
     @asynccontextmanager
-    async def want(self, market: MarketSymbol) -> AsyncIterator[MarketMemory]:
-        """Keep the market's feed alive, and this node listening to it, inside the block."""
-        memory = await self._memory(market)
-        memory.wanted_by += 1
-        try:
-            if memory.wanted_by == 1:
-                await self._demand(market)
+    async def want(self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE) -> AsyncIterator[MarketMemory]:
+        """Keep the market's feed alive, and this node listening to it, inside the block.
+
+        Raises `RateLimited` where clients follow too many markets of the venue; the engine itself is never refused.
+        """
+        async with self._limit.admitted([market], reader), self._followed(market) as memory:
             yield memory
-        finally:
-            memory.wanted_by -= 1
-            memory.idle_since = self._clock.monotonic()
 
-    async def depth(self, market: MarketSymbol, timeout_seconds: float = 3.0) -> Depth | None:
-        """Return a fresh book, waiting for the feed to start where it must; None after the time."""
-        async with self.want(market) as memory:
-            await self._warm_depth(memory)
-            return await _first(memory.depth_mailbox, memory.depth_readers.discard, Depth, timeout_seconds)
+    async def depth(
+        self, market: MarketSymbol, timeout_seconds: float = 3.0, reader: FeedReader = FeedReader.ENGINE
+    ) -> Depth | None:
+        """Return a fresh book, waiting for the feed to start where it must; None after the time, or if it may not."""
+        with suppress(RateLimited):
+            async with self.want(market, reader) as memory:
+                await self._warm_depth(memory)
+                return await _first(memory.depth_mailbox, memory.depth_readers.discard, Depth, timeout_seconds)
+        return None
 
-    async def ticker(self, market: MarketSymbol, timeout_seconds: float = 3.0) -> Ticker | None:
-        """Return a fresh ticker, waiting for the feed to start where it must; None after the time."""
-        async with self.want(market) as memory:
-            await self._warm_ticker(memory)
-            return await _first(memory.ticker_mailbox, memory.ticker_readers.discard, Ticker, timeout_seconds)
+    async def ticker(
+        self, market: MarketSymbol, timeout_seconds: float = 3.0, reader: FeedReader = FeedReader.ENGINE
+    ) -> Ticker | None:
+        """Return a fresh ticker, waiting for the feed to start where it must; None after the time, or if it may not."""
+        with suppress(RateLimited):
+            async with self.want(market, reader) as memory:
+                await self._warm_ticker(memory)
+                return await _first(memory.ticker_mailbox, memory.ticker_readers.discard, Ticker, timeout_seconds)
+        return None
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
         """Return the state of the market's feed; None where nobody here listens to it, or none was told yet."""
@@ -163,9 +170,11 @@ class MarketDataHub:
         path = next(self.graph(venue).paths(currency, into, lambda market: self.price_of(market) is not None), None)
         return None if path is None else convert(amount, path, self.price_of)
 
-    async def depth_stream(self, market: MarketSymbol) -> AsyncIterator[Depth | FeedStatus]:
+    async def depth_stream(
+        self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[Depth | FeedStatus]:
         """Yield the newest known book, then every newest one, and changes of the feed's state."""
-        async with self.want(market) as memory:
+        async with self.want(market, reader) as memory:
             await self._warm_depth(memory)
             box = memory.depth_mailbox()
             try:
@@ -174,9 +183,11 @@ class MarketDataHub:
             finally:
                 memory.depth_readers.discard(box)
 
-    async def ticker_stream(self, market: MarketSymbol) -> AsyncIterator[Ticker]:
+    async def ticker_stream(
+        self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[Ticker]:
         """Yield the newest known ticker, then every newest one."""
-        async with self.want(market) as memory:
+        async with self.want(market, reader) as memory:
             box = memory.ticker_mailbox()
             try:
                 while True:
@@ -184,22 +195,27 @@ class MarketDataHub:
             finally:
                 memory.ticker_readers.discard(box)
 
-    def tickers_stream(self, markets: Sequence[MarketSymbol]) -> AsyncIterator[Ticker]:
+    def tickers_stream(
+        self, markets: Sequence[MarketSymbol], reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[Ticker]:
         """Yield the known ticker of each market, then every newest one; a slow reader gets the newest of each."""
-        return self._newest_of_each(markets, MarketMemory.read_tickers, lambda memory: memory.ticker_readers)
+        return self._newest_of_each(markets, reader, MarketMemory.read_tickers, lambda memory: memory.ticker_readers)
 
-    def feeds_stream(self, markets: Sequence[MarketSymbol]) -> AsyncIterator[FeedStatus]:
+    def feeds_stream(
+        self, markets: Sequence[MarketSymbol], reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[FeedStatus]:
         """Yield the state of each market's feed, then every change; a slow reader gets the newest of each."""
-        return self._newest_of_each(markets, MarketMemory.read_status, lambda memory: memory.status_readers)
+        return self._newest_of_each(markets, reader, MarketMemory.read_status, lambda memory: memory.status_readers)
 
     async def _newest_of_each(
         self,
         markets: Sequence[MarketSymbol],
+        reader: FeedReader,
         read: Callable[[MarketMemory, Inbox[N]], None],
         readers_of: Callable[[MarketMemory], set[Inbox[N]]],
     ) -> AsyncIterator[N]:
-        async with AsyncExitStack() as wants:
-            memories = [await wants.enter_async_context(self.want(market)) for market in markets]
+        async with self._limit.admitted(markets, reader), AsyncExitStack() as wants:
+            memories = [await wants.enter_async_context(self._followed(market)) for market in markets]
             box: NewestOfEach[MarketSymbol, N] = NewestOfEach(lambda item: item.market)
             for memory in memories:
                 read(memory, box)
@@ -210,9 +226,11 @@ class MarketDataHub:
                 for memory in memories:
                     readers_of(memory).discard(box)
 
-    async def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
+    async def trade_stream(
+        self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[tuple[Trade, ...]]:
         """Yield all trades from now on; `dropped_trades` counts batches that a reader was far too slow for."""
-        async with self.want(market) as memory:
+        async with self.want(market, reader) as memory:
             box = memory.trade_mailbox()
             try:
                 while True:
@@ -221,10 +239,12 @@ class MarketDataHub:
                 self._dropped_trades += box.dropped
                 memory.trade_readers.discard(box)
 
-    async def candle_stream(self, market: MarketSymbol, timeframe: Timeframe) -> AsyncIterator[Candle]:
+    async def candle_stream(
+        self, market: MarketSymbol, timeframe: Timeframe, reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[Candle]:
         """Yield the forming candle, then its newest states, and every closed candle once."""
         unbroken = UnbrokenCandles(self._storage)
-        async with self.want(market) as memory:
+        async with self.want(market, reader) as memory:
             box = memory.candle_mailbox(timeframe)
             try:
                 while True:
@@ -243,6 +263,7 @@ class MarketDataHub:
         """
         memory = await self._memory(market)
         registration = ClosedCandles(self, memory, timeframe, on_candle)
+        self._limit.take([market], FeedReader.ENGINE)
         memory.wanted_by += 1
         self._registrations.add(registration)
         await self._demand(market)
@@ -252,6 +273,7 @@ class MarketDataHub:
         """Take out a registration that closes itself."""
         memory = self._memories.get(registration.market)
         if registration in self._registrations and memory is not None:
+            self._limit.give_back([registration.market], FeedReader.ENGINE)
             memory.wanted_by -= 1
             memory.idle_since = self._clock.monotonic()
         self._registrations.discard(registration)
@@ -261,6 +283,18 @@ class MarketDataHub:
         if self._venue_now is not None:
             return self._venue_now(venue)
         return self._clock.now() + self._venue_ahead.get(venue, timedelta())
+
+    @asynccontextmanager
+    async def _followed(self, market: MarketSymbol) -> AsyncIterator[MarketMemory]:
+        memory = await self._memory(market)
+        memory.wanted_by += 1
+        try:
+            if memory.wanted_by == 1:
+                await self._demand(market)
+            yield memory
+        finally:
+            memory.wanted_by -= 1
+            memory.idle_since = self._clock.monotonic()
 
     async def _memory(self, market: MarketSymbol) -> MarketMemory:
         async with self._opening.setdefault(market, asyncio.Lock()):

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from domain.clock import Clock
+from domain.errors import RateLimited
 from domain.keyset import TimeWindow
 from domain.markets.backfill import oldest_asked
 from domain.markets.codec import CandlesDemand, encode_demand
+from domain.markets.feed_limit import FeedReader
 from domain.markets.hub import MarketDataHub
 from domain.markets.topics import CANDLES_DEMAND
 from domain.markets.types import Candle, FeedState, MarketSymbol, Timeframe, Trade
@@ -128,6 +130,8 @@ class MarketPast:
         try:
             if not await self._comes(market, timeframe, start, is_there):
                 self._asked[market, timeframe] = start, self._clock.monotonic()
+        except RateLimited:
+            pass  # clients follow too many markets: what is stored is the answer, and who asks again may be luckier
         finally:
             self._waiting -= Counter([market])  # which leaves out those that nobody waits for
 
@@ -140,7 +144,7 @@ class MarketPast:
     ) -> bool:
         deadline = self._clock.monotonic() + self._wait_seconds
         demand = None if timeframe is None else CandlesDemand(market, timeframe, start)
-        async with self._hub.want(market) as memory:
+        async with self._hub.want(market, FeedReader.STRANGER) as memory:
             while self._clock.monotonic() < deadline:
                 if demand is not None and memory.status is not None and memory.status.state is FeedState.LIVE:
                     await self._bus.publish(CANDLES_DEMAND, encode_demand(demand))

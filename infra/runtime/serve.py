@@ -105,7 +105,9 @@ class _Opened:
 async def _run_node(
     settings: Settings, base: Foundations, all_venues: Venues, key: bytes, stopping: asyncio.Event
 ) -> None:
-    hub = MarketDataHub(base.bus, base.cache, base.storage, base.clock, all_venues.venue_now)
+    hub = MarketDataHub(
+        base.bus, base.cache, base.storage, base.clock, all_venues.venue_now, settings.max_feeds_per_venue
+    )
     await hub.start()
     parts = build_parts(base, all_venues, hub, key, settings.earlier_keys)
     if settings.earlier_keys:
@@ -144,7 +146,7 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
 def _app(settings: Settings, parts: Parts, services: Services, registry: CollectorRegistry) -> Starlette:
     async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
         identity = await parts.authenticator.identify(credential) if credential else None
-        return RequestContext(services, identity, connection.network)
+        return RequestContext(services, identity, connection.network, opened_by_user=connection.opened_by_user)
 
     web = web_settings(settings)
     if Role.WEB not in settings.roles:

@@ -20,6 +20,8 @@ class ConnectionInfo:
 
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    opened_by_user: bool = False
+    """Whether it is a shared stream that a user opened: what it follows counts as a user's."""
 
     @property
     def network(self) -> str:

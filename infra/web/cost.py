@@ -90,7 +90,7 @@ class _Cost:
         books = _book_size(values)
         each = 1 + self.selections(node.selection_set, type_, NO_PAGE if books is None else books)
         if not is_list_type(get_nullable_type(field.type)):
-            return each + _made_of(field, size)
+            return each + _made_of(field, size) + max(_named(field, values) - 1, 0)
         if page != NO_PAGE:
             return page * each
         return (_plain_size(field, values) if size is None else size) * each
@@ -134,17 +134,20 @@ def _default_page(field: GraphQLField) -> int:
 
 
 def _item_arguments(field: GraphQLField) -> list[str]:
-    """Return the arguments that name each item of a plain list: `ids`, `symbols`; a list of enum values is a filter."""
-    if not is_list_type(get_nullable_type(field.type)):
-        return []
+    """Return the arguments that name each item of an answer: `ids`, `markets`; a list of enum values is a filter."""
     lists = [name for name, argument in field.args.items() if is_list_type(get_nullable_type(argument.type))]
     return [name for name in lists if not is_enum_type(get_named_type(field.args[name].type))]
 
 
 def _plain_size(field: GraphQLField, values: Mapping[str, object]) -> int:
     """Return how many items a plain list has: as many as are named, if they are."""
+    return _named(field, values, PLAIN_LIST_SIZE)
+
+
+def _named(field: GraphQLField, values: Mapping[str, object], default: int = 0) -> int:
+    """Return how many items the arguments name: a stream of so many markets costs as much as a list of them."""
     asked = [len(items) for name in _item_arguments(field) if isinstance(items := values.get(name), list | tuple)]
-    return max(asked, default=PLAIN_LIST_SIZE)
+    return max(asked, default=default)
 
 
 def _size(values: Mapping[str, object]) -> int | None:

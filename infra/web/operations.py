@@ -93,7 +93,7 @@ class Operations:
         with self._fair_use.subscription(client, is_stranger=is_stranger):
             if prepared.shared:
                 most = self._settings.max_rooms_per_stranger if is_stranger else self._settings.max_rooms_per_user
-                make_kitchen = self._kitchen_of(prepared, variables, client, cost)
+                make_kitchen = self._kitchen_of(prepared, variables, context, cost)
                 member = self.rooms.join(self._room_key(prepared, executor), make_kitchen, client, most)
                 try:
                     yield member
@@ -138,11 +138,13 @@ class Operations:
         return RoomKey(prepared.document.text, prepared.operation_name, variables)
 
     def _kitchen_of(
-        self, prepared: Prepared, variables: dict[str, Any] | None, client: str, cost: int
+        self, prepared: Prepared, variables: dict[str, Any] | None, opener: OperationContext, cost: int
     ) -> Callable[[], Any]:
+        client, opened_by_user = opener.client, opener.credential_id is not None
+
         async def make() -> RoomKitchen:
             # A stranger's context: a room serves what everybody may see, and outlives whoever came first.
-            context = await self._contexts(None, ConnectionInfo("", "room"))
+            context = await self._contexts(None, ConnectionInfo("", "room", opened_by_user=opened_by_user))
             async with self._fair_use.loop.turn(client):
                 executor = self._build(prepared, variables, context)
             return RoomKitchen(executor, self._settings.operation_timeout_seconds, self._fair_use, client, cost)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.markets.feed_limit import FeedReader
 from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol, PriceLevel
 from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
 from resolvers.depth import DepthSource
@@ -31,7 +32,7 @@ class Feed:
     def __init__(self, *news: Depth | FeedStatus) -> None:
         self.news = news
 
-    async def depth_stream(self, _market: MarketSymbol) -> AsyncIterator[Depth | FeedStatus]:
+    async def depth_stream(self, _market: MarketSymbol, _reader: FeedReader) -> AsyncIterator[Depth | FeedStatus]:
         for each in self.news:
             yield each
         await asyncio.Event().wait()

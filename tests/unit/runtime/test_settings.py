@@ -70,6 +70,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "trusted_proxies": ("10.0.0.0/8,2001:db8::1", ("10.0.0.0/8", "2001:db8::1")),
         "max_connections": ("5000", 5000),
         "max_connections_per_address": ("50", 50),
+        "max_feeds_per_venue": ("20", 20),
         "gzip_min_bytes": ("0", 0),
         "graphiql": ("false", False),
         "introspection": ("false", False),

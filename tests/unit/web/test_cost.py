@@ -50,6 +50,13 @@ def test_every_id_that_is_asked_for_costs_what_is_selected_of_it() -> None:
     assert cost(query, ENGINE, i=["a"] * 3) == 3 * 402
 
 
+@pytest.mark.parametrize("name", ["tickers", "marketFeeds"])
+def test_a_stream_of_many_markets_costs_one_for_each(name: str) -> None:
+    query = f"subscription ($m: [MarketSymbol!]!) {{ {name}(markets: $m) {{ __typename }} }}"
+    assert cost(query, ENGINE, m=["sandbox:BTC/USDT"]) == 1
+    assert cost(query, ENGINE, m=["sandbox:BTC/USDT"] * 500) == 500
+
+
 def test_sizes_in_variables_count() -> None:
     query = "query ($n: Int = 7) { products(first: $n) { nodes { id } } }"
     assert cost(query) == 8
