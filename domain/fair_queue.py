@@ -34,6 +34,10 @@ class FairQueue:
         """How many wait."""
         return self._waiting
 
+    def waiting_of(self, client: str) -> int:
+        """Return how many of the client's wait."""
+        return len(self._queues.get(client, ()))
+
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
         """Wait for a turn and hold it inside the block; raises `QueueFull`."""

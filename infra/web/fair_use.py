@@ -1,6 +1,7 @@
 """What clients share (the event loop, the database, rooms), and how much of it one of them may have at once."""
 
 import asyncio
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -29,14 +30,20 @@ class LoopShare:
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.perf_counter) -> None:
-        self._queue = FairQueue(1, waiting_per_client=_WAITING_IN_ALL, waiting_in_all=10 * _WAITING_IN_ALL)
+        self._queue = FairQueue(1, waiting_per_client=sys.maxsize, waiting_in_all=sys.maxsize)
         self._monotonic = monotonic
         self._debt = 0.0
         self._ended = monotonic()
 
     @asynccontextmanager
-    async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait for a turn and hold it inside the block, in which nothing should be awaited."""
+    async def turn(self, client: str, *, patiently: bool = False) -> AsyncIterator[None]:
+        """Wait for a turn and hold it inside the block, in which nothing should be awaited.
+
+        Raises RATE_LIMITED where very many of the client's wait already; never for who waits patiently, whose number is
+        bounded elsewhere.
+        """
+        if not patiently and self._queue.waiting_of(client) >= _WAITING_IN_ALL:
+            raise RateLimited("Too many of your operations wait already", RETRY_AFTER_SECONDS)
         await self._queue.acquire(client)
         began = self._monotonic()
         self._debt = max(0.0, self._debt - (began - self._ended))
@@ -67,6 +74,9 @@ class FairUse:
             waiting_per_client=settings.waiting_operations_per_client,
             waiting_in_all=_WAITING_IN_ALL,
         )
+        at_once = settings.queries_at_once_per_client
+        self._events = _patient_queue(_QUERIES_AT_ONCE, at_once)
+        self._heavy_events = _patient_queue(settings.heavy_queries_at_once, max(settings.heavy_queries_at_once // 2, 1))
         self._mutations = FairQueue(
             _MUTATIONS_AT_ONCE,
             per_client=settings.mutations_at_once_per_client,
@@ -82,10 +92,22 @@ class FairUse:
             yield
 
     @asynccontextmanager
-    async def mutation(self, client: str) -> AsyncIterator[None]:
-        """Wait until the client may run one more mutation; raises RATE_LIMITED where it has too many waiting."""
-        async with _turn(self._mutations, client):
+    async def event(self, client: str, cost: int) -> AsyncIterator[None]:
+        """Wait, for however long, until one more event of the client's streams may be completed.
+
+        A stream must not end because others wait too. How many wait is bounded by the subscriptions: each waits for one
+        event at a time.
+        """
+        async with (self._heavy_events if cost > self._settings.heavy_cost else self._events).turn(client):
             yield
+
+    async def begin_mutation(self, client: str) -> None:
+        """Wait until the client may run one more mutation; raises RATE_LIMITED where it has too many waiting."""
+        await _acquire(self._mutations, client)
+
+    def end_mutation(self, client: str) -> None:
+        """Give back the turn of a mutation that has ended."""
+        self._mutations.release(client)
 
     @contextmanager
     def subscription(self, client: str, *, is_stranger: bool) -> Iterator[None]:
@@ -105,11 +127,19 @@ class FairUse:
 
 @asynccontextmanager
 async def _turn(queue: FairQueue, client: str) -> AsyncIterator[None]:
-    try:
-        await queue.acquire(client)
-    except QueueFull:
-        raise RateLimited("Too many of your operations wait already", RETRY_AFTER_SECONDS) from None
+    await _acquire(queue, client)
     try:
         yield
     finally:
         queue.release(client)
+
+
+async def _acquire(queue: FairQueue, client: str) -> None:
+    try:
+        await queue.acquire(client)
+    except QueueFull:
+        raise RateLimited("Too many of your operations wait already", RETRY_AFTER_SECONDS) from None
+
+
+def _patient_queue(turns: int, per_client: int) -> FairQueue:
+    return FairQueue(turns, per_client=per_client, waiting_per_client=sys.maxsize, waiting_in_all=sys.maxsize)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
@@ -66,8 +66,7 @@ class Operations:
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
                 if prepared.type is OperationType.MUTATION:
-                    async with self._fair_use.mutation(context.client):
-                        payload = await self._whole(_execute(executor))
+                    payload = await self._whole(executor, context.client)
                 else:
                     async with self._fair_use.query(context.client, cost):
                         payload = await _execute(executor)
@@ -100,7 +99,8 @@ class Operations:
                 finally:
                     member.leave()
             else:
-                stream = PrivateStream(executor, await _open(executor, self._settings.operation_timeout_seconds))
+                source = await _open(executor, self._settings.operation_timeout_seconds)
+                stream = PrivateStream(source, EventRenderer(executor, self._fair_use, client, cost))
                 try:
                     yield stream
                 finally:
@@ -145,17 +145,24 @@ class Operations:
         async def make() -> RoomKitchen:
             # A stranger's context: a room serves what everybody may see, and outlives whoever came first.
             context = await self._contexts(None, ConnectionInfo("", "room", opened_by_user=opened_by_user))
-            async with self._fair_use.loop.turn(client):
+            async with self._fair_use.loop.turn(f"rooms of {client}", patiently=True):
                 executor = self._build(prepared, variables, context)
-            return RoomKitchen(executor, self._settings.operation_timeout_seconds, self._fair_use, client, cost)
+            # Whatever else its opener has waiting, the room doesn't wait behind it: others are in it too.
+            renderer = EventRenderer(executor, self._fair_use, f"rooms of {client}", cost)
+            return RoomKitchen(executor, self._settings.operation_timeout_seconds, renderer)
 
         return make
 
-    async def _whole(self, execution: Coroutine[Any, Any, Payload]) -> Payload:
-        """Execute to the end, come what may: neither a time-out nor a dropped socket cuts a mutation in half."""
-        task = asyncio.create_task(execution)
+    async def _whole(self, executor: Executor, client: str) -> Payload:
+        """Execute to the end, come what may: neither a time-out nor a dropped socket cuts a mutation in half.
+
+        It holds its turn for as long as it runs, whether or not anybody still waits for its answer.
+        """
+        await self._fair_use.begin_mutation(client)
+        task = asyncio.create_task(_execute(executor))
         self._mutations.add(task)
         task.add_done_callback(self._mutations.discard)
+        task.add_done_callback(lambda _task: self._fair_use.end_mutation(client))
         return await asyncio.shield(task)
 
     async def aclose(self) -> None:
@@ -169,15 +176,37 @@ class Operations:
         raise Unavailable(f"The operation took longer than {seconds:g} s.") from None
 
 
-class RoomKitchen:
-    """Opens a room's source and executes its events; implements `infra.web.rooms.Kitchen`."""
+class EventRenderer:
+    """Executes a subscription's selection on its events, in the client's turn."""
 
-    def __init__(self, executor: Executor, timeout_seconds: float, fair_use: FairUse, client: str, cost: int) -> None:
+    def __init__(self, executor: Executor, fair_use: FairUse, client: str, cost: int) -> None:
         self._executor = executor
-        self._timeout_seconds = timeout_seconds
         self._fair_use = fair_use
         self._client = client
         self._cost = cost
+
+    async def render(self, event: object) -> str:
+        """Return the payload of an event as JSON text."""
+        async with self._fair_use.loop.turn(self._client, patiently=True):
+            result = self._executor.build_per_event_executor(event).execute_operation(serially=False)
+            if not self._executor.is_awaitable(result):
+                return encode_json(to_payload(result))
+        # Nothing is asked of the database before it is awaited.
+        async with self._fair_use.event(self._client, self._cost):
+            return encode_json(to_payload(await result))
+
+    def failure(self, error: Exception) -> RequestErrors:
+        """Return what subscribers are told of an error of the source."""
+        return _failure(self._executor, error)
+
+
+class RoomKitchen:
+    """Opens a room's source and executes its events; implements `infra.web.rooms.Kitchen`."""
+
+    def __init__(self, executor: Executor, timeout_seconds: float, renderer: EventRenderer) -> None:
+        self._executor = executor
+        self._timeout_seconds = timeout_seconds
+        self._renderer = renderer
 
     async def open(self) -> SharedSource[object]:
         """Return the shared source that the field's resolver gives."""
@@ -187,26 +216,20 @@ class RoomKitchen:
         return source
 
     async def render(self, event: object) -> str:
-        """Return the payload of an event; the work counts for the client that opened the room."""
-        async with self._fair_use.loop.turn(self._client):
-            result = self._executor.build_per_event_executor(event).execute_operation(serially=False)
-            if not self._executor.is_awaitable(result):
-                return encode_json(to_payload(result))
-        # Nothing is asked of the database before it is awaited.
-        async with self._fair_use.query(self._client, self._cost):
-            return encode_json(to_payload(await result))
+        """Return the payload of an event; the work counts for the rooms of the client that opened this one."""
+        return await self._renderer.render(event)
 
     def failure(self, error: Exception) -> RequestErrors:
         """Return what the members are told of an error of the source."""
-        return _failure(self._executor, error)
+        return self._renderer.failure(error)
 
 
 class PrivateStream:
     """The payloads of one subscriber's own stream; an event is asked for when the one before has been taken."""
 
-    def __init__(self, executor: Executor, source: AsyncIterable[object]) -> None:
-        self._executor = executor
+    def __init__(self, source: AsyncIterable[object], renderer: EventRenderer) -> None:
         self._source = source
+        self._renderer = renderer
         self._events = aiter(source)
 
     @property
@@ -223,8 +246,8 @@ class PrivateStream:
         except StopAsyncIteration:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is told what it may know
-            raise _failure(self._executor, error) from None
-        return await _render(self._executor, event)
+            raise self._renderer.failure(error) from None
+        return await self._renderer.render(event)
 
     async def aclose(self) -> None:
         """Close the source."""
@@ -274,13 +297,6 @@ async def _open(executor: Executor, timeout_seconds: float) -> AsyncIterable[obj
     if isinstance(source, ExecutionResult):
         raise RequestErrors(list(source.errors or ()))
     return source
-
-
-async def _render(executor: Executor, event: object) -> str:
-    result = executor.build_per_event_executor(event).execute_operation(serially=False)
-    if executor.is_awaitable(result):
-        result = await result
-    return encode_json(to_payload(result))
 
 
 def _failure(executor: Executor, error: Exception) -> RequestErrors:

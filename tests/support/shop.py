@@ -156,6 +156,12 @@ class Tick:
         return self.text
 
     @strawberry.field
+    async def slow_text(self, info: Info) -> str:
+        info.context.shop.waiting += 1
+        await info.context.shop.gate.wait()
+        return self.text
+
+    @strawberry.field
     def who(self, info: Info) -> str | None:
         return info.context.credential_id
 

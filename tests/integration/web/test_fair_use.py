@@ -131,3 +131,104 @@ async def test_pieces_of_work_run_one_at_a_time_with_room_between_them_for_every
     worked = [name for name in order if name != "loop"]
     assert worked.index("modest") <= 2
     assert all((one, two) == ("loop", "loop") or one != two for one, two in itertools.pairwise(order))
+
+
+async def test_events_of_many_private_streams_take_turns_and_keep_no_other_user_waiting(shop: Shop) -> None:
+    settings = WebSettings(queries_at_once_per_client=2, waiting_operations_per_client=1)
+    async with (
+        serving(shop_app(shop, settings), settings) as served,
+        served.socket() as greedy,
+        served.socket() as modest,
+    ):
+        await greedy.init("good")
+        await modest.init("other")
+        for number in range(20):
+            await greedy.subscribe("subscription { journal { slowText } }", str(number))
+        await modest.subscribe("subscription { journal { slowText } }")
+        await eventually(lambda: len(shop.journal.readers) == 21, "all streams are open")
+        shop.journal.push()
+        events = served.server._app.state.operations._fair_use._events
+        await eventually(lambda: events.waiting == 18, "all but two of the greedy user's events wait")
+        await eventually(lambda: shop.waiting == 3, "the other user's event doesn't")
+        shop.gate.set()
+        assert (await modest.receive())["type"] == "next"
+        assert [(await greedy.receive())["type"] for _ in range(20)] == ["next"] * 20
+
+
+async def test_events_of_private_streams_are_executed_in_the_turns_of_the_loop(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[str] = []
+    turn = LoopShare.turn
+
+    def counted(self: LoopShare, client: str, *, patiently: bool = False) -> object:
+        turns.append(client)
+        return turn(self, client, patiently=patiently)
+
+    async with serving(shop_app(shop)) as served, served.socket() as socket:
+        await socket.init("good")
+        await socket.subscribe("subscription { journal { text } }")
+        await eventually(lambda: len(shop.journal.readers) == 1, "the stream is open")
+        monkeypatch.setattr(LoopShare, "turn", counted)
+        for _ in range(3):
+            shop.journal.push()
+            await socket.receive()
+    assert turns == ["credential-1"] * 3
+
+
+async def test_who_opened_a_room_cannot_end_it_for_others_by_having_too_much_waiting(shop: Shop) -> None:
+    settings = WebSettings(queries_at_once_per_client=1, waiting_operations_per_client=1)
+    document = "subscription { depth { slowText } }"
+    async with (
+        serving(shop_app(shop, settings), settings) as served,
+        served.socket() as opener,
+        served.socket() as other,
+        served.client() as client,
+    ):
+        await opener.init()
+        await other.init("good")
+        await opener.subscribe(document)
+        await eventually(lambda: len(shop.depth.readers) == 1, "the room is open")
+        await other.subscribe(document)
+        ask = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(2)]
+        fair_use = served.server._app.state.operations._fair_use
+        await eventually(lambda: (shop.waiting, fair_use._queries.waiting) == (1, 1), "the opener may ask no more")
+        assert (await client.post("/graphql", json={"query": "{ slow }"})).status_code == 429
+        shop.depth.push()
+        await eventually(lambda: shop.waiting == 2, "the room's event is executed all the same")
+        shop.gate.set()
+        assert (await other.receive())["type"] == (await opener.receive())["type"] == "next"
+        assert [(await one).status_code for one in ask] == [200, 200]
+
+
+async def test_a_mutation_that_nobody_waits_for_any_more_keeps_its_turn_until_it_ends(shop: Shop) -> None:
+    settings = WebSettings(mutations_at_once_per_client=1, operation_timeout_seconds=0.2)
+    async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+        for price in (1, 2):
+            answer = await client.post("/graphql", json={"query": f"mutation {{ orderSlowly(price: {price}) }}"})
+            assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+            assert shop.waiting == 1
+        shop.gate.set()
+        await eventually(lambda: shop.placed == [1], "the first has ended")
+        answer = await client.post("/graphql", json={"query": "mutation { orderSlowly(price: 3) }"})
+        assert answer.json()["data"] == {"orderSlowly": True}
+        assert shop.placed == [1, 3]
+
+
+async def test_too_many_pieces_of_one_client_are_refused_with_a_code_and_patient_ones_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infra.web.fair_use._WAITING_IN_ALL", 1)
+    share = LoopShare()
+
+    async def work(*, patiently: bool) -> str:
+        async with share.turn("greedy", patiently=patiently):
+            return "done"
+
+    async with share.turn("greedy"):
+        tasks = [asyncio.create_task(work(patiently=False)) for _ in range(2)]
+        tasks += [asyncio.create_task(work(patiently=True)) for _ in range(3)]
+        await asyncio.sleep(0)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(outcomes[1], RateLimited)
+    assert [outcomes[0], *outcomes[2:]] == ["done"] * 4
