@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -27,6 +27,9 @@ from domain.trading.ports import Lease, StaleLease
 from domain.trading.types import Account
 
 _log = logging.getLogger(__name__)
+
+_ALERT_NOTED_FOR = timedelta(days=1)
+"""How long nobody asks the database whether an alert has been told, nor notes that what it tells of is still so."""
 
 Change = Callable[[Order], Step]
 
@@ -86,7 +89,7 @@ class Desk:
         self.recent = RecentOrders()
         self._lease = lease
         self._moving = asyncio.Lock()
-        self._alerted: set[str] = set()
+        self._alerted: dict[str, datetime] = {}
 
     def __repr__(self) -> str:
         return f"Desk(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
@@ -172,20 +175,23 @@ class Desk:
 
     async def end_alert(self, key: str) -> None:
         """Note that what an alert told of has ended, so that it is told when it begins again."""
-        self._alerted.discard(key)
+        self._alerted.pop(key, None)
         async with self.storage.transaction() as transaction:
             await transaction.accounts.forget_alert(self.account.id, key)
 
     async def alert(self, key: str, message: str) -> None:
-        """Tell the account's user once, whatever restarts or takes over in between, of something that should not be."""
-        if key in self._alerted:
-            return
+        """Tell the account's user once, whatever restarts or takes over in between, of something that should not be.
+
+        Once a day it is noted that it is still so, since what is seen no more is forgotten after a time.
+        """
         now = self.clock.now()
+        if key in self._alerted and now - self._alerted[key] < _ALERT_NOTED_FOR:
+            return
         async with self.storage.transaction() as transaction:
             is_new = await transaction.accounts.record_alert(self.account.id, key, now)
             if is_new:
                 transaction.events.append([NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)])
-        self._alerted.add(key)
+        self._alerted = {each: at for each, at in self._alerted.items() if now - at < _ALERT_NOTED_FOR} | {key: now}
         if is_new:
             ids = {"user_id": str(self.account.user_id), "account_id": str(self.account.id)}
             _log.warning("alert", extra={**ids, "reason": message})

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
@@ -78,7 +78,14 @@ class AccountRepository(Protocol):
         ...
 
     async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
-        """Note that an alert of the account is raised; False where it was raised before, by whichever node."""
+        """Note when an alert of the account was last raised; False where it was raised before, by whichever node."""
+        ...
+
+    async def forget_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
+        """Delete, at most so many, alerts that can't be raised again by what raised them; return how many.
+
+        Those whose account has been reconciled, or is archived, for `kept` since they were last raised.
+        """
         ...
 
     async def forget_alert(self, account_id: UUID, key: str) -> None:

@@ -1,7 +1,7 @@
 """Accounts, their sealed credentials and balances, and the engine's own trading state, in PostgreSQL."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -44,7 +44,16 @@ INSERT INTO balances (account_id, currency, total, free)
 SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[])
 ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free
 WHERE (balances.total, balances.free) IS DISTINCT FROM (excluded.total, excluded.free)"""
-RECORD_ALERT = "INSERT INTO account_alerts (account_id, key, raised_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+# A row that was inserted, not updated, has no transaction that replaced an earlier version of it: its `xmax` is 0.
+RECORD_ALERT = """
+INSERT INTO account_alerts (account_id, key, raised_at) VALUES ($1, $2, $3)
+ON CONFLICT (account_id, key) DO UPDATE SET raised_at = greatest(account_alerts.raised_at, excluded.raised_at)
+RETURNING xmax = 0"""
+FORGET_ALERTS = """
+DELETE FROM account_alerts WHERE (account_id, key) IN (
+    SELECT account_id, key FROM account_alerts JOIN accounts ON accounts.id = account_id
+    WHERE raised_at < CASE WHEN archived_at IS NULL THEN reconciled_at ELSE $2 END - $1::interval LIMIT $3
+)"""
 FORGET_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
 ENGINE_STATE = "SELECT trading_state FROM engine_state"
 SET_ENGINE_STATE = "UPDATE engine_state SET trading_state = $1"
@@ -131,8 +140,12 @@ class PostgresAccounts(Repository):
         return found
 
     async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
-        """Note that an alert of the account is raised; False where it was raised before."""
-        return await self._connection.execute(RECORD_ALERT, account_id, key, at) == "INSERT 0 1"
+        """Note when an alert of the account was last raised; False where it was raised before."""
+        return bool(await self._connection.fetchval(RECORD_ALERT, account_id, key, at))
+
+    async def forget_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
+        """Delete, at most so many, alerts that can't be raised again by what raised them; return how many."""
+        return int((await self._connection.execute(FORGET_ALERTS, kept, now, most)).rpartition(" ")[2])
 
     async def forget_alert(self, account_id: UUID, key: str) -> None:
         """Let an alert be raised again, since what it told of has ended."""

@@ -1,9 +1,9 @@
-"""Deletes what nobody needs any more: ended credentials and old idempotency keys."""
+"""Deletes what nobody needs any more: ended credentials, old idempotency keys, and which alerts were told."""
 
 import asyncio
 import logging
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.clock import Clock
 from domain.errors import Unavailable
@@ -17,12 +17,23 @@ CREDENTIALS_KEPT: Final = timedelta(days=30)
 IDEMPOTENCY_KEYS_KEPT: Final = timedelta(days=30)
 """How long a mutation with the same key is answered as before."""
 
+ALERTS_KEPT: Final = timedelta(days=400)
+"""How long it is known that an alert was told, after what it tells of was last seen."""
+
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
 
 
-async def keep_forgetting(storage: Storage, clock: Clock) -> None:
+class Forgotten(NamedTuple):
+    """How many rows were deleted of each kind."""
+
+    credentials: int
+    idempotency_keys: int
+    alerts: int
+
+
+async def forget_hourly(storage: Storage, clock: Clock) -> None:
     """Forget once an hour; every worker may, since what is gone already is no mistake."""
     while True:
         try:
@@ -34,16 +45,19 @@ async def keep_forgetting(storage: Storage, clock: Clock) -> None:
         await asyncio.sleep(HOUR_SECONDS)
 
 
-async def forget(storage: Storage, clock: Clock) -> tuple[int, int]:
-    """Delete, a few at a time, what is over its time; return how many credentials and idempotency keys that were."""
-    now, credentials, keys = clock.now(), 0, 0
+async def forget(storage: Storage, clock: Clock) -> Forgotten:
+    """Delete, a few at a time, what is over its time; return how many rows that were."""
+    now, forgotten = clock.now(), Forgotten(0, 0, 0)
     while True:
         async with storage.transaction() as transaction:
-            ended = await transaction.users.forget_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE)
-            used = await transaction.idempotency.forget(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE)
-        credentials, keys = credentials + ended, keys + used
-        if not ended and not used:
+            deleted = Forgotten(
+                await transaction.users.forget_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE),
+                await transaction.idempotency.forget(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),
+                await transaction.accounts.forget_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
+            )
+        if not any(deleted):
             break
-    if credentials or keys:
-        log.info("deleted %d ended credentials and %d old idempotency keys", credentials, keys)
-    return credentials, keys
+        forgotten = Forgotten(*map(sum, zip(forgotten, deleted, strict=True)))
+    if any(forgotten):
+        log.info("deleted %d ended credentials, %d old idempotency keys and %d old alerts' marks", *forgotten)
+    return forgotten

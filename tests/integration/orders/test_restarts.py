@@ -13,6 +13,7 @@ from domain.orders.executor import AccountExecutor
 from domain.orders.lifecycle import Step
 from domain.orders.types import OrderStatus, OrderType
 from domain.orders.venue import CredentialsRejected
+from infra.runtime.forgetting import forget
 from tests.support.order_floor import Floor
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import eventually
@@ -167,6 +168,17 @@ async def test_a_foreign_order_is_told_once_and_left_alone(floor: Floor, venue: 
     assert len(alerts) == 1
     assert "somebody else: BUY 1 sandbox:BTC/USDT" in alerts[0]
     assert venue.orders["theirs"].status is OrderStatus.OPEN
+
+
+async def test_a_foreign_order_that_rests_for_years_is_told_once(floor: Floor, venue: ScriptedVenue) -> None:
+    venue._receive(_foreign(await floor.place()))
+    for _ in range(3):
+        await floor.start()
+        await forget(floor.storage, floor.clock)
+        assert len(await floor.alerts()) == 1
+        await floor.kill()
+        async with floor.storage._pool.acquire() as driver:
+            await driver.execute("UPDATE account_alerts SET raised_at = raised_at - interval '500 days'")
 
 
 async def test_old_fills_of_our_own_are_nobody_elses_however_often_they_are_told(

@@ -1,6 +1,7 @@
 """Accounts, their credentials and balances, and the engine's trading state."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -152,3 +153,25 @@ async def test_the_engine_trades_until_it_is_halted(accounts: PostgresAccounts) 
     for state in (TradingState.HALTED, TradingState.REDUCING, TradingState.ACTIVE):
         await accounts.set_engine_state(state)
         assert await accounts.engine_state() is state
+
+
+async def test_that_an_alert_was_told_is_forgotten_once_its_account_has_long_gone_without_its_cause(
+    accounts: PostgresAccounts, world: World
+) -> None:
+    kept, start = timedelta(days=400), at(0)
+    long_after = start + kept + timedelta(days=1)
+    looked, unlooked, archived = (new_account(world.user.id) for _ in range(3))
+    for account in (looked, unlooked, archived):
+        await accounts.add(account, b"sealed")
+        assert await accounts.record_alert(account.id, "seen once", start)
+    assert await accounts.record_alert(looked.id, "seen again", start)
+    assert not await accounts.record_alert(looked.id, "seen again", long_after - kept)
+    await accounts.update(replace(looked, reconciled_at=long_after))
+    await accounts.update(replace(unlooked, reconciled_at=start))
+    await accounts.update(replace(archived, archived_at=start))
+    assert await accounts.forget_alerts(kept, start + kept, 10) == 1
+    assert await accounts.forget_alerts(kept, long_after, 10) == 1
+    assert await accounts.forget_alerts(kept, long_after, 10) == 0
+    assert not await accounts.record_alert(looked.id, "seen again", long_after)
+    assert not await accounts.record_alert(unlooked.id, "seen once", long_after)
+    assert await accounts.record_alert(looked.id, "seen once", long_after)
