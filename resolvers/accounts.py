@@ -51,11 +51,11 @@ def _worth(context: RequestContext, account: Account, held: Sequence[Balance]) -
 def _pricing(context: RequestContext, account: Account, currencies: Sequence[str]) -> list[MarketSymbol]:
     """Return the markets on the shortest ways from the currencies to the account's, at most `MOST_COLD_FEEDS`."""
     markets = context.services.markets
-    paths = (
-        next(markets.graph(account.venue).paths(currency, account.currency, markets.catalogue.is_active), ())
-        for currency in currencies
+    graph = markets.graph(account.venue)
+    paths = (graph.active_path(currency, account.currency) for currency in currencies)
+    wanted = dict.fromkeys(
+        step.market for path in paths for step in path or () if markets.price_of(step.market) is None
     )
-    wanted = dict.fromkeys(step.market for path in paths for step in path if markets.price_of(step.market) is None)
     return list(wanted)[:MOST_COLD_FEEDS]
 
 

@@ -15,7 +15,7 @@ describe_enum(
         "PRICE_MISSING": "No price was known of something that was held. Where that lasted over the end of a day, the "
         "figures of returns are null.",
         "PRICE_STALE": "Prices of a market are missing for more than a day, and the last one counts there.",
-        "NO_MARKET": "No market leads from a currency to that of the account, and it isn't counted.",
+        "NO_MARKET": "No market that is traded leads from a currency to that of the account; it isn't counted.",
         "PERIOD_TOO_SHORT": "There are too few days for figures of daily returns.",
         "OPENING_ESTIMATED": "What came in and went out before transfers were recorded isn't known.",
         "START_UNKNOWN": "The equity at the start of the trading session isn't known.",

@@ -45,11 +45,6 @@ class MarketCatalogue:
         """Return a market; None where there is none of that name."""
         return self._markets.get(symbol)
 
-    def is_active(self, symbol: MarketSymbol) -> bool:
-        """Tell whether a market is listed and traded."""
-        market = self._markets.get(symbol)
-        return market is not None and market.active
-
     def all(self) -> tuple[Market, ...]:
         """Return every market in the order of their symbols."""
         return tuple(self._markets.values())

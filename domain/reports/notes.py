@@ -44,7 +44,7 @@ def _spoils(missing: MissingPrice, valuation: Valuation, traded: frozenset[str])
 def _missing(missing: MissingPrice, valuation: Valuation) -> ReportNote:
     currency, into = missing.currency, valuation.currency
     if not valuation.connects(currency):
-        message = f"No market leads from {currency} to {into}, so {currency} is not counted."
+        message = f"No market that is traded leads from {currency} to {into}, so {currency} is not counted."
         return ReportNote(ReportNoteCode.NO_MARKET, message, currency, missing.start, missing.end)
     message = (
         f"No price of {currency} in {into} is stored from {missing.start.isoformat()} to {missing.end.isoformat()}; "

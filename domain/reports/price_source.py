@@ -39,7 +39,7 @@ class PriceSource:
 
     async def _leading(self, currency: str, into: str, priced: set[MarketSymbol]) -> set[MarketSymbol]:
         """Return the markets of those ways that prices are stored of; of the shortest way where there are none."""
-        possible = list(self._graph.paths(currency, into, lambda _market: True))
+        possible = self._graph.all_paths(currency, into)
         stored = priced | await self._stored({step.market for path in possible for step in path})
         ways = [path for path in possible if all(step.market in stored for step in path)]
         if not ways and possible:

@@ -82,7 +82,7 @@ class Valuation:
         self.prices = prices
         self._graph = graph
         self.end = end
-        self._paths: dict[str, tuple[Path, ...]] = {}
+        self._paths: dict[tuple[str, str], tuple[Path, ...]] = {}
         self._missing: dict[str, MissingPrice] = {}
         self._used: dict[MarketSymbol, tuple[datetime, datetime]] = {}
 
@@ -103,7 +103,7 @@ class Valuation:
         """
         if not amount or currency == self.currency:
             return amount
-        paths = self._paths_from(currency)
+        paths = self._priced_paths(currency, self.currency)
         for path in paths:
             value = convert(amount, path, lambda market: self.prices.at(market, moment))
             if value is not None:
@@ -118,20 +118,20 @@ class Valuation:
 
     def rate(self, currency: str, into: str, moment: datetime) -> Decimal | None:
         """Return the worth of one unit of a currency in another one then; None where it isn't known."""
-        for path in self._graph.paths(currency, into, self.prices.has):
+        for path in self._priced_paths(currency, into):
             value = convert(Decimal(1), path, lambda market: self.prices.at(market, moment))
             if value is not None:
                 return value
         return None
 
     def connects(self, currency: str) -> bool:
-        """Tell whether any market leads from the currency to that of the report."""
-        return self._graph.connects(currency, self.currency)
+        """Tell whether markets that are traded, or have a price, lead from the currency to that of the report."""
+        return self._graph.connects(currency, self.currency, self.prices.has)
 
-    def _paths_from(self, currency: str) -> tuple[Path, ...]:
-        if currency not in self._paths:
-            self._paths[currency] = tuple(self._graph.paths(currency, self.currency, self.prices.has))
-        return self._paths[currency]
+    def _priced_paths(self, currency: str, into: str) -> tuple[Path, ...]:
+        if (currency, into) not in self._paths:
+            self._paths[currency, into] = tuple(self._graph.paths(currency, into, self.prices.has))
+        return self._paths[currency, into]
 
     def _note_use(self, path: Path, moment: datetime) -> None:
         for step in path:

@@ -84,11 +84,12 @@ class ReportNoteCode(StrEnum):
     """What a reader of a report's figures has to know.
 
     PRICE_MISSING: no price was known of something that was held. PRICE_STALE: prices of a market are missing for more
-    than a day, and the last one counts there. NO_MARKET: no market leads from a currency that was held to the
-    account's. PERIOD_TOO_SHORT: there are too few days for figures of daily returns. OPENING_ESTIMATED: what the
-    account opened with is what its fills don't explain. START_UNKNOWN: the session's equity at its start isn't known.
-    MARKET_UNKNOWN: fills on a market that the venue doesn't list any more are left out. BALANCE_UNEXPLAINED: a balance
-    isn't what transfers and fills come to now, and the difference isn't counted.
+    than a day, and the last one counts there. NO_MARKET: no market that is traded, or of which a price is stored,
+    leads from a currency that was held to the account's. PERIOD_TOO_SHORT: there are too few days for figures of daily
+    returns. OPENING_ESTIMATED: what the account opened with is what its fills don't explain. START_UNKNOWN: the
+    session's equity at its start isn't known. MARKET_UNKNOWN: fills on a market that the venue doesn't list any more
+    are left out. BALANCE_UNEXPLAINED: a balance isn't what transfers and fills come to now, and the difference isn't
+    counted.
     """
 
     PRICE_MISSING = "PRICE_MISSING"

@@ -52,10 +52,5 @@ async def markets_needed(
 
 def pricing_markets(account: Account, currency: str, hub: TradingMarkets) -> list[MarketSymbol]:
     """Return the markets that a currency is priced by in the account's own: those of the shortest way there."""
-
-    def is_active(symbol: MarketSymbol) -> bool:
-        market = hub.catalogue.get(symbol)
-        return market is not None and market.active
-
-    path = next(hub.graph(account.venue).paths(currency, account.currency, is_active), ())
-    return [step.market for step in path]
+    path = hub.graph(account.venue).active_path(currency, account.currency)
+    return [step.market for step in path or ()]

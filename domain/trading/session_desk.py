@@ -131,7 +131,7 @@ class SessionDesk:
         return self.ports.feed.convert(self.plan.session.market.venue, amount, currency, into)
 
     def waits_for_prices(self, worth: Equity) -> bool:
-        """Tell whether the equity lacks the price of something that markets of the venue do price."""
+        """Tell whether the equity lacks the price of something that markets which are traded do price."""
         graph = self.ports.feed.graph(self.plan.session.market.venue)
         return any(graph.connects(currency, self.plan.currency) for currency in worth.unpriced)
 

@@ -90,9 +90,15 @@ async def outcome(storage: PostgresStorage, report: Report) -> tuple[Job, Report
         return job, await reading.reports.result(report.id)
 
 
-async def told(storage: PostgresStorage, service: ReportService, world: World, **asked: object) -> ReportResult:
+async def told(
+    storage: PostgresStorage,
+    service: ReportService,
+    world: World,
+    markets: Mapping[MarketSymbol, Market] = MARKETS,
+    **asked: object,
+) -> ReportResult:
     report = await ask(service, world, **asked)  # type: ignore[arg-type]
-    assert await a_worker(storage).work_once()
+    assert await a_worker(storage, lambda: markets).work_once()
     job, result = await outcome(storage, report)
     assert job.status is JobStatus.SUCCEEDED, job.message
     assert result is not None

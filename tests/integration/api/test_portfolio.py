@@ -190,6 +190,23 @@ async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_
         assert event["account"]["archivedAt"] is not None
 
 
+async def test_what_only_a_delisted_market_prices_is_named_and_not_waited_for(live: Api) -> None:
+    luna = MarketSymbol("sandbox", "LUNA/USDT")
+    async with live.storage.transaction() as transaction:
+        delisted = a_market(symbol=luna, base="LUNA", active=False)
+        await transaction.market_data.save_markets([*await transaction.market_data.markets(), delisted])
+    await live.services.markets.catalogue.refresh()
+    account = new_account(live.floor.user.id, name="live")
+    async with live.storage.transaction() as transaction:
+        await transaction.accounts.add(account, b"sealed")
+    await held(live, account, USDT=1000, BTC=2, LUNA=5)
+    async with await live.subscribe(EQUITY, account=encode_id("Account", account.id)) as stream:
+        valued = asyncio.ensure_future(until(stream, "accountEquity", "equity", "1200"))
+        await followed(live, BTC)
+        assert (await valued)["unpriced"] == ["LUNA"]
+        assert luna not in live.services.markets._memories
+
+
 async def test_the_positions_of_an_archived_account_are_an_ended_stream(live: Api) -> None:
     account = new_account(live.floor.user.id, archived_at=at(0))
     async with live.storage.transaction() as transaction:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.markets.types import Candle, Timeframe
+from domain.markets.types import Candle, MarketSymbol, Timeframe
 from domain.orders.types import OrderStatus
 from domain.reports.service import ReportService
 from domain.reports.session_metrics import MetricsRequest, session_metrics
@@ -16,7 +16,7 @@ from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from infra.postgres.storage import PostgresStorage
 from tests.support.ledgers import BUY, ETH, ETH_BTC, MARKETS, SELL
-from tests.support.orders import BTC, D
+from tests.support.orders import BTC, D, a_market
 from tests.support.reporting import (
     END,
     START,
@@ -270,6 +270,25 @@ async def test_a_coin_that_no_market_leads_from_is_named_and_spoils_nothing(
     assert result.metrics.net_profit_percent == pytest.approx(10)
     (unpriceable,) = [note for note in result.metrics.notes if note.code == "NO_MARKET"]
     assert unpriceable.subject == "LDBNB"
+
+
+async def test_a_coin_of_a_delisted_market_spoils_nothing_unless_its_price_is_stored(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    luna = MarketSymbol("sandbox", "LUNA/USDT")
+    markets = {**MARKETS, luna: a_market(symbol=luna, base="LUNA", active=False)}
+    await hold(storage, world, BTC=10, LUNA=5)
+    await minutes(storage, pool, (hour(-0.1), 100), (hour(1), 110))
+    worthless = await told(storage, service, world, markets=markets)
+    assert worthless.metrics.net_profit_percent == pytest.approx(10)
+    assert [note.subject for note in worthless.metrics.notes if note.code == "NO_MARKET"] == ["LUNA"]
+    assert "PRICE_MISSING" not in {note.code for note in worthless.metrics.notes}
+
+    await candles(storage, pool, Timeframe.H1, (hour(-1), 200), market=luna)
+    priced = await told(storage, service, world, markets=markets)
+    assert priced.metrics.start_equity == 2000
+    assert priced.metrics.net_profit_percent == pytest.approx(5)
+    assert "NO_MARKET" not in {note.code for note in priced.metrics.notes}
 
 
 async def test_excursions_are_those_of_fills_and_of_candles_within_a_round_trip_or_around_a_short_one(

@@ -11,7 +11,9 @@ from domain.markets import codec
 from domain.markets.topics import depth_topic, status_topic
 from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol
 from domain.trading.types import Balance
+from tests.support.orders import a_market
 from tests.support.trading_node import TradingNode, strategy
+from tests.support.waiting import PATIENCE_SECONDS
 
 SOL = MarketSymbol("sandbox", "SOL/USDT")
 
@@ -39,6 +41,22 @@ async def test_a_session_begins_without_a_price_that_never_comes(
     session = await node.session(await node.account(balances=holdings), strategy())
     assert session.status.value == "RUNNING"
     assert session.start_equity is None
+
+
+async def test_a_session_waits_for_no_price_of_a_market_that_is_delisted(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.trading.session_runner.PRICES_SECONDS", 10 * PATIENCE_SECONDS)
+    delisted = a_market(symbol=MarketSymbol("sandbox", "LUNA/USDT"), base="LUNA", active=False)
+    async with node.storage.transaction() as transaction:
+        await transaction.market_data.save_markets([*await transaction.market_data.markets(), delisted])
+    await node.hub.catalogue.refresh()
+    account = await node.account(balances=(Balance("USDT", Decimal(100), Decimal(100)),))
+    async with node.storage.transaction() as transaction:
+        held = [Balance("USDT", Decimal(100), Decimal(100)), Balance("LUNA", Decimal(5), Decimal(5))]
+        await transaction.accounts.save_balances(account.id, held, all_of_them=True)
+    session = await node.session(account, strategy())
+    assert (session.status.value, session.start_equity) == ("RUNNING", 100)
 
 
 async def _book(node: TradingNode) -> Depth:

@@ -8,6 +8,7 @@ from domain.markets.conversion import MAXIMUM_PATHS, CurrencyGraph, Step, conver
 from domain.markets.types import MarketSymbol
 from domain.trading.equity import Equity, equity
 from domain.trading.types import Balance
+from tests.support.effort import effort
 from tests.support.orders import a_market
 
 
@@ -18,6 +19,22 @@ def symbol(pair: str) -> MarketSymbol:
 def graph(*pairs: str) -> CurrencyGraph:
     parts = [(pair, *pair.split("/")) for pair in pairs]
     return CurrencyGraph(a_market(symbol=symbol(pair), base=base, quote=quote) for pair, base, quote in parts)
+
+
+def partly_delisted(active: str, delisted: str) -> CurrencyGraph:
+    """Return the graph of markets such as `BTC/USDT ETH/USDT`."""
+    pairs = [(pair, True) for pair in active.split()] + [(pair, False) for pair in delisted.split()]
+    parts = [(symbol(pair), *pair.split("/"), is_active) for pair, is_active in pairs]
+    return CurrencyGraph(
+        a_market(symbol=name, base=base, quote=quote, active=is_active) for name, base, quote, is_active in parts
+    )
+
+
+def a_large_venue() -> CurrencyGraph:
+    """Return the graph of 2,001 markets, 400 of them delisted, with no way between USDT and XYZ."""
+    coins = [f"C{number}" for number in range(400)]
+    pairs = [f"{coin}/{quote}" for coin in coins for quote in ("USDT", "BTC", "BNB", "EUR")]
+    return partly_delisted(" ".join(["XYZ/ABC", *pairs]), " ".join(f"{coin}/OLD" for coin in coins))
 
 
 def worth(prices: dict[str, str], amount: str, currency: str, into: str, *unpriced: str) -> Decimal | None:
@@ -61,6 +78,54 @@ def test_the_ways_are_told_shortest_first_and_are_few_in_however_large_a_venue()
     assert [len(way) for way in ways] == sorted(len(way) for way in ways)
     assert len(ways) == MAXIMUM_PATHS
     assert list(large.paths("C7", "XYZ", lambda _market: True)) == []
+
+
+@pytest.mark.parametrize(
+    ("active", "delisted", "priced", "connects"),
+    [
+        ("LUNA/USDT", "", "", True),
+        ("", "LUNA/USDT", "", False),
+        ("BTC/USDT", "LUNA/USDT", "BTC/USDT", False),
+        ("BTC/USDT", "LUNA/USDT", "LUNA/USDT", True),
+        ("BTC/USDT", "LUNA/BTC", "", False),
+        ("BTC/USDT", "LUNA/BTC", "LUNA/BTC", True),
+        ("LUNA/BTC BTC/USDT", "LUNA/USDT", "", True),
+        ("", "LUNA/USDT LUNA/BTC LUNA/EUR LUNA/BNB BNB/USDT", "LUNA/BNB BNB/USDT", True),
+        ("", "LUNA/USDT LUNA/BTC LUNA/EUR LUNA/BNB BNB/USDT", "LUNA/BNB", False),
+    ],
+)
+def test_what_is_delisted_connects_currencies_only_where_it_has_a_price(
+    active: str, delisted: str, priced: str, connects: bool
+) -> None:
+    known = {symbol(pair) for pair in priced.split()}
+    assert partly_delisted(active, delisted).connects("LUNA", "USDT", known.__contains__) == connects
+
+
+def test_the_active_way_goes_around_what_is_delisted() -> None:
+    ways = partly_delisted("LUNA/BTC BTC/USDT", "LUNA/USDT")
+    assert ways.active_path("LUNA", "USDT") == (Step(symbol("LUNA/BTC")), Step(symbol("BTC/USDT")))
+    assert ways.all_paths("LUNA", "USDT")[0] == (Step(symbol("LUNA/USDT")),)
+    assert partly_delisted("", "LUNA/USDT").active_path("LUNA", "USDT") is None
+    assert ways.active_path("USDT", "USDT") == ()
+
+
+@pytest.mark.parametrize("pair", [("C7", "USDT"), ("USDT", "C7"), ("C7", "XYZ"), ("OLD", "USDT"), ("NONE", "USDT")])
+def test_a_way_over_two_thousand_markets_is_found_once(pair: tuple[str, str]) -> None:
+    large = a_large_venue()
+    assert len(large.markets) == 2_001
+    found = large.active_path(*pair), large.all_paths(*pair)
+    again = effort(lambda: (large.active_path(*pair), large.all_paths(*pair)))
+    assert again < 10
+    assert (large.active_path(*pair), large.all_paths(*pair)) == found
+
+
+def test_the_ways_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.markets.conversion.KNOWN_PAIRS", 10)
+    large = a_large_venue()
+    searched = effort(lambda: large.active_path("USDT", "C0"))
+    for number in range(1, 11):
+        large.active_path("USDT", f"C{number}")
+    assert effort(lambda: large.active_path("USDT", "C0")) >= searched
 
 
 @settings(deadline=None)

@@ -5,14 +5,16 @@ from uuid import UUID
 
 import pytest
 
+from domain.markets.conversion import CurrencyGraph
 from domain.markets.types import Market, MarketSymbol
 from domain.orders.types import OrderStatus
 from domain.reports.equity_curve import redo, thinned
 from domain.reports.ledger import ReportData, result_of
+from domain.reports.prices import Mark, Prices, Valuation
 from domain.reports.types import EquityPoint, PositionSide
 from tests.support.effort import effort
 from tests.support.ledgers import BUY, ETH, ETH_BTC, MARKETS, NOW, SELL, hours, ledger, marks, report_data
-from tests.support.orders import D
+from tests.support.orders import D, a_market
 
 
 def test_a_round_trip_with_fees_in_quote_by_hand() -> None:
@@ -156,6 +158,15 @@ def test_the_rate_that_a_fill_was_recorded_with_goes_before_the_prices_of_the_re
     (bought,) = ledger((1, BUY, 1, 100, "0.01", "ETH"))
     result = result_of(report_data([replace(bought, fee_rate=D(2000))], marks=marks((0, 10), market=ETH)))
     assert result.round_trips[0].fees == 20
+
+
+def test_the_ways_to_a_price_are_found_once_for_however_many_fills() -> None:
+    coins = [MarketSymbol("sandbox", f"C{number}/{quote}") for number in range(1_000) for quote in ("USDT", "BTC")]
+    listed = [a_market(symbol=one, base=one.symbol.split("/")[0], quote=one.symbol.split("/")[1]) for one in coins]
+    known = Prices([Mark(NOW, one, D(2)) for one in coins], [])
+    valuation = Valuation(CurrencyGraph(listed), "USDT", known, NOW)
+    assert valuation.rate("BTC", "C7", NOW) == D("0.5")
+    assert effort(lambda: [valuation.rate("BTC", "C7", NOW) for _ in range(100)]) < 100 * 100
 
 
 def test_slippage_is_what_fills_cost_above_the_arrival_prices_of_their_orders() -> None:
