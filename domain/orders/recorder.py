@@ -1,13 +1,13 @@
 """Writes what happened to one order: its row, its fills, its position and its events, in one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from domain.clock import Ids
 from domain.events import NewEvent, UserEventKind
 from domain.markets.types import Market
 from domain.orders.events import order_events
-from domain.orders.fee_rates import fee_rate
+from domain.orders.fee_rates import fee_rate, needs_rate
 from domain.orders.lifecycle import Step, apply_fill, fill_of
 from domain.orders.ports import MarketView
 from domain.orders.types import Fill, Order
@@ -51,12 +51,11 @@ class OrderRecorder:
 
     async def count_fills(self, told: Iterable[VenueFill]) -> None:
         """Count those fills that are new: in the order, and in its position."""
-        for venue_fill in told:
-            rate = await fee_rate(self._transaction, self._markets, venue_fill, self._market)
-            fill = fill_of(self.order, venue_fill, self._ids.new(), rate)
-            if await self._transaction.orders.add_fill(fill):
-                self.take(apply_fill(self.order, fill, venue_fill.venue_order_id, self._at))
-                await self._move_position(fill)
+        fills = list(told)
+        known = await self._known(fills)
+        for venue_fill in fills:
+            if venue_fill.venue_trade_id not in known:
+                await self._count(venue_fill)
             self.counted.append(venue_fill.venue_trade_id)
 
     async def finish(self) -> None:
@@ -69,6 +68,21 @@ class OrderRecorder:
             await self._save_position(self._position)
         self._transaction.orders.advance(self._read, self.order)
         self._transaction.events.append(self._events)
+
+    async def _known(self, fills: Sequence[VenueFill]) -> set[str]:
+        """Return the trades that are stored, of those whose fee's worth would have to be looked up."""
+        asked = [fill.venue_trade_id for fill in fills if needs_rate(fill, self._market)]
+        if not asked:
+            return set()
+        orders, order = self._transaction.orders, self.order
+        return {trade for trade, _ in await orders.counted_trades(order.account_id, order.market, asked)}
+
+    async def _count(self, venue_fill: VenueFill) -> None:
+        rate = await fee_rate(self._transaction, self._markets, venue_fill, self._market, self._at)
+        fill = fill_of(self.order, venue_fill, self._ids.new(), rate)
+        if await self._transaction.orders.add_fill(fill):
+            self.take(apply_fill(self.order, fill, venue_fill.venue_order_id, self._at))
+            await self._move_position(fill)
 
     async def _move_position(self, fill: Fill) -> None:
         before = self._position or await self._open_position()
