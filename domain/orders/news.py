@@ -160,7 +160,7 @@ class VenueNews:
                 f"The venue has an order of {whose}: {told.side} {told.quantity} {told.market}, "
                 f"client order id {told.client_order_id}."
             )
-            await self._desk.alert(foreign_key(told), message)
+            await self._desk.alert(foreign_order_alert_key(told), message)
             if self._cancel_foreign:
                 await self._cancel(told)
 
@@ -172,7 +172,7 @@ class VenueNews:
             return  # The next reconciliation meets it again, if it is still there.
 
 
-def foreign_key(told: VenueOrder | VenueFill) -> str:
+def foreign_order_alert_key(told: VenueOrder | VenueFill) -> str:
     """Return the key of the one alert about a foreign order, whether it is met itself or a fill of it is."""
     return f"foreign:{told.market}:{told.venue_order_id}"
 

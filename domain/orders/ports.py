@@ -103,7 +103,7 @@ class OrderRepository(Protocol):
         """Return an order by the id that its venue gave it on that market, and hold its row."""
         ...
 
-    async def counted_trades(
+    async def recorded_trades(
         self, account_id: UUID, market: MarketSymbol, venue_trade_ids: Sequence[str]
     ) -> set[tuple[str, str]]:
         """Return which of the venue's trades are stored as fills: the trade's id with the venue's id of its order."""

@@ -11,7 +11,7 @@ from domain.markets.ports import QuestionRefused, VenueUnreachable
 from domain.markets.types import MarketSymbol
 from domain.orders.balance_audit import BalanceAudit
 from domain.orders.desk import Desk
-from domain.orders.news import foreign_key
+from domain.orders.news import foreign_order_alert_key
 from domain.orders.settling import Settler
 from domain.orders.types import Order, OrderStatus
 from domain.orders.venue import BalancesChanged, CredentialsRejected, VenueFill
@@ -136,21 +136,21 @@ class Reconciler:
         for market in sorted(known.markets):
             since = min([self._since, *(order.created_at for order in known.active if order.market == market)])
             told = await self._desk.venue.fills(market, self._desk.at_venue(since))
-            for fill in await self._uncounted(market, told):
+            for fill in await self._unrecorded(market, told):
                 if not await self._settler.news.take_fill(fill) and not in_doubt:
                     await self._report(fill)
 
-    async def _uncounted(self, market: MarketSymbol, told: Sequence[VenueFill]) -> list[VenueFill]:
+    async def _unrecorded(self, market: MarketSymbol, told: Sequence[VenueFill]) -> list[VenueFill]:
         """Return the fills that aren't stored: an old order that rests makes a venue tell all of its time again."""
         trades = [fill.venue_trade_id for fill in told]
         async with self._desk.storage.reading() as reading:
-            counted = await reading.orders.counted_trades(self._desk.account.id, market, trades)
-        return [fill for fill in told if (fill.venue_trade_id, fill.venue_order_id) not in counted]
+            recorded = await reading.orders.recorded_trades(self._desk.account.id, market, trades)
+        return [fill for fill in told if (fill.venue_trade_id, fill.venue_order_id) not in recorded]
 
     async def _report(self, fill: VenueFill) -> None:
         if fill.at >= self._desk.at_venue(self._desk.account.created_at):
             message = f"The venue has a fill of somebody else's order: {fill.side} {fill.quantity} {fill.market}."
-            await self._desk.alert(foreign_key(fill), message)
+            await self._desk.alert(foreign_order_alert_key(fill), message)
 
     async def _store(self, at: datetime) -> None:
         async with self._desk.moving() as transaction:

@@ -75,7 +75,7 @@ class OrderRecorder:
         if not asked:
             return set()
         orders, order = self._transaction.orders, self.order
-        return {trade for trade, _ in await orders.counted_trades(order.account_id, order.market, asked)}
+        return {trade for trade, _ in await orders.recorded_trades(order.account_id, order.market, asked)}
 
     async def _count(self, venue_fill: VenueFill) -> None:
         rate = await fee_rate(self._transaction, self._markets, venue_fill, self._market, self._at)

@@ -33,19 +33,18 @@ def equity_curve(given: CurveInput) -> tuple[EquityPoint, ...]:
 
     What happened are marks, transfers and fills. A transfer is worth what its currency was worth at its moment.
     """
-    walk = _Walk(given)
-    walk.add_point(given.start)
-    happenings: list[Mark | AccountTransfer | Fill] = [
-        mark for mark in given.marks if given.start < mark.at <= given.end
-    ]
-    for happening in sorted([*happenings, *given.transfers, *given.fills], key=lambda one: one.at):
-        walk.take(happening)
-    if walk.points[-1].at < given.end:
-        walk.add_point(given.end)
-    return with_drawdown(walk.points)
+    replay = _Replay(given)
+    replay.add_point(given.start)
+    marks = (mark for mark in given.marks if given.start < mark.at <= given.end)
+    events: list[Mark | AccountTransfer | Fill] = [*marks, *given.transfers, *given.fills]
+    for event in sorted(events, key=lambda one: one.at):
+        replay.take(event)
+    if replay.points[-1].at < given.end:
+        replay.add_point(given.end)
+    return with_drawdown(replay.points)
 
 
-class _Walk:
+class _Replay:
     """What is held, moved on from one moment to the next."""
 
     def __init__(self, given: CurveInput) -> None:
@@ -54,16 +53,16 @@ class _Walk:
         self._holdings = dict(given.holdings)
         self._net_deposits = ZERO
 
-    def take(self, happening: Mark | AccountTransfer | Fill) -> None:
+    def take(self, event: Mark | AccountTransfer | Fill) -> None:
         """Move what is held, and add the point after that."""
-        if isinstance(happening, Fill):
-            _move(self._holdings, happening, self._given.markets)
-        elif isinstance(happening, AccountTransfer):
-            currency, amount = happening.currency, happening.amount
+        if isinstance(event, Fill):
+            _move(self._holdings, event, self._given.markets)
+        elif isinstance(event, AccountTransfer):
+            currency, amount = event.currency, event.amount
             self._holdings[currency] = EXACT.add(self._holdings.get(currency, ZERO), amount)
-            worth = self._given.valuation.worth(currency, amount, happening.at)
+            worth = self._given.valuation.worth(currency, amount, event.at)
             self._net_deposits = EXACT.add(self._net_deposits, worth)
-        self.add_point(happening.at)
+        self.add_point(event.at)
 
     def add_point(self, at: datetime) -> None:
         """Value what is held."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from infra.history.lines import GZIP, Block, starts_with, told_as_broken
+from infra.history.lines import GZIP, Block, raising_unusable_file, starts_with
 from infra.history.problems import UnusableFile
 
 MOST_BYTES = 2 * 1024**3
@@ -20,7 +20,7 @@ _decoder = msgspec.json.Decoder(list[Any], float_hook=str)
 def is_json(path: Path) -> bool:
     """Tell whether a file, plain or gzipped, begins as JSON does."""
     packed = starts_with(path, 2) == GZIP
-    with told_as_broken(path):
+    with raising_unusable_file(path):
         if not packed:
             return starts_with(path, 64).lstrip()[:1] in {b"[", b"{"}
         with gzip.open(path) as file:
@@ -29,7 +29,7 @@ def is_json(path: Path) -> bool:
 
 def json_blocks(path: Path) -> Iterator[Block]:
     """Yield the rows as lines, of objects after one with their names; raises `UnusableFile`."""
-    with told_as_broken(path), gzip.open(path) if starts_with(path, 2) == GZIP else path.open("rb") as file:
+    with raising_unusable_file(path), gzip.open(path) if starts_with(path, 2) == GZIP else path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise UnusableFile(path, "JSON of more than 2 GiB; write it as CSV, Parquet or Feather")

@@ -62,7 +62,7 @@ def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
 
     Raises `UnusableFile` for what is broken, isn't UTF-8, or holds no text of lines.
     """
-    with told_as_broken(path):
+    with raising_unusable_file(path):
         for source, text in _texts(path):
             with text:
                 yield from _lines(source, text, block_bytes)
@@ -70,13 +70,13 @@ def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
 
 def starts_with(path: Path, count: int) -> bytes:
     """Return the first bytes of a file; raises `UnusableFile` where it can't be read."""
-    with told_as_broken(path), path.open("rb") as file:
+    with raising_unusable_file(path), path.open("rb") as file:
         return file.read(count)
 
 
 @contextmanager
-def told_as_broken(path: Path) -> Iterator[None]:
-    """Tell what keeps a file from being read in the words of who gave it."""
+def raising_unusable_file(path: Path) -> Iterator[None]:
+    """Raise `UnusableFile` in the place of whatever keeps a file from being read."""
     try:
         yield
     except _BROKEN as error:

@@ -52,7 +52,7 @@ MANY = SELECT_ORDER + " WHERE id = ANY($1::uuid[])"
 REPLACING = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[])"
 PROTECTING = SELECT_ORDER + " WHERE parent_id = ANY($1::uuid[])"
 
-COUNTED_TRADES = """
+RECORDED_TRADES = """
 SELECT fills.venue_trade_id, orders.venue_order_id FROM fills JOIN orders ON orders.id = fills.order_id
 WHERE fills.account_id = $1 AND fills.market = $2 AND fills.venue_trade_id = ANY($3::text[])"""
 FILL = SELECT_FILL + " WHERE id = $1 AND user_id = $2"
@@ -106,11 +106,11 @@ class PostgresOrders(Repository):
         """Return an order by the id that its venue gave it on that market, and hold its row."""
         return await self._one(LOCKED_BY_VENUE_ID, account_id, str(market), venue_order_id)
 
-    async def counted_trades(
+    async def recorded_trades(
         self, account_id: UUID, market: MarketSymbol, venue_trade_ids: Sequence[str]
     ) -> set[tuple[str, str]]:
         """Return which of the venue's trades are stored as fills: the trade's id with the venue's id of its order."""
-        rows = await self._connection.fetch(COUNTED_TRADES, account_id, str(market), list(venue_trade_ids))
+        rows = await self._connection.fetch(RECORDED_TRADES, account_id, str(market), list(venue_trade_ids))
         return {(row["venue_trade_id"], row["venue_order_id"]) for row in rows}
 
     async def commands(self, account_id: UUID) -> list[Order]:

@@ -12,7 +12,7 @@ from domain.markets.feeds import FeedManager
 from domain.markets.types import MarketSymbol
 from domain.reports.worker import ReportWorker
 from domain.trading.trader import Trader
-from infra.runtime.forgetting import forget_hourly
+from infra.runtime.retention import purge_expired_hourly
 from infra.runtime.services import Parts
 from infra.settings import Role, Settings
 
@@ -44,7 +44,7 @@ async def roles(parts: Parts, settings: Settings, name: str) -> AsyncGenerator[F
         if Role.WORKER in settings.roles:
             stack.push_async_callback(_background(_worker(parts, name).run()))
             stack.push_async_callback(_background(_make_partitions(parts)))
-            stack.push_async_callback(_background(forget_hourly(parts.base.storage, parts.base.clock)))
+            stack.push_async_callback(_background(purge_expired_hourly(parts.base.storage, parts.base.clock)))
         yield feeds
 
 

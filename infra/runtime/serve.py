@@ -25,7 +25,7 @@ from infra.runtime.foundations import Foundations, database, foundations
 from infra.runtime.garbage import spare_what_is_there
 from infra.runtime.node import missing, node_name, roles
 from infra.runtime.refusals import REFUSALS, CannotStart
-from infra.runtime.resealing import seal_anew
+from infra.runtime.resealing import reseal_credentials
 from infra.runtime.revocations import revocations
 from infra.runtime.sandbox_child import SandboxAddress
 from infra.runtime.services import Parts, build_parts, build_services
@@ -111,7 +111,7 @@ async def _run_node(
     await hub.start()
     parts = build_parts(base, all_venues, hub, key, settings.earlier_keys)
     if settings.earlier_keys:
-        await seal_anew(base.storage, parts.vault)
+        await reseal_credentials(base.storage, parts.vault)
     try:
         async with roles(parts, settings, node_name(parts)) as feeds:
             await _listen(settings, parts, feeds, stopping)

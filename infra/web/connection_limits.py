@@ -31,7 +31,7 @@ class Rejection(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     TOO_SLOW = "too_slow"
     TOO_MANY_CONNECTIONS = "too_many_connections"
-    DEAF = "deaf"
+    UNRESPONSIVE = "unresponsive"
 
 
 class ConnectionLimits:

@@ -73,7 +73,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._answer(Rejection.TOO_MANY_CONNECTIONS)
             return
         self._admitted_as = address
-        self._writing = WriteWatch(self.loop, transport, self._settings.write_timeout_seconds, self._on_deaf)
+        self._writing = WriteWatch(self.loop, transport, self._settings.write_timeout_seconds, self._on_unresponsive)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -215,8 +215,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._writing is not None:
             self._writing.stop()
 
-    def _on_deaf(self) -> None:
-        self._limits.reject(Rejection.DEAF)
+    def _on_unresponsive(self) -> None:
+        self._limits.reject(Rejection.UNRESPONSIVE)
 
     # ---- the end
 

@@ -32,7 +32,9 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         """Take over a connection that the HTTP protocol has admitted."""
         super().connection_made(transport)
         seconds = self._limits.settings.write_timeout_seconds
-        self._writing = WriteWatch(self.loop, self.transport, seconds, lambda: self._limits.reject(Rejection.DEAF))
+        self._writing = WriteWatch(
+            self.loop, self.transport, seconds, lambda: self._limits.reject(Rejection.UNRESPONSIVE)
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""

@@ -12,12 +12,12 @@ class WriteWatch:
         loop: asyncio.AbstractEventLoop,
         transport: asyncio.WriteTransport,
         seconds: float,
-        on_deaf: Callable[[], None],
+        on_unresponsive: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._transport = transport
         self._seconds = seconds
-        self._on_deaf = on_deaf
+        self._on_unresponsive = on_unresponsive
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -37,5 +37,5 @@ class WriteWatch:
         if self._transport.get_write_buffer_size() < self._size:
             self.start()
             return
-        self._on_deaf()
+        self._on_unresponsive()
         self._transport.abort()

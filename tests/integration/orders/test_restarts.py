@@ -13,7 +13,7 @@ from domain.orders.executor import AccountExecutor
 from domain.orders.lifecycle import Step
 from domain.orders.types import OrderStatus, OrderType
 from domain.orders.venue import CredentialsRejected
-from infra.runtime.forgetting import forget
+from infra.runtime.retention import purge_expired
 from tests.support.order_floor import Floor
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import eventually
@@ -174,7 +174,7 @@ async def test_a_foreign_order_that_rests_for_years_is_told_once(floor: Floor, v
     venue._receive(_foreign(await floor.place()))
     for _ in range(3):
         await floor.start()
-        await forget(floor.storage, floor.clock)
+        await purge_expired(floor.storage, floor.clock)
         assert len(await floor.alerts()) == 1
         await floor.kill()
         async with floor.storage._pool.acquire() as driver:

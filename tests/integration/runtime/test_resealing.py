@@ -7,7 +7,7 @@ import pytest
 from domain.storage import Storage
 from domain.trading.types import VenueCredentials
 from infra.postgres.pool import Pool
-from infra.runtime.resealing import seal_anew
+from infra.runtime.resealing import reseal_credentials
 from infra.security import AesVault
 from tests.support.trading import new_account, new_user
 
@@ -30,13 +30,13 @@ async def test_a_new_key_seals_anew_what_an_earlier_one_sealed_and_leaves_the_re
             return await reading.accounts.all_credentials()
 
     before = await sealed()
-    assert await seal_anew(storage, AesVault(NEW, [OLD])) == 1
+    assert await reseal_credentials(storage, AesVault(NEW, [OLD])) == 1
     after = await sealed()
     for account in accounts[:2]:
         assert AesVault(NEW).unseal(after[account.id], account.id) == CREDENTIALS
     assert [before[one.id] == after[one.id] for one in accounts] == [False, True, True]
     assert str(accounts[2].id) in caplog.text
-    assert await seal_anew(storage, AesVault(NEW, [OLD])) == 0
+    assert await reseal_credentials(storage, AesVault(NEW, [OLD])) == 0
 
 
 async def test_credentials_that_were_replaced_meanwhile_stay(storage: Storage) -> None:

@@ -12,7 +12,7 @@ from domain.users.service import LOGIN_SESSION_LIFE, MAXIMUM_LOGIN_SESSIONS, SIG
 from domain.users.types import ApiScope, Identity
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool
-from infra.runtime.forgetting import forget
+from infra.runtime.retention import purge_expired
 from infra.security import Argon2Hasher
 from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.sign_in import AwayCache, SignInNode
@@ -392,11 +392,11 @@ async def test_credentials_are_deleted_a_month_after_their_end_and_idempotency_k
     async with node.storage.transaction() as transaction:
         claim = (identity.user.id, "orderPlace", "k", b"hash")
         assert await transaction.idempotency.claim(*claim, key.id, node.clock.now()) is None
-    assert await forget(node.storage, node.clock) == (0, 0, 0)
+    assert await purge_expired(node.storage, node.clock) == (0, 0, 0)
     node.clock.move(30 * 86_400 - 60)
-    assert await forget(node.storage, node.clock) == (0, 0, 0)
+    assert await purge_expired(node.storage, node.clock) == (0, 0, 0)
     node.clock.move(120)
-    assert await forget(node.storage, node.clock) == (2, 1, 0)
+    assert await purge_expired(node.storage, node.clock) == (2, 1, 0)
     assert await pool.fetchval("SELECT count(*) FROM login_sessions") == 1
     assert await pool.fetchval("SELECT count(*) FROM api_keys") == 1
     async with node.storage.transaction() as transaction:

@@ -206,23 +206,23 @@ async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(shop: S
 async def test_a_reader_that_takes_nothing_at_all_loses_the_connection(shop: Shop) -> None:
     app = shop_app(shop, WebSettings(send_timeout_seconds=0.1))
     async with serving(app) as served:
-        deaf = await SlowReader.open(served, JOURNAL)
+        stuck = await SlowReader.open(served, JOURNAL)
         await eventually(lambda: shop.journal.readers, "the stream is open")
         for _ in range(400):
             shop.journal.push("x" * 60_000)
         await eventually(lambda: not app.state.connections, "the server has let go")
         assert not shop.journal.readers
-        deaf.leave()
+        stuck.leave()
 
 
 async def test_a_reader_that_takes_nothing_does_not_hold_up_a_shutdown(shop: Shop) -> None:
     app = shop_app(shop)
     async with serving(app) as served:
-        deaf = await SlowReader.open(served, DEPTH.replace("sequence", "sequence text"))
+        stuck = await SlowReader.open(served, DEPTH.replace("sequence", "sequence text"))
         await eventually(lambda: shop.depth.readers, "the room is open")
         for _ in range(400):
             shop.depth.push("x" * 60_000)
             await asyncio.sleep(0)
         served.server.should_exit = True
         await eventually(lambda: not app.state.connections, "the server has let go")
-        deaf.leave()
+        stuck.leave()

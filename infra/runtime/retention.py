@@ -25,7 +25,7 @@ HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
 
 
-class Forgotten(NamedTuple):
+class Purged(NamedTuple):
     """How many rows were deleted of each kind."""
 
     credentials: int
@@ -33,11 +33,11 @@ class Forgotten(NamedTuple):
     alerts: int
 
 
-async def forget_hourly(storage: Storage, clock: Clock) -> None:
-    """Forget once an hour; every worker may, since what is gone already is no mistake."""
+async def purge_expired_hourly(storage: Storage, clock: Clock) -> None:
+    """Delete once an hour what is over its time; every worker may, since what is gone already is no mistake."""
     while True:
         try:
-            await forget(storage, clock)
+            await purge_expired(storage, clock)
         except Unavailable as error:
             log.warning("old rows could not be deleted: %s", error.message)
             await asyncio.sleep(RETRY_SECONDS)
@@ -45,19 +45,19 @@ async def forget_hourly(storage: Storage, clock: Clock) -> None:
         await asyncio.sleep(HOUR_SECONDS)
 
 
-async def forget(storage: Storage, clock: Clock) -> Forgotten:
+async def purge_expired(storage: Storage, clock: Clock) -> Purged:
     """Delete, a few at a time, what is over its time; return how many rows that were."""
-    now, forgotten = clock.now(), Forgotten(0, 0, 0)
+    now, purged = clock.now(), Purged(0, 0, 0)
     while True:
         async with storage.transaction() as transaction:
-            deleted = Forgotten(
+            deleted = Purged(
                 await transaction.users.forget_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE),
                 await transaction.idempotency.forget(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),
                 await transaction.accounts.forget_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
-        forgotten = Forgotten(*map(sum, zip(forgotten, deleted, strict=True)))
-    if any(forgotten):
-        log.info("deleted %d ended credentials, %d old idempotency keys and %d old alerts' marks", *forgotten)
-    return forgotten
+        purged = Purged(*map(sum, zip(purged, deleted, strict=True)))
+    if any(purged):
+        log.info("deleted %d ended credentials, %d old idempotency keys and %d old alerts' marks", *purged)
+    return purged
