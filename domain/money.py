@@ -4,6 +4,7 @@ import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
 
 MAX_DIGITS = 38
+SHOWN_PLACES, SHOWN_DIGITS = 8, 12
 ZERO = Decimal(0)
 
 _WRITTEN = re.compile(r"[-+0-9.A-Za-z]+", re.ASCII)
@@ -25,6 +26,20 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Return a computed amount as it is shown: to 8 decimals, and where those are fewer, to 12 significant digits.
+
+    >>> rounded(Decimal("61579.159259008148321643")), rounded(Decimal("0.00001234567890123456"))
+    (Decimal('61579.15925901'), Decimal('0.0000123456789012'))
+    """
+    if not value:
+        return value
+    places = max(SHOWN_PLACES, SHOWN_DIGITS - 1 - value.adjusted())
+    if int(value.as_tuple().exponent) >= -places:
+        return value
+    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN, context=EXACT)
 
 
 def parse_decimal(text: str) -> Decimal:

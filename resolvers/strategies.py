@@ -70,12 +70,18 @@ async def update(
     description: str | Unchanged | None,
     definition: StrategyDefinition | Unchanged | None,
     expected_version: int | None,
-) -> Strategy:
-    """Change a strategy."""
+) -> tuple[Strategy, StrategyVersion | None]:
+    """Change a strategy; the version is the one that the change has made, None where it made none."""
     user = context.require_user(ApiScope.TRADE)
-    return await context.services.strategies.update(
+    strategy = await context.services.strategies.update(
         user.id, strategy_id, name, description, definition, expected_version
     )
+    if not isinstance(definition, StrategyDefinition):
+        return strategy, None
+    async with context.services.storage.reading() as reading:
+        # By its number: another change may have made a newer one by now.
+        version = await reading.strategies.version_by_number(user.id, strategy.id, strategy.current_version)
+    return strategy, version
 
 
 async def archive(context: RequestContext, strategy_id: UUID) -> Strategy:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from domain.money import rounded
 from domain.trading import accounts as service
 from domain.trading import types as domain
 from domain.trading.state import TradingState
@@ -137,7 +138,8 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, Account
     )
     async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:
         """Return the equity."""
-        return (await accounts.worth(info.context, parent)).total
+        total = (await accounts.worth(info.context, parent)).total
+        return None if total is None else rounded(total)
 
     @strawberry.field(
         description="The currencies that it holds and that can't be priced now, because no market leads to its "

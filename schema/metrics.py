@@ -7,6 +7,7 @@ import strawberry
 
 from domain.reports import types as domain
 from schema.described import describe_enum
+from schema.rounded import rounded_field
 
 describe_enum(
     domain.ReportNoteCode,
@@ -44,12 +45,10 @@ class PerformanceMetrics:
     """The schema's face of `domain.reports.types.PerformanceMetrics`; that module's neighbours tell the formulas."""
 
     currency: str = strawberry.field(description="What amounts are in.")
-    start_equity: Decimal = strawberry.field(description="At the start.")
-    end_equity: Decimal = strawberry.field(description="At the end.")
-    net_deposits: Decimal = strawberry.field(description="What was paid in meanwhile, less what was taken out.")
-    net_profit: Decimal = strawberry.field(
-        description="What the equity grew by, less `netDeposits`: deposits are no profit."
-    )
+    start_equity: Decimal = rounded_field("At the start.")
+    end_equity: Decimal = rounded_field("At the end.")
+    net_deposits: Decimal = rounded_field("What was paid in meanwhile, less what was taken out.")
+    net_profit: Decimal = rounded_field("What the equity grew by, less `netDeposits`: deposits are no profit.")
     net_profit_percent: float | None = strawberry.field(
         description="The time-weighted return in percent, which deposits and withdrawals don't change; without any, "
         "`netProfit` in percent of `startEquity`."
@@ -66,7 +65,7 @@ class PerformanceMetrics:
     calmar: float | None = strawberry.field(description="CAGR over the greatest drawdown.")
     omega: float | None = strawberry.field(description="Gains over losses of daily returns, around 0.")
     sqn: float | None = strawberry.field(description="System quality number of the round trips.")
-    max_drawdown: Decimal = strawberry.field(description="The greatest fall of the profit below its highest so far.")
+    max_drawdown: Decimal = rounded_field("The greatest fall of the profit below its highest so far.")
     max_drawdown_percent: float | None = strawberry.field(
         description="The greatest fall of the time-weighted return below its highest so far, in percent."
     )
@@ -76,19 +75,19 @@ class PerformanceMetrics:
     losses: int = strawberry.field(description="How many with a loss.")
     win_rate: float | None = strawberry.field(description="Wins in percent of round trips.")
     profit_factor: float | None = strawberry.field(description="Sum of profits over sum of losses.")
-    expectancy: Decimal | None = strawberry.field(description="The mean profit of a round trip.")
-    average_win: Decimal | None = strawberry.field(description="The mean of the wins.")
-    average_loss: Decimal | None = strawberry.field(description="The mean of the losses.")
-    best_trade: Decimal | None = strawberry.field(description="The greatest profit.")
-    worst_trade: Decimal | None = strawberry.field(description="The greatest loss.")
+    expectancy: Decimal | None = rounded_field("The mean profit of a round trip.")
+    average_win: Decimal | None = rounded_field("The mean of the wins.")
+    average_loss: Decimal | None = rounded_field("The mean of the losses.")
+    best_trade: Decimal | None = rounded_field("The greatest profit.")
+    worst_trade: Decimal | None = rounded_field("The greatest loss.")
     longest_win_streak: int = strawberry.field(description="How many wins came in a row at most.")
     longest_loss_streak: int = strawberry.field(description="How many losses came in a row at most.")
     average_holding_seconds: float | None = strawberry.field(description="How long a position was open.")
     exposure_percent: float | None = strawberry.field(description="Of the time, with a position open.")
-    turnover: Decimal = strawberry.field(description="The sum of what was bought and sold.")
-    fees: Decimal = strawberry.field(description="What the venues took.")
-    slippage: Decimal | None = strawberry.field(
-        description="What the fills cost above the `arrivalPrice` of their orders, negative where they were cheaper; "
+    turnover: Decimal = rounded_field("The sum of what was bought and sold.")
+    fees: Decimal = rounded_field("What the venues took.")
+    slippage: Decimal | None = rounded_field(
+        "What the fills cost above the `arrivalPrice` of their orders, negative where they were cheaper; "
         "null where that isn't known of any."
     )
     orders_denied: int = strawberry.field(description="How many orders failed the risk checks.")

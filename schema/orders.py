@@ -14,6 +14,7 @@ from schema.context import Info
 from schema.lazy import lazy
 from schema.node import Node, serves
 from schema.pagination import After, Before, CountedConnection, Edge, First, Last
+from schema.rounded import rounded_field
 from schema.scalars import Sequence
 
 Account = lazy("accounts", "Account")
@@ -44,8 +45,8 @@ class Fill(Node):
     quantity: Decimal = strawberry.field(description="How much was filled, in base currency.")
     fee: Decimal = strawberry.field(description="What the venue took, in `feeCurrency`; negative where it gave.")
     fee_currency: str = strawberry.field(description="What the fee was paid in.")
-    fee_rate: Decimal | None = strawberry.field(
-        description="What one unit of a `feeCurrency` that is neither base nor quote was worth in quote. Null where it "
+    fee_rate: Decimal | None = rounded_field(
+        "What one unit of a `feeCurrency` that is neither base nor quote was worth in quote. Null where it "
         "is one of them, and where no price was known when the fill was recorded."
     )
     maker: bool | None = strawberry.field(description="Whether the order rested; null where the venue doesn't say.")
@@ -100,8 +101,8 @@ class OrderFacts:
     )
     filled_quantity: Decimal = strawberry.field(description="What the fills add up to, in base currency.")
     remaining_quantity: Decimal = strawberry.field(description="What isn't filled, in base currency.")
-    average_price: Decimal | None = strawberry.field(
-        description="The mean price of the fills, weighted by their quantities; null before the first."
+    average_price: Decimal | None = rounded_field(
+        "The mean price of the fills, weighted by their quantities; null before the first."
     )
     denials: list[RiskDenial] = strawberry.field(description="All risk checks that it failed.")
     reject_reason: str | None = strawberry.field(

@@ -8,11 +8,13 @@ from typing import Annotated
 import strawberry
 
 from domain.markets.types import MarketSymbol
+from domain.money import rounded
 from domain.trading.portfolio import AccountValue
 from resolvers import portfolio
 from schema.accounts import Account
 from schema.context import Info
 from schema.positions import Position
+from schema.rounded import rounded_field
 
 EveryMilliseconds = Annotated[
     int,
@@ -29,8 +31,8 @@ class AccountEquity:
 
     account: Account = strawberry.field(description="The account.")
     at: datetime = strawberry.field(description="When it was worth that.")
-    unrealized_profit: Decimal | None = strawberry.field(
-        description="What closing all open positions at the present prices would add, before fees, in the account's "
+    unrealized_profit: Decimal | None = rounded_field(
+        "What closing all open positions at the present prices would add, before fees, in the account's "
         "currency. It is the sum over those that can be priced, and null where none can."
     )
     unpriced_markets: list[MarketSymbol] = strawberry.field(
@@ -42,7 +44,7 @@ class AccountEquity:
     )
     def equity(parent: strawberry.Parent[AccountValue]) -> Decimal | None:
         """Return the sum."""
-        return parent.equity.total
+        return None if parent.equity.total is None else rounded(parent.equity.total)
 
     @strawberry.field(description="The currencies of the balances that `equity` leaves out, since nothing prices them.")
     def unpriced(parent: strawberry.Parent[AccountValue]) -> list[str]:

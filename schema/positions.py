@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import strawberry
 
+from domain.money import rounded
 from domain.trading import types as domain
 from resolvers import markets, trading
 from schema.context import Info
@@ -12,6 +13,7 @@ from schema.lazy import lazy
 from schema.node import Node, serves
 from schema.owned_lists import OrderLists
 from schema.pagination import CountedConnection, Edge
+from schema.rounded import rounded_field
 
 
 @strawberry.type
@@ -24,12 +26,12 @@ class PositionFacts:
     dust: Decimal = strawberry.field(
         description="What is left below the lot or the minimum notional when it closed, in base currency."
     )
-    average_price: Decimal | None = strawberry.field(description="What it was opened at, in quote currency per base.")
-    realized_profit: Decimal = strawberry.field(
-        description="What was gained or lost by closing parts of it, after fees, in quote currency."
+    average_price: Decimal | None = rounded_field("What it was opened at, in quote currency per base.")
+    realized_profit: Decimal = rounded_field(
+        "What was gained or lost by closing parts of it, after fees, in quote currency."
     )
-    fees: Decimal = strawberry.field(
-        description="In quote currency; one paid in base is valued at its fill's price, one in a third currency by the "
+    fees: Decimal = rounded_field(
+        "In quote currency; one paid in base is valued at its fill's price, one in a third currency by the "
         "fill's `feeRate`."
     )
     unpriced_fees: list[str] = strawberry.field(
@@ -78,7 +80,8 @@ class Position(Node, PositionFacts, OrderLists):
     )
     def unrealized_profit(parent: strawberry.Parent[domain.Position], info: Info) -> Decimal | None:
         """Return the profit on paper."""
-        return trading.unrealized_profit(info.context, parent)
+        profit = trading.unrealized_profit(info.context, parent)
+        return None if profit is None else rounded(profit)
 
 
 @strawberry.type(description="A position in a list.")

@@ -20,6 +20,7 @@ from schema.errors import INPUT, Payload, answer, payload
 from schema.metrics import PerformanceMetrics
 from schema.node import Node, decode_uuid, serves
 from schema.pagination import After, Before, CountedConnection, Edge, First, Last
+from schema.rounded import rounded_field
 from schema.strategies import Strategy
 from schema.trading import TradingSession
 
@@ -82,12 +83,12 @@ class EquityPoint:
     """The schema's face of `domain.reports.types.EquityPoint`."""
 
     at: datetime = strawberry.field(description="The moment of the equity.")
-    equity: Decimal = strawberry.field(description="In the report's currency.")
+    equity: Decimal = rounded_field("In the report's currency.")
     drawdown_percent: float = strawberry.field(
         description="How far the time-weighted return is below its highest so far."
     )
-    net_deposits: Decimal = strawberry.field(
-        description="What was paid in since the start, less what was taken out; `equity` holds it."
+    net_deposits: Decimal = rounded_field(
+        "What was paid in since the start, less what was taken out; `equity` holds it."
     )
 
 
@@ -99,11 +100,11 @@ class RoundTrip:
     closed_at: datetime | None = strawberry.field(description="When it became flat; null while it is open.")
     side: domain.PositionSide = strawberry.field(description="Which way the position went.")
     quantity: Decimal = strawberry.field(description="What was opened, in base currency.")
-    entry_price: Decimal = strawberry.field(description="The mean, in quote currency per base.")
-    exit_price: Decimal | None = strawberry.field(description="The mean; null before the first exit.")
-    profit: Decimal = strawberry.field(description="After fees, in quote currency.")
+    entry_price: Decimal = rounded_field("The mean, in quote currency per base.")
+    exit_price: Decimal | None = rounded_field("The mean; null before the first exit.")
+    profit: Decimal = rounded_field("After fees, in quote currency.")
     profit_percent: float | None = strawberry.field(description="Of what the entry cost.")
-    fees: Decimal = strawberry.field(description="What the venue took, in quote currency.")
+    fees: Decimal = rounded_field("What the venue took, in quote currency.")
     exit_reason: OrderRole | None = strawberry.field(description="The role of the order that closed it.")
     max_adverse_excursion: float | None = strawberry.field(
         description="How far it was under water at most, in percent of the entry; null where it wasn't measured."

@@ -141,6 +141,10 @@ class StrategyUpdatePayload(Payload):
     """The answer of `strategyUpdate`."""
 
     strategy: Strategy | None = strawberry.field(description="The strategy; null where there are errors.")
+    version: StrategyVersion | None = strawberry.field(
+        description="The version that the change has made. Null where there are errors, and where no definition was "
+        "given."
+    )
 
 
 @strawberry.type(description="The answer of `strategyArchive`.")
@@ -194,7 +198,7 @@ class StrategyMutation:
     ) -> StrategyUpdatePayload | None:
         """Change a strategy."""
         info.context.require(ApiScope.TRADE)
-        strategy = await strategies.update(
+        strategy, version = await strategies.update(
             info.context,
             decode_uuid(id, "Strategy", ("id",)),
             change(input.name),
@@ -202,7 +206,7 @@ class StrategyMutation:
             replacement(input.definition),
             input.expected_version,
         )
-        return answer(StrategyUpdatePayload, strategy=strategy)
+        return answer(StrategyUpdatePayload, strategy=strategy, version=version)
 
     @strawberry.mutation(description="Put a strategy away; sessions that run it go on.")
     @payload(StrategyArchivePayload)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from domain.markets.types import FeedState, Market
-from domain.money import EXACT, ZERO, is_multiple, plain
+from domain.money import EXACT, ZERO, is_multiple, plain, rounded
 from domain.orders.risk_context import RiskContext
 from domain.orders.risk_limits import limit_checks
 from domain.orders.side import OrderSide
@@ -80,6 +80,7 @@ def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
         return
     notional = EXACT.multiply(order.quantity, price)
     if notional < minimum:
+        notional = rounded(notional)
         message = f"The order is worth {plain(notional)} and must be worth at least {plain(minimum)} {context.quote}."
         yield RiskDenial(RiskCode.NOTIONAL_TOO_SMALL, message, limit=minimum, actual=notional)
 
@@ -95,6 +96,7 @@ def balance(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     currency = context.quote if order.side is OrderSide.BUY else context.base
     free = max(context.free(currency), ZERO)
     if needed > free:
+        needed = rounded(needed)
         message = f"The order needs {plain(needed)} {currency}, and {plain(free)} are free."
         yield RiskDenial(RiskCode.INSUFFICIENT_BALANCE, message, limit=free, actual=needed)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from domain.money import EXACT, ZERO, divide, plain
+from domain.money import EXACT, ZERO, divide, plain, rounded
 from domain.orders.risk_context import RiskContext, Scope
 from domain.orders.types import Order, OrderType, RiskCode, RiskDenial
 
@@ -33,6 +33,7 @@ def price_collar(order: Order, context: RiskContext, scope: Scope) -> Iterator[R
         return
     percent = divide(EXACT.multiply((end - start) * order.side.sign, _HUNDRED), start)
     if percent > collar:
+        percent = rounded(percent)
         message = f"The order could trade {plain(percent)} % from the market; {scope.name} allows {plain(collar)} %."
         yield RiskDenial(RiskCode.PRICE_COLLAR, message, limit=collar, actual=percent)
 
@@ -46,6 +47,7 @@ def order_notional(order: Order, context: RiskContext, scope: Scope) -> Iterator
     if actual is None:
         yield _unmeasured(RiskCode.MAX_ORDER_NOTIONAL, context, scope)
     elif actual > limit:
+        actual = rounded(actual)
         message = f"The order is worth {plain(actual)}; {scope.name} allows {plain(limit)}."
         yield RiskDenial(RiskCode.MAX_ORDER_NOTIONAL, message, limit=limit, actual=actual)
 
@@ -63,6 +65,7 @@ def position_notional(order: Order, context: RiskContext, scope: Scope) -> Itera
     if actual is None:
         yield _unmeasured(RiskCode.MAX_POSITION_NOTIONAL, context, scope)
     elif actual > limit:
+        actual = rounded(actual)
         message = f"The position could be worth {plain(actual)}; {scope.name} allows {plain(limit)}."
         yield RiskDenial(RiskCode.MAX_POSITION_NOTIONAL, message, limit=limit, actual=actual)
 
@@ -87,6 +90,7 @@ def daily_loss(order: Order, context: RiskContext, scope: Scope) -> Iterator[Ris
     """MAX_DAILY_LOSS: no new risk once the day's loss has reached the limit."""
     limit, actual = scope.limits.max_daily_loss, scope.losses.daily_loss
     if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
+        actual = rounded(actual)
         message = f"The loss of the day is {plain(actual)}; {scope.name} allows {plain(limit)}."
         yield RiskDenial(RiskCode.MAX_DAILY_LOSS, message, limit=limit, actual=actual)
 
@@ -95,6 +99,7 @@ def drawdown(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskD
     """MAX_DRAWDOWN: no new risk once equity has fallen so far from its highest."""
     limit, actual = scope.limits.max_drawdown_percent, scope.losses.drawdown_percent
     if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
+        actual = rounded(actual)
         message = f"Equity is {plain(actual)} % below its highest; {scope.name} allows {plain(limit)} %."
         yield RiskDenial(RiskCode.MAX_DRAWDOWN, message, limit=limit, actual=actual)
 

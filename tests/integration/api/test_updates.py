@@ -141,6 +141,25 @@ async def test_a_bad_limit_changes_none(api: Api) -> None:
     assert await _risk(api) == before
 
 
+async def test_a_change_of_a_strategys_definition_answers_the_version_that_it_made(api: Api) -> None:
+    document = """mutation($id: ID!, $input: StrategyUpdateInput!) { strategyUpdate(id: $id, input: $input) {
+      version { id number definition { enterLong } strategy { name } } errors { code } } }"""
+    key = await subject(api, "StrategyUpdateInput")
+
+    async def made(**values: Any) -> Any:
+        return (await api.run(document, id=key, input=values))["strategyUpdate"]["version"]
+
+    second = await made(name="two", definition={**DEFINITION, "enterLong": "close > 2"})
+    assert (second["number"], second["definition"], second["strategy"]) == (
+        2,
+        {"enterLong": "close > 2"},
+        {"name": "two"},
+    )
+    assert await made(name="three") is None
+    assert await made(definition=DEFINITION, expectedVersion=1) is None
+    assert (await made(definition=DEFINITION))["number"] == 3
+
+
 async def test_a_literal_and_a_variable_that_is_not_given_mean_the_same(api: Api) -> None:
     await _risk(api, maxOpenOrders=3)
     document = """mutation($id: ID!, $notional: Decimal, $orders: Int) {

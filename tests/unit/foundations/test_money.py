@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.clock import from_milliseconds, to_milliseconds
-from domain.money import divide, is_multiple, parse_decimal, plain, round_down, round_nearest, round_up
+from domain.money import divide, is_multiple, parse_decimal, plain, round_down, round_nearest, round_up, rounded
 
 amounts = st.decimals(-(10**20), 10**20, places=18)
 steps = st.sampled_from(["1E-18", "0.00001", "0.01", "0.5", "1", "25"]).map(Decimal)
@@ -48,6 +48,37 @@ def test_rounding_lands_on_the_grid_and_never_farther_than_a_step(amount: Decima
     assert down <= near <= up
     assert up - down in {0, step}
     assert (down == amount) == is_multiple(amount, step)
+
+
+@given(st.decimals(-(10**20), 10**20, allow_nan=False, places=28))
+def test_a_rounded_amount_is_right_to_eight_decimals_or_twelve_digits_and_keeps_its_sign(amount: Decimal) -> None:
+    shown = rounded(amount)
+
+    assert abs(Fraction(shown) - Fraction(amount)) <= min(Fraction(1, 2 * 10**8), abs(Fraction(amount)) / (2 * 10**11))
+    assert (shown > 0, shown < 0) == (amount > 0, amount < 0)
+    assert rounded(shown) == shown
+    assert len(plain(shown).lstrip("-0.")) <= 1 + max(12, len(str(int(abs(amount)))) + 8)
+
+
+@given(st.decimals(-(10**20), 10**20, places=8))
+def test_an_amount_of_eight_decimals_is_shown_as_it_is(amount: Decimal) -> None:
+    assert rounded(amount) == amount
+
+
+@pytest.mark.parametrize(
+    ("computed", "shown"),
+    [
+        ("61579.159259008148321643", "61579.15925901"),
+        ("-42.84923552235000000001801197", "-42.8492355224"),
+        ("23.6659472999999999999874", "23.6659473"),
+        ("0.000000000000000000000000001234567890123", "0.00000000000000000000000000123456789012"),
+        ("9.9999999999999999", "10"),
+        ("0E-30", "0"),
+        ("1E+3", "1000"),
+    ],
+)
+def test_what_divisions_leave_is_shown_with_the_digits_that_mean_something(computed: str, shown: str) -> None:
+    assert plain(rounded(Decimal(computed))) == shown
 
 
 def test_a_grid_of_zero_holds_everything() -> None:

@@ -242,6 +242,15 @@ class TestLimits:
         ]  # fmt: skip
         assert codes(an_order(), limited(scope=scope, cool_down_losses=3, cool_down_minutes=9)) == []
 
+    def test_a_denial_shows_a_computed_amount_with_the_digits_that_mean_something(self) -> None:
+        record = LossRecord(D("123.6659472999999999999874"), D("20.00000000000000000000012"))
+        scope = Scope("the account", RiskLimits(), losses=record)
+        denials = check(an_order(), limited(scope=scope, max_daily_loss=D(100), max_drawdown_percent=D(20)))
+        assert [(denial.actual, denial.message) for denial in denials] == [
+            (D("123.6659473"), "The loss of the day is 123.6659473; the account allows 100."),
+            (D(20), "Equity is 20 % below its highest; the account allows 20 %."),
+        ]
+
     def test_no_limit_but_the_collar_and_the_notional_keeps_a_position_from_being_closed(self) -> None:
         record = LossRecord(D(100), D(20), losing_streak=3, last_loss_at=NOW)
         scope = Scope("the account", RiskLimits(), active=(an_order(),), sent_last_minute=9, losses=record)
