@@ -1,7 +1,7 @@
 """Lists of markets, and streams of many of them, by the public API."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from resolvers.ids import encode_id
 from schema.errors import public_error
 from tests.support.api import SCHEMA, Api
 from tests.support.orders import BTC, a_market
+from tests.support.waiting import eventually
 
 PAGE = "totalCount nodes { symbol } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 LIST = f"""query($first: Int, $after: String, $last: Int, $before: String, $by: MarketOrder! = SYMBOL, $quote: String,
@@ -122,6 +123,12 @@ async def published(api: Api, *tickers: Ticker) -> None:
     await asyncio.sleep(0)
 
 
+def are_read(api: Api, markets: Sequence[MarketSymbol], readers: str) -> bool:
+    """Tell whether somebody reads each of the markets."""
+    memories = api.services.markets._memories
+    return all(market in memories and getattr(memories[market], readers) for market in markets)
+
+
 @pytest.fixture
 async def demanded(api: Api) -> AsyncIterator[list[str]]:
     """The markets whose feeds are asked for."""
@@ -136,7 +143,8 @@ async def test_the_tickers_of_many_markets_come_in_one_stream(many: Api, demande
     names = [str(market) for market in markets]
     async with await many.subscribe(TICKERS, markets=[*names, names[0]]) as stream:
         first = asyncio.ensure_future(stream.next())
-        await asyncio.sleep(0.05)
+        await eventually(lambda: are_read(many, markets, "ticker_readers"), "the tickers are read")
+        await eventually(lambda: len(demanded) >= COINS, "the feeds are asked for")
         assert sorted(demanded) == names
         await published(many, *(a_ticker(market, 1) for market in markets), a_ticker(BTC, 1))
         events = [await first, *(await stream.take(COINS - 1))]
@@ -181,7 +189,7 @@ async def test_the_states_of_feeds_come_in_one_stream_and_stand_at_the_market(ma
 
     async with await many.subscribe(FEEDS, markets=[str(BTC), str(eth)]) as stream:
         first = asyncio.ensure_future(stream.next())
-        await asyncio.sleep(0.05)
+        await eventually(lambda: are_read(many, [BTC, eth], "status_readers"), "the states are read")
         await told(BTC, FeedState.LIVE)
         assert (await first)["marketFeeds"] == {"market": {"symbol": str(BTC)}, "state": "LIVE"}
         await told(BTC, FeedState.LIVE)  # said again, which is no news

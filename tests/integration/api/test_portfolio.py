@@ -132,7 +132,8 @@ async def test_a_slow_reader_gets_the_newest_state_alone(live: Api) -> None:
         assert (await stream.next())["positionUpdates"]["quantity"] == "2"
         for quantity in range(3, 30):
             await told(live, position.changed(quantity=Decimal(quantity)))
-        await asyncio.sleep(1.2)  # what it is slow for
+        (portfolio,) = live.services.portfolios._portfolios.values()
+        await eventually(lambda: portfolio._open[position.id].position.quantity == 29, "all changes have come")
         assert (await stream.next())["positionUpdates"]["quantity"] == "29"
 
 
