@@ -306,6 +306,8 @@ async def seeded(api: Api) -> Matrix:
     roles = await _roles(api)
     matrix = Matrix(api, victim, roles, await _own_ids(api, roles))
     await matrix.look()
+    # What a mutation is tried on is the first of its type: an order that could be cancelled, not one that is filled.
+    matrix.ids["Order"].sort(key=lambda one: one != encode_id("Order", resting.id))
     return matrix
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from domain.event_stream import EventStreams
+from domain.orders.service import OrderService
 from domain.users.types import ALL_SCOPES, Identity, User, UserRole
 from infra.postgres.accounts import PostgresAccounts
 from infra.postgres.orders import PostgresOrders
@@ -92,7 +93,8 @@ BREAKS: dict[str, Break] = {
     **{
         f"the owner in {cls.__name__}.{method}": _asks_as(cls, method)
         for cls, methods in {
-            PostgresOrders: ("get", "fill"),
+            OrderService: ("cancel",),
+            PostgresOrders: ("fill",),
             PostgresAccounts: ("get",),
             PostgresStrategies: ("get", "version", "archive"),
             PostgresTradingSessions: ("get",),
@@ -105,7 +107,7 @@ BREAKS: dict[str, Break] = {
         for method in methods
     },
 }
-QUICK = {"the owner of a node", "scopes", "the owner in PostgresOrders.get"}
+QUICK = {"the owner of a node", "scopes", "the owner in OrderService.cancel"}
 """What each test run tries; the others are for `pytest -m slow`."""
 
 
