@@ -2,7 +2,14 @@ import asyncio
 from dataclasses import dataclass, field
 
 from domain.errors import RateLimited
-from domain.users.throttle import FREE_FAILURES, MAXIMUM_AT_ONCE, MAXIMUM_DELAY_SECONDS, WINDOW_SECONDS, LoginThrottle
+from domain.users.throttle import (
+    FREE_FAILURES,
+    MAXIMUM_AT_ONCE,
+    MAXIMUM_DELAY_SECONDS,
+    WAITING_FOR_ACCOUNT,
+    WINDOW_SECONDS,
+    LoginThrottle,
+)
 from infra.embedded.cache import EmbeddedCache
 from tests.support.clocks import ManualClock
 from tests.support.sign_in import AwayCache
@@ -92,7 +99,7 @@ async def test_nodes_that_share_a_cache_share_the_count() -> None:
     assert await other.try_(HERE, "ada@example.com") > 0
 
 
-async def test_tries_at_the_same_time_count_as_failures_and_those_beyond_a_few_are_refused_at_once() -> None:
+async def test_tries_at_the_same_time_count_as_failures_and_all_but_a_few_for_one_account_wait() -> None:
     door = Door()
     for number in range(FREE_FAILURES - 2):
         await door.try_(f"198.51.100.{number}", "ada@example.com")
@@ -102,16 +109,99 @@ async def test_tries_at_the_same_time_count_as_failures_and_those_beyond_a_few_a
         await release.wait()
         return False
 
-    addresses = [f"203.0.113.{number}" for number in range(30)]
+    addresses = [f"203.0.113.{number}" for number in range(MAXIMUM_AT_ONCE + WAITING_FOR_ACCOUNT)]
     tries = [asyncio.create_task(door.throttle.checked(one, "ada@example.com", check)) for one in addresses]
     await asyncio.sleep(0)
-    assert sum(one.done() for one in tries) == 30 - MAXIMUM_AT_ONCE
+    assert not any(one.done() for one in tries)
+    assert len(door.waits) == MAXIMUM_AT_ONCE - 2, "only so many are under way, and all but two of them wait longer"
+    release.set()
+    assert await asyncio.gather(*tries) == [False] * len(tries)
+    assert len(door.waits) == len(tries) - 2
+    assert not door.throttle._turns
+
+
+async def test_more_than_a_few_tries_of_one_address_at_once_are_refused_whatever_the_account() -> None:
+    door = Door()
+    release = asyncio.Event()
+
+    async def check() -> bool:
+        await release.wait()
+        return False
+
+    tries = [asyncio.create_task(door.throttle.checked(HERE, f"{number}@example.com", check)) for number in range(8)]
+    await asyncio.sleep(0)
+    assert [one.done() for one in tries] == [False] * MAXIMUM_AT_ONCE + [True] * 3
     release.set()
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert [isinstance(outcome, RateLimited) for outcome in outcomes] == [False] * MAXIMUM_AT_ONCE + [True] * 3
 
-    refused = [outcome for outcome in outcomes if isinstance(outcome, RateLimited)]
-    assert len(refused) == 30 - MAXIMUM_AT_ONCE
-    assert len(door.waits) == MAXIMUM_AT_ONCE - 2
+
+async def test_tries_that_one_address_keeps_under_way_do_not_keep_the_owner_out_who_comes_from_an_unknown_one() -> None:
+    door = Door()
+    never = asyncio.Event()
+
+    async def wrong() -> bool:
+        await never.wait()
+        return False
+
+    async def right() -> bool:
+        return True
+
+    tries = [asyncio.create_task(door.throttle.checked(HERE, "ada@example.com", wrong)) for _ in range(MAXIMUM_AT_ONCE)]
+    await asyncio.sleep(0)
+    assert await door.throttle.checked(ELSEWHERE, "ada@example.com", right)
+    never.set()
+    assert await asyncio.gather(*tries) == [False] * MAXIMUM_AT_ONCE
+
+
+async def test_the_owner_waits_for_nobody_where_few_addresses_keep_many_tries_under_way() -> None:
+    door = Door()
+    order: list[str] = []
+    all_have_come = asyncio.Event()
+
+    async def try_from(address: str) -> None:
+        async def check() -> bool:
+            order.append(address)
+            await all_have_come.wait()
+            return False
+
+        await door.throttle.checked(address, "ada@example.com", check)
+
+    attackers = [f"203.0.113.{number}" for number in range(2)]
+    tries = [asyncio.create_task(try_from(one)) for one in attackers * MAXIMUM_AT_ONCE]
+    await asyncio.sleep(0)
+    tries.append(asyncio.create_task(try_from(ELSEWHERE)))
+    await asyncio.sleep(0)
+    all_have_come.set()
+    await asyncio.gather(*tries, return_exceptions=True)
+    assert order.index(ELSEWHERE) == 2, "it waits for nobody, though others do"
+
+
+async def test_an_owner_waits_in_turn_where_several_addresses_try_and_is_refused_only_where_many_do() -> None:
+    door = Door()
+    release = asyncio.Event()
+
+    async def check() -> bool:
+        await release.wait()
+        return True
+
+    def attempt(address: str) -> "asyncio.Task[bool]":
+        return asyncio.create_task(door.throttle.checked(address, "ada@example.com", check))
+
+    few = [attempt(f"203.0.113.{number}") for number in range(3) for _ in range(MAXIMUM_AT_ONCE)]
+    await asyncio.sleep(0)
+    owner = attempt(ELSEWHERE)
+    await asyncio.sleep(0)
+    assert not owner.done()
+    many = [attempt(f"198.51.100.{number}") for number in range(WAITING_FOR_ACCOUNT + 1)]
+    await asyncio.sleep(0)
+    assert not owner.done()
+    assert many[-1].done()
+    release.set()
+    assert await owner
+    await asyncio.gather(*few, *many, return_exceptions=True)
+    assert not door.throttle._turns
+    assert not door.throttle._trying
 
 
 async def test_who_has_signed_in_from_an_address_waits_for_what_that_address_did_alone() -> None:
