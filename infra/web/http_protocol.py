@@ -8,7 +8,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from infra.web.connection_limits import Rejection
-from infra.web.write_watch import WriteWatch
+from infra.web.write_watch import WatchedWriting, WriteWatch
 
 if TYPE_CHECKING:
     from infra.web.server import ServerConfig
@@ -44,7 +44,7 @@ class _Part(Enum):
     BODY = "body"
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
     """Ends a connection that sends too much, or too slowly, with the status that says so."""
 
     config: "ServerConfig"
@@ -200,18 +200,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _stop_watching(self) -> None:
         self._stop_timer()
-        if self._writing is not None:
-            self._writing.stop()
-
-    def pause_writing(self) -> None:
-        """Hold what is to be sent: the peer takes nothing at the moment."""
-        super().pause_writing()
-        if self._writing is not None:
-            self._writing.start()
-
-    def resume_writing(self) -> None:
-        """Send on."""
-        super().resume_writing()
         if self._writing is not None:
             self._writing.stop()
 

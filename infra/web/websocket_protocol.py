@@ -7,7 +7,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from infra.web.connection_limits import Rejection
-from infra.web.write_watch import WriteWatch
+from infra.web.write_watch import WatchedWriting, WriteWatch
 
 if TYPE_CHECKING:
     from infra.web.server import ServerConfig
@@ -18,7 +18,7 @@ _MAX_FRAGMENTS: Final = 1_024
 _TOO_BIG: Final = 1009
 
 
-class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
+class BoundedWebSocketProtocol(WatchedWriting, WebSocketsSansIOProtocol):
     """Takes nothing more from a peer that takes nothing, and drops one that goes on so."""
 
     config: "ServerConfig"
@@ -59,16 +59,8 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
             return
         super().handle_cont(event)
 
-    def pause_writing(self) -> None:
-        """Hold what is to be sent: the peer takes nothing at the moment."""
-        super().pause_writing()
-        if self._writing is not None:
-            self._writing.start()
-
     def resume_writing(self) -> None:
         """Send on, and read on."""
         super().resume_writing()
-        if self._writing is not None:
-            self._writing.stop()
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()

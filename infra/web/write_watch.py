@@ -39,3 +39,21 @@ class WriteWatch:
             return
         self._on_unresponsive()
         self._transport.abort()
+
+
+class WatchedWriting(asyncio.Protocol):
+    """A protocol that watches its peer while what is to be sent has to be held; stands before its base."""
+
+    _writing: WriteWatch | None = None
+
+    def pause_writing(self) -> None:
+        """Hold what is to be sent: the peer takes nothing at the moment."""
+        super().pause_writing()
+        if self._writing is not None:
+            self._writing.start()
+
+    def resume_writing(self) -> None:
+        """Send on."""
+        super().resume_writing()
+        if self._writing is not None:
+            self._writing.stop()
