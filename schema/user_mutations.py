@@ -141,7 +141,7 @@ class UserMutation:
         )
         return answer(UserUpdatePayload, user=changed)
 
-    @strawberry.mutation(description="Make an API key.")
+    @strawberry.mutation(description="Make an API key. It takes a login session: a key is `FORBIDDEN` to make another.")
     @payload(ApiKeyCreatePayload)
     async def api_key_create(
         self, info: Info, input: Annotated[ApiKeyCreateInput, INPUT]

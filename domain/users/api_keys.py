@@ -33,19 +33,19 @@ class ApiKeyService:
     ) -> tuple[ApiKey, str]:
         """Return the new key and its secret, which is never told again.
 
-        Raises INVALID (name, scopes, expiry), LIMIT_REACHED, and `Forbidden` where the key would have a scope that
-        the credential used to make it hasn't, or ADMIN where that credential is a key itself.
+        Raises `Forbidden` for a key, whatever its scopes: who steals one mustn't be able to outlive its revocation by
+        another. Raises INVALID (name, scopes, expiry) and LIMIT_REACHED.
         """
+        if not identity.is_login_session:
+            raise Forbidden(
+                "An API key can't make API keys, else a stolen one were good for ever; sign in to make one."
+            )
         name = clean_name(name, "name")
         now = self._clock.now()
         if not scopes:
             raise InputError(ErrorCode.INVALID, "Name at least one of READ, TRADE, ADMIN.", ("input", "scopes"))
         if expires_at is not None and expires_at <= now:
             raise InputError(ErrorCode.INVALID, "expiresAt must be in the future.", ("input", "expiresAt"))
-        if ApiScope.ADMIN in scopes and not identity.is_login_session:
-            raise Forbidden("A key can't make ADMIN keys, else a stolen one were good for ever; sign in to make one.")
-        if not all(identity.may(scope) for scope in scopes):
-            raise Forbidden("A key can't be given a scope that the credential making it hasn't.")
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.new(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._storage.transaction() as transaction:

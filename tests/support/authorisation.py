@@ -72,6 +72,9 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """The scope that a mutation needs, and the types of the objects that its ids may name."""
 
+LOGIN_ONLY: Final = {"apiKeyCreate"}
+"""What no API key may, whatever its scope."""
+
 SUBSCRIPTIONS: Final = {
     "marketDepth": "public", "ticker": "public", "trades": "public", "candles": "public", "tickers": "public",
     "marketFeeds": "public", "orderEvents": "private", "events": "private", "jobProgress": "private",

@@ -47,6 +47,12 @@ class Role:
     context: Callable[[], RequestContext]
     is_operator: bool = False
 
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether it acts by a login session."""
+        identity = self.context().identity
+        return identity is not None and identity.is_login_session
+
 
 @dataclass
 class Matrix:
@@ -166,7 +172,9 @@ class Matrix:
         payload = told["data"][name] if told["data"] else None
         if role.scope is None:
             expected = "UNAUTHENTICATED"
-        elif rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope):
+        elif rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope) or (
+            name in rules.LOGIN_ONLY and not role.is_signed_in
+        ):
             expected = "FORBIDDEN"
         else:
             if not is_foreign and {"FORBIDDEN", "UNAUTHENTICATED"} & set(codes):
