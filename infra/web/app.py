@@ -1,5 +1,6 @@
 """The ASGI application: GraphQL at `/graphql` over HTTP, SSE and WebSocket, GraphiQL, health and metrics."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
@@ -51,8 +52,16 @@ class GraphQLEndpoint:
             await WebSocketConnection(self._websocket, scope, receive, send).serve()
             return
         request = Request(scope, receive)
-        response: ASGIApp = ide_page(request) if self._is_for_page(request) else await self._http.answer(request)
+        response: ASGIApp = ide_page(request) if self._is_for_page(request) else await self._answer(request)
         await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> ASGIApp:
+        """Answer; the server cancels what is still under way when its grace is over, and that is no failure."""
+        try:
+            return await self._http.answer(request)
+        except asyncio.CancelledError:
+            error = {"message": "The server stops; ask again.", "extensions": {"code": "UNAVAILABLE"}}
+            return JSONResponse({"errors": [error]}, status_code=503)
 
     def _is_for_page(self, request: Request) -> bool:
         return (

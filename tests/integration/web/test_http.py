@@ -421,3 +421,16 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(shop: 
         writer.close()
         await writer.wait_closed()
         assert (await post(served, {"query": "{ me }"})).status_code == 200
+
+
+async def test_a_query_that_outlasts_the_grace_of_a_stop_is_told_so_without_a_traceback(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(shop_app(shop)) as served, served.client() as client:
+        asked = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
+        await eventually(lambda: shop.waiting == 1, "the query is under way")
+        for task in served.server.server_state.tasks:
+            task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+        answer = await asked
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
+    assert not [record for record in caplog.records if record.exc_info]
