@@ -1,17 +1,36 @@
 """One answer to one key: a mutation called again with the same key and input gives what it gave before."""
 
 import hashlib
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 
 from domain.clock import Clock
 from domain.errors import ErrorCode, InputError
+from domain.money import plain
 from domain.storage import Transaction
 
 MAXIMUM_KEY_LENGTH = 128
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _with_plain_decimals(given: object) -> object:
+    """Return an input as plain values, each number written one way: 7.50 and 7.5 are the same input."""
+    if isinstance(given, Decimal):
+        return plain(given)
+    if isinstance(given, dict):
+        return {key: _with_plain_decimals(value) for key, value in given.items()}
+    if isinstance(given, list | tuple):
+        return [_with_plain_decimals(value) for value in given]
+    return given
+
+
+def _digests(given: object) -> tuple[bytes, bytes]:
+    """Return the digest of an input, and that which version 0.1 stored of it: numbers as they were written."""
+    values = msgspec.to_builtins(given, builtin_types=(Decimal,), str_keys=True)
+    return hashlib.sha256(_encode(_with_plain_decimals(values))).digest(), hashlib.sha256(_encode(given)).digest()
 
 
 def check_key(key: str) -> str:
@@ -33,12 +52,12 @@ async def claim(
     Where the key was used before, returns what it led to, or raises CONFLICT when the input (`given`, a dataclass) was
     another. Waits for a transaction that is claiming the same key.
     """
-    digest = hashlib.sha256(_encode(given)).digest()
+    digest, released_digest = _digests(given)
     found = await transaction.idempotency.claim(user_id, operation, check_key(key), digest, result_id, clock.now())
     if found is None:
         return None
     known_digest, known_result = found
-    if known_digest != digest:
+    if known_digest not in {digest, released_digest}:
         raise InputError(
             ErrorCode.CONFLICT,
             f"The idempotencyKey {key!r} was used for another input of {operation}; use a new key for a new request.",

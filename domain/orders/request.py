@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.errors import ErrorCode, InputError
+from domain.expiry import expiry_error
 from domain.markets.types import Market, MarketSymbol
 from domain.money import ZERO, plain
 from domain.orders.side import OrderSide
@@ -118,8 +119,8 @@ def _time_errors(request: OrderRequest, now: datetime) -> Iterator[InputError]:
         yield _error("expiresAt", "A GTD order needs expiresAt.")
     if expires_at is not None and time_in_force is not TimeInForce.GTD:
         yield _error("expiresAt", "expiresAt belongs to timeInForce GTD alone.")
-    elif expires_at is not None and expires_at <= now:
-        yield _error("expiresAt", f"expiresAt is {expires_at:%Y-%m-%dT%H:%M:%SZ}, which has passed.")
+    elif expires_at is not None and (wrong := expiry_error(expires_at, now)):
+        yield _error("expiresAt", f"expiresAt {wrong}.")
 
 
 def _error(field: str, message: str, code: ErrorCode = ErrorCode.INVALID) -> InputError:

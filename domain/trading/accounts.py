@@ -195,7 +195,7 @@ class AccountService:
             paper = self._venues.paper(account.venue) if account.kind is AccountKind.PAPER else None
             if paper is None:
                 raise InputError(ErrorCode.UNSUPPORTED, "Only a PAPER account can be paid into.", ("id",))
-            given = (str(account_id), currency, str(amount))
+            given = (str(account_id), currency, amount)
             if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
                 await _check_currencies(paper, account.venue, [(currency, _CURRENCY)])
                 question = paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}")

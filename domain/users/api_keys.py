@@ -5,6 +5,7 @@ from uuid import UUID
 
 from domain.clock import Clock, Ids
 from domain.errors import ErrorCode, Forbidden, InputError
+from domain.expiry import expiry_error
 from domain.storage import Storage
 from domain.users.activity import record_activity
 from domain.users.credentials import credential_hash, new_api_secret
@@ -44,8 +45,8 @@ class ApiKeyService:
         now = self._clock.now()
         if not scopes:
             raise InputError(ErrorCode.INVALID, "Name at least one of READ, TRADE, ADMIN.", ("input", "scopes"))
-        if expires_at is not None and expires_at <= now:
-            raise InputError(ErrorCode.INVALID, "expiresAt must be in the future.", ("input", "expiresAt"))
+        if expires_at is not None and (wrong := expiry_error(expires_at, now)):
+            raise InputError(ErrorCode.INVALID, f"expiresAt {wrong}.", ("input", "expiresAt"))
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.new(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._storage.transaction() as transaction:

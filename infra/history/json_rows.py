@@ -35,7 +35,7 @@ def json_blocks(path: Path) -> Iterator[Block]:
         raise UnusableFile(path, "JSON of more than 2 GiB; write it as CSV, Parquet or Feather")
     try:
         rows = _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UnusableFile(path, f"it can't be read as an array of candles in JSON ({error})") from None
     if not rows:
         raise UnusableFile(path, "there are no rows of candles in it")

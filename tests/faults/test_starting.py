@@ -31,7 +31,7 @@ async def test_a_port_in_use_is_told_and_leaves_nothing_behind(data_folder: Path
         result = run_program("serve", "--port", str(port), "--data-dir", str(data_folder / "data"))
     assert result.returncode == 1
     assert f"127.0.0.1:{port}" in _told(result)
-    assert "in use" in result.stderr
+    assert "something listens there already" in result.stderr
     assert not Engine(data_folder / "data").children()
 
 

@@ -1,16 +1,24 @@
 import asyncio
 import contextlib
+import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
+import msgspec
 import pytest
 
+from domain import idempotency
+from domain.errors import ErrorCode, InputError
 from domain.users.types import User
 from infra.postgres.pool import Pool
 from infra.postgres.storage import PostgresStorage
+from tests.support.clocks import ManualClock
 from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.users import ids, stored_user
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CLOCK = ManualClock(NOW)
 
 
 @pytest.fixture
@@ -28,6 +36,34 @@ async def test_a_key_is_claimed_once_and_tells_what_came_of_it(storage: Postgres
         assert await claim(user.id, "orderPlace", "k", b"other", ids.new(), NOW) == (b"hash", result)
         assert await claim(user.id, "sessionStart", "k", b"hash", ids.new(), NOW) is None
         assert await claim(user.id, "orderPlace", "k2", b"hash", ids.new(), NOW) is None
+
+
+@dataclass(frozen=True)
+class Deposit:
+    account: str
+    amounts: tuple[Decimal, ...]
+
+
+def deposit(*amounts: str) -> Deposit:
+    return Deposit("a", tuple(map(Decimal, amounts)))
+
+
+async def test_a_number_is_the_same_input_however_it_is_written(storage: PostgresStorage, user: User) -> None:
+    result = ids.new()
+    async with storage.transaction() as transaction:
+
+        async def claimed(key: str, *amounts: str) -> object:
+            return await idempotency.claim(transaction, CLOCK, user.id, "paperDeposit", key, deposit(*amounts), result)
+
+        assert await claimed("k", "7.50", "1000") is None
+        assert await claimed("k", "7.5", "1e3") == result
+        with pytest.raises(InputError) as refused:
+            await claimed("k", "7.51", "1000")
+        assert refused.value.code is ErrorCode.CONFLICT
+
+        released = hashlib.sha256(msgspec.json.encode(deposit("7.50"), order="deterministic")).digest()
+        await transaction.idempotency.claim(user.id, "paperDeposit", "of 0.1", released, result, NOW)
+        assert await claimed("of 0.1", "7.50") == result
 
 
 async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(

@@ -438,6 +438,11 @@ TOKENS = st.sampled_from(
 LINES = st.lists(TOKENS, max_size=9)
 
 
+def test_json_that_is_nested_too_deeply_is_unusable(tmp_path: Path) -> None:
+    with pytest.raises(UnusableFile, match="can't be read as an array of candles"):
+        surveyed(file(tmp_path, "[" * 100_000), None, "UTC", None)
+
+
 @given(st.lists(LINES, max_size=8), st.sampled_from([",", ";", "\t", "|"]), st.booleans(), st.data())
 @settings(max_examples=150, deadline=None)
 def test_no_file_is_more_than_unusable(

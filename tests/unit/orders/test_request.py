@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -49,6 +49,7 @@ def test_a_request_that_makes_sense_has_no_errors(request_: OrderRequest) -> Non
         (replace(LIMIT, post_only=True, time_in_force=TimeInForce.FOK), "timeInForce", ErrorCode.INVALID),
         (replace(LIMIT, time_in_force=TimeInForce.GTD), "expiresAt", ErrorCode.INVALID),
         (replace(GTD, expires_at=NOW), "expiresAt", ErrorCode.INVALID),
+        (replace(GTD, expires_at=datetime.max.replace(tzinfo=UTC)), "expiresAt", ErrorCode.INVALID),
         (replace(LIMIT, expires_at=NOW + timedelta(seconds=1)), "expiresAt", ErrorCode.INVALID),
         (replace(MARKET, post_only=True), "postOnly", ErrorCode.UNSUPPORTED),
         (replace(MARKET, type=OrderType.TRAILING_STOP, trailing=True), "type", ErrorCode.UNSUPPORTED),
