@@ -243,7 +243,11 @@ class ReportGenerateInput:
     """The input of `reportGenerate`."""
 
     scope: ReportScopeInput = strawberry.field(description="What the report is about.")
-    from_: datetime | None = strawberry.field(default=None, name="from", description="The beginning of all, if null.")
+    from_: datetime | None = strawberry.field(
+        default=None,
+        name="from",
+        description="If null, when the account was created or the session started; not before 2009.",
+    )
     to: datetime | None = strawberry.field(default=None, description="Now, if null or later than that.")
     idempotency_key: str | None = strawberry.field(
         default=None, description="The same key with the same input gives the same report."

@@ -1,20 +1,24 @@
 """Reports as users ask for them; `domain.reports.worker` computes them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.clock import Clock, Ids
 from domain.errors import ErrorCode, InputError
 from domain.events import NewEvent, UserEventKind
 from domain.idempotency import claim
+from domain.keyset import Window
 from domain.ports import Bus
-from domain.reports.types import Job, Report, ReportScope
+from domain.reports.types import Job, JobStatus, Report, ReportScope
 from domain.storage import Storage, Transaction
 from domain.users.activity import record_activity
 
 JOB_KIND = "report"
 JOBS_TOPIC = "jobs"
+MAXIMUM_OPEN_JOBS = 5
+EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
+"""Nothing that is traded here is older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,10 @@ class ReportService:
         self._ids = ids
 
     async def generate(self, user_id: UUID, request: ReportRequest, idempotency_key: str | None) -> Report:
-        """Store the report with its job, which a worker takes at once; raises NOT_FOUND, INVALID, CONFLICT."""
+        """Store the report with its job, which a worker takes in its turn.
+
+        Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED where too many jobs of the user go on.
+        """
         now = self._clock.now()
         report_id, job_id = self._ids.new(), self._ids.new()
         async with self._storage.transaction() as transaction:
@@ -49,10 +56,8 @@ class ReportService:
                 if found is not None:
                     return found
             beginning = await _beginning(transaction, user_id, request)
-            start, end = request.start or beginning, min(request.end or now, now)
-            if start >= end:
-                message = f"The period is empty: from {start.isoformat()} to {end.isoformat()}."
-                raise InputError(ErrorCode.INVALID, message, ("input", "from"))
+            start, end = _period(request, beginning, now)
+            await _check_open_jobs(transaction, user_id)
             report = Report(report_id, user_id, request.scope, request.scope_id, start, end, now, job_id)
             job = Job(job_id, user_id, JOB_KIND, now, result_type="Report", result_id=report_id)
             await transaction.reports.add_job(job)
@@ -61,6 +66,28 @@ class ReportService:
             await record_activity(transaction, self._ids, now, user_id, "reportGenerate", ("Report", str(report_id)))
         await self._bus.publish(JOBS_TOPIC, b"")
         return report
+
+
+def _period(request: ReportRequest, beginning: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """Return the period as it was asked for, but for what is yet to come; raises INVALID."""
+    for name, moment in (("from", request.start), ("to", request.end)):
+        if moment is not None and moment < EARLIEST:
+            message = f"{moment.isoformat()} is before {EARLIEST.isoformat()}, when nothing was traded yet."
+            raise InputError(ErrorCode.INVALID, message, ("input", name))
+    start, end = request.start or beginning, min(request.end or now, now)
+    if start >= end:
+        message = f"The period is empty: from {start.isoformat()} to {end.isoformat()}."
+        raise InputError(ErrorCode.INVALID, message, ("input", "from" if start >= now else "to"))
+    return start, end
+
+
+async def _check_open_jobs(transaction: Transaction, user_id: UUID) -> None:
+    # The user's row is held, so that two jobs asked for at once are counted one after the other.
+    await transaction.users.password_hash(user_id, lock=True)
+    window = Window(limit=MAXIMUM_OPEN_JOBS)
+    if len(await transaction.reports.jobs(user_id, window, (JobStatus.QUEUED, JobStatus.RUNNING))) >= MAXIMUM_OPEN_JOBS:
+        message = f"At most {MAXIMUM_OPEN_JOBS} jobs of a user wait or run at a time; wait until one has ended."
+        raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
 
 async def _beginning(transaction: Transaction, user_id: UUID, request: ReportRequest) -> datetime:

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from domain.events import UserEventKind
 from domain.markets.types import Market, MarketSymbol
 from domain.orders.types import Fill, OrderStatus
 from domain.reports import worker as worker_module
-from domain.reports.service import JOB_KIND, ReportRequest, ReportService
+from domain.reports.service import EARLIEST, JOB_KIND, MAXIMUM_OPEN_JOBS, ReportRequest, ReportService
 from domain.reports.types import Job, JobStatus, Report, ReportResult, ReportScope
 from domain.reports.worker import ReportWorker
 from infra.clock import SystemClock
@@ -55,6 +55,39 @@ async def test_what_cannot_be_reported_on_is_told(
     future = SystemClock().now() + timedelta(days=1)
     assert await code(ReportRequest(ReportScope.ACCOUNT, account, future)) is ErrorCode.INVALID
     assert not await a_worker(storage).work_once()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "path"),
+    [
+        (EARLIEST - timedelta(microseconds=1), None, ("input", "from")),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), END, ("input", "from")),
+        (None, EARLIEST - timedelta(days=1), ("input", "to")),
+        (END, START, ("input", "to")),
+        (START, START, ("input", "to")),
+        (datetime(9999, 12, 31, tzinfo=UTC), None, ("input", "from")),
+    ],
+)
+async def test_a_period_that_cannot_be_is_refused_where_it_stands(
+    service: ReportService, world: World, start: datetime | None, end: datetime | None, path: tuple[str, ...]
+) -> None:
+    with pytest.raises(InputError) as refused:
+        await service.generate(world.user.id, ReportRequest(ReportScope.ACCOUNT, world.account.id, start, end), None)
+    assert (refused.value.code, refused.value.path) == (ErrorCode.INVALID, path)
+
+
+async def test_a_user_has_only_so_many_jobs_at_a_time_however_fast_they_are_asked_for(
+    storage: PostgresStorage, service: ReportService, world: World, pool: Pool
+) -> None:
+    asked = [ask(service, world) for _ in range(MAXIMUM_OPEN_JOBS + 2)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [answer.code for answer in answers if isinstance(answer, InputError)]
+    assert refused == [ErrorCode.LIMIT_REACHED] * 2
+    async with pool.acquire() as driver:
+        stranger = await stored_world(Connection(driver))
+    await ask(service, stranger)
+    assert await a_worker(storage).work_once()
+    await ask(service, world)
 
 
 async def test_the_same_key_asks_for_the_same_report(
