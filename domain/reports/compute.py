@@ -72,21 +72,26 @@ class ReportComputer:
         holdings = self._holdings(subject, earlier, transfers)
         traded = {fill.market for fill in fills} | ({session.market} if session else set())
         end = _end(report, session, known)
+        start = min(max(report.from_, _first_moment(subject, [*known, *self._unlisted], transfers)), end)
         graph = self._graph or CurrencyGraph(one for one in self._markets.values() if one.symbol.venue == account.venue)
-        prices = PriceSource(self._reading.prices, graph, report.from_, end)
+        paid = [transfer for transfer in transfers if report.from_ < transfer.at < report.to]
+        prices = PriceSource(self._reading.prices, graph, start, end)
         currencies = self._currencies([*holdings, *(one.currency for one in transfers)], known)
+        moments: dict[str, set[datetime]] = {currency: set() for currency in currencies}
+        for transfer in paid:
+            moments[transfer.currency].add(transfer.at)
         orders = await self._reading.orders.many(list({fill.order_id for fill in known}))
         in_period = replace(subject.wanted, start=report.from_)
         return ReportData(
             venue=account.venue,
             currency=account.currency,
-            start=report.from_,
+            start=start,
             end=end,
             holdings=holdings,
             earlier=earlier,
             fills=fills,
-            transfers=[transfer for transfer in transfers if report.from_ < transfer.at < report.to],
-            marks=await prices.marks(traded, currencies, account.currency, {fill.market for fill in known}),
+            transfers=paid,
+            marks=await prices.marks(traded, moments, account.currency, {fill.market for fill in known}),
             markets=self._markets,
             traded=frozenset(traded),
             exit_reasons={one.id: one.role for one in orders if one.role is not OrderRole.ENTRY},
@@ -191,6 +196,12 @@ async def with_excursions(prices: PriceRepository, data: ReportData) -> ReportDa
 async def computed(data: ReportData) -> ReportResult:
     """Return what the report says; it is computed in a thread, so that a big ledger holds nobody up."""
     return await asyncio.to_thread(result_of, data)
+
+
+def _first_moment(subject: Subject, fills: Iterable[Fill], transfers: Iterable[AccountTransfer]) -> datetime:
+    """Return when what the report is about began; its first fill or transfer may be dated before it was created."""
+    created_at = subject.account.created_at if subject.session is None else subject.session.started_at
+    return min([created_at, *(fill.at for fill in fills), *(transfer.at for transfer in transfers)])
 
 
 def _end(report: Report, session: TradingSession | None, fills: Sequence[Fill]) -> datetime:

@@ -1,6 +1,6 @@
 """Reads the prices that a report needs: of each market about as many as a curve has points, of whichever timeframes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -21,20 +21,27 @@ class PriceSource:
         self._start = start
         self._end = end
         self._timeframe = _timeframe(end - start)
+        self._step = max(self._timeframe.duration, (end - start) / MARKS_A_MARKET)
 
     async def marks(
-        self, traded: Iterable[MarketSymbol], currencies: Iterable[str], into: str, priced: Iterable[MarketSymbol] = ()
+        self,
+        traded: Iterable[MarketSymbol],
+        currencies: Mapping[str, Iterable[datetime]],
+        into: str,
+        priced: Iterable[MarketSymbol] = (),
     ) -> list[Mark]:
         """Return the prices of the traded markets, and of those that lead from the currencies to `into`.
 
-        `priced` are markets of which prices are known otherwise, such as those of fills.
+        Of each currency there is the last price until each of its moments, as exact as any candle has it. `priced` are
+        markets of which prices are known otherwise, such as those of fills.
         """
-        markets = set(traded)
-        for currency in set(currencies):
-            markets |= await self._leading(currency, into, set(priced))
+        exact: dict[MarketSymbol, set[datetime]] = {market: set() for market in traded}
+        for currency, moments in currencies.items():
+            for market in await self._leading(currency, into, set(priced)):
+                exact.setdefault(market, set()).update(moments)
         marks: list[Mark] = []
-        for market in sorted(markets):
-            marks += await self._of_market(market)
+        for market in sorted(exact):
+            marks += await self._of_market(market, exact[market])
         return sorted(marks, key=lambda mark: mark.at)
 
     async def _leading(self, currency: str, into: str, priced: set[MarketSymbol]) -> set[MarketSymbol]:
@@ -50,8 +57,8 @@ class PriceSource:
     async def _stored(self, markets: Iterable[MarketSymbol]) -> set[MarketSymbol]:
         return await self._prices.priced(sorted(markets), self._end)
 
-    async def _of_market(self, market: MarketSymbol) -> list[Mark]:
-        """Return the closes within the period, and the last ones until its start and until its end.
+    async def _of_market(self, market: MarketSymbol, exact: Iterable[datetime]) -> list[Mark]:
+        """Return the closes within the period, and the last ones until its start, its end and the exact moments.
 
         Longer candles than wanted are taken along, and shorter ones where there are no others.
         """
@@ -60,14 +67,15 @@ class PriceSource:
         asked = [(market, self._start), (market, self._end)]
         marks = {mark.at: mark for mark in [*within, *await self._prices.last_closes(asked)]}
         if len(wanted) < len(Timeframe):
-            holes = self._holes(sorted(marks))
-            finer = await self._prices.last_closes([(market, moment) for moment in holes], self._timeframe.duration)
+            # What is older than a step at an exact moment is found by what fills the holes anyway.
+            moments = [*self._holes(sorted(marks)), *exact]
+            finer = await self._prices.last_closes([(market, moment) for moment in moments], self._step)
             marks |= {mark.at: mark for mark in finer}
         return [marks[at] for at in sorted(marks)]
 
     def _holes(self, known: Sequence[datetime]) -> list[datetime]:
-        """Return moments, one timeframe apart, that cover the stretches in which no price is known."""
-        step, moments = self._timeframe.duration, list[datetime]()
+        """Return moments, one step apart, that cover the stretches in which no price is known."""
+        step, moments = self._step, list[datetime]()
         for before, after in pairwise([self._start, *(at for at in known if at > self._start), self._end]):
             for number in range(1, -((before - after) // step)):
                 moments.append(before + number * step)

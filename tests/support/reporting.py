@@ -75,6 +75,11 @@ async def minutes(storage: PostgresStorage, pool: Pool, *rows: tuple[datetime, o
         await transaction.market_data.save_candles(candles)
 
 
+async def open_at(pool: Pool, world: World, at: datetime) -> None:
+    async with pool.acquire() as driver:
+        await driver.execute("UPDATE accounts SET created_at = $2 WHERE id = $1", world.account.id, at)
+
+
 async def ask(
     service: ReportService, world: World, start: datetime = START, end: datetime = END, scope: ReportScope | None = None
 ) -> Report:

@@ -7,7 +7,8 @@ import pytest
 
 from domain.markets.types import Candle, MarketSymbol, Timeframe
 from domain.orders.types import OrderStatus
-from domain.reports.service import ReportService
+from domain.reports.price_source import MARKS_A_MARKET
+from domain.reports.service import EARLIEST, ReportService
 from domain.reports.session_metrics import MetricsRequest, session_metrics
 from domain.reports.types import PerformanceMetrics, ReportScope
 from infra.postgres.connection import Connection
@@ -27,6 +28,7 @@ from tests.support.reporting import (
     hold_unexplained,
     hour,
     minutes,
+    open_at,
     outcome,
     told,
     trade,
@@ -171,6 +173,48 @@ async def test_a_report_from_before_the_account_was_opened_begins_with_nothing_a
     assert result.metrics.net_profit_percent == 0
     whole = await told(storage, service, world, start=hour(5))
     assert (whole.metrics.start_equity, whole.metrics.net_deposits) == (1000, 0)
+
+
+async def test_however_long_before_the_account_a_report_begins_its_figures_are_those_of_the_accounts_life(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await open_at(pool, world, hour(6))  # later than what it began with, which the earlier of the two decides
+    await transfer(storage, world, hour(5), "BTC", 2, "OPENING")
+    await transfer(storage, world, hour(5.2), "USDT", 1000, "OPENING")
+    await transfer(storage, world, hour(40.8), "BTC", 1, "ADJUSTMENT")
+    await hold(storage, world, USDT=1000, BTC=3)
+    day, month = timedelta(days=1), timedelta(days=30)
+    await candles(storage, pool, Timeframe.M1, (hour(4.9), 100), (hour(40.1), 140), (hour(40.75), 150), (hour(41), 160))
+    await candles(storage, pool, Timeframe.H1, (hour(-2), 60), (hour(4), 80), (hour(40), 130))
+
+    before = [START, START - day, START - month, START - 40 * month, EARLIEST]
+    results = [await told(storage, service, world, start=start, end=LATE) for start in before]
+    figures = results[0].metrics
+    assert (figures.net_deposits, figures.net_profit) == (200 + 1000 + 150, 2 * 60 + 10)
+    assert {result.metrics for result in results} == {figures}
+    assert {result.equity_curve for result in results} == {results[0].equity_curve}
+    assert results[0].equity_curve[0].at == hour(5)
+
+
+async def test_coins_that_are_paid_into_an_old_account_count_at_the_price_of_their_minute(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await transfer(storage, world, START - timedelta(days=5 * 365), "USDT", 1000, "OPENING")
+    await transfer(storage, world, hour(10.55), "BTC", 1)
+    await candles(storage, pool, Timeframe.M1, (hour(10.1), 100), (hour(10.5), 150), (hour(10.6), 170), (hour(23), 200))
+    result = await told(storage, service, world, start=EARLIEST)
+    assert (result.metrics.net_deposits, result.metrics.net_profit) == (1000 + 150, 50)
+    assert len(result.equity_curve) < MARKS_A_MARKET
+
+
+async def test_a_period_that_ends_before_the_account_was_opened_is_even(
+    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+) -> None:
+    await open_at(pool, world, hour(30))
+    await transfer(storage, world, hour(30), "BTC", 1, "OPENING")
+    result = await told(storage, service, world)
+    assert [(point.at, point.equity) for point in result.equity_curve] == [(END, 0)]
+    assert (result.metrics.net_profit, result.metrics.net_profit_percent) == (0, None)
 
 
 async def test_a_report_of_a_session_begins_with_its_equity_even_in_its_middle(
