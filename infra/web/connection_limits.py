@@ -29,6 +29,7 @@ class Rejection(StrEnum):
     URL_TOO_LONG = "url_too_long"
     HEAD_TOO_LARGE = "head_too_large"
     BODY_TOO_LARGE = "body_too_large"
+    PIPELINE_TOO_LONG = "pipeline_too_long"
     TOO_SLOW = "too_slow"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     UNRESPONSIVE = "unresponsive"

@@ -5,12 +5,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from infra.web.connection_limits import Rejection
 from infra.web.write_watch import WatchedWriting, WriteWatch
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
     from infra.web.server import ServerConfig
 
 _PIECE_BYTES: Final = 16 * 1024
@@ -22,9 +24,17 @@ _MAX_LINE_BYTES: Final = 8 * 1024
 _MAX_OVERHEAD_BYTES: Final = 1024 * 1024
 """What a body may have beside its data: sizes and extensions of chunks, trailers."""
 
+_MAX_PIPELINED_REQUESTS: Final = 16
+"""Requests that may wait on one connection for the answers to those before them; clients hardly ever send two."""
+
+_MAX_PIPELINED_BYTES: Final = 1024 * 1024
+"""What the bodies of the requests that wait may have together."""
+
 _LINGER_SECONDS: Final = 1.0
 _MAX_LINGER_BYTES: Final = 1024 * 1024
-_STILL_SENDING: Final = frozenset({Rejection.URL_TOO_LONG, Rejection.HEAD_TOO_LARGE, Rejection.BODY_TOO_LARGE})
+_STILL_SENDING: Final = frozenset(
+    {Rejection.URL_TOO_LONG, Rejection.HEAD_TOO_LARGE, Rejection.BODY_TOO_LARGE, Rejection.PIPELINE_TOO_LONG}
+)
 
 _STATUS = {
     Rejection.MALFORMED: (400, "This is no HTTP/1.1 request."),
@@ -32,6 +42,7 @@ _STATUS = {
     Rejection.HEAD_TOO_LARGE: (431, "The header is too large."),
     Rejection.BODY_TOO_LARGE: (413, "The body is too large."),
     Rejection.TOO_SLOW: (408, "The request took too long to arrive."),
+    Rejection.PIPELINE_TOO_LONG: (429, "Too many requests wait on this connection; read their answers first."),
     Rejection.TOO_MANY_CONNECTIONS: (503, "Too many connections are open; close some, or come back later."),
 }
 
@@ -58,6 +69,7 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
         self._body_bytes = 0
         self._dropped_bytes = 0
         self._rejection: Rejection | None = None
+        self._served: RequestResponseCycle | None = None
         self._admitted_as: str | None = None
         self._timed: _Part | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -81,6 +93,7 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
         self._stop_watching()
         if self._admitted_as is not None:
             self._limits.leave(self._admitted_as)
+        self._disconnect_served()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
@@ -124,6 +137,10 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
             self._bytes > self._settings.max_raw_body_bytes or self._bytes - self._body_bytes > _MAX_OVERHEAD_BYTES
         ):
             self._reject(Rejection.BODY_TOO_LARGE)
+        elif sum(len(cycle.body) for cycle, _app in self.pipeline) > _MAX_PIPELINED_BYTES:
+            if self._part is _Part.BODY:
+                self.pipeline.popleft()  # the newest: the rest of it is not read
+            self._reject(Rejection.PIPELINE_TOO_LONG)
         return self._rejection is None
 
     # ---- what the parser calls
@@ -148,7 +165,9 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to serve the request."""
+        """Begin to serve the request, or let it wait for those before it."""
+        if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
+            self._stop_parsing(Rejection.PIPELINE_TOO_LONG)
         self._part, self._bytes, self._body_bytes = _Part.BODY, 0, 0
         super().on_headers_complete()
 
@@ -165,6 +184,25 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
     def _stop_parsing(self, rejection: Rejection) -> None:
         self._rejection = rejection
         raise ValueError(rejection)  # the parser stops at it
+
+    # ---- the requests, one after the other
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Serve the next request that waits; after the last one, say why no more were taken."""
+        super().on_response_complete()
+        is_last = self._served is None or self._served.response_complete
+        if self._rejection is Rejection.PIPELINE_TOO_LONG and is_last and not self.transport.is_closing():
+            self._answer(self._rejection)
+
+    def _disconnect_served(self) -> None:
+        """Tell the request that is being served that its peer is gone; uvicorn tells the newest one alone."""
+        if self._served is not None and not self._served.response_complete:
+            self._served.disconnected = True
+            self._served.message_event.set()
 
     # ---- time
 
@@ -212,13 +250,18 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
         self._rejection = rejection
         self._limits.reject(rejection)
         self._stop_timer()
-        self._answer(rejection)
+        if rejection is Rejection.PIPELINE_TOO_LONG:  # those before it are answered first
+            self.flow.resume_reading()
+        else:
+            self._answer(rejection)
 
     def _answer(self, rejection: Rejection) -> None:
         """Say why, unless an answer is under way, and close."""
         self._rejection = rejection
-        cycle = self.cycle
-        if cycle is None or not cycle.response_started or cycle.response_complete:  # type: ignore[redundant-expr]
+        served = self._served
+        is_under_way = served is not None and served.response_started and not served.response_complete
+        self._disconnect_served()
+        if not is_under_way:
             status, message = _STATUS[rejection]
             self.transport.write(_plain_response(status, message))
             if rejection in _STILL_SENDING and self.transport.can_write_eof():

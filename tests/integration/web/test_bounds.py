@@ -3,11 +3,13 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
+from starlette.applications import Starlette
 from websockets.exceptions import InvalidStatus
 
 from infra.web.connection_limits import Rejection
@@ -83,11 +85,19 @@ def status_of(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
+def statuses_of(answers: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
+
+
 def post(body: bytes, *headers: bytes) -> bytes:
     lines = [b"POST /graphql HTTP/1.1", b"Host: 127.0.0.1", b"Content-Type: application/json", *headers]
     if not any(header.lower().startswith((b"content-length", b"transfer-encoding")) for header in headers):
         lines.append(b"Content-Length: %d" % len(body))
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def rejected(app: Starlette, reason: Rejection) -> float:
+    return float(app.state.limits._metrics.rejected.labels(reason.value)._value.get())
 
 
 @pytest.fixture
@@ -170,6 +180,51 @@ async def test_requests_in_one_stream_are_each_measured_by_themselves(served: Se
         assert (await peer.everything()).count(b'{"hello":"hello you"}') == 13
 
 
+async def test_a_modest_pipeline_is_answered_in_order(served: Served) -> None:
+    async with peer_of(served) as peer:
+        probe = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        missing = b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        await peer.send(probe + missing + post(HELLO) + missing.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        assert statuses_of(await peer.everything()) == [200, 404, 200, 404]
+
+
+async def test_requests_beyond_those_that_may_wait_are_refused_after_the_others_are_answered(shop: Shop) -> None:
+    app = shop_app(shop)
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with serving(app) as served:
+        async with peer_of(served) as peer:
+            await peer.send(request * 500)
+            assert statuses_of(await peer.everything()) == [200] * 17 + [429]
+        assert rejected(app, Rejection.PIPELINE_TOO_LONG) == 1
+        async with served.client() as client:
+            assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_bodies_that_wait_are_bounded_together(served: Served) -> None:
+    async with peer_of(served) as peer:
+        await peer.send(post(HELLO) * 14 + post(b"a" * 2_000_000))
+        assert statuses_of(await peer.everything()) == [200] * 14 + [429]
+
+
+async def test_a_stream_ends_with_its_client_though_a_request_waits_behind_it(shop: Shop) -> None:
+    stream = post(b'{"query": "subscription { depth { sequence } }"}', b"Accept: text/event-stream")
+    async with serving(shop_app(shop)) as served:
+        async with peer_of(served) as peer:
+            await peer.send(stream + post(HELLO))
+            await eventually(lambda: shop.depth.readers, "the stream is open")
+        await eventually(lambda: shop.depth.push() and not shop.depth.readers, "the stream has ended")
+
+
+async def test_a_peer_that_pipelines_on_and_on_and_reads_nothing_is_closed(shop: Shop) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    app = shop_app(shop)
+    async with serving(app) as served, peer_of(served) as peer:
+        peer.writer.transport.pause_reading()
+        await peer.send_until_dropped(request * 500)
+        assert rejected(app, Rejection.PIPELINE_TOO_LONG) == 1
+        await eventually(lambda: app.state.limits._total == 0, "it is gone")
+
+
 @pytest.mark.parametrize(
     "slow", [b"", b"\r\n\r\n", b"GET /graphql HTTP/1.1\r\nHost:", post(b"", b"Content-Length: 40"), HANDSHAKE]
 )
@@ -191,9 +246,11 @@ async def test_an_answer_may_take_longer_than_a_request_may(shop: Shop) -> None:
 
 async def test_a_peer_that_takes_nothing_is_dropped(shop: Shop) -> None:
     request = b"GET /graphiql/static/graphiql.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    async with serving(shop_app(shop, QUICK), QUICK) as served, peer_of(served) as peer:
+    app = shop_app(shop, QUICK)
+    async with serving(app, QUICK) as served, peer_of(served) as peer:
         peer.writer.transport.pause_reading()
-        await peer.send_until_dropped(request * 50)
+        await peer.send(request * 15)
+        await eventually(lambda: rejected(app, Rejection.UNRESPONSIVE) == 1, "it is counted")
 
 
 async def test_a_peer_that_pings_and_does_not_read_is_dropped(shop: Shop) -> None:
