@@ -137,7 +137,8 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
-        log.info("engine_stopping")
+        if server.started:
+            log.info("engine_stopping")
         server.should_exit = True
         await serving
         stop.cancel()
