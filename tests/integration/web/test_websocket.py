@@ -110,6 +110,8 @@ async def test_a_stream_that_ends_says_how(shop: Shop, field: str, ending: str) 
         await eventually(lambda: feed.readers, "the stream is open")
         feed.push(ending)
         message = await client.receive()
+        if message["type"] == "next":  # whoever joins a room may be shown its newest state first
+            message = await client.receive()
         if ending == "end":
             assert message == {"id": "1", "type": "complete"}
         else:
