@@ -27,10 +27,14 @@ def _with_plain_decimals(given: object) -> object:
     return given
 
 
-def _digests(given: object) -> tuple[bytes, bytes]:
-    """Return the digest of an input, and that which version 0.1 stored of it: numbers as they were written."""
+def _digest(given: object) -> bytes:
     values = msgspec.to_builtins(given, builtin_types=(Decimal,), str_keys=True)
-    return hashlib.sha256(_encode(_with_plain_decimals(values))).digest(), hashlib.sha256(_encode(given)).digest()
+    return hashlib.sha256(_encode(_with_plain_decimals(values))).digest()
+
+
+def _released_digest(given: object) -> bytes:
+    """Return the digest that version 0.1 stored of an input: of its numbers as they were written."""
+    return hashlib.sha256(_encode(given)).digest()
 
 
 def check_key(key: str) -> str:
@@ -52,12 +56,12 @@ async def claim(
     Where the key was used before, returns what it led to, or raises CONFLICT when the input (`given`, a dataclass) was
     another. Waits for a transaction that is claiming the same key.
     """
-    digest, released_digest = _digests(given)
+    digest = _digest(given)
     found = await transaction.idempotency.claim(user_id, operation, check_key(key), digest, result_id, clock.now())
     if found is None:
         return None
     known_digest, known_result = found
-    if known_digest not in {digest, released_digest}:
+    if known_digest not in {digest, _released_digest(given)}:
         raise InputError(
             ErrorCode.CONFLICT,
             f"The idempotencyKey {key!r} was used for another input of {operation}; use a new key for a new request.",
