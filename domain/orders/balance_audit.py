@@ -20,16 +20,23 @@ class BalanceAudit:
     A fill and the balance after it come in two messages, so a difference counts only if the next look, at least
     `Timing.agreement` later, finds the same. The look reads every fill of the account, so it holds up no order; only
     what is to be recorded is looked at again under the account's lease.
+
+    An account from before transfers were recorded has a provisional opening: it was computed from what a version
+    without them had stored, which lacks what was under way when it ended. A difference of such an account is one of its
+    opening, until a look finds none.
     """
 
     def __init__(self, desk: Desk) -> None:
         self.due = True
         self._desk = desk
+        self._opening_is_provisional = True
         self._noticed: dict[str, tuple[Decimal, datetime]] = {}
 
     async def look(self) -> None:
         """Compare, unless no balance has changed since the last time, and record what was found before already."""
-        if not self.due and not self._noticed:
+        if self._opening_is_provisional and not await self.correct_opening():
+            await self._confirm_opening()
+        if self._opening_is_provisional or not (self.due or self._noticed):
             return
         self.due = False
         async with self._desk.storage.reading() as reading:
@@ -38,6 +45,36 @@ class BalanceAudit:
             found = await self._record()
         now = self._desk.clock.now()
         self._noticed = {currency: (amount, self._since(currency, amount) or now) for currency, amount in found.items()}
+
+    async def correct_opening(self) -> bool:
+        """Make the opening, while it is provisional, what transfers and fills don't explain; tell whether it changed.
+
+        It is to be called only when the account has been reconciled and nothing is open about any of its orders.
+        """
+        account, now = self._desk.account, self._desk.clock.now()
+        if not await self._has_provisional_opening():
+            return False
+        async with self._desk.moving() as transaction:
+            # A deposit holds the account's row from before it pays until its transfer is committed.
+            await transaction.accounts.by_id(account.id, lock=True)
+            corrected = await transaction.transfers.correct_opening(account.id)
+            for currency, amount in corrected.items():
+                message = f"opening corrected by {amount:f} {currency}, as what was under way at an upgrade shows"
+                transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, message)])
+        return bool(corrected)
+
+    async def _has_provisional_opening(self) -> bool:
+        if self._opening_is_provisional:
+            async with self._desk.storage.reading() as reading:
+                provisional = await reading.transfers.has_provisional_opening(self._desk.account.id)
+            self._opening_is_provisional = provisional
+        return self._opening_is_provisional
+
+    async def _confirm_opening(self) -> None:
+        if self._opening_is_provisional:
+            async with self._desk.moving() as transaction:
+                await transaction.transfers.confirm_opening(self._desk.account.id)
+            self._opening_is_provisional = False
 
     async def _record(self) -> dict[str, Decimal]:
         """Record what is still as it was noticed; return the differences that are left."""

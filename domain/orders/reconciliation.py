@@ -100,6 +100,8 @@ class Reconciler:
         await self._fills(known)
         balances = await self._desk.venue.balances()
         await self._settler.news.take_balances(BalancesChanged(balances), all_of_them=True)
+        if self._settler.is_idle:
+            await self._audit.correct_opening()
         await self._store(started)
         if self._desk.refusal is not None or not self._has_agreed:
             await self._desk.end_alert(_REFUSED)

@@ -1,6 +1,7 @@
 """Deposits that are recorded after the audit has noticed them: the engine ended between the payment and its commit."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from domain.money import EXACT, ZERO
 from domain.storage import Transaction
@@ -10,7 +11,8 @@ from domain.trading.types import AccountTransfer, TransferKind
 async def record_late(transaction: Transaction, deposit: AccountTransfer) -> None:
     """Record a deposit that was paid some time ago, taking it out of the adjustment that the audit has made of it.
 
-    It then counts from the time at which the audit noticed it. The account's balances must be stored already.
+    It then counts from the time at which the audit noticed it. Where an upgrade came in between, it stands in what the
+    account opened with. The account's balances must be stored already.
     """
     noticed = await _noticed(transaction, deposit)
     if noticed is None:
@@ -24,15 +26,19 @@ async def record_late(transaction: Transaction, deposit: AccountTransfer) -> Non
 
 
 async def _noticed(transaction: Transaction, deposit: AccountTransfer) -> AccountTransfer | None:
-    """Return the adjustment that holds the deposit: the newest of its amount, or else the newest greater one."""
+    """Return what holds the deposit: the newest adjustment of its amount, or else a greater one, or the opening."""
     unexplained = await transaction.transfers.unexplained(deposit.account_id)
     if unexplained.get(deposit.currency, ZERO) >= deposit.amount:
         return None
     found = [
         transfer
         for transfer in await transaction.transfers.of_account(deposit.account_id)
-        if transfer.kind is TransferKind.ADJUSTMENT
+        if transfer.kind in {TransferKind.ADJUSTMENT, TransferKind.OPENING}
         and transfer.currency == deposit.currency
         and transfer.amount >= deposit.amount
     ]
-    return max(found, key=lambda transfer: (transfer.amount == deposit.amount, transfer.at), default=None)
+    return max(found, key=lambda transfer: _fit(transfer, deposit), default=None)
+
+
+def _fit(transfer: AccountTransfer, deposit: AccountTransfer) -> tuple[bool, bool, datetime]:
+    return transfer.kind is TransferKind.ADJUSTMENT, transfer.amount == deposit.amount, transfer.at

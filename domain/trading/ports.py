@@ -135,6 +135,21 @@ class TransferRepository(Protocol):
         """
         ...
 
+    async def has_provisional_opening(self, account_id: UUID) -> bool:
+        """Tell whether what the account opened with may still be corrected: it was there before transfers were."""
+        ...
+
+    async def correct_opening(self, account_id: UUID) -> dict[str, Decimal]:
+        """Add what is unexplained to what the account opened with, and return it by currency.
+
+        The caller holds the account's row.
+        """
+        ...
+
+    async def confirm_opening(self, account_id: UUID) -> None:
+        """Let the opening be corrected no more."""
+        ...
+
 
 class HaltRepository(Protocol):
     """The halts that hold, one for each thing that is halted."""

@@ -37,6 +37,22 @@ WITH moved AS (
 SELECT currency, coalesce(held.total, 0) - coalesce(moved.amount, 0) AS amount
 FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held FULL JOIN moved USING (currency)
 WHERE coalesce(held.total, 0) <> coalesce(moved.amount, 0) ORDER BY currency"""
+# An opening that comes to nothing is gone, since no transfer is of nothing.
+DROP_OPENINGS = f"""
+DELETE FROM account_transfers USING ({UNEXPLAINED}) AS unexplained
+WHERE account_id = $1 AND kind = 'OPENING' AND account_transfers.currency = unexplained.currency
+    AND account_transfers.amount + unexplained.amount = 0"""
+# Lists are ordered by id, so the id is a UUIDv7 of the time that the opening is of.
+CORRECT_OPENINGS = f"""
+INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
+SELECT (lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') || '7'
+    || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid,
+    user_id, accounts.id, 'OPENING', unexplained.currency, amount, created_at,
+    CASE kind WHEN 'PAPER' THEN 'opening:' ELSE 'estimated:' END || unexplained.currency
+FROM ({UNEXPLAINED}) AS unexplained, accounts WHERE accounts.id = $1
+ON CONFLICT (account_id, reference) DO UPDATE SET amount = account_transfers.amount + excluded.amount"""
+IS_PROVISIONAL = "SELECT opening_is_provisional FROM accounts WHERE id = $1"
+CONFIRM_OPENING = "UPDATE accounts SET opening_is_provisional = false WHERE id = $1"
 
 _KINDS = by_value(TransferKind)
 
@@ -73,6 +89,22 @@ class PostgresTransfers(Repository):
         """Return by currency what the stored balances are above what transfers and fills come to."""
         rows: Sequence[Record] = await self._connection.fetch(UNEXPLAINED, account_id)
         return {row["currency"]: row["amount"] for row in rows}
+
+    async def has_provisional_opening(self, account_id: UUID) -> bool:
+        """Tell whether what the account opened with may still be corrected."""
+        return bool(await self._connection.fetchval(IS_PROVISIONAL, account_id))
+
+    async def correct_opening(self, account_id: UUID) -> dict[str, Decimal]:
+        """Add what is unexplained to what the account opened with, and return it by currency."""
+        unexplained = await self.unexplained(account_id)
+        if unexplained:
+            await self._connection.execute(DROP_OPENINGS, account_id)
+            await self._connection.execute(CORRECT_OPENINGS, account_id)
+        return unexplained
+
+    async def confirm_opening(self, account_id: UUID) -> None:
+        """Let the opening be corrected no more."""
+        await self._connection.execute(CONFIRM_OPENING, account_id)
 
     async def _one(self, text: str, *arguments: object) -> AccountTransfer | None:
         row = await self._connection.fetchrow(text, *arguments)

@@ -206,10 +206,19 @@ async def open_floor(pool: Pool, venue: VenueAccount, markets: FixedMarkets | No
     """Store a user with an account; at the end the executor is stopped, and must not have failed."""
     user = new_user()
     account = new_account(user.id, created_at=datetime.now(UTC))
+    async with open_floor_of(pool, venue, user, account, markets) as floor:
+        async with floor.storage.transaction() as transaction:
+            await transaction.users.add(user, "argon2id")
+            await transaction.accounts.add(account, b"sealed")
+        yield floor
+
+
+@asynccontextmanager
+async def open_floor_of(
+    pool: Pool, venue: VenueAccount, user: User, account: Account, markets: FixedMarkets | None = None
+) -> AsyncIterator[Floor]:
+    """The same for an account that is stored."""
     floor = Floor(pool, venue, user, account, markets or FixedMarkets())
-    async with floor.storage.transaction() as transaction:
-        await transaction.users.add(user, "argon2id")
-        await transaction.accounts.add(account, b"sealed")
     yield floor
     if floor._task is not None:
         if not floor.task.done():

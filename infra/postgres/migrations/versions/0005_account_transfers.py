@@ -39,7 +39,8 @@ FROM (
 """
 
 # Everything else that the fills don't explain counts as if it had been there from the account's first day on. That is
-# so of a paper account; of a live one it is a guess, which its reference tells.
+# so of a paper account; of a live one it is a guess, which its reference tells. An engine that was killed left fills or
+# balances that weren't stored, so the openings are corrected once the account has agreed with its venue.
 OPENINGS = f"""
 WITH moved AS (
     SELECT account_id, currency, sum(amount) AS amount FROM (
@@ -66,7 +67,12 @@ FROM (
 ) AS openings WHERE amount <> 0
 """
 
+PROVISIONAL = (
+    "ALTER TABLE accounts ADD COLUMN opening_is_provisional boolean NOT NULL DEFAULT true",
+    "ALTER TABLE accounts ALTER COLUMN opening_is_provisional SET DEFAULT false",
+)
+
 
 def upgrade() -> None:
-    for statement in (TRANSFERS, OF_ACCOUNT, DEPOSITS, OPENINGS):
+    for statement in (TRANSFERS, OF_ACCOUNT, DEPOSITS, OPENINGS, *PROVISIONAL):
         op.execute(statement)
