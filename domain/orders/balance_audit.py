@@ -18,8 +18,8 @@ class BalanceAudit:
     """Compares an account's stored balances with its transfers and fills.
 
     A fill and the balance after it come in two messages, so a difference counts only if the next look, at least
-    `Timing.agreement` later, finds the same. The look reads every fill of the account, so it holds up no order; only
-    what is to be recorded is looked at again under the account's lease.
+    `Timing.agreement` later, finds the same. The look holds up no order; only what is to be recorded is looked at again
+    under the account's lease.
 
     An account from before transfers were recorded has a provisional opening: it was computed from what a version
     without them had stored, which lacks what was under way when it ended. A difference of such an account is one of its

@@ -131,7 +131,8 @@ class TransferRepository(Protocol):
     async def unexplained(self, account_id: UUID) -> dict[str, Decimal]:
         """Return by currency what the stored balances are above what transfers and fills come to.
 
-        Currencies in which they agree are left out. It reads every fill of the account.
+        Currencies in which they agree are left out. What transfers and fills come to is kept as they are stored, so
+        this reads a row a currency, however many there are.
         """
         ...
 

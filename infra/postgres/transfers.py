@@ -20,22 +20,9 @@ GET = SELECT + " WHERE id = $1 AND user_id = $2"
 BY_REFERENCE = SELECT + " WHERE account_id = $1 AND reference = $2"
 OF_ACCOUNT = SELECT + " WHERE account_id = $1 ORDER BY at, id"
 UNEXPLAINED = """
-WITH moved AS (
-    SELECT currency, sum(amount) AS amount FROM (
-        SELECT currency, amount FROM account_transfers WHERE account_id = $1
-        UNION ALL
-        SELECT split_part(split_part(market, ':', 2), '/', 1), CASE side WHEN 'BUY' THEN quantity ELSE -quantity END
-        FROM fills WHERE account_id = $1
-        UNION ALL
-        SELECT split_part(split_part(market, ':', 2), '/', 2),
-            CASE side WHEN 'BUY' THEN -price * quantity ELSE price * quantity END
-        FROM fills WHERE account_id = $1
-        UNION ALL
-        SELECT fee_currency, -fee FROM fills WHERE account_id = $1
-    ) AS movements GROUP BY currency
-)
 SELECT currency, coalesce(held.total, 0) - coalesce(moved.amount, 0) AS amount
-FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held FULL JOIN moved USING (currency)
+FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held
+FULL JOIN (SELECT currency, amount FROM ledger_totals WHERE account_id = $1) AS moved USING (currency)
 WHERE coalesce(held.total, 0) <> coalesce(moved.amount, 0) ORDER BY currency"""
 # An opening that comes to nothing is gone, since no transfer is of nothing.
 DROP_OPENINGS = f"""
