@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.figures import ROOT
-from infra.postgres.market_rows import SELECT_CANDLES
+from infra.postgres.rows.markets import SELECT_CANDLES
 from tests.support.ports import free_port
 
 TEXT = f"{SELECT_CANDLES} WHERE market = $1 AND timeframe = 'M1' AND open_time >= $2 ORDER BY open_time LIMIT $3"

@@ -19,7 +19,7 @@ from bench.collecting import collecting
 from bench.figures import Figure, percentile, report, spread
 from bench.parts import database, scratch
 from bench.recording import FILES, Remote, read, venue
-from infra.venues.exchange import _addresses
+from infra.venues.ccxt.client import _addresses
 
 PACE, SECONDS = 2.0, 120.0
 """How many times as fast as life, and how much of the recording."""

@@ -23,11 +23,11 @@ import uvloop
 
 from bench.figures import Figure, report
 from bench.parts import database, scratch
-from domain.markets.types import MarketSymbol
-from infra.history.formats import FileFormat, FileOptions
-from infra.history.loading import Progress, load_file
-from infra.history.survey import Reading
-from infra.postgres.candle_copy import COLUMNS, CandleCopy, OnConflict
+from domain.model.markets import MarketSymbol
+from infra.candle_files.formats import FileFormat, FileOptions
+from infra.candle_files.importer import Progress, load_file
+from infra.candle_files.inspection import Reading
+from infra.postgres.bulk_candles import COLUMNS, CandleCopy, OnConflict
 from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
 

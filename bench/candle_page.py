@@ -23,7 +23,7 @@ from bench.bare_pages import bare_pages
 from bench.figures import Figure, percentile, report, spread
 from bench.history import MINUTE, add_candles, add_markets, database, forget, running_database
 from bench.parts import engine, scratch
-from domain.markets.types import MarketSymbol
+from domain.model.markets import MarketSymbol
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 731

@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bench.recording import Remote
-from domain.clock import Clock
-from domain.markets.collector import Collector
-from domain.markets.feeds import FeedManager
-from domain.markets.hub import MarketDataHub
-from domain.markets.types import Candle, Depth, FeedState, MarketSymbol, Timeframe, Trade
+from domain.core.clock import Clock
+from domain.market_data.collector import Collector
+from domain.market_data.feed_manager import FeedManager
+from domain.market_data.hub import MarketDataHub
+from domain.model.markets import Candle, Depth, FeedState, MarketSymbol, Timeframe, Trade
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresStorage
 from infra.postgres.partitions import ensure_partitions
 from infra.postgres.pool import Pool, create_pool
-from infra.postgres.storage import PostgresStorage
 from infra.runtime.garbage import spare_what_is_there
-from infra.venues.connection import VenueConnection
-from infra.venues.market_data import CcxtMarketData
-from infra.venues.venue import VenueSettings
+from infra.venues.ccxt.connection import VenueConnection
+from infra.venues.ccxt.market_data import CcxtMarketData
+from infra.venues.config import VenueSettings
 
 BTC = MarketSymbol("recorded", "BTC/USDT")
 READY_SECONDS = 60.0

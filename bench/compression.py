@@ -14,8 +14,8 @@ import uvloop
 from bench.figures import Figure, percentile, report
 from bench.history import add_candles, add_markets, database
 from bench.parts import Engine, engine, scratch
-from domain.markets.types import MarketSymbol
-from infra.web.compression import pack
+from domain.model.markets import MarketSymbol
+from infra.web.http.compression import pack
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BTC = MarketSymbol("sandbox", "BTC/USDT")

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
-from domain.trading.types import VenueCredentials
+from domain.model.trading import VenueCredentials
 from infra.clock import SystemClock
-from infra.venues.connection import VenueConnection
-from infra.venues.venue import VenueSettings
+from infra.venues.ccxt.connection import VenueConnection
+from infra.venues.config import VenueSettings
 from tests.support.sandbox import SandboxProcess
 
 SYMBOL = "BTC/USDT"

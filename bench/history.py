@@ -13,13 +13,13 @@ import asyncpg
 import numpy as np
 import polars as pl
 
-from domain.markets.types import Market, MarketSymbol
-from infra.postgres.candle_copy import COLUMNS
+from domain.model.markets import Market, MarketSymbol
+from infra.postgres.bulk_candles import COLUMNS
 from infra.postgres.connection import Connection
-from infra.postgres.embedded import EmbeddedPostgres
-from infra.postgres.market_data import PostgresMarketData
 from infra.postgres.migrate import migrate
 from infra.postgres.partitions import ensure_months
+from infra.postgres.repositories.market_data import PostgresMarketData
+from infra.postgres.server.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     Driver = asyncpg.Connection[asyncpg.Record]

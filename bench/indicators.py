@@ -17,8 +17,8 @@ import numpy as np
 import talib
 
 from bench.figures import Figure, report
-from domain.analytics.candles import CandleArrays
-from domain.analytics.indicators import compute_indicator
+from domain.indicators.candle_arrays import CandleArrays
+from domain.indicators.compute import compute_indicator
 
 CANDLES, RUNS = 1_000_000, 41
 TARGET_RATIO = 1.2

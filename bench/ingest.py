@@ -22,9 +22,9 @@ from bench.collecting import BTC, Collecting, collecting
 from bench.figures import Figure, report
 from bench.parts import database, scratch
 from bench.recording import FILES, Frame, Recording, read, venue
-from domain.markets.depth_view import MAX_LEVELS
-from domain.markets.types import Depth
-from tests.support.second_book import SecondBook
+from domain.model.depth import MAX_LEVELS
+from domain.model.markets import Depth
+from tests.support.reference_book import SecondBook
 
 PACE, TARGET = 60.0, 50.0
 PATIENCE_SECONDS = 150.0

@@ -14,8 +14,8 @@ from pathlib import Path
 import aiohttp
 
 from bench.figures import ROOT
-from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.migrate import migrate
+from infra.postgres.server.embedded import EmbeddedPostgres
 from tests.support.sandbox import SandboxProcess, running_sandbox
 
 ENGINE = Path(sys.executable).with_name("r3edge")

@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.support.recorded_data import BINANCE, ROOT
-from tests.support.second_book import PlainBook
+from tests.support.reference_book import PlainBook
 
 FILES = (BINANCE / "btcusdt_20240808.gz", BINANCE / "btcusdt_20240809.gz")
 EXCHANGE_INFO = BINANCE / "exchange_info.json.gz"

@@ -25,8 +25,8 @@ import uvloop
 from bench.figures import Figure, percentile, report, spread
 from bench.history import POSTGRES_TIME, add_candles, add_markets, copy, database, forget
 from bench.parts import engine, scratch
-from domain.markets.types import MarketSymbol
-from infra.postgres.candle_copy import COLUMNS
+from domain.model.markets import MarketSymbol
+from infra.postgres.bulk_candles import COLUMNS
 from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
 

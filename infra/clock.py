@@ -9,7 +9,7 @@ import uuid_utils
 
 
 class SystemClock:
-    """The machine's clocks; implements `domain.clock.Clock`."""
+    """The machine's clocks; implements `domain.core.clock.Clock`."""
 
     def now(self) -> datetime:
         """Return the present as an aware UTC datetime."""
@@ -21,7 +21,7 @@ class SystemClock:
 
 
 class TimeOrderedIds:
-    """UUIDs of version 7 (RFC 9562), strictly increasing within the process; implements `domain.clock.Ids`."""
+    """UUIDs of version 7 (RFC 9562), strictly increasing within the process; implements `domain.core.clock.Ids`."""
 
     def __init__(self) -> None:
         self._newest = 0

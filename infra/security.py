@@ -12,7 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.trading.types import VenueCredentials
+from domain.model.trading import VenueCredentials
 
 NONCE_BYTES = 12
 KEY_BYTES = 32

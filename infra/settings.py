@@ -20,7 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from domain.markets.feed_limit import MAX_FEEDS_PER_VENUE
+from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE
 
 SECRET_KEY_BYTES = 32
 SANDBOX = "sandbox"

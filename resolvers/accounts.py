@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from domain.changes import Changes, Unchanged
-from domain.lists import NoFilter
-from domain.markets.types import MarketSymbol, Venue
-from domain.orders.cold_feeds import COLD_FEED_SECONDS
-from domain.pagination import CursorScope, Page
-from domain.trading.accounts import AccountRequest
-from domain.trading.equity import Equity, equity
-from domain.trading.types import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
-from domain.users.types import ApiScope
+from domain.accounts.service import AccountRequest
+from domain.core.changes import Changes, Unchanged
+from domain.core.pagination import CursorScope, Page
+from domain.execution.feed_warmup import COLD_FEED_SECONDS
+from domain.model.markets import MarketSymbol, Venue
+from domain.model.trading import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
+from domain.model.users import ApiScope
+from domain.portfolio.equity import Equity, equity
+from domain.ports.lists import NoFilter
 from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 
 MOST_COLD_FEEDS = 8
 """How many feeds a question for an account's worth starts: a wallet of fifty kinds of dust must not start fifty."""

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.analytics.catalogue import IndicatorDefinition, catalogue
-from domain.analytics.series import IndicatorSeries
-from domain.analytics.service import Asked, Shown
-from domain.analytics.trend import Trend
-from domain.analytics.volume_profile import VolumeProfile
-from domain.errors import FaultCode, RequestFault
-from domain.markets.types import Market, Timeframe
-from domain.markets.views import DepthLevels, DepthSnapshot
-from domain.trading.types import ParameterValue
+from domain.core.errors import FaultCode, RequestFault
+from domain.indicators.catalogue import IndicatorDefinition, catalogue
+from domain.indicators.series import IndicatorSeries
+from domain.indicators.trend import Trend
+from domain.indicators.volume_profile import VolumeProfile
+from domain.market_data.analytics import Asked, Shown
+from domain.model.depth_views import DepthLevels, DepthSnapshot
+from domain.model.markets import Market, Timeframe
+from domain.model.trading import ParameterValue
 from resolvers.context import RequestContext
 
 

@@ -5,25 +5,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-from domain.analytics.service import MarketAnalytics
-from domain.clock import Clock
-from domain.errors import Forbidden, Unauthenticated
-from domain.event_stream import EventStreams
-from domain.markets.feed_limit import FeedReader
-from domain.markets.hub import MarketDataHub
-from domain.markets.past import MarketPast
-from domain.orders.service import OrderService
+from domain.accounts.halts import HaltService
+from domain.accounts.live_valuation import Portfolios
+from domain.accounts.service import AccountService
+from domain.core.clock import Clock
+from domain.core.errors import Forbidden, Unauthenticated
+from domain.events.stream import EventStreams
+from domain.execution.service import OrderService
+from domain.market_data.analytics import MarketAnalytics
+from domain.market_data.feed_limit import FeedReader
+from domain.market_data.history import MarketPast
+from domain.market_data.hub import MarketDataHub
+from domain.model.users import ApiScope, Identity, User
+from domain.ports.unit_of_work import Storage
+from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
-from domain.storage import Storage
-from domain.strategies.service import StrategyService
-from domain.trading.accounts import AccountService
-from domain.trading.halts import HaltService
-from domain.trading.portfolio import Portfolios
-from domain.trading.sessions import SessionService
-from domain.trading.venues import VenueDirectory
+from domain.trading.strategies import StrategyService
+from domain.trading.trading_sessions import SessionService
 from domain.users.api_keys import ApiKeyService
 from domain.users.service import UserService
-from domain.users.types import ApiScope, Identity, User
 from resolvers.engine import EngineFacts
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
-from domain.clock import Clock
-from domain.markets.feed_limit import FeedReader
-from domain.markets.hub import MarketDataHub
-from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol
-from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
+from domain.core.clock import Clock
+from domain.market_data.feed_limit import FeedReader
+from domain.market_data.hub import MarketDataHub
+from domain.model.depth_views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
+from domain.model.markets import Depth, FeedState, FeedStatus, MarketSymbol
 
 DepthEvent = DepthSnapshot | DepthDelta | FeedStatus
 

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.storage import Storage
-from domain.trading.state import TradingState
+from domain.model.trading_state import TradingState
+from domain.ports.unit_of_work import Storage
 
 ENGINE_KEY = "engine"
 

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from domain.errors import ErrorCode, InputError
-from domain.event_cursors import encode_event_cursor
-from domain.event_stream import EventStream
-from domain.events import EventCursor, UserEvent
-from domain.keyset import Window
-from domain.orders.ports import OrderFilter
-from domain.orders.types import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
-from domain.reports.types import Job, Report
-from domain.trading.types import Account, Position, Signal, TradingSession
-from domain.users.types import Activity, ApiScope
+from domain.core.errors import ErrorCode, InputError
+from domain.core.keyset import Window
+from domain.events.stream import EventStream
+from domain.model.event_cursors import encode_event_cursor
+from domain.model.events import EventCursor, UserEvent
+from domain.model.orders import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
+from domain.model.reports import Job, Report
+from domain.model.trading import Account, Position, Signal, TradingSession
+from domain.model.users import Activity, ApiScope
+from domain.ports.orders import OrderFilter
 from resolvers.context import RequestContext
 from resolvers.ids import uuid_in
 

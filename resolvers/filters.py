@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from domain.errors import ErrorCode, InputError
-from domain.lists import AccountFilter, ActivityFilter, PositionFilter, ReportFilter
-from domain.markets.types import MarketSymbol
-from domain.orders.ports import OrderFilter
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderRole, OrderStatus, OrderType
-from domain.reports.types import ReportScope
-from domain.trading.ports import SessionFilter
-from domain.trading.types import AccountKind, TradingSessionStatus
+from domain.core.errors import ErrorCode, InputError
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderRole, OrderStatus, OrderType
+from domain.model.reports import ReportScope
+from domain.model.trading import AccountKind, TradingSessionStatus
+from domain.ports.lists import AccountFilter, ActivityFilter, PositionFilter, ReportFilter
+from domain.ports.orders import OrderFilter
+from domain.ports.trading import SessionFilter
 from resolvers.ids import uuid_in
 
 NOTHING = UUID(int=0)

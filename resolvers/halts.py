@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from domain.trading.state import ENGINE_ID, Halt, HaltLevel
-from domain.trading.types import Account, TradingSession
-from domain.users.types import User
+from domain.model.trading import Account, TradingSession
+from domain.model.trading_state import ENGINE_ID, Halt, HaltLevel
+from domain.model.users import User
 from resolvers.context import RequestContext
 
 Halted = User | Account | TradingSession

@@ -9,15 +9,15 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from domain.errors import FaultCode, RequestFault
-from domain.keyset import Window
-from domain.lists import ListRepository, Lists, Owner, PositionFilter
-from domain.pagination import CursorScope, Key, Page, dated_key, id_key, page_of, page_request
-from domain.storage import Storage
-from domain.strategies.entities import Strategy, StrategyVersion
-from domain.trading.types import Account, Position, TradingSession
-from domain.users.types import User
-from resolvers.paging import PageArguments
+from domain.core.errors import FaultCode, RequestFault
+from domain.core.keyset import Window
+from domain.core.pagination import CursorScope, Key, Page, dated_key, id_key, page_of, page_request
+from domain.model.strategies import Strategy, StrategyVersion
+from domain.model.trading import Account, Position, TradingSession
+from domain.model.users import User
+from domain.ports.lists import ListRepository, Lists, Owner, PositionFilter
+from domain.ports.unit_of_work import Storage
+from resolvers.pagination import PageArguments
 
 if TYPE_CHECKING:
     from resolvers.context import RequestContext

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from domain.events import UserEvent
-from domain.orders.types import Fill, Order, OrderEvent
+from domain.model.events import UserEvent
+from domain.model.orders import Fill, Order, OrderEvent
+from domain.model.reports import Job, PerformanceMetrics, ReportResult
+from domain.model.strategies import Strategy, StrategyVersion
+from domain.model.trading import Account, Balance, Position, Signal, TradingSession
+from domain.model.trading_state import Halt, HaltLevel
+from domain.ports.unit_of_work import Storage, Transaction
 from domain.reports.session_metrics import MetricsRequest, session_metrics
-from domain.reports.types import Job, PerformanceMetrics, ReportResult
-from domain.storage import Storage, Transaction
-from domain.strategies.entities import Strategy, StrategyVersion
-from domain.trading.state import Halt, HaltLevel
-from domain.trading.types import Account, Balance, Position, Signal, TradingSession
 
 
 class _Identified(Protocol):

@@ -8,20 +8,20 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
-from domain.clock import to_milliseconds
-from domain.errors import ErrorCode, FaultCode, InputError, InputErrors, RequestFault
-from domain.markets.catalogue import MarketFilter
-from domain.markets.types import Candle, FeedStatus, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
-from domain.markets.views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
-from domain.money import EXACT
-from domain.orders.abilities import VenueAbilities
-from domain.pagination import MAX_SERIES_PAGE, CursorScope, Key, Page, bad_cursor, page_of, page_request, time_key
-from domain.period import check_period
-from domain.trading.types import AccountKind
+from domain.core.clock import to_milliseconds
+from domain.core.errors import ErrorCode, FaultCode, InputError, InputErrors, RequestFault
+from domain.core.money import EXACT
+from domain.core.pagination import MAX_SERIES_PAGE, CursorScope, Key, Page, bad_cursor, page_of, page_request, time_key
+from domain.core.time import check_period
+from domain.market_data.catalogue import MarketFilter
+from domain.model.depth_views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
+from domain.model.markets import Candle, FeedStatus, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
+from domain.model.trading import AccountKind
+from domain.model.venue_abilities import VenueAbilities
 from resolvers.context import RequestContext
 from resolvers.depth import DepthSource
-from resolvers.paging import PageArguments
-from resolvers.rooms import LatestOfEachSource, LatestSource, MergeSource
+from resolvers.pagination import PageArguments
+from resolvers.streams import LatestOfEachSource, LatestSource, MergeSource
 
 MAX_MARKETS = 500
 """How many markets may be named at once."""

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import UUID
 
-from domain.markets.types import MarketSymbol
-from domain.storage import Transaction
-from domain.users.types import Activity
+from domain.model.markets import MarketSymbol
+from domain.model.users import Activity
+from domain.ports.unit_of_work import Transaction
 from resolvers.engine import ENGINE_KEY
 
 if TYPE_CHECKING:

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from domain.errors import ErrorCode, InputError
-from domain.markets.types import MarketSymbol
-from domain.money import EXACT
-from domain.orders.ports import OrderFilter
-from domain.orders.request import OrderRequest
-from domain.orders.types import Fill, Order, OrderStatus
-from domain.pagination import CursorScope, Page, id_key, page_request, slice_page
-from domain.trading.types import Signal
-from domain.users.types import ApiScope
+from domain.core.errors import ErrorCode, InputError
+from domain.core.money import EXACT
+from domain.core.pagination import CursorScope, Page, id_key, page_request, slice_page
+from domain.model.markets import MarketSymbol
+from domain.model.orders import Fill, Order, OrderStatus
+from domain.model.trading import Signal
+from domain.model.users import ApiScope
+from domain.ports.orders import OrderFilter
+from domain.rules.order_request import OrderRequest
 from resolvers.context import RequestContext
 from resolvers.events import OrderStep, order_step
 from resolvers.lists import Parent, TimeOrder, list_page, owned_by, user_of
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from uuid import UUID
 
-from domain.errors import FaultCode, RequestFault
-from domain.trading.portfolio import VALUE_SECONDS, AccountValue
-from domain.trading.types import Position
-from domain.users.types import ApiScope
+from domain.accounts.live_valuation import VALUE_SECONDS, AccountValue
+from domain.core.errors import FaultCode, RequestFault
+from domain.model.trading import Position
+from domain.model.users import ApiScope
 from resolvers.context import RequestContext
 from resolvers.events import require_owned_id
 

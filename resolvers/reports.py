@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from domain.errors import FaultCode, RequestFault
-from domain.lists import JobFilter, ReportFilter
-from domain.pagination import CursorScope, Page, page_request, slice_page
-from domain.reports.equity_curve import thinned
+from domain.core.errors import FaultCode, RequestFault
+from domain.core.pagination import CursorScope, Page, page_request, slice_page
+from domain.model.reports import EquityPoint, Job, JobStatus, PerformanceMetrics, Report, ReportScope, RoundTrip
+from domain.model.strategies import Strategy
+from domain.model.trading import Account, TradingSession
+from domain.model.users import ApiScope, User
+from domain.performance.equity_curve import thinned
+from domain.ports.lists import JobFilter, ReportFilter
 from domain.reports.service import ReportRequest
-from domain.reports.types import EquityPoint, Job, JobStatus, PerformanceMetrics, Report, ReportScope, RoundTrip
-from domain.strategies.entities import Strategy
-from domain.trading.types import Account, TradingSession
-from domain.users.types import ApiScope, User
 from resolvers.context import RequestContext
 from resolvers.filters import filter_values
 from resolvers.lists import TimeOrder, list_page, owned_by
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 
 MAX_POINTS = 5_000
 

@@ -3,19 +3,19 @@
 from dataclasses import replace
 from uuid import UUID
 
-from domain.changes import Unchanged
-from domain.lists import NoFilter, StrategyFilter
-from domain.pagination import CursorScope, Page
-from domain.strategies.definition import StrategyDefinition
-from domain.strategies.entities import Strategy, StrategyVersion
+from domain.core.changes import Unchanged
+from domain.core.pagination import CursorScope, Page
+from domain.model.definitions import StrategyDefinition
+from domain.model.strategies import Strategy, StrategyVersion
+from domain.model.users import ApiScope, User
+from domain.ports.lists import NoFilter, StrategyFilter
 from domain.strategies.errors import ValidationResult
-from domain.strategies.service import StrategyRequest
-from domain.strategies.support import unsupported
+from domain.strategies.unsupported import unsupported
 from domain.strategies.validation import validate as validate_definition
-from domain.users.types import ApiScope, User
+from domain.trading.strategies import StrategyRequest
 from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 
 
 async def of_user(

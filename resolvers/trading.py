@@ -3,24 +3,24 @@
 from decimal import Decimal
 from uuid import UUID
 
-from domain.errors import ErrorCode, InputError
-from domain.lists import AccountFilter, NoFilter, PositionFilter
-from domain.money import EXACT, ZERO
-from domain.orders.types import Order
-from domain.pagination import CursorScope, Page
+from domain.accounts.halts import HaltRequest
+from domain.core.errors import ErrorCode, InputError
+from domain.core.money import EXACT, ZERO
+from domain.core.pagination import CursorScope, Page
+from domain.model.orders import Order
+from domain.model.reports import PerformanceMetrics
+from domain.model.strategies import StrategyVersion
+from domain.model.trading import Account, ParameterValue, Position, Signal, TradingSession
+from domain.model.users import ApiScope, User
+from domain.ports.lists import AccountFilter, NoFilter, PositionFilter
+from domain.ports.trading import SessionFilter
 from domain.reports.session_metrics import MetricsRequest
-from domain.reports.types import PerformanceMetrics
-from domain.strategies.entities import StrategyVersion
-from domain.trading.halts import HaltRequest
-from domain.trading.ports import SessionFilter
-from domain.trading.sessions import SessionRequest
-from domain.trading.types import Account, ParameterValue, Position, Signal, TradingSession
-from domain.users.types import ApiScope, User
+from domain.trading.trading_sessions import SessionRequest
 from resolvers.context import RequestContext
 from resolvers.engine import ENGINE_KEY
 from resolvers.ids import decode_id, uuid_in
 from resolvers.lists import Parent, PositionOrder, TimeOrder, list_page, owned_by, position_page, user_of
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 
 
 async def accounts(

@@ -3,16 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from domain.changes import Unchanged
-from domain.event_cursors import encode_event_cursor
-from domain.lists import ActivityFilter
-from domain.pagination import CursorScope, Page
-from domain.period import check_period
+from domain.core.changes import Unchanged
+from domain.core.pagination import CursorScope, Page
+from domain.core.time import check_period
+from domain.model.event_cursors import encode_event_cursor
+from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
+from domain.ports.lists import ActivityFilter
 from domain.users.service import SignedIn
-from domain.users.types import Activity, ApiKey, ApiScope, LoginSession, User
 from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 
 
 async def viewer(context: RequestContext) -> User | None:

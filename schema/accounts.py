@@ -6,14 +6,14 @@ from typing import Annotated
 
 import strawberry
 
-from domain.money import rounded
-from domain.trading import accounts as service
-from domain.trading import types as domain
-from domain.trading.state import TradingState
-from domain.users.types import ApiScope
+from domain.accounts import service
+from domain.core.money import rounded
+from domain.model import trading as domain
+from domain.model.trading_state import TradingState
+from domain.model.users import ApiScope
 from resolvers import accounts
 from resolvers.lists import TimeOrder
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.changes import change, changes, given
 from schema.context import Info
 from schema.errors import INPUT, Payload, answer, payload
@@ -28,7 +28,7 @@ from schema.transfers import AccountTransfer, AccountTransferConnection
 
 @strawberry.type(description="What an account holds of a currency.")
 class Balance:
-    """The schema's face of `domain.trading.types.Balance`."""
+    """The schema's face of `domain.model.trading.Balance`."""
 
     currency: str = strawberry.field(description="Its code at the venue.")
     total: Decimal = strawberry.field(description="All that the account holds of it.")
@@ -37,7 +37,7 @@ class Balance:
 
 @strawberry.type(description="What an account or a session may do; null where there is no limit.")
 class RiskLimits:
-    """The schema's face of `domain.trading.types.RiskLimits`."""
+    """The schema's face of `domain.model.trading.RiskLimits`."""
 
     max_order_notional: Decimal | None = strawberry.field(description="The most that one order may be worth.")
     max_position_notional: Decimal | None = strawberry.field(description="The most that a position may be worth.")
@@ -122,7 +122,7 @@ class AccountFacts:
 
 @strawberry.type(description="What a user trades with at a venue.")
 class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, AccountSessionList):
-    """The schema's face of `domain.trading.types.Account`."""
+    """The schema's face of `domain.model.trading.Account`."""
 
     is_type_of = serves(domain.Account)
 

@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.analytics.catalogue import ParameterKind
+from domain.indicators.catalogue import ParameterKind
 from resolvers import analytics
 from schema import enums  # noqa: F401  # an enum must be described before any type mentions it
 
 
 @strawberry.type(description="A number that an indicator is computed with.")
 class IndicatorParameter:
-    """The schema's face of `domain.analytics.catalogue.IndicatorParameter`."""
+    """The schema's face of `domain.indicators.catalogue.IndicatorParameter`."""
 
     name: str = strawberry.field(description="As it is given by name.")
     default: Decimal = strawberry.field(description="Its value where none is given.")
@@ -22,7 +22,7 @@ class IndicatorParameter:
 
 @strawberry.type(description="An indicator of TA-Lib, callable in rules by its name.")
 class IndicatorDefinition:
-    """The schema's face of `domain.analytics.catalogue.IndicatorDefinition`."""
+    """The schema's face of `domain.indicators.catalogue.IndicatorDefinition`."""
 
     name: str = strawberry.field(description="In lower case, as rules write it.")
     title: str = strawberry.field(description="The name of the indicator in words.")

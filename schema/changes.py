@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from strawberry import UNSET
 
-from domain.changes import UNCHANGED, Changes, Unchanged
+from domain.core.changes import UNCHANGED, Changes, Unchanged
 
 T = TypeVar("T")
 V_co = TypeVar("V_co", covariant=True)

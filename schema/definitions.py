@@ -4,15 +4,15 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.orders.types import OrderType, TimeInForce
-from domain.strategies import definition as domain
+from domain.model import definitions as domain
+from domain.model.orders import OrderType, TimeInForce
 from domain.strategies.errors import DefinitionError
 from schema.errors import UserError, shows_error
 
 
 @strawberry.type(description="A number that the rules name.")
 class StrategyParameter:
-    """The schema's face of `domain.strategies.definition.StrategyParameter`."""
+    """The schema's face of `domain.model.definitions.StrategyParameter`."""
 
     name: str = strawberry.field(description="How the rules name it.")
     default: Decimal = strawberry.field(description="Its value where a session sets none.")
@@ -23,7 +23,7 @@ class StrategyParameter:
 
 @strawberry.type(description="How far from the entry price an exit lies; one of the three is set.")
 class ExitDistance:
-    """The schema's face of `domain.strategies.definition.ExitDistance`."""
+    """The schema's face of `domain.model.definitions.ExitDistance`."""
 
     percent: Decimal | None = strawberry.field(description="Of the entry price.")
     atr_multiple: Decimal | None = strawberry.field(description="Of ATR(14) at the entry candle.")
@@ -32,7 +32,7 @@ class ExitDistance:
 
 @strawberry.type(description="How large an entry is; one of the four is set.")
 class Sizing:
-    """The schema's face of `domain.strategies.definition.Sizing`."""
+    """The schema's face of `domain.model.definitions.Sizing`."""
 
     quote_amount: Decimal | None = strawberry.field(description="In quote currency.")
     equity_percent: Decimal | None = strawberry.field(description="Of the account's equity.")
@@ -42,7 +42,7 @@ class Sizing:
 
 @strawberry.type(description="How entries are ordered.")
 class OrderStyle:
-    """The schema's face of `domain.strategies.definition.OrderStyle`."""
+    """The schema's face of `domain.model.definitions.OrderStyle`."""
 
     type: OrderType = strawberry.field(description="MARKET or LIMIT.")
     offset_bps: Decimal | None = strawberry.field(description="How far a limit lies from the best price.")
@@ -53,7 +53,7 @@ class OrderStyle:
 
 @strawberry.type(description="A strategy as data.")
 class StrategyDefinition:
-    """The schema's face of `domain.strategies.definition.StrategyDefinition`."""
+    """The schema's face of `domain.model.definitions.StrategyDefinition`."""
 
     parameters: list[StrategyParameter] = strawberry.field(description="The numbers that the rules name.")
     enter_long: str | None = strawberry.field(description="When to buy.")

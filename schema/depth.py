@@ -7,9 +7,9 @@ from typing import Annotated
 
 import strawberry
 
-from domain.markets import types as domain
-from domain.markets import views
-from domain.markets.types import MarketSymbol
+from domain.model import depth_views as views
+from domain.model import markets as domain
+from domain.model.markets import MarketSymbol
 from resolvers import markets
 from schema.context import Info
 from schema.lazy import lazy
@@ -20,7 +20,7 @@ from schema.scalars import Sequence
 
 @strawberry.type(description="A price of the book and what rests there.")
 class PriceLevel:
-    """The schema's face of `domain.markets.types.PriceLevel`."""
+    """The schema's face of `domain.model.markets.PriceLevel`."""
 
     price: Decimal = strawberry.field(description="In quote currency for one unit of the base currency.")
     quantity: Decimal = strawberry.field(description="In base; zero in a delta removes the level.")
@@ -28,7 +28,7 @@ class PriceLevel:
 
 @strawberry.type(description="The top of the book, best level first on both sides.")
 class MarketDepthSnapshot:
-    """The schema's face of `domain.markets.views.DepthSnapshot`."""
+    """The schema's face of `domain.model.depth_views.DepthSnapshot`."""
 
     is_type_of = serves(views.DepthSnapshot)
 
@@ -50,7 +50,7 @@ class MarketDepthSnapshot:
     "and on nothing else."
 )
 class MarketDepthDelta:
-    """The schema's face of `domain.markets.views.DepthDelta`."""
+    """The schema's face of `domain.model.depth_views.DepthDelta`."""
 
     is_type_of = serves(views.DepthDelta)
 
@@ -70,7 +70,7 @@ class MarketDepthDelta:
 
 @strawberry.type(description="Whether the market's data can be trusted now; a snapshot follows when it can again.")
 class MarketDepthStatus:
-    """The schema's face of `domain.markets.types.FeedStatus`."""
+    """The schema's face of `domain.model.markets.FeedStatus`."""
 
     is_type_of = serves(domain.FeedStatus)
 

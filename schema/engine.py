@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from domain.trading.state import TradingState
+from domain.model.trading_state import TradingState
 from resolvers.engine import EngineFacts, trading_state
 from schema.context import Info
 from schema.halts import EngineHaltField

@@ -1,10 +1,10 @@
 """The closed sets of market data and analytics: an enum must be described before any type mentions it."""
 
-from domain.analytics.catalogue import MOVING_AVERAGES, ParameterKind
-from domain.analytics.trend import TrendDirection, VolatilityRegime
-from domain.analytics.volume_profile import VolumeSource
-from domain.markets.types import FeedState, Timeframe
-from domain.markets.views import DepthCadence, DepthLevels, DepthMode
+from domain.indicators.catalogue import MOVING_AVERAGES, ParameterKind
+from domain.indicators.trend import TrendDirection, VolatilityRegime
+from domain.indicators.volume_profile import VolumeSource
+from domain.model.depth_views import DepthCadence, DepthLevels, DepthMode
+from domain.model.markets import FeedState, Timeframe
 from schema.described import describe_enum
 
 describe_enum(

@@ -12,7 +12,7 @@ from graphql import GraphQLError, GraphQLFormattedError, GraphQLSchema, Undefine
 from graphql.utilities.print_schema import print_schema_definition
 from strawberry.types.execution import ExecutionContext
 
-from domain import errors as domain_errors
+from domain.core import errors as domain_errors
 
 log = structlog.stdlib.get_logger("r3edge.graphql")
 
@@ -34,7 +34,7 @@ class UserError:
 
 @strawberry.type(description="Something wrong with an argument.")
 class InputError(UserError):
-    """The schema's face of `domain.errors.InputError`."""
+    """The schema's face of `domain.core.errors.InputError`."""
 
 
 INPUT: Final = strawberry.argument(description="What is asked for.")

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from domain.reports import types as reports
-from domain.trading import types as trading
+from domain.model import reports, trading
 from resolvers import events
 from schema.accounts import Account, AccountFacts
 from schema.context import Info
@@ -19,7 +18,7 @@ from schema.users import Activity
 
 @strawberry.type(description="An account as it once stood, with the account's id and a type of its own.")
 class AccountState(AccountFacts):
-    """The schema's face of `domain.trading.types.Account` as an event carries it."""
+    """The schema's face of `domain.model.trading.Account` as an event carries it."""
 
     is_type_of = serves(trading.Account)
 
@@ -36,7 +35,7 @@ class AccountState(AccountFacts):
 
 @strawberry.type(description="A job as it once stood, with the job's id and a type of its own.")
 class JobState(JobFacts):
-    """The schema's face of `domain.reports.types.Job` as an event carries it."""
+    """The schema's face of `domain.model.reports.Job` as an event carries it."""
 
     is_type_of = serves(reports.Job)
 
@@ -53,7 +52,7 @@ class JobState(JobFacts):
 
 @strawberry.type(description="A position as it once stood, with the position's id and a type of its own.")
 class PositionState(PositionFacts):
-    """The schema's face of `domain.trading.types.Position` as an event carries it."""
+    """The schema's face of `domain.model.trading.Position` as an event carries it."""
 
     is_type_of = serves(trading.Position)
 
@@ -70,7 +69,7 @@ class PositionState(PositionFacts):
 
 @strawberry.type(description="A report as it once stood, with the report's id and a type of its own.")
 class ReportState(ReportFacts):
-    """The schema's face of `domain.reports.types.Report` as an event carries it."""
+    """The schema's face of `domain.model.reports.Report` as an event carries it."""
 
     is_type_of = serves(reports.Report)
 
@@ -87,7 +86,7 @@ class ReportState(ReportFacts):
 
 @strawberry.type(description="A signal as it once stood, with the signal's id and a type of its own.")
 class SignalState(SignalFacts):
-    """The schema's face of `domain.trading.types.Signal` as an event carries it."""
+    """The schema's face of `domain.model.trading.Signal` as an event carries it."""
 
     is_type_of = serves(trading.Signal)
 
@@ -104,7 +103,7 @@ class SignalState(SignalFacts):
 
 @strawberry.type(description="A trading session as it once stood, with the trading session's id and a type of its own.")
 class TradingSessionState(TradingSessionFacts):
-    """The schema's face of `domain.trading.types.TradingSession` as an event carries it."""
+    """The schema's face of `domain.model.trading.TradingSession` as an event carries it."""
 
     is_type_of = serves(trading.TradingSession)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from domain import events as domain
+from domain.model import events as domain
 from resolvers import events
 from schema.context import Info
 from schema.event_states import EventState
@@ -24,7 +24,7 @@ AfterEvent = Annotated[
 
 @strawberry.type(description="Something that happened to what is the viewer's.")
 class UserEvent:
-    """The schema's face of `domain.events.UserEvent`."""
+    """The schema's face of `domain.model.events.UserEvent`."""
 
     sequence: Sequence = strawberry.field(description="Its place in the user's log, from 1, without gaps.")
     at: datetime = strawberry.field(description="When it happened.")

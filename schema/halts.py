@@ -4,9 +4,9 @@ from datetime import datetime
 
 import strawberry
 
-from domain.trading import state as domain
-from domain.trading.types import Account, TradingSession
-from domain.users.types import User
+from domain.model import trading_state as domain
+from domain.model.trading import Account, TradingSession
+from domain.model.users import User
 from resolvers import halts
 from schema import trading_enums  # noqa: F401  # an enum must be described before any type mentions it
 from schema.context import Info
@@ -34,7 +34,7 @@ describe_enum(
 
 @strawberry.type(description="A block of new orders, which holds until `tradingResume`.")
 class Halt:
-    """The schema's face of `domain.trading.state.Halt`."""
+    """The schema's face of `domain.model.trading_state.Halt`."""
 
     level: domain.HaltLevel = strawberry.field(description="What is halted.")
     since: datetime = strawberry.field(description="When it was made.")

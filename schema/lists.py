@@ -5,10 +5,10 @@ from typing import Annotated, Final
 
 import strawberry
 
-from domain.markets.types import MarketSymbol
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderRole, OrderStatus, OrderType
-from domain.trading.types import TradingSessionStatus
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderRole, OrderStatus, OrderType
+from domain.model.trading import TradingSessionStatus
 from resolvers.lists import PositionOrder, TimeOrder
 from schema.described import describe_enum
 from schema.lazy import lazy

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import strawberry
 
-from domain.analytics import trend as trend_domain
-from domain.analytics import volume_profile as volume_domain
-from domain.analytics.service import Shown
-from domain.markets import types as domain
-from domain.markets import views
+from domain.indicators import trend as trend_domain
+from domain.indicators import volume_profile as volume_domain
+from domain.market_data.analytics import Shown
+from domain.model import depth_views as views
+from domain.model import markets as domain
 from resolvers import analytics
 from schema import enums  # noqa: F401  # an enum must be described before any type mentions it
 from schema.context import Info
@@ -24,7 +24,7 @@ To = Annotated[datetime, strawberry.argument(description="Up to then, that momen
 
 @strawberry.type(description="What was traded in a range of prices.")
 class VolumeLevel:
-    """The schema's face of `domain.analytics.volume_profile.VolumeLevel`."""
+    """The schema's face of `domain.indicators.volume_profile.VolumeLevel`."""
 
     price_low: Decimal = strawberry.field(description="The lowest price, included.")
     price_high: Decimal = strawberry.field(description="The upper end, not included: where the next level begins.")
@@ -38,7 +38,7 @@ class VolumeLevel:
     "two levels above or the two below are taken in, whichever pair has more volume, until 70 % is held."
 )
 class VolumeProfile:
-    """The schema's face of `domain.analytics.volume_profile.VolumeProfile`."""
+    """The schema's face of `domain.indicators.volume_profile.VolumeProfile`."""
 
     source: volume_domain.VolumeSource = strawberry.field(
         description="TRADES while they hold at least 99 % of the volume that the minute candles tell, else CANDLES, "
@@ -73,7 +73,7 @@ class VolumeProfile:
     "yet filled, and where a function has no finite value, as the arc cosine of a price."
 )
 class IndicatorOutput:
-    """The schema's face of `domain.analytics.series.IndicatorOutput`."""
+    """The schema's face of `domain.indicators.series.IndicatorOutput`."""
 
     name: str = strawberry.field(description="The name in the catalogue `indicators`.")
     values: list[float | None] = strawberry.field(description="One for each of the times.")
@@ -81,7 +81,7 @@ class IndicatorOutput:
 
 @strawberry.type(description="An indicator at closed candles, at most 5,000 times.")
 class IndicatorSeries:
-    """The schema's face of `domain.analytics.series.IndicatorSeries`."""
+    """The schema's face of `domain.indicators.series.IndicatorSeries`."""
 
     name: str = strawberry.field(description="The name in the catalogue `indicators`.")
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candles.")
@@ -96,7 +96,7 @@ class IndicatorSeries:
     "swing compared with the newest 100 candles."
 )
 class Trend:
-    """The schema's face of `domain.analytics.trend.Trend`."""
+    """The schema's face of `domain.indicators.trend.Trend`."""
 
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candles.")
     at: datetime = strawberry.field(description="When the newest candle closed.")

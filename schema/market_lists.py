@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 import strawberry
 
-from domain.markets import types as domain
-from domain.markets.catalogue import MarketFilter
-from domain.markets.types import FeedState, MarketSymbol
+from domain.market_data.catalogue import MarketFilter
+from domain.model import markets as domain
+from domain.model.markets import FeedState, MarketSymbol
 from resolvers import markets
 from resolvers.markets import MarketOrder, feeds_source, tickers_source
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema import enums  # noqa: F401  # an enum must be described before any type mentions it
 from schema.context import Info
 from schema.described import describe_enum
@@ -57,7 +57,7 @@ Markets = Annotated[
 
 @strawberry.type(description="The state of a market's feed, which all of its data comes by.")
 class MarketFeed:
-    """The schema's face of `domain.markets.types.FeedStatus`."""
+    """The schema's face of `domain.model.markets.FeedStatus`."""
 
     state: FeedState = strawberry.field(description="Whether the market's data can be trusted now.")
     since: datetime = strawberry.field(description="Since when the feed has been in this state.")

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import strawberry
 
-from domain.markets import types as domain
-from domain.markets import views
-from domain.markets.types import MarketSymbol
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderType, TimeInForce
-from domain.trading.types import AccountKind
+from domain.model import depth_views as views
+from domain.model import markets as domain
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderType, TimeInForce
+from domain.model.trading import AccountKind
 from resolvers import markets
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
 from schema.market_analytics import MarketAnalyticsFields
@@ -31,7 +31,7 @@ END = Annotated[datetime | None, strawberry.argument(description="Up to then, th
 
 @strawberry.type(description="A trading platform.")
 class Venue(Node, VenueMarkets):
-    """The schema's face of `domain.markets.types.Venue`."""
+    """The schema's face of `domain.model.markets.Venue`."""
 
     is_type_of = serves(domain.Venue)
 
@@ -87,7 +87,7 @@ class Venue(Node, VenueMarkets):
 
 @strawberry.type(description="The best prices, the last trade, and the day so far.")
 class Ticker:
-    """The schema's face of `domain.markets.types.Ticker`."""
+    """The schema's face of `domain.model.markets.Ticker`."""
 
     at: datetime = strawberry.field(description="When it happened, by the venue's clock.")
     bid: Decimal | None = strawberry.field(description="The best price to sell at.")
@@ -127,7 +127,7 @@ class Ticker:
 
 @strawberry.type(description="One execution on the venue, of anybody.")
 class Trade:
-    """The schema's face of `domain.markets.types.Trade`."""
+    """The schema's face of `domain.model.markets.Trade`."""
 
     venue_trade_id: str = strawberry.field(description="The venue's own id.")
     at: datetime = strawberry.field(description="When it happened, by the venue's clock.")
@@ -155,7 +155,7 @@ class TradeConnection(Connection[Trade, TradeEdge]):
 
 @strawberry.type(description="Trades since the event before; `dropped` counts those that a slow reader missed.")
 class TradeBatch:
-    """The schema's face of `domain.markets.views.TradeBatch`."""
+    """The schema's face of `domain.model.depth_views.TradeBatch`."""
 
     trades: list[Trade] = strawberry.field(description="Oldest first.")
     dropped: int = strawberry.field(description="How many are missing before them.")
@@ -163,7 +163,7 @@ class TradeBatch:
 
 @strawberry.type(description="Open, high, low, close and volume of one bucket of time.")
 class Candle:
-    """The schema's face of `domain.markets.types.Candle`."""
+    """The schema's face of `domain.model.markets.Candle`."""
 
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candle.")
     open_time: datetime = strawberry.field(description="When it began.")
@@ -194,7 +194,7 @@ class CandleConnection(Connection[Candle, CandleEdge]):
 
 @strawberry.type(description="A tradable instrument on a venue, with its filters.")
 class Market(Node, MarketFeedField, MarketAnalyticsFields):
-    """The schema's face of `domain.markets.types.Market`."""
+    """The schema's face of `domain.model.markets.Market`."""
 
     is_type_of = serves(domain.Market)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.reports import types as domain
+from domain.model import reports as domain
 from schema.described import describe_enum
 from schema.rounded import rounded_field
 
@@ -31,7 +31,7 @@ describe_enum(
     description="What a reader of the figures has to know: which prices were missing, why a figure is null."
 )
 class ReportNote:
-    """The schema's face of `domain.reports.types.ReportNote`."""
+    """The schema's face of `domain.model.reports.ReportNote`."""
 
     code: domain.ReportNoteCode = strawberry.field(description="What kind of note it is, for programs.")
     message: str = strawberry.field(description="What was missing, and what would help.")
@@ -42,7 +42,7 @@ class ReportNote:
 
 @strawberry.type(description="Null where too few round trips or too short a period make the figure meaningless.")
 class PerformanceMetrics:
-    """The schema's face of `domain.reports.types.PerformanceMetrics`; that module's neighbours tell the formulas."""
+    """The schema's face of `domain.model.reports.PerformanceMetrics`; that module's neighbours tell the formulas."""
 
     currency: str = strawberry.field(description="What amounts are in.")
     start_equity: Decimal = rounded_field("At the start.")

@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry.types import Info
 
-from domain.errors import ErrorCode, FaultCode, InputError, RequestFault
+from domain.core.errors import ErrorCode, FaultCode, InputError, RequestFault
 from resolvers import ids
 
 MAX_NODES = 100
@@ -32,7 +32,7 @@ def serves(*domain_classes: type) -> Callable[[object, GraphQLResolveInfo[object
 
     @strawberry.type
     class Order(Node):
-        is_type_of = serves(domain.orders.types.Order)
+        is_type_of = serves(domain.model.orders.Order)
     """
 
     def is_type_of(value: object, _info: GraphQLResolveInfo[object]) -> bool:

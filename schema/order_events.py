@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from domain.orders import types as domain
+from domain.model import orders as domain
 from resolvers import events
 from schema.context import Info
 from schema.node import encode_id, serves
@@ -18,7 +18,7 @@ from schema.scalars import Sequence
     "never mixes it with the order as it is now."
 )
 class OrderState(OrderFacts):
-    """The schema's face of `domain.orders.types.Order` as an event carries it."""
+    """The schema's face of `domain.model.orders.Order` as an event carries it."""
 
     is_type_of = serves(domain.Order)
 

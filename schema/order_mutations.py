@@ -6,11 +6,11 @@ from typing import Annotated
 
 import strawberry
 
-from domain.markets.types import MarketSymbol
-from domain.orders import request as service
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderType, TimeInForce
-from domain.users.types import ApiScope
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderType, TimeInForce
+from domain.model.users import ApiScope
+from domain.rules import order_request as service
 from resolvers import orders
 from schema.context import Info
 from schema.errors import INPUT, Payload, answer, payload, user_error

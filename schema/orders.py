@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.orders import types as domain
-from domain.orders.rejections import RejectCode
-from domain.orders.side import OrderSide
+from domain.model import orders as domain
+from domain.model.order_side import OrderSide
+from domain.model.reject_codes import RejectCode
 from resolvers import markets, orders, trading
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
 from schema.node import Node, serves
@@ -25,7 +25,7 @@ Signal = lazy("trading", "Signal")
 
 @strawberry.type(description="A risk check that an order failed.")
 class RiskDenial:
-    """The schema's face of `domain.orders.types.RiskDenial`."""
+    """The schema's face of `domain.model.orders.RiskDenial`."""
 
     code: domain.RiskCode = strawberry.field(description="Which check the order failed.")
     message: str = strawberry.field(description="What was wrong, with which value, and what would be right.")
@@ -35,7 +35,7 @@ class RiskDenial:
 
 @strawberry.type(description="One execution of part of an order.")
 class Fill(Node):
-    """The schema's face of `domain.orders.types.Fill`."""
+    """The schema's face of `domain.model.orders.Fill`."""
 
     is_type_of = serves(domain.Fill)
 
@@ -142,7 +142,7 @@ class OrderFacts:
 
 @strawberry.type(description="An instruction to a venue and all that is known of its fate.")
 class Order(Node, OrderFacts):
-    """The schema's face of `domain.orders.types.Order`."""
+    """The schema's face of `domain.model.orders.Order`."""
 
     is_type_of = serves(domain.Order)
 

@@ -2,11 +2,11 @@
 
 import strawberry
 
-from domain.strategies.entities import Strategy, StrategyVersion
-from domain.trading.types import Account, Position, TradingSession
+from domain.model.strategies import Strategy, StrategyVersion
+from domain.model.trading import Account, Position, TradingSession
 from resolvers import filters, orders, trading
 from resolvers.lists import PositionOrder, TimeOrder
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.context import Info
 from schema.lists import (
     NESTED,

@@ -1,4 +1,4 @@
-"""Connections and edges: how a `domain.pagination.Page` looks from outside.
+"""Connections and edges: how a `domain.core.pagination.Page` looks from outside.
 
 A list of orders gets its two types by naming them; resolvers return the page itself:
 
@@ -16,7 +16,7 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
-from domain.pagination import Page
+from domain.core.pagination import Page
 
 First = Annotated[int | None, strawberry.argument(description="How many items from the beginning; 50 by default.")]
 After = Annotated[str | None, strawberry.argument(description="The cursor that the page begins after.")]
@@ -29,7 +29,7 @@ EdgeT = TypeVar("EdgeT")
 
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
-    """The schema's face of `domain.pagination.PageInfo`."""
+    """The schema's face of `domain.core.pagination.PageInfo`."""
 
     has_next_page: bool = strawberry.field(description="Whether more items follow this page.")
     has_previous_page: bool = strawberry.field(description="Whether items come before this page.")

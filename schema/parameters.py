@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.trading import types as domain
+from domain.model import trading as domain
 
 
 @strawberry.input(description="A value for a parameter.")
@@ -21,7 +21,7 @@ class ParameterInput:
 
 @strawberry.type(description="The value that a parameter has.")
 class ParameterValue:
-    """The schema's face of `domain.trading.types.ParameterValue`."""
+    """The schema's face of `domain.model.trading.ParameterValue`."""
 
     name: str = strawberry.field(description="The parameter's name.")
     value: Decimal = strawberry.field(description="Its value here.")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import strawberry
 
-from domain.markets.types import MarketSymbol
-from domain.money import rounded
-from domain.trading.portfolio import AccountValue
+from domain.accounts.live_valuation import AccountValue
+from domain.core.money import rounded
+from domain.model.markets import MarketSymbol
 from resolvers import portfolio
 from schema.accounts import Account
 from schema.context import Info
@@ -27,7 +27,7 @@ EveryMilliseconds = Annotated[
 
 @strawberry.type(description="What an account was worth at a moment.")
 class AccountEquity:
-    """The schema's face of `domain.trading.portfolio.AccountValue`."""
+    """The schema's face of `domain.accounts.live_valuation.AccountValue`."""
 
     account: Account = strawberry.field(description="The account.")
     at: datetime = strawberry.field(description="When it was worth that.")

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.money import rounded
-from domain.trading import types as domain
+from domain.core.money import rounded
+from domain.model import trading as domain
 from resolvers import markets, trading
 from schema.context import Info
 from schema.lazy import lazy
@@ -62,7 +62,7 @@ class PositionFacts:
 
 @strawberry.type(description="What fills add up to, by account, market and trading session; one from opening to flat.")
 class Position(Node, PositionFacts, OrderLists):
-    """The schema's face of `domain.trading.types.Position`."""
+    """The schema's face of `domain.model.trading.Position`."""
 
     is_type_of = serves(domain.Position)
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import strawberry
 
-from domain.orders.types import OrderRole
-from domain.reports import types as domain
+from domain.model import reports as domain
+from domain.model.orders import OrderRole
+from domain.model.users import ApiScope
 from domain.reports.service import ReportRequest
-from domain.users.types import ApiScope
 from resolvers import reports
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.accounts import Account
 from schema.context import Info
 from schema.described import describe_enum
@@ -58,7 +58,7 @@ class JobFacts:
 
 @strawberry.type(description="A computation that outlives its request.")
 class Job(Node, JobFacts):
-    """The schema's face of `domain.reports.types.Job`."""
+    """The schema's face of `domain.model.reports.Job`."""
 
     is_type_of = serves(domain.Job)
 
@@ -80,7 +80,7 @@ class JobConnection(CountedConnection[Job, JobEdge]):
 
 @strawberry.type(description="The equity at a moment.")
 class EquityPoint:
-    """The schema's face of `domain.reports.types.EquityPoint`."""
+    """The schema's face of `domain.model.reports.EquityPoint`."""
 
     at: datetime = strawberry.field(description="The moment of the equity.")
     equity: Decimal = rounded_field("In the report's currency.")
@@ -94,7 +94,7 @@ class EquityPoint:
 
 @strawberry.type(description="One position from opening to flat.")
 class RoundTrip:
-    """The schema's face of `domain.reports.types.RoundTrip`."""
+    """The schema's face of `domain.model.reports.RoundTrip`."""
 
     opened_at: datetime = strawberry.field(description="When its first fill was.")
     closed_at: datetime | None = strawberry.field(description="When it became flat; null while it is open.")
@@ -151,7 +151,7 @@ class ReportFacts:
 
 @strawberry.type(description="A computed account of performance and transactions over a period.")
 class Report(Node, ReportFacts):
-    """The schema's face of `domain.reports.types.Report`."""
+    """The schema's face of `domain.model.reports.Report`."""
 
     is_type_of = serves(domain.Report)
 

@@ -6,7 +6,7 @@ from typing import Any
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-from domain.money import rounded
+from domain.core.money import rounded
 
 
 class RoundedField(StrawberryField):

@@ -1,7 +1,7 @@
 """The schema's scalars: decimals, times, long counts and market symbols, each written as a string.
 
 Annotate fields and arguments with `decimal.Decimal`, `datetime.datetime`, `schema.scalars.Sequence` and
-`domain.markets.types.MarketSymbol`; `SCALARS` tells Strawberry what they are.
+`domain.model.markets.MarketSymbol`; `SCALARS` tells Strawberry what they are.
 """
 
 import re
@@ -14,8 +14,8 @@ import strawberry
 from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, print_ast
 from strawberry.types.scalar import ScalarDefinition
 
-from domain.markets.types import MarketSymbol
-from domain.money import parse_decimal, plain
+from domain.core.money import parse_decimal, plain
+from domain.model.markets import MarketSymbol
 
 Sequence = NewType("Sequence", int)
 """A count that may need 64 bits."""

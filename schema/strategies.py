@@ -5,12 +5,12 @@ from typing import Annotated
 
 import strawberry
 
-from domain.strategies import entities as domain
-from domain.strategies.service import StrategyRequest
-from domain.users.types import ApiScope
+from domain.model import strategies as domain
+from domain.model.users import ApiScope
+from domain.trading.strategies import StrategyRequest
 from resolvers import strategies
 from resolvers.lists import TimeOrder
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.changes import change, replacement
 from schema.context import Info
 from schema.definitions import StrategyDefinition, StrategyDefinitionError, StrategyDefinitionInput
@@ -35,7 +35,7 @@ class StrategyValidation:
 
 @strawberry.type(description="A strategy as it was at one time, which never changes.")
 class StrategyVersion(Node, StrategySessionList):
-    """The schema's face of `domain.strategies.entities.StrategyVersion`."""
+    """The schema's face of `domain.model.strategies.StrategyVersion`."""
 
     is_type_of = serves(domain.StrategyVersion)
 
@@ -61,7 +61,7 @@ class StrategyVersionConnection(CountedConnection[StrategyVersion, StrategyVersi
 
 @strawberry.type(description="A named definition; each change makes a new version.")
 class Strategy(Node, StrategySessionList):
-    """The schema's face of `domain.strategies.entities.Strategy`."""
+    """The schema's face of `domain.model.strategies.Strategy`."""
 
     is_type_of = serves(domain.Strategy)
 

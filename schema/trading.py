@@ -6,16 +6,16 @@ from typing import Annotated
 
 import strawberry
 
-from domain.errors import ErrorCode, InputError
-from domain.markets.types import MarketSymbol, Timeframe
-from domain.trading import types as domain
-from domain.trading.halts import HaltRequest
-from domain.trading.sessions import SessionRequest
-from domain.trading.state import TradingState
-from domain.users.types import ApiScope
+from domain.accounts.halts import HaltRequest
+from domain.core.errors import ErrorCode, InputError
+from domain.model import trading as domain
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.trading_state import TradingState
+from domain.model.users import ApiScope
+from domain.trading.trading_sessions import SessionRequest
 from resolvers import markets, orders, trading
 from resolvers.lists import TimeOrder
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.accounts import RiskLimitsInput
 from schema.context import Info
 from schema.definitions import SizingInput
@@ -43,7 +43,7 @@ class SignalFacts:
 
 @strawberry.type(description="What a strategy said on a closed candle, and why.")
 class Signal(Node, SignalFacts):
-    """The schema's face of `domain.trading.types.Signal`."""
+    """The schema's face of `domain.model.trading.Signal`."""
 
     is_type_of = serves(domain.Signal)
 
@@ -107,7 +107,7 @@ class TradingSessionFacts:
 
 @strawberry.type(description="One strategy version running on one account, market and timeframe.")
 class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, PositionLists):
-    """The schema's face of `domain.trading.types.TradingSession`."""
+    """The schema's face of `domain.model.trading.TradingSession`."""
 
     is_type_of = serves(domain.TradingSession)
 

@@ -1,14 +1,14 @@
 """The closed sets of orders, accounts, sessions, users and errors, described before any type mentions them."""
 
-from domain.errors import ErrorCode
-from domain.events import UserEventKind
-from domain.orders.rejections import RejectCode
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderEventKind, OrderRole, OrderStatus, OrderType, RiskCode, TimeInForce
-from domain.reports.types import JobStatus, PositionSide
-from domain.trading.state import TradingState
-from domain.trading.types import AccountKind, SignalAction, TradingSessionStatus, TradingSessionStatusCode
-from domain.users.types import ApiScope, UserRole
+from domain.core.errors import ErrorCode
+from domain.model.events import UserEventKind
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderEventKind, OrderRole, OrderStatus, OrderType, RiskCode, TimeInForce
+from domain.model.reject_codes import RejectCode
+from domain.model.reports import JobStatus, PositionSide
+from domain.model.trading import AccountKind, SignalAction, TradingSessionStatus, TradingSessionStatusCode
+from domain.model.trading_state import TradingState
+from domain.model.users import ApiScope, UserRole
 from schema.described import describe_enum
 
 describe_enum(

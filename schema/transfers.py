@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.trading import types as domain
+from domain.model import trading as domain
 from resolvers import accounts
 from schema.context import Info
 from schema.described import describe_enum
@@ -29,7 +29,7 @@ describe_enum(
 
 @strawberry.type(description="Money that came into an account or left it otherwise than by a fill.")
 class AccountTransfer(Node):
-    """The schema's face of `domain.trading.types.AccountTransfer`."""
+    """The schema's face of `domain.model.trading.AccountTransfer`."""
 
     is_type_of = serves(domain.AccountTransfer)
 

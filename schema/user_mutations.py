@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from domain.users import types as domain
+from domain.model import users as domain
 from resolvers import users
 from schema.changes import change
 from schema.context import Info

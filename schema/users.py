@@ -4,8 +4,8 @@ from datetime import datetime
 
 import strawberry
 
-from domain.trading.state import TradingState
-from domain.users import types as domain
+from domain.model import users as domain
+from domain.model.trading_state import TradingState
 from resolvers import nodes, users
 from schema.context import Info
 from schema.halts import HaltFields
@@ -16,7 +16,7 @@ from schema.viewer_lists import ViewerLists
 
 @strawberry.type(description="What a user is entitled to.")
 class Plan:
-    """The schema's face of `domain.users.types.Plan`."""
+    """The schema's face of `domain.model.users.Plan`."""
 
     name: str = strawberry.field(description="The plan's name.")
     max_trading_sessions: int = strawberry.field(description="How many trading sessions may be alive at once.")
@@ -30,7 +30,7 @@ class Plan:
 
 @strawberry.type(description="A long-lived credential; its secret was shown once.")
 class ApiKey(Node):
-    """The schema's face of `domain.users.types.ApiKey`."""
+    """The schema's face of `domain.model.users.ApiKey`."""
 
     is_type_of = serves(domain.ApiKey)
 
@@ -47,7 +47,7 @@ class ApiKey(Node):
 
 @strawberry.type(description="A signed-in client.")
 class LoginSession(Node):
-    """The schema's face of `domain.users.types.LoginSession`."""
+    """The schema's face of `domain.model.users.LoginSession`."""
 
     is_type_of = serves(domain.LoginSession)
 
@@ -62,7 +62,7 @@ class LoginSession(Node):
 
 @strawberry.type(description="One thing that a user did.")
 class Activity(Node):
-    """The schema's face of `domain.users.types.Activity`."""
+    """The schema's face of `domain.model.users.Activity`."""
 
     is_type_of = serves(domain.Activity)
 
@@ -90,7 +90,7 @@ class ActivityConnection(CountedConnection[Activity, ActivityEdge]):
 
 @strawberry.type(description="Somebody who acts on this engine, and all that is theirs.")
 class User(Node, HaltFields, ViewerLists):
-    """The schema's face of `domain.users.types.User`; only ever the viewer."""
+    """The schema's face of `domain.model.users.User`; only ever the viewer."""
 
     is_type_of = serves(domain.User)
 

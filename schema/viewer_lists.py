@@ -4,12 +4,12 @@ from typing import Annotated
 
 import strawberry
 
-from domain.reports.types import JobStatus
-from domain.trading.types import AccountKind
-from domain.users import types as domain
+from domain.model import users as domain
+from domain.model.reports import JobStatus
+from domain.model.trading import AccountKind
 from resolvers import filters, orders, reports, strategies, trading, users
 from resolvers.lists import PositionOrder, TimeOrder
-from resolvers.paging import PageArguments
+from resolvers.pagination import PageArguments
 from schema.context import Info
 from schema.lazy import lazy
 from schema.lists import (

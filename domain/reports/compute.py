@@ -7,19 +7,19 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.markets.conversion import CurrencyGraph
-from domain.markets.types import Market, MarketSymbol
-from domain.money import EXACT, ZERO, plain
-from domain.orders.ports import OrderFilter
-from domain.orders.types import Fill, OrderRole
-from domain.reports.equity_curve import redo
-from domain.reports.ledger import ReportData, result_of, trip_spans
-from domain.reports.ports import PriceRepository
+from domain.core.money import EXACT, ZERO, plain
+from domain.model.conversion import CurrencyGraph
+from domain.model.markets import Market, MarketSymbol
+from domain.model.orders import Fill, OrderRole
+from domain.model.reports import Report, ReportNote, ReportNoteCode, ReportResult, ReportScope
+from domain.model.trading import Account, AccountTransfer, TradingSession
+from domain.performance.equity_curve import redo
+from domain.performance.fills_ledger import ReportData, result_of, trip_spans
+from domain.portfolio.discrepancies import considerable
+from domain.ports.orders import OrderFilter
+from domain.ports.reports import PriceRepository
+from domain.ports.unit_of_work import Transaction
 from domain.reports.price_source import PriceSource
-from domain.reports.types import Report, ReportNote, ReportNoteCode, ReportResult, ReportScope
-from domain.storage import Transaction
-from domain.trading.types import Account, AccountTransfer, TradingSession
-from domain.trading.unexplained import considerable
 
 
 class NothingToReport(Exception):  # noqa: N818  # told to the user as the job's message

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from domain.markets.conversion import CurrencyGraph, Path
-from domain.markets.types import MarketSymbol, Timeframe
-from domain.reports.ports import PriceRepository
-from domain.reports.prices import Mark
+from domain.model.conversion import CurrencyGraph, Path
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.prices import Mark
+from domain.ports.reports import PriceRepository
 
 MARKS_A_MARKET = 1_500
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from domain.clock import Clock, Ids
-from domain.errors import ErrorCode, InputError
-from domain.events import NewEvent, UserEventKind
-from domain.idempotency import claim
-from domain.keyset import Window
-from domain.ports import Bus
-from domain.reports.types import Job, JobStatus, Report, ReportScope
-from domain.storage import Storage, Transaction
+from domain.core.clock import Clock, Ids
+from domain.core.errors import ErrorCode, InputError
+from domain.core.keyset import Window
+from domain.events.idempotency import claim
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.ports.messaging import Bus
+from domain.ports.unit_of_work import Storage, Transaction
 from domain.users.activity import record_activity
 
 JOB_KIND = "report"

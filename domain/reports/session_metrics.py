@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from domain.markets.conversion import CurrencyGraph
-from domain.markets.types import Market
+from domain.model.conversion import CurrencyGraph
+from domain.model.markets import Market
+from domain.model.reports import PerformanceMetrics, Report, ReportScope
+from domain.model.trading import TradingSession
+from domain.ports.unit_of_work import Transaction
 from domain.reports.compute import NothingToReport, ReportComputer
-from domain.reports.types import PerformanceMetrics, Report, ReportScope
-from domain.storage import Transaction
-from domain.trading.types import TradingSession
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How much later than a session's end its last fill may be dated, by the venue's clock."""

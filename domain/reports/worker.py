@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from domain.clock import Clock
-from domain.errors import Unavailable
-from domain.events import NewEvent, UserEventKind
-from domain.markets.types import Market, MarketSymbol
-from domain.ports import Bus
+from domain.core.clock import Clock
+from domain.core.errors import Unavailable
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.markets import Market, MarketSymbol
+from domain.model.reports import Job, JobStatus, Report, ReportResult
+from domain.ports.messaging import Bus
+from domain.ports.unit_of_work import Storage, Transaction
 from domain.reports.compute import NothingToReport, ReportComputer, computed, with_excursions
 from domain.reports.service import JOB_KIND, JOBS_TOPIC
-from domain.reports.types import Job, JobStatus, Report, ReportResult
-from domain.storage import Storage, Transaction
 
 JOB_LEASE_SECONDS = 30.0
 POLL_SECONDS = 1.0

@@ -7,16 +7,16 @@ from functools import cache
 
 import numpy as np
 
-from domain.analytics.candles import CandleArrays, Floats
-from domain.analytics.catalogue import nearest
-from domain.analytics.indicators import compute_indicator, indicator_warm_up
-from domain.errors import ErrorCode, InputError, InputErrors
-from domain.money import plain
-from domain.strategies.definition import StrategyDefinition, StrategyParameter
+from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.core.money import plain
+from domain.indicators.candle_arrays import CandleArrays, Floats
+from domain.indicators.catalogue import nearest
+from domain.indicators.compute import compute_indicator, indicator_warm_up
+from domain.model.definitions import StrategyDefinition, StrategyParameter
 from domain.strategies.errors import DefinitionError, RuleErrors
 from domain.strategies.evaluation import Booleans, Evaluation, LatestSignals, RuleName, SignalArrays
+from domain.strategies.parse_context import SHOWN
 from domain.strategies.parser import Rule, parse_rule
-from domain.strategies.reading import SHOWN
 
 ATR_PERIOD = 14
 """The bars of the average true range (Wilder's) that `atr_multiple` and `volatility_percent` are measured in."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.errors import ErrorCode, InputError
+from domain.core.errors import ErrorCode, InputError
 
 
 class RuleError(Exception):

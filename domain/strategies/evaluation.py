@@ -6,8 +6,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from domain.analytics.candles import CandleArrays, Floats
-from domain.strategies.nodes import Node
+from domain.indicators.candle_arrays import CandleArrays, Floats
+from domain.strategies.expressions import Node
 
 Booleans = npt.NDArray[np.bool_]
 """A one-dimensional series of true and false, one a bar, oldest first."""

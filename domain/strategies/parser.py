@@ -1,7 +1,7 @@
 """The rule language: Python's expression grammar, read by `ast` and never executed.
 
 A rule is a condition built of numbers, parameters, `open high low close volume`, `+ - * / % **`, comparisons,
-`and or not`, every function of TA-Lib by its lower-case name, and the helpers of `domain.strategies.reading`.
+`and or not`, every function of TA-Lib by its lower-case name, and the helpers of `domain.strategies.parse_context`.
 """
 
 import ast
@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from domain.analytics.candles import PRICES
-from domain.analytics.catalogue import indicator
-from domain.strategies.calls import read_call, read_output
-from domain.strategies.endless import check_endless
+from domain.indicators.candle_arrays import PRICES
+from domain.indicators.catalogue import indicator
+from domain.strategies.call_parser import read_call, read_output
+from domain.strategies.cumulative import check_endless
 from domain.strategies.errors import RuleError, RuleErrors
-from domain.strategies.nodes import Arithmetic, Both, Comparison, Negation, Node, Not, Number, Price, arithmetic
-from domain.strategies.reading import HELPERS, LATER, SHOWN, Part, Reading, all_names, nearest_value, read_all
-from domain.strategies.scanning import scan
+from domain.strategies.expressions import Arithmetic, Both, Comparison, Negation, Node, Not, Number, Price, arithmetic
+from domain.strategies.lexer import scan
+from domain.strategies.parse_context import HELPERS, LATER, SHOWN, Part, Reading, all_names, nearest_value, read_all
 
 LANGUAGE_VERSION = 1
 """Grows when a rule would mean something else than before; each strategy version stores the one it was written in."""

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from domain.analytics.candles import PRICES
-from domain.analytics.catalogue import MOVING_AVERAGES, indicator_names
-from domain.money import plain
-from domain.orders.types import OrderType, TimeInForce
+from domain.core.money import plain
+from domain.indicators.candle_arrays import PRICES
+from domain.indicators.catalogue import MOVING_AVERAGES, indicator_names
+from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter, chosen
+from domain.model.orders import OrderType, TimeInForce
 from domain.strategies.compiled import bars_needed, parse_rules
-from domain.strategies.definition import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter, chosen
 from domain.strategies.errors import DefinitionError, ValidationResult
 from domain.strategies.evaluation import RuleName
+from domain.strategies.parse_context import HELPERS, LATER
 from domain.strategies.parser import LANGUAGE_VERSION
-from domain.strategies.reading import HELPERS, LATER
 
 __all__ = ["LANGUAGE_VERSION", "DefinitionError", "ValidationResult", "sizing_errors", "validate"]
 

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from domain.orders.types import Order, OrderType
-from domain.trading.equity import equity
-from domain.trading.money_manager import CannotSize, SizingContext, distance, quantity
-from domain.trading.session_desk import Acting, SessionDesk
-from domain.trading.session_plan import entry_order, entry_price
-from domain.trading.types import Signal
+from domain.model.orders import Order, OrderType
+from domain.model.trading import Signal
+from domain.portfolio.equity import equity
+from domain.rules.session_plan import entry_order, entry_price
+from domain.rules.sizing import CannotSize, SizingContext, distance, quantity
+from domain.trading.session_context import Acting, SessionDesk
 
 ONE = Decimal(1)
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from domain.markets.types import Candle, Trade
-from domain.orders.types import OrderRole
+from domain.model.markets import Candle, Trade
+from domain.model.orders import OrderRole
+from domain.model.trading import Position
+from domain.rules.session_plan import protection, triggered
 from domain.strategies.compiled import average_true_range
-from domain.trading.history import CandleHistory
-from domain.trading.session_desk import SessionDesk
-from domain.trading.session_plan import protection, triggered
-from domain.trading.types import Position
+from domain.trading.candle_buffer import CandleHistory
+from domain.trading.session_context import SessionDesk
 
 
 class Protection:

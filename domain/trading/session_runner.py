@@ -10,16 +10,16 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
-from domain.errors import Unavailable
-from domain.orders.types import OrderRole
-from domain.trading.candle_follower import CandleFollower
-from domain.trading.exits import Due, Exits
-from domain.trading.judge import Judge
-from domain.trading.ports import Lease, StaleLease
+from domain.core.errors import Unavailable
+from domain.model.orders import OrderRole
+from domain.model.trading import TradingSession, TradingSessionStatus
+from domain.ports.trading import Lease, StaleLease
+from domain.rules.session_plan import SessionPlan
+from domain.trading.position_closer import Due, Exits
 from domain.trading.protection import Protection
-from domain.trading.session_desk import Acting, Holding, RunnerPorts, SessionDesk, SessionOver
-from domain.trading.session_plan import SessionPlan
-from domain.trading.types import TradingSession, TradingSessionStatus
+from domain.trading.session_candles import CandleFollower
+from domain.trading.session_context import Acting, Holding, RunnerPorts, SessionDesk, SessionOver
+from domain.trading.signal_processor import Judge
 
 TICK_SECONDS = 1.0
 PRICES_SECONDS = 5.0

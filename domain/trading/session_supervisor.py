@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
-from domain.backoff import Backoff
-from domain.errors import InputErrors, Unavailable
-from domain.events import NewEvent, UserEventKind
-from domain.markets.types import Market
-from domain.trading.market_wants import MarketWants, markets_needed
-from domain.trading.ports import Lease, StaleLease
-from domain.trading.session_desk import RunnerPorts
-from domain.trading.session_plan import SessionPlan, session_plan
+from domain.core.backoff import Backoff
+from domain.core.errors import InputErrors, Unavailable
+from domain.market_data.market_subscriptions import MarketWants, markets_needed
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.markets import Market
+from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
+from domain.ports.trading import Lease, StaleLease
+from domain.rules.session_plan import SessionPlan, session_plan
+from domain.trading.session_context import RunnerPorts
 from domain.trading.session_runner import SessionRunner
-from domain.trading.trader_ports import TraderPorts
-from domain.trading.types import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
+from domain.trading.trader_dependencies import TraderPorts
 
 log = logging.getLogger(__name__)
 

@@ -5,19 +5,19 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.clock import Clock, Ids
-from domain.errors import Unavailable
-from domain.leases import take_lease
-from domain.orders.bell import Bell
-from domain.ports import Bus, BusSubscription
-from domain.storage import Storage
-from domain.trading.account_trading import AccountTrading
-from domain.trading.accounts import ACCOUNTS_TOPIC
-from domain.trading.market_feed import TradingMarkets
-from domain.trading.ports import Vault
-from domain.trading.trader_ports import TraderPorts
-from domain.trading.types import Account
-from domain.trading.venues import VenueDirectory
+from domain.accounts.service import ACCOUNTS_TOPIC
+from domain.core.clock import Clock, Ids
+from domain.core.errors import Unavailable
+from domain.events.leases import take_lease
+from domain.execution.notifications import Bell
+from domain.model.trading import Account
+from domain.ports.market_feed import TradingMarkets
+from domain.ports.messaging import Bus, BusSubscription
+from domain.ports.trading import Vault
+from domain.ports.unit_of_work import Storage
+from domain.ports.venues import VenueDirectory
+from domain.trading.account_worker import AccountTrading
+from domain.trading.trader_dependencies import TraderPorts
 
 log = logging.getLogger(__name__)
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from domain.clock import Ids
-from domain.events import NewEvent, UserEventKind
-from domain.storage import Transaction
-from domain.users.types import Activity
+from domain.core.clock import Ids
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.users import Activity
+from domain.ports.unit_of_work import Transaction
 
 
 async def record_activity(

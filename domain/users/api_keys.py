@@ -3,16 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from domain.clock import Clock, Ids
-from domain.errors import ErrorCode, Forbidden, InputError
-from domain.expiry import expiry_error
-from domain.storage import Storage
+from domain.core.clock import Clock, Ids
+from domain.core.errors import ErrorCode, Forbidden, InputError
+from domain.core.expiry import expiry_error
+from domain.core.validation import clean_name
+from domain.model.users import ApiKey, ApiScope, Identity
+from domain.ports.unit_of_work import Storage
+from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
-from domain.users.credentials import credential_hash, new_api_secret
-from domain.users.passwords import clean_name
-from domain.users.ports import TokenSource
-from domain.users.sessions import Authenticator
-from domain.users.types import ApiKey, ApiScope, Identity
+from domain.users.authentication import Authenticator
+from domain.users.tokens import credential_hash, new_api_secret
 
 MAXIMUM_API_KEYS = 100
 

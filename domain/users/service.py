@@ -5,19 +5,19 @@ from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
-from domain.changes import UNCHANGED, Unchanged, changed, refuse_nulls
-from domain.clock import Clock, Ids
-from domain.errors import ErrorCode, InputError, RateLimited
-from domain.storage import Storage, Transaction
-from domain.trading.state import TradingState
+from domain.core.changes import UNCHANGED, Unchanged, changed, refuse_nulls
+from domain.core.clock import Clock, Ids
+from domain.core.errors import ErrorCode, InputError, RateLimited
+from domain.core.validation import check_password, clean_email, clean_name
+from domain.model.trading_state import TradingState
+from domain.model.users import Identity, LoginSession, User, UserRole
+from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.users import PasswordHasher, TokenSource
 from domain.users.activity import record_activity
-from domain.users.credentials import credential_hash, new_login_token
-from domain.users.hashing import HashQueue
-from domain.users.passwords import check_password, clean_email, clean_name
-from domain.users.ports import PasswordHasher, TokenSource
-from domain.users.sessions import Authenticator
-from domain.users.throttle import LoginThrottle, RegistrationLimit
-from domain.users.types import Identity, LoginSession, User, UserRole
+from domain.users.authentication import Authenticator
+from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.password_hashing import HashQueue
+from domain.users.tokens import credential_hash, new_login_token
 
 LOGIN_SESSION_LIFE = timedelta(days=30)
 MAXIMUM_LOGIN_SESSIONS = 100

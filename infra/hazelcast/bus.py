@@ -7,12 +7,12 @@ import secrets
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 
-from domain.ports import BusSubscription
+from domain.ports.messaging import BusSubscription
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.client import HazelcastConnection
 from infra.hazelcast.frames import SENDER_BYTES, Frame, lane_of
-from infra.hazelcast.lanes import LaneReader, LaneWriter
 from infra.hazelcast.seal import Seal
+from infra.hazelcast.shards import LaneReader, LaneWriter
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _QUIET_DROPS = 1_000
 
 
 class HazelcastBus:
-    """`domain.ports.Bus` for several nodes.
+    """`domain.ports.messaging.Bus` for several nodes.
 
     Listeners on the publisher's own node have had the message when `publish` returns, whether or not Hazelcast can be
     reached; the node's own messages that come back from the cluster are dropped. Other nodes get it a moment later. A

@@ -21,9 +21,9 @@ from hazelcast.asyncio import HazelcastClient
 from hazelcast.config import TopicOverloadPolicy
 from hazelcast.lifecycle import LifecycleState
 
-from domain.clock import Clock
+from domain.core.clock import Clock
 from infra.hazelcast.frames import LANES
-from infra.hazelcast.noise import silence
+from infra.hazelcast.log_filter import silence
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")

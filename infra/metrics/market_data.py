@@ -12,11 +12,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector as MetricsCollector
 
-from domain.histogram import Histogram
-from domain.markets.collector import Collector
-from domain.markets.feeds import FeedManager
-from domain.markets.hub import MarketDataHub
-from domain.markets.types import FeedState
+from domain.core.histogram import Histogram
+from domain.market_data.collector import Collector
+from domain.market_data.feed_manager import FeedManager
+from domain.market_data.hub import MarketDataHub
+from domain.model.markets import FeedState
 
 
 class MarketDataMetrics(MetricsCollector):

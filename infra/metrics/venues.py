@@ -7,9 +7,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector as MetricsCollector
 
-from infra.venues.connection import VenueConnection
+from infra.venues.ccxt.connection import VenueConnection
+from infra.venues.rate_limit.usage import NO_ANSWER
 from infra.venues.registry import Venues
-from infra.venues.traffic import NO_ANSWER
 
 
 class VenueMetrics(MetricsCollector):

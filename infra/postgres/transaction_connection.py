@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from domain.errors import Unavailable
+from domain.core.errors import Unavailable
 from infra.postgres.connection import Connection, cut, unavailable_where_broken
 from infra.postgres.pool import Pool
 

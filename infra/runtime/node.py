@@ -7,13 +7,13 @@ import socket
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from domain.errors import Unavailable
-from domain.markets.feeds import FeedManager
-from domain.markets.types import MarketSymbol
+from domain.core.errors import Unavailable
+from domain.market_data.feed_manager import FeedManager
+from domain.model.markets import MarketSymbol
 from domain.reports.worker import ReportWorker
 from domain.trading.trader import Trader
+from infra.runtime.container import Parts
 from infra.runtime.retention import purge_expired_hourly
-from infra.runtime.services import Parts
 from infra.settings import Role, Settings
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 import logging
 
-from domain.storage import Storage
+from domain.ports.unit_of_work import Storage
 from infra.security import AesVault
 
 log = logging.getLogger(__name__)

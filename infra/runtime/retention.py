@@ -5,9 +5,9 @@ import logging
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from domain.clock import Clock
-from domain.errors import Unavailable
-from domain.storage import Storage
+from domain.core.clock import Clock
+from domain.core.errors import Unavailable
+from domain.ports.unit_of_work import Storage
 
 log = logging.getLogger(__name__)
 

@@ -14,21 +14,21 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from domain.markets.feeds import FeedManager
-from domain.markets.hub import MarketDataHub
+from domain.market_data.feed_manager import FeedManager
+from domain.market_data.hub import MarketDataHub
 from infra.listening import listening_problem
 from infra.logging import configure_logging
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
+from infra.runtime.backends import Foundations, database, foundations
+from infra.runtime.container import Parts, build_parts, build_services
+from infra.runtime.credential_watcher import revocations
 from infra.runtime.data_dir import DataDir
-from infra.runtime.foundations import Foundations, database, foundations
+from infra.runtime.errors import REFUSALS, CannotStart
 from infra.runtime.garbage import spare_what_is_there
 from infra.runtime.node import missing, node_name, roles
-from infra.runtime.refusals import REFUSALS, CannotStart
 from infra.runtime.resealing import reseal_credentials
-from infra.runtime.revocations import revocations
-from infra.runtime.sandbox_child import SandboxAddress
-from infra.runtime.services import Parts, build_parts, build_services
+from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues

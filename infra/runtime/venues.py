@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from domain.clock import Clock
+from domain.core.clock import Clock
 from infra.runtime.data_dir import DataDir
-from infra.runtime.sandbox_child import SandboxAddress, SandboxChild, mirror_program, sandbox_program
+from infra.runtime.sandbox_process import SandboxAddress, SandboxChild, mirror_program, sandbox_program
 from infra.settings import Settings
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 
 SANDBOX = "sandbox"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.program import run_to_end
+from infra.sandbox.process import run_to_end
 
 
 def parse_options(arguments: list[str]) -> SandboxOptions:

@@ -3,11 +3,11 @@
 https://docs.ccxt.com/#/README?id=features
 """
 
-from domain.markets.types import Timeframe
-from domain.orders.abilities import VenueAbilities
-from domain.orders.types import OrderType, TimeInForce
-from infra.venues.longer_candles import parts_of
-from infra.venues.untyped import Ccxt
+from domain.model.markets import Timeframe
+from domain.model.orders import OrderType, TimeInForce
+from domain.model.venue_abilities import VenueAbilities
+from infra.venues.ccxt.longer_candles import parts_of
+from infra.venues.ccxt.types import Ccxt
 
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 

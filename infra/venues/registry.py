@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.clock import Clock
-from domain.markets.types import Venue
-from domain.orders.abilities import VenueAbilities
-from domain.ports import Bus
-from domain.trading.types import Account, VenueCredentials
-from infra.venues.account import CcxtAccount
-from infra.venues.budgets import RateBudgets
-from infra.venues.connection import VenueConnection
-from infra.venues.market_data import CcxtMarketData
-from infra.venues.paper import SandboxAdmin
-from infra.venues.venue import UnknownVenue, VenueSettings
+from domain.core.clock import Clock
+from domain.model.markets import Venue
+from domain.model.trading import Account, VenueCredentials
+from domain.model.venue_abilities import VenueAbilities
+from domain.ports.messaging import Bus
+from infra.venues.ccxt.connection import VenueConnection
+from infra.venues.ccxt.execution_client import CcxtAccount
+from infra.venues.ccxt.market_data import CcxtMarketData
+from infra.venues.config import UnknownVenue, VenueSettings
+from infra.venues.rate_limit.limiters import RateBudgets
+from infra.venues.sandbox_admin import SandboxAdmin
 
 
 class Venues:

@@ -16,20 +16,20 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
 
-from infra.web.client_address import ClientAddress, TrustedProxies
 from infra.web.connection_limits import ConnectionLimits
 from infra.web.connections import ConnectionRegistry
 from infra.web.context import ContextFactory
-from infra.web.health import Readiness, health_routes
-from infra.web.hosts import AllowedHosts, HostCheck
-from infra.web.http import GraphQLHttp
-from infra.web.ide import ide_page, ide_routes
+from infra.web.graphiql_page import ide_page, ide_routes
+from infra.web.http.client_address import ClientAddress, TrustedProxies
+from infra.web.http.handler import GraphQLHttp
+from infra.web.http.health import Readiness, health_routes
+from infra.web.http.hosts import AllowedHosts, HostCheck
+from infra.web.http.middleware import REQUEST_ID_HEADER, AccessLog
+from infra.web.http.negotiation import prefers_html
 from infra.web.metrics import WebMetrics
-from infra.web.middleware import REQUEST_ID_HEADER, AccessLog
-from infra.web.negotiation import prefers_html
 from infra.web.operations import Operations
 from infra.web.settings import WebSettings
-from infra.web.websocket import WebSocketConnection, WebSocketParts
+from infra.web.websocket.handler import WebSocketConnection, WebSocketParts
 
 GRAPHQL_PATH: Final = "/graphql"
 EXPOSED_HEADERS: Final = (REQUEST_ID_HEADER, "retry-after")

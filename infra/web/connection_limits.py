@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from infra.web.client_address import TrustedProxies, network_of
+from infra.web.http.client_address import TrustedProxies, network_of
 from infra.web.metrics import WebMetrics
 from infra.web.settings import WebSettings
 

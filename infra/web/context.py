@@ -8,7 +8,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from infra.web.client_address import network_of
+from infra.web.http.client_address import network_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-from domain.errors import FaultCode, RateLimited, RequestFault
-from domain.fair_queue import FairQueue, QueueFull
+from domain.core.errors import FaultCode, RateLimited, RequestFault
+from domain.core.fair_queue import FairQueue, QueueFull
 from infra.web.settings import WebSettings
 
 RETRY_AFTER_SECONDS: Final = 1

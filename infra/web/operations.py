@@ -10,19 +10,19 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLFormattedError, OperationType
 from graphql.execution import create_source_event_stream
 
-from domain.errors import FaultCode, RequestFault, Unavailable
+from domain.core.errors import FaultCode, RequestFault, Unavailable
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
-from infra.web.cost import cost_of
-from infra.web.documents import Documents, Prepared, RequestErrors
+from infra.web.documents.cost import cost_of
+from infra.web.documents.documents import Documents, Prepared, RequestErrors
+from infra.web.documents.limits import too_complex
 from infra.web.encoding import encode_json
 from infra.web.executor import Executor
 from infra.web.fair_use import FairUse
-from infra.web.limits import too_complex
 from infra.web.metrics import WebMetrics
 from infra.web.operation_note import OperationNote
 from infra.web.rooms import RoomKey, Rooms
 from infra.web.settings import WebSettings
-from resolvers.rooms import ResumableSource, SharedSource
+from resolvers.streams import ResumableSource, SharedSource
 from schema.errors import public_error
 
 Payload = dict[str, Any]

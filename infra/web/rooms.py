@@ -9,10 +9,10 @@ from typing import Protocol
 
 from graphql import GraphQLError
 
-from domain.errors import FaultCode, RequestFault
-from infra.web.documents import RequestErrors
+from domain.core.errors import FaultCode, RequestFault
+from infra.web.documents.documents import RequestErrors
 from infra.web.metrics import WebMetrics
-from resolvers.rooms import SharedSource
+from resolvers.streams import SharedSource
 
 
 @dataclass(frozen=True, slots=True)

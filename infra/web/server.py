@@ -8,9 +8,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from infra.web.connection_limits import ConnectionLimits
-from infra.web.http_protocol import BoundedHttpProtocol
+from infra.web.http.protocol import BoundedHttpProtocol
 from infra.web.settings import WebSettings
-from infra.web.websocket_protocol import BoundedWebSocketProtocol
+from infra.web.websocket.protocol import BoundedWebSocketProtocol
 
 _GRACE_SECONDS: Final = 5
 _SWEEP_TICKS: Final = 100
@@ -21,7 +21,7 @@ class ServerConfig(uvicorn.Config):
     """Uvicorn's options, and the limits that its protocols hold to; logging is left to the caller.
 
     Frames aren't deflated: for market data it costs more processor time and memory a connection than it saves. What a
-    proxy says of its clients is read by `infra.web.client_address`, of proxies that are trusted alone.
+    proxy says of its clients is read by `infra.web.http.client_address`, of proxies that are trusted alone.
     """
 
     def __init__(self, app: Starlette, settings: WebSettings, host: str, port: int) -> None:

@@ -11,26 +11,26 @@ from uuid import UUID
 import asyncpg
 from graphql import ExecutionResult
 
-from domain.analytics.service import MarketAnalytics
-from domain.markets.hub import MarketDataHub
-from domain.markets.past import MarketPast
-from domain.orders.types import Fill, Order
-from domain.strategies.entities import StrategyVersion
-from domain.trading.types import Position, TradingSession
-from domain.users.types import ApiScope, Identity, User
+from domain.market_data.analytics import MarketAnalytics
+from domain.market_data.history import MarketPast
+from domain.market_data.hub import MarketDataHub
+from domain.model.orders import Fill, Order
+from domain.model.strategies import StrategyVersion
+from domain.model.trading import Position, TradingSession
+from domain.model.users import ApiScope, Identity, User
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.storage import PostgresStorage, PostgresTransaction
-from infra.runtime.foundations import Foundations
-from infra.runtime.services import build_parts, build_services
+from infra.postgres.database import PostgresStorage, PostgresTransaction
+from infra.runtime.backends import Foundations
+from infra.runtime.container import build_parts, build_services
 from infra.settings import Settings
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 from resolvers.context import RequestContext, Services
 from resolvers.engine import EngineFacts
 from resolvers.ids import encode_id
 from schema import build_schema
 from schema.errors import public_error
-from tests.support.order_floor import Floor
+from tests.support.order_harness import Floor
 from tests.support.orders import a_market
 from tests.support.trading import World, new_account, new_session, new_strategy, new_user, new_version
 

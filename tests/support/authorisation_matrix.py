@@ -12,11 +12,11 @@ from typing import Any
 
 from graphql import ExecutionResult, get_named_type, is_required_argument
 
-from domain.orders.types import OrderStatus
+from domain.model.orders import OrderStatus
+from domain.model.trading import AccountTransfer, TransferKind
+from domain.model.users import ApiScope, LoginSession, User, UserRole
 from domain.reports.worker import ReportWorker
-from domain.trading.types import AccountTransfer, TransferKind
-from domain.users.sessions import Authenticator
-from domain.users.types import ApiScope, LoginSession, User, UserRole
+from domain.users.authentication import Authenticator
 from infra.embedded.cache import EmbeddedCache
 from resolvers.context import RequestContext
 from resolvers.engine import ENGINE_KEY

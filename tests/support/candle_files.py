@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from domain.markets.types import Timeframe
-from infra.history.columns import ColumnChoice, Traded, parse_columns
-from infra.history.formats import FileFormat, FileOptions
-from infra.history.problems import MalformedRows
-from infra.history.survey import Reading, Survey, survey
+from domain.model.markets import Timeframe
+from infra.candle_files.columns import ColumnChoice, Traded, parse_columns
+from infra.candle_files.errors import MalformedRows
+from infra.candle_files.formats import FileFormat, FileOptions
+from infra.candle_files.inspection import Reading, Survey, survey
 
 BTC = Traded("BTC", "USDT")
 HEADER = "open_time,open,high,low,close,volume"

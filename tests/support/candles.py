@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from domain.analytics.candles import CandleArrays
+from domain.indicators.candle_arrays import CandleArrays
 
 
 def random_candles(

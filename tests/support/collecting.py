@@ -6,19 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.keyset import TimeWindow
-from domain.markets import codec
-from domain.markets.backfill import Backfill
-from domain.markets.collector import Collector, Outlets, Pace
-from domain.markets.recorder import Recorder
-from domain.markets.topics import candles_topic
-from domain.markets.types import Candle, Timeframe, Trade
+from domain.core.keyset import TimeWindow
+from domain.market_data import codec
+from domain.market_data.backfill import Backfill
+from domain.market_data.collector import Collector, Outlets, Pace
+from domain.market_data.topics import candles_topic
+from domain.market_data.writer import Recorder
+from domain.model.markets import Candle, Timeframe, Trade
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.database import PostgresStorage
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC
 from tests.support.waiting import eventually

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
 
-from domain.events import NewEvent, Subject, UserEventKind
-from domain.markets.types import MarketSymbol, Timeframe
-from domain.orders.side import OrderSide
-from domain.orders.types import (
+from domain.model.definitions import Sizing
+from domain.model.events import NewEvent, Subject, UserEventKind
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.order_side import OrderSide
+from domain.model.orders import (
     Fill,
     Order,
     OrderEvent,
@@ -19,9 +20,8 @@ from domain.orders.types import (
     RiskDenial,
     TimeInForce,
 )
-from domain.reports.types import Job, JobStatus, Report, ReportScope
-from domain.strategies.definition import Sizing
-from domain.trading.types import (
+from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.model.trading import (
     Account,
     AccountKind,
     ParameterValue,
@@ -32,7 +32,7 @@ from domain.trading.types import (
     TradingSession,
     TradingSessionStatus,
 )
-from domain.users.types import Activity
+from domain.model.users import Activity
 from tests.support.users import ids
 
 AT = datetime(2026, 11, 22, 12, 30, 15, 123456, tzinfo=UTC)

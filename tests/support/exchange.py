@@ -3,12 +3,12 @@
 from decimal import Decimal
 
 from infra.sandbox.clock import VenueClock
-from infra.sandbox.exchange import Exchange, OrderRequest, Placed
-from infra.sandbox.ledger import FEES_UID, HOUSE_UID
-from infra.sandbox.markets import ASSETS, MARKETS
-from infra.sandbox.orders import Order, OrderType, SelfTrade, Side, TimeInForce
-from infra.sandbox.store import Account, Store
-from infra.sandbox.units import parse_units
+from infra.sandbox.fixed_point import parse_units
+from infra.sandbox.matching.exchange import Exchange, OrderRequest, Placed
+from infra.sandbox.matching.ledger import FEES_UID, HOUSE_UID
+from infra.sandbox.matching.markets import ASSETS, MARKETS
+from infra.sandbox.matching.orders import Order, OrderType, SelfTrade, Side, TimeInForce
+from infra.sandbox.state.store import Account, Store
 
 BTC = "BTCUSDT"
 PRICE = 60_000

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from domain.markets.collector import Pace
-from domain.markets.feeds import FeedManager
-from domain.markets.hub import MarketDataHub
-from domain.markets.types import MarketSymbol
-from domain.ports import Bus
+from domain.market_data.collector import Pace
+from domain.market_data.feed_manager import FeedManager
+from domain.market_data.hub import MarketDataHub
+from domain.model.markets import MarketSymbol
+from domain.ports.messaging import Bus
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.database import PostgresStorage
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 from tests.support.waiting import eventually
 
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.markets.types import Depth, Market, MarketSymbol, PriceLevel
-from domain.orders.side import OrderSide
-from domain.orders.types import Fill, Order, OrderRole, OrderStatus, OrderType
-from domain.orders.venue import VenueFill, VenueOrder
+from domain.model.markets import Depth, Market, MarketSymbol, PriceLevel
+from domain.model.order_side import OrderSide
+from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType
+from domain.ports.execution_client import VenueFill, VenueOrder
 
 NOW = datetime(2026, 11, 5, 12, 30, tzinfo=UTC)
 BTC = MarketSymbol("sandbox", "BTC/USDT")

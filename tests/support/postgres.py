@@ -17,11 +17,11 @@ import pytest
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
-from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.database import PostgresStorage
 from infra.postgres.migrate import migrate
 from infra.postgres.partitions import PARTITIONED, ensure_months
 from infra.postgres.pool import Pool, create_pool
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.server.embedded import EmbeddedPostgres
 
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 """No test that uses the shared server looks at what a power cut leaves."""

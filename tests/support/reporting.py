@@ -3,20 +3,20 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from domain.markets.types import Candle, Market, MarketSymbol, Timeframe
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderRole, OrderStatus
+from domain.model.markets import Candle, Market, MarketSymbol, Timeframe
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderRole, OrderStatus
+from domain.model.reports import Job, JobStatus, Report, ReportResult, ReportScope
+from domain.model.trading import AccountTransfer, Balance, TransferKind
 from domain.reports.service import ReportRequest, ReportService
-from domain.reports.types import Job, JobStatus, Report, ReportResult, ReportScope
 from domain.reports.worker import ReportWorker
-from domain.trading.types import AccountTransfer, Balance, TransferKind
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresStorage
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
-from tests.support.ledgers import BUY, MARKETS
+from tests.support.fill_ledgers import BUY, MARKETS
 from tests.support.orders import BTC, D
 from tests.support.trading import World, new_id
 

@@ -109,7 +109,7 @@ class SandboxProcess:
         ]
 
     async def misbehave(self, **faults: int | bool) -> dict[str, Any]:
-        """Ask for faults by the names of `infra.sandbox.misbehave.Instructions`, in camel case."""
+        """Ask for faults by the names of `infra.sandbox.faults.Instructions`, in camel case."""
         return await self.admin("misbehave", faults)
 
     async def skip_to_seconds_before_a_minute(self, seconds: int) -> None:
@@ -172,14 +172,16 @@ async def running_mirror(
         "--log-format",
         "json",
     )
-    mirror = SandboxProcess(folder, tuple(arguments), "infra.runtime.mirror")
+    mirror = SandboxProcess(folder, tuple(arguments), "infra.cli.mirror")
     await mirror.start()
     try:
         yield mirror
     finally:
         if mirror.process.returncode is None:
             await mirror.stop()
-    assert not [line for line in mirror.errors if "infra.sandbox.mirror" not in line], "".join(mirror.errors)
+    assert not [line for line in mirror.errors if "infra.sandbox.market_data.mirror" not in line], "".join(
+        mirror.errors
+    )
 
 
 def _fetch(request: urllib.request.Request) -> Any:

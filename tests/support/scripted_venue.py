@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 
-from domain.markets.ports import VenueUnreachable
-from domain.markets.types import MarketSymbol
-from domain.orders.rejections import RejectCode
-from domain.orders.types import Order, OrderStatus, OrderType
-from domain.orders.venue import (
+from domain.model.markets import MarketSymbol
+from domain.model.orders import Order, OrderStatus, OrderType
+from domain.model.reject_codes import RejectCode
+from domain.model.trading import Balance
+from domain.ports.execution_client import (
     Guard,
     OutcomeUnknown,
     StreamOpened,
@@ -21,7 +21,7 @@ from domain.orders.venue import (
     VenueRefused,
     VenueUpdate,
 )
-from domain.trading.types import Balance
+from domain.ports.market_data import VenueUnreachable
 
 ENDED = {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from domain.ports import Bus, Cache, CacheSpace
-from domain.storage import Storage
+from domain.ports.messaging import Bus, Cache, CacheSpace
+from domain.ports.unit_of_work import Storage
+from domain.ports.users import PasswordHasher
 from domain.users.api_keys import ApiKeyService
-from domain.users.ports import PasswordHasher
+from domain.users.authentication import REVOKED_TOPIC, Authenticator
+from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.service import Registration, UserService
-from domain.users.sessions import REVOKED_TOPIC, Authenticator
-from domain.users.throttle import LoginThrottle, RegistrationLimit
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache

@@ -5,20 +5,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.markets.types import MarketSymbol, Timeframe
-from domain.orders.side import OrderSide
-from domain.orders.types import Fill, Order, OrderRole, OrderStatus, OrderType
-from domain.strategies.definition import Sizing, StrategyDefinition
-from domain.strategies.entities import Strategy, StrategyVersion
-from domain.trading.state import TradingState
-from domain.trading.types import Account, AccountKind, Position, Signal, SignalAction, TradingSession
-from domain.users.types import User, UserRole
+from domain.model.definitions import Sizing, StrategyDefinition
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.order_side import OrderSide
+from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType
+from domain.model.strategies import Strategy, StrategyVersion
+from domain.model.trading import Account, AccountKind, Position, Signal, SignalAction, TradingSession
+from domain.model.trading_state import TradingState
+from domain.model.users import User, UserRole
 from infra.clock import TimeOrderedIds
-from infra.postgres.accounts import PostgresAccounts
 from infra.postgres.connection import Connection
-from infra.postgres.strategies import PostgresStrategies
-from infra.postgres.trading_sessions import PostgresTradingSessions
-from infra.postgres.users import PostgresUsers
+from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.strategies import PostgresStrategies
+from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
+from infra.postgres.repositories.users import PostgresUsers
 
 NOW = datetime(2026, 11, 5, 12, 30, 0, 123_456, UTC)
 BTC = MarketSymbol("sandbox", "BTC/USDT")

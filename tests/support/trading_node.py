@@ -11,26 +11,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from domain.keyset import Window
-from domain.markets import codec
-from domain.markets.collector import Pace
-from domain.markets.feeds import FeedManager
-from domain.markets.hub import MarketDataHub
-from domain.markets.topics import candles_topic, depth_topic, status_topic, trades_topic
-from domain.markets.types import Candle, Depth, FeedState, FeedStatus, Timeframe, Trade
-from domain.money import round_down
-from domain.orders.bell import Bell
-from domain.orders.ports import OrderFilter
-from domain.orders.service import OrderService
-from domain.orders.side import OrderSide
-from domain.orders.types import Order, OrderStatus
-from domain.strategies.definition import Sizing, StrategyDefinition
-from domain.strategies.entities import StrategyVersion
-from domain.trading.accounts import AccountRequest, AccountService
-from domain.trading.halts import HaltService
-from domain.trading.sessions import SessionRequest, SessionService
-from domain.trading.trader import Trader
-from domain.trading.types import (
+from domain.accounts.halts import HaltService
+from domain.accounts.service import AccountRequest, AccountService
+from domain.core.keyset import Window
+from domain.core.money import round_down
+from domain.execution.notifications import Bell
+from domain.execution.service import OrderService
+from domain.market_data import codec
+from domain.market_data.collector import Pace
+from domain.market_data.feed_manager import FeedManager
+from domain.market_data.hub import MarketDataHub
+from domain.market_data.topics import candles_topic, depth_topic, status_topic, trades_topic
+from domain.model.definitions import Sizing, StrategyDefinition
+from domain.model.markets import Candle, Depth, FeedState, FeedStatus, Timeframe, Trade
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderStatus
+from domain.model.strategies import StrategyVersion
+from domain.model.trading import (
     Account,
     AccountKind,
     Balance,
@@ -38,15 +35,18 @@ from domain.trading.types import (
     Signal,
     TradingSession,
 )
-from domain.users.types import User
+from domain.model.users import User
+from domain.ports.orders import OrderFilter
+from domain.trading.trader import Trader
+from domain.trading.trading_sessions import SessionRequest, SessionService
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
+from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
 from infra.security import AesVault
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 from tests.support.trading import BTC, new_session, new_strategy, new_user, new_version
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.storage import Storage
-from domain.trading.state import TradingState
-from domain.users.types import User, UserRole
+from domain.model.trading_state import TradingState
+from domain.model.users import User, UserRole
+from domain.ports.unit_of_work import Storage
 from infra.clock import TimeOrderedIds
 
 ids = TimeOrderedIds()

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from domain.markets.types import MarketSymbol
-from domain.orders.side import OrderSide
-from domain.orders.types import Order, OrderRole, OrderType
-from domain.orders.venue import VenueFill, VenueOrder, VenueUpdate
-from domain.trading.types import Account, AccountKind, Balance
-from infra.venues.account import CcxtAccount
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderRole, OrderType
+from domain.model.trading import Account, AccountKind, Balance
+from domain.ports.execution_client import VenueFill, VenueOrder, VenueUpdate
+from infra.venues.ccxt.execution_client import CcxtAccount
 from infra.venues.registry import Venues
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 

@@ -4,7 +4,7 @@ import pytest
 
 from infra.postgres.pool import Pool
 from tests.support.api import Api, open_api
-from tests.support.order_floor import Floor, open_floor
+from tests.support.order_harness import Floor, open_floor
 from tests.support.scripted_venue import ScriptedVenue
 
 

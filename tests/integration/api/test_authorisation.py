@@ -11,17 +11,17 @@ from uuid import UUID
 
 import pytest
 
-from domain.event_stream import EventStreams
-from domain.orders.service import OrderService
-from domain.users.types import ALL_SCOPES, Identity, User, UserRole
-from infra.postgres.accounts import PostgresAccounts
-from infra.postgres.orders import PostgresOrders
-from infra.postgres.positions import PostgresPositions
-from infra.postgres.reports import PostgresReports
-from infra.postgres.strategies import PostgresStrategies
-from infra.postgres.trading_sessions import PostgresTradingSessions
-from infra.postgres.transfers import PostgresTransfers
-from infra.postgres.users import PostgresUsers
+from domain.events.stream import EventStreams
+from domain.execution.service import OrderService
+from domain.model.users import ALL_SCOPES, Identity, User, UserRole
+from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.positions import PostgresPositions
+from infra.postgres.repositories.reports import PostgresReports
+from infra.postgres.repositories.strategies import PostgresStrategies
+from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
+from infra.postgres.repositories.transfers import PostgresTransfers
+from infra.postgres.repositories.users import PostgresUsers
 from resolvers import nodes
 from resolvers.context import RequestContext
 from tests.support import authorisation as rules
@@ -81,7 +81,7 @@ def _strangers_may_act(patch: pytest.MonkeyPatch, victim: User) -> None:
 
 
 def _anybody_is_an_operator(patch: pytest.MonkeyPatch, _victim: User) -> None:
-    patch.setattr("domain.trading.halts.UserRole", SimpleNamespace(OPERATOR=UserRole.USER))
+    patch.setattr("domain.accounts.halts.UserRole", SimpleNamespace(OPERATOR=UserRole.USER))
 
 
 BREAKS: dict[str, Break] = {

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from domain.markets import codec
-from domain.markets.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
-from domain.markets.types import (
+from domain.accounts.halts import HaltRequest
+from domain.market_data import codec
+from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
+from domain.model.markets import (
     Candle,
     Depth,
     FeedState,
@@ -24,9 +25,8 @@ from domain.markets.types import (
     Timeframe,
     Trade,
 )
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderStatus
-from domain.trading.halts import HaltRequest
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderStatus
 from infra.postgres.partitions import ensure_months
 from tests.support.api import Api
 from tests.support.orders import a_market

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from domain.events import NewEvent, UserEventKind
-from domain.orders.lifecycle import request_cancel
-from domain.orders.types import OrderEvent, OrderEventKind, OrderStatus
-from domain.reports.types import JobStatus
-from domain.users.types import ApiScope
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.orders import OrderEvent, OrderEventKind, OrderStatus
+from domain.model.reports import JobStatus
+from domain.model.users import ApiScope
+from domain.rules.order_lifecycle import request_cancel
 from resolvers import events
 from resolvers.ids import encode_id
 from tests.support.api import Api

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.markets.feed_limit import COLLECTED_AFTER_SECONDS, IN_USE_SECONDS, FeedLimit, FeedReader
-from domain.markets.topics import FEED_DEMAND
-from domain.markets.types import MarketSymbol
+from domain.market_data.feed_limit import COLLECTED_AFTER_SECONDS, IN_USE_SECONDS, FeedLimit, FeedReader
+from domain.market_data.topics import FEED_DEMAND
+from domain.model.markets import MarketSymbol
 from tests.support.api import Api
 from tests.support.clocks import ManualClock
 from tests.support.orders import BTC, a_market

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderRole, OrderStatus, OrderType
-from domain.reports.types import Job, JobStatus, Report, ReportScope
-from domain.trading.types import AccountKind, TradingSessionStatus
-from domain.users.types import Activity
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderRole, OrderStatus, OrderType
+from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.model.trading import AccountKind, TradingSessionStatus
+from domain.model.users import Activity
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.trading import BTC, ETH, World, at, new_account, new_id, new_session, new_strategy, new_version
@@ -290,7 +290,7 @@ async def test_a_list_is_counted_where_it_is_asked_for_alone(api: Api) -> None:
 
 async def test_more_than_is_counted_has_no_count(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = await a_shelf(api)
-    monkeypatch.setattr("infra.postgres.lists.MAX_COUNT", MEMBERS - 1)
+    monkeypatch.setattr("infra.postgres.repositories.lists.MAX_COUNT", MEMBERS - 1)
     query = "query($market: MarketSymbol) { viewer { orders(market: $market) { totalCount } } }"
     assert (await api.run(query))["viewer"]["orders"]["totalCount"] is None
     assert (await api.run(query, market=str(ETH)))["viewer"]["orders"]["totalCount"] == 0

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.markets.types import Candle, Depth, MarketSymbol, PriceLevel, Timeframe, Trade
-from domain.orders.side import OrderSide
+from domain.model.markets import Candle, Depth, MarketSymbol, PriceLevel, Timeframe, Trade
+from domain.model.order_side import OrderSide
 from tests.support.api import Api
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")

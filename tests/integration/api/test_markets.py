@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from graphql import ExecutionResult
 
-from domain.markets import codec
-from domain.markets.topics import FEED_DEMAND, status_topic, ticker_topic
-from domain.markets.types import FeedState, FeedStatus, MarketSymbol, Ticker
+from domain.market_data import codec
+from domain.market_data.topics import FEED_DEMAND, status_topic, ticker_topic
+from domain.model.markets import FeedState, FeedStatus, MarketSymbol, Ticker
 from resolvers.ids import encode_id
 from schema.errors import public_error
 from tests.support.api import SCHEMA, Api

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
-from domain.orders.types import OrderRole, OrderStatus, RiskCode, RiskDenial
-from domain.users.types import ApiScope
+from domain.model.orders import OrderRole, OrderStatus, RiskCode, RiskDenial
+from domain.model.users import ApiScope
 from resolvers.ids import encode_id
 from tests.support.api import SCHEMA, Api
 from tests.support.scripted_venue import Fate, ScriptedVenue

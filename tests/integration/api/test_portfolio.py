@@ -8,11 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from domain.events import NewEvent, UserEventKind
-from domain.markets import codec
-from domain.markets.topics import ticker_topic
-from domain.markets.types import MarketSymbol, Ticker
-from domain.trading.types import Account, Balance, Position
+from domain.market_data import codec
+from domain.market_data.topics import ticker_topic
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.markets import MarketSymbol, Ticker
+from domain.model.trading import Account, Balance, Position
 from resolvers.ids import encode_id
 from tests.support.api import Api, Stream
 from tests.support.orders import BTC, a_market

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderStatus
+from domain.model.definitions import Sizing, StrategyDefinition, StrategyParameter
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderStatus
+from domain.model.trading import ParameterValue, TradingSessionStatus
+from domain.model.users import ApiScope, UserRole
 from domain.reports.worker import ReportWorker
-from domain.strategies.definition import Sizing, StrategyDefinition, StrategyParameter
-from domain.trading.types import ParameterValue, TradingSessionStatus
-from domain.users.types import ApiScope, UserRole
 from resolvers import reports as report_resolvers
 from resolvers.ids import encode_id
 from tests.support.api import Api

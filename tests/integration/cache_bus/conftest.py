@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.ports import Bus, Cache
+from domain.ports.messaging import Bus, Cache
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.hazelcast.bus import HazelcastBus

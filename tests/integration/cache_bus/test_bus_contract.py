@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from domain.ports import Bus
+from domain.ports.messaging import Bus
 
 
 async def test_every_listener_of_the_topic_gets_the_message_once(bus: Bus) -> None:

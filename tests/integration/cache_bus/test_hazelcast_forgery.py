@@ -7,11 +7,11 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from domain.ports import CacheSpace
-from domain.storage import Storage
-from domain.users.credentials import credential_hash
-from domain.users.sessions import Authenticator
-from domain.users.types import ALL_SCOPES, Identity, UserRole
+from domain.model.users import ALL_SCOPES, Identity, UserRole
+from domain.ports.messaging import CacheSpace
+from domain.ports.unit_of_work import Storage
+from domain.users.authentication import Authenticator
+from domain.users.tokens import credential_hash
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache

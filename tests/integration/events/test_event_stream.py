@@ -7,19 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.errors import FaultCode, RequestFault, Unavailable
-from domain.event_cursors import encode_event_cursor
-from domain.event_stream import EventStream, EventStreams
-from domain.events import EventCursor, NewEvent, UserEvent, UserEventKind
-from domain.orders.types import OrderEvent, OrderEventKind
-from domain.pagination import CursorScope, encode_cursor
-from domain.users.types import User
+from domain.core.errors import FaultCode, RequestFault, Unavailable
+from domain.core.pagination import CursorScope, encode_cursor
+from domain.events.stream import EventStream, EventStreams
+from domain.model.event_cursors import encode_event_cursor
+from domain.model.events import EventCursor, NewEvent, UserEvent, UserEventKind
+from domain.model.orders import OrderEvent, OrderEventKind
+from domain.model.users import User
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus, EmbeddedSubscription
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresStorage
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
 from tests.support.clocks import ManualClock
 from tests.support.events import alert, an_order
 from tests.support.users import stored_user

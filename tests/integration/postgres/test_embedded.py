@@ -10,9 +10,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infra.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from infra.postgres.postmaster import running_postmaster
-from infra.postgres.unprivileged import ServerUser, Unreachable, make_reachable
+from infra.postgres.server.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from infra.postgres.server.postmaster import running_postmaster
+from infra.postgres.server.server_user import ServerUser, Unreachable, make_reachable
 from tests.support.postgres import execute
 
 Make = Callable[..., EmbeddedPostgres]
@@ -20,7 +20,7 @@ Make = Callable[..., EmbeddedPostgres]
 STARTER = """
 import asyncio, sys
 from pathlib import Path
-from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.server.embedded import EmbeddedPostgres
 
 async def main():
     await EmbeddedPostgres(Path(sys.argv[1])).start()

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from domain.events import NewEvent, UserEvent, UserEventKind, events_topic
-from domain.orders.types import OrderEvent, OrderEventKind
+from domain.model.events import NewEvent, UserEvent, UserEventKind, events_topic
+from domain.model.orders import OrderEvent, OrderEventKind
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresStorage
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
 from tests.support.events import alert, an_order, every_subject
 from tests.support.users import stored_user
 

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from domain.errors import Unavailable
+from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
+from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import create_pool
-from infra.postgres.storage import PostgresStorage
 from tests.support.users import a_user, stored_user
 
 COMMAND_SECONDS = 1.0

@@ -8,11 +8,11 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from domain import idempotency
-from domain.errors import ErrorCode, InputError
-from domain.users.types import User
+from domain.core.errors import ErrorCode, InputError
+from domain.events import idempotency
+from domain.model.users import User
+from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
 from tests.support.clocks import ManualClock
 from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.users import ids, stored_user

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from domain.trading.ports import Lease, StaleLease
+from domain.ports.trading import Lease, StaleLease
+from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
 from tests.support.postgres import somebody_waits_for_a_lock
 
 LONG = 60.0

@@ -5,10 +5,10 @@ import asyncpg
 import pytest
 
 from infra.postgres.connection import Connection
-from infra.postgres.event_log import APPEND, event_columns
+from infra.postgres.database import PostgresStorage
 from infra.postgres.partitions import PARTITIONED, ensure_months, ensure_partitions, partition_name
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.repositories.event_log import APPEND, event_columns
 from tests.support.events import alert
 from tests.support.users import stored_user
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from domain.errors import Unavailable
+from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.database import PostgresStorage
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import Pool, create_pool
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.server.embedded import EmbeddedPostgres
 from tests.support.postgres import execute
 from tests.support.users import stored_user
 

@@ -5,11 +5,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.errors import Unavailable
+from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
+from infra.postgres.database import PostgresStorage, PostgresTransaction
 from infra.postgres.pool import Pool, create_pool
-from infra.postgres.storage import PostgresStorage, PostgresTransaction
 from tests.support.moved_clock import needs_database_timeouts
 from tests.support.postgres import execute, somebody_waits_for_a_lock
 from tests.support.users import a_user, stored_user

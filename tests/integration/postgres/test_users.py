@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from domain.keyset import Window
-from domain.trading.state import TradingState
-from domain.users.types import Activity, ApiKey, ApiScope, LoginSession, User, UserRole
-from infra.postgres.storage import PostgresStorage
+from domain.core.keyset import Window
+from domain.model.trading_state import TradingState
+from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User, UserRole
+from infra.postgres.database import PostgresStorage
 from tests.support.users import a_user, ids, stored_user
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from domain.reports.service import ReportService
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
 from tests.support.trading import World, stored_world
 
 

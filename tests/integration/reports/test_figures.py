@@ -5,18 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from domain.markets.types import Candle, MarketSymbol, Timeframe
-from domain.orders.types import OrderStatus
+from domain.model.markets import Candle, MarketSymbol, Timeframe
+from domain.model.orders import OrderStatus
+from domain.model.reports import PerformanceMetrics, ReportScope
 from domain.reports.price_source import MARKS_A_MARKET
 from domain.reports.service import EARLIEST, ReportService
 from domain.reports.session_metrics import MetricsRequest, session_metrics
-from domain.reports.types import PerformanceMetrics, ReportScope
 from infra.postgres.connection import Connection
-from infra.postgres.orders import PostgresOrders
+from infra.postgres.database import PostgresStorage
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
-from tests.support.ledgers import BUY, ETH, ETH_BTC, MARKETS, SELL
+from infra.postgres.repositories.orders import PostgresOrders
+from tests.support.fill_ledgers import BUY, ETH, ETH_BTC, MARKETS, SELL
 from tests.support.orders import BTC, D, a_market
 from tests.support.reporting import (
     END,

@@ -9,19 +9,19 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import ErrorCode, InputError
-from domain.events import UserEventKind
-from domain.markets.types import Market, MarketSymbol
-from domain.orders.types import Fill, OrderStatus
+from domain.core.errors import ErrorCode, InputError
+from domain.model.events import UserEventKind
+from domain.model.markets import Market, MarketSymbol
+from domain.model.orders import Fill, OrderStatus
+from domain.model.reports import Job, JobStatus, Report, ReportResult, ReportScope
 from domain.reports import worker as worker_module
 from domain.reports.service import EARLIEST, JOB_KIND, MAXIMUM_OPEN_JOBS, ReportRequest, ReportService
-from domain.reports.types import Job, JobStatus, Report, ReportResult, ReportScope
 from domain.reports.worker import ReportWorker
 from infra.clock import SystemClock
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
-from tests.support.ledgers import BUY, SELL
+from tests.support.fill_ledgers import BUY, SELL
 from tests.support.orders import D
 from tests.support.reporting import END, START, a_worker, ask, hold, outcome, told
 from tests.support.trading import World, stored_world

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from infra.runtime.data_dir import DataDir
 
-PROGRAM = "from infra.cli import main; main()"
+PROGRAM = "from infra.cli.main import main; main()"
 
 
 def r3edge(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:

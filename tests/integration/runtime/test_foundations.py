@@ -3,9 +3,9 @@
 import pytest
 from pydantic import SecretStr
 
-from domain.leases import take_lease
-from domain.trading.ports import StaleLease
-from infra.runtime.foundations import foundations
+from domain.events.leases import take_lease
+from domain.ports.trading import StaleLease
+from infra.runtime.backends import foundations
 from infra.settings import Settings
 
 

@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from infra.listening import listening_problem
-from infra.postgres.address import shown_address
 from infra.postgres.migrate import head
-from infra.sandbox.folder import FolderUnusableError, StateFolder
-from infra.sandbox.program import CannotListen, _listen
+from infra.postgres.server.address import shown_address
+from infra.sandbox.process import CannotListen, _listen
+from infra.sandbox.state.state_folder import FolderUnusableError, StateFolder
 from tests.support.engine import PROGRAM, engine_environment, run_program
 
 COMMANDS = (

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.storage import Storage
-from domain.trading.types import VenueCredentials
+from domain.model.trading import VenueCredentials
+from domain.ports.unit_of_work import Storage
 from infra.postgres.pool import Pool
 from infra.runtime.resealing import reseal_credentials
 from infra.security import AesVault

@@ -3,9 +3,9 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
-from domain.ports import BusSubscription
+from domain.ports.messaging import BusSubscription
 from infra.embedded.bus import EmbeddedBus
-from infra.runtime.revocations import revocations
+from infra.runtime.credential_watcher import revocations
 from infra.web.connections import FORBIDDEN, ConnectionRegistry
 from infra.web.metrics import WebMetrics
 from tests.support.sign_in import SignInNode, hasher, node

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from infra.runtime import sandbox_child
-from infra.runtime.sandbox_child import SandboxChild, SandboxDidNotStart, sandbox_program
-from infra.sandbox.folder import TOKEN_FILE, StateFolder
+from infra.runtime import sandbox_process as sandbox_child
+from infra.runtime.sandbox_process import SandboxChild, SandboxDidNotStart, sandbox_program
+from infra.sandbox.state.state_folder import TOKEN_FILE, StateFolder
 from infra.settings import load_settings
 from tests.support.waiting import eventually
 
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
-from infra.runtime.sandbox_child import SandboxChild, sandbox_program
+from infra.runtime.sandbox_process import SandboxChild, sandbox_program
 from infra.settings import load_settings
 
 async def main():

@@ -189,7 +189,7 @@ async def test_the_folder_of_another_exchange_is_left_alone(live: SandboxProcess
 
 
 async def run_mirror(folder: Path, *arguments: str) -> tuple[int | None, str]:
-    return await run("infra.runtime.mirror", folder, *arguments)
+    return await run("infra.cli.mirror", folder, *arguments)
 
 
 async def run(module: str, folder: Path, *arguments: str) -> tuple[int | None, str]:

@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import ErrorCode, InputError, InputErrors
-from domain.keyset import Window
-from domain.strategies.definition import Sizing, StrategyDefinition
-from domain.strategies.entities import Strategy
-from domain.strategies.service import StrategyRequest, StrategyService
-from domain.users.types import User
+from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.core.keyset import Window
+from domain.model.definitions import Sizing, StrategyDefinition
+from domain.model.strategies import Strategy
+from domain.model.users import User
+from domain.trading.strategies import StrategyRequest, StrategyService
 from infra.clock import SystemClock, TimeOrderedIds
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.database import PostgresStorage
 from tests.support.users import stored_user
 
 RULES = StrategyDefinition(sizing=Sizing(quote_amount=Decimal(100)), enter_long="close > 1")

@@ -7,14 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import ErrorCode, InputError, InputErrors, Unavailable
-from domain.markets.ports import QuestionRefused
-from domain.orders.venue import CredentialsRejected
-from domain.trading.accounts import AccountRequest, AccountService
-from domain.trading.types import AccountKind, AccountTransfer, Balance, RiskLimits, TransferKind, VenueCredentials
-from infra.venues.account import CcxtAccount
+from domain.accounts.service import AccountRequest, AccountService
+from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
+from domain.model.trading import AccountKind, AccountTransfer, Balance, RiskLimits, TransferKind, VenueCredentials
+from domain.ports.execution_client import CredentialsRejected
+from domain.ports.market_data import QuestionRefused
+from infra.venues.ccxt.execution_client import CcxtAccount
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 from tests.integration.trading.conftest import SandboxAddress
 from tests.support.trading import new_id, new_user
 from tests.support.trading_node import TradingNode, strategy

@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import Forbidden
-from domain.orders.request import OrderRequest
-from domain.orders.side import OrderSide
-from domain.orders.types import Order, OrderStatus, OrderType
-from domain.trading.halts import HaltRequest
-from domain.trading.state import TradingState
-from domain.trading.types import Account
-from domain.users.types import ApiScope, Identity, User, UserRole
+from domain.accounts.halts import HaltRequest
+from domain.core.errors import Forbidden
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderStatus, OrderType
+from domain.model.trading import Account
+from domain.model.trading_state import TradingState
+from domain.model.users import ApiScope, Identity, User, UserRole
+from domain.rules.order_request import OrderRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents
 

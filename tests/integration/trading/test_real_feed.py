@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.keyset import TimeWindow
-from domain.markets.types import Timeframe
+from domain.core.keyset import TimeWindow
+from domain.model.markets import Timeframe
 from infra.postgres.pool import Pool
 from tests.integration.trading.conftest import SandboxAddress
 from tests.support.trading import BTC

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from domain.orders.types import OrderType
-from domain.strategies.definition import ExitDistance, OrderStyle
-from domain.trading.halts import HaltRequest
+from domain.accounts.halts import HaltRequest
+from domain.model.definitions import ExitDistance, OrderStyle
+from domain.model.orders import OrderType
+from domain.model.trading import TradingSession
+from domain.model.trading import TradingSessionStatusCode as Code
 from domain.trading.session_supervisor import FAILED
-from domain.trading.types import TradingSession
-from domain.trading.types import TradingSessionStatusCode as Code
-from infra.venues.account import CcxtAccount
+from infra.venues.ccxt.execution_client import CcxtAccount
 from tests.support.trading_node import MINUTE, TradingNode, strategy
 from tests.support.waiting import eventually
 
@@ -170,7 +170,7 @@ async def test_an_account_that_is_let_go_closes_its_connections_however_long_tha
         closed.append(venue)
 
     monkeypatch.setattr(CcxtAccount, "close", slowly)
-    monkeypatch.setattr("domain.trading.account_trading.CLOSING_SECONDS", 0.05)
+    monkeypatch.setattr("domain.trading.account_worker.CLOSING_SECONDS", 0.05)
     account = await node.account()
     await node.session(account, strategy())
     await node.trader.close()

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from domain.errors import ErrorCode, InputError, InputErrors
-from domain.markets.types import MarketSymbol, Timeframe
-from domain.strategies.definition import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
-from domain.trading.sessions import SessionRequest
-from domain.trading.types import Account, ParameterValue, RiskLimits
-from domain.trading.types import TradingSessionStatusCode as Code
+from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.trading import Account, ParameterValue, RiskLimits
+from domain.model.trading import TradingSessionStatusCode as Code
+from domain.trading.trading_sessions import SessionRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, strategy
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.markets import codec
-from domain.markets.topics import depth_topic, status_topic
-from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol
-from domain.trading.types import Balance
+from domain.market_data import codec
+from domain.market_data.topics import depth_topic, status_topic
+from domain.model.markets import Depth, FeedState, FeedStatus, MarketSymbol
+from domain.model.trading import Balance
 from tests.support.orders import a_market
 from tests.support.trading_node import TradingNode, strategy
 from tests.support.waiting import PATIENCE_SECONDS

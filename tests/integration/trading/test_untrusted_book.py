@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.markets.collector import Pace
-from domain.markets.types import FeedState
-from domain.orders.request import OrderRequest
-from domain.orders.side import OrderSide
-from domain.orders.types import Order, OrderStatus, OrderType, RiskCode
-from domain.trading.types import Account
+from domain.market_data.collector import Pace
+from domain.model.markets import FeedState
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderStatus, OrderType, RiskCode
+from domain.model.trading import Account
+from domain.rules.order_request import OrderRequest
 from infra.postgres.pool import Pool
 from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.trading import BTC

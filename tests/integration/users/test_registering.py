@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain.errors import ErrorCode, InputError, RateLimited
-from domain.events import UserEvent, UserEventKind
-from domain.keyset import Window
+from domain.core.errors import ErrorCode, InputError, RateLimited
+from domain.core.keyset import Window
+from domain.model.events import UserEvent, UserEventKind
+from domain.model.users import Activity, User, UserRole
 from domain.users.service import Registration
-from domain.users.types import Activity, User, UserRole
 from infra.postgres.pool import Pool
 from tests.support.sign_in import SignInNode
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import argon2
 import pytest
 
-from domain.changes import UNCHANGED
-from domain.errors import ErrorCode, Forbidden, InputError, RateLimited
-from domain.trading.state import TradingState
+from domain.core.changes import UNCHANGED
+from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited
+from domain.model.trading_state import TradingState
+from domain.model.users import ApiScope, Identity
 from domain.users.service import LOGIN_SESSION_LIFE, MAXIMUM_LOGIN_SESSIONS, SIGN_IN_SECONDS, SignedIn
-from domain.users.types import ApiScope, Identity
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool
 from infra.runtime.retention import purge_expired

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.clock import SystemClock
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.venues import Trader, open_trader
 

@@ -3,12 +3,12 @@ from decimal import Decimal
 
 import pytest
 
-from domain.markets.ports import VenueUnreachable
-from domain.markets.types import MarketSymbol
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderStatus, OrderType, TimeInForce
-from domain.orders.venue import NotSent, OutcomeUnknown, VenueRefused
-from domain.trading.types import Account, AccountKind, Balance, VenueCredentials
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderStatus, OrderType, TimeInForce
+from domain.model.trading import Account, AccountKind, Balance, VenueCredentials
+from domain.ports.execution_client import NotSent, OutcomeUnknown, VenueRefused
+from domain.ports.market_data import VenueUnreachable
 from infra.venues.registry import Venues
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC, Trader, allow, best_bid, new_order, open_trader

@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from domain.markets.depth_view import is_crossed
-from domain.markets.ports import VenueGap, VenueUnreachable
-from domain.markets.types import Depth, MarketSymbol, Timeframe
-from domain.money import is_multiple
+from domain.core.money import is_multiple
+from domain.model.depth import is_crossed
+from domain.model.markets import Depth, MarketSymbol, Timeframe
+from domain.ports.market_data import VenueGap, VenueUnreachable
+from infra.venues.config import UnknownVenue
 from infra.venues.registry import Venues
-from infra.venues.venue import UnknownVenue
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC
 

@@ -7,17 +7,17 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from random import Random
 
-from domain.markets.depth_view import MAX_LEVELS
-from domain.markets.ports import VenueGap, VenueUnreachable
-from domain.markets.types import Depth, PriceLevel
+from domain.model.depth import MAX_LEVELS
+from domain.model.markets import Depth, PriceLevel
+from domain.ports.market_data import VenueGap, VenueUnreachable
 from infra.clock import SystemClock
-from infra.venues.market_data import CcxtMarketData
+from infra.venues.ccxt.market_data import CcxtMarketData
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
-from tests.support.depth_venue import DepthVenue, Line, LineConnection, ccxt_exchange
+from tests.support.fake_depth_server import DepthVenue, Line, LineConnection, ccxt_exchange
 from tests.support.recorded_data import BINANCE, skip_without
+from tests.support.reference_book import Rows, SecondBook
 from tests.support.sandbox import running_sandbox
-from tests.support.second_book import Rows, SecondBook
 from tests.support.venues import BTC
 
 FIRST, SECOND = BINANCE / "btcusdt_20240808.gz", BINANCE / "btcusdt_20240809.gz"

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from domain.markets.ports import VenueUnreachable
-from domain.markets.types import Timeframe
-from domain.orders.types import OrderStatus
-from domain.orders.venue import NotSent, VenueRefused
+from domain.model.markets import Timeframe
+from domain.model.orders import OrderStatus
+from domain.ports.execution_client import NotSent, VenueRefused
+from domain.ports.market_data import VenueUnreachable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
+from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from infra.venues.venue import VenueSettings
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC, Trader, allow, new_order
 from tests.support.waiting import eventually

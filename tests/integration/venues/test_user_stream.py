@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain.orders.side import OrderSide
-from domain.orders.types import OrderStatus, OrderType
-from domain.orders.venue import BalancesChanged, StreamLost, StreamOpened, VenueOrder
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderStatus, OrderType
+from domain.ports.execution_client import BalancesChanged, StreamLost, StreamOpened, VenueOrder
 from infra.venues.registry import Venues
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import Told, Trader, allow, best_bid, listening, new_order, open_trader

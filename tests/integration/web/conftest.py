@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from tests.support.shop import Shop
+from tests.support.demo_schema import Shop
 
 
 @pytest.fixture

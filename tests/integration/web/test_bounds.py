@@ -14,8 +14,8 @@ from websockets.exceptions import InvalidStatus
 
 from infra.web.connection_limits import Rejection
 from infra.web.settings import WebSettings
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.serving import Served, serving
-from tests.support.shop import Shop, shop_app
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 QUICK = WebSettings(head_timeout_seconds=0.2, body_timeout_seconds=0.2, write_timeout_seconds=0.2)

@@ -6,8 +6,8 @@ from gql import Client, gql
 from gql.transport.websockets import WebsocketsTransport
 from graphql import get_introspection_query
 
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.serving import serving
-from tests.support.shop import Shop, shop_app
 from tests.support.waiting import eventually
 
 

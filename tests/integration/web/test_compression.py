@@ -8,8 +8,8 @@ import pytest
 
 from infra.web.settings import WebSettings
 from schema import build_schema
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.serving import Served, serving
-from tests.support.shop import Shop, shop_app
 
 PRODUCTS = "{ products(first: 100) { nodes { id price } } }"
 

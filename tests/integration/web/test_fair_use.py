@@ -5,11 +5,11 @@ import itertools
 
 import pytest
 
-from domain.errors import RateLimited
+from domain.core.errors import RateLimited
 from infra.web.fair_use import FairUse, LoopShare
 from infra.web.settings import WebSettings
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.serving import serving
-from tests.support.shop import Shop, shop_app
 from tests.support.waiting import eventually
 
 

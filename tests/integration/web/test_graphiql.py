@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.web.ide import STATIC
+from infra.web.graphiql_page import STATIC
 from tests.support.node import installed, run
 
 SOURCES = STATIC.parents[1] / "graphiql"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.node import CACHE as NPM_CACHE
 from tests.support.node import run
 from tests.support.require import require_or_skip
 from tests.support.serving import serving
-from tests.support.shop import Shop, shop_app
 
 VERSION = "1.23.1"
 CACHE = NPM_CACHE / f"graphql-http-{VERSION}"

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from infra.web.settings import WebSettings
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.serving import Served, serving
-from tests.support.shop import Shop, shop_app
 from tests.support.waiting import eventually
 
 NEW = "application/graphql-response+json"

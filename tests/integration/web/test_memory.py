@@ -15,8 +15,8 @@ from infra.web.context import ConnectionInfo
 from infra.web.metrics import WebMetrics
 from infra.web.operations import Operations
 from infra.web.settings import WebSettings
+from tests.support.demo_schema import SCHEMA, Shop, shop_app
 from tests.support.serving import Socket, serving
-from tests.support.shop import SCHEMA, Shop, shop_app
 from tests.support.waiting import eventually
 
 PRIVATE, SHARED = "subscription { journal { sequence text } }", "subscription { depth { sequence text } }"

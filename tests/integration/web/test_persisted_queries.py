@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.node import installed, run
 from tests.support.serving import serving
-from tests.support.shop import Shop, shop_app
 
 RECIPES = Path(__file__).parents[3] / "docs" / "clients"
 SCRIPT = Path(__file__).parent / "persisted_query.mjs"

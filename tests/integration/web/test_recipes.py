@@ -14,9 +14,9 @@ from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection, serve
 
 from infra.web.settings import WebSettings
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.node import installed, run
 from tests.support.serving import serving
-from tests.support.shop import Shop, shop_app
 from tests.support.stalling_proxy import stalling_proxy
 from tests.support.waiting import eventually
 

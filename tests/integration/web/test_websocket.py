@@ -5,8 +5,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from infra.web.settings import WebSettings
+from tests.support.demo_schema import Shop, shop_app
 from tests.support.serving import serving
-from tests.support.shop import Shop, shop_app
 from tests.support.waiting import eventually
 
 DEPTH = "subscription { depth { sequence previous text } }"

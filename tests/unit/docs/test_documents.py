@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from domain.errors import ErrorCode, FaultCode
-from domain.markets.feeds import FeedManager
-from domain.markets.hub import MarketDataHub
-from domain.orders.transitions import LEGAL
-from domain.orders.types import OrderEventKind, RiskCode
+from domain.core.errors import ErrorCode, FaultCode
+from domain.market_data.feed_manager import FeedManager
+from domain.market_data.hub import MarketDataHub
+from domain.model.order_transitions import LEGAL
+from domain.model.orders import OrderEventKind, RiskCode
+from domain.model.users import ApiScope
+from domain.strategies.parse_context import HELPERS, LATER
 from domain.strategies.parser import LANGUAGE_VERSION, parse_rule
-from domain.strategies.reading import HELPERS, LATER
-from domain.users.types import ApiScope
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
-from infra.postgres.event_lines import ACTIVITIES, JOB_STEPS, ORDER_STEPS, OTHER_STEPS, SESSION_STEPS
-from infra.postgres.storage import PostgresStorage
+from infra.postgres.database import PostgresStorage
+from infra.postgres.rows.event_lines import ACTIVITIES, JOB_STEPS, ORDER_STEPS, OTHER_STEPS, SESSION_STEPS
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.metrics import WebMetrics

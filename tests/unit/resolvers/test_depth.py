@@ -8,9 +8,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.markets.feed_limit import FeedReader
-from domain.markets.types import Depth, FeedState, FeedStatus, MarketSymbol, PriceLevel
-from domain.markets.views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
+from domain.market_data.feed_limit import FeedReader
+from domain.model.depth_views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
+from domain.model.markets import Depth, FeedState, FeedStatus, MarketSymbol, PriceLevel
 from resolvers.depth import DepthSource
 from tests.support.clocks import ManualClock
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.sandbox.errors import ExchangeError
-from infra.sandbox.orders import Fill, Order, OrderType, SelfTrade, Side, TimeInForce
-from infra.sandbox.store import Account
+from infra.sandbox.matching.orders import Fill, Order, OrderType, SelfTrade, Side, TimeInForce
+from infra.sandbox.state.store import Account
 from tests.support.exchange import BTC, SmallExchange, units
 
 CENTS = st.integers(5_990_000, 6_010_000)

@@ -2,9 +2,9 @@ from itertools import pairwise
 
 import pytest
 
-from infra.sandbox.candle import INTERVALS, MINUTE_MS, group, span_start
-from infra.sandbox.history import LISTED_MS, History
-from infra.sandbox.markets import MARKETS
+from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, group, span_start
+from infra.sandbox.matching.markets import MARKETS
+from infra.sandbox.simulation.history import LISTED_MS, History
 
 BIRTH_MS = 1_790_000_040_000
 FIRST_PRICE = 6_183_763_000_000

@@ -1,8 +1,8 @@
-from infra.sandbox.candle import INTERVALS, MINUTE_MS, Candle, group
-from infra.sandbox.history import History
-from infra.sandbox.market import ID_RESERVE, Counter, Market
-from infra.sandbox.markets import MARKETS
-from infra.sandbox.store import Store
+from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, Candle, group
+from infra.sandbox.matching.markets import MARKETS
+from infra.sandbox.simulation.history import History
+from infra.sandbox.simulation.market import ID_RESERVE, Counter, Market
+from infra.sandbox.state.store import Store
 from tests.support.exchange import BTC, units
 
 BIRTH_MS = 1_790_000_040_000

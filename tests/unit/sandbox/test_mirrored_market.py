@@ -8,14 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from domain.clock import from_milliseconds
-from domain.markets.types import Candle, Depth, MarketSymbol, PriceLevel, Timeframe, Trade
-from domain.orders.side import OrderSide
-from infra.sandbox.feeds import Feed
-from infra.sandbox.markets import MARKETS
-from infra.sandbox.mirror import MirroredMarket
-from infra.sandbox.orders import OrderType, Side, Status
-from infra.sandbox.streams import Hub
+from domain.core.clock import from_milliseconds
+from domain.model.markets import Candle, Depth, MarketSymbol, PriceLevel, Timeframe, Trade
+from domain.model.order_side import OrderSide
+from infra.sandbox.market_data.mirror import MirroredMarket
+from infra.sandbox.matching.markets import MARKETS
+from infra.sandbox.matching.orders import OrderType, Side, Status
+from infra.sandbox.streams.hub import Hub
+from infra.sandbox.streams.publisher import Feed
 from tests.support.exchange import BTC, SmallExchange
 from tests.support.waiting import eventually
 

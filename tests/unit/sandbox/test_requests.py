@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.sandbox.api.params import Params, read_order
+from infra.sandbox.api.rate_limits import ORDERS_IN_TEN_SECONDS, WEIGHT_A_MINUTE, Limits
+from infra.sandbox.api.signing import check_signature, rest_payload
 from infra.sandbox.errors import ExchangeError
-from infra.sandbox.limits import ORDERS_IN_TEN_SECONDS, WEIGHT_A_MINUTE, Limits
-from infra.sandbox.params import Params, read_order
-from infra.sandbox.signing import check_signature, rest_payload
-from infra.sandbox.store import Account
-from infra.sandbox.units import format_units, parse_units
+from infra.sandbox.fixed_point import format_units, parse_units
+from infra.sandbox.state.store import Account
 
 ACCOUNT = Account(100, "ann", "key", "secret", 0)
 NOW_MS = 1_790_000_000_000

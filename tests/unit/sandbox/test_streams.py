@@ -1,4 +1,4 @@
-from infra.sandbox.streams import Hub, Outbox, Subscriber
+from infra.sandbox.streams.hub import Hub, Outbox, Subscriber
 
 
 async def test_a_reader_that_falls_too_far_behind_is_cut_instead_of_queued_for() -> None:

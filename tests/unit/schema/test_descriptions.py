@@ -7,7 +7,7 @@ from typing import get_args
 from graphql import GraphQLNamedType, GraphQLNonNull, GraphQLObjectType, is_object_type
 from graphql import GraphQLSchema as CoreSchema
 
-from domain.users.types import Activity
+from domain.model.users import Activity
 from resolvers.events import State
 from schema import build_schema
 

@@ -4,8 +4,8 @@ import pytest
 import strawberry
 from graphql import GraphQLError
 
-from domain.errors import ErrorCode, FaultCode, InputErrors, RequestFault
-from domain.errors import InputError as DomainInputError
+from domain.core.errors import ErrorCode, FaultCode, InputErrors, RequestFault
+from domain.core.errors import InputError as DomainInputError
 from schema.errors import EngineSchema, InputError, UserError, answer, payload, public_error, shows_error
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import ErrorCode, InputError
+from domain.core.errors import ErrorCode, InputError
 from resolvers.ids import decode_id
 from schema.node import decode_typed, decode_uuid, encode_id
 

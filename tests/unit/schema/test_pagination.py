@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import FaultCode, RequestFault
-from domain.keyset import TimeWindow, Window
-from domain.pagination import (
+from domain.core.errors import FaultCode, RequestFault
+from domain.core.keyset import TimeWindow, Window
+from domain.core.pagination import (
     CursorScope,
     Page,
     decode_cursor,

@@ -7,7 +7,7 @@ from graphql import GraphQLError, parse_value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.markets.types import MarketSymbol
+from domain.model.markets import MarketSymbol
 from schema import build_schema
 from schema.scalars import (
     SCALARS,

@@ -8,8 +8,9 @@ import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.analytics.candles import CandleArrays
-from domain.errors import InputErrors
+from domain.core.errors import InputErrors
+from domain.indicators.candle_arrays import CandleArrays
+from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.strategies.compiled import (
     CompiledStrategy,
     atr_warm_up,
@@ -17,7 +18,6 @@ from domain.strategies.compiled import (
     average_true_ranges,
     compile_definition,
 )
-from domain.strategies.definition import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.strategies.errors import DefinitionError
 from domain.strategies.evaluation import LatestSignals, RuleName
 from tests.support.candles import flat_candles, random_candles

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.analytics.catalogue import IndicatorDefinition, catalogue
-from domain.analytics.warmup import ADDITIVE, ANCHORED, MULTIPLICATIVE
+from domain.indicators.catalogue import IndicatorDefinition, catalogue
+from domain.indicators.warmup import ADDITIVE, ANCHORED, MULTIPLICATIVE
 from domain.strategies.errors import RuleError, RuleErrors
 from domain.strategies.parser import MAX_WARM_UP, Rule, parse_rule
 

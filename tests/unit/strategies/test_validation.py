@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import ErrorCode
-from domain.orders.types import OrderType, TimeInForce
-from domain.strategies.definition import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
-from domain.strategies.storage import decode_definition, encode_definition
+from domain.core.errors import ErrorCode
+from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
+from domain.model.orders import OrderType, TimeInForce
+from domain.strategies.serialization import decode_definition, encode_definition
 from domain.strategies.validation import sizing_errors, validate
-from tests.support.effort import effort
+from tests.support.call_count import effort
 
 QUOTE = Sizing(quote_amount=Decimal(500))
 LIMIT = OrderStyle(type=OrderType.LIMIT)

@@ -3,8 +3,8 @@
 import ccxt
 import pytest
 
-from domain.markets.types import Timeframe
-from domain.orders.types import OrderType, TimeInForce
+from domain.model.markets import Timeframe
+from domain.model.orders import OrderType, TimeInForce
 from infra.venues.abilities import abilities
 
 STOPS = {OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}

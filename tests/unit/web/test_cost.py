@@ -1,12 +1,12 @@
 import pytest
 from graphql import GraphQLSchema
 
-from infra.web.cost import cost_of
-from infra.web.documents import Documents
+from infra.web.documents.cost import cost_of
+from infra.web.documents.documents import Documents
 from infra.web.executor import Executor
 from infra.web.settings import WebSettings
 from schema import build_schema
-from tests.support.shop import SCHEMA
+from tests.support.demo_schema import SCHEMA
 
 GRAPHQL = SCHEMA._schema
 ENGINE = build_schema()._schema

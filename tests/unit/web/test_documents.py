@@ -1,8 +1,8 @@
 import pytest
 
-from infra.web.documents import REMEMBERED_CHARACTERS, REMEMBERED_DOCUMENTS, Documents, RequestErrors
+from infra.web.documents.documents import REMEMBERED_CHARACTERS, REMEMBERED_DOCUMENTS, Documents, RequestErrors
 from infra.web.settings import WebSettings
-from tests.support.shop import SCHEMA
+from tests.support.demo_schema import SCHEMA
 
 GRAPHQL = SCHEMA._schema
 

@@ -5,11 +5,11 @@ import pytest
 from graphql import GraphQLError
 from prometheus_client import CollectorRegistry
 
-from domain.errors import RequestFault
-from infra.web.documents import RequestErrors
+from domain.core.errors import RequestFault
+from infra.web.documents.documents import RequestErrors
 from infra.web.metrics import WebMetrics
 from infra.web.rooms import Member, RoomKey, Rooms
-from resolvers.rooms import ChainSource, LatestOfEachSource, LatestSource, MergeSource, SharedSource
+from resolvers.streams import ChainSource, LatestOfEachSource, LatestSource, MergeSource, SharedSource
 from tests.support.waiting import eventually
 
 KEY = RoomKey("subscription { depth }", None, "[]")

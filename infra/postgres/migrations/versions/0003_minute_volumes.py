@@ -5,8 +5,8 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-# The number of digits is `domain.analytics.volume_profile.SIGNIFICANT_DIGITS`. A price just below a power of ten may be
-# taken for it in floating point, and is then cut one digit shorter, to a step that the others are multiples of.
+# The number of digits is `domain.indicators.volume_profile.SIGNIFICANT_DIGITS`. A price just below a power of ten may
+# be taken for it in floating point, and is then cut one digit shorter, to a step that the others are multiples of.
 SUMMED_PRICE = """
 CREATE FUNCTION summed_price(price numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

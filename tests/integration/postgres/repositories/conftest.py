@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from infra.postgres.connection import Connection
-from infra.postgres.orders import PostgresOrders
 from infra.postgres.pool import Pool
+from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import World, stored_world
 
 

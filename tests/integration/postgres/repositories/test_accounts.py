@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.keyset import Window
-from domain.orders.types import OrderStatus
-from domain.trading.state import TradingState
-from domain.trading.types import AccountKind, Balance, RiskLimits
-from infra.postgres.accounts import PostgresAccounts
+from domain.core.keyset import Window
+from domain.model.orders import OrderStatus
+from domain.model.trading import AccountKind, Balance, RiskLimits
+from domain.model.trading_state import TradingState
 from infra.postgres.connection import Connection
-from infra.postgres.orders import PostgresOrders
+from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import ACTIVE_STATUSES, FINAL_STATUSES, World, at, new_account, new_id
 
 FULL_RISK = RiskLimits(

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from domain.keyset import Window
-from domain.orders.ports import OrderFilter
-from domain.orders.side import OrderSide
-from domain.orders.types import Fill, Order, OrderStatus
+from domain.core.keyset import Window
+from domain.model.order_side import OrderSide
+from domain.model.orders import Fill, Order, OrderStatus
+from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
-from infra.postgres.orders import PostgresOrders
 from infra.postgres.pool import Pool
+from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import ETH, World, at, new_id
 
 ALL = OrderFilter()

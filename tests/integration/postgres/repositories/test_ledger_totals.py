@@ -11,18 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.money import EXACT, ZERO
-from domain.orders.ports import OrderFilter
-from domain.orders.side import OrderSide
-from domain.reports.equity_curve import redo
-from domain.trading.types import AccountTransfer, TransferKind
+from domain.core.money import EXACT, ZERO
+from domain.model.order_side import OrderSide
+from domain.model.trading import AccountTransfer, TransferKind
+from domain.performance.equity_curve import redo
+from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresStorage
 from infra.postgres.migrate import _upgrade, migrate
-from infra.postgres.orders import PostgresOrders
 from infra.postgres.pool import Pool, create_pool
-from infra.postgres.storage import PostgresStorage
-from infra.postgres.transfers import UNEXPLAINED, PostgresTransfers
-from tests.support.ledgers import ETH, ETH_BTC, MARKETS
+from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.transfers import UNEXPLAINED, PostgresTransfers
+from tests.support.fill_ledgers import ETH, ETH_BTC, MARKETS
 from tests.support.trading import BTC, NOW, World, new_id, stored_world
 
 CURRENCIES = ["BTC", "USDT", "ETH", "BNB"]

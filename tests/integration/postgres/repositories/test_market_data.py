@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from domain.keyset import TimeWindow
-from domain.markets.types import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
-from domain.orders.side import OrderSide
+from domain.core.keyset import TimeWindow
+from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
+from domain.model.order_side import OrderSide
 from infra.postgres.connection import Connection
-from infra.postgres.market_data import BATCH_ROWS, PostgresMarketData
 from infra.postgres.partitions import PARTITIONED
+from infra.postgres.repositories.market_data import BATCH_ROWS, PostgresMarketData
 from tests.support.trading import BTC, ETH
 
 JANUARY = datetime(2024, 1, 31, 23, 58, tzinfo=UTC)

@@ -8,21 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from domain.analytics import volume_profile
-from domain.analytics.volume_profile import (
-    Bins,
-    BinVolume,
-    PriceRange,
-    bins_over,
-    range_of,
-    summed_bins,
-    summed_step,
-)
-from domain.markets.types import Candle, Depth, PriceLevel, Timeframe, Trade
-from domain.orders.side import OrderSide
+from domain.indicators import volume_profile
+from domain.indicators.volume_profile import bins_over, range_of, summed_bins, summed_step
+from domain.model.markets import Candle, Depth, PriceLevel, Timeframe, Trade
+from domain.model.order_side import OrderSide
+from domain.model.volume import Bins, BinVolume, PriceRange
 from infra.postgres.connection import Connection
-from infra.postgres.market_data import PostgresMarketData
-from infra.postgres.market_history import PostgresMarketHistory
+from infra.postgres.repositories.market_data import PostgresMarketData
+from infra.postgres.repositories.market_history import PostgresMarketHistory
 from tests.support.trading import BTC, ETH
 
 CENT = Decimal("0.01")

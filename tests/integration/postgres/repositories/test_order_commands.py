@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from domain.orders.types import Order, OrderStatus
+from domain.model.orders import Order, OrderStatus
 from infra.postgres.connection import Connection
-from infra.postgres.orders import PostgresOrders
 from infra.postgres.pool import Pool
+from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import ACTIVE_STATUSES, BTC, ETH, FINAL_STATUSES, NOW, World, at
 
 COMMANDED = (OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)

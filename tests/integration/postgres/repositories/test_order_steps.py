@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.events import NewEvent, UserEventKind
-from domain.orders.ports import StaleOrder
-from domain.orders.types import Order, OrderEvent, OrderEventKind, OrderStatus
-from domain.trading.ports import Lease
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.orders import Order, OrderEvent, OrderEventKind, OrderStatus
+from domain.ports.orders import StaleOrder
+from domain.ports.trading import Lease
+from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import Pool
-from infra.postgres.storage import PostgresStorage
 from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.trading import World
 

@@ -9,12 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.keyset import Window
-from domain.markets.types import MarketSymbol
-from domain.orders.ports import DuplicateOrder, OrderFilter, StaleOrder
-from domain.orders.rejections import RejectCode
-from domain.orders.side import OrderSide
-from domain.orders.types import (
+from domain.core.keyset import Window
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import (
     Order,
     OrderEvent,
     OrderEventKind,
@@ -25,10 +23,12 @@ from domain.orders.types import (
     RiskDenial,
     TimeInForce,
 )
+from domain.model.reject_codes import RejectCode
+from domain.ports.orders import DuplicateOrder, OrderFilter, StaleOrder
 from infra.postgres.connection import Connection
-from infra.postgres.event_codec import decode_subject, encode_subject
-from infra.postgres.orders import PostgresOrders
-from infra.postgres.trading_sessions import PostgresTradingSessions
+from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
+from infra.postgres.rows.events import decode_subject, encode_subject
 from tests.support.trading import BTC, ETH, NOW, World, at, new_id
 
 ALL = OrderFilter()

@@ -6,11 +6,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.keyset import Window
-from domain.trading.types import Position
+from domain.core.keyset import Window
+from domain.model.trading import Position
 from infra.postgres.connection import Connection
-from infra.postgres.positions import PostgresPositions
-from infra.postgres.trading_sessions import PostgresTradingSessions
+from infra.postgres.repositories.positions import PostgresPositions
+from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from tests.support.trading import BTC, ETH, World, at, new_id
 
 

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from domain.keyset import TimeWindow, Window
-from domain.lists import Owner, PositionFilter
-from domain.markets.types import Timeframe
-from domain.orders.ports import OrderFilter
-from domain.orders.types import OrderStatus
+from domain.core.keyset import TimeWindow, Window
+from domain.model.markets import Timeframe
+from domain.model.orders import OrderStatus
+from domain.ports.lists import Owner, PositionFilter
+from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
-from infra.postgres.event_log import PostgresEventLog
-from infra.postgres.list_tables import PostgresLists
-from infra.postgres.market_data import PostgresMarketData
-from infra.postgres.orders import PostgresOrders
-from infra.postgres.positions import PostgresPositions
+from infra.postgres.repositories.event_log import PostgresEventLog
+from infra.postgres.repositories.list_tables import PostgresLists
+from infra.postgres.repositories.market_data import PostgresMarketData
+from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.positions import PostgresPositions
 from tests.support.trading import BTC, NOW, World, new_id
 
 ORDERS = """

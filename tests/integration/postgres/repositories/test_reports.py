@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.keyset import Window
-from domain.orders.types import OrderRole
-from domain.reports.types import (
+from domain.core.keyset import Window
+from domain.model.orders import OrderRole
+from domain.model.reports import (
     EquityPoint,
     Job,
     JobStatus,
@@ -23,7 +23,7 @@ from domain.reports.types import (
 )
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
-from infra.postgres.reports import PostgresReports
+from infra.postgres.repositories.reports import PostgresReports
 from tests.support.trading import NOW, World, at, new_id
 
 LEASE_SECONDS = 60.0

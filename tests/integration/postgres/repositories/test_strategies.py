@@ -6,11 +6,11 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from domain.keyset import Window
-from domain.orders.types import OrderType, TimeInForce
-from domain.strategies.definition import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
+from domain.core.keyset import Window
+from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
+from domain.model.orders import OrderType, TimeInForce
 from infra.postgres.connection import Connection
-from infra.postgres.strategies import PostgresStrategies
+from infra.postgres.repositories.strategies import PostgresStrategies
 from tests.support.trading import World, at, new_id, new_strategy, new_version
 
 FULL = StrategyDefinition(

@@ -5,13 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from domain.keyset import Window
-from domain.markets.types import MarketSymbol, Timeframe
-from domain.orders.types import OrderStatus
-from domain.strategies.definition import Sizing
-from domain.trading.ports import SessionFilter
-from domain.trading.state import TradingState
-from domain.trading.types import (
+from domain.core.keyset import Window
+from domain.model.definitions import Sizing
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.orders import OrderStatus
+from domain.model.trading import (
     ParameterValue,
     RiskLimits,
     SignalAction,
@@ -19,10 +17,12 @@ from domain.trading.types import (
     TradingSessionStatus,
     TradingSessionStatusCode,
 )
+from domain.model.trading_state import TradingState
+from domain.ports.trading import SessionFilter
 from infra.postgres.connection import Connection
-from infra.postgres.orders import PostgresOrders
-from infra.postgres.positions import PostgresPositions
-from infra.postgres.trading_sessions import PostgresTradingSessions
+from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.positions import PostgresPositions
+from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from tests.support.trading import BTC, ETH, NOW, World, at, new_id
 
 ALL = SessionFilter()

@@ -1,0 +1,1 @@
+"""Accounts: opening, funding, halting and valuing them."""

@@ -1,0 +1,35 @@
+"""What risk limits may be."""
+
+from dataclasses import fields
+from decimal import Decimal
+
+from domain.core.errors import ErrorCode, InputError
+from domain.model.trading import RiskLimits
+
+_HUNDRED_PERCENT = Decimal(100)
+_LAST_HOUR = 23
+
+
+def limit_problems(limits: RiskLimits, path: tuple[str, ...]) -> list[InputError]:
+    """Return what is wrong with the limits: each must be more than 0, percents at most 100, the hour 0 to 23."""
+    problems = []
+    for field in fields(limits):
+        value: Decimal | int | None = getattr(limits, field.name)
+        wrong = _wrong(field.name, value) if value is not None else None
+        if wrong is not None:
+            name = _camel(field.name)
+            problems.append(InputError(ErrorCode.INVALID, f"{name} is {value} and must be {wrong}.", (*path, name)))
+    return problems
+
+
+def _wrong(name: str, value: Decimal | int) -> str | None:
+    if name == "daily_reset_hour":
+        return None if 0 <= value <= _LAST_HOUR else "an hour from 0 to 23"
+    if name.endswith("_percent"):
+        return None if 0 < value <= _HUNDRED_PERCENT else "more than 0 and at most 100"
+    return None if value > 0 else "more than 0"
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

@@ -1,0 +1,343 @@
+"""What users do with their accounts: open, name, limit, fund, archive."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+
+from domain.accounts.late_deposits import record_late
+from domain.accounts.limits import limit_problems
+from domain.accounts.validation import (
+    balance_errors,
+    credential_errors,
+    currency_errors,
+    paper_errors,
+    unknown_currency_errors,
+)
+from domain.core.changes import UNCHANGED, Changes, Unchanged, refuse_nulls
+from domain.core.clock import Clock, Ids
+from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
+from domain.core.keyset import Window
+from domain.core.validation import clean_name
+from domain.events.idempotency import check_key, claim
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.trading import (
+    NO_LIMITS,
+    Account,
+    AccountKind,
+    AccountTransfer,
+    Balance,
+    RiskLimits,
+    TransferKind,
+    VenueCredentials,
+)
+from domain.ports.execution_client import CredentialsRejected
+from domain.ports.market_data import QuestionRefused, VenueUnreachable
+from domain.ports.messaging import Bus
+from domain.ports.trading import NoSuchPaperAccount, PaperRefused, PaperVenue, Vault
+from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.venues import VenueDirectory
+from domain.users.activity import record_activity
+
+ACCOUNTS_TOPIC = "accounts-changed"
+MAXIMUM_ACCOUNTS = 100
+ANSWER_SECONDS = 8.0
+
+T = TypeVar("T")
+
+_CURRENCY = ("input", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Where a mutation's input names the credentials that are tried, and the venue that refuses them."""
+
+    credentials: tuple[str, ...]
+    venue: tuple[str, ...]
+
+
+_OPENED = _Paths(("input", "credentials"), ("input", "venue"))
+_REPLACED = _Paths(("input",), ("id",))
+_SEALED = _Paths(("id",), ("id",))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRequest:
+    """What an account is to be."""
+
+    name: str
+    kind: AccountKind
+    venue: str
+    currency: str
+    balances: tuple[Balance, ...] | None = None
+    credentials: VenueCredentials | None = None
+    risk: RiskLimits = NO_LIMITS
+    idempotency_key: str | None = None
+
+
+class AccountService:
+    """Opens and changes accounts."""
+
+    def __init__(
+        self, storage: Storage, venues: VenueDirectory, vault: Vault, bus: Bus, clock: Clock, ids: Ids
+    ) -> None:
+        self._storage = storage
+        self._venues = venues
+        self._vault = vault
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+
+    async def create(self, user_id: UUID, request: AccountRequest) -> Account:
+        """Open an account: PAPER with its starting balances at a sandbox, LIVE with credentials that the venue accepts.
+
+        Raises `InputErrors`, CREDENTIALS_REJECTED, CONFLICT, LIMIT_REACHED; `Unavailable` where the venue doesn't
+        answer.
+        """
+        self._check(request)
+        account = Account(
+            id=self._ids.new(),
+            user_id=user_id,
+            name=request.name.strip(),
+            kind=request.kind,
+            venue=request.venue,
+            currency=request.currency,
+            created_at=self._clock.now(),
+            risk=request.risk,
+        )
+        async with self._storage.transaction() as transaction:
+            if request.idempotency_key is not None:
+                known = await self._known(transaction, user_id, request, account.id)
+                if known is not None:
+                    return known
+            await self._check_count(transaction, user_id)
+            credentials, balances = await self._connect(transaction, account, request)
+            await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
+            await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+            await self._record_opening(transaction, account, balances)
+            await self._tell(transaction, account, "accountCreate")
+        await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
+        return account
+
+    async def update(
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        name: str | Unchanged | None = UNCHANGED,
+        risk: Changes[RiskLimits] | Unchanged | None = UNCHANGED,
+    ) -> Account:
+        """Change the name and those risk limits that are given; raises NOT_FOUND and INVALID."""
+        refuse_nulls(name=name, risk=risk)
+        problems = limit_problems(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
+        if problems:
+            raise InputErrors(problems)
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            if isinstance(name, str):
+                account = replace(account, name=clean_name(name, "name"))
+            if isinstance(risk, Changes):
+                account = replace(account, risk=risk.applied_to(account.risk))
+            await transaction.accounts.update(account)
+            await self._tell(transaction, account, "accountUpdate")
+        return account
+
+    async def archive(self, user_id: UUID, account_id: UUID) -> Account:
+        """Close an account for new orders; raises CONFLICT while something of it is still alive."""
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            if account.archived_at is not None:
+                return account
+            if await transaction.orders.active(account_id) or await transaction.trading_sessions.live_of_account(
+                account_id
+            ):
+                raise InputError(
+                    ErrorCode.CONFLICT, "Stop its trading sessions and cancel its open orders first.", ("id",)
+                )
+            account = replace(account, archived_at=self._clock.now())
+            await transaction.accounts.update(account)
+            await self._tell(transaction, account, "accountArchive")
+        await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
+        return account
+
+    async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
+        """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED where the venue refuses them."""
+        problems = credential_errors(credentials, _REPLACED.credentials)
+        if problems:
+            raise InputErrors(problems)
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            if account.kind is AccountKind.PAPER:
+                raise InputError(ErrorCode.UNSUPPORTED, "A PAPER account has credentials of the engine's own.", ("id",))
+            await self._prove(account, credentials, _REPLACED)
+            await transaction.accounts.set_credentials(account_id, self._vault.seal(credentials, account_id))
+            await self._tell(transaction, account, "accountCredentialsReplace")
+        await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
+        return account
+
+    async def deposit(
+        self, user_id: UUID, account_id: UUID, currency: str, amount: Decimal, key: str
+    ) -> tuple[Account, AccountTransfer | None]:
+        """Pay into a PAPER account, once a key, and store its new balances and the transfer.
+
+        The venue is paid before anything is committed, and pays once a key: where the engine ends in between, the same
+        call records the deposit, in the place of what the audit may have made of it. The transfer is None for a key
+        that was used before transfers were recorded.
+        """
+        check_key(key)
+        problems = paper_errors(currency, amount, ("input",))
+        if problems:
+            raise InputErrors(problems)
+        reference = f"deposit:{key}"
+        async with self._storage.transaction() as transaction:
+            account = await self._own(transaction, user_id, account_id)
+            paper = self._venues.paper(account.venue) if account.kind is AccountKind.PAPER else None
+            if paper is None:
+                raise InputError(ErrorCode.UNSUPPORTED, "Only a PAPER account can be paid into.", ("id",))
+            given = (str(account_id), currency, amount)
+            if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
+                await _check_currencies(paper, account.venue, [(currency, _CURRENCY)])
+                question = paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}")
+                paid_now = await _answered(question, ("input", "amount"))
+                await self._refresh_balances(transaction, account)
+                kind, now = TransferKind.DEPOSIT, self._clock.now()
+                paid = AccountTransfer(self._ids.new(), user_id, account_id, kind, currency, amount, now, reference)
+                await (transaction.transfers.add(paid) if paid_now else record_late(transaction, paid))
+                await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
+            transfer = await transaction.transfers.by_reference(account_id, reference)
+        return account, transfer
+
+    async def _record_opening(self, transaction: Transaction, account: Account, balances: Sequence[Balance]) -> None:
+        kind, at = TransferKind.OPENING, account.created_at
+        for held in balances:
+            if held.total:
+                ids, reference = (self._ids.new(), account.user_id, account.id), f"opening:{held.currency}"
+                await transaction.transfers.add(AccountTransfer(*ids, kind, held.currency, held.total, at, reference))
+
+    async def _refresh_balances(self, transaction: Transaction, account: Account) -> None:
+        sealed = await transaction.accounts.credentials(account.id)
+        assert sealed is not None
+        balances = await self._prove(account, self._vault.unseal(sealed, account.id), _SEALED)
+        await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+
+    async def _known(
+        self, transaction: Transaction, user_id: UUID, request: AccountRequest, account_id: UUID
+    ) -> Account | None:
+        key = request.idempotency_key or ""
+        found = await claim(transaction, self._clock, user_id, "accountCreate", key, request, account_id)
+        return await transaction.accounts.get(user_id, found) if found else None
+
+    async def _check_count(self, transaction: Transaction, user_id: UUID) -> None:
+        found = await transaction.accounts.page(user_id, Window(limit=MAXIMUM_ACCOUNTS))
+        if len(found) >= MAXIMUM_ACCOUNTS:
+            message = f"At most {MAXIMUM_ACCOUNTS} accounts can be opened, archived ones included."
+            raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+
+    def _check(self, request: AccountRequest) -> None:
+        problems = limit_problems(request.risk, ("input", "risk"))
+        clean_name(request.name, "name")
+        venue = self._venues.get(request.venue)
+        if venue is None:
+            names = ", ".join(venue.name for venue in self._venues.all())
+            message = f"There is no venue {request.venue[:40]!r} here; there are: {names}."
+            raise InputError(ErrorCode.NOT_FOUND, message, ("input", "venue"))
+        problems += currency_errors(request.currency, _CURRENCY)
+        paper = self._venues.paper(request.venue)
+        problems += _paper_problems(request, paper) if request.kind is AccountKind.PAPER else _live_problems(request)
+        if problems:
+            raise InputErrors(problems)
+
+    async def _connect(
+        self, transaction: Transaction, account: Account, request: AccountRequest
+    ) -> tuple[VenueCredentials, Sequence[Balance]]:
+        if request.kind is AccountKind.LIVE:
+            assert request.credentials is not None
+            await self._check_listed(transaction, account)
+            return request.credentials, await self._prove(account, request.credentials, _OPENED)
+        paper = self._venues.paper(account.venue)
+        assert paper is not None
+        balances = request.balances or ()
+        places = [(each.currency, ("input", "balances", str(at), "currency")) for at, each in enumerate(balances)]
+        await _check_currencies(paper, account.venue, [(account.currency, _CURRENCY), *places])
+        return await _answered(paper.open_account(str(account.id), balances), ("input", "balances")), balances
+
+    async def _check_listed(self, transaction: Transaction, account: Account) -> None:
+        """Raise INVALID for a currency that no market of the venue has, which nothing could be worth in."""
+        markets = [each for each in await transaction.market_data.markets() if each.symbol.venue == account.venue]
+        known = {each.base for each in markets} | {each.quote for each in markets}
+        if markets and (errors := unknown_currency_errors(account.venue, account.currency, known, _CURRENCY)):
+            raise InputErrors(errors)
+
+    async def _prove(self, account: Account, credentials: VenueCredentials, at: _Paths) -> tuple[Balance, ...]:
+        """Return what the venue says the account holds; where it refuses that, the error is at the input at fault."""
+        connection = self._venues.account(account, credentials)
+        try:
+            return await _answered(connection.balances(), at.credentials)
+        except CredentialsRejected as refusal:
+            message = f"{account.venue} refuses these credentials: {refusal}"
+            raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, at.credentials) from None
+        except QuestionRefused as refusal:
+            message = f"{account.venue} doesn't tell this account's balances: {refusal}"
+            raise InputError(ErrorCode.UNSUPPORTED, message, at.venue) from None
+        finally:
+            await connection.close()
+
+    async def _own(self, transaction: Transaction, user_id: UUID, account_id: UUID) -> Account:
+        account = await transaction.accounts.by_id(account_id, lock=True)
+        if account is None or account.user_id != user_id:
+            raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
+        return account
+
+    async def _tell(self, transaction: Transaction, account: Account, action: str, detail: str | None = None) -> None:
+        now = self._clock.now()
+        transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, action)])
+        subject = ("Account", str(account.id))
+        await record_activity(transaction, self._ids, now, account.user_id, action, subject, detail)
+
+
+async def _answered(question: Awaitable[T], path: tuple[str, ...]) -> T:
+    """Return the venue's answer; a transaction waits for it, so not for long.
+
+    Raises `Unavailable` where there is none; a definite no that isn't foreseen is INVALID at `path`.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await question
+    except (CredentialsRejected, QuestionRefused):
+        raise
+    except NoSuchPaperAccount:
+        message = "The sandbox doesn't know this account: its state was replaced. Open another one."
+        raise InputError(ErrorCode.NOT_FOUND, message, ("id",)) from None
+    except PaperRefused as refusal:
+        raise InputError(ErrorCode.INVALID, f"The sandbox refuses it: {refusal}", path) from None
+    except (VenueUnreachable, TimeoutError):
+        message = "The venue doesn't answer now; try again, with the same idempotencyKey where one was given."
+        raise Unavailable(message) from None
+
+
+async def _check_currencies(paper: PaperVenue, venue: str, given: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    """Raise INVALID for each currency, given with its path, that the sandbox doesn't have."""
+    known = await _answered(paper.currencies(), ("input",))
+    errors = [error for currency, path in given for error in unknown_currency_errors(venue, currency, known, path)]
+    if errors:
+        raise InputErrors(errors)
+
+
+def _paper_problems(request: AccountRequest, paper: PaperVenue | None) -> list[InputError]:
+    problems = balance_errors(request.balances or (), ("input", "balances"))
+    if paper is None:
+        message = f"{request.venue} is live; paper accounts are opened on a sandbox venue."
+        problems.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")))
+    if request.credentials is not None:
+        message = "A PAPER account takes no credentials; leave them out."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
+    return problems
+
+
+def _live_problems(request: AccountRequest) -> list[InputError]:
+    problems = []
+    if request.balances is not None:
+        message = "A LIVE account holds what the venue says; leave balances out."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
+    return [*problems, *credential_errors(request.credentials, _OPENED.credentials)]

@@ -1,1 +1,0 @@
-"""Analytics: the catalogue of indicators and their computation."""

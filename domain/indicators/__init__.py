@@ -1,0 +1,1 @@
+"""Indicators over arrays of candles: catalogue, computation, warm-up, trend, volume profile."""

@@ -1,0 +1,224 @@
+"""Indicators over series: TA-Lib called with checked parameters, whole stretches of values at a time."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import talib
+
+from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.core.money import plain
+from domain.indicators.candle_arrays import PRICES, CandleArrays, Floats
+from domain.indicators.catalogue import (
+    MOVING_AVERAGES,
+    IndicatorDefinition,
+    IndicatorParameter,
+    ParameterKind,
+    indicator,
+    indicator_names,
+    nearest,
+)
+from domain.indicators.inputs import input_names
+from domain.indicators.warmup import NEVER, look_back, warm_up
+
+MAX_BARS = 100_000
+"""The longest look-back that a computation may be asked for."""
+
+_INDEXES = frozenset({"maxindex", "minindex", "minmaxindex"})
+_PRICE_DIFFERENCES = frozenset(
+    {"ac", "ao", "apo", "dpo", "eri", "linearreg_slope", "macd", "macdext", "macdfix", "mom", "qstick"}
+)
+_PERCENT_DIFFERENCES = frozenset({"fosc", "ppo", "pvo", "trix"})
+_AVERAGES = {"dema", "ema", "macd", "macdfix", "sma", "t3", "tema", "trima", "wma"}
+_LINES = {"linearreg", "linearreg_intercept", "linearreg_slope", "tsf"}
+_PRICES = {"avgprice", "max", "medprice", "midpoint", "midprice", "min", "sum", "typprice", "wclprice"}
+_MOVES = {"atr", "minus_dm", "mom", "obv", "plus_dm", "trange"}
+_PATTERNS = {name for name in indicator_names() if name.startswith("cdl")}
+_FINITE = frozenset(_AVERAGES | _LINES | _PRICES | _MOVES | _PATTERNS)
+"""Made of sums, differences, extremes and constant factors alone, or whole numbers: finite where the inputs are."""
+
+_NOISE = 1e-12
+_BLOCK = 16_384
+"""How many values are looked at together: they stay in the processor's cache, and their copies cost no new memory."""
+
+
+def parameter_fault(parameter: IndicatorParameter, value: float) -> str | None:
+    """Return what is wrong with a parameter's value as the end of a sentence, None where nothing is."""
+    if not math.isfinite(value):
+        return f"must be a finite number, not {value}"
+    if parameter.kind is not ParameterKind.REAL and not float(value).is_integer():
+        return f"must be a whole number, not {value:g}"
+    if not parameter.minimum <= Decimal(value) <= parameter.maximum:
+        allowed = f"{_bound(parameter.minimum)} and {_bound(parameter.maximum)}"
+        if parameter.kind is ParameterKind.MOVING_AVERAGE:
+            return f"must be one of {', '.join(MOVING_AVERAGES)}, or their number between {allowed}, not {value:g}"
+        return f"must be between {allowed}, not {value:g}"
+    return None
+
+
+def combination_fault(definition: IndicatorDefinition, values: tuple[float, ...]) -> str | None:
+    """Return what is wrong with parameters that are each in range, such as a minimum above its maximum; else None."""
+    try:
+        _call(definition, [np.ones(1)] * len(definition.inputs), values)
+    except Exception:  # noqa: BLE001  # TA-Lib's wrapper raises nothing more special
+        return f"{definition.name} can't be computed with these parameters together"
+    return None
+
+
+def compute(
+    definition: IndicatorDefinition,
+    inputs: Sequence[Floats],
+    values: tuple[float, ...],
+    hidden: int,
+    *,
+    gapless: bool = False,
+) -> tuple[Floats, ...]:
+    """Return the outputs over inputs of one length, NaN where there is no value; `gapless` inputs have no NaN.
+
+    Each unbroken stretch of inputs is computed for itself, since one NaN would stay in TA-Lib's running sums for
+    ever, and its first `hidden` bars are NaN. `values` are of `definition.parameters`, in order and checked.
+    The functions that answer an index answer how many bars ago it was, so that the answer is independent of where
+    the history begins.
+    """
+    length = len(inputs[0])
+    if hidden < length and (gapless or all(map(_is_whole, inputs))):
+        return tuple(_begun_at(definition, hidden, each) for each in _call(definition, list(inputs), values))
+    outputs = tuple(np.full(length, np.nan) for _ in definition.outputs)
+    for start, end in _stretches(inputs, hidden + 1):
+        results = _call(definition, [series[start:end] for series in inputs], values)
+        for output, result in zip(outputs, results, strict=True):
+            output[start + hidden : end] = _begun_at(definition, hidden, result)[hidden:]
+    return outputs
+
+
+def compute_indicator(
+    name: str, parameters: Mapping[str, Decimal | float], candles: CandleArrays, inputs: Sequence[str] = ()
+) -> dict[str, Floats]:
+    """Return each output by TA-Lib's name for it, as long as the candles, NaN where the look-back isn't filled.
+
+    `inputs` are as `input_names` takes them. Values just after the look-back of a recursive indicator depend on where
+    the candles begin; give `indicator_warm_up` bars more than are shown. Raise InputError for an unknown name or input
+    and InputErrors for parameters.
+    """
+    definition = find_indicator(name)
+    values = parameter_values(definition, parameters)
+    names = input_names(definition, inputs)
+    series = [_series(each, candles) for each in names]
+    hidden = look_back(definition, values)
+    gapless = candles.gapless and all(each in PRICES for each in names)
+    outputs = compute(definition, series, values, hidden, gapless=gapless)
+    return dict(zip(definition.outputs, outputs, strict=True))
+
+
+def indicator_warm_up(name: str, parameters: Mapping[str, Decimal | float], inputs: Sequence[str] = ()) -> int | None:
+    """Return the bars before the first value that is right, None where it depends on the beginning for ever.
+
+    Raise as `compute_indicator` does.
+    """
+    definition = find_indicator(name)
+    others = [each for each in input_names(definition, inputs) if each not in PRICES]
+    before = max((indicator_warm_up(each, {}) or 0 for each in others), default=0)
+    bars = warm_up(definition, parameter_values(definition, parameters))
+    return bars + before if bars < NEVER else None
+
+
+def _series(name: str, candles: CandleArrays) -> Floats:
+    if name in PRICES:
+        return np.ascontiguousarray(candles.series(name))
+    (output,) = compute_indicator(name, {}, candles).values()
+    return output
+
+
+def find_indicator(name: str) -> IndicatorDefinition:
+    """Return the indicator called `name` in any case; raise InputError (NOT_FOUND) with the nearest name."""
+    definition = indicator(name.lower())
+    if definition is not None:
+        return definition
+    near = nearest(name[:50], indicator_names())
+    hint = f"; did you mean {near}?" if near else "; `indicators` lists them all."
+    raise InputError(ErrorCode.NOT_FOUND, f"There is no indicator {name[:50]!r}{hint}", ["name"])
+
+
+def parameter_values(definition: IndicatorDefinition, parameters: Mapping[str, Decimal | float]) -> tuple[float, ...]:
+    """Return the value of each parameter in order, defaults filled in; raise InputErrors for wrong ones."""
+    known = {parameter.name: parameter for parameter in definition.parameters}
+    errors = [_unknown(definition, name) for name in parameters if name not in known]
+    for name in (each for each in parameters if each in known):
+        fault = parameter_fault(known[name], float(parameters[name]))
+        if fault:
+            errors.append(InputError(ErrorCode.INVALID, f"{name} of {definition.name} {fault}.", ["parameters", name]))
+    if errors:
+        raise InputErrors(errors)
+    values = tuple(float(parameters.get(parameter.name, parameter.default)) for parameter in definition.parameters)
+    fault = combination_fault(definition, values)
+    if fault:
+        raise InputErrors([InputError(ErrorCode.INVALID, f"{fault}.", ["parameters"])])
+    return values
+
+
+def _unknown(definition: IndicatorDefinition, name: str) -> InputError:
+    names = [parameter.name for parameter in definition.parameters]
+    takes = ", ".join(names) or "no parameters"
+    near = nearest(name[:50], names)
+    hint = f"; did you mean {near}?" if near else f"; it takes {takes}."
+    message = f"{definition.name} has no parameter {name[:50]!r}{hint}"
+    return InputError(ErrorCode.INVALID, message, ["parameters", name])
+
+
+def _call(definition: IndicatorDefinition, inputs: list[Floats], values: tuple[float, ...]) -> list[Floats]:
+    arguments = [
+        value if parameter.kind is ParameterKind.REAL else int(value)
+        for parameter, value in zip(definition.parameters, values, strict=True)
+    ]
+    answer = getattr(talib, definition.name.upper())(*inputs, *arguments)
+    outputs = answer if isinstance(answer, (tuple, list)) else [answer]
+    return [_cleaned(definition, np.asarray(output, dtype=np.float64), inputs) for output in outputs]
+
+
+def _cleaned(definition: IndicatorDefinition, output: Floats, inputs: list[Floats]) -> Floats:
+    if definition.name in _INDEXES:
+        return np.arange(len(output)) - output
+    # Running sums leave rounding noise where a difference is zero, and noise has a sign.
+    if definition.name in _PRICE_DIFFERENCES:
+        _silence(output, inputs)
+    elif definition.name in _PERCENT_DIFFERENCES:
+        output[np.abs(output) <= _NOISE * 100] = 0.0
+    return output
+
+
+def _silence(output: Floats, inputs: list[Floats]) -> None:
+    """Make zero, in place, what is noise beside the inputs at its bar; few values are near enough to be looked at."""
+    largest = max(max(float(series.max()), -float(series.min())) for series in inputs)
+    for start in range(0, len(output), _BLOCK):
+        part = output[start : start + _BLOCK]
+        near = np.flatnonzero(np.abs(part) <= _NOISE * largest)
+        if len(near):
+            noise = _NOISE * np.maximum.reduce([np.abs(series[start + near]) for series in inputs])
+            part[near[np.abs(part[near]) <= noise]] = 0.0
+
+
+def _begun_at(definition: IndicatorDefinition, hidden: int, output: Floats) -> Floats:
+    """Return the output without its first `hidden` bars and without infinities, in place where it can be."""
+    output[:hidden] = np.nan
+    if definition.name not in _FINITE and not _is_whole(output[hidden:]):
+        output[np.isinf(output)] = np.nan
+    return output
+
+
+def _is_whole(series: Floats) -> bool:
+    """Tell whether every value is finite, by the quickest sum that there is; False too where that is infinite."""
+    return math.isfinite(np.einsum("i->", series))
+
+
+def _stretches(inputs: Sequence[Floats], shortest: int) -> Iterator[tuple[int, int]]:
+    present: npt.NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(series) for series in inputs])
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], present, [False])).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    long_enough = ends - starts >= shortest
+    return zip(starts[long_enough].tolist(), ends[long_enough].tolist(), strict=True)
+
+
+def _bound(value: Decimal) -> str:
+    return plain(value) if abs(value) < MAX_BARS * 10 else f"{value:g}"

@@ -1,0 +1,1 @@
+"""Collects, verifies, stores and publishes what venues tell of their markets."""

@@ -1,0 +1,166 @@
+"""Fetches candles of the past that somebody needs or that a feed missed, as far as they aren't stored yet."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from datetime import datetime, timedelta
+
+from domain.core.clock import Clock
+from domain.core.errors import Unavailable
+from domain.core.keyset import TimeWindow
+from domain.market_data.codec import CandlesDemand
+from domain.market_data.history_download import BEFORE_ALL_MARKETS, PAGE, BulkHistory, Hole, within_pages
+from domain.market_data.writer import Recorder
+from domain.model.markets import Candle, MarketSymbol, Timeframe
+from domain.ports.market_data import MarketDataSource, VenueUnreachable
+from domain.ports.unit_of_work import Storage
+
+log = logging.getLogger(__name__)
+
+MAXIMUM_CANDLES = 10_000
+"""How far back a demand reaches at most."""
+
+HORIZON_CANDLES = 44_640
+"""How far back holes between stored candles are looked for: 31 days of minutes, and as many of the longer ones."""
+
+ASK_AGAIN_SECONDS = 3_000.0
+"""How soon a venue is asked again for a hole that it didn't fill: it may have begun later, or tell it later."""
+
+SETTLED = timedelta(seconds=2)
+"""How long after its end the venue's own candle is surely final."""
+
+
+def oldest_asked(timeframe: Timeframe, until: datetime) -> datetime:
+    """Return when the oldest candle opens that is fetched on demand, where the newest closes at `until`."""
+    return max(until - MAXIMUM_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
+
+
+class Backfill:
+    """Fills what is missing, each venue by itself: demands one after another, and only then holes that were found."""
+
+    def __init__(
+        self, sources: Mapping[str, MarketDataSource], storage: Storage, recorder: Recorder, clock: Clock
+    ) -> None:
+        self._queues = {name: _Queue(source, storage, recorder, clock) for name, source in sources.items()}
+
+    def want(self, demand: CandlesDemand) -> None:
+        """Fetch what is missing, soon; the earlier start of two demands that wait counts."""
+        self._queues[demand.market.venue].want(demand)
+
+    def look(self, market: MarketSymbol) -> None:
+        """Look for holes between the stored candles of a market that has just begun to be collected, and fill them."""
+        self._queues[market.venue].look(market)
+
+    @property
+    def waiting(self) -> int:
+        """How many demands and looks for holes are still to be answered, those under way among them."""
+        return sum(queue.waiting for queue in self._queues.values())
+
+    async def run(self) -> None:
+        """Work until cancelled; what can't be fetched is left for who asks again."""
+        async with asyncio.TaskGroup() as group:
+            for queue in self._queues.values():
+                group.create_task(queue.run())
+
+    async def fill(self, demand: CandlesDemand) -> None:
+        """Store what is missing since the demand's start; raises `VenueUnreachable` and `Unavailable`."""
+        await self._queues[demand.market.venue].fill(demand)
+
+
+class _Queue:
+    """What is to be fetched from one venue."""
+
+    def __init__(self, source: MarketDataSource, storage: Storage, recorder: Recorder, clock: Clock) -> None:
+        self._source = source
+        self._storage = storage
+        self._recorder = recorder
+        self._clock = clock
+        self._demands: dict[tuple[MarketSymbol, Timeframe], CandlesDemand] = {}
+        self._looks: dict[tuple[MarketSymbol, Timeframe], None] = {}
+        self._asked: dict[tuple[MarketSymbol, Timeframe, datetime, datetime], float] = {}
+        self._busy = 0
+        self._more = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._demands) + len(self._looks) + self._busy
+
+    def want(self, demand: CandlesDemand) -> None:
+        key = (demand.market, demand.timeframe)
+        waiting = self._demands.get(key)
+        if waiting is None or demand.start < waiting.start:
+            self._demands[key] = demand
+        self._more.set()
+
+    def look(self, market: MarketSymbol) -> None:
+        self._looks |= dict.fromkeys((market, timeframe) for timeframe in Timeframe)
+        self._more.set()
+
+    async def run(self) -> None:
+        while True:
+            self._more.clear()
+            while self._demands or self._looks:
+                await self._next()
+            await self._more.wait()
+
+    async def _next(self) -> None:
+        self._busy += 1
+        try:
+            await (self._answer() if self._demands else self._mend(*self._looks.popitem()[0]))
+        except (VenueUnreachable, Unavailable) as error:
+            log.warning("candles of %s could not be fetched: %s", self._source.venue, error)
+        except Exception:
+            log.exception("candles of %s could not be fetched", self._source.venue)
+        finally:
+            self._busy -= 1
+
+    async def _answer(self) -> None:
+        key = next(iter(self._demands))
+        await self.fill(self._demands.pop(key))
+
+    async def fill(self, demand: CandlesDemand) -> None:
+        market, timeframe = demand.market, demand.timeframe
+        until = timeframe.open_time(self._source.venue_now() - SETTLED)
+        start = max(timeframe.open_time(demand.start), oldest_asked(timeframe, until))
+        async for _ in self._fill_holes(market, timeframe, start, until):
+            pass
+
+    async def _mend(self, market: MarketSymbol, timeframe: Timeframe) -> None:
+        """Fill the holes between the candles that are stored, as far back as the horizon."""
+        until = timeframe.open_time(self._source.venue_now() - SETTLED)
+        start = max(until - HORIZON_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
+        async with self._storage.reading() as reading:
+            stored = await reading.market_data.candles(market, timeframe, TimeWindow(limit=1, start=start))
+        if stored:
+            async with aclosing(self._fill_holes(market, timeframe, stored[0].open_time, until)) as parts:
+                async for _ in parts:
+                    while self._demands:  # somebody waits for those
+                        await self._answer()
+
+    async def _fill_holes(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime, until: datetime
+    ) -> AsyncGenerator[None, None]:
+        """Fill all holes of a period, and yield after every part."""
+        async with self._storage.reading() as reading:
+            holes = await reading.market_data.candle_holes(market, timeframe, start, until)
+        for first, end in within_pages(holes, PAGE * timeframe.duration):
+            if self._may_ask(market, timeframe, first, end):
+                before = await self._before(market, timeframe, first)
+                history = BulkHistory(self._source, market, timeframe, log.info)
+                async for part in history.fetch(Hole(first, end, before, end < until)):
+                    if part.candles:
+                        await self._recorder.backfill(part.candles)
+                    yield
+                self._asked[market, timeframe, first, end] = self._clock.monotonic()
+
+    async def _before(self, market: MarketSymbol, timeframe: Timeframe, start: datetime) -> Candle | None:
+        """Return the stored candle that ends at `start`."""
+        window = TimeWindow(limit=1, start=start - timeframe.duration, end=start)
+        async with self._storage.reading() as reading:
+            return next(iter(await reading.market_data.candles(market, timeframe, window)), None)
+
+    def _may_ask(self, market: MarketSymbol, timeframe: Timeframe, first: datetime, end: datetime) -> bool:
+        now = self._clock.monotonic()
+        self._asked = {hole: at for hole, at in self._asked.items() if now - at < ASK_AGAIN_SECONDS}
+        return (market, timeframe, first, end) not in self._asked

@@ -1,0 +1,101 @@
+"""What waits for one reader: never more than it needs, so that a slow reader costs nobody anything."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from domain.model.markets import Candle, Depth, FeedStatus
+
+T = TypeVar("T")
+
+
+T_contra = TypeVar("T_contra", contravariant=True)
+K = TypeVar("K")
+
+
+class Inbox(Protocol[T_contra]):
+    """Where items for a reader are put."""
+
+    def put(self, item: T_contra, /) -> None:
+        """Add an item."""
+        ...
+
+
+class Mailbox(Generic[T]):
+    """Items for one reader, oldest first. A new item takes the place of the last one where `replaces` says so.
+
+    With a `limit` the oldest item makes room for a new one, and `dropped` counts it.
+    """
+
+    def __init__(self, replaces: Callable[[T, T], bool], limit: int | None = None) -> None:
+        self._replaces = replaces
+        self._limit = limit
+        self._items: deque[T] = deque()
+        self._filled = asyncio.Event()
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Add an item."""
+        if self._items and self._replaces(self._items[-1], item):
+            self._items[-1] = item
+        else:
+            self._items.append(item)
+        if self._limit is not None and len(self._items) > self._limit:
+            self._items.popleft()
+            self.dropped += 1
+        self._filled.set()
+
+    async def get(self) -> T:
+        """Return the oldest item, waiting for one where there is none."""
+        while not self._items:
+            self._filled.clear()
+            await self._filled.wait()
+        return self._items.popleft()
+
+
+class NewestOfEach(Generic[K, T]):
+    """The newest item of each key for one reader; a key keeps its place in the line, so that none waits for ever."""
+
+    def __init__(self, key_of: Callable[[T], K]) -> None:
+        self._key_of = key_of
+        self._items: dict[K, T] = {}
+        self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Add an item in the place of the one of its key."""
+        self._items[self._key_of(item)] = item
+        self._filled.set()
+
+    async def get(self) -> T:
+        """Return the newest item of the key that has waited longest."""
+        while not self._items:
+            self._filled.clear()
+            await self._filled.wait()
+        return self._items.pop(next(iter(self._items)))
+
+
+def newest_wins(_last: object, _new: object) -> bool:
+    """Keep the newest item alone."""
+    return True
+
+
+def keep_all(_last: object, _new: object) -> bool:
+    """Keep every item."""
+    return False
+
+
+def newest_of_a_kind(last: Depth | FeedStatus, new: Depth | FeedStatus) -> bool:
+    """Keep the newest book and the newest state, in their order."""
+    return type(last) is type(new)
+
+
+def unless_closed(last: Candle, _new: Candle) -> bool:
+    """Let a newer candle take the place of a forming one, never of a closed one."""
+    return not last.closed

@@ -1,0 +1,62 @@
+"""The state of a feed, by what is connected and how old its last message is."""
+
+from datetime import datetime
+
+from domain.core.clock import Clock
+from domain.model.markets import FeedState, FeedStatus, MarketSymbol
+
+
+class FeedHealth:
+    """LIVE with a book of the present epoch, STALE after silence, RECONNECTING without, or while trades are lost.
+
+    A book is good before the first trades are known, so that a cold market can be traded at once.
+    """
+
+    def __init__(self, market: MarketSymbol, clock: Clock, stale_after_seconds: float) -> None:
+        self._market = market
+        self._clock = clock
+        self._stale_after = stale_after_seconds
+        self._heard_at: float | None = None
+        self._trades: bool | None = None
+        self._state = FeedState.RECONNECTING
+        self._since: datetime = clock.now()
+
+    @property
+    def status(self) -> FeedStatus:
+        """The present state, and since when."""
+        state = self._present()
+        if state is not self._state:
+            self._state, self._since = state, self._clock.now()
+        return FeedStatus(self._market, self._state, self._since)
+
+    @property
+    def book_age_seconds(self) -> float | None:
+        """How old the newest good book is; None where there is none of the present epoch."""
+        return None if self._heard_at is None else self._clock.monotonic() - self._heard_at
+
+    @property
+    def trades_connected(self) -> bool:
+        """Whether time may close candles: no trade can be missing."""
+        return self._trades is True
+
+    def depth_heard(self) -> None:
+        """Note a good book."""
+        self._heard_at = self._clock.monotonic()
+
+    def depth_lost(self) -> None:
+        """Note that the stream of books broke."""
+        self._heard_at = None
+
+    def trades_found(self) -> None:
+        """Note that every trade up to now is known."""
+        self._trades = True
+
+    def trades_lost(self) -> None:
+        """Note that the stream of trades broke."""
+        self._trades = None if self._trades is None else False
+
+    def _present(self) -> FeedState:
+        if self._heard_at is None or self._trades is False:
+            return FeedState.RECONNECTING
+        silent = self._clock.monotonic() - self._heard_at
+        return FeedState.STALE if silent > self._stale_after else FeedState.LIVE

@@ -1,0 +1,100 @@
+"""How many markets of a venue are collected because clients look at them, and not because something is traded there."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager, suppress
+from enum import StrEnum
+from typing import Final
+
+from domain.core.clock import Clock
+from domain.core.errors import RateLimited, Unavailable
+from domain.model.markets import MarketSymbol
+from domain.ports.unit_of_work import Storage
+
+MAX_FEEDS_PER_VENUE: Final = 200
+STRANGERS_PART: Final = 4
+"""Strangers have one part of so many; users have the rest."""
+
+COLLECTED_AFTER_SECONDS: Final = 60.0
+"""How long a market is collected after its last reader, and counted as long."""
+
+IN_USE_SECONDS: Final = 5.0
+"""How often it is looked up at most in which markets something is traded, where clients want more than they may."""
+
+
+class FeedReader(StrEnum):
+    """On whose behalf a market is followed."""
+
+    ENGINE = "ENGINE"
+    """What trades, and what keeps trading safe: never refused and never counted."""
+
+    USER = "USER"
+    STRANGER = "STRANGER"
+
+
+class FeedLimit:
+    """Counts the markets that clients of one node follow, users' and strangers' apart: neither crowds out the other.
+
+    A market that the engine follows itself, or in which something is traded on any node, counts for nobody.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, per_venue: int = MAX_FEEDS_PER_VENUE) -> None:
+        strangers = max(per_venue // STRANGERS_PART, 1)
+        self._storage = storage
+        self._clock = clock
+        self._in_use: AbstractSet[MarketSymbol] = frozenset()
+        self._in_use_at = float("-inf")
+        self._most = {FeedReader.USER: max(per_venue - strangers, 1), FeedReader.STRANGER: strangers}
+        self._reading = {reader: Counter[MarketSymbol]() for reader in FeedReader}
+        self._until: dict[FeedReader, dict[MarketSymbol, float]] = {reader: {} for reader in FeedReader}
+
+    def take(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> bool:
+        """Count all of these markets until `give_back`; none where one would be too many, which is told by False."""
+        if reader is not FeedReader.ENGINE and not self._fits(markets, reader):
+            return False
+        self._reading[reader].update(markets)
+        return True
+
+    def give_back(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> None:
+        """Take back what `take` counted; a market goes on to count for as long as it is still collected."""
+        self._reading[reader].subtract(markets)
+        until = self._clock.monotonic() + COLLECTED_AFTER_SECONDS
+        for market in markets:
+            if not self._reading[reader][market]:
+                del self._reading[reader][market]
+                if reader is not FeedReader.ENGINE:
+                    self._until[reader][market] = until
+
+    @asynccontextmanager
+    async def admitted(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> AsyncIterator[None]:
+        """Count all of these markets inside the block; raises `RateLimited` where they would be too many."""
+        if not self.take(markets, reader):
+            await self._look_up_what_is_in_use()
+            if not self.take(markets, reader):
+                venues = ", ".join(sorted({market.venue for market in markets}))
+                raise RateLimited(f"Too many markets of {venues} are followed already", int(COLLECTED_AFTER_SECONDS))
+        try:
+            yield
+        finally:
+            self.give_back(markets, reader)
+
+    async def _look_up_what_is_in_use(self) -> None:
+        if self._clock.monotonic() - self._in_use_at > IN_USE_SECONDS:
+            self._in_use_at = self._clock.monotonic()
+            with suppress(Unavailable):
+                async with self._storage.reading() as reading:
+                    self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
+
+    def _fits(self, markets: Collection[MarketSymbol], reader: FeedReader) -> bool:
+        now = self._clock.monotonic()
+        self._until[reader] = {market: until for market, until in self._until[reader].items() if until > now}
+        held = self._reading[reader].keys() | self._until[reader].keys()
+        new = {market for market in markets if market not in held and self._counts(market)}
+        if not new:
+            return True
+        counted = Counter(market.venue for market in held | new if self._counts(market))
+        return all(counted[venue] <= self._most[reader] for venue in {market.venue for market in new})
+
+    def _counts(self, market: MarketSymbol) -> bool:
+        return market not in self._in_use and market not in self._reading[FeedReader.ENGINE]

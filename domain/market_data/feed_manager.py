@@ -1,0 +1,219 @@
+"""Which feeds a collector node runs: those that somebody wants and that no other node has."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from domain.core.backoff import Backoff
+from domain.core.clock import Clock, Ids
+from domain.core.errors import Unavailable
+from domain.events.leases import RENEW_SECONDS, HeldLease, take_lease
+from domain.market_data.backfill import Backfill
+from domain.market_data.codec import decode_demand
+from domain.market_data.collector import Collector, Outlets, Pace
+from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED
+from domain.market_data.writer import Recorder
+from domain.model.markets import MarketSymbol
+from domain.ports.market_data import MarketDataSource, VenueUnreachable
+from domain.ports.messaging import Bus, BusSubscription, Cache
+from domain.ports.unit_of_work import Storage
+
+log = logging.getLogger(__name__)
+
+LEASE_KIND = "feed"
+RETRY_SECONDS = 0.5
+"""How soon a feed that another node holds is asked for again: its lease may lapse, as after a crash."""
+
+IN_USE_SECONDS = 5.0
+RELOAD_MARKETS_SECONDS = 3_600.0
+
+
+@dataclass(slots=True)
+class _Running:
+    lease: HeldLease
+    collector: Collector
+    task: asyncio.Task[None]
+
+
+class FeedManager:
+    """Runs a collector for every market in use, always kept or lately demanded, each under a lease of its own."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, MarketDataSource],
+        storage: Storage,
+        bus: Bus,
+        cache: Cache,
+        clock: Clock,
+        ids: Ids,
+        holder: str,
+        always: Sequence[MarketSymbol] = (),
+        pace: Pace | None = None,
+    ) -> None:
+        self._sources = sources
+        self._storage = storage
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+        self._holder = holder
+        self._always = frozenset(always)
+        self._pace = pace or Pace()
+        self.recorder = Recorder(storage)
+        self._backfill = Backfill(sources, storage, self.recorder, clock)
+        self._outlets = Outlets(bus, cache, self.recorder, self._backfill)
+        self._known: set[MarketSymbol] = set()
+        self._demanded: dict[MarketSymbol, float] = {}
+        self._in_use: frozenset[MarketSymbol] = frozenset()
+        self._in_use_at = float("-inf")
+        self._running: dict[MarketSymbol, _Running] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscriptions: list[BusSubscription] = []
+
+    @property
+    def running(self) -> frozenset[MarketSymbol]:
+        """The markets that this node collects."""
+        return frozenset(self._running)
+
+    @property
+    def collectors(self) -> dict[MarketSymbol, Collector]:
+        """The collectors of the markets that this node collects."""
+        return {market: running.collector for market, running in self._running.items()}
+
+    @property
+    def backfill_waiting(self) -> int:
+        """How many back-fills wait or are under way."""
+        return self._backfill.waiting
+
+    async def start(self) -> None:
+        """Begin; the venues' markets are loaded in the background."""
+        self._subscriptions = [
+            await self._bus.subscribe(FEED_DEMAND, self._hear_demand),
+            await self._bus.subscribe(CANDLES_DEMAND, self._hear_candles_demand),
+        ]
+        loops = [self._keep_markets(name, source) for name, source in self._sources.items()]
+        loops += [self._manage(), self.recorder.run(), self._backfill.run()]
+        self._tasks = [asyncio.create_task(loop, name="feed-manager") for loop in loops]
+
+    async def close(self) -> None:
+        """Stop every feed, store what is left, and let go of the leases."""
+        for subscription in self._subscriptions:
+            await subscription.close()
+        await _end(self._tasks)
+        await self._stop_all(tuple(self._running))
+        await self.recorder.flush()
+
+    def _hear_demand(self, message: bytes) -> None:
+        try:
+            market = MarketSymbol.parse(message.decode())
+        except ValueError:
+            return
+        self._demanded[market] = self._clock.monotonic()
+        if market not in self._running:
+            self._wake.set()
+
+    def _hear_candles_demand(self, message: bytes) -> None:
+        demand = decode_demand(message)
+        if demand.market in self._running:
+            self._backfill.want(demand)
+
+    async def _keep_markets(self, name: str, source: MarketDataSource) -> None:
+        backoff = Backoff(cap_seconds=30.0)
+        while True:
+            try:
+                await self._load_markets(name, source)
+                backoff.reset()
+                await asyncio.sleep(RELOAD_MARKETS_SECONDS)
+            except VenueUnreachable as error:
+                log.warning("the markets of %s could not be loaded: %s", name, error)
+                await asyncio.sleep(backoff.seconds(error.retry_after_seconds))
+            except Unavailable as error:
+                log.warning("the markets of %s could not be stored: %s", name, error.message)
+                await asyncio.sleep(backoff.seconds())
+
+    async def _load_markets(self, name: str, source: MarketDataSource) -> None:
+        markets = await source.load_markets()
+        async with self._storage.transaction() as transaction:
+            await transaction.market_data.save_markets(markets)
+        self._known = {each for each in self._known if each.venue != name} | {each.symbol for each in markets}
+        await self._bus.publish(MARKETS_CHANGED, name.encode())
+        self._wake.set()
+
+    async def _manage(self) -> None:
+        while True:
+            self._wake.clear()
+            missing = True
+            try:
+                await self._renew()
+                missing = await self._follow()
+            except Unavailable as error:
+                log.warning("feeds wait for the database: %s", error.message)
+                await self._drop_lapsed()
+            except Exception:
+                log.exception("feeds could not be looked after, and are again at once")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_SECONDS if missing else RENEW_SECONDS):
+                    await self._wake.wait()
+
+    async def _renew(self) -> None:
+        for market, running in tuple(self._running.items()):
+            if not await running.lease.renew():
+                log.warning("the feed of %s was taken by another node", market)
+                await self._stop(market, release=False)
+
+    async def _drop_lapsed(self) -> None:
+        for market, running in tuple(self._running.items()):
+            if running.lease.current is None:
+                await self._stop(market, release=False)
+
+    async def _follow(self) -> bool:
+        """Start what is wanted and stop what isn't or has failed; tell whether another node holds some of it."""
+        wanted = await self._wanted()
+        over = [each for each, running in self._running.items() if each not in wanted or running.task.done()]
+        await self._stop_all(over)
+        for market in sorted(wanted - self._running.keys()):
+            await self._start(market)
+        return bool(wanted - self._running.keys())
+
+    async def _wanted(self) -> frozenset[MarketSymbol]:
+        now = self._clock.monotonic()
+        if now - self._in_use_at > IN_USE_SECONDS:
+            async with self._storage.reading() as reading:
+                self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
+            self._in_use_at = now
+        self._demanded = {market: at for market, at in self._demanded.items() if now - at < self._pace.demand_lasts}
+        return (self._always | self._in_use | self._demanded.keys()) & self._known
+
+    async def _start(self, market: MarketSymbol) -> None:
+        lease = await take_lease(self._storage, self._clock, LEASE_KIND, str(market), self._holder)
+        if lease is None:
+            return
+        source = self._sources[market.venue]
+        collector = Collector(market, source, self._outlets, self._clock, self._ids, self._pace)
+        task = asyncio.create_task(collector.run(), name=f"feed:{market}")
+        self._running[market] = _Running(lease, collector, task)
+        log.info("collecting %s", market)
+
+    async def _stop_all(self, markets: Sequence[MarketSymbol]) -> None:
+        """Stop feeds at the same time: each takes leave of its venue, and the leases of the others must be renewed."""
+        await asyncio.gather(*(self._stop(market) for market in markets))
+
+    async def _stop(self, market: MarketSymbol, *, release: bool = True) -> None:
+        running = self._running.pop(market)
+        failed = running.task.exception() if running.task.done() and not running.task.cancelled() else None
+        if failed is not None:
+            log.error("the feed of %s failed and is started again", market, exc_info=failed)
+        await _end([running.task])
+        if release:
+            # Where the database is away the lease lapses by itself.
+            with suppress(Unavailable):
+                await running.lease.release()
+        log.info("no longer collecting %s", market)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,138 @@
+"""Stores what is collected, in batches, so that a busy market costs one transaction a second."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from domain.core.errors import Unavailable
+from domain.model.markets import Candle, Depth, Trade
+from domain.ports.market_data import MarketDataRepository
+from domain.ports.unit_of_work import Storage, Transaction
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 50_000
+"""How many trades or candles wait for a database that is away; older ones are then let go, and can be back-filled."""
+
+MAX_WAITING_DEPTHS = MAX_WAITING // 100
+
+
+class Recorder:
+    """Trades, closed candles and snapshots on their way to the storage.
+
+    A candle that was built here never takes the place of a stored one: what is there is the venue's own, or as good.
+    The counters are rows written since the start; `let_go` those that had to make room while the database was away.
+    """
+
+    def __init__(self, storage: Storage, every_seconds: float = 1.0) -> None:
+        self.stored_trades = 0
+        self.stored_candles = 0
+        self.stored_depths = 0
+        self.backfilled_candles = 0
+        self.let_go = 0
+        self._storage = storage
+        self._every = every_seconds
+        self._trades: list[Trade] = []
+        self._candles: list[Candle] = []
+        self._depths: list[Depth] = []
+        self._months: set[tuple[str, int, int]] = set()
+        self._lock = asyncio.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many rows wait for the next batch."""
+        return len(self._trades) + len(self._candles) + len(self._depths)
+
+    def add_trades(self, trades: Sequence[Trade]) -> None:
+        """Store trades with the next batch."""
+        self._trades += trades
+        self.let_go += _shorten(self._trades, MAX_WAITING)
+
+    def add_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles that were built here with the next batch."""
+        self._candles += candles
+        self.let_go += _shorten(self._candles, MAX_WAITING)
+
+    def add_depth(self, depth: Depth) -> None:
+        """Store a snapshot with the next batch."""
+        self._depths.append(depth)
+        self.let_go += _shorten(self._depths, MAX_WAITING_DEPTHS)
+
+    async def backfill(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles of the past now, where none are; raises `Unavailable`."""
+        async with self._room_for(candles) as market_data:
+            await market_data.add_candles(candles)
+        self.backfilled_candles += len(candles)
+
+    async def correct(self, candles: Sequence[Candle]) -> None:
+        """Store the venue's own closed candles now, in the place of those that are there; raises `Unavailable`."""
+        async with self._room_for(candles) as market_data:
+            await market_data.save_candles(candles)
+
+    async def flush(self) -> None:
+        """Store what waits; keeps it where the storage can't be reached."""
+        async with self._lock:
+            trades, candles, depths = self._trades, self._candles, self._depths
+            if not (trades or candles or depths):
+                return
+            self._trades, self._candles, self._depths = [], [], []
+            try:
+                await self._store(trades, candles, depths)
+            except BaseException as error:
+                self._trades, self._candles = trades + self._trades, candles + self._candles
+                self._depths = depths + self._depths
+                if not isinstance(error, Unavailable):
+                    raise
+                log.warning("market data waits for the database: %s", error.message)
+
+    async def run(self) -> None:
+        """Store batches until cancelled."""
+        while True:
+            await asyncio.sleep(self._every)
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("market data could not be stored, and is tried again")
+
+    async def _store(self, trades: Sequence[Trade], candles: Sequence[Candle], depths: Sequence[Depth]) -> None:
+        async with self._storage.transaction() as transaction:
+            made = await self._make_room(transaction, "trades", [trade.at for trade in trades])
+            made |= await self._make_room(transaction, "candles", [candle.open_time for candle in candles])
+            if trades:
+                await transaction.market_data.save_trades(trades)
+            if candles:
+                await transaction.market_data.add_candles(candles)
+            if depths:
+                await transaction.market_data.save_depth(depths)
+        self._months |= made
+        self.stored_trades += len(trades)
+        self.stored_candles += len(candles)
+        self.stored_depths += len(depths)
+
+    @asynccontextmanager
+    async def _room_for(self, candles: Sequence[Candle]) -> AsyncIterator[MarketDataRepository]:
+        async with self._storage.transaction() as transaction:
+            made = await self._make_room(transaction, "candles", [candle.open_time for candle in candles])
+            yield transaction.market_data
+        self._months |= made
+
+    async def _make_room(
+        self, transaction: Transaction, table: str, times: Sequence[datetime]
+    ) -> set[tuple[str, int, int]]:
+        """Make the partitions of months that this recorder hasn't written to yet; return the months."""
+        months = {(table, at.year, at.month) for at in times}
+        if months <= self._months:
+            return set()
+        repository = transaction.market_data
+        ensure = repository.ensure_partitions_for if table == "candles" else repository.ensure_partitions_for_trades
+        await ensure(min(times), max(times))
+        return months
+
+
+def _shorten(waiting: list[Trade] | list[Candle] | list[Depth], limit: int) -> int:
+    """Drop the oldest of more than `limit`; return how many."""
+    over = max(0, len(waiting) - limit)
+    del waiting[:over]
+    return over

@@ -1,1 +1,0 @@
-"""Markets and what happens on them: depth, trades, candles, tickers."""

@@ -1,0 +1,1 @@
+"""Frozen values, and the enums they are made of."""

@@ -1,0 +1,203 @@
+"""What a market is and what is seen on it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.model.order_side import OrderSide
+
+_FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+"""Weeks begin on Mondays at 00:00 UTC; every shorter timeframe divides a day, so that its candles begin there too."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MarketSymbol:
+    """A market's name on all of the engine: the venue and ccxt's unified symbol there, as in `sandbox:BTC/USDT`."""
+
+    venue: str
+    symbol: str
+
+    @classmethod
+    def parse(cls, text: str) -> "MarketSymbol":
+        """Return the symbol that `text` writes; raise ValueError saying what is wrong with it."""
+        venue, colon, symbol = text.partition(":")
+        base, slash, quote = symbol.partition("/")
+        if not (colon and slash and venue and base and quote) or len(text) > 80 or not text.isprintable():  # noqa: PLR2004
+            raise ValueError(f"{text[:80]!r} is not a market; write it as venue:BASE/QUOTE, such as sandbox:BTC/USDT")
+        return cls(venue, symbol)
+
+    def __str__(self) -> str:
+        return f"{self.venue}:{self.symbol}"
+
+
+class Timeframe(StrEnum):
+    """The length of a candle, shortest first; the value is its name in the schema."""
+
+    M1 = "M1"
+    M3 = "M3"
+    M5 = "M5"
+    M15 = "M15"
+    M30 = "M30"
+    H1 = "H1"
+    H2 = "H2"
+    H4 = "H4"
+    H6 = "H6"
+    H12 = "H12"
+    D1 = "D1"
+    W1 = "W1"
+
+    @property
+    def seconds(self) -> int:
+        """The length in seconds."""
+        return _SECONDS[self]
+
+    @property
+    def venue_name(self) -> str:
+        """The name that ccxt and the venues use, such as `1m`."""
+        return f"{self.value[1:]}{self.value[0].lower()}"
+
+    @property
+    def duration(self) -> timedelta:
+        """The length."""
+        return _DURATIONS[self]
+
+    def open_time(self, at: datetime) -> datetime:
+        """Return when the candle that holds `at` opened, in UTC: a week's on Monday, a day's at midnight."""
+        return at - (at - _FIRST_MONDAY) % _DURATIONS[self]
+
+    def divides(self, longer: "Timeframe") -> bool:
+        """Tell whether a whole number of candles of this timeframe, more than one, makes one of `longer`."""
+        return self.seconds < longer.seconds and longer.seconds % self.seconds == 0
+
+
+_UNIT_SECONDS = {"M": 60, "H": 3_600, "D": 86_400, "W": 604_800}
+_SECONDS = {each: int(each.value[1:]) * _UNIT_SECONDS[each.value[0]] for each in Timeframe}
+_DURATIONS = {timeframe: timedelta(seconds=seconds) for timeframe, seconds in _SECONDS.items()}
+VENUE_TIMEFRAMES = (Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4, Timeframe.D1)
+"""Those that a venue is asked for when a feed begins; the others are made of these, which saves a question each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A trading platform; `live` where real money moves on it."""
+
+    name: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One tradable instrument on one venue, with its filters.
+
+    Increments are steps of price (quote per base) and quantity (base). `maximum_market_quantity` is that of a MARKET
+    order, where the venue has another. Fees are fractions of what is received: 0.001 is 0.1 %; None where untold.
+    """
+
+    symbol: MarketSymbol
+    base: str
+    quote: str
+    active: bool
+    price_increment: Decimal
+    quantity_increment: Decimal
+    minimum_quantity: Decimal
+    maximum_quantity: Decimal | None
+    minimum_notional: Decimal | None
+    maker_fee: Decimal | None
+    taker_fee: Decimal | None
+    maximum_market_quantity: Decimal | None = None
+
+    def maximum_of(self, *, at_market: bool) -> Decimal | None:
+        """Return the greatest quantity of a MARKET order, or of any other; None where there is no limit."""
+        limits = [self.maximum_quantity, self.maximum_market_quantity if at_market else None]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLevel:
+    """A price of the book (quote per base) and the quantity that rests there (base)."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The book at one moment: best level first on both sides, never crossed.
+
+    `sequence` is the venue's update id; it grows within an `epoch` and means nothing across epochs. A collector begins
+    an epoch when it starts and after every gap.
+    """
+
+    market: MarketSymbol
+    epoch: str
+    sequence: int
+    bids: tuple[PriceLevel, ...]
+    asks: tuple[PriceLevel, ...]
+    venue_time: datetime | None
+    received_at: datetime
+
+
+class FeedState(StrEnum):
+    """Whether a market's data can be trusted now."""
+
+    LIVE = "LIVE"
+    STALE = "STALE"
+    RECONNECTING = "RECONNECTING"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """A change of a feed's state."""
+
+    market: MarketSymbol
+    state: FeedState
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One execution on the venue, of anybody; `side` is the taker's."""
+
+    market: MarketSymbol
+    venue_trade_id: str
+    at: datetime
+    price: Decimal
+    quantity: Decimal
+    side: OrderSide
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Open, high, low, close (quote per base) and volume (base) of one bucket of time; forming until `closed`."""
+
+    market: MarketSymbol
+    timeframe: Timeframe
+    open_time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    closed: bool
+
+    @property
+    def close_time(self) -> datetime:
+        """The first moment that is no longer part of the candle."""
+        return self.open_time + self.timeframe.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """The best prices, the last trade, and the last 24 hours; `volume_24h` in base, `change_percent_24h` in percent."""
+
+    market: MarketSymbol
+    at: datetime
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    volume_24h: Decimal | None
+    change_percent_24h: Decimal | None
+    high_24h: Decimal | None = None
+    low_24h: Decimal | None = None
+    quote_volume_24h: Decimal | None = None

@@ -1,0 +1,210 @@
+"""Jobs, reports, and the figures of a report."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from domain.core.money import ZERO
+from domain.model.markets import MarketSymbol
+from domain.model.orders import OrderRole
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self not in {JobStatus.QUEUED, JobStatus.RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A computation that outlives its request; `progress` from 0 to 1; the result is named by type and id."""
+
+    id: UUID
+    user_id: UUID
+    kind: str
+    created_at: datetime
+    status: JobStatus = JobStatus.QUEUED
+    progress: float = 0.0
+    message: str | None = None
+    finished_at: datetime | None = None
+    result_type: str | None = None
+    result_id: UUID | None = None
+
+
+class PositionSide(StrEnum):
+    """Which way a round trip went."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """The equity at a moment, in the report's currency, just after what was paid in or taken out then.
+
+    `drawdown_percent` is how far the time-weighted return is below its highest, `net_deposits` what was paid in since
+    the start, less what was taken out.
+    """
+
+    at: datetime
+    equity: Decimal
+    drawdown_percent: float
+    net_deposits: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A market for a time."""
+
+    market: MarketSymbol
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """The highest and the lowest price within a span, in quote per base."""
+
+    high: Decimal
+    low: Decimal
+
+
+class ReportNoteCode(StrEnum):
+    """What a reader of a report's figures has to know.
+
+    PRICE_MISSING: no price was known of something that was held. PRICE_STALE: prices of a market are missing for more
+    than a day, and the last one counts there. NO_MARKET: no market that is traded, or of which a price is stored,
+    leads from a currency that was held to the account's. PERIOD_TOO_SHORT: there are too few days for figures of daily
+    returns. OPENING_ESTIMATED: what the account opened with is what its fills don't explain. START_UNKNOWN: the
+    session's equity at its start isn't known. MARKET_UNKNOWN: fills on a market that the venue doesn't list any more
+    are left out. BALANCE_UNEXPLAINED: a balance isn't what transfers and fills come to now, and the difference isn't
+    counted.
+    """
+
+    PRICE_MISSING = "PRICE_MISSING"
+    PRICE_STALE = "PRICE_STALE"
+    NO_MARKET = "NO_MARKET"
+    PERIOD_TOO_SHORT = "PERIOD_TOO_SHORT"
+    OPENING_ESTIMATED = "OPENING_ESTIMATED"
+    START_UNKNOWN = "START_UNKNOWN"
+    MARKET_UNKNOWN = "MARKET_UNKNOWN"
+    BALANCE_UNEXPLAINED = "BALANCE_UNEXPLAINED"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportNote:
+    """What a reader of a report's figures has to know; `subject` is a currency or a market, where it is about one."""
+
+    code: ReportNoteCode
+    message: str
+    subject: str | None = None
+    from_: datetime | None = None
+    to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """One position from opening to flat; `closed_at` is None while it is open.
+
+    Prices in quote per base, `profit` (after fees) and `fees` in the report's currency, excursions in percent of the
+    entry.
+    """
+
+    opened_at: datetime
+    closed_at: datetime | None
+    side: PositionSide
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal | None
+    profit: Decimal
+    profit_percent: float | None
+    fees: Decimal
+    exit_reason: OrderRole | None = None
+    max_adverse_excursion: float | None = None
+    max_favorable_excursion: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceMetrics:
+    """How a period went; None where too few round trips or too short a period make the figure meaningless."""
+
+    currency: str
+    start_equity: Decimal
+    end_equity: Decimal
+    net_profit: Decimal
+    max_drawdown: Decimal
+    round_trips: int
+    wins: int
+    losses: int
+    longest_win_streak: int
+    longest_loss_streak: int
+    turnover: Decimal
+    fees: Decimal
+    orders_denied: int
+    orders_rejected: int
+    net_profit_percent: float | None = None
+    market_change_percent: float | None = None
+    cagr: float | None = None
+    volatility: float | None = None
+    sharpe: float | None = None
+    sortino: float | None = None
+    calmar: float | None = None
+    omega: float | None = None
+    sqn: float | None = None
+    max_drawdown_percent: float | None = None
+    max_drawdown_days: float | None = None
+    win_rate: float | None = None
+    profit_factor: float | None = None
+    expectancy: Decimal | None = None
+    average_win: Decimal | None = None
+    average_loss: Decimal | None = None
+    best_trade: Decimal | None = None
+    worst_trade: Decimal | None = None
+    average_holding_seconds: float | None = None
+    exposure_percent: float | None = None
+    slippage: Decimal | None = None
+    net_deposits: Decimal = ZERO
+    notes: tuple[ReportNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """What a report says; the equity curve is complete here and thinned when it is asked for."""
+
+    metrics: PerformanceMetrics
+    equity_curve: tuple[EquityPoint, ...]
+    round_trips: tuple[RoundTrip, ...]
+
+
+class ReportScope(StrEnum):
+    """What a report is about."""
+
+    ACCOUNT = "ACCOUNT"
+    TRADING_SESSION = "TRADING_SESSION"
+    STRATEGY = "STRATEGY"
+    BACKTEST = "BACKTEST"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A computed account of what happened from `from_` (included) to `to` (not included)."""
+
+    id: UUID
+    user_id: UUID
+    scope: ReportScope
+    scope_id: UUID
+    from_: datetime
+    to: datetime
+    created_at: datetime
+    job_id: UUID

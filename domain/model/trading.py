@@ -1,0 +1,233 @@
+"""Accounts, trading sessions, signals and positions."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from domain.core.money import ZERO
+from domain.model.definitions import Sizing
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.trading_state import TradingState
+
+
+class AccountKind(StrEnum):
+    """PAPER: a balance on a venue that isn't live; LIVE: sealed credentials of a real one."""
+
+    PAPER = "PAPER"
+    LIVE = "LIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """What an account or a session may do, None where unlimited; notionals and losses in the account's currency."""
+
+    max_order_notional: Decimal | None = None
+    max_position_notional: Decimal | None = None
+    max_open_orders: int | None = None
+    max_orders_per_minute: int | None = None
+    max_daily_loss: Decimal | None = None
+    max_drawdown_percent: Decimal | None = None
+    price_collar_percent: Decimal | None = None
+    cool_down_losses: int | None = None
+    cool_down_minutes: int | None = None
+    daily_reset_hour: int | None = None
+
+
+NO_LIMITS = RiskLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a user trades with at a venue; `currency` is what equity and limits are counted in."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    kind: AccountKind
+    venue: str
+    currency: str
+    created_at: datetime
+    archived_at: datetime | None = None
+    trading_state: TradingState = TradingState.ACTIVE
+    risk: RiskLimits = NO_LIMITS
+    reconciled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds of a currency; `free` is what no open order has locked."""
+
+    currency: str
+    total: Decimal
+    free: Decimal
+
+
+class TransferKind(StrEnum):
+    """What moved money into an account or out of it.
+
+    OPENING: what it began with; DEPOSIT and WITHDRAWAL: known as such; ADJUSTMENT: a change of the balance that no fill
+    and no known transfer explains, at the time at which it was noticed.
+    """
+
+    OPENING = "OPENING"
+    DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
+    ADJUSTMENT = "ADJUSTMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTransfer:
+    """Money that came into an account or left it otherwise than by a fill.
+
+    `amount` is signed: negative where it left. `reference` names what caused it, and is unique in the account: the same
+    cause is recorded once.
+    """
+
+    id: UUID
+    user_id: UUID
+    account_id: UUID
+    kind: TransferKind
+    currency: str
+    amount: Decimal
+    at: datetime
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueCredentials:
+    """What signs requests to a venue; never printed, never readable through the API."""
+
+    api_key: str
+    secret: str
+    passphrase: str | None = None
+
+    def __repr__(self) -> str:
+        return "VenueCredentials(…)"
+
+
+class TradingSessionStatus(StrEnum):
+    """Where a trading session is in its life."""
+
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the session has ended for good."""
+        return self in {TradingSessionStatus.STOPPED, TradingSessionStatus.FAILED}
+
+
+class TradingSessionStatusCode(StrEnum):
+    """Why a trading session is where it is."""
+
+    WAITING_FOR_CANDLES = "WAITING_FOR_CANDLES"
+    PAUSED_BY_USER = "PAUSED_BY_USER"
+    STOPPED_BY_USER = "STOPPED_BY_USER"
+    STRATEGY_INVALID = "STRATEGY_INVALID"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterValue:
+    """The value that a parameter of a strategy has in one place."""
+
+    name: str
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TradingSession:
+    """One strategy version running on one account, market and timeframe.
+
+    `sizing` and `risk` override the version's sizing and add to the account's limits. `last_candle_at` is the open
+    time of the newest closed candle that was acted on; `start_equity` is in the account's currency.
+    """
+
+    id: UUID
+    user_id: UUID
+    strategy_version_id: UUID
+    account_id: UUID
+    market: MarketSymbol
+    timeframe: Timeframe
+    parameters: tuple[ParameterValue, ...]
+    started_at: datetime
+    status: TradingSessionStatus = TradingSessionStatus.STARTING
+    sizing: Sizing | None = None
+    risk: RiskLimits | None = None
+    status_reason: str | None = None
+    stopped_at: datetime | None = None
+    trading_state: TradingState = TradingState.ACTIVE
+    close_on_stop: bool = False
+    last_candle_at: datetime | None = None
+    start_equity: Decimal | None = None
+    status_code: TradingSessionStatusCode | None = None
+
+
+class SignalAction(StrEnum):
+    """What a strategy says to do."""
+
+    ENTER_LONG = "ENTER_LONG"
+    EXIT_LONG = "EXIT_LONG"
+    ENTER_SHORT = "ENTER_SHORT"
+    EXIT_SHORT = "EXIT_SHORT"
+
+    @property
+    def enters(self) -> bool:
+        """Whether it opens a position."""
+        return self in {SignalAction.ENTER_LONG, SignalAction.ENTER_SHORT}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a strategy said at the close of a candle, and why; `missed` where it came too late to be acted on.
+
+    `price` is the close of the candle that it was said on, in quote per base; `candle_at` is that candle's open time,
+    and is None for a signal from outside. `order_id` is filled once the signal has caused an order.
+    """
+
+    id: UUID
+    user_id: UUID
+    trading_session_id: UUID
+    at: datetime
+    action: SignalAction
+    price: Decimal
+    reason: str
+    candle_at: datetime | None = None
+    missed: bool = False
+    order_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What fills add up to, by account, market and trading session; one row from opening to flat.
+
+    `quantity` is signed base, net of fees paid in base; `average_price`, `realized_profit` and `fees` are in quote,
+    the profit after fees; `unpriced_fees` are the currencies of fees that they leave out, since no price was known.
+    `stop_loss_price` and `take_profit_price` are what the engine watches for it.
+    """
+
+    id: UUID
+    user_id: UUID
+    account_id: UUID
+    market: MarketSymbol
+    trading_session_id: UUID | None
+    opened_at: datetime
+    quantity: Decimal = ZERO
+    dust: Decimal = ZERO
+    average_price: Decimal | None = None
+    realized_profit: Decimal = ZERO
+    fees: Decimal = ZERO
+    closed_at: datetime | None = None
+    stop_loss_price: Decimal | None = None
+    take_profit_price: Decimal | None = None
+    unpriced_fees: tuple[str, ...] = ()
+
+    def changed(self, **changes: object) -> "Position":
+        """Return the position with `changes`."""
+        return replace(self, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,110 @@
+"""Users, their plans and credentials, and the log of what they did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from domain.model.trading_state import TradingState
+
+
+class UserRole(StrEnum):
+    """What a user may do beyond their own things."""
+
+    USER = "USER"
+    OPERATOR = "OPERATOR"
+
+
+class ApiScope(StrEnum):
+    """READ reads; TRADE also places orders and runs sessions; ADMIN also manages keys, credentials and the engine."""
+
+    READ = "READ"
+    TRADE = "TRADE"
+    ADMIN = "ADMIN"
+
+
+ALL_SCOPES = frozenset(ApiScope)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a user is entitled to."""
+
+    name: str
+    max_trading_sessions: int
+    max_subscriptions: int
+    requests_per_minute: int
+
+
+PLANS = {"standard": Plan("standard", max_trading_sessions=20, max_subscriptions=100, requests_per_minute=1_200)}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who acts; `email` is lower case and unique."""
+
+    id: UUID
+    email: str
+    display_name: str | None
+    created_at: datetime
+    role: UserRole
+    plan_name: str
+    trading_state: TradingState
+
+    @property
+    def plan(self) -> Plan:
+        """The entitlements of the user's plan."""
+        return PLANS.get(self.plan_name, PLANS["standard"])
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSession:
+    """A signed-in client; its token is known to that client alone, and here by its hash."""
+
+    id: UUID
+    user_id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A long-lived credential; its secret was shown once and is known here by its hash."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    scopes: frozenset[ApiScope]
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who sends a request, and with what: a login session (all scopes) or an API key (its scopes)."""
+
+    user: User
+    credential_id: UUID
+    scopes: frozenset[ApiScope]
+    expires_at: datetime | None
+    is_login_session: bool
+
+    def may(self, scope: ApiScope) -> bool:
+        """Tell whether the credential carries `scope`, or one that includes it."""
+        order = (ApiScope.READ, ApiScope.TRADE, ApiScope.ADMIN)
+        return any(order.index(held) >= order.index(scope) for held in self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One thing that a user did: `action` in the words of the API (`userLogin`), on what, and details to read."""
+
+    id: UUID
+    user_id: UUID
+    at: datetime
+    action: str
+    subject_type: str | None = None
+    subject_id: str | None = None
+    detail: str | None = None

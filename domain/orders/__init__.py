@@ -1,1 +1,0 @@
-"""Orders: what they are, how they live, and what they lead to."""

@@ -1,0 +1,163 @@
+"""What a report is computed from, and the pure computation."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from domain.core.money import EXACT, ZERO
+from domain.model.conversion import CurrencyGraph
+from domain.model.markets import Market, MarketSymbol
+from domain.model.orders import Fill, OrderRole, OrderStatus
+from domain.model.prices import Mark, Prices, Valuation
+from domain.model.reports import EquityPoint, Extremes, ReportNote, ReportNoteCode, ReportResult, RoundTrip, Span
+from domain.model.trading import AccountTransfer
+from domain.performance.equity_curve import CurveInput, equity_curve
+from domain.performance.metrics import MetricsInput, metrics
+from domain.performance.notes import are_prices_known, period_notes, price_notes
+from domain.performance.round_trips import Ledger, round_trips, spans
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """All that a report says follows from this.
+
+    `earlier` are the fills before the period, which may have opened what the period closed; `holdings` is what was held
+    at the start of the period by currency, `transfers` what came in and went out after that; `traded` are the markets
+    whose change is the yardstick. `graph` holds the markets of the venue (those of `markets` where it is None), `notes`
+    what is to be said already, `extremes` those of the prices during each round trip, by its place; `arrival_prices`
+    are what the slippage of orders is measured from, by order.
+    """
+
+    venue: str
+    currency: str
+    start: datetime
+    end: datetime
+    holdings: Mapping[str, Decimal]
+    earlier: Sequence[Fill]
+    fills: Sequence[Fill]
+    marks: Sequence[Mark]
+    markets: Mapping[MarketSymbol, Market]
+    traded: frozenset[MarketSymbol]
+    exit_reasons: Mapping[UUID, OrderRole]
+    order_counts: Mapping[OrderStatus, int]
+    transfers: Sequence[AccountTransfer] = ()
+    graph: CurrencyGraph | None = None
+    notes: tuple[ReportNote, ...] = ()
+    extremes: Mapping[int, Extremes] = field(default_factory=dict)
+    arrival_prices: Mapping[UUID, Decimal] = field(default_factory=dict)
+
+
+def result_of(data: ReportData) -> ReportResult:
+    """Return what the report says; takes some seconds of processor time for a hundred thousand fills."""
+    valuation = _valuation(data)
+    data = replace(
+        data,
+        earlier=[_with_fee_rate(fill, data.markets, valuation) for fill in data.earlier],
+        fills=[_with_fee_rate(fill, data.markets, valuation) for fill in data.fills],
+    )
+    given = CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
+    curve = equity_curve(replace(given, transfers=data.transfers))
+    trips = _trips(data, valuation)
+    figures = metrics(_figures(data, valuation, curve, trips))
+    notes = (*data.notes, *price_notes(valuation), *period_notes(curve))
+    return ReportResult(replace(figures, notes=notes), curve, trips)
+
+
+def trip_spans(data: ReportData) -> list[Span]:
+    """Return the time and the market of every round trip, in their order; those still open end with the period."""
+    return spans(_ledger(data), data.end)
+
+
+def _valuation(data: ReportData) -> Valuation:
+    listed = (market for market in data.markets.values() if market.symbol.venue == data.venue)
+    graph = data.graph or CurrencyGraph(listed)
+    return Valuation(graph, data.currency, Prices(data.marks, [*data.earlier, *data.fills]), data.end)
+
+
+def _with_fee_rate(fill: Fill, markets: Mapping[MarketSymbol, Market], valuation: Valuation) -> Fill:
+    """Return the fill with the rate of a fee in a third currency, where none was known when it was recorded."""
+    market = markets[fill.market]
+    if fill.fee_rate is not None or not fill.fee or fill.fee_currency in {market.base, market.quote}:
+        return fill
+    return replace(fill, fee_rate=valuation.rate(fill.fee_currency, market.quote, fill.at))
+
+
+def _ledger(data: ReportData, valuation: Valuation | None = None) -> Ledger:
+    fills = [*data.earlier, *data.fills]
+    if valuation is None:
+        return Ledger(fills, data.markets, data.exit_reasons)
+    return Ledger(fills, data.markets, data.exit_reasons, valuation.worth, data.extremes)
+
+
+def _trips(data: ReportData, valuation: Valuation) -> tuple[RoundTrip, ...]:
+    """Return the round trips that were open at some time of the period."""
+    trips = round_trips(_ledger(data, valuation))
+    return tuple(trip for trip in trips if trip.closed_at is None or trip.closed_at >= data.start)
+
+
+def _figures(
+    data: ReportData, valuation: Valuation, curve: Sequence[EquityPoint], trips: Sequence[RoundTrip]
+) -> MetricsInput:
+    turnover = _total(_cost(fill, data.markets[fill.market], valuation) for fill in data.fills)
+    fees = _total(_fee(fill, data.markets[fill.market], valuation) for fill in data.fills)
+    return MetricsInput(
+        currency=data.currency,
+        curve=curve,
+        trips=trips,
+        start_equity=curve[0].equity,
+        turnover=turnover,
+        fees=fees,
+        order_counts=data.order_counts,
+        market_change_percent=_market_change(data),
+        prices_known=_returns_are_known(data, valuation),
+        slippage=_slippage(data, valuation),
+    )
+
+
+def _returns_are_known(data: ReportData, valuation: Valuation) -> bool:
+    if any(note.code is ReportNoteCode.START_UNKNOWN for note in data.notes):
+        return False
+    markets = [data.markets[fill.market] for fill in [*data.earlier, *data.fills]]
+    return are_prices_known(valuation, frozenset(code for market in markets for code in (market.base, market.quote)))
+
+
+def _cost(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
+    return valuation.worth(market.quote, EXACT.multiply(fill.price, fill.quantity), fill.at)
+
+
+def _fee(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
+    if fill.fee_currency == market.base:
+        # At the fill's own price, as the position's profit counts it.
+        return valuation.worth(market.quote, EXACT.multiply(fill.fee, fill.price), fill.at)
+    return valuation.worth(fill.fee_currency, fill.fee, fill.at)
+
+
+def _slippage(data: ReportData, valuation: Valuation) -> Decimal | None:
+    """Return what the fills cost above the arrival prices of their orders; None where none of those is known."""
+    costs = []
+    for fill in data.fills:
+        arrival = data.arrival_prices.get(fill.order_id)
+        if arrival is not None:
+            worse = EXACT.multiply(EXACT.subtract(fill.price, arrival), Decimal(fill.side.sign))
+            quote = data.markets[fill.market].quote
+            costs.append(valuation.worth(quote, EXACT.multiply(worse, fill.quantity), fill.at))
+    return _total(costs) if costs else None
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    total = ZERO
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total
+
+
+def _market_change(data: ReportData) -> float | None:
+    """Return how much the traded market changed in percent; None where there are several, or no prices."""
+    if len(data.traded) != 1:
+        return None
+    marks = [mark for mark in data.marks if mark.market in data.traded]
+    if not marks or not marks[0].price:
+        return None
+    return float((marks[-1].price - marks[0].price) / marks[0].price * 100)

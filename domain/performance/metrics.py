@@ -1,0 +1,204 @@
+"""The figures of a report, from the equity curve and the round trips.
+
+Returns are time-weighted (`domain.performance.returns`). Ratios are of daily returns and are annualised by the square
+root of 365 (crypto trades every day); deviations are those of a sample. Sharpe and Sortino are without a risk-free rate
+(Sharpe 1994; Sortino and Price 1994), Calmar is CAGR over the greatest drawdown (Young 1991), omega has the threshold 0
+(Keating and Shadwick 2002), SQN is the square root of n times mean over deviation of the profits (Tharp).
+A figure is None where it would mean nothing: below ten daily returns, a week of time, or ten round trips.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from itertools import accumulate, groupby
+
+from domain.core.money import EXACT, ZERO, divide
+from domain.model.orders import OrderStatus
+from domain.model.reports import EquityPoint, PerformanceMetrics, RoundTrip
+from domain.performance.returns import NEGLIGIBLE, daily_returns, drawdowns, growth_index, invested_since
+from domain.performance.round_trips import holding_seconds
+
+DAYS_A_YEAR = 365
+MINIMUM_RETURNS = 10
+MINIMUM_TRIPS = 10
+MINIMUM_PERIOD = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsInput:
+    """What the figures are computed from; `turnover` and `fees` in `currency`.
+
+    `prices_known` is False where a day's equity isn't known for want of a price: then no return of the period is.
+    """
+
+    currency: str
+    curve: Sequence[EquityPoint]
+    trips: Sequence[RoundTrip]
+    start_equity: Decimal
+    turnover: Decimal
+    fees: Decimal
+    order_counts: Mapping[OrderStatus, int]
+    market_change_percent: float | None = None
+    prices_known: bool = True
+    slippage: Decimal | None = None
+
+
+def metrics(given: MetricsInput) -> PerformanceMetrics:
+    """Return all figures."""
+    closed = [trip for trip in given.trips if trip.closed_at is not None]
+    profits = [trip.profit for trip in closed]
+    wins = [profit for profit in profits if profit > 0]
+    losses = [profit for profit in profits if profit < 0]
+    end = given.curve[-1].equity if given.curve else given.start_equity
+    paid_in = given.curve[-1].net_deposits if given.curve else ZERO
+    curve = given.curve if given.prices_known else ()
+    returns = _enough(daily_returns(curve))
+    growth = cagr(curve)
+    drawdown, _, _ = greatest_drawdown(given.curve)
+    _, drawdown_percent, drawdown_days = greatest_drawdown(curve)
+    return PerformanceMetrics(
+        currency=given.currency,
+        start_equity=given.start_equity,
+        end_equity=end,
+        net_deposits=paid_in,
+        net_profit=end - given.start_equity - paid_in,
+        net_profit_percent=total_return(curve),
+        market_change_percent=given.market_change_percent,
+        cagr=growth,
+        volatility=_annual(statistics.stdev(returns)) * 100 if returns else None,
+        sharpe=_ratio(returns, statistics.stdev(returns)) if returns else None,
+        sortino=_ratio(returns, _downside(returns)) if returns else None,
+        calmar=_finite(growth / drawdown_percent) if growth is not None and drawdown_percent else None,
+        omega=_omega(returns) if returns else None,
+        sqn=_sqn(profits),
+        max_drawdown=drawdown,
+        max_drawdown_percent=drawdown_percent,
+        max_drawdown_days=drawdown_days,
+        round_trips=len(closed),
+        wins=len(wins),
+        losses=len(losses),
+        win_rate=len(wins) / len(closed) * 100 if closed else None,
+        profit_factor=float(sum(wins) / -sum(losses)) if losses else None,
+        expectancy=_mean(profits),
+        average_win=_mean(wins),
+        average_loss=_mean(losses),
+        best_trade=max(profits, default=None),
+        worst_trade=min(profits, default=None),
+        longest_win_streak=_longest_streak(profits, wins=True),
+        longest_loss_streak=_longest_streak(profits, wins=False),
+        average_holding_seconds=_average_holding(closed),
+        exposure_percent=_exposure(given),
+        turnover=given.turnover,
+        fees=given.fees,
+        slippage=given.slippage,
+        orders_denied=given.order_counts.get(OrderStatus.DENIED, 0),
+        orders_rejected=given.order_counts.get(OrderStatus.REJECTED, 0),
+    )
+
+
+def total_return(curve: Sequence[EquityPoint]) -> float | None:
+    """Return the time-weighted return of the curve in percent; None where nothing was ever invested."""
+    return None if invested_since(curve) is None else (growth_index(curve)[-1] - 1) * 100
+
+
+def cagr(curve: Sequence[EquityPoint]) -> float | None:
+    """Return the compound annual growth in percent; None below a week or where nothing was left."""
+    since = invested_since(curve)
+    if since is None or curve[-1].at - since < MINIMUM_PERIOD:
+        return None
+    growth, years = growth_index(curve)[-1], (curve[-1].at - since) / timedelta(days=DAYS_A_YEAR)
+    try:
+        return _finite((math.exp(math.log(growth) / years) - 1) * 100) if growth > 0 else None
+    except OverflowError:
+        return None
+
+
+def greatest_drawdown(curve: Sequence[EquityPoint]) -> tuple[Decimal, float | None, float | None]:
+    """Return the deepest fall from a high in currency and in percent, and the longest time below a high in days.
+
+    In currency it is a fall of the profit, in percent and in days one of the time-weighted return: what is paid in or
+    taken out is neither a rise nor a fall.
+    """
+    if not curve:
+        return ZERO, None, None
+    index = growth_index(curve)
+    return _deepest_fall(curve), max(drawdowns(index)), _longest_below(curve, index) / timedelta(days=1)
+
+
+def _deepest_fall(curve: Sequence[EquityPoint]) -> Decimal:
+    profits = [EXACT.subtract(point.equity, point.net_deposits) for point in curve]
+    return max(EXACT.subtract(high, profit) for profit, high in zip(profits, accumulate(profits, max), strict=True))
+
+
+def _longest_below(curve: Sequence[EquityPoint], index: Sequence[float]) -> timedelta:
+    high, since, longest, below = index[0], curve[0].at, timedelta(), False
+    for point, value in zip(curve, index, strict=True):
+        was_below, below = below, value < high * (1 - NEGLIGIBLE)
+        if was_below or below:
+            # The moment of recovery ends the time below.
+            longest = max(longest, point.at - since)
+        if not below:
+            high, since = value, point.at
+    return longest
+
+
+def _enough(returns: list[float]) -> list[float]:
+    return returns if len(returns) >= MINIMUM_RETURNS else []
+
+
+def _ratio(returns: Sequence[float], deviation: float) -> float | None:
+    return _annual(statistics.fmean(returns) / deviation) if deviation > NEGLIGIBLE else None
+
+
+def _downside(returns: Sequence[float]) -> float:
+    return math.sqrt(statistics.fmean(min(one, 0.0) ** 2 for one in returns))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _annual(daily: float) -> float:
+    return daily * math.sqrt(DAYS_A_YEAR)
+
+
+def _omega(returns: Sequence[float]) -> float | None:
+    losses = -sum(one for one in returns if one < 0)
+    return sum(one for one in returns if one > 0) / losses if losses else None
+
+
+def _sqn(profits: Sequence[Decimal]) -> float | None:
+    if len(profits) < MINIMUM_TRIPS:
+        return None
+    deviation = statistics.stdev(profits)
+    return float(statistics.mean(profits) / deviation) * math.sqrt(len(profits)) if deviation else None
+
+
+def _mean(values: Sequence[Decimal]) -> Decimal | None:
+    return divide(sum(values, ZERO), Decimal(len(values))) if values else None
+
+
+def _longest_streak(profits: Sequence[Decimal], *, wins: bool) -> int:
+    streaks = (len(list(run)) for good, run in groupby(profits, key=lambda one: one > 0 if wins else one < 0) if good)
+    return max(streaks, default=0)
+
+
+def _average_holding(closed: Sequence[RoundTrip]) -> float | None:
+    return statistics.fmean(holding_seconds(trip, trip.opened_at) for trip in closed) if closed else None
+
+
+def _exposure(given: MetricsInput) -> float | None:
+    if len(given.curve) < 2:  # noqa: PLR2004  # a span needs two ends
+        return None
+    start, end = given.curve[0].at, given.curve[-1].at
+    if end <= start:
+        return None
+    spans = sorted((max(trip.opened_at, start), min(trip.closed_at or end, end)) for trip in given.trips)
+    covered, reached = timedelta(), start
+    for opened, closed in spans:
+        covered += max(closed - max(opened, reached), timedelta())
+        reached = max(reached, closed)
+    return covered / (end - start) * 100

@@ -1,0 +1,80 @@
+"""Time-weighted returns of an equity curve: what the money earned, whatever was paid in or taken out meanwhile.
+
+The period is cut at every deposit and withdrawal and the returns of the parts are multiplied (time-weighted rate of
+return: Global Investment Performance Standards 2020, provision 2.A.21; B. J. Feibel, Investment Performance
+Measurement, 2003). A point of the curve is valued just after what was paid in at its moment, so that the part before it
+ends with its equity less that payment.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from itertools import accumulate, pairwise
+
+from domain.model.reports import EquityPoint
+
+NEGLIGIBLE = 1e-12
+"""A deviation or a fall below it is what rounding leaves of none at all."""
+
+_DAY = timedelta(days=1)
+
+
+def growth_index(curve: Sequence[EquityPoint]) -> list[float]:
+    """Return what 1 invested at the start had become at each point; where nothing was invested it stays as it was.
+
+    Between two payments the index follows the equity exactly, so that equal equities have equal indices.
+    """
+    if not curve:
+        return []
+    index, base, invested, paid_in = [1.0], 1.0, curve[0].equity, curve[0].net_deposits
+    for point in curve[1:]:
+        payment = point.net_deposits - paid_in
+        index.append(base * _growth(invested, point.equity - payment))
+        if payment or invested <= 0:
+            base, invested, paid_in = index[-1], point.equity, point.net_deposits
+    return index
+
+
+def drawdowns(index: Sequence[float]) -> list[float]:
+    """Return how far each value is below the highest so far, in percent of that."""
+    highest = list(accumulate(index, max))
+    falls = [(high - value) / high if high > 0 else 0.0 for value, high in zip(index, highest, strict=True)]
+    return [fall * 100 if fall > NEGLIGIBLE else 0.0 for fall in falls]
+
+
+def daily_returns(curve: Sequence[EquityPoint]) -> list[float]:
+    """Return the return of every UTC day that the curve touches, as fractions.
+
+    The first day begins at the curve's start and the last ends at its end, though they are parts of days. A day
+    without a point has the last one's equity. Days on which there was nothing invested are left out.
+    """
+    if not curve:
+        return []
+    index, times = growth_index(curve), [point.at for point in curve]
+    closes = [bisect_right(times, moment) - 1 for moment in _day_ends(curve[0].at, curve[-1].at)]
+    returns = []
+    for opening, closing in pairwise([0, *closes]):
+        invested = any(point.equity > 0 for point in curve[opening : closing + 1])
+        if invested and index[opening] > 0:
+            returns.append(index[closing] / index[opening] - 1)
+    return returns
+
+
+def invested_since(curve: Sequence[EquityPoint]) -> datetime | None:
+    """Return the time of the first point with any equity; None where there is none."""
+    return next((point.at for point in curve if point.equity > 0), None)
+
+
+def _growth(invested: Decimal, worth: Decimal) -> float:
+    return max(float(worth / invested), 0.0) if invested > 0 else 1.0
+
+
+def _day_ends(start: datetime, end: datetime) -> list[datetime]:
+    """Return the midnights (UTC) between the two moments, and the end."""
+    midnight = datetime.combine(start.astimezone(UTC).date() + _DAY, time(), UTC)
+    midnights = []
+    while midnight < end:
+        midnights.append(midnight)
+        midnight += _DAY
+    return [*midnights, end]

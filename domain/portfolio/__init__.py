@@ -1,0 +1,1 @@
+"""Positions, balances and their worth, computed from fills."""

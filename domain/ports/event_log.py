@@ -1,0 +1,41 @@
+"""The port of the users' event logs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.model.events import NewEvent, UserEvent
+
+
+class EventLog(Protocol):
+    """Append and read; see `domain.model.events`."""
+
+    def append(self, events: Sequence[NewEvent]) -> None:
+        """Put `events` into the log when the transaction commits, in this order.
+
+        They get their numbers as the last statement before the commit, so that a user's counter row is locked for the
+        shortest time, and the bus is told after it.
+        """
+        ...
+
+    async def head(self, user_id: UUID) -> tuple[int, datetime | None]:
+        """Return the sequence and time of the user's newest event; 0 and None where there is none."""
+        ...
+
+    async def after(
+        self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
+    ) -> list[UserEvent]:
+        """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the partitions to read.
+
+        Events that carry an order are the only ones with `orders_only`.
+        """
+        ...
+
+    async def of_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
+        """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
+        ...
+
+    async def of_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
+        """Return all events of several orders of a user, oldest first, as `of_order` does (for batches)."""
+        ...

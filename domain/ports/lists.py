@@ -1,0 +1,167 @@
+"""The lists that can be paged and counted, of one owner or of many at once, with the filters of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from domain.core.keyset import Window
+from domain.model.markets import MarketSymbol
+from domain.model.orders import Fill, Order
+from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.model.strategies import Strategy, StrategyVersion
+from domain.model.trading import Account, AccountKind, AccountTransfer, Position, Signal, TradingSession
+from domain.model.users import Activity
+from domain.ports.orders import OrderFilter
+from domain.ports.trading import SessionFilter
+
+MAX_COUNT = 10_000
+"""How many items of a list are counted: more would read more of an index than a page is worth."""
+
+
+class Owner(StrEnum):
+    """What a list belongs to."""
+
+    USER = "USER"
+    ACCOUNT = "ACCOUNT"
+    TRADING_SESSION = "TRADING_SESSION"
+    POSITION = "POSITION"
+    STRATEGY = "STRATEGY"
+    STRATEGY_VERSION = "STRATEGY_VERSION"
+
+
+@dataclass(frozen=True, slots=True)
+class NoFilter:
+    """Everything is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFilter:
+    """Which accounts are wanted; None where it doesn't matter."""
+
+    kind: AccountKind | None = None
+    archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionFilter:
+    """Which positions are wanted; None where it doesn't matter."""
+
+    account_id: UUID | None = None
+    trading_session_id: UUID | None = None
+    market: MarketSymbol | None = None
+    strategy_id: UUID | None = None
+    is_open: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyFilter:
+    """Archived strategies alone, or none of them."""
+
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are wanted; None where it doesn't matter."""
+
+    statuses: tuple[JobStatus, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """Which reports are wanted: those about one thing, or about any."""
+
+    scope: ReportScope | None = None
+    scope_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityFilter:
+    """Which activities are wanted; None where it doesn't matter. `start` is included, `end` is not."""
+
+    actions: tuple[str, ...] | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+T = TypeVar("T")
+F_contra = TypeVar("F_contra", contravariant=True)
+
+
+class ListRepository(Protocol[T, F_contra]):
+    """One kind of list. Who asks has checked that the owners are theirs."""
+
+    async def pages(self, owner: Owner, ids: Sequence[UUID], window: Window, wanted: F_contra) -> dict[UUID, list[T]]:
+        """Return the part of the list of each owner that lies in the window, in one statement for all of them."""
+        ...
+
+    async def counts(self, owner: Owner, ids: Sequence[UUID], wanted: F_contra) -> dict[UUID, int | None]:
+        """Return how many items that fit each owner has, in one statement; None where more than `MAX_COUNT`."""
+        ...
+
+
+class Lists(Protocol):
+    """Every kind of list."""
+
+    @property
+    def accounts(self) -> ListRepository[Account, AccountFilter]:
+        """Accounts of a user."""
+        ...
+
+    @property
+    def strategies(self) -> ListRepository[Strategy, StrategyFilter]:
+        """Strategies of a user."""
+        ...
+
+    @property
+    def strategy_versions(self) -> ListRepository[StrategyVersion, NoFilter]:
+        """Versions of a strategy."""
+        ...
+
+    @property
+    def trading_sessions(self) -> ListRepository[TradingSession, SessionFilter]:
+        """Trading sessions of a user, an account, a strategy or a version of one."""
+        ...
+
+    @property
+    def signals(self) -> ListRepository[Signal, NoFilter]:
+        """Signals of a trading session."""
+        ...
+
+    @property
+    def orders(self) -> ListRepository[Order, OrderFilter]:
+        """Orders of a user, an account, a trading session or a position."""
+        ...
+
+    @property
+    def fills(self) -> ListRepository[Fill, OrderFilter]:
+        """Fills of a user, an account, a trading session or a position."""
+        ...
+
+    @property
+    def positions(self) -> ListRepository[Position, PositionFilter]:
+        """Positions of a user, an account or a trading session; a `dated` window is by when they closed."""
+        ...
+
+    @property
+    def transfers(self) -> ListRepository[AccountTransfer, NoFilter]:
+        """What came into an account and left it otherwise than by fills."""
+        ...
+
+    @property
+    def jobs(self) -> ListRepository[Job, JobFilter]:
+        """Jobs of a user."""
+        ...
+
+    @property
+    def reports(self) -> ListRepository[Report, ReportFilter]:
+        """Reports of a user."""
+        ...
+
+    @property
+    def activity(self) -> ListRepository[Activity, ActivityFilter]:
+        """What a user did."""
+        ...

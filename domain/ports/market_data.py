@@ -1,0 +1,177 @@
+"""What the markets' domain needs of the outside: where data is kept, and where it comes from."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from domain.core.keyset import TimeWindow
+from domain.model.markets import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
+from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
+
+
+class MarketDataRepository(Protocol):
+    """Markets, and the history of what was seen on them."""
+
+    async def save_markets(self, markets: Sequence[Market]) -> None:
+        """Store what a venue says its markets are; markets of the same venue that are absent become inactive."""
+        ...
+
+    async def markets(self) -> list[Market]:
+        """Return every market of every venue, in the order of their symbols."""
+        ...
+
+    async def save_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles; one that is there already is replaced (a correction by the venue's own)."""
+        ...
+
+    async def add_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
+        ...
+
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+        """Return closed candles, oldest first."""
+        ...
+
+    async def candle_holes(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """Return the stretches from `start` to before `end` that no stored candle covers, oldest first.
+
+        Each is the open time of its first candle and the end of its last; all of the period where nothing is stored.
+        """
+        ...
+
+    async def save_trades(self, trades: Sequence[Trade]) -> None:
+        """Store trades; one that is there already stays as it is."""
+        ...
+
+    async def trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+        """Return trades, oldest first."""
+        ...
+
+    async def save_depth(self, depths: Sequence[Depth]) -> None:
+        """Store snapshots of the book."""
+        ...
+
+    async def ensure_partitions(self, months_ahead: int) -> list[str]:
+        """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
+        ...
+
+    async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past candles that an import or a back-fill needs."""
+        ...
+
+    async def ensure_partitions_for_trades(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
+        ...
+
+
+class MarketHistoryRepository(Protocol):
+    """What is computed from stored trades, candles and snapshots where they are; a period includes its `start` alone.
+
+    The sums are kept of trades by minute and price, cut to five significant digits, so that a profile of a day of a
+    million trades needn't read them one by one; a period that begins or ends within a minute is still exact.
+    """
+
+    async def summed_prices(self, market: MarketSymbol, start: datetime, end: datetime) -> list[PriceVolume]:
+        """Return what was traded at each price, cut to the step of the sums, by the takers' sides; in no order."""
+        ...
+
+    async def traded_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
+        """Return what was traded by the trades themselves; None where there are none."""
+        ...
+
+    async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
+        """Return what was traded by the minute candles that lie in the period as a whole; None where nothing was."""
+        ...
+
+    async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
+        """Return the volumes of `bins` from the trades themselves, by the takers' sides."""
+        ...
+
+    async def candle_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
+        """Return the volumes of `bins` from the minute candles that `candle_range` counts.
+
+        A candle's volume is divided evenly among the bins from its low to its high. It counts as bought where the
+        candle rose, as sold where it fell, and as half of each where it did neither.
+        """
+        ...
+
+    async def minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
+        """Return how many minute candles of the period are stored, those without volume among them."""
+        ...
+
+    async def depth_history(
+        self, market: MarketSymbol, start: datetime, end: datetime, every_seconds: int, levels: int
+    ) -> list[Depth]:
+        """Return the first stored snapshot of each interval, counted from `start`, oldest first, with its top."""
+        ...
+
+
+class VenueGap(Exception):  # noqa: N818  # not a fault: the stream says that something was missed
+    """A stream of a venue broke or skipped; what comes next may not follow on what came before."""
+
+
+class CrossedBook(VenueGap):
+    """The best bid of a book is not below its best ask: it is wrong, whatever its number says."""
+
+
+class VenueUnreachable(Exception):  # noqa: N818  # a state of the world, retried with back-off
+    """A question to a venue was not answered: a network error, a time-out, a 5xx, or a rate limit.
+
+    `retry_after_seconds` is what the venue asked for, if it did.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
+class QuestionRefused(VenueUnreachable):
+    """A question that the venue won't answer however often it is asked; the message is its own reason."""
+
+
+class MarketDataSource(Protocol):
+    """A venue's public data. Streams raise `VenueGap` or `VenueUnreachable`; iterating anew subscribes again."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        ...
+
+    async def load_markets(self) -> list[Market]:
+        """Return the venue's markets with their filters; raises `VenueUnreachable`."""
+        ...
+
+    def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
+        """Yield the whole book (up to 100 levels a side) after every update that was read together.
+
+        Where nothing changes, the same book may be yielded again: the venue has confirmed it.
+        """
+        ...
+
+    def trades(self, market: MarketSymbol) -> AsyncIterator[list[Trade]]:
+        """Yield new trades, oldest first."""
+        ...
+
+    def tickers(self, market: MarketSymbol) -> AsyncIterator[Ticker]:
+        """Yield the day's figures as the venue sends them."""
+        ...
+
+    async def fetch_candles(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
+    ) -> list[Candle]:
+        """Return at most `limit` candles, oldest first, the newest where `start` is None; the last may be forming."""
+        ...
+
+    async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
+        """Return the newest trades, oldest first."""
+        ...
+
+    def venue_now(self) -> datetime:
+        """Return the venue's time by the measured offset."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...

@@ -1,0 +1,61 @@
+"""What the strategies' domain needs of the outside."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.core.keyset import Window
+from domain.model.strategies import Strategy, StrategyVersion
+
+
+class StrategyRepository(Protocol):
+    """Strategies and their immutable versions."""
+
+    async def add(self, strategy: Strategy, version: StrategyVersion) -> None:
+        """Store a new strategy with its first version."""
+        ...
+
+    async def get(self, user_id: UUID, strategy_id: UUID, *, lock: bool = False) -> Strategy | None:
+        """Return a strategy of the user; `lock` holds it until the transaction ends."""
+        ...
+
+    async def update(self, strategy: Strategy) -> None:
+        """Store name, description, archiving and the number of the newest version."""
+        ...
+
+    async def add_version(self, version: StrategyVersion) -> None:
+        """Store a new version."""
+        ...
+
+    async def version(self, user_id: UUID, version_id: UUID) -> StrategyVersion | None:
+        """Return a version of a strategy of the user."""
+        ...
+
+    async def version_by_number(self, user_id: UUID, strategy_id: UUID, number: int) -> StrategyVersion | None:
+        """Return a version by its number."""
+        ...
+
+    async def many(self, ids: Sequence[UUID]) -> list[Strategy]:
+        """Return the strategies that exist, in any order (for batches)."""
+        ...
+
+    async def versions_by_ids(self, ids: Sequence[UUID]) -> list[StrategyVersion]:
+        """Return the versions that exist, in any order (for batches)."""
+        ...
+
+    async def newest_versions(self, strategy_ids: Sequence[UUID]) -> list[StrategyVersion]:
+        """Return the newest version of each strategy, in any order (for batches)."""
+        ...
+
+    async def page(self, user_id: UUID, window: Window, *, archived: bool = False) -> list[Strategy]:
+        """Return the user's strategies, archived ones alone or none of them."""
+        ...
+
+    async def versions(self, user_id: UUID, strategy_id: UUID, window: Window) -> list[StrategyVersion]:
+        """Return the versions of a strategy."""
+        ...
+
+    async def archive(self, user_id: UUID, strategy_id: UUID, at: datetime) -> Strategy | None:
+        """Mark a strategy as archived; None where there is none."""
+        ...

@@ -1,0 +1,136 @@
+"""The risk checks: what an order must pass before it is sent.
+
+All of them run and all failures are told. What the checks look at is in a `RiskContext`; nothing here reads anything.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from domain.core.money import EXACT, ZERO, is_multiple, plain, rounded
+from domain.model.markets import FeedState, Market
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderType, RiskCode, RiskDenial
+from domain.model.trading_state import TradingState
+from domain.risk.context import RiskContext
+from domain.risk.limits import limit_checks
+
+Check = Callable[[Order, RiskContext], Iterator[RiskDenial]]
+
+
+def check(order: Order, context: RiskContext) -> tuple[RiskDenial, ...]:
+    """Return every reason not to send the order, in a fixed order; none where it may be sent."""
+    return tuple(denial for one in CHECKS for denial in one(order, context))
+
+
+def trading_state(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
+    """TRADING_HALTED where a halt of the engine, user, account or session holds."""
+    if context.state is TradingState.HALTED:
+        yield RiskDenial(RiskCode.TRADING_HALTED, "Trading is halted; it stays so until it is resumed.")
+
+
+def reduce_only(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
+    """REDUCE_ONLY where the order or a REDUCING state asks for it and the order would open or turn a position."""
+    if not (order.reduce_only or context.state is TradingState.REDUCING):
+        return
+    closable = context.closable(order.side)
+    if order.quantity > closable:
+        message = f"Only {plain(closable)} {context.base} can be reduced by this order."
+        yield RiskDenial(RiskCode.REDUCE_ONLY, message, limit=closable, actual=order.quantity)
+
+
+def short_sale(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
+    """UNSUPPORTED_ORDER where a session would sell on a spot market what it did not buy."""
+    if order.side is not OrderSide.SELL or order.trading_session_id is None or order.reduce_only:
+        return
+    closable = context.closable(order.side)
+    if order.quantity > closable:
+        message = f"A trading session can't sell short on a spot market; it can sell {plain(closable)} {context.base}."
+        yield RiskDenial(RiskCode.UNSUPPORTED_ORDER, message, limit=closable, actual=order.quantity)
+
+
+def order_type(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
+    """UNSUPPORTED_ORDER for a type that is not carried out yet."""
+    if order.type is OrderType.TRAILING_STOP:
+        yield RiskDenial(RiskCode.UNSUPPORTED_ORDER, "TRAILING_STOP orders are not carried out yet; use STOP.")
+
+
+def reconciled(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
+    """NOT_RECONCILED until the account agrees with the venue after a start or a reconnect."""
+    if not context.reconciled:
+        message = "The account does not agree with the venue yet; try again in a moment."
+        yield RiskDenial(RiskCode.NOT_RECONCILED, message if context.refusal is None else f"{context.refusal}.")
+
+
+def market_data(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
+    """MARKET_INACTIVE where nothing trades there; STALE_MARKET_DATA where the book can't be trusted now."""
+    if context.market is None or not context.market.active:
+        yield RiskDenial(RiskCode.MARKET_INACTIVE, f"{order.market} is not traded at its venue now.")
+    if context.feed is not FeedState.LIVE or context.depth is None or not (context.depth.bids and context.depth.asks):
+        yield RiskDenial(RiskCode.STALE_MARKET_DATA, f"There is no fresh book of {order.market}.")
+
+
+def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
+    """PRICE_PRECISION, QUANTITY_PRECISION, QUANTITY_TOO_SMALL, _LARGE and NOTIONAL_TOO_SMALL: the market's filters."""
+    if context.market is None:
+        return
+    yield from _price_filters(order, context.market)
+    yield from _quantity_filters(order.quantity, context.market, at_market=order.type is OrderType.MARKET)
+    price, minimum = context.reference_price(order), context.market.minimum_notional
+    if price is None or minimum is None:
+        return
+    notional = EXACT.multiply(order.quantity, price)
+    if notional < minimum:
+        notional = rounded(notional)
+        message = f"The order is worth {plain(notional)} and must be worth at least {plain(minimum)} {context.quote}."
+        yield RiskDenial(RiskCode.NOTIONAL_TOO_SMALL, message, limit=minimum, actual=notional)
+
+
+def balance(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
+    """INSUFFICIENT_BALANCE where what is free does not cover what the order needs.
+
+    A market order needs its quantity at the worst price that it would reach in the book, with the taker's fee.
+    """
+    needed = context.needed(order)
+    if needed is None:
+        return
+    currency = context.quote if order.side is OrderSide.BUY else context.base
+    free = max(context.free(currency), ZERO)
+    if needed > free:
+        needed = rounded(needed)
+        message = f"The order needs {plain(needed)} {currency}, and {plain(free)} are free."
+        yield RiskDenial(RiskCode.INSUFFICIENT_BALANCE, message, limit=free, actual=needed)
+
+
+CHECKS: tuple[Check, ...] = (
+    trading_state,
+    reduce_only,
+    short_sale,
+    order_type,
+    reconciled,
+    market_data,
+    filters,
+    balance,
+    limit_checks,
+)
+
+
+def _price_filters(order: Order, market: Market) -> Iterator[RiskDenial]:
+    step = market.price_increment
+    for name, price in (("price", order.price), ("stop price", order.stop_price)):
+        if price is not None and not is_multiple(price, step):
+            message = f"The {name} {plain(price)} is not a multiple of the market's {plain(step)}."
+            yield RiskDenial(RiskCode.PRICE_PRECISION, message, limit=step, actual=price)
+
+
+def _quantity_filters(quantity: Decimal, market: Market, *, at_market: bool) -> Iterator[RiskDenial]:
+    step, least = market.quantity_increment, market.minimum_quantity
+    most = market.maximum_of(at_market=at_market)
+    if not is_multiple(quantity, step):
+        message = f"The quantity {plain(quantity)} is not a multiple of the market's {plain(step)}."
+        yield RiskDenial(RiskCode.QUANTITY_PRECISION, message, limit=step, actual=quantity)
+    if quantity < least:
+        message = f"The quantity {plain(quantity)} is below the market's {plain(least)}."
+        yield RiskDenial(RiskCode.QUANTITY_TOO_SMALL, message, limit=least, actual=quantity)
+    if most is not None and quantity > most:
+        message = f"The quantity {plain(quantity)} is above the market's {plain(most)}."
+        yield RiskDenial(RiskCode.QUANTITY_TOO_LARGE, message, limit=most, actual=quantity)

@@ -1,0 +1,134 @@
+"""What the risk checks look at: the account, the market and all that is already under way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from domain.core.money import EXACT, ZERO
+from domain.model.markets import Depth, FeedState, Market, PriceLevel
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderStatus, OrderType
+from domain.model.trading import Balance, Position, RiskLimits
+from domain.model.trading_state import TradingState
+
+_ONE = Decimal(1)
+_NOT_LOCKED_YET = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True)
+class LossRecord:
+    """How trading went lately, for the limits that look back; None where it is not known.
+
+    `daily_loss` in the account's currency since the reset hour (positive is a loss), `drawdown_percent` from the
+    highest equity, `losing_streak` in round trips, the last of which ended at `last_loss_at`.
+    """
+
+    daily_loss: Decimal | None = None
+    drawdown_percent: Decimal | None = None
+    losing_streak: int = 0
+    last_loss_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one set of limits counts: those of the account, or those of the order's trading session.
+
+    `positions` are the open ones in the order's market, `active` the orders that may still fill (the new one left
+    out), `sent_last_minute` the number of orders submitted in the last minute.
+    """
+
+    name: str
+    limits: RiskLimits
+    positions: tuple[Position, ...] = ()
+    active: tuple[Order, ...] = ()
+    sent_last_minute: int = 0
+    losses: LossRecord = LossRecord()
+
+
+@dataclass(frozen=True, slots=True)
+class RiskContext:
+    """Everything that the risk checks of one order look at.
+
+    `state` is the strictest of engine, user, account and session. `position` is the open one that the order works on.
+    `active` are the account's other orders that may still fill. `quote_rate` is the worth of one unit of the market's
+    quote in the account's currency, None where unknown. `refusal` is why the venue answers the account no more.
+    """
+
+    now: datetime
+    state: TradingState
+    reconciled: bool
+    market: Market | None
+    depth: Depth | None
+    feed: FeedState | None
+    base: str
+    quote: str
+    balances: Mapping[str, Balance] = field(default_factory=dict)
+    position: Position | None = None
+    active: tuple[Order, ...] = ()
+    quote_rate: Decimal | None = _ONE
+    scopes: tuple[Scope, ...] = ()
+    refusal: str | None = None
+
+    def levels(self, side: OrderSide) -> tuple[PriceLevel, ...]:
+        """Return the levels that an order of `side` would take, best first."""
+        if self.depth is None:
+            return ()
+        return self.depth.asks if side is OrderSide.BUY else self.depth.bids
+
+    def best_price(self, side: OrderSide) -> Decimal | None:
+        """Return the best price that an order of `side` could take."""
+        levels = self.levels(side)
+        return levels[0].price if levels else None
+
+    def worst_price(self, order: Order) -> Decimal | None:
+        """Return the price of the last level that the order would reach if it took all it wants now."""
+        left = order.quantity
+        price = None
+        for level in self.levels(order.side):
+            price, left = level.price, EXACT.subtract(left, level.quantity)
+            if left <= 0:
+                break
+        return price
+
+    def reference_price(self, order: Order) -> Decimal | None:
+        """Return the price that the order is valued at: its limit, its stop, or the best in the book."""
+        return order.price or order.stop_price or self.best_price(order.side)
+
+    def needed(self, order: Order) -> Decimal | None:
+        """Return how much the order needs: quote for a BUY, base for a SELL; None where no price is known."""
+        if order.side is OrderSide.SELL:
+            return order.remaining_quantity
+        if order.type is OrderType.MARKET:
+            price, rate = (
+                self.worst_price(order),
+                EXACT.add(_ONE, (self.market.taker_fee if self.market else None) or ZERO),
+            )
+        else:
+            price, rate = order.price or order.stop_price, _ONE
+        if price is None:
+            return None
+        return EXACT.multiply(EXACT.multiply(order.remaining_quantity, price), rate)
+
+    def free(self, currency: str) -> Decimal:
+        """Return what is free of a currency, less what orders need that the venue may not have locked yet."""
+        balance = self.balances.get(currency)
+        free = balance.free if balance else ZERO
+        for order in self.active:
+            spends = order.market.symbol.split("/")[order.side is OrderSide.BUY]
+            if order.status in _NOT_LOCKED_YET and spends == currency:
+                free = EXACT.subtract(free, self.needed(order) or ZERO)
+        return free
+
+    def closable(self, side: OrderSide) -> Decimal:
+        """Return how much of the position an order of `side` can close, beside the orders that close it already."""
+        if self.position is None or self.position.quantity * side.sign >= 0:
+            return ZERO
+        working = (
+            order.remaining_quantity
+            for order in self.active
+            if order.side is side
+            and order.market == self.position.market
+            and order.trading_session_id == self.position.trading_session_id
+        )
+        return max(EXACT.subtract(abs(self.position.quantity), sum(working, ZERO)), ZERO)

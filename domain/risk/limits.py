@@ -1,0 +1,145 @@
+"""The limits that users set themselves, for an account and for a trading session; the stricter one holds."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from domain.core.money import EXACT, ZERO, divide, plain, rounded
+from domain.model.orders import Order, OrderType, RiskCode, RiskDenial
+from domain.risk.context import RiskContext, Scope
+
+LimitCheck = Callable[[Order, RiskContext, Scope], Iterator[RiskDenial]]
+
+_HUNDRED = Decimal(100)
+
+
+def limit_checks(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
+    """Return what breaks a limit of the account or of the session."""
+    for scope in context.scopes:
+        for one in LIMIT_CHECKS:
+            yield from one(order, context, scope)
+
+
+def price_collar(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """PRICE_COLLAR where the order could trade further from the market than allowed, to its own harm.
+
+    A buy far below the market harms nobody and passes. A market order is held to the worst price that it would reach,
+    an order with a stop to the distance of its limit from its stop.
+    """
+    collar = scope.limits.price_collar_percent
+    start = order.stop_price or context.best_price(order.side)
+    end = context.worst_price(order) if order.type is OrderType.MARKET else order.price
+    if collar is None or not start or end is None:
+        return
+    percent = divide(EXACT.multiply((end - start) * order.side.sign, _HUNDRED), start)
+    if percent > collar:
+        percent = rounded(percent)
+        message = f"The order could trade {plain(percent)} % from the market; {scope.name} allows {plain(collar)} %."
+        yield RiskDenial(RiskCode.PRICE_COLLAR, message, limit=collar, actual=percent)
+
+
+def order_notional(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """MAX_ORDER_NOTIONAL, in the account's currency."""
+    limit = scope.limits.max_order_notional
+    if limit is None:
+        return
+    actual = _notional(order, context, order.quantity)
+    if actual is None:
+        yield _unmeasured(RiskCode.MAX_ORDER_NOTIONAL, context, scope)
+    elif actual > limit:
+        actual = rounded(actual)
+        message = f"The order is worth {plain(actual)}; {scope.name} allows {plain(limit)}."
+        yield RiskDenial(RiskCode.MAX_ORDER_NOTIONAL, message, limit=limit, actual=actual)
+
+
+def position_notional(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """MAX_POSITION_NOTIONAL: what the market's position could grow to, orders under way included."""
+    limit = scope.limits.max_position_notional
+    if limit is None or _reduces(order, context):
+        return
+    held = sum((position.quantity for position in scope.positions), ZERO)
+    working = sum(
+        (o.remaining_quantity for o in scope.active if (o.market, o.side) == (order.market, order.side)), ZERO
+    )
+    actual = _notional(order, context, abs(held + (working + order.quantity) * order.side.sign))
+    if actual is None:
+        yield _unmeasured(RiskCode.MAX_POSITION_NOTIONAL, context, scope)
+    elif actual > limit:
+        actual = rounded(actual)
+        message = f"The position could be worth {plain(actual)}; {scope.name} allows {plain(limit)}."
+        yield RiskDenial(RiskCode.MAX_POSITION_NOTIONAL, message, limit=limit, actual=actual)
+
+
+def open_orders(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """MAX_OPEN_ORDERS, the new one included; an order that closes a position always may."""
+    limit, actual = scope.limits.max_open_orders, len(scope.active) + 1
+    if limit is not None and actual > limit and not _reduces(order, context):
+        message = f"This would be open order number {actual}; {scope.name} allows {limit}."
+        yield RiskDenial(RiskCode.MAX_OPEN_ORDERS, message, limit=Decimal(limit), actual=Decimal(actual))
+
+
+def order_rate(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """ORDER_RATE: orders in the last minute, the new one included; an order that closes a position always may."""
+    limit, actual = scope.limits.max_orders_per_minute, scope.sent_last_minute + 1
+    if limit is not None and actual > limit and not _reduces(order, context):
+        message = f"This would be order number {actual} within a minute; {scope.name} allows {limit}."
+        yield RiskDenial(RiskCode.ORDER_RATE, message, limit=Decimal(limit), actual=Decimal(actual))
+
+
+def daily_loss(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """MAX_DAILY_LOSS: no new risk once the day's loss has reached the limit."""
+    limit, actual = scope.limits.max_daily_loss, scope.losses.daily_loss
+    if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
+        actual = rounded(actual)
+        message = f"The loss of the day is {plain(actual)}; {scope.name} allows {plain(limit)}."
+        yield RiskDenial(RiskCode.MAX_DAILY_LOSS, message, limit=limit, actual=actual)
+
+
+def drawdown(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """MAX_DRAWDOWN: no new risk once equity has fallen so far from its highest."""
+    limit, actual = scope.limits.max_drawdown_percent, scope.losses.drawdown_percent
+    if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
+        actual = rounded(actual)
+        message = f"Equity is {plain(actual)} % below its highest; {scope.name} allows {plain(limit)} %."
+        yield RiskDenial(RiskCode.MAX_DRAWDOWN, message, limit=limit, actual=actual)
+
+
+def cool_down(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+    """COOL_DOWN: no new risk for a while after so many losing round trips in a row."""
+    losses, minutes, record = scope.limits.cool_down_losses, scope.limits.cool_down_minutes, scope.losses
+    if losses is None or minutes is None or record.last_loss_at is None or record.losing_streak < losses:
+        return
+    until = record.last_loss_at + timedelta(minutes=minutes)
+    if context.now < until and not _reduces(order, context):
+        message = (
+            f"After {record.losing_streak} losses in a row {scope.name} pauses entries until {until:%H:%M:%S} UTC."
+        )
+        yield RiskDenial(RiskCode.COOL_DOWN, message, limit=Decimal(losses), actual=Decimal(record.losing_streak))
+
+
+LIMIT_CHECKS: tuple[LimitCheck, ...] = (
+    price_collar,
+    order_notional,
+    position_notional,
+    open_orders,
+    order_rate,
+    daily_loss,
+    drawdown,
+    cool_down,
+)
+
+
+def _reduces(order: Order, context: RiskContext) -> bool:
+    return order.quantity <= context.closable(order.side)
+
+
+def _notional(order: Order, context: RiskContext, quantity: Decimal) -> Decimal | None:
+    price = context.reference_price(order)
+    if price is None or context.quote_rate is None:
+        return None
+    return EXACT.multiply(EXACT.multiply(quantity, price), context.quote_rate)
+
+
+def _unmeasured(code: RiskCode, context: RiskContext, scope: Scope) -> RiskDenial:
+    message = f"The limit of {scope.name} can't be measured: {context.quote} has no known price in its currency."
+    return RiskDenial(code, message)

@@ -1,0 +1,41 @@
+"""Running sums without end, such as OBV: their level depends on where the history begins, their change doesn't."""
+
+import ast
+
+from domain.indicators.warmup import ADDITIVE, ANCHORED, MULTIPLICATIVE
+from domain.strategies.errors import RuleError, RuleErrors
+from domain.strategies.parse_context import Reading
+
+_WITHIN = {
+    **dict.fromkeys(ADDITIVE, frozenset({"change", "mom"})),
+    **dict.fromkeys(MULTIPLICATIVE, frozenset({"roc", "rocp", "rocr", "rocr100"})),
+    **dict.fromkeys(ANCHORED, frozenset[str]()),
+}
+
+
+def check_endless(reading: Reading, tree: ast.expr) -> None:
+    """Raise RuleErrors for every running sum whose level, not its change, is used."""
+    found = []
+    allowed: set[int] = set()
+    for part in ast.walk(tree):
+        if not isinstance(part, ast.Call):
+            continue
+        name = _name(part)
+        if part.args and name in _WITHIN.get(_name(part.args[0]), ()):
+            allowed.add(id(part.args[0]))
+        if name in _WITHIN and id(part) not in allowed:
+            found.append(RuleError(_message(name), *reading.span(part)))
+    if found:
+        raise RuleErrors(found)
+
+
+def _name(tree: ast.expr) -> str:
+    return tree.func.id if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else ""
+
+
+def _message(name: str) -> str:
+    reason = f"{name} depends on where the history begins"
+    if name in ANCHORED:
+        return f"{reason} and can't be used in a rule; use vwma(close, 20), which looks back a fixed count of bars."
+    example = f"roc({name}(), 10)" if name in MULTIPLICATIVE else f"change({name}(), 10)"
+    return f"{reason}: only its change can be used, as in {example}."

@@ -1,0 +1,27 @@
+"""What everything that trades on a node shares."""
+
+from dataclasses import dataclass
+
+from domain.core.clock import Clock, Ids
+from domain.execution.notifications import Bell
+from domain.ports.market_feed import TradingMarkets
+from domain.ports.messaging import Bus
+from domain.ports.trading import Vault
+from domain.ports.unit_of_work import Storage
+from domain.ports.venues import VenueDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class TraderPorts:
+    """The parts; `holder` is the node's name in leases, `cancel_foreign` ends orders that the engine doesn't know."""
+
+    storage: Storage
+    venues: VenueDirectory
+    vault: Vault
+    hub: TradingMarkets
+    bus: Bus
+    clock: Clock
+    ids: Ids
+    bell: Bell
+    holder: str
+    cancel_foreign: bool

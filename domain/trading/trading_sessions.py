@@ -1,0 +1,240 @@
+"""What users do with trading sessions: start, pause, resume, stop.
+
+Each is a change of the session's row; the node that trades the account reads it there and acts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from domain.accounts.limits import limit_problems
+from domain.core.clock import Clock, Ids
+from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.events.idempotency import claim
+from domain.model.definitions import Sizing, StrategyDefinition
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.model.orders import OrderRole
+from domain.model.trading import (
+    Account,
+    ParameterValue,
+    RiskLimits,
+    TradingSession,
+    TradingSessionStatus,
+    TradingSessionStatusCode,
+)
+from domain.model.users import User
+from domain.ports.messaging import Bus
+from domain.ports.topics import commands_topic
+from domain.ports.unit_of_work import Storage, Transaction
+from domain.strategies.compiled import compile_definition
+from domain.strategies.unsupported import unsupported
+from domain.strategies.validation import sizing_errors
+from domain.trading.session_context import cancel, live_orders
+from domain.users.activity import record_activity
+
+MarketOf = Callable[[MarketSymbol], Market | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """What is to be run where."""
+
+    strategy_version_id: UUID
+    account_id: UUID
+    market: MarketSymbol
+    timeframe: Timeframe
+    parameters: tuple[ParameterValue, ...] = ()
+    sizing: Sizing | None = None
+    risk: RiskLimits | None = None
+
+
+class SessionService:
+    """Starts and steers trading sessions."""
+
+    def __init__(self, storage: Storage, market_of: MarketOf, bus: Bus, clock: Clock, ids: Ids) -> None:
+        self._storage = storage
+        self._market_of = market_of
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+
+    async def start(self, user: User, request: SessionRequest, idempotency_key: str | None) -> TradingSession:
+        """Start a session; it is STARTING until the trading node has its candles.
+
+        Raises `InputErrors` (NOT_FOUND, INVALID, UNSUPPORTED), LIMIT_REACHED of the plan, CONFLICT of the key.
+        """
+        session = TradingSession(
+            id=self._ids.new(),
+            user_id=user.id,
+            strategy_version_id=request.strategy_version_id,
+            account_id=request.account_id,
+            market=request.market,
+            timeframe=request.timeframe,
+            parameters=request.parameters,
+            started_at=self._clock.now(),
+            sizing=request.sizing,
+            risk=request.risk,
+        )
+        async with self._storage.transaction() as transaction:
+            if idempotency_key is not None:
+                operation = "tradingSessionStart"
+                known = await claim(transaction, self._clock, user.id, operation, idempotency_key, request, session.id)
+                if known is not None:
+                    return await self._own(transaction, user.id, known)
+            await self._check(transaction, user, request)
+            await transaction.trading_sessions.add(session)
+            await self._tell(transaction, session, "tradingSessionStart")
+        await self._wake(session)
+        return session
+
+    async def pause(self, user_id: UUID, session_id: UUID) -> TradingSession:
+        """Let no more entries happen and cancel the resting ones; exits and protection go on."""
+        async with self._storage.transaction() as transaction:
+            session = await self._own(transaction, user_id, session_id)
+            if session.status is TradingSessionStatus.PAUSED:
+                return session
+            _expect(session, TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING, action="paused")
+            session = replace(session, status=TradingSessionStatus.PAUSED, status_reason=None)
+            session = replace(session, status_code=TradingSessionStatusCode.PAUSED_BY_USER)
+            await self._store(transaction, session, "tradingSessionPause")
+            await self._cancel_entries(transaction, session)
+        await self._wake(session)
+        return session
+
+    async def resume(self, user_id: UUID, session_id: UUID) -> TradingSession:
+        """Let entries happen again, from the next closed candle on."""
+        async with self._storage.transaction() as transaction:
+            session = await self._own(transaction, user_id, session_id)
+            if session.status in {TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING}:
+                return session
+            _expect(session, TradingSessionStatus.PAUSED, action="resumed")
+            begun = session.last_candle_at is not None
+            status = TradingSessionStatus.RUNNING if begun else TradingSessionStatus.STARTING
+            session = replace(session, status=status, status_reason=None, status_code=None)
+            await self._store(transaction, session, "tradingSessionResume")
+        await self._wake(session)
+        return session
+
+    async def stop(self, user_id: UUID, session_id: UUID, *, close_position: bool) -> TradingSession:
+        """Cancel the session's orders and, if asked, close its position; it is STOPPED once both have happened.
+
+        The last word counts: a position that can't be closed is kept by stopping again without closing it.
+        """
+        async with self._storage.transaction() as transaction:
+            session = await self._own(transaction, user_id, session_id)
+            if session.status.is_final:
+                return session
+            session = replace(
+                session, status=TradingSessionStatus.STOPPING, close_on_stop=close_position, status_reason=None
+            )
+            session = replace(session, status_code=TradingSessionStatusCode.STOPPED_BY_USER)
+            await self._store(transaction, session, "tradingSessionStop")
+            await transaction.orders.request_cancels(user_id, session.account_id, None, session.id, self._clock.now())
+        await self._wake(session)
+        return session
+
+    async def _check(self, transaction: Transaction, user: User, request: SessionRequest) -> None:
+        version = await transaction.strategies.version(user.id, request.strategy_version_id)
+        account = await transaction.accounts.by_id(request.account_id, lock=True)  # It isn't archived meanwhile.
+        if account is not None and account.user_id != user.id:
+            account = None
+        problems = _place_problems(request, account, self._market_of(request.market))
+        if version is None:
+            problems.append(_not_found("strategy version", "strategyVersion"))
+        else:
+            problems += _definition_problems(version.definition, request)
+        problems += limit_problems(request.risk, ("input", "risk")) if request.risk else []
+        if problems:
+            raise InputErrors(problems)
+        most = user.plan.max_trading_sessions
+        if await transaction.trading_sessions.count_live(user.id) >= most:
+            message = f"Your plan allows {most} trading sessions at once; stop one first."
+            raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+
+    async def _own(self, transaction: Transaction, user_id: UUID, session_id: UUID) -> TradingSession:
+        session = await transaction.trading_sessions.locked(session_id)
+        if session is None or session.user_id != user_id:
+            raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
+        return session
+
+    async def _cancel_entries(self, transaction: Transaction, session: TradingSession) -> None:
+        orders = await live_orders(transaction, session)
+        entries = [order for order in orders if order.role is OrderRole.ENTRY]
+        await cancel(transaction, entries, self._clock.now())
+
+    async def _store(self, transaction: Transaction, session: TradingSession, action: str) -> None:
+        await transaction.trading_sessions.save(session)
+        await self._tell(transaction, session, action)
+
+    async def _tell(self, transaction: Transaction, session: TradingSession, action: str) -> None:
+        now = self._clock.now()
+        message = session.status.value
+        event = NewEvent(session.user_id, now, UserEventKind.TRADING_SESSION, session, message)
+        transaction.events.append([event])
+        subject = ("TradingSession", str(session.id))
+        await record_activity(transaction, self._ids, now, session.user_id, action, subject)
+
+    async def _wake(self, session: TradingSession) -> None:
+        await self._bus.publish(commands_topic(session.account_id), b"")
+
+
+def _place_problems(request: SessionRequest, account: Account | None, market: Market | None) -> list[InputError]:
+    problems = []
+    if account is None:
+        problems.append(_not_found("account", "account"))
+    elif account.archived_at is not None:
+        message = "The account is archived; choose another."
+        problems.append(InputError(ErrorCode.CONFLICT, message, ("input", "account")))
+    if market is None:
+        problems.append(_not_found(f"market {request.market}", "market"))
+    elif account is not None and account.venue != market.symbol.venue:
+        message = f"The account is at {account.venue}; {market.symbol} isn't traded there."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
+    elif not market.active:
+        message = f"{market.symbol} isn't traded at its venue now."
+        problems.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
+    return problems
+
+
+def _definition_problems(definition: StrategyDefinition, request: SessionRequest) -> list[InputError]:
+    problems = _parameter_problems(definition, request.parameters)
+    messages = dict.fromkeys(error.message for error in unsupported(definition))
+    problems += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]
+    if request.sizing is not None:
+        problems += [error.under(("input",)) for error in sizing_errors(request.sizing, definition)]
+    return problems
+
+
+def _parameter_problems(definition: StrategyDefinition, given: tuple[ParameterValue, ...]) -> list[InputError]:
+    """Return what is wrong with the values of a session, in themselves or in the rules that name them."""
+    names = [value.name for value in given]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"{twice[0][:40]!r} is given twice."
+        return [InputError(ErrorCode.INVALID, message, ("input", "parameters"))]
+    try:
+        compile_definition(definition, {value.name: value.value for value in given})
+    except InputErrors as found:
+        return [_under_input(error, names) for error in found.errors]
+    return []
+
+
+def _under_input(error: InputError, names: list[str]) -> InputError:
+    """Return the error with the path that it has in the request: parameters are a list there."""
+    where, *rest = error.path or ("strategyVersion",)
+    if where == "parameters" and rest and rest[0] in names:
+        return InputError(error.code, error.message, ("input", "parameters", str(names.index(rest[0]))))
+    if where == "parameters":
+        return InputError(error.code, error.message, ("input", "parameters"))
+    return InputError(ErrorCode.INVALID, f"{where}: {error.message}", ("input", "parameters"))
+
+
+def _expect(session: TradingSession, *allowed: TradingSessionStatus, action: str) -> None:
+    if session.status not in allowed:
+        message = f"A session that is {session.status.value} can't be {action}."
+        raise InputError(ErrorCode.CONFLICT, message, ("id",))
+
+
+def _not_found(what: str, field: str) -> InputError:
+    return InputError(ErrorCode.NOT_FOUND, f"There is no {what} like that.", ("input", field))

@@ -1,0 +1,114 @@
+"""Authentication: from a bearer credential to the identity behind it, and its end."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from domain.core.clock import Clock
+from domain.model.users import ALL_SCOPES, Identity
+from domain.ports.messaging import Bus, Cache, CacheSpace
+from domain.ports.unit_of_work import Storage, Transaction
+from domain.users.tokens import API_KEY_PREFIX, LOGIN_PREFIX, credential_hash
+
+REVOKED_TOPIC = "credential-revoked"
+CACHE_SECONDS = 5.0
+REMEMBER_SECONDS = 60.0
+"""Longer than an entry of the cache lives, and than one that is on its way into the cache may take."""
+
+TOUCH_EVERY = timedelta(minutes=1)
+MAXIMUM_CREDENTIAL_LENGTH = 256
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Identity).decode
+
+
+class Authenticator:
+    """Recognises bearers by the hash of their credential.
+
+    The database is the truth. The cache saves the look-up for a few seconds; a revocation deletes the entry and is
+    told on the bus, and what this node has heard revoked is refused whatever the cache still says.
+    """
+
+    def __init__(self, storage: Storage, cache: Cache, bus: Bus, clock: Clock) -> None:
+        self._storage = storage
+        self._cache = cache
+        self._bus = bus
+        self._clock = clock
+        self._revoked: dict[UUID, float] = {}
+
+    async def identify(self, credential: str) -> Identity | None:
+        """Return who bears the credential; None where it is unknown, revoked or expired."""
+        if not _looks_like_one(credential):
+            return None
+        digest = credential_hash(credential)
+        identity = await self._cached(digest)
+        if identity is None:
+            identity = await self._looked_up(digest, is_login=credential.startswith(LOGIN_PREFIX))
+        if identity is None or self._is_over(identity):
+            return None
+        return identity
+
+    async def revoked(self, credential_ids: list[UUID]) -> None:
+        """Tell every node that these credentials are worthless from now on; call it after the commit."""
+        for credential_id in credential_ids:
+            self.heard_revoked(credential_id)
+            await self._cache.delete(CacheSpace.LOGIN_SESSIONS, f"id:{credential_id}")
+            await self._bus.publish(REVOKED_TOPIC, credential_id.bytes)
+
+    def heard_revoked(self, credential_id: UUID) -> None:
+        """Remember a revocation for as long as a cache may still hold the credential."""
+        now = self._clock.monotonic()
+        self._revoked = {key: until for key, until in self._revoked.items() if until > now}
+        self._revoked[credential_id] = now + REMEMBER_SECONDS
+
+    def _is_over(self, identity: Identity) -> bool:
+        expired = identity.expires_at is not None and identity.expires_at <= self._clock.now()
+        return expired or self._revoked.get(identity.credential_id, 0.0) > self._clock.monotonic()
+
+    async def _cached(self, digest: bytes) -> Identity | None:
+        packed = await self._cache.get(CacheSpace.LOGIN_SESSIONS, digest.hex())
+        if packed is None:
+            return None
+        identity = _decode(packed)
+        # The mark under the credential's id is what a revocation on any node deletes.
+        alive = await self._cache.get(CacheSpace.LOGIN_SESSIONS, f"id:{identity.credential_id}")
+        return identity if alive else None
+
+    async def _looked_up(self, digest: bytes, *, is_login: bool) -> Identity | None:
+        async with self._storage.reading() as reading:
+            now = self._clock.now()
+            identity = await (_by_token(reading, digest, now) if is_login else _by_secret(reading, digest, now))
+        if identity is not None and not self._is_over(identity):
+            await self._cache.put(CacheSpace.LOGIN_SESSIONS, f"id:{identity.credential_id}", b"1", CACHE_SECONDS)
+            await self._cache.put(CacheSpace.LOGIN_SESSIONS, digest.hex(), _encode(identity), CACHE_SECONDS)
+        return identity
+
+
+def _looks_like_one(credential: str) -> bool:
+    return (
+        len(credential) <= MAXIMUM_CREDENTIAL_LENGTH
+        and credential.isascii()
+        and credential.startswith((LOGIN_PREFIX, API_KEY_PREFIX))
+    )
+
+
+async def _by_token(reading: Transaction, digest: bytes, now: datetime) -> Identity | None:
+    found = await reading.users.login_session_by_token(digest)
+    if found is None:
+        return None
+    session, user = found
+    if now - session.last_seen_at > TOUCH_EVERY and session.expires_at > now:
+        await reading.users.touch_login_session(session.id, now)
+    return Identity(user, session.id, ALL_SCOPES, session.expires_at, is_login_session=True)
+
+
+async def _by_secret(reading: Transaction, digest: bytes, now: datetime) -> Identity | None:
+    found = await reading.users.api_key_by_secret(digest)
+    if found is None:
+        return None
+    key, user = found
+    expired = key.expires_at is not None and key.expires_at <= now
+    if not expired and (key.last_used_at is None or now - key.last_used_at > TOUCH_EVERY):
+        await reading.users.touch_api_key(key.id, now)
+    return Identity(user, key.id, key.scopes, key.expires_at, is_login_session=False)

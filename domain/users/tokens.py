@@ -1,0 +1,27 @@
+"""Tokens and secrets: how they are made, hashed and recognised."""
+
+import hashlib
+
+from domain.ports.users import TokenSource
+
+LOGIN_PREFIX = "r3s_"
+API_KEY_PREFIX = "r3k_"
+
+
+def new_login_token(source: TokenSource) -> str:
+    """Return a fresh token of a login session."""
+    return LOGIN_PREFIX + source.new()
+
+
+def new_api_secret(source: TokenSource) -> str:
+    """Return a fresh secret of an API key."""
+    return API_KEY_PREFIX + source.new()
+
+
+def credential_hash(credential: str) -> bytes:
+    """Return the SHA-256 of a credential.
+
+    A fast hash is right here: a credential has 256 random bits, so there is nothing to guess (OWASP, Session
+    Management).
+    """
+    return hashlib.sha256(credential.encode()).digest()

@@ -1,0 +1,1 @@
+"""Files of candles: their forms, and what must hold of each row."""

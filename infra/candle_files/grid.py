@@ -1,0 +1,90 @@
+"""How long the candles of a file are: by the grid that all of its times lie on, not by how far apart most are."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from domain.model.markets import Timeframe
+from infra.candle_files.errors import UnusableFile
+from infra.candle_files.line_reader import Numbers
+from infra.candle_files.row_checks import first_opening
+
+FEW_ROWS = 10
+"""So few rows may all lie on a coarser grid by chance."""
+_OUTLIERS = 0.2
+"""Up to this part of rows off the grid of the others is malformed; more of them are a market with few trades."""
+_SECOND = 1_000_000
+KNOWN = ", ".join(timeframe.venue_name for timeframe in Timeframe)
+
+
+@dataclass
+class Grid:
+    """The coarsest grid that all times seen so far lie on; a market with few trades shows its timeframe by it alone."""
+
+    rows: int = 0
+    _first: int | None = None
+    _step: int = 0
+
+    def add(self, times: Numbers) -> None:
+        """Take times in microseconds since 1970."""
+        if not len(times):
+            return
+        first = int(times[0]) if self._first is None else self._first
+        self._first = first
+        self._step = int(np.gcd.reduce(np.append(times - first, self._step)))
+        self.rows += len(times)
+
+    def check(self, path: Path, timeframe: Timeframe) -> None:
+        """Raise `UnusableFile` where the times prove that candles are not of the timeframe that the user said."""
+        seconds = self._step // _SECOND
+        if self.rows >= FEW_ROWS and seconds > timeframe.seconds:
+            raise UnusableFile(
+                path,
+                f"all of its {self.rows:,} candles are {timedelta(seconds=seconds)} or multiples of it apart, so they "
+                f"are not of {timeframe.venue_name}; leave --timeframe out, or pass the right one",
+            )
+
+
+def guess(path: Path, at: pl.Series) -> Timeframe:
+    """Return how long candles are that open at `at`, in microseconds since 1970; raises `UnusableFile` if unclear."""
+    times = at.drop_nulls().unique().sort().to_numpy()
+    steps = np.diff(times) // _SECOND
+    if not len(steps):
+        raise UnusableFile(path, f"a single row doesn't tell how long its candle is; pass --timeframe: {KNOWN}")
+    usual = _usual(steps)
+    by_usual = next((each for each in Timeframe if each.seconds == usual), None)
+    common = int(np.gcd.reduce(steps))
+    if by_usual is not None and _off_grid(times, by_usual) <= _OUTLIERS and _shows(steps, by_usual):
+        return by_usual
+    by_grid = next((each for each in Timeframe if each.seconds == common), None)
+    # Neighbours must show it: a grid that no two candles are next to each other on may be finer still.
+    if by_grid is not None and len(times) >= FEW_ROWS and common in steps and not _off_grid(times, by_grid):
+        return by_grid
+    if by_usual is None and common == usual:
+        raise UnusableFile(
+            path, f"its candles are {timedelta(seconds=usual)} apart; the engine's timeframes are {KNOWN}"
+        )
+    raise UnusableFile(
+        path,
+        f"its candles are {timedelta(seconds=usual)} apart mostly, which isn't the length of all of them; pass "
+        f"--timeframe: {KNOWN}",
+    )
+
+
+def _shows(steps: Numbers, timeframe: Timeframe) -> bool:
+    """Tell whether the distances of few rows are mostly the timeframe's; of many, that its grid fits is enough."""
+    return len(steps) >= FEW_ROWS or int((steps == timeframe.seconds).sum()) * 2 >= len(steps)
+
+
+def _off_grid(times: Numbers, timeframe: Timeframe) -> float:
+    step = timeframe.seconds * _SECOND
+    return float(((times - first_opening(timeframe)) % step != 0).mean())
+
+
+def _usual(steps: Numbers) -> int:
+    """Return the commonest of some numbers, the smallest of several such."""
+    values, counts = np.unique(steps, return_counts=True)
+    return int(values[counts.argmax()])

@@ -1,0 +1,60 @@
+"""Candles in JSON, as freqtrade and the venues' APIs write them: rows as arrays or as objects, made lines of a CSV."""
+
+import gzip
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from infra.candle_files.errors import UnusableFile
+from infra.candle_files.line_reader import GZIP, Block, raising_unusable_file, starts_with
+
+MOST_BYTES = 2 * 1024**3
+_SEPARATOR = ","
+# Numbers keep the digits that the file has.
+_decoder = msgspec.json.Decoder(list[Any], float_hook=str)
+
+
+def is_json(path: Path) -> bool:
+    """Tell whether a file, plain or gzipped, begins as JSON does."""
+    packed = starts_with(path, 2) == GZIP
+    with raising_unusable_file(path):
+        if not packed:
+            return starts_with(path, 64).lstrip()[:1] in {b"[", b"{"}
+        with gzip.open(path) as file:
+            return file.read(64).lstrip()[:1] in {b"[", b"{"}
+
+
+def json_blocks(path: Path) -> Iterator[Block]:
+    """Yield the rows as lines, of objects after one with their names; raises `UnusableFile`."""
+    with raising_unusable_file(path), gzip.open(path) if starts_with(path, 2) == GZIP else path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise UnusableFile(path, "JSON of more than 2 GiB; write it as CSV, Parquet or Feather")
+    try:
+        rows = _decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnusableFile(path, f"it can't be read as an array of candles in JSON ({error})") from None
+    if not rows:
+        raise UnusableFile(path, "there are no rows of candles in it")
+    lines, first = _lines(path, rows)
+    yield Block(
+        path.name, "".join(f"{line}\n" for line in lines).encode(), np.arange(first, first + len(lines), dtype=np.int64)
+    )
+
+
+def _lines(path: Path, rows: Sequence[Any]) -> tuple[list[str], int]:
+    """Return the lines, and the number of the first: a row's is its place in the array, from 1."""
+    if isinstance(rows[0], dict):
+        names = list(rows[0])
+        values = [[_text(row.get(name)) for name in names] if isinstance(row, dict) else [_text(row)] for row in rows]
+        return [_SEPARATOR.join(_text(name) for name in names), *map(_SEPARATOR.join, values)], 0
+    if isinstance(rows[0], list):
+        return [_SEPARATOR.join(map(_text, row)) if isinstance(row, list) else _text(row) for row in rows], 1
+    raise UnusableFile(path, "its array holds neither arrays nor objects, one for each candle")
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).replace("\n", " ")

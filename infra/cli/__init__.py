@@ -1,0 +1,1 @@
+"""The command line `r3edge`, one module a command."""

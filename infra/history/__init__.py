@@ -1,1 +1,0 @@
-"""Candles in bulk: out of files, and out of what venues still know."""

@@ -1,0 +1,34 @@
+"""Telling the bus whose event log has grown, beside the work that made it grow."""
+
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+
+from domain.model.events import events_topic
+from domain.ports.messaging import Bus
+
+
+class News:
+    """A bus that stalls must not hold up an order, so a task of its own publishes; a user told twice is told once."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._untold: dict[UUID, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def tell(self, users: Iterable[UUID]) -> None:
+        """Have the listeners of these users' logs told soon."""
+        self._untold.update(dict.fromkeys(users))
+        if self._untold and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._publish())
+
+    async def close(self) -> None:
+        """Return when everybody was told."""
+        if self._task is not None:
+            await self._task
+
+    async def _publish(self) -> None:
+        while self._untold:
+            user_id = next(iter(self._untold))
+            del self._untold[user_id]
+            await self._bus.publish(events_topic(user_id), b"")

@@ -1,0 +1,1 @@
+"""Repositories: all SQL of the engine, one module a table group."""

@@ -1,0 +1,42 @@
+"""What all repositories have in common: a connection, and the keyset window as SQL."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from domain.core.keyset import Window
+from infra.postgres.connection import Connection
+from infra.postgres.sql import Condition, where
+
+
+class Repository:
+    """SQL of one part of the domain, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def _page(self, select: str, window: Window, conditions: Sequence[Condition]) -> list[asyncpg.Record]:
+        """Return the rows of `select … WHERE conditions` within the window, newest first.
+
+        `select` has no WHERE of its own.
+        """
+        bounds, order = keyset(window)
+        fits, arguments = where([*conditions, *bounds])
+        query = f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}"
+        rows = await self._connection.fetch(query, *arguments, window.limit)
+        return rows[::-1] if window.backwards else rows
+
+
+def keyset(window: Window, at: str | None = None) -> tuple[list[Condition], str]:
+    """Return the conditions of a window and the order to read in, which for `backwards` is the list's own reversed.
+
+    `at` is the column of the time that a `dated` window is ordered by.
+    """
+    columns = ("id",) if at is None else (at, "id")
+    key, marks = ", ".join(columns), ", ".join("{}" for _ in columns)
+    further, nearer = (">", "<") if window.oldest_first else ("<", ">")
+    after: tuple[object, ...] = (window.after,) if at is None else (window.after_at, window.after)
+    before: tuple[object, ...] = (window.before,) if at is None else (window.before_at, window.before)
+    direction = "ASC" if window.oldest_first != window.backwards else "DESC"
+    order = ", ".join(f"{column} {direction}" for column in columns)
+    return [(f"({key}) {further} ({marks})", *after), (f"({key}) {nearer} ({marks})", *before)], order

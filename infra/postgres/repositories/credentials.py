@@ -1,0 +1,158 @@
+"""Login sessions and API keys in PostgreSQL, known by the hashes of their secrets."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from domain.model.trading_state import TradingState
+from domain.model.users import ApiKey, ApiScope, LoginSession, User, UserRole
+from infra.postgres.repositories.base import Repository
+
+USER_COLUMNS = (
+    "users.id AS user_id, users.email, users.display_name, users.created_at AS user_created_at, users.role, "
+    "users.plan_name, users.trading_state"
+)
+"""What `user_of` reads; named so that they can stand beside the columns of a credential."""
+
+_SESSION = "login_sessions.id, login_sessions.user_id, login_sessions.created_at, last_seen_at, expires_at"
+_KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at"
+_LIVE = "revoked_at IS NULL"
+_TABLES = ("login_sessions", "api_keys")
+
+
+class CredentialRepository(Repository):
+    """The half of the users' repository that proves who somebody is."""
+
+    async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
+        """Keep a login session by the SHA-256 of its token."""
+        await self._connection.execute(
+            "INSERT INTO login_sessions (id, user_id, created_at, last_seen_at, expires_at, token_hash) "
+            "VALUES ($1, $2, $3, $4, $5, $6)",
+            *(session.id, session.user_id, session.created_at, session.last_seen_at, session.expires_at, token_hash),
+        )
+
+    async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
+        """Return the session that is not revoked, expired or not, and its user."""
+        query = (
+            f"SELECT {_SESSION}, {USER_COLUMNS} FROM login_sessions JOIN users ON users.id = login_sessions.user_id "
+            f"WHERE token_hash = $1 AND {_LIVE}"
+        )
+        row = await self._connection.fetchrow(query, token_hash)
+        return (_session_of(row), user_of(row)) if row is not None else None
+
+    async def login_sessions(self, user_id: UUID, now: datetime) -> list[LoginSession]:
+        """Return the sessions of the user that are neither revoked nor expired, newest first."""
+        query = (
+            f"SELECT {_SESSION} FROM login_sessions WHERE user_id = $1 AND {_LIVE} AND expires_at > $2 ORDER BY id DESC"
+        )
+        return [_session_of(row) for row in await self._connection.fetch(query, user_id, now)]
+
+    async def touch_login_session(self, session_id: UUID, at: datetime) -> None:
+        """Store when the session was last seen."""
+        await self._connection.execute("UPDATE login_sessions SET last_seen_at = $2 WHERE id = $1", session_id, at)
+
+    async def revoke_login_session(self, user_id: UUID, session_id: UUID, at: datetime) -> LoginSession | None:
+        """End a session of the user; None where there is no such live session."""
+        query = (
+            f"UPDATE login_sessions SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND {_LIVE} AND expires_at > $3 "
+            f"RETURNING {_SESSION}"
+        )
+        row = await self._connection.fetchrow(query, user_id, session_id, at)
+        return _session_of(row) if row is not None else None
+
+    async def revoke_other_login_sessions(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
+        """End all sessions of the user but one, and return which."""
+        query = (
+            f"UPDATE login_sessions SET revoked_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND {_LIVE} "
+            "RETURNING id"
+        )
+        return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
+
+    async def revoke_surplus_login_sessions(self, user_id: UUID, keep: int, at: datetime) -> list[UUID]:
+        """End all live sessions of the user but the newest `keep`, and return which."""
+        query = (
+            "UPDATE login_sessions SET revoked_at = $3 WHERE id IN (SELECT id FROM login_sessions "
+            f"WHERE user_id = $1 AND {_LIVE} AND expires_at > $3 ORDER BY id DESC OFFSET $2) RETURNING id"
+        )
+        return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
+
+    async def revoke_api_keys(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
+        """End all keys of the user but one, and return which."""
+        query = (
+            f"UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND {_LIVE} "
+            "RETURNING id"
+        )
+        return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
+
+    async def forget_credentials(self, ended_before: datetime, most: int) -> int:
+        """Delete login sessions and keys that ended before then, at most so many; return how many."""
+        query = "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE least(revoked_at, expires_at) < $1 LIMIT $2)"
+        deleted = [await self._connection.execute(query.format(t), ended_before, most) for t in _TABLES]
+        return sum(int(status.rpartition(" ")[2]) for status in deleted)
+
+    async def good_credentials(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+        """Return which of these login sessions and API keys are neither revoked nor expired."""
+        query = (
+            f"SELECT id FROM login_sessions WHERE id = ANY($1::uuid[]) AND {_LIVE} AND expires_at > $2 UNION ALL "
+            f"SELECT id FROM api_keys WHERE id = ANY($1::uuid[]) AND {_LIVE} "
+            "AND (expires_at IS NULL OR expires_at > $2)"
+        )
+        return {row["id"] for row in await self._connection.fetch(query, list(ids), now)}
+
+    async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:
+        """Keep an API key by the SHA-256 of its secret."""
+        await self._connection.execute(
+            "INSERT INTO api_keys (id, user_id, name, scopes, created_at, last_used_at, expires_at, secret_hash) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            *(key.id, key.user_id, key.name, sorted(key.scopes), key.created_at, key.last_used_at, key.expires_at),
+            secret_hash,
+        )
+
+    async def api_key_by_secret(self, secret_hash: bytes) -> tuple[ApiKey, User] | None:
+        """Return the key that is not revoked, expired or not, and its user."""
+        query = (
+            f"SELECT {_KEY}, {USER_COLUMNS} FROM api_keys JOIN users ON users.id = api_keys.user_id "
+            f"WHERE secret_hash = $1 AND {_LIVE}"
+        )
+        row = await self._connection.fetchrow(query, secret_hash)
+        return (_key_of(row), user_of(row)) if row is not None else None
+
+    async def api_keys(self, user_id: UUID) -> list[ApiKey]:
+        """Return the keys of the user that are not revoked, newest first."""
+        query = f"SELECT {_KEY} FROM api_keys WHERE user_id = $1 AND {_LIVE} ORDER BY id DESC"
+        return [_key_of(row) for row in await self._connection.fetch(query, user_id)]
+
+    async def touch_api_key(self, key_id: UUID, at: datetime) -> None:
+        """Store when the key was last used."""
+        await self._connection.execute("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", key_id, at)
+
+    async def revoke_api_key(self, user_id: UUID, key_id: UUID, at: datetime) -> ApiKey | None:
+        """End a key of the user; None where there is no such live key."""
+        query = f"UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND {_LIVE} RETURNING {_KEY}"
+        row = await self._connection.fetchrow(query, user_id, key_id, at)
+        return _key_of(row) if row is not None else None
+
+
+def user_of(row: asyncpg.Record) -> User:
+    """Return the user of a row that has `USER_COLUMNS`."""
+    return User(
+        id=row["user_id"],
+        email=row["email"],
+        display_name=row["display_name"],
+        created_at=row["user_created_at"],
+        role=UserRole(row["role"]),
+        plan_name=row["plan_name"],
+        trading_state=TradingState(row["trading_state"]),
+    )
+
+
+def _session_of(row: asyncpg.Record) -> LoginSession:
+    return LoginSession(row["id"], row["user_id"], row["created_at"], row["last_seen_at"], row["expires_at"])
+
+
+def _key_of(row: asyncpg.Record) -> ApiKey:
+    scopes = frozenset(ApiScope(scope) for scope in row["scopes"])
+    named = (row["id"], row["user_id"], row["name"])
+    return ApiKey(*named, scopes, row["created_at"], row["last_used_at"], row["expires_at"])

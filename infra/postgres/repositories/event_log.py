@@ -1,0 +1,124 @@
+"""The users' event logs in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from domain.model.events import NewEvent, UserEvent, UserEventKind
+from infra.postgres.connection import Connection
+from infra.postgres.repositories.base import Repository
+from infra.postgres.rows.events import decode_subject, encode_subject, order_id_of
+
+CLOCK_SLACK = timedelta(days=1)
+"""How far apart the clocks of nodes may be: an event may be that much older than the one before it in its log."""
+
+
+def append_statement(first: int, condition: str = "") -> str:
+    """Return the common table expressions that append what `event_columns` gives as the arguments from `$first` on.
+
+    One statement, so one round trip. The counters are locked in the order of the users' ids, which keeps two
+    transactions that tell the same users from waiting for each other.
+    """
+    types = ("uuid[]", "timestamptz[]", "text[]", "uuid[]", "text[]", "jsonb[]", "text[]")
+    arrays = ", ".join(f"${first + place}::{kind}" for place, kind in enumerate(types))
+    return f"""
+news AS (
+    SELECT * FROM unnest({arrays})
+    WITH ORDINALITY AS news (user_id, at, kind, order_id, subject_type, payload, message, place) {condition}
+), heads AS (
+    INSERT INTO user_event_heads AS head (user_id, sequence, at)
+    SELECT user_id, count(*), (array_agg(at ORDER BY place DESC))[1] FROM news GROUP BY user_id ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET sequence = head.sequence + excluded.sequence, at = excluded.at
+    RETURNING user_id, sequence
+), told AS (
+    INSERT INTO user_events (user_id, sequence, at, kind, order_id, subject_type, payload, message)
+    SELECT user_id, heads.sequence + 1 - row_number() OVER (PARTITION BY user_id ORDER BY place DESC),
+           at, kind, order_id, subject_type, payload, message
+    FROM news JOIN heads USING (user_id)
+)"""
+
+
+APPEND = f"WITH {append_statement(1)} SELECT true"
+_SELECT = "SELECT user_id, sequence, at, kind, subject_type, payload, message FROM user_events WHERE user_id = $1"
+# The bound on `at` is a condition of its own, never `OR $3 IS NULL`: that would keep the planner from leaving old
+# partitions out.
+_AFTER = _SELECT + " AND sequence > $2 {} ORDER BY sequence LIMIT $3"
+_ORDERS_ONLY = "AND order_id IS NOT NULL"
+_SINCE = "AND at >= $4"
+
+
+class PostgresEventLog(Repository):
+    """Appends at the end of the transaction, reads at once; see `domain.ports.event_log`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._pending: list[NewEvent] = []
+
+    @property
+    def pending(self) -> Sequence[NewEvent]:
+        """What was appended and not written yet."""
+        return self._pending
+
+    def append(self, events: Sequence[NewEvent]) -> None:
+        """Keep `events` until the transaction ends."""
+        self._pending.extend(events)
+
+    def take(self) -> list[NewEvent]:
+        """Return what was appended, to be written; the commit must follow at once."""
+        events, self._pending = self._pending, []
+        return events
+
+    async def head(self, user_id: UUID) -> tuple[int, datetime | None]:
+        """Return the sequence and time of the user's newest event; 0 and None where there is none."""
+        row = await self._connection.fetchrow("SELECT sequence, at FROM user_event_heads WHERE user_id = $1", user_id)
+        return (row["sequence"], row["at"]) if row is not None else (0, None)
+
+    async def after(
+        self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
+    ) -> list[UserEvent]:
+        """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the partitions to read."""
+        conditions = [_ORDERS_ONLY] if orders_only else []
+        conditions += [_SINCE] if at is not None else []
+        bounds = [at - CLOCK_SLACK] if at is not None else []
+        query = _AFTER.format(" ".join(conditions))
+        return _events(await self._connection.fetch(query, user_id, sequence, limit, *bounds))
+
+    async def of_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
+        """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
+        query = _SELECT + " AND order_id = $2 AND at >= $3 ORDER BY sequence"
+        return _events(await self._connection.fetch(query, user_id, order_id, since - CLOCK_SLACK))
+
+    async def of_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
+        """Return all events of several orders of a user, oldest first, as `of_order` does (for batches)."""
+        query = _SELECT + " AND order_id = ANY($2::uuid[]) AND at >= $3 ORDER BY sequence"
+        return _events(await self._connection.fetch(query, user_id, list(set(order_ids)), since - CLOCK_SLACK))
+
+
+def event_columns(events: Sequence[NewEvent]) -> tuple[list[object], ...]:
+    """Return the arguments of `append_statement`."""
+    encoded = [encode_subject(event.subject) for event in events]
+    return (
+        [event.user_id for event in events],
+        [event.at for event in events],
+        [event.kind.value for event in events],
+        [order_id_of(event.subject) for event in events],
+        [name for name, _ in encoded],
+        [data for _, data in encoded],
+        [event.message for event in events],
+    )
+
+
+def _events(rows: Sequence[asyncpg.Record]) -> list[UserEvent]:
+    return [
+        UserEvent(
+            user_id=row["user_id"],
+            sequence=row["sequence"],
+            at=row["at"],
+            kind=UserEventKind(row["kind"]),
+            subject=decode_subject(row["subject_type"], row["payload"]),
+            message=row["message"],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,194 @@
+"""Markets, candles, trades and depth snapshots in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from asyncpg import Record
+
+from domain.core.keyset import TimeWindow
+from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
+from infra.postgres.partitions import ensure_months, ensure_partitions
+from infra.postgres.repositories.base import Repository
+from infra.postgres.rows.markets import (
+    CANDLE_HOLES,
+    KEEP_CANDLES,
+    SAVE_CANDLES,
+    SAVE_DEPTH,
+    SAVE_MARKETS,
+    SAVE_TRADES,
+    SELECT_CANDLES,
+    SELECT_MARKETS,
+    SELECT_TRADES,
+    SIDES,
+    market_of,
+    market_values,
+)
+from infra.postgres.sql import Condition, where
+
+BATCH_ROWS = 10_000
+"""Rows a statement: an import of years must not be one message of gigabytes."""
+
+
+class PostgresMarketData(Repository):
+    """See `domain.ports.market_data.MarketDataRepository`.
+
+    Rows go by columns: one round trip for thousands of rows, and unlike COPY it can meet rows that are there already.
+    Decimals go as text, which the driver writes several times as fast as `numeric`.
+    """
+
+    async def save_markets(self, markets: Sequence[Market]) -> None:
+        """Store what a venue says its markets are; markets of the same venue that are absent become inactive."""
+        by_symbol = {str(market.symbol): market for market in markets}
+        if by_symbol:
+            rows = [market_values(by_symbol[symbol]) for symbol in sorted(by_symbol)]
+            await self._connection.execute(SAVE_MARKETS, *zip(*rows, strict=True))
+
+    async def markets(self) -> list[Market]:
+        """Return every market of every venue, in the order of their symbols."""
+        return [market_of(row) for row in await self._connection.fetch(SELECT_MARKETS)]
+
+    async def save_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles; one that is there already is replaced (a correction by the venue's own).
+
+        Forming ones are left out: a venue's answer ends with one. Of two for the same time the last one counts.
+        """
+        await self._save_candles(SAVE_CANDLES, candles)
+
+    async def add_candles(self, candles: Sequence[Candle]) -> None:
+        """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
+        await self._save_candles(KEEP_CANDLES, candles)
+
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+        """Return closed candles, oldest first."""
+        conditions: list[Condition] = [
+            ("market = {}", str(market)),
+            ("timeframe = {}", timeframe),
+            ("open_time >= {}", window.start),
+            ("open_time < {}", window.end),
+            ("open_time > {}", window.after),
+            ("open_time < {}", window.before),
+        ]
+        rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), window)
+        return [
+            Candle(market, timeframe, open_time, open_, high, low, close, volume, closed=True)
+            for open_time, open_, high, low, close, volume in rows
+        ]
+
+    async def candle_holes(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """Return the stretches from `start` to before `end` that no stored candle covers, oldest first."""
+        arguments = (str(market), timeframe, start, end, timeframe.duration)
+        return [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_HOLES, *arguments)]
+
+    async def save_trades(self, trades: Sequence[Trade]) -> None:
+        """Store trades; one that is there already stays as it is."""
+        rows = [
+            (str(trade.market), trade.at, trade.venue_trade_id, str(trade.price), str(trade.quantity), trade.side)
+            for trade in trades
+        ]
+        await self._save(SAVE_TRADES, rows)
+
+    async def trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+        """Return trades, oldest first; those of the same time in the order of their ids, read as numbers."""
+        conditions: list[Condition | tuple[str, object, object]] = [
+            ("market = {}", str(market)),
+            ("at >= {}", window.start),
+            ("at < {}", window.end),
+            *_beyond(">", window.after, window.after_id),
+            *_beyond("<", window.before, window.before_id),
+        ]
+        rows = await self._rows(SELECT_TRADES, conditions, ("at", "length(venue_trade_id)", "venue_trade_id"), window)
+        return [
+            Trade(market, venue_trade_id, at, price, quantity, SIDES[side])
+            for venue_trade_id, at, price, quantity, side in rows
+        ]
+
+    async def save_depth(self, depths: Sequence[Depth]) -> None:
+        """Store snapshots of the book."""
+        rows = [
+            (
+                str(depth.market),
+                depth.received_at,
+                depth.epoch,
+                depth.sequence,
+                depth.venue_time,
+                _levels(depth.bids),
+                _levels(depth.asks),
+            )
+            for depth in depths
+        ]
+        await self._save(SAVE_DEPTH, rows)
+
+    async def ensure_partitions(self, months_ahead: int) -> list[str]:
+        """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
+        return await ensure_partitions(self._connection, months_ahead)
+
+    async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past candles that an import or a back-fill needs."""
+        return await ensure_months(self._connection, "candles", start, end)
+
+    async def ensure_partitions_for_trades(self, start: datetime, end: datetime) -> list[str]:
+        """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
+        made = [await ensure_months(self._connection, table, start, end) for table in ("trades", "minute_volumes")]
+        return [name for names in made for name in names]
+
+    async def _save_candles(self, text: str, candles: Sequence[Candle]) -> None:
+        unique = {(candle.market, candle.timeframe, candle.open_time): candle for candle in candles if candle.closed}
+        rows = [_candle_texts(unique[key]) for key in sorted(unique)]
+        for begin in range(0, len(rows), BATCH_ROWS):
+            columns = zip(*rows[begin : begin + BATCH_ROWS], strict=True)
+            await self._connection.execute(text, *("\n".join(column) for column in columns))
+
+    async def _save(self, text: str, rows: Sequence[tuple[object, ...]]) -> None:
+        for begin in range(0, len(rows), BATCH_ROWS):
+            await self._connection.execute(text, *zip(*rows[begin : begin + BATCH_ROWS], strict=True))
+
+    async def _rows(
+        self,
+        select: str,
+        conditions: Sequence[Condition | tuple[str, object, object]],
+        keys: Sequence[str],
+        window: TimeWindow,
+    ) -> list[Record]:
+        fits, arguments = where(conditions)
+        order = ", ".join(f"{key} DESC" if window.backwards else key for key in keys)
+        text = f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}"
+        rows = await self._connection.fetch(text, *arguments, window.limit)
+        return rows[::-1] if window.backwards else rows
+
+
+def _candle_texts(candle: Candle) -> tuple[str, ...]:
+    """Return what `SAVE_CANDLES` reads of one candle, in the order of its columns; none of it has a line break."""
+    return (
+        str(candle.market),
+        candle.timeframe,
+        candle.open_time.isoformat(),
+        str(candle.open),
+        str(candle.high),
+        str(candle.low),
+        str(candle.close),
+        str(candle.volume),
+    )
+
+
+def _beyond(
+    comparison: str, at: datetime | None, venue_trade_id: str | None
+) -> list[Condition | tuple[str, object, object]]:
+    """Return what holds of trades on one side of a cursor.
+
+    The time is compared on its own too: by that alone PostgreSQL leaves out partitions.
+    """
+    if venue_trade_id is None:
+        return [(f"at {comparison} {{}}", at)]
+    key = f"({{}}, {len(venue_trade_id)}, {{}})"
+    return [
+        (f"at {comparison}= {{}}", at),
+        (f"(at, length(venue_trade_id), venue_trade_id) {comparison} {key}", at, venue_trade_id),
+    ]
+
+
+def _levels(levels: tuple[PriceLevel, ...]) -> bytes:
+    """Return levels as compact JSON: a list of pairs of price and quantity."""
+    return msgspec.json.encode([(level.price, level.quantity) for level in levels])

@@ -1,0 +1,154 @@
+"""Volume by price, and books of the past, computed in PostgreSQL."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+from asyncpg import Record
+
+from domain.model.markets import Depth, MarketSymbol, PriceLevel
+from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
+from infra.postgres.repositories.base import Repository
+
+_SIDES = """
+coalesce(sum(quantity) FILTER (WHERE side = 'BUY'), 0) AS bought,
+coalesce(sum(quantity) FILTER (WHERE side = 'SELL'), 0) AS sold"""
+_TRADES = "FROM trades WHERE market = $1 AND at >= $2 AND at < $3"
+# The minutes that lie in the period as a whole, from the sums; the trades before the first and after the last of them.
+_SUMMED = """
+FROM (
+    SELECT price, bought, sold FROM minute_volumes WHERE market = $1 AND minute >= $4 AND minute < $5
+    UNION ALL
+    SELECT summed_price(price), CASE side WHEN 'BUY' THEN quantity ELSE 0 END,
+        CASE side WHEN 'SELL' THEN quantity ELSE 0 END
+    FROM trades WHERE market = $1 AND at >= $2 AND at < $4
+    UNION ALL
+    SELECT summed_price(price), CASE side WHEN 'BUY' THEN quantity ELSE 0 END,
+        CASE side WHEN 'SELL' THEN quantity ELSE 0 END
+    FROM trades WHERE market = $1 AND at >= $5 AND at < $3
+) AS summed"""
+_CANDLES = """
+FROM candles WHERE market = $1 AND timeframe = 'M1' AND open_time >= $2
+    AND open_time <= $3::timestamptz - interval '1 minute' AND volume > 0"""
+
+SUMMED_PRICES = f"SELECT price, sum(bought), sum(sold) {_SUMMED} GROUP BY price"
+TRADED_RANGE = f"SELECT min(price), max(price), sum(quantity) {_TRADES}"
+CANDLE_RANGE = f"SELECT min(low), max(high), sum(volume) {_CANDLES}"
+
+TRADED_VOLUMES = f"SELECT div(price - $4, $5)::integer AS number, {_SIDES} {_TRADES} GROUP BY number"
+# A candle's parts have 12 places and its lowest bin gets what is over, so that no volume is lost or made by dividing.
+CANDLE_VOLUMES = f"""
+WITH spread AS (
+    SELECT open, close, volume, div(low - $4, $5)::integer AS first, div(high - $4, $5)::integer AS last {_CANDLES}
+), parts AS (
+    SELECT number, open, close,
+        CASE WHEN number > first THEN trunc(volume / (last - first + 1), 12)
+        ELSE volume - trunc(volume / (last - first + 1), 12) * (last - first) END AS part
+    FROM spread, generate_series(first, last) AS number
+), sides AS (
+    SELECT number, part, CASE sign(close - open) WHEN 1 THEN part WHEN -1 THEN 0 ELSE trunc(part / 2, 12) END AS bought
+    FROM parts
+)
+SELECT number, sum(bought), sum(part - bought) FROM sides GROUP BY number"""
+
+MINUTES = "SELECT count(*) FROM candles WHERE market = $1 AND timeframe = 'M1' AND open_time >= $2 AND open_time < $3"
+
+# One look into the index for each interval, however many snapshots lie in between. The intervals are counted: the
+# driver writes the first and the last moment of all as infinite, and a series of times from there has no end.
+DEPTH_HISTORY = """
+SELECT at, epoch, sequence, venue_time, bids, asks
+FROM generate_series(0, $4::integer - 1) AS number
+CROSS JOIN LATERAL (SELECT $2::timestamptz + number * $5::interval AS begun) AS one
+CROSS JOIN LATERAL (
+    SELECT at, epoch, sequence, venue_time, jsonb_path_query_array(bids, $6) AS bids,
+        jsonb_path_query_array(asks, $6) AS asks
+    FROM depth_snapshots WHERE market = $1 AND at >= begun AND at < least(begun + $5::interval, $3)
+    ORDER BY at, epoch, sequence LIMIT 1
+) AS found
+ORDER BY at"""
+
+_MINUTE = timedelta(minutes=1)
+
+
+class PostgresMarketHistory(Repository):
+    """See `domain.ports.market_data.MarketHistoryRepository`."""
+
+    async def summed_prices(self, market: MarketSymbol, start: datetime, end: datetime) -> list[PriceVolume]:
+        """Return what was traded at each price, cut to the step of the sums, by the takers' sides; in no order."""
+        rows = await self._connection.fetch(SUMMED_PRICES, *_summed_period(market, start, end))
+        return [PriceVolume(price, bought, sold) for price, bought, sold in rows]
+
+    async def traded_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
+        """Return what was traded by the trades themselves; None where there are none."""
+        return _range(await self._connection.fetchrow(TRADED_RANGE, str(market), start, end))
+
+    async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
+        """Return what was traded by the minute candles that lie in the period as a whole; None where nothing was."""
+        return _range(await self._connection.fetchrow(CANDLE_RANGE, str(market), start, end))
+
+    async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
+        """Return the volumes of `bins` from the trades themselves, by the takers' sides."""
+        return await self._volumes(TRADED_VOLUMES, str(market), start, end, bins.low, bins.width)
+
+    async def candle_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
+        """Return the volumes of `bins` from the minute candles that `candle_range` counts.
+
+        A candle's volume is divided evenly among the bins from its low to its high. It counts as bought where the
+        candle rose, as sold where it fell, and as half of each where it did neither.
+        """
+        return await self._volumes(CANDLE_VOLUMES, str(market), start, end, bins.low, bins.width)
+
+    async def minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
+        """Return how many minute candles of the period are stored, those without volume among them."""
+        found: int = await self._connection.fetchval(MINUTES, str(market), start, end)
+        return found
+
+    async def depth_history(
+        self, market: MarketSymbol, start: datetime, end: datetime, every_seconds: int, levels: int
+    ) -> list[Depth]:
+        """Return the first stored snapshot of each interval, counted from `start`, oldest first, with its top."""
+        every, top = timedelta(seconds=every_seconds), f"$[0 to {levels - 1}]"
+        intervals = -((start - end) // every)
+        rows = await self._connection.fetch(DEPTH_HISTORY, str(market), start, end, intervals, every, top)
+        return [_depth(market, row) for row in rows]
+
+    async def _volumes(self, text: str, *arguments: object) -> list[BinVolume]:
+        rows = await self._connection.fetch(text, *arguments)
+        return [BinVolume(number, bought, sold) for number, bought, sold in rows]
+
+
+def _summed_period(market: MarketSymbol, start: datetime, end: datetime) -> tuple[object, ...]:
+    """Return the period, and the beginnings of its first whole minute and of the one after its last.
+
+    Both are its end where it holds no whole minute.
+    """
+    begun = _minute(start)
+    first = begun if begun == start else begun + min(_MINUTE, end - begun)
+    return str(market), start, end, first, max(_minute(end), first)
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
+def _range(row: Record | None) -> PriceRange | None:
+    return PriceRange(*row) if row is not None and row[0] is not None else None
+
+
+def _depth(market: MarketSymbol, row: Record) -> Depth:
+    return Depth(
+        market,
+        row["epoch"],
+        row["sequence"],
+        _levels(row["bids"]),
+        _levels(row["asks"]),
+        row["venue_time"],
+        row["at"],
+    )
+
+
+def _levels(document: bytes) -> tuple[PriceLevel, ...]:
+    return tuple(
+        PriceLevel(price, quantity)
+        for price, quantity in msgspec.json.decode(document, type=list[tuple[Decimal, Decimal]])
+    )

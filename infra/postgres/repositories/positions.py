@@ -1,0 +1,134 @@
+"""Positions in PostgreSQL, one row from opening to flat."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from asyncpg import Record
+
+from domain.core.keyset import Window
+from domain.model.markets import MarketSymbol
+from domain.model.trading import Position
+from infra.postgres.repositories.base import Repository
+from infra.postgres.rows.columns import market_symbol
+
+SELECT = """
+SELECT id, user_id, account_id, market, trading_session_id, opened_at, quantity, dust, average_price, realized_profit,
+    fees, closed_at, stop_loss_price, take_profit_price, unpriced_fees
+FROM positions"""
+SAVE = """
+INSERT INTO positions (id, user_id, account_id, market, trading_session_id, opened_at, quantity, dust, average_price,
+    realized_profit, fees, closed_at, stop_loss_price, take_profit_price, unpriced_fees)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, dust = excluded.dust,
+    average_price = excluded.average_price, realized_profit = excluded.realized_profit, fees = excluded.fees,
+    closed_at = excluded.closed_at, stop_loss_price = excluded.stop_loss_price,
+    take_profit_price = excluded.take_profit_price, unpriced_fees = excluded.unpriced_fees"""
+LOCKED_OPEN = SELECT + (
+    " WHERE account_id = $1 AND market = $2 AND trading_session_id = $3 AND closed_at IS NULL FOR NO KEY UPDATE"
+)
+LOCKED_OPEN_BY_HAND = SELECT + (
+    " WHERE account_id = $1 AND market = $2 AND trading_session_id IS NULL AND closed_at IS NULL FOR NO KEY UPDATE"
+)
+GET = SELECT + " WHERE id = $1 AND user_id = $2"
+OPEN_OF_ACCOUNT = SELECT + " WHERE account_id = $1 AND closed_at IS NULL ORDER BY id"
+# The open ones by a text of their own, which the partial index positions_open_of_user answers.
+OF_USER = {
+    None: "user_id = {}",
+    True: "user_id = {} AND closed_at IS NULL",
+    False: "user_id = {} AND closed_at IS NOT NULL",
+}
+# One look into the index for each session, however many positions it has had.
+NEWEST_OF_SESSIONS = f"""
+SELECT newest.* FROM unnest($1::uuid[]) AS wanted (session_id)
+CROSS JOIN LATERAL ({SELECT} WHERE trading_session_id = wanted.session_id ORDER BY id DESC LIMIT 1) AS newest"""
+
+
+class PostgresPositions(Repository):
+    """See `domain.ports.trading.PositionRepository`."""
+
+    async def locked_open(
+        self, account_id: UUID, market: MarketSymbol, trading_session_id: UUID | None
+    ) -> Position | None:
+        """Return the open position there and hold its row; None where flat."""
+        if trading_session_id is None:
+            return await self._one(LOCKED_OPEN_BY_HAND, account_id, str(market))
+        return await self._one(LOCKED_OPEN, account_id, str(market), trading_session_id)
+
+    async def save(self, position: Position) -> None:
+        """Store a new or changed position."""
+        await self._connection.execute(SAVE, *_values(position))
+
+    async def get(self, user_id: UUID, position_id: UUID) -> Position | None:
+        """Return a position of the user."""
+        return await self._one(GET, position_id, user_id)
+
+    async def page(
+        self,
+        user_id: UUID,
+        window: Window,
+        account_id: UUID | None = None,
+        market: MarketSymbol | None = None,
+        *,
+        is_open: bool | None = None,
+    ) -> list[Position]:
+        """Return the user's positions."""
+        conditions = [
+            (OF_USER[is_open], user_id),
+            ("account_id = {}", account_id),
+            ("market = {}", None if market is None else str(market)),
+        ]
+        return [position_of(row) for row in await self._page(SELECT, window, conditions)]
+
+    async def open_of_account(self, account_id: UUID) -> list[Position]:
+        """Return the open positions of an account, oldest first."""
+        return [position_of(row) for row in await self._connection.fetch(OPEN_OF_ACCOUNT, account_id)]
+
+    async def newest_of_sessions(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
+        """Return the newest position of each trading session, open or closed (for batches)."""
+        ids = list(set(trading_session_ids))
+        return [position_of(row) for row in await self._connection.fetch(NEWEST_OF_SESSIONS, ids)]
+
+    async def _one(self, text: str, *arguments: object) -> Position | None:
+        row = await self._connection.fetchrow(text, *arguments)
+        return None if row is None else position_of(row)
+
+
+def position_of(row: Record) -> Position:
+    """Return the position in a row of `SELECT`."""
+    return Position(
+        id=row["id"],
+        user_id=row["user_id"],
+        account_id=row["account_id"],
+        market=market_symbol(row["market"]),
+        trading_session_id=row["trading_session_id"],
+        opened_at=row["opened_at"],
+        quantity=row["quantity"],
+        dust=row["dust"],
+        average_price=row["average_price"],
+        realized_profit=row["realized_profit"],
+        fees=row["fees"],
+        closed_at=row["closed_at"],
+        stop_loss_price=row["stop_loss_price"],
+        take_profit_price=row["take_profit_price"],
+        unpriced_fees=tuple(row["unpriced_fees"]),
+    )
+
+
+def _values(position: Position) -> tuple[object, ...]:
+    return (
+        position.id,
+        position.user_id,
+        position.account_id,
+        str(position.market),
+        position.trading_session_id,
+        position.opened_at,
+        position.quantity,
+        position.dust,
+        position.average_price,
+        position.realized_profit,
+        position.fees,
+        position.closed_at,
+        position.stop_loss_price,
+        position.take_profit_price,
+        list(position.unpriced_fees),
+    )

@@ -1,0 +1,106 @@
+"""Prices of the past out of stored candles, whichever timeframes of a market are there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.prices import Mark
+from domain.model.reports import Extremes, Span
+from infra.postgres.repositories.base import Repository
+from infra.postgres.rows.columns import market_symbol
+
+_SHORTEST = Timeframe.M1
+_DURATIONS = [timeframe.duration for timeframe in Timeframe]
+
+PRICED = """
+SELECT market FROM unnest($1::text[]) AS asked (market) WHERE EXISTS (
+    SELECT FROM candles WHERE candles.market = asked.market AND timeframe = ANY($2::text[]) AND open_time < $3
+)"""
+# Of two candles that close at the same time, the one of the shorter timeframe.
+CLOSES = """
+SELECT DISTINCT ON (closed) open_time + length AS closed, close
+FROM unnest($2::text[], $3::interval[]) AS lengths (timeframe, length)
+JOIN candles USING (timeframe)
+WHERE market = $1 AND open_time > $4::timestamptz - length AND open_time <= $5::timestamptz - length
+    AND open_time > $6 AND open_time < $5
+ORDER BY closed, length"""
+LAST_CLOSES = """
+SELECT asked.market, asked.moment, found.closed, found.close
+FROM unnest($1::text[], $2::timestamptz[], $3::interval[]) AS asked (market, moment, reach)
+CROSS JOIN LATERAL (
+    SELECT last.open_time + length AS closed, last.close
+    FROM unnest($4::text[], $5::interval[]) AS lengths (timeframe, length)
+    CROSS JOIN LATERAL (
+        SELECT open_time, close FROM candles
+        WHERE candles.market = asked.market AND candles.timeframe = lengths.timeframe
+            AND open_time <= asked.moment - length AND open_time > asked.moment - length - asked.reach
+        ORDER BY open_time DESC LIMIT 1
+    ) AS last
+    ORDER BY closed DESC, length LIMIT 1
+) AS found"""
+EXTREMES = """
+SELECT place, max(high) AS high, min(low) AS low
+FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS span (place, market, starts, ends)
+CROSS JOIN unnest($5::text[], $6::interval[]) AS lengths (timeframe, length)
+CROSS JOIN LATERAL (
+    SELECT high, low FROM candles
+    WHERE candles.market = span.market AND candles.timeframe = lengths.timeframe
+        AND open_time >= starts AND open_time <= ends - length
+) AS within
+GROUP BY place"""
+
+
+class PostgresPrices(Repository):
+    """See `domain.ports.reports.PriceRepository`."""
+
+    async def priced(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
+        """Return those of the markets of which any candle from before that moment is stored."""
+        names = [str(market) for market in markets]
+        rows = await self._connection.fetch(PRICED, names, list(Timeframe), before)
+        return {market_symbol(row["market"]) for row in rows}
+
+    async def closes(
+        self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
+    ) -> list[Mark]:
+        """Return the closes of candles of these timeframes that closed after `start` and until `end`."""
+        lengths = [timeframe.duration for timeframe in timeframes]
+        earliest = start - max(lengths, default=timedelta())
+        rows = await self._connection.fetch(CLOSES, str(market), list(timeframes), lengths, start, end, earliest)
+        return [Mark(closed, market, close) for closed, close in rows]
+
+    async def last_closes(
+        self, asked: Sequence[tuple[MarketSymbol, datetime]], reach: timedelta | None = None
+    ) -> list[Mark]:
+        """Return for each market and moment the newest close until then, however old, or less than `reach` old."""
+        oldest = timedelta(days=36_500) if reach is None else reach
+        markets, moments = [str(market) for market, _ in asked], [moment for _, moment in asked]
+        arguments = (markets, moments, [oldest] * len(asked), list(Timeframe), _DURATIONS)
+        rows = await self._connection.fetch(LAST_CLOSES, *arguments)
+        return [Mark(row["closed"], market_symbol(row["market"]), row["close"]) for row in rows]
+
+    async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
+        """Return by the place of each span the extremes of the candles during it, where there are any.
+
+        Of those that lie wholly in it; of a span too short to hold one, of the minute candles that it touches.
+        """
+        found = await self._extremes_within(dict(enumerate(spans)), list(Timeframe))
+        short = {place: _to_whole_minutes(span) for place, span in enumerate(spans) if place not in found}
+        return found | await self._extremes_within(short, [_SHORTEST])
+
+    async def _extremes_within(self, spans: Mapping[int, Span], timeframes: Sequence[Timeframe]) -> dict[int, Extremes]:
+        rows = await self._connection.fetch(
+            EXTREMES,
+            list(spans),
+            [str(span.market) for span in spans.values()],
+            [span.start for span in spans.values()],
+            [span.end for span in spans.values()],
+            list(timeframes),
+            [timeframe.duration for timeframe in timeframes],
+        )
+        return {row["place"]: Extremes(row["high"], row["low"]) for row in rows}
+
+
+def _to_whole_minutes(span: Span) -> Span:
+    """Return the span with the whole of the minutes in which it begins and ends."""
+    return replace(span, start=_SHORTEST.open_time(span.start), end=_SHORTEST.open_time(span.end) + _SHORTEST.duration)

@@ -1,0 +1,125 @@
+"""The money that came into accounts and left them otherwise than by fills, in PostgreSQL."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from asyncpg import Record
+
+from domain.core.keyset import Window
+from domain.model.trading import AccountTransfer, TransferKind
+from infra.postgres.repositories.base import Repository
+from infra.postgres.rows.columns import by_value
+
+SELECT = "SELECT id, user_id, account_id, kind, currency, amount, at, reference FROM account_transfers"
+INSERT = """
+INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id, reference) DO NOTHING"""
+CHANGE = "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4 WHERE id = $1"
+GET = SELECT + " WHERE id = $1 AND user_id = $2"
+BY_REFERENCE = SELECT + " WHERE account_id = $1 AND reference = $2"
+OF_ACCOUNT = SELECT + " WHERE account_id = $1 ORDER BY at, id"
+UNEXPLAINED = """
+SELECT currency, coalesce(held.total, 0) - coalesce(moved.amount, 0) AS amount
+FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held
+FULL JOIN (SELECT currency, amount FROM ledger_totals WHERE account_id = $1) AS moved USING (currency)
+WHERE coalesce(held.total, 0) <> coalesce(moved.amount, 0) ORDER BY currency"""
+# An opening that comes to nothing is gone, since no transfer is of nothing.
+DROP_OPENINGS = f"""
+DELETE FROM account_transfers USING ({UNEXPLAINED}) AS unexplained
+WHERE account_id = $1 AND kind = 'OPENING' AND account_transfers.currency = unexplained.currency
+    AND account_transfers.amount + unexplained.amount = 0"""
+# Lists are ordered by id, so the id is a UUIDv7 of the time that the opening is of.
+CORRECT_OPENINGS = f"""
+INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
+SELECT (lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') || '7'
+    || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid,
+    user_id, accounts.id, 'OPENING', unexplained.currency, amount, created_at,
+    CASE kind WHEN 'PAPER' THEN 'opening:' ELSE 'estimated:' END || unexplained.currency
+FROM ({UNEXPLAINED}) AS unexplained, accounts WHERE accounts.id = $1
+ON CONFLICT (account_id, reference) DO UPDATE SET amount = account_transfers.amount + excluded.amount"""
+IS_PROVISIONAL = "SELECT opening_is_provisional FROM accounts WHERE id = $1"
+CONFIRM_OPENING = "UPDATE accounts SET opening_is_provisional = false WHERE id = $1"
+
+_KINDS = by_value(TransferKind)
+
+
+class PostgresTransfers(Repository):
+    """See `domain.ports.trading.TransferRepository`."""
+
+    async def add(self, transfer: AccountTransfer) -> bool:
+        """Store a transfer; False where the account has one of that reference already."""
+        return await self._connection.execute(INSERT, *_values(transfer)) == "INSERT 0 1"
+
+    async def change(self, transfer: AccountTransfer) -> None:
+        """Give a stored transfer another kind, amount or reference."""
+        changed = (transfer.kind, transfer.amount, transfer.reference)
+        await self._connection.execute(CHANGE, transfer.id, *changed)
+
+    async def get(self, user_id: UUID, transfer_id: UUID) -> AccountTransfer | None:
+        """Return a transfer of the user."""
+        return await self._one(GET, transfer_id, user_id)
+
+    async def by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
+        """Return the account's transfer of that reference."""
+        return await self._one(BY_REFERENCE, account_id, reference)
+
+    async def page(self, account_id: UUID, window: Window) -> list[AccountTransfer]:
+        """Return the account's transfers."""
+        return [transfer_of(row) for row in await self._page(SELECT, window, [("account_id = {}", account_id)])]
+
+    async def of_account(self, account_id: UUID) -> list[AccountTransfer]:
+        """Return all transfers of the account, oldest first (for reports)."""
+        return [transfer_of(row) for row in await self._connection.fetch(OF_ACCOUNT, account_id)]
+
+    async def unexplained(self, account_id: UUID) -> dict[str, Decimal]:
+        """Return by currency what the stored balances are above what transfers and fills come to."""
+        rows: Sequence[Record] = await self._connection.fetch(UNEXPLAINED, account_id)
+        return {row["currency"]: row["amount"] for row in rows}
+
+    async def has_provisional_opening(self, account_id: UUID) -> bool:
+        """Tell whether what the account opened with may still be corrected."""
+        return bool(await self._connection.fetchval(IS_PROVISIONAL, account_id))
+
+    async def correct_opening(self, account_id: UUID) -> dict[str, Decimal]:
+        """Add what is unexplained to what the account opened with, and return it by currency."""
+        unexplained = await self.unexplained(account_id)
+        if unexplained:
+            await self._connection.execute(DROP_OPENINGS, account_id)
+            await self._connection.execute(CORRECT_OPENINGS, account_id)
+        return unexplained
+
+    async def confirm_opening(self, account_id: UUID) -> None:
+        """Let the opening be corrected no more."""
+        await self._connection.execute(CONFIRM_OPENING, account_id)
+
+    async def _one(self, text: str, *arguments: object) -> AccountTransfer | None:
+        row = await self._connection.fetchrow(text, *arguments)
+        return None if row is None else transfer_of(row)
+
+
+def transfer_of(row: Record) -> AccountTransfer:
+    """Return the transfer in a row of `SELECT`."""
+    return AccountTransfer(
+        id=row["id"],
+        user_id=row["user_id"],
+        account_id=row["account_id"],
+        kind=_KINDS[row["kind"]],
+        currency=row["currency"],
+        amount=row["amount"],
+        at=row["at"],
+        reference=row["reference"],
+    )
+
+
+def _values(transfer: AccountTransfer) -> tuple[object, ...]:
+    return (
+        transfer.id,
+        transfer.user_id,
+        transfer.account_id,
+        transfer.kind,
+        transfer.currency,
+        transfer.amount,
+        transfer.at,
+        transfer.reference,
+    )

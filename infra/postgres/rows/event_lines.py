@@ -1,0 +1,244 @@
+"""What the log says of the users' events, once each, when the transaction that made them is committed.
+
+Ids, amounts, states and codes are told; no text that a user wrote, and so no secret, email or name that one may hold.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import singledispatch
+
+import structlog
+
+from domain.model.events import NewEvent, Subject
+from domain.model.orders import OrderEvent, OrderEventKind
+from domain.model.reports import Job, JobStatus, Report
+from domain.model.trading import Account, Position, Signal, TradingSession, TradingSessionStatus
+from domain.model.users import Activity
+
+log = structlog.stdlib.get_logger("r3edge.events")
+
+ACTIVITIES: Mapping[str, str] = {
+    "userRegister": "user_registered",
+    "userLogin": "login",
+    "userLogout": "logout",
+    "userUpdate": "user_updated",
+    "loginSessionRevoke": "login_session_revoked",
+    "apiKeyCreate": "api_key_created",
+    "apiKeyRevoke": "api_key_revoked",
+    "accountCreate": "account_created",
+    "accountUpdate": "account_updated",
+    "accountArchive": "account_archived",
+    "accountCredentialsReplace": "account_credentials_replaced",
+    "paperDeposit": "paper_deposit",
+    "strategyCreate": "strategy_created",
+    "strategyUpdate": "strategy_updated",
+    "strategyArchive": "strategy_archived",
+    "tradingSessionPause": "trading_session_pause_requested",
+    "tradingSessionResume": "trading_session_resume_requested",
+    "tradingSessionStart": "trading_session_start_requested",
+    "tradingSessionStop": "trading_session_stop_requested",
+    "tradingHalt": "trading_halted",
+    "tradingResume": "trading_resumed",
+    "reportGenerate": "report_requested",
+}
+"""The name of the line for each thing that a user does."""
+
+ORDER_STEPS: Mapping[OrderEventKind, tuple[str, int]] = {
+    OrderEventKind.PENDING: ("order_pending", logging.INFO),
+    OrderEventKind.DENIED: ("order_denied", logging.INFO),
+    OrderEventKind.SUBMITTED: ("order_submitted", logging.INFO),
+    OrderEventKind.IN_DOUBT: ("order_in_doubt", logging.WARNING),
+    OrderEventKind.ACCEPTED: ("order_accepted", logging.INFO),
+    OrderEventKind.FILL: ("fill", logging.INFO),
+    OrderEventKind.TRIGGERED: ("order_triggered", logging.INFO),
+    OrderEventKind.PENDING_CANCEL: ("order_cancel_requested", logging.INFO),
+    OrderEventKind.CANCEL_REJECTED: ("order_cancel_rejected", logging.WARNING),
+    OrderEventKind.CANCELED: ("order_canceled", logging.INFO),
+    OrderEventKind.REJECTED: ("order_rejected", logging.WARNING),
+    OrderEventKind.EXPIRED: ("order_expired", logging.INFO),
+    OrderEventKind.RECONCILED: ("order_reconciled", logging.WARNING),
+}
+"""The name and the level of the line for each step of an order; a snapshot is no step."""
+
+SESSION_STEPS: Mapping[TradingSessionStatus, tuple[str, int]] = {
+    TradingSessionStatus.STARTING: ("trading_session_started", logging.INFO),
+    TradingSessionStatus.RUNNING: ("trading_session_running", logging.INFO),
+    TradingSessionStatus.PAUSED: ("trading_session_paused", logging.INFO),
+    TradingSessionStatus.STOPPING: ("trading_session_stopping", logging.INFO),
+    TradingSessionStatus.STOPPED: ("trading_session_stopped", logging.INFO),
+    TradingSessionStatus.FAILED: ("trading_session_failed", logging.WARNING),
+}
+"""The name and the level of the line for each state that a trading session comes to."""
+
+JOB_STEPS: Mapping[JobStatus, tuple[str, int]] = {
+    JobStatus.QUEUED: ("job_queued", logging.DEBUG),
+    JobStatus.RUNNING: ("job_running", logging.DEBUG),
+    JobStatus.SUCCEEDED: ("job_succeeded", logging.INFO),
+    JobStatus.FAILED: ("job_failed", logging.WARNING),
+    JobStatus.CANCELED: ("job_canceled", logging.INFO),
+}
+"""The name and the level of the line for each state of a job."""
+
+OTHER_STEPS: Mapping[str, int] = {
+    "trading_session_waiting": logging.INFO,
+    "trading_session_changed": logging.DEBUG,
+    "account_changed": logging.DEBUG,
+    "position_changed": logging.DEBUG,
+    "position_closed": logging.INFO,
+    "signal": logging.INFO,
+    "signal_missed": logging.INFO,
+    "report_ready": logging.DEBUG,
+    "alert_recorded": logging.DEBUG,
+}
+"""The level of each further line, by its name."""
+
+_SUBJECT_IDS: Mapping[str | None, str] = {
+    "User": "subject_user_id",  # the user_id of a line is whose event it is
+    "LoginSession": "login_session_id",
+    "ApiKey": "api_key_id",
+    "Account": "account_id",
+    "Strategy": "strategy_id",
+    "TradingSession": "trading_session_id",
+    "Report": "report_id",
+}
+"""The field that holds the id of what was acted on, by its type."""
+
+_MAY_WAIT = {TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING, TradingSessionStatus.STOPPING}
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One line of the log: its level, its name, and its fields; a field that is None isn't written."""
+
+    level: int
+    name: str
+    fields: Mapping[str, object]
+
+
+def log_events(events: Sequence[NewEvent]) -> None:
+    """Log what a transaction has committed, in its order."""
+    for event in events:
+        line = event_line(event)
+        fields = {name: _plain(value) for name, value in line.fields.items() if value is not None}
+        log.log(line.level, line.name, user_id=str(event.user_id), **fields)
+
+
+def event_line(event: NewEvent) -> EventLine:
+    """Return the line of one event."""
+    return _line(event.subject, event.message)
+
+
+@singledispatch
+def _line(subject: Subject | None, message: str | None) -> EventLine:
+    """Return the line of an event without a subject: an alert, which its maker logs with its account."""
+    return _other("alert_recorded", reason=message, subject_type=type(subject).__name__ if subject else None)
+
+
+@_line.register
+def _order_line(step: OrderEvent, _message: str | None) -> EventLine:
+    name, level = ORDER_STEPS.get(step.kind, (f"order_{step.kind.lower()}", logging.INFO))
+    order, fill = step.order, step.fill
+    fields: dict[str, object] = {
+        "account_id": order.account_id,
+        "trading_session_id": order.trading_session_id,
+        "order_id": order.id,
+        "client_order_id": order.client_order_id,
+        "venue_order_id": order.venue_order_id,
+        "market": order.market,
+        "side": order.side,
+        "status": order.status,
+    }
+    if fill is not None:
+        fields |= {"price": fill.price, "quantity": fill.quantity, "fee": fill.fee, "fee_currency": fill.fee_currency}
+        fields |= {"venue_trade_id": fill.venue_trade_id, "filled_quantity": order.filled_quantity}
+    else:
+        fields |= {"type": order.type, "role": order.role, "quantity": order.quantity, "price": order.price}
+        fields |= {"stop_price": order.stop_price, "reason": step.reason or order.reject_reason}
+        fields |= {"denials": ",".join(denial.code for denial in order.denials) or None}
+    return EventLine(level, name, fields)
+
+
+@_line.register
+def _session_line(session: TradingSession, message: str | None) -> EventLine:
+    fields = {
+        "account_id": session.account_id,
+        "trading_session_id": session.id,
+        "strategy_version_id": session.strategy_version_id,
+        "market": session.market,
+        "timeframe": session.timeframe,
+        "reason": session.status_reason,
+    }
+    if message != session.status.value:  # its right to trade has changed, not its status
+        return _other("trading_session_changed", **fields, trading_state=session.trading_state)
+    if session.status in _MAY_WAIT and session.status_reason is not None:
+        return _other("trading_session_waiting", **fields)
+    name, level = SESSION_STEPS[session.status]
+    return EventLine(level, name, fields)
+
+
+@_line.register
+def _position_line(position: Position, _message: str | None) -> EventLine:
+    return _other(
+        "position_closed" if position.closed_at else "position_changed",
+        account_id=position.account_id,
+        trading_session_id=position.trading_session_id,
+        position_id=position.id,
+        market=position.market,
+        quantity=position.quantity,
+        average_price=position.average_price,
+        realized_profit=position.realized_profit,
+    )
+
+
+@_line.register
+def _signal_line(signal: Signal, _message: str | None) -> EventLine:
+    return _other(
+        "signal_missed" if signal.missed else "signal",
+        trading_session_id=signal.trading_session_id,
+        signal_id=signal.id,
+        order_id=signal.order_id,
+        action=signal.action,
+        price=signal.price,
+    )
+
+
+@_line.register
+def _account_line(account: Account, _message: str | None) -> EventLine:
+    # What was done to it is told by the activity of the same transaction.
+    return _other("account_changed", account_id=account.id, trading_state=account.trading_state)
+
+
+@_line.register
+def _activity_line(activity: Activity, _message: str | None) -> EventLine:
+    subject = {_SUBJECT_IDS.get(activity.subject_type, "subject"): activity.subject_id}
+    name = ACTIVITIES.get(activity.action, "activity")
+    amount = activity.detail if name == "paper_deposit" else None  # the engine's words; other details are the user's
+    action = activity.action if name == "activity" else None
+    # The sessions' own lines tell the change; these only who asked for it.
+    level = logging.DEBUG if name.endswith("_requested") else logging.INFO
+    return EventLine(level, name, {**subject, "amount": amount, "action": action})
+
+
+@_line.register
+def _job_line(job: Job, _message: str | None) -> EventLine:
+    name, level = JOB_STEPS[job.status]
+    fields = {"job_id": job.id, "kind": job.kind, "result_type": job.result_type, "result_id": job.result_id}
+    return EventLine(level, name, fields)
+
+
+@_line.register
+def _report_line(report: Report, _message: str | None) -> EventLine:
+    return _other("report_ready", report_id=report.id, scope=report.scope, scope_id=report.scope_id)
+
+
+def _other(name: str, **fields: object) -> EventLine:
+    return EventLine(OTHER_STEPS[name], name, fields)
+
+
+def _plain(value: object) -> object:
+    """Return a value that both forms of the log show alike."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value if isinstance(value, bool | int | float) else str(value)

@@ -1,0 +1,39 @@
+"""The stored form of what an event carries: the class's name beside JSON with decimals as strings."""
+
+from functools import cache
+from typing import get_args
+from uuid import UUID
+
+import msgspec
+
+from domain.model.events import Subject
+from domain.model.orders import OrderEvent
+
+_CLASSES: dict[str, type[Subject]] = {class_.__name__: class_ for class_ in get_args(Subject)}
+
+
+def encode_subject(subject: Subject | None) -> tuple[str | None, bytes | None]:
+    """Return the name of the subject's class and the subject as UTF-8 JSON; None and None for None."""
+    if subject is None:
+        return None, None
+    return type(subject).__name__, msgspec.json.encode(subject)
+
+
+def decode_subject(name: str | None, data: bytes | None) -> Subject | None:
+    """Return what `encode_subject` took.
+
+    A field that the class has got since then has its default; one that it has lost is passed over.
+    """
+    if name is None or data is None:
+        return None
+    return _decoder(name).decode(data)
+
+
+def order_id_of(subject: Subject | None) -> UUID | None:
+    """Return the order that the event is a step of; None for events about something else."""
+    return subject.order.id if isinstance(subject, OrderEvent) else None
+
+
+@cache
+def _decoder(name: str) -> msgspec.json.Decoder[Subject]:
+    return msgspec.json.Decoder(_CLASSES[name])

@@ -1,0 +1,144 @@
+"""What everything stands on: the database, the cache and the bus, embedded or shared."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from domain.core.clock import Clock, Ids
+from domain.core.errors import Unavailable
+from domain.ports.messaging import Bus, Cache
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.database import PostgresStorage
+from infra.postgres.migrate import current_is_head, migrate
+from infra.postgres.pool import Pool, connect, create_pool
+from infra.postgres.server.address import shown_address, shown_reason
+from infra.postgres.server.embedded import EmbeddedPostgres
+from infra.runtime.data_dir import DataDir
+from infra.settings import Settings, decode_secret_key
+
+WARM_CONNECTIONS = 8
+"""Opened at the start, since a log-in to PostgreSQL in the middle of an order costs it several milliseconds."""
+
+_REACH_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Foundations:
+    """The parts that have no state of this process in them."""
+
+    pool: Pool
+    storage: PostgresStorage
+    cache: Cache
+    bus: Bus
+    clock: Clock
+    ids: Ids
+
+
+@asynccontextmanager
+async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerator[str]:
+    """Give the address of the database that the settings name; the embedded one is started, and stopped at the end."""
+    if settings.database_url is not None:
+        dsn = settings.database_url.get_secret_value()
+        await reach(dsn)
+        yield dsn
+        return
+    assert data_dir is not None
+    server = EmbeddedPostgres(data_dir.folder / "postgres")
+    try:
+        await server.start()
+        async with _kept_alive(server):
+            yield server.dsn
+    finally:
+        await server.stop()
+
+
+class SchemaDiffers(Exception):  # noqa: N818  # a state of the world, told to the operator
+    """The database that the settings name has an older schema than this code."""
+
+    def __init__(self) -> None:
+        super().__init__("the database has another schema version; run: r3edge migrate")
+
+
+class CannotReach(Exception):  # noqa: N818  # a state of the world, told to the operator
+    """The database that the settings name doesn't answer."""
+
+    def __init__(self, dsn: str, cause: BaseException | None) -> None:
+        super().__init__(f"the database at {shown_address(dsn)} can't be reached: {shown_reason(cause)}")
+
+
+async def reach(dsn: str, patience_seconds: float = 0) -> None:
+    """Connect to the operator's database once, and again until it answers or patience ends; raises `CannotReach`."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            await (await connect(dsn)).close()
+        except Unavailable as error:
+            if time.monotonic() >= deadline:
+                raise CannotReach(dsn, error.__cause__) from None
+            await asyncio.sleep(_REACH_AGAIN_SECONDS)
+        else:
+            return
+
+
+@asynccontextmanager
+async def _kept_alive(server: EmbeddedPostgres) -> AsyncGenerator[None]:
+    keeping = asyncio.create_task(server.keep_alive(), name="postgresql")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+@asynccontextmanager
+async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundations]:
+    """Open the storage on a migrated database, and the cache and the bus that the settings name.
+
+    The embedded database is migrated here; a shared one is the operator's to migrate: an old node may still use it.
+    Raises `SchemaDiffers` where that wasn't done, and `DatabaseIsNewer`.
+    The caller holds the data directory of an embedded one, so whoever held a lease in it is dead.
+    """
+    clock, ids = SystemClock(), TimeOrderedIds()
+    if settings.database_url is None:
+        await migrate(dsn)
+    async with AsyncExitStack() as stack:
+        cache, bus = await _cache_and_bus(settings, clock, stack)
+        size = settings.database_pool_size
+        pool = await create_pool(dsn, init_size=min(WARM_CONNECTIONS, size), max_size=size)
+        stack.push_async_callback(pool.close)
+        if not await current_is_head(pool):
+            raise SchemaDiffers
+        storage = PostgresStorage(pool, bus, clock)
+        stack.push_async_callback(storage.close)
+        if settings.database_url is None:
+            async with storage.transaction() as transaction:
+                await transaction.leases.end_all()
+        yield Foundations(pool, storage, cache, bus, clock, ids)
+
+
+async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, Bus]:
+    if not settings.hazelcast_members:
+        cache, bus = EmbeddedCache(clock), EmbeddedBus()
+        stack.push_async_callback(cache.close)
+        stack.push_async_callback(bus.close)
+        return cache, bus
+    # Loading Hazelcast's client takes half a second, which a node without a cluster need not wait for.
+    from infra.hazelcast.bus import HazelcastBus  # noqa: PLC0415
+    from infra.hazelcast.cache import HazelcastCache  # noqa: PLC0415
+    from infra.hazelcast.client import HazelcastConnection, HazelcastOptions  # noqa: PLC0415
+    from infra.hazelcast.seal import Seal  # noqa: PLC0415
+
+    options = HazelcastOptions(members=list(settings.hazelcast_members), cluster_name=settings.hazelcast_cluster)
+    connection = HazelcastConnection(options, clock)
+    await connection.start()
+    stack.push_async_callback(connection.close)
+    assert settings.secret_key is not None, "settings with members have a key"
+    seal = Seal(decode_secret_key(settings.secret_key.get_secret_value()), settings.earlier_keys)
+    shared_cache, shared_bus = HazelcastCache(connection, clock, seal), HazelcastBus(connection, seal)
+    stack.push_async_callback(shared_cache.close)
+    stack.push_async_callback(shared_bus.close)
+    return shared_cache, shared_bus

@@ -1,0 +1,91 @@
+"""Builds the domain's services on this node."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.accounts.halts import HaltService
+from domain.accounts.live_valuation import Portfolios
+from domain.accounts.service import AccountService
+from domain.events.stream import EventStreams
+from domain.execution.notifications import Bell
+from domain.execution.service import OrderService
+from domain.market_data.analytics import MarketAnalytics
+from domain.market_data.history import MarketPast
+from domain.market_data.hub import MarketDataHub
+from domain.reports.service import ReportService
+from domain.trading.strategies import StrategyService
+from domain.trading.trading_sessions import SessionService
+from domain.users.api_keys import ApiKeyService
+from domain.users.authentication import Authenticator
+from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.service import Registration, UserService
+from infra.runtime.backends import Foundations
+from infra.security import AesVault, Argon2Hasher, RandomTokens
+from infra.settings import Settings
+from infra.venues.registry import Venues
+from resolvers.context import Services
+from resolvers.engine import EngineFacts
+
+CONNECTIONS_KEPT_FREE = 8
+"""Connections that readings for clients never take: leases, orders and the recorder need theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What services share on this node."""
+
+    base: Foundations
+    venues: Venues
+    hub: MarketDataHub
+    bell: Bell
+    vault: AesVault
+    authenticator: Authenticator
+    hasher: Argon2Hasher
+
+
+def build_parts(
+    base: Foundations, venues: Venues, hub: MarketDataHub, key: bytes, earlier_keys: Sequence[bytes] = ()
+) -> Parts:
+    """Return the parts."""
+    authenticator = Authenticator(base.storage, base.cache, base.bus, base.clock)
+    return Parts(base, venues, hub, Bell(base.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher())
+
+
+def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Services:
+    """Return the services that resolvers call."""
+    base, hub = parts.base, parts.hub
+    readings = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
+    storage, bus, clock, ids = base.storage.with_readings(readings), base.bus, base.clock, base.ids
+    tokens = RandomTokens()
+    events = EventStreams(storage, bus, clock)
+    past = MarketPast(storage, hub, parts.venues, bus, clock)
+    users = UserService(
+        storage,
+        parts.authenticator,
+        LoginThrottle(base.cache, clock),
+        RegistrationLimit(base.cache, settings.registrations_per_hour),
+        parts.hasher,
+        tokens,
+        clock,
+        ids,
+        Registration(settings.registration.value),
+    )
+    return Services(
+        storage=storage,
+        clock=clock,
+        engine=facts,
+        users=users,
+        api_keys=ApiKeyService(storage, parts.authenticator, tokens, clock, ids),
+        venues=parts.venues,
+        markets=hub,
+        past=past,
+        analytics=MarketAnalytics(storage, past),
+        accounts=AccountService(storage, parts.venues, parts.vault, bus, clock, ids),
+        strategies=StrategyService(storage, clock, ids),
+        trading_sessions=SessionService(storage, hub.catalogue.get, bus, clock, ids),
+        orders=OrderService(storage, hub, clock, ids, parts.bell),
+        halts=HaltService(storage, bus, clock, ids),
+        reports=ReportService(storage, bus, clock, ids),
+        events=events,
+        portfolios=Portfolios(storage, hub, events, clock),
+    )

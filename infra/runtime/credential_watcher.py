@@ -1,0 +1,87 @@
+"""Closes the sockets of credentials that are revoked, on whichever node that happens."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from domain.core.clock import Clock
+from domain.core.errors import Unavailable
+from domain.ports.messaging import Bus
+from domain.ports.unit_of_work import Storage
+from domain.users.authentication import REVOKED_TOPIC, Authenticator
+from infra.web.connections import ConnectionRegistry
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def revocations(
+    storage: Storage, bus: Bus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+) -> AsyncGenerator[None]:
+    """Close such sockets inside the block."""
+    watch = _Watch(storage, clock, authenticator, connections)
+    subscription = await bus.subscribe(REVOKED_TOPIC, watch.hear, watch.doubt)
+    task = asyncio.create_task(watch.run(), name="revocations")
+    try:
+        yield
+    finally:
+        await subscription.close()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class _Watch:
+    """Takes what the bus tells; where it may have lost something, the database is asked about every open credential."""
+
+    def __init__(
+        self, storage: Storage, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._authenticator = authenticator
+        self._connections = connections
+        self._revoked: list[UUID] = []
+        self._is_in_doubt = False
+        self._news = asyncio.Event()
+
+    def hear(self, message: bytes) -> None:
+        credential_id = UUID(bytes=message)
+        self._authenticator.heard_revoked(credential_id)
+        self._revoked.append(credential_id)
+        self._news.set()
+
+    def doubt(self) -> None:
+        self._is_in_doubt = True
+        self._news.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self._is_in_doubt:
+                self._is_in_doubt = not await self._check_all()
+            revoked, self._revoked = self._revoked, []
+            for credential_id in revoked:
+                await self._connections.close_credential(str(credential_id))
+            if self._is_in_doubt:
+                await asyncio.sleep(RETRY_SECONDS)
+                self._news.set()
+
+    async def _check_all(self) -> bool:
+        open_ids = [UUID(credential_id) for credential_id in self._connections.credentials]
+        try:
+            async with self._storage.reading() as reading:
+                good = await reading.users.good_credentials(open_ids, self._clock.now())
+        except Unavailable as error:
+            log.warning("open sockets wait for the database to be checked: %s", error.message)
+            return False
+        for credential_id in open_ids:
+            if credential_id not in good:
+                self.hear(credential_id.bytes)
+        return True

@@ -1,0 +1,1 @@
+"""Binance's REST interface, and the administrator's."""

@@ -1,0 +1,151 @@
+"""What orders, fills, balances and events look like in Binance's REST answers and user data stream."""
+
+from infra.sandbox.fixed_point import format_units
+from infra.sandbox.matching.matcher import Execution
+from infra.sandbox.matching.orders import STOP_TYPES, Fill, Order, OrderType
+
+Json = dict[str, object]
+
+
+def order_view(order: Order) -> Json:
+    """Return an order as `GET order`, `openOrders` and `allOrders` list it."""
+    view = _common(order) | {
+        "icebergQty": format_units(0),
+        "time": order.created_ms,
+        "updateTime": order.updated_ms,
+        "isWorking": order.working_ms >= 0,
+        "origQuoteOrderQty": format_units(order.quote_quantity),
+    }
+    return view | _stop(order)
+
+
+def ack_view(order: Order) -> Json:
+    """Return the answer to a new order with `newOrderRespType` ACK."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "transactTime": order.updated_ms,
+    }
+
+
+def result_view(order: Order) -> Json:
+    """Return the answer to a new order with `newOrderRespType` RESULT."""
+    result = ack_view(order) | _common(order) | {"origQuoteOrderQty": format_units(order.quote_quantity)}
+    return result | _stop(order)
+
+
+def full_view(order: Order, fills: list[Fill]) -> Json:
+    """Return the answer to a new order with `newOrderRespType` FULL."""
+    listed = [
+        {
+            "price": format_units(fill.price),
+            "qty": format_units(fill.quantity),
+            "commission": format_units(fill.fee),
+            "commissionAsset": fill.fee_asset,
+            "tradeId": fill.trade_id,
+        }
+        for fill in fills
+    ]
+    return result_view(order) | {"fills": listed}
+
+
+def cancel_view(order: Order) -> Json:
+    """Return the answer to a cancel: the cancel's own client id, and the order's as `origClientOrderId`."""
+    return result_view(order) | {"origClientOrderId": order.client_id, "clientOrderId": order.cancel_id}
+
+
+def trade_view(fill: Fill) -> Json:
+    """Return an execution as `myTrades` lists it."""
+    return {
+        "symbol": fill.symbol,
+        "id": fill.trade_id,
+        "orderId": fill.order_id,
+        "orderListId": -1,
+        "price": format_units(fill.price),
+        "qty": format_units(fill.quantity),
+        "quoteQty": format_units(fill.quote),
+        "commission": format_units(fill.fee),
+        "commissionAsset": fill.fee_asset,
+        "time": fill.time_ms,
+        "isBuyer": fill.side == "BUY",
+        "isMaker": fill.maker,
+        "isBestMatch": True,
+    }
+
+
+def execution_report(execution: Execution, event_ms: int) -> Json:
+    """Return one step of an order as the user data stream's `executionReport`."""
+    order, fill = execution.order, execution.fill
+    cancelled = bool(order.cancel_id)
+    report: Json = {
+        "e": "executionReport",
+        "E": event_ms,
+        "s": order.symbol,
+        "c": order.cancel_id if cancelled else order.client_id,
+        "S": order.side,
+        "o": order.type,
+        "f": order.time_in_force,
+        "q": format_units(order.quantity),
+        "p": format_units(order.price),
+        "P": format_units(order.stop_price),
+        "F": format_units(0),
+        "g": -1,
+        "C": order.client_id if cancelled else "",
+        "x": execution.kind,
+        "X": order.status,
+        "r": "NONE",
+        "i": order.id,
+        "l": format_units(fill.quantity if fill else 0),
+        "z": format_units(order.executed),
+        "L": format_units(fill.price if fill else 0),
+        "n": format_units(fill.fee) if fill else "0",
+        "N": fill.fee_asset if fill else None,
+        "T": order.updated_ms,
+        "t": fill.trade_id if fill else -1,
+        "I": order.id * 8 + 1,
+        "w": order.is_open and not order.waiting and order.type is not OrderType.MARKET,
+        "m": bool(fill and fill.maker),
+        "M": fill is not None,
+        "O": order.created_ms,
+        "Z": format_units(order.quote_executed),
+        "Y": format_units(fill.quote if fill else 0),
+        "Q": format_units(order.quote_quantity),
+        "V": order.self_trade,
+    }
+    return report | ({"W": order.working_ms} if order.working_ms >= 0 else {})
+
+
+def account_position(balances: tuple[tuple[str, int, int], ...], event_ms: int) -> Json:
+    """Return changed balances as the user data stream's `outboundAccountPosition`."""
+    rows = [{"a": asset, "f": format_units(free), "l": format_units(locked)} for asset, free, locked in balances]
+    return {"e": "outboundAccountPosition", "E": event_ms, "u": event_ms, "B": rows}
+
+
+def balance_update(asset: str, amount: int, event_ms: int) -> Json:
+    """Return a deposit as the user data stream's `balanceUpdate`."""
+    return {"e": "balanceUpdate", "E": event_ms, "a": asset, "d": format_units(amount), "T": event_ms}
+
+
+def _common(order: Order) -> Json:
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "price": format_units(order.price),
+        "origQty": format_units(order.quantity),
+        "executedQty": format_units(order.executed),
+        "cummulativeQuoteQty": format_units(order.quote_executed),
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+        "workingTime": order.working_ms,
+        "selfTradePreventionMode": order.self_trade,
+    }
+
+
+def _stop(order: Order) -> Json:
+    return {"stopPrice": format_units(order.stop_price)} if order.type in STOP_TYPES else {}

@@ -1,0 +1,1 @@
+"""Market data from outside: live venues mirrored, recordings replayed, candles."""

@@ -1,0 +1,1 @@
+"""Order book, matching, and the ledger of balances."""

@@ -1,0 +1,178 @@
+"""The markets that the sandbox lists, with the filters of the real ones and figures for their synthetic flow.
+
+Filters: Binance's `exchangeInfo` (BTCUSDT, ETHUSDT, SOLUSDT, ETHBTC), written out here so that nothing is fetched.
+Flow: BTC/USDT was measured on 346 s of Binance's own stream of 2024-08-08 (see `MEASURED`); the others keep its shape,
+scaled to their price and turnover.
+"""
+
+from dataclasses import dataclass
+
+from infra.sandbox.fixed_point import format_units, parse_units
+
+STANDARD_FEE = 100_000
+"""0.1 %, in units of 1e-8: what Binance takes of makers and takers."""
+
+ORDER_TYPES = (
+    "LIMIT",
+    "LIMIT_MAKER",
+    "MARKET",
+    "STOP_LOSS",
+    "STOP_LOSS_LIMIT",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_LIMIT",
+)
+
+
+@dataclass(frozen=True)
+class FlowFigures:
+    """What the synthetic flow of a market aims at; sizes in base coins, returns in basis points."""
+
+    taker_orders_per_second: float
+    taker_median: float
+    taker_sigma: float
+    level_median: float
+    level_sigma: float
+    best_level_median: float
+    return_bps_per_second: float
+    levels_a_side: int
+    changes_per_step: int
+    mean_distance_bps: float
+    daily_volume: float
+
+
+MEASURED = FlowFigures(
+    taker_orders_per_second=9.4,  # 3,239 taker orders in 346 s
+    taker_median=0.0035,  # median taker order; 90 % below 0.1, 99 % below 1.2: a log-normal of sigma 2.6
+    taker_sigma=2.6,
+    level_median=0.004,  # the 1,000 levels of the snapshot: median 0.003, 90 % below 0.4, 99 % below 1.5
+    level_sigma=3.0,
+    best_level_median=1.2,  # bookTicker: quartiles 0.18, 1.2, 2.9
+    return_bps_per_second=1.18,  # standard deviation of one-second returns of the middle price
+    levels_a_side=600,  # 100 levels within 4.6 bps, 300 within 14, 1,000 within 34
+    changes_per_step=18,  # 16.5 bid and 19.4 ask levels change in each 100 ms frame, half of them near the touch
+    mean_distance_bps=14.0,
+    daily_volume=50_000.0,  # 212 BTC in 346 s
+)
+
+
+@dataclass(frozen=True)
+class MarketSpec:
+    """One listed market: its assets, its filters in units of 1e-8, and its synthetic figures."""
+
+    symbol: str
+    base: str
+    quote: str
+    tick: int
+    min_price: int
+    max_price: int
+    step: int
+    min_quantity: int
+    max_quantity: int
+    market_max_quantity: int
+    min_notional: int
+    max_notional: int
+    first_price: int
+    flow: FlowFigures
+    max_orders: int = 200
+    max_stop_orders: int = 5
+    bid_multiplier_up: int = 5
+    ask_multiplier_down_tenths: int = 2
+    maker_fee: int = STANDARD_FEE
+    taker_fee: int = STANDARD_FEE
+
+    def exchange_info(self) -> dict[str, object]:
+        """Return the entry of this market in `exchangeInfo`."""
+        return {
+            "symbol": self.symbol,
+            "status": "TRADING",
+            "baseAsset": self.base,
+            "baseAssetPrecision": 8,
+            "quoteAsset": self.quote,
+            "quotePrecision": 8,
+            "quoteAssetPrecision": 8,
+            "baseCommissionPrecision": 8,
+            "quoteCommissionPrecision": 8,
+            "orderTypes": list(ORDER_TYPES),
+            "icebergAllowed": False,
+            "ocoAllowed": False,
+            "otoAllowed": False,
+            "quoteOrderQtyMarketAllowed": True,
+            "allowTrailingStop": False,
+            "cancelReplaceAllowed": False,
+            "amendAllowed": False,
+            "isSpotTradingAllowed": True,
+            "isMarginTradingAllowed": False,
+            "filters": self._filters(),
+            "permissions": [],
+            "permissionSets": [["SPOT"]],
+            "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+            "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+        }
+
+    def _filters(self) -> list[dict[str, object]]:
+        lot: dict[str, object] = {"minQty": format_units(self.min_quantity), "stepSize": format_units(self.step)}
+        price: dict[str, object] = {
+            "minPrice": format_units(self.min_price),
+            "maxPrice": format_units(self.max_price),
+            "tickSize": format_units(self.tick),
+        }
+        up, down = str(self.bid_multiplier_up), f"0.{self.ask_multiplier_down_tenths}"
+        percent = {"bidMultiplierUp": up, "bidMultiplierDown": down, "askMultiplierUp": up, "askMultiplierDown": down}
+        return [
+            {"filterType": "PRICE_FILTER"} | price,
+            {"filterType": "LOT_SIZE", "maxQty": format_units(self.max_quantity)} | lot,
+            {
+                "filterType": "MARKET_LOT_SIZE",
+                "minQty": format_units(0),
+                "maxQty": format_units(self.market_max_quantity),
+                "stepSize": format_units(0),
+            },
+            {"filterType": "PERCENT_PRICE_BY_SIDE", "avgPriceMins": 5} | percent,
+            {
+                "filterType": "NOTIONAL",
+                "minNotional": format_units(self.min_notional),
+                "applyMinToMarket": True,
+                "maxNotional": format_units(self.max_notional),
+                "applyMaxToMarket": False,
+                "avgPriceMins": 5,
+            },
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": self.max_orders},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": self.max_stop_orders},
+        ]
+
+
+def _scaled(size: float, rate: float, volatility: float, best: float, daily: float) -> FlowFigures:
+    """Return the measured shape with sizes times `size`, takers times `rate` and returns times `volatility`."""
+    return FlowFigures(
+        taker_orders_per_second=MEASURED.taker_orders_per_second * rate,
+        taker_median=MEASURED.taker_median * size,
+        taker_sigma=MEASURED.taker_sigma,
+        level_median=MEASURED.level_median * size,
+        level_sigma=MEASURED.level_sigma,
+        best_level_median=best,
+        return_bps_per_second=MEASURED.return_bps_per_second * volatility,
+        levels_a_side=400,
+        changes_per_step=10,
+        mean_distance_bps=MEASURED.mean_distance_bps * 1.5,
+        daily_volume=daily,
+    )
+
+
+_U = parse_units
+MARKETS: dict[str, MarketSpec] = {
+    spec.symbol: spec
+    for spec in (
+        MarketSpec("BTCUSDT", "BTC", "USDT", _U("0.01"), _U("0.01"), _U("1000000"), _U("0.00001"), _U("0.00001"),
+                   _U("9000"), _U("100.05381873"), _U("5"), _U("9000000"), _U("61837.63"), MEASURED),
+        MarketSpec("ETHUSDT", "ETH", "USDT", _U("0.01"), _U("0.01"), _U("1000000"), _U("0.0001"), _U("0.0001"),
+                   _U("9000"), _U("1600.51202668"), _U("5"), _U("9000000"), _U("2683.45"),
+                   _scaled(20, 0.7, 1.2, 12, 700_000)),
+        MarketSpec("SOLUSDT", "SOL", "USDT", _U("0.01"), _U("0.01"), _U("10000"), _U("0.001"), _U("0.001"),
+                   _U("90000"), _U("52005.8128492"), _U("5"), _U("9000000"), _U("163.52"),
+                   _scaled(300, 0.5, 1.5, 60, 5_500_000)),
+        MarketSpec("ETHBTC", "ETH", "BTC", _U("0.00001"), _U("0.00001"), _U("922327"), _U("0.0001"), _U("0.0001"),
+                   _U("100000"), _U("873.90727776"), _U("0.0001"), _U("9000000"), _U("0.0434"),
+                   _scaled(20, 0.2, 0.7, 15, 150_000)),
+    )
+}  # fmt: skip
+ASSETS: tuple[str, ...] = tuple(dict.fromkeys(asset for spec in MARKETS.values() for asset in (spec.base, spec.quote)))

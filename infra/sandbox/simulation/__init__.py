@@ -1,0 +1,1 @@
+"""Simulated markets: order flow and history."""

@@ -1,0 +1,266 @@
+"""One market at work: its book, its public trades, its candles, and the numbers it gives out."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from infra.sandbox.market_data.candles import MINUTE_MS, Candle, group, merge, next_start, span_start
+from infra.sandbox.market_data.misreports import Misreports
+from infra.sandbox.matching.book import Book
+from infra.sandbox.matching.markets import MarketSpec
+from infra.sandbox.simulation.history import DAY_MS, LISTED_MS
+from infra.sandbox.state.store import Store
+
+ID_RESERVE = 100_000
+KEPT_TRADES = 1000
+AVERAGE_MINUTES = 5
+MIRROR_FILL_IDS_FROM = 5 * 10**15
+"""Fills of a mirror, which it doesn't tell as public trades, have ids above all of those, and below 2**53."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTrade:
+    """One execution as everybody sees it."""
+
+    id: int
+    price: int
+    quantity: int
+    time_ms: int
+    buyer_is_maker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateTrade:
+    """The executions of one taker order at one price, taken together."""
+
+    id: int
+    price: int
+    quantity: int
+    first_id: int
+    last_id: int
+    time_ms: int
+    buyer_is_maker: bool
+
+
+class Counter:
+    """Numbers that never repeat in a state folder: a block is set aside durably before any of it is used."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self._name = name
+        self.last = self._reserved = int(store.meta(name, "0"))
+        self._reserve()
+
+    def next(self, count: int = 1) -> int:
+        """Advance by `count` and return the number reached."""
+        self.last += count
+        if self.last > self._reserved - ID_RESERVE // 2:
+            self._reserve()
+        return self.last
+
+    def _reserve(self) -> None:
+        self._reserved = self.last + ID_RESERVE
+        self._store.set_meta(self._name, str(self._reserved))
+
+
+class Past(Protocol):
+    """The candles from before a market's first trade here."""
+
+    birth_ms: int
+    first_price: int
+
+    def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:
+        """Return the candles of `span_ms` that open within [start, end) ms and end by the birth, oldest first."""
+        ...
+
+    def minutes(self, start: int, end: int) -> list[Candle]:
+        """Return the one-minute candles that open within [start, end) ms, oldest first."""
+        ...
+
+
+LiveCandles = Callable[[int, int | None, int], Awaitable[list[Candle]]]
+"""Asks a mirrored venue for candles: span and first open time in ms (None: the newest), how many at most."""
+
+
+class Market:
+    """The running state of one market.
+
+    A mirror's `closed_because` says why it can't be traded now, and `live_candles` asks the live venue for candles.
+    """
+
+    def __init__(self, spec: MarketSpec, store: Store, history: Past, last_price: int, now_ms: int) -> None:
+        self.spec = spec
+        self.book = Book()
+        self.history = history
+        self.last_price = last_price
+        self.update_ids = Counter(store, f"{spec.symbol}.update_id")
+        self.published_update_id = self.update_ids.last
+        self.publish_book: Callable[[], None] = lambda: None
+        self.is_mirror = False
+        self.closed_because: str | None = None
+        self.live_candles: LiveCandles | None = None
+        self.trades: deque[PublicTrade] = deque(maxlen=KEPT_TRADES)
+        self.aggregates: deque[AggregateTrade] = deque(maxlen=KEPT_TRADES)
+        self.on_trade: list[Callable[[Market, PublicTrade], None]] = []
+        self.on_aggregate: list[Callable[[Market, AggregateTrade], None]] = []
+        self.on_candle: list[Callable[[Market, Candle], None]] = []
+        self.misreports = Misreports()
+        self._trade_ids = Counter(store, f"{spec.symbol}.trade_id")
+        self._fill_ids = Counter(store, f"{spec.symbol}.fill_id")
+        self._aggregate_ids = Counter(store, f"{spec.symbol}.aggregate_id")
+        self._open_aggregate: list[PublicTrade] = []
+        self._store = store
+        self._now = now_ms
+        self._minute = self._resume_minute(now_ms)
+        self._day: tuple[int, Candle] | None = None
+        self._closed: dict[int, tuple[int, list[Candle]]] = {}
+
+    def trade(
+        self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None = None
+    ) -> PublicTrade:
+        """Record one execution and tell it; return it with its id, `number` where a mirrored venue gave it one.
+
+        One from before the forming minute changes no candle: the mirrored venue's own candles have it already.
+        """
+        self.roll(time_ms)
+        number = self._trade_ids.next() if number is None else number
+        trade = PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
+        self.last_price = price
+        self.trades.append(trade)
+        if time_ms >= self._minute.open_ms:
+            self._minute = self._minute.with_trade(price, quantity, taker_buys=not buyer_is_maker)
+        for tell in self.on_trade:
+            tell(self, trade)
+        if self._open_aggregate and self._open_aggregate[-1].price != price:
+            self.end_taker()
+        self._open_aggregate.append(trade)
+        return trade
+
+    def fill(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool) -> PublicTrade:
+        """Record one execution of a user's order; a mirror doesn't tell it: it never happened at the live venue."""
+        if not self.is_mirror:
+            return self.trade(price, quantity, time_ms, buyer_is_maker=buyer_is_maker)
+        # Of a counter of their own: a number that public trades skip looks like a lost trade to who follows them.
+        number = MIRROR_FILL_IDS_FROM + self._fill_ids.next()
+        return PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
+
+    def end_taker(self) -> None:
+        """Close the aggregate trade of the taker order that just ended, if it traded."""
+        if not self._open_aggregate:
+            return
+        first, last = self._open_aggregate[0], self._open_aggregate[-1]
+        quantity = sum(trade.quantity for trade in self._open_aggregate)
+        self._open_aggregate = []
+        aggregate = AggregateTrade(
+            self._aggregate_ids.next(), first.price, quantity, first.id, last.id, last.time_ms, first.buyer_is_maker
+        )
+        self.aggregates.append(aggregate)
+        for tell in self.on_aggregate:
+            tell(self, aggregate)
+
+    def roll(self, now_ms: int) -> None:
+        """Close the minute's candle once it is over, and open the present one."""
+        while now_ms >= self._minute.open_ms + MINUTE_MS:
+            closed = self._minute
+            self._store.save_candle(self.spec.symbol, self.misreports.reported(closed))
+            self._minute = Candle.flat(max(closed.open_ms + MINUTE_MS, now_ms - now_ms % MINUTE_MS), closed.close)
+            for tell in self.on_candle:
+                tell(self, closed)
+        self._now = max(self._now, now_ms)
+
+    def resume(self, price: int) -> None:
+        """Go on at `price` where nothing was traded in the forming minute; minutes before it were put right."""
+        if not self._minute.trades:
+            self.last_price = price
+            self._minute = Candle.flat(self._minute.open_ms, price)
+        self._day = None
+        self._closed.clear()
+
+    def recall(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None) -> None:
+        """Show a trade among the newest again that was told before a restart; one without an id of its own can't be."""
+        if number is not None:
+            self.trades.append(PublicTrade(number, price, quantity, time_ms, buyer_is_maker))
+
+    def save(self) -> None:
+        """Keep the forming candle, so that a restart goes on from it."""
+        self._store.save_candle(self.spec.symbol, self._minute)
+
+    @property
+    def minute(self) -> Candle:
+        """The forming one-minute candle."""
+        return self._minute
+
+    def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:
+        """Return the candles of `span_ms` that open within [start, end) ms, the forming one last."""
+        old = self.history.candles(span_ms, start, end)
+        first = old[-1].open_ms + span_ms if old else next_start(start, span_ms)
+        parts = self._parts(span_ms, max(first, self._oldest_mixed(span_ms)), end + span_ms)
+        return old + [candle for candle in group(parts, span_ms) if first <= candle.open_ms < end]
+
+    def history_start(self) -> int:
+        """Return when the oldest candle opens."""
+        return LISTED_MS
+
+    def forming(self, span_ms: int) -> Candle:
+        """Return the unfinished candle of `span_ms`."""
+        minute = self._minute.open_ms
+        start = span_start(minute, span_ms)
+        if self._closed.get(span_ms, (0, []))[0] != minute:
+            before = self._parts(span_ms, start, minute)
+            self._closed[span_ms] = (minute, [merge(before, start)] if before else [])
+        return merge([*self._closed[span_ms][1], self._minute], start)
+
+    def day(self) -> Candle:
+        """Return the last 24 hours as one candle."""
+        minute = self._minute.open_ms
+        if self._day is None or self._day[0] != minute:
+            self._day = (minute, merge(self._minutes(minute - DAY_MS + MINUTE_MS, minute), minute - DAY_MS))
+        return merge([self._day[1], self._minute], self._day[1].open_ms)
+
+    def average_price(self) -> int:
+        """Return the volume-weighted price of the last five minutes, or the last price without trades."""
+        minute = self._minute.open_ms
+        spans = self._minutes(minute - AVERAGE_MINUTES * MINUTE_MS, minute + 1)
+        volume = sum(span.volume for span in spans)
+        return sum(span.quote for span in spans) * 10**8 // volume if volume else self.last_price
+
+    def _oldest_mixed(self, span_ms: int) -> int:
+        """Return where the first span begins that the history alone can't give."""
+        birth = self.history.birth_ms
+        return span_start(birth, span_ms)
+
+    def _parts(self, span_ms: int, start: int, end: int) -> list[Candle]:
+        """Return what a span is made of: minutes, and for more than a day whole days before those."""
+        today = span_start(min(end, self._minute.open_ms), DAY_MS)
+        if span_ms <= DAY_MS or today <= start:
+            return self._minutes(start, end)
+        return [*self.candles(DAY_MS, start, today), *self._minutes(today, end)]
+
+    def _minutes(self, start: int, end: int) -> list[Candle]:
+        """Return every minute of [start, end) ms up to the forming one, flat where the exchange was down."""
+        found = self.history.minutes(start, min(end, self.history.birth_ms))
+        at = max(start + -start % MINUTE_MS, self.history.birth_ms)
+        stop = min(end, self._minute.open_ms)
+        kept = {row[0]: Candle(*row) for row in self._store.candles(self.spec.symbol, at, stop)} if at < stop else {}
+        close = self._close_before(at, found)
+        for open_ms in range(at, stop, MINUTE_MS):
+            candle = kept.get(open_ms) or Candle.flat(open_ms, close)
+            close = candle.close
+            found.append(candle)
+        if start <= self._minute.open_ms < end:
+            found.append(self._minute)
+        return found
+
+    def _close_before(self, at: int, found: list[Candle]) -> int:
+        if found:
+            return found[-1].close
+        row = self._store.last_candle(self.spec.symbol, at)
+        return row[4] if row else self.last_price
+
+    def _resume_minute(self, now_ms: int) -> Candle:
+        open_ms = now_ms - now_ms % MINUTE_MS
+        row = self._store.last_candle(self.spec.symbol, open_ms + MINUTE_MS)
+        if row and row[0] == open_ms:
+            return Candle(*row)
+        return Candle.flat(open_ms, row[4] if row else self.last_price)

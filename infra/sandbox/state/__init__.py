@@ -1,0 +1,1 @@
+"""What the exchange keeps over a restart."""

@@ -1,0 +1,1 @@
+"""Binance's sockets: market data, user data, requests."""

@@ -1,0 +1,1 @@
+"""Binance's own rule for a book that is kept from updates."""

@@ -1,0 +1,1 @@
+"""Venues through ccxt: market data, execution, and the conversion of its answers."""

@@ -1,0 +1,1 @@
+"""The budget of requests at a venue: priorities, weights, bans."""

@@ -1,0 +1,176 @@
+"""What an operation costs: one for each object that it may load, by the page sizes that it asks for."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_named_type,
+    get_nullable_type,
+    is_enum_type,
+    is_leaf_type,
+    is_list_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+
+from domain.core.pagination import DEFAULT_PAGE, MAX_SERIES_PAGE
+from domain.market_data.analytics import DEFAULT_TIMES
+from domain.model.depth_views import DepthLevels
+
+PLAIN_LIST_SIZE: Final = 10
+"""How many items a list that can't be paged is taken to have."""
+
+SIZE_ARGUMENTS: Final = ("first", "last", "points", "bins")
+"""What tells the size of a list; an object that is made of so much costs that much more."""
+
+SIZING: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels"}
+
+NO_PAGE: Final = -1
+"""The page size within what is no page."""
+
+LEVELS_AN_OBJECT: Final = 20
+"""How many levels of a book cost as much as one object: they are two numbers each, and come with their book."""
+
+
+def cost_of(
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    fragments: dict[str, FragmentDefinitionNode],
+    variables: VariableValues,
+) -> int:
+    """Return the cost of an operation with these variables; leaves and introspection are free."""
+    root = schema.get_root_type(operation.operation)
+    return _Cost(schema, fragments, variables).selections(operation.selection_set, root, NO_PAGE) if root else 0
+
+
+class _Cost:
+    def __init__(
+        self, schema: GraphQLSchema, fragments: dict[str, FragmentDefinitionNode], variables: VariableValues
+    ) -> None:
+        self._schema = schema
+        self._fragments = fragments
+        self._variables = variables
+        self._known: dict[tuple[str, int], int] = {}
+
+    def selections(self, node: SelectionSetNode, parent: GraphQLNamedType, page: int) -> int:
+        """Return the cost of a selection on one object; `page` is how many items its lists hold, if known."""
+        total = 0
+        for selection in node.selections:
+            if isinstance(selection, FieldNode):
+                total += self._field(selection, parent, page)
+            elif isinstance(selection, InlineFragmentNode):
+                total += self.selections(selection.selection_set, self._condition(selection, parent), page)
+            elif isinstance(selection, FragmentSpreadNode):
+                total += self._spread(selection.name.value, page)
+        return total
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType, page: int) -> int:
+        field = self._definition(node, parent)
+        if field is None or node.selection_set is None:
+            return 0
+        type_ = get_named_type(field.type)
+        if is_leaf_type(type_):
+            return 0
+        values = self._values(node, field)
+        size = _size(values)
+        if type_.name.endswith("Connection"):
+            return 1 + self.selections(node.selection_set, type_, _default_page(field) if size is None else size)
+        books = _book_size(values)
+        each = 1 + self.selections(node.selection_set, type_, NO_PAGE if books is None else books)
+        if not is_list_type(get_nullable_type(field.type)):
+            return each + _made_of(field, size) + max(_named(field, values) - 1, 0)
+        if page != NO_PAGE:
+            return page * each
+        return (_plain_size(field, values) if size is None else size) * each
+
+    def _spread(self, name: str, page: int) -> int:
+        key = (name, page)
+        if key not in self._known:
+            fragment = self._fragments[name]
+            self._known[key] = self.selections(fragment.selection_set, self._type(fragment.type_condition), page)
+        return self._known[key]
+
+    def _condition(self, node: InlineFragmentNode, parent: GraphQLNamedType) -> GraphQLNamedType:
+        return self._type(node.type_condition) if node.type_condition else parent
+
+    def _type(self, node: Any) -> GraphQLNamedType:  # noqa: ANN401  # a NamedTypeNode of either kind of fragment
+        return self._schema.type_map[node.name.value]
+
+    @staticmethod
+    def _definition(node: FieldNode, parent: GraphQLNamedType) -> GraphQLField | None:
+        if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) or node.name.value.startswith("__"):
+            return None
+        fields: dict[str, GraphQLField] = parent.fields
+        return fields.get(node.name.value)
+
+    def _values(self, node: FieldNode, field: GraphQLField) -> Mapping[str, object]:
+        """Return the arguments of a field that may say how much it gives; nothing where they can't be read."""
+        if not SIZING & field.args.keys() and not _item_arguments(field):
+            return {}
+        try:
+            return get_argument_values(field, node, self._variables)
+        except GraphQLError:
+            return {}  # the execution tells what is wrong with it
+
+
+def _default_page(field: GraphQLField) -> int:
+    """Return how many items a page of this connection holds where none is asked for."""
+    definition = field.extensions.get("strawberry-definition")
+    page = getattr(definition, "metadata", {}).get("default_page", DEFAULT_PAGE)
+    assert isinstance(page, int)
+    return page
+
+
+def _item_arguments(field: GraphQLField) -> list[str]:
+    """Return the arguments that name each item of an answer: `ids`, `markets`; a list of enum values is a filter."""
+    lists = [name for name, argument in field.args.items() if is_list_type(get_nullable_type(argument.type))]
+    return [name for name in lists if not is_enum_type(get_named_type(field.args[name].type))]
+
+
+def _plain_size(field: GraphQLField, values: Mapping[str, object]) -> int:
+    """Return how many items a plain list has: as many as are named, if they are."""
+    return _named(field, values, PLAIN_LIST_SIZE)
+
+
+def _named(field: GraphQLField, values: Mapping[str, object], default: int = 0) -> int:
+    """Return how many items the arguments name: a stream of so many markets costs as much as a list of them."""
+    asked = [len(items) for name in _item_arguments(field) if isinstance(items := values.get(name), list | tuple)]
+    return max(asked, default=default)
+
+
+def _size(values: Mapping[str, object]) -> int | None:
+    """Return how many items these arguments ask for: that number, or the intervals of a time."""
+    start, end, every = values.get("from"), values.get("to"), values.get("everySeconds")
+    if isinstance(start, datetime) and isinstance(end, datetime) and isinstance(every, int):
+        return _bounded((end - start) // timedelta(seconds=max(every, 1)) + 1)
+    sizes = [size for name in SIZE_ARGUMENTS if isinstance(size := values.get(name), int)]
+    return _bounded(max(sizes)) if sizes else None
+
+
+def _book_size(values: Mapping[str, object]) -> int | None:
+    """Return what one side of a book with so many levels costs, in the place of a list's size."""
+    levels = values.get("levels")
+    return -(-levels.a_side // LEVELS_AN_OBJECT) if isinstance(levels, DepthLevels) else None
+
+
+def _made_of(field: GraphQLField, size: int | None) -> int:
+    """Return what an object costs that isn't a list and yet takes a size: what it is computed from."""
+    if not any(name in field.args for name in SIZE_ARGUMENTS):
+        return 0
+    return DEFAULT_TIMES if size is None else size
+
+
+def _bounded(size: int) -> int:
+    return min(max(size, 0), MAX_SERIES_PAGE)

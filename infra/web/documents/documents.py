@@ -1,0 +1,194 @@
+"""Documents as they come in: parsed, held to the limits, validated, and remembered."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    StringValueNode,
+    get_operation_ast,
+    parse,
+    print_ast,
+    validate,
+)
+from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule, specified_rules
+from graphql.validation.rules.max_introspection_depth_rule import MaxIntrospectionDepthRule
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from infra.web.documents.limits import check_limits, too_much_to_validate
+from infra.web.settings import WebSettings
+
+MAX_VALIDATION_ERRORS = 5
+REMEMBERED_DOCUMENTS = 512
+REMEMBERED_CHARACTERS = 128 * 1024
+"""Of all documents together: a parsed one takes some 120 bytes a character, of short names up to 300."""
+_LONGEST_REMEMBERED = 16 * 1024
+
+
+class StorableTextRule(ASTValidationRule):
+    """Refuses strings with a NUL character, which no column of PostgreSQL can hold."""
+
+    def enter_string_value(self, node: StringValueNode, *_args: object) -> None:
+        """Look at one string of the document."""
+        if "\0" in node.value:
+            self.report_error(GraphQLError("A string must not hold the NUL character.", node))
+
+
+class RequestErrors(Exception):  # noqa: N818  # a plural: all that is wrong with one request
+    """An operation that can't be executed, and all that is wrong with it."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(error.message for error in errors))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid document."""
+
+    node: DocumentNode
+    fragments: dict[str, FragmentDefinitionNode]
+    text: str
+    """The document in the printer's form, the same for all ways to lay it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One operation of a valid document."""
+
+    document: Document
+    operation: OperationDefinitionNode
+    operation_name: str | None
+    shared: bool
+    """Whether it is a subscription of fields alone that opted in to sharing."""
+
+    @property
+    def type(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.operation.operation
+
+    @property
+    def name(self) -> str:
+        """The operation's name, empty where it has none."""
+        return self.operation.name.value if self.operation.name else ""
+
+    @property
+    def root_fields(self) -> list[str]:
+        """The names of the fields that it asks the root for."""
+        return _root_fields(self.operation.selection_set, self.document.fragments)
+
+
+class Documents:
+    """Prepares operations against one schema; the same text is parsed and validated once."""
+
+    def __init__(self, schema: GraphQLSchema, settings: WebSettings) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._known: OrderedDict[str, Document] = OrderedDict()
+        self._known_characters = 0
+        # Made once: rules made anew for each request would defeat every cache keyed by them.
+        self._rules = (
+            *specified_rules,
+            MaxIntrospectionDepthRule,
+            MaybeNullValidationRule,
+            OneOfInputValidationRule,
+            StorableTextRule,
+            *(() if settings.introspection else (NoSchemaIntrospectionCustomRule,)),
+        )
+
+    def knows(self, query: str) -> bool:
+        """Tell whether the text need not be read again."""
+        return query in self._known
+
+    def prepare(self, query: str, operation_name: str | None) -> Prepared:
+        """Return the operation that is asked for; raise RequestErrors where there is none that can be executed."""
+        document = self._recalled(query) or self._read(query)
+        operation = get_operation_ast(document.node, operation_name)
+        if operation is None:
+            raise RequestErrors([_no_operation(operation_name)])
+        return Prepared(document, operation, operation_name, self._is_shared(operation, document.fragments))
+
+    def _recalled(self, query: str) -> Document | None:
+        if query not in self._known:
+            return None
+        self._known.move_to_end(query)
+        return self._known[query]
+
+    def _read(self, query: str) -> Document:
+        node = self._parse(query)
+        if errors := check_limits(node, self._settings):
+            raise RequestErrors(errors)
+        hide = not self._settings.suggestions
+        if errors := validate(self._schema, node, self._rules, MAX_VALIDATION_ERRORS, hide_suggestions=hide):
+            raise RequestErrors([_explain(error, node) for error in errors])
+        return self._remember(query, node)
+
+    def _parse(self, query: str) -> DocumentNode:
+        try:
+            return parse(query, max_tokens=self._settings.max_tokens)
+        except GraphQLError as error:
+            raise RequestErrors([error]) from None
+        except RecursionError:
+            raise RequestErrors([GraphQLError("The document is nested too deeply.")]) from None
+
+    def _remember(self, query: str, node: DocumentNode) -> Document:
+        fragments = {part.name.value: part for part in node.definitions if isinstance(part, FragmentDefinitionNode)}
+        document = Document(node, fragments, print_ast(node))
+        if len(query) <= _LONGEST_REMEMBERED:
+            self._known[query] = document
+            self._known_characters += len(query)
+            while len(self._known) > REMEMBERED_DOCUMENTS or self._known_characters > REMEMBERED_CHARACTERS:
+                oldest, _ = self._known.popitem(last=False)
+                self._known_characters -= len(oldest)
+        return document
+
+    def _is_shared(self, operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]) -> bool:
+        root = self._schema.subscription_type
+        if operation.operation is not OperationType.SUBSCRIPTION or root is None:
+            return False
+        names = _root_fields(operation.selection_set, fragments)
+        return bool(names) and all(name in root.fields and is_shared(root.fields[name].extensions) for name in names)
+
+
+def is_shared(extensions: dict[str, object]) -> bool:
+    """Tell whether a field opted in with `metadata={"shared": True}`."""
+    definition = extensions.get("strawberry-definition")
+    return bool(getattr(definition, "metadata", {}).get("shared"))
+
+
+def _root_fields(selection_set: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]) -> list[str]:
+    names: list[str] = []
+    for selection in selection_set.selections:
+        if isinstance(selection, FieldNode):
+            names.append(selection.name.value)
+        elif isinstance(selection, FragmentSpreadNode):
+            names += _root_fields(fragments[selection.name.value].selection_set, fragments)
+        elif isinstance(selection, InlineFragmentNode):
+            names += _root_fields(selection.selection_set, fragments)
+    return names
+
+
+def _explain(error: GraphQLError, document: DocumentNode) -> GraphQLError:
+    """Return a mistake as it is, and a reason in the place of the word that the validation was aborted."""
+    if not isinstance(error, ValidationAbortedError):
+        return error
+    if error.message.startswith("Too many"):
+        return GraphQLError(f"The document has more mistakes; the first {MAX_VALIDATION_ERRORS} are told.")
+    return too_much_to_validate(document)
+
+
+def _no_operation(name: str | None) -> GraphQLError:
+    if name is None:
+        return GraphQLError("The document must have exactly one operation, or `operationName` must name one of them.")
+    return GraphQLError(f"The document has no operation named {name[:80]!r}.")

@@ -1,0 +1,96 @@
+"""What a client asks for: the parameters of an operation, read from JSON or a query string and checked."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import GraphQLError
+from starlette.datastructures import QueryParams
+
+from domain.core.errors import FaultCode, RequestFault
+from infra.web.documents.documents import RequestErrors
+from infra.web.encoding import NotJson, decode_json
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """The parameters of GraphQL over HTTP, which the WebSocket's `subscribe` has too."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+def read_body(body: bytes) -> GraphQLRequest:
+    """Return the request of a JSON body; raise RequestFault (INVALID) saying what is wrong with it."""
+    try:
+        return read_parameters(decode_json(body))
+    except NotJson:
+        raise RequestFault(FaultCode.INVALID, "The body is not JSON.") from None
+
+
+def read_query_string(params: QueryParams) -> GraphQLRequest:
+    """Return the request of a query string; raise RequestFault (INVALID) saying what is wrong with it."""
+    values: dict[str, object] = dict(params)
+    for name in ("variables", "extensions"):
+        if text := params.get(name):
+            try:
+                values[name] = decode_json(text)
+            except NotJson:
+                raise RequestFault(FaultCode.INVALID, f"`{name}` is not JSON.") from None
+        else:
+            values.pop(name, None)
+    return read_parameters(values)
+
+
+def read_parameters(values: object) -> GraphQLRequest:
+    """Return the request that a JSON value makes; raise RequestFault (INVALID) saying what is wrong with it.
+
+    Raises RequestErrors for the hash of a persisted query without its document.
+    """
+    if isinstance(values, list):
+        raise RequestFault(FaultCode.INVALID, "Batches are not served; send one operation a request.")
+    if not isinstance(values, dict):
+        raise RequestFault(FaultCode.INVALID, "A request is a JSON object with `query`.")
+    query, variables, name = values.get("query"), values.get("variables"), values.get("operationName")
+    if query is None and _names_persisted_query(values.get("extensions")):
+        raise RequestErrors([_persisted_queries_unsupported()])
+    if not isinstance(query, str) or not query.strip():
+        raise RequestFault(FaultCode.INVALID, "`query` must be a string with a GraphQL document.")
+    if not isinstance(variables, dict | None):
+        raise RequestFault(FaultCode.INVALID, "`variables` must be a JSON object or null.")
+    if not isinstance(name, str | None):
+        raise RequestFault(FaultCode.INVALID, "`operationName` must be a string or null.")
+    if not isinstance(values.get("extensions"), dict | None):
+        raise RequestFault(FaultCode.INVALID, "`extensions` must be a JSON object or null.")
+    if _has_unstorable_text(variables):
+        raise RequestFault(FaultCode.INVALID, "`variables` hold text with a NUL character or half a surrogate pair.")
+    return GraphQLRequest(query, variables, name or None)
+
+
+def _names_persisted_query(extensions: object) -> bool:
+    return isinstance(extensions, dict) and isinstance(extensions.get("persistedQuery"), dict)
+
+
+def _persisted_queries_unsupported() -> GraphQLError:
+    """Return the error on which clients send the document itself, and go on doing so.
+
+    Source: https://www.apollographql.com/docs/apollo-server/performance/apq
+    """
+    return GraphQLError("PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"})
+
+
+def _has_unstorable_text(value: object) -> bool:
+    """Tell whether some text inside can be neither stored nor sent: no column of PostgreSQL holds it."""
+    stack = [value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            stack += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            stack += part
+        elif isinstance(part, str) and _UNSTORABLE.search(part):
+            return True
+    return False

@@ -1,0 +1,16 @@
+"""The arguments of every connection."""
+
+from dataclasses import dataclass
+
+from domain.core.pagination import DEFAULT_PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class PageArguments:
+    """The four arguments of every connection, as they came; `default` is the size of a page where none is given."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+    default: int = DEFAULT_PAGE

@@ -1,0 +1,155 @@
+"""What moves an account's balances beside its fills is noticed, and recorded once it has lasted."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from domain.execution.account_context import Desk
+from domain.execution.balance_audit import BalanceAudit
+from domain.model.trading import AccountTransfer, Balance, TransferKind
+from domain.ports.execution_client import BalancesChanged
+from infra.postgres.pool import Pool
+from tests.support.order_harness import QUICK, Floor, open_floor
+from tests.support.scripted_venue import ScriptedVenue
+from tests.support.waiting import read_until
+
+
+def held(**balances: object) -> BalancesChanged:
+    amounts = {currency: Decimal(str(amount)) for currency, amount in balances.items()}
+    return BalancesChanged(tuple(Balance(currency, amount, amount) for currency, amount in amounts.items()))
+
+
+async def recorded(floor: Floor) -> list[tuple[str, str, Decimal]]:
+    async with floor.storage.reading() as reading:
+        transfers = await reading.transfers.of_account(floor.account.id)
+    return [(one.kind.value, one.currency, one.amount) for one in transfers]
+
+
+async def open_with(floor: Floor, **balances: object) -> None:
+    """Store what the account opens with, and that it holds it."""
+    async with floor.storage.transaction() as transaction:
+        await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
+        for balance in held(**balances).balances:
+            await transaction.transfers.add(
+                AccountTransfer(
+                    floor.ids.new(), floor.user.id, floor.account.id, TransferKind.OPENING, balance.currency,
+                    balance.total, floor.account.created_at, f"opening:{balance.currency}",
+                )
+            )  # fmt: skip
+
+
+async def hold(floor: Floor, **balances: object) -> None:
+    async with floor.storage.transaction() as transaction:
+        await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
+
+
+@pytest.fixture
+async def audit(floor: Floor) -> BalanceAudit:
+    async with floor.storage.transaction() as transaction:
+        floor.lease = await transaction.leases.acquire("account", str(floor.account.id), "node", 600)
+    return BalanceAudit(
+        Desk(
+            floor.account, floor.storage, floor.venue, floor.markets, floor.clock, floor.ids, floor._fresh_lease,
+            floor.bell,
+        )
+    )  # fmt: skip
+
+
+async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_first(
+    floor: Floor, audit: BalanceAudit
+) -> None:
+    await open_with(floor, USDT=1000)
+    await hold(floor, USDT=1500, SOL=2)
+    await audit.look()
+    noticed = floor.clock.now()
+    assert await recorded(floor) == [("OPENING", "USDT", 1000)]
+    await audit.look()
+    assert await recorded(floor) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "SOL", 2), ("ADJUSTMENT", "USDT", 500)]
+    async with floor.storage.reading() as reading:
+        transfers = await reading.transfers.of_account(floor.account.id)
+        assert await reading.transfers.unexplained(floor.account.id) == {}
+        events = await reading.events.after(floor.user.id, 0, None, 10)
+    assert all(one.at <= noticed for one in transfers)
+    assert [event.message for event in events if event.kind.value == "ACCOUNT"] == [
+        "balance adjusted by 2 SOL, which no fill explains", "balance adjusted by 500 USDT, which no fill explains",
+    ]  # fmt: skip
+
+
+async def test_a_difference_that_passes_or_changes_is_no_transfer(floor: Floor, audit: BalanceAudit) -> None:
+    await open_with(floor, USDT=1000)
+    for amount in (900, 1000, 950, 960, 1000, 1000):
+        await hold(floor, USDT=amount)
+        audit.due = True
+        await audit.look()
+    assert await recorded(floor) == [("OPENING", "USDT", 1000)]
+
+
+async def test_what_rounding_leaves_is_kept_until_it_adds_up(floor: Floor, audit: BalanceAudit) -> None:
+    await open_with(floor, USDT=1000)
+    for amount in ("1000.00000001", "1000.00000002"):
+        await hold(floor, USDT=amount)
+        for _ in range(3):
+            audit.due = True
+            await audit.look()
+    assert await recorded(floor) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "USDT", Decimal("2E-8"))]
+
+
+@pytest.mark.parametrize("told", ["1000.1234", "1000.1235", "1000.12346", "1000.12345678"])
+async def test_a_balance_that_the_venue_rounds_is_no_movement(floor: Floor, audit: BalanceAudit, told: str) -> None:
+    await open_with(floor, USDT="1000.123456784")
+    await hold(floor, USDT=told)
+    for _ in range(3):
+        audit.due = True
+        await audit.look()
+    assert [kind for kind, *_ in await recorded(floor)] == ["OPENING"]
+
+
+async def test_a_withdrawal_of_everything_is_noticed_though_its_balance_is_gone(
+    floor: Floor, audit: BalanceAudit
+) -> None:
+    await open_with(floor, USDT=1000, ETH=3)
+    await hold(floor, USDT=1000)
+    await audit.look()
+    await audit.look()
+    assert ("ADJUSTMENT", "ETH", Decimal(-3)) in await recorded(floor)
+
+
+async def test_without_a_change_nothing_is_looked_at(floor: Floor, audit: BalanceAudit) -> None:
+    await audit.look()
+    await hold(floor, USDT=5)
+    await audit.look()
+    await audit.look()
+    assert await recorded(floor) == []
+
+
+@pytest.fixture
+async def quick(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[Floor]:
+    async with open_floor(pool, venue) as floor:
+        floor.timing = replace(QUICK, agreement=0.05)
+        yield floor
+
+
+async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recorded_while_the_engine_runs(
+    quick: Floor, venue: ScriptedVenue
+) -> None:
+    venue.holdings = held(USDT=1000).balances
+    await open_with(quick, USDT=1000)
+    await quick.start()
+    order = await quick.place()
+    await quick.until(order.id, "FILLED")
+    (fill,) = await quick.fills(order.id)
+    # A look between the fill and its balances may record what isn't so, and takes it back at the next.
+    left = 1000 - fill.price * fill.quantity + 250
+    venue.tell(held(USDT=left, BTC=fill.quantity - fill.fee))
+
+    async def unexplained() -> dict[str, Decimal] | None:
+        async with quick.storage.reading() as reading:
+            arrived = len((await reading.accounts.balances([quick.account.id]))[quick.account.id]) == 2
+            return await reading.transfers.unexplained(quick.account.id) if arrived else None
+
+    await read_until(unexplained, lambda found: found == {}, "all of it is explained")
+    transfers = await recorded(quick)
+    assert sum(amount for _, currency, amount in transfers if currency == "USDT") == 1250
+    assert sum(amount for _, currency, amount in transfers if currency == "BTC") == 0

@@ -1,0 +1,108 @@
+"""The database goes away at any transaction of an order's life, before or after it has committed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from decimal import Decimal
+
+import pytest
+
+from domain.core.errors import Unavailable
+from domain.model.orders import OrderStatus
+from domain.ports.unit_of_work import Storage, Transaction
+from tests.support.order_harness import Floor
+from tests.support.scripted_venue import Fate, ScriptedVenue
+
+
+class FlakyStorage:
+    """A storage whose n-th transaction from now (counted from 0) breaks at its commit."""
+
+    def __init__(self, real: Storage) -> None:
+        self._real = real
+        self.breaks_at = -1
+        self.commits_first = False
+        self.commits_after_seconds: float | None = None
+        self._late: set[asyncio.Task[None]] = set()
+
+    def reading(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._real.reading()
+
+    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._real.snapshot()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        self.breaks_at -= 1
+        breaks = self.breaks_at == -1
+        if breaks and self.commits_after_seconds is not None:
+            async with self._late_commit(self.commits_after_seconds) as transaction:
+                yield transaction
+            raise Unavailable("the connection broke, and the server is still committing")
+        async with self._real.transaction() as transaction:
+            yield transaction
+            if breaks and not self.commits_first:
+                raise Unavailable("the connection broke before the commit")
+        if breaks:
+            raise Unavailable("the connection broke, and the commit had happened")
+
+    @asynccontextmanager
+    async def _late_commit(self, seconds: float) -> AsyncIterator[Transaction]:
+        """The rows stay locked for a while after the caller was told of the failure, and are then committed."""
+        stack = AsyncExitStack()
+        yield await stack.enter_async_context(self._real.transaction())
+        task = asyncio.create_task(self._close_late(stack, seconds))
+        self._late.add(task)
+
+    async def _close_late(self, stack: AsyncExitStack, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await stack.aclose()
+
+
+@pytest.mark.parametrize("commits_first", [False, True], ids=["rolled back", "committed"])
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("fate", [Fate.ANSWERED, Fate.SWALLOWED, Fate.LOST])
+async def test_no_order_is_lost_or_sent_twice(
+    floor: Floor, venue: ScriptedVenue, fate: Fate, number: int, *, commits_first: bool
+) -> None:
+    flaky = FlakyStorage(floor.storage)
+    executor = await floor.start()
+    executor._desk.storage = flaky
+    venue.fates.append(fate)
+    flaky.breaks_at, flaky.commits_first = number, commits_first
+    placed = await floor.place()
+    order = await floor.until(placed.id, "FILLED", "REJECTED")
+    assert not floor.task.done()
+    assert len(venue.received) <= 1
+    assert venue.sent <= 1
+    assert order.filled_quantity == Decimal(len(venue.received))
+    assert order.status is (OrderStatus.FILLED if venue.received else OrderStatus.REJECTED)
+    assert len(await floor.fills(order.id)) == len(venue.received)
+    revisions = [event.order.revision for event in await floor.story(order.id)]
+    assert revisions == sorted(set(revisions))
+    venue.fates.clear()
+    flaky.breaks_at = -1
+    assert (await floor.place("next")).status is OrderStatus.FILLED
+    assert sum(position.quantity for position in await floor.positions()) == len(venue.received)
+
+
+async def test_an_order_whose_submission_is_committed_late_is_asked_about_and_never_sent(
+    floor: Floor, venue: ScriptedVenue
+) -> None:
+    flaky = FlakyStorage(floor.storage)
+    executor = await floor.start()
+    executor._desk.storage = flaky
+    flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
+    placed = await floor.place()
+    await floor.until(placed.id, "REJECTED")
+    assert venue.sent == 0
+
+
+async def test_a_cancel_whose_request_is_committed_late_is_sent(floor: Floor, venue: ScriptedVenue) -> None:
+    flaky = FlakyStorage(floor.storage)
+    executor = await floor.start()
+    order = await floor.limit()
+    executor._desk.storage = flaky
+    flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
+    await floor.service.cancel(floor.user.id, order.id)
+    await floor.until(order.id, "CANCELED")
+    assert venue.orders[order.client_order_id].status is OrderStatus.CANCELED

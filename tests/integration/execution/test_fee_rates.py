@@ -1,0 +1,129 @@
+"""Fees in a third currency, converted when their fills are recorded; and the price that an order was sent at."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.execution.order_update import OrderRecorder
+from domain.model.markets import Candle, MarketSymbol, Timeframe
+from domain.model.orders import Fill
+from domain.model.trading import Position
+from infra.postgres.connection import Connection
+from infra.postgres.partitions import ensure_months
+from infra.postgres.pool import Pool
+from tests.support.order_harness import Floor
+from tests.support.orders import a_market, told_fill
+from tests.support.scripted_venue import ScriptedVenue
+from tests.support.waiting import read_until
+
+BNB = MarketSymbol("sandbox", "BNB/USDT")
+
+
+async def filled(
+    floor: Floor, venue: ScriptedVenue, trade_id: str = "a", ago: timedelta = timedelta(0)
+) -> tuple[Fill, Position]:
+    """Buy 1 at 90 for a fee of 0.01 BNB, told so long after; return the fill, and the position after it."""
+    order = await floor.limit(trade_id)
+    fill = told_fill(
+        trade_id, 1, 90, client_order_id=order.client_order_id, at=venue.venue_now() - ago, fee=Decimal("0.01"),
+        fee_currency="BNB",
+    )  # fmt: skip
+    venue.tell(fill)
+    (counted,) = await read_until(lambda: floor.fills(order.id), bool, "the fill is counted")
+    (position,) = await floor.positions()
+    return counted, position
+
+
+async def stored(floor: Floor, venue: ScriptedVenue, pool: Pool, prices: dict[timedelta, str]) -> None:
+    """Store minutes of BNB that opened so long ago, and their closes."""
+    now = venue.venue_now()
+    candles = [
+        Candle(BNB, Timeframe.M1, Timeframe.M1.open_time(now - ago), *[Decimal(price)] * 4, Decimal(1), closed=True)
+        for ago, price in prices.items()
+    ]
+    async with pool.acquire() as driver:
+        await ensure_months(Connection(driver), "candles", now - max(prices), now)
+    async with floor.storage.transaction() as transaction:
+        await transaction.market_data.save_candles(candles)
+
+
+async def test_a_fee_in_a_third_currency_is_converted_at_the_present_price(floor: Floor, venue: ScriptedVenue) -> None:
+    floor.markets.rates["BNB"] = Decimal(600)
+    await floor.start()
+    fill, position = await filled(floor, venue)
+    assert fill.fee_rate == 600
+    assert (position.fees, position.realized_profit, position.unpriced_fees) == (6, -6, ())
+
+
+async def test_without_a_present_price_the_stored_one_of_the_fill_counts(
+    floor: Floor, venue: ScriptedVenue, pool: Pool
+) -> None:
+    await stored(floor, venue, pool, {timedelta(hours=3): "610", timedelta(days=2): "1"})
+    await floor.start()
+    fill, position = await filled(floor, venue)
+    assert (fill.fee_rate, position.fees) == (610, Decimal("6.1"))
+
+
+@pytest.mark.parametrize(
+    ("ago", "prices", "rate"),
+    [
+        (timedelta(0), {timedelta(minutes=2): "610"}, 600),
+        (timedelta(hours=1), {timedelta(minutes=62): "610"}, 610),
+        (timedelta(hours=1), {timedelta(minutes=90): "610"}, 610),
+        (timedelta(hours=1), {timedelta(hours=3): "610"}, 600),
+        (timedelta(hours=1), {timedelta(minutes=30): "610"}, 600),
+        (timedelta(days=3), {timedelta(days=3, hours=5): "610"}, 610),
+        (timedelta(days=3), {timedelta(days=5): "610"}, None),
+    ],
+)
+async def test_a_fill_that_is_told_late_counts_at_the_price_that_is_nearest_to_it(
+    floor: Floor, venue: ScriptedVenue, pool: Pool, ago: timedelta, prices: dict[timedelta, str], rate: int | None
+) -> None:
+    floor.markets.rates["BNB"] = Decimal(600)
+    await stored(floor, venue, pool, prices)
+    await floor.start()
+    fill, _ = await filled(floor, venue, ago=ago)
+    assert fill.fee_rate == rate
+
+
+async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_told(
+    floor: Floor, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def convert(_venue: str, amount: Decimal, currency: str, _into: str) -> Decimal:
+        asked.append(currency)
+        return amount * 600
+
+    monkeypatch.setattr(floor.markets, "convert", convert)
+    await floor.start()
+    fill, _ = await filled(floor, venue)
+    again = told_fill("a", 1, 90, at=fill.at, fee=Decimal("0.01"), fee_currency="BNB")
+    async with floor.storage.transaction() as transaction:
+        order = await transaction.orders.locked(fill.order_id)
+        assert order is not None
+        recorder = OrderRecorder(transaction, order, a_market(), floor.markets, floor.ids, floor.clock.now())
+        await recorder.count_fills([again, again])
+    assert asked == ["BNB"]
+    assert not recorder.changed
+    assert recorder.counted == ["a", "a"]
+
+
+async def test_without_any_price_the_position_names_the_currency(floor: Floor, venue: ScriptedVenue) -> None:
+    await floor.start()
+    fill, position = await filled(floor, venue)
+    assert fill.fee_rate is None
+    assert (position.fees, position.unpriced_fees) == (0, ("BNB",))
+
+
+async def test_an_order_keeps_the_price_that_it_was_sent_at(floor: Floor) -> None:
+    await floor.start()
+    sent = await floor.place("market")
+    assert floor.markets.book is not None
+    assert sent.arrival_price == 100
+    floor.markets.book = replace(
+        floor.markets.book, asks=tuple(replace(level, price=level.price + 1) for level in floor.markets.book.asks)
+    )
+    assert (await floor.limit("limit")).arrival_price == Decimal("100.5")

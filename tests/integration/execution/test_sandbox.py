@@ -1,0 +1,175 @@
+"""The protocol end to end: PostgreSQL, ccxt, and a sandbox exchange that misbehaves."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from domain.core.money import round_down
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderStatus, OrderType
+from domain.ports.execution_client import VenueOrder
+from infra.clock import SystemClock
+from infra.postgres.pool import Pool
+from infra.venues.config import VenueSettings
+from infra.venues.registry import Venues
+from tests.support.order_harness import FixedMarkets, Floor, open_floor
+from tests.support.orders import BTC, a_book
+from tests.support.sandbox import SandboxProcess, running_sandbox
+from tests.support.venues import Trader, open_trader
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
+    # Its web server complains of connections that it is told to cut.
+    async with running_sandbox(tmp_path / "sandbox", seed=7, expect_errors=True) as process:
+        yield process
+
+
+@pytest.fixture
+async def venues(sandbox: SandboxProcess) -> AsyncIterator[Venues]:
+    settings = VenueSettings("sandbox", "binance", sandbox.url, live=False)
+    venues = Venues([settings], SystemClock(), {"sandbox": sandbox.admin_token})
+    yield venues
+    await venues.close()
+
+
+@pytest.fixture
+async def trader(venues: Venues) -> AsyncIterator[Trader]:
+    trader = await open_trader(venues, "ann", {"USDT": Decimal(100_000), "BTC": Decimal(2)})
+    yield trader
+    await trader.venue.close()
+
+
+@pytest.fixture
+async def floor(pool: Pool, venues: Venues, sandbox: SandboxProcess, trader: Trader) -> AsyncIterator[Floor]:
+    (listed,) = [market for market in await venues.public("sandbox").load_markets() if market.symbol == BTC]
+    book = await sandbox.get("/api/v3/depth?symbol=BTCUSDT&limit=5")
+    markets = FixedMarkets(a_book(bid=book["bids"][0][0], ask=book["asks"][0][0], quantity=50), listed)
+    async with open_floor(pool, trader.venue, markets) as floor:
+        await floor.start()
+        yield floor
+
+
+def far(floor: Floor) -> Decimal:
+    """Return a price at which a buy rests."""
+    assert floor.markets.book is not None
+    return round_down(floor.markets.book.bids[0].price * Decimal("0.97"), Decimal("0.01"))
+
+
+async def at_the_venue(trader: Trader, order: Order) -> VenueOrder:
+    told = await trader.venue.find(order)
+    assert told is not None
+    return told
+
+
+SMALL = Decimal("0.01")
+
+
+async def test_a_market_order_fills_and_its_fees_are_known(floor: Floor, trader: Trader) -> None:
+    order = await floor.place(quantity=SMALL)
+    assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, SMALL)
+    fills = await floor.fills(order.id)
+    assert sum(fill.quantity for fill in fills) == SMALL
+    assert {fill.fee_currency for fill in fills} == {"BTC"}
+    (position,) = await floor.positions()
+    assert position.quantity == SMALL - sum(fill.fee for fill in fills)
+
+
+async def test_a_limit_order_rests_and_is_cancelled(floor: Floor, trader: Trader) -> None:
+    order = await floor.place(type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
+    assert order.status is OrderStatus.OPEN
+    assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.CANCELED
+    assert (await at_the_venue(trader, order)).status is OrderStatus.CANCELED
+
+
+async def test_selling_all_that_was_bought_closes_the_position(floor: Floor) -> None:
+    await floor.place("in", quantity=SMALL)
+    sold = await floor.place("out", side=OrderSide.SELL, quantity=SMALL)
+    assert sold.status is OrderStatus.FILLED
+    assert await floor.positions() == []
+
+
+async def test_a_swallowed_answer_ends_filled_with_one_order_at_the_venue(
+    floor: Floor, sandbox: SandboxProcess, trader: Trader
+) -> None:
+    await sandbox.misbehave(swallowOrders=1)
+    order = await floor.until((await floor.place(quantity=SMALL)).id, "FILLED")
+    assert sum(fill.quantity for fill in await floor.fills(order.id)) == SMALL
+    trades = await trader.venue.fills(order.market, order.created_at - timedelta(minutes=1))
+    assert {trade.venue_order_id for trade in trades} == {order.venue_order_id}
+
+
+async def test_a_request_that_was_cut_before_it_arrived_ends_rejected(
+    floor: Floor, sandbox: SandboxProcess, trader: Trader
+) -> None:
+    await sandbox.misbehave(dropOrders=1)
+    order = await floor.until((await floor.place(quantity=SMALL)).id, "REJECTED")
+    assert await trader.venue.find(order) is None
+
+
+async def test_a_swallowed_cancel_ends_cancelled(floor: Floor, sandbox: SandboxProcess) -> None:
+    order = await floor.place(type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
+    await sandbox.misbehave(swallowCancels=1, muteUserEvents=5)
+    await floor.service.cancel(floor.user.id, order.id)
+    await floor.until(order.id, "CANCELED")
+
+
+async def test_repeated_and_reordered_fills_count_once(floor: Floor, sandbox: SandboxProcess) -> None:
+    await sandbox.misbehave(repeatFills=20, reorderFills=20)
+    orders = [await floor.place(f"k{number}", quantity=Decimal("0.2")) for number in range(5)]
+    assert {order.status for order in orders} == {OrderStatus.FILLED}
+    for order in orders:
+        fills = await floor.fills(order.id)
+        assert sum(fill.quantity for fill in fills) == Decimal("0.2")
+        assert len({fill.venue_trade_id for fill in fills}) == len(fills)
+
+
+async def test_what_fills_while_the_stream_is_down_is_caught_up(
+    floor: Floor, sandbox: SandboxProcess, trader: Trader
+) -> None:
+    price = far(floor)
+    order = await floor.place(type=OrderType.LIMIT, price=price, quantity=SMALL)
+    await sandbox.misbehave(muteUserEvents=50)
+    await sandbox.move_price("BTC/USDT", str(round_down(price * Decimal("0.99"), Decimal("0.01"))))
+
+    async def filled() -> bool:
+        return (await at_the_venue(trader, order)).status is OrderStatus.FILLED
+
+    await until(filled)
+    await sandbox.misbehave(dropUserStreams=True)
+    await floor.until(order.id, "FILLED")
+
+
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    deadline = time.monotonic() + 60
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_a_killed_engine_finds_its_orders_again(floor: Floor, sandbox: SandboxProcess, trader: Trader) -> None:
+    await sandbox.misbehave(hangOrders=1)
+    placing = asyncio.create_task(floor.place(quantity=SMALL))
+    await until(lambda: trader.venue.fills(BTC, floor.account.created_at - timedelta(minutes=1)))
+    await floor.kill()
+    order = await placing
+    await floor.start()
+    order = await floor.until(order.id, "FILLED")
+    assert order.filled_quantity == SMALL
+
+
+async def test_a_venue_that_is_down_for_a_while_loses_no_order(floor: Floor, sandbox: SandboxProcess) -> None:
+    resting = await floor.place("rests", type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
+    await sandbox.kill()
+    doubted = await floor.place("in the dark", quantity=SMALL)
+    assert doubted.status is not OrderStatus.FILLED
+    await sandbox.start()
+    assert (await floor.service.cancel(floor.user.id, resting.id)).status is not OrderStatus.OPEN
+    await floor.until(resting.id, "CANCELED")
+    ended = await floor.until(doubted.id, "REJECTED", "CANCELED", "DENIED", "FILLED")
+    assert ended.filled_quantity in {0, SMALL}

@@ -1,0 +1,240 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from decimal import Decimal
+from itertools import pairwise
+from typing import TypeVar
+
+import pytest
+
+from domain.core.keyset import TimeWindow
+from domain.market_data.collector import Pace
+from domain.model.depth import is_crossed
+from domain.model.markets import VENUE_TIMEFRAMES, Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe
+from infra.postgres.database import PostgresStorage
+from tests.support.markets import MarketNode, running_node
+from tests.support.sandbox import SandboxProcess
+from tests.support.venues import BTC
+from tests.support.waiting import PATIENCE_SECONDS, eventually
+
+T = TypeVar("T")
+
+
+async def taken(stream: AsyncIterator[T], count: int, timeout_seconds: float = PATIENCE_SECONDS) -> list[T]:
+    items: list[T] = []
+    async with aclosing(stream), asyncio.timeout(timeout_seconds):
+        async for item in stream:
+            items.append(item)
+            if len(items) == count:
+                return items
+    return items
+
+
+async def test_the_catalogue_holds_the_markets_of_the_venue_in_order(node: MarketNode) -> None:
+    markets = node.hub.catalogue.all()
+    assert [market.symbol for market in markets] == sorted(market.symbol for market in markets)
+    assert node.hub.catalogue.get(BTC) is not None
+    assert node.hub.catalogue.get(MarketSymbol("sandbox", "NO/SUCH")) is None
+
+
+async def test_a_cold_book_is_there_when_it_is_first_asked_for(node: MarketNode) -> None:
+    depth = await node.hub.depth(BTC, PATIENCE_SECONDS)
+    assert depth is not None
+    assert depth.bids
+    assert not is_crossed(depth.bids, depth.asks)
+    assert node.hub.latest_depth(BTC) is not None
+    price = node.hub.price_of(BTC)
+    assert price is not None
+    assert abs(price / depth.bids[0].price - 1) < Decimal("0.01")
+
+
+async def test_a_market_that_nobody_has_answers_nothing(node: MarketNode) -> None:
+    nowhere = MarketSymbol("sandbox", "NO/SUCH")
+    assert await node.hub.depth(nowhere, 0.2) is None
+    assert await node.hub.ticker(nowhere, 0.2) is None
+    assert node.hub.status(nowhere) is None
+
+
+async def test_books_come_in_order_within_one_epoch(node: MarketNode) -> None:
+    books = [item for item in await taken(node.hub.depth_stream(BTC), 15) if isinstance(item, Depth)]
+    assert len({book.epoch for book in books}) == 1
+    sequences = [book.sequence for book in books]
+    assert sequences == sorted(set(sequences))
+
+
+async def test_a_ticker_has_the_best_prices_of_the_book(node: MarketNode) -> None:
+    async with node.hub.want(BTC):
+        await node.hub.depth(BTC, PATIENCE_SECONDS)
+        (ticker,) = await taken(node.hub.ticker_stream(BTC), 1)
+        assert ticker.bid is not None
+        assert ticker.ask is not None
+        assert ticker.bid < ticker.ask
+        assert await node.hub.ticker(BTC) is not None
+
+
+async def test_readers_share_one_feed_and_each_gets_every_trade(node: MarketNode) -> None:
+    async with node.hub.want(BTC):
+        first, second = await asyncio.gather(taken(node.hub.trade_stream(BTC), 6), taken(node.hub.trade_stream(BTC), 6))
+    assert first == second
+    ids = [int(trade.venue_trade_id) for batch in first for trade in batch]
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+    assert node.feeds.running == {BTC}
+
+
+async def test_the_forming_candle_is_the_venues_own(node: MarketNode) -> None:
+    for timeframe in (Timeframe.M1, Timeframe.H1, Timeframe.D1):
+        told, own = await _both_of_one_volume(node, timeframe)
+        assert told == own
+
+
+async def _both_of_one_volume(node: MarketNode, timeframe: Timeframe) -> tuple[Candle, Candle]:
+    """Return a forming candle as the hub told it, and as the venue did when as much had been traded in it."""
+    source, told, own = node.venues.public("sandbox"), dict[object, Candle](), dict[object, Candle]()
+
+    async def follow() -> None:
+        async for candle in node.hub.candle_stream(BTC, timeframe):
+            told[candle.open_time, candle.volume] = candle
+
+    following = asyncio.create_task(follow())
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (both := told.keys() & own.keys()):
+                (candle,) = await source.fetch_candles(BTC, timeframe, None, 1)
+                own[candle.open_time, candle.volume] = candle
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    state = both.pop()
+    return told[state], own[state]
+
+
+async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> None:
+    await node.hub.depth(BTC, PATIENCE_SECONDS)
+    stored: dict[Timeframe, list[Candle]] = {}
+
+    async def read() -> bool:
+        async with node.storage.reading() as reading:
+            for timeframe in Timeframe:
+                stored[timeframe] = await reading.market_data.candles(BTC, timeframe, TimeWindow(limit=1000))
+        return all(len(stored[each]) >= (500 if each in VENUE_TIMEFRAMES else 70) for each in Timeframe)
+
+    async with node.hub.want(BTC):
+        for _ in range(600):
+            if await read():
+                break
+            await asyncio.sleep(0.1)
+    for timeframe, candles in stored.items():
+        assert len(candles) >= (500 if timeframe in VENUE_TIMEFRAMES else 70), timeframe
+        assert all(candle.open_time == timeframe.open_time(candle.open_time) for candle in candles)
+        assert all(candle.closed for candle in candles)
+        assert all(b.open_time == a.close_time for a, b in pairwise(candles))
+
+
+async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
+    batches = await taken(node.hub.trade_stream(BTC), 3)
+    last = batches[-1][-1]
+
+    async def stored() -> list[str]:
+        async with node.storage.reading() as reading:
+            trades = await reading.market_data.trades(BTC, TimeWindow(limit=1000))
+        return [trade.venue_trade_id for trade in trades]
+
+    async with node.hub.want(BTC), asyncio.timeout(PATIENCE_SECONDS):
+        while last.venue_trade_id not in (ids := await stored()):  # noqa: ASYNC110  # the database tells no event of it
+            await asyncio.sleep(0.1)
+    numbers = [int(each) for each in ids]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venues_own(
+    sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace
+) -> None:
+    await sandbox.skip_to_seconds_before_a_minute(10)
+    told: list[Candle] = []
+    async with running_node(sandbox.url, storage, pace) as node:
+        registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
+        await eventually(lambda: told, "a minute closes", 120)
+        await registration.close()
+        async with node.storage.reading() as reading:
+            window = TimeWindow(limit=1, start=told[0].open_time)
+            (stored,) = await reading.market_data.candles(BTC, Timeframe.M1, window)
+        (own,) = await node.venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, told[0].open_time, 1)
+    assert told == [stored] == [own]
+
+
+@pytest.mark.parametrize("pace", [Pace(stale_after=0.7)])
+async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
+    node: MarketNode, sandbox: SandboxProcess
+) -> None:
+    states: list[FeedState] = []
+
+    async def follow() -> None:
+        async for item in node.hub.depth_stream(BTC):
+            if isinstance(item, FeedStatus) and item.state not in states[-1:]:
+                states.append(item.state)
+
+    following = asyncio.create_task(follow())
+    try:
+        await eventually(lambda: FeedState.LIVE in states, "the feed is live")
+        await eventually(lambda: node.hub.latest_depth(BTC), "its book is shown")
+        await sandbox.misbehave(silenceMarketStreams=True)
+        await eventually(lambda: states[-1] is FeedState.STALE, "the feed is stale")
+        assert node.hub.latest_depth(BTC) is None
+        # After a while the venue is hung up on, and shows its book when it is asked anew.
+        assert await node.hub.depth(BTC, 0.2) is None or states[-1] is not FeedState.STALE
+        await sandbox.misbehave(silenceMarketStreams=False)
+        await eventually(lambda: states[-1] is FeedState.LIVE, "the feed is live again")
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_two_nodes_collect_a_market_once(
+    sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace, node: MarketNode
+) -> None:
+    async with running_node(sandbox.url, storage, pace, node.bus, "other") as other:
+        assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
+        assert await other.hub.depth(BTC, PATIENCE_SECONDS) is not None
+        assert len([each for each in (node, other) if BTC in each.feeds.running]) == 1
+        owner, heir = (node, other) if BTC in node.feeds.running else (other, node)
+        async with heir.hub.want(BTC):
+            await owner.feeds.close()
+            await eventually(lambda: BTC in heir.feeds.running, "the other node takes over")
+            await eventually(lambda: heir.hub.latest_depth(BTC), "the book is back")
+
+
+async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_again_on_demand(
+    sandbox: SandboxProcess, storage: PostgresStorage
+) -> None:
+    async with running_node(sandbox.url, storage, Pace(demand_lasts=1)) as node:
+        assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
+        assert node.feeds.running == {BTC}
+        await eventually(lambda: not node.feeds.running, "the feed ends")
+        clients = node.venues.connection("sandbox").public.clients.values()
+        await eventually(lambda: not any(client.subscriptions for client in clients), "the venue is told to stop")
+        await eventually(lambda: node.hub.latest_depth(BTC) is None, "the last book is too old")
+        assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
+
+
+async def test_a_market_that_is_always_kept_is_collected_without_demand(
+    sandbox: SandboxProcess, storage: PostgresStorage
+) -> None:
+    async with running_node(sandbox.url, storage, Pace(demand_lasts=0), always=[BTC]) as node:
+        await eventually(lambda: node.feeds.running == {BTC}, "the feed runs")
+        assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
+
+
+async def test_a_candle_that_the_bus_lost_is_told_from_the_storage(node: MarketNode) -> None:
+    told: list[Candle] = []
+    await node.hub.depth(BTC, PATIENCE_SECONDS)
+    history: list[Candle] = []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(history) < 100:
+            async with node.storage.reading() as reading:
+                history = await reading.market_data.candles(BTC, Timeframe.M1, TimeWindow(limit=1000))
+    # Not earlier: a minute that ended meanwhile would be told, and those before it would count as told.
+    registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
+    registration.take(history[-4])
+    await eventually(lambda: len(told) >= 4, "the lost candles")
+    await registration.close()
+    assert told[:4] == history[-4:]

@@ -1,0 +1,121 @@
+"""A market is collected once however many want it, and its figures are there while it is."""
+
+import asyncio
+from contextlib import aclosing
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from domain.market_data.collector import Pace
+from domain.model.markets import FeedState, Timeframe
+from infra.metrics.market_data import MarketDataMetrics
+from infra.metrics.venues import VenueMetrics
+from infra.postgres.database import PostgresStorage
+from tests.support.markets import MarketNode, running_node
+from tests.support.sandbox import SandboxProcess
+from tests.support.venues import BTC
+from tests.support.waiting import PATIENCE_SECONDS, eventually, read_until
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def figures(node: MarketNode) -> Samples:
+    """Return what Prometheus reads, by name and labels."""
+    registry = CollectorRegistry()
+    MarketDataMetrics(registry, node.hub, node.feeds)
+    VenueMetrics(registry, node.venues)
+    families = text_string_to_metric_families(generate_latest(registry).decode())
+    return {(each.name, frozenset(each.labels.items())): each.value for family in families for each in family.samples}
+
+
+def of(samples: Samples, name: str, **labels: str) -> float | None:
+    return samples.get((name, frozenset(labels.items())))
+
+
+async def follow(node: MarketNode, streams: int) -> list[asyncio.Task[None]]:
+    async def read() -> None:
+        async with aclosing(node.hub.depth_stream(BTC)) as books:
+            async for _ in books:
+                pass
+
+    return [asyncio.create_task(read()) for _ in range(streams)]
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
+    sandbox: SandboxProcess, storage: PostgresStorage
+) -> None:
+    pace = Pace(demand_lasts=3)
+    async with (
+        running_node(sandbox.url, storage, pace) as node,
+        running_node(sandbox.url, storage, pace, node.bus, "other") as other,
+    ):
+
+        async def streams() -> list[str]:
+            return sorted(name for each in (await sandbox.misbehave())["streams"] for name in each)
+
+        keeping = [asyncio.create_task(_keep_wanting(each)) for each in (node, other)]
+        readers = await follow(node, 20) + await follow(other, 20)
+        session = await node.hub.closed_candles(BTC, Timeframe.M1, lambda _candle: None)
+        assert await other.hub.depth(BTC, PATIENCE_SECONDS) is not None
+        told = await read_until(streams, lambda told: len(told) == 3, "three streams")
+        assert told == ["btcusdt@depth@100ms", "btcusdt@miniTicker", "btcusdt@trade"]
+        assert sorted(len(each.feeds.running) for each in (node, other)) == [0, 1]
+        await end(readers)
+        collector = next(iter((node.feeds.collectors | other.feeds.collectors).values()))
+        taken = collector.trades_taken
+        await eventually(lambda: collector.trades_taken > taken, "the session alone keeps the feed")
+        assert await streams() == told
+        await session.close()
+        await read_until(streams, lambda told: not told, "the venue is told to send no more")
+        await eventually(lambda: not node.feeds.running | other.feeds.running, "the feed ends")
+        await end(keeping)
+
+
+async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
+    sandbox: SandboxProcess, storage: PostgresStorage
+) -> None:
+    async with running_node(sandbox.url, storage, Pace(demand_lasts=1, snapshot_every=0.2)) as node:
+        market = str(BTC)
+        async with node.hub.want(BTC):
+            keeping = asyncio.create_task(_keep_wanting(node))
+            await eventually(
+                lambda: of(figures(node), "r3edge_feed_state", market=market, state="LIVE") == 1, "the feed is live"
+            )
+            await eventually(
+                lambda: of(figures(node), "r3edge_recorder_rows_total", kind="trades"), "trades are stored"
+            )
+            first = figures(node)
+            await sandbox.misbehave(dropMarketStreams=True)
+            await eventually(
+                lambda: of(figures(node), "r3edge_feed_reconnects_total", market=market), "the reconnect is counted"
+            )
+            await end([keeping])
+        assert {state: of(first, "r3edge_feed_state", market=market, state=state.value) for state in FeedState} == {
+            FeedState.LIVE: 1,
+            FeedState.STALE: 0,
+            FeedState.RECONNECTING: 0,
+        }
+        assert (of(first, "r3edge_feed_book_age_seconds", market=market) or 0) >= 0
+        assert of(first, "r3edge_feed_trades_total", market=market)
+        assert of(first, "r3edge_feed_late_trades_total", market=market) == 0
+        assert of(first, "r3edge_feed_candle_corrections_total", market=market, timeframe="1m") == 0
+        books = of(first, "r3edge_feed_depth_publish_seconds_count", market=market)
+        assert books
+        assert books == of(first, "r3edge_feed_depth_publish_seconds_bucket", market=market, le="+Inf")
+        assert of(first, "r3edge_venue_requests_total", venue="sandbox", status="200")
+        assert of(first, "r3edge_venue_budget_limit_weight", venue="sandbox") == 6_000
+        assert of(first, "r3edge_venue_silence_seconds", venue="sandbox") == 0
+        await eventually(lambda: not node.feeds.running, "the feed ends")
+        assert not [name for name, labels in figures(node) if name.startswith("r3edge_feed") and labels]
+
+
+async def _keep_wanting(node: MarketNode) -> None:
+    while True:
+        await node.hub._demand_again()
+        await asyncio.sleep(0.1)

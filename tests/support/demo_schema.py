@@ -1,0 +1,281 @@
+"""A small real schema for tests of the transport: shared and private streams, mutations, pages, failures."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import strawberry
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import Info
+
+from domain.core.errors import ErrorCode, FaultCode, RequestFault
+from domain.core.errors import InputError as DomainInputError
+from domain.core.pagination import CursorScope, Page, page_request, slice_page
+from infra.web.app import build_app
+from infra.web.context import ConnectionInfo
+from infra.web.settings import WebSettings
+from resolvers.streams import ChainSource, LatestSource, ResumableStream
+from schema.errors import EngineSchema, InputError, UserError, answer, payload
+from schema.node import Node, NodeQuery, serves
+from schema.pagination import Connection, Edge
+from schema.scalars import SCALARS
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    id: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    sequence: int
+    previous: int | None
+    text: str
+
+
+class Feed:
+    """Numbered events to any number of readers; each reader has what came since it began."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.readers: list[asyncio.Queue[Level]] = []
+        self.opened = 0
+
+    def push(self, text: str = "x") -> Level:
+        self.sequence += 1
+        event = Level(self.sequence, self.sequence - 1, text)
+        for reader in self.readers:
+            reader.put_nowait(event)
+        return event
+
+    def snapshot(self) -> Level | None:
+        return Level(self.sequence, None, "snapshot") if self.sequence else None
+
+    async def events(self) -> AsyncIterator[Level]:
+        queue: asyncio.Queue[Level] = asyncio.Queue()
+        self.readers.append(queue)
+        self.opened += 1
+        try:
+            while True:
+                event = await queue.get()
+                if event.text == "fault":
+                    raise RequestFault(FaultCode.UNAVAILABLE, "The venue is gone.")
+                if event.text == "bug":
+                    raise ZeroDivisionError("secret detail")
+                if event.text == "end":
+                    return
+                yield event
+        finally:
+            self.readers.remove(queue)
+
+
+@dataclass
+class Shop:
+    """What the resolvers work on, and what tests look at."""
+
+    depth: Feed = field(default_factory=Feed)
+    ticker: Feed = field(default_factory=Feed)
+    journal: Feed = field(default_factory=Feed)
+    tokens: dict[str, str] = field(default_factory=lambda: {"good": "credential-1", "other": "credential-2"})
+    seconds_left: float | None = None
+    contexts: int = 0
+    depth_executions: int = 0
+    placed: list[Decimal] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: int = 0
+
+    async def context(self, credential: str | None, connection: ConnectionInfo) -> "Context":
+        self.contexts += 1
+        if credential == "limited":
+            raise RequestFault(FaultCode.RATE_LIMITED, "Too many requests.", {"retryAfterSeconds": 7})
+        if credential == "broken":
+            raise ZeroDivisionError("secret detail")
+        credential_id = self.tokens.get(credential or "")
+        return Context(self, credential_id, self.seconds_left if credential_id else None, connection)
+
+
+@dataclass
+class Context:
+    shop: Shop
+    credential_id: str | None
+    credential_seconds_left: float | None
+    connection: ConnectionInfo
+
+    @property
+    def credential_kind(self) -> str | None:
+        return "login_session" if self.credential_id else None
+
+    @property
+    def principal_id(self) -> str | None:
+        return f"user-of-{self.credential_id}" if self.credential_id else None
+
+    @property
+    def client(self) -> str:
+        return self.credential_id or self.connection.network
+
+    @property
+    def node_loaders(self) -> dict:
+        async def item(key: str) -> Item | None:
+            return Item(int(key), Decimal(1)) if key.isdecimal() else None
+
+        return {"Product": item}
+
+
+@strawberry.type
+class Product(Node):
+    is_type_of = serves(Item)
+    price: Decimal
+
+
+@strawberry.type(description="A product in a list.")
+class ProductEdge(Edge[Product]): ...
+
+
+@strawberry.type(description="Products, a page at a time.")
+class ProductConnection(Connection[Product, ProductEdge]): ...
+
+
+@strawberry.type
+class OrderPayload:
+    product: Product | None
+    errors: list[UserError]
+
+
+@strawberry.type
+class Tick:
+    sequence: int
+    previous: int | None
+
+    @strawberry.field
+    def text(self, info: Info) -> str:
+        info.context.shop.depth_executions += 1
+        return self.text
+
+    @strawberry.field
+    async def slow_text(self, info: Info) -> str:
+        info.context.shop.waiting += 1
+        await info.context.shop.gate.wait()
+        return self.text
+
+    @strawberry.field
+    def who(self, info: Info) -> str | None:
+        return info.context.credential_id
+
+
+@strawberry.type
+class Query(NodeQuery):
+    @strawberry.field
+    def hello(self, name: str = "you") -> str:
+        return f"hello {name}"
+
+    @strawberry.field
+    def me(self, info: Info) -> str | None:
+        return info.context.credential_id
+
+    @strawberry.field
+    def address(self, info: Info) -> str:
+        return info.context.connection.address
+
+    @strawberry.field
+    def product(self) -> Product:
+        return Item(1, Decimal("0.10"))  # type: ignore[return-value]
+
+    @strawberry.field(graphql_type=ProductConnection)
+    def products(
+        self, first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
+    ) -> Page[Item]:
+        request = page_request(CursorScope("products"), first, after, last, before)
+        return slice_page(request, [Item(n, Decimal(n)) for n in range(120)], lambda item: (str(item.id),))
+
+    @strawberry.field
+    def echo(self, value: Decimal) -> Decimal:
+        return value
+
+    @strawberry.field
+    def bug(self) -> str | None:
+        raise ZeroDivisionError("secret detail")
+
+    @strawberry.field
+    def fault(self) -> str | None:
+        raise RequestFault(FaultCode.CURSOR_TOO_OLD, "Too old.", {"oldest": "x"})
+
+    @strawberry.field
+    async def slow(self, info: Info) -> str:
+        info.context.shop.waiting += 1
+        await info.context.shop.gate.wait()
+        return "done"
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    @payload(OrderPayload)
+    async def order_place(self, info: Info, price: Decimal) -> OrderPayload | None:
+        if price <= 0:
+            raise DomainInputError(ErrorCode.INVALID, f"The price is {price}; it must be above 0.", ("price",))
+        info.context.shop.placed.append(price)
+        return answer(OrderPayload, product=Item(7, price))
+
+    @strawberry.mutation
+    async def order_slowly(self, info: Info, price: Decimal) -> bool:
+        info.context.shop.waiting += 1
+        await info.context.shop.gate.wait()
+        info.context.shop.placed.append(price)
+        return True
+
+
+def _covers(snapshot: Level, event: Level) -> bool:
+    return event.sequence <= snapshot.sequence
+
+
+class WordSource(ChainSource[Level]):
+    """Cuts readers off that are too slow, since it never makes fewer of its events."""
+
+    def overflow(self, queued: Sequence[Level]) -> Sequence[Level]:
+        return queued
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription(metadata={"shared": True})
+    async def depth(self, info: Info, levels: int = 20) -> AsyncIterator[Tick]:
+        shop = info.context.shop
+        if levels > 100:
+            raise RequestFault(FaultCode.INVALID, "At most 100 levels.")
+        return ChainSource(shop.depth.events(), shop.depth.snapshot, _covers)  # type: ignore[return-value]
+
+    @strawberry.subscription(metadata={"shared": True})
+    async def ticker(self, info: Info) -> AsyncIterator[Tick]:
+        return LatestSource(info.context.shop.ticker.events())  # type: ignore[return-value]
+
+    @strawberry.subscription(metadata={"shared": True})
+    async def words(self, info: Info) -> AsyncIterator[Tick]:
+        shop = info.context.shop
+        return WordSource(shop.depth.events(), shop.depth.snapshot, _covers)  # type: ignore[return-value]
+
+    @strawberry.subscription
+    async def journal(self, info: Info) -> AsyncIterator[Tick]:
+        events = info.context.shop.journal.events()
+        return ResumableStream(events, lambda event: f"after-{event.sequence}")  # type: ignore[return-value]
+
+    @strawberry.subscription
+    async def refused(self) -> AsyncIterator[Tick]:
+        raise RequestFault(FaultCode.CURSOR_TOO_OLD, "Too old.")
+        yield
+
+
+SCHEMA = EngineSchema(Query, Mutation, Subscription, types=[InputError], config=StrawberryConfig(scalar_map=SCALARS))
+
+
+async def ready() -> Sequence[str]:
+    """Miss nothing."""
+    return ()
+
+
+def shop_app(shop: Shop, settings: WebSettings | None = None) -> Starlette:
+    """Return the application over one shop."""
+    return build_app(SCHEMA, shop.context, settings or WebSettings(), ready, CollectorRegistry())

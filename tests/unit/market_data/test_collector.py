@@ -1,0 +1,175 @@
+"""The feed of one market between a venue that can be told what to do and readers that hear everything."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from domain.market_data import codec
+from domain.market_data.backfill import Backfill
+from domain.market_data.collector import Collector, Outlets, Pace
+from domain.market_data.topics import candles_topic, trades_topic
+from domain.market_data.writer import Recorder
+from domain.model.markets import Candle, Depth, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from domain.model.order_side import OrderSide
+from infra.clock import TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from tests.support.clocks import ManualClock
+from tests.support.fake_venue import PlainVenue
+from tests.support.waiting import eventually
+
+MARKET = MarketSymbol("sandbox", "BTC/USDT")
+START = datetime(2024, 8, 8, 12, 0, 5, tzinfo=UTC)
+ONE = Decimal(1)
+PACE = Pace(stale_after=1e9, forming_every=0.0, tick_every=0.001, check_every=0.001, checked_after=1.0)
+
+
+def trade(number: int, seconds: float) -> Trade:
+    return Trade(MARKET, str(number), START + timedelta(seconds=seconds), Decimal(100 + number), ONE, OrderSide.BUY)
+
+
+class StreamingVenue:
+    """Its streams give what a test puts into them; its clock is the test's."""
+
+    venue = "sandbox"
+
+    def __init__(self, traded: Sequence[Trade], clock: ManualClock) -> None:
+        self.plain = PlainVenue(traded)
+        self.batches: asyncio.Queue[list[Trade]] = asyncio.Queue()
+        self.streams = 0
+        self.trades_asked = 0
+        self.time_asked = 0
+        self._clock = clock
+
+    def venue_now(self) -> datetime:
+        self.time_asked += 1
+        self.plain.now = self._clock.now()
+        return self.plain.now
+
+    async def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
+        bids, asks = ((PriceLevel(Decimal(price), ONE),) for price in (99, 101))
+        yield Depth(market, "", 1, bids, asks, None, self._clock.now())
+        await asyncio.Event().wait()
+
+    async def trades(self, _market: MarketSymbol) -> AsyncIterator[list[Trade]]:
+        self.streams += 1
+        while True:
+            yield await self.batches.get()
+
+    async def tickers(self, market: MarketSymbol) -> AsyncIterator[Ticker]:
+        yield Ticker(market, self._clock.now(), None, None, None, None, None)
+        await asyncio.Event().wait()
+
+    async def fetch_candles(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
+    ) -> list[Candle]:
+        self.plain.now = self._clock.now()
+        return await self.plain.fetch_candles(market, timeframe, start, limit)
+
+    async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
+        self.trades_asked += 1
+        self.plain.now = self._clock.now()
+        return await self.plain.fetch_trades(market, limit)
+
+
+class SlowRecorder(Recorder):
+    """Stores nothing; a flush takes until the test lets it end."""
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self.flushing = 0
+
+    async def correct(self, candles: object) -> None:
+        pass
+
+    async def flush(self) -> None:
+        self.flushing += 1
+        await self.may_end.wait()
+
+
+@dataclass
+class Feed:
+    venue: StreamingVenue
+    clock: ManualClock
+    recorder: SlowRecorder
+    collector: Collector
+    trades: list[str] = field(default_factory=list)
+    minutes: list[Candle] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def feed(*traded: Trade) -> AsyncIterator[Feed]:
+    clock, bus = ManualClock(START), EmbeddedBus()
+    venue, recorder = StreamingVenue(list(traded), clock), SlowRecorder()
+    backfill = Backfill({"sandbox": venue}, None, recorder, clock)  # type: ignore[arg-type,dict-item]
+    outlets = Outlets(bus, EmbeddedCache(clock), recorder, backfill)
+    collector = Collector(MARKET, venue, outlets, clock, TimeOrderedIds(), PACE)  # type: ignore[arg-type]
+    running = Feed(venue, clock, recorder, collector)
+    await bus.subscribe(
+        trades_topic(MARKET),
+        lambda told: running.trades.extend(each.venue_trade_id for each in codec.decode_trades(told)),
+    )
+
+    def hear(message: bytes) -> None:
+        candles = codec.decode_candles(message)
+        running.minutes.extend(candle for candle in candles if candle.timeframe is Timeframe.M1)
+
+    await bus.subscribe(candles_topic(MARKET), hear)
+    task = asyncio.create_task(collector.run())
+    try:
+        await eventually(lambda: collector.makes_candles, "candles are made of trades")
+        yield running
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_forming_candle_is_told_after_the_closed_one_before_it_however_long_that_takes_to_store() -> None:
+    async with feed(trade(1, -10), trade(2, 0)) as running:
+        running.recorder.may_end.clear()
+        running.clock.move(55.5)
+        running.venue.batches.put_nowait([trade(3, 55.4)])
+        await eventually(lambda: running.recorder.flushing, "the minute is being stored")
+        asked = running.venue.time_asked
+        await eventually(lambda: running.venue.time_asked > asked + 20, "the feed's clock has ticked")
+        running.recorder.may_end.set()
+        await eventually(
+            lambda: running.minutes and running.minutes[-1].open_time > START, "the next minute is told of"
+        )
+        told = [each.closed for each in running.minutes if each.open_time < START]
+        first_of_next = next(index for index, each in enumerate(running.minutes) if each.open_time > START)
+        assert told.count(True) == 1
+        assert running.minutes[first_of_next - 1].closed
+
+
+async def test_trades_that_were_made_before_a_slow_stream_began_are_asked_for() -> None:
+    async with feed(trade(1, -10), trade(2, 0)) as running:
+        await eventually(lambda: running.venue.trades_asked == 2, "the trades are asked for after the stream")
+        running.clock.move(2)
+        running.venue.plain.trades += [trade(3, 1)]
+        running.venue.batches.put_nowait([trade(4, 1.5)])
+        await eventually(lambda: "4" in running.trades, "the stream's first trade is told")
+        assert running.trades == ["2", "3", "4"]
+
+
+async def test_a_stream_that_says_nothing_while_the_venue_trades_is_begun_anew() -> None:
+    async with feed(trade(1, -10), trade(2, 0)) as running:
+        running.venue.batches.put_nowait([trade(3, 0)])
+        await eventually(lambda: "3" in running.trades, "the stream works")
+        running.venue.plain.trades += [trade(3, 0), trade(4, 65)]
+        running.clock.move(120)
+        await eventually(lambda: running.venue.streams == 2, "the stream is begun anew")
+        await eventually(lambda: "4" in running.trades, "what it kept back is told")
+        assert running.collector.gaps == 1
+
+
+async def test_a_stream_that_says_nothing_where_nothing_is_traded_goes_on() -> None:
+    async with feed(trade(1, -10), trade(2, 0)) as running:
+        running.clock.move(180)
+        await eventually(lambda: running.collector.checks.checked >= 3, "the empty minutes are checked")
+        assert (running.venue.streams, running.collector.gaps) == (1, 0)

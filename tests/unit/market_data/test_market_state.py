@@ -1,0 +1,37 @@
+"""How long a node takes a book for fresh."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from domain.market_data.market_state import FRESH_SECONDS, MarketMemory
+from domain.model.markets import Depth, MarketSymbol, PriceLevel
+from infra.embedded.bus import EmbeddedBus
+from tests.support.clocks import ManualClock
+
+BTC = MarketSymbol("sandbox", "BTC/USDT")
+AT = datetime(2024, 8, 8, tzinfo=UTC)
+
+
+def book(sequence: int, epoch: str = "e") -> Depth:
+    return Depth(BTC, epoch, sequence, (PriceLevel(Decimal(9), Decimal(sequence)),), (), AT, AT)
+
+
+async def test_a_book_that_is_told_again_is_fresh_again_and_an_older_one_changes_nothing() -> None:
+    clock = ManualClock()
+    memory = MarketMemory(BTC, EmbeddedBus(), clock)
+    memory.take_depth(book(5))
+    clock.move(FRESH_SECONDS - 1)
+    memory.take_depth(book(5))
+    clock.move(FRESH_SECONDS - 1)
+    assert memory.fresh_depth == book(5)
+    memory.take_depth(book(4))
+    assert memory.fresh_depth == book(5)
+    clock.move(2)
+    assert memory.fresh_depth is None
+
+
+async def test_a_book_of_a_new_epoch_counts_whatever_its_number() -> None:
+    memory = MarketMemory(BTC, EmbeddedBus(), ManualClock())
+    memory.take_depth(book(5))
+    memory.take_depth(book(2, "f"))
+    assert memory.fresh_depth == book(2, "f")

@@ -1,0 +1,74 @@
+"""Candles out of the recorded trades of a real venue, against a plain grouping of them."""
+
+import asyncio
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.market_data.trade_sequencer import Tape
+from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
+from domain.model.order_side import OrderSide
+from tests.support.fake_venue import PlainVenue
+from tests.support.recorded_data import BINANCE, skip_without
+
+MARKET = MarketSymbol("binance", "BTC/USDT")
+LONGEST = max(timeframe.duration for timeframe in Timeframe)
+
+
+def recorded(day: str) -> list[Trade]:
+    """Return the recorded trades of a day."""
+    path = BINANCE / f"btcusdt_{day}.gz"
+    skip_without(path)
+    with gzip.open(path, "rt") as lines:
+        told = [json.loads(line.partition(" ")[2])["data"] for line in lines if '@trade"' in line]
+    return [
+        Trade(
+            MARKET,
+            str(each["t"]),
+            datetime.fromtimestamp(each["T"] // 1000, UTC) + timedelta(milliseconds=each["T"] % 1000),
+            Decimal(each["p"]),
+            Decimal(each["q"]),
+            OrderSide.SELL if each["m"] else OrderSide.BUY,
+        )
+        for each in told
+    ]
+
+
+async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[str]]:
+    """Stream all trades in batches of up to 50, but for those at `cut`, after which the stream begins anew."""
+    tape = Tape(MARKET, venue)
+    trades = venue.trades
+    venue.now = trades[0].at
+    start = await tape.begin()
+    new, _ = tape.take(start.trades)
+    told, heard = [], [each.venue_trade_id for each in new]
+    for begin in range(0, len(trades), 50):
+        batch = trades[begin : begin + 50]
+        venue.now = batch[-1].at
+        if begin in cut:
+            continue
+        if begin - 50 in cut:
+            tape.lose()
+            start = await tape.begin()
+            told += start.missed
+            batch = [*start.trades]
+        new, closed = tape.take(batch)
+        told += closed
+        heard += [each.venue_trade_id for each in new]
+    venue.now += LONGEST
+    return told + tape.candles.close_due(venue.now), heard
+
+
+@pytest.mark.parametrize("day", ["20240808", "20240809"])
+def test_the_candles_of_a_recording_are_those_of_a_plain_grouping_also_across_a_cut(day: str) -> None:
+    venue = PlainVenue(recorded(day))
+    told, heard = asyncio.run(collected(venue, range(5_000, 5_500)))
+    venue.now = venue.trades[-1].at + LONGEST
+    for timeframe in Timeframe:
+        mine = [each for each in told if each.timeframe is timeframe and each.volume]
+        right = [each for each in venue.candles(timeframe) if each.volume]
+        assert mine == right, timeframe
+    assert heard == [each.venue_trade_id for each in venue.trades]

@@ -1,0 +1,259 @@
+"""A stream of trades that is cut, repeated, reordered and restarted makes the candles that all the trades make."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.market_data.trade_sequencer import HISTORY_CANDLES, Start, Tape
+from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
+from domain.model.order_side import OrderSide
+from domain.ports.market_data import VenueGap
+from tests.support.fake_venue import PlainVenue
+
+MARKET = MarketSymbol("sandbox", "BTC/USDT")
+START = datetime(2024, 8, 8, 23, 51, 7, tzinfo=UTC)
+"""Some minutes before a day's end, so that every timeframe closes."""
+
+Key = tuple[Timeframe, datetime]
+
+
+def trade(number: int, milliseconds: int, price: int = 100, quantity: int = 1) -> Trade:
+    at = START + timedelta(milliseconds=milliseconds)
+    return Trade(MARKET, str(number), at, Decimal(price), Decimal(quantity), OrderSide.BUY)
+
+
+@dataclass
+class Engine:
+    """What an engine does with its tape, and what it stored and told."""
+
+    venue: PlainVenue
+    stored: dict[Key, Candle] = field(default_factory=dict)
+    told: list[Candle] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    tape: Tape = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.tape = Tape(MARKET, self.venue)
+
+    async def begin(self) -> Start:
+        start = await self.tape.begin()
+        self.stored |= {(each.timeframe, each.open_time): each for each in start.history}
+        self._close(start.missed)
+        self.take(start.trades)
+        return start
+
+    async def reconnect(self) -> None:
+        self.tape.lose()
+        await self.begin()
+
+    def take(self, batch: tuple[Trade, ...] | list[Trade]) -> None:
+        new, closed = self.tape.take(batch)
+        self.heard += [each.venue_trade_id for each in new]
+        self._close(closed)
+
+    async def passes(self) -> None:
+        """Let the venue's time do what it does."""
+        if not self.tape.whole and self.tape.resume_at is not None and self.venue.now >= self.tape.resume_at:
+            await self.begin()
+        if self.tape.whole:
+            self._close(self.tape.candles.close_due(self.venue.now))
+
+    def _close(self, candles: tuple[Candle, ...] | list[Candle]) -> None:
+        self.told += candles
+        for each in candles:
+            self.stored.setdefault((each.timeframe, each.open_time), each)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[list[Trade], str, int]]:
+    """Batches of trades, what goes wrong with each, and how long it is quiet after it."""
+    wrongs = st.sampled_from(["", "", "", "repeat", "reverse", "cut", "restart", "miss"])
+    gap = st.one_of(st.integers(0, 3_000), st.integers(0, 200_000))
+    steps = draw(
+        st.lists(
+            st.tuples(
+                st.lists(st.tuples(st.integers(0, 20_000), st.integers(95, 105), st.integers(1, 9)), max_size=5),
+                wrongs,
+                gap,
+            ),
+            min_size=1,
+            max_size=14,
+        )
+    )
+    at, number, batches = 0, 98, []
+    for trades, wrong, quiet in steps:
+        batch = []
+        for step, price, quantity in trades:
+            at, number = at + step, number + 1
+            batch.append(trade(number, at, price, quantity))
+        at += quiet
+        batches.append((batch, wrong, quiet))
+    return batches
+
+
+async def lived(batches: list[tuple[list[Trade], str, int]], most: int) -> Engine:
+    """Run an engine through a history; its stream tells everything but what `wrong` says."""
+    venue = PlainVenue([trade(1, 0), *(each for batch, _, _ in batches for each in batch)], most)
+    engine, before = Engine(venue), []
+    await engine.begin()
+    for batch, wrong, quiet in batches:
+        if batch:
+            venue.now = batch[-1].at
+        if wrong == "restart":
+            engine.restart()
+        if wrong in {"cut", "restart"}:
+            await engine.reconnect()
+        elif wrong == "miss":
+            engine.tape.lose()
+        else:
+            engine.take({"repeat": before + batch, "reverse": batch[::-1]}.get(wrong, batch))
+        venue.now += timedelta(milliseconds=quiet)
+        if wrong == "miss":
+            await engine.reconnect()
+        await engine.passes()
+        before = batch
+    return engine
+
+
+@settings(max_examples=80, deadline=None)
+@given(histories(), st.sampled_from([3, 20, 1_000]))
+def test_closed_candles_are_those_of_all_trades_whatever_happens_to_the_stream(
+    batches: list[tuple[list[Trade], str, int]], most: int
+) -> None:
+    engine = asyncio.run(lived(batches, most))
+    for timeframe in Timeframe:
+        right = {(timeframe, each.open_time): each for each in engine.venue.candles(timeframe) if each.closed}
+        mine = {key: each for key, each in engine.stored.items() if key[0] is timeframe}
+        # What ended a moment ago is still open, and so is a minute of which too little is known.
+        still_open = [key for key in right if key not in mine]
+        assert {key: each for key, each in right.items() if key in mine} == mine
+        assert still_open == list(right)[len(mine) :]
+        behind = engine.venue.now - timedelta(seconds=1)
+        if engine.tape.whole:
+            assert all(right[key].close_time > behind for key in still_open)
+
+
+@settings(max_examples=80, deadline=None)
+@given(histories(), st.sampled_from([3, 1_000]))
+def test_no_candle_is_told_before_its_end_or_twice_or_otherwise_than_it_is_stored(
+    batches: list[tuple[list[Trade], str, int]], most: int
+) -> None:
+    engine = asyncio.run(
+        lived([(batch, "cut" if wrong == "restart" else wrong, q) for batch, wrong, q in batches], most)
+    )
+    counted = Counter((each.timeframe, each.open_time) for each in engine.told)
+    assert not [key for key, count in counted.items() if count > 1]
+    for each in engine.told:
+        assert each.closed
+        assert each.close_time <= engine.venue.now
+        assert engine.stored[each.timeframe, each.open_time] == each
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_longer_candles_add_up_from_minutes(batches: list[tuple[list[Trade], str, int]]) -> None:
+    engine = asyncio.run(lived(batches, 1_000))
+    for (timeframe, opened), candle in engine.stored.items():
+        minutes = [
+            each
+            for (kind, at), each in engine.stored.items()
+            if kind is Timeframe.M1 and opened <= at < candle.close_time and each.volume
+        ]
+        if sum(each.volume for each in minutes) == candle.volume and minutes:
+            minutes.sort(key=lambda each: each.open_time)
+            assert (candle.open, candle.close) == (minutes[0].open, minutes[-1].close), timeframe
+            assert candle.high == max(each.high for each in minutes)
+            assert candle.low == min(each.low for each in minutes)
+        else:
+            assert not minutes or sum(each.volume for each in minutes) < candle.volume
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_every_trade_that_the_venue_still_gives_is_told_once(batches: list[tuple[list[Trade], str, int]]) -> None:
+    kept = [(batch, "cut" if wrong == "restart" else wrong, quiet) for batch, wrong, quiet in batches]
+    engine = asyncio.run(lived(kept, 1_000))
+    assert Counter(engine.heard) == Counter(each.venue_trade_id for each in engine.venue.trades)
+
+
+async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_own_when_it_is_over() -> None:
+    trades = [trade(number, number * 1_000) for number in range(40)]
+    venue = PlainVenue([trade(100, -60_000), *trades], most=5)
+    engine = Engine(venue)
+    venue.now = trades[29].at
+    start = await engine.begin()
+    assert not engine.tape.whole
+    assert {each.timeframe for each in start.forming} == set(Timeframe)
+    engine.take(trades[30:])
+    assert (engine.told, engine.tape.changed()) == ([], [])
+    venue.now = START.replace(minute=52, second=2, microsecond=100_000)
+    await engine.passes()
+    assert engine.tape.whole
+    (minute,) = [each for each in engine.told if each.timeframe is Timeframe.M1]
+    assert (minute.open_time, minute.volume) == (START.replace(second=0), 40)
+
+
+async def test_a_minute_that_closed_just_before_the_stream_broke_is_in_the_longer_candles() -> None:
+    venue = PlainVenue([trade(1, 0), trade(2, 30_000, price=103, quantity=5)])
+    engine = Engine(venue)
+    await engine.begin()
+    venue.now = venue.trades[1].at
+    engine.take(venue.trades[1:])
+    # A second after its end the minute closes, and until another second later the venue's own isn't relied on.
+    venue.now = START.replace(minute=52, second=1, microsecond=500_000)
+    await engine.passes()
+    await engine.reconnect()
+    assert [(each.timeframe, each.volume) for each in engine.told] == [(Timeframe.M1, 6)]
+    assert {each.volume for each in engine.tape.candles.forming() if each.timeframe is not Timeframe.M1} == {6}
+    venue.now = START.replace(minute=54, second=1, microsecond=500_000)
+    await engine.passes()
+    (longer,) = [each for each in engine.told if each.timeframe is Timeframe.M3]
+    assert longer in venue.candles(Timeframe.M3)
+
+
+async def test_a_trade_of_the_future_ends_the_stream_and_closes_nothing() -> None:
+    venue = PlainVenue([trade(1, 0)])
+    engine = Engine(venue)
+    await engine.begin()
+    with pytest.raises(VenueGap, match="ahead of the venue's clock"):
+        engine.take([trade(2, 3_600_000)])
+    assert engine.told == []
+    assert {each.volume for each in engine.tape.candles.forming()} == {1}
+
+
+async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing() -> None:
+    venue = PlainVenue([trade(1, 0)])
+    tape = Tape(MARKET, venue)
+    fetch = venue.fetch_trades
+
+    async def broken(market: MarketSymbol, limit: int) -> list[Trade]:
+        tape.lose()
+        return await fetch(market, limit)
+
+    venue.fetch_trades = broken
+    with pytest.raises(Exception, match="broke while"):
+        await tape.begin()
+    assert not tape.whole
+
+
+async def test_the_past_of_a_venue_that_leaves_out_empty_minutes_is_not_filled_for_years() -> None:
+    venue = PlainVenue([trade(1, 0)])
+    told = venue.fetch_candles
+
+    async def sparse(market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int) -> list[Candle]:
+        (newest,) = (await told(market, timeframe, start, 1))[-1:]
+        days = [timedelta(days=number) for number in range(limit, 0, -1)]
+        return [replace(newest, open_time=newest.open_time - each, closed=True) for each in days]
+
+    venue.fetch_candles = sparse
+    start = await Tape(MARKET, venue).begin()
+    assert len(start.history) <= HISTORY_CANDLES * len(Timeframe)

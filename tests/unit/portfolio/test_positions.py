@@ -1,0 +1,127 @@
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.model.order_side import OrderSide
+from domain.model.orders import Fill
+from domain.model.trading import Position
+from domain.portfolio.positions import apply_fill, close_dust, unrealized_profit
+from tests.support.orders import NOW, D, a_fill, a_market
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+MARKET = a_market()
+
+
+def after(*fills: Fill) -> list[Position]:
+    """Return every position that the fills make, the last one last."""
+    past: list[Position] = []
+    current: Position | None = None
+    for number, fill in enumerate(fills):
+        *closed, current = apply_fill(current, fill, MARKET, UUID(int=100 + number))
+        past += closed
+        if current.closed_at is not None:
+            past.append(current)
+            current = None
+    return [*past, *([current] if current else [])]
+
+
+def test_buying_more_averages_the_price() -> None:
+    (position,) = after(a_fill(BUY, 1, 100), a_fill(BUY, 3, 120))
+    assert (position.quantity, position.average_price) == (4, 115)
+    assert position.realized_profit == 0
+
+
+def test_selling_part_realises_part_and_keeps_the_average() -> None:
+    (position,) = after(a_fill(BUY, 2, 100), a_fill(SELL, 1, 110, fee=1))
+    assert (position.quantity, position.average_price, position.realized_profit) == (1, 100, 9)
+    assert position.closed_at is None
+
+
+def test_selling_all_closes_the_position() -> None:
+    (position,) = after(a_fill(BUY, 2, 100), a_fill(SELL, 2, 90))
+    assert (position.quantity, position.realized_profit, position.closed_at) == (0, -20, NOW)
+
+
+def test_a_fee_in_base_lessens_the_quantity_and_is_valued_at_the_price() -> None:
+    (position,) = after(a_fill(BUY, 1, 100, fee="0.001", currency="BTC"))
+    assert position.quantity == D("0.999")
+    assert position.fees == D("0.1")
+    assert position.realized_profit == D("-0.1")
+
+
+def test_a_fee_in_a_third_currency_counts_by_the_rate_of_its_fill() -> None:
+    paid = replace(a_fill(BUY, 1, 100, fee="0.01", currency="BNB"), fee_rate=D(600))
+    sold = replace(a_fill(SELL, 1, 110, fee="0.01", currency="BNB"), fee_rate=D(610))
+    (position,) = after(paid, sold)
+    assert (position.quantity, position.fees, position.realized_profit) == (0, D("12.1"), D("-2.1"))
+    assert position.unpriced_fees == ()
+
+
+def test_a_fee_whose_worth_is_not_known_is_named() -> None:
+    known = replace(a_fill(BUY, 1, 100, fee="0.01", currency="BNB"), fee_rate=D(600))
+    unknown = [a_fill(BUY, 1, 100, fee=5, currency=currency) for currency in ("BNB", "BNB", "XYZ")]
+    (position,) = after(known, *unknown)
+    assert (position.quantity, position.fees, position.realized_profit) == (4, 6, -6)
+    assert position.unpriced_fees == ("BNB", "XYZ")
+    (free,) = after(a_fill(BUY, 1, 100, fee=0, currency="BNB"))
+    assert free.unpriced_fees == ()
+
+
+def test_a_fill_through_flat_closes_one_position_and_opens_another() -> None:
+    closed, opened = after(a_fill(BUY, 1, 100), a_fill(SELL, 3, 110, fee=2))
+    assert (closed.quantity, closed.realized_profit, closed.closed_at) == (0, 8, NOW)
+    assert (opened.quantity, opened.average_price, opened.fees) == (-2, 110, 0)
+    assert opened.id != closed.id
+
+
+@pytest.mark.parametrize(
+    ("left", "dust"),
+    [("0.000009", True), ("0.04", True), ("0.05", False), ("-0.04", True), ("-1", False)],
+    ids=["below the lot", "below the notional", "at the notional", "short below", "short above"],
+)
+def test_what_cannot_be_sold_closes_the_position_as_dust(left: str, dust: bool) -> None:
+    (position,) = after(a_fill(BUY if D(left) > 0 else SELL, abs(D(left)), 100))
+    swept = close_dust(position, MARKET, D(100), NOW)
+    if dust:
+        assert (swept.quantity, swept.dust, swept.closed_at) == (0, D(left), NOW)
+    else:
+        assert swept is position
+
+
+amounts = st.integers(1, 10**6).map(lambda n: Decimal(n) / 1000)
+prices = st.integers(1, 10**7).map(lambda n: Decimal(n) / 100)
+
+
+@st.composite
+def random_fills(draw: st.DrawFn) -> Fill:
+    quantity = draw(amounts)
+    currency = draw(st.sampled_from(["BTC", "USDT", "BNB"]))
+    fee = quantity * draw(st.integers(0, 10)) / 1000
+    fill = a_fill(draw(st.sampled_from(OrderSide)), quantity, draw(prices), fee, currency)
+    return replace(fill, fee_rate=draw(prices)) if currency == "BNB" else fill
+
+
+@given(st.lists(random_fills(), min_size=1, max_size=30), prices)
+def test_quantity_and_profit_are_what_the_fills_moved(fills: list[Fill], mark: Decimal) -> None:
+    positions = after(*fills)
+    quantity = sum((f.side.sign * f.quantity - (f.fee if f.fee_currency == "BTC" else 0) for f in fills), D(0))
+    cash = sum((-f.side.sign * f.quantity * f.price for f in fills), D(0))
+    cash -= sum((worth_in_quote(f) for f in fills if f.fee_currency != "BTC"), D(0))
+    assert sum((position.quantity for position in positions), D(0)) == quantity
+    earned = sum((p.realized_profit + unrealized_profit(p, mark) for p in positions), D(0))
+    assert abs(earned - (cash + quantity * mark)) < D("1e-9")
+    assert all(position.quantity == 0 for position in positions[:-1])
+
+
+@given(st.lists(random_fills(), min_size=1, max_size=30))
+def test_fees_are_the_sum_of_all_in_quote(fills: list[Fill]) -> None:
+    told = sum((position.fees for position in after(*fills)), D(0))
+    assert told == sum((worth_in_quote(fill) for fill in fills), D(0))
+
+
+def worth_in_quote(fill: Fill) -> Decimal:
+    return fill.fee * {"BTC": fill.price, "USDT": D(1), "BNB": fill.fee_rate or D(0)}[fill.fee_currency]

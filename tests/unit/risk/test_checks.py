@@ -1,0 +1,284 @@
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.execution.risk_loader import worth_of
+from domain.model.markets import FeedState, FeedStatus, PriceLevel
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderStatus, OrderType, RiskCode
+from domain.model.trading import Balance, Position, RiskLimits
+from domain.model.trading_state import TradingState
+from domain.risk.checks import check
+from domain.risk.context import LossRecord, RiskContext, Scope
+from tests.support.orders import BTC, NOW, D, a_book, a_market, an_order
+
+R = RiskCode
+SESSION = an_order().id
+
+
+def context(**changes: object) -> RiskContext:
+    """Return a context in which everything is allowed: 100,000 USDT and 10 BTC are free."""
+    ready = RiskContext(
+        now=NOW,
+        state=TradingState.ACTIVE,
+        reconciled=True,
+        market=a_market(),
+        depth=a_book(),
+        feed=FeedState.LIVE,
+        base="BTC",
+        quote="USDT",
+        balances={"USDT": Balance("USDT", D(100_000), D(100_000)), "BTC": Balance("BTC", D(10), D(10))},
+    )
+    return replace(ready, **changes)  # type: ignore[arg-type]
+
+
+def limited(order: Order | None = None, scope: Scope | None = None, **limits: object) -> RiskContext:
+    chosen = replace(scope or Scope("the account", RiskLimits()), limits=RiskLimits(**limits))  # type: ignore[arg-type]
+    return context(scopes=(chosen,))
+
+
+def market_order(**changes: object) -> Order:
+    return an_order(type=OrderType.MARKET, price=None, **changes)
+
+
+def position(quantity: object) -> Position:
+    order = an_order()
+    return Position(order.id, order.user_id, order.account_id, BTC, None, NOW, D(str(quantity)), average_price=D(100))
+
+
+def codes(order: Order, context: RiskContext) -> list[RiskCode]:
+    return [denial.code for denial in check(order, context)]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        an_order(),
+        an_order(side=OrderSide.SELL),
+        market_order(),
+        market_order(side=OrderSide.SELL),
+        an_order(type=OrderType.STOP, price=None, stop_price=D(120)),
+        an_order(type=OrderType.STOP_LIMIT, stop_price=D(120), price=D(121)),
+    ],
+)
+def test_an_order_within_all_bounds_is_not_denied(order: Order) -> None:
+    assert check(order, context()) == ()
+
+
+def test_every_failure_is_told_at_once_with_limit_and_actual() -> None:
+    order = an_order(quantity=D("9000.000001"), price=D("100.001"))
+    denials = {denial.code: denial for denial in check(order, context(reconciled=False, state=TradingState.HALTED))}
+    assert set(denials) == {
+        R.TRADING_HALTED, R.NOT_RECONCILED, R.PRICE_PRECISION, R.QUANTITY_PRECISION, R.QUANTITY_TOO_LARGE,
+        R.INSUFFICIENT_BALANCE,
+    }  # fmt: skip
+    assert (denials[R.QUANTITY_TOO_LARGE].limit, denials[R.QUANTITY_TOO_LARGE].actual) == (9000, order.quantity)
+    assert denials[R.INSUFFICIENT_BALANCE].limit == 100_000
+
+
+def test_a_market_order_has_a_greatest_quantity_of_its_own() -> None:
+    market = a_market(maximum_market_quantity=D(2))
+    assert codes(market_order(quantity=D("2.00001")), context(market=market)) == [R.QUANTITY_TOO_LARGE]
+    assert codes(market_order(quantity=D(2)), context(market=market)) == []
+    assert codes(an_order(quantity=D("2.00001")), context(market=market)) == []
+
+
+class TestMarket:
+    @pytest.mark.parametrize("market", [None, a_market(active=False)])
+    def test_a_market_that_is_not_traded(self, market: object) -> None:
+        assert codes(an_order(), context(market=market)) == [R.MARKET_INACTIVE]
+
+    @pytest.mark.parametrize(
+        "stale", [{"feed": FeedState.STALE}, {"feed": FeedState.RECONNECTING}, {"feed": None}, {"depth": None}]
+    )
+    def test_a_book_that_cannot_be_trusted(self, stale: dict[str, object]) -> None:
+        assert codes(an_order(), context(**stale)) == [R.STALE_MARKET_DATA]
+
+    def test_a_book_with_one_side_is_no_book(self) -> None:
+        assert codes(an_order(), context(depth=replace(a_book(), bids=()))) == [R.STALE_MARKET_DATA]
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({"price": D("99.995")}, [R.PRICE_PRECISION]),
+            ({"type": OrderType.STOP_LIMIT, "stop_price": D("99.999")}, [R.PRICE_PRECISION]),
+            ({"quantity": D("0.100001")}, [R.QUANTITY_PRECISION]),
+            ({"quantity": D("0.000001")}, [R.QUANTITY_PRECISION, R.QUANTITY_TOO_SMALL, R.NOTIONAL_TOO_SMALL]),
+            ({"quantity": D("0.04999")}, [R.NOTIONAL_TOO_SMALL]),
+            ({"quantity": D("0.05")}, []),
+        ],
+    )
+    def test_the_markets_filters_hold(self, changes: dict[str, object], expected: list[RiskCode]) -> None:
+        assert codes(an_order(**changes), context()) == expected
+
+    def test_a_market_order_is_valued_at_the_best_price(self) -> None:
+        assert codes(market_order(quantity=D("0.04999")), context()) == [R.NOTIONAL_TOO_SMALL]
+
+
+class TestBalance:
+    def test_a_market_buy_needs_the_worst_price_it_reaches_and_the_takers_fee(self) -> None:
+        order = market_order(quantity=D(2))  # one level at 100.01, one at 101.01
+        needed = 2 * D("101.01") * D("1.001")
+        enough = {"USDT": Balance("USDT", needed, needed)}
+        short = {"USDT": Balance("USDT", needed, needed - D("0.00001"))}
+        assert codes(order, context(balances=enough)) == []
+        (denial,) = check(order, context(balances=short))
+        assert (denial.code, denial.actual) == (R.INSUFFICIENT_BALANCE, needed)
+
+    def test_a_limit_order_needs_its_own_price(self) -> None:
+        exactly = {"USDT": Balance("USDT", D(100), D(100))}
+        assert codes(an_order(), context(balances=exactly)) == []
+
+    def test_a_sale_needs_the_base(self) -> None:
+        order = an_order(side=OrderSide.SELL, quantity=D("10.00001"))
+        assert codes(order, context()) == [R.INSUFFICIENT_BALANCE]
+
+    def test_only_what_is_free_counts(self) -> None:
+        locked = {"USDT": Balance("USDT", D(1000), D(99))}
+        assert codes(an_order(), context(balances=locked)) == [R.INSUFFICIENT_BALANCE]
+
+    @pytest.mark.parametrize(("status", "denied"), [(OrderStatus.IN_DOUBT, True), (OrderStatus.OPEN, False)])
+    def test_what_is_on_its_way_is_reserved_until_the_venue_locks_it(
+        self, status: OrderStatus, *, denied: bool
+    ) -> None:
+        balances = {"USDT": Balance("USDT", D(150), D(150))}
+        answer = codes(an_order(), context(balances=balances, active=(an_order(status=status),)))
+        assert answer == ([R.INSUFFICIENT_BALANCE] if denied else [])
+
+
+class TestReducing:
+    def test_reducing_lets_a_position_be_closed_and_not_grown(self) -> None:
+        reducing = context(state=TradingState.REDUCING, position=position(1))
+        assert codes(an_order(side=OrderSide.SELL), reducing) == []
+        assert codes(an_order(), reducing) == [R.REDUCE_ONLY]
+        assert codes(an_order(side=OrderSide.SELL, quantity=D("1.1")), reducing) == [R.REDUCE_ONLY]
+
+    def test_a_reduce_only_order_needs_a_position(self) -> None:
+        assert codes(an_order(side=OrderSide.SELL, reduce_only=True), context()) == [R.REDUCE_ONLY]
+
+    def test_what_other_orders_close_already_is_not_closed_twice(self) -> None:
+        other = an_order(side=OrderSide.SELL, quantity=D("0.6"), status=OrderStatus.OPEN)
+        held = context(position=position(1), active=(other,))
+        assert codes(an_order(side=OrderSide.SELL, quantity=D("0.4"), reduce_only=True), held) == []
+        assert codes(an_order(side=OrderSide.SELL, quantity=D("0.5"), reduce_only=True), held) == [R.REDUCE_ONLY]
+
+    def test_a_session_never_sells_what_it_did_not_buy(self) -> None:
+        order = an_order(side=OrderSide.SELL, trading_session_id=SESSION)
+        assert codes(order, context()) == [R.UNSUPPORTED_ORDER]
+        held = replace(position(1), trading_session_id=SESSION)
+        assert codes(order, context(position=held)) == []
+
+    def test_trailing_stops_are_refused_by_name(self) -> None:
+        (denial,) = check(an_order(type=OrderType.TRAILING_STOP, price=None), context())
+        assert denial.code is R.UNSUPPORTED_ORDER
+        assert "TRAILING_STOP" in denial.message
+
+
+class TestLimits:
+    def test_the_stricter_of_account_and_session_holds(self) -> None:
+        scopes = (
+            Scope("the account", RiskLimits(max_order_notional=D(100))),
+            Scope("the trading session", RiskLimits(max_order_notional=D(99))),
+        )
+        (denial,) = check(an_order(), context(scopes=scopes))
+        assert (denial.code, denial.limit, denial.actual) == (R.MAX_ORDER_NOTIONAL, 99, 100)
+        assert "the trading session" in denial.message
+
+    def test_notionals_are_counted_in_the_accounts_currency(self) -> None:
+        scope = Scope("the account", RiskLimits(max_order_notional=D(150)))
+        assert codes(an_order(), context(scopes=(scope,), quote_rate=D(2))) == [R.MAX_ORDER_NOTIONAL]
+        assert codes(an_order(), context(scopes=(scope,), quote_rate=None)) == [R.MAX_ORDER_NOTIONAL]
+
+    @pytest.mark.parametrize(
+        ("order", "denied"),
+        [
+            (an_order(price=D("106.01")), True),
+            (an_order(price=D(105)), False),
+            (an_order(price=D(1), quantity=D(10)), False),
+            (an_order(side=OrderSide.SELL, price=D(94)), True),
+            (an_order(side=OrderSide.SELL, price=D(200)), False),
+            (an_order(type=OrderType.STOP_LIMIT, stop_price=D(200), price=D(205)), False),
+            (an_order(type=OrderType.STOP_LIMIT, stop_price=D(200), price=D(211)), True),
+            (an_order(type=OrderType.STOP, stop_price=D(200), price=None), False),
+        ],
+    )
+    def test_the_collar_holds_what_could_trade_far_from_the_market(self, order: Order, *, denied: bool) -> None:
+        assert codes(order, limited(price_collar_percent=D(5))) == ([R.PRICE_COLLAR] if denied else [])
+
+    def test_the_collar_holds_a_market_order_that_eats_through_the_book(self) -> None:
+        thin = replace(a_book(), asks=(PriceLevel(D(100), D(1)), PriceLevel(D(120), D(5))))
+        deep = replace(limited(price_collar_percent=D(5)), depth=thin)
+        assert codes(market_order(), deep) == []
+        assert codes(market_order(quantity=D(2)), deep) == [R.PRICE_COLLAR]
+
+    def test_a_position_is_counted_with_the_orders_that_could_grow_it(self) -> None:
+        working = an_order(status=OrderStatus.OPEN, quantity=D(3))
+        scope = Scope("the account", RiskLimits(), positions=(position(5),), active=(working,))
+        (denial,) = check(an_order(), limited(scope=scope, max_position_notional=D(899)))
+        assert (denial.code, denial.actual) == (R.MAX_POSITION_NOTIONAL, 900)
+        assert codes(an_order(), limited(scope=scope, max_position_notional=D(900))) == []
+
+    def test_open_orders_are_counted_with_the_new_one(self) -> None:
+        scope = Scope("the account", RiskLimits(), active=(an_order(), an_order()))
+        assert codes(an_order(), limited(scope=scope, max_open_orders=2)) == [R.MAX_OPEN_ORDERS]
+        assert codes(an_order(), limited(scope=scope, max_open_orders=3)) == []
+
+    def test_orders_of_the_last_minute_are_counted_with_the_new_one(self) -> None:
+        scope = Scope("the account", RiskLimits(), sent_last_minute=10)
+        assert codes(an_order(), limited(scope=scope, max_orders_per_minute=10)) == [R.ORDER_RATE]
+        assert codes(an_order(), limited(scope=scope, max_orders_per_minute=11)) == []
+
+    def test_losses_stop_new_risk(self) -> None:
+        record = LossRecord(D(100), D(20), losing_streak=3, last_loss_at=NOW - timedelta(minutes=9))
+        scope = Scope("the account", RiskLimits(), losses=record)
+        limits = {"max_daily_loss": D(100), "max_drawdown_percent": D(20)}
+        pause = {"cool_down_losses": 3, "cool_down_minutes": 10}
+        assert codes(an_order(), limited(scope=scope, **limits, **pause)) == [
+            R.MAX_DAILY_LOSS, R.MAX_DRAWDOWN, R.COOL_DOWN,
+        ]  # fmt: skip
+        assert codes(an_order(), limited(scope=scope, cool_down_losses=3, cool_down_minutes=9)) == []
+
+    def test_a_denial_shows_a_computed_amount_with_the_digits_that_mean_something(self) -> None:
+        record = LossRecord(D("123.6659472999999999999874"), D("20.00000000000000000000012"))
+        scope = Scope("the account", RiskLimits(), losses=record)
+        denials = check(an_order(), limited(scope=scope, max_daily_loss=D(100), max_drawdown_percent=D(20)))
+        assert [(denial.actual, denial.message) for denial in denials] == [
+            (D("123.6659473"), "The loss of the day is 123.6659473; the account allows 100."),
+            (D(20), "Equity is 20 % below its highest; the account allows 20 %."),
+        ]
+
+    def test_no_limit_but_the_collar_and_the_notional_keeps_a_position_from_being_closed(self) -> None:
+        record = LossRecord(D(100), D(20), losing_streak=3, last_loss_at=NOW)
+        scope = Scope("the account", RiskLimits(), active=(an_order(),), sent_last_minute=9, losses=record)
+        strict = limited(
+            scope=scope, max_daily_loss=D(1), max_drawdown_percent=D(1), cool_down_losses=1, cool_down_minutes=60,
+            max_open_orders=1, max_orders_per_minute=1, max_position_notional=D(1),
+        )  # fmt: skip
+        assert len(codes(an_order(), strict)) == 6
+        assert codes(an_order(side=OrderSide.SELL), replace(strict, position=position(1))) == []
+
+
+class OtherBooks:
+    """A `MarketView` that knows the book of one market."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+
+    def latest_depth(self, symbol: object) -> object:
+        return a_book() if str(symbol) == self.symbol else None
+
+    def status(self, symbol: object) -> FeedStatus | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("book", "expected"),
+    [("sandbox:USDT/EUR", D("99.99")), ("sandbox:EUR/USDT", 1 / Decimal("100.01")), ("sandbox:X/Y", None)],
+)
+def test_the_quote_is_valued_by_a_book_in_either_direction(book: str, expected: Decimal | None) -> None:
+    rate = worth_of(OtherBooks(book), "sandbox", "USDT", "EUR")  # type: ignore[arg-type]
+    assert (rate and round(rate, 12)) == (expected and round(expected, 12))
