@@ -20,6 +20,7 @@ from infra.web.executor import Executor
 from infra.web.fair_use import FairUse
 from infra.web.metrics import WebMetrics
 from infra.web.operation_note import OperationNote
+from infra.web.redaction import redact_variables
 from infra.web.rooms import RoomKey, Rooms
 from infra.web.settings import WebSettings
 from resolvers.streams import ResumableSource, SharedSource
@@ -109,19 +110,28 @@ class Operations:
     def _build(
         self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext | None
     ) -> Executor:
+        executor = self._executor(prepared, variables or {}, context)
+        if isinstance(executor, Executor):
+            return executor
+        # The errors quote the values, which may be secret; those of the redacted values say the same without.
+        redacted = redact_variables(self._schema, prepared.operation.variable_definitions, variables or {})
+        errors = self._executor(prepared, redacted, context)
+        raise RequestErrors(errors if isinstance(errors, list) else [GraphQLError("A variable has an invalid value.")])
+
+    def _executor(
+        self, prepared: Prepared, variables: dict[str, Any], context: OperationContext | None
+    ) -> Executor | list[GraphQLError]:
         executor = Executor.build(
             self._schema,
             prepared.document.node,
             None,
             context,
-            variables or {},
+            variables,
             prepared.operation_name,
             hide_suggestions=not self._settings.suggestions,
             operation_extensions=None,
         )
-        if isinstance(executor, list):
-            raise RequestErrors(executor)
-        assert isinstance(executor, Executor)
+        assert isinstance(executor, Executor | list)
         return executor
 
     def _check_cost(self, prepared: Prepared, executor: Executor) -> int:

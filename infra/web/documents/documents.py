@@ -20,13 +20,19 @@ from graphql import (
     print_ast,
     validate,
 )
-from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule, specified_rules
+from graphql.validation import (
+    ASTValidationRule,
+    NoSchemaIntrospectionCustomRule,
+    ValuesOfCorrectTypeRule,
+    specified_rules,
+)
 from graphql.validation.rules.max_introspection_depth_rule import MaxIntrospectionDepthRule
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from infra.web.documents.limits import check_limits, too_much_to_validate
+from infra.web.redaction import RedactedValuesRule, redact_syntax_error
 from infra.web.settings import WebSettings
 
 MAX_VALIDATION_ERRORS = 5
@@ -99,7 +105,7 @@ class Documents:
         self._known_characters = 0
         # Made once: rules made anew for each request would defeat every cache keyed by them.
         self._rules = (
-            *specified_rules,
+            *(RedactedValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules),
             MaxIntrospectionDepthRule,
             MaybeNullValidationRule,
             OneOfInputValidationRule,
@@ -138,7 +144,7 @@ class Documents:
         try:
             return parse(query, max_tokens=self._settings.max_tokens)
         except GraphQLError as error:
-            raise RequestErrors([error]) from None
+            raise RequestErrors([redact_syntax_error(error, query)]) from None
         except RecursionError:
             raise RequestErrors([GraphQLError("The document is nested too deeply.")]) from None
 
