@@ -16,6 +16,10 @@ from domain.model.orders import Fill
 STALE_AFTER = timedelta(days=1)
 """A stretch without a price that is longer than this is told."""
 
+NEAREST = timedelta(minutes=5)
+"""A first price that comes no later than this counts as the price of the moment: the minute of a payment has to end
+before its price is stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -99,7 +103,8 @@ class Valuation:
     def worth(self, currency: str, amount: Decimal, moment: datetime) -> Decimal:
         """Return the worth then, by the last prices until then, over as many markets as it needs.
 
-        Before the first price that one counts; what no market prices counts as nothing. Both are among the `missing`.
+        Before the first price that one counts; what no market prices counts as nothing. Both are among the `missing`,
+        unless the first price is one of the next minutes (`NEAREST`).
         """
         if not amount or currency == self.currency:
             return amount
@@ -113,7 +118,8 @@ class Valuation:
             self._note_missing(currency, moment, self.end)
             return ZERO
         known_from = max(self.prices.first(step.market)[0] for step in paths[0])
-        self._note_missing(currency, moment, known_from)
+        if known_from - moment > NEAREST:
+            self._note_missing(currency, moment, known_from)
         return convert(amount, paths[0], lambda market: self.prices.at(market, known_from)) or ZERO
 
     def rate(self, currency: str, into: str, moment: datetime) -> Decimal | None:

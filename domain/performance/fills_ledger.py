@@ -65,15 +65,29 @@ def result_of(data: ReportData) -> ReportResult:
     return ReportResult(replace(figures, notes=notes), curve, trips)
 
 
+def unpriced_markets(data: ReportData) -> set[MarketSymbol]:
+    """Return the traded markets whose prices would tell what was held at the start or paid in and isn't known."""
+    valuation = _valuation(data)
+    for currency, amount in data.holdings.items():
+        valuation.worth(currency, amount, data.start)
+    for transfer in data.transfers:
+        valuation.worth(transfer.currency, transfer.amount, transfer.at)
+    graph = _graph(data)
+    paths = [graph.active_path(missing.currency, data.currency) for missing in valuation.missing]
+    return {step.market for path in paths for step in path or ()}
+
+
 def trip_spans(data: ReportData) -> list[Span]:
     """Return the time and the market of every round trip, in their order; those still open end with the period."""
     return spans(_ledger(data), data.end)
 
 
 def _valuation(data: ReportData) -> Valuation:
-    listed = (market for market in data.markets.values() if market.symbol.venue == data.venue)
-    graph = data.graph or CurrencyGraph(listed)
-    return Valuation(graph, data.currency, Prices(data.marks, [*data.earlier, *data.fills]), data.end)
+    return Valuation(_graph(data), data.currency, Prices(data.marks, [*data.earlier, *data.fills]), data.end)
+
+
+def _graph(data: ReportData) -> CurrencyGraph:
+    return data.graph or CurrencyGraph(one for one in data.markets.values() if one.symbol.venue == data.venue)
 
 
 def _with_fee_rate(fill: Fill, markets: Mapping[MarketSymbol, Market], valuation: Valuation) -> Fill:

@@ -5,10 +5,18 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import Window
-from domain.model.markets import MarketSymbol, Timeframe
+from domain.core.keyset import TimeWindow, Window
+from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.prices import Mark
 from domain.model.reports import Extremes, Job, JobStatus, Report, ReportResult, Span
+
+
+class PastCandles(Protocol):
+    """The past of markets, which may have to be fetched; `domain.market_data.history.MarketPast` is one."""
+
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+        """Return closed candles, those included that weren't stored and came within some seconds."""
+        ...
 
 
 class PriceRepository(Protocol):

@@ -20,7 +20,7 @@ class PriceSource:
         self._graph = graph
         self._start = start
         self._end = end
-        self._timeframe = _timeframe(end - start)
+        self._timeframe = timeframe_of(end - start)
         self._step = max(self._timeframe.duration, (end - start) / MARKS_A_MARKET)
 
     async def marks(
@@ -86,5 +86,6 @@ def _markets(ways: Iterable[Path]) -> set[MarketSymbol]:
     return {step.market for way in ways for step in way}
 
 
-def _timeframe(period: timedelta) -> Timeframe:
+def timeframe_of(period: timedelta) -> Timeframe:
+    """Return the shortest timeframe of which a period has no more candles than a curve has points."""
     return next((one for one in Timeframe if period / one.duration <= MARKS_A_MARKET), Timeframe.D1)

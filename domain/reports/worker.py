@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
+from domain.core.keyset import TimeWindow
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.reports import Job, JobStatus, Report, ReportResult
+from domain.performance.fills_ledger import ReportData, unpriced_markets
 from domain.ports.messaging import Bus
+from domain.ports.reports import PastCandles
 from domain.ports.unit_of_work import Storage, Transaction
 from domain.reports.compute import NothingToReport, ReportComputer, computed, with_excursions
+from domain.reports.price_source import MARKS_A_MARKET, timeframe_of
 from domain.reports.service import JOB_KIND, JOBS_TOPIC
 
 JOB_LEASE_SECONDS = 30.0
@@ -37,7 +41,10 @@ class _Done:
 
 
 class ReportWorker:
-    """Computes reports, one after another; a worker that dies leaves its job to the next."""
+    """Computes reports, one after another; a worker that dies leaves its job to the next.
+
+    `past` has prices fetched that aren't stored, such as those of a new account's coins; without it they stay missing.
+    """
 
     def __init__(
         self,
@@ -47,6 +54,7 @@ class ReportWorker:
         name: str,
         markets: Markets,
         lease_seconds: float = JOB_LEASE_SECONDS,
+        past: PastCandles | None = None,
     ) -> None:
         self._storage = storage
         self._bus = bus
@@ -54,6 +62,7 @@ class ReportWorker:
         self._name = name
         self._markets = markets
         self._lease_seconds = lease_seconds
+        self._past = past
         self._news = asyncio.Event()
 
     async def run(self) -> None:
@@ -105,15 +114,31 @@ class ReportWorker:
             await self._fail(job, "The report could not be computed: a fault of the engine, which its log describes.")
 
     async def _compute(self, job: Job) -> _Done:
-        async with self._storage.snapshot() as snapshot:
-            report = await snapshot.reports.report_of_job(job.id)
-            if report is None:
-                raise NothingToReport("the report is gone")
-            data = await ReportComputer(snapshot, self._markets(), report).read()
+        report, data = await self._read(job)
+        if await self._fetch_prices(data):
+            report, data = await self._read(job)
         async with self._storage.reading() as reading:
             data = await with_excursions(reading.prices, data)
         await self._renew(job, READ)
         return _Done(report, await computed(data))
+
+    async def _read(self, job: Job) -> tuple[Report, ReportData]:
+        async with self._storage.snapshot() as snapshot:
+            report = await snapshot.reports.report_of_job(job.id)
+            if report is None:
+                raise NothingToReport("the report is gone")
+            return report, await ReportComputer(snapshot, self._markets(), report).read()
+
+    async def _fetch_prices(self, data: ReportData) -> bool:
+        """Have missing prices fetched, from before the period on; tell whether there may be some now."""
+        if self._past is None:
+            return False
+        markets = await asyncio.to_thread(unpriced_markets, data)
+        timeframe = timeframe_of(data.end - data.start)
+        # The newest candle may not be stored yet, so the one before it is asked for too.
+        window = TimeWindow(limit=MARKS_A_MARKET, start=timeframe.open_time(data.start) - 2 * timeframe.duration)
+        await asyncio.gather(*(self._past.candles(market, timeframe, window) for market in markets))
+        return bool(markets)
 
     async def _finish(self, job: Job, status: JobStatus, message: str, done: _Done | None) -> None:
         """Store the end, and with it the result, unless the job is no longer this worker's."""

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.core.errors import Unavailable
 from domain.market_data.feed_manager import FeedManager
+from domain.market_data.history import MarketPast
 from domain.model.markets import MarketSymbol
 from domain.reports.worker import ReportWorker
 from domain.trading.trader import Trader
@@ -90,7 +91,12 @@ def _worker(parts: Parts, name: str) -> ReportWorker:
     base = parts.base
     catalogue = parts.hub.catalogue
     return ReportWorker(
-        base.storage, base.bus, base.clock, name, lambda: {market.symbol: market for market in catalogue.all()}
+        base.storage,
+        base.bus,
+        base.clock,
+        name,
+        lambda: {market.symbol: market for market in catalogue.all()},
+        past=MarketPast(base.storage, parts.hub, parts.venues, base.bus, base.clock),
     )
 
 

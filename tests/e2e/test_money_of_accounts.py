@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from tests.support.engine import Engine
+from tests.support.engine import Engine, running_engine
 from tests.support.trader_client import CREATE_ACCOUNT, new_trader
 from tests.support.waiting import read_until
 
@@ -17,7 +18,8 @@ TRANSFER = "query($id: ID!) { node(id: $id) { ... on AccountTransfer { amount ki
 GENERATE = """mutation($input: ReportGenerateInput!) { reportGenerate(input: $input) {
   report { id to } errors { code message path } } }"""
 REPORT = """query($id: ID!) { node(id: $id) { ... on Report { to job { status message }
-  metrics { startEquity endEquity netDeposits netProfit netProfitPercent maxDrawdown maxDrawdownPercent turnover fees }
+  metrics { startEquity endEquity netDeposits netProfit netProfitPercent maxDrawdown maxDrawdownPercent turnover fees
+    notes { code } }
   equityCurve { at equity netDeposits drawdownPercent } } } }"""
 
 WORTH = "query($id: ID!) { node(id: $id) { ... on Account { equity unpriced } } }"
@@ -82,3 +84,19 @@ async def test_a_deposit_changes_no_return_and_is_told_beside_the_profit(engine:
         assert Decimal(point["netDeposits"]) == paid_in
         assert abs(Decimal(point["equity"]) - 1000 - paid_in) < 50
     assert Decimal(after["turnover"]) == Decimal(before["turnover"])
+
+
+async def test_the_first_report_of_a_new_account_tells_what_its_coins_are_worth_though_no_price_of_them_was_stored(
+    tmp_path: Path,
+) -> None:
+    # An engine of its own, since nobody may have followed the market of the coin before.
+    async with running_engine(tmp_path / "data", "--seed", "7") as engine:
+        trader = await new_trader(engine.client(), USDT="10", SOL="1000", BTC="0.5")
+        made = await trader.client.change(GENERATE, input={"scope": {"account": trader.account}})
+        report = await read_until(
+            lambda: trader.client.one(REPORT, id=made["report"]["id"]), lambda now: now["metrics"], "the report is made"
+        )
+    figures = report["metrics"]
+    assert [note["code"] for note in figures["notes"]] == ["PERIOD_TOO_SHORT"]
+    assert Decimal(figures["startEquity"]) > 100_000
+    assert figures["netProfitPercent"] is not None

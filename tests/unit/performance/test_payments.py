@@ -1,6 +1,6 @@
 """What is paid in or taken out is no return: it changes no figure that is one."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from domain.model.reports import EquityPoint, PerformanceMetrics, ReportResult
 from domain.model.trading import AccountTransfer, TransferKind
 from domain.performance.equity_curve import with_drawdown
-from domain.performance.fills_ledger import result_of
+from domain.performance.fills_ledger import result_of, unpriced_markets
 from domain.performance.metrics import MetricsInput, metrics
 from tests.support.fill_ledgers import BUY, ETH, SELL, hours, ledger, marks, report_data
+from tests.support.orders import BTC
 
 START = datetime(2026, 3, 1, 7, tzinfo=UTC)
 RETURNS = (
@@ -147,3 +148,37 @@ def an_account_that_only_holds(deposits: list[AccountTransfer]) -> ReportResult:
     prices = marks(*((hour, 10 + hour % 5) for hour in range(49)), market=ETH)
     held = {"USDT": Decimal(1000), "ETH": Decimal(7)}
     return result_of(report_data([], marks=prices, holdings=held, transfers=deposits, end=hours(48)))
+
+
+MINUTE = 1 / 60
+
+
+@pytest.mark.parametrize(
+    ("minutes", "notes"), [(-60, set()), (0, set()), (1, set()), (5, set()), (6, {"PRICE_MISSING"})]
+)
+def test_a_payment_counts_at_the_price_of_the_next_minutes_where_none_is_older(minutes: int, notes: set[str]) -> None:
+    paid = report_data(
+        [],
+        holdings={"USDT": Decimal(10)},
+        transfers=[deposit(1, "BTC", Decimal(2))],
+        marks=[*marks((1 + minutes * MINUTE, 100)), *marks((2, 110))],
+    )
+    result = result_of(paid)
+    assert result.metrics.net_deposits == 200
+    assert result.metrics.net_profit == 20
+    assert {note.code.value for note in result.metrics.notes} - {"PERIOD_TOO_SHORT"} == notes
+
+
+def test_the_markets_are_named_whose_prices_are_missing() -> None:
+    held = report_data(
+        [],
+        currency="BTC",
+        end=hours(3),
+        holdings={"USDT": Decimal(10), "ETH": Decimal(0), "DOGE": Decimal(4)},
+        transfers=[deposit(1, "BTC", Decimal(2))],
+        marks=marks((1, 100)),
+    )
+    assert unpriced_markets(held) == {BTC}
+    assert unpriced_markets(replace(held, marks=marks((0, 100)))) == set()
+    coins = replace(held, currency="USDT", holdings={"ETH": Decimal(1)}, marks=[])
+    assert unpriced_markets(coins) == {BTC, ETH}
