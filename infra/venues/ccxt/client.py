@@ -109,6 +109,7 @@ class Wire:
         client = super().client(url)  # type: ignore[misc]
         if is_new:
             _mend_futures(client)
+            client.subscriptions = _Subscriptions(client.subscriptions)
             _end_at_unreadable(client)
         return client
 
@@ -260,6 +261,17 @@ def _addresses(url: str) -> dict[str, Ccxt]:
         "sapi": f"{url}/sapi/v1",
         "ws": {"spot": f"{streams}/ws", "ws-api": {"spot": f"{streams}/ws-api/v3"}},
     }
+
+
+class _Subscriptions(dict[str, Ccxt]):
+    """The subscriptions of a connection, of which one that is gone may be taken out again.
+
+    Where a venue refuses the user data stream, ccxt takes its subscription out twice: as the refusal comes, and again
+    as it is raised to who asked for the stream, who then got a KeyError in the place of the venue's word.
+    """
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name, None)
 
 
 def _mend_futures(client: Ccxt) -> None:

@@ -58,7 +58,7 @@ def is_clock_error(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return what the venue said, in its own words; else the error's name.
+    """Return what the venue said, in its own words; else the name that ccxt gives to the error, or what went wrong.
 
     An error of the network holds the address with signature and key, so its text is never shown.
     """
@@ -68,7 +68,7 @@ def reason(error: BaseException) -> str:
         message, code = answer.get("msg") or answer.get("message"), answer.get("code")
     except (ValueError, AttributeError):
         return _name_or_text(error, text)
-    return f"{message} ({code})"[:200] if message else type(error).__name__
+    return f"{message} ({code})"[:200] if message else _name(error)
 
 
 def command_error(error: Exception, *, left: bool) -> VenueRefused | OutcomeUnknown:
@@ -102,5 +102,16 @@ def stream_error(error: Exception) -> VenueGap | VenueUnreachable:
 
 def _name_or_text(error: BaseException, text: str) -> str:
     if "://" in text or "signature" in text or "NetworkError" in kinds(error) or not is_definite(error):
-        return type(error).__name__
+        return _name(error)
     return _NAMED.sub("", text)[:200]
+
+
+def _name(error: BaseException) -> str:
+    """Return ccxt's name of the error; one of Python's would say nothing of the venue by itself."""
+    if any(each.__module__.startswith("ccxt.") for each in type(error).__mro__):
+        return type(error).__name__
+    if isinstance(error, TimeoutError):
+        return "there was no answer in time"
+    if isinstance(error, OSError):
+        return "the connection failed"
+    return f"what the venue sent could not be read ({type(error).__name__})"

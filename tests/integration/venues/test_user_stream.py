@@ -96,6 +96,22 @@ async def test_a_venue_that_restarts_is_found_again_without_a_traceback(
     assert "signature" not in caplog.text
 
 
+async def test_a_refusal_of_the_stream_is_told_in_the_venues_words_and_mended(
+    trader: Trader, sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with listening(trader.venue) as told:
+        await told.until(opened, "the stream opened")
+        await sandbox.misbehave(driftMs=60_000)
+        await sandbox.misbehave(dropUserStreams=True)
+        await told.until(
+            lambda t: len(t.of(StreamOpened)) == 2, "the clock is measured, and the stream is open again", 20
+        )
+    broke = [record.getMessage() for record in caplog.records if "broke" in record.getMessage()]
+    assert [line for line in broke if "-1021" in line], broke
+    assert not [line for line in broke if "KeyError" in line]
+
+
 async def test_the_updates_end_when_the_account_is_closed(venues: Venues) -> None:
     trader = await open_trader(venues, "bob", {"USDT": Decimal(1)})
     async with aclosing(trader.venue.updates()) as updates:

@@ -82,3 +82,13 @@ def test_a_skipped_update_is_a_gap_and_a_broken_wire_is_not() -> None:
     assert type(stream_error(ccxt.ChecksumError("x"))) is VenueGap
     assert type(stream_error(ccxt.NetworkError("x"))) is VenueUnreachable
     assert type(stream_error(KeyError("x"))) is VenueGap
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("spot"), ValueError("x"), TypeError("x"), TimeoutError(), ConnectionResetError()]
+)
+def test_an_error_that_is_not_the_venues_is_never_told_by_its_bare_name(error: Exception) -> None:
+    told = reason(error)
+    assert " " in told
+    assert told != type(error).__name__
+    assert "spot" not in told
