@@ -1,7 +1,10 @@
 """Holding a lease: taken, renewed while its holder lives, and let go."""
 
+from contextlib import suppress
+
 from domain.core.clock import Clock
-from domain.ports.trading import Lease
+from domain.core.errors import Unavailable
+from domain.ports.trading import Lease, LeaseHolder
 from domain.ports.unit_of_work import Storage
 
 LEASE_SECONDS = 6.0
@@ -18,6 +21,7 @@ class HeldLease:
         self._storage = storage
         self._clock = clock
         self._lease: Lease | None = lease
+        self._newest = lease
 
     def __repr__(self) -> str:
         return f"HeldLease({self._lease!r})"
@@ -36,7 +40,18 @@ class HeldLease:
         if lease is not None and self._clock.monotonic() - lease.renewed_at >= RENEW_SECONDS / 2:
             async with self._storage.transaction() as transaction:
                 self._lease = await transaction.leases.renew(lease, LEASE_SECONDS)
+            self._newest = self._lease or lease
         return self.current is not None
+
+    async def reason_lost(self) -> str:
+        """Return in words for the log why it is no longer held: it lapsed, or who has taken it since."""
+        lease, seconds = self._newest, self._clock.monotonic() - self._newest.renewed_at
+        with suppress(Unavailable):
+            async with self._storage.reading() as reading:
+                holder = await reading.leases.holder(lease.kind, lease.key)
+            if holder is not None and holder.name != lease.holder:
+                return f"its lease was taken by {describe_holder(holder, lease.holder)}"
+        return f"its lease lapsed: this node did not renew it for {seconds:.1f} s"
 
     async def release(self) -> None:
         """Let go of it, so that another node need not wait for its end; raises `Unavailable`."""
@@ -44,6 +59,17 @@ class HeldLease:
         if lease is not None:
             async with self._storage.transaction() as transaction:
                 await transaction.leases.release(lease)
+
+
+def is_same_host(name: str, other: str) -> bool:
+    """Tell whether two holders ran on one host, whose name stands before the colon of theirs."""
+    return name.rpartition(":")[0] == other.rpartition(":")[0]
+
+
+def describe_holder(holder: LeaseHolder, own_name: str) -> str:
+    """Return in words for the log who holds a lease."""
+    who = "another run on this host" if is_same_host(holder.name, own_name) else "another node"
+    return f"{who} ({holder.name}), until {holder.until:%H:%M:%S} UTC unless it is renewed"
 
 
 async def take_lease(storage: Storage, clock: Clock, kind: str, key: str, holder: str) -> HeldLease | None:

@@ -160,7 +160,7 @@ class FeedManager:
     async def _renew(self) -> None:
         for market, running in tuple(self._running.items()):
             if not await running.lease.renew():
-                log.warning("the feed of %s was taken by another node", market)
+                log.warning("the feed of %s stops here: %s", market, await running.lease.reason_lost())
                 await self._stop(market, release=False)
 
     async def _drop_lapsed(self) -> None:

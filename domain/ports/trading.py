@@ -294,6 +294,14 @@ class StaleLease(Exception):  # noqa: N818  # a fact: somebody else may act now
     """The lease that a transaction named is no longer held; the transaction must not commit."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseHolder:
+    """Who took a lease last, and until when it is good unless it is renewed."""
+
+    name: str
+    until: datetime
+
+
 class LeaseRepository(Protocol):
     """Leases; expiry is by the database's clock."""
 
@@ -311,6 +319,10 @@ class LeaseRepository(Protocol):
 
     async def end_all(self) -> None:
         """Let go of every lease, whoever holds it: for a start that knows all earlier holders to be dead."""
+        ...
+
+    async def holder(self, kind: str, key: str) -> LeaseHolder | None:
+        """Return who took the lease last; None where it is free."""
         ...
 
     async def check(self, lease: Lease) -> None:

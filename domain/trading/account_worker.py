@@ -57,7 +57,8 @@ class AccountTrading:
                     group.create_task(self._execute())
                     group.create_task(self._sessions.run())
         except* StaleLease:
-            log.warning("the account %s may be traded by another node now", self.account.id, extra=self._ids)
+            reason = await self._held.reason_lost()
+            log.warning("the account %s is no longer traded here: %s", self.account.id, reason, extra=self._ids)
         finally:
             with suppress(Unavailable):
                 await self._held.release()

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.accounts.service import ACCOUNTS_TOPIC
 from domain.core.clock import Clock, Ids
 from domain.core.errors import Unavailable
-from domain.events.leases import take_lease
+from domain.events.leases import describe_holder, is_same_host, take_lease
 from domain.execution.notifications import Bell
 from domain.model.trading import Account
 from domain.ports.market_feed import TradingMarkets
@@ -52,6 +52,7 @@ class Trader:
         self._running: dict[UUID, _Running] = {}
         self._rung: set[UUID] = set()
         self._unreachable: set[UUID] = set()
+        self._waiting: set[UUID] = set()
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._subscription: BusSubscription | None = None
@@ -131,10 +132,26 @@ class Trader:
             self._unreachable.add(account.id)
             return
         lease = await take_lease(ports.storage, ports.clock, LEASE_KIND, str(account.id), ports.holder)
-        if lease is not None:
+        if lease is None:
+            await self._note_wait(account)
+        else:
+            self._waiting.discard(account.id)
             trading = AccountTrading(account, lease, ports)
             task = asyncio.create_task(trading.run(), name=f"account:{account.id}")
             self._running[account.id] = _Running(trading, task)
+
+    async def _note_wait(self, account: Account) -> None:
+        """Say once that an earlier run on this host, killed perhaps, still has an account; other nodes' are theirs."""
+        if account.id in self._waiting:
+            return
+        self._waiting.add(account.id)
+        ports = self._ports
+        async with ports.storage.reading() as reading:
+            holder = await reading.leases.holder(LEASE_KIND, str(account.id))
+        if holder is None or not is_same_host(holder.name, ports.holder):
+            return
+        ids = {"user_id": str(account.user_id), "account_id": str(account.id)}
+        log.info("the account %s is held by %s", account.id, describe_holder(holder, ports.holder), extra=ids)
 
     async def _end(self, keys: list[UUID]) -> None:
         ending = [self._running.pop(key).task for key in keys]

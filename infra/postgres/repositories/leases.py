@@ -1,7 +1,7 @@
 """Leases in PostgreSQL: one row a thing, expiring by the database's clock."""
 
 from domain.core.clock import Clock
-from domain.ports.trading import Lease, StaleLease
+from domain.ports.trading import Lease, LeaseHolder, StaleLease
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 
@@ -23,6 +23,7 @@ _RENEW = f"UPDATE leases SET expires_at = clock_timestamp() + $5 * interval '1 s
 # The row stays: the next holder's epoch must be higher.
 _RELEASE = f"UPDATE leases SET expires_at = '-infinity' WHERE {_IS_HELD}"
 _END_ALL = "UPDATE leases SET expires_at = '-infinity' WHERE expires_at > clock_timestamp()"
+_HOLDER = "SELECT holder, expires_at FROM leases WHERE kind = $1 AND key = $2 AND expires_at > clock_timestamp()"
 # FOR SHARE keeps whoever wants to take or prolong the lease waiting until this transaction has ended.
 _CHECK = f"SELECT true FROM leases WHERE {_IS_HELD} FOR SHARE"
 
@@ -53,6 +54,11 @@ class PostgresLeases(Repository):
     async def end_all(self) -> None:
         """Let go of every lease, whoever holds it: for a start that knows all earlier holders to be dead."""
         await self._connection.execute(_END_ALL)
+
+    async def holder(self, kind: str, key: str) -> LeaseHolder | None:
+        """Return who took the lease last; None where it is free."""
+        row = await self._connection.fetchrow(_HOLDER, kind, key)
+        return LeaseHolder(row["holder"], row["expires_at"]) if row is not None else None
 
     async def check(self, lease: Lease) -> None:
         """Raise `StaleLease` unless it is held and not lapsed; it can't be taken before the transaction ends."""

@@ -1,10 +1,13 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from domain.events.leases import LEASE_SECONDS, HeldLease
 from domain.ports.trading import Lease, StaleLease
 from infra.postgres.database import PostgresStorage
 from infra.postgres.pool import Pool
+from tests.support.clocks import ManualClock
 from tests.support.postgres import somebody_waits_for_a_lock
 
 LONG = 60.0
@@ -109,3 +112,31 @@ async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(storage: Postg
     await acquire(storage, "gone", LAPSED)
     leases = await asyncio.gather(*(acquire(storage, f"node {number}") for number in range(10)))
     assert [lease.epoch for lease in leases if lease is not None] == [2]
+
+
+async def lost(storage: PostgresStorage, taken_by: str | None) -> str:
+    """Return what the log says of a lease of node one that was ended, and then taken by somebody or nobody."""
+    clock = ManualClock()
+    lease = await acquire(storage, "here:one")
+    assert lease is not None
+    held = HeldLease(storage, clock, replace(lease, renewed_at=clock.monotonic()))
+    async with storage.transaction() as transaction:
+        await transaction.leases.end_all()
+        if taken_by is not None:
+            await transaction.leases.acquire("account", "a1", taken_by, LONG)
+    clock.move(LEASE_SECONDS + 1.25)
+    assert not await held.renew()
+    return await held.reason_lost()
+
+
+async def test_a_lease_that_lapsed_is_not_said_to_be_another_nodes(storage: PostgresStorage) -> None:
+    assert await lost(storage, None) == "its lease lapsed: this node did not renew it for 7.2 s"
+
+
+async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(storage: PostgresStorage) -> None:
+    assert (await lost(storage, "there:two")).startswith("its lease was taken by another node (there:two), until ")
+    async with storage.transaction() as transaction:
+        await transaction.leases.end_all()
+    said = await lost(storage, "here:two")
+    assert said.startswith("its lease was taken by another run on this host (here:two), until ")
+    assert said.endswith(" UTC unless it is renewed")
