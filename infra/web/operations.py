@@ -15,12 +15,12 @@ from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
 from infra.web.documents.documents import Documents, Prepared, RequestErrors
 from infra.web.documents.limits import too_complex
+from infra.web.documents.redaction import redact_variables
 from infra.web.encoding import encode_json
 from infra.web.executor import Executor
 from infra.web.fair_use import FairUse
 from infra.web.metrics import WebMetrics
 from infra.web.operation_note import OperationNote
-from infra.web.redaction import redact_variables
 from infra.web.rooms import RoomKey, Rooms
 from infra.web.settings import WebSettings
 from resolvers.streams import ResumableSource, SharedSource

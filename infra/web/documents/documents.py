@@ -32,7 +32,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from infra.web.documents.limits import check_limits, too_much_to_validate
-from infra.web.redaction import RedactedValuesRule, redact_syntax_error
+from infra.web.documents.redaction import RedactedValuesRule, redact_syntax_error
 from infra.web.settings import WebSettings
 
 MAX_VALIDATION_ERRORS = 5
