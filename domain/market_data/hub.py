@@ -17,6 +17,7 @@ from domain.market_data.closed_candles import UnbrokenCandles
 from domain.market_data.conflating_queue import Inbox, Mailbox, NewestOfEach
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE, FeedLimit, FeedReader
 from domain.market_data.market_state import MarketMemory, OnCandle
+from domain.market_data.priced_paths import PricedPaths
 from domain.market_data.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
 from domain.model.conversion import CurrencyGraph, convert
 from domain.model.markets import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
@@ -83,6 +84,7 @@ class MarketDataHub:
         self._venue_now = venue_now
         self._venue_ahead: dict[str, timedelta] = {}
         self._memories: dict[MarketSymbol, MarketMemory] = {}
+        self._priced_paths = PricedPaths()
         self._opening: dict[MarketSymbol, asyncio.Lock] = {}
         self._registrations: set[ClosedCandles] = set()
         self._subscription: BusSubscription | None = None
@@ -167,7 +169,10 @@ class MarketDataHub:
 
     def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
         """Return an amount's worth in another currency at present prices, over as many markets as it needs."""
-        path = next(self.graph(venue).paths(currency, into, lambda market: self.price_of(market) is not None), None)
+        if currency == into:
+            return amount
+        priced = [market for market, memory in self._memories.items() if market.venue == venue and memory.has_price]
+        path = self._priced_paths.find(venue, self.graph(venue), priced, currency, into)
         return None if path is None else convert(amount, path, self.price_of)
 
     async def depth_stream(

@@ -67,6 +67,14 @@ class MarketMemory:
         return None if ticker is None else ticker.last
 
     @property
+    def has_price(self) -> bool:
+        """Whether `price` is known; it isn't computed."""
+        depth, ticker = self.fresh_depth, self.newest_ticker
+        if depth is not None and depth.bids and depth.asks:
+            return True
+        return ticker is not None and self._is_recent(self._ticker_at) and ticker.last is not None
+
+    @property
     def status(self) -> FeedStatus | None:
         """The state of the feed; None before any was told. A collector that has gone silent leaves it STALE."""
         status = self._status
