@@ -244,8 +244,8 @@ async def test_a_cancel_that_was_on_its_way_leaves_the_opening_as_it_was(
         type=OrderType.LIMIT, price=resting, quantity=SMALL, status=OrderStatus.PENDING_CANCEL,
         cancel_requested_at=at,
     )  # fmt: skip
-    told = await trader.venue.place(order, allow)
-    await old.keep(replace(order, venue_order_id=told.venue_order_id))
+    report = await trader.venue.place(order, allow)
+    await old.keep(replace(order, venue_order_id=report.venue_order_id))
     await old.keep_balances(await trader.venue.balances())
     async with upgraded(empty_database_dsn, old, trader.venue, markets) as floor:
         await floor.start()
@@ -268,8 +268,8 @@ async def test_an_order_that_was_filled_in_part_counts_its_fills_wherever_the_cr
 ) -> None:
     old = await old_account(old_database)
     order = old.order(type=OrderType.LIMIT, price=Decimal(100), quantity=Decimal(3), status=OrderStatus.OPEN)
-    told = await venue.place(order, allow)
-    order = replace(order, venue_order_id=told.venue_order_id)
+    report = await venue.place(order, allow)
+    order = replace(order, venue_order_id=report.venue_order_id)
     fills = [venue.fill(order.client_order_id, 1) for _ in range(2)]
     counted = Decimal(min(stored, 1))
     await old.keep(replace(
@@ -296,8 +296,8 @@ async def test_a_fill_whose_fee_is_in_a_third_currency_leaves_all_three_openings
     order = old.order(type=OrderType.LIMIT, price=Decimal(100), quantity=Decimal(1), side=OrderSide.SELL)
     await venue.place(order, allow)
     paid = replace(venue.fill(order.client_order_id, 1), fee=Decimal("0.0000000123"), fee_currency="BNB")
-    told = venue.orders[order.client_order_id]
-    venue.orders[order.client_order_id] = replace(told, fills=(paid,))
+    report = venue.orders[order.client_order_id]
+    venue.orders[order.client_order_id] = replace(report, fills=(paid,))
     await old.keep(order)
     venue.holdings = holdings(USDT="100", BNB="0.9999999877")
     await old.keep_balances(venue.holdings if is_stored else holdings(BTC="1", BNB="1"))
