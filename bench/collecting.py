@@ -21,7 +21,7 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_partitions
 from infra.postgres.pool import Pool, create_pool
 from infra.runtime.garbage import spare_what_is_there
@@ -80,7 +80,7 @@ async def collecting(dsn: str, remote: Remote) -> AsyncGenerator[Collecting]:
     cache, pool = EmbeddedCache(clock), await create_pool(dsn)
     async with pool.acquire() as driver:
         await ensure_partitions(Connection(driver), 1)
-    storage = PostgresStorage(pool, bus, clock)
+    storage = PostgresDatabase(pool, bus, clock)
     connection = VenueConnection(VenueSettings(BTC.venue, "binance", remote.url, live=False), clock)
     source = RecordedSource(connection, clock)
     hub = MarketDataHub(bus, cache, storage, clock, lambda _venue: source.venue_now())

@@ -10,14 +10,14 @@ from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.core.clock import Clock
 from domain.core.errors import Forbidden, Unauthenticated
-from domain.events.stream import EventStreams
+from domain.events.stream import EventLogReader
 from domain.execution.service import OrderService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.feed_limit import FeedReader
 from domain.market_data.history import MarketPast
 from domain.market_data.hub import MarketDataHub
 from domain.model.users import ApiScope, Identity, User
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
 from domain.trading.strategies import StrategyService
@@ -34,7 +34,7 @@ from resolvers.nodes import NodeLoader, node_loaders
 class Services:
     """The domain's services on this node, built by the composition root."""
 
-    storage: Storage
+    storage: Database
     clock: Clock
     engine: EngineFacts
     users: UserService
@@ -49,7 +49,7 @@ class Services:
     orders: OrderService
     halts: HaltService
     reports: ReportService
-    events: EventStreams
+    events: EventLogReader
     portfolios: Portfolios
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.model.trading_state import TradingState
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 ENGINE_KEY = "engine"
 
@@ -24,7 +24,7 @@ class EngineFacts:
         return ENGINE_KEY
 
 
-async def trading_state(storage: Storage) -> TradingState:
+async def trading_state(storage: Database) -> TradingState:
     """Return whether the engine as a whole may trade."""
     async with storage.reading() as reading:
         return await reading.accounts.engine_state()

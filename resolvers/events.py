@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.events.stream import EventStream
 from domain.model.event_cursors import encode_event_cursor
 from domain.model.events import EventCursor, UserEvent
@@ -228,7 +228,7 @@ async def _open_orders(context: RequestContext, user_id: UUID, wanted: OrderFilt
     found: list[Order] = []
     async with context.services.storage.reading() as reading:
         while True:
-            window = Window(SNAPSHOT_PAGE, after=found[-1].id if found else None)
+            window = KeysetPage(SNAPSHOT_PAGE, after=found[-1].id if found else None)
             orders = await reading.orders.page(user_id, window, wanted)
             found += orders
             if len(orders) < SNAPSHOT_PAGE:

@@ -10,13 +10,13 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.core.pagination import CursorScope, Key, Page, dated_key, id_key, page_of, page_request
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Position, TradingSession
 from domain.model.users import User
 from domain.ports.lists import ListRepository, Lists, Owner, PositionFilter
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from resolvers.pagination import PageArguments
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ def user_of(parent: Parent) -> str:
 class ListLoader(Generic[T, F]):
     """The pages and counts of one kind of list that one operation asks for, read together where they can be."""
 
-    def __init__(self, storage: Storage, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
+    def __init__(self, storage: Database, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
         self._storage = storage
         self._repository = repository
-        self.pages: DataLoader[tuple[OwnedList[F], Window], list[T]] = DataLoader(self._load_pages)
+        self.pages: DataLoader[tuple[OwnedList[F], KeysetPage], list[T]] = DataLoader(self._load_pages)
         self.counts: DataLoader[OwnedList[F], int | None] = DataLoader(self._load_counts)
 
-    async def _load_pages(self, asked: list[tuple[OwnedList[F], Window]]) -> list[list[T]]:
+    async def _load_pages(self, asked: list[tuple[OwnedList[F], KeysetPage]]) -> list[list[T]]:
         async with self._storage.reading() as reading:
             repository = self._repository(reading.lists)
             return await _together(
@@ -205,7 +205,7 @@ def _closed_key(position: Position) -> Key:
 class ListLoaders:
     """The lists of one operation."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Database) -> None:
         self.accounts = ListLoader(storage, lambda lists: lists.accounts)
         self.strategies = ListLoader(storage, lambda lists: lists.strategies)
         self.strategy_versions = ListLoader(storage, lambda lists: lists.strategy_versions)

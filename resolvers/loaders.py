@@ -14,7 +14,7 @@ from domain.model.reports import Job, PerformanceMetrics, ReportResult
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.reports.session_metrics import MetricsRequest, session_metrics
 
 
@@ -30,7 +30,7 @@ V = TypeVar("V")
 class Loaders:
     """One operation's batches. They don't check whose an object is: what leads to them does."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Database) -> None:
         self._storage = storage
 
     @cached_property
@@ -169,13 +169,13 @@ class Loaders:
         return DataLoader(load)
 
     def _by_id(
-        self, many: Callable[[Transaction, Sequence[UUID]], Awaitable[Sequence[T]]]
+        self, many: Callable[[UnitOfWork, Sequence[UUID]], Awaitable[Sequence[T]]]
     ) -> DataLoader[UUID, T | None]:
         return self._by(many, lambda one: one.id)
 
     def _by(
         self,
-        many: Callable[[Transaction, Sequence[UUID]], Awaitable[Sequence[V]]],
+        many: Callable[[UnitOfWork, Sequence[UUID]], Awaitable[Sequence[V]]],
         key_of: Callable[[V], UUID | None],
     ) -> DataLoader[UUID, V | None]:
         async def load(keys: list[UUID]) -> list[V | None]:

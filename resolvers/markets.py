@@ -12,7 +12,7 @@ from domain.core.clock import to_milliseconds
 from domain.core.errors import ErrorCode, FaultCode, InputError, InputErrors, RequestFault
 from domain.core.money import EXACT
 from domain.core.pagination import MAX_SERIES_PAGE, CursorScope, Key, Page, bad_cursor, page_of, page_request, time_key
-from domain.core.time import check_period
+from domain.core.time import validate_time_range
 from domain.market_data.catalogue import MarketFilter
 from domain.model.depth_views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
 from domain.model.markets import Candle, FeedStatus, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
@@ -138,7 +138,7 @@ async def candles(
     page: PageArguments,
 ) -> Page[Candle]:
     """Return closed candles, oldest first; what is missing of the newest 10,000 is fetched for up to 3 s."""
-    check_period(start, end)
+    validate_time_range(start, end)
     scope = CursorScope(f"candles:{one.symbol}:{timeframe.value}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
     window = request.time_window(start, end)
@@ -150,7 +150,7 @@ async def trades(
     context: RequestContext, one: Market, start: datetime | None, end: datetime | None, page: PageArguments
 ) -> Page[Trade]:
     """Return stored trades, oldest first; the newest of a cold market are waited for up to 3 s."""
-    check_period(start, end)
+    validate_time_range(start, end)
     scope = CursorScope(f"trades:{one.symbol}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
     rows = await context.services.past.trades(one.symbol, request.tied_window(start, end))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.model.markets import MarketSymbol
 from domain.model.users import Activity
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 from resolvers.engine import ENGINE_KEY
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class _Owned(Protocol):
 
 
 T = TypeVar("T", bound=_Owned)
-Find = Callable[[Transaction, UUID, UUID], Awaitable[object | None]]
+Find = Callable[[UnitOfWork, UUID, UUID], Awaitable[object | None]]
 
 
 def node_loaders(context: "RequestContext") -> Mapping[str, NodeLoader]:
@@ -69,7 +69,7 @@ def _found(context: "RequestContext", find: Find) -> NodeLoader:
     return load
 
 
-async def _api_key(reading: Transaction, user_id: UUID, key_id: UUID) -> object | None:
+async def _api_key(reading: UnitOfWork, user_id: UUID, key_id: UUID) -> object | None:
     return next((key for key in await reading.users.api_keys(user_id) if key.id == key_id), None)
 
 

@@ -8,7 +8,7 @@ from domain.model.reports import EquityPoint, Job, JobStatus, PerformanceMetrics
 from domain.model.strategies import Strategy
 from domain.model.trading import Account, TradingSession
 from domain.model.users import ApiScope, User
-from domain.performance.equity_curve import thinned
+from domain.performance.equity_curve import downsample
 from domain.ports.lists import JobFilter, ReportFilter
 from domain.reports.service import ReportRequest
 from resolvers.context import RequestContext
@@ -78,7 +78,7 @@ async def equity_curve(context: RequestContext, report: Report, points: int) -> 
     if not 1 <= points <= MAX_POINTS:
         raise RequestFault(FaultCode.INVALID, f"`points` is {points}; it must be from 1 to {MAX_POINTS:,}.")
     result = await context.loaders.report_results.load(report.id)
-    return thinned(result.equity_curve, points) if result is not None else ()
+    return downsample(result.equity_curve, points) if result is not None else ()
 
 
 async def round_trips(context: RequestContext, report: Report, page: PageArguments) -> Page[RoundTrip]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.core.changes import Unchanged
 from domain.core.pagination import CursorScope, Page
-from domain.core.time import check_period
+from domain.core.time import validate_time_range
 from domain.model.event_cursors import encode_event_cursor
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
 from domain.ports.lists import ActivityFilter
@@ -53,7 +53,7 @@ async def activity(
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Activity]:
     """Return what the user did."""
-    check_period(wanted.start, wanted.end)
+    validate_time_range(wanted.start, wanted.end)
     scope = CursorScope("activity", str(user.id))
     return await list_page(context.lists.activity, scope, owned_by(user, wanted), page, order)
 

@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from domain.model.users import Identity, User, UserRole
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.topics import commands_topic
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 
 
@@ -33,7 +33,7 @@ class HaltRequest:
 class HaltService:
     """Halts and resumes; the state is a row that every order's own transaction reads."""
 
-    def __init__(self, storage: Storage, bus: Bus, clock: Clock, ids: Ids) -> None:
+    def __init__(self, storage: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
         self._storage = storage
         self._bus = bus
         self._clock = clock
@@ -102,7 +102,7 @@ class HaltService:
             await self._record(transaction, identity.user.id, ("Engine", "engine"), request)
         await self._wake(cancelled)
 
-    async def _cancel_all(self, transaction: Transaction, user_id: UUID | None) -> list[UUID]:
+    async def _cancel_all(self, transaction: UnitOfWork, user_id: UUID | None) -> list[UUID]:
         """Ask for the cancel of all orders, of one user or of everybody; return the accounts that have some."""
         now, orders = self._clock.now(), transaction.orders
         accounts = [each for each in await transaction.accounts.tradable() if user_id in {None, each.user_id}]
@@ -114,7 +114,7 @@ class HaltService:
             await self._bus.publish(commands_topic(account_id), b"")
 
     async def _record(
-        self, transaction: Transaction, user_id: UUID, subject: tuple[str, str], request: HaltRequest | None
+        self, transaction: UnitOfWork, user_id: UUID, subject: tuple[str, str], request: HaltRequest | None
     ) -> None:
         halt = _halt(user_id, subject, request, self._clock.now())
         if isinstance(halt, Halt):

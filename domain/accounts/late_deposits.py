@@ -5,10 +5,10 @@ from datetime import datetime
 
 from domain.core.money import EXACT, ZERO
 from domain.model.trading import AccountTransfer, TransferKind
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 
 
-async def record_late(transaction: Transaction, deposit: AccountTransfer) -> None:
+async def record_late(transaction: UnitOfWork, deposit: AccountTransfer) -> None:
     """Record a deposit that was paid some time ago, taking it out of the adjustment that the audit has made of it.
 
     It then counts from the time at which the audit noticed it. Where an upgrade came in between, it stands in what the
@@ -25,7 +25,7 @@ async def record_late(transaction: Transaction, deposit: AccountTransfer) -> Non
         await transaction.transfers.add(replace(deposit, at=noticed.at))
 
 
-async def _noticed(transaction: Transaction, deposit: AccountTransfer) -> AccountTransfer | None:
+async def _noticed(transaction: UnitOfWork, deposit: AccountTransfer) -> AccountTransfer | None:
     """Return what holds the deposit: the newest adjustment of its amount, or else a greater one, or the opening."""
     unexplained = await transaction.transfers.unexplained(deposit.account_id)
     if unexplained.get(deposit.currency, ZERO) >= deposit.amount:

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.core.money import EXACT, ZERO
-from domain.events.stream import EventStream, EventStreams
+from domain.events.stream import EventLogReader, EventStream
 from domain.market_data.market_subscriptions import MarketWants, pricing_markets
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, Balance, Position
@@ -23,7 +23,7 @@ from domain.portfolio.equity import Equity, equity
 from domain.portfolio.positions import unrealized_profit
 from domain.ports.lists import Owner, PositionFilter
 from domain.ports.market_feed import TradingMarkets
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Portfolio:
     """One user's open positions as the event log tells them, and the worth of the accounts that somebody follows."""
 
     def __init__(
-        self, user_id: UUID, storage: Storage, markets: TradingMarkets, events: EventStreams, clock: Clock
+        self, user_id: UUID, storage: Database, markets: TradingMarkets, events: EventLogReader, clock: Clock
     ) -> None:
         self.readers = 0
         self.archived: set[UUID] = set()
@@ -203,7 +203,7 @@ class Portfolio:
                 await stream.aclose()
 
     async def _read_positions(self) -> None:
-        wanted, window = PositionFilter(is_open=True), Window(MAX_POSITIONS)
+        wanted, window = PositionFilter(is_open=True), KeysetPage(MAX_POSITIONS)
         async with self._storage.reading() as reading:
             found = await reading.lists.positions.pages(Owner.USER, [self._user_id], window, wanted)
         for position in reversed(found[self._user_id]):
@@ -304,7 +304,7 @@ class Portfolio:
 class Portfolios:
     """The portfolios that are followed on this node, one a user however many readers it has."""
 
-    def __init__(self, storage: Storage, markets: TradingMarkets, events: EventStreams, clock: Clock) -> None:
+    def __init__(self, storage: Database, markets: TradingMarkets, events: EventLogReader, clock: Clock) -> None:
         self._storage = storage
         self._markets = markets
         self._events = events

@@ -17,9 +17,9 @@ from domain.accounts.validation import (
     unknown_currency_errors,
 )
 from domain.core.changes import UNCHANGED, Changes, Unchanged, refuse_nulls
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.core.validation import clean_name
 from domain.events.idempotency import check_key, claim
 from domain.model.events import NewEvent, UserEventKind
@@ -35,9 +35,9 @@ from domain.model.trading import (
 )
 from domain.ports.execution_client import CredentialsRejected
 from domain.ports.market_data import QuestionRefused, VenueUnreachable
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.trading import NoSuchPaperAccount, PaperRefused, PaperVenue, Vault
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import VenueDirectory
 from domain.users.activity import record_activity
 
@@ -81,7 +81,7 @@ class AccountService:
     """Opens and changes accounts."""
 
     def __init__(
-        self, storage: Storage, venues: VenueDirectory, vault: Vault, bus: Bus, clock: Clock, ids: Ids
+        self, storage: Database, venues: VenueDirectory, vault: Vault, bus: MessageBus, clock: Clock, ids: IdGenerator
     ) -> None:
         self._storage = storage
         self._venues = venues
@@ -208,28 +208,28 @@ class AccountService:
             transfer = await transaction.transfers.by_reference(account_id, reference)
         return account, transfer
 
-    async def _record_opening(self, transaction: Transaction, account: Account, balances: Sequence[Balance]) -> None:
+    async def _record_opening(self, transaction: UnitOfWork, account: Account, balances: Sequence[Balance]) -> None:
         kind, at = TransferKind.OPENING, account.created_at
         for held in balances:
             if held.total:
                 ids, reference = (self._ids.new(), account.user_id, account.id), f"opening:{held.currency}"
                 await transaction.transfers.add(AccountTransfer(*ids, kind, held.currency, held.total, at, reference))
 
-    async def _refresh_balances(self, transaction: Transaction, account: Account) -> None:
+    async def _refresh_balances(self, transaction: UnitOfWork, account: Account) -> None:
         sealed = await transaction.accounts.credentials(account.id)
         assert sealed is not None
         balances = await self._prove(account, self._vault.unseal(sealed, account.id), _SEALED)
         await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
 
     async def _known(
-        self, transaction: Transaction, user_id: UUID, request: AccountRequest, account_id: UUID
+        self, transaction: UnitOfWork, user_id: UUID, request: AccountRequest, account_id: UUID
     ) -> Account | None:
         key = request.idempotency_key or ""
         found = await claim(transaction, self._clock, user_id, "accountCreate", key, request, account_id)
         return await transaction.accounts.get(user_id, found) if found else None
 
-    async def _check_count(self, transaction: Transaction, user_id: UUID) -> None:
-        found = await transaction.accounts.page(user_id, Window(limit=MAXIMUM_ACCOUNTS))
+    async def _check_count(self, transaction: UnitOfWork, user_id: UUID) -> None:
+        found = await transaction.accounts.page(user_id, KeysetPage(limit=MAXIMUM_ACCOUNTS))
         if len(found) >= MAXIMUM_ACCOUNTS:
             message = f"At most {MAXIMUM_ACCOUNTS} accounts can be opened, archived ones included."
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
@@ -249,7 +249,7 @@ class AccountService:
             raise InputErrors(problems)
 
     async def _connect(
-        self, transaction: Transaction, account: Account, request: AccountRequest
+        self, transaction: UnitOfWork, account: Account, request: AccountRequest
     ) -> tuple[VenueCredentials, Sequence[Balance]]:
         if request.kind is AccountKind.LIVE:
             assert request.credentials is not None
@@ -262,7 +262,7 @@ class AccountService:
         await _check_currencies(paper, account.venue, [(account.currency, _CURRENCY), *places])
         return await _answered(paper.open_account(str(account.id), balances), ("input", "balances")), balances
 
-    async def _check_listed(self, transaction: Transaction, account: Account) -> None:
+    async def _check_listed(self, transaction: UnitOfWork, account: Account) -> None:
         """Raise INVALID for a currency that no market of the venue has, which nothing could be worth in."""
         markets = [each for each in await transaction.market_data.markets() if each.symbol.venue == account.venue]
         known = {each.base for each in markets} | {each.quote for each in markets}
@@ -283,13 +283,13 @@ class AccountService:
         finally:
             await connection.close()
 
-    async def _own(self, transaction: Transaction, user_id: UUID, account_id: UUID) -> Account:
+    async def _own(self, transaction: UnitOfWork, user_id: UUID, account_id: UUID) -> Account:
         account = await transaction.accounts.by_id(account_id, lock=True)
         if account is None or account.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
         return account
 
-    async def _tell(self, transaction: Transaction, account: Account, action: str, detail: str | None = None) -> None:
+    async def _tell(self, transaction: UnitOfWork, account: Account, action: str, detail: str | None = None) -> None:
         now = self._clock.now()
         transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, action)])
         subject = ("Account", str(account.id))

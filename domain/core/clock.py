@@ -17,7 +17,7 @@ class Clock(Protocol):
         ...
 
 
-class Ids(Protocol):
+class IdGenerator(Protocol):
     """A source of identifiers that sort by the time of their making (UUID version 7, RFC 9562)."""
 
     def new(self) -> UUID:

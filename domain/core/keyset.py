@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class KeysetPage:
     """A part of a list whose order is that of its ids (UUID version 7: the time of their making), newest first.
 
     `after` and `before` are ids that are not included: the list continues after (older than) `after` and ends before
@@ -26,7 +26,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeWindow:
+class TimeKeysetPage:
     """A part of a list ordered by time, oldest first; `start` is included, `end` is not.
 
     `after` and `before` (times that are not included) come from cursors. With `backwards` the last `limit` are

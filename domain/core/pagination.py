@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.core.clock import from_milliseconds, to_milliseconds
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.keyset import TimeWindow, Window
+from domain.core.keyset import KeysetPage, TimeKeysetPage
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
@@ -50,30 +50,30 @@ class PageRequest:
     before: Key | None = None
     backwards: bool = False
 
-    def window(self, *, oldest_first: bool = False) -> Window:
+    def window(self, *, oldest_first: bool = False) -> KeysetPage:
         """Return what to fetch of a list keyed by id: one item more than the page holds, to see if more follows."""
         after, before = self._key_as(_id, self.after), self._key_as(_id, self.before)
-        return Window(self.limit + 1, after, before, self.backwards, oldest_first)
+        return KeysetPage(self.limit + 1, after, before, self.backwards, oldest_first)
 
-    def dated_window(self, *, oldest_first: bool = False) -> Window:
+    def dated_window(self, *, oldest_first: bool = False) -> KeysetPage:
         """Return what to fetch of a list keyed by a time and, among those of one time, by id; one item more."""
         after_at, after = self._dated(self.after)
         before_at, before = self._dated(self.before)
-        return Window(
+        return KeysetPage(
             self.limit + 1, after, before, self.backwards, oldest_first, dated=True, after_at=after_at,
             before_at=before_at,
         )  # fmt: skip
 
-    def time_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeWindow:
+    def time_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeKeysetPage:
         """Return what to fetch of a list keyed by time: one item more than the page holds, to see if more follows."""
         after, before = self._key_as(_time, self.after), self._key_as(_time, self.before)
-        return TimeWindow(self.limit + 1, start, end, after, before, self.backwards)
+        return TimeKeysetPage(self.limit + 1, start, end, after, before, self.backwards)
 
-    def tied_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeWindow:
+    def tied_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeKeysetPage:
         """Return what to fetch of a list keyed by time and, among those of one time, by id; one item more."""
         after, after_id = self._tied(self.after)
         before, before_id = self._tied(self.before)
-        return TimeWindow(self.limit + 1, start, end, after, before, self.backwards, after_id, before_id)
+        return TimeKeysetPage(self.limit + 1, start, end, after, before, self.backwards, after_id, before_id)
 
     def within(self, start: datetime | None, end: datetime | None) -> "PageRequest":
         """Return the request without the cursors that a period leaves out: nothing of the list is on their far side."""

@@ -9,7 +9,7 @@ import msgspec
 from domain.core.clock import Clock
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import plain
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 
 MAXIMUM_KEY_LENGTH = 128
 
@@ -49,7 +49,7 @@ def check_key(key: str) -> str:
 
 
 async def claim(
-    transaction: Transaction, clock: Clock, user_id: UUID, operation: str, key: str, given: object, result_id: UUID
+    transaction: UnitOfWork, clock: Clock, user_id: UUID, operation: str, key: str, given: object, result_id: UUID
 ) -> UUID | None:
     """Return None where the key is new, and then `result_id` is what it stands for once the transaction commits.
 

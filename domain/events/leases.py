@@ -5,7 +5,7 @@ from contextlib import suppress
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.ports.trading import Lease, LeaseHolder
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 LEASE_SECONDS = 6.0
 """How long a lease is good without being renewed."""
@@ -14,17 +14,17 @@ RENEW_SECONDS = 2.0
 """How often its holder renews it."""
 
 
-class HeldLease:
+class LeaseHandle:
     """A lease that this node has taken, until it is lost."""
 
-    def __init__(self, storage: Storage, clock: Clock, lease: Lease) -> None:
+    def __init__(self, storage: Database, clock: Clock, lease: Lease) -> None:
         self._storage = storage
         self._clock = clock
         self._lease: Lease | None = lease
         self._newest = lease
 
     def __repr__(self) -> str:
-        return f"HeldLease({self._lease!r})"
+        return f"LeaseHandle({self._lease!r})"
 
     @property
     def current(self) -> Lease | None:
@@ -72,8 +72,8 @@ def describe_holder(holder: LeaseHolder, own_name: str) -> str:
     return f"{who} ({holder.name}), until {holder.until:%H:%M:%S} UTC unless it is renewed"
 
 
-async def take_lease(storage: Storage, clock: Clock, kind: str, key: str, holder: str) -> HeldLease | None:
+async def acquire_lease(storage: Database, clock: Clock, kind: str, key: str, holder: str) -> LeaseHandle | None:
     """Take the lease of a thing; None where another holder has it. Raises `Unavailable`."""
     async with storage.transaction() as transaction:
         lease = await transaction.leases.acquire(kind, key, holder, LEASE_SECONDS)
-    return None if lease is None else HeldLease(storage, clock, lease)
+    return None if lease is None else LeaseHandle(storage, clock, lease)

@@ -10,8 +10,8 @@ from domain.core.clock import Clock
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.model.event_cursors import decode_event_cursor, encode_event_cursor
 from domain.model.events import EventCursor, UserEvent, events_topic
-from domain.ports.messaging import Bus, BusSubscription
-from domain.ports.unit_of_work import Storage
+from domain.ports.messaging import BusSubscription, MessageBus
+from domain.ports.unit_of_work import Database
 
 PAGE = 200
 POLL_SECONDS = 1.0
@@ -19,10 +19,10 @@ PATIENCE_SECONDS = 30.0
 """For how long a stream waits for a database that is away; its reader can resume later."""
 
 
-class EventStreams:
+class EventLogReader:
     """Opens streams of users' event logs."""
 
-    def __init__(self, storage: Storage, bus: Bus, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, storage: Database, bus: MessageBus, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
         self._storage = storage
         self._bus = bus
         self._clock = clock
@@ -70,7 +70,14 @@ class EventStream:
     """
 
     def __init__(
-        self, storage: Storage, bus: Bus, clock: Clock, start: EventCursor, poll_seconds: float, *, orders_only: bool
+        self,
+        storage: Database,
+        bus: MessageBus,
+        clock: Clock,
+        start: EventCursor,
+        poll_seconds: float,
+        *,
+        orders_only: bool,
     ) -> None:
         self._storage = storage
         self._bus = bus

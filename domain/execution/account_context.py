@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.execution.feed_warmup import COLD_FEED_SECONDS
 from domain.execution.log_events import order_events
@@ -23,7 +23,7 @@ from domain.model.trading import Account
 from domain.ports.execution_client import NotSent, VenueAccount
 from domain.ports.orders import MarketView
 from domain.ports.trading import Lease, StaleLease
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import Step
 
 _log = logging.getLogger(__name__)
@@ -66,11 +66,11 @@ class Desk:
     def __init__(
         self,
         account: Account,
-        storage: Storage,
+        storage: Database,
         venue: VenueAccount,
         markets: MarketView,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
         lease: Callable[[], Lease | None],
         bell: Bell,
         timing: Timing | None = None,
@@ -105,7 +105,7 @@ class Desk:
             raise NotSent("the right to trade the account was not renewed in time")
 
     @asynccontextmanager
-    async def moving(self) -> AsyncIterator[Transaction]:
+    async def moving(self) -> AsyncIterator[UnitOfWork]:
         """A transaction that may move the account's orders; raises `StaleLease` where another node may."""
         lease = self._held()
         async with self._alone() as transaction:
@@ -127,7 +127,7 @@ class Desk:
             return
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[Transaction]:
+    async def _alone(self) -> AsyncIterator[UnitOfWork]:
         try:
             async with self._moving, self.storage.transaction() as transaction:
                 yield transaction
@@ -141,7 +141,7 @@ class Desk:
             raise StaleLease("the lease was lost")
         return lease
 
-    def recorder(self, transaction: Transaction, order: Order) -> OrderRecorder:
+    def recorder(self, transaction: UnitOfWork, order: Order) -> OrderRecorder:
         """Return what writes the changes of an order whose row is held."""
         market = self.market(order.market)
         return OrderRecorder(transaction, order, market, self.markets, self.ids, self.clock.now())

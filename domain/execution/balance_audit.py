@@ -11,7 +11,7 @@ from domain.execution.account_context import Desk
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import AccountTransfer, TransferKind
 from domain.portfolio.discrepancies import considerable
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 
 
 class BalanceAudit:
@@ -90,7 +90,7 @@ class BalanceAudit:
                 del found[transfer.currency]
         return found
 
-    async def _differences(self, reading: Transaction) -> dict[str, Decimal]:
+    async def _differences(self, reading: UnitOfWork) -> dict[str, Decimal]:
         """Return what is more than the venue's rounding, which is kept until it adds up to more."""
         account_id = self._desk.account.id
         balances = await reading.accounts.balances([account_id])

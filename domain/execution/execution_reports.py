@@ -13,7 +13,7 @@ from domain.model.order_transitions import IllegalTransition
 from domain.model.orders import Order, OrderRole, OrderStatus
 from domain.ports.execution_client import BalancesChanged, NotSent, OutcomeUnknown, VenueFill, VenueOrder, VenueRefused
 from domain.ports.orders import StaleOrder
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import apply_venue_order, lacks_fills
 
 _MOST_VENUE_IDS = 10_000
@@ -111,7 +111,7 @@ class VenueNews:
         """Return our id of the order that is told of, which some venues don't repeat; empty where it isn't known."""
         return told.client_order_id or self._by_venue_id.get((told.market, told.venue_order_id), "")
 
-    async def _locked(self, transaction: Transaction, told: VenueOrder | VenueFill) -> Order | None:
+    async def _locked(self, transaction: UnitOfWork, told: VenueOrder | VenueFill) -> Order | None:
         """Return the order that is told of, its row held; None where it isn't ours, however old an order may be."""
         account_id, client_order_id = self._desk.account.id, self._client_order_id(told)
         if client_order_id:

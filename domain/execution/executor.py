@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.execution.account_context import Desk, Timing
 from domain.execution.feed_warmup import is_starting
@@ -31,7 +31,7 @@ from domain.ports.execution_client import (
 from domain.ports.market_data import VenueUnreachable
 from domain.ports.orders import MarketView
 from domain.ports.trading import Lease, StaleLease
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.risk.checks import check
 from domain.rules.arrival_price import arrival_price
 from domain.rules.order_lifecycle import Step, cancel_unsent, deny, doubt, expire_unsent, request_cancel, submit
@@ -57,11 +57,11 @@ class AccountExecutor:
     def __init__(
         self,
         account: Account,
-        storage: Storage,
+        storage: Database,
         venue: VenueAccount,
         markets: MarketView,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
         lease: Callable[[], Lease | None],
         bell: Bell,
         timing: Timing | None = None,
@@ -233,7 +233,7 @@ class AccountExecutor:
             self._settler.ask_soon(order.id)  # An earlier commit of this node's may have come to light.
         return None
 
-    async def _decide(self, transaction: Transaction, order: Order, *, book_needed: bool) -> Step:
+    async def _decide(self, transaction: UnitOfWork, order: Order, *, book_needed: bool) -> Step:
         now = self._desk.clock.now()
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)

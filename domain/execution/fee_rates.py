@@ -7,7 +7,7 @@ from domain.model.conversion import convert
 from domain.model.markets import Market
 from domain.ports.execution_client import VenueFill
 from domain.ports.orders import MarketView
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 
 ONE = Decimal(1)
 REACH = timedelta(days=1)
@@ -23,7 +23,7 @@ def needs_rate(fill: VenueFill, market: Market) -> bool:
 
 
 async def fee_rate(
-    reading: Transaction, markets: MarketView, fill: VenueFill, market: Market, now: datetime
+    reading: UnitOfWork, markets: MarketView, fill: VenueFill, market: Market, now: datetime
 ) -> Decimal | None:
     """Return the worth of one unit of the fee's currency in quote when the fill was made.
 
@@ -42,7 +42,7 @@ async def fee_rate(
 
 
 async def _stored_rate(
-    reading: Transaction, markets: MarketView, fill: VenueFill, market: Market, reach: timedelta
+    reading: UnitOfWork, markets: MarketView, fill: VenueFill, market: Market, reach: timedelta
 ) -> Decimal | None:
     for path in markets.graph(market.symbol.venue).all_paths(fill.fee_currency, market.quote):
         asked = [(step.market, fill.at) for step in path]

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from domain.model.orders import Order
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.topics import commands_topic
 
 Listener = Callable[[UUID | None], None]
@@ -15,7 +15,7 @@ Listener = Callable[[UUID | None], None]
 class Bell:
     """Saves a wait, and nothing hangs on it: executors also poll, and waiters also read."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
         self._listeners: dict[UUID, Listener] = {}
         self._waiters: dict[UUID, list[asyncio.Future[Order]]] = {}

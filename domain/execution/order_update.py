@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from domain.core.clock import Ids
+from domain.core.clock import IdGenerator
 from domain.execution.fee_rates import fee_rate, needs_rate
 from domain.execution.log_events import order_events
 from domain.model.events import NewEvent, UserEventKind
@@ -13,7 +13,7 @@ from domain.model.trading import Position
 from domain.portfolio import positions
 from domain.ports.execution_client import VenueFill
 from domain.ports.orders import MarketView
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import Step, apply_fill, fill_of
 
 
@@ -25,7 +25,7 @@ class OrderRecorder:
     """
 
     def __init__(
-        self, transaction: Transaction, order: Order, market: Market, markets: MarketView, ids: Ids, at: datetime
+        self, transaction: UnitOfWork, order: Order, market: Market, markets: MarketView, ids: IdGenerator, at: datetime
     ) -> None:
         self.order = order
         self.counted: list[str] = []

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.core.money import EXACT, ZERO, divide
 from domain.model.markets import FeedState, MarketSymbol
 from domain.model.orders import Order
 from domain.model.trading import Position, RiskLimits, TradingSession
 from domain.model.trading_state import TradingState
 from domain.ports.orders import MarketView, RiskFacts
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.context import LossRecord, RiskContext, Scope
 from domain.risk.loss_history import LOOK_BACK, day_start, looks_back, loss_record
 
@@ -20,7 +20,7 @@ _RATE_WINDOW = timedelta(minutes=1)
 
 
 async def gather(
-    transaction: Transaction, order: Order, markets: MarketView, now: datetime, *, reconciled: bool
+    transaction: UnitOfWork, order: Order, markets: MarketView, now: datetime, *, reconciled: bool
 ) -> RiskContext:
     """Return the context of an order whose row is held.
 
@@ -29,7 +29,7 @@ async def gather(
     facts = await transaction.orders.risk_facts(order, now - _RATE_WINDOW)
     closed: list[Position] = []
     if any(looks_back(limits) for limits in _limits(facts)):
-        window = Window(limit=LOOK_BACK)
+        window = KeysetPage(limit=LOOK_BACK)
         closed = await transaction.positions.page(order.user_id, window, order.account_id, is_open=False)
     return context_of(order, facts, closed, markets, now, reconciled=reconciled)
 

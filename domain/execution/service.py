@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import check_key, claim
 from domain.execution.feed_warmup import COLD_FEED_SECONDS, is_starting
@@ -14,7 +14,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderRole, OrderStatus
 from domain.model.trading import Account
 from domain.ports.orders import MarketView
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import Step, cancel_unsent, pending
 from domain.rules.order_request import OrderRequest, request_errors
 
@@ -32,10 +32,10 @@ class OrderService:
 
     def __init__(
         self,
-        storage: Storage,
+        storage: Database,
         markets: MarketView,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
         bell: Bell,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
     ) -> None:
@@ -151,14 +151,14 @@ class OrderService:
             reduce_only=request.reduce_only,
         )
 
-    async def _check(self, transaction: Transaction, user_id: UUID, request: OrderRequest) -> None:
+    async def _check(self, transaction: UnitOfWork, user_id: UUID, request: OrderRequest) -> None:
         account = await transaction.accounts.get(user_id, request.account_id)
         market = self._markets.catalogue.get(request.market)
         errors = request_errors(request, account, market, self._clock.now())
         if errors:
             raise InputErrors(errors)
 
-    async def _commit(self, transaction: Transaction, order: Order) -> None:
+    async def _commit(self, transaction: UnitOfWork, order: Order) -> None:
         await transaction.orders.add(order)
         transaction.events.append(order_events(pending(order).events))
 

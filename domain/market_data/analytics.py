@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.keyset import TimeWindow
-from domain.core.time import check_period
+from domain.core.keyset import TimeKeysetPage
+from domain.core.time import validate_time_range
 from domain.indicators.series import MAX_TIMES, IndicatorSeries, indicator_query, indicator_series
 from domain.indicators.trend import Trend, bars_needed, trend_of
 from domain.indicators.volume_profile import (
@@ -27,7 +27,7 @@ from domain.model.depth_views import DepthLevels
 from domain.model.markets import Candle, Depth, Market, Timeframe
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
 from domain.ports.market_data import MarketHistoryRepository
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 MAX_BINS = 1_000
 MAX_PROFILE = timedelta(days=31)
@@ -57,13 +57,13 @@ class Shown:
 class MarketAnalytics:
     """Answers from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for what can't be asked."""
 
-    def __init__(self, storage: Storage, past: MarketPast) -> None:
+    def __init__(self, storage: Database, past: MarketPast) -> None:
         self._storage = storage
         self._past = past
 
     async def volume_profile(self, market: Market, start: datetime, end: datetime, bins: int) -> VolumeProfile:
         """Return the volume by price of a period of at most 31 days, in at most `bins` levels."""
-        check_period(start, end)
+        validate_time_range(start, end)
         _check_size("bins", bins, MAX_BINS)
         if end - start > MAX_PROFILE:
             raise _invalid(f"`from` and `to` are {(end - start).days} days apart; at most {MAX_PROFILE.days}.")
@@ -76,7 +76,7 @@ class MarketAnalytics:
         self, market: Market, start: datetime, end: datetime, every_seconds: int, levels: DepthLevels
     ) -> Sequence[Depth]:
         """Return the first stored snapshot of each interval, oldest first; there may be at most 1,000 intervals."""
-        check_period(start, end)
+        validate_time_range(start, end)
         if every_seconds < 1:
             raise _invalid(f"`everySeconds` is {every_seconds}; it must be at least 1.")
         least = -(-(end - start) // timedelta(seconds=MAX_SNAPSHOTS))
@@ -96,14 +96,14 @@ class MarketAnalytics:
         Raises InputError or InputErrors for an unknown indicator and for inputs and parameters that it doesn't take.
         """
         query = indicator_query(asked.name, asked.parameters, asked.inputs)
-        check_period(shown.start, shown.end)
+        validate_time_range(shown.start, shown.end)
         _check_size("last", shown.last, MAX_TIMES)
         candles, count = await self._candles(market, timeframe, shown, query.bars_before)
         return indicator_series(query, candles, count) if count else None
 
     async def trend(self, market: Market, timeframe: Timeframe) -> Trend | None:
         """Return the trend at the newest closed candle; None where there are too few without a gap before it."""
-        window = TimeWindow(bars_needed(), backwards=True)
+        window = TimeKeysetPage(bars_needed(), backwards=True)
         return trend_of(await self._past.candles(market.symbol, timeframe, window), timeframe)
 
     async def _candles(
@@ -113,7 +113,7 @@ class MarketAnalytics:
         last = shown.last if shown.last is not None or shown.start is not None else DEFAULT_TIMES
         limit = bars_before + (MAX_TIMES + 1 if last is None else last)
         start = None if shown.start is None else _before(shown.start, bars_before * timeframe.duration)
-        window = TimeWindow(limit, start, shown.end, backwards=last is not None)
+        window = TimeKeysetPage(limit, start, shown.end, backwards=last is not None)
         candles = await self._past.candles(market.symbol, timeframe, window)
         count = sum(1 for candle in candles if shown.start is None or candle.open_time >= shown.start)
         if last is None and count > MAX_TIMES:

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.codec import CandlesDemand
 from domain.market_data.history_download import BEFORE_ALL_MARKETS, PAGE, BulkHistory, Hole, within_pages
 from domain.market_data.writer import Recorder
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Backfill:
     """Fills what is missing, each venue by itself: demands one after another, and only then holes that were found."""
 
     def __init__(
-        self, sources: Mapping[str, MarketDataSource], storage: Storage, recorder: Recorder, clock: Clock
+        self, sources: Mapping[str, MarketDataSource], storage: Database, recorder: Recorder, clock: Clock
     ) -> None:
         self._queues = {name: _Queue(source, storage, recorder, clock) for name, source in sources.items()}
 
@@ -71,7 +71,7 @@ class Backfill:
 class _Queue:
     """What is to be fetched from one venue."""
 
-    def __init__(self, source: MarketDataSource, storage: Storage, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, source: MarketDataSource, storage: Database, recorder: Recorder, clock: Clock) -> None:
         self._source = source
         self._storage = storage
         self._recorder = recorder
@@ -131,7 +131,7 @@ class _Queue:
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
         start = max(until - HORIZON_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
         async with self._storage.reading() as reading:
-            stored = await reading.market_data.candles(market, timeframe, TimeWindow(limit=1, start=start))
+            stored = await reading.market_data.candles(market, timeframe, TimeKeysetPage(limit=1, start=start))
         if stored:
             async with aclosing(self._fill_holes(market, timeframe, stored[0].open_time, until)) as parts:
                 async for _ in parts:
@@ -156,7 +156,7 @@ class _Queue:
 
     async def _before(self, market: MarketSymbol, timeframe: Timeframe, start: datetime) -> Candle | None:
         """Return the stored candle that ends at `start`."""
-        window = TimeWindow(limit=1, start=start - timeframe.duration, end=start)
+        window = TimeKeysetPage(limit=1, start=start - timeframe.duration, end=start)
         async with self._storage.reading() as reading:
             return next(iter(await reading.market_data.candles(market, timeframe, window)), None)
 

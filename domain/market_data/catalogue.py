@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Market, MarketSymbol
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class MarketFilter:
 class MarketCatalogue:
     """Every market of every venue as it is stored; asked without waiting."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Database) -> None:
         self._storage = storage
         self._markets: dict[MarketSymbol, Market] = {}
         self._graphs: dict[str, CurrencyGraph] = {}

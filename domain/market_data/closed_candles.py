@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.model.markets import Candle
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 MAX_MISSED = 500
 
@@ -12,7 +12,7 @@ MAX_MISSED = 500
 class UnbrokenCandles:
     """What one reader of one market and timeframe is told: each closed candle once, none of them left out."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Database) -> None:
         self._storage = storage
         self._next: datetime | None = None
         """When the oldest candle opens that wasn't told as closed yet."""
@@ -32,6 +32,6 @@ class UnbrokenCandles:
     async def _missed(self, candle: Candle) -> list[Candle]:
         if self._next is None or candle.open_time == self._next:
             return []
-        window = TimeWindow(limit=MAX_MISSED, start=self._next, end=candle.open_time, backwards=True)
+        window = TimeKeysetPage(limit=MAX_MISSED, start=self._next, end=candle.open_time, backwards=True)
         async with self._storage.reading() as reading:
             return await reading.market_data.candles(candle.market, candle.timeframe, window)

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.core.histogram import Histogram
 from domain.market_data import codec
@@ -22,7 +22,7 @@ from domain.market_data.writer import Recorder
 from domain.model.depth import with_best
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports.market_data import CrossedBook, MarketDataSource, VenueGap, VenueUnreachable
-from domain.ports.messaging import Bus, Cache, CacheSpace
+from domain.ports.messaging import Cache, CacheSpace, MessageBus
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Pace:
 class Outlets:
     """Where a feed's data goes."""
 
-    bus: Bus
+    bus: MessageBus
     cache: Cache
     recorder: Recorder
     backfill: Backfill
@@ -86,7 +86,13 @@ class Collector:
     """
 
     def __init__(
-        self, market: MarketSymbol, source: MarketDataSource, outlets: Outlets, clock: Clock, ids: Ids, pace: Pace
+        self,
+        market: MarketSymbol,
+        source: MarketDataSource,
+        outlets: Outlets,
+        clock: Clock,
+        ids: IdGenerator,
+        pace: Pace,
     ) -> None:
         self.market = market
         self.gaps = 0

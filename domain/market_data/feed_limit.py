@@ -10,7 +10,7 @@ from typing import Final
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited, Unavailable
 from domain.model.markets import MarketSymbol
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 MAX_FEEDS_PER_VENUE: Final = 200
 STRANGERS_PART: Final = 4
@@ -39,7 +39,7 @@ class FeedLimit:
     A market that the engine follows itself, or in which something is traded on any node, counts for nobody.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, per_venue: int = MAX_FEEDS_PER_VENUE) -> None:
+    def __init__(self, storage: Database, clock: Clock, per_venue: int = MAX_FEEDS_PER_VENUE) -> None:
         strangers = max(per_venue // STRANGERS_PART, 1)
         self._storage = storage
         self._clock = clock

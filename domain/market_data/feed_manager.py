@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from domain.core.backoff import Backoff
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.events.leases import RENEW_SECONDS, HeldLease, take_lease
+from domain.events.leases import RENEW_SECONDS, LeaseHandle, acquire_lease
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
 from domain.market_data.collector import Collector, Outlets, Pace
@@ -17,8 +17,8 @@ from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANG
 from domain.market_data.writer import Recorder
 from domain.model.markets import MarketSymbol
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
-from domain.ports.messaging import Bus, BusSubscription, Cache
-from domain.ports.unit_of_work import Storage
+from domain.ports.messaging import BusSubscription, Cache, MessageBus
+from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ RELOAD_MARKETS_SECONDS = 3_600.0
 
 @dataclass(slots=True)
 class _Running:
-    lease: HeldLease
+    lease: LeaseHandle
     collector: Collector
     task: asyncio.Task[None]
 
@@ -43,11 +43,11 @@ class FeedManager:
     def __init__(
         self,
         sources: Mapping[str, MarketDataSource],
-        storage: Storage,
-        bus: Bus,
+        storage: Database,
+        bus: MessageBus,
         cache: Cache,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
         holder: str,
         always: Sequence[MarketSymbol] = (),
         pace: Pace | None = None,
@@ -187,7 +187,7 @@ class FeedManager:
         return (self._always | self._in_use | self._demanded.keys()) & self._known
 
     async def _start(self, market: MarketSymbol) -> None:
-        lease = await take_lease(self._storage, self._clock, LEASE_KIND, str(market), self._holder)
+        lease = await acquire_lease(self._storage, self._clock, LEASE_KIND, str(market), self._holder)
         if lease is None:
             return
         source = self._sources[market.venue]

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.backfill import oldest_asked
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.feed_limit import FeedReader
 from domain.market_data.hub import MarketDataHub
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle, FeedState, MarketSymbol, Timeframe, Trade
-from domain.ports.messaging import Bus
-from domain.ports.unit_of_work import Storage
+from domain.ports.messaging import MessageBus
+from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 
 WAIT_SECONDS = 3.0
@@ -41,10 +41,10 @@ class MarketPast:
 
     def __init__(
         self,
-        storage: Storage,
+        storage: Database,
         hub: MarketDataHub,
         venues: VenueDirectory,
-        bus: Bus,
+        bus: MessageBus,
         clock: Clock,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
@@ -57,7 +57,7 @@ class MarketPast:
         self._waiting: Counter[MarketSymbol] = Counter()
         self._asked: dict[tuple[MarketSymbol, Timeframe | None], tuple[datetime, float]] = {}
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first; raises `Unavailable`."""
         found = await self._stored(market, timeframe, window)
         missing = self._first_missing(market, timeframe, window, found)
@@ -89,7 +89,7 @@ class MarketPast:
             await self._bring(market, Timeframe.M1, first, is_there)
         return missing
 
-    async def trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+    async def trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
         """Return stored trades, oldest first; the newest of a market that wasn't collected are waited for."""
         found = await self._stored_trades(market, window)
 
@@ -108,7 +108,7 @@ class MarketPast:
         return timeframe.open_time(now - SETTLED)
 
     def _first_missing(
-        self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow, found: Sequence[Candle]
+        self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage, found: Sequence[Candle]
     ) -> datetime | None:
         """Return from when on candles of the window should be fetched; None where nothing that can be is missing."""
         opened = [candle.open_time for candle in found]
@@ -162,17 +162,17 @@ class MarketPast:
         asked = self._asked.get((market, timeframe))
         return asked is None or asked[0] > start or self._clock.monotonic() - asked[1] > ASKED_SECONDS
 
-    async def _stored(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+    async def _stored(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
         async with self._storage.reading() as reading:
             return await reading.market_data.candles(market, timeframe, window)
 
-    async def _stored_trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+    async def _stored_trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
         async with self._storage.reading() as reading:
             return await reading.market_data.trades(market, window)
 
 
 def wanted(
-    timeframe: Timeframe, window: TimeWindow, oldest: datetime | None, until: datetime
+    timeframe: Timeframe, window: TimeKeysetPage, oldest: datetime | None, until: datetime
 ) -> tuple[datetime, datetime]:
     """Return when the candles of a window open that should be there: from the first up to, not at, the second.
 

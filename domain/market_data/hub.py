@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited, Unavailable
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.catalogue import MarketCatalogue
 from domain.market_data.closed_candles import UnbrokenCandles
@@ -21,8 +21,8 @@ from domain.market_data.priced_paths import PricedPaths
 from domain.market_data.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
 from domain.model.conversion import CurrencyGraph, convert
 from domain.model.markets import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
-from domain.ports.messaging import Bus, BusSubscription, Cache, CacheSpace
-from domain.ports.unit_of_work import Storage
+from domain.ports.messaging import BusSubscription, Cache, CacheSpace, MessageBus
+from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ class MarketDataHub:
 
     def __init__(
         self,
-        bus: Bus,
+        bus: MessageBus,
         cache: Cache,
-        storage: Storage,
+        storage: Database,
         clock: Clock,
         venue_now: Callable[[str], datetime] | None = None,
         max_feeds_per_venue: int = MAX_FEEDS_PER_VENUE,
@@ -369,7 +369,7 @@ class MarketDataHub:
                 last is not None and self.venue_now(registration.market.venue) > last + 2 * length + CACHED_IS_FRESH
             )
             if overdue:
-                window = TimeWindow(limit=MAX_REFILL, after=last)
+                window = TimeKeysetPage(limit=MAX_REFILL, after=last)
                 async with self._storage.reading() as reading:
                     missed = await reading.market_data.candles(registration.market, registration.timeframe, window)
                 for candle in missed:

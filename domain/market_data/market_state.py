@@ -10,7 +10,7 @@ from domain.market_data.conflating_queue import Inbox, Mailbox, keep_all, newest
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.model.depth import with_best
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
-from domain.ports.messaging import Bus, BusSubscription
+from domain.ports.messaging import BusSubscription, MessageBus
 
 FRESH_SECONDS = 10.0
 SILENT_SECONDS = 10.0
@@ -22,7 +22,7 @@ OnCandle = Callable[[Candle], None]
 class MarketMemory:
     """Listens to the bus for one market. What it knows of its feed's health ends with the collector's heartbeat."""
 
-    def __init__(self, market: MarketSymbol, bus: Bus, clock: Clock) -> None:
+    def __init__(self, market: MarketSymbol, bus: MessageBus, clock: Clock) -> None:
         self.market = market
         self.wanted_by = 0
         self.idle_since = clock.monotonic()

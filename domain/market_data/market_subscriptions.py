@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, TradingSession
 from domain.ports.market_feed import TradingMarkets
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 
 
 class MarketWants:
@@ -33,7 +33,7 @@ class MarketWants:
 
 
 async def markets_needed(
-    reading: Transaction, account: Account, sessions: list[TradingSession], hub: TradingMarkets
+    reading: UnitOfWork, account: Account, sessions: list[TradingSession], hub: TradingMarkets
 ) -> frozenset[MarketSymbol]:
     """Return the markets of sessions, open positions and active orders, and those that price what is held.
 

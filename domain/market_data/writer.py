@@ -9,7 +9,7 @@ from datetime import datetime
 from domain.core.errors import Unavailable
 from domain.model.markets import Candle, Depth, Trade
 from domain.ports.market_data import MarketDataRepository
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Recorder:
     The counters are rows written since the start; `let_go` those that had to make room while the database was away.
     """
 
-    def __init__(self, storage: Storage, every_seconds: float = 1.0) -> None:
+    def __init__(self, storage: Database, every_seconds: float = 1.0) -> None:
         self.stored_trades = 0
         self.stored_candles = 0
         self.stored_depths = 0
@@ -119,7 +119,7 @@ class Recorder:
         self._months |= made
 
     async def _make_room(
-        self, transaction: Transaction, table: str, times: Sequence[datetime]
+        self, transaction: UnitOfWork, table: str, times: Sequence[datetime]
     ) -> set[tuple[str, int, int]]:
         """Make the partitions of months that this recorder hasn't written to yet; return the months."""
         months = {(table, at.year, at.month) for at in times}

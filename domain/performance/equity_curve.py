@@ -89,7 +89,7 @@ def redo(
     return moved
 
 
-def thinned(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, ...]:
+def downsample(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, ...]:
     """Return at most `points` points of the curve, evenly spaced, the first and the last among them."""
     if len(curve) <= points:
         return tuple(curve)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Fill, Order
 from domain.model.reports import Job, JobStatus, Report, ReportScope
@@ -94,7 +94,9 @@ F_contra = TypeVar("F_contra", contravariant=True)
 class ListRepository(Protocol[T, F_contra]):
     """One kind of list. Who asks has checked that the owners are theirs."""
 
-    async def pages(self, owner: Owner, ids: Sequence[UUID], window: Window, wanted: F_contra) -> dict[UUID, list[T]]:
+    async def pages(
+        self, owner: Owner, ids: Sequence[UUID], window: KeysetPage, wanted: F_contra
+    ) -> dict[UUID, list[T]]:
         """Return the part of the list of each owner that lies in the window, in one statement for all of them."""
         ...
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
 
@@ -28,7 +28,7 @@ class MarketDataRepository(Protocol):
         """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
         ...
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first."""
         ...
 
@@ -45,7 +45,7 @@ class MarketDataRepository(Protocol):
         """Store trades; one that is there already stays as it is."""
         ...
 
-    async def trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+    async def trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
         """Return trades, oldest first."""
         ...
 

@@ -60,7 +60,7 @@ class BusSubscription(Protocol):
         ...
 
 
-class Bus(Protocol):
+class MessageBus(Protocol):
     """Messages by topic to every listener on every node, in the order of each publisher.
 
     A hint, not a truth: a message may be lost when a connection breaks. `on_gap` is then called, at least once after

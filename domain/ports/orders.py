@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Depth, FeedStatus, Market, MarketSymbol
 from domain.model.order_side import OrderSide
@@ -128,7 +128,7 @@ class OrderRepository(Protocol):
         """Return the account's orders, final ones too, that changed since then, oldest first."""
         ...
 
-    async def page(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Order]:
+    async def page(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Order]:
         """Return the user's orders."""
         ...
 
@@ -167,7 +167,7 @@ class OrderRepository(Protocol):
         """Return a fill of the user."""
         ...
 
-    async def fills(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Fill]:
+    async def fills(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Fill]:
         """Return the user's fills."""
         ...
 

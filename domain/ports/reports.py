@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import TimeWindow, Window
+from domain.core.keyset import KeysetPage, TimeKeysetPage
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.prices import Mark
 from domain.model.reports import Extremes, Job, JobStatus, Report, ReportResult, Span
@@ -14,7 +14,7 @@ from domain.model.reports import Extremes, Job, JobStatus, Report, ReportResult,
 class PastCandles(Protocol):
     """The past of markets, which may have to be fetched; `domain.market_data.history.MarketPast` is one."""
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, those included that weren't stored and came within some seconds."""
         ...
 
@@ -73,7 +73,7 @@ class ReportRepository(Protocol):
         """Return the jobs that exist, in any order (for batches)."""
         ...
 
-    async def jobs(self, user_id: UUID, window: Window, statuses: tuple[JobStatus, ...] | None = None) -> list[Job]:
+    async def jobs(self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None) -> list[Job]:
         """Return the user's jobs."""
         ...
 
@@ -89,7 +89,7 @@ class ReportRepository(Protocol):
         """Return the report that the job computes."""
         ...
 
-    async def reports(self, user_id: UUID, window: Window) -> list[Report]:
+    async def reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
         """Return the user's reports."""
         ...
 

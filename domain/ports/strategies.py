@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.strategies import Strategy, StrategyVersion
 
 
@@ -48,11 +48,11 @@ class StrategyRepository(Protocol):
         """Return the newest version of each strategy, in any order (for batches)."""
         ...
 
-    async def page(self, user_id: UUID, window: Window, *, archived: bool = False) -> list[Strategy]:
+    async def page(self, user_id: UUID, window: KeysetPage, *, archived: bool = False) -> list[Strategy]:
         """Return the user's strategies, archived ones alone or none of them."""
         ...
 
-    async def versions(self, user_id: UUID, strategy_id: UUID, window: Window) -> list[StrategyVersion]:
+    async def versions(self, user_id: UUID, strategy_id: UUID, window: KeysetPage) -> list[StrategyVersion]:
         """Return the versions of a strategy."""
         ...
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import (
     Account,
@@ -57,7 +57,7 @@ class AccountRepository(Protocol):
         """Replace the sealed credentials."""
         ...
 
-    async def page(self, user_id: UUID, window: Window) -> list[Account]:
+    async def page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
         """Return the user's accounts, archived ones too."""
         ...
 
@@ -120,7 +120,7 @@ class TransferRepository(Protocol):
         """Return the account's transfer of that reference."""
         ...
 
-    async def page(self, account_id: UUID, window: Window) -> list[AccountTransfer]:
+    async def page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
         """Return the account's transfers."""
         ...
 
@@ -188,7 +188,7 @@ class PositionRepository(Protocol):
     async def page(
         self,
         user_id: UUID,
-        window: Window,
+        window: KeysetPage,
         account_id: UUID | None = None,
         market: MarketSymbol | None = None,
         *,
@@ -247,7 +247,7 @@ class TradingSessionRepository(Protocol):
         """Return the markets of all sessions that are not final, and of open positions and active orders."""
         ...
 
-    async def page(self, user_id: UUID, window: Window, wanted: SessionFilter) -> list[TradingSession]:
+    async def page(self, user_id: UUID, window: KeysetPage, wanted: SessionFilter) -> list[TradingSession]:
         """Return the user's sessions."""
         ...
 
@@ -271,7 +271,7 @@ class TradingSessionRepository(Protocol):
         """Return the signals that exist, in any order (for batches)."""
         ...
 
-    async def signals(self, user_id: UUID, session_id: UUID, window: Window) -> list[Signal]:
+    async def signals(self, user_id: UUID, session_id: UUID, window: KeysetPage) -> list[Signal]:
         """Return the signals of a session."""
         ...
 

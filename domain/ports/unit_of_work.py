@@ -25,7 +25,7 @@ from domain.ports.trading import (
 from domain.ports.users import IdempotencyRepository, UserRepository
 
 
-class Transaction(Protocol):
+class UnitOfWork(Protocol):
     """The repositories, all on one connection."""
 
     @property
@@ -109,20 +109,20 @@ class Transaction(Protocol):
         ...
 
 
-class Storage(Protocol):
+class Database(Protocol):
     """Where transactions come from."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin; commit at the end of the block, roll back where it raises.
 
         Raises `Unavailable` where the database can't be reached. A commit that broke on the wire may have happened.
         """
         ...
 
-    def reading(self) -> AbstractAsyncContextManager[Transaction]:
+    def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A connection for reads alone: each statement sees what was committed when it began."""
         ...
 
-    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+    def snapshot(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A connection for reads alone that belong together: all see what was committed when the first began."""
         ...

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.trading_state import TradingState
 from domain.model.users import Activity, ApiKey, LoginSession, User, UserRole
 
@@ -112,7 +112,7 @@ class UserRepository(Protocol):
         """Store what a user did."""
         ...
 
-    async def activity(self, user_id: UUID, window: Window) -> list[Activity]:
+    async def activity(self, user_id: UUID, window: KeysetPage) -> list[Activity]:
         """Return what the user did."""
         ...
 

@@ -18,11 +18,11 @@ from domain.performance.fills_ledger import ReportData, result_of, trip_spans
 from domain.portfolio.discrepancies import considerable
 from domain.ports.orders import OrderFilter
 from domain.ports.reports import PriceRepository
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 from domain.reports.price_source import PriceSource
 
 
-class NothingToReport(Exception):  # noqa: N818  # told to the user as the job's message
+class EmptyReport(Exception):  # noqa: N818  # told to the user as the job's message
     """What the report is about is gone."""
 
 
@@ -43,7 +43,7 @@ class ReportComputer:
 
     def __init__(
         self,
-        reading: Transaction,
+        reading: UnitOfWork,
         markets: Mapping[MarketSymbol, Market],
         report: Report,
         graph: CurrencyGraph | None = None,
@@ -55,11 +55,11 @@ class ReportComputer:
         self._unlisted: list[Fill] = []
 
     async def compute(self) -> ReportResult:
-        """Return what the report says, but for excursions; raises `NothingToReport`."""
+        """Return what the report says, but for excursions; raises `EmptyReport`."""
         return await computed(await self.read())
 
     async def read(self) -> ReportData:
-        """Return all that the report follows from, but for excursions; raises `NothingToReport`.
+        """Return all that the report follows from, but for excursions; raises `EmptyReport`.
 
         What an account's report reads must be of one moment, which is so in a snapshot.
         """
@@ -108,14 +108,14 @@ class ReportComputer:
             return Subject(account, OrderFilter(account_id=account.id, end=report.to))
         session = await self._reading.trading_sessions.get(report.user_id, report.scope_id)
         if session is None:
-            raise NothingToReport("the trading session is gone")
+            raise EmptyReport("the trading session is gone")
         wanted = OrderFilter(trading_session_id=session.id, end=report.to)
         return Subject(await self._account(session.account_id), wanted, session)
 
     async def _account(self, account_id: UUID) -> Account:
         account = await self._reading.accounts.get(self._report.user_id, account_id)
         if account is None:
-            raise NothingToReport("the account is gone")
+            raise EmptyReport("the account is gone")
         return account
 
     async def _fills(self, wanted: OrderFilter) -> list[Fill]:

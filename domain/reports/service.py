@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.events.idempotency import claim
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.reports import Job, JobStatus, Report, ReportScope
-from domain.ports.messaging import Bus
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.messaging import MessageBus
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 
 JOB_KIND = "report"
@@ -34,7 +34,7 @@ class ReportRequest:
 class ReportService:
     """Takes requests for reports in."""
 
-    def __init__(self, storage: Storage, bus: Bus, clock: Clock, ids: Ids) -> None:
+    def __init__(self, storage: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
         self._storage = storage
         self._bus = bus
         self._clock = clock
@@ -81,16 +81,16 @@ def _period(request: ReportRequest, beginning: datetime, now: datetime) -> tuple
     return start, end
 
 
-async def _check_open_jobs(transaction: Transaction, user_id: UUID) -> None:
+async def _check_open_jobs(transaction: UnitOfWork, user_id: UUID) -> None:
     # The user's row is held, so that two jobs asked for at once are counted one after the other.
     await transaction.users.password_hash(user_id, lock=True)
-    window = Window(limit=MAXIMUM_OPEN_JOBS)
+    window = KeysetPage(limit=MAXIMUM_OPEN_JOBS)
     if len(await transaction.reports.jobs(user_id, window, (JobStatus.QUEUED, JobStatus.RUNNING))) >= MAXIMUM_OPEN_JOBS:
         message = f"At most {MAXIMUM_OPEN_JOBS} jobs of a user wait or run at a time; wait until one has ended."
         raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
 
-async def _beginning(transaction: Transaction, user_id: UUID, request: ReportRequest) -> datetime:
+async def _beginning(transaction: UnitOfWork, user_id: UUID, request: ReportRequest) -> datetime:
     if request.scope is ReportScope.ACCOUNT:
         account = await transaction.accounts.get(user_id, request.scope_id)
         if account is not None:

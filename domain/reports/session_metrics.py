@@ -7,8 +7,8 @@ from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Market
 from domain.model.reports import PerformanceMetrics, Report, ReportScope
 from domain.model.trading import TradingSession
-from domain.ports.unit_of_work import Transaction
-from domain.reports.compute import NothingToReport, ReportComputer
+from domain.ports.unit_of_work import UnitOfWork
+from domain.reports.compute import EmptyReport, ReportComputer
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How much later than a session's end its last fill may be dated, by the venue's clock."""
@@ -27,7 +27,7 @@ class MetricsRequest:
     graph: CurrencyGraph | None = field(default=None, compare=False)
 
 
-async def session_metrics(reading: Transaction, wanted: MetricsRequest) -> PerformanceMetrics | None:
+async def session_metrics(reading: UnitOfWork, wanted: MetricsRequest) -> PerformanceMetrics | None:
     """Return the figures from the account's equity at the start; None before the first round trip."""
     session = wanted.session
     end = wanted.now if session.stopped_at is None else min(wanted.now, session.stopped_at + CLOCK_SLACK)
@@ -45,6 +45,6 @@ async def session_metrics(reading: Transaction, wanted: MetricsRequest) -> Perfo
     )
     try:
         result = await ReportComputer(reading, {session.market: wanted.market}, period, wanted.graph).compute()
-    except NothingToReport:
+    except EmptyReport:
         return None
     return result.metrics if result.metrics.round_trips else None

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.reports import Job, JobStatus, Report, ReportResult
 from domain.performance.fills_ledger import ReportData, unpriced_markets
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.reports import PastCandles
-from domain.ports.unit_of_work import Storage, Transaction
-from domain.reports.compute import NothingToReport, ReportComputer, computed, with_excursions
+from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.reports.compute import EmptyReport, ReportComputer, computed, with_excursions
 from domain.reports.price_source import MARKS_A_MARKET, timeframe_of
 from domain.reports.service import JOB_KIND, JOBS_TOPIC
 
@@ -48,8 +48,8 @@ class ReportWorker:
 
     def __init__(
         self,
-        storage: Storage,
-        bus: Bus,
+        storage: Database,
+        bus: MessageBus,
         clock: Clock,
         name: str,
         markets: Markets,
@@ -107,7 +107,7 @@ class ReportWorker:
         except (_Lost, Unavailable):
             # Whoever holds the job now goes on, which is this worker once more where only the database was away.
             return
-        except NothingToReport as reason:
+        except EmptyReport as reason:
             await self._fail(job, str(reason))
         except Exception:
             log.exception("the report of job %s could not be computed", job.id)
@@ -126,7 +126,7 @@ class ReportWorker:
         async with self._storage.snapshot() as snapshot:
             report = await snapshot.reports.report_of_job(job.id)
             if report is None:
-                raise NothingToReport("the report is gone")
+                raise EmptyReport("the report is gone")
             return report, await ReportComputer(snapshot, self._markets(), report).read()
 
     async def _fetch_prices(self, data: ReportData) -> bool:
@@ -136,7 +136,7 @@ class ReportWorker:
         markets = await asyncio.to_thread(unpriced_markets, data)
         timeframe = timeframe_of(data.end - data.start)
         # The newest candle may not be stored yet, so the one before it is asked for too.
-        window = TimeWindow(limit=MARKS_A_MARKET, start=timeframe.open_time(data.start) - 2 * timeframe.duration)
+        window = TimeKeysetPage(limit=MARKS_A_MARKET, start=timeframe.open_time(data.start) - 2 * timeframe.duration)
         await asyncio.gather(*(self._past.candles(market, timeframe, window) for market in markets))
         return bool(markets)
 
@@ -175,7 +175,7 @@ class ReportWorker:
         async with self._storage.transaction() as transaction:
             await self._keep(transaction, job, progress)
 
-    async def _keep(self, transaction: Transaction, job: Job, progress: float) -> None:
+    async def _keep(self, transaction: UnitOfWork, job: Job, progress: float) -> None:
         if not await transaction.reports.renew_job(job.id, self._name, self._lease_seconds, progress):
             raise _Lost
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
-from domain.events.leases import RENEW_SECONDS, HeldLease
+from domain.events.leases import RENEW_SECONDS, LeaseHandle
 from domain.execution.executor import AccountExecutor
 from domain.model.events import events_topic
 from domain.model.trading import Account
@@ -33,7 +33,7 @@ _CLOSING: set["asyncio.Task[None]"] = set()
 class AccountTrading:
     """Trades one account until its lease is lost; a part that fails is started again and harms no other account."""
 
-    def __init__(self, account: Account, lease: HeldLease, ports: TraderPorts) -> None:
+    def __init__(self, account: Account, lease: LeaseHandle, ports: TraderPorts) -> None:
         self.account = account
         self.sealed: bytes | None = None
         self._held = lease

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position
 from domain.portfolio.positions import close_dust, is_dust
 from domain.ports.orders import OrderFilter
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.session_plan import exit_order
 from domain.trading.session_context import EXIT_ROLES, Acting, Holding, SessionDesk, cancel
 
@@ -125,10 +125,10 @@ class Exits:
         return True
 
 
-async def _tries(reading: Transaction, position: Position) -> tuple[Order | None, list[Order]]:
+async def _tries(reading: UnitOfWork, position: Position) -> tuple[Order | None, list[Order]]:
     """Return the newest entry of the position's session, and the orders that were to close what it opened."""
     wanted = OrderFilter(trading_session_id=position.trading_session_id, side=OrderSide.BUY)
-    entries = await reading.orders.page(position.user_id, Window(limit=1), wanted)
+    entries = await reading.orders.page(position.user_id, KeysetPage(limit=1), wanted)
     if not entries:
         return None, []
     children = await reading.orders.protecting([entries[0].id])

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle
@@ -79,7 +79,7 @@ class CandleFollower:
 
     async def _is_loaded(self) -> bool:
         session = self._desk.plan.session
-        window = TimeWindow(limit=self._needed + MAXIMUM_MISSED, backwards=True)
+        window = TimeKeysetPage(limit=self._needed + MAXIMUM_MISSED, backwards=True)
         async with self._desk.ports.storage.reading() as reading:
             candles = await reading.market_data.candles(session.market, session.timeframe, window)
         self.history.load(candles)

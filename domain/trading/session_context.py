@@ -7,16 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.execution.log_events import order_events
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.portfolio.equity import Equity, equity
 from domain.ports.market_feed import MarketFeed
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.trading import Lease
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import pending
 from domain.rules.session_plan import SessionPlan
 
@@ -31,11 +31,11 @@ class SessionOver(Exception):  # noqa: N818  # a fact: there is nothing left to 
 class RunnerPorts:
     """What the runners of all sessions share."""
 
-    storage: Storage
+    storage: Database
     feed: MarketFeed
-    bus: Bus
+    bus: MessageBus
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Holding:
 class Acting:
     """A transaction under the account's lease, in which the session's row is held."""
 
-    transaction: Transaction
+    transaction: UnitOfWork
     holding: Holding
     now: datetime
 
@@ -120,7 +120,7 @@ class SessionDesk:
             session = await transaction.trading_sessions.locked(self.plan.session.id)
             yield Acting(transaction, await _holding(transaction, session), self.ports.clock.now())
 
-    async def equity(self, reading: Transaction) -> Equity:
+    async def equity(self, reading: UnitOfWork) -> Equity:
         """Return what the account is worth in its currency, and what of it can't be priced now."""
         session = self.plan.session
         balances = (await reading.accounts.balances([session.account_id])).get(session.account_id, [])
@@ -147,7 +147,7 @@ class SessionDesk:
                 await acting.save(explained)
 
 
-async def cancel(transaction: Transaction, orders: Iterable[Order], now: datetime) -> None:
+async def cancel(transaction: UnitOfWork, orders: Iterable[Order], now: datetime) -> None:
     """Ask for the cancel of orders that are still alive."""
     for order in orders:
         locked = await transaction.orders.locked(order.id)
@@ -155,13 +155,13 @@ async def cancel(transaction: Transaction, orders: Iterable[Order], now: datetim
             await transaction.orders.save(locked.changed(now, cancel_requested_at=now))
 
 
-async def live_orders(reading: Transaction, session: TradingSession) -> tuple[Order, ...]:
+async def live_orders(reading: UnitOfWork, session: TradingSession) -> tuple[Order, ...]:
     """Return the session's orders that are not final, oldest first."""
     active = await reading.orders.active(session.account_id)
     return tuple(order for order in active if order.trading_session_id == session.id)
 
 
-async def _holding(reading: Transaction, session: TradingSession | None) -> Holding:
+async def _holding(reading: UnitOfWork, session: TradingSession | None) -> Holding:
     if session is None or session.status.is_final:
         raise SessionOver
     positions = await reading.positions.open_of_account(session.account_id)

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from domain.core.changes import UNCHANGED, Unchanged, changed, refuse_nulls
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.validation import clean_name, is_text
 from domain.events.idempotency import claim
 from domain.model.definitions import StrategyDefinition
 from domain.model.strategies import Strategy, StrategyVersion
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.strategies.validation import LANGUAGE_VERSION, DefinitionError, validate
 from domain.users.activity import record_activity
 
@@ -29,7 +29,7 @@ class StrategyRequest:
 class StrategyService:
     """Keeps strategies and their immutable versions."""
 
-    def __init__(self, storage: Storage, clock: Clock, ids: Ids) -> None:
+    def __init__(self, storage: Database, clock: Clock, ids: IdGenerator) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = ids
@@ -104,13 +104,13 @@ class StrategyService:
             language_version=LANGUAGE_VERSION,
         )
 
-    async def _own(self, transaction: Transaction, user_id: UUID, strategy_id: UUID) -> Strategy:
+    async def _own(self, transaction: UnitOfWork, user_id: UUID, strategy_id: UUID) -> Strategy:
         strategy = await transaction.strategies.get(user_id, strategy_id, lock=True)
         if strategy is None:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such strategy.", ("id",))
         return strategy
 
-    async def _record(self, transaction: Transaction, strategy: Strategy, action: str) -> None:
+    async def _record(self, transaction: UnitOfWork, strategy: Strategy, action: str) -> None:
         subject = ("Strategy", str(strategy.id))
         now = self._clock.now()
         await record_activity(transaction, self._ids, now, strategy.user_id, action, subject, strategy.name)

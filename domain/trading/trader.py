@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.accounts.service import ACCOUNTS_TOPIC
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.events.leases import describe_holder, is_same_host, take_lease
+from domain.events.leases import acquire_lease, describe_holder, is_same_host
 from domain.execution.notifications import Bell
 from domain.model.trading import Account
 from domain.ports.market_feed import TradingMarkets
-from domain.ports.messaging import Bus, BusSubscription
+from domain.ports.messaging import BusSubscription, MessageBus
 from domain.ports.trading import Vault
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.trading.account_worker import AccountTrading
 from domain.trading.trader_dependencies import TraderPorts
@@ -36,13 +36,13 @@ class Trader:
 
     def __init__(
         self,
-        storage: Storage,
+        storage: Database,
         venues: VenueDirectory,
         vault: Vault,
         hub: TradingMarkets,
-        bus: Bus,
+        bus: MessageBus,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
         bell: Bell,
         holder: str,
         *,
@@ -131,7 +131,7 @@ class Trader:
                 )
             self._unreachable.add(account.id)
             return
-        lease = await take_lease(ports.storage, ports.clock, LEASE_KIND, str(account.id), ports.holder)
+        lease = await acquire_lease(ports.storage, ports.clock, LEASE_KIND, str(account.id), ports.holder)
         if lease is None:
             await self._note_wait(account)
         else:

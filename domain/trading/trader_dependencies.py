@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.execution.notifications import Bell
 from domain.ports.market_feed import TradingMarkets
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.trading import Vault
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 
 
@@ -15,13 +15,13 @@ from domain.ports.venues import VenueDirectory
 class TraderPorts:
     """The parts; `holder` is the node's name in leases, `cancel_foreign` ends orders that the engine doesn't know."""
 
-    storage: Storage
+    storage: Database
     venues: VenueDirectory
     vault: Vault
     hub: TradingMarkets
-    bus: Bus
+    bus: MessageBus
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
     bell: Bell
     holder: str
     cancel_foreign: bool

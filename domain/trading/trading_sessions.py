@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from domain.accounts.limits import limit_problems
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import claim
 from domain.model.definitions import Sizing, StrategyDefinition
@@ -24,9 +24,9 @@ from domain.model.trading import (
     TradingSessionStatusCode,
 )
 from domain.model.users import User
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.topics import commands_topic
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.strategies.compiled import compile_definition
 from domain.strategies.unsupported import unsupported
 from domain.strategies.validation import sizing_errors
@@ -52,7 +52,7 @@ class SessionRequest:
 class SessionService:
     """Starts and steers trading sessions."""
 
-    def __init__(self, storage: Storage, market_of: MarketOf, bus: Bus, clock: Clock, ids: Ids) -> None:
+    def __init__(self, storage: Database, market_of: MarketOf, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
         self._storage = storage
         self._market_of = market_of
         self._bus = bus
@@ -134,7 +134,7 @@ class SessionService:
         await self._wake(session)
         return session
 
-    async def _check(self, transaction: Transaction, user: User, request: SessionRequest) -> None:
+    async def _check(self, transaction: UnitOfWork, user: User, request: SessionRequest) -> None:
         version = await transaction.strategies.version(user.id, request.strategy_version_id)
         account = await transaction.accounts.by_id(request.account_id, lock=True)  # It isn't archived meanwhile.
         if account is not None and account.user_id != user.id:
@@ -152,22 +152,22 @@ class SessionService:
             message = f"Your plan allows {most} trading sessions at once; stop one first."
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
-    async def _own(self, transaction: Transaction, user_id: UUID, session_id: UUID) -> TradingSession:
+    async def _own(self, transaction: UnitOfWork, user_id: UUID, session_id: UUID) -> TradingSession:
         session = await transaction.trading_sessions.locked(session_id)
         if session is None or session.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
         return session
 
-    async def _cancel_entries(self, transaction: Transaction, session: TradingSession) -> None:
+    async def _cancel_entries(self, transaction: UnitOfWork, session: TradingSession) -> None:
         orders = await live_orders(transaction, session)
         entries = [order for order in orders if order.role is OrderRole.ENTRY]
         await cancel(transaction, entries, self._clock.now())
 
-    async def _store(self, transaction: Transaction, session: TradingSession, action: str) -> None:
+    async def _store(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
         await transaction.trading_sessions.save(session)
         await self._tell(transaction, session, action)
 
-    async def _tell(self, transaction: Transaction, session: TradingSession, action: str) -> None:
+    async def _tell(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
         now = self._clock.now()
         message = session.status.value
         event = NewEvent(session.user_id, now, UserEventKind.TRADING_SESSION, session, message)

@@ -3,15 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from domain.core.clock import Ids
+from domain.core.clock import IdGenerator
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.users import Activity
-from domain.ports.unit_of_work import Transaction
+from domain.ports.unit_of_work import UnitOfWork
 
 
 async def record_activity(
-    transaction: Transaction,
-    ids: Ids,
+    transaction: UnitOfWork,
+    ids: IdGenerator,
     at: datetime,
     user_id: UUID,
     action: str,

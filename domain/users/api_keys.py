@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
 from domain.core.expiry import expiry_error
 from domain.core.validation import clean_name
 from domain.model.users import ApiKey, ApiScope, Identity
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
@@ -21,7 +21,7 @@ class ApiKeyService:
     """Makes and revokes API keys."""
 
     def __init__(
-        self, storage: Storage, authenticator: Authenticator, tokens: TokenSource, clock: Clock, ids: Ids
+        self, storage: Database, authenticator: Authenticator, tokens: TokenSource, clock: Clock, ids: IdGenerator
     ) -> None:
         self._storage = storage
         self._authenticator = authenticator

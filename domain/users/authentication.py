@@ -7,8 +7,8 @@ import msgspec
 
 from domain.core.clock import Clock
 from domain.model.users import ALL_SCOPES, Identity
-from domain.ports.messaging import Bus, Cache, CacheSpace
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.messaging import Cache, CacheSpace, MessageBus
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.tokens import API_KEY_PREFIX, LOGIN_PREFIX, credential_hash
 
 REVOKED_TOPIC = "credential-revoked"
@@ -30,7 +30,7 @@ class Authenticator:
     told on the bus, and what this node has heard revoked is refused whatever the cache still says.
     """
 
-    def __init__(self, storage: Storage, cache: Cache, bus: Bus, clock: Clock) -> None:
+    def __init__(self, storage: Database, cache: Cache, bus: MessageBus, clock: Clock) -> None:
         self._storage = storage
         self._cache = cache
         self._bus = bus
@@ -93,7 +93,7 @@ def _looks_like_one(credential: str) -> bool:
     )
 
 
-async def _by_token(reading: Transaction, digest: bytes, now: datetime) -> Identity | None:
+async def _by_token(reading: UnitOfWork, digest: bytes, now: datetime) -> Identity | None:
     found = await reading.users.login_session_by_token(digest)
     if found is None:
         return None
@@ -103,7 +103,7 @@ async def _by_token(reading: Transaction, digest: bytes, now: datetime) -> Ident
     return Identity(user, session.id, ALL_SCOPES, session.expires_at, is_login_session=True)
 
 
-async def _by_secret(reading: Transaction, digest: bytes, now: datetime) -> Identity | None:
+async def _by_secret(reading: UnitOfWork, digest: bytes, now: datetime) -> Identity | None:
     found = await reading.users.api_key_by_secret(digest)
     if found is None:
         return None

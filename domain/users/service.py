@@ -6,12 +6,12 @@ from enum import Enum
 from uuid import UUID
 
 from domain.core.changes import UNCHANGED, Unchanged, changed, refuse_nulls
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.core.validation import check_password, clean_email, clean_name
 from domain.model.trading_state import TradingState
 from domain.model.users import Identity, LoginSession, User, UserRole
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import PasswordHasher, TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
@@ -56,14 +56,14 @@ class UserService:
 
     def __init__(
         self,
-        storage: Storage,
+        storage: Database,
         authenticator: Authenticator,
         throttle: LoginThrottle,
         registrations: RegistrationLimit,
         hasher: PasswordHasher,
         tokens: TokenSource,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
         registration: Registration = Registration.OPEN,
     ) -> None:
         self._storage = storage
@@ -214,7 +214,7 @@ class UserService:
         await self._authenticator.revoked([session_id])
         return session
 
-    async def _sign_in(self, transaction: Transaction, user: User, action: str) -> tuple[SignedIn, list[UUID]]:
+    async def _sign_in(self, transaction: UnitOfWork, user: User, action: str) -> tuple[SignedIn, list[UUID]]:
         """Make a session; return it with the ids of the oldest ones, which make room for it."""
         now = self._clock.now()
         token = new_login_token(self._tokens)
@@ -226,7 +226,7 @@ class UserService:
         return SignedIn(user, token, session.expires_at), ended
 
 
-async def _set_password(transaction: Transaction, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:
+async def _set_password(transaction: UnitOfWork, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:
     """Store the new password's hash and end the other login sessions; return which."""
     await transaction.users.set_password(identity.user.id, new_hash)
     keep = identity.credential_id if identity.is_login_session else None

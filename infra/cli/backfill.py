@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from io import StringIO
 
 from domain.core.errors import Unavailable
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.backfill import SETTLED
 from domain.market_data.history_download import (
     BEFORE_ALL_MARKETS,
@@ -149,7 +149,7 @@ class _Filling:
             ]
 
     async def _at(self, stored: PostgresMarketData, opened: datetime) -> Candle | None:
-        window = TimeWindow(limit=1, start=opened, end=opened + self._history.timeframe.duration)
+        window = TimeKeysetPage(limit=1, start=opened, end=opened + self._history.timeframe.duration)
         return next(iter(await stored.candles(self._history.market, self._history.timeframe, window)), None)
 
     async def _fill(self, hole: Hole) -> None:

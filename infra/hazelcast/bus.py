@@ -24,7 +24,7 @@ _QUIET_DROPS = 1_000
 
 
 class HazelcastBus:
-    """`domain.ports.messaging.Bus` for several nodes.
+    """`domain.ports.messaging.MessageBus` for several nodes.
 
     Listeners on the publisher's own node have had the message when `publish` returns, whether or not Hazelcast can be
     reached; the node's own messages that come back from the cluster are dropped. Other nodes get it a moment later. A

@@ -10,7 +10,7 @@ from typing import Self
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.model.events import NewEvent
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from domain.ports.orders import StaleOrder
 from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import News
@@ -39,7 +39,7 @@ _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresTransaction:
-    """The repositories, made when first asked for; implements `domain.ports.unit_of_work.Transaction`."""
+    """The repositories, made when first asked for; implements `domain.ports.unit_of_work.UnitOfWork`."""
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
@@ -126,10 +126,10 @@ class PostgresTransaction:
         return PostgresLeases(self._connection, self._clock)
 
 
-class PostgresStorage:
-    """Transactions on the connections of a pool; implements `domain.ports.unit_of_work.Storage`."""
+class PostgresDatabase:
+    """Transactions on the connections of a pool; implements `domain.ports.unit_of_work.Database`."""
 
-    def __init__(self, pool: Pool, bus: Bus, clock: Clock, *, acquire_timeout_seconds: float = 5.0) -> None:
+    def __init__(self, pool: Pool, bus: MessageBus, clock: Clock, *, acquire_timeout_seconds: float = 5.0) -> None:
         self._pool = pool
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock

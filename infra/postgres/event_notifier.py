@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from domain.model.events import events_topic
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 
 
 class News:
     """A bus that stalls must not hold up an order, so a task of its own publishes; a user told twice is told once."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
         self._untold: dict[UUID, None] = {}
         self._task: asyncio.Task[None] | None = None

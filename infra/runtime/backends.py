@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from domain.core.clock import Clock, Ids
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.ports.messaging import Bus, Cache
+from domain.ports.messaging import Cache, MessageBus
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import current_is_head, migrate
 from infra.postgres.pool import Pool, connect, create_pool
 from infra.postgres.server.address import shown_address, shown_reason
@@ -31,11 +31,11 @@ class Foundations:
     """The parts that have no state of this process in them."""
 
     pool: Pool
-    storage: PostgresStorage
+    storage: PostgresDatabase
     cache: Cache
-    bus: Bus
+    bus: MessageBus
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
 
 @asynccontextmanager
@@ -112,7 +112,7 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
         stack.push_async_callback(pool.close)
         if not await current_is_head(pool):
             raise SchemaDiffers
-        storage = PostgresStorage(pool, bus, clock)
+        storage = PostgresDatabase(pool, bus, clock)
         stack.push_async_callback(storage.close)
         if settings.database_url is None:
             async with storage.transaction() as transaction:
@@ -120,7 +120,7 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
         yield Foundations(pool, storage, cache, bus, clock, ids)
 
 
-async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, Bus]:
+async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:
     if not settings.hazelcast_members:
         cache, bus = EmbeddedCache(clock), EmbeddedBus()
         stack.push_async_callback(cache.close)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from domain.accounts.halts import HaltService
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
-from domain.events.stream import EventStreams
+from domain.events.stream import EventLogReader
 from domain.execution.notifications import Bell
 from domain.execution.service import OrderService
 from domain.market_data.analytics import MarketAnalytics
@@ -57,7 +57,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
     readings = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
     storage, bus, clock, ids = base.storage.with_readings(readings), base.bus, base.clock, base.ids
     tokens = RandomTokens()
-    events = EventStreams(storage, bus, clock)
+    events = EventLogReader(storage, bus, clock)
     past = MarketPast(storage, hub, parts.venues, bus, clock)
     users = UserService(
         storage,

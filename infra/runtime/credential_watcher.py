@@ -9,8 +9,8 @@ from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.ports.messaging import Bus
-from domain.ports.unit_of_work import Storage
+from domain.ports.messaging import MessageBus
+from domain.ports.unit_of_work import Database
 from domain.users.authentication import REVOKED_TOPIC, Authenticator
 from infra.web.connections import ConnectionRegistry
 
@@ -21,7 +21,7 @@ RETRY_SECONDS = 1.0
 
 @asynccontextmanager
 async def revocations(
-    storage: Storage, bus: Bus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+    storage: Database, bus: MessageBus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
 ) -> AsyncGenerator[None]:
     """Close such sockets inside the block."""
     watch = _Watch(storage, clock, authenticator, connections)
@@ -40,7 +40,7 @@ class _Watch:
     """Takes what the bus tells; where it may have lost something, the database is asked about every open credential."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+        self, storage: Database, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
     ) -> None:
         self._storage = storage
         self._clock = clock

@@ -2,13 +2,13 @@
 
 import logging
 
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from infra.security import AesVault
 
 log = logging.getLogger(__name__)
 
 
-async def reseal_credentials(storage: Storage, vault: AesVault) -> int:
+async def reseal_credentials(storage: Database, vault: AesVault) -> int:
     """Seal the credentials of all accounts under the present key; return how many weren't.
 
     What no key opens stays as it is: its account says so when it is used.

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Purged(NamedTuple):
     alerts: int
 
 
-async def purge_expired_hourly(storage: Storage, clock: Clock) -> None:
+async def purge_expired_hourly(storage: Database, clock: Clock) -> None:
     """Delete once an hour what is over its time; every worker may, since what is gone already is no mistake."""
     while True:
         try:
@@ -45,7 +45,7 @@ async def purge_expired_hourly(storage: Storage, clock: Clock) -> None:
         await asyncio.sleep(HOUR_SECONDS)
 
 
-async def purge_expired(storage: Storage, clock: Clock) -> Purged:
+async def purge_expired(storage: Database, clock: Clock) -> Purged:
     """Delete, a few at a time, what is over its time; return how many rows that were."""
     now, purged = clock.now(), Purged(0, 0, 0)
     while True:

@@ -7,7 +7,7 @@ from domain.core.clock import Clock
 from domain.model.markets import Venue
 from domain.model.trading import Account, VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.execution_client import CcxtAccount
 from infra.venues.ccxt.market_data import CcxtMarketData
@@ -76,7 +76,7 @@ class Venues:
         """Return the venue's time by its measured offset; raises `UnknownVenue`."""
         return self.public(name).venue_now()
 
-    async def share_bans(self, bus: Bus) -> None:
+    async def share_bans(self, bus: MessageBus) -> None:
         """Tell other nodes where a venue asks for silence, and be silent where one was asked."""
         await self._budgets.share(bus)
 

@@ -19,7 +19,7 @@ from domain.model.strategies import StrategyVersion
 from domain.model.trading import Position, TradingSession
 from domain.model.users import ApiScope, Identity, User
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.database import PostgresStorage, PostgresTransaction
+from infra.postgres.database import PostgresDatabase, PostgresTransaction
 from infra.runtime.backends import Foundations
 from infra.runtime.container import build_parts, build_services
 from infra.settings import Settings
@@ -38,7 +38,7 @@ SCHEMA = build_schema()
 NOWHERE = "http://127.0.0.1:9"
 
 
-class CountingStorage(PostgresStorage):
+class CountingStorage(PostgresDatabase):
     """Storage that keeps the statements of its reads."""
 
     statements: list[str]

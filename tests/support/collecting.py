@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
 from domain.market_data.collector import Collector, Outlets, Pace
@@ -16,7 +16,7 @@ from domain.model.markets import Candle, Timeframe, Trade
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.sandbox import SandboxProcess
@@ -31,7 +31,7 @@ class Collecting:
     """The running parts, and every closed candle that was published, in order."""
 
     sandbox: SandboxProcess
-    storage: PostgresStorage
+    storage: PostgresDatabase
     venues: Venues
     collector: Collector
     told: list[Candle] = field(default_factory=list)
@@ -77,18 +77,18 @@ class Collecting:
     async def stored_trades(self) -> list[Trade]:
         """All trades that are stored."""
         async with self.storage.reading() as reading:
-            return await reading.market_data.trades(BTC, TimeWindow(limit=10_000))
+            return await reading.market_data.trades(BTC, TimeKeysetPage(limit=10_000))
 
     async def stored(self, candle: Candle) -> Candle | None:
         """The stored candle of the same time."""
-        window = TimeWindow(limit=1, start=candle.open_time, end=candle.close_time)
+        window = TimeKeysetPage(limit=1, start=candle.open_time, end=candle.close_time)
         async with self.storage.reading() as reading:
             return next(iter(await reading.market_data.candles(BTC, candle.timeframe, window)), None)
 
 
 @asynccontextmanager
 async def collecting(
-    sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace | None = None
+    sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace | None = None
 ) -> AsyncIterator[Collecting]:
     """Collect BTC/USDT inside the block."""
     clock, bus = SystemClock(), EmbeddedBus()

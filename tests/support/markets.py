@@ -8,11 +8,11 @@ from domain.market_data.collector import Pace
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.model.markets import MarketSymbol
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.waiting import eventually
@@ -25,16 +25,16 @@ class MarketNode:
     hub: MarketDataHub
     feeds: FeedManager
     venues: Venues
-    storage: PostgresStorage
-    bus: Bus
+    storage: PostgresDatabase
+    bus: MessageBus
 
 
 @asynccontextmanager
 async def running_node(
     url: str,
-    storage: PostgresStorage,
+    storage: PostgresDatabase,
     pace: Pace,
-    bus: Bus | None = None,
+    bus: MessageBus | None = None,
     holder: str = "node",
     always: Sequence[MarketSymbol] = (),
 ) -> AsyncIterator[MarketNode]:

@@ -24,7 +24,7 @@ from domain.ports.trading import Lease
 from domain.rules.order_request import OrderRequest
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.orders import BTC, a_book, a_market
 from tests.support.trading import new_account, new_user
@@ -91,7 +91,7 @@ class Floor:
 
     def __init__(self, pool: Pool, venue: VenueAccount, user: User, account: Account, markets: FixedMarkets) -> None:
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
-        self.storage = PostgresStorage(pool, self.bus, self.clock)
+        self.storage = PostgresDatabase(pool, self.bus, self.clock)
         self.bell = Bell(self.bus)
         self.venue, self.user, self.account, self.markets = venue, user, account, markets
         self.timing = QUICK

@@ -17,7 +17,7 @@ import pytest
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import migrate
 from infra.postgres.partitions import PARTITIONED, ensure_months
 from infra.postgres.pool import Pool, create_pool
@@ -130,10 +130,10 @@ async def pool(database_dsn: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def storage(pool: Pool) -> AsyncIterator[PostgresStorage]:
+async def storage(pool: Pool) -> AsyncIterator[PostgresDatabase]:
     """Storage on a new database, with a bus of its own."""
     bus = EmbeddedBus()
-    storage = PostgresStorage(pool, bus, SystemClock())
+    storage = PostgresDatabase(pool, bus, SystemClock())
     yield storage
     await storage.close()
     await bus.close()

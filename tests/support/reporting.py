@@ -13,7 +13,7 @@ from domain.reports.worker import ReportWorker
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.fill_ledgers import BUY, MARKETS
@@ -25,7 +25,7 @@ END = START + timedelta(days=1)
 
 
 def a_worker(
-    storage: PostgresStorage,
+    storage: PostgresDatabase,
     markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS,
     name: str = "one",
     lease_seconds: float = 30.0,
@@ -33,7 +33,7 @@ def a_worker(
     return ReportWorker(storage, EmbeddedBus(), SystemClock(), name, markets, lease_seconds)
 
 
-async def trade(storage: PostgresStorage, world: World, *rows: tuple[datetime, OrderSide, object, object]) -> None:
+async def trade(storage: PostgresDatabase, world: World, *rows: tuple[datetime, OrderSide, object, object]) -> None:
     """Store an order with its fill for each row (time, side, quantity, price)."""
     async with storage.transaction() as transaction:
         for at, side, quantity, price in rows:
@@ -44,13 +44,13 @@ async def trade(storage: PostgresStorage, world: World, *rows: tuple[datetime, O
             assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
 
 
-async def hold_unexplained(storage: PostgresStorage, world: World, **balances: object) -> None:
+async def hold_unexplained(storage: PostgresDatabase, world: World, **balances: object) -> None:
     told = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
     async with storage.transaction() as transaction:
         await transaction.accounts.save_balances(world.account.id, told, all_of_them=True)
 
 
-async def hold(storage: PostgresStorage, world: World, **balances: object) -> None:
+async def hold(storage: PostgresDatabase, world: World, **balances: object) -> None:
     """Store the balances; what transfers and fills so far don't explain was there long before."""
     await hold_unexplained(storage, world, **balances)
     async with storage.transaction() as transaction:
@@ -63,7 +63,7 @@ async def hold(storage: PostgresStorage, world: World, **balances: object) -> No
             )  # fmt: skip
 
 
-async def minutes(storage: PostgresStorage, pool: Pool, *rows: tuple[datetime, object]) -> None:
+async def minutes(storage: PostgresDatabase, pool: Pool, *rows: tuple[datetime, object]) -> None:
     """Store closed one-minute candles of rows (close time, close)."""
     candles = [
         Candle(BTC, Timeframe.M1, at - timedelta(minutes=1), *[D(str(price))] * 4, D(1), closed=True)
@@ -88,7 +88,7 @@ async def ask(
     return await service.generate(world.user.id, ReportRequest(wanted, scope_id, start, end), None)
 
 
-async def outcome(storage: PostgresStorage, report: Report) -> tuple[Job, ReportResult | None]:
+async def outcome(storage: PostgresDatabase, report: Report) -> tuple[Job, ReportResult | None]:
     async with storage.reading() as reading:
         job = await reading.reports.job(report.user_id, report.job_id)
         assert job is not None
@@ -96,7 +96,7 @@ async def outcome(storage: PostgresStorage, report: Report) -> tuple[Job, Report
 
 
 async def told(
-    storage: PostgresStorage,
+    storage: PostgresDatabase,
     service: ReportService,
     world: World,
     markets: Mapping[MarketSymbol, Market] = MARKETS,
@@ -115,7 +115,7 @@ def hour(number: float) -> datetime:
 
 
 async def transfer(
-    storage: PostgresStorage, world: World, at: datetime, currency: str, amount: object, kind: str = "DEPOSIT"
+    storage: PostgresDatabase, world: World, at: datetime, currency: str, amount: object, kind: str = "DEPOSIT"
 ) -> None:
     moved = AccountTransfer(
         new_id(), world.user.id, world.account.id, TransferKind(kind), currency, D(str(amount)), at, str(at)
@@ -125,7 +125,7 @@ async def transfer(
 
 
 async def candles(
-    storage: PostgresStorage,
+    storage: PostgresDatabase,
     pool: Pool,
     timeframe: Timeframe,
     *rows: tuple[datetime, object],

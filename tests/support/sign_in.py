@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.ports.messaging import Bus, Cache, CacheSpace
-from domain.ports.unit_of_work import Storage
+from domain.ports.messaging import Cache, CacheSpace, MessageBus
+from domain.ports.unit_of_work import Database
 from domain.ports.users import PasswordHasher
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import REVOKED_TOPIC, Authenticator
@@ -46,9 +46,9 @@ class AwayCache:
 class SignInNode:
     """One node; several share storage, cache, bus and clock."""
 
-    storage: Storage
+    storage: Database
     cache: Cache
-    bus: Bus
+    bus: MessageBus
     hasher: PasswordHasher
     clock: ManualClock = field(default_factory=lambda: ManualClock(datetime.now(UTC)))
     registration: Registration = Registration.OPEN
@@ -89,7 +89,7 @@ def hasher() -> Iterator[Argon2Hasher]:
 
 
 @pytest.fixture
-def node(storage: Storage, hasher: Argon2Hasher) -> SignInNode:
+def node(storage: Database, hasher: Argon2Hasher) -> SignInNode:
     """A node with a cache and a bus in this process."""
     clock = ManualClock(datetime.now(UTC))
     return SignInNode(storage, EmbeddedCache(clock), EmbeddedBus(), hasher, clock)

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from domain.accounts.halts import HaltService
 from domain.accounts.service import AccountRequest, AccountService
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.core.money import round_down
 from domain.execution.notifications import Bell
 from domain.execution.service import OrderService
@@ -42,7 +42,7 @@ from domain.trading.trading_sessions import SessionRequest, SessionService
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from infra.security import AesVault
 from infra.venues.config import VenueSettings
@@ -59,7 +59,7 @@ QUOTE_500 = Sizing(quote_amount=Decimal(500))
 class ScriptedFeed:
     """Publishes the sandbox's book, and candles and trades of a test's making."""
 
-    def __init__(self, storage: PostgresStorage, bus: EmbeddedBus, venues: Venues) -> None:
+    def __init__(self, storage: PostgresDatabase, bus: EmbeddedBus, venues: Venues) -> None:
         self.price = Decimal(0)
         self.venue_time = Timeframe.M1.open_time(datetime.now(UTC))
         self._storage, self._bus, self._venues = storage, bus, venues
@@ -142,7 +142,7 @@ class TradingNode:
 
     def __init__(self, pool: Pool, sandbox_url: str, sandbox_token: str) -> None:
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
-        self.storage = PostgresStorage(pool, self.bus, self.clock)
+        self.storage = PostgresDatabase(pool, self.bus, self.clock)
         settings = VenueSettings("sandbox", "binance", sandbox_url, live=False)
         self.venues = Venues([settings], self.clock, {"sandbox": sandbox_token})
         self.feed = ScriptedFeed(self.storage, self.bus, self.venues)
@@ -257,12 +257,12 @@ class TradingNode:
         """Return the session's orders, oldest first."""
         async with self.storage.reading() as reading:
             wanted = OrderFilter(trading_session_id=session.id)
-            return (await reading.orders.page(self.user.id, Window(limit=1000), wanted))[::-1]
+            return (await reading.orders.page(self.user.id, KeysetPage(limit=1000), wanted))[::-1]
 
     async def signals(self, session: TradingSession) -> list[Signal]:
         """Return the session's signals, oldest first."""
         async with self.storage.reading() as reading:
-            return (await reading.trading_sessions.signals(self.user.id, session.id, Window(limit=1000)))[::-1]
+            return (await reading.trading_sessions.signals(self.user.id, session.id, KeysetPage(limit=1000)))[::-1]
 
     async def told(self, session: TradingSession) -> list[str]:
         """Return the session's signals and orders in short."""

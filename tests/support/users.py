@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.model.trading_state import TradingState
 from domain.model.users import User, UserRole
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from infra.clock import TimeOrderedIds
 
 ids = TimeOrderedIds()
@@ -27,7 +27,7 @@ def a_user(**changes: Any) -> User:
     return replace(user, **changes)
 
 
-async def stored_user(storage: Storage, **changes: Any) -> User:
+async def stored_user(storage: Database, **changes: Any) -> User:
     """Return a user as stored; the first one of a database is its operator."""
     user = a_user(**changes)
     async with storage.transaction() as transaction:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.trading import Account, AccountKind, Balance, RiskLimits
 from domain.model.trading_state import TradingState
 from infra.postgres.repositories.base import Repository
@@ -107,7 +107,7 @@ class PostgresAccounts(Repository):
         """Replace the sealed credentials."""
         await self._connection.execute(SET_CREDENTIALS, account_id, sealed_credentials)
 
-    async def page(self, user_id: UUID, window: Window) -> list[Account]:
+    async def page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
         """Return the user's accounts, archived ones too."""
         return [account_of(row) for row in await self._page(SELECT, window, [("user_id = {}", user_id)])]
 

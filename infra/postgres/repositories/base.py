@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from infra.postgres.connection import Connection
 from infra.postgres.sql import Condition, where
 
@@ -15,7 +15,7 @@ class Repository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def _page(self, select: str, window: Window, conditions: Sequence[Condition]) -> list[asyncpg.Record]:
+    async def _page(self, select: str, window: KeysetPage, conditions: Sequence[Condition]) -> list[asyncpg.Record]:
         """Return the rows of `select … WHERE conditions` within the window, newest first.
 
         `select` has no WHERE of its own.
@@ -27,7 +27,7 @@ class Repository:
         return rows[::-1] if window.backwards else rows
 
 
-def keyset(window: Window, at: str | None = None) -> tuple[list[Condition], str]:
+def keyset(window: KeysetPage, at: str | None = None) -> tuple[list[Condition], str]:
     """Return the conditions of a window and the order to read in, which for `backwards` is the list's own reversed.
 
     `at` is the column of the time that a `dated` window is ordered by.

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.ports.lists import MAX_COUNT, Owner
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import keyset
@@ -49,7 +49,7 @@ class PostgresList(Generic[T, F]):
         self._connection = connection
         self._table = table
 
-    async def pages(self, owner: Owner, ids: Sequence[UUID], window: Window, wanted: F) -> dict[UUID, list[T]]:
+    async def pages(self, owner: Owner, ids: Sequence[UUID], window: KeysetPage, wanted: F) -> dict[UUID, list[T]]:
         """Return the part of the list of each owner that lies in the window, in one statement for all of them."""
         if len(ids) == 1:
             return {ids[0]: await self._page((self._table.owned_by[owner], ids[0]), window, wanted)}
@@ -69,12 +69,12 @@ class PostgresList(Generic[T, F]):
         rows = await self._connection.fetch(text, *arguments, MAX_COUNT + 1, list(ids))
         return {owner_id: count if count <= MAX_COUNT else None for owner_id, count in rows}
 
-    async def _page(self, link: Condition, window: Window, wanted: F) -> list[T]:
+    async def _page(self, link: Condition, window: KeysetPage, wanted: F) -> list[T]:
         text, arguments = self._statement(link, window, wanted)
         rows = await self._connection.fetch(text, *arguments)
         return self._in_order([self._table.read(row) for row in rows], window)
 
-    def _statement(self, link: Condition, window: Window, wanted: F) -> tuple[str, list[object]]:
+    def _statement(self, link: Condition, window: KeysetPage, wanted: F) -> tuple[str, list[object]]:
         at = self._table.dated if window.dated else None
         assert (at is not None) is window.dated, "this list has no order by time"
         bounds, order = keyset(window, at)
@@ -83,5 +83,5 @@ class PostgresList(Generic[T, F]):
         return f"{self._table.select}{fits} ORDER BY {order} LIMIT {window.limit:d}", arguments
 
     @staticmethod
-    def _in_order(items: list[T], window: Window) -> list[T]:
+    def _in_order(items: list[T], window: KeysetPage) -> list[T]:
         return items[::-1] if window.backwards else items

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from asyncpg import Record
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
 from infra.postgres.partitions import ensure_months, ensure_partitions
 from infra.postgres.repositories.base import Repository
@@ -59,7 +59,7 @@ class PostgresMarketData(Repository):
         """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
         await self._save_candles(KEEP_CANDLES, candles)
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeWindow) -> list[Candle]:
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first."""
         conditions: list[Condition] = [
             ("market = {}", str(market)),
@@ -90,7 +90,7 @@ class PostgresMarketData(Repository):
         ]
         await self._save(SAVE_TRADES, rows)
 
-    async def trades(self, market: MarketSymbol, window: TimeWindow) -> list[Trade]:
+    async def trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
         """Return trades, oldest first; those of the same time in the order of their ids, read as numbers."""
         conditions: list[Condition | tuple[str, object, object]] = [
             ("market = {}", str(market)),
@@ -150,7 +150,7 @@ class PostgresMarketData(Repository):
         select: str,
         conditions: Sequence[Condition | tuple[str, object, object]],
         keys: Sequence[str],
-        window: TimeWindow,
+        window: TimeKeysetPage,
     ) -> list[Record]:
         fits, arguments = where(conditions)
         order = ", ".join(f"{key} DESC" if window.backwards else key for key in keys)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import ACTIVE as ACTIVE_STATES
 from domain.model.orders import Fill, Order, OrderStatus
@@ -129,7 +129,7 @@ class PostgresOrders(Repository):
         """Return the account's orders, final ones too, that changed since then, oldest first."""
         return await self._all(RECENT, account_id, since)
 
-    async def page(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Order]:
+    async def page(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Order]:
         """Return the user's orders."""
         rows = await self._page(SELECT_ORDER, window, _of_user(user_id, orders_that_fit(wanted)))
         return [order_of(row) for row in rows]
@@ -175,7 +175,7 @@ class PostgresOrders(Repository):
         row = await self._connection.fetchrow(FILL, fill_id, user_id)
         return None if row is None else fill_of(row)
 
-    async def fills(self, user_id: UUID, window: Window, wanted: OrderFilter) -> list[Fill]:
+    async def fills(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Fill]:
         """Return the user's fills."""
         rows = await self._page(SELECT_FILL, window, _of_user(user_id, fills_that_fit(wanted)))
         return [fill_of(row) for row in rows]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Position
 from infra.postgres.repositories.base import Repository
@@ -65,7 +65,7 @@ class PostgresPositions(Repository):
     async def page(
         self,
         user_id: UUID,
-        window: Window,
+        window: KeysetPage,
         account_id: UUID | None = None,
         market: MarketSymbol | None = None,
         *,

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.reports import Job, JobStatus, Report, ReportResult, ReportScope
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import by_value, to_json
@@ -81,7 +81,7 @@ class PostgresReports(Repository):
         """Return the jobs that exist, in any order (for batches)."""
         return [job_of(row) for row in await self._connection.fetch(JOBS_BY_IDS, ids)]
 
-    async def jobs(self, user_id: UUID, window: Window, statuses: tuple[JobStatus, ...] | None = None) -> list[Job]:
+    async def jobs(self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None) -> list[Job]:
         """Return the user's jobs."""
         conditions = [("user_id = {}", user_id), ("status = ANY({}::text[])", statuses)]
         return [job_of(row) for row in await self._page(SELECT_JOB, window, conditions)]
@@ -98,7 +98,7 @@ class PostgresReports(Repository):
         """Return the report that the job computes."""
         return await self._report(REPORT_OF_JOB, job_id)
 
-    async def reports(self, user_id: UUID, window: Window) -> list[Report]:
+    async def reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
         """Return the user's reports."""
         return [report_of(row) for row in await self._page(SELECT_REPORT, window, [("user_id = {}", user_id)])]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.strategies.serialization import decode_definition, encode_definition
 from infra.postgres.repositories.base import Repository
@@ -82,11 +82,11 @@ class PostgresStrategies(Repository):
         """Return the newest version of each strategy, in any order (for batches)."""
         return [version_of(row) for row in await self._connection.fetch(NEWEST_VERSIONS, strategy_ids)]
 
-    async def page(self, user_id: UUID, window: Window, *, archived: bool = False) -> list[Strategy]:
+    async def page(self, user_id: UUID, window: KeysetPage, *, archived: bool = False) -> list[Strategy]:
         """Return the user's strategies, archived ones alone or none of them."""
         return [strategy_of(row) for row in await self._page(SELECT, window, [(OF_USER[archived], user_id)])]
 
-    async def versions(self, user_id: UUID, strategy_id: UUID, window: Window) -> list[StrategyVersion]:
+    async def versions(self, user_id: UUID, strategy_id: UUID, window: KeysetPage) -> list[StrategyVersion]:
         """Return the versions of a strategy."""
         conditions = [("strategy_id = {}", strategy_id), ("user_id = {}", user_id)]
         return [version_of(row) for row in await self._page(SELECT_VERSION, window, conditions)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Signal, TradingSession
 from domain.ports.trading import SessionFilter
@@ -73,7 +73,7 @@ class PostgresTradingSessions(Repository):
         """Return the markets of all sessions that are not final, and of open positions and active orders, sorted."""
         return sorted(market_symbol(row["market"]) for row in await self._connection.fetch(MARKETS_IN_USE))
 
-    async def page(self, user_id: UUID, window: Window, wanted: SessionFilter) -> list[TradingSession]:
+    async def page(self, user_id: UUID, window: KeysetPage, wanted: SessionFilter) -> list[TradingSession]:
         """Return the user's sessions."""
         conditions = [("user_id = {}", user_id), *sessions_that_fit(wanted)]
         return [session_of(row) for row in await self._page(SELECT_SESSION, window, conditions)]
@@ -99,7 +99,7 @@ class PostgresTradingSessions(Repository):
         """Return the signals that exist, in any order (for batches)."""
         return [signal_of(row) for row in await self._connection.fetch(SIGNALS_BY_IDS, ids)]
 
-    async def signals(self, user_id: UUID, session_id: UUID, window: Window) -> list[Signal]:
+    async def signals(self, user_id: UUID, session_id: UUID, window: KeysetPage) -> list[Signal]:
         """Return the signals of a session."""
         conditions = [("trading_session_id = {}", session_id), ("user_id = {}", user_id)]
         return [signal_of(row) for row in await self._page(SELECT_SIGNAL, window, conditions)]

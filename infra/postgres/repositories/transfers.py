@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.trading import AccountTransfer, TransferKind
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import by_value
@@ -64,7 +64,7 @@ class PostgresTransfers(Repository):
         """Return the account's transfer of that reference."""
         return await self._one(BY_REFERENCE, account_id, reference)
 
-    async def page(self, account_id: UUID, window: Window) -> list[AccountTransfer]:
+    async def page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
         """Return the account's transfers."""
         return [transfer_of(row) for row in await self._page(SELECT, window, [("account_id = {}", account_id)])]
 

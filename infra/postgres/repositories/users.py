@@ -4,7 +4,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.trading_state import TradingState
 from domain.model.users import Activity, User, UserRole
 from infra.postgres.repositories.credentials import USER_COLUMNS, CredentialRepository, user_of
@@ -81,7 +81,7 @@ class PostgresUsers(CredentialRepository):
             *(activity.subject_type, activity.subject_id, activity.detail),
         )
 
-    async def activity(self, user_id: UUID, window: Window) -> list[Activity]:
+    async def activity(self, user_id: UUID, window: KeysetPage) -> list[Activity]:
         """Return what the user did, newest first."""
         rows = await self._page(SELECT_ACTIVITY, window, [("user_id = {}", user_id)])
         return [activity_of(row) for row in rows]

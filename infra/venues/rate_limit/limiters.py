@@ -6,7 +6,7 @@ import logging
 import msgspec
 
 from domain.core.clock import Clock
-from domain.ports.messaging import Bus, BusSubscription
+from domain.ports.messaging import BusSubscription, MessageBus
 from infra.venues.config import VenueSettings
 from infra.venues.rate_limit.rate_limiter import RateBudget
 
@@ -37,7 +37,7 @@ class RateBudgets:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._budgets: dict[tuple[str, str], RateBudget] = {}
-        self._bus: Bus | None = None
+        self._bus: MessageBus | None = None
         self._subscription: BusSubscription | None = None
         self._telling: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -49,7 +49,7 @@ class RateBudgets:
             budget.on_silence = lambda: self._silenced(key)
         return self._budgets[key]
 
-    async def share(self, bus: Bus) -> None:
+    async def share(self, bus: MessageBus) -> None:
         """Tell other nodes of bans, and heed theirs, until `close`."""
         self._bus = bus
         self._subscription = await bus.subscribe(SILENCE_TOPIC, self._hear)
@@ -78,7 +78,7 @@ class RateBudgets:
         if self._bus is not None and (key not in self._telling or self._telling[key].done()):
             self._telling[key] = asyncio.create_task(self._tell(self._bus, key), name=f"venue-silence:{key[0]}")
 
-    async def _tell(self, bus: Bus, key: tuple[str, str]) -> None:
+    async def _tell(self, bus: MessageBus, key: tuple[str, str]) -> None:
         while seconds := self._budgets[key].silent_seconds:
             await bus.publish(SILENCE_TOPIC, msgspec.json.encode(_Told(*key, seconds)))
             await asyncio.sleep(min(seconds, TELL_AGAIN_SECONDS))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.events.stream import EventStreams
+from domain.events.stream import EventLogReader
 from domain.execution.service import OrderService
 from domain.model.users import ALL_SCOPES, Identity, User, UserRole
 from infra.postgres.repositories.accounts import PostgresAccounts
@@ -102,7 +102,7 @@ BREAKS: dict[str, Break] = {
             PostgresReports: ("job", "report"),
             PostgresTransfers: ("get",),
             PostgresUsers: ("activity_by_id", "api_keys", "login_sessions", "revoke_api_key", "revoke_login_session"),
-            EventStreams: ("start", "head"),
+            EventLogReader: ("start", "head"),
         }.items()
         for method in methods
     },

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.ports.messaging import Bus, Cache
+from domain.ports.messaging import Cache, MessageBus
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.hazelcast.bus import HazelcastBus
@@ -80,9 +80,9 @@ async def cache(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterat
 
 
 @pytest.fixture(params=["embedded", "hazelcast"])
-async def bus(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterator[Bus]:
+async def bus(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterator[MessageBus]:
     if request.param == "embedded":
-        bus: Bus = EmbeddedBus()
+        bus: MessageBus = EmbeddedBus()
     else:
         connection = await connect(request.getfixturevalue("member"), UNHURRIED_SECONDS)
         bus = HazelcastBus(connection, SEAL)

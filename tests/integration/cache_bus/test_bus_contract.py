@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
-from domain.ports.messaging import Bus
+from domain.ports.messaging import MessageBus
 
 
-async def test_every_listener_of_the_topic_gets_the_message_once(bus: Bus) -> None:
+async def test_every_listener_of_the_topic_gets_the_message_once(bus: MessageBus) -> None:
     one: list[bytes] = []
     other: list[bytes] = []
     await bus.subscribe("user/1", one.append)
@@ -17,7 +17,7 @@ async def test_every_listener_of_the_topic_gets_the_message_once(bus: Bus) -> No
     assert one == other == [b"hello"]
 
 
-async def test_own_messages_do_not_come_back_a_second_time(bus: Bus) -> None:
+async def test_own_messages_do_not_come_back_a_second_time(bus: MessageBus) -> None:
     got: list[bytes] = []
     await bus.subscribe("market/1", got.append)
     for number in range(50):
@@ -26,7 +26,7 @@ async def test_own_messages_do_not_come_back_a_second_time(bus: Bus) -> None:
     assert got == [b"%d" % number for number in range(50)]
 
 
-async def test_a_message_reaches_no_other_topic(bus: Bus) -> None:
+async def test_a_message_reaches_no_other_topic(bus: MessageBus) -> None:
     got: list[bytes] = []
     await bus.subscribe("user/1", got.append)
     await bus.publish("user/11", b"not for you")
@@ -34,11 +34,11 @@ async def test_a_message_reaches_no_other_topic(bus: Bus) -> None:
     assert got == []
 
 
-async def test_a_topic_without_listeners_takes_messages(bus: Bus) -> None:
+async def test_a_topic_without_listeners_takes_messages(bus: MessageBus) -> None:
     await bus.publish("nobody/listens", b"into the void")
 
 
-async def test_messages_come_in_the_order_of_their_publisher(bus: Bus) -> None:
+async def test_messages_come_in_the_order_of_their_publisher(bus: MessageBus) -> None:
     got: list[bytes] = []
     await bus.subscribe("depth", got.append)
     sent = [b"%d" % number for number in range(500)]
@@ -47,7 +47,7 @@ async def test_messages_come_in_the_order_of_their_publisher(bus: Bus) -> None:
     assert got == sent
 
 
-async def test_a_closed_listener_gets_nothing_more(bus: Bus) -> None:
+async def test_a_closed_listener_gets_nothing_more(bus: MessageBus) -> None:
     got: list[bytes] = []
     subscription = await bus.subscribe("user/1", got.append)
     await bus.publish("user/1", b"before")
@@ -56,7 +56,7 @@ async def test_a_closed_listener_gets_nothing_more(bus: Bus) -> None:
     assert got == [b"before"]
 
 
-async def test_closing_a_listener_twice_harms_nobody(bus: Bus) -> None:
+async def test_closing_a_listener_twice_harms_nobody(bus: MessageBus) -> None:
     got: list[bytes] = []
     subscription = await bus.subscribe("user/1", [].append)
     await bus.subscribe("user/1", got.append)
@@ -67,7 +67,7 @@ async def test_closing_a_listener_twice_harms_nobody(bus: Bus) -> None:
 
 
 async def test_a_listener_that_raises_keeps_nobody_from_the_message_and_is_logged_once(
-    bus: Bus, caplog: pytest.LogCaptureFixture
+    bus: MessageBus, caplog: pytest.LogCaptureFixture
 ) -> None:
     got: list[bytes] = []
 
@@ -83,7 +83,7 @@ async def test_a_listener_that_raises_keeps_nobody_from_the_message_and_is_logge
     assert [record.message for record in caplog.records] == ["a listener of the topic user/1 raises"]
 
 
-async def test_a_listener_may_subscribe_and_close_while_it_is_called(bus: Bus) -> None:
+async def test_a_listener_may_subscribe_and_close_while_it_is_called(bus: MessageBus) -> None:
     got: list[bytes] = []
     tasks: list[asyncio.Task[None]] = []
 
@@ -99,7 +99,7 @@ async def test_a_listener_may_subscribe_and_close_while_it_is_called(bus: Bus) -
     assert len(tasks) == 1
 
 
-async def test_a_closed_bus_calls_no_listener(bus: Bus) -> None:
+async def test_a_closed_bus_calls_no_listener(bus: MessageBus) -> None:
     got: list[bytes] = []
     subscription = await bus.subscribe("user/1", got.append)
     await bus.close()

@@ -9,7 +9,7 @@ import pytest
 
 from domain.model.users import ALL_SCOPES, Identity, UserRole
 from domain.ports.messaging import CacheSpace
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from domain.users.authentication import Authenticator
 from domain.users.tokens import credential_hash
 from infra.embedded.bus import EmbeddedBus
@@ -36,7 +36,7 @@ def identity_of(role: UserRole = UserRole.USER) -> Identity:
 
 @pytest.mark.parametrize("mark", [b"", b"\0" * 24, STRANGERS.seal(b"\x7f" * 8, MAP)[:24]])
 async def test_an_identity_that_no_node_wrote_is_a_strangers(
-    connect: Connect, member: Member, storage: Storage, mark: bytes
+    connect: Connect, member: Member, storage: Database, mark: bytes
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
     cache = HazelcastCache(connection, RealClock(), SEAL)
@@ -50,7 +50,7 @@ async def test_an_identity_that_no_node_wrote_is_a_strangers(
 
 
 async def test_a_nodes_own_entry_is_believed_in_its_place_and_in_no_other(
-    connect: Connect, member: Member, storage: Storage
+    connect: Connect, member: Member, storage: Database
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
     cache = HazelcastCache(connection, RealClock(), SEAL)

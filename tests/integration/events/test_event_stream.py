@@ -9,7 +9,7 @@ import pytest
 
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.core.pagination import CursorScope, encode_cursor
-from domain.events.stream import EventStream, EventStreams
+from domain.events.stream import EventLogReader, EventStream
 from domain.model.event_cursors import encode_event_cursor
 from domain.model.events import EventCursor, NewEvent, UserEvent, UserEventKind
 from domain.model.orders import OrderEvent, OrderEventKind
@@ -17,7 +17,7 @@ from domain.model.users import User
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus, EmbeddedSubscription
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
@@ -57,25 +57,25 @@ async def bus() -> AsyncIterator[EmbeddedBus]:
 
 
 @pytest.fixture
-async def storage(pool: Pool, bus: EmbeddedBus) -> AsyncIterator[PostgresStorage]:
-    storage = PostgresStorage(pool, bus, SystemClock())
+async def storage(pool: Pool, bus: EmbeddedBus) -> AsyncIterator[PostgresDatabase]:
+    storage = PostgresDatabase(pool, bus, SystemClock())
     yield storage
     await storage.close()
 
 
 @pytest.fixture
-def streams(storage: PostgresStorage, bus: EmbeddedBus) -> EventStreams:
-    return EventStreams(storage, bus, SystemClock(), NEVER)
+def streams(storage: PostgresDatabase, bus: EmbeddedBus) -> EventLogReader:
+    return EventLogReader(storage, bus, SystemClock(), NEVER)
 
 
-async def append(storage: PostgresStorage, *events: NewEvent) -> None:
+async def append(storage: PostgresDatabase, *events: NewEvent) -> None:
     async with storage.transaction() as transaction:
         transaction.events.append(events)
 
 
 @asynccontextmanager
 async def following(
-    streams: EventStreams, user: User, after: str | None, *, orders_only: bool = False
+    streams: EventLogReader, user: User, after: str | None, *, orders_only: bool = False
 ) -> AsyncIterator[EventStream]:
     stream = streams.follow(await streams.start(user.id, after), orders_only=orders_only)
     try:
@@ -93,7 +93,7 @@ def at_sequence(user: User, sequence: int, at: datetime | None = None) -> str:
     return encode_event_cursor(EventCursor(user.id, sequence, at or datetime.now(UTC)))
 
 
-async def fault_of(streams: EventStreams, user: User, cursor: str) -> RequestFault:
+async def fault_of(streams: EventLogReader, user: User, cursor: str) -> RequestFault:
     with pytest.raises(RequestFault) as fault:
         await streams.start(user.id, cursor)
     return fault.value
@@ -101,11 +101,11 @@ async def fault_of(streams: EventStreams, user: User, cursor: str) -> RequestFau
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_readers_on_two_nodes_miss_nothing_and_see_nothing_twice_while_many_write(
-    storage: PostgresStorage, bus: EmbeddedBus, seed: int
+    storage: PostgresDatabase, bus: EmbeddedBus, seed: int
 ) -> None:
     chance, clock = random.Random(seed), SystemClock()
     user, stranger = await stored_user(storage), await stored_user(storage)
-    nodes = [EventStreams(storage, bus, clock, NEVER), EventStreams(storage, DeafBus(), clock, 0.02)]
+    nodes = [EventLogReader(storage, bus, clock, NEVER), EventLogReader(storage, DeafBus(), clock, 0.02)]
     total = WRITERS * EVENTS
 
     async def write(number: int) -> None:
@@ -126,7 +126,7 @@ async def test_readers_on_two_nodes_miss_nothing_and_see_nothing_twice_while_man
 
 
 async def test_without_a_cursor_a_stream_begins_with_what_happens_next(
-    storage: PostgresStorage, streams: EventStreams
+    storage: PostgresDatabase, streams: EventLogReader
 ) -> None:
     user = await stored_user(storage)
     await append(storage, alert(user.id, "before"))
@@ -136,7 +136,7 @@ async def test_without_a_cursor_a_stream_begins_with_what_happens_next(
 
 
 async def test_what_happens_between_the_head_and_the_first_reading_is_not_missed(
-    storage: PostgresStorage, streams: EventStreams
+    storage: PostgresDatabase, streams: EventLogReader
 ) -> None:
     user = await stored_user(storage)
     head = await streams.head(user.id)
@@ -147,9 +147,9 @@ async def test_what_happens_between_the_head_and_the_first_reading_is_not_missed
 
 async def test_news_wakes_a_stream_and_so_does_a_gap_of_the_bus(pool: Pool) -> None:
     bus = MutedBus()
-    storage = PostgresStorage(pool, bus, SystemClock())
+    storage = PostgresDatabase(pool, bus, SystemClock())
     user = await stored_user(storage)
-    async with following(EventStreams(storage, bus, SystemClock(), NEVER), user, None) as stream:
+    async with following(EventLogReader(storage, bus, SystemClock(), NEVER), user, None) as stream:
         waiting = asyncio.create_task(take(stream, 1))
         while not bus.listeners:  # noqa: ASYNC110  # the stream subscribes on a later turn of the loop
             await asyncio.sleep(0)
@@ -159,7 +159,7 @@ async def test_news_wakes_a_stream_and_so_does_a_gap_of_the_bus(pool: Pool) -> N
     await storage.close()
 
 
-async def test_the_orders_alone_come_without_the_rest(storage: PostgresStorage, streams: EventStreams) -> None:
+async def test_the_orders_alone_come_without_the_rest(storage: PostgresDatabase, streams: EventLogReader) -> None:
     user = await stored_user(storage)
     step = OrderEvent(OrderEventKind.PENDING, an_order(user.id))
     order = NewEvent(user.id, datetime.now(UTC), UserEventKind.ORDER, step)
@@ -169,7 +169,7 @@ async def test_the_orders_alone_come_without_the_rest(storage: PostgresStorage, 
 
 
 async def test_a_stream_goes_on_over_the_end_of_a_month(
-    storage: PostgresStorage, streams: EventStreams, pool: Pool
+    storage: PostgresDatabase, streams: EventLogReader, pool: Pool
 ) -> None:
     user = await stored_user(storage)
     turn = datetime(2025, 3, 1, tzinfo=UTC)
@@ -186,7 +186,7 @@ async def test_a_stream_goes_on_over_the_end_of_a_month(
     "cursor",
     ["", "garbage", "{}", "é", "\ud800", "W10", "A" * 600],
 )
-async def test_what_is_no_cursor_is_invalid(storage: PostgresStorage, streams: EventStreams, cursor: str) -> None:
+async def test_what_is_no_cursor_is_invalid(storage: PostgresDatabase, streams: EventLogReader, cursor: str) -> None:
     assert (await fault_of(streams, await stored_user(storage), cursor)).code is FaultCode.INVALID
 
 
@@ -198,7 +198,7 @@ async def test_what_is_no_cursor_is_invalid(storage: PostgresStorage, streams: E
     ],
 )  # fmt: skip
 async def test_a_cursor_made_by_hand_is_invalid_and_reaches_no_driver(
-    storage: PostgresStorage, streams: EventStreams, key: tuple[str, ...]
+    storage: PostgresDatabase, streams: EventLogReader, key: tuple[str, ...]
 ) -> None:
     user = await stored_user(storage)
     cursor = encode_cursor(CursorScope("events", str(user.id)), key)
@@ -206,7 +206,7 @@ async def test_a_cursor_made_by_hand_is_invalid_and_reaches_no_driver(
 
 
 async def test_a_cursor_of_another_user_or_of_another_list_or_ahead_of_the_log_is_invalid(
-    storage: PostgresStorage, streams: EventStreams
+    storage: PostgresDatabase, streams: EventLogReader
 ) -> None:
     user, stranger = await stored_user(storage), await stored_user(storage)
     await append(storage, alert(user.id, "a"), alert(stranger.id, "b"))
@@ -218,7 +218,7 @@ async def test_a_cursor_of_another_user_or_of_another_list_or_ahead_of_the_log_i
 
 
 async def test_a_cursor_before_what_was_archived_is_too_old_and_one_at_its_end_is_good(
-    storage: PostgresStorage, streams: EventStreams, pool: Pool
+    storage: PostgresDatabase, streams: EventLogReader, pool: Pool
 ) -> None:
     user = await stored_user(storage)
     old = datetime(2025, 2, 10, tzinfo=UTC)
@@ -237,7 +237,7 @@ async def test_a_cursor_before_what_was_archived_is_too_old_and_one_at_its_end_i
 
 
 async def test_what_is_archived_under_a_stream_ends_it_instead_of_leaving_a_hole(
-    storage: PostgresStorage, streams: EventStreams, pool: Pool
+    storage: PostgresDatabase, streams: EventLogReader, pool: Pool
 ) -> None:
     user = await stored_user(storage)
     await append(storage, *(alert(user.id, str(number)) for number in range(3)))
@@ -249,7 +249,7 @@ async def test_what_is_archived_under_a_stream_ends_it_instead_of_leaving_a_hole
 
 
 async def test_a_user_without_events_has_a_cursor_that_a_stream_can_begin_at(
-    storage: PostgresStorage, streams: EventStreams
+    storage: PostgresDatabase, streams: EventLogReader
 ) -> None:
     user = await stored_user(storage)
     head = await streams.head(user.id)
@@ -262,7 +262,7 @@ async def test_a_user_without_events_has_a_cursor_that_a_stream_can_begin_at(
 class FailingStorage:
     """A database that is away for some readings."""
 
-    def __init__(self, storage: PostgresStorage, failures: int, clock: ManualClock) -> None:
+    def __init__(self, storage: PostgresDatabase, failures: int, clock: ManualClock) -> None:
         self._storage = storage
         self.failures = failures
         self._clock = clock
@@ -279,13 +279,13 @@ class FailingStorage:
 
 @pytest.mark.parametrize(("failures", "survives"), [(5, True), (100, False)])
 async def test_a_stream_waits_out_a_database_that_is_away_for_a_moment(
-    storage: PostgresStorage, streams: EventStreams, failures: int, *, survives: bool
+    storage: PostgresDatabase, streams: EventLogReader, failures: int, *, survives: bool
 ) -> None:
     user, clock = await stored_user(storage), ManualClock()
     await append(storage, alert(user.id, "a"))
     failing = FailingStorage(storage, failures, clock)
     start = await streams.start(user.id, at_sequence(user, 0))
-    stream = EventStreams(failing, EmbeddedBus(), clock, 0.001).follow(start, orders_only=False)
+    stream = EventLogReader(failing, EmbeddedBus(), clock, 0.001).follow(start, orders_only=False)
     if survives:
         assert [event.message for event in await take(stream, 1)] == ["a"]
     else:
@@ -295,7 +295,7 @@ async def test_a_stream_waits_out_a_database_that_is_away_for_a_moment(
 
 
 async def test_a_stream_that_was_given_up_listens_no_more(
-    storage: PostgresStorage, streams: EventStreams, bus: EmbeddedBus
+    storage: PostgresDatabase, streams: EventLogReader, bus: EmbeddedBus
 ) -> None:
     user = await stored_user(storage)
     async with following(streams, user, None) as stream:

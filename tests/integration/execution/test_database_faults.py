@@ -9,7 +9,7 @@ import pytest
 
 from domain.core.errors import Unavailable
 from domain.model.orders import OrderStatus
-from domain.ports.unit_of_work import Storage, Transaction
+from domain.ports.unit_of_work import Database, UnitOfWork
 from tests.support.order_harness import Floor
 from tests.support.scripted_venue import Fate, ScriptedVenue
 
@@ -17,21 +17,21 @@ from tests.support.scripted_venue import Fate, ScriptedVenue
 class FlakyStorage:
     """A storage whose n-th transaction from now (counted from 0) breaks at its commit."""
 
-    def __init__(self, real: Storage) -> None:
+    def __init__(self, real: Database) -> None:
         self._real = real
         self.breaks_at = -1
         self.commits_first = False
         self.commits_after_seconds: float | None = None
         self._late: set[asyncio.Task[None]] = set()
 
-    def reading(self) -> AbstractAsyncContextManager[Transaction]:
+    def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._real.reading()
 
-    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+    def snapshot(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._real.snapshot()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self) -> AsyncIterator[UnitOfWork]:
         self.breaks_at -= 1
         breaks = self.breaks_at == -1
         if breaks and self.commits_after_seconds is not None:
@@ -46,7 +46,7 @@ class FlakyStorage:
             raise Unavailable("the connection broke, and the commit had happened")
 
     @asynccontextmanager
-    async def _late_commit(self, seconds: float) -> AsyncIterator[Transaction]:
+    async def _late_commit(self, seconds: float) -> AsyncIterator[UnitOfWork]:
         """The rows stay locked for a while after the caller was told of the failure, and are then committed."""
         stack = AsyncExitStack()
         yield await stack.enter_async_context(self._real.transaction())

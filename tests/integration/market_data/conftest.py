@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.market_data.collector import Pace
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.markets import MarketNode, running_node
 from tests.support.sandbox import SandboxProcess, running_sandbox
 
@@ -29,6 +29,6 @@ def pace() -> Pace:
 
 
 @pytest.fixture
-async def node(sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace) -> AsyncIterator[MarketNode]:
+async def node(sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace) -> AsyncIterator[MarketNode]:
     async with running_node(sandbox.url, storage, pace) as node:
         yield node

@@ -13,7 +13,7 @@ from domain.market_data.collector import Pace
 from domain.model.depth_views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
 from domain.model.markets import FeedState, FeedStatus, MarketSymbol
 from infra.clock import SystemClock
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.venues.ccxt import market_data
 from resolvers.depth import DepthSource
 from tests.support.frame_proxy import FrameProxy, frame_proxy
@@ -112,7 +112,7 @@ async def proxy(sandbox: SandboxProcess) -> AsyncIterator[FrameProxy]:
 
 
 async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_after_the_faults(
-    sandbox: SandboxProcess, proxy: FrameProxy, storage: PostgresStorage, caplog: pytest.LogCaptureFixture
+    sandbox: SandboxProcess, proxy: FrameProxy, storage: PostgresDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     for market in MARKETS:
@@ -136,7 +136,7 @@ async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_a
 
 
 async def test_a_line_that_goes_dead_without_a_word_is_stale_then_reconnected(
-    proxy: FrameProxy, storage: PostgresStorage, monkeypatch: pytest.MonkeyPatch
+    proxy: FrameProxy, storage: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(market_data, "SILENT_SECONDS", 2.5)
     monkeypatch.setattr(market_data, "FIRST_SECONDS", 2.5)

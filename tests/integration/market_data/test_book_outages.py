@@ -17,7 +17,7 @@ from domain.ports.market_data import CrossedBook, VenueGap, VenueUnreachable
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.waiting import eventually
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
@@ -59,7 +59,7 @@ class BreakingSource:
 
 
 async def test_every_break_is_told_counted_by_its_kind_and_followed_by_a_book_of_a_new_epoch(
-    storage: PostgresStorage,
+    storage: PostgresDatabase,
 ) -> None:
     source = BreakingSource(
         VenueGap("update 5 was followed by 9"),

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from domain.model.markets import Timeframe
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.collecting import Collecting, collecting
 from tests.support.sandbox import SandboxProcess
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
-async def feed(sandbox: SandboxProcess, storage: PostgresStorage) -> AsyncIterator[Collecting]:
+async def feed(sandbox: SandboxProcess, storage: PostgresDatabase) -> AsyncIterator[Collecting]:
     async with collecting(sandbox, storage) as running:
         await running.makes_candles()
         yield running

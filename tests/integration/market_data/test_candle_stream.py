@@ -14,7 +14,7 @@ from domain.model.markets import Candle, Timeframe
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.venues import BTC
 
 FIRST = Timeframe.M1.open_time(datetime.now(UTC))
@@ -40,7 +40,7 @@ class Reader:
 
 
 @pytest.fixture
-async def reader(storage: PostgresStorage) -> AsyncIterator[Reader]:
+async def reader(storage: PostgresDatabase) -> AsyncIterator[Reader]:
     bus, clock = EmbeddedBus(), SystemClock()
     hub = MarketDataHub(bus, EmbeddedCache(clock), storage, clock)
     await hub.start()
@@ -55,7 +55,7 @@ async def reader(storage: PostgresStorage) -> AsyncIterator[Reader]:
 
 
 async def test_candles_that_closed_while_nobody_told_of_them_come_from_the_storage(
-    reader: Reader, storage: PostgresStorage
+    reader: Reader, storage: PostgresDatabase
 ) -> None:
     async with storage.transaction() as transaction:
         await transaction.market_data.ensure_partitions_for(FIRST, candle(5).open_time)

@@ -10,14 +10,14 @@ from itertools import pairwise
 
 import pytest
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.backfill import HORIZON_CANDLES, Backfill
 from domain.market_data.codec import CandlesDemand
 from domain.market_data.writer import Recorder
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource
 from infra.clock import SystemClock
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.sandbox import SandboxProcess
@@ -63,18 +63,18 @@ async def source(sandbox: SandboxProcess) -> AsyncIterator[Withholding]:
 
 
 @pytest.fixture
-def recorder(storage: PostgresStorage) -> Recorder:
+def recorder(storage: PostgresDatabase) -> Recorder:
     return Recorder(storage)
 
 
 @pytest.fixture
-async def backfill(source: Withholding, storage: PostgresStorage, recorder: Recorder) -> Backfill:
+async def backfill(source: Withholding, storage: PostgresDatabase, recorder: Recorder) -> Backfill:
     return Backfill({"sandbox": source}, storage, recorder, SystemClock())
 
 
-async def stored(storage: PostgresStorage, timeframe: Timeframe = M1) -> list[Candle]:
+async def stored(storage: PostgresDatabase, timeframe: Timeframe = M1) -> list[Candle]:
     async with storage.reading() as reading:
-        return await reading.market_data.candles(BTC, timeframe, TimeWindow(limit=2 * HORIZON_CANDLES))
+        return await reading.market_data.candles(BTC, timeframe, TimeKeysetPage(limit=2 * HORIZON_CANDLES))
 
 
 @asynccontextmanager
@@ -89,7 +89,7 @@ async def looking(backfill: Backfill) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def mended(storage: PostgresStorage, backfill: Backfill) -> list[Candle]:
+async def mended(storage: PostgresDatabase, backfill: Backfill) -> list[Candle]:
     """Return the stored minutes once the holes were looked for."""
     async with looking(backfill):
         await eventually(lambda: not backfill.waiting, "the holes were looked for", 90)
@@ -102,7 +102,7 @@ async def some(source: Withholding, ago: timedelta, count: int) -> list[Candle]:
 
 
 async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
-    source: Withholding, storage: PostgresStorage, recorder: Recorder, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, recorder: Recorder, backfill: Backfill
 ) -> None:
     old = await some(source, timedelta(days=3), 2)
     await recorder.correct(old)
@@ -116,7 +116,7 @@ async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
 
 
 async def test_minutes_that_the_venue_does_not_have_become_candles_without_volume_and_are_asked_for_once(
-    source: Withholding, storage: PostgresStorage, recorder: Recorder, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, recorder: Recorder, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     own = [replace(each, volume=Decimal(0)) if 10 <= index < 20 else each for index, each in enumerate(own)]
@@ -133,7 +133,7 @@ async def test_minutes_that_the_venue_does_not_have_become_candles_without_volum
 
 
 async def test_what_was_traded_here_is_not_overwritten_by_what_the_venue_leaves_out(
-    source: Withholding, storage: PostgresStorage, recorder: Recorder, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, recorder: Recorder, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     built = replace(own[15], volume=Decimal(7))
@@ -145,7 +145,7 @@ async def test_what_was_traded_here_is_not_overwritten_by_what_the_venue_leaves_
 
 
 async def test_nothing_is_made_up_before_the_markets_first_candle(
-    source: Withholding, storage: PostgresStorage, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, backfill: Backfill
 ) -> None:
     now = source.venue_now()
     own = await some(source, timedelta(minutes=40), 40)
@@ -155,7 +155,7 @@ async def test_nothing_is_made_up_before_the_markets_first_candle(
 
 
 async def test_a_forming_candle_is_not_stored(
-    source: Withholding, storage: PostgresStorage, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, backfill: Backfill
 ) -> None:
     for timeframe in Timeframe:
         await backfill.fill(CandlesDemand(BTC, timeframe, source.venue_now() - 3 * timeframe.duration))

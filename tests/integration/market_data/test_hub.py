@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import pytest
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.collector import Pace
 from domain.model.depth import is_crossed
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.markets import MarketNode, running_node
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC
@@ -115,7 +115,7 @@ async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> No
     async def read() -> bool:
         async with node.storage.reading() as reading:
             for timeframe in Timeframe:
-                stored[timeframe] = await reading.market_data.candles(BTC, timeframe, TimeWindow(limit=1000))
+                stored[timeframe] = await reading.market_data.candles(BTC, timeframe, TimeKeysetPage(limit=1000))
         return all(len(stored[each]) >= (500 if each in VENUE_TIMEFRAMES else 70) for each in Timeframe)
 
     async with node.hub.want(BTC):
@@ -136,7 +136,7 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
 
     async def stored() -> list[str]:
         async with node.storage.reading() as reading:
-            trades = await reading.market_data.trades(BTC, TimeWindow(limit=1000))
+            trades = await reading.market_data.trades(BTC, TimeKeysetPage(limit=1000))
         return [trade.venue_trade_id for trade in trades]
 
     async with node.hub.want(BTC), asyncio.timeout(PATIENCE_SECONDS):
@@ -147,7 +147,7 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
 
 
 async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venues_own(
-    sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace
+    sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace
 ) -> None:
     await sandbox.skip_to_seconds_before_a_minute(10)
     told: list[Candle] = []
@@ -156,7 +156,7 @@ async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venue
         await eventually(lambda: told, "a minute closes", 120)
         await registration.close()
         async with node.storage.reading() as reading:
-            window = TimeWindow(limit=1, start=told[0].open_time)
+            window = TimeKeysetPage(limit=1, start=told[0].open_time)
             (stored,) = await reading.market_data.candles(BTC, Timeframe.M1, window)
         (own,) = await node.venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, told[0].open_time, 1)
     assert told == [stored] == [own]
@@ -190,7 +190,7 @@ async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
 
 
 async def test_two_nodes_collect_a_market_once(
-    sandbox: SandboxProcess, storage: PostgresStorage, pace: Pace, node: MarketNode
+    sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace, node: MarketNode
 ) -> None:
     async with running_node(sandbox.url, storage, pace, node.bus, "other") as other:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
@@ -204,7 +204,7 @@ async def test_two_nodes_collect_a_market_once(
 
 
 async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_again_on_demand(
-    sandbox: SandboxProcess, storage: PostgresStorage
+    sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
     async with running_node(sandbox.url, storage, Pace(demand_lasts=1)) as node:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
@@ -217,7 +217,7 @@ async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_agai
 
 
 async def test_a_market_that_is_always_kept_is_collected_without_demand(
-    sandbox: SandboxProcess, storage: PostgresStorage
+    sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
     async with running_node(sandbox.url, storage, Pace(demand_lasts=0), always=[BTC]) as node:
         await eventually(lambda: node.feeds.running == {BTC}, "the feed runs")
@@ -231,7 +231,7 @@ async def test_a_candle_that_the_bus_lost_is_told_from_the_storage(node: MarketN
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(history) < 100:
             async with node.storage.reading() as reading:
-                history = await reading.market_data.candles(BTC, Timeframe.M1, TimeWindow(limit=1000))
+                history = await reading.market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit=1000))
     # Not earlier: a minute that ended meanwhile would be told, and those before it would count as told.
     registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
     registration.take(history[-4])

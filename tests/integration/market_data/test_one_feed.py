@@ -10,7 +10,7 @@ from domain.market_data.collector import Pace
 from domain.model.markets import FeedState, Timeframe
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.markets import MarketNode, running_node
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC
@@ -48,7 +48,7 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
-    sandbox: SandboxProcess, storage: PostgresStorage
+    sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
     pace = Pace(demand_lasts=3)
     async with (
@@ -78,7 +78,7 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
 
 
 async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
-    sandbox: SandboxProcess, storage: PostgresStorage
+    sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
     async with running_node(sandbox.url, storage, Pace(demand_lasts=1, snapshot_every=0.2)) as node:
         market = str(BTC)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.history import MARKETS_AT_ONCE, MarketPast
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.clock import SystemClock
@@ -24,11 +24,11 @@ def past(node: MarketNode) -> MarketPast:
 
 
 async def test_a_market_that_was_never_collected_has_a_past(node: MarketNode, past: MarketPast) -> None:
-    found = await past.candles(BTC, Timeframe.M1, TimeWindow(100, backwards=True))
+    found = await past.candles(BTC, Timeframe.M1, TimeKeysetPage(100, backwards=True))
     assert len(found) == 100
     assert all(one.close_time == next_.open_time for one, next_ in pairwise(found))
     assert node.hub.venue_now("sandbox") - found[-1].close_time < 2 * MINUTE
-    assert len(await past.trades(BTC, TimeWindow(5, backwards=True))) > 0
+    assert len(await past.trades(BTC, TimeKeysetPage(5, backwards=True))) > 0
 
 
 async def test_what_stays_missing_is_waited_for_once(node: MarketNode) -> None:
@@ -36,16 +36,16 @@ async def test_what_stays_missing_is_waited_for_once(node: MarketNode) -> None:
     clock = SystemClock()
     past = MarketPast(node.storage, node.hub, node.venues, node.bus, clock, wait_seconds=1)
     started = clock.monotonic()
-    assert await past.candles(BTC, Timeframe.H1, TimeWindow(10, backwards=True)) == []
+    assert await past.candles(BTC, Timeframe.H1, TimeKeysetPage(10, backwards=True)) == []
     assert clock.monotonic() - started >= 1
     past._wait_seconds = 600  # which is longer than the test may take
-    assert await past.candles(BTC, Timeframe.H1, TimeWindow(10, backwards=True)) == []
+    assert await past.candles(BTC, Timeframe.H1, TimeKeysetPage(10, backwards=True)) == []
 
 
 async def test_a_list_of_many_markets_does_not_start_all_of_their_feeds(node: MarketNode) -> None:
     await node.feeds.close()
     past = MarketPast(node.storage, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=600)
-    window = TimeWindow(10, backwards=True)
+    window = TimeKeysetPage(10, backwards=True)
 
     async def asked(market: MarketSymbol) -> None:
         await past.candles(market, Timeframe.H1, window)
@@ -62,13 +62,13 @@ async def test_a_list_of_many_markets_does_not_start_all_of_their_feeds(node: Ma
 
 
 async def test_nobody_waits_for_a_venue_that_this_engine_no_longer_reaches(past: MarketPast) -> None:
-    assert await past.candles(GONE, Timeframe.M1, TimeWindow(10)) == []
-    assert await past.trades(GONE, TimeWindow(10)) == []
+    assert await past.candles(GONE, Timeframe.M1, TimeKeysetPage(10)) == []
+    assert await past.trades(GONE, TimeKeysetPage(10)) == []
 
 
 async def test_what_lies_before_the_start_of_the_feed_is_fetched_page_by_page(past: MarketPast) -> None:
-    newest = await past.candles(BTC, Timeframe.M1, TimeWindow(700, backwards=True))
-    earlier = await past.candles(BTC, Timeframe.M1, TimeWindow(700, before=newest[0].open_time, backwards=True))
+    newest = await past.candles(BTC, Timeframe.M1, TimeKeysetPage(700, backwards=True))
+    earlier = await past.candles(BTC, Timeframe.M1, TimeKeysetPage(700, before=newest[0].open_time, backwards=True))
     assert (len(newest), len(earlier)) == (700, 700)
     assert earlier[-1].close_time == newest[0].open_time
     assert await past.missing_minutes(BTC, newest[-1].open_time - 2_000 * MINUTE, newest[-1].open_time) == 0

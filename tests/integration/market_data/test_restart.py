@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.model.markets import Depth, FeedState, FeedStatus, Timeframe
 from tests.support.markets import MarketNode
 from tests.support.sandbox import SandboxProcess
@@ -70,5 +70,5 @@ async def test_a_cut_stream_misses_no_trade_and_no_candle(node: MarketNode, sand
         await asyncio.gather(following, return_exceptions=True)
     assert sorted(trades) == list(range(min(trades), max(trades) + 1))
     async with node.storage.reading() as reading:
-        minutes = await reading.market_data.candles(BTC, Timeframe.M1, TimeWindow(limit=1000))
+        minutes = await reading.market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit=1000))
     assert all(after.open_time == before.close_time for before, after in pairwise(minutes))

@@ -9,24 +9,24 @@ from domain.model.orders import OrderEvent, OrderEventKind
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.events import alert, an_order, every_subject
 from tests.support.users import stored_user
 
 
-async def append(storage: PostgresStorage, *events: NewEvent) -> None:
+async def append(storage: PostgresDatabase, *events: NewEvent) -> None:
     async with storage.transaction() as transaction:
         transaction.events.append(events)
 
 
-async def read(storage: PostgresStorage, event: NewEvent, after: int = 0) -> list[UserEvent]:
+async def read(storage: PostgresDatabase, event: NewEvent, after: int = 0) -> list[UserEvent]:
     async with storage.reading() as reading:
         return await reading.events.after(event.user_id, after, None, 10_000)
 
 
-async def test_every_kind_of_subject_comes_back_as_it_went_in(storage: PostgresStorage) -> None:
+async def test_every_kind_of_subject_comes_back_as_it_went_in(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     subjects = every_subject(user.id)
     now = datetime.now(UTC)
@@ -39,7 +39,7 @@ async def test_every_kind_of_subject_comes_back_as_it_went_in(storage: PostgresS
     assert read_back[0] == UserEvent(user.id, 1, now, UserEventKind.ALERT, subjects[0], "why")
 
 
-async def test_a_log_begins_empty_at_zero_and_its_head_is_the_newest_event(storage: PostgresStorage) -> None:
+async def test_a_log_begins_empty_at_zero_and_its_head_is_the_newest_event(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     at = datetime.now(UTC)
     async with storage.reading() as reading:
@@ -50,7 +50,7 @@ async def test_a_log_begins_empty_at_zero_and_its_head_is_the_newest_event(stora
         assert await reading.events.head(user.id) == (2, at)
 
 
-async def test_numbers_are_contiguous_under_many_writers_at_once(storage: PostgresStorage) -> None:
+async def test_numbers_are_contiguous_under_many_writers_at_once(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
 
     async def writer(number: int) -> None:
@@ -65,7 +65,7 @@ async def test_numbers_are_contiguous_under_many_writers_at_once(storage: Postgr
     assert all(told.index(f"{n}.{t}b") == told.index(f"{n}.{t}a") + 1 for n in range(20) for t in range(10))
 
 
-async def test_a_reader_never_sees_a_number_before_the_ones_below_it(storage: PostgresStorage) -> None:
+async def test_a_reader_never_sees_a_number_before_the_ones_below_it(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     writing = asyncio.gather(*(append(storage, *[alert(user.id, "x")] * (1 + n % 3)) for n in range(60)))
     seen = 0
@@ -77,7 +77,7 @@ async def test_a_reader_never_sees_a_number_before_the_ones_below_it(storage: Po
 
 
 async def test_transactions_that_tell_the_same_users_in_different_orders_do_not_deadlock(
-    storage: PostgresStorage,
+    storage: PostgresDatabase,
 ) -> None:
     users = [await stored_user(storage) for _ in range(3)]
 
@@ -91,7 +91,7 @@ async def test_transactions_that_tell_the_same_users_in_different_orders_do_not_
         assert [event.sequence for event in await read(storage, alert(user.id, ""))] == list(range(1, 31))
 
 
-async def test_what_was_appended_in_a_transaction_that_failed_leaves_no_gap(storage: PostgresStorage) -> None:
+async def test_what_was_appended_in_a_transaction_that_failed_leaves_no_gap(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     await append(storage, alert(user.id, "first"))
     with pytest.raises(ZeroDivisionError):
@@ -104,13 +104,13 @@ async def test_what_was_appended_in_a_transaction_that_failed_leaves_no_gap(stor
     ]
 
 
-async def _append_and_fail(storage: PostgresStorage, event: NewEvent) -> None:
+async def _append_and_fail(storage: PostgresDatabase, event: NewEvent) -> None:
     async with storage.transaction() as transaction:
         transaction.events.append([event])
         raise ZeroDivisionError
 
 
-async def test_reading_after_a_cursor_gives_what_follows_within_the_limit(storage: PostgresStorage) -> None:
+async def test_reading_after_a_cursor_gives_what_follows_within_the_limit(storage: PostgresDatabase) -> None:
     user, stranger = await stored_user(storage), await stored_user(storage)
     now = datetime.now(UTC)
     await append(storage, *(alert(user.id, str(n), now) for n in range(1, 8)), alert(stranger.id, "not yours"))
@@ -123,7 +123,7 @@ async def test_reading_after_a_cursor_gives_what_follows_within_the_limit(storag
         assert [event.sequence for event in await reading.events.after(user.id, 6, late, 3)] == [7]
 
 
-async def test_order_events_are_read_alone_and_by_order(storage: PostgresStorage) -> None:
+async def test_order_events_are_read_alone_and_by_order(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     now = datetime.now(UTC)
     order, other = an_order(user.id), an_order(user.id)
@@ -143,7 +143,7 @@ async def test_order_events_are_read_alone_and_by_order(storage: PostgresStorage
         assert await events.of_order(other.account_id, order.id, now) == []
 
 
-async def test_a_cursor_with_a_time_reads_no_old_partition(storage: PostgresStorage, pool: Pool) -> None:
+async def test_a_cursor_with_a_time_reads_no_old_partition(storage: PostgresDatabase, pool: Pool) -> None:
     user = await stored_user(storage)
     async with pool.acquire() as driver:
         months = await ensure_months(
@@ -163,7 +163,7 @@ async def test_a_cursor_with_a_time_reads_no_old_partition(storage: PostgresStor
 
 async def test_listeners_are_told_after_the_commit_and_of_nothing_that_failed(pool: Pool) -> None:
     bus = EmbeddedBus()
-    storage = PostgresStorage(pool, bus, SystemClock())
+    storage = PostgresDatabase(pool, bus, SystemClock())
     user, stranger = await stored_user(storage), await stored_user(storage)
     heard: list[asyncio.Task[list[UserEvent]]] = []
     strangers: list[bytes] = []
@@ -185,7 +185,7 @@ async def test_listeners_are_told_after_the_commit_and_of_nothing_that_failed(po
     await bus.close()
 
 
-async def test_what_is_committed_is_logged_once_and_what_is_rolled_back_never(storage: PostgresStorage) -> None:
+async def test_what_is_committed_is_logged_once_and_what_is_rolled_back_never(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
 
     async def fail() -> None:

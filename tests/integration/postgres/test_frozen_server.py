@@ -10,13 +10,13 @@ import pytest
 from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import create_pool
 from tests.support.users import a_user, stored_user
 
 COMMAND_SECONDS = 1.0
 LONG_SECONDS = 60.0
-Work = Callable[[PostgresStorage], Awaitable[None]]
+Work = Callable[[PostgresDatabase], Awaitable[None]]
 
 
 class Freezer:
@@ -72,28 +72,28 @@ def command_seconds() -> float:
 @pytest.fixture
 async def storage(
     database_dsn: str, freezer: Freezer, data_folder: Path, command_seconds: float
-) -> AsyncIterator[PostgresStorage]:
+) -> AsyncIterator[PostgresDatabase]:
     server = await asyncio.start_unix_server(freezer.serve, data_folder / ".s.PGSQL.5432")
     dsn = urlsplit(database_dsn)._replace(query=urlencode({"host": str(data_folder)})).geturl()
     seconds = {"connect_timeout_seconds": LONG_SECONDS, "command_timeout_seconds": command_seconds}
     async with server, await create_pool(dsn, init_size=1, **seconds) as pool:
-        yield PostgresStorage(pool, EmbeddedBus(), SystemClock())
+        yield PostgresDatabase(pool, EmbeddedBus(), SystemClock())
         freezer.thaw()
 
 
-async def read(storage: PostgresStorage) -> None:
+async def read(storage: PostgresDatabase) -> None:
     async with storage.reading() as reading:
         await reading.users.get(a_user().id)
 
 
-async def change(storage: PostgresStorage) -> None:
+async def change(storage: PostgresDatabase) -> None:
     async with storage.transaction() as transaction:
         await transaction.users.set_password(a_user().id, "changed")
 
 
 @pytest.mark.parametrize("work", [read, change])
 async def test_a_server_that_answers_nothing_is_unavailable_as_soon_as_the_command_times_out(
-    storage: PostgresStorage, freezer: Freezer, work: Work
+    storage: PostgresDatabase, freezer: Freezer, work: Work
 ) -> None:
     await stored_user(storage)
     freezer.freeze()
@@ -107,7 +107,7 @@ async def test_a_server_that_answers_nothing_is_unavailable_as_soon_as_the_comma
 @pytest.mark.parametrize("command_seconds", [LONG_SECONDS])
 @pytest.mark.parametrize("work", [read, change])
 async def test_who_gives_up_on_a_server_that_answers_nothing_is_free_at_once(
-    storage: PostgresStorage, freezer: Freezer, work: Work
+    storage: PostgresDatabase, freezer: Freezer, work: Work
 ) -> None:
     await stored_user(storage)
     freezer.freeze()

@@ -11,7 +11,7 @@ import pytest
 from domain.core.errors import ErrorCode, InputError
 from domain.events import idempotency
 from domain.model.users import User
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
 from tests.support.postgres import somebody_waits_for_a_lock
@@ -22,11 +22,11 @@ CLOCK = ManualClock(NOW)
 
 
 @pytest.fixture
-async def user(storage: PostgresStorage) -> User:
+async def user(storage: PostgresDatabase) -> User:
     return await stored_user(storage)
 
 
-async def test_a_key_is_claimed_once_and_tells_what_came_of_it(storage: PostgresStorage, user: User) -> None:
+async def test_a_key_is_claimed_once_and_tells_what_came_of_it(storage: PostgresDatabase, user: User) -> None:
     result = ids.new()
     async with storage.transaction() as transaction:
         assert await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", result, NOW) is None
@@ -48,7 +48,7 @@ def deposit(*amounts: str) -> Deposit:
     return Deposit("a", tuple(map(Decimal, amounts)))
 
 
-async def test_a_number_is_the_same_input_however_it_is_written(storage: PostgresStorage, user: User) -> None:
+async def test_a_number_is_the_same_input_however_it_is_written(storage: PostgresDatabase, user: User) -> None:
     result = ids.new()
     async with storage.transaction() as transaction:
 
@@ -67,7 +67,7 @@ async def test_a_number_is_the_same_input_however_it_is_written(storage: Postgre
 
 
 async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
-    storage: PostgresStorage, user: User, pool: Pool
+    storage: PostgresDatabase, user: User, pool: Pool
 ) -> None:
     result = ids.new()
 
@@ -85,7 +85,7 @@ async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
 
 
 async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
-    storage: PostgresStorage, user: User, pool: Pool
+    storage: PostgresDatabase, user: User, pool: Pool
 ) -> None:
     async def second() -> object:
         async with storage.transaction() as transaction:
@@ -102,7 +102,7 @@ async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
 
 
 async def test_of_many_at_once_one_has_the_key_and_all_agree_on_the_result(
-    storage: PostgresStorage, user: User
+    storage: PostgresDatabase, user: User
 ) -> None:
     async def claim() -> object:
         own = ids.new()

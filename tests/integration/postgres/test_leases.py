@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from domain.events.leases import LEASE_SECONDS, HeldLease
+from domain.events.leases import LEASE_SECONDS, LeaseHandle
 from domain.ports.trading import Lease, StaleLease
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
 from tests.support.postgres import somebody_waits_for_a_lock
@@ -15,17 +15,17 @@ LAPSED = 0.0
 """Seconds: a lease that is over when it is given stands for one whose holder has fallen silent."""
 
 
-async def acquire(storage: PostgresStorage, holder: str, seconds: float = LONG) -> Lease | None:
+async def acquire(storage: PostgresDatabase, holder: str, seconds: float = LONG) -> Lease | None:
     async with storage.transaction() as transaction:
         return await transaction.leases.acquire("account", "a1", holder, seconds)
 
 
-async def check(storage: PostgresStorage, lease: Lease) -> None:
+async def check(storage: PostgresDatabase, lease: Lease) -> None:
     async with storage.transaction() as transaction:
         await transaction.leases.check(lease)
 
 
-async def test_a_lease_has_one_holder_until_it_lapses(storage: PostgresStorage) -> None:
+async def test_a_lease_has_one_holder_until_it_lapses(storage: PostgresDatabase) -> None:
     first = await acquire(storage, "one")
     assert first is not None
     assert first.epoch == 1
@@ -34,7 +34,7 @@ async def test_a_lease_has_one_holder_until_it_lapses(storage: PostgresStorage) 
 
 
 async def test_a_lapsed_lease_is_taken_over_with_a_higher_epoch_and_the_old_holder_is_stale(
-    storage: PostgresStorage,
+    storage: PostgresDatabase,
 ) -> None:
     old = await acquire(storage, "one", LAPSED)
     new = await acquire(storage, "two")
@@ -49,7 +49,7 @@ async def test_a_lapsed_lease_is_taken_over_with_a_higher_epoch_and_the_old_hold
     await check(storage, new)
 
 
-async def test_a_lapsed_lease_is_stale_even_where_nobody_took_it(storage: PostgresStorage) -> None:
+async def test_a_lapsed_lease_is_stale_even_where_nobody_took_it(storage: PostgresDatabase) -> None:
     lease = await acquire(storage, "one", LAPSED)
     assert lease is not None
     with pytest.raises(StaleLease):
@@ -58,7 +58,7 @@ async def test_a_lapsed_lease_is_stale_even_where_nobody_took_it(storage: Postgr
         assert await transaction.leases.renew(lease, LONG) is None
 
 
-async def test_its_holder_renews_it_under_the_same_epoch_either_way(storage: PostgresStorage) -> None:
+async def test_its_holder_renews_it_under_the_same_epoch_either_way(storage: PostgresDatabase) -> None:
     lease = await acquire(storage, "one")
     assert lease is not None
     again = await acquire(storage, "one")
@@ -70,14 +70,14 @@ async def test_its_holder_renews_it_under_the_same_epoch_either_way(storage: Pos
     assert renewed.renewed_at > again.renewed_at > lease.renewed_at
 
 
-async def test_a_holder_that_comes_back_after_lapsing_gets_a_new_epoch(storage: PostgresStorage) -> None:
+async def test_a_holder_that_comes_back_after_lapsing_gets_a_new_epoch(storage: PostgresDatabase) -> None:
     first, second = await acquire(storage, "one", LAPSED), await acquire(storage, "one")
     assert first is not None
     assert second is not None
     assert second.epoch == first.epoch + 1
 
 
-async def test_a_released_lease_is_free_at_once_and_its_epoch_is_not_used_again(storage: PostgresStorage) -> None:
+async def test_a_released_lease_is_free_at_once_and_its_epoch_is_not_used_again(storage: PostgresDatabase) -> None:
     lease = await acquire(storage, "one")
     assert lease is not None
     async with storage.transaction() as transaction:
@@ -88,7 +88,7 @@ async def test_a_released_lease_is_free_at_once_and_its_epoch_is_not_used_again(
 
 
 async def test_a_checked_lease_can_not_be_taken_before_the_transaction_ends(
-    storage: PostgresStorage, pool: Pool
+    storage: PostgresDatabase, pool: Pool
 ) -> None:
     lease = await acquire(storage, "one", 0.3)
     assert lease is not None
@@ -101,25 +101,25 @@ async def test_a_checked_lease_can_not_be_taken_before_the_transaction_ends(
     assert taken.epoch == lease.epoch + 1
 
 
-async def _take_when_lapsed(storage: PostgresStorage) -> Lease:
+async def _take_when_lapsed(storage: PostgresDatabase) -> Lease:
     while True:
         lease = await acquire(storage, "two")
         if lease is not None:
             return lease
 
 
-async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(storage: PostgresStorage) -> None:
+async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(storage: PostgresDatabase) -> None:
     await acquire(storage, "gone", LAPSED)
     leases = await asyncio.gather(*(acquire(storage, f"node {number}") for number in range(10)))
     assert [lease.epoch for lease in leases if lease is not None] == [2]
 
 
-async def lost(storage: PostgresStorage, taken_by: str | None) -> str:
+async def lost(storage: PostgresDatabase, taken_by: str | None) -> str:
     """Return what the log says of a lease of node one that was ended, and then taken by somebody or nobody."""
     clock = ManualClock()
     lease = await acquire(storage, "here:one")
     assert lease is not None
-    held = HeldLease(storage, clock, replace(lease, renewed_at=clock.monotonic()))
+    held = LeaseHandle(storage, clock, replace(lease, renewed_at=clock.monotonic()))
     async with storage.transaction() as transaction:
         await transaction.leases.end_all()
         if taken_by is not None:
@@ -129,11 +129,11 @@ async def lost(storage: PostgresStorage, taken_by: str | None) -> str:
     return await held.reason_lost()
 
 
-async def test_a_lease_that_lapsed_is_not_said_to_be_another_nodes(storage: PostgresStorage) -> None:
+async def test_a_lease_that_lapsed_is_not_said_to_be_another_nodes(storage: PostgresDatabase) -> None:
     assert await lost(storage, None) == "its lease lapsed: this node did not renew it for 7.2 s"
 
 
-async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(storage: PostgresStorage) -> None:
+async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(storage: PostgresDatabase) -> None:
     assert (await lost(storage, "there:two")).startswith("its lease was taken by another node (there:two), until ")
     async with storage.transaction() as transaction:
         await transaction.leases.end_all()

@@ -10,7 +10,7 @@ import pytest
 from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
@@ -44,7 +44,7 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 async def test_a_server_that_takes_no_writes_is_unavailable(
-    storage: PostgresStorage, pool: Pool, database_dsn: str
+    storage: PostgresDatabase, pool: Pool, database_dsn: str
 ) -> None:
     user = await stored_user(storage)
     database = await pool.fetchval("SELECT current_database()")
@@ -56,7 +56,9 @@ async def test_a_server_that_takes_no_writes_is_unavailable(
     await _change(storage, user.id)
 
 
-async def test_a_connection_to_a_primary_that_became_a_standby_is_dropped(storage: PostgresStorage, pool: Pool) -> None:
+async def test_a_connection_to_a_primary_that_became_a_standby_is_dropped(
+    storage: PostgresDatabase, pool: Pool
+) -> None:
     user = await stored_user(storage)
     async with pool.acquire() as connection:
         await connection.execute("SET default_transaction_read_only = on")
@@ -67,7 +69,7 @@ async def test_a_connection_to_a_primary_that_became_a_standby_is_dropped(storag
     assert demoted != await pool.fetchval("SELECT pg_backend_pid()")
 
 
-async def _change(storage: PostgresStorage, user_id: UUID) -> None:
+async def _change(storage: PostgresDatabase, user_id: UUID) -> None:
     async with storage.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
 
@@ -83,7 +85,7 @@ async def own_server(data_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
 async def test_the_pool_recovers_after_a_restart_of_the_server(own_server: EmbeddedPostgres) -> None:
     await migrate(own_server.dsn)
     async with await create_pool(own_server.dsn, init_size=2) as pool:
-        storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
+        storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
         user = await stored_user(storage)
         await own_server.stop()
         for outcome in await asyncio.gather(*(_change(storage, user.id) for _ in range(5)), return_exceptions=True):

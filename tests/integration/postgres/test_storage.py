@@ -8,7 +8,7 @@ import pytest
 from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.database import PostgresStorage, PostgresTransaction
+from infra.postgres.database import PostgresDatabase, PostgresTransaction
 from infra.postgres.pool import Pool, create_pool
 from tests.support.moved_clock import needs_database_timeouts
 from tests.support.postgres import execute, somebody_waits_for_a_lock
@@ -19,7 +19,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_d
 """
 
 
-async def test_a_transaction_is_all_or_nothing(storage: PostgresStorage) -> None:
+async def test_a_transaction_is_all_or_nothing(storage: PostgresDatabase) -> None:
     user = a_user()
     with contextlib.suppress(ZeroDivisionError):
         async with storage.transaction() as transaction:
@@ -29,7 +29,7 @@ async def test_a_transaction_is_all_or_nothing(storage: PostgresStorage) -> None
         assert await reading.users.get(user.id) is None
 
 
-async def test_nobody_sees_a_transaction_before_it_ends(storage: PostgresStorage) -> None:
+async def test_nobody_sees_a_transaction_before_it_ends(storage: PostgresDatabase) -> None:
     user = a_user()
     async with storage.transaction() as transaction:
         await transaction.users.add(user, "hash")
@@ -40,7 +40,7 @@ async def test_nobody_sees_a_transaction_before_it_ends(storage: PostgresStorage
 
 
 async def test_a_snapshot_sees_what_was_committed_when_its_first_read_began_and_writes_nothing(
-    storage: PostgresStorage, pool: Pool
+    storage: PostgresDatabase, pool: Pool
 ) -> None:
     user = a_user()
     async with storage.snapshot() as snapshot:
@@ -58,7 +58,7 @@ async def test_a_snapshot_sees_what_was_committed_when_its_first_read_began_and_
 
 
 async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one_works(
-    storage: PostgresStorage, database_dsn: str
+    storage: PostgresDatabase, database_dsn: str
 ) -> None:
     user = await stored_user(storage)
     with pytest.raises(Unavailable):
@@ -68,14 +68,14 @@ async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one
         assert await transaction.users.password_hash(user.id) == "a hash"
 
 
-async def _change_while_cut(storage: PostgresStorage, user_id: UUID, dsn: str) -> None:
+async def _change_while_cut(storage: PostgresDatabase, user_id: UUID, dsn: str) -> None:
     async with storage.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
         await execute(dsn, OTHERS)
         await transaction.users.password_hash(user_id)
 
 
-async def test_a_connection_cut_before_the_commit_is_unavailable(storage: PostgresStorage, database_dsn: str) -> None:
+async def test_a_connection_cut_before_the_commit_is_unavailable(storage: PostgresDatabase, database_dsn: str) -> None:
     user = await stored_user(storage)
     with pytest.raises(Unavailable):
         await _change_and_be_cut(storage, user.id, database_dsn)
@@ -84,13 +84,15 @@ async def test_a_connection_cut_before_the_commit_is_unavailable(storage: Postgr
         assert await reading.users.password_hash(user.id) == "a hash"
 
 
-async def _change_and_be_cut(storage: PostgresStorage, user_id: UUID, dsn: str) -> None:
+async def _change_and_be_cut(storage: PostgresDatabase, user_id: UUID, dsn: str) -> None:
     async with storage.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
         await execute(dsn, OTHERS)
 
 
-async def test_a_connection_that_dies_while_it_is_given_back_harms_nobody(storage: PostgresStorage, pool: Pool) -> None:
+async def test_a_connection_that_dies_while_it_is_given_back_harms_nobody(
+    storage: PostgresDatabase, pool: Pool
+) -> None:
     async with storage.transaction() as transaction:
         _die_at_the_next_step(transaction)
     async with storage.reading() as reading:
@@ -108,7 +110,7 @@ def _die_at_the_next_step(transaction: PostgresTransaction) -> None:
 
 
 async def test_connections_that_died_in_the_pool_are_replaced_unnoticed(
-    storage: PostgresStorage, pool: Pool, database_dsn: str
+    storage: PostgresDatabase, pool: Pool, database_dsn: str
 ) -> None:
     user = await stored_user(storage)
     held = [await pool.acquire() for _ in range(4)]
@@ -122,7 +124,7 @@ async def test_connections_that_died_in_the_pool_are_replaced_unnoticed(
 
 
 @needs_database_timeouts
-async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(storage: PostgresStorage) -> None:
+async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(storage: PostgresDatabase) -> None:
     first, second = await stored_user(storage), await stored_user(storage)
     barrier = asyncio.Barrier(2)
 
@@ -137,7 +139,7 @@ async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(storag
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "Unavailable"]
 
 
-async def test_a_swallowed_error_does_not_pass_for_a_commit(storage: PostgresStorage) -> None:
+async def test_a_swallowed_error_does_not_pass_for_a_commit(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     with pytest.raises(RuntimeError, match="nothing is stored"):
         await _change_and_swallow(storage, user.id)
@@ -146,7 +148,7 @@ async def test_a_swallowed_error_does_not_pass_for_a_commit(storage: PostgresSto
         assert await reading.users.password_hash(user.id) == "a hash"
 
 
-async def _change_and_swallow(storage: PostgresStorage, user_id: UUID) -> None:
+async def _change_and_swallow(storage: PostgresDatabase, user_id: UUID) -> None:
     async with storage.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
         with contextlib.suppress(asyncpg.UniqueViolationError):
@@ -155,7 +157,7 @@ async def _change_and_swallow(storage: PostgresStorage, user_id: UUID) -> None:
 
 async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(database_dsn: str) -> None:
     async with await create_pool(database_dsn, init_size=1, max_size=3) as pool:
-        storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
+        storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
         user = await stored_user(storage)
 
         async def change() -> None:
@@ -176,7 +178,7 @@ async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(d
 
 async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_dsn: str) -> None:
     async with await create_pool(database_dsn, init_size=1, max_size=1) as pool:
-        storage = PostgresStorage(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
+        storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
         async with storage.reading():
             with pytest.raises(Unavailable):
                 async with storage.transaction():
@@ -187,7 +189,7 @@ async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_d
 
 async def test_a_closed_pool_is_unavailable(database_dsn: str) -> None:
     pool = await create_pool(database_dsn, init_size=1)
-    storage = PostgresStorage(pool, EmbeddedBus(), SystemClock())
+    storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
     await pool.close()
     with pytest.raises(Unavailable):
         async with storage.transaction():

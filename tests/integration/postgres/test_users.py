@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.trading_state import TradingState
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User, UserRole
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.users import a_user, ids, stored_user
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -23,20 +23,20 @@ def a_key(user: User) -> ApiKey:
     return ApiKey(ids.new(), user.id, "bot", frozenset({ApiScope.READ, ApiScope.TRADE}), NOW, None, None)
 
 
-async def test_the_first_user_is_the_operator_and_the_second_is_not(storage: PostgresStorage) -> None:
+async def test_the_first_user_is_the_operator_and_the_second_is_not(storage: PostgresDatabase) -> None:
     first, second = await stored_user(storage), await stored_user(storage)
 
     assert first.role is UserRole.OPERATOR
     assert second.role is UserRole.USER
 
 
-async def test_of_many_who_register_at_once_exactly_one_is_the_operator(storage: PostgresStorage) -> None:
+async def test_of_many_who_register_at_once_exactly_one_is_the_operator(storage: PostgresDatabase) -> None:
     users = await asyncio.gather(*(stored_user(storage) for _ in range(8)))
 
     assert [user.role for user in users].count(UserRole.OPERATOR) == 1
 
 
-async def test_a_user_is_found_as_stored(storage: PostgresStorage) -> None:
+async def test_a_user_is_found_as_stored(storage: PostgresDatabase) -> None:
     await stored_user(storage)
     user = a_user(display_name="Ana")
     async with storage.transaction() as transaction:
@@ -50,7 +50,7 @@ async def test_a_user_is_found_as_stored(storage: PostgresStorage) -> None:
         assert await reading.users.by_email("nobody@example.com") is None
 
 
-async def test_a_taken_email_is_refused_and_the_transaction_goes_on(storage: PostgresStorage) -> None:
+async def test_a_taken_email_is_refused_and_the_transaction_goes_on(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     async with storage.transaction() as transaction:
         assert not await transaction.users.add(a_user(email=user.email), "other")
@@ -60,13 +60,13 @@ async def test_a_taken_email_is_refused_and_the_transaction_goes_on(storage: Pos
         assert await reading.users.by_email(user.email) == (user, "changed")
 
 
-async def test_an_email_that_is_not_lower_case_or_too_long_can_not_be_stored(storage: PostgresStorage) -> None:
+async def test_an_email_that_is_not_lower_case_or_too_long_can_not_be_stored(storage: PostgresDatabase) -> None:
     for email in ("Ana@example.com", "a" * 243 + "@example.com"):
         with pytest.raises(asyncpg.CheckViolationError):
             await stored_user(storage, email=email)
 
 
-async def test_changes_of_a_user_are_kept(storage: PostgresStorage) -> None:
+async def test_changes_of_a_user_are_kept(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     changed = replace(user, display_name="Ana", trading_state=TradingState.HALTED, role=UserRole.USER)
     async with storage.transaction() as transaction:
@@ -79,7 +79,7 @@ async def test_changes_of_a_user_are_kept(storage: PostgresStorage) -> None:
     assert promoted == replace(changed, trading_state=TradingState.REDUCING, role=UserRole.OPERATOR)
 
 
-async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(storage: PostgresStorage) -> None:
+async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     session = a_session(user)
     async with storage.transaction() as transaction:
@@ -96,7 +96,7 @@ async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(storage
         assert await users.login_session_by_token(b"hash") is None
 
 
-async def test_live_login_sessions_are_listed_and_the_others_ended(storage: PostgresStorage) -> None:
+async def test_live_login_sessions_are_listed_and_the_others_ended(storage: PostgresDatabase) -> None:
     user, stranger = await stored_user(storage), await stored_user(storage)
     sessions = [a_session(user), a_session(user), a_session(user, NOW - HOUR), a_session(stranger)]
     async with storage.transaction() as transaction:
@@ -111,7 +111,7 @@ async def test_live_login_sessions_are_listed_and_the_others_ended(storage: Post
         assert await users.revoke_other_login_sessions(user.id, None, NOW) == [sessions[0].id]
 
 
-async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(storage: PostgresStorage) -> None:
+async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(storage: PostgresDatabase) -> None:
     user = await stored_user(storage)
     key = a_key(user)
     async with storage.transaction() as transaction:
@@ -129,7 +129,7 @@ async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(storage: Po
         assert await users.api_keys(user.id) == []
 
 
-async def test_activity_is_paged_both_ways_and_private(storage: PostgresStorage) -> None:
+async def test_activity_is_paged_both_ways_and_private(storage: PostgresDatabase) -> None:
     user, stranger = await stored_user(storage), await stored_user(storage)
     done = [Activity(ids.new(), user.id, NOW, "userLogin", detail=str(number)) for number in range(5)]
     async with storage.transaction() as transaction:
@@ -138,10 +138,12 @@ async def test_activity_is_paged_both_ways_and_private(storage: PostgresStorage)
             await users.add_activity(activity)
         newest_first = done[::-1]
 
-        assert await users.activity(user.id, Window(2)) == newest_first[:2]
-        assert await users.activity(user.id, Window(2, after=newest_first[1].id)) == newest_first[2:4]
-        assert await users.activity(user.id, Window(2, backwards=True)) == newest_first[3:]
-        assert await users.activity(user.id, Window(2, before=newest_first[3].id, backwards=True)) == newest_first[1:3]
-        assert await users.activity(stranger.id, Window(2)) == []
+        assert await users.activity(user.id, KeysetPage(2)) == newest_first[:2]
+        assert await users.activity(user.id, KeysetPage(2, after=newest_first[1].id)) == newest_first[2:4]
+        assert await users.activity(user.id, KeysetPage(2, backwards=True)) == newest_first[3:]
+        assert (
+            await users.activity(user.id, KeysetPage(2, before=newest_first[3].id, backwards=True)) == newest_first[1:3]
+        )
+        assert await users.activity(stranger.id, KeysetPage(2)) == []
         assert await users.activity_by_id(user.id, done[0].id) == done[0]
         assert await users.activity_by_id(stranger.id, done[0].id) is None

@@ -4,7 +4,7 @@ from domain.reports.service import ReportService
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.trading import World, stored_world
 
@@ -16,5 +16,5 @@ async def world(pool: Pool) -> World:
 
 
 @pytest.fixture
-def service(storage: PostgresStorage) -> ReportService:
+def service(storage: PostgresDatabase) -> ReportService:
     return ReportService(storage, EmbeddedBus(), SystemClock(), TimeOrderedIds())

@@ -12,7 +12,7 @@ from domain.reports.price_source import MARKS_A_MARKET
 from domain.reports.service import EARLIEST, ReportService
 from domain.reports.session_metrics import MetricsRequest, session_metrics
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.orders import PostgresOrders
@@ -40,7 +40,7 @@ LATE = START + timedelta(days=3, hours=23)
 
 
 async def test_a_report_of_an_account_leaves_out_what_came_after_and_knows_what_came_before(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     # Bought before the period, sold within; bought and sold again after it.
     await trade(storage, world, (hour(-5), BUY, 1, 100), (hour(3), SELL, 1, 130), (hour(50), BUY, 2, 90))
@@ -60,7 +60,7 @@ async def test_a_report_of_an_account_leaves_out_what_came_after_and_knows_what_
 
 
 async def test_a_deposit_counts_from_its_moment_on_and_changes_no_return(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await trade(storage, world, (hour(1), BUY, 1, 100))
     await hold(storage, world, USDT=900, BTC=1)
@@ -90,7 +90,7 @@ async def test_a_deposit_counts_from_its_moment_on_and_changes_no_return(
 
 
 async def test_a_balance_that_nothing_explains_yet_is_named_and_changes_no_figure(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await trade(storage, world, (hour(1), BUY, 1, 100))
     await hold(storage, world, USDT=900, BTC=1)
@@ -109,7 +109,7 @@ async def test_a_balance_that_nothing_explains_yet_is_named_and_changes_no_figur
 
 
 async def test_what_is_committed_while_a_report_is_read_changes_nothing_of_it(
-    storage: PostgresStorage, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
+    storage: PostgresDatabase, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await trade(storage, world, (hour(1), BUY, 1, 100))
     await hold(storage, world, USDT=900, BTC=1)
@@ -134,7 +134,7 @@ async def test_what_is_committed_while_a_report_is_read_changes_nothing_of_it(
 
 
 async def test_what_was_traded_on_a_market_that_is_listed_no_more_is_held_from_the_start(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     await trade(storage, world, (hour(1), BUY, 1, 100), (hour(2), SELL, 1, 130))
     await hold(storage, world, USDT=1030)
@@ -147,7 +147,7 @@ async def test_what_was_traded_on_a_market_that_is_listed_no_more_is_held_from_t
 
 
 async def test_coins_that_are_paid_in_count_at_their_price_of_that_moment(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await transfer(storage, world, hour(10), "BTC", 2)
     await transfer(storage, world, hour(15), "USDT", -400, "WITHDRAWAL")
@@ -164,7 +164,7 @@ async def test_coins_that_are_paid_in_count_at_their_price_of_that_moment(
 
 
 async def test_a_report_from_before_the_account_was_opened_begins_with_nothing_and_its_opening_is_paid_in(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     await transfer(storage, world, hour(5), "USDT", 1000, "OPENING")
     await hold(storage, world, USDT=1000)
@@ -176,7 +176,7 @@ async def test_a_report_from_before_the_account_was_opened_begins_with_nothing_a
 
 
 async def test_however_long_before_the_account_a_report_begins_its_figures_are_those_of_the_accounts_life(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await open_at(pool, world, hour(6))  # later than what it began with, which the earlier of the two decides
     await transfer(storage, world, hour(5), "BTC", 2, "OPENING")
@@ -197,7 +197,7 @@ async def test_however_long_before_the_account_a_report_begins_its_figures_are_t
 
 
 async def test_coins_that_are_paid_into_an_old_account_count_at_the_price_of_their_minute(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await transfer(storage, world, START - timedelta(days=5 * 365), "USDT", 1000, "OPENING")
     await transfer(storage, world, hour(10.55), "BTC", 1)
@@ -208,7 +208,7 @@ async def test_coins_that_are_paid_into_an_old_account_count_at_the_price_of_the
 
 
 async def test_a_period_that_ends_before_the_account_was_opened_is_even(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await open_at(pool, world, hour(30))
     await transfer(storage, world, hour(30), "BTC", 1, "OPENING")
@@ -218,7 +218,7 @@ async def test_a_period_that_ends_before_the_account_was_opened_is_even(
 
 
 async def test_a_report_of_a_session_begins_with_its_equity_even_in_its_middle(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     session = replace(world.session, start_equity=D(500))
     async with storage.transaction() as transaction:
@@ -241,7 +241,7 @@ async def test_a_report_of_a_session_begins_with_its_equity_even_in_its_middle(
 
 @pytest.mark.parametrize("timeframe", [Timeframe.M1, Timeframe.M5, Timeframe.H1, Timeframe.H4, Timeframe.D1])
 async def test_candles_of_any_one_timeframe_are_prices_enough(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World, timeframe: Timeframe
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World, timeframe: Timeframe
 ) -> None:
     await hold(storage, world, BTC=10)
     midnight = START.replace(hour=0)
@@ -257,7 +257,7 @@ async def test_candles_of_any_one_timeframe_are_prices_enough(
 
 
 async def test_candles_of_several_timeframes_complete_each_other(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await hold(storage, world, BTC=10)
     await candles(storage, pool, Timeframe.H1, (hour(-30), 90), (hour(5), 105), (hour(6), 106))
@@ -274,7 +274,7 @@ async def test_candles_of_several_timeframes_complete_each_other(
 
 
 async def test_a_holding_is_priced_over_as_many_markets_as_it_needs(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await hold(storage, world, ETH=10)
     await candles(storage, pool, Timeframe.H1, (hour(-1), "0.05"), (hour(2), "0.06"), market=ETH_BTC)
@@ -287,7 +287,7 @@ async def test_a_holding_is_priced_over_as_many_markets_as_it_needs(
 
 
 async def test_what_has_no_price_is_named_and_no_return_is_told_where_it_lasted_over_a_day(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await hold(storage, world, USDT=100, ETH=10)
     await minutes(storage, pool, (hour(-0.1), 1000), (hour(1), 2000))
@@ -306,7 +306,7 @@ async def test_what_has_no_price_is_named_and_no_return_is_told_where_it_lasted_
 
 
 async def test_a_coin_that_no_market_leads_from_is_named_and_spoils_nothing(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await hold(storage, world, BTC=10, LDBNB=3)
     await minutes(storage, pool, (hour(-0.1), 100), (hour(1), 110))
@@ -317,7 +317,7 @@ async def test_a_coin_that_no_market_leads_from_is_named_and_spoils_nothing(
 
 
 async def test_a_coin_of_a_delisted_market_spoils_nothing_unless_its_price_is_stored(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     luna = MarketSymbol("sandbox", "LUNA/USDT")
     markets = {**MARKETS, luna: a_market(symbol=luna, base="LUNA", active=False)}
@@ -336,7 +336,7 @@ async def test_a_coin_of_a_delisted_market_spoils_nothing_unless_its_price_is_st
 
 
 async def test_excursions_are_those_of_fills_and_of_candles_within_a_round_trip_or_around_a_short_one(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await trade(
         storage,
@@ -367,7 +367,7 @@ async def test_excursions_are_those_of_fills_and_of_candles_within_a_round_trip_
 
 
 async def test_the_figures_of_a_stopped_session_move_no_more_and_are_those_of_its_report(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     stopped = hour(3)
     session = replace(world.session, started_at=START, start_equity=D(500), stopped_at=stopped)
@@ -394,7 +394,7 @@ async def test_the_figures_of_a_stopped_session_move_no_more_and_are_those_of_it
 
 
 async def test_a_session_whose_equity_at_the_start_is_not_known_has_no_return_and_says_so(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     async with storage.transaction() as transaction:
         await transaction.trading_sessions.save(replace(world.session, start_equity=None))

@@ -19,7 +19,7 @@ from domain.reports.service import EARLIEST, JOB_KIND, MAXIMUM_OPEN_JOBS, Report
 from domain.reports.worker import ReportWorker
 from infra.clock import SystemClock
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.fill_ledgers import BUY, SELL
 from tests.support.orders import D
@@ -28,7 +28,7 @@ from tests.support.trading import World, stored_world
 
 
 async def test_an_account_without_a_fill_has_an_even_report(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     await hold(storage, world, USDT=1000)
     result = await told(storage, service, world)
@@ -37,7 +37,7 @@ async def test_an_account_without_a_fill_has_an_even_report(
 
 
 async def test_what_cannot_be_reported_on_is_told(
-    storage: PostgresStorage, service: ReportService, world: World, pool: Pool
+    storage: PostgresDatabase, service: ReportService, world: World, pool: Pool
 ) -> None:
     async def code(request: ReportRequest, user: World = world) -> ErrorCode:
         with pytest.raises(InputError) as refused:
@@ -77,7 +77,7 @@ async def test_a_period_that_cannot_be_is_refused_where_it_stands(
 
 
 async def test_a_user_has_only_so_many_jobs_at_a_time_however_fast_they_are_asked_for(
-    storage: PostgresStorage, service: ReportService, world: World, pool: Pool
+    storage: PostgresDatabase, service: ReportService, world: World, pool: Pool
 ) -> None:
     asked = [ask(service, world) for _ in range(MAXIMUM_OPEN_JOBS + 2)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -91,7 +91,7 @@ async def test_a_user_has_only_so_many_jobs_at_a_time_however_fast_they_are_aske
 
 
 async def test_the_same_key_asks_for_the_same_report(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     request = ReportRequest(ReportScope.ACCOUNT, world.account.id, START, END)
     asked = [service.generate(world.user.id, request, "key") for _ in range(4)]
@@ -105,7 +105,7 @@ async def test_the_same_key_asks_for_the_same_report(
 
 
 async def test_the_log_tells_of_the_job_and_of_the_report(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     await told(storage, service, world)
     async with storage.reading() as reading:
@@ -116,7 +116,7 @@ async def test_the_log_tells_of_the_job_and_of_the_report(
 
 
 async def test_a_fault_ends_its_job_with_a_message_that_leaks_nothing_and_is_logged_once(
-    storage: PostgresStorage, service: ReportService, world: World, caplog: pytest.LogCaptureFixture
+    storage: PostgresDatabase, service: ReportService, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     def spoilt() -> Mapping[MarketSymbol, Market]:
         raise ZeroDivisionError("postgresql://r3edge:hunter2@db")
@@ -143,7 +143,7 @@ async def running(worker: ReportWorker) -> AsyncIterator["asyncio.Task[None]"]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def finished(storage: PostgresStorage, report: Report) -> Job:
+async def finished(storage: PostgresDatabase, report: Report) -> Job:
     async with asyncio.timeout(60):
         while True:
             job, _ = await outcome(storage, report)
@@ -153,7 +153,7 @@ async def finished(storage: PostgresStorage, report: Report) -> Job:
 
 
 async def test_a_worker_that_runs_takes_what_is_asked_for(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     async with running(a_worker(storage)):
         jobs = [await finished(storage, await ask(service, world)) for _ in range(2)]
@@ -163,7 +163,7 @@ async def test_a_worker_that_runs_takes_what_is_asked_for(
 
 
 async def test_a_worker_that_dies_leaves_its_job_to_the_next(
-    storage: PostgresStorage, service: ReportService, world: World
+    storage: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     report = await ask(service, world)
     async with storage.transaction() as transaction:
@@ -174,7 +174,7 @@ async def test_a_worker_that_dies_leaves_its_job_to_the_next(
 
 
 async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_is_cancelled(
-    storage: PostgresStorage, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
+    storage: PostgresDatabase, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, at_it = asyncio.Event(), asyncio.Event()
     real = worker_module.computed
@@ -201,7 +201,7 @@ async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_
 
 
 async def test_a_big_ledger_holds_nobody_else_up(
-    storage: PostgresStorage, pool: Pool, service: ReportService, world: World
+    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     order = world.order(status=OrderStatus.FILLED)
     fills = [_big(world, order.id, number) for number in range(20_000)]

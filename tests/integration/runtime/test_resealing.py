@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from domain.model.trading import VenueCredentials
-from domain.ports.unit_of_work import Storage
+from domain.ports.unit_of_work import Database
 from infra.postgres.pool import Pool
 from infra.runtime.resealing import reseal_credentials
 from infra.security import AesVault
@@ -16,7 +16,7 @@ CREDENTIALS = VenueCredentials("key", "secret")
 
 
 async def test_a_new_key_seals_anew_what_an_earlier_one_sealed_and_leaves_the_rest(
-    storage: Storage, pool: Pool, caplog: pytest.LogCaptureFixture
+    storage: Database, pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = new_user()
     accounts = [replace(new_account(user.id), name=name, created_at=datetime.now(UTC)) for name in ("a", "b", "c")]
@@ -39,7 +39,7 @@ async def test_a_new_key_seals_anew_what_an_earlier_one_sealed_and_leaves_the_re
     assert await reseal_credentials(storage, AesVault(NEW, [OLD])) == 0
 
 
-async def test_credentials_that_were_replaced_meanwhile_stay(storage: Storage) -> None:
+async def test_credentials_that_were_replaced_meanwhile_stay(storage: Database) -> None:
     user = new_user()
     account = new_account(user.id)
     async with storage.transaction() as transaction:

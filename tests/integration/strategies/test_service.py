@@ -5,13 +5,13 @@ from decimal import Decimal
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.strategies import Strategy
 from domain.model.users import User
 from domain.trading.strategies import StrategyRequest, StrategyService
 from infra.clock import SystemClock, TimeOrderedIds
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from tests.support.users import stored_user
 
 RULES = StrategyDefinition(sizing=Sizing(quote_amount=Decimal(100)), enter_long="close > 1")
@@ -19,18 +19,18 @@ REQUEST = StrategyRequest("cross", None, RULES)
 
 
 @pytest.fixture
-def service(storage: PostgresStorage) -> StrategyService:
+def service(storage: PostgresDatabase) -> StrategyService:
     return StrategyService(storage, SystemClock(), TimeOrderedIds())
 
 
 @pytest.fixture
-async def user(storage: PostgresStorage) -> User:
+async def user(storage: PostgresDatabase) -> User:
     return await stored_user(storage)
 
 
-async def versions(storage: PostgresStorage, strategy: Strategy) -> list[tuple[int, StrategyDefinition]]:
+async def versions(storage: PostgresDatabase, strategy: Strategy) -> list[tuple[int, StrategyDefinition]]:
     async with storage.reading() as reading:
-        found = await reading.strategies.versions(strategy.user_id, strategy.id, Window(100))
+        found = await reading.strategies.versions(strategy.user_id, strategy.id, KeysetPage(100))
     return [(version.number, version.definition) for version in found]
 
 
@@ -41,7 +41,7 @@ async def refused(attempt: object) -> ErrorCode:
 
 
 async def test_a_change_makes_a_version_and_leaves_the_old_one(
-    storage: PostgresStorage, service: StrategyService, user: User
+    storage: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
     strategy = await service.create(user.id, REQUEST, None)
     changed = replace(RULES, enter_long="close > 2")
@@ -54,7 +54,7 @@ async def test_a_change_makes_a_version_and_leaves_the_old_one(
 
 
 async def test_changes_at_once_get_a_number_each_and_an_expected_one_lets_one_through(
-    storage: PostgresStorage, service: StrategyService, user: User
+    storage: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
     strategy = await service.create(user.id, REQUEST, None)
     changes = [service.update(user.id, strategy.id, definition=RULES) for _ in range(5)]
@@ -65,7 +65,7 @@ async def test_changes_at_once_get_a_number_each_and_an_expected_one_lets_one_th
     assert [outcome.code for outcome in outcomes if isinstance(outcome, InputError)] == [ErrorCode.CONFLICT] * 3
 
 
-async def test_the_same_key_makes_one_strategy(service: StrategyService, user: User, storage: PostgresStorage) -> None:
+async def test_the_same_key_makes_one_strategy(service: StrategyService, user: User, storage: PostgresDatabase) -> None:
     made = await asyncio.gather(*(service.create(user.id, REQUEST, "key") for _ in range(4)))
 
     assert len({strategy.id for strategy in made}) == 1
@@ -76,7 +76,7 @@ async def test_the_same_key_makes_one_strategy(service: StrategyService, user: U
 
 
 async def test_a_rule_with_a_mistake_stores_nothing(
-    storage: PostgresStorage, service: StrategyService, user: User
+    storage: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
     with pytest.raises(InputErrors) as refused_rules:
         await service.create(user.id, replace(REQUEST, definition=replace(RULES, enter_long="clsoe > 1")), "key")
@@ -96,7 +96,7 @@ async def test_a_description_that_cannot_be_stored_is_told(service: StrategyServ
 
 
 async def test_what_is_another_users_is_as_if_absent(
-    storage: PostgresStorage, service: StrategyService, user: User
+    storage: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
     strategy, stranger = await service.create(user.id, REQUEST, None), await stored_user(storage)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.model.markets import Timeframe
 from infra.postgres.pool import Pool
 from tests.integration.trading.conftest import SandboxAddress
@@ -25,7 +25,7 @@ async def test_history_that_a_strategy_needs_is_fetched_at_its_start(real: Tradi
     assert running.last_candle_at is not None
     assert running.start_equity == 100_000
     async with real.storage.reading() as reading:
-        candles = await reading.market_data.candles(BTC, Timeframe.M1, TimeWindow(limit=5_000, backwards=True))
+        candles = await reading.market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit=5_000, backwards=True))
     assert len(candles) >= 2_500
     times = [candle.open_time for candle in candles]
     assert times == [times[0] + index * timedelta(minutes=1) for index in range(len(times))]

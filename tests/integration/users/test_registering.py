@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, RateLimited
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.events import UserEvent, UserEventKind
 from domain.model.users import Activity, User, UserRole
 from domain.users.service import Registration
@@ -24,7 +24,7 @@ async def refused(attempt: object) -> ErrorCode:
 
 async def log_of(node: SignInNode, user: User) -> tuple[list[Activity], list[UserEvent]]:
     async with node.storage.reading() as reading:
-        return await reading.users.activity(user.id, Window(100)), await reading.events.after(user.id, 0, None, 100)
+        return await reading.users.activity(user.id, KeysetPage(100)), await reading.events.after(user.id, 0, None, 100)
 
 
 async def test_the_first_user_is_the_operator_and_the_others_are_not(node: SignInNode) -> None:

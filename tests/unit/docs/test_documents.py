@@ -20,7 +20,7 @@ from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.rows.event_lines import ACTIVITIES, JOB_STEPS, ORDER_STEPS, OTHER_STEPS, SESSION_STEPS
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
@@ -51,7 +51,7 @@ def all_metrics() -> dict[str, str]:
     """Return the kinds of all metrics by their names as Prometheus has them."""
     registry = CollectorRegistry()
     WebMetrics(registry)
-    storage, bus, clock = PostgresStorage(None, EmbeddedBus(), None), EmbeddedBus(), SystemClock()  # type: ignore[arg-type]
+    storage, bus, clock = PostgresDatabase(None, EmbeddedBus(), None), EmbeddedBus(), SystemClock()  # type: ignore[arg-type]
     cache = EmbeddedCache(clock)
     feeds = FeedManager({}, storage, bus, cache, clock, TimeOrderedIds(), "node")
     MarketDataMetrics(registry, MarketDataHub(bus, cache, storage, clock), feeds)

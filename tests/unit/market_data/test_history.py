@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.market_data.backfill import MAXIMUM_CANDLES
 from domain.market_data.history import wanted
 from domain.model.markets import Timeframe
@@ -23,21 +23,21 @@ def ago(minutes: float) -> datetime:
 @pytest.mark.parametrize(
     ("window", "oldest", "start", "end"),
     [
-        (TimeWindow(5, backwards=True), None, ago(5), UNTIL),
-        (TimeWindow(5, before=ago(10), backwards=True), None, ago(15), ago(10)),
-        (TimeWindow(5, start=ago(3), backwards=True), None, ago(3), UNTIL),
-        (TimeWindow(5, end=ago(9.5), backwards=True), None, ago(14), ago(9)),
-        (TimeWindow(5), None, ago(5), UNTIL),
-        (TimeWindow(5), ago(40), ago(40), ago(35)),
-        (TimeWindow(5, start=ago(39.5)), None, ago(39), ago(34)),
-        (TimeWindow(5, after=ago(40)), ago(39), ago(39), ago(34)),
-        (TimeWindow(5, start=ago(3), end=ago(1)), None, ago(3), ago(1)),
-        (TimeWindow(20_000, backwards=True), None, HORIZON, UNTIL),
-        (TimeWindow(5, start=ago(20_000)), None, HORIZON, HORIZON + 5 * MINUTE),
+        (TimeKeysetPage(5, backwards=True), None, ago(5), UNTIL),
+        (TimeKeysetPage(5, before=ago(10), backwards=True), None, ago(15), ago(10)),
+        (TimeKeysetPage(5, start=ago(3), backwards=True), None, ago(3), UNTIL),
+        (TimeKeysetPage(5, end=ago(9.5), backwards=True), None, ago(14), ago(9)),
+        (TimeKeysetPage(5), None, ago(5), UNTIL),
+        (TimeKeysetPage(5), ago(40), ago(40), ago(35)),
+        (TimeKeysetPage(5, start=ago(39.5)), None, ago(39), ago(34)),
+        (TimeKeysetPage(5, after=ago(40)), ago(39), ago(39), ago(34)),
+        (TimeKeysetPage(5, start=ago(3), end=ago(1)), None, ago(3), ago(1)),
+        (TimeKeysetPage(20_000, backwards=True), None, HORIZON, UNTIL),
+        (TimeKeysetPage(5, start=ago(20_000)), None, HORIZON, HORIZON + 5 * MINUTE),
     ],
 )
 def test_a_page_should_hold_every_candle_of_its_stretch(
-    window: TimeWindow, oldest: datetime | None, start: datetime, end: datetime
+    window: TimeKeysetPage, oldest: datetime | None, start: datetime, end: datetime
 ) -> None:
     assert wanted(Timeframe.M1, window, oldest, UNTIL) == (start, end)
 
@@ -45,14 +45,14 @@ def test_a_page_should_hold_every_candle_of_its_stretch(
 @pytest.mark.parametrize(
     ("window", "oldest"),
     [
-        (TimeWindow(5, start=ago(20_000)), ago(20_000)),  # imported; what follows it may be long ago
-        (TimeWindow(5, end=ago(20_000), backwards=True), None),
-        (TimeWindow(5, start=ago(-5)), None),
-        (TimeWindow(5, after=ago(1)), None),
-        (TimeWindow(0, backwards=True), None),
+        (TimeKeysetPage(5, start=ago(20_000)), ago(20_000)),  # imported; what follows it may be long ago
+        (TimeKeysetPage(5, end=ago(20_000), backwards=True), None),
+        (TimeKeysetPage(5, start=ago(-5)), None),
+        (TimeKeysetPage(5, after=ago(1)), None),
+        (TimeKeysetPage(0, backwards=True), None),
     ],
 )
-def test_nothing_is_fetched_of_the_future_or_of_long_ago(window: TimeWindow, oldest: datetime | None) -> None:
+def test_nothing_is_fetched_of_the_future_or_of_long_ago(window: TimeKeysetPage, oldest: datetime | None) -> None:
     start, end = wanted(Timeframe.M1, window, oldest, UNTIL)
     assert start == end
 
@@ -72,6 +72,6 @@ def test_no_moment_of_all_time_is_too_much(
     oldest: datetime | None,
 ) -> None:
     until = timeframe.open_time(UNTIL)
-    first, last = wanted(timeframe, TimeWindow(limit, start, end, after, before, backwards), oldest, until)
+    first, last = wanted(timeframe, TimeKeysetPage(limit, start, end, after, before, backwards), oldest, until)
     assert first <= last
     assert last == first or until - MAXIMUM_CANDLES * timeframe.duration <= first < last <= until

@@ -10,7 +10,7 @@ from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import OrderStatus
 from domain.model.prices import Mark, Prices, Valuation
 from domain.model.reports import EquityPoint, PositionSide
-from domain.performance.equity_curve import redo, thinned
+from domain.performance.equity_curve import downsample, redo
 from domain.performance.fills_ledger import ReportData, result_of
 from tests.support.call_count import effort
 from tests.support.fill_ledgers import BUY, ETH, ETH_BTC, MARKETS, NOW, SELL, hours, ledger, marks, report_data
@@ -193,12 +193,12 @@ def test_what_is_held_after_fills_follows_from_what_was_held_before_them(markets
 def test_a_thinned_curve_keeps_its_ends() -> None:
     curve = [EquityPoint(NOW + timedelta(hours=hour), Decimal(hour), 0.0) for hour in range(1000)]
     for points in (2, 3, 7, 999):
-        thin = thinned(curve, points)
+        thin = downsample(curve, points)
         assert len(thin) == points
         assert (thin[0], thin[-1]) == (curve[0], curve[-1])
         assert list(thin) == sorted(thin, key=lambda point: point.at)
-    assert thinned(curve, 1) == (curve[-1],)
-    assert thinned(curve, 1000) == tuple(curve)
+    assert downsample(curve, 1) == (curve[-1],)
+    assert downsample(curve, 1000) == tuple(curve)
 
 
 def test_ten_times_the_fills_are_ten_times_the_work() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.keyset import TimeWindow, Window
+from domain.core.keyset import KeysetPage, TimeKeysetPage
 from domain.core.pagination import (
     CursorScope,
     Page,
@@ -63,10 +63,10 @@ def test_a_longer_page_is_allowed_where_the_list_says_so() -> None:
 def test_windows_ask_for_one_more_and_pass_the_keys_on() -> None:
     after = uuid4()
     request = page_request(ORDERS, last=2, before=encode_cursor(ORDERS, id_key(after)))
-    assert request.window() == Window(3, None, after, backwards=True)
+    assert request.window() == KeysetPage(3, None, after, backwards=True)
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=1)
     request = page_request(ORDERS, first=2, after=encode_cursor(ORDERS, time_key(at)))
-    assert request.time_window(start=at) == TimeWindow(3, at, None, at)
+    assert request.time_window(start=at) == TimeKeysetPage(3, at, None, at)
 
 
 @pytest.mark.parametrize("key", [("x",), (), ("1", "2"), ("9" * 40,)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountKind, Balance, RiskLimits
 from domain.model.trading_state import TradingState
@@ -91,7 +91,7 @@ async def test_an_account_of_another_user_is_as_if_absent(
     accounts: PostgresAccounts, world: World, stranger: World
 ) -> None:
     assert await accounts.get(stranger.user.id, world.account.id) is None
-    assert await accounts.page(stranger.user.id, Window(10)) == [stranger.account]
+    assert await accounts.page(stranger.user.id, KeysetPage(10)) == [stranger.account]
     assert await accounts.by_id(new_id()) is None
 
 
@@ -101,9 +101,9 @@ async def test_accounts_are_paged_from_new_to_old_and_back(accounts: PostgresAcc
         made.append(new_account(world.user.id, name=name, archived_at=at(1)))
         await accounts.add(made[-1], b"")
     newest = made[::-1]
-    assert await accounts.page(world.user.id, Window(3)) == newest[:3]
-    assert await accounts.page(world.user.id, Window(3, after=newest[2].id)) == newest[3:]
-    assert await accounts.page(world.user.id, Window(2, backwards=True, before=newest[3].id)) == newest[1:3]
+    assert await accounts.page(world.user.id, KeysetPage(3)) == newest[:3]
+    assert await accounts.page(world.user.id, KeysetPage(3, after=newest[2].id)) == newest[3:]
+    assert await accounts.page(world.user.id, KeysetPage(2, backwards=True, before=newest[3].id)) == newest[1:3]
 
 
 async def test_a_batch_finds_the_accounts_that_exist(accounts: PostgresAccounts, world: World, stranger: World) -> None:

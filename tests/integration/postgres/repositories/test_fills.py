@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderStatus
 from domain.ports.orders import OrderFilter
@@ -63,7 +63,7 @@ async def test_a_fill_of_another_user_is_as_if_absent(
     fill = world.fill(order)
     await orders.add_fill(fill)
     assert await orders.fill(stranger.user.id, fill.id) is None
-    assert await orders.fills(stranger.user.id, Window(10), ALL) == []
+    assert await orders.fills(stranger.user.id, KeysetPage(10), ALL) == []
     assert await orders.ledger(stranger.user.id, OrderFilter(account_id=world.account.id)) == []
 
 
@@ -76,10 +76,10 @@ async def _stored(orders: PostgresOrders, fills: list[Fill]) -> list[Fill]:
 async def test_fills_are_paged_from_new_to_old_and_back(orders: PostgresOrders, world: World, order: Order) -> None:
     newest = (await _stored(orders, [world.fill(order) for _ in range(5)]))[::-1]
     user = world.user.id
-    assert await orders.fills(user, Window(2), ALL) == newest[:2]
-    assert await orders.fills(user, Window(2, after=newest[1].id), ALL) == newest[2:4]
-    assert await orders.fills(user, Window(2, backwards=True), ALL) == newest[3:]
-    assert await orders.fills(user, Window(9, before=newest[3].id, backwards=True), ALL) == newest[:3]
+    assert await orders.fills(user, KeysetPage(2), ALL) == newest[:2]
+    assert await orders.fills(user, KeysetPage(2, after=newest[1].id), ALL) == newest[2:4]
+    assert await orders.fills(user, KeysetPage(2, backwards=True), ALL) == newest[3:]
+    assert await orders.fills(user, KeysetPage(9, before=newest[3].id, backwards=True), ALL) == newest[:3]
 
 
 async def test_the_ledger_is_in_the_order_of_time(orders: PostgresOrders, world: World, order: Order) -> None:

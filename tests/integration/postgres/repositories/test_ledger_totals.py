@@ -17,7 +17,7 @@ from domain.model.trading import AccountTransfer, TransferKind
 from domain.performance.equity_curve import redo
 from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import _upgrade, migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.repositories.orders import PostgresOrders
@@ -145,7 +145,7 @@ async def test_rows_that_are_changed_or_taken_away_by_hand_are_followed_too(
     assert await kept(connection, world) == {}
 
 
-async def test_what_is_rolled_back_is_in_no_total(storage: PostgresStorage, pool: Pool) -> None:
+async def test_what_is_rolled_back_is_in_no_total(storage: PostgresDatabase, pool: Pool) -> None:
     async with pool.acquire() as driver:
         connection = Connection(driver)
         world = await stored_world(connection)
@@ -162,7 +162,7 @@ async def test_what_is_rolled_back_is_in_no_total(storage: PostgresStorage, pool
         assert await kept(connection, world) == {}
 
 
-async def test_writers_at_once_lose_nothing_of_each_other(storage: PostgresStorage, pool: Pool) -> None:
+async def test_writers_at_once_lose_nothing_of_each_other(storage: PostgresDatabase, pool: Pool) -> None:
     async with pool.acquire() as driver:
         connection = Connection(driver)
         world = await stored_world(connection)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.core.keyset import TimeWindow
+from domain.core.keyset import TimeKeysetPage
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from infra.postgres.connection import Connection
@@ -71,9 +71,9 @@ async def test_a_market_that_its_venue_no_longer_names_becomes_inactive(market_d
 async def test_candles_come_back_closed_and_oldest_first(market_data: PostgresMarketData) -> None:
     candles = [_candle(minute) for minute in range(4)]  # from January into February
     await market_data.save_candles([*candles[::-1], _candle(4, closed=False)])
-    assert await market_data.candles(BTC, Timeframe.M1, TimeWindow(10)) == candles
-    assert await market_data.candles(BTC, Timeframe.M5, TimeWindow(10)) == []
-    assert await market_data.candles(ETH, Timeframe.M1, TimeWindow(10)) == []
+    assert await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(10)) == candles
+    assert await market_data.candles(BTC, Timeframe.M5, TimeKeysetPage(10)) == []
+    assert await market_data.candles(ETH, Timeframe.M1, TimeKeysetPage(10)) == []
 
 
 @pytest.mark.parametrize("timeframe", Timeframe)
@@ -83,7 +83,7 @@ async def test_candles_of_every_timeframe_are_stored_and_their_holes_found(
     first, step = timeframe.open_time(JANUARY + timedelta(days=5)), timeframe.duration
     kept = [_candle(0, timeframe=timeframe, open_time=first + number * step) for number in (0, 2)]
     await market_data.save_candles(kept)
-    assert await market_data.candles(BTC, timeframe, TimeWindow(10)) == kept
+    assert await market_data.candles(BTC, timeframe, TimeKeysetPage(10)) == kept
     holes = await market_data.candle_holes(BTC, timeframe, first, first + 3 * step)
     assert holes == [(first + step, first + 2 * step)]
 
@@ -93,7 +93,7 @@ async def test_a_corrected_candle_replaces_the_one_before(market_data: PostgresM
     await market_data.save_candles([_candle(0), _candle(1)])
     await market_data.save_candles([corrected])
     await market_data.save_candles([_candle(2, volume=Decimal(8)), _candle(2)])
-    stored = await market_data.candles(BTC, Timeframe.M1, TimeWindow(10))
+    stored = await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(10))
     assert stored == [_candle(0), corrected, _candle(2)]
 
 
@@ -102,7 +102,7 @@ async def test_a_candle_that_was_built_here_is_stored_only_where_none_is(market_
     await market_data.save_candles([own])
     await market_data.add_candles([_candle(0), _candle(1), _candle(2, closed=False)])
     await market_data.add_candles([_candle(0, volume=Decimal(8))])
-    assert await market_data.candles(BTC, Timeframe.M1, TimeWindow(10)) == [_candle(0), own]
+    assert await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(10)) == [_candle(0), own]
 
 
 async def test_holes_are_the_stretches_that_no_candle_covers(market_data: PostgresMarketData) -> None:
@@ -127,7 +127,7 @@ async def test_trades_of_months_before_find_room_once_it_was_made(market_data: P
     assert sorted(made) == [f"{table}_2024_{month}" for table in ("minute_volumes", "trades") for month in ("01", "02")]
     trade = _trade("1", JANUARY)
     await market_data.save_trades([trade])
-    assert await market_data.trades(BTC, TimeWindow(10)) == [trade]
+    assert await market_data.trades(BTC, TimeKeysetPage(10)) == [trade]
 
 
 async def test_candles_are_windowed_by_time_both_ways(market_data: PostgresMarketData) -> None:
@@ -136,7 +136,7 @@ async def test_candles_are_windowed_by_time_both_ways(market_data: PostgresMarke
     await market_data.save_candles(candles)
 
     async def found(limit: int, **window: object) -> list[Candle]:
-        return await market_data.candles(BTC, Timeframe.M1, TimeWindow(limit, **window))  # type: ignore[arg-type]
+        return await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit, **window))  # type: ignore[arg-type]
 
     assert await found(3) == candles[:3]
     assert await found(3, backwards=True) == candles[5:]
@@ -149,7 +149,7 @@ async def test_candles_are_windowed_by_time_both_ways(market_data: PostgresMarke
 async def test_more_candles_than_one_statement_takes_are_stored(market_data: PostgresMarketData) -> None:
     count = BATCH_ROWS + 5
     await market_data.save_candles([_candle(minute) for minute in range(count)])
-    newest = await market_data.candles(BTC, Timeframe.M1, TimeWindow(2, backwards=True))
+    newest = await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(2, backwards=True))
     assert newest == [_candle(count - 2), _candle(count - 1)]
 
 
@@ -172,7 +172,7 @@ async def test_trades_of_one_moment_are_ordered_and_paged_by_their_number(
     await market_data.save_trades(trades[::-1])
 
     async def found(limit: int, **window: object) -> list[Trade]:
-        return await market_data.trades(BTC, TimeWindow(limit, **window))  # type: ignore[arg-type]
+        return await market_data.trades(BTC, TimeKeysetPage(limit, **window))  # type: ignore[arg-type]
 
     assert await found(9) == trades
     assert await found(2, backwards=True) == trades[3:]
@@ -182,14 +182,14 @@ async def test_trades_of_one_moment_are_ordered_and_paged_by_their_number(
     assert await found(2, before=now, before_id="10", backwards=True) == trades[:2]
     assert await found(9, before=trades[4].at) == trades[:4]
     assert await found(9, start=now, end=trades[4].at) == trades[:4]
-    assert await market_data.trades(ETH, TimeWindow(9)) == []
+    assert await market_data.trades(ETH, TimeKeysetPage(9)) == []
 
 
 async def test_a_trade_that_is_there_already_stays_as_it_is(market_data: PostgresMarketData, now: datetime) -> None:
     trade = _trade("1", now)
     await market_data.save_trades([trade, replace(trade, price=Decimal(2))])
     await market_data.save_trades([replace(trade, price=Decimal(1)), _trade("2", now)])
-    assert await market_data.trades(BTC, TimeWindow(9)) == [trade, _trade("2", now)]
+    assert await market_data.trades(BTC, TimeKeysetPage(9)) == [trade, _trade("2", now)]
 
 
 async def test_depth_is_stored_compactly_and_once(
@@ -213,7 +213,7 @@ async def test_nothing_to_store_is_no_mistake(market_data: PostgresMarketData) -
     await market_data.save_candles([])
     await market_data.save_trades([])
     await market_data.save_depth([])
-    assert await market_data.candles(BTC, Timeframe.M1, TimeWindow(9)) == []
+    assert await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(9)) == []
 
 
 async def test_partitions_of_the_past_are_made_once(market_data: PostgresMarketData) -> None:

@@ -10,7 +10,7 @@ from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderEvent, OrderEventKind, OrderStatus
 from domain.ports.orders import StaleOrder
 from domain.ports.trading import Lease
-from infra.postgres.database import PostgresStorage
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.trading import World
@@ -19,7 +19,7 @@ LONG, LAPSED = 60.0, 0.0
 
 
 @pytest.fixture
-async def order(storage: PostgresStorage, world: World) -> Order:
+async def order(storage: PostgresDatabase, world: World) -> Order:
     order = world.order()
     async with storage.transaction() as transaction:
         await transaction.orders.add(order)
@@ -30,14 +30,14 @@ def opened(order: Order) -> Order:
     return order.changed(order.updated_at + timedelta(seconds=1), status=OrderStatus.OPEN, venue_order_id="7")
 
 
-async def held(storage: PostgresStorage, seconds: float = LONG) -> Lease:
+async def held(storage: PostgresDatabase, seconds: float = LONG) -> Lease:
     async with storage.transaction() as transaction:
         lease = await transaction.leases.acquire("account", "a1", "one", seconds)
     assert lease is not None
     return lease
 
 
-async def step(storage: PostgresStorage, before: Order, lease: Lease | None) -> Order:
+async def step(storage: PostgresDatabase, before: Order, lease: Lease | None) -> Order:
     after = opened(before)
     event = OrderEvent(OrderEventKind.ACCEPTED, after)
     async with storage.transaction() as transaction:
@@ -46,36 +46,36 @@ async def step(storage: PostgresStorage, before: Order, lease: Lease | None) -> 
     return after
 
 
-async def add_and_advance(storage: PostgresStorage, new: Order, before: Order) -> None:
+async def add_and_advance(storage: PostgresDatabase, new: Order, before: Order) -> None:
     async with storage.transaction() as transaction:
         await transaction.orders.add(new)
         transaction.orders.advance(before, opened(before))
 
 
-async def stored(storage: PostgresStorage, order: Order) -> tuple[Order | None, int]:
+async def stored(storage: PostgresDatabase, order: Order) -> tuple[Order | None, int]:
     """Return the order and how many events its user's log has."""
     async with storage.reading() as reading:
         sequence, _ = await reading.events.head(order.user_id)
         return await reading.orders.get(order.user_id, order.id), sequence
 
 
-async def test_it_writes_the_order_and_its_events(storage: PostgresStorage, order: Order) -> None:
+async def test_it_writes_the_order_and_its_events(storage: PostgresDatabase, order: Order) -> None:
     after = await step(storage, order, await held(storage))
     assert await stored(storage, order) == (after, 1)
 
 
-async def test_without_a_lease_none_is_asked_for(storage: PostgresStorage, order: Order) -> None:
+async def test_without_a_lease_none_is_asked_for(storage: PostgresDatabase, order: Order) -> None:
     after = await step(storage, order, None)
     assert await stored(storage, order) == (after, 1)
 
 
-async def test_a_lapsed_lease_writes_nothing(storage: PostgresStorage, order: Order) -> None:
+async def test_a_lapsed_lease_writes_nothing(storage: PostgresDatabase, order: Order) -> None:
     with pytest.raises(StaleOrder):
         await step(storage, order, await held(storage, LAPSED))
     assert await stored(storage, order) == (order, 0)
 
 
-async def test_an_order_that_has_moved_since_is_left_alone(storage: PostgresStorage, order: Order) -> None:
+async def test_an_order_that_has_moved_since_is_left_alone(storage: PostgresDatabase, order: Order) -> None:
     moved = await step(storage, order, None)
     with pytest.raises(StaleOrder):
         await step(storage, order, None)
@@ -83,7 +83,7 @@ async def test_an_order_that_has_moved_since_is_left_alone(storage: PostgresStor
 
 
 async def test_it_waits_for_whoever_holds_the_order_and_then_sees_what_they_did(
-    storage: PostgresStorage, pool: Pool, order: Order
+    storage: PostgresDatabase, pool: Pool, order: Order
 ) -> None:
     lease = await held(storage)
     asked = order.changed(order.updated_at, cancel_requested_at=order.updated_at)
@@ -97,7 +97,7 @@ async def test_it_waits_for_whoever_holds_the_order_and_then_sees_what_they_did(
 
 
 async def test_it_goes_through_where_whoever_held_the_order_gave_up(
-    storage: PostgresStorage, pool: Pool, order: Order
+    storage: PostgresDatabase, pool: Pool, order: Order
 ) -> None:
     lease = await held(storage)
     with suppress(ZeroDivisionError):
@@ -111,7 +111,7 @@ async def test_it_goes_through_where_whoever_held_the_order_gave_up(
 
 
 async def test_what_came_before_it_in_the_transaction_is_undone_with_it(
-    storage: PostgresStorage, world: World, order: Order
+    storage: PostgresDatabase, world: World, order: Order
 ) -> None:
     other = world.order()
     moved = await step(storage, order, None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import (
@@ -171,8 +171,8 @@ async def test_an_order_of_another_user_is_as_if_absent(orders: PostgresOrders, 
     order = world.order()
     await orders.add(order)
     assert await orders.get(stranger.user.id, order.id) is None
-    assert await orders.page(stranger.user.id, Window(10), ALL) == []
-    assert await orders.page(stranger.user.id, Window(10), OrderFilter(account_id=world.account.id)) == []
+    assert await orders.page(stranger.user.id, KeysetPage(10), ALL) == []
+    assert await orders.page(stranger.user.id, KeysetPage(10), OrderFilter(account_id=world.account.id)) == []
     assert await orders.get(world.user.id, new_id()) is None
 
 
@@ -201,7 +201,7 @@ async def test_pages_go_from_new_to_old_and_back(orders: PostgresOrders, world: 
     newest = made[::-1]
 
     async def page(**window: object) -> list[Order]:
-        return await orders.page(world.user.id, Window(3, **window), ALL)  # type: ignore[arg-type]
+        return await orders.page(world.user.id, KeysetPage(3, **window), ALL)  # type: ignore[arg-type]
 
     assert await page() == newest[:3]
     assert await page(after=newest[2].id) == newest[3:6]
@@ -222,7 +222,7 @@ async def test_a_page_holds_only_what_is_wanted(orders: PostgresOrders, world: W
     await _stored(orders, plain, other_market, sale, of_session, final, late)
 
     async def found(**wanted: object) -> list[Order]:
-        return await orders.page(world.user.id, Window(10), OrderFilter(**wanted))  # type: ignore[arg-type]
+        return await orders.page(world.user.id, KeysetPage(10), OrderFilter(**wanted))  # type: ignore[arg-type]
 
     assert await found(market=ETH) == [other_market]
     assert await found(side=OrderSide.SELL) == [sale]

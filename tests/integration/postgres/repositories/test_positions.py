@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.trading import Position
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.positions import PostgresPositions
@@ -92,8 +92,8 @@ async def test_a_position_of_another_user_is_as_if_absent(
     position = world.position()
     await positions.save(position)
     assert await positions.get(stranger.user.id, position.id) is None
-    assert await positions.page(stranger.user.id, Window(9)) == []
-    assert await positions.page(stranger.user.id, Window(9), account_id=world.account.id) == []
+    assert await positions.page(stranger.user.id, KeysetPage(9)) == []
+    assert await positions.page(stranger.user.id, KeysetPage(9), account_id=world.account.id) == []
 
 
 async def test_a_page_holds_only_what_is_wanted_newest_first(positions: PostgresPositions, world: World) -> None:
@@ -104,16 +104,16 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(positions: Postgres
     newest = [*closed, *opened][::-1]
     user = world.user.id
 
-    async def found(window: Window, **wanted: object) -> list[Position]:
+    async def found(window: KeysetPage, **wanted: object) -> list[Position]:
         return await positions.page(user, window, **wanted)  # type: ignore[arg-type]
 
-    assert await found(Window(3)) == newest[:3]
-    assert await found(Window(3, after=newest[2].id)) == newest[3:]
-    assert await found(Window(2, backwards=True)) == newest[2:]
-    assert await found(Window(9), is_open=True) == opened[::-1]
-    assert await found(Window(9), is_open=False) == closed[::-1]
-    assert await found(Window(9), market=ETH) == opened[1:]
-    assert await found(Window(9), account_id=new_id()) == []
+    assert await found(KeysetPage(3)) == newest[:3]
+    assert await found(KeysetPage(3, after=newest[2].id)) == newest[3:]
+    assert await found(KeysetPage(2, backwards=True)) == newest[2:]
+    assert await found(KeysetPage(9), is_open=True) == opened[::-1]
+    assert await found(KeysetPage(9), is_open=False) == closed[::-1]
+    assert await found(KeysetPage(9), market=ETH) == opened[1:]
+    assert await found(KeysetPage(9), account_id=new_id()) == []
 
 
 async def test_the_newest_position_of_each_session_is_found(

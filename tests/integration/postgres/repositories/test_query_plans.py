@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from domain.core.keyset import TimeWindow, Window
+from domain.core.keyset import KeysetPage, TimeKeysetPage
 from domain.model.markets import Timeframe
 from domain.model.orders import OrderStatus
 from domain.ports.lists import Owner, PositionFilter
@@ -79,12 +79,12 @@ async def explaining(connection: Connection, world: World, stranger: World) -> E
 
 async def test_a_page_of_a_users_orders(explaining: Explaining, world: World) -> None:
     orders = PostgresOrders(explaining)
-    page = await orders.page(world.user.id, Window(50), OrderFilter())
+    page = await orders.page(world.user.id, KeysetPage(50), OrderFilter())
     assert explaining.used("orders_of_user"), explaining.plan
-    await orders.page(world.user.id, Window(50, after=page[-1].id), OrderFilter())
+    await orders.page(world.user.id, KeysetPage(50, after=page[-1].id), OrderFilter())
     assert explaining.used("orders_of_user"), explaining.plan
     assert "Sort" not in explaining.plan
-    await orders.page(world.user.id, Window(50), OrderFilter(statuses=(OrderStatus.OPEN,)))
+    await orders.page(world.user.id, KeysetPage(50), OrderFilter(statuses=(OrderStatus.OPEN,)))
     assert explaining.used("orders_active_of_user"), explaining.plan
 
 
@@ -125,18 +125,18 @@ async def test_the_open_position_somewhere(explaining: Explaining, world: World)
 
 
 async def test_the_newest_candles(explaining: Explaining) -> None:
-    await PostgresMarketData(explaining).candles(BTC, Timeframe.M1, TimeWindow(500, backwards=True))
+    await PostgresMarketData(explaining).candles(BTC, Timeframe.M1, TimeKeysetPage(500, backwards=True))
     assert explaining.used("_pkey"), explaining.plan
     assert "Sort" not in explaining.plan
 
 
 async def test_the_lists_that_hang_on_accounts(explaining: Explaining, world: World, stranger: World) -> None:
     lists, accounts = PostgresLists(explaining), [world.account.id, stranger.account.id]
-    closing = Window(50, dated=True)
+    closing = KeysetPage(50, dated=True)
     for ids in (accounts, accounts[:1]):
-        await lists.orders.pages(Owner.ACCOUNT, ids, Window(10), OrderFilter())
+        await lists.orders.pages(Owner.ACCOUNT, ids, KeysetPage(10), OrderFilter())
         assert explaining.used("orders_of_account"), explaining.plan
-        await lists.positions.pages(Owner.ACCOUNT, ids, Window(10), PositionFilter())
+        await lists.positions.pages(Owner.ACCOUNT, ids, KeysetPage(10), PositionFilter())
         assert explaining.used("positions_of_account"), explaining.plan
         await lists.positions.pages(Owner.ACCOUNT, ids, closing, PositionFilter(is_open=False))
         assert explaining.used("positions_closed_of_account"), explaining.plan

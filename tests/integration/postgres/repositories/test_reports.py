@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.orders import OrderRole
 from domain.model.reports import (
     EquityPoint,
@@ -160,13 +160,13 @@ async def test_jobs_and_reports_are_paged_for_their_owner_alone(
         await reports.add_report(report)
     await reports.finish_job(jobs[0].id, JobStatus.CANCELED, None, NOW)
     user, other = world.user.id, stranger.user.id
-    assert [job.id for job in await reports.jobs(user, Window(9))] == [job.id for job in jobs[::-1]]
-    assert await reports.jobs(user, Window(2, after=jobs[3].id), (JobStatus.QUEUED,)) == [jobs[2], jobs[1]]
-    assert await reports.reports(user, Window(2)) == [made[3], made[2]]
-    assert await reports.reports(user, Window(2, backwards=True)) == [made[1], made[0]]
+    assert [job.id for job in await reports.jobs(user, KeysetPage(9))] == [job.id for job in jobs[::-1]]
+    assert await reports.jobs(user, KeysetPage(2, after=jobs[3].id), (JobStatus.QUEUED,)) == [jobs[2], jobs[1]]
+    assert await reports.reports(user, KeysetPage(2)) == [made[3], made[2]]
+    assert await reports.reports(user, KeysetPage(2, backwards=True)) == [made[1], made[0]]
     assert {job.id for job in await reports.jobs_by_ids([jobs[1].id, new_id()])} == {jobs[1].id}
-    assert await reports.jobs(other, Window(9)) == []
-    assert await reports.reports(other, Window(9)) == []
+    assert await reports.jobs(other, KeysetPage(9)) == []
+    assert await reports.reports(other, KeysetPage(9)) == []
     assert await reports.job(other, jobs[0].id) is None
     assert await reports.report(other, made[0].id) is None
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.orders import OrderType, TimeInForce
 from infra.postgres.connection import Connection
@@ -59,8 +59,8 @@ async def test_a_change_makes_a_new_version_and_keeps_the_old_one(strategies: Po
     assert await strategies.version_by_number(user, strategy, 2) == second
     assert await strategies.version_by_number(user, strategy, 3) is None
     assert await strategies.newest_versions([strategy, new_id()]) == [second]
-    assert await strategies.versions(user, strategy, Window(9)) == [second, world.version]
-    assert await strategies.versions(user, strategy, Window(9, after=second.id)) == [world.version]
+    assert await strategies.versions(user, strategy, KeysetPage(9)) == [second, world.version]
+    assert await strategies.versions(user, strategy, KeysetPage(9, after=second.id)) == [world.version]
 
 
 async def test_a_number_is_given_to_one_version(strategies: PostgresStrategies, world: World) -> None:
@@ -75,8 +75,8 @@ async def test_what_another_user_has_is_as_if_absent(
     assert await strategies.get(other, mine) is None
     assert await strategies.version(other, world.version.id) is None
     assert await strategies.version_by_number(other, mine, 1) is None
-    assert await strategies.versions(other, mine, Window(9)) == []
-    assert await strategies.page(other, Window(9)) == [stranger.strategy]
+    assert await strategies.versions(other, mine, KeysetPage(9)) == []
+    assert await strategies.page(other, KeysetPage(9)) == [stranger.strategy]
     assert await strategies.archive(other, mine, at(1)) is None
     assert await strategies.get(world.user.id, mine) == world.strategy
 
@@ -87,8 +87,8 @@ async def test_an_archived_strategy_keeps_the_time_of_the_first_call(
     archived = replace(world.strategy, archived_at=at(1))
     assert await strategies.archive(world.user.id, world.strategy.id, at(1)) == archived
     assert await strategies.archive(world.user.id, world.strategy.id, at(2)) == archived
-    assert await strategies.page(world.user.id, Window(9)) == []
-    assert await strategies.page(world.user.id, Window(9), archived=True) == [archived]
+    assert await strategies.page(world.user.id, KeysetPage(9)) == []
+    assert await strategies.page(world.user.id, KeysetPage(9), archived=True) == [archived]
 
 
 async def test_strategies_are_paged_from_new_to_old_and_back(strategies: PostgresStrategies, world: World) -> None:
@@ -98,9 +98,9 @@ async def test_strategies_are_paged_from_new_to_old_and_back(strategies: Postgre
         await strategies.add(made[-1], new_version(made[-1]))
     newest = made[::-1]
     user = world.user.id
-    assert await strategies.page(user, Window(3)) == newest[:3]
-    assert await strategies.page(user, Window(3, after=newest[2].id)) == newest[3:]
-    assert await strategies.page(user, Window(2, backwards=True)) == newest[2:]
+    assert await strategies.page(user, KeysetPage(3)) == newest[:3]
+    assert await strategies.page(user, KeysetPage(3, after=newest[2].id)) == newest[3:]
+    assert await strategies.page(user, KeysetPage(2, backwards=True)) == newest[2:]
 
 
 async def test_batches_find_what_exists(strategies: PostgresStrategies, world: World, stranger: World) -> None:

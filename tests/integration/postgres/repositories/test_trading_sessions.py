@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.core.keyset import Window
+from domain.core.keyset import KeysetPage
 from domain.model.definitions import Sizing
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.orders import OrderStatus
@@ -84,7 +84,7 @@ async def test_a_session_of_another_user_is_as_if_absent(
     sessions: PostgresTradingSessions, world: World, stranger: World
 ) -> None:
     assert await sessions.get(stranger.user.id, world.session.id) is None
-    assert await sessions.page(stranger.user.id, Window(9), ALL) == [stranger.session]
+    assert await sessions.page(stranger.user.id, KeysetPage(9), ALL) == [stranger.session]
     assert await sessions.locked(new_id()) is None
 
 
@@ -124,15 +124,15 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresT
         await sessions.add(session)
     user = world.user.id
 
-    async def found(window: Window, **wanted: object) -> list[TradingSession]:
+    async def found(window: KeysetPage, **wanted: object) -> list[TradingSession]:
         return await sessions.page(user, window, SessionFilter(**wanted))  # type: ignore[arg-type]
 
-    assert await found(Window(2)) == [stopped, ether]
-    assert await found(Window(2, after=ether.id)) == [world.session]
-    assert await found(Window(2, backwards=True)) == [ether, world.session]
-    assert await found(Window(9), market=ETH) == [ether]
-    assert await found(Window(9), statuses=(TradingSessionStatus.STOPPED,)) == [stopped]
-    assert await found(Window(9), account_id=new_id()) == []
+    assert await found(KeysetPage(2)) == [stopped, ether]
+    assert await found(KeysetPage(2, after=ether.id)) == [world.session]
+    assert await found(KeysetPage(2, backwards=True)) == [ether, world.session]
+    assert await found(KeysetPage(9), market=ETH) == [ether]
+    assert await found(KeysetPage(9), statuses=(TradingSessionStatus.STOPPED,)) == [stopped]
+    assert await found(KeysetPage(9), account_id=new_id()) == []
     assert {session.id for session in await sessions.many([ether.id, new_id()])} == {ether.id}
 
 
@@ -179,8 +179,8 @@ async def test_signals_are_paged_for_their_owner_alone(
     for signal in newest:
         await sessions.add_signal(signal)
     user, session = world.user.id, world.session.id
-    assert await sessions.signals(user, session, Window(2)) == newest[:2]
-    assert await sessions.signals(user, session, Window(2, after=newest[1].id)) == newest[2:4]
-    assert await sessions.signals(user, session, Window(2, backwards=True)) == newest[3:]
-    assert await sessions.signals(stranger.user.id, session, Window(2)) == []
+    assert await sessions.signals(user, session, KeysetPage(2)) == newest[:2]
+    assert await sessions.signals(user, session, KeysetPage(2, after=newest[1].id)) == newest[2:4]
+    assert await sessions.signals(user, session, KeysetPage(2, backwards=True)) == newest[3:]
+    assert await sessions.signals(stranger.user.id, session, KeysetPage(2)) == []
     assert await sessions.signal(stranger.user.id, newest[0].id) is None
