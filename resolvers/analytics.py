@@ -8,7 +8,7 @@ from domain.indicators.catalogue import IndicatorDefinition, catalogue
 from domain.indicators.series import IndicatorSeries
 from domain.indicators.trend import Trend
 from domain.indicators.volume_profile import VolumeProfile
-from domain.market_data.analytics import Asked, Shown
+from domain.market_data.analytics import IndicatorRequest, Shown
 from domain.model.depth_views import DepthLevels, DepthSnapshot
 from domain.model.markets import Market, Timeframe
 from domain.model.trading import ParameterValue
@@ -48,7 +48,7 @@ async def indicator(
     values = {parameter.name: parameter.value for parameter in parameters}
     if len(values) < len(parameters):
         raise RequestFault(FaultCode.INVALID, "`parameters` names one more than once.")
-    return await context.services.analytics.indicator(market, timeframe, Asked(name, values, inputs), shown)
+    return await context.services.analytics.indicator(market, timeframe, IndicatorRequest(name, values, inputs), shown)
 
 
 async def trend(context: RequestContext, market: Market, timeframe: Timeframe) -> Trend | None:

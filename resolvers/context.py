@@ -14,7 +14,7 @@ from domain.events.stream import EventLogReader
 from domain.execution.service import OrderService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.feed_limit import FeedReader
-from domain.market_data.history import MarketPast
+from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.users import ApiScope, Identity, User
 from domain.ports.unit_of_work import Database
@@ -41,7 +41,7 @@ class Services:
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub
-    past: MarketPast
+    past: MarketHistory
     analytics: MarketAnalytics
     accounts: AccountService
     strategies: StrategyService

@@ -16,7 +16,7 @@ from domain.core.errors import Unavailable
 from domain.core.keyset import KeysetPage
 from domain.core.money import EXACT, ZERO
 from domain.events.stream import EventLogReader, EventStream
-from domain.market_data.market_subscriptions import MarketWants, pricing_markets
+from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, Balance, Position
 from domain.portfolio.equity import Equity, equity
@@ -72,7 +72,7 @@ class Portfolio:
         self._user_id = user_id
         self._storage = storage
         self._markets = markets
-        self._wants = MarketWants(markets)
+        self._wants = MarketSubscriptions(markets)
         self._events = events
         self._clock = clock
         self._open: dict[UUID, PositionValue] = {}

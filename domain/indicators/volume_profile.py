@@ -79,34 +79,34 @@ class VolumeProfile:
         return sum((level.volume for level in self.levels), ZERO)
 
 
-def summed_step(price: Decimal) -> Decimal:
+def bin_width(price: Decimal) -> Decimal:
     """Return the step of the sums that are kept of trades at up to `price`.
 
-    >>> summed_step(Decimal("61234.56")), summed_step(Decimal("0.0123"))
+    >>> bin_width(Decimal("61234.56")), bin_width(Decimal("0.0123"))
     (Decimal('1'), Decimal('0.000001'))
     """
     return Decimal(1).scaleb(price.adjusted() - SIGNIFICANT_DIGITS + 1)
 
 
-def bins_over(prices: PriceRange, wanted: int, increment: Decimal) -> Bins:
+def make_bins(prices: PriceRange, wanted: int, increment: Decimal) -> Bins:
     """Return the narrowest bins, at most `wanted`, that hold the prices; edges and width are multiples of `increment`.
 
     There are fewer where the prices are less than that many increments apart. Prices of a time when the market had a
     finer increment than now get edges as fine as their own digits.
 
-    >>> bins_over(PriceRange(Decimal("0.001"), Decimal("0.005"), Decimal(1)), 50, Decimal("0.01"))
+    >>> make_bins(PriceRange(Decimal("0.001"), Decimal("0.005"), Decimal(1)), 50, Decimal("0.01"))
     Bins(low=Decimal('0.001'), width=Decimal('0.001'), count=5)
     """
     return _bins_of_steps(prices, wanted, _price_step(increment, prices.low, prices.high))
 
 
-def summed_bins(prices: PriceRange, wanted: int, increment: Decimal) -> Bins | None:
+def rebin(prices: PriceRange, wanted: int, increment: Decimal) -> Bins | None:
     """Return bins that the kept sums fill without a rest; None where they are too coarse for so many bins.
 
     `prices` may be told to the step of the sums.
     """
     price_step = _price_step(increment, prices.low, prices.high)
-    step = max(summed_step(prices.high), price_step)
+    step = max(bin_width(prices.high), price_step)
     if step > price_step and prices.high - prices.low < wanted * _LEAST_STEPS_A_BIN * step:
         return None
     return _bins_of_steps(prices, wanted, step)
@@ -114,7 +114,7 @@ def summed_bins(prices: PriceRange, wanted: int, increment: Decimal) -> Bins | N
 
 def coarse_bins(prices: PriceRange, wanted: int) -> Bins:
     """Return the narrowest bins that the kept sums fill without a rest, however few."""
-    return _bins_of_steps(prices, wanted, summed_step(prices.high))
+    return _bins_of_steps(prices, wanted, bin_width(prices.high))
 
 
 def _bins_of_steps(prices: PriceRange, wanted: int, step: Decimal) -> Bins:
@@ -152,14 +152,14 @@ def binned(traded: Iterable[PriceVolume], bins: Bins) -> list[BinVolume]:
     ]
 
 
-def better_source(trades: PriceRange | None, candles: PriceRange | None) -> VolumeSource:
+def pick_source(trades: PriceRange | None, candles: PriceRange | None) -> VolumeSource:
     """Return what to make the profile of: trades, unless the candles tell that many of them are gone."""
     if candles is None or (trades is not None and trades.volume >= COMPLETE * candles.volume):
         return VolumeSource.TRADES
     return VolumeSource.CANDLES
 
 
-def levels_of(bins: Bins, volumes: Iterable[BinVolume]) -> tuple[VolumeLevel, ...]:
+def to_levels(bins: Bins, volumes: Iterable[BinVolume]) -> tuple[VolumeLevel, ...]:
     """Return a level for every bin, lowest first; those that `volumes` doesn't name are empty."""
     by_number = {volume.number: volume for volume in volumes}
     nothing = BinVolume(0, ZERO, ZERO)
@@ -169,7 +169,7 @@ def levels_of(bins: Bins, volumes: Iterable[BinVolume]) -> tuple[VolumeLevel, ..
     )
 
 
-def profile_of(
+def build_profile(
     start: datetime, end: datetime, source: VolumeSource, levels: Sequence[VolumeLevel], increment: Decimal
 ) -> VolumeProfile:
     """Return the profile with its point of control and value area."""

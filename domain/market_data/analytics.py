@@ -13,16 +13,16 @@ from domain.indicators.trend import Trend, bars_needed, trend_of
 from domain.indicators.volume_profile import (
     VolumeProfile,
     VolumeSource,
-    better_source,
     binned,
-    bins_over,
+    build_profile,
     coarse_bins,
-    levels_of,
-    profile_of,
+    make_bins,
+    pick_source,
     range_of,
-    summed_bins,
+    rebin,
+    to_levels,
 )
-from domain.market_data.history import MarketPast
+from domain.market_data.history import MarketHistory
 from domain.model.depth_views import DepthLevels
 from domain.model.markets import Candle, Depth, Market, Timeframe
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
@@ -37,7 +37,7 @@ DEFAULT_TIMES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class IndicatorRequest:
     """Which indicator, with the parameters that aren't their default, and of which series where not its own."""
 
     name: str
@@ -57,7 +57,7 @@ class Shown:
 class MarketAnalytics:
     """Answers from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for what can't be asked."""
 
-    def __init__(self, storage: Database, past: MarketPast) -> None:
+    def __init__(self, storage: Database, past: MarketHistory) -> None:
         self._storage = storage
         self._past = past
 
@@ -89,7 +89,7 @@ class MarketAnalytics:
             return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.a_side)
 
     async def indicator(
-        self, market: Market, timeframe: Timeframe, asked: Asked, shown: Shown
+        self, market: Market, timeframe: Timeframe, asked: IndicatorRequest, shown: Shown
     ) -> IndicatorSeries | None:
         """Return an indicator at closed candles; None where there are none.
 
@@ -129,15 +129,15 @@ async def _profile(
     sums = await history.summed_prices(market.symbol, start, end)
     summed = range_of(sums)
     candles = await history.candle_range(market.symbol, start, end)
-    source = better_source(summed, candles)
+    source = pick_source(summed, candles)
     if source is VolumeSource.CANDLES and candles is not None:
-        bins = bins_over(candles, wanted, market.price_increment)
+        bins = make_bins(candles, wanted, market.price_increment)
         volumes = await history.candle_volumes(market.symbol, start, end, bins)
     elif summed is not None:
         bins, volumes = await _of_trades(history, market, (start, end), sums, summed, wanted)
     else:
         return VolumeProfile(start, end, source)
-    return profile_of(start, end, source, levels_of(bins, volumes), market.price_increment)
+    return build_profile(start, end, source, to_levels(bins, volumes), market.price_increment)
 
 
 async def _of_trades(
@@ -149,11 +149,11 @@ async def _of_trades(
     wanted: int,
 ) -> tuple[Bins, list[BinVolume]]:
     """Return the volumes from the sums where they are fine enough for the bins, else from the trades themselves."""
-    bins = summed_bins(summed, wanted, market.price_increment)
+    bins = rebin(summed, wanted, market.price_increment)
     if bins is None:
         traded = await history.traded_range(market.symbol, *period)
         if traded is not None and traded.volume >= summed.volume:
-            bins = bins_over(traded, wanted, market.price_increment)
+            bins = make_bins(traded, wanted, market.price_increment)
             return bins, await history.traded_volumes(market.symbol, *period, bins)
         bins = coarse_bins(summed, wanted)
     return bins, binned(sums, bins)

@@ -10,8 +10,8 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.keyset import TimeKeysetPage
 from domain.market_data.codec import CandlesDemand
-from domain.market_data.history_download import BEFORE_ALL_MARKETS, PAGE, BulkHistory, Hole, within_pages
-from domain.market_data.writer import Recorder
+from domain.market_data.history_download import BEFORE_ALL_MARKETS, PAGE, Gap, HistoryDownloader, split_into_pages
+from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
 from domain.ports.unit_of_work import Database
@@ -40,7 +40,7 @@ class Backfill:
     """Fills what is missing, each venue by itself: demands one after another, and only then holes that were found."""
 
     def __init__(
-        self, sources: Mapping[str, MarketDataSource], storage: Database, recorder: Recorder, clock: Clock
+        self, sources: Mapping[str, MarketDataSource], storage: Database, recorder: MarketDataWriter, clock: Clock
     ) -> None:
         self._queues = {name: _Queue(source, storage, recorder, clock) for name, source in sources.items()}
 
@@ -71,7 +71,7 @@ class Backfill:
 class _Queue:
     """What is to be fetched from one venue."""
 
-    def __init__(self, source: MarketDataSource, storage: Database, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, source: MarketDataSource, storage: Database, recorder: MarketDataWriter, clock: Clock) -> None:
         self._source = source
         self._storage = storage
         self._recorder = recorder
@@ -144,11 +144,11 @@ class _Queue:
         """Fill all holes of a period, and yield after every part."""
         async with self._storage.reading() as reading:
             holes = await reading.market_data.candle_holes(market, timeframe, start, until)
-        for first, end in within_pages(holes, PAGE * timeframe.duration):
+        for first, end in split_into_pages(holes, PAGE * timeframe.duration):
             if self._may_ask(market, timeframe, first, end):
                 before = await self._before(market, timeframe, first)
-                history = BulkHistory(self._source, market, timeframe, log.info)
-                async for part in history.fetch(Hole(first, end, before, end < until)):
+                history = HistoryDownloader(self._source, market, timeframe, log.info)
+                async for part in history.fetch(Gap(first, end, before, end < until)):
                     if part.candles:
                         await self._recorder.backfill(part.candles)
                     yield

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.market_data.candles import is_same
-from domain.market_data.writer import Recorder
+from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource
 
@@ -25,7 +25,7 @@ class _Pending:
     looks: int = 0
 
 
-class CandleChecks:
+class CandleVerifier:
     """The closed candles of one market on their way to being certain.
 
     Where the venue's own differs it is stored in the place of ours, and told to nobody: who acted on the closed candle
@@ -37,7 +37,7 @@ class CandleChecks:
     """
 
     def __init__(
-        self, market: MarketSymbol, source: MarketDataSource, recorder: Recorder, settled_after: float
+        self, market: MarketSymbol, source: MarketDataSource, recorder: MarketDataWriter, settled_after: float
     ) -> None:
         self.checked = 0
         self.unconfirmed = 0

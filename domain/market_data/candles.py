@@ -19,7 +19,7 @@ KEPT = 16
 """How many closed candles of each timeframe are kept; any forming one is made of fewer of each shorter timeframe."""
 
 
-def opened_by(trade: Trade, timeframe: Timeframe) -> Candle:
+def open_candle(trade: Trade, timeframe: Timeframe) -> Candle:
     """Return the forming candle that `trade` is the first of."""
     price = trade.price
     opened = timeframe.open_time(trade.at)
@@ -29,7 +29,7 @@ def opened_by(trade: Trade, timeframe: Timeframe) -> Candle:
 def with_trade(candle: Candle, trade: Trade) -> Candle:
     """Return `candle` with one more trade; one without volume takes all its prices from its first trade."""
     if candle.volume == 0:
-        return opened_by(trade, candle.timeframe)
+        return open_candle(trade, candle.timeframe)
     high, low = max(candle.high, trade.price), min(candle.low, trade.price)
     volume = candle.volume + trade.quantity
     # Written out, since `replace` takes several times as long and every trade comes here once a timeframe.
@@ -46,7 +46,7 @@ def with_trade(candle: Candle, trade: Trade) -> Candle:
     )
 
 
-def empty_after(candle: Candle) -> Candle:
+def flat_candle(candle: Candle) -> Candle:
     """Return the forming candle that follows: no volume, at the previous close."""
     price = candle.close
     return Candle(candle.market, candle.timeframe, candle.close_time, price, price, price, price, ZERO, closed=False)
@@ -57,7 +57,7 @@ def without_gaps(candles: Sequence[Candle]) -> list[Candle]:
     filled: list[Candle] = []
     for candle in candles:
         while filled and filled[-1].close_time < candle.open_time:
-            filled.append(replace(empty_after(filled[-1]), closed=True))
+            filled.append(replace(flat_candle(filled[-1]), closed=True))
         filled.append(replace(candle, closed=True))
     return filled
 
@@ -101,7 +101,7 @@ def resampled(candles: Sequence[Candle], timeframe: Timeframe, since: datetime, 
     return [replace(candle, closed=candle.close_time <= until) for candle in longer]
 
 
-def composed(
+def resample(
     history: Mapping[Timeframe, Sequence[Candle]],
     timeframe: Timeframe,
     until: datetime,
@@ -144,7 +144,7 @@ class _Series:
         missed = [candle for candle in history if known is not None and candle.open_time >= known]
         if history and (self._last is None or history[-1].open_time > self._last.open_time):
             self._last = history[-1]
-        following = None if self._last is None else empty_after(self._last)
+        following = None if self._last is None else flat_candle(self._last)
         if forming is None or (following is not None and forming.open_time < following.open_time):
             forming = following
         self.forming = forming
@@ -158,7 +158,7 @@ class _Series:
             return
         if last is not None and last.close_time == self.forming.open_time:
             self._last = last
-            self.forming = empty_after(last) if self.forming.volume == 0 else self.forming
+            self.forming = flat_candle(last) if self.forming.volume == 0 else self.forming
         if forming is not None and forming.open_time == self.forming.open_time:
             self.forming = forming
 
@@ -179,7 +179,7 @@ class _Series:
         while self.forming is not None and self.forming.open_time < bucket:
             done = replace(self.forming, closed=True)
             closed.append(done)
-            self.forming = empty_after(done)
+            self.forming = flat_candle(done)
             self.closed_until = done.close_time
             self._last = done
         return closed
@@ -199,7 +199,7 @@ class CandleBuilder(_Series):
             self.late += 1
             return []
         if self.forming is None or not self._follows(bucket):
-            return self._begin(opened_by(trade, self.timeframe))
+            return self._begin(open_candle(trade, self.timeframe))
         if bucket < self.forming.open_time:
             self.late += 1
             return []
@@ -247,7 +247,7 @@ class CandleComposer(_Series):
         return forming is not None and forming.open_time <= minute.open_time < forming.close_time
 
 
-class MarketCandles:
+class CandleAggregator:
     """The candles of one market in every timeframe."""
 
     def __init__(self, market: MarketSymbol) -> None:
@@ -297,7 +297,7 @@ class MarketCandles:
         """
         missed: list[Candle] = []
         for timeframe, series in self._series.items():
-            forming = composed(history, timeframe, until, listed)
+            forming = resample(history, timeframe, until, listed)
             if forming is None and listed is None and timeframe.open_time(until) < until:
                 forming = own.get(timeframe)
             missed += series.reset(history.get(timeframe, ()), forming)
@@ -316,7 +316,7 @@ class MarketCandles:
         if corrected and minute is not None:
             closed = {each: list(candles.values()) for each, candles in self._closed.items()}
             for composer in self._longer:
-                composer.correct(None, composed(closed, composer.timeframe, minute.open_time))
+                composer.correct(None, resample(closed, composer.timeframe, minute.open_time))
 
     def _with_closed_since(self, until: datetime) -> list[Candle]:
         """Add minutes that closed here after `until` to the longer candles; return those that closed with them.

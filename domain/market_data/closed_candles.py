@@ -9,7 +9,7 @@ from domain.ports.unit_of_work import Database
 MAX_MISSED = 500
 
 
-class UnbrokenCandles:
+class ClosedCandleStream:
     """What one reader of one market and timeframe is told: each closed candle once, none of them left out."""
 
     def __init__(self, storage: Database) -> None:

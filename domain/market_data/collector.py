@@ -12,13 +12,13 @@ from domain.core.errors import Unavailable
 from domain.core.histogram import Histogram
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
-from domain.market_data.candle_verification import CandleChecks
+from domain.market_data.candle_verification import CandleVerifier
 from domain.market_data.feed_health import FeedHealth
-from domain.market_data.slewed_clock import SteadyTime
-from domain.market_data.stream_retry import Attempts
+from domain.market_data.slewed_clock import SlewedClock
+from domain.market_data.stream_retry import StreamRetry
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
-from domain.market_data.trade_sequencer import Tape
-from domain.market_data.writer import Recorder
+from domain.market_data.trade_sequencer import TradeSequencer
+from domain.market_data.writer import MarketDataWriter
 from domain.model.depth import with_best
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports.market_data import CrossedBook, MarketDataSource, VenueGap, VenueUnreachable
@@ -32,7 +32,7 @@ PUBLISHED_WITHIN = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class FeedTimings:
     """How often a feed does what; all in seconds."""
 
     stale_after: float = 10.0
@@ -52,12 +52,12 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlets:
+class FeedOutputs:
     """Where a feed's data goes."""
 
     bus: MessageBus
     cache: Cache
-    recorder: Recorder
+    recorder: MarketDataWriter
     backfill: Backfill
 
 
@@ -89,10 +89,10 @@ class Collector:
         self,
         market: MarketSymbol,
         source: MarketDataSource,
-        outlets: Outlets,
+        outlets: FeedOutputs,
         clock: Clock,
         ids: IdGenerator,
-        pace: Pace,
+        pace: FeedTimings,
     ) -> None:
         self.market = market
         self.gaps = 0
@@ -104,12 +104,12 @@ class Collector:
         self._ids = ids
         self._pace = pace
         self._health = FeedHealth(market, clock, pace.stale_after)
-        self._tape = Tape(market, source)
+        self._tape = TradeSequencer(market, source)
         self._beginning = asyncio.Lock()
-        self._time = SteadyTime(source.venue_now, clock.monotonic)
+        self._time = SlewedClock(source.venue_now, clock.monotonic)
         self.depth_seconds = Histogram(PUBLISHED_WITHIN)
         self.candles_closed: dict[Timeframe, int] = dict.fromkeys(Timeframe, 0)
-        self.checks = CandleChecks(market, source, outlets.recorder, pace.checked_after)
+        self.checks = CandleVerifier(market, source, outlets.recorder, pace.checked_after)
         self._depth: Depth | None = None
         self._closing = 0
         self._heard_at: datetime | None = None
@@ -162,9 +162,9 @@ class Collector:
             group.create_task(self._keep_checking())
 
     async def _again(
-        self, stream: str, collect: Callable[[Attempts], Awaitable[None]], lost: Callable[[], None]
+        self, stream: str, collect: Callable[[StreamRetry], Awaitable[None]], lost: Callable[[], None]
     ) -> None:
-        attempts = Attempts(f"the {stream} of {self.market}", self._clock)
+        attempts = StreamRetry(f"the {stream} of {self.market}", self._clock)
         while True:
             asked: float | None = None
             try:
@@ -189,7 +189,7 @@ class Collector:
         else:
             self.gaps += 1
 
-    async def _collect_depth(self, attempts: Attempts) -> None:
+    async def _collect_depth(self, attempts: StreamRetry) -> None:
         epoch = self._ids.new().hex[-12:]
         async with aclosing(self._source.depth(self.market)) as books:  # type: ignore[type-var]
             async for book in books:
@@ -212,7 +212,7 @@ class Collector:
         if self._snapshot.is_due():
             self._out.recorder.add_depth(depth)
 
-    async def _collect_tickers(self, attempts: Attempts) -> None:
+    async def _collect_tickers(self, attempts: StreamRetry) -> None:
         async with aclosing(self._source.tickers(self.market)) as tickers:  # type: ignore[type-var]
             async for ticker in tickers:
                 attempts.works()
@@ -225,7 +225,7 @@ class Collector:
         await self._out.bus.publish(ticker_topic(self.market), message)
         await self._out.cache.put(CacheSpace.TICKER, str(self.market), message, self._pace.cache_lives)
 
-    async def _collect_trades(self, attempts: Attempts) -> None:
+    async def _collect_trades(self, attempts: StreamRetry) -> None:
         async with aclosing(self._source.trades(self.market)) as batches:  # type: ignore[type-var]
             first = asyncio.ensure_future(anext(batches))
             try:

@@ -22,7 +22,7 @@ class Inbox(Protocol[T_contra]):
         ...
 
 
-class Mailbox(Generic[T]):
+class ConflatingQueue(Generic[T]):
     """Items for one reader, oldest first. A new item takes the place of the last one where `replaces` says so.
 
     With a `limit` the oldest item makes room for a new one, and `dropped` counts it.
@@ -81,7 +81,7 @@ class NewestOfEach(Generic[K, T]):
         return self._items.pop(next(iter(self._items)))
 
 
-def newest_wins(_last: object, _new: object) -> bool:
+def keep_latest(_last: object, _new: object) -> bool:
     """Keep the newest item alone."""
     return True
 
@@ -91,11 +91,11 @@ def keep_all(_last: object, _new: object) -> bool:
     return False
 
 
-def newest_of_a_kind(last: Depth | FeedStatus, new: Depth | FeedStatus) -> bool:
+def latest_per_type(last: Depth | FeedStatus, new: Depth | FeedStatus) -> bool:
     """Keep the newest book and the newest state, in their order."""
     return type(last) is type(new)
 
 
-def unless_closed(last: Candle, _new: Candle) -> bool:
+def latest_until_closed(last: Candle, _new: Candle) -> bool:
     """Let a newer candle take the place of a forming one, never of a closed one."""
     return not last.closed

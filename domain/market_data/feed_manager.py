@@ -12,9 +12,9 @@ from domain.core.errors import Unavailable
 from domain.events.leases import RENEW_SECONDS, LeaseHandle, acquire_lease
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
-from domain.market_data.collector import Collector, Outlets, Pace
+from domain.market_data.collector import Collector, FeedOutputs, FeedTimings
 from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED
-from domain.market_data.writer import Recorder
+from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import MarketSymbol
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
 from domain.ports.messaging import BusSubscription, Cache, MessageBus
@@ -50,7 +50,7 @@ class FeedManager:
         ids: IdGenerator,
         holder: str,
         always: Sequence[MarketSymbol] = (),
-        pace: Pace | None = None,
+        pace: FeedTimings | None = None,
     ) -> None:
         self._sources = sources
         self._storage = storage
@@ -59,10 +59,10 @@ class FeedManager:
         self._ids = ids
         self._holder = holder
         self._always = frozenset(always)
-        self._pace = pace or Pace()
-        self.recorder = Recorder(storage)
+        self._pace = pace or FeedTimings()
+        self.recorder = MarketDataWriter(storage)
         self._backfill = Backfill(sources, storage, self.recorder, clock)
-        self._outlets = Outlets(bus, cache, self.recorder, self._backfill)
+        self._outlets = FeedOutputs(bus, cache, self.recorder, self._backfill)
         self._known: set[MarketSymbol] = set()
         self._demanded: dict[MarketSymbol, float] = {}
         self._in_use: frozenset[MarketSymbol] = frozenset()

@@ -33,7 +33,7 @@ SETTLED = timedelta(seconds=5)
 """How long after its end a candle may take to be stored without being called missing."""
 
 
-class MarketPast:
+class MarketHistory:
     """Answers from the storage; what it lacks of the newest 10,000 candles is fetched, and waited for a little.
 
     Older candles are there where they were imported or back-filled in bulk.

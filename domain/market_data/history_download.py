@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from domain.market_data.candles import empty_after, without_gaps
+from domain.market_data.candles import flat_candle, without_gaps
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
 
@@ -19,7 +19,7 @@ BEFORE_ALL_MARKETS = datetime(2010, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class Gap:
     """A stretch without stored candles, the stored one that it follows on, and whether it is followed by one."""
 
     start: datetime
@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass
-class BulkHistory:
+class HistoryDownloader:
     """The past of one market and timeframe at a venue.
 
     What the venue leaves out between two of its candles becomes candles without volume at the close before, unless it
@@ -54,7 +54,7 @@ class BulkHistory:
     withheld: list[tuple[datetime, datetime]] = field(default_factory=list)
     _begins: datetime | None = None
 
-    async def fetch(self, hole: Hole) -> AsyncIterator[Part]:
+    async def fetch(self, hole: Gap) -> AsyncIterator[Part]:
         """Yield what the venue knows of a hole, oldest first; raises `VenueUnreachable` after `MAX_FAILURES` times."""
         at, last = hole.start, hole.before
         while at < hole.end:
@@ -85,7 +85,7 @@ class BulkHistory:
         while last.close_time < end:
             made: list[Candle] = []
             while last.close_time < end and len(made) < PAGE:
-                last = replace(empty_after(last), closed=True)
+                last = replace(flat_candle(last), closed=True)
                 made.append(last)
             yield Part(tuple(made), last.close_time)
 
@@ -140,7 +140,9 @@ class BulkHistory:
                 await asyncio.sleep(seconds)
 
 
-def within_pages(stretches: Sequence[tuple[datetime, datetime]], page: timedelta) -> list[tuple[datetime, datetime]]:
+def split_into_pages(
+    stretches: Sequence[tuple[datetime, datetime]], page: timedelta
+) -> list[tuple[datetime, datetime]]:
     """Return stretches, those joined that fit into one page: a question for each missing minute costs more."""
     joined: list[tuple[datetime, datetime]] = []
     for start, end in stretches:

@@ -13,10 +13,10 @@ from domain.core.errors import RateLimited, Unavailable
 from domain.core.keyset import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.catalogue import MarketCatalogue
-from domain.market_data.closed_candles import UnbrokenCandles
-from domain.market_data.conflating_queue import Inbox, Mailbox, NewestOfEach
+from domain.market_data.closed_candles import ClosedCandleStream
+from domain.market_data.conflating_queue import ConflatingQueue, Inbox, NewestOfEach
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE, FeedLimit, FeedReader
-from domain.market_data.market_state import MarketMemory, OnCandle
+from domain.market_data.market_state import MarketState, OnCandle
 from domain.market_data.priced_paths import PricedPaths
 from domain.market_data.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
 from domain.model.conversion import CurrencyGraph, convert
@@ -38,10 +38,10 @@ K = TypeVar("K", Depth, Ticker)
 N = TypeVar("N", Ticker, FeedStatus)
 
 
-class ClosedCandles:
+class ClosedCandleSubscription:
     """A registration for the closed candles of one market and timeframe: each told once, oldest first."""
 
-    def __init__(self, hub: "MarketDataHub", memory: MarketMemory, timeframe: Timeframe, on_candle: OnCandle) -> None:
+    def __init__(self, hub: "MarketDataHub", memory: MarketState, timeframe: Timeframe, on_candle: OnCandle) -> None:
         self.market = memory.market
         self.timeframe = timeframe
         self.last: datetime | None = None
@@ -83,10 +83,10 @@ class MarketDataHub:
         self._clock = clock
         self._venue_now = venue_now
         self._venue_ahead: dict[str, timedelta] = {}
-        self._memories: dict[MarketSymbol, MarketMemory] = {}
+        self._memories: dict[MarketSymbol, MarketState] = {}
         self._priced_paths = PricedPaths()
         self._opening: dict[MarketSymbol, asyncio.Lock] = {}
-        self._registrations: set[ClosedCandles] = set()
+        self._registrations: set[ClosedCandleSubscription] = set()
         self._subscription: BusSubscription | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._markets_changed = asyncio.Event()
@@ -117,7 +117,7 @@ class MarketDataHub:
             await memory.close()
 
     @asynccontextmanager
-    async def want(self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE) -> AsyncIterator[MarketMemory]:
+    async def want(self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE) -> AsyncIterator[MarketState]:
         """Keep the market's feed alive, and this node listening to it, inside the block.
 
         Raises `RateLimited` where clients follow too many markets of the venue; the engine itself is never refused.
@@ -204,20 +204,20 @@ class MarketDataHub:
         self, markets: Sequence[MarketSymbol], reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[Ticker]:
         """Yield the known ticker of each market, then every newest one; a slow reader gets the newest of each."""
-        return self._newest_of_each(markets, reader, MarketMemory.read_tickers, lambda memory: memory.ticker_readers)
+        return self._newest_of_each(markets, reader, MarketState.read_tickers, lambda memory: memory.ticker_readers)
 
     def feeds_stream(
         self, markets: Sequence[MarketSymbol], reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[FeedStatus]:
         """Yield the state of each market's feed, then every change; a slow reader gets the newest of each."""
-        return self._newest_of_each(markets, reader, MarketMemory.read_status, lambda memory: memory.status_readers)
+        return self._newest_of_each(markets, reader, MarketState.read_status, lambda memory: memory.status_readers)
 
     async def _newest_of_each(
         self,
         markets: Sequence[MarketSymbol],
         reader: FeedReader,
-        read: Callable[[MarketMemory, Inbox[N]], None],
-        readers_of: Callable[[MarketMemory], set[Inbox[N]]],
+        read: Callable[[MarketState, Inbox[N]], None],
+        readers_of: Callable[[MarketState], set[Inbox[N]]],
     ) -> AsyncIterator[N]:
         async with self._limit.admitted(markets, reader), AsyncExitStack() as wants:
             memories = [await wants.enter_async_context(self._followed(market)) for market in markets]
@@ -248,7 +248,7 @@ class MarketDataHub:
         self, market: MarketSymbol, timeframe: Timeframe, reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[Candle]:
         """Yield the forming candle, then its newest states, and every closed candle once."""
-        unbroken = UnbrokenCandles(self._storage)
+        unbroken = ClosedCandleStream(self._storage)
         async with self.want(market, reader) as memory:
             box = memory.candle_mailbox(timeframe)
             try:
@@ -261,20 +261,22 @@ class MarketDataHub:
             finally:
                 memory.candle_readers[timeframe].discard(box)
 
-    async def closed_candles(self, market: MarketSymbol, timeframe: Timeframe, on_candle: OnCandle) -> ClosedCandles:
+    async def closed_candles(
+        self, market: MarketSymbol, timeframe: Timeframe, on_candle: OnCandle
+    ) -> ClosedCandleSubscription:
         """Call `on_candle` on the event loop for every candle that closes, until the registration is closed.
 
         Each is stored before it is told. One that the bus lost is told when the storage is next looked at.
         """
         memory = await self._memory(market)
-        registration = ClosedCandles(self, memory, timeframe, on_candle)
+        registration = ClosedCandleSubscription(self, memory, timeframe, on_candle)
         self._limit.take([market], FeedReader.ENGINE)
         memory.wanted_by += 1
         self._registrations.add(registration)
         await self._demand(market)
         return registration
 
-    def forget(self, registration: ClosedCandles) -> None:
+    def forget(self, registration: ClosedCandleSubscription) -> None:
         """Take out a registration that closes itself."""
         memory = self._memories.get(registration.market)
         if registration in self._registrations and memory is not None:
@@ -290,7 +292,7 @@ class MarketDataHub:
         return self._clock.now() + self._venue_ahead.get(venue, timedelta())
 
     @asynccontextmanager
-    async def _followed(self, market: MarketSymbol) -> AsyncIterator[MarketMemory]:
+    async def _followed(self, market: MarketSymbol) -> AsyncIterator[MarketState]:
         memory = await self._memory(market)
         memory.wanted_by += 1
         try:
@@ -301,11 +303,11 @@ class MarketDataHub:
             memory.wanted_by -= 1
             memory.idle_since = self._clock.monotonic()
 
-    async def _memory(self, market: MarketSymbol) -> MarketMemory:
+    async def _memory(self, market: MarketSymbol) -> MarketState:
         async with self._opening.setdefault(market, asyncio.Lock()):
             memory = self._memories.get(market)
             if memory is None:
-                memory = MarketMemory(market, self._bus, self._clock)
+                memory = MarketState(market, self._bus, self._clock)
                 memory.on_depth = self._learn_time
                 await memory.open()
                 self._memories[market] = memory
@@ -314,14 +316,14 @@ class MarketDataHub:
     async def _demand(self, market: MarketSymbol) -> None:
         await self._bus.publish(FEED_DEMAND, str(market).encode())
 
-    async def _warm_depth(self, memory: MarketMemory) -> None:
+    async def _warm_depth(self, memory: MarketState) -> None:
         if memory.newest_depth is None:
             cached = await self._cache.get(CacheSpace.DEPTH, str(memory.market))
             depth = None if cached is None else codec.decode_depth(cached)
             if depth is not None and self._clock.now() - depth.received_at < CACHED_IS_FRESH:
                 memory.take_depth(depth)
 
-    async def _warm_ticker(self, memory: MarketMemory) -> None:
+    async def _warm_ticker(self, memory: MarketState) -> None:
         if memory.newest_ticker is None:
             cached = await self._cache.get(CacheSpace.TICKER, str(memory.market))
             if cached is not None:
@@ -385,7 +387,10 @@ class MarketDataHub:
 
 
 async def _first(
-    open_box: Callable[[], Mailbox[T]], forget: Callable[[Mailbox[T]], None], kind: type[K], timeout_seconds: float
+    open_box: Callable[[], ConflatingQueue[T]],
+    forget: Callable[[ConflatingQueue[T]], None],
+    kind: type[K],
+    timeout_seconds: float,
 ) -> K | None:
     box = open_box()
     try:

@@ -6,7 +6,14 @@ from decimal import Decimal
 
 from domain.core.clock import Clock
 from domain.market_data import codec
-from domain.market_data.conflating_queue import Inbox, Mailbox, keep_all, newest_of_a_kind, newest_wins, unless_closed
+from domain.market_data.conflating_queue import (
+    ConflatingQueue,
+    Inbox,
+    keep_all,
+    keep_latest,
+    latest_per_type,
+    latest_until_closed,
+)
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.model.depth import with_best
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
@@ -19,7 +26,7 @@ MAX_TRADE_BATCHES = 10_000
 OnCandle = Callable[[Candle], None]
 
 
-class MarketMemory:
+class MarketState:
     """Listens to the bus for one market. What it knows of its feed's health ends with the collector's heartbeat."""
 
     def __init__(self, market: MarketSymbol, bus: MessageBus, clock: Clock) -> None:
@@ -29,11 +36,11 @@ class MarketMemory:
         self.newest_depth: Depth | None = None
         self.newest_ticker: Ticker | None = None
         self.forming: dict[Timeframe, Candle] = {}
-        self.depth_readers: set[Mailbox[Depth | FeedStatus]] = set()
+        self.depth_readers: set[ConflatingQueue[Depth | FeedStatus]] = set()
         self.ticker_readers: set[Inbox[Ticker]] = set()
         self.status_readers: set[Inbox[FeedStatus]] = set()
-        self.trade_readers: set[Mailbox[tuple[Trade, ...]]] = set()
-        self.candle_readers: dict[Timeframe, set[Mailbox[Candle]]] = {each: set() for each in Timeframe}
+        self.trade_readers: set[ConflatingQueue[tuple[Trade, ...]]] = set()
+        self.candle_readers: dict[Timeframe, set[ConflatingQueue[Candle]]] = {each: set() for each in Timeframe}
         self.on_closed: dict[Timeframe, set[OnCandle]] = {each: set() for each in Timeframe}
         self.on_depth: Callable[[Depth], None] = lambda _depth: None
         self._bus = bus
@@ -106,9 +113,9 @@ class MarketMemory:
             self._status = self._silent(self._status)
             self._tell(self._status)
 
-    def depth_mailbox(self) -> Mailbox[Depth | FeedStatus]:
+    def depth_mailbox(self) -> ConflatingQueue[Depth | FeedStatus]:
         """Return a new mailbox of books and states, the newest of each in it."""
-        box: Mailbox[Depth | FeedStatus] = Mailbox(newest_of_a_kind)
+        box: ConflatingQueue[Depth | FeedStatus] = ConflatingQueue(latest_per_type)
         if self.fresh_depth is not None:
             box.put(self.fresh_depth)
         if self.status is not None and self.status.state is not FeedState.LIVE:
@@ -116,9 +123,9 @@ class MarketMemory:
         self.depth_readers.add(box)
         return box
 
-    def ticker_mailbox(self) -> Mailbox[Ticker]:
+    def ticker_mailbox(self) -> ConflatingQueue[Ticker]:
         """Return a new mailbox of tickers, the newest in it."""
-        box: Mailbox[Ticker] = Mailbox(newest_wins)
+        box: ConflatingQueue[Ticker] = ConflatingQueue(keep_latest)
         self.read_tickers(box)
         return box
 
@@ -134,15 +141,15 @@ class MarketMemory:
             box.put(self.status)
         self.status_readers.add(box)
 
-    def trade_mailbox(self) -> Mailbox[tuple[Trade, ...]]:
+    def trade_mailbox(self) -> ConflatingQueue[tuple[Trade, ...]]:
         """Return a new mailbox of trades to come."""
-        box: Mailbox[tuple[Trade, ...]] = Mailbox(keep_all, MAX_TRADE_BATCHES)
+        box: ConflatingQueue[tuple[Trade, ...]] = ConflatingQueue(keep_all, MAX_TRADE_BATCHES)
         self.trade_readers.add(box)
         return box
 
-    def candle_mailbox(self, timeframe: Timeframe) -> Mailbox[Candle]:
+    def candle_mailbox(self, timeframe: Timeframe) -> ConflatingQueue[Candle]:
         """Return a new mailbox of candles, the forming one in it."""
-        box: Mailbox[Candle] = Mailbox(unless_closed)
+        box: ConflatingQueue[Candle] = ConflatingQueue(latest_until_closed)
         forming = self.forming.get(timeframe)
         if forming is not None:
             box.put(forming)

@@ -8,7 +8,7 @@ from domain.ports.market_feed import TradingMarkets
 from domain.ports.unit_of_work import UnitOfWork
 
 
-class MarketWants:
+class MarketSubscriptions:
     """Keeps the feeds of a changing set of markets alive."""
 
     def __init__(self, hub: TradingMarkets) -> None:
@@ -16,7 +16,7 @@ class MarketWants:
         self._wanted: dict[MarketSymbol, AsyncExitStack] = {}
 
     def __repr__(self) -> str:
-        return f"MarketWants({sorted(map(str, self._wanted))})"
+        return f"MarketSubscriptions({sorted(map(str, self._wanted))})"
 
     async def become(self, markets: frozenset[MarketSymbol]) -> None:
         """Want these markets from now on, and no others."""

@@ -10,7 +10,7 @@ CATCH_UP = 0.1
 """Seconds gained in a second, where the clock was corrected by more."""
 
 
-class SteadyTime:
+class SlewedClock:
     """The venue's time as far as this node's own monotonic clock bears it out since `reset`."""
 
     def __init__(self, venue_now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:

@@ -13,7 +13,7 @@ HOLDS_SECONDS = 10.0
 SAY_AGAIN_SECONDS = 60.0
 
 
-class Attempts:
+class StreamRetry:
     """Waits longer from failure to failure of one stream, and tells the log of an outage once, then once a minute.
 
     A venue that accepts and closes at once, or skips for ever, gets the longest wait and fills no log.

@@ -7,7 +7,7 @@ from domain.model.markets import Trade
 REMEMBERED_TRADES = 5_000
 
 
-class KnownTrades:
+class TradeDeduplicator:
     """The newest trades of one market by the venue's ids, as many as may be told again."""
 
     def __init__(self) -> None:

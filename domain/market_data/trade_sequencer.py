@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.core.money import ZERO
-from domain.market_data.candles import MarketCandles, resampled, without_gaps
-from domain.market_data.trade_dedup import KnownTrades
+from domain.market_data.candles import CandleAggregator, resampled, without_gaps
+from domain.market_data.trade_dedup import TradeDeduplicator
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, MarketSymbol, Timeframe, Trade
 from domain.ports.market_data import MarketDataSource, VenueGap, VenueUnreachable
 
@@ -42,7 +42,7 @@ class Start:
     earlier: tuple[Trade, ...]
 
 
-class Tape:
+class TradeSequencer:
     """Puts a market's trades, from the stream and on request, into candles.
 
     A venue gives only so many of its newest trades. Where they don't reach back to the start of the present minute,
@@ -51,12 +51,12 @@ class Tape:
     """
 
     def __init__(self, market: MarketSymbol, source: MarketDataSource) -> None:
-        self.candles = MarketCandles(market)
+        self.candles = CandleAggregator(market)
         self.taken = 0
         self._market = market
         self._source = source
-        self._counted = KnownTrades()
-        self._taken = KnownTrades()
+        self._counted = TradeDeduplicator()
+        self._taken = TradeDeduplicator()
         self._from: datetime | None = None
         self._begun = False
         self._generation = 0

@@ -19,7 +19,7 @@ MAX_WAITING = 50_000
 MAX_WAITING_DEPTHS = MAX_WAITING // 100
 
 
-class Recorder:
+class MarketDataWriter:
     """Trades, closed candles and snapshots on their way to the storage.
 
     A candle that was built here never takes the place of a stored one: what is there is the venue's own, or as good.

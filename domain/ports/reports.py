@@ -12,7 +12,7 @@ from domain.model.reports import Extremes, Job, JobStatus, Report, ReportResult,
 
 
 class PastCandles(Protocol):
-    """The past of markets, which may have to be fetched; `domain.market_data.history.MarketPast` is one."""
+    """The past of markets, which may have to be fetched; `domain.market_data.history.MarketHistory` is one."""
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, those included that weren't stored and came within some seconds."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.core.backoff import Backoff
 from domain.core.errors import InputErrors, Unavailable
-from domain.market_data.market_subscriptions import MarketWants, markets_needed
+from domain.market_data.market_subscriptions import MarketSubscriptions, markets_needed
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
@@ -41,7 +41,7 @@ class SessionSupervisor:
         self._ports = ports
         self._lease = lease
         self._wake_executor = wake_executor
-        self._wants = MarketWants(ports.hub)
+        self._wants = MarketSubscriptions(ports.hub)
         self._runners: dict[UUID, SessionRunner] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()

@@ -13,11 +13,11 @@ from domain.market_data.backfill import SETTLED
 from domain.market_data.history_download import (
     BEFORE_ALL_MARKETS,
     PAGE,
-    BulkHistory,
-    Hole,
+    Gap,
+    HistoryDownloader,
     Part,
     retry_waits,
-    within_pages,
+    split_into_pages,
 )
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from infra.candle_files.arguments import BadQuestion, unknown
@@ -95,7 +95,7 @@ async def _fill(beside: Beside, request: BackfillRequest, told: Telling, done: D
         await PostgresMarketData(Connection(driver)).save_markets(await source.load_markets())
     for timeframe in request.timeframes:
         _check_timeframe(venues, request.venue, timeframe)
-        history = BulkHistory(source, market, timeframe, told.line)
+        history = HistoryDownloader(source, market, timeframe, told.line)
         now = source.venue_now() - SETTLED
         start = max(request.start, BEFORE_ALL_MARKETS)
         await _Filling(pool, history, told, done).run(start, max(start, min(request.end or now, now)))
@@ -118,7 +118,7 @@ def _check_timeframe(venues: Venues, venue: str, timeframe: Timeframe) -> None:
 class _Filling:
     """One timeframe of one run."""
 
-    def __init__(self, pool: Pool, history: BulkHistory, told: Telling, done: Done) -> None:
+    def __init__(self, pool: Pool, history: HistoryDownloader, told: Telling, done: Done) -> None:
         self._pool = pool
         self._history = history
         self._told = told
@@ -137,22 +137,22 @@ class _Filling:
             await self._fill(hole)
         self._tell_end(name, missing, self._done.candles - before)
 
-    async def _holes(self, start: datetime, end: datetime) -> tuple[list[tuple[datetime, datetime]], list[Hole]]:
+    async def _holes(self, start: datetime, end: datetime) -> tuple[list[tuple[datetime, datetime]], list[Gap]]:
         """Return the stretches without candles, and what is asked of the venue for them."""
         step = self._history.timeframe.duration
         async with connected(self._pool) as driver:
             stored = PostgresMarketData(Connection(driver))
             stretches = await stored.candle_holes(self._history.market, self._history.timeframe, start, end)
             return stretches, [
-                Hole(first, until, await self._at(stored, first - step), until < end)
-                for first, until in within_pages(stretches, PAGE * step)
+                Gap(first, until, await self._at(stored, first - step), until < end)
+                for first, until in split_into_pages(stretches, PAGE * step)
             ]
 
     async def _at(self, stored: PostgresMarketData, opened: datetime) -> Candle | None:
         window = TimeKeysetPage(limit=1, start=opened, end=opened + self._history.timeframe.duration)
         return next(iter(await stored.candles(self._history.market, self._history.timeframe, window)), None)
 
-    async def _fill(self, hole: Hole) -> None:
+    async def _fill(self, hole: Gap) -> None:
         at = hole.start
         async for part in self._history.fetch(hole):
             if part.candles:

@@ -10,7 +10,7 @@ from domain.events.stream import EventLogReader
 from domain.execution.notifications import Bell
 from domain.execution.service import OrderService
 from domain.market_data.analytics import MarketAnalytics
-from domain.market_data.history import MarketPast
+from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.reports.service import ReportService
 from domain.trading.strategies import StrategyService
@@ -58,7 +58,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
     storage, bus, clock, ids = base.storage.with_readings(readings), base.bus, base.clock, base.ids
     tokens = RandomTokens()
     events = EventLogReader(storage, bus, clock)
-    past = MarketPast(storage, hub, parts.venues, bus, clock)
+    past = MarketHistory(storage, hub, parts.venues, bus, clock)
     users = UserService(
         storage,
         parts.authenticator,

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.core.errors import Unavailable
 from domain.market_data.feed_manager import FeedManager
-from domain.market_data.history import MarketPast
+from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
 from domain.reports.worker import ReportWorker
 from domain.trading.trader import Trader
@@ -96,7 +96,7 @@ def _worker(parts: Parts, name: str) -> ReportWorker:
         base.clock,
         name,
         lambda: {market.symbol: market for market in catalogue.all()},
-        past=MarketPast(base.storage, parts.hub, parts.venues, base.bus, base.clock),
+        past=MarketHistory(base.storage, parts.hub, parts.venues, base.bus, base.clock),
     )
 
 

@@ -12,7 +12,7 @@ import asyncpg
 from graphql import ExecutionResult
 
 from domain.market_data.analytics import MarketAnalytics
-from domain.market_data.history import MarketPast
+from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.orders import Fill, Order
 from domain.model.strategies import StrategyVersion
@@ -199,7 +199,7 @@ async def open_api(floor: Floor) -> AsyncIterator[Api]:
     facts = EngineFacts("0", datetime.now(UTC), _healthy)
     services = build_services(build_parts(base, venues, hub, bytes(32)), Settings(), facts)
     try:
-        past = MarketPast(storage, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
+        past = MarketHistory(storage, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
         analytics = MarketAnalytics(storage, past)
         yield Api(floor, replace(services, orders=floor.service, past=past, analytics=analytics), storage)
     finally:

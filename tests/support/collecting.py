@@ -9,9 +9,9 @@ from datetime import timedelta
 from domain.core.keyset import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
-from domain.market_data.collector import Collector, Outlets, Pace
+from domain.market_data.collector import Collector, FeedOutputs, FeedTimings
 from domain.market_data.topics import candles_topic
-from domain.market_data.writer import Recorder
+from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, Timeframe, Trade
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
@@ -88,17 +88,17 @@ class Collecting:
 
 @asynccontextmanager
 async def collecting(
-    sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace | None = None
+    sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings | None = None
 ) -> AsyncIterator[Collecting]:
     """Collect BTC/USDT inside the block."""
     clock, bus = SystemClock(), EmbeddedBus()
     venues = Venues([VenueSettings("sandbox", "binance", sandbox.url, live=False)], clock)
-    source, recorder = venues.public("sandbox"), Recorder(storage)
+    source, recorder = venues.public("sandbox"), MarketDataWriter(storage)
     async with storage.transaction() as transaction:
         await transaction.market_data.ensure_partitions(1)
     backfill = Backfill({"sandbox": source}, storage, recorder, clock)
-    outlets = Outlets(bus, EmbeddedCache(clock), recorder, backfill)
-    pace = pace or Pace(check_every=0.1, checked_after=1.0)
+    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, backfill)
+    pace = pace or FeedTimings(check_every=0.1, checked_after=1.0)
     running = Collecting(sandbox, storage, venues, Collector(BTC, source, outlets, clock, TimeOrderedIds(), pace))
 
     def hear(message: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from domain.market_data.collector import Pace
+from domain.market_data.collector import FeedTimings
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.model.markets import MarketSymbol
@@ -33,7 +33,7 @@ class MarketNode:
 async def running_node(
     url: str,
     storage: PostgresDatabase,
-    pace: Pace,
+    pace: FeedTimings,
     bus: MessageBus | None = None,
     holder: str = "node",
     always: Sequence[MarketSymbol] = (),

@@ -18,7 +18,7 @@ from domain.core.money import round_down
 from domain.execution.notifications import Bell
 from domain.execution.service import OrderService
 from domain.market_data import codec
-from domain.market_data.collector import Pace
+from domain.market_data.collector import FeedTimings
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, trades_topic
@@ -341,7 +341,7 @@ async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> Asyn
 
 @asynccontextmanager
 async def collecting_node(
-    pool: Pool, sandbox_url: str, sandbox_token: str, pace: Pace | None = None
+    pool: Pool, sandbox_url: str, sandbox_token: str, pace: FeedTimings | None = None
 ) -> AsyncIterator[TradingNode]:
     """Run a node inside the block that collects its markets itself, with nothing scripted."""
     node = TradingNode(pool, sandbox_url, sandbox_token)

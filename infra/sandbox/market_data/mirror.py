@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from domain.core.backoff import Backoff
 from domain.core.clock import from_milliseconds, to_milliseconds
-from domain.market_data.trade_dedup import KnownTrades
+from domain.market_data.trade_dedup import TradeDeduplicator
 from domain.model.markets import Candle as LiveCandle
 from domain.model.markets import Depth, MarketSymbol, PriceLevel, Timeframe, Trade
 from domain.model.order_side import OrderSide
@@ -147,7 +147,7 @@ class MirroredMarket:
         self._told: dict[Side, dict[int, int]] = {side: {} for side in Side}
         self._key = f"{self._market.spec.symbol}.live_trade_ms"
         self._last_ms = self._done_ms = int(exchange.store.meta(self._key, "0"))
-        self._known = KnownTrades()
+        self._known = TradeDeduplicator()
         self._missing = {"book", "trades"}
 
     async def run(self) -> None:

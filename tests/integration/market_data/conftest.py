@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.market_data.collector import Pace
+from domain.market_data.collector import FeedTimings
 from infra.postgres.database import PostgresDatabase
 from tests.support.markets import MarketNode, running_node
 from tests.support.sandbox import SandboxProcess, running_sandbox
@@ -24,11 +24,11 @@ def _leases_that_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.fixture
-def pace() -> Pace:
-    return Pace(stale_after=30, snapshot_every=0.5)
+def pace() -> FeedTimings:
+    return FeedTimings(stale_after=30, snapshot_every=0.5)
 
 
 @pytest.fixture
-async def node(sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace) -> AsyncIterator[MarketNode]:
+async def node(sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings) -> AsyncIterator[MarketNode]:
     async with running_node(sandbox.url, storage, pace) as node:
         yield node

@@ -9,9 +9,9 @@ from typing import Any
 
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
-from domain.market_data.collector import Collector, Outlets, Pace
+from domain.market_data.collector import Collector, FeedOutputs, FeedTimings
 from domain.market_data.topics import depth_topic, status_topic
-from domain.market_data.writer import Recorder
+from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Depth, FeedState, MarketSymbol, PriceLevel
 from domain.ports.market_data import CrossedBook, VenueGap, VenueUnreachable
 from infra.clock import SystemClock, TimeOrderedIds
@@ -70,9 +70,9 @@ async def test_every_break_is_told_counted_by_its_kind_and_followed_by_a_book_of
     bus, clock, told = EmbeddedBus(), SystemClock(), []
     await bus.subscribe(depth_topic(BTC), lambda message: told.append(codec.decode_depth(message)))
     await bus.subscribe(status_topic(BTC), lambda message: told.append(codec.decode_status(message).state))
-    recorder = Recorder(storage)
-    outlets = Outlets(bus, EmbeddedCache(clock), recorder, Backfill({"sandbox": source}, storage, recorder, clock))
-    collector = Collector(BTC, source, outlets, clock, TimeOrderedIds(), Pace())
+    recorder = MarketDataWriter(storage)
+    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, Backfill({"sandbox": source}, storage, recorder, clock))
+    collector = Collector(BTC, source, outlets, clock, TimeOrderedIds(), FeedTimings())
     collecting = asyncio.create_task(collector.run())
     try:
         await eventually(lambda: source.subscriptions == 5 and told[-1] is FeedState.LIVE, "the stream stands", 30)

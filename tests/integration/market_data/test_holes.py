@@ -13,7 +13,7 @@ import pytest
 from domain.core.keyset import TimeKeysetPage
 from domain.market_data.backfill import HORIZON_CANDLES, Backfill
 from domain.market_data.codec import CandlesDemand
-from domain.market_data.writer import Recorder
+from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource
 from infra.clock import SystemClock
@@ -63,12 +63,12 @@ async def source(sandbox: SandboxProcess) -> AsyncIterator[Withholding]:
 
 
 @pytest.fixture
-def recorder(storage: PostgresDatabase) -> Recorder:
-    return Recorder(storage)
+def recorder(storage: PostgresDatabase) -> MarketDataWriter:
+    return MarketDataWriter(storage)
 
 
 @pytest.fixture
-async def backfill(source: Withholding, storage: PostgresDatabase, recorder: Recorder) -> Backfill:
+async def backfill(source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter) -> Backfill:
     return Backfill({"sandbox": source}, storage, recorder, SystemClock())
 
 
@@ -102,7 +102,7 @@ async def some(source: Withholding, ago: timedelta, count: int) -> list[Candle]:
 
 
 async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
-    source: Withholding, storage: PostgresDatabase, recorder: Recorder, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
 ) -> None:
     old = await some(source, timedelta(days=3), 2)
     await recorder.correct(old)
@@ -116,7 +116,7 @@ async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
 
 
 async def test_minutes_that_the_venue_does_not_have_become_candles_without_volume_and_are_asked_for_once(
-    source: Withholding, storage: PostgresDatabase, recorder: Recorder, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     own = [replace(each, volume=Decimal(0)) if 10 <= index < 20 else each for index, each in enumerate(own)]
@@ -133,7 +133,7 @@ async def test_minutes_that_the_venue_does_not_have_become_candles_without_volum
 
 
 async def test_what_was_traded_here_is_not_overwritten_by_what_the_venue_leaves_out(
-    source: Withholding, storage: PostgresDatabase, recorder: Recorder, backfill: Backfill
+    source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     built = replace(own[15], volume=Decimal(7))

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from domain.core.keyset import TimeKeysetPage
-from domain.market_data.collector import Pace
+from domain.market_data.collector import FeedTimings
 from domain.model.depth import is_crossed
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe
 from infra.postgres.database import PostgresDatabase
@@ -147,7 +147,7 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
 
 
 async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venues_own(
-    sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace
+    sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings
 ) -> None:
     await sandbox.skip_to_seconds_before_a_minute(10)
     told: list[Candle] = []
@@ -162,7 +162,7 @@ async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venue
     assert told == [stored] == [own]
 
 
-@pytest.mark.parametrize("pace", [Pace(stale_after=0.7)])
+@pytest.mark.parametrize("pace", [FeedTimings(stale_after=0.7)])
 async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
     node: MarketNode, sandbox: SandboxProcess
 ) -> None:
@@ -190,7 +190,7 @@ async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
 
 
 async def test_two_nodes_collect_a_market_once(
-    sandbox: SandboxProcess, storage: PostgresDatabase, pace: Pace, node: MarketNode
+    sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings, node: MarketNode
 ) -> None:
     async with running_node(sandbox.url, storage, pace, node.bus, "other") as other:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
@@ -206,7 +206,7 @@ async def test_two_nodes_collect_a_market_once(
 async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_again_on_demand(
     sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, storage, Pace(demand_lasts=1)) as node:
+    async with running_node(sandbox.url, storage, FeedTimings(demand_lasts=1)) as node:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert node.feeds.running == {BTC}
         await eventually(lambda: not node.feeds.running, "the feed ends")
@@ -219,7 +219,7 @@ async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_agai
 async def test_a_market_that_is_always_kept_is_collected_without_demand(
     sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, storage, Pace(demand_lasts=0), always=[BTC]) as node:
+    async with running_node(sandbox.url, storage, FeedTimings(demand_lasts=0), always=[BTC]) as node:
         await eventually(lambda: node.feeds.running == {BTC}, "the feed runs")
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from domain.market_data.collector import Pace
+from domain.market_data.collector import FeedTimings
 from domain.model.markets import FeedState, Timeframe
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
@@ -50,7 +50,7 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
     sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
-    pace = Pace(demand_lasts=3)
+    pace = FeedTimings(demand_lasts=3)
     async with (
         running_node(sandbox.url, storage, pace) as node,
         running_node(sandbox.url, storage, pace, node.bus, "other") as other,
@@ -80,7 +80,7 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
 async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
     sandbox: SandboxProcess, storage: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, storage, Pace(demand_lasts=1, snapshot_every=0.2)) as node:
+    async with running_node(sandbox.url, storage, FeedTimings(demand_lasts=1, snapshot_every=0.2)) as node:
         market = str(BTC)
         async with node.hub.want(BTC):
             keeping = asyncio.create_task(_keep_wanting(node))

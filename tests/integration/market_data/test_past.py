@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from domain.core.keyset import TimeKeysetPage
-from domain.market_data.history import MARKETS_AT_ONCE, MarketPast
+from domain.market_data.history import MARKETS_AT_ONCE, MarketHistory
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.clock import SystemClock
 from tests.support.markets import MarketNode
@@ -19,11 +19,11 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def past(node: MarketNode) -> MarketPast:
-    return MarketPast(node.storage, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=60)
+def past(node: MarketNode) -> MarketHistory:
+    return MarketHistory(node.storage, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=60)
 
 
-async def test_a_market_that_was_never_collected_has_a_past(node: MarketNode, past: MarketPast) -> None:
+async def test_a_market_that_was_never_collected_has_a_past(node: MarketNode, past: MarketHistory) -> None:
     found = await past.candles(BTC, Timeframe.M1, TimeKeysetPage(100, backwards=True))
     assert len(found) == 100
     assert all(one.close_time == next_.open_time for one, next_ in pairwise(found))
@@ -34,7 +34,7 @@ async def test_a_market_that_was_never_collected_has_a_past(node: MarketNode, pa
 async def test_what_stays_missing_is_waited_for_once(node: MarketNode) -> None:
     await node.feeds.close()
     clock = SystemClock()
-    past = MarketPast(node.storage, node.hub, node.venues, node.bus, clock, wait_seconds=1)
+    past = MarketHistory(node.storage, node.hub, node.venues, node.bus, clock, wait_seconds=1)
     started = clock.monotonic()
     assert await past.candles(BTC, Timeframe.H1, TimeKeysetPage(10, backwards=True)) == []
     assert clock.monotonic() - started >= 1
@@ -44,7 +44,7 @@ async def test_what_stays_missing_is_waited_for_once(node: MarketNode) -> None:
 
 async def test_a_list_of_many_markets_does_not_start_all_of_their_feeds(node: MarketNode) -> None:
     await node.feeds.close()
-    past = MarketPast(node.storage, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=600)
+    past = MarketHistory(node.storage, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=600)
     window = TimeKeysetPage(10, backwards=True)
 
     async def asked(market: MarketSymbol) -> None:
@@ -61,12 +61,12 @@ async def test_a_list_of_many_markets_does_not_start_all_of_their_feeds(node: Ma
     assert not past._waiting
 
 
-async def test_nobody_waits_for_a_venue_that_this_engine_no_longer_reaches(past: MarketPast) -> None:
+async def test_nobody_waits_for_a_venue_that_this_engine_no_longer_reaches(past: MarketHistory) -> None:
     assert await past.candles(GONE, Timeframe.M1, TimeKeysetPage(10)) == []
     assert await past.trades(GONE, TimeKeysetPage(10)) == []
 
 
-async def test_what_lies_before_the_start_of_the_feed_is_fetched_page_by_page(past: MarketPast) -> None:
+async def test_what_lies_before_the_start_of_the_feed_is_fetched_page_by_page(past: MarketHistory) -> None:
     newest = await past.candles(BTC, Timeframe.M1, TimeKeysetPage(700, backwards=True))
     earlier = await past.candles(BTC, Timeframe.M1, TimeKeysetPage(700, before=newest[0].open_time, backwards=True))
     assert (len(newest), len(earlier)) == (700, 700)

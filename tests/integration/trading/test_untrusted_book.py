@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.market_data.collector import Pace
+from domain.market_data.collector import FeedTimings
 from domain.model.markets import FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType, RiskCode
@@ -27,7 +27,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
 
 @pytest.fixture
 async def real(pool: Pool, sandbox: SandboxProcess) -> AsyncIterator[TradingNode]:
-    async with collecting_node(pool, sandbox.url, sandbox.admin_token, Pace(stale_after=4)) as node:
+    async with collecting_node(pool, sandbox.url, sandbox.admin_token, FeedTimings(stale_after=4)) as node:
         yield node
 
 

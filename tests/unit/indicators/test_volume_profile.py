@@ -12,14 +12,14 @@ from domain.core.money import is_multiple
 from domain.indicators.volume_profile import (
     VolumeProfile,
     VolumeSource,
-    better_source,
-    bins_over,
+    bin_width,
+    build_profile,
     coarse_bins,
-    levels_of,
+    make_bins,
+    pick_source,
     point_of_control,
-    profile_of,
-    summed_bins,
-    summed_step,
+    rebin,
+    to_levels,
     value_area,
 )
 from domain.model.volume import Bins, BinVolume, PriceRange
@@ -39,13 +39,13 @@ def decimals(*numbers: int) -> list[Decimal]:
 def profile(traded: list[tuple[Decimal, int, bool]], wanted: int, increment: Decimal = CENT) -> VolumeProfile:
     """Return the profile of trades, put into bins as the database does it."""
     found = [price for price, _, _ in traded]
-    bins = bins_over(PriceRange(min(found), max(found), Decimal(sum(q for _, q, _ in traded))), wanted, increment)
+    bins = make_bins(PriceRange(min(found), max(found), Decimal(sum(q for _, q, _ in traded))), wanted, increment)
     bought: dict[int, Decimal] = defaultdict(Decimal)
     sold: dict[int, Decimal] = defaultdict(Decimal)
     for price, quantity, is_buy in traded:
         (bought if is_buy else sold)[int((price - bins.low) // bins.width)] += quantity
     filled = [BinVolume(number, bought[number], sold[number]) for number in {*bought, *sold}]
-    return profile_of(START, END, VolumeSource.TRADES, levels_of(bins, filled), increment)
+    return build_profile(START, END, VolumeSource.TRADES, to_levels(bins, filled), increment)
 
 
 @given(trades, st.integers(1, 1_000))
@@ -124,14 +124,14 @@ def test_a_single_price_is_one_level_and_its_own_point_of_control() -> None:
 
 
 def test_nothing_traded_is_an_empty_profile() -> None:
-    nothing = levels_of(Bins(Decimal(100), CENT, 3), [])
-    assert profile_of(START, END, VolumeSource.CANDLES, nothing, CENT) == VolumeProfile(
+    nothing = to_levels(Bins(Decimal(100), CENT, 3), [])
+    assert build_profile(START, END, VolumeSource.CANDLES, nothing, CENT) == VolumeProfile(
         START, END, VolumeSource.CANDLES
     )
 
 
 def test_a_market_without_an_increment_has_bins_too() -> None:
-    bins = bins_over(PriceRange(Decimal(1), Decimal(2), Decimal(1)), 10, Decimal(0))
+    bins = make_bins(PriceRange(Decimal(1), Decimal(2), Decimal(1)), 10, Decimal(0))
     assert bins.count == 10
     assert bins.edge(0) == 1
     assert bins.edge(10) > 2
@@ -147,24 +147,24 @@ def test_prices_of_a_time_with_a_finer_increment_have_bins_of_their_own_digits()
 
 def test_sums_of_a_time_with_a_finer_increment_fill_bins_of_their_digits() -> None:
     traded = PriceRange(Decimal("0.001"), Decimal("0.005"), Decimal(1))
-    assert summed_bins(traded, 50, CENT) == Bins(Decimal("0.001"), Decimal("0.001"), 5)
+    assert rebin(traded, 50, CENT) == Bins(Decimal("0.001"), Decimal("0.001"), 5)
 
 
 def test_prices_on_the_increment_keep_it_however_fine_their_digits() -> None:
     traded = PriceRange(Decimal("100.25"), Decimal("101.50"), Decimal(1))
-    assert bins_over(traded, 50, Decimal("0.25")) == Bins(Decimal("100.25"), Decimal("0.25"), 6)
+    assert make_bins(traded, 50, Decimal("0.25")) == Bins(Decimal("100.25"), Decimal("0.25"), 6)
 
 
 @pytest.mark.parametrize("high", ["0.005", "1.2345"])
 def test_coarse_bins_are_never_finer_than_the_sums_at_the_highest_price(high: str) -> None:
     bins = coarse_bins(PriceRange(Decimal("0.00012345"), Decimal(high), Decimal(1)), 1_000)
-    assert is_multiple(bins.width, summed_step(Decimal(high)))
+    assert is_multiple(bins.width, bin_width(Decimal(high)))
 
 
 @given(st.integers(1, 10**9), st.integers(0, 10**6), st.integers(2, 12), st.integers(1, 1_000))
 def test_bins_hold_prices_of_any_digits(low: int, apart: int, digits: int, wanted: int) -> None:
     traded = PriceRange(Decimal(low).scaleb(-digits), Decimal(low + apart).scaleb(-digits), Decimal(1))
-    bins = bins_over(traded, wanted, CENT)
+    bins = make_bins(traded, wanted, CENT)
     assert 0 < bins.edge(0) <= traded.low
     assert bins.edge(bins.count - 1) <= traded.high < bins.edge(bins.count)
     assert bins.count <= wanted
@@ -174,27 +174,27 @@ def test_bins_hold_prices_of_any_digits(low: int, apart: int, digits: int, wante
     ("price", "step"), [("61234.56", "1"), ("99999", "1"), ("100000", "10"), ("1", "0.0001"), ("0.0123", "0.000001")]
 )
 def test_sums_are_kept_to_five_digits_of_the_price(price: str, step: str) -> None:
-    assert summed_step(Decimal(price)) == Decimal(step)
+    assert bin_width(Decimal(price)) == Decimal(step)
 
 
 def test_sums_serve_bins_that_are_wide_enough_for_them() -> None:
     day = PriceRange(Decimal(60_000), Decimal(61_500), Decimal(1))
-    assert summed_bins(day, 50, CENT) == Bins(Decimal(60_000), Decimal(31), 49)
-    assert summed_bins(day, 1_000, CENT) is None
-    assert summed_bins(PriceRange(Decimal(60_000), Decimal(60_010), Decimal(1)), 50, CENT) is None
+    assert rebin(day, 50, CENT) == Bins(Decimal(60_000), Decimal(31), 49)
+    assert rebin(day, 1_000, CENT) is None
+    assert rebin(PriceRange(Decimal(60_000), Decimal(60_010), Decimal(1)), 50, CENT) is None
 
 
 def test_sums_serve_all_bins_of_a_market_whose_increment_is_no_finer() -> None:
     cheap = PriceRange(Decimal("0.00001230"), Decimal("0.00001239"), Decimal(1))
-    assert summed_bins(cheap, 1_000, Decimal("1E-8")) == Bins(Decimal("0.00001230"), Decimal("1E-8"), 10)
+    assert rebin(cheap, 1_000, Decimal("1E-8")) == Bins(Decimal("0.00001230"), Decimal("1E-8"), 10)
 
 
 def test_trades_are_preferred_until_more_than_a_hundredth_of_them_is_gone() -> None:
     def traded(volume: str) -> PriceRange:
         return PriceRange(Decimal(1), Decimal(2), Decimal(volume))
 
-    assert better_source(traded("99"), traded("100")) is VolumeSource.TRADES
-    assert better_source(traded("98.9"), traded("100")) is VolumeSource.CANDLES
-    assert better_source(None, traded("100")) is VolumeSource.CANDLES
-    assert better_source(traded("1"), None) is VolumeSource.TRADES
-    assert better_source(None, None) is VolumeSource.TRADES
+    assert pick_source(traded("99"), traded("100")) is VolumeSource.TRADES
+    assert pick_source(traded("98.9"), traded("100")) is VolumeSource.CANDLES
+    assert pick_source(None, traded("100")) is VolumeSource.CANDLES
+    assert pick_source(traded("1"), None) is VolumeSource.TRADES
+    assert pick_source(None, None) is VolumeSource.TRADES

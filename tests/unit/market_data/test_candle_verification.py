@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candle_verification import MAX_LOOKS, CandleChecks
-from domain.market_data.candles import KEPT, MarketCandles
-from domain.market_data.slewed_clock import SteadyTime
+from domain.market_data.candle_verification import MAX_LOOKS, CandleVerifier
+from domain.market_data.candles import KEPT, CandleAggregator
+from domain.market_data.slewed_clock import SlewedClock
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import VenueUnreachable
@@ -63,8 +63,8 @@ def stored() -> Stored:
     return Stored()
 
 
-def seen(trades: Sequence[Trade], now: datetime) -> tuple[MarketCandles, list[Candle]]:
-    candles = MarketCandles(MARKET)
+def seen(trades: Sequence[Trade], now: datetime) -> tuple[CandleAggregator, list[Candle]]:
+    candles = CandleAggregator(MARKET)
     closed = [candle for each in trades for candle in candles.add(each)]
     return candles, closed + candles.close_due(now)
 
@@ -72,7 +72,7 @@ def seen(trades: Sequence[Trade], now: datetime) -> tuple[MarketCandles, list[Ca
 async def test_a_candle_is_compared_once_its_own_is_final_with_one_question_a_timeframe(stored: Stored) -> None:
     trades = [trade(number, number * 20) for number in range(20)]
     venue = Venue(trades)
-    checks = CandleChecks(MARKET, venue, stored, 10)
+    checks = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=381)
     _, closed = seen(trades, venue.now)
     checks.note(closed)
@@ -90,7 +90,7 @@ async def test_longer_candles_that_hold_a_corrected_minute_are_corrected_too(sto
     trades = [trade(number, number * 20, 100 + number) for number in range(20)]
     missed = [each for each in trades if each.venue_trade_id != "4"]
     venue = Venue(trades)
-    checks = CandleChecks(MARKET, venue, stored, 10)
+    checks = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=400)
     _, closed = seen(missed, venue.now)
     checks.note(closed)
@@ -106,7 +106,7 @@ async def test_a_venue_that_is_late_is_looked_at_again_until_it_agrees_with_itse
     trades = [trade(number, number * 20) for number in range(6)]
     venue = Venue(trades)
     venue.late[START] = Decimal(2)
-    checks = CandleChecks(MARKET, venue, stored, 10)
+    checks = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=100)
     _, closed = seen(trades, venue.now)
     checks.note(closed)
@@ -119,7 +119,7 @@ async def test_a_venue_that_is_late_is_looked_at_again_until_it_agrees_with_itse
 async def test_what_the_venue_leaves_out_is_empty_or_stays_as_it_was_traded(stored: Stored) -> None:
     trades = [trade(1, 0), trade(2, 130)]
     venue = Venue(trades)
-    checks = CandleChecks(MARKET, venue, stored, 10)
+    checks = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=200)
     _, closed = seen(trades, venue.now)
     venue.without = {each.open_time for each in closed}
@@ -135,7 +135,7 @@ async def test_what_the_venue_leaves_out_is_empty_or_stays_as_it_was_traded(stor
 async def test_a_venue_that_is_away_is_asked_again_for_all_that_waits(stored: Stored) -> None:
     trades = [trade(number, number * 20) for number in range(20)]
     venue = Venue(trades)
-    checks = CandleChecks(MARKET, venue, stored, 10)
+    checks = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=400)
     _, closed = seen(trades, venue.now)
     checks.note(closed)
@@ -180,7 +180,7 @@ def test_a_correction_that_changes_nothing_changes_nothing() -> None:
 
 def test_a_clock_that_leaps_ahead_is_followed_slowly_and_one_that_falls_back_at_once() -> None:
     told, passed = [START], [0.0]
-    time = SteadyTime(lambda: told[0], lambda: passed[0])
+    time = SlewedClock(lambda: told[0], lambda: passed[0])
     assert time.now() == START
     passed[0], told[0] = 1.0, START + timedelta(seconds=1.5)
     assert time.now() == told[0]

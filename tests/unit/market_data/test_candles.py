@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candles import CandleBuilder, MarketCandles, combined, composed
+from domain.market_data.candles import CandleAggregator, CandleBuilder, combined, resample
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 
@@ -29,7 +29,7 @@ def streams(draw: st.DrawFn) -> list[Trade]:
 
 
 def closed_by(trades: list[Trade]) -> dict[Timeframe, list[Candle]]:
-    candles, closed = MarketCandles(MARKET), {timeframe: [] for timeframe in Timeframe}
+    candles, closed = CandleAggregator(MARKET), {timeframe: [] for timeframe in Timeframe}
     for each in trades:
         for candle in candles.add(each):
             closed[candle.timeframe].append(candle)
@@ -123,7 +123,7 @@ def test_a_series_that_goes_on_from_the_venues_candles_ends_as_one_that_saw_ever
     trades: list[Trade], lost_from: int
 ) -> None:
     cut = len(trades) * lost_from // 60
-    whole = MarketCandles(MARKET)
+    whole = CandleAggregator(MARKET)
     history: dict[Timeframe, list[Candle]] = {timeframe: [] for timeframe in Timeframe}
     for each in trades:
         for candle in whole.add(each):
@@ -131,7 +131,7 @@ def test_a_series_that_goes_on_from_the_venues_candles_ends_as_one_that_saw_ever
     if not trades:
         return
     until = Timeframe.M1.open_time(trades[-1].at)
-    broken = MarketCandles(MARKET)
+    broken = CandleAggregator(MARKET)
     seen = [candle for each in trades[:cut] for candle in broken.add(each)]
     seen += broken.reset(history, {candle.timeframe: candle for candle in whole.forming()}, until)
     for each in trades:
@@ -149,7 +149,7 @@ def test_a_series_that_goes_on_from_the_venues_candles_ends_as_one_that_saw_ever
 
 
 def test_a_reset_into_a_minute_that_was_closed_already_does_not_open_it_again() -> None:
-    candles = MarketCandles(MARKET)
+    candles = CandleAggregator(MARKET)
     candles.add(trade(10))
     candles.close_due(START + timedelta(seconds=61))
     candles.reset({}, {}, START)
@@ -171,7 +171,7 @@ def test_a_forming_hour_is_added_up_from_quarters_and_minutes() -> None:
         Timeframe.M15: [candle(Timeframe.M15, 0, 10)],
         Timeframe.M1: [candle(Timeframe.M1, 15, 20), candle(Timeframe.M1, 16, 5)],
     }
-    formed = composed(history, Timeframe.H1, until)
+    formed = resample(history, Timeframe.H1, until)
     assert formed is not None
     assert (formed.open_time, formed.open, formed.high, formed.low, formed.close, formed.volume) == (
         hour,
@@ -181,7 +181,7 @@ def test_a_forming_hour_is_added_up_from_quarters_and_minutes() -> None:
         5,
         6,
     )
-    assert composed({Timeframe.M15: history[Timeframe.M15]}, Timeframe.H1, until) is None
+    assert resample({Timeframe.M15: history[Timeframe.M15]}, Timeframe.H1, until) is None
 
 
 def test_parts_without_volume_do_not_stretch_a_combined_candle() -> None:

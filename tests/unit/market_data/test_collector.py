@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
-from domain.market_data.collector import Collector, Outlets, Pace
+from domain.market_data.collector import Collector, FeedOutputs, FeedTimings
 from domain.market_data.topics import candles_topic, trades_topic
-from domain.market_data.writer import Recorder
+from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, Depth, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from infra.clock import TimeOrderedIds
@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
 START = datetime(2024, 8, 8, 12, 0, 5, tzinfo=UTC)
 ONE = Decimal(1)
-PACE = Pace(stale_after=1e9, forming_every=0.0, tick_every=0.001, check_every=0.001, checked_after=1.0)
+PACE = FeedTimings(stale_after=1e9, forming_every=0.0, tick_every=0.001, check_every=0.001, checked_after=1.0)
 
 
 def trade(number: int, seconds: float) -> Trade:
@@ -75,7 +75,7 @@ class StreamingVenue:
         return await self.plain.fetch_trades(market, limit)
 
 
-class SlowRecorder(Recorder):
+class SlowRecorder(MarketDataWriter):
     """Stores nothing; a flush takes until the test lets it end."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ async def feed(*traded: Trade) -> AsyncIterator[Feed]:
     clock, bus = ManualClock(START), EmbeddedBus()
     venue, recorder = StreamingVenue(list(traded), clock), SlowRecorder()
     backfill = Backfill({"sandbox": venue}, None, recorder, clock)  # type: ignore[arg-type,dict-item]
-    outlets = Outlets(bus, EmbeddedCache(clock), recorder, backfill)
+    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, backfill)
     collector = Collector(MARKET, venue, outlets, clock, TimeOrderedIds(), PACE)  # type: ignore[arg-type]
     running = Feed(venue, clock, recorder, collector)
     await bus.subscribe(

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.market_data.conflating_queue import (
-    Mailbox,
+    ConflatingQueue,
     NewestOfEach,
     keep_all,
-    newest_of_a_kind,
-    newest_wins,
-    unless_closed,
+    keep_latest,
+    latest_per_type,
+    latest_until_closed,
 )
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe
 
@@ -20,7 +20,7 @@ MARKET = MarketSymbol("sandbox", "BTC/USDT")
 NOW = datetime(2024, 8, 8, tzinfo=UTC)
 
 
-async def drained(box: Mailbox) -> list:
+async def drained(box: ConflatingQueue) -> list:
     return [await box.get() for _ in range(len(box))]
 
 
@@ -30,14 +30,14 @@ def candle(minute: int, volume: int, *, closed: bool) -> Candle:
 
 
 async def test_a_slow_reader_of_tickers_gets_the_newest_alone() -> None:
-    box: Mailbox[int] = Mailbox(newest_wins)
+    box: ConflatingQueue[int] = ConflatingQueue(keep_latest)
     for number in range(1000):
         box.put(number)
     assert await drained(box) == [999]
 
 
 async def test_trades_are_kept_to_the_limit_and_what_is_lost_is_counted() -> None:
-    box: Mailbox[int] = Mailbox(keep_all, limit=3)
+    box: ConflatingQueue[int] = ConflatingQueue(keep_all, limit=3)
     for number in range(5):
         box.put(number)
     assert box.dropped == 2
@@ -47,7 +47,7 @@ async def test_trades_are_kept_to_the_limit_and_what_is_lost_is_counted() -> Non
 async def test_a_slow_reader_of_books_gets_the_newest_book_and_state_in_their_order() -> None:
     depth = Depth(MARKET, "e", 1, (), (), None, NOW)
     live = FeedStatus(MARKET, FeedState.LIVE, NOW)
-    box: Mailbox[Depth | FeedStatus] = Mailbox(newest_of_a_kind)
+    box: ConflatingQueue[Depth | FeedStatus] = ConflatingQueue(latest_per_type)
     for item in (depth, replace(depth, sequence=2), live, replace(depth, sequence=3), replace(depth, sequence=4)):
         box.put(item)
     assert await drained(box) == [replace(depth, sequence=2), live, replace(depth, sequence=4)]
@@ -56,7 +56,7 @@ async def test_a_slow_reader_of_books_gets_the_newest_book_and_state_in_their_or
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=40))
 def test_closed_candles_are_never_dropped_and_forming_ones_never_pile_up(told: list[tuple[int, bool]]) -> None:
     async def check() -> None:
-        box: Mailbox[Candle] = Mailbox(unless_closed)
+        box: ConflatingQueue[Candle] = ConflatingQueue(latest_until_closed)
         candles = [candle(number, volume, closed=closed) for number, (volume, closed) in enumerate(told)]
         for each in candles:
             box.put(each)
@@ -69,7 +69,7 @@ def test_closed_candles_are_never_dropped_and_forming_ones_never_pile_up(told: l
 
 
 async def test_a_reader_waits_for_the_next_item() -> None:
-    box: Mailbox[int] = Mailbox(newest_wins)
+    box: ConflatingQueue[int] = ConflatingQueue(keep_latest)
     reading = asyncio.create_task(box.get())
     await asyncio.sleep(0)
     box.put(7)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.market_data import history_download as bulk_history
-from domain.market_data.history_download import MAX_FAILURES, BulkHistory, Hole
+from domain.market_data.history_download import MAX_FAILURES, Gap, HistoryDownloader
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import VenueUnreachable
 
@@ -63,11 +63,11 @@ def candle(timeframe: Timeframe, at: datetime, minute: int, volume: int = 1) -> 
     return Candle(BTC, timeframe, at, price, price, price, price, Decimal(volume), closed=False)
 
 
-def history(venue: Venue, told: list[str] | None = None) -> BulkHistory:
-    return BulkHistory(venue, BTC, Timeframe.M1, (told if told is not None else []).append)
+def history(venue: Venue, told: list[str] | None = None) -> HistoryDownloader:
+    return HistoryDownloader(venue, BTC, Timeframe.M1, (told if told is not None else []).append)
 
 
-async def fetched(history: BulkHistory, hole: Hole) -> dict[int, tuple[int, int]]:
+async def fetched(history: HistoryDownloader, hole: Gap) -> dict[int, tuple[int, int]]:
     """Return what came of a hole: price and volume by minute; each once, in order, and all of the hole dealt with."""
     found: dict[int, tuple[int, int]] = {}
     until = hole.start
@@ -83,9 +83,9 @@ async def fetched(history: BulkHistory, hole: Hole) -> dict[int, tuple[int, int]
     return found
 
 
-def hole(first: int, end: int, before: int | None = None, *, followed: bool = False) -> Hole:
+def hole(first: int, end: int, before: int | None = None, *, followed: bool = False) -> Gap:
     stored = None if before is None else candle(Timeframe.M1, START + (first - 1) * MINUTE, before)
-    return Hole(START + first * MINUTE, START + end * MINUTE, stored, followed)
+    return Gap(START + first * MINUTE, START + end * MINUTE, stored, followed)
 
 
 @given(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from domain.market_data.market_state import FRESH_SECONDS, MarketMemory
+from domain.market_data.market_state import FRESH_SECONDS, MarketState
 from domain.model.markets import Depth, MarketSymbol, PriceLevel
 from infra.embedded.bus import EmbeddedBus
 from tests.support.clocks import ManualClock
@@ -18,7 +18,7 @@ def book(sequence: int, epoch: str = "e") -> Depth:
 
 async def test_a_book_that_is_told_again_is_fresh_again_and_an_older_one_changes_nothing() -> None:
     clock = ManualClock()
-    memory = MarketMemory(BTC, EmbeddedBus(), clock)
+    memory = MarketState(BTC, EmbeddedBus(), clock)
     memory.take_depth(book(5))
     clock.move(FRESH_SECONDS - 1)
     memory.take_depth(book(5))
@@ -31,7 +31,7 @@ async def test_a_book_that_is_told_again_is_fresh_again_and_an_older_one_changes
 
 
 async def test_a_book_of_a_new_epoch_counts_whatever_its_number() -> None:
-    memory = MarketMemory(BTC, EmbeddedBus(), ManualClock())
+    memory = MarketState(BTC, EmbeddedBus(), ManualClock())
     memory.take_depth(book(5))
     memory.take_depth(book(2, "f"))
     assert memory.fresh_depth == book(2, "f")

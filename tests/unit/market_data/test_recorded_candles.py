@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.market_data.trade_sequencer import Tape
+from domain.market_data.trade_sequencer import TradeSequencer
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from tests.support.fake_venue import PlainVenue
@@ -39,7 +39,7 @@ def recorded(day: str) -> list[Trade]:
 
 async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[str]]:
     """Stream all trades in batches of up to 50, but for those at `cut`, after which the stream begins anew."""
-    tape = Tape(MARKET, venue)
+    tape = TradeSequencer(MARKET, venue)
     trades = venue.trades
     venue.now = trades[0].at
     start = await tape.begin()

@@ -4,13 +4,13 @@ import logging
 
 import pytest
 
-from domain.market_data.stream_retry import HOLDS_SECONDS, Attempts
+from domain.market_data.stream_retry import HOLDS_SECONDS, StreamRetry
 from tests.support.clocks import ManualClock
 
 
 def test_a_stream_that_works_and_fails_at_once_waits_longer_each_time_up_to_ten_seconds() -> None:
     clock = ManualClock()
-    attempts = Attempts("the book", clock)
+    attempts = StreamRetry("the book", clock)
     waits = []
     for _ in range(10):
         attempts.works()
@@ -22,7 +22,7 @@ def test_a_stream_that_works_and_fails_at_once_waits_longer_each_time_up_to_ten_
 
 def test_a_stream_that_has_held_for_a_while_begins_with_the_shortest_wait_again() -> None:
     clock = ManualClock()
-    attempts = Attempts("the book", clock)
+    attempts = StreamRetry("the book", clock)
     for _ in range(6):
         attempts.failed("it broke")
     attempts.works()
@@ -32,11 +32,11 @@ def test_a_stream_that_has_held_for_a_while_begins_with_the_shortest_wait_again(
 
 
 def test_a_venue_that_asks_for_time_gets_it() -> None:
-    assert Attempts("the book", ManualClock()).failed("too many requests", 30.0) == 30.0
+    assert StreamRetry("the book", ManualClock()).failed("too many requests", 30.0) == 30.0
 
 
 def test_waits_are_not_in_step_with_those_of_others() -> None:
-    waits = {Attempts("the book", ManualClock()).failed("it broke") for _ in range(20)}
+    waits = {StreamRetry("the book", ManualClock()).failed("it broke") for _ in range(20)}
     assert len(waits) > 10
 
 
@@ -45,7 +45,7 @@ def test_an_outage_is_logged_once_then_once_a_minute_with_how_often_it_happened(
 ) -> None:
     caplog.set_level(logging.INFO)
     clock = ManualClock()
-    attempts = Attempts("the book of sandbox:BTC/USDT", clock)
+    attempts = StreamRetry("the book of sandbox:BTC/USDT", clock)
     for _ in range(480):
         attempts.works()
         attempts.failed("update 5 was followed by 9")
@@ -60,7 +60,7 @@ def test_an_outage_is_logged_once_then_once_a_minute_with_how_often_it_happened(
 def test_that_a_stream_is_back_is_logged_with_how_long_it_was_away(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = ManualClock()
-    attempts = Attempts("the book", clock)
+    attempts = StreamRetry("the book", clock)
     attempts.works()
     assert not caplog.messages
     clock.move(100)

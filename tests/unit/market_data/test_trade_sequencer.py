@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.market_data.trade_sequencer import HISTORY_CANDLES, Start, Tape
+from domain.market_data.trade_sequencer import HISTORY_CANDLES, Start, TradeSequencer
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import VenueGap
@@ -36,13 +36,13 @@ class Engine:
     stored: dict[Key, Candle] = field(default_factory=dict)
     told: list[Candle] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
-    tape: Tape = field(init=False)
+    tape: TradeSequencer = field(init=False)
 
     def __post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        self.tape = Tape(MARKET, self.venue)
+        self.tape = TradeSequencer(MARKET, self.venue)
 
     async def begin(self) -> Start:
         start = await self.tape.begin()
@@ -232,7 +232,7 @@ async def test_a_trade_of_the_future_ends_the_stream_and_closes_nothing() -> Non
 
 async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing() -> None:
     venue = PlainVenue([trade(1, 0)])
-    tape = Tape(MARKET, venue)
+    tape = TradeSequencer(MARKET, venue)
     fetch = venue.fetch_trades
 
     async def broken(market: MarketSymbol, limit: int) -> list[Trade]:
@@ -255,5 +255,5 @@ async def test_the_past_of_a_venue_that_leaves_out_empty_minutes_is_not_filled_f
         return [replace(newest, open_time=newest.open_time - each, closed=True) for each in days]
 
     venue.fetch_candles = sparse
-    start = await Tape(MARKET, venue).begin()
+    start = await TradeSequencer(MARKET, venue).begin()
     assert len(start.history) <= HISTORY_CANDLES * len(Timeframe)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candles import KEPT, MarketCandles, composed, resampled
+from domain.market_data.candles import KEPT, CandleAggregator, resample, resampled
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 
@@ -65,7 +65,7 @@ def test_a_forming_candle_is_made_of_the_few_that_are_kept_of_each_shorter_timef
         each: [opened_at(each, each.open_time(until) - number * each.duration) for number in range(1, KEPT + 1)]
         for each in Timeframe
     }
-    made = composed(kept, timeframe, until)
+    made = resample(kept, timeframe, until)
     if timeframe.open_time(until) == until:
         assert made is None
     else:
@@ -88,7 +88,7 @@ def test_minutes_add_up_to_the_same_candles_whichever_way(volumes: list[int], ti
     if between.divides(timeframe):
         parts = [each for each in resampled(minutes, between, MONDAY, until) if each.closed]
         assert [each for each in resampled(parts, timeframe, MONDAY, until) if each.closed] == direct
-    built = MarketCandles(MARKET)
+    built = CandleAggregator(MARKET)
     closed = [candle for each in trades_of(minutes) for candle in built.add(each)]
     closed += built.close_due(until + timedelta(seconds=1))
     shown = [(each.open_time, each.volume) for each in closed if each.timeframe is timeframe]
@@ -117,7 +117,7 @@ def test_a_bucket_that_begins_before_the_first_part_is_left_out() -> None:
 
 @pytest.mark.parametrize("timeframe", Timeframe)
 def test_every_timeframe_closes_at_its_end(timeframe: Timeframe) -> None:
-    built = MarketCandles(MARKET)
+    built = CandleAggregator(MARKET)
     end = MONDAY + timeframe.duration
     opening = Trade(MARKET, "1", MONDAY, Decimal(100), Decimal(2), OrderSide.BUY)
     closing = Trade(MARKET, "2", end - MINUTE, Decimal(90), Decimal(3), OrderSide.SELL)

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from domain.indicators import volume_profile
-from domain.indicators.volume_profile import bins_over, range_of, summed_bins, summed_step
+from domain.indicators.volume_profile import bin_width, make_bins, range_of, rebin
 from domain.model.markets import Candle, Depth, PriceLevel, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.model.volume import Bins, BinVolume, PriceRange
@@ -94,7 +94,7 @@ async def test_sums_and_trades_both_give_every_bin_its_volume_from_any_moment_to
     )
     assert summed.volume == traded.volume
     assert (summed.low, summed.high) == (int(traded.low), int(traded.high))
-    fine, coarse = bins_over(traded, 37, CENT), bins_over(summed, 37, summed_step(summed.high))
+    fine, coarse = make_bins(traded, 37, CENT), make_bins(summed, 37, bin_width(summed.high))
     assert told(await history.traded_volumes(BTC, begun, end, fine)) == binned(expected, fine)
     assert told(volume_profile.binned(sums, coarse)) == binned(expected, coarse)
 
@@ -123,7 +123,7 @@ async def test_prices_of_different_lengths_are_summed_on_steps_that_fit_together
     sums = await history.summed_prices(BTC, start, start + MINUTE)
     summed = range_of(sums)
     assert summed is not None
-    bins = summed_bins(summed, 1_000, CENT)
+    bins = rebin(summed, 1_000, CENT)
     assert bins is not None
     assert told(volume_profile.binned(sums, bins)) == binned(stored, bins)
 
