@@ -13,14 +13,14 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.execution.feed_warmup import COLD_FEED_SECONDS
 from domain.execution.log_events import order_events
-from domain.execution.notifications import Bell
-from domain.execution.order_cache import RecentOrders
-from domain.execution.order_update import OrderRecorder
+from domain.execution.notifications import OrderNotifier
+from domain.execution.order_cache import OrderCache
+from domain.execution.order_update import OrderUpdate
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Order
 from domain.model.trading import Account
-from domain.ports.execution_client import NotSent, VenueAccount
+from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.orders import MarketView
 from domain.ports.trading import Lease, StaleLease
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -35,7 +35,7 @@ Change = Callable[[Order], Step]
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class OrderTimings:
     """The protocol's times, all in seconds.
 
     `guard` is how old a lease's renewal may be when a request leaves. An answer "no such order" counts `absence`
@@ -56,7 +56,7 @@ class Timing:
     agreement: float = 60.0
 
 
-class Desk:
+class AccountContext:
     """The account's parts, and the transactions that move its orders.
 
     Every such transaction names the lease, and one runs at a time: together they make a position, which has no row to
@@ -67,13 +67,13 @@ class Desk:
         self,
         account: Account,
         storage: Database,
-        venue: VenueAccount,
+        venue: ExecutionClient,
         markets: MarketView,
         clock: Clock,
         ids: IdGenerator,
         lease: Callable[[], Lease | None],
-        bell: Bell,
-        timing: Timing | None = None,
+        bell: OrderNotifier,
+        timing: OrderTimings | None = None,
     ) -> None:
         self.account = account
         self.storage = storage
@@ -82,11 +82,11 @@ class Desk:
         self.clock = clock
         self.ids = ids
         self.bell = bell
-        self.timing = timing or Timing()
+        self.timing = timing or OrderTimings()
         self.reconciled = False
         self.refusal: str | None = None
         self.in_flight: set[UUID] = set()
-        self.recent = RecentOrders()
+        self.recent = OrderCache()
         self._lease = lease
         self._moving = asyncio.Lock()
         self._alerted: dict[str, datetime] = {}
@@ -132,7 +132,7 @@ class Desk:
             async with self._moving, self.storage.transaction() as transaction:
                 yield transaction
         except Unavailable:
-            self.recent = RecentOrders()  # The commit may have happened all the same, or may happen yet.
+            self.recent = OrderCache()  # The commit may have happened all the same, or may happen yet.
             raise
 
     def _held(self) -> Lease:
@@ -141,10 +141,10 @@ class Desk:
             raise StaleLease("the lease was lost")
         return lease
 
-    def recorder(self, transaction: UnitOfWork, order: Order) -> OrderRecorder:
+    def recorder(self, transaction: UnitOfWork, order: Order) -> OrderUpdate:
         """Return what writes the changes of an order whose row is held."""
         market = self.market(order.market)
-        return OrderRecorder(transaction, order, market, self.markets, self.ids, self.clock.now())
+        return OrderUpdate(transaction, order, market, self.markets, self.ids, self.clock.now())
 
     async def change(self, order_id: UUID, change: Change) -> Order | None:
         """Change an order as it is now, under its lock, and return it as it then is; None where there is none."""
@@ -158,7 +158,7 @@ class Desk:
         self.tell(recorder)
         return recorder.order
 
-    def tell(self, recorder: OrderRecorder) -> None:
+    def tell(self, recorder: OrderUpdate) -> None:
         """Tell those who wait on this node, after the commit."""
         if recorder.changed:
             self.recent.keep(recorder.order, recorder.counted)

@@ -7,7 +7,7 @@ was converted, or interest, and each venue has another one. The difference itsel
 from datetime import datetime
 from decimal import Decimal
 
-from domain.execution.account_context import Desk
+from domain.execution.account_context import AccountContext
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import AccountTransfer, TransferKind
 from domain.portfolio.discrepancies import considerable
@@ -18,7 +18,7 @@ class BalanceAudit:
     """Compares an account's stored balances with its transfers and fills.
 
     A fill and the balance after it come in two messages, so a difference counts only if the next look, at least
-    `Timing.agreement` later, finds the same. The look holds up no order; only what is to be recorded is looked at again
+    `OrderTimings.agreement` later, finds the same. The look holds up no order; only what is to be recorded is looked at again
     under the account's lease.
 
     An account from before transfers were recorded has a provisional opening: it was computed from what a version
@@ -26,7 +26,7 @@ class BalanceAudit:
     opening, until a look finds none.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AccountContext) -> None:
         self.due = True
         self._desk = desk
         self._opening_is_provisional = True

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from domain.execution.account_context import Desk
-from domain.execution.order_update import OrderRecorder
-from domain.model.client_order_ids import is_ours
+from domain.execution.account_context import AccountContext
+from domain.execution.order_update import OrderUpdate
+from domain.model.client_order_ids import is_engine_order_id
 from domain.model.markets import MarketSymbol
 from domain.model.order_transitions import IllegalTransition
 from domain.model.orders import Order, OrderRole, OrderStatus
-from domain.ports.execution_client import BalancesChanged, NotSent, OutcomeUnknown, VenueFill, VenueOrder, VenueRefused
+from domain.ports.execution_client import BalanceReport, FillReport, NotSent, OrderReport, OutcomeUnknown, VenueRefused
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.order_lifecycle import apply_venue_order, lacks_fills
+from domain.rules.order_lifecycle import apply_venue_order, is_missing_fills
 
 _MOST_VENUE_IDS = 10_000
 """How many orders are known by their venue's id: whoever waits for news of older ones asks for them by our own id."""
@@ -24,10 +24,10 @@ AskLater = Callable[[UUID], None]
 """Called with an order of which the venue knows more than it told."""
 
 
-class VenueNews:
+class ReportHandler:
     """Applies the venue's messages to the account's orders, however often and in whichever order they come."""
 
-    def __init__(self, desk: Desk, ask_later: AskLater, *, cancel_foreign: bool = False) -> None:
+    def __init__(self, desk: AccountContext, ask_later: AskLater, *, cancel_foreign: bool = False) -> None:
         self.balances_changed = False
         self._desk = desk
         self._ask_later = ask_later
@@ -35,7 +35,7 @@ class VenueNews:
         # Binance numbers orders by market, so an id alone may be that of two orders.
         self._by_venue_id: OrderedDict[tuple[MarketSymbol, str], str] = OrderedDict()
 
-    async def take_order(self, told: VenueOrder, *, complete: bool = False) -> Order | None:
+    async def take_order(self, told: OrderReport, *, complete: bool = False) -> Order | None:
         """Apply an order that the venue tells of; return it as it then is, None where it isn't ours.
 
         `complete` says that the venue was asked and told all: an end then counts even where fills are missing.
@@ -67,7 +67,7 @@ class VenueNews:
         desk.tell(recorder)
         return recorder.order
 
-    async def take_fill(self, told: VenueFill) -> bool:
+    async def take_fill(self, told: FillReport) -> bool:
         """Count a fill; return False where its order isn't known here."""
         desk = self._desk
         if desk.recent.counted(self._client_order_id(told), [told]):
@@ -86,7 +86,7 @@ class VenueNews:
         desk.tell(recorder)
         return True
 
-    async def take_balances(self, told: BalancesChanged, *, all_of_them: bool = False) -> None:
+    async def take_balances(self, told: BalanceReport, *, all_of_them: bool = False) -> None:
         """Store balances."""
         async with self._desk.moving() as transaction:
             await transaction.accounts.save_balances(self._desk.account.id, told.balances, all_of_them=all_of_them)
@@ -97,7 +97,7 @@ class VenueNews:
         if order.venue_order_id is not None:
             self._learn(order.market, order.venue_order_id, order.client_order_id)
 
-    def knows(self, told: VenueFill) -> bool:
+    def knows(self, told: FillReport) -> bool:
         """Tell whether the fill is one of an order of ours."""
         return bool(self._client_order_id(told))
 
@@ -107,11 +107,11 @@ class VenueNews:
         if len(self._by_venue_id) > _MOST_VENUE_IDS:
             self._by_venue_id.popitem(last=False)
 
-    def _client_order_id(self, told: VenueOrder | VenueFill) -> str:
+    def _client_order_id(self, told: OrderReport | FillReport) -> str:
         """Return our id of the order that is told of, which some venues don't repeat; empty where it isn't known."""
         return told.client_order_id or self._by_venue_id.get((told.market, told.venue_order_id), "")
 
-    async def _locked(self, transaction: UnitOfWork, told: VenueOrder | VenueFill) -> Order | None:
+    async def _locked(self, transaction: UnitOfWork, told: OrderReport | FillReport) -> Order | None:
         """Return the order that is told of, its row held; None where it isn't ours, however old an order may be."""
         account_id, client_order_id = self._desk.account.id, self._client_order_id(told)
         if client_order_id:
@@ -122,18 +122,18 @@ class VenueNews:
                 self.remember(order)
         return order if order is not None and order.market == told.market else None
 
-    def _says_nothing_new(self, known: Order, told: VenueOrder) -> bool:
+    def _says_nothing_new(self, known: Order, told: OrderReport) -> bool:
         """Tell whether the message repeats what is committed, as most of the stream does after an answer."""
-        if lacks_fills(known, told) or not self._desk.recent.counted(known.client_order_id, told.fills):
+        if is_missing_fills(known, told) or not self._desk.recent.counted(known.client_order_id, told.fills):
             return False
         try:
             return not apply_venue_order(known, told, known.updated_at).events
         except IllegalTransition:
             return False
 
-    async def _advance(self, known: Order, told: VenueOrder) -> Order | None:
+    async def _advance(self, known: Order, told: OrderReport) -> Order | None:
         """Apply a message without fills, as an answer mostly is, in one statement; None where it needs more."""
-        if told.fills or lacks_fills(known, told) or told.market != known.market:
+        if told.fills or is_missing_fills(known, told) or told.market != known.market:
             return None
         try:
             step = apply_venue_order(known, told, self._desk.clock.now())
@@ -145,17 +145,17 @@ class VenueNews:
         self._learn(told.market, told.venue_order_id, known.client_order_id)
         return after
 
-    async def _apply(self, recorder: OrderRecorder, told: VenueOrder, *, complete: bool) -> None:
+    async def _apply(self, recorder: OrderUpdate, told: OrderReport, *, complete: bool) -> None:
         await recorder.count_fills(told.fills)
-        if lacks_fills(recorder.order, told) and not complete:
+        if is_missing_fills(recorder.order, told) and not complete:
             self._ask_later(recorder.order.id)
             if told.status in _ENDED and not recorder.order.status.is_final:
                 return  # An end without its fills would be a lie, if a short one.
         recorder.take(apply_venue_order(recorder.order, told, self._desk.clock.now()))
 
-    async def _meet_foreign(self, told: VenueOrder) -> None:
+    async def _meet_foreign(self, told: OrderReport) -> None:
         if told.status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
-            whose = "an earlier installation" if is_ours(told.client_order_id) else "somebody else"
+            whose = "an earlier installation" if is_engine_order_id(told.client_order_id) else "somebody else"
             message = (
                 f"The venue has an order of {whose}: {told.side} {told.quantity} {told.market}, "
                 f"client order id {told.client_order_id}."
@@ -164,7 +164,7 @@ class VenueNews:
             if self._cancel_foreign:
                 await self._cancel(told)
 
-    async def _cancel(self, told: VenueOrder) -> None:
+    async def _cancel(self, told: OrderReport) -> None:
         order = _foreign_order(self._desk, told, self._desk.clock.now())
         try:
             await self._desk.venue.cancel(order, self._desk.guard)
@@ -172,12 +172,12 @@ class VenueNews:
             return  # The next reconciliation meets it again, if it is still there.
 
 
-def foreign_order_alert_key(told: VenueOrder | VenueFill) -> str:
+def foreign_order_alert_key(told: OrderReport | FillReport) -> str:
     """Return the key of the one alert about a foreign order, whether it is met itself or a fill of it is."""
     return f"foreign:{told.market}:{told.venue_order_id}"
 
 
-def _foreign_order(desk: Desk, told: VenueOrder, now: datetime) -> Order:
+def _foreign_order(desk: AccountContext, told: OrderReport, now: datetime) -> Order:
     return Order(
         id=desk.ids.new(),
         user_id=desk.account.user_id,

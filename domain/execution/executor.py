@@ -9,10 +9,10 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.execution.account_context import Desk, Timing
-from domain.execution.feed_warmup import is_starting
-from domain.execution.in_doubt import Settler
-from domain.execution.notifications import Bell
+from domain.execution.account_context import AccountContext, OrderTimings
+from domain.execution.feed_warmup import is_warming_up
+from domain.execution.in_doubt import InDoubtResolver
+from domain.execution.notifications import OrderNotifier
 from domain.execution.order_sender import Sender
 from domain.execution.reconciliation import Reconciler
 from domain.execution.risk_loader import gather
@@ -20,12 +20,12 @@ from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
 from domain.model.trading import Account
 from domain.ports.execution_client import (
-    BalancesChanged,
+    BalanceReport,
+    ExecutionClient,
+    FillReport,
+    OrderReport,
     StreamLost,
     StreamOpened,
-    VenueAccount,
-    VenueFill,
-    VenueOrder,
     VenueUpdate,
 )
 from domain.ports.market_data import VenueUnreachable
@@ -58,18 +58,18 @@ class AccountExecutor:
         self,
         account: Account,
         storage: Database,
-        venue: VenueAccount,
+        venue: ExecutionClient,
         markets: MarketView,
         clock: Clock,
         ids: IdGenerator,
         lease: Callable[[], Lease | None],
-        bell: Bell,
-        timing: Timing | None = None,
+        bell: OrderNotifier,
+        timing: OrderTimings | None = None,
         *,
         cancel_foreign: bool = False,
     ) -> None:
-        self._desk = Desk(account, storage, venue, markets, clock, ids, lease, bell, timing)
-        self._settler = Settler(self._desk, self._cancel_again, cancel_foreign=cancel_foreign)
+        self._desk = AccountContext(account, storage, venue, markets, clock, ids, lease, bell, timing)
+        self._settler = InDoubtResolver(self._desk, self._cancel_again, cancel_foreign=cancel_foreign)
         self._sender = Sender(self._desk, self._settler)
         self._reconciler = Reconciler(self._desk, self._settler)
         self._queue: dict[UUID, None] = {}
@@ -245,7 +245,7 @@ class AccountExecutor:
             return cancel_unsent(order, now, "cancelled before it was sent")
         if not self._desk.reconciled and now - order.created_at < self._unreconciled_wait:
             return Step(order)
-        if book_needed and is_starting(self._desk.markets, order.market, now, self._desk.timing.cold_feed):
+        if book_needed and is_warming_up(self._desk.markets, order.market, now, self._desk.timing.cold_feed):
             raise _ColdFeed(order.market)
         reconciled = self._desk.reconciled
         context = await gather(transaction, order, self._desk.markets, now, reconciled=reconciled)
@@ -280,11 +280,11 @@ class AccountExecutor:
         news = self._settler.news
         try:
             match update:
-                case VenueOrder():
+                case OrderReport():
                     await news.take_order(update)
-                case VenueFill():
+                case FillReport():
                     await news.take_fill(update)
-                case BalancesChanged():
+                case BalanceReport():
                     await news.take_balances(update)
                 case StreamOpened():
                     self._reconciler.want()

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from domain.model.conversion import convert
 from domain.model.markets import Market
-from domain.ports.execution_client import VenueFill
+from domain.ports.execution_client import FillReport
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import UnitOfWork
 
@@ -17,13 +17,13 @@ PRESENT = timedelta(minutes=1)
 """For how long after a fill the present price is that of the fill."""
 
 
-def needs_rate(fill: VenueFill, market: Market) -> bool:
+def needs_rate(fill: FillReport, market: Market) -> bool:
     """Tell whether the fill cost a fee in a currency that isn't the market's own."""
     return bool(fill.fee) and fill.fee_currency not in {market.base, market.quote}
 
 
 async def fee_rate(
-    reading: UnitOfWork, markets: MarketView, fill: VenueFill, market: Market, now: datetime
+    reading: UnitOfWork, markets: MarketView, fill: FillReport, market: Market, now: datetime
 ) -> Decimal | None:
     """Return the worth of one unit of the fee's currency in quote when the fill was made.
 
@@ -42,7 +42,7 @@ async def fee_rate(
 
 
 async def _stored_rate(
-    reading: UnitOfWork, markets: MarketView, fill: VenueFill, market: Market, reach: timedelta
+    reading: UnitOfWork, markets: MarketView, fill: FillReport, market: Market, reach: timedelta
 ) -> Decimal | None:
     for path in markets.graph(market.symbol.venue).all_paths(fill.fee_currency, market.quote):
         asked = [(step.market, fill.at) for step in path]

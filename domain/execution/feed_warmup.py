@@ -9,7 +9,7 @@ COLD_FEED_SECONDS = 3.0
 """How long a feed that nobody used may take to its first book."""
 
 
-def is_starting(
+def is_warming_up(
     markets: MarketView, market: MarketSymbol, now: datetime, within_seconds: float = COLD_FEED_SECONDS
 ) -> bool:
     """Tell whether there is no fresh book yet and one may come in a moment.

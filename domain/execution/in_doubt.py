@@ -8,12 +8,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from domain.core.errors import Unavailable
-from domain.execution.account_context import Desk
-from domain.execution.execution_reports import VenueNews
+from domain.execution.account_context import AccountContext
+from domain.execution.execution_reports import ReportHandler
 from domain.model.orders import Order, OrderStatus
-from domain.ports.execution_client import VenueFill, VenueOrder
+from domain.ports.execution_client import FillReport, OrderReport
 from domain.ports.market_data import VenueUnreachable
-from domain.rules.order_lifecycle import Step, cancel_refused, doubt, lacks_fills, settle_absent
+from domain.rules.order_lifecycle import Step, cancel_refused, confirm_absent, doubt, is_missing_fills
 
 _TRADE_MARGIN = timedelta(seconds=5)
 _PATIENCE = 3
@@ -33,15 +33,17 @@ class Case:
     cancel_refusal: str | None = None
 
 
-class Settler:
+class InDoubtResolver:
     """Asks for orders one by one, first at once and then with growing pauses, until nothing is open about them."""
 
-    def __init__(self, desk: Desk, cancel_again: Callable[[UUID], None], *, cancel_foreign: bool = False) -> None:
+    def __init__(
+        self, desk: AccountContext, cancel_again: Callable[[UUID], None], *, cancel_foreign: bool = False
+    ) -> None:
         self._desk = desk
         self._cancel_again = cancel_again
         self._cases: dict[UUID, Case] = {}
         self._more = asyncio.Event()
-        self.news = VenueNews(desk, self.ask_soon, cancel_foreign=cancel_foreign)
+        self.news = ReportHandler(desk, self.ask_soon, cancel_foreign=cancel_foreign)
 
     @property
     def is_idle(self) -> bool:
@@ -113,11 +115,11 @@ class Settler:
         else:
             await self._found(case, told)
 
-    async def _found(self, case: Case, told: VenueOrder) -> None:
+    async def _found(self, case: Case, told: OrderReport) -> None:
         order = await self.news.take_order(told, complete=case.asked > _PATIENCE)
         if order is None:
             self._close(case)
-        elif lacks_fills(order, told):
+        elif is_missing_fills(order, told):
             await self._miss_fills(case, order)
         elif order.status is OrderStatus.PENDING_CANCEL:
             await self._not_cancelled(case, order)
@@ -151,7 +153,7 @@ class Settler:
             self._again(case)
         else:
             at = self._desk.clock.now()
-            after = await self._desk.change(order.id, lambda o: settle_absent(o, at))
+            after = await self._desk.change(order.id, lambda o: confirm_absent(o, at))
             if after is None or after.status.is_final:
                 self._close(case)
             else:
@@ -171,7 +173,7 @@ class Settler:
                 return True
         return False
 
-    def _may_be_of(self, order: Order, fill: VenueFill) -> bool:
+    def _may_be_of(self, order: Order, fill: FillReport) -> bool:
         return (
             fill.client_order_id is None
             and order.venue_order_id is None

@@ -12,7 +12,7 @@ Listener = Callable[[UUID | None], None]
 """Called with the id of the order that there is something to do about; None where it may be any."""
 
 
-class Bell:
+class OrderNotifier:
     """Saves a wait, and nothing hangs on it: executors also poll, and waiters also read."""
 
     def __init__(self, bus: MessageBus) -> None:

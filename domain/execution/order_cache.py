@@ -4,12 +4,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from domain.model.orders import Order
-from domain.ports.execution_client import VenueFill
+from domain.ports.execution_client import FillReport
 
 _MOST = 1_000
 
 
-class RecentOrders:
+class OrderCache:
     """The newest states of the last 1,000 orders that the holder of the account's lease has moved, and their trades.
 
     All that is stored is there because this node committed it, so a message that says the same can be passed over. A
@@ -34,7 +34,7 @@ class RecentOrders:
         """Return the order as it was committed last."""
         return self._orders.get(client_order_id)
 
-    def counted(self, client_order_id: str, fills: Iterable[VenueFill]) -> bool:
+    def counted(self, client_order_id: str, fills: Iterable[FillReport]) -> bool:
         """Tell whether all of `fills` are counted already."""
         trades = self._trades.get(client_order_id, set())
         return all(fill.venue_trade_id in trades for fill in fills)

@@ -3,10 +3,10 @@
 import logging
 
 from domain.core.errors import Unavailable
-from domain.execution.account_context import Change, Desk
-from domain.execution.in_doubt import Settler
+from domain.execution.account_context import AccountContext, Change
+from domain.execution.in_doubt import InDoubtResolver
 from domain.model.orders import Order, OrderStatus
-from domain.ports.execution_client import NotSent, OutcomeUnknown, VenueOrder, VenueRefused
+from domain.ports.execution_client import NotSent, OrderReport, OutcomeUnknown, VenueRefused
 from domain.rules.order_lifecycle import Step, cancel_unsent, doubt, reject
 
 _log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 class Sender:
     """The only caller of the venue's `place` and `cancel`."""
 
-    def __init__(self, desk: Desk, settler: Settler) -> None:
+    def __init__(self, desk: AccountContext, settler: InDoubtResolver) -> None:
         self._desk = desk
         self._settler = settler
 
@@ -23,7 +23,7 @@ class Sender:
         """Send a SUBMITTED order and record its outcome; what is not definite is settled by asking."""
         try:
             told = await self._place(order)
-            if isinstance(told, VenueOrder):
+            if isinstance(told, OrderReport):
                 await self._settler.news.take_order(told)
             else:
                 await self._desk.change(order.id, told)
@@ -44,7 +44,7 @@ class Sender:
             if after is None or not after.status.is_final:
                 self._ask(order)
 
-    async def _place(self, order: Order) -> VenueOrder | Change:
+    async def _place(self, order: Order) -> OrderReport | Change:
         """Return what the venue told, or the change that its silence or refusal makes."""
         desk = self._desk
         try:

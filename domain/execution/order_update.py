@@ -11,13 +11,13 @@ from domain.model.markets import Market
 from domain.model.orders import Fill, Order
 from domain.model.trading import Position
 from domain.portfolio import positions
-from domain.ports.execution_client import VenueFill
+from domain.ports.execution_client import FillReport
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import Step, apply_fill, fill_of
 
 
-class OrderRecorder:
+class OrderUpdate:
     """The changes of one order whose row is held; `finish` writes them.
 
     `counted` names the trades that are counted, by this transaction or before. The caller sees to it that no other
@@ -49,7 +49,7 @@ class OrderRecorder:
         self.order = step.order
         self._events += order_events(step.events)
 
-    async def count_fills(self, told: Iterable[VenueFill]) -> None:
+    async def count_fills(self, told: Iterable[FillReport]) -> None:
         """Count those fills that are new: in the order, and in its position."""
         fills = list(told)
         known = await self._known(fills)
@@ -69,7 +69,7 @@ class OrderRecorder:
         self._transaction.orders.advance(self._read, self.order)
         self._transaction.events.append(self._events)
 
-    async def _known(self, fills: Sequence[VenueFill]) -> set[str]:
+    async def _known(self, fills: Sequence[FillReport]) -> set[str]:
         """Return the trades that are stored, of those whose fee's worth would have to be looked up."""
         asked = [fill.venue_trade_id for fill in fills if needs_rate(fill, self._market)]
         if not asked:
@@ -77,7 +77,7 @@ class OrderRecorder:
         orders, order = self._transaction.orders, self.order
         return {trade for trade, _ in await orders.recorded_trades(order.account_id, order.market, asked)}
 
-    async def _count(self, venue_fill: VenueFill) -> None:
+    async def _count(self, venue_fill: FillReport) -> None:
         rate = await fee_rate(self._transaction, self._markets, venue_fill, self._market, self._at)
         fill = fill_of(self.order, venue_fill, self._ids.new(), rate)
         if await self._transaction.orders.add_fill(fill):

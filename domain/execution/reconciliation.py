@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.core.errors import Unavailable
-from domain.execution.account_context import Desk
+from domain.execution.account_context import AccountContext
 from domain.execution.balance_audit import BalanceAudit
 from domain.execution.execution_reports import foreign_order_alert_key
-from domain.execution.in_doubt import Settler
+from domain.execution.in_doubt import InDoubtResolver
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
-from domain.ports.execution_client import BalancesChanged, CredentialsRejected, VenueFill
+from domain.ports.execution_client import BalanceReport, CredentialsRejected, FillReport
 from domain.ports.market_data import QuestionRefused, VenueUnreachable
 
 _MARGIN = timedelta(minutes=1)
@@ -33,7 +33,7 @@ class _Known:
 class Reconciler:
     """Compares open orders, recent fills and balances; until it has, the desk is not `reconciled`."""
 
-    def __init__(self, desk: Desk, settler: Settler) -> None:
+    def __init__(self, desk: AccountContext, settler: InDoubtResolver) -> None:
         self._desk = desk
         self._settler = settler
         self._audit = BalanceAudit(desk)
@@ -99,7 +99,7 @@ class Reconciler:
         await self._orders(known)
         await self._fills(known)
         balances = await self._desk.venue.balances()
-        await self._settler.news.take_balances(BalancesChanged(balances), all_of_them=True)
+        await self._settler.news.take_balances(BalanceReport(balances), all_of_them=True)
         if self._settler.is_idle:
             await self._audit.correct_opening()
         await self._store(started)
@@ -142,14 +142,14 @@ class Reconciler:
                 if not await self._settler.news.take_fill(fill) and not in_doubt:
                     await self._report(fill)
 
-    async def _unrecorded(self, market: MarketSymbol, told: Sequence[VenueFill]) -> list[VenueFill]:
+    async def _unrecorded(self, market: MarketSymbol, told: Sequence[FillReport]) -> list[FillReport]:
         """Return the fills that aren't stored: an old order that rests makes a venue tell all of its time again."""
         trades = [fill.venue_trade_id for fill in told]
         async with self._desk.storage.reading() as reading:
             recorded = await reading.orders.recorded_trades(self._desk.account.id, market, trades)
         return [fill for fill in told if (fill.venue_trade_id, fill.venue_order_id) not in recorded]
 
-    async def _report(self, fill: VenueFill) -> None:
+    async def _report(self, fill: FillReport) -> None:
         if fill.at >= self._desk.at_venue(self._desk.account.created_at):
             message = f"The venue has a fill of somebody else's order: {fill.side} {fill.quantity} {fill.market}."
             await self._desk.alert(foreign_order_alert_key(fill), message)

@@ -11,10 +11,10 @@ from domain.model.markets import FeedState, MarketSymbol
 from domain.model.orders import Order
 from domain.model.trading import Position, RiskLimits, TradingSession
 from domain.model.trading_state import TradingState
-from domain.ports.orders import MarketView, RiskFacts
+from domain.ports.orders import MarketView, RiskSnapshot
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.context import LossRecord, RiskContext, Scope
-from domain.risk.loss_history import LOOK_BACK, day_start, looks_back, loss_record
+from domain.risk.loss_history import LOOK_BACK, compute_losses, day_start, needs_history
 
 _RATE_WINDOW = timedelta(minutes=1)
 
@@ -28,15 +28,15 @@ async def gather(
     """
     facts = await transaction.orders.risk_facts(order, now - _RATE_WINDOW)
     closed: list[Position] = []
-    if any(looks_back(limits) for limits in _limits(facts)):
+    if any(needs_history(limits) for limits in _limits(facts)):
         window = KeysetPage(limit=LOOK_BACK)
         closed = await transaction.positions.page(order.user_id, window, order.account_id, is_open=False)
-    return context_of(order, facts, closed, markets, now, reconciled=reconciled)
+    return build_risk_context(order, facts, closed, markets, now, reconciled=reconciled)
 
 
-def context_of(
+def build_risk_context(
     order: Order,
-    facts: RiskFacts,
+    facts: RiskSnapshot,
     closed: Sequence[Position],
     markets: MarketView,
     now: datetime,
@@ -57,12 +57,12 @@ def context_of(
         balances={balance.currency: balance for balance in facts.balances},
         position=_worked_on(order, facts.positions),
         active=facts.active,
-        quote_rate=worth_of(markets, order.market.venue, quote, facts.account.currency),
+        quote_rate=conversion_rate(markets, order.market.venue, quote, facts.account.currency),
         scopes=_scopes(order, facts, _Past(facts, closed, markets, order.market.venue, now)),
     )
 
 
-def worth_of(markets: MarketView, venue: str, currency: str, into: str) -> Decimal | None:
+def conversion_rate(markets: MarketView, venue: str, currency: str, into: str) -> Decimal | None:
     """Return the worth of one unit of a currency in another by the venue's books at hand; None where unknown."""
     if currency == into:
         return Decimal(1)
@@ -83,7 +83,7 @@ def _feed_state(markets: MarketView, market: MarketSymbol) -> FeedState | None:
     return FeedState.LIVE if markets.latest_depth(market) is not None else None
 
 
-def _state(facts: RiskFacts) -> TradingState:
+def _state(facts: RiskSnapshot) -> TradingState:
     session = facts.session.trading_state if facts.session else TradingState.ACTIVE
     return TradingState.strictest(facts.engine_state, facts.user_state, facts.account.trading_state, session)
 
@@ -99,7 +99,7 @@ class _Past:
     """The closed positions of the account, and what they and the open ones come to."""
 
     def __init__(
-        self, facts: RiskFacts, closed: Sequence[Position], markets: MarketView, venue: str, now: datetime
+        self, facts: RiskSnapshot, closed: Sequence[Position], markets: MarketView, venue: str, now: datetime
     ) -> None:
         self._facts = facts
         self._closed = closed
@@ -132,28 +132,28 @@ class _Past:
         limits: RiskLimits,
         since: datetime | None = None,
     ) -> LossRecord:
-        if not looks_back(limits):
+        if not needs_history(limits):
             return LossRecord()
         start = since or day_start(self._now, limits.daily_reset_hour)
-        return loss_record(closed, opened, equity, self._rate, self._price, start)
+        return compute_losses(closed, opened, equity, self._rate, self._price, start)
 
     def _rate(self, market: MarketSymbol) -> Decimal | None:
         return self._worth(market.venue, market.symbol.partition("/")[2])
 
     def _worth(self, venue: str, currency: str) -> Decimal | None:
-        return worth_of(self._markets, venue, currency, self._facts.account.currency)
+        return conversion_rate(self._markets, venue, currency, self._facts.account.currency)
 
     def _price(self, market: MarketSymbol) -> Decimal | None:
         depth = self._markets.latest_depth(market)
         return depth.bids[0].price if depth is not None and depth.bids else None
 
 
-def _limits(facts: RiskFacts) -> tuple[RiskLimits, ...]:
+def _limits(facts: RiskSnapshot) -> tuple[RiskLimits, ...]:
     session = facts.session.risk if facts.session else None
     return (facts.account.risk,) if session is None else (facts.account.risk, session)
 
 
-def _scopes(order: Order, facts: RiskFacts, past: _Past) -> tuple[Scope, ...]:
+def _scopes(order: Order, facts: RiskSnapshot, past: _Past) -> tuple[Scope, ...]:
     here = tuple(position for position in facts.positions if position.market == order.market)
     account = facts.account.risk
     of_account = Scope("the account", account, here, facts.active, facts.sent_by_account, past.of_account())

@@ -6,9 +6,9 @@ from uuid import UUID
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import check_key, claim
-from domain.execution.feed_warmup import COLD_FEED_SECONDS, is_starting
+from domain.execution.feed_warmup import COLD_FEED_SECONDS, is_warming_up
 from domain.execution.log_events import order_events
-from domain.execution.notifications import Bell
+from domain.execution.notifications import OrderNotifier
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderRole, OrderStatus
@@ -16,7 +16,7 @@ from domain.model.trading import Account
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import Step, cancel_unsent, pending
-from domain.rules.order_request import OrderRequest, request_errors
+from domain.rules.order_request import OrderRequest, validate_order
 
 ANSWER_WITHIN_SECONDS = 2.0
 _FIRST_LOOK_SECONDS = 0.05
@@ -36,7 +36,7 @@ class OrderService:
         markets: MarketView,
         clock: Clock,
         ids: IdGenerator,
-        bell: Bell,
+        bell: OrderNotifier,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
     ) -> None:
         self._storage = storage
@@ -125,7 +125,7 @@ class OrderService:
     async def _warm(self, market: MarketSymbol) -> None:
         """Start the market's feed where it is cold, before the order's time runs."""
         listed = self._markets.catalogue.get(market) is not None
-        if listed and is_starting(self._markets, market, self._clock.now()):
+        if listed and is_warming_up(self._markets, market, self._clock.now()):
             await self._markets.depth(market, COLD_FEED_SECONDS)
 
     def _intended(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
@@ -154,7 +154,7 @@ class OrderService:
     async def _check(self, transaction: UnitOfWork, user_id: UUID, request: OrderRequest) -> None:
         account = await transaction.accounts.get(user_id, request.account_id)
         market = self._markets.catalogue.get(request.market)
-        errors = request_errors(request, account, market, self._clock.now())
+        errors = validate_order(request, account, market, self._clock.now())
         if errors:
             raise InputErrors(errors)
 

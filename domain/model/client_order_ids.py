@@ -22,6 +22,6 @@ def client_order_id(account_id: UUID, cause_kind: str, cause_id: str, role: Orde
     return PREFIX + digest.hexdigest()[:_DIGITS]
 
 
-def is_ours(client_order_id: str | None) -> bool:
+def is_engine_order_id(client_order_id: str | None) -> bool:
     """Tell whether the id looks like one that this engine makes."""
     return client_order_id is not None and client_order_id.startswith(PREFIX)

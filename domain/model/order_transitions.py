@@ -2,7 +2,7 @@
 
 from domain.model.orders import Order, OrderStatus
 
-CLEAN_ABSENCES = 3
+ABSENCES_TO_REJECT = 3
 """How many clean "no such order" answers prove that an order in doubt never arrived."""
 
 _S = OrderStatus
@@ -36,7 +36,7 @@ class IllegalTransition(Exception):  # noqa: N818  # a fact that is recorded, no
 
 def rejected_by_absence(order: Order) -> bool:
     """Tell whether the order was given up because the venue did not know it, rather than refused by the venue."""
-    return order.status is OrderStatus.REJECTED and order.absences >= CLEAN_ABSENCES
+    return order.status is OrderStatus.REJECTED and order.absences >= ABSENCES_TO_REJECT
 
 
 def followers(order: Order) -> frozenset[OrderStatus]:

@@ -15,7 +15,7 @@ from domain.ports.market_data import VenueUnreachable
 
 
 @dataclass(frozen=True, slots=True)
-class VenueFill:
+class FillReport:
     """One execution as the venue tells it; the client order id is None where the venue doesn't repeat it."""
 
     market: MarketSymbol
@@ -32,7 +32,7 @@ class VenueFill:
 
 
 @dataclass(frozen=True, slots=True)
-class VenueOrder:
+class OrderReport:
     """An order as the venue tells it: OPEN, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED or REJECTED.
 
     `fills` holds what came with the answer; it may be fewer than `filled_quantity` says.
@@ -49,11 +49,11 @@ class VenueOrder:
     price: Decimal | None
     stop_price: Decimal | None
     at: datetime | None
-    fills: tuple[VenueFill, ...] = ()
+    fills: tuple[FillReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class BalancesChanged:
+class BalanceReport:
     """Balances as the venue tells them; currencies that are not named have not changed."""
 
     balances: tuple[Balance, ...]
@@ -69,7 +69,7 @@ class StreamLost:
     """The account's stream broke; it is being opened again."""
 
 
-VenueUpdate = VenueOrder | VenueFill | BalancesChanged | StreamOpened | StreamLost
+VenueUpdate = OrderReport | FillReport | BalanceReport | StreamOpened | StreamLost
 
 
 class CredentialsRejected(VenueUnreachable):
@@ -93,30 +93,30 @@ class NotSent(Exception):  # noqa: N818  # a fact, not a fault
     """The request did not leave: the guard forbade it."""
 
 
-Guard = Callable[[], None]
+SendGuard = Callable[[], None]
 """Called after the request's timestamp is taken and before its bytes leave; raises `NotSent` where they must not."""
 
 
-class VenueAccount(Protocol):
+class ExecutionClient(Protocol):
     """One account at one venue. Questions raise `VenueUnreachable` (of `domain.ports.market_data`) where unanswered."""
 
-    async def place(self, order: Order, guard: Guard) -> VenueOrder:
+    async def place(self, order: Order, guard: SendGuard) -> OrderReport:
         """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
         ...
 
-    async def cancel(self, order: Order, guard: Guard) -> VenueOrder | None:
+    async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
         """Cancel by client order id; raises as `place`. None where the venue's answer doesn't show the order."""
         ...
 
-    async def find(self, order: Order) -> VenueOrder | None:
+    async def find(self, order: Order) -> OrderReport | None:
         """Ask for an order by its client order id, its fills with it; None where the venue says "no such order"."""
         ...
 
-    async def fills(self, market: MarketSymbol, since: datetime) -> list[VenueFill]:
+    async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         """Return the account's executions on a market since then, oldest first."""
         ...
 
-    async def open_orders(self) -> list[VenueOrder]:
+    async def open_orders(self) -> list[OrderReport]:
         """Return all that rests at the venue for this account."""
         ...
 

@@ -50,7 +50,7 @@ class StaleOrder(Exception):  # noqa: N818  # a fact: the change was made to an 
 
 
 @dataclass(frozen=True, slots=True)
-class RiskFacts:
+class RiskSnapshot:
     """What is stored of an order's account and the risk checks look at, all of one moment.
 
     `session` is the order's. `active` are the account's other orders that may still fill; those that are PENDING are
@@ -144,7 +144,7 @@ class OrderRepository(Protocol):
         """Return the orders whose parent is one of `parent_ids` (for batches)."""
         ...
 
-    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskFacts:
+    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskSnapshot:
         """Return what the risk checks of an order look at, read in one statement."""
         ...
 

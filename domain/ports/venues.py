@@ -5,7 +5,7 @@ from typing import Protocol
 from domain.model.markets import Venue
 from domain.model.trading import Account, VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
-from domain.ports.execution_client import VenueAccount
+from domain.ports.execution_client import ExecutionClient
 from domain.ports.trading import PaperVenue
 
 
@@ -28,6 +28,6 @@ class VenueDirectory(Protocol):
         """Return the administrative side of a venue where paper accounts can be made; None for all others."""
         ...
 
-    def account(self, account: Account, credentials: VenueCredentials) -> VenueAccount:
+    def account(self, account: Account, credentials: VenueCredentials) -> ExecutionClient:
         """Return a connection of the account, which the caller closes."""
         ...

@@ -21,13 +21,13 @@ RateOf = Callable[[MarketSymbol], Decimal | None]
 PriceOf = Callable[[MarketSymbol], Decimal | None]
 
 
-def looks_back(limits: RiskLimits) -> bool:
+def needs_history(limits: RiskLimits) -> bool:
     """Tell whether any limit depends on how trading went."""
     wanted = (limits.max_daily_loss, limits.max_drawdown_percent, limits.cool_down_losses)
     return any(limit is not None for limit in wanted)
 
 
-def loss_record(
+def compute_losses(
     closed: Sequence[Position],
     opened: Sequence[Position],
     equity: Decimal | None,

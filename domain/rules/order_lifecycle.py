@@ -11,10 +11,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.core.money import EXACT
-from domain.model.order_transitions import CLEAN_ABSENCES, IllegalTransition, rejected_by_absence, require_legal
+from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition, rejected_by_absence, require_legal
 from domain.model.orders import Fill, Order, OrderEvent, OrderEventKind, OrderStatus, RiskDenial
 from domain.model.reject_codes import RejectCode
-from domain.ports.execution_client import VenueFill, VenueOrder
+from domain.ports.execution_client import FillReport, OrderReport
 
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
@@ -87,7 +87,7 @@ def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None =
     return _moved(order, at, kind, OrderStatus.OPEN, reason, None, **known)
 
 
-def apply_venue_order(order: Order, told: VenueOrder, at: datetime) -> Step:
+def apply_venue_order(order: Order, told: OrderReport, at: datetime) -> Step:
     """Take over what the venue says of the order's state; its fills have been applied before as far as known.
 
     Raises `IllegalTransition` where the venue has an order that was never sent or that it had refused.
@@ -135,7 +135,7 @@ def cancel_refused(order: Order, at: datetime, reason: str) -> Step:
     return _moved(order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None)
 
 
-def settle_absent(order: Order, at: datetime) -> Step:
+def confirm_absent(order: Order, at: datetime) -> Step:
     """Count one clean "no such order"; the third ends the order.
 
     One that the venue never confirmed is REJECTED and may be revived; one that it had and has no longer is CANCELED.
@@ -144,7 +144,7 @@ def settle_absent(order: Order, at: datetime) -> Step:
     if order.status.is_final or order.status is OrderStatus.PENDING:
         return Step(order)
     counted = order.changed(at, absences=order.absences + 1)
-    if counted.absences < CLEAN_ABSENCES:
+    if counted.absences < ABSENCES_TO_REJECT:
         return Step(counted)
     if order.venue_order_id is not None:
         reason = "the venue no longer knows the order"
@@ -154,7 +154,7 @@ def settle_absent(order: Order, at: datetime) -> Step:
     return _moved(counted, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **told)
 
 
-def fill_of(order: Order, told: VenueFill, fill_id: UUID, fee_rate: Decimal | None = None) -> Fill:
+def fill_of(order: Order, told: FillReport, fill_id: UUID, fee_rate: Decimal | None = None) -> Fill:
     """Return the fill of the order that the venue tells of."""
     return Fill(
         id=fill_id,
@@ -175,17 +175,17 @@ def fill_of(order: Order, told: VenueFill, fill_id: UUID, fee_rate: Decimal | No
     )
 
 
-def lacks_fills(order: Order, told: VenueOrder) -> bool:
+def is_missing_fills(order: Order, told: OrderReport) -> bool:
     """Tell whether the venue counts more filled than the fills that are known."""
     return told.filled_quantity > order.filled_quantity
 
 
-def _apply_live(order: Order, told: VenueOrder, at: datetime) -> Step:
+def _apply_live(order: Order, told: OrderReport, at: datetime) -> Step:
     if order.status in {OrderStatus.PENDING, OrderStatus.DENIED} or _refused(order):
         raise IllegalTransition(order, told.status)
     accepted = accept(order, told.venue_order_id, at)
     order = accepted.order
-    complete = told.status is OrderStatus.FILLED and not lacks_fills(order, told)
+    complete = told.status is OrderStatus.FILLED and not is_missing_fills(order, told)
     if complete and not order.status.is_final:
         # Some venues fill a little less than was asked for and call it done.
         reason = "the venue counts the order as filled"
@@ -201,7 +201,7 @@ def _apply_rejected(order: Order, at: datetime) -> Step:
     return reject(order, at, "the venue rejected the order")
 
 
-def _apply_ended(order: Order, told: VenueOrder, at: datetime) -> Step:
+def _apply_ended(order: Order, told: OrderReport, at: datetime) -> Step:
     if rejected_by_absence(order):
         revived = accept(order, told.venue_order_id, at)
         return revived.then(_apply_ended(revived.order, told, at))

@@ -54,7 +54,7 @@ class OrderRequest:
         return self.time_in_force
 
 
-def request_errors(
+def validate_order(
     request: OrderRequest, account: Account | None, market: Market | None, now: datetime
 ) -> list[InputError]:
     """Return all that makes the request unreadable; none where it can become an order."""

@@ -12,7 +12,7 @@ from domain.events.leases import RENEW_SECONDS, LeaseHandle
 from domain.execution.executor import AccountExecutor
 from domain.model.events import events_topic
 from domain.model.trading import Account
-from domain.ports.execution_client import VenueAccount
+from domain.ports.execution_client import ExecutionClient
 from domain.ports.topics import commands_topic
 from domain.ports.trading import Lease, StaleLease
 from domain.trading.session_supervisor import SessionSupervisor
@@ -126,7 +126,7 @@ class AccountTrading:
             closing.add_done_callback(_closed)
             await asyncio.wait({closing}, timeout=CLOSING_SECONDS)
 
-    async def _connect(self) -> VenueAccount:
+    async def _connect(self) -> ExecutionClient:
         ports = self._ports
         async with ports.storage.reading() as reading:
             self.account = await reading.accounts.by_id(self.account.id) or self.account

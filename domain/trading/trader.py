@@ -9,7 +9,7 @@ from domain.accounts.service import ACCOUNTS_TOPIC
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.events.leases import acquire_lease, describe_holder, is_same_host
-from domain.execution.notifications import Bell
+from domain.execution.notifications import OrderNotifier
 from domain.model.trading import Account
 from domain.ports.market_feed import TradingMarkets
 from domain.ports.messaging import BusSubscription, MessageBus
@@ -43,7 +43,7 @@ class Trader:
         bus: MessageBus,
         clock: Clock,
         ids: IdGenerator,
-        bell: Bell,
+        bell: OrderNotifier,
         holder: str,
         *,
         cancel_foreign: bool = False,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.core.clock import Clock, IdGenerator
-from domain.execution.notifications import Bell
+from domain.execution.notifications import OrderNotifier
 from domain.ports.market_feed import TradingMarkets
 from domain.ports.messaging import MessageBus
 from domain.ports.trading import Vault
@@ -22,6 +22,6 @@ class TraderPorts:
     bus: MessageBus
     clock: Clock
     ids: IdGenerator
-    bell: Bell
+    bell: OrderNotifier
     holder: str
     cancel_foreign: bool

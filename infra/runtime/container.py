@@ -7,7 +7,7 @@ from domain.accounts.halts import HaltService
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.events.stream import EventLogReader
-from domain.execution.notifications import Bell
+from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
@@ -37,7 +37,7 @@ class Parts:
     base: Foundations
     venues: Venues
     hub: MarketDataHub
-    bell: Bell
+    bell: OrderNotifier
     vault: AesVault
     authenticator: Authenticator
     hasher: Argon2Hasher
@@ -48,7 +48,7 @@ def build_parts(
 ) -> Parts:
     """Return the parts."""
     authenticator = Authenticator(base.storage, base.cache, base.bus, base.clock)
-    return Parts(base, venues, hub, Bell(base.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher())
+    return Parts(base, venues, hub, OrderNotifier(base.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher())
 
 
 def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Services:

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain.execution.account_context import Timing
+from domain.execution.account_context import OrderTimings
 from domain.execution.executor import AccountExecutor
-from domain.execution.notifications import Bell
+from domain.execution.notifications import OrderNotifier
 from domain.execution.service import Done, OrderService
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Depth, FeedState, FeedStatus, Market, MarketSymbol
@@ -19,7 +19,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderEvent, OrderType
 from domain.model.trading import Account, Position
 from domain.model.users import User
-from domain.ports.execution_client import VenueAccount
+from domain.ports.execution_client import ExecutionClient
 from domain.ports.trading import Lease
 from domain.rules.order_request import OrderRequest
 from infra.clock import SystemClock, TimeOrderedIds
@@ -31,7 +31,7 @@ from tests.support.trading import new_account, new_user
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 HASTE_SECONDS = 0.2
-QUICK = Timing(absence=0.3, settle_first=0.02, expiry_poll=0.05, poll=0.05, retry=0.02, pending_at_start=60)
+QUICK = OrderTimings(absence=0.3, settle_first=0.02, expiry_poll=0.05, poll=0.05, retry=0.02, pending_at_start=60)
 """The protocol's times, shortened where a test would only wait for them."""
 
 
@@ -89,10 +89,10 @@ class PatientOrders(OrderService):
 class Floor:
     """Everything that one account's trading needs; `executor` is to be started, and may be killed and started again."""
 
-    def __init__(self, pool: Pool, venue: VenueAccount, user: User, account: Account, markets: FixedMarkets) -> None:
+    def __init__(self, pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets) -> None:
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
         self.storage = PostgresDatabase(pool, self.bus, self.clock)
-        self.bell = Bell(self.bus)
+        self.bell = OrderNotifier(self.bus)
         self.venue, self.user, self.account, self.markets = venue, user, account, markets
         self.timing = QUICK
         self.cancel_foreign = False
@@ -202,7 +202,7 @@ class Floor:
 
 
 @asynccontextmanager
-async def open_floor(pool: Pool, venue: VenueAccount, markets: FixedMarkets | None = None) -> AsyncIterator[Floor]:
+async def open_floor(pool: Pool, venue: ExecutionClient, markets: FixedMarkets | None = None) -> AsyncIterator[Floor]:
     """Store a user with an account; at the end the executor is stopped, and must not have failed."""
     user = new_user()
     account = new_account(user.id, created_at=datetime.now(UTC))
@@ -215,7 +215,7 @@ async def open_floor(pool: Pool, venue: VenueAccount, markets: FixedMarkets | No
 
 @asynccontextmanager
 async def open_floor_of(
-    pool: Pool, venue: VenueAccount, user: User, account: Account, markets: FixedMarkets | None = None
+    pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets | None = None
 ) -> AsyncIterator[Floor]:
     """The same for an account that is stored."""
     floor = Floor(pool, venue, user, account, markets or FixedMarkets())

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.model.markets import Depth, Market, MarketSymbol, PriceLevel
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType
-from domain.ports.execution_client import VenueFill, VenueOrder
+from domain.ports.execution_client import FillReport, OrderReport
 
 NOW = datetime(2026, 11, 5, 12, 30, tzinfo=UTC)
 BTC = MarketSymbol("sandbox", "BTC/USDT")
@@ -34,9 +34,9 @@ def an_order(**changes: object) -> Order:
     return replace(order, **changes)  # type: ignore[arg-type]
 
 
-def told(order: Order, status: OrderStatus, filled: Decimal | int = 0, *fills: VenueFill) -> VenueOrder:
+def told(order: Order, status: OrderStatus, filled: Decimal | int = 0, *fills: FillReport) -> OrderReport:
     """Return what a venue says of the order."""
-    return VenueOrder(
+    return OrderReport(
         market=order.market,
         client_order_id=order.client_order_id,
         venue_order_id="v-1",
@@ -52,9 +52,9 @@ def told(order: Order, status: OrderStatus, filled: Decimal | int = 0, *fills: V
     )
 
 
-def told_fill(trade_id: str, quantity: Decimal | str, price: Decimal | str = "100", **changes: object) -> VenueFill:
+def told_fill(trade_id: str, quantity: Decimal | str, price: Decimal | str = "100", **changes: object) -> FillReport:
     """Return what a venue says of a fill of `an_order`."""
-    fill = VenueFill(
+    fill = FillReport(
         market=BTC,
         venue_order_id="v-1",
         client_order_id="r3-1",

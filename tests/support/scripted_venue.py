@@ -13,11 +13,11 @@ from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.reject_codes import RejectCode
 from domain.model.trading import Balance
 from domain.ports.execution_client import (
-    Guard,
+    FillReport,
+    OrderReport,
     OutcomeUnknown,
+    SendGuard,
     StreamOpened,
-    VenueFill,
-    VenueOrder,
     VenueRefused,
     VenueUpdate,
 )
@@ -38,14 +38,14 @@ class Fate(Enum):
 
 
 class ScriptedVenue:
-    """Implements `VenueAccount`; outlives the executors that use it, as a venue does.
+    """Implements `ExecutionClient`; outlives the executors that use it, as a venue does.
 
     `fates` and `cancel_fates` are used up one a request. MARKET orders fill at 100 in `parts` fills. `received` names
     the client order id of every order that arrived.
     """
 
     def __init__(self) -> None:
-        self.orders: dict[str, VenueOrder] = {}
+        self.orders: dict[str, OrderReport] = {}
         self.received: list[str] = []
         self.sent = 0
         self.fates: deque[Fate] = deque()
@@ -63,7 +63,7 @@ class ScriptedVenue:
         self._inbox: asyncio.Queue[VenueUpdate] = asyncio.Queue()
         self._trades = 0
 
-    async def place(self, order: Order, guard: Guard) -> VenueOrder:
+    async def place(self, order: Order, guard: SendGuard) -> OrderReport:
         guard()
         self.sent += 1
         fate = self.fates.popleft() if self.fates else Fate.ANSWERED
@@ -81,7 +81,7 @@ class ScriptedVenue:
         told = self.orders[order.client_order_id]
         return told if self.answers_with_fills else replace(told, fills=())
 
-    async def cancel(self, order: Order, guard: Guard) -> VenueOrder | None:
+    async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
         guard()
         fate = self.cancel_fates.popleft() if self.cancel_fates else Fate.ANSWERED
         if fate is Fate.LOST:
@@ -98,18 +98,18 @@ class ScriptedVenue:
             await self._hang()
         return self.orders[order.client_order_id]
 
-    async def find(self, order: Order) -> VenueOrder | None:
+    async def find(self, order: Order) -> OrderReport | None:
         self._reach()
         self.finds += 1
         return self.orders.get(order.client_order_id)
 
-    async def fills(self, market: MarketSymbol, since: datetime) -> list[VenueFill]:
+    async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         self._reach()
         self.asked_since.append(since)
         fills = [fill for told in self.orders.values() for fill in told.fills if told.market == market]
         return [replace(fill, client_order_id=None) for fill in fills if fill.at >= since]
 
-    async def open_orders(self) -> list[VenueOrder]:
+    async def open_orders(self) -> list[OrderReport]:
         self._reach()
         return [replace(told, fills=()) for told in self.orders.values() if told.status not in ENDED]
 
@@ -134,11 +134,11 @@ class ScriptedVenue:
         for update in updates:
             self._inbox.put_nowait(update)
 
-    def fill(self, client_order_id: str, quantity: object, price: object = "100") -> VenueFill:
+    def fill(self, client_order_id: str, quantity: object, price: object = "100") -> FillReport:
         """Execute part of an order, and say so on the stream."""
         told, size = self.orders[client_order_id], Decimal(str(quantity))
         self._trades += 1
-        fill = VenueFill(
+        fill = FillReport(
             market=told.market,
             venue_order_id=told.venue_order_id,
             client_order_id=client_order_id,
@@ -169,7 +169,7 @@ class ScriptedVenue:
 
     def _receive(self, order: Order) -> None:
         self.received.append(order.client_order_id)
-        told = VenueOrder(
+        told = OrderReport(
             market=order.market,
             client_order_id=order.client_order_id,
             venue_order_id=f"v{len(self.received)}",

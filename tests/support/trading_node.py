@@ -15,7 +15,7 @@ from domain.accounts.halts import HaltService
 from domain.accounts.service import AccountRequest, AccountService
 from domain.core.keyset import KeysetPage
 from domain.core.money import round_down
-from domain.execution.notifications import Bell
+from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.market_data import codec
 from domain.market_data.collector import FeedTimings
@@ -149,7 +149,7 @@ class TradingNode:
         self.hub = MarketDataHub(
             self.bus, EmbeddedCache(self.clock), self.storage, self.clock, lambda _venue: self.feed.venue_time
         )
-        self.vault, self.bell = AesVault(b"k" * 32), Bell(self.bus)
+        self.vault, self.bell = AesVault(b"k" * 32), OrderNotifier(self.bus)
         self.accounts = AccountService(self.storage, self.venues, self.vault, self.bus, self.clock, self.ids)
         self.sessions = SessionService(self.storage, self.hub.catalogue.get, self.bus, self.clock, self.ids)
         self.orders = OrderService(self.storage, self.hub, self.clock, self.ids, self.bell, PATIENCE_SECONDS)

@@ -12,7 +12,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.trading import Account, AccountKind, Balance
-from domain.ports.execution_client import VenueFill, VenueOrder, VenueUpdate
+from domain.ports.execution_client import FillReport, OrderReport, VenueUpdate
 from infra.venues.ccxt.execution_client import CcxtAccount
 from infra.venues.registry import Venues
 from tests.support.waiting import PATIENCE_SECONDS, eventually
@@ -61,8 +61,8 @@ class Told:
         return [each for each in self.updates if isinstance(each, kind)]
 
     @property
-    def fills(self) -> list[VenueFill]:
-        return [*self.of(VenueFill), *(fill for order in self.of(VenueOrder) for fill in order.fills)]
+    def fills(self) -> list[FillReport]:
+        return [*self.of(FillReport), *(fill for order in self.of(OrderReport) for fill in order.fills)]
 
     async def until(
         self, condition: Callable[["Told"], object], what: str, timeout_seconds: float = PATIENCE_SECONDS

@@ -8,7 +8,7 @@ from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import ACTIVE as ACTIVE_STATES
 from domain.model.orders import Fill, Order, OrderStatus
-from domain.ports.orders import DuplicateOrder, OrderFilter, RiskFacts, StaleOrder
+from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
 from domain.ports.trading import Lease
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.order_updates import OrderStep
@@ -146,7 +146,7 @@ class PostgresOrders(Repository):
         """Return the orders whose parent is one of `parent_ids` (for batches)."""
         return await self._all(PROTECTING, list(parent_ids))
 
-    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskFacts:
+    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskSnapshot:
         """Return what the risk checks of an order look at, read in one statement."""
         row = await self._connection.fetchrow(SELECT_FACTS, *facts_arguments(order, sent_since))
         assert row is not None  # the order's row refers to the account's

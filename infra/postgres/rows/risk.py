@@ -7,7 +7,7 @@ from asyncpg import Record
 from domain.model.orders import Order
 from domain.model.trading import Balance
 from domain.model.trading_state import TradingState
-from domain.ports.orders import RiskFacts
+from domain.ports.orders import RiskSnapshot
 from infra.postgres.repositories.accounts import account_of
 from infra.postgres.repositories.positions import position_of
 from infra.postgres.rows.columns import by_value
@@ -43,10 +43,10 @@ def facts_arguments(order: Order, sent_since: datetime) -> tuple[object, ...]:
     return order.account_id, order.id, order.trading_session_id, sent_since
 
 
-def facts_of(row: Record) -> RiskFacts:
+def facts_of(row: Record) -> RiskSnapshot:
     """Return the facts in a row of `SELECT_FACTS`."""
     session = row["session"]
-    return RiskFacts(
+    return RiskSnapshot(
         engine_state=_STATES[row["engine_state"]],
         user_state=_STATES[row["user_state"]],
         account=account_of(row),

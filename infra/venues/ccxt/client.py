@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from domain.model.trading import VenueCredentials
-from domain.ports.execution_client import Guard
+from domain.ports.execution_client import SendGuard
 from domain.ports.market_data import VenueUnreachable
 from infra.venues.binance.depth import BinanceDepth
 from infra.venues.ccxt.clock import VenueClock
@@ -36,7 +36,7 @@ _PLACING = frozenset({"order", "orderList/oco", "order/oco"})
 class Sending:
     """One command on its way: its guard, and whether its bytes may have left."""
 
-    guard: Guard
+    guard: SendGuard
     left: bool = False
 
 

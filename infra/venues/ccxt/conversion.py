@@ -11,7 +11,7 @@ from domain.model.markets import Candle, Market, MarketSymbol, PriceLevel, Ticke
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType
 from domain.model.trading import Balance
-from domain.ports.execution_client import VenueFill, VenueOrder
+from domain.ports.execution_client import FillReport, OrderReport
 
 TICK_SIZE = 4
 """ccxt's precision mode in which `precision` holds increments; in the other ones it holds counts of decimals."""
@@ -19,7 +19,7 @@ TICK_SIZE = 4
 Told = Mapping[str, Any]
 """A structure of ccxt: the boundary at which its fields become typed."""
 
-T = TypeVar("T", Trade, VenueFill)
+T = TypeVar("T", Trade, FillReport)
 
 _HUNDREDTH = Decimal("0.01")
 _STATUSES = {
@@ -156,11 +156,11 @@ def positive(told: object) -> Decimal:
     return value
 
 
-def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> VenueFill:
+def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> FillReport:
     """Return one execution of an own order; raises ValueError for one that can't be."""
     fee = told.get("fee") or {}
     maker = told.get("takerOrMaker")
-    return VenueFill(
+    return FillReport(
         market=symbol,
         venue_order_id=str(told["order"]),
         client_order_id=client_order_id,
@@ -175,12 +175,12 @@ def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> Venue
     )
 
 
-def order(symbol: MarketSymbol, told: Told, client_order_id: str | None = None) -> VenueOrder:
+def order(symbol: MarketSymbol, told: Told, client_order_id: str | None = None) -> OrderReport:
     """Return an own order; `client_order_id` is given where it is known, for a cancel's answer has its own."""
     filled = number(told.get("filled"))
     kind = order_type(told)
     own_id = client_order_id or str(told.get("clientOrderId") or "")
-    return VenueOrder(
+    return OrderReport(
         market=symbol,
         client_order_id=own_id,
         venue_order_id=str(told["id"]),

@@ -13,14 +13,14 @@ from domain.model.markets import MarketSymbol
 from domain.model.orders import Order
 from domain.model.trading import Balance, VenueCredentials
 from domain.ports.execution_client import (
-    BalancesChanged,
-    Guard,
+    BalanceReport,
+    FillReport,
     NotSent,
+    OrderReport,
     OutcomeUnknown,
+    SendGuard,
     StreamLost,
     StreamOpened,
-    VenueFill,
-    VenueOrder,
     VenueRefused,
     VenueUpdate,
 )
@@ -43,7 +43,7 @@ Asking = Callable[[Ccxt], Awaitable[Ccxt]]
 
 
 class CcxtAccount:
-    """`domain.ports.execution_client.VenueAccount` with credentials of its own over a connection that it shares."""
+    """`domain.ports.execution_client.ExecutionClient` with credentials of its own over a connection that it shares."""
 
     def __init__(self, connection: VenueConnection, credentials: VenueCredentials, name: str) -> None:
         self._connection = connection
@@ -60,7 +60,7 @@ class CcxtAccount:
         """Return the venue's time by the measured offset."""
         return self._connection.clock.now()
 
-    async def place(self, order: Order, guard: Guard) -> VenueOrder:
+    async def place(self, order: Order, guard: SendGuard) -> OrderReport:
         """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
         asked = placing(order)
 
@@ -72,7 +72,7 @@ class CcxtAccount:
 
         return await self._command(guard, ask, lambda told: _known(order, told))
 
-    async def cancel(self, order: Order, guard: Guard) -> VenueOrder | None:
+    async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
         """Cancel by client order id; raises as `place`. None where the venue's answer doesn't show the order."""
 
         def ask(exchange: Ccxt) -> Awaitable[Ccxt]:
@@ -81,12 +81,12 @@ class CcxtAccount:
             )
             return answer
 
-        def read(told: Ccxt) -> VenueOrder | None:
+        def read(told: Ccxt) -> OrderReport | None:
             return _known(order, told) if told.get("side") else None
 
         return await self._command(guard, ask, read, may_repeat=True)
 
-    async def find(self, order: Order) -> VenueOrder | None:
+    async def find(self, order: Order) -> OrderReport | None:
         """Ask for an order by its client order id, its fills with it; None where the venue says "no such order"."""
         exchange = await self._ready()
         try:
@@ -101,9 +101,9 @@ class CcxtAccount:
                 return None
             raise self._unanswered(error) from None
 
-    async def fills(self, market: MarketSymbol, since: datetime) -> list[VenueFill]:
+    async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         """Return the account's executions on a market since then, oldest first."""
-        found: dict[str, VenueFill] = {}
+        found: dict[str, FillReport] = {}
         start = to_milliseconds(since)
         while True:
             page = await self._question(
@@ -115,7 +115,7 @@ class CcxtAccount:
                 return convert.in_order(found.values())
             start = to_milliseconds(new[-1].at)
 
-    async def open_orders(self) -> list[VenueOrder]:
+    async def open_orders(self) -> list[OrderReport]:
         """Return all that rests at the venue for this account."""
         return await self._question(lambda exchange: exchange.fetch_open_orders(), self._orders_of)
 
@@ -155,7 +155,9 @@ class CcxtAccount:
             self._exchange = self._connection.new_account_exchange(self._credentials)
         return self._exchange
 
-    async def _command(self, guard: Guard, ask: Asking, read: Callable[[Ccxt], T], *, may_repeat: bool = False) -> T:
+    async def _command(
+        self, guard: SendGuard, ask: Asking, read: Callable[[Ccxt], T], *, may_repeat: bool = False
+    ) -> T:
         try:
             exchange = await self._ready()
         except VenueUnreachable as error:
@@ -253,7 +255,7 @@ class CcxtAccount:
             group.create_task(self._ask_balances(emit))
 
     async def _ask_balances(self, emit: Callable[[VenueUpdate], None]) -> None:
-        emit(BalancesChanged(await self.balances()))
+        emit(BalanceReport(await self.balances()))
 
     async def _stream_unified(self, exchange: Ccxt, emit: Callable[[VenueUpdate], None]) -> None:
         emit(StreamOpened())
@@ -262,7 +264,7 @@ class CcxtAccount:
             group.create_task(_watch(exchange.watch_my_trades, self._trades_told, emit))
             group.create_task(_watch(exchange.watch_balance, _balances_told, emit))
 
-    def _orders_of(self, told: Ccxt) -> list[VenueOrder]:
+    def _orders_of(self, told: Ccxt) -> list[OrderReport]:
         return [convert.order(self._market(each["symbol"]), each) for each in told]
 
     def _orders_told(self, told: Ccxt) -> list[VenueUpdate]:
@@ -281,7 +283,7 @@ async def _watch(
 
 
 def _balances_told(told: Ccxt) -> list[VenueUpdate]:
-    return [BalancesChanged(convert.balances(told))]
+    return [BalanceReport(convert.balances(told))]
 
 
 def _my_trades(market: MarketSymbol, start: int, exchange: Ccxt) -> Awaitable[Ccxt]:
@@ -289,5 +291,5 @@ def _my_trades(market: MarketSymbol, start: int, exchange: Ccxt) -> Awaitable[Cc
     return answer
 
 
-def _known(order: Order, told: Mapping[str, Ccxt]) -> VenueOrder:
+def _known(order: Order, told: Mapping[str, Ccxt]) -> OrderReport:
     return convert.order(order.market, told, order.client_order_id)

@@ -12,7 +12,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
 from domain.model.trading import Balance
-from domain.ports.execution_client import BalancesChanged, VenueFill, VenueOrder
+from domain.ports.execution_client import BalanceReport, FillReport, OrderReport
 from infra.venues.ccxt.conversion import decimal, number, order_type, positive
 
 Report = Mapping[str, Any]
@@ -30,13 +30,13 @@ _STATUSES = {
 }
 
 
-def execution_report(report: Report, symbol: MarketSymbol) -> VenueOrder:
+def execution_report(report: Report, symbol: MarketSymbol) -> OrderReport:
     """Return the order of an `executionReport` as it stands after it, with the fill where it tells of one."""
     kind = order_type({"type": report["o"]})
     price = decimal(report["p"]) if kind.has_price else None
     status = _STATUSES.get(report["X"], OrderStatus.OPEN)
     filled = number(report["z"])
-    return VenueOrder(
+    return OrderReport(
         market=symbol,
         client_order_id=_client_order_id(report),
         venue_order_id=str(report["i"]),
@@ -52,9 +52,9 @@ def execution_report(report: Report, symbol: MarketSymbol) -> VenueOrder:
     )
 
 
-def account_position(report: Report, currency_of: Callable[[str], str]) -> BalancesChanged:
+def account_position(report: Report, currency_of: Callable[[str], str]) -> BalanceReport:
     """Return the balances of an `outboundAccountPosition`."""
-    return BalancesChanged(tuple(_balance(currency_of(row["a"]), row) for row in report["B"]))
+    return BalanceReport(tuple(_balance(currency_of(row["a"]), row) for row in report["B"]))
 
 
 def _balance(currency: str, row: Report) -> Balance:
@@ -62,8 +62,8 @@ def _balance(currency: str, row: Report) -> Balance:
     return Balance(currency, total=EXACT.add(free, locked), free=free)
 
 
-def _fill(report: Report, symbol: MarketSymbol) -> VenueFill:
-    return VenueFill(
+def _fill(report: Report, symbol: MarketSymbol) -> FillReport:
+    return FillReport(
         market=symbol,
         venue_order_id=str(report["i"]),
         client_order_id=_client_order_id(report),

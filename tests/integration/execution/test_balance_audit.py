@@ -6,19 +6,19 @@ from decimal import Decimal
 
 import pytest
 
-from domain.execution.account_context import Desk
+from domain.execution.account_context import AccountContext
 from domain.execution.balance_audit import BalanceAudit
 from domain.model.trading import AccountTransfer, Balance, TransferKind
-from domain.ports.execution_client import BalancesChanged
+from domain.ports.execution_client import BalanceReport
 from infra.postgres.pool import Pool
 from tests.support.order_harness import QUICK, Floor, open_floor
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import read_until
 
 
-def held(**balances: object) -> BalancesChanged:
+def held(**balances: object) -> BalanceReport:
     amounts = {currency: Decimal(str(amount)) for currency, amount in balances.items()}
-    return BalancesChanged(tuple(Balance(currency, amount, amount) for currency, amount in amounts.items()))
+    return BalanceReport(tuple(Balance(currency, amount, amount) for currency, amount in amounts.items()))
 
 
 async def recorded(floor: Floor) -> list[tuple[str, str, Decimal]]:
@@ -50,7 +50,7 @@ async def audit(floor: Floor) -> BalanceAudit:
     async with floor.storage.transaction() as transaction:
         floor.lease = await transaction.leases.acquire("account", str(floor.account.id), "node", 600)
     return BalanceAudit(
-        Desk(
+        AccountContext(
             floor.account, floor.storage, floor.venue, floor.markets, floor.clock, floor.ids, floor._fresh_lease,
             floor.bell,
         )

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.execution.order_update import OrderRecorder
+from domain.execution.order_update import OrderUpdate
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.orders import Fill
 from domain.model.trading import Position
@@ -104,7 +104,7 @@ async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_to
     async with floor.storage.transaction() as transaction:
         order = await transaction.orders.locked(fill.order_id)
         assert order is not None
-        recorder = OrderRecorder(transaction, order, a_market(), floor.markets, floor.ids, floor.clock.now())
+        recorder = OrderUpdate(transaction, order, a_market(), floor.markets, floor.ids, floor.clock.now())
         await recorder.count_fills([again, again])
     assert asked == ["BNB"]
     assert not recorder.changed

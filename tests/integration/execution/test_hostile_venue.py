@@ -10,7 +10,7 @@ import pytest
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
-from domain.ports.execution_client import StreamOpened, VenueFill
+from domain.ports.execution_client import FillReport, StreamOpened
 from tests.support.order_harness import Floor
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import eventually
@@ -18,9 +18,9 @@ from tests.support.waiting import eventually
 ETH = MarketSymbol("sandbox", "ETH/USDT")
 
 
-def a_fill(**changes: object) -> VenueFill:
+def a_fill(**changes: object) -> FillReport:
     """Return a fill of 0.5 as `myTrades` tells it: by the venue's order id alone."""
-    fill = VenueFill(
+    fill = FillReport(
         market=ETH,
         venue_order_id="v1",
         client_order_id=None,

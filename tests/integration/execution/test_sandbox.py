@@ -12,7 +12,7 @@ import pytest
 from domain.core.money import round_down
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType
-from domain.ports.execution_client import VenueOrder
+from domain.ports.execution_client import OrderReport
 from infra.clock import SystemClock
 from infra.postgres.pool import Pool
 from infra.venues.config import VenueSettings
@@ -61,7 +61,7 @@ def far(floor: Floor) -> Decimal:
     return round_down(floor.markets.book.bids[0].price * Decimal("0.97"), Decimal("0.01"))
 
 
-async def at_the_venue(trader: Trader, order: Order) -> VenueOrder:
+async def at_the_venue(trader: Trader, order: Order) -> OrderReport:
     told = await trader.venue.find(order)
     assert told is not None
     return told

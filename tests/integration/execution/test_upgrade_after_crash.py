@@ -17,7 +17,7 @@ from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.reports import ReportNoteCode, ReportScope
 from domain.model.trading import Account, AccountTransfer, Balance, TransferKind
 from domain.model.users import User
-from domain.ports.execution_client import VenueAccount, VenueFill
+from domain.ports.execution_client import ExecutionClient, FillReport
 from domain.reports.service import ReportRequest, ReportService
 from infra.clock import SystemClock
 from infra.postgres.migrate import _upgrade, migrate
@@ -65,7 +65,7 @@ class Old:
             order.cancel_requested_at,
         )  # fmt: skip
 
-    async def keep_fill(self, order: Order, fill: VenueFill) -> None:
+    async def keep_fill(self, order: Order, fill: FillReport) -> None:
         await self.connection.execute(
             "INSERT INTO fills VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false)",
             order.id, order.user_id, order.account_id, str(fill.market), fill.side, fill.venue_trade_id, fill.at,
@@ -104,7 +104,7 @@ async def old_account(connection: asyncpg.Connection) -> Old:
 
 @asynccontextmanager
 async def upgraded(
-    dsn: str, old: Old, venue: VenueAccount, markets: FixedMarkets | None = None, agreement: float = 0.05
+    dsn: str, old: Old, venue: ExecutionClient, markets: FixedMarkets | None = None, agreement: float = 0.05
 ) -> AsyncIterator[Floor]:
     """The account under this version, whose executor isn't started yet."""
     await migrate(dsn)

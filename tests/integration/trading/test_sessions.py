@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from domain.accounts.halts import HaltRequest
-from domain.execution.account_context import Timing
+from domain.execution.account_context import OrderTimings
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType
@@ -263,7 +263,7 @@ async def test_an_entry_that_cant_be_sized_is_a_signal_without_an_order(node: Tr
 async def test_the_orders_of_a_candle_are_sent_without_waiting_for_the_executor_to_look(
     node: TradingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.execution.account_context.Timing", lambda: Timing(poll=3600))
+    monkeypatch.setattr("domain.execution.account_context.Timing", lambda: OrderTimings(poll=3600))
     account, price = await node.account(), node.feed.price
     session = await node.session(account, strategy(exit_long=f"close < {price / 2}"))
     for _ in range(3):

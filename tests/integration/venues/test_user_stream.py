@@ -7,7 +7,7 @@ import pytest
 
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType
-from domain.ports.execution_client import BalancesChanged, StreamLost, StreamOpened, VenueOrder
+from domain.ports.execution_client import BalanceReport, OrderReport, StreamLost, StreamOpened
 from infra.venues.registry import Venues
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import Told, Trader, allow, best_bid, listening, new_order, open_trader
@@ -22,12 +22,12 @@ async def test_an_order_is_told_from_its_acceptance_to_its_fill(trader: Trader) 
         await told.until(opened, "the stream opened")
         order = new_order()
         placed = await trader.venue.place(order, allow)
-        await told.until(lambda t: t.of(BalancesChanged) and t.of(VenueOrder)[-1].status is OrderStatus.FILLED, "fill")
-    orders = told.of(VenueOrder)
+        await told.until(lambda t: t.of(BalanceReport) and t.of(OrderReport)[-1].status is OrderStatus.FILLED, "fill")
+    orders = told.of(OrderReport)
     assert {each.client_order_id for each in orders} == {order.client_order_id}
     assert orders[0].status is OrderStatus.OPEN
     assert {fill.venue_trade_id: fill for fill in told.fills} == {fill.venue_trade_id: fill for fill in placed.fills}
-    held = {balance.currency: balance for balance in told.of(BalancesChanged)[-1].balances}
+    held = {balance.currency: balance for balance in told.of(BalanceReport)[-1].balances}
     assert held["BTC"].total == Decimal(2) + Decimal("0.01") * Decimal("0.999")
 
 
@@ -38,17 +38,17 @@ async def test_a_cancel_is_told_under_the_orders_own_id(trader: Trader, venues: 
         await told.until(opened, "the stream opened")
         await trader.venue.place(order, allow)
         await trader.venue.cancel(order, allow)
-        await told.until(lambda t: len(t.of(VenueOrder)) == 2, "both steps")
-    assert [each.status for each in told.of(VenueOrder)] == [OrderStatus.OPEN, OrderStatus.CANCELED]
-    assert {each.client_order_id for each in told.of(VenueOrder)} == {order.client_order_id}
+        await told.until(lambda t: len(t.of(OrderReport)) == 2, "both steps")
+    assert [each.status for each in told.of(OrderReport)] == [OrderStatus.OPEN, OrderStatus.CANCELED]
+    assert {each.client_order_id for each in told.of(OrderReport)} == {order.client_order_id}
 
 
 async def test_a_deposit_is_told_as_the_new_balance(trader: Trader, venues: Venues) -> None:
     async with listening(trader.venue) as told:
         await told.until(opened, "the stream opened")
         await venues.paper("sandbox").deposit("ann", "USDT", Decimal(5), "once")
-        await told.until(lambda t: t.of(BalancesChanged), "the deposit")
-    held = {balance.currency: balance.total for balance in told.of(BalancesChanged)[-1].balances}
+        await told.until(lambda t: t.of(BalanceReport), "the deposit")
+    held = {balance.currency: balance.total for balance in told.of(BalanceReport)[-1].balances}
     assert held["USDT"] == Decimal(100_005)
 
 

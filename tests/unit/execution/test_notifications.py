@@ -1,7 +1,7 @@
 import asyncio
 from uuid import UUID
 
-from domain.execution.notifications import Bell
+from domain.execution.notifications import OrderNotifier
 from domain.ports.topics import commands_topic
 from infra.embedded.bus import EmbeddedBus
 from tests.support.orders import an_order
@@ -10,7 +10,7 @@ ACCOUNT, ORDER = UUID(int=3), UUID(int=1)
 
 
 async def test_an_executor_on_this_node_is_woken_once_with_the_order() -> None:
-    bell, heard = Bell(EmbeddedBus()), []
+    bell, heard = OrderNotifier(EmbeddedBus()), []
     stop = await bell.answer(ACCOUNT, heard.append)
     await bell.ring(ACCOUNT, ORDER)
     await bell.ring(ACCOUNT)
@@ -21,7 +21,7 @@ async def test_an_executor_on_this_node_is_woken_once_with_the_order() -> None:
 
 async def test_an_executor_on_another_node_is_woken_by_the_bus() -> None:
     bus, heard = EmbeddedBus(), []
-    here, there = Bell(bus), Bell(bus)
+    here, there = OrderNotifier(bus), OrderNotifier(bus)
     stop = await there.answer(ACCOUNT, heard.append)
     await here.ring(ACCOUNT, ORDER)
     await bus.publish(commands_topic(ACCOUNT), b"")
@@ -31,7 +31,7 @@ async def test_an_executor_on_another_node_is_woken_by_the_bus() -> None:
 
 
 async def test_everybody_who_waits_for_an_order_gets_it() -> None:
-    bell = Bell(EmbeddedBus())
+    bell = OrderNotifier(EmbeddedBus())
     waiting = [asyncio.create_task(bell.next_change(ORDER, 5)) for _ in range(3)]
     await asyncio.sleep(0)
     bell.tell(an_order())
@@ -39,6 +39,6 @@ async def test_everybody_who_waits_for_an_order_gets_it() -> None:
 
 
 async def test_who_waits_in_vain_gets_nothing_and_leaves_nothing() -> None:
-    bell = Bell(EmbeddedBus())
+    bell = OrderNotifier(EmbeddedBus())
     assert await bell.next_change(ORDER, 0.01) is None
     assert bell._waiters == {}

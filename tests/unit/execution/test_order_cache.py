@@ -1,10 +1,10 @@
 from domain.execution import order_cache as recent
-from domain.execution.order_cache import RecentOrders
+from domain.execution.order_cache import OrderCache
 from tests.support.orders import an_order, told_fill
 
 
 def test_trades_add_up_and_only_known_ones_are_counted() -> None:
-    kept = RecentOrders()
+    kept = OrderCache()
     kept.keep(an_order(), ["1"])
     kept.keep(an_order(revision=2), ["2"])
     newest = kept.get("r3-1")
@@ -16,7 +16,7 @@ def test_trades_add_up_and_only_known_ones_are_counted() -> None:
 
 
 def test_only_the_newest_are_kept() -> None:
-    kept = RecentOrders()
+    kept = OrderCache()
     for number in range(recent._MOST + 1):
         kept.keep(an_order(client_order_id=f"r3-{number}"), ["1"])
     assert kept.get("r3-0") is None

@@ -2,7 +2,7 @@ import itertools
 import re
 from uuid import UUID
 
-from domain.model.client_order_ids import client_order_id, is_ours
+from domain.model.client_order_ids import client_order_id, is_engine_order_id
 from domain.model.orders import OrderRole
 
 ACCOUNT = UUID(int=7)
@@ -18,9 +18,9 @@ def test_every_venue_takes_the_id() -> None:
     made = client_order_id(ACCOUNT, "orderPlace", "ключ" * 50, OrderRole.MANUAL, 10**9)
     assert re.fullmatch(r"r3-[A-Za-z0-9_-]{1,33}", made)
     assert len(made) <= 36
-    assert is_ours(made)
-    assert not is_ours("x-TKT5PX2F")
-    assert not is_ours(None)
+    assert is_engine_order_id(made)
+    assert not is_engine_order_id("x-TKT5PX2F")
+    assert not is_engine_order_id(None)
 
 
 def test_no_two_causes_share_an_id() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.model.order_transitions import CLEAN_ABSENCES, IllegalTransition, require_legal
+from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition, require_legal
 from domain.model.orders import OrderStatus
 from tests.support.orders import an_order
 
@@ -36,14 +36,14 @@ def test_an_order_goes_only_where_the_table_leads(before: OrderStatus, after: Or
 
 @pytest.mark.parametrize("after", [status for status in OrderStatus if status is not OrderStatus.REJECTED])
 def test_only_a_rejection_by_absence_is_taken_back(after: OrderStatus) -> None:
-    absent = an_order(status=OrderStatus.REJECTED, absences=CLEAN_ABSENCES)
+    absent = an_order(status=OrderStatus.REJECTED, absences=ABSENCES_TO_REJECT)
     if after in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED}:
         require_legal(absent, after)
     else:
         with pytest.raises(IllegalTransition):
             require_legal(absent, after)
     with pytest.raises(IllegalTransition):
-        require_legal(replace(absent, absences=CLEAN_ABSENCES - 1), after)
+        require_legal(replace(absent, absences=ABSENCES_TO_REJECT - 1), after)
 
 
 @pytest.mark.parametrize("status", OrderStatus)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.execution.risk_loader import worth_of
+from domain.execution.risk_loader import conversion_rate
 from domain.model.markets import FeedState, FeedStatus, PriceLevel
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType, RiskCode
@@ -280,5 +280,5 @@ class OtherBooks:
     [("sandbox:USDT/EUR", D("99.99")), ("sandbox:EUR/USDT", 1 / Decimal("100.01")), ("sandbox:X/Y", None)],
 )
 def test_the_quote_is_valued_by_a_book_in_either_direction(book: str, expected: Decimal | None) -> None:
-    rate = worth_of(OtherBooks(book), "sandbox", "USDT", "EUR")  # type: ignore[arg-type]
+    rate = conversion_rate(OtherBooks(book), "sandbox", "USDT", "EUR")  # type: ignore[arg-type]
     assert (rate and round(rate, 12)) == (expected and round(expected, 12))

@@ -7,7 +7,7 @@ import pytest
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Position, RiskLimits
 from domain.risk.context import LossRecord
-from domain.risk.loss_history import day_start, looks_back, loss_record
+from domain.risk.loss_history import compute_losses, day_start, needs_history
 from tests.support.orders import BTC, NOW, D, an_order
 
 MIDNIGHT = NOW.replace(hour=0, minute=0)
@@ -31,7 +31,7 @@ def record(past: Sequence[Position], opened: Sequence[Position] = (), equity: ob
     def rate_of(market: MarketSymbol) -> Decimal | None:
         return D(1) if market == BTC else None
 
-    return loss_record(past, opened, D(str(equity)), rate_of, lambda _market: D(90), MIDNIGHT)
+    return compute_losses(past, opened, D(str(equity)), rate_of, lambda _market: D(90), MIDNIGHT)
 
 
 def test_the_days_loss_is_that_of_round_trips_ended_today_and_of_open_positions() -> None:
@@ -71,5 +71,5 @@ def test_the_day_begins_at_the_reset_hour(hour: int | None, expected: datetime) 
 
 
 def test_only_limits_that_look_back_need_the_past() -> None:
-    assert not looks_back(RiskLimits(max_open_orders=1, price_collar_percent=D(1)))
-    assert looks_back(RiskLimits(cool_down_losses=1))
+    assert not needs_history(RiskLimits(max_open_orders=1, price_collar_percent=D(1)))
+    assert needs_history(RiskLimits(cool_down_losses=1))

@@ -4,11 +4,11 @@ from uuid import UUID
 
 import pytest
 
-from domain.model.order_transitions import CLEAN_ABSENCES, IllegalTransition
+from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition
 from domain.model.orders import Order, OrderEventKind, OrderStatus, OrderType, RiskCode, RiskDenial
 from domain.model.reject_codes import RejectCode
 from domain.rules import order_lifecycle as lifecycle
-from domain.rules.order_lifecycle import Step, apply_fill, apply_venue_order, fill_of, settle_absent
+from domain.rules.order_lifecycle import Step, apply_fill, apply_venue_order, confirm_absent, fill_of
 from tests.support.orders import NOW, an_order, told, told_fill
 
 S, K = OrderStatus, OrderEventKind
@@ -26,8 +26,8 @@ def kinds(step: Step) -> list[OrderEventKind]:
 
 def rejected_by_absence() -> Order:
     order = an_order(status=S.IN_DOUBT)
-    for _ in range(CLEAN_ABSENCES):
-        order = settle_absent(order, LATER).order
+    for _ in range(ABSENCES_TO_REJECT):
+        order = confirm_absent(order, LATER).order
     return order
 
 
@@ -76,7 +76,7 @@ class TestFills:
     def test_a_status_alone_never_fills(self) -> None:
         step = apply_venue_order(an_order(status=S.OPEN), told(an_order(), S.FILLED, 1), LATER)
         assert step.order.status is S.OPEN
-        assert lifecycle.lacks_fills(step.order, told(an_order(), S.FILLED, 1))
+        assert lifecycle.is_missing_fills(step.order, told(an_order(), S.FILLED, 1))
 
     def test_a_venue_that_calls_less_done_is_believed_once_its_fills_are_here(self) -> None:
         order = filled(an_order(status=S.OPEN), "1", "0.999").order
@@ -163,19 +163,19 @@ class TestCancels:
 class TestAbsence:
     def test_the_third_clean_absence_rejects_and_none_before(self) -> None:
         order = an_order(status=S.IN_DOUBT)
-        for number in range(1, CLEAN_ABSENCES):
-            step = settle_absent(order, LATER)
+        for number in range(1, ABSENCES_TO_REJECT):
+            step = confirm_absent(order, LATER)
             order = step.order
             assert (order.status, order.absences, step.events) == (S.IN_DOUBT, number, ())
-        step = settle_absent(order, LATER)
+        step = confirm_absent(order, LATER)
         assert step.order.status is S.REJECTED
         assert step.order.reject_reason == "the venue never received the order"
         assert step.order.reject_code is RejectCode.NOT_RECEIVED
 
     @pytest.mark.parametrize("status", [S.OPEN, S.PENDING_CANCEL])
     def test_an_order_that_the_venue_had_and_lost_is_cancelled(self, status: OrderStatus) -> None:
-        order = an_order(status=status, venue_order_id="v-1", absences=CLEAN_ABSENCES - 1)
-        assert settle_absent(order, LATER).order.status is S.CANCELED
+        order = an_order(status=status, venue_order_id="v-1", absences=ABSENCES_TO_REJECT - 1)
+        assert confirm_absent(order, LATER).order.status is S.CANCELED
 
     def test_a_found_order_starts_counting_anew(self) -> None:
         order = an_order(status=S.IN_DOUBT, absences=2)
@@ -201,4 +201,4 @@ class TestAbsence:
     @pytest.mark.parametrize("status", [S.FILLED, S.CANCELED, S.PENDING])
     def test_absence_of_an_order_that_is_not_at_the_venue_says_nothing(self, status: OrderStatus) -> None:
         order = an_order(status=status)
-        assert settle_absent(order, LATER).order is order
+        assert confirm_absent(order, LATER).order is order

@@ -11,31 +11,31 @@ from hypothesis import strategies as st
 
 from domain.model.order_transitions import require_legal
 from domain.model.orders import Order, OrderEvent, OrderEventKind, OrderStatus
-from domain.ports.execution_client import VenueFill, VenueOrder
+from domain.ports.execution_client import FillReport, OrderReport
 from domain.rules.order_lifecycle import Step, apply_fill, apply_venue_order, fill_of
 from tests.support.orders import NOW, an_order, told, told_fill
 
 S = OrderStatus
 LATER = NOW + timedelta(seconds=1)
 
-Telling: TypeAlias = "tuple[Story, list[VenueFill | VenueOrder]]"
+Telling: TypeAlias = "tuple[Story, list[FillReport | OrderReport]]"
 
 
 @dataclass(frozen=True)
 class Story:
     """What really happened to an order at a venue: its fills, and how it ended (None: it rests)."""
 
-    fills: tuple[VenueFill, ...]
+    fills: tuple[FillReport, ...]
     end: OrderStatus | None
 
     @property
     def filled(self) -> Decimal:
         return sum((fill.quantity for fill in self.fills), Decimal(0))
 
-    def messages(self) -> list[VenueFill | VenueOrder]:
+    def messages(self) -> list[FillReport | OrderReport]:
         """Everything that the venue says while it happens, in the order in which it happens."""
         order, sofar = an_order(), Decimal(0)
-        said: list[VenueFill | VenueOrder] = [told(order, S.OPEN)]
+        said: list[FillReport | OrderReport] = [told(order, S.OPEN)]
         for fill in self.fills:
             sofar += fill.quantity
             said += [fill, told(order, S.FILLED if sofar == 1 else S.PARTIALLY_FILLED, sofar)]
@@ -71,8 +71,8 @@ class Book:
         self.trades: set[str] = set()
         self.events: list[OrderEvent] = []
 
-    def hear(self, message: VenueFill | VenueOrder) -> None:
-        if isinstance(message, VenueFill):
+    def hear(self, message: FillReport | OrderReport) -> None:
+        if isinstance(message, FillReport):
             if message.venue_trade_id not in self.trades:
                 self.trades.add(message.venue_trade_id)
                 self.take(apply_fill(self.order, fill_of(self.order, message, UUID(int=5)), "v-1", LATER))

@@ -10,7 +10,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType, TimeInForce
 from domain.model.trading import Account, AccountKind
-from domain.rules.order_request import OrderRequest, request_errors
+from domain.rules.order_request import OrderRequest, validate_order
 from tests.support.orders import BTC, NOW, D, a_market
 
 ACCOUNT = Account(UUID(int=3), UUID(int=2), "paper", AccountKind.PAPER, "sandbox", "USDT", NOW)
@@ -22,7 +22,7 @@ GTD = replace(LIMIT, time_in_force=TimeInForce.GTD, expires_at=NOW + timedelta(s
 
 def errors(request: OrderRequest, account: Account | None = ACCOUNT) -> list[tuple[str, ErrorCode]]:
     market = a_market() if request.market.symbol == "BTC/USDT" else None
-    found = request_errors(request, account, market, NOW)
+    found = validate_order(request, account, market, NOW)
     assert all(error.path is not None and error.path[0] == "input" for error in found)
     return [((error.path or ())[1], error.code) for error in found]
 
