@@ -21,7 +21,7 @@ from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
 from domain.trading.strategies import StrategyService
-from domain.trading.trading_sessions import SessionService
+from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService
 from domain.users.service import UserService
 from resolvers.engine import EngineFacts
@@ -45,7 +45,7 @@ class Services:
     analytics: MarketAnalytics
     accounts: AccountService
     strategies: StrategyService
-    trading_sessions: SessionService
+    trading_sessions: TradingSessionService
     orders: OrderService
     halts: HaltService
     reports: ReportService

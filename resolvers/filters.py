@@ -13,7 +13,7 @@ from domain.model.reports import ReportScope
 from domain.model.trading import AccountKind, TradingSessionStatus
 from domain.ports.lists import AccountFilter, ActivityFilter, PositionFilter, ReportFilter
 from domain.ports.orders import OrderFilter
-from domain.ports.trading import SessionFilter
+from domain.ports.trading import TradingSessionFilter
 from resolvers.ids import uuid_in
 
 NOTHING = UUID(int=0)
@@ -95,9 +95,9 @@ def session_filter(
     strategy: str | None = None,
     market: MarketSymbol | None = None,
     status: Sequence[TradingSessionStatus] | None = None,
-) -> SessionFilter:
+) -> TradingSessionFilter:
     """Return which trading sessions are wanted."""
-    return SessionFilter(
+    return TradingSessionFilter(
         filter_id(account, "Account"), market, filter_values(status), strategy_id=filter_id(strategy, "Strategy")
     )
 

@@ -13,9 +13,9 @@ from domain.model.strategies import StrategyVersion
 from domain.model.trading import Account, ParameterValue, Position, Signal, TradingSession
 from domain.model.users import ApiScope, User
 from domain.ports.lists import AccountFilter, NoFilter, PositionFilter
-from domain.ports.trading import SessionFilter
+from domain.ports.trading import TradingSessionFilter
 from domain.reports.session_metrics import MetricsRequest
-from domain.trading.trading_sessions import SessionRequest
+from domain.trading.trading_sessions import TradingSessionRequest
 from resolvers.context import RequestContext
 from resolvers.engine import ENGINE_KEY
 from resolvers.ids import decode_id, uuid_in
@@ -39,7 +39,7 @@ async def sessions(
     context: RequestContext,
     parent: Parent,
     page: PageArguments,
-    wanted: SessionFilter,
+    wanted: TradingSessionFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[TradingSession]:
     """Return the trading sessions of an object that fit."""
@@ -125,7 +125,7 @@ def unrealized_profit(context: RequestContext, position: Position) -> Decimal | 
     return EXACT.multiply(position.quantity, EXACT.subtract(price, position.average_price))
 
 
-async def start(context: RequestContext, request: SessionRequest, idempotency_key: str | None) -> TradingSession:
+async def start(context: RequestContext, request: TradingSessionRequest, idempotency_key: str | None) -> TradingSession:
     """Start a trading session."""
     user = context.require_user(ApiScope.TRADE)
     return await context.services.trading_sessions.start(user, request, idempotency_key)

@@ -12,7 +12,7 @@ from domain.model import trading as domain
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.trading_state import TradingState
 from domain.model.users import ApiScope
-from domain.trading.trading_sessions import SessionRequest
+from domain.trading.trading_sessions import TradingSessionRequest
 from resolvers import markets, orders, trading
 from resolvers.lists import TimeOrder
 from resolvers.pagination import PageArguments
@@ -172,9 +172,9 @@ class TradingSessionStartInput:
         default=None, description="The same key with the same input gives the same session."
     )
 
-    def to_domain(self) -> SessionRequest:
+    def to_domain(self) -> TradingSessionRequest:
         """Return the request; raises NOT_FOUND for ids that name nothing."""
-        return SessionRequest(
+        return TradingSessionRequest(
             strategy_version_id=decode_uuid(self.strategy_version, "StrategyVersion", ("input", "strategyVersion")),
             account_id=decode_uuid(self.account, "Account", ("input", "account")),
             market=self.market,

@@ -10,7 +10,7 @@ _HUNDRED_PERCENT = Decimal(100)
 _LAST_HOUR = 23
 
 
-def limit_problems(limits: RiskLimits, path: tuple[str, ...]) -> list[InputError]:
+def validate_limits(limits: RiskLimits, path: tuple[str, ...]) -> list[InputError]:
     """Return what is wrong with the limits: each must be more than 0, percents at most 100, the hour 0 to 23."""
     problems = []
     for field in fields(limits):

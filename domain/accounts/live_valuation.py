@@ -22,7 +22,7 @@ from domain.model.trading import Account, Balance, Position
 from domain.portfolio.equity import Equity, equity
 from domain.portfolio.positions import unrealized_profit
 from domain.ports.lists import Owner, PositionFilter
-from domain.ports.market_feed import TradingMarkets
+from domain.ports.market_feed import MarketDataProvider
 from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Portfolio:
     """One user's open positions as the event log tells them, and the worth of the accounts that somebody follows."""
 
     def __init__(
-        self, user_id: UUID, storage: Database, markets: TradingMarkets, events: EventLogReader, clock: Clock
+        self, user_id: UUID, storage: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock
     ) -> None:
         self.readers = 0
         self.archived: set[UUID] = set()
@@ -304,7 +304,7 @@ class Portfolio:
 class Portfolios:
     """The portfolios that are followed on this node, one a user however many readers it has."""
 
-    def __init__(self, storage: Database, markets: TradingMarkets, events: EventLogReader, clock: Clock) -> None:
+    def __init__(self, storage: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock) -> None:
         self._storage = storage
         self._markets = markets
         self._events = events

@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from domain.accounts.late_deposits import record_late
-from domain.accounts.limits import limit_problems
+from domain.accounts.limits import validate_limits
 from domain.accounts.validation import (
     balance_errors,
     credential_errors,
@@ -130,7 +130,7 @@ class AccountService:
     ) -> Account:
         """Change the name and those risk limits that are given; raises NOT_FOUND and INVALID."""
         refuse_nulls(name=name, risk=risk)
-        problems = limit_problems(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
+        problems = validate_limits(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
         if problems:
             raise InputErrors(problems)
         async with self._storage.transaction() as transaction:
@@ -235,7 +235,7 @@ class AccountService:
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
     def _check(self, request: AccountRequest) -> None:
-        problems = limit_problems(request.risk, ("input", "risk"))
+        problems = validate_limits(request.risk, ("input", "risk"))
         clean_name(request.name, "name")
         venue = self._venues.get(request.venue)
         if venue is None:

@@ -4,14 +4,14 @@ from contextlib import AsyncExitStack
 
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, TradingSession
-from domain.ports.market_feed import TradingMarkets
+from domain.ports.market_feed import MarketDataProvider
 from domain.ports.unit_of_work import UnitOfWork
 
 
 class MarketSubscriptions:
     """Keeps the feeds of a changing set of markets alive."""
 
-    def __init__(self, hub: TradingMarkets) -> None:
+    def __init__(self, hub: MarketDataProvider) -> None:
         self._hub = hub
         self._wanted: dict[MarketSymbol, AsyncExitStack] = {}
 
@@ -33,7 +33,7 @@ class MarketSubscriptions:
 
 
 async def markets_needed(
-    reading: UnitOfWork, account: Account, sessions: list[TradingSession], hub: TradingMarkets
+    reading: UnitOfWork, account: Account, sessions: list[TradingSession], hub: MarketDataProvider
 ) -> frozenset[MarketSymbol]:
     """Return the markets of sessions, open positions and active orders, and those that price what is held.
 
@@ -50,7 +50,7 @@ async def markets_needed(
     return frozenset(needed)
 
 
-def pricing_markets(account: Account, currency: str, hub: TradingMarkets) -> list[MarketSymbol]:
+def pricing_markets(account: Account, currency: str, hub: MarketDataProvider) -> list[MarketSymbol]:
     """Return the markets that a currency is priced by in the account's own: those of the shortest way there."""
     path = hub.graph(account.venue).active_path(currency, account.currency)
     return [step.market for step in path or ()]

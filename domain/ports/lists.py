@@ -15,7 +15,7 @@ from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, AccountKind, AccountTransfer, Position, Signal, TradingSession
 from domain.model.users import Activity
 from domain.ports.orders import OrderFilter
-from domain.ports.trading import SessionFilter
+from domain.ports.trading import TradingSessionFilter
 
 MAX_COUNT = 10_000
 """How many items of a list are counted: more would read more of an index than a page is worth."""
@@ -124,7 +124,7 @@ class Lists(Protocol):
         ...
 
     @property
-    def trading_sessions(self) -> ListRepository[TradingSession, SessionFilter]:
+    def trading_sessions(self) -> ListRepository[TradingSession, TradingSessionFilter]:
         """Trading sessions of a user, an account, a strategy or a version of one."""
         ...
 

@@ -50,7 +50,7 @@ class MarketFeed(Protocol):
         ...
 
 
-class TradingMarkets(MarketFeed, MarketView, Protocol):
+class MarketDataProvider(MarketFeed, MarketView, Protocol):
     """All that the trading of accounts needs of markets."""
 
     def want(self, market: MarketSymbol) -> AbstractAsyncContextManager[object]:

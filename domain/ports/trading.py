@@ -207,7 +207,7 @@ class PositionRepository(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFilter:
+class TradingSessionFilter:
     """Which trading sessions of a user are wanted; None where it doesn't matter."""
 
     account_id: UUID | None = None
@@ -247,7 +247,7 @@ class TradingSessionRepository(Protocol):
         """Return the markets of all sessions that are not final, and of open positions and active orders."""
         ...
 
-    async def page(self, user_id: UUID, window: KeysetPage, wanted: SessionFilter) -> list[TradingSession]:
+    async def page(self, user_id: UUID, window: KeysetPage, wanted: TradingSessionFilter) -> list[TradingSession]:
         """Return the user's sessions."""
         ...
 

@@ -34,7 +34,7 @@ class SizingContext:
     asks: Sequence[PriceLevel] = ()
 
 
-class CannotSize(Exception):  # noqa: N818  # an answer, told to the user as the reason of a signal without order
+class SizingError(Exception):  # noqa: N818  # an answer, told to the user as the reason of a signal without order
     """The entry can't be sized, and why."""
 
 
@@ -42,7 +42,7 @@ def quantity(sizing: Sizing, context: SizingContext) -> Decimal:
     """Return the quantity in base, rounded down to the market's lot: never up in risk.
 
     A share of equity is cut to what the free balance pays for with its fee; a fixed amount isn't, so that the risk
-    check tells what is missing. Raises `CannotSize`.
+    check tells what is missing. Raises `SizingError`.
     """
     wanted = _wanted(sizing, context)
     if sizing.quote_amount is None:
@@ -50,7 +50,7 @@ def quantity(sizing: Sizing, context: SizingContext) -> Decimal:
     rounded = round_down(wanted, context.market.quantity_increment)
     if rounded <= 0:
         lot = context.market.quantity_increment
-        raise CannotSize(f"{wanted:f} {context.market.base} is below the lot of {lot:f}")
+        raise SizingError(f"{wanted:f} {context.market.base} is below the lot of {lot:f}")
     return rounded
 
 
@@ -72,19 +72,19 @@ def _wanted(sizing: Sizing, context: SizingContext) -> Decimal:
         return _by_distance(context, sizing.risk_percent, context.stop_distance, "riskPercent needs a stop-loss")
     if sizing.volatility_percent is not None:
         return _by_distance(context, sizing.volatility_percent, context.atr, "volatilityPercent needs ATR(14)")
-    raise CannotSize("the sizing names no amount")
+    raise SizingError("the sizing names no amount")
 
 
 def _by_distance(context: SizingContext, percent: Decimal, unit_risk: Decimal | None, otherwise: str) -> Decimal:
     if unit_risk is None or unit_risk <= 0:
-        raise CannotSize(otherwise)
+        raise SizingError(otherwise)
     return divide(_share(context, percent), unit_risk)
 
 
 def _share(context: SizingContext, percent: Decimal) -> Decimal:
     """Return a share of the equity, in quote."""
     if context.equity is None or not context.quote_rate:
-        raise CannotSize("the account's equity can't be priced now")
+        raise SizingError("the account's equity can't be priced now")
     return divide(divide(EXACT.multiply(context.equity, percent), HUNDRED), context.quote_rate)
 
 

@@ -13,7 +13,7 @@ _WITHIN = {
 }
 
 
-def check_endless(reading: Reading, tree: ast.expr) -> None:
+def reject_cumulative_levels(reading: Reading, tree: ast.expr) -> None:
     """Raise RuleErrors for every running sum whose level, not its change, is used."""
     found = []
     allowed: set[int] = set()

@@ -243,7 +243,7 @@ class Cross(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Both(Node):
+class LogicalAnd(Node):
     """Several conditions, all (`and`) or any (`or`) of which must hold; without a value where one has none."""
 
     condition: ClassVar[bool] = True

@@ -15,9 +15,19 @@ import numpy as np
 from domain.indicators.candle_arrays import PRICES
 from domain.indicators.catalogue import indicator
 from domain.strategies.call_parser import read_call, read_output
-from domain.strategies.cumulative import check_endless
+from domain.strategies.cumulative import reject_cumulative_levels
 from domain.strategies.errors import RuleError, RuleErrors
-from domain.strategies.expressions import Arithmetic, Both, Comparison, Negation, Node, Not, Number, Price, arithmetic
+from domain.strategies.expressions import (
+    Arithmetic,
+    Comparison,
+    LogicalAnd,
+    Negation,
+    Node,
+    Not,
+    Number,
+    Price,
+    arithmetic,
+)
 from domain.strategies.lexer import scan
 from domain.strategies.parse_context import HELPERS, LATER, SHOWN, Part, Reading, all_names, nearest_value, read_all
 
@@ -71,7 +81,7 @@ def parse_rule(text: str, parameters: Mapping[str, float]) -> Rule:
     reading = Reading(text, offset, parameters)
     _check_size(reading, tree)
     node = _condition(reading, tree)
-    check_endless(reading, tree)
+    reject_cumulative_levels(reading, tree)
     return _bounded(Rule(text, node, tuple(reading.parts), node.warm_up))
 
 
@@ -206,12 +216,12 @@ def _comparison(reading: Reading, tree: ast.Compare) -> Node:
     for part, node in zip(trees, nodes, strict=True):
         reading.look_at(part, node)
     links = tuple(Comparison(sign or "", *pair) for sign, pair in zip(signs, pairwise(nodes), strict=True))
-    return links[0] if len(links) == 1 else Both("and", links)
+    return links[0] if len(links) == 1 else LogicalAnd("and", links)
 
 
 def _both(reading: Reading, tree: ast.BoolOp) -> Node:
     word = "and" if isinstance(tree.op, ast.And) else "or"
-    return Both(word, tuple(read_all(reading, tree.values, _condition)))
+    return LogicalAnd(word, tuple(read_all(reading, tree.values, _condition)))
 
 
 _READERS: Mapping[type[ast.expr], Callable[[Reading, Any], Node]] = {  # each reads its own kind of tree alone

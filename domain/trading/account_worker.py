@@ -16,7 +16,7 @@ from domain.ports.execution_client import ExecutionClient
 from domain.ports.topics import commands_topic
 from domain.ports.trading import Lease, StaleLease
 from domain.trading.session_supervisor import SessionSupervisor
-from domain.trading.trader_dependencies import TraderPorts
+from domain.trading.trader_dependencies import TraderDependencies
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ _CLOSING: set["asyncio.Task[None]"] = set()
 """Keeps those tasks from being collected before their end."""
 
 
-class AccountTrading:
+class AccountWorker:
     """Trades one account until its lease is lost; a part that fails is started again and harms no other account."""
 
-    def __init__(self, account: Account, lease: LeaseHandle, ports: TraderPorts) -> None:
+    def __init__(self, account: Account, lease: LeaseHandle, ports: TraderDependencies) -> None:
         self.account = account
         self.sealed: bytes | None = None
         self._held = lease
@@ -43,7 +43,7 @@ class AccountTrading:
         self._sessions = SessionSupervisor(account, ports, self._lease, self._wake_executor)
 
     def __repr__(self) -> str:
-        return f"AccountTrading({self.account.id}, lease={self._held!r})"
+        return f"AccountWorker({self.account.id}, lease={self._held!r})"
 
     async def run(self) -> None:
         """Trade until cancelled, or until another node may; the lease is then free."""

@@ -10,7 +10,7 @@ from domain.indicators.candle_arrays import PRICES, CandleArrays
 from domain.model.markets import Candle
 
 
-class CandleHistory:
+class CandleBuffer:
     """A bounded row of closed candles of one market and timeframe without a gap in it.
 
     The candles are kept as numbers too, so that a decision doesn't wait for thousands of them to be converted.
@@ -25,7 +25,7 @@ class CandleHistory:
         return len(self._candles)
 
     def __repr__(self) -> str:
-        return f"CandleHistory({len(self)} of {self._candles.maxlen}, newest={self.newest and self.newest.open_time})"
+        return f"CandleBuffer({len(self)} of {self._candles.maxlen}, newest={self.newest and self.newest.open_time})"
 
     @property
     def newest(self) -> Candle | None:

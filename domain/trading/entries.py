@@ -6,19 +6,19 @@ from domain.model.orders import Order, OrderType
 from domain.model.trading import Signal
 from domain.portfolio.equity import equity
 from domain.rules.session_plan import entry_order, entry_price
-from domain.rules.sizing import CannotSize, SizingContext, distance, quantity
-from domain.trading.session_context import Acting, SessionDesk
+from domain.rules.sizing import SizingContext, SizingError, distance, quantity
+from domain.trading.session_context import SessionContext, SessionTransaction
 
 ONE = Decimal(1)
 
 
-async def entry(desk: SessionDesk, acting: Acting, signal: Signal, atr: Decimal | None) -> Order:
-    """Return the order to buy, not stored yet; raises `CannotSize`. `atr` is ATR(14) at the signal's candle."""
+async def entry(desk: SessionContext, acting: SessionTransaction, signal: Signal, atr: Decimal | None) -> Order:
+    """Return the order to buy, not stored yet; raises `SizingError`. `atr` is ATR(14) at the signal's candle."""
     plan, market, feed = desk.plan, desk.plan.market, desk.ports.feed
     account_id, depth = plan.session.account_id, feed.latest_depth(market.symbol)
     price = entry_price(plan.definition.order, depth, signal.price, market)
     if price <= 0:
-        raise CannotSize(f"the limit price would be {price:f}")
+        raise SizingError(f"the limit price would be {price:f}")
     balances = (await acting.transaction.accounts.balances([account_id])).get(account_id, [])
     stop = plan.definition.stop_loss
     context = SizingContext(

@@ -12,7 +12,7 @@ from domain.portfolio.positions import close_dust, is_dust
 from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.session_plan import exit_order
-from domain.trading.session_context import EXIT_ROLES, Acting, Holding, SessionDesk, cancel
+from domain.trading.session_context import EXIT_ROLES, SessionContext, SessionHolding, SessionTransaction, cancel
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -26,14 +26,14 @@ class Due:
     signal_id: UUID | None = None
 
 
-class Exits:
+class PositionCloser:
     """Places the orders that close the position, one at a time.
 
     Such an order has the entry as its parent. So what was begun is known after a restart: a position whose entry has
     one is to be closed. One that was denied, refused or filled in part is followed by another, at first after a second.
     """
 
-    def __init__(self, desk: SessionDesk) -> None:
+    def __init__(self, desk: SessionContext) -> None:
         self._desk = desk
         self._due: Due | None = None
         self._position: Position | None = None
@@ -45,7 +45,7 @@ class Exits:
         """Whether the position is to be closed already."""
         return self._due is not None
 
-    async def go_on(self, holding: Holding) -> None:
+    async def go_on(self, holding: SessionHolding) -> None:
         """Place what is still needed to close a position whose closing has begun."""
         position = holding.position
         if position is None:
@@ -68,7 +68,7 @@ class Exits:
             order = await self.place(acting, due)
         self.placed(due, order)
 
-    async def place(self, acting: Acting, due: Due) -> Order | None:
+    async def place(self, acting: SessionTransaction, due: Due) -> Order | None:
         """Commit the order that closes the position; None where one is under way, or nothing can be sold.
 
         `placed` is to follow the commit. What can't be sold any more is told as dust, and the position is closed.
@@ -111,7 +111,7 @@ class Exits:
         newest = max(tries, key=lambda order: order.id, default=None)
         return None if newest is None else Due(newest.role, newest.signal_id)
 
-    async def _swept(self, acting: Acting, position: Position) -> bool:
+    async def _swept(self, acting: SessionTransaction, position: Position) -> bool:
         """Close the position where the rest of it can't be sold, and tell whether that was so."""
         market = self._desk.plan.market
         price = self._desk.ports.feed.price_of(market.symbol) or position.average_price or Decimal(0)

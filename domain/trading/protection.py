@@ -8,19 +8,19 @@ from domain.model.orders import OrderRole
 from domain.model.trading import Position
 from domain.rules.session_plan import protection, triggered
 from domain.strategies.compiled import average_true_range
-from domain.trading.candle_buffer import CandleHistory
-from domain.trading.session_context import SessionDesk
+from domain.trading.candle_buffer import CandleBuffer
+from domain.trading.session_context import SessionContext
 
 
-class Protection:
+class ProtectionMonitor:
     """Gives a position its prices, kept in its row, and tells when one of them is reached."""
 
-    def __init__(self, desk: SessionDesk) -> None:
+    def __init__(self, desk: SessionContext) -> None:
         self._desk = desk
         self._position: Position | None = None
         self._entry: Decimal | None = None
 
-    async def keep(self, position: Position | None, history: CandleHistory) -> None:
+    async def keep(self, position: Position | None, history: CandleBuffer) -> None:
         """Watch the position; one that is new or has grown gets its prices, those of an older one are left alone."""
         before, self._position = self._position, position
         if position is None or position.average_price is None:
@@ -40,7 +40,7 @@ class Protection:
         reached = (triggered(position, trade.price) for trade in trades)
         return next((role for role in reached if role is not None), None)
 
-    async def _protect(self, position: Position, history: CandleHistory) -> None:
+    async def _protect(self, position: Position, history: CandleBuffer) -> None:
         definition = self._desk.plan.definition
         if position.average_price is None or not (definition.stop_loss or definition.take_profit):
             return
@@ -61,7 +61,7 @@ class Protection:
         self._position, self._entry = protected, position.average_price
 
 
-def stopped_within(position: Position, candle: Candle) -> bool:
+def stop_hit_within(position: Position, candle: Candle) -> bool:
     """Tell whether the stop-loss of a long position was reached in a candle that opened after the position had.
 
     Its trades were seen, unless the engine was down or the feed broken then: a stop that was hit is acted on late,

@@ -8,8 +8,8 @@ from domain.core.keyset import TimeKeysetPage
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle
-from domain.trading.candle_buffer import CandleHistory
-from domain.trading.session_context import SessionDesk
+from domain.trading.candle_buffer import CandleBuffer
+from domain.trading.session_context import SessionContext
 
 CLOSING_TIME = timedelta(seconds=3)
 """How long a candle may take from its end to the storage."""
@@ -21,18 +21,18 @@ MAXIMUM_MISSED = 500
 """How many candles that closed while nobody ran the session are looked at one by one."""
 
 
-class CandleFollower:
+class SessionCandles:
     """The session's history and the candles that follow on it."""
 
-    def __init__(self, desk: SessionDesk) -> None:
+    def __init__(self, desk: SessionContext) -> None:
         self._desk = desk
         self._needed = desk.plan.candles_needed
         self._queue: asyncio.Queue[Candle] = asyncio.Queue()
         self._newest: datetime | None = None
-        self.history = CandleHistory(self._needed + MAXIMUM_MISSED)
+        self.history = CandleBuffer(self._needed + MAXIMUM_MISSED)
 
     def __repr__(self) -> str:
-        return f"CandleFollower({self.history!r}, needed={self._needed})"
+        return f"SessionCandles({self.history!r}, needed={self._needed})"
 
     def take(self, candle: Candle) -> None:
         """Take a candle that has just closed."""

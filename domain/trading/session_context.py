@@ -23,12 +23,12 @@ from domain.rules.session_plan import SessionPlan
 EXIT_ROLES = frozenset(OrderRole) - {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
 
 
-class SessionOver(Exception):  # noqa: N818  # a fact: there is nothing left to do for the session
+class SessionEnded(Exception):  # noqa: N818  # a fact: there is nothing left to do for the session
     """The session has ended, by whoever's hand."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunnerPorts:
+class RunnerDependencies:
     """What the runners of all sessions share."""
 
     storage: Database
@@ -39,7 +39,7 @@ class RunnerPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class SessionHolding:
     """What a session has now: its row, its open position, its orders that are still alive."""
 
     session: TradingSession
@@ -58,11 +58,11 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Acting:
+class SessionTransaction:
     """A transaction under the account's lease, in which the session's row is held."""
 
     transaction: UnitOfWork
-    holding: Holding
+    holding: SessionHolding
     now: datetime
 
     async def save(self, session: TradingSession, *, told: bool = True) -> None:
@@ -88,13 +88,13 @@ class Acting:
 _AT_WORK = frozenset({TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING})
 
 
-class SessionDesk:
+class SessionContext:
     """The session's plan, its ports, and its transactions."""
 
     def __init__(
         self,
         plan: SessionPlan,
-        ports: RunnerPorts,
+        ports: RunnerDependencies,
         lease: Callable[[], Lease],
         wake_executor: Callable[[UUID | None], None],
     ) -> None:
@@ -104,21 +104,21 @@ class SessionDesk:
         self._lease = lease
 
     def __repr__(self) -> str:
-        return f"SessionDesk({self.plan.session.id}, {self.plan.session.market})"
+        return f"SessionContext({self.plan.session.id}, {self.plan.session.market})"
 
-    async def look(self) -> Holding:
-        """Return what the session has; raises `SessionOver`."""
+    async def look(self) -> SessionHolding:
+        """Return what the session has; raises `SessionEnded`."""
         async with self.ports.storage.reading() as reading:
             session = await reading.trading_sessions.get(self.plan.session.user_id, self.plan.session.id)
             return await _holding(reading, session)
 
     @asynccontextmanager
-    async def acting(self) -> AsyncIterator[Acting]:
-        """A transaction that may act for the session; raises `StaleLease` where another node may, and `SessionOver`."""
+    async def acting(self) -> AsyncIterator[SessionTransaction]:
+        """A transaction that may act for the session; raises `StaleLease` where another node may, and `SessionEnded`."""
         async with self.ports.storage.transaction() as transaction:
             await transaction.leases.check(self._lease())
             session = await transaction.trading_sessions.locked(self.plan.session.id)
-            yield Acting(transaction, await _holding(transaction, session), self.ports.clock.now())
+            yield SessionTransaction(transaction, await _holding(transaction, session), self.ports.clock.now())
 
     async def equity(self, reading: UnitOfWork) -> Equity:
         """Return what the account is worth in its currency, and what of it can't be priced now."""
@@ -161,9 +161,9 @@ async def live_orders(reading: UnitOfWork, session: TradingSession) -> tuple[Ord
     return tuple(order for order in active if order.trading_session_id == session.id)
 
 
-async def _holding(reading: UnitOfWork, session: TradingSession | None) -> Holding:
+async def _holding(reading: UnitOfWork, session: TradingSession | None) -> SessionHolding:
     if session is None or session.status.is_final:
-        raise SessionOver
+        raise SessionEnded
     positions = await reading.positions.open_of_account(session.account_id)
     own = next((position for position in positions if position.trading_session_id == session.id), None)
-    return Holding(session, own, await live_orders(reading, session))
+    return SessionHolding(session, own, await live_orders(reading, session))

@@ -15,11 +15,17 @@ from domain.model.orders import OrderRole
 from domain.model.trading import TradingSession, TradingSessionStatus
 from domain.ports.trading import Lease, StaleLease
 from domain.rules.session_plan import SessionPlan
-from domain.trading.position_closer import Due, Exits
-from domain.trading.protection import Protection
-from domain.trading.session_candles import CandleFollower
-from domain.trading.session_context import Acting, Holding, RunnerPorts, SessionDesk, SessionOver
-from domain.trading.signal_processor import Judge
+from domain.trading.position_closer import Due, PositionCloser
+from domain.trading.protection import ProtectionMonitor
+from domain.trading.session_candles import SessionCandles
+from domain.trading.session_context import (
+    RunnerDependencies,
+    SessionContext,
+    SessionEnded,
+    SessionHolding,
+    SessionTransaction,
+)
+from domain.trading.signal_processor import SignalProcessor
 
 TICK_SECONDS = 1.0
 PRICES_SECONDS = 5.0
@@ -34,15 +40,15 @@ class SessionRunner:
     def __init__(
         self,
         plan: SessionPlan,
-        ports: RunnerPorts,
+        ports: RunnerDependencies,
         lease: Callable[[], Lease],
         wake_executor: Callable[[UUID | None], None],
     ) -> None:
-        self._desk = SessionDesk(plan, ports, lease, wake_executor)
-        self._candles = CandleFollower(self._desk)
-        self._exits = Exits(self._desk)
-        self._protection = Protection(self._desk)
-        self._judge = Judge(self._desk, self._exits, self._candles.history)
+        self._desk = SessionContext(plan, ports, lease, wake_executor)
+        self._candles = SessionCandles(self._desk)
+        self._exits = PositionCloser(self._desk)
+        self._protection = ProtectionMonitor(self._desk)
+        self._judge = SignalProcessor(self._desk, self._exits, self._candles.history)
         self._woken = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -57,11 +63,11 @@ class SessionRunner:
         session, feed = self._desk.plan.session, self._desk.ports.feed
         subscription = await feed.closed_candles(session.market, session.timeframe, self._candles.take)
         try:
-            with suppress(SessionOver):
+            with suppress(SessionEnded):
                 await self._work()
         except BaseExceptionGroup as group:
             cause = _first_cause(group)
-            if not isinstance(cause, SessionOver):
+            if not isinstance(cause, SessionEnded):
                 raise cause from None
         finally:
             await subscription.close()
@@ -86,15 +92,15 @@ class SessionRunner:
             self._woken.clear()
             await self._attend(await self._desk.look())
 
-    async def _attend(self, holding: Holding) -> None:
-        """Do what the session's row, orders and position ask for; raises `SessionOver` once nothing is left to do."""
+    async def _attend(self, holding: SessionHolding) -> None:
+        """Do what the session's row, orders and position ask for; raises `SessionEnded` once nothing is left to do."""
         await self._protection.keep(holding.position, self._candles.history)
         if holding.session.status is TradingSessionStatus.STOPPING:
             await self._wind_down(holding)
         else:
             await self._exits.go_on(holding)
 
-    async def _wind_down(self, holding: Holding) -> None:
+    async def _wind_down(self, holding: SessionHolding) -> None:
         closing = holding.position is not None and holding.session.close_on_stop
         if closing and not holding.entries:
             await self._exits.go_on(holding)
@@ -103,7 +109,7 @@ class SessionRunner:
         elif not holding.orders:
             async with self._desk.acting() as acting:
                 await _stop(acting)
-            raise SessionOver
+            raise SessionEnded
 
     # -- candles -----------------------------------------------------------------------------------------------------
 
@@ -160,7 +166,7 @@ class SessionRunner:
                 await self._exits.close(Due(role))
 
 
-async def _stop(acting: Acting) -> None:
+async def _stop(acting: SessionTransaction) -> None:
     session = acting.holding.session
     if session.status is TradingSessionStatus.STOPPING and not acting.holding.orders:
         stopped = replace(session, status=TradingSessionStatus.STOPPED, stopped_at=acting.now, status_reason=None)
@@ -171,8 +177,8 @@ def _first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the exception of a group that decides what follows: a lost lease, then a fault, then the rest."""
     causes = list(_leaves(group))
     stale = [cause for cause in causes if isinstance(cause, StaleLease)]
-    faults = [cause for cause in causes if not isinstance(cause, Unavailable | SessionOver)]
-    over = [cause for cause in causes if isinstance(cause, SessionOver)]
+    faults = [cause for cause in causes if not isinstance(cause, Unavailable | SessionEnded)]
+    over = [cause for cause in causes if isinstance(cause, SessionEnded)]
     return (stale or faults or over or causes)[0]
 
 

@@ -14,9 +14,9 @@ from domain.model.markets import Market
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.ports.trading import Lease, StaleLease
 from domain.rules.session_plan import SessionPlan, session_plan
-from domain.trading.session_context import RunnerPorts
+from domain.trading.session_context import RunnerDependencies
 from domain.trading.session_runner import SessionRunner
-from domain.trading.trader_dependencies import TraderPorts
+from domain.trading.trader_dependencies import TraderDependencies
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class SessionSupervisor:
     def __init__(
         self,
         account: Account,
-        ports: TraderPorts,
+        ports: TraderDependencies,
         lease: Callable[[], Lease],
         wake_executor: Callable[[UUID | None], None],
     ) -> None:
@@ -118,7 +118,7 @@ class SessionSupervisor:
     async def _run_once(self, session: TradingSession) -> None:
         ports = self._ports
         plan = await self._plan(session)
-        shared = RunnerPorts(ports.storage, ports.hub, ports.bus, ports.clock, ports.ids)
+        shared = RunnerDependencies(ports.storage, ports.hub, ports.bus, ports.clock, ports.ids)
         runner = SessionRunner(plan, shared, self._lease, self._wake_executor)
         self._runners[session.id] = runner
         try:

@@ -9,14 +9,14 @@ from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Candle
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position, Signal, SignalAction, TradingSessionStatus
-from domain.rules.sizing import CannotSize
+from domain.rules.sizing import SizingError
 from domain.strategies.compiled import average_true_range
 from domain.strategies.evaluation import LatestSignals
-from domain.trading.candle_buffer import CandleHistory
+from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.entries import entry
-from domain.trading.position_closer import Due, Exits
-from domain.trading.protection import stopped_within
-from domain.trading.session_context import Acting, SessionDesk, cancel
+from domain.trading.position_closer import Due, PositionCloser
+from domain.trading.protection import stop_hit_within
+from domain.trading.session_context import SessionContext, SessionTransaction, cancel
 
 LATE_AFTER = timedelta(seconds=10)
 """How old the close of a candle may be for an entry on it."""
@@ -24,10 +24,10 @@ BOOK_SECONDS = 3.0
 """How long an entry waits for a market's book that isn't there, or not fresh, when its candle closes."""
 
 
-class Judge:
+class SignalProcessor:
     """Decides on one candle in one transaction: the signal, its order, and that the candle was seen."""
 
-    def __init__(self, desk: SessionDesk, exits: Exits, history: CandleHistory) -> None:
+    def __init__(self, desk: SessionContext, exits: PositionCloser, history: CandleBuffer) -> None:
         self._desk = desk
         self._exits = exits
         self._history = history
@@ -67,7 +67,7 @@ class Judge:
 
     async def _holds(
         self,
-        acting: Acting,
+        acting: SessionTransaction,
         position: Position,
         candle: Candle,
         said: LatestSignals,
@@ -90,13 +90,17 @@ class Judge:
         await self._say(acting, signal, order)
         return due, order
 
-    async def _stops(self, acting: Acting, position: Position, candle: Candle) -> tuple[Due | None, Order | None]:
-        if self._exits.is_due or not stopped_within(position, candle):
+    async def _stops(
+        self, acting: SessionTransaction, position: Position, candle: Candle
+    ) -> tuple[Due | None, Order | None]:
+        if self._exits.is_due or not stop_hit_within(position, candle):
             return None, None
         due = Due(OrderRole.STOP_LOSS)
         return due, await self._exits.place(acting, due)
 
-    async def _leaves(self, acting: Acting, candle: Candle, arrays: CandleArrays, *, is_newest: bool) -> None:
+    async def _leaves(
+        self, acting: SessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool
+    ) -> None:
         """Take back an entry that still rests; with nothing bought or to be bought an exit says nothing."""
         if not acting.holding.entries or not is_newest:
             return
@@ -104,7 +108,9 @@ class Judge:
         await cancel(acting.transaction, acting.holding.entries, acting.now)
         await self._say(acting, self._signal(acting, candle, SignalAction.EXIT_LONG, reason, missed=False), None)
 
-    async def _enters(self, acting: Acting, candle: Candle, arrays: CandleArrays, *, is_newest: bool) -> Order | None:
+    async def _enters(
+        self, acting: SessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool
+    ) -> Order | None:
         reason = self._desk.plan.compiled.explain(arrays, "enter_long")
         missed = not is_newest or self._age(candle) > LATE_AFTER
         signal = self._signal(acting, candle, SignalAction.ENTER_LONG, reason, missed=missed)
@@ -112,21 +118,23 @@ class Judge:
         if not missed:
             try:
                 order = await entry(self._desk, acting, signal, self._atr(arrays))
-            except CannotSize as refusal:
+            except SizingError as refusal:
                 signal = replace(signal, reason=f"{reason} — no order: {refusal}")
         if order is not None:
             await acting.add_order(order)
         await self._say(acting, signal, order)
         return order
 
-    async def _say(self, acting: Acting, signal: Signal, order: Order | None) -> None:
+    async def _say(self, acting: SessionTransaction, signal: Signal, order: Order | None) -> None:
         """Store a signal with the order that it causes; both refer to each other, which is looked at in the end."""
         signal = replace(signal, order_id=order.id if order else None)
         await acting.transaction.trading_sessions.add_signal(signal)
         message = f"{signal.action.value} missed" if signal.missed else signal.action.value
         acting.transaction.events.append([NewEvent(signal.user_id, signal.at, UserEventKind.SIGNAL, signal, message)])
 
-    def _signal(self, acting: Acting, candle: Candle, action: SignalAction, reason: str, *, missed: bool) -> Signal:
+    def _signal(
+        self, acting: SessionTransaction, candle: Candle, action: SignalAction, reason: str, *, missed: bool
+    ) -> Signal:
         session = acting.holding.session
         return Signal(
             id=self._desk.ports.ids.new(),

@@ -11,13 +11,13 @@ from domain.core.errors import Unavailable
 from domain.events.leases import acquire_lease, describe_holder, is_same_host
 from domain.execution.notifications import OrderNotifier
 from domain.model.trading import Account
-from domain.ports.market_feed import TradingMarkets
+from domain.ports.market_feed import MarketDataProvider
 from domain.ports.messaging import BusSubscription, MessageBus
 from domain.ports.trading import Vault
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
-from domain.trading.account_worker import AccountTrading
-from domain.trading.trader_dependencies import TraderPorts
+from domain.trading.account_worker import AccountWorker
+from domain.trading.trader_dependencies import TraderDependencies
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ SWEEP_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    trading: AccountTrading
+    trading: AccountWorker
     task: asyncio.Task[None]
 
 
@@ -39,7 +39,7 @@ class Trader:
         storage: Database,
         venues: VenueDirectory,
         vault: Vault,
-        hub: TradingMarkets,
+        hub: MarketDataProvider,
         bus: MessageBus,
         clock: Clock,
         ids: IdGenerator,
@@ -48,7 +48,7 @@ class Trader:
         *,
         cancel_foreign: bool = False,
     ) -> None:
-        self._ports = TraderPorts(storage, venues, vault, hub, bus, clock, ids, bell, holder, cancel_foreign)
+        self._ports = TraderDependencies(storage, venues, vault, hub, bus, clock, ids, bell, holder, cancel_foreign)
         self._running: dict[UUID, _Running] = {}
         self._rung: set[UUID] = set()
         self._unreachable: set[UUID] = set()
@@ -136,7 +136,7 @@ class Trader:
             await self._note_wait(account)
         else:
             self._waiting.discard(account.id)
-            trading = AccountTrading(account, lease, ports)
+            trading = AccountWorker(account, lease, ports)
             task = asyncio.create_task(trading.run(), name=f"account:{account.id}")
             self._running[account.id] = _Running(trading, task)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from domain.core.clock import Clock, IdGenerator
 from domain.execution.notifications import OrderNotifier
-from domain.ports.market_feed import TradingMarkets
+from domain.ports.market_feed import MarketDataProvider
 from domain.ports.messaging import MessageBus
 from domain.ports.trading import Vault
 from domain.ports.unit_of_work import Database
@@ -12,13 +12,13 @@ from domain.ports.venues import VenueDirectory
 
 
 @dataclass(frozen=True, slots=True)
-class TraderPorts:
+class TraderDependencies:
     """The parts; `holder` is the node's name in leases, `cancel_foreign` ends orders that the engine doesn't know."""
 
     storage: Database
     venues: VenueDirectory
     vault: Vault
-    hub: TradingMarkets
+    hub: MarketDataProvider
     bus: MessageBus
     clock: Clock
     ids: IdGenerator

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from domain.accounts.limits import limit_problems
+from domain.accounts.limits import validate_limits
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import claim
@@ -37,7 +37,7 @@ MarketOf = Callable[[MarketSymbol], Market | None]
 
 
 @dataclass(frozen=True, slots=True)
-class SessionRequest:
+class TradingSessionRequest:
     """What is to be run where."""
 
     strategy_version_id: UUID
@@ -49,7 +49,7 @@ class SessionRequest:
     risk: RiskLimits | None = None
 
 
-class SessionService:
+class TradingSessionService:
     """Starts and steers trading sessions."""
 
     def __init__(self, storage: Database, market_of: MarketOf, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
@@ -59,7 +59,7 @@ class SessionService:
         self._clock = clock
         self._ids = ids
 
-    async def start(self, user: User, request: SessionRequest, idempotency_key: str | None) -> TradingSession:
+    async def start(self, user: User, request: TradingSessionRequest, idempotency_key: str | None) -> TradingSession:
         """Start a session; it is STARTING until the trading node has its candles.
 
         Raises `InputErrors` (NOT_FOUND, INVALID, UNSUPPORTED), LIMIT_REACHED of the plan, CONFLICT of the key.
@@ -134,7 +134,7 @@ class SessionService:
         await self._wake(session)
         return session
 
-    async def _check(self, transaction: UnitOfWork, user: User, request: SessionRequest) -> None:
+    async def _check(self, transaction: UnitOfWork, user: User, request: TradingSessionRequest) -> None:
         version = await transaction.strategies.version(user.id, request.strategy_version_id)
         account = await transaction.accounts.by_id(request.account_id, lock=True)  # It isn't archived meanwhile.
         if account is not None and account.user_id != user.id:
@@ -144,7 +144,7 @@ class SessionService:
             problems.append(_not_found("strategy version", "strategyVersion"))
         else:
             problems += _definition_problems(version.definition, request)
-        problems += limit_problems(request.risk, ("input", "risk")) if request.risk else []
+        problems += validate_limits(request.risk, ("input", "risk")) if request.risk else []
         if problems:
             raise InputErrors(problems)
         most = user.plan.max_trading_sessions
@@ -179,7 +179,7 @@ class SessionService:
         await self._bus.publish(commands_topic(session.account_id), b"")
 
 
-def _place_problems(request: SessionRequest, account: Account | None, market: Market | None) -> list[InputError]:
+def _place_problems(request: TradingSessionRequest, account: Account | None, market: Market | None) -> list[InputError]:
     problems = []
     if account is None:
         problems.append(_not_found("account", "account"))
@@ -197,7 +197,7 @@ def _place_problems(request: SessionRequest, account: Account | None, market: Ma
     return problems
 
 
-def _definition_problems(definition: StrategyDefinition, request: SessionRequest) -> list[InputError]:
+def _definition_problems(definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
     problems = _parameter_problems(definition, request.parameters)
     messages = dict.fromkeys(error.message for error in unsupported(definition))
     problems += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]

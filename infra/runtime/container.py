@@ -14,7 +14,7 @@ from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.reports.service import ReportService
 from domain.trading.strategies import StrategyService
-from domain.trading.trading_sessions import SessionService
+from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import Authenticator
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
@@ -82,7 +82,7 @@ def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Serv
         analytics=MarketAnalytics(storage, past),
         accounts=AccountService(storage, parts.venues, parts.vault, bus, clock, ids),
         strategies=StrategyService(storage, clock, ids),
-        trading_sessions=SessionService(storage, hub.catalogue.get, bus, clock, ids),
+        trading_sessions=TradingSessionService(storage, hub.catalogue.get, bus, clock, ids),
         orders=OrderService(storage, hub, clock, ids, parts.bell),
         halts=HaltService(storage, bus, clock, ids),
         reports=ReportService(storage, bus, clock, ids),

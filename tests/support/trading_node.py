@@ -38,7 +38,7 @@ from domain.model.trading import (
 from domain.model.users import User
 from domain.ports.orders import OrderFilter
 from domain.trading.trader import Trader
-from domain.trading.trading_sessions import SessionRequest, SessionService
+from domain.trading.trading_sessions import TradingSessionRequest, TradingSessionService
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -151,7 +151,7 @@ class TradingNode:
         )
         self.vault, self.bell = AesVault(b"k" * 32), OrderNotifier(self.bus)
         self.accounts = AccountService(self.storage, self.venues, self.vault, self.bus, self.clock, self.ids)
-        self.sessions = SessionService(self.storage, self.hub.catalogue.get, self.bus, self.clock, self.ids)
+        self.sessions = TradingSessionService(self.storage, self.hub.catalogue.get, self.bus, self.clock, self.ids)
         self.orders = OrderService(self.storage, self.hub, self.clock, self.ids, self.bell, PATIENCE_SECONDS)
         self.halts = HaltService(self.storage, self.bus, self.clock, self.ids)
         self.user: User = new_user()
@@ -199,7 +199,7 @@ class TradingNode:
     ) -> TradingSession:
         """Start a session of a new strategy."""
         version = await self._version(definition)
-        request = replace(SessionRequest(version.id, account.id, BTC, Timeframe.M1), **changes)
+        request = replace(TradingSessionRequest(version.id, account.id, BTC, Timeframe.M1), **changes)
         return await self.sessions.start(self.user, request, None)
 
     async def stored_session(self, account: Account, definition: StrategyDefinition) -> TradingSession:

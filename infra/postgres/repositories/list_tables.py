@@ -20,7 +20,7 @@ from domain.ports.lists import (
     StrategyFilter,
 )
 from domain.ports.orders import OrderFilter
-from domain.ports.trading import SessionFilter
+from domain.ports.trading import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories import accounts, positions, reports, strategies, transfers, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
@@ -147,7 +147,7 @@ class PostgresLists:
         return PostgresList(self._connection, VERSIONS)
 
     @cached_property
-    def trading_sessions(self) -> PostgresList[TradingSession, SessionFilter]:
+    def trading_sessions(self) -> PostgresList[TradingSession, TradingSessionFilter]:
         """Trading sessions of a user, an account, a strategy or a version of one."""
         return PostgresList(self._connection, SESSIONS)
 

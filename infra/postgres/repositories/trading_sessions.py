@@ -6,7 +6,7 @@ from uuid import UUID
 from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Signal, TradingSession
-from domain.ports.trading import SessionFilter
+from domain.ports.trading import TradingSessionFilter
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import market_symbol
 from infra.postgres.rows.trading_sessions import (
@@ -73,7 +73,7 @@ class PostgresTradingSessions(Repository):
         """Return the markets of all sessions that are not final, and of open positions and active orders, sorted."""
         return sorted(market_symbol(row["market"]) for row in await self._connection.fetch(MARKETS_IN_USE))
 
-    async def page(self, user_id: UUID, window: KeysetPage, wanted: SessionFilter) -> list[TradingSession]:
+    async def page(self, user_id: UUID, window: KeysetPage, wanted: TradingSessionFilter) -> list[TradingSession]:
         """Return the user's sessions."""
         conditions = [("user_id = {}", user_id), *sessions_that_fit(wanted)]
         return [session_of(row) for row in await self._page(SELECT_SESSION, window, conditions)]
@@ -109,7 +109,7 @@ class PostgresTradingSessions(Repository):
         return None if row is None else session_of(row)
 
 
-def sessions_that_fit(wanted: SessionFilter) -> list[Condition]:
+def sessions_that_fit(wanted: TradingSessionFilter) -> list[Condition]:
     """Return the conditions of a filter of trading sessions."""
     return [
         ("account_id = {}", wanted.account_id),

@@ -11,7 +11,7 @@ from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, S
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.trading import Account, ParameterValue, RiskLimits
 from domain.model.trading import TradingSessionStatusCode as Code
-from domain.trading.trading_sessions import SessionRequest
+from domain.trading.trading_sessions import TradingSessionRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, strategy
 
@@ -29,7 +29,7 @@ async def refusal(
 
 
 async def test_what_isnt_there_is_told_all_at_once(node: TradingNode) -> None:
-    nowhere = SessionRequest(UUID(int=1), UUID(int=2), MarketSymbol("sandbox", "NO/SUCH"), Timeframe.M1)
+    nowhere = TradingSessionRequest(UUID(int=1), UUID(int=2), MarketSymbol("sandbox", "NO/SUCH"), Timeframe.M1)
     with pytest.raises(InputErrors) as found:
         await node.sessions.start(node.user, nowhere, None)
     assert {(error.code, error.path) for error in found.value.errors} == {
@@ -80,7 +80,7 @@ async def test_sizing_and_limits_of_the_session_are_checked(node: TradingNode) -
 async def test_an_account_of_somebody_else_isnt_there(node: TradingNode) -> None:
     account = await node.account()
     stranger = await node.another_user()
-    request = SessionRequest(UUID(int=1), account.id, BTC, Timeframe.M1)
+    request = TradingSessionRequest(UUID(int=1), account.id, BTC, Timeframe.M1)
     with pytest.raises(InputErrors) as found:
         await node.sessions.start(stranger, request, None)
     assert ("input", "account") in [error.path for error in found.value.errors]
@@ -89,7 +89,7 @@ async def test_an_account_of_somebody_else_isnt_there(node: TradingNode) -> None
 async def test_one_key_starts_one_session(node: TradingNode) -> None:
     account = await node.account()
     session = await node.start_session(account, strategy())
-    request = SessionRequest(session.strategy_version_id, account.id, BTC, Timeframe.M1)
+    request = TradingSessionRequest(session.strategy_version_id, account.id, BTC, Timeframe.M1)
     first = await node.sessions.start(node.user, request, "k")
     again = await node.sessions.start(node.user, request, "k")
     assert again.id == first.id != session.id

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.indicators.candle_arrays import candle_arrays
 from domain.model.markets import Candle, Timeframe
-from domain.trading.candle_buffer import CandleHistory
+from domain.trading.candle_buffer import CandleBuffer
 from tests.support.orders import BTC
 
 START = datetime(2026, 11, 5, tzinfo=UTC)
@@ -24,7 +24,7 @@ def candle(index: int) -> Candle:
 
 @given(st.integers(1, 8), st.integers(1, 60))
 def test_the_newest_are_kept_and_their_numbers_with_them(length: int, count: int) -> None:
-    history = CandleHistory(length)
+    history = CandleBuffer(length)
     for index in range(count):
         assert history.append(candle(index))
     kept = [candle(index) for index in range(max(count - length, 0), count)]
@@ -36,14 +36,14 @@ def test_the_newest_are_kept_and_their_numbers_with_them(length: int, count: int
 
 
 def test_what_was_before_the_oldest_has_no_numbers() -> None:
-    history = CandleHistory(3)
+    history = CandleBuffer(3)
     history.load([candle(index) for index in range(5)])
     assert len(history.arrays(candle(0).open_time)) == 0
     assert len(history.arrays(candle(9).open_time)) == 3
 
 
 def test_a_gap_or_a_repeat_isnt_taken() -> None:
-    history = CandleHistory(3)
+    history = CandleBuffer(3)
     assert history.append(candle(0))
     assert not history.append(candle(0))
     assert not history.append(candle(2))
@@ -51,7 +51,7 @@ def test_a_gap_or_a_repeat_isnt_taken() -> None:
 
 
 def test_loading_begins_after_the_last_gap() -> None:
-    history = CandleHistory(10)
+    history = CandleBuffer(10)
     history.load([candle(0), candle(1), candle(4), candle(5)])
     assert list(history.candles) == [candle(4), candle(5)]
     assert list(history.after(candle(4).open_time)) == [candle(5)]

@@ -18,14 +18,14 @@ from domain.model.trading import (
     TradingSessionStatusCode,
 )
 from domain.model.trading_state import TradingState
-from domain.ports.trading import SessionFilter
+from domain.ports.trading import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from tests.support.trading import BTC, ETH, NOW, World, at, new_id
 
-ALL = SessionFilter()
+ALL = TradingSessionFilter()
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresT
     user = world.user.id
 
     async def found(window: KeysetPage, **wanted: object) -> list[TradingSession]:
-        return await sessions.page(user, window, SessionFilter(**wanted))  # type: ignore[arg-type]
+        return await sessions.page(user, window, TradingSessionFilter(**wanted))  # type: ignore[arg-type]
 
     assert await found(KeysetPage(2)) == [stopped, ether]
     assert await found(KeysetPage(2, after=ether.id)) == [world.session]
