@@ -27,7 +27,7 @@ from domain.model.markets import MarketSymbol
 from infra.candle_files.formats import FileFormat, FileOptions
 from infra.candle_files.importer import Progress, load_file
 from infra.candle_files.inspection import Reading
-from infra.postgres.bulk_candles import COLUMNS, CandleCopy, OnConflict
+from infra.postgres.bulk_candles import COLUMNS, BulkCandleWriter, OnConflict
 from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
 
@@ -92,7 +92,7 @@ async def _imported(dsn: str, file: Path, *, empty: bool = True) -> float:
         await load_file(
             reading,
             MARKET,
-            lambda found: CandleCopy(connection, MARKET, found.timeframe),
+            lambda found: BulkCandleWriter(connection, MARKET, found.timeframe),
             OnConflict.REPLACE,
             silent,
             fill=False,

@@ -24,7 +24,7 @@ from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService
 from domain.users.service import UserService
-from resolvers.engine import EngineFacts
+from resolvers.engine import EngineInfo
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
 from resolvers.nodes import NodeLoader, node_loaders
@@ -36,7 +36,7 @@ class Services:
 
     storage: Database
     clock: Clock
-    engine: EngineFacts
+    engine: EngineInfo
     users: UserService
     api_keys: ApiKeyService
     venues: VenueDirectory

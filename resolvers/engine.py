@@ -11,7 +11,7 @@ ENGINE_KEY = "engine"
 
 
 @dataclass(frozen=True, slots=True)
-class EngineFacts:
+class EngineInfo:
     """This node: its version, when it started, and whether all of its parts work."""
 
     version: str

@@ -21,7 +21,7 @@ from domain.model.venue_abilities import VenueAbilities
 from resolvers.context import RequestContext
 from resolvers.depth import DepthSource
 from resolvers.pagination import PageArguments
-from resolvers.streams import LatestOfEachSource, LatestSource, MergeSource
+from resolvers.streams import LatestOfEachSource, LatestStream, MergingStream
 
 MAX_MARKETS = 500
 """How many markets may be named at once."""
@@ -166,10 +166,10 @@ def depth_source(
     return DepthSource(services.markets, services.clock, symbol, levels, cadence, mode, context.feed_reader)
 
 
-def ticker_source(context: RequestContext, symbol: MarketSymbol) -> LatestSource[Ticker]:
+def ticker_source(context: RequestContext, symbol: MarketSymbol) -> LatestStream[Ticker]:
     """Return the shared stream of a market's ticker."""
     _known(context, symbol)
-    return LatestSource(_closing(context.services.markets.ticker_stream(symbol, context.feed_reader)))
+    return LatestStream(_closing(context.services.markets.ticker_stream(symbol, context.feed_reader)))
 
 
 def tickers_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestOfEachSource[Ticker]:
@@ -186,16 +186,16 @@ def feeds_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> La
     return LatestOfEachSource(stream, lambda status: status.market, len(known))
 
 
-def trades_source(context: RequestContext, symbol: MarketSymbol) -> MergeSource[TradeBatch]:
+def trades_source(context: RequestContext, symbol: MarketSymbol) -> MergingStream[TradeBatch]:
     """Return the shared stream of a market's trades."""
     _known(context, symbol)
-    return MergeSource(_batches(context, symbol), _with_dropped, covers=lambda _snapshot, _event: False)
+    return MergingStream(_batches(context, symbol), _with_dropped, covers=lambda _snapshot, _event: False)
 
 
-def candles_source(context: RequestContext, symbol: MarketSymbol, timeframe: Timeframe) -> MergeSource[Candle]:
+def candles_source(context: RequestContext, symbol: MarketSymbol, timeframe: Timeframe) -> MergingStream[Candle]:
     """Return the shared stream of a market's candles."""
     _known(context, symbol)
-    return MergeSource(
+    return MergingStream(
         _closing(context.services.markets.candle_stream(symbol, timeframe, context.feed_reader)), _newest_forming
     )
 

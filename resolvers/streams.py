@@ -164,7 +164,7 @@ class LatestOfEachSource(_Source[E]):
         return tuple({self._key_of(event): event for event in queued}.values())
 
 
-class LatestSource(_Source[E]):
+class LatestStream(_Source[E]):
     """A stream in which every event tells the whole state, such as a ticker: only the newest counts.
 
     A joiner gets the newest event, or before the first one what `snapshot` knows.
@@ -186,14 +186,14 @@ class LatestSource(_Source[E]):
         return queued[-1:]
 
 
-class ChainSource(_Source[E]):
+class DeltaStream(_Source[E]):
     """A stream of changes that build on each other, such as depth: one that is lost makes the rest void."""
 
     def overflow(self, queued: Sequence[E]) -> None:
         """Drop all; the next snapshot begins a new chain."""
 
 
-class MergeSource(_Source[E]):
+class MergingStream(_Source[E]):
     """A stream whose events can be merged, such as trades (counting the dropped) or a forming candle."""
 
     def __init__(

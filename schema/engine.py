@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from domain.model.trading_state import TradingState
-from resolvers.engine import EngineFacts, trading_state
+from resolvers.engine import EngineInfo, trading_state
 from schema.context import Info
 from schema.halts import EngineHaltField
 from schema.node import Node, serves
@@ -13,15 +13,15 @@ from schema.node import Node, serves
 
 @strawberry.type(description="This engine.")
 class Engine(Node, EngineHaltField):
-    """The schema's face of `resolvers.engine.EngineFacts`."""
+    """The schema's face of `resolvers.engine.EngineInfo`."""
 
-    is_type_of = serves(EngineFacts)
+    is_type_of = serves(EngineInfo)
 
     version: str = strawberry.field(description="Its version.")
     started_at: datetime = strawberry.field(description="When the answering node started.")
 
     @strawberry.field(description="Whether every part of the answering node works now.")
-    async def healthy(parent: strawberry.Parent[EngineFacts]) -> bool:
+    async def healthy(parent: strawberry.Parent[EngineInfo]) -> bool:
         """Tell whether the node works."""
         return await parent.is_healthy()
 

@@ -14,66 +14,66 @@ _MOST_NAMES = 12
 E = TypeVar("E", bound=StrEnum)
 
 
-class BadQuestion(Exception):  # noqa: N818  # told to who asked, with what would be right
+class BadArgument(Exception):  # noqa: N818  # told to who asked, with what would be right
     """An argument that can't be meant."""
 
 
 def timeframe(text: str) -> Timeframe:
-    """Return the timeframe that is written as `1m` or `M1`; raises `BadQuestion`."""
+    """Return the timeframe that is written as `1m` or `M1`; raises `BadArgument`."""
     names = {each.venue_name: each for each in Timeframe} | {each.value.lower(): each for each in Timeframe}
     found = names.get(text.strip().lower())
     if found is None:
         known = ", ".join(each.venue_name for each in Timeframe)
-        raise BadQuestion(f"there is no timeframe {text!r}; there are {known}")
+        raise BadArgument(f"there is no timeframe {text!r}; there are {known}")
     return found
 
 
 def timeframes(text: str) -> tuple[Timeframe, ...]:
-    """Return the timeframes that are named with commas, each once; raises `BadQuestion`."""
+    """Return the timeframes that are named with commas, each once; raises `BadArgument`."""
     return tuple(dict.fromkeys(timeframe(part) for part in text.split(",")))
 
 
 def moment(text: str, option: str) -> datetime:
-    """Return the moment that is written in ISO 8601, UTC where it has no offset; raises `BadQuestion`."""
+    """Return the moment that is written in ISO 8601, UTC where it has no offset; raises `BadArgument`."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise BadQuestion(f"{option} is {text!r}; write a date as 2024-01-31 or a time as 2024-01-31T12:00Z") from None
+        raise BadArgument(f"{option} is {text!r}; write a date as 2024-01-31 or a time as 2024-01-31T12:00Z") from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def zone(text: str) -> ZoneInfo:
-    """Return a zone of the tz database; raises `BadQuestion`."""
+    """Return a zone of the tz database; raises `BadArgument`."""
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise BadQuestion(
+        raise BadArgument(
             f"--timezone is {text!r}{nearest(text, available_timezones())}; write it as Europe/Berlin"
         ) from None
 
 
 def symbol(text: str) -> MarketSymbol:
-    """Return the market that is written as `venue:BASE/QUOTE`; raises `BadQuestion`."""
+    """Return the market that is written as `venue:BASE/QUOTE`; raises `BadArgument`."""
     try:
         return MarketSymbol.parse(text)
     except ValueError as error:
-        raise BadQuestion(f"--market: {error}") from None
+        raise BadArgument(f"--market: {error}") from None
 
 
 def one_of(known: type[E], text: str, option: str) -> E:
-    """Return the member of a closed set; raises `BadQuestion`."""
+    """Return the member of a closed set; raises `BadArgument`."""
     try:
         return known(text.lower())
     except ValueError:
         values = [each.value for each in known]
-        raise BadQuestion(f"{option} is {text!r}{nearest(text, values)}; it may be {', '.join(values)}") from None
+        raise BadArgument(f"{option} is {text!r}{nearest(text, values)}; it may be {', '.join(values)}") from None
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> BadQuestion:
+def unknown(what: str, name: str, known: Iterable[str]) -> BadArgument:
     """Return the error of a name that isn't among the known ones, with the nearest of them."""
     names = sorted(known)
     listed = ", ".join(names) if len(names) <= _MOST_NAMES else ""
-    return BadQuestion(f"there is no {what} {name!r}{nearest(name, names)}{'; there are ' if listed else ''}{listed}")
+    return BadArgument(f"there is no {what} {name!r}{nearest(name, names)}{'; there are ' if listed else ''}{listed}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from infra.candle_files.columns import FIELDS, PRICES, clock_column, named_columns, normal
-from infra.candle_files.errors import Place, Problem, UnusableFile
+from infra.candle_files.errors import Place, RowError, UnusableFileError
 from infra.candle_files.formats import FileOptions, Layout, recognise
 from infra.candle_files.json_rows import is_json, json_blocks
 from infra.candle_files.line_reader import BLOCK_BYTES, Block, Numbers, blocks, starts_with
@@ -40,7 +40,7 @@ class Table:
     numbers: Numbers
     format: str
     explain_time: Callable[[str], str]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[RowError, ...] = ()
     unit: str = "line"
     blank: int = 0
 
@@ -50,16 +50,16 @@ class Table:
 
 
 def tables(path: Path, options: FileOptions, block_bytes: int = BLOCK_BYTES) -> Iterator[Table]:
-    """Yield all rows of a CSV (also zipped), JSON, Parquet or Feather file; raises `UnusableFile`."""
+    """Yield all rows of a CSV (also zipped), JSON, Parquet or Feather file; raises `UnusableFileError`."""
     if path.is_dir():
-        raise UnusableFile(path, "it is a folder; name the files in it, as in folder/*.csv")
+        raise UnusableFileError(path, "it is a folder; name the files in it, as in folder/*.csv")
     if not path.exists():
-        raise UnusableFile(path, "there is no such file")
+        raise UnusableFileError(path, "there is no such file")
     start = starts_with(path, len(_FEATHER))
     if not start:
-        raise UnusableFile(path, "it is empty")
+        raise UnusableFileError(path, "it is empty")
     if start.startswith(_OLD_FEATHER):
-        raise UnusableFile(path, "it is Feather of version 1, which nobody writes any more; write it as version 2")
+        raise UnusableFileError(path, "it is Feather of version 1, which nobody writes any more; write it as version 2")
     if start.startswith(_PARQUET):
         found = _typed(path, options, pl.scan_parquet, "parquet")
     elif start == _FEATHER:
@@ -71,7 +71,7 @@ def tables(path: Path, options: FileOptions, block_bytes: int = BLOCK_BYTES) -> 
         empty = empty and not (table.rows.height or table.problems or table.blank)
         yield table
     if empty:
-        raise UnusableFile(path, "there are no rows of candles in it")
+        raise UnusableFileError(path, "there are no rows of candles in it")
 
 
 def _texts(path: Path, options: FileOptions, block_bytes: int) -> Iterator[Table]:
@@ -112,7 +112,7 @@ def _table(block: Block, layout: Layout) -> Table:
         return _read(block, layout, ())
     wrong = np.flatnonzero(~fits)
     problems = tuple(
-        Problem(
+        RowError(
             Place(block.source, int(block.numbers[index])),
             f"it has {has[index]} column{'s' if has[index] != 1 else ''} where the file has {layout.columns}",
         )
@@ -123,7 +123,7 @@ def _table(block: Block, layout: Layout) -> Table:
     return _read(Block(block.source, kept, block.numbers[fits]), layout, problems)
 
 
-def _read(block: Block, layout: Layout, problems: tuple[Problem, ...]) -> Table:
+def _read(block: Block, layout: Layout, problems: tuple[RowError, ...]) -> Table:
     read = _fields(block.data, layout) if block.data else pl.DataFrame(schema=dict.fromkeys(FIELDS, pl.String))
     rows = read.with_columns(microseconds(pl.col("time"), layout.time).alias("at"))
     assert rows.height == len(block.numbers), "each line is a row"
@@ -177,21 +177,25 @@ def _typed(path: Path, options: FileOptions, scan: Callable[[Path], pl.LazyFrame
             yield _without_blank(_from_typed(path, part, kind, options.zone, begin))
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0][:200]
-        raise UnusableFile(path, f"it can't be read as {kind.title()} ({reason}); fetch or write it anew") from None
+        raise UnusableFileError(
+            path, f"it can't be read as {kind.title()} ({reason}); fetch or write it anew"
+        ) from None
 
 
 def _check_kinds(path: Path, time: Sequence[int], names: Sequence[str], schema: pl.Schema) -> None:
     if len(time) > 1:
-        raise UnusableFile(path, "its time is to be one column; only text has day and hour apart")
+        raise UnusableFileError(path, "its time is to be one column; only text has day and hour apart")
     name, kind = names[time[0]], schema[names[time[0]]]
     if not (kind.is_integer() or kind == pl.Date or isinstance(kind, pl.Datetime)):
-        raise UnusableFile(path, f"its column {name} is {kind}; it may be a timestamp, a date or whole numbers")
+        raise UnusableFileError(path, f"its column {name} is {kind}; it may be a timestamp, a date or whole numbers")
     clock = clock_column(names, time[0]) if kind == pl.Date else None
     if clock is not None:
-        raise UnusableFile(path, f"its column {name} is a day, and {names[clock]} its hour it seems; write both as one")
+        raise UnusableFileError(
+            path, f"its column {name} is a day, and {names[clock]} its hour it seems; write both as one"
+        )
     for name, kind in schema.items():
         if normal(name) in _TYPED_NUMBERS and not (kind.is_numeric() or kind == pl.String):
-            raise UnusableFile(path, f"its column {name} is {kind}; it may be numbers or text of numbers")
+            raise UnusableFileError(path, f"its column {name} is {kind}; it may be numbers or text of numbers")
 
 
 def _from_typed(path: Path, part: pl.DataFrame, form: str, zone: ZoneInfo, begin: int) -> Table:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infra.candle_files.arguments import BadQuestion, nearest
-from infra.candle_files.errors import UnusableFile
+from infra.candle_files.arguments import BadArgument, nearest
+from infra.candle_files.errors import UnusableFileError
 
 FIELDS = ("time", "open", "high", "low", "close", "volume")
 PRICES = FIELDS[1:5]
@@ -61,19 +61,19 @@ class Places:
 
 
 def parse_columns(text: str) -> ColumnChoice:
-    """Return what `--columns` says, as in `time=Date+Time,volume=Vol` or `time=1,…`; raises `BadQuestion`."""
+    """Return what `--columns` says, as in `time=Date+Time,volume=Vol` or `time=1,…`; raises `BadArgument`."""
     given: dict[str, tuple[str, ...]] = {}
     for part in text.split(","):
         name, equals, value = (each.strip() for each in part.partition("="))
         columns = tuple(each.strip() for each in value.split("+")) if name == "time" else (value,)
         if not equals or not all(columns) or "0" in columns:
-            raise BadQuestion(f"--columns has {part.strip()!r}; write each as field=name or field=number from 1")
+            raise BadArgument(f"--columns has {part.strip()!r}; write each as field=name or field=number from 1")
         if name not in FIELDS:
-            raise BadQuestion(f"--columns has {name!r}{nearest(name, FIELDS)}; the fields are {', '.join(FIELDS)}")
+            raise BadArgument(f"--columns has {name!r}{nearest(name, FIELDS)}; the fields are {', '.join(FIELDS)}")
         if name in given:
-            raise BadQuestion(f"--columns has {name} twice")
+            raise BadArgument(f"--columns has {name} twice")
         if len(columns) > 2:  # noqa: PLR2004  # a day and a clock's time
-            raise BadQuestion("--columns: a time is one column, or two as in time=Date+Time")
+            raise BadArgument("--columns: a time is one column, or two as in time=Date+Time")
         given[name] = columns
     return ColumnChoice(given)
 
@@ -96,7 +96,7 @@ def is_time_name(name: str) -> bool:
 def named_columns(
     source: str, names: Sequence[str], choice: ColumnChoice, traded: Traded, *, told_as: str = "its columns are"
 ) -> Places:
-    """Return where the fields are among named columns; raises `UnusableFile` saying what is missing or unclear."""
+    """Return where the fields are among named columns; raises `UnusableFileError` saying what is missing or unclear."""
     known = [normal(name) for name in names]
     chosen = {name: _chosen(source, columns, names) for name, columns in choice.given.items()}
     time = chosen.get("time") or _found(_first_of(_TIME_NAMES, known))
@@ -108,7 +108,7 @@ def named_columns(
     if missing:
         told = ", ".join(names)[:200]
         without = f"; {NO_VOLUME} for a volume that isn't there, which is stored as 0" if "volume" in missing else ""
-        raise UnusableFile(
+        raise UnusableFileError(
             source,
             f"there is no column {' nor '.join(missing)}; {told_as} {told}. Say which it is, by its name or number, "
             f"as in --columns {','.join(f'{name}=…' for name in missing)}{without}",
@@ -123,10 +123,10 @@ def clock_column(names: Sequence[str], day: int) -> int | None:
 
 
 def numbered_columns(source: str, width: int, choice: ColumnChoice) -> Places:
-    """Return where the fields are in lines without a header; raises `UnusableFile` where that isn't told of each."""
+    """Return where the fields are in lines without a header; raises `UnusableFileError` where that isn't told of each."""
     missing = [name for name in FIELDS if name not in choice.given]
     if missing:
-        raise UnusableFile(source, f"without a header --columns must tell all; {', '.join(missing)} is not told")
+        raise UnusableFileError(source, f"without a header --columns must tell all; {', '.join(missing)} is not told")
     names = [str(number) for number in range(1, width + 1)]
     chosen = {
         name: _chosen(source, columns, names) for name, columns in choice.given.items() if columns != (NO_VOLUME,)
@@ -146,7 +146,7 @@ def _chosen(source: str, columns: Sequence[str], names: Sequence[str]) -> tuple[
             place = int(column) - 1
         if place is None and column != NO_VOLUME:
             told = ", ".join(names)[:200]
-            raise UnusableFile(source, f"--columns names {column!r}{nearest(column, names)}; there are {told}")
+            raise UnusableFileError(source, f"--columns names {column!r}{nearest(column, names)}; there are {told}")
         places += [] if place is None else [place]
     return tuple(places)
 
@@ -164,7 +164,7 @@ def _volume(source: str, names: Sequence[str], known: Sequence[str], traded: Tra
         return (others[0],)
     if of:
         listed = " or ".join(f"--columns volume={names[place]!r}" for place in of.values())
-        raise UnusableFile(
+        raise UnusableFileError(
             source, f"none of its volumes is called after {traded.base or 'the base currency'}; say {listed}"
         )
     return ()

@@ -21,7 +21,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RowError:
     """One malformed row."""
 
     place: Place
@@ -31,7 +31,7 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-class UnusableFile(Exception):  # noqa: N818  # a fact about a file, told to who gave it
+class UnusableFileError(Exception):  # noqa: N818  # a fact about a file, told to who gave it
     """A file that can't be imported as a whole, and why."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -41,7 +41,7 @@ class UnusableFile(Exception):  # noqa: N818  # a fact about a file, told to who
 class MalformedRows(Exception):  # noqa: N818  # as above
     """A file with malformed rows; `problems` are the first of them in the order of the file."""
 
-    def __init__(self, path: Path, problems: Sequence[Problem], *, more: bool) -> None:
+    def __init__(self, path: Path, problems: Sequence[RowError], *, more: bool) -> None:
         self.problems = tuple(problems)
         told = "\n".join(f"  {problem}" for problem in problems)
         rest = "\n  … and more" if more else ""

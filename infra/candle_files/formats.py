@@ -19,7 +19,7 @@ from infra.candle_files.columns import (
     normal,
     numbered_columns,
 )
-from infra.candle_files.errors import UnusableFile
+from infra.candle_files.errors import UnusableFileError
 from infra.candle_files.headerless import placed_columns
 from infra.candle_files.numerals import has_decimal_comma, is_number
 from infra.candle_files.timestamps import TimeForm, is_clock, time_form
@@ -65,7 +65,7 @@ class Layout:
 
 
 def recognise(source: str, lines: Sequence[str], options: FileOptions, more: Callable[[], Sequence[str]]) -> Layout:
-    """Return the layout of a file out of its first lines; raises `UnusableFile` saying what would be right.
+    """Return the layout of a file out of its first lines; raises `UnusableFileError` saying what would be right.
 
     `more` returns further lines, which are asked for where the first don't tell days from months.
     """
@@ -86,7 +86,7 @@ def recognise(source: str, lines: Sequence[str], options: FileOptions, more: Cal
         places, form = _with_clock(header, sample, places, form, options.zone)
     found = _format(width, form, has_header=header is not None)
     if options.format not in {FileFormat.AUTO, found}:
-        raise UnusableFile(
+        raise UnusableFileError(
             source, f"it doesn't look like --format {options.format}, but like {found}; leave the option out"
         )
     comma = separator != "," and has_decimal_comma(_numbers(sample, places))
@@ -122,7 +122,9 @@ def _header(source: str, rows: Sequence[Sequence[str]], choice: ColumnChoice) ->
         header[0] = rows[skipped][0] if is_time_name(rows[skipped][0]) else header[0]
         skipped += 1
     if skipped == len(rows):
-        raise UnusableFile(source, f"there are no rows of candles; its only line is {','.join(rows[named])[:80]!r}")
+        raise UnusableFileError(
+            source, f"there are no rows of candles; its only line is {','.join(rows[named])[:80]!r}"
+        )
     return header, skipped
 
 
@@ -178,14 +180,14 @@ def _form(source: str, sample: Sequence[str], columns: int, zone: ZoneInfo, *, h
     of_day = not has_header and columns == _LEAN_COLUMNS
     form = time_form(sample, zone, _day_in(source, zone), can_be_of_day=of_day)
     if form is None:
-        raise UnusableFile(
+        raise UnusableFileError(
             source,
             f"its first time is {sample[0][:40]!r}, which can't be read; it may be ISO 8601 "
             "(2018-04-04 00:01:00+00:00), 2018.04.04 00:01, 04.04.2018 00:01:00.000, yyyymmdd hh:mm, or seconds, "
             "milliseconds, microseconds or nanoseconds since 1970",
         )
     if form.counts_from_midnight and form.midnight is None:
-        raise UnusableFile(
+        raise UnusableFileError(
             source,
             f"its first time is {sample[0]!r}, milliseconds since midnight it seems, and its name doesn't tell the "
             "day; the name must hold it as yyyymmdd, as in 20180404_btcusd_minute_trade.csv",
@@ -197,7 +199,7 @@ def _clear(source: str, times: Sequence[str], zone: ZoneInfo) -> TimeForm:
     form = time_form(times, zone, can_be_of_day=False)
     if form is None or form.is_unclear:
         told = f"its times, such as {times[0][:40]!r}, may be day/month or month/day; write them as 2018-04-04"
-        raise UnusableFile(source, told)
+        raise UnusableFileError(source, told)
     return form
 
 

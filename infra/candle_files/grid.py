@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from domain.model.markets import Timeframe
-from infra.candle_files.errors import UnusableFile
+from infra.candle_files.errors import UnusableFileError
 from infra.candle_files.line_reader import Numbers
 from infra.candle_files.row_checks import first_opening
 
@@ -38,10 +38,10 @@ class Grid:
         self.rows += len(times)
 
     def check(self, path: Path, timeframe: Timeframe) -> None:
-        """Raise `UnusableFile` where the times prove that candles are not of the timeframe that the user said."""
+        """Raise `UnusableFileError` where the times prove that candles are not of the timeframe that the user said."""
         seconds = self._step // _SECOND
         if self.rows >= FEW_ROWS and seconds > timeframe.seconds:
-            raise UnusableFile(
+            raise UnusableFileError(
                 path,
                 f"all of its {self.rows:,} candles are {timedelta(seconds=seconds)} or multiples of it apart, so they "
                 f"are not of {timeframe.venue_name}; leave --timeframe out, or pass the right one",
@@ -49,11 +49,11 @@ class Grid:
 
 
 def guess(path: Path, at: pl.Series) -> Timeframe:
-    """Return how long candles are that open at `at`, in microseconds since 1970; raises `UnusableFile` if unclear."""
+    """Return how long candles are that open at `at`, in microseconds since 1970; raises `UnusableFileError` if unclear."""
     times = at.drop_nulls().unique().sort().to_numpy()
     steps = np.diff(times) // _SECOND
     if not len(steps):
-        raise UnusableFile(path, f"a single row doesn't tell how long its candle is; pass --timeframe: {KNOWN}")
+        raise UnusableFileError(path, f"a single row doesn't tell how long its candle is; pass --timeframe: {KNOWN}")
     usual = _usual(steps)
     by_usual = next((each for each in Timeframe if each.seconds == usual), None)
     common = int(np.gcd.reduce(steps))
@@ -64,10 +64,10 @@ def guess(path: Path, at: pl.Series) -> Timeframe:
     if by_grid is not None and len(times) >= FEW_ROWS and common in steps and not _off_grid(times, by_grid):
         return by_grid
     if by_usual is None and common == usual:
-        raise UnusableFile(
+        raise UnusableFileError(
             path, f"its candles are {timedelta(seconds=usual)} apart; the engine's timeframes are {KNOWN}"
         )
-    raise UnusableFile(
+    raise UnusableFileError(
         path,
         f"its candles are {timedelta(seconds=usual)} apart mostly, which isn't the length of all of them; pass "
         f"--timeframe: {KNOWN}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from infra.candle_files.columns import FIELDS, Places
-from infra.candle_files.errors import UnusableFile
+from infra.candle_files.errors import UnusableFileError
 from infra.candle_files.numerals import number_of
 
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?")
@@ -32,7 +32,7 @@ _OTHERS = (_Order("low, high, open, close", (2, 1, 0, 3)), _Order("open, close, 
 
 
 def placed_columns(source: str, rows: Sequence[Sequence[str]]) -> Places:
-    """Return where the fields are in rows without a header; raises `UnusableFile` where there are two ways."""
+    """Return where the fields are in rows without a header; raises `UnusableFileError` where there are two ways."""
     width = len(rows[0])
     times = 2 if _CLOCK.fullmatch(rows[0][1]) else 1
     numbers = [[number_of(text) for text in row[times:]] for row in rows]
@@ -51,13 +51,13 @@ def _volume(source: str, width: int, times: int, rows: Sequence[Row]) -> int:
         return times + 4
     shown = f"time{', clock' * (times - 1)}, open, high, low, close"
     if after == _WITH_ONE_MORE:
-        raise UnusableFile(
+        raise UnusableFileError(
             source,
             f"it has {width} columns and no header, and can be read as {shown}, volume and one more, or as {shown}, "
             f"adjusted close, volume. Say which: {_option(times, _USUAL, times + 4)} or "
             f"{_option(times, _USUAL, times + 5)}",
         )
-    raise UnusableFile(
+    raise UnusableFileError(
         source,
         f"it has {width} columns and no header, so nobody can tell what they are. Say it, as in "
         f"{_option(times, next(iter(_fitting(rows)), _USUAL), times + 4 if after >= _WITH_VOLUME else None)}",
@@ -78,7 +78,7 @@ def _order(source: str, times: int, volume: int, rows: Sequence[Row]) -> _Order:
     readings = [f"{order.names} with {_option(times, order, volume)}" for order in others]
     fit = f"They fit as {' or as '.join(readings)}"
     told = fit if others else f"Say which is what: {_option(times, _USUAL, volume)}"
-    raise UnusableFile(source, f"it has no header, and its columns don't fit as open, high, low, close. {told}")
+    raise UnusableFileError(source, f"it has no header, and its columns don't fit as open, high, low, close. {told}")
 
 
 def _fitting(rows: Sequence[Row]) -> list[_Order]:

@@ -13,11 +13,11 @@ import polars as pl
 from domain.core.clock import from_milliseconds
 from domain.model.markets import MarketSymbol
 from infra.candle_files.column_reader import tables
-from infra.candle_files.errors import UnusableFile
+from infra.candle_files.errors import UnusableFileError
 from infra.candle_files.inspection import Reading, Survey, survey
-from infra.postgres.bulk_candles import CandleCopy, OnConflict, Written
+from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, Written
 
-Open = Callable[[Survey], CandleCopy]
+Open = Callable[[Survey], BulkCandleWriter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Lines:
 async def load_file(
     reading: Reading, market: MarketSymbol, copy: Open, conflict: OnConflict, progress: Progress, *, fill: bool
 ) -> Loaded:
-    """Check a file, then store it in one transaction; raises `UnusableFile`, `MalformedRows` and `Unavailable`."""
+    """Check a file, then store it in one transaction; raises `UnusableFileError`, `MalformedRows` and `Unavailable`."""
     started, before = time.monotonic(), _fingerprint(reading)
     found = await asyncio.to_thread(survey, reading, progress.checked)
     progress.counted(found.rows - found.forming)
@@ -65,7 +65,7 @@ async def load_file(
                 written += await target.write(lines.data, lines.first, lines.last, conflict)
                 progress.loaded(lines.rows)
         if _fingerprint(reading) != before:
-            raise UnusableFile(reading.path, "it was changed while it was read; nothing of it was loaded")
+            raise UnusableFileError(reading.path, "it was changed while it was read; nothing of it was loaded")
         filled = await target.fill(found.first, found.last) if fill and found.missing else 0
     return Loaded(found, written, filled, time.monotonic() - started)
 

@@ -12,7 +12,7 @@ import polars as pl
 from domain.core.clock import from_milliseconds, to_milliseconds
 from domain.model.markets import Timeframe
 from infra.candle_files.column_reader import Table, tables
-from infra.candle_files.errors import MAX_PROBLEMS, MalformedRows, Place, Problem, UnusableFile
+from infra.candle_files.errors import MAX_PROBLEMS, MalformedRows, Place, RowError, UnusableFileError
 from infra.candle_files.formats import FileOptions
 from infra.candle_files.grid import FEW_ROWS, Grid, guess
 from infra.candle_files.line_reader import BLOCK_BYTES
@@ -49,7 +49,7 @@ class Survey:
 
 
 def survey(reading: Reading, advance: Callable[[int], None]) -> Survey:
-    """Return what is in a file, telling `advance` of rows as they are read; raises `UnusableFile`, `MalformedRows`."""
+    """Return what is in a file, telling `advance` of rows as they are read; raises `UnusableFileError`, `MalformedRows`."""
     surveyor: _Surveyor | None = None
     early: list[Table] = []
     for table in tables(reading.path, reading.options, reading.block_bytes):
@@ -79,7 +79,7 @@ def _begun(reading: Reading, early: Sequence[Table]) -> "_Surveyor":
 
 class _Surveyor:
     def __init__(self, reading: Reading, timeframe: Timeframe) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[RowError] = []
         self._reading = reading
         self._timeframe = timeframe
         self._step = timeframe.seconds * 1_000_000
@@ -103,7 +103,7 @@ class _Surveyor:
         self._blank += table.blank
         rules = Rules(self._timeframe, self._now, table.explain_time)
         some = islice(malformed(table.rows, rules), MAX_PROBLEMS + 1)
-        found = [Problem(table.place(index), message) for index, message in some]
+        found = [RowError(table.place(index), message) for index, message in some]
         told = sorted([*table.problems, *found], key=lambda problem: problem.place.number)
         self.problems += told or self._repetitions(table)
         self._rows += table.rows.height
@@ -119,7 +119,7 @@ class _Surveyor:
         closed = np.flatnonzero(self._lines[: self._bucket(self._now)])
         if not len(closed):
             reason = "none of its candles has closed yet" if self._rows else "there are no rows with prices in it"
-            raise UnusableFile(self._reading.path, reason)
+            raise UnusableFileError(self._reading.path, reason)
         first, last = int(closed[0]), int(closed[-1])
         forming = self._rows - len(closed)
         missing = last - first + 1 - len(closed)
@@ -132,7 +132,7 @@ class _Surveyor:
     def _bucket(self, at: int) -> int:
         return (at - self._origin) // self._step
 
-    def _repetitions(self, table: Table) -> list[Problem]:
+    def _repetitions(self, table: Table) -> list[RowError]:
         """Note the lines of candles; return those whose time was there before, in any file of the archive."""
         if not self._sources or self._sources[-1][1] != table.source:
             self._sources.append((self._newest_line, table.source))
@@ -141,7 +141,7 @@ class _Surveyor:
         buckets = (table.rows["at"].to_numpy() - self._origin) // self._step
         again = islice(repeated(buckets, lines, self._lines), MAX_PROBLEMS + 1)
         return [
-            Problem(
+            RowError(
                 table.place(index),
                 f"it opens when the candle of {self._place(line, table.unit)} does; one of them is too many",
             )

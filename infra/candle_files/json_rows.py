@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from infra.candle_files.errors import UnusableFile
+from infra.candle_files.errors import UnusableFileError
 from infra.candle_files.line_reader import GZIP, Block, raising_unusable_file, starts_with
 
 MOST_BYTES = 2 * 1024**3
@@ -28,17 +28,17 @@ def is_json(path: Path) -> bool:
 
 
 def json_blocks(path: Path) -> Iterator[Block]:
-    """Yield the rows as lines, of objects after one with their names; raises `UnusableFile`."""
+    """Yield the rows as lines, of objects after one with their names; raises `UnusableFileError`."""
     with raising_unusable_file(path), gzip.open(path) if starts_with(path, 2) == GZIP else path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise UnusableFile(path, "JSON of more than 2 GiB; write it as CSV, Parquet or Feather")
+        raise UnusableFileError(path, "JSON of more than 2 GiB; write it as CSV, Parquet or Feather")
     try:
         rows = _decoder.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise UnusableFile(path, f"it can't be read as an array of candles in JSON ({error})") from None
+        raise UnusableFileError(path, f"it can't be read as an array of candles in JSON ({error})") from None
     if not rows:
-        raise UnusableFile(path, "there are no rows of candles in it")
+        raise UnusableFileError(path, "there are no rows of candles in it")
     lines, first = _lines(path, rows)
     yield Block(
         path.name, "".join(f"{line}\n" for line in lines).encode(), np.arange(first, first + len(lines), dtype=np.int64)
@@ -53,7 +53,7 @@ def _lines(path: Path, rows: Sequence[Any]) -> tuple[list[str], int]:
         return [_SEPARATOR.join(_text(name) for name in names), *map(_SEPARATOR.join, values)], 0
     if isinstance(rows[0], list):
         return [_SEPARATOR.join(map(_text, row)) if isinstance(row, list) else _text(row) for row in rows], 1
-    raise UnusableFile(path, "its array holds neither arrays nor objects, one for each candle")
+    raise UnusableFileError(path, "its array holds neither arrays nor objects, one for each candle")
 
 
 def _text(value: object) -> str:

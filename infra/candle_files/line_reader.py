@@ -13,7 +13,7 @@ from typing import IO, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.candle_files.errors import Place, UnusableFile
+from infra.candle_files.errors import Place, UnusableFileError
 
 BLOCK_BYTES = 4 * 1024 * 1024
 LONGEST_LINE_BYTES = 64 * 1024
@@ -60,7 +60,7 @@ class Block:
 def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Yield all lines of a file; those of an archive's members one after the other.
 
-    Raises `UnusableFile` for what is broken, isn't UTF-8, or holds no text of lines.
+    Raises `UnusableFileError` for what is broken, isn't UTF-8, or holds no text of lines.
     """
     with raising_unusable_file(path):
         for source, text in _texts(path):
@@ -69,19 +69,19 @@ def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
 
 
 def starts_with(path: Path, count: int) -> bytes:
-    """Return the first bytes of a file; raises `UnusableFile` where it can't be read."""
+    """Return the first bytes of a file; raises `UnusableFileError` where it can't be read."""
     with raising_unusable_file(path), path.open("rb") as file:
         return file.read(count)
 
 
 @contextmanager
 def raising_unusable_file(path: Path) -> Iterator[None]:
-    """Raise `UnusableFile` in the place of whatever keeps a file from being read."""
+    """Raise `UnusableFileError` in the place of whatever keeps a file from being read."""
     try:
         yield
     except _BROKEN as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UnusableFile(path, f"it can't be read to its end ({reason}); fetch or write it anew") from None
+        raise UnusableFileError(path, f"it can't be read to its end ({reason}); fetch or write it anew") from None
 
 
 def _texts(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -98,7 +98,7 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(path) as archive:
         names = [each.filename for each in archive.infolist() if _is_text(each)]
         if not names:
-            raise UnusableFile(path, "there is no .csv file in this archive")
+            raise UnusableFileError(path, "there is no .csv file in this archive")
         for name in names:
             yield f"{path.name}/{name}", archive.open(name)
 
@@ -117,7 +117,7 @@ def _lines(source: str, text: IO[bytes], block_bytes: int) -> Iterator[Block]:
             read, first = _without_mark(source, read), False
         whole, feed, rest = (rest + read).rpartition(b"\n")
         if len(rest) > LONGEST_LINE_BYTES:
-            raise UnusableFile(
+            raise UnusableFileError(
                 source, f"a line of more than {LONGEST_LINE_BYTES // 1024} KiB; this is no CSV of candles"
             )
         if feed:
@@ -130,7 +130,7 @@ def _lines(source: str, text: IO[bytes], block_bytes: int) -> Iterator[Block]:
 
 def _without_mark(source: str, start: bytes) -> bytes:
     if start.startswith(_UTF16_MARKS):
-        raise UnusableFile(source, "it is written in UTF-16; save it as UTF-8")
+        raise UnusableFileError(source, "it is written in UTF-16; save it as UTF-8")
     return start.removeprefix(_BYTE_ORDER_MARK)
 
 
@@ -159,4 +159,6 @@ def _check_encoding(source: str, data: bytes, number: int) -> None:
         data.decode()
     except UnicodeDecodeError as error:
         place = Place(source, number + data.count(b"\n", 0, error.start))
-        raise UnusableFile(str(place), f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8") from None
+        raise UnusableFileError(
+            str(place), f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        ) from None

@@ -20,13 +20,13 @@ from domain.market_data.history_download import (
     split_into_pages,
 )
 from domain.model.markets import Candle, MarketSymbol, Timeframe
-from infra.candle_files.arguments import BadQuestion, unknown
+from infra.candle_files.arguments import BadArgument, unknown
 from infra.cli.progress import Telling, rate
-from infra.postgres.bulk_candles import CandleCopy, OnConflict, connected
+from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, connected
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.market_data import PostgresMarketData
-from infra.runtime.command_resources import Beside, beside_engine
+from infra.runtime.command_resources import CommandResources, beside_engine
 from infra.settings import Settings
 from infra.venues.ccxt.longer_candles import lacks, parts_of
 from infra.venues.registry import Venues
@@ -54,11 +54,11 @@ class Done:
 
 
 async def backfill(settings: Settings, request: BackfillRequest, told: Telling) -> None:
-    """Store what is missing; raises `BadQuestion`, `VenueUnreachable` and, when it doesn't come back, `Unavailable`."""
+    """Store what is missing; raises `BadArgument`, `VenueUnreachable` and, when it doesn't come back, `Unavailable`."""
     if request.end is not None and request.end <= request.start:
-        raise BadQuestion(f"--to ({request.end:%Y-%m-%d %H:%M}) must be after --from ({request.start:%Y-%m-%d %H:%M})")
+        raise BadArgument(f"--to ({request.end:%Y-%m-%d %H:%M}) must be after --from ({request.start:%Y-%m-%d %H:%M})")
     if request.start >= datetime.now(UTC):
-        raise BadQuestion(f"--from ({request.start:%Y-%m-%d %H:%M}) is in the future; candles have closed before now")
+        raise BadArgument(f"--from ({request.start:%Y-%m-%d %H:%M}) is in the future; candles have closed before now")
     done = Done(began=time.monotonic())
     try:
         await _through_outages(settings, request, told, done)
@@ -84,10 +84,10 @@ async def _through_outages(settings: Settings, request: BackfillRequest, told: T
             await asyncio.sleep(wait)
 
 
-async def _fill(beside: Beside, request: BackfillRequest, told: Telling, done: Done) -> None:
+async def _fill(beside: CommandResources, request: BackfillRequest, told: Telling, done: Done) -> None:
     venues = await beside.venues(request.venue)
     if venues.get(request.venue) is None:
-        raise BadQuestion(f"{unknown('venue', request.venue, venues.names())} (R3EDGE_VENUES names those beside it)")
+        raise BadArgument(f"{unknown('venue', request.venue, venues.names())} (R3EDGE_VENUES names those beside it)")
     market = await _market(venues, request)
     pool = await beside.pool()
     source = venues.public(request.venue)
@@ -112,7 +112,7 @@ async def _market(venues: Venues, request: BackfillRequest) -> MarketSymbol:
 def _check_timeframe(venues: Venues, venue: str, timeframe: Timeframe) -> None:
     known = venues.connection(venue).public.timeframes or {}
     if parts_of(timeframe, known) is None:
-        raise BadQuestion(str(lacks(venue, timeframe, known)))
+        raise BadArgument(str(lacks(venue, timeframe, known)))
 
 
 class _Filling:
@@ -164,7 +164,7 @@ class _Filling:
         """Store candles; return how many of them were new."""
         first, last = part.candles[0].open_time, part.candles[-1].open_time
         async with connected(self._pool) as driver:
-            copy = CandleCopy(driver, self._history.market, self._history.timeframe)
+            copy = BulkCandleWriter(driver, self._history.market, self._history.timeframe)
             await copy.ensure_months(first, last)
             async with copy.transaction():
                 # What a collector stored meanwhile is newer knowledge than the answer on its way.

@@ -102,12 +102,12 @@ def _run(work: Coroutine[None, None, _Result]) -> _Result:
     import uvloop  # noqa: PLC0415  # as above
 
     from domain.ports.market_data import VenueUnreachable  # noqa: PLC0415  # as above
-    from infra.candle_files.arguments import BadQuestion  # noqa: PLC0415  # as above
+    from infra.candle_files.arguments import BadArgument  # noqa: PLC0415  # as above
     from infra.runtime.errors import REFUSALS  # noqa: PLC0415  # as above
 
     try:
         return uvloop.run(_until_stopped(work))
-    except BadQuestion as error:
+    except BadArgument as error:
         _end(error, USAGE_ERROR)
     except (*REFUSALS, VenueUnreachable) as error:
         _end(error, CANNOT)

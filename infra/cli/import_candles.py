@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.candle_files.arguments import unknown
 from infra.candle_files.columns import ColumnChoice, Traded
-from infra.candle_files.errors import MalformedRows, UnusableFile
+from infra.candle_files.errors import MalformedRows, UnusableFileError
 from infra.candle_files.formats import FileFormat, FileOptions
 from infra.candle_files.importer import Loaded, Progress, load_file
 from infra.candle_files.inspection import Reading
 from infra.cli.progress import Telling, rate
-from infra.postgres.bulk_candles import CandleCopy, OnConflict, connected
+from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, connected
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.market_data import PostgresMarketData
@@ -41,7 +41,7 @@ class ImportRequest:
 async def import_candles(settings: Settings, request: ImportRequest, told: Telling) -> list[Path]:
     """Store each file in a transaction of its own; return those that could not be, the reasons told.
 
-    Raises `BadQuestion` for a market that the venue hasn't, and `Unavailable`.
+    Raises `BadArgument` for a market that the venue hasn't, and `Unavailable`.
     """
     failed: list[Path] = []
     async with beside_engine(settings, PURPOSE) as beside:
@@ -50,7 +50,7 @@ async def import_candles(settings: Settings, request: ImportRequest, told: Telli
         for path in request.files:
             try:
                 await _import_file(pool, path, request, told)
-            except (UnusableFile, MalformedRows) as error:
+            except (UnusableFileError, MalformedRows) as error:
                 told.line(str(error))
                 failed.append(path)
     return failed
@@ -75,7 +75,7 @@ async def _import_file(pool: Pool, path: Path, request: ImportRequest, told: Tel
         loaded = await load_file(
             reading,
             request.market,
-            lambda found: CandleCopy(driver, request.market, found.timeframe),
+            lambda found: BulkCandleWriter(driver, request.market, found.timeframe),
             request.on_conflict,
             progress,
             fill=request.fill_gaps,

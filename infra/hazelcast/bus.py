@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from domain.ports.messaging import BusSubscription
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.client import HazelcastConnection
-from infra.hazelcast.frames import SENDER_BYTES, Frame, lane_of
+from infra.hazelcast.frames import SENDER_BYTES, Frame, shard_for
 from infra.hazelcast.seal import Seal
-from infra.hazelcast.shards import LaneReader, LaneWriter
+from infra.hazelcast.shards import ShardReader, ShardWriter
 
 _log = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ class HazelcastBus:
         self._dropped = 0
         self._sender = secrets.token_bytes(SENDER_BYTES)
         self._local = EmbeddedBus()
-        self._writers: dict[str, LaneWriter] = {}
-        self._readers: dict[str, LaneReader] = {}
+        self._writers: dict[str, ShardWriter] = {}
+        self._readers: dict[str, ShardReader] = {}
 
     async def publish(self, topic: str, message: bytes) -> None:
         """Hand `message` to every present listener of `topic` here, and send it to those elsewhere."""
         self._local.deliver(topic, message)
-        lane = lane_of(topic)
+        lane = shard_for(topic)
         frame = Frame(self._sender, topic, message, number=next(self._numbers[lane]))
         self._writer(lane).send(self._seal.seal(frame.encode(), lane))
 
@@ -58,7 +58,7 @@ class HazelcastBus:
         Where Hazelcast can't be reached now, messages of this node come at once, those of others as soon as it can,
         after a call of `on_gap`.
         """
-        reader = self._reader(lane_of(topic))
+        reader = self._reader(shard_for(topic))
         if self._connection.connected:
             await reader.wait_listening(self._connection.options.timeout_seconds)
         return await self._local.subscribe(topic, on_message, on_gap)
@@ -71,15 +71,15 @@ class HazelcastBus:
         self._writers.clear()
         self._readers.clear()
 
-    def _writer(self, lane: str) -> LaneWriter:
+    def _writer(self, lane: str) -> ShardWriter:
         if lane not in self._writers:
             gap = self._seal.seal(Frame(self._sender, lane, gap=True).encode(), lane)
-            self._writers[lane] = LaneWriter(self._connection, lane, gap)
+            self._writers[lane] = ShardWriter(self._connection, lane, gap)
         return self._writers[lane]
 
-    def _reader(self, lane: str) -> LaneReader:
+    def _reader(self, lane: str) -> ShardReader:
         if lane not in self._readers:
-            self._readers[lane] = LaneReader(
+            self._readers[lane] = ShardReader(
                 self._connection, lane, lambda data: self._receive(lane, data), lambda: self._tell_gap(lane)
             )
         return self._readers[lane]
@@ -122,4 +122,4 @@ class HazelcastBus:
             self._local.deliver(frame.topic, frame.message)
 
     def _tell_gap(self, lane: str) -> None:
-        self._local.tell_gap(lambda topic: lane_of(topic) == lane)
+        self._local.tell_gap(lambda topic: shard_for(topic) == lane)

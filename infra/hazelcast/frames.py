@@ -11,7 +11,7 @@ SENDER_BYTES = 16
 _HEAD = struct.Struct(f">?{SENDER_BYTES}sQH")
 
 
-def lane_of(topic: str) -> str:
+def shard_for(topic: str) -> str:
     """Return the reliable topic that carries `topic`: always the same, so that the order of a publisher is kept.
 
     A reliable topic costs its members a ring buffer of 10,000 places, and each listener a parked read; one for every

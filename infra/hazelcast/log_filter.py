@@ -22,7 +22,7 @@ _LATE_WRITE = "Exception in callback <bound method HazelcastProtocol._flush of "
 Report = dict[str, Any]  # asyncio's own type of what it hands to an exception handler
 
 
-class NoiseFilter:
+class ClientLogFilter:
     """An exception handler of an event loop that drops the client's unfetched exceptions and passes on all others."""
 
     def __init__(self, otherwise: Callable[[asyncio.AbstractEventLoop, Report], object] | None) -> None:
@@ -45,8 +45,8 @@ def silence(loop: asyncio.AbstractEventLoop) -> None:
     """
     logging.getLogger("hazelcast").setLevel(logging.CRITICAL)
     handler = loop.get_exception_handler()
-    if not isinstance(handler, NoiseFilter):
-        loop.set_exception_handler(NoiseFilter(handler))
+    if not isinstance(handler, ClientLogFilter):
+        loop.set_exception_handler(ClientLogFilter(handler))
 
 
 def is_client_noise(report: Report) -> bool:

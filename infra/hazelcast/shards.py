@@ -16,7 +16,7 @@ _RETRY_SECONDS = 0.5
 _FLUSH_SECONDS = 0.5
 
 
-class LaneWriter:
+class ShardWriter:
     """Sends frames in order, in batches, from a bounded queue.
 
     What can't be sent is not sent again, for a write that raised may have happened: instead `gap_frame` goes ahead of
@@ -76,7 +76,7 @@ class LaneWriter:
         self._lost = self._lost or not sent
 
 
-class LaneReader:
+class ShardReader:
     """Calls `on_frame` for every frame, and `on_gap` each time that it has begun to listen (again)."""
 
     def __init__(

@@ -11,7 +11,7 @@ from io import BytesIO
 import asyncpg
 
 from domain.model.markets import MarketSymbol, Timeframe
-from infra.postgres.connection import Connection, DriverConnection, cut, unavailable_where_broken
+from infra.postgres.connection import Connection, DriverConnection, cut, translate_driver_errors
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from infra.postgres.transaction_connection import acquire
@@ -87,7 +87,7 @@ async def connected(pool: Pool) -> AsyncIterator[DriverConnection]:
         await pool.release(driver)
 
 
-class CandleCopy:
+class BulkCandleWriter:
     """Bulk writes of the candles of one market and timeframe on a connection of its own."""
 
     def __init__(self, driver: DriverConnection, market: MarketSymbol, timeframe: Timeframe) -> None:
@@ -147,7 +147,7 @@ class CandleCopy:
 
     async def _copy(self, table: str, lines: bytes) -> int:
         copying = asyncio.ensure_future(self._driver.copy_to_table(table, source=BytesIO(lines), columns=COLUMNS))
-        with unavailable_where_broken(self._driver):
+        with translate_driver_errors(self._driver):
             try:
                 return _count(await asyncio.shield(copying))
             except asyncio.CancelledError:

@@ -34,31 +34,31 @@ class Connection:
     async def execute(self, query: str, *arguments: object) -> str:
         """Run a statement, or several separated by semicolons where there are no arguments; return its tag."""
         await self._begin()
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             return await self.driver.execute(query, *arguments)
 
     async def executemany(self, query: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once a row, sent together."""
         await self._begin()
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             await self.driver.executemany(query, rows)
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Return all rows."""
         await self._begin()
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             return await self.driver.fetch(query, *arguments)
 
     async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
         """Return the first row; None where there is none."""
         await self._begin()
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             return await self.driver.fetchrow(query, *arguments)
 
     async def fetchval(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
         """Return the first column of the first row; None where there is none."""
         await self._begin()
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             return await self.driver.fetchval(query, *arguments)
 
     async def copy_records_to_table(
@@ -66,7 +66,7 @@ class Connection:
     ) -> str:
         """Write rows in bulk by COPY; return its tag."""
         await self._begin()
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             return await self.driver.copy_records_to_table(table, columns=columns, records=records)
 
     @asynccontextmanager
@@ -76,14 +76,14 @@ class Connection:
         if self.driver.is_in_transaction():
             yield
             return
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             async with self.driver.transaction():
                 yield
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Run the block in the present transaction; what it did is undone, and nothing else, where it raises."""
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             async with self.driver.transaction():
                 yield
 
@@ -92,7 +92,7 @@ class Connection:
 
 
 @contextmanager
-def unavailable_where_broken(driver: "DriverConnection | None" = None) -> Iterator[None]:
+def translate_driver_errors(driver: "DriverConnection | None" = None) -> Iterator[None]:
     """Turn a driver's error that speaks of the database's state, not of the statement, into `Unavailable`."""
     try:
         yield

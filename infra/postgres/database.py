@@ -13,7 +13,7 @@ from domain.model.events import NewEvent
 from domain.ports.messaging import MessageBus
 from domain.ports.orders import StaleOrder
 from infra.postgres.connection import Connection
-from infra.postgres.event_notifier import News
+from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.accounts import PostgresAccounts
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_columns
@@ -133,7 +133,7 @@ class PostgresDatabase:
         self._pool = pool
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
-        self._news = News(bus)
+        self._news = EventNotifier(bus)
         self._readings: asyncio.Semaphore | None = None
 
     def with_readings(self, most: int) -> Self:

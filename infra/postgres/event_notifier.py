@@ -8,7 +8,7 @@ from domain.model.events import events_topic
 from domain.ports.messaging import MessageBus
 
 
-class News:
+class EventNotifier:
     """A bus that stalls must not hold up an order, so a task of its own publishes; a user told twice is told once."""
 
     def __init__(self, bus: MessageBus) -> None:

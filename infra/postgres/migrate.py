@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from infra.postgres.connection import Connection, unavailable_where_broken
+from infra.postgres.connection import Connection, translate_driver_errors
 from infra.postgres.partitions import ensure_partitions
 from infra.postgres.pool import Pool, connect, session_attributes
 
@@ -63,7 +63,7 @@ async def current_is_head(pool: Pool) -> bool:
 
     It asks one table and reads one file's name, since loading Alembic and SQLAlchemy takes most of a second.
     """
-    with unavailable_where_broken():
+    with translate_driver_errors():
         async with pool.acquire(timeout=5) as connection:
             return await _present(Connection(connection)) == head()
 

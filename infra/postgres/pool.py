@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from infra.postgres.connection import DriverConnection, unavailable_where_broken
+from infra.postgres.connection import DriverConnection, translate_driver_errors
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -29,7 +29,7 @@ async def create_pool(
     `target_session_attrs` of its own. `numeric` comes as Decimal, `timestamptz` as aware UTC datetime, `uuid` as UUID,
     and `jsonb` goes in and comes out as bytes of JSON.
     """
-    with unavailable_where_broken():
+    with translate_driver_errors():
         return await asyncpg.create_pool(
             dsn,
             init_size=init_size,
@@ -47,7 +47,7 @@ async def create_pool(
 
 async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
     """Return one connection, outside of any pool; raises `Unavailable` where no server of the DSN answers."""
-    with unavailable_where_broken():
+    with translate_driver_errors():
         return await asyncpg.connect(dsn, timeout=10, target_session_attrs=session_attributes(dsn))
 
 

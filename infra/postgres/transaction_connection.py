@@ -7,7 +7,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from domain.core.errors import Unavailable
-from infra.postgres.connection import Connection, cut, unavailable_where_broken
+from infra.postgres.connection import Connection, cut, translate_driver_errors
 from infra.postgres.pool import Pool
 
 PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -20,7 +20,7 @@ _BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Inter
 
 async def acquire(pool: Pool, timeout_seconds: float) -> PooledConnection:
     """Return a connection of the pool, to be released; raises `Unavailable`."""
-    with unavailable_where_broken():
+    with translate_driver_errors():
         return await pool.acquire(timeout=timeout_seconds)
 
 
@@ -50,7 +50,7 @@ class TransactionConnection(Connection):
 
     async def last(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
         """Run the transaction's last statement, which is a transaction by itself where it is the only one."""
-        with unavailable_where_broken(self.driver):
+        with translate_driver_errors(self.driver):
             return await self.driver.fetchval(query, *arguments)
 
     async def commit(self) -> None:
@@ -79,7 +79,7 @@ class TransactionConnection(Connection):
         attempt = 1
         while not self._begun:
             try:
-                with unavailable_where_broken(self.driver):
+                with translate_driver_errors(self.driver):
                     await self.driver.execute(self._begin_statement)
             except BaseException as error:
                 cut(self.driver)

@@ -13,7 +13,7 @@ from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.runtime.backends import SchemaDiffers, database, reach
 from infra.runtime.data_dir import DataDir, DataDirInUse
-from infra.runtime.errors import CannotStart
+from infra.runtime.errors import StartupError
 from infra.runtime.sandbox_process import SandboxAddress, running_sandbox_address
 from infra.runtime.venues import SANDBOX, mirror, sandbox, shared_mirror, shared_sandbox, venues
 from infra.settings import Settings
@@ -27,7 +27,7 @@ _LOOK_SECONDS = 1.0
 
 
 @dataclass
-class Beside:
+class CommandResources:
     """The surroundings of one command. What is held and started is let go of when `stack` closes."""
 
     settings: Settings
@@ -36,7 +36,7 @@ class Beside:
     _held: DataDir | None = None
 
     async def pool(self) -> Pool:
-        """Return connections to a database of this version, for long statements; raises `CannotStart`."""
+        """Return connections to a database of this version, for long statements; raises `StartupError`."""
         dsn = await self._dsn()
         pool = await create_pool(dsn, init_size=1, max_size=4, command_timeout_seconds=BULK_STATEMENT_SECONDS)
         self.stack.push_async_callback(pool.close)
@@ -94,7 +94,7 @@ class Beside:
             yield self._hold()
             await asyncio.sleep(_POLL_SECONDS)
         folder = self.settings.data_dir
-        raise CannotStart(f"an engine runs on {folder}, but its {part} doesn't answer; try again once it is ready")
+        raise StartupError(f"an engine runs on {folder}, but its {part} doesn't answer; try again once it is ready")
 
     def _hold(self) -> DataDir | None:
         """Hold the data directory; None where an engine, or another command, does."""
@@ -108,7 +108,7 @@ class Beside:
 
 
 @asynccontextmanager
-async def beside_engine(settings: Settings, purpose: str) -> AsyncGenerator[Beside]:
+async def beside_engine(settings: Settings, purpose: str) -> AsyncGenerator[CommandResources]:
     """Give the surroundings of a command called `purpose`.
 
     Where an engine runs on the data directory its PostgreSQL and its sandbox are used, and left alone at the end; else
@@ -116,7 +116,7 @@ async def beside_engine(settings: Settings, purpose: str) -> AsyncGenerator[Besi
     own, the data directory isn't looked at.
     """
     async with AsyncExitStack() as stack:
-        yield Beside(settings, purpose, stack)
+        yield CommandResources(settings, purpose, stack)
 
 
 def _folder(settings: Settings) -> Path:

@@ -24,7 +24,7 @@ from infra.security import AesVault, Argon2Hasher, RandomTokens
 from infra.settings import Settings
 from infra.venues.registry import Venues
 from resolvers.context import Services
-from resolvers.engine import EngineFacts
+from resolvers.engine import EngineInfo
 
 CONNECTIONS_KEPT_FREE = 8
 """Connections that readings for clients never take: leases, orders and the recorder need theirs."""
@@ -51,7 +51,7 @@ def build_parts(
     return Parts(base, venues, hub, OrderNotifier(base.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher())
 
 
-def build_services(parts: Parts, settings: Settings, facts: EngineFacts) -> Services:
+def build_services(parts: Parts, settings: Settings, facts: EngineInfo) -> Services:
     """Return the services that resolvers call."""
     base, hub = parts.base, parts.hub
     readings = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)

@@ -11,14 +11,14 @@ from infra.runtime.data_dir import DataDirInUse, DataDirUnusable
 from infra.runtime.sandbox_process import SandboxDidNotStart
 
 
-class CannotStart(Exception):  # noqa: N818  # told to the operator, who can mend it
+class StartupError(Exception):  # noqa: N818  # told to the operator, who can mend it
     """The engine can't start, and why."""
 
 
 REFUSALS = (
     CannotMigrate,
     CannotReach,
-    CannotStart,
+    StartupError,
     DatabaseIsNewer,
     DataDirInUse,
     DataDirUnusable,

@@ -24,7 +24,7 @@ from infra.runtime.backends import Foundations, database, foundations
 from infra.runtime.container import Parts, build_parts, build_services
 from infra.runtime.credential_watcher import revocations
 from infra.runtime.data_dir import DataDir
-from infra.runtime.errors import REFUSALS, CannotStart
+from infra.runtime.errors import REFUSALS, StartupError
 from infra.runtime.garbage import spare_what_is_there
 from infra.runtime.node import missing, node_name, roles
 from infra.runtime.resealing import reseal_credentials
@@ -38,7 +38,7 @@ from infra.web.context import ConnectionInfo
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
 from resolvers.context import RequestContext, Services
-from resolvers.engine import EngineFacts
+from resolvers.engine import EngineInfo
 from schema import build_schema
 
 CANNOT_START = 1
@@ -124,7 +124,7 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
     async def healthy() -> bool:
         return not await missing(parts, settings)
 
-    facts = EngineFacts(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), healthy)
+    facts = EngineInfo(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), healthy)
     registry = CollectorRegistry()
     MarketDataMetrics(registry, parts.hub, feeds)
     VenueMetrics(registry, parts.venues)
@@ -182,12 +182,12 @@ class _Server(WebServer):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then say where; raises `CannotStart`."""
+        """Start to listen, then say where; raises `StartupError`."""
         try:
             await super().startup(sockets)
         except (SystemExit, UnicodeError) as end:  # uvicorn's way to end when it can't listen; a name that can't be one
             cause = end.__context__ if isinstance(end, SystemExit) else end
-            raise CannotStart(listening_problem(self.config.host, self.config.port, cause)) from None
+            raise StartupError(listening_problem(self.config.host, self.config.port, cause)) from None
         if self.started:
             self._announce()
 

@@ -7,7 +7,7 @@ import msgspec
 from infra.sandbox.api.binance_json import Json
 
 
-class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What `POST /admin/misbehave` takes; counts are of the next requests or events, 0 for none."""
 
     swallow_orders: int = 0
@@ -51,7 +51,7 @@ class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 
 
 @dataclass
-class Misbehaviour:
+class FaultInjector:
     """What is left of the faults that were asked for."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Misbehaviour:
     answer_status: int = 503
     silent: bool = False
 
-    def instruct(self, told: Instructions) -> None:
+    def instruct(self, told: FaultPlan) -> None:
         """Add the faults of `told` to those still to come."""
         for name in _COUNTED:
             if count := getattr(told, name):

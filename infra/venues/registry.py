@@ -9,7 +9,7 @@ from domain.model.trading import Account, VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
 from domain.ports.messaging import MessageBus
 from infra.venues.ccxt.connection import VenueConnection
-from infra.venues.ccxt.execution_client import CcxtAccount
+from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from infra.venues.ccxt.market_data import CcxtMarketData
 from infra.venues.config import UnknownVenue, VenueSettings
 from infra.venues.rate_limit.limiters import RateBudgets
@@ -57,9 +57,9 @@ class Venues:
         """Return the venue's public data; raises `UnknownVenue`."""
         return self._public[self.connection(name).settings.name]
 
-    def account(self, account: Account, credentials: VenueCredentials) -> CcxtAccount:
+    def account(self, account: Account, credentials: VenueCredentials) -> CcxtExecutionClient:
         """Return the way to an account's orders, to be closed by the caller before this is; raises `UnknownVenue`."""
-        return CcxtAccount(self.connection(account.venue), credentials, str(account.id))
+        return CcxtExecutionClient(self.connection(account.venue), credentials, str(account.id))
 
     def paper(self, name: str) -> SandboxAdmin | None:
         """Return the administrative side of a sandbox; None where the venue is none, or its token isn't known."""

@@ -7,19 +7,19 @@ import msgspec
 _encoder = msgspec.json.Encoder()
 
 
-class NotJson(ValueError):  # noqa: N818  # said of the text
+class InvalidJson(ValueError):  # noqa: N818  # said of the text
     """The text is not JSON (RFC 8259)."""
 
 
 def decode_json(text: str | bytes) -> object:
-    """Return what `text` says; raise NotJson for all that isn't JSON, is nested too deeply or has endless numbers.
+    """Return what `text` says; raise InvalidJson for all that isn't JSON, is nested too deeply or has endless numbers.
 
     The standard decoder is used because it alone keeps whole numbers of more than 64 bits, which decimals may be.
     """
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise NotJson("not JSON") from None
+        raise InvalidJson("not JSON") from None
 
 
 def encode_json(value: object) -> str:
@@ -31,4 +31,4 @@ def encode_json(value: object) -> str:
 
 
 def _refuse(name: str) -> object:
-    raise NotJson(f"{name} is not JSON")
+    raise InvalidJson(f"{name} is not JSON")

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from infra.web.context import OperationContext
-from infra.web.documents.documents import Prepared
+from infra.web.documents.documents import PreparedOperation
 from schema.errors import listen_to_codes
 
 MAX_NAME_CHARACTERS: Final = 64
@@ -44,7 +44,7 @@ class OperationNote:
         """Return the note of this task; one that nobody reads where none is open."""
         return _open.get(_number.get()) or cls()
 
-    def asks(self, prepared: Prepared) -> None:
+    def asks(self, prepared: PreparedOperation) -> None:
         """Note what is asked for."""
         self._fields |= {
             "operation": prepared.name[:MAX_NAME_CHARACTERS] or None,

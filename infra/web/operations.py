@@ -13,8 +13,8 @@ from graphql.execution import create_source_event_stream
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
-from infra.web.documents.documents import Documents, Prepared, RequestErrors
-from infra.web.documents.limits import too_complex
+from infra.web.documents.documents import Documents, PreparedOperation, RequestErrors
+from infra.web.documents.limits import complexity_error
 from infra.web.documents.redaction import redact_variables
 from infra.web.encoding import encode_json
 from infra.web.executor import Executor
@@ -45,7 +45,7 @@ class Operations:
         self._fair_use = FairUse(settings)
         self.rooms = Rooms(settings.mailbox_events, settings.max_rooms, metrics)
 
-    async def prepare(self, query: str, operation_name: str | None, client: str = "") -> Prepared:
+    async def prepare(self, query: str, operation_name: str | None, client: str = "") -> PreparedOperation:
         """Return the operation that is asked for; raise RequestErrors where it can't be executed."""
         if self._documents.knows(query):
             prepared = self._documents.prepare(query, operation_name)
@@ -55,7 +55,9 @@ class Operations:
         OperationNote.current().asks(prepared)
         return prepared
 
-    async def execute(self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext) -> Payload:
+    async def execute(
+        self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext
+    ) -> Payload:
         """Return the response to a query or mutation.
 
         Raises RequestErrors for what can't be executed, and Unavailable for what takes too long.
@@ -80,7 +82,7 @@ class Operations:
 
     @asynccontextmanager
     async def subscribe(
-        self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext
+        self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext
     ) -> AsyncGenerator["AsyncIterator[str]"]:
         """Give the payloads of a subscription as JSON texts; raise RequestErrors for what can't be executed.
 
@@ -108,7 +110,7 @@ class Operations:
                     await stream.aclose()
 
     def _build(
-        self, prepared: Prepared, variables: dict[str, Any] | None, context: OperationContext | None
+        self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext | None
     ) -> Executor:
         executor = self._executor(prepared, variables or {}, context)
         if isinstance(executor, Executor):
@@ -119,7 +121,7 @@ class Operations:
         raise RequestErrors(errors if isinstance(errors, list) else [GraphQLError("A variable has an invalid value.")])
 
     def _executor(
-        self, prepared: Prepared, variables: dict[str, Any], context: OperationContext | None
+        self, prepared: PreparedOperation, variables: dict[str, Any], context: OperationContext | None
     ) -> Executor | list[GraphQLError]:
         executor = Executor.build(
             self._schema,
@@ -134,21 +136,21 @@ class Operations:
         assert isinstance(executor, Executor | list)
         return executor
 
-    def _check_cost(self, prepared: Prepared, executor: Executor) -> int:
+    def _check_cost(self, prepared: PreparedOperation, executor: Executor) -> int:
         cost = cost_of(self._schema, prepared.operation, prepared.document.fragments, executor.variable_values)
         if cost > self._settings.max_cost:
-            raise RequestErrors([too_complex("cost", self._settings.max_cost, cost)])
+            raise RequestErrors([complexity_error("cost", self._settings.max_cost, cost)])
         OperationNote.current().costs(cost)
         return cost
 
     @staticmethod
-    def _room_key(prepared: Prepared, executor: Executor) -> RoomKey:
+    def _room_key(prepared: PreparedOperation, executor: Executor) -> RoomKey:
         coerced = executor.variable_values.coerced
         variables = repr([(name, coerced[name]) for name in sorted(coerced)])
         return RoomKey(prepared.document.text, prepared.operation_name, variables)
 
     def _kitchen_of(
-        self, prepared: Prepared, variables: dict[str, Any] | None, opener: OperationContext, cost: int
+        self, prepared: PreparedOperation, variables: dict[str, Any] | None, opener: OperationContext, cost: int
     ) -> Callable[[], Any]:
         client, opened_by_user = opener.client, opener.credential_id is not None
 
@@ -279,7 +281,7 @@ def public_errors(errors: RequestErrors) -> list[GraphQLFormattedError]:
     return [public_error(error) for error in errors.errors]
 
 
-def is_subscription(prepared: Prepared) -> bool:
+def is_subscription(prepared: PreparedOperation) -> bool:
     """Tell whether the operation gives a stream."""
     return prepared.type is OperationType.SUBSCRIPTION
 

@@ -26,11 +26,11 @@ from infra.settings import Settings
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from resolvers.context import RequestContext, Services
-from resolvers.engine import EngineFacts
+from resolvers.engine import EngineInfo
 from resolvers.ids import encode_id
 from schema import build_schema
 from schema.errors import public_error
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_market
 from tests.support.trading import World, new_account, new_session, new_strategy, new_user, new_version
 
@@ -83,7 +83,7 @@ class Stream:
 class Api:
     """What a client can do; `floor` is the other side: the account's executor, its venue and the database."""
 
-    floor: Floor
+    floor: OrderHarness
     services: Services
     storage: CountingStorage
     contexts: list[RequestContext] = field(default_factory=list)
@@ -185,7 +185,7 @@ class Api:
 
 
 @asynccontextmanager
-async def open_api(floor: Floor) -> AsyncIterator[Api]:
+async def open_api(floor: OrderHarness) -> AsyncIterator[Api]:
     """Build the services over the floor's database; orders go to the floor's executor."""
     cache = EmbeddedCache(floor.clock)
     storage = CountingStorage(floor.storage._pool, floor.bus, floor.clock)
@@ -196,7 +196,7 @@ async def open_api(floor: Floor) -> AsyncIterator[Api]:
     hub = MarketDataHub(floor.bus, cache, storage, floor.clock)
     await hub.start()
     base = Foundations(floor.storage._pool, storage, cache, floor.bus, floor.clock, floor.ids)
-    facts = EngineFacts("0", datetime.now(UTC), _healthy)
+    facts = EngineInfo("0", datetime.now(UTC), _healthy)
     services = build_services(build_parts(base, venues, hub, bytes(32)), Settings(), facts)
     try:
         past = MarketHistory(storage, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects

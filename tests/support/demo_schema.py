@@ -17,7 +17,7 @@ from domain.core.pagination import CursorScope, Page, page_request, slice_page
 from infra.web.app import build_app
 from infra.web.context import ConnectionInfo
 from infra.web.settings import WebSettings
-from resolvers.streams import ChainSource, LatestSource, ResumableStream
+from resolvers.streams import DeltaStream, LatestStream, ResumableStream
 from schema.errors import EngineSchema, InputError, UserError, answer, payload
 from schema.node import Node, NodeQuery, serves
 from schema.pagination import Connection, Edge
@@ -232,7 +232,7 @@ def _covers(snapshot: Level, event: Level) -> bool:
     return event.sequence <= snapshot.sequence
 
 
-class WordSource(ChainSource[Level]):
+class WordSource(DeltaStream[Level]):
     """Cuts readers off that are too slow, since it never makes fewer of its events."""
 
     def overflow(self, queued: Sequence[Level]) -> Sequence[Level]:
@@ -246,11 +246,11 @@ class Subscription:
         shop = info.context.shop
         if levels > 100:
             raise RequestFault(FaultCode.INVALID, "At most 100 levels.")
-        return ChainSource(shop.depth.events(), shop.depth.snapshot, _covers)  # type: ignore[return-value]
+        return DeltaStream(shop.depth.events(), shop.depth.snapshot, _covers)  # type: ignore[return-value]
 
     @strawberry.subscription(metadata={"shared": True})
     async def ticker(self, info: Info) -> AsyncIterator[Tick]:
-        return LatestSource(info.context.shop.ticker.events())  # type: ignore[return-value]
+        return LatestStream(info.context.shop.ticker.events())  # type: ignore[return-value]
 
     @strawberry.subscription(metadata={"shared": True})
     async def words(self, info: Info) -> AsyncIterator[Tick]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from infra.sandbox.clock import VenueClock
 from infra.sandbox.fixed_point import parse_units
 from infra.sandbox.matching.exchange import Exchange, OrderRequest, Placed
-from infra.sandbox.matching.ledger import FEES_UID, HOUSE_UID
+from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID
 from infra.sandbox.matching.markets import ASSETS, MARKETS
 from infra.sandbox.matching.orders import Order, OrderType, SelfTrade, Side, TimeInForce
 from infra.sandbox.state.store import Account, Store
@@ -78,7 +78,7 @@ class SmallExchange:
         for asset in ASSETS:
             assert ledger.total(asset) == self.deposited[asset], f"{asset} isn't conserved"
         assert all(balance.free >= 0 for balance in ledger.of(FEES_UID).values())
-        assert all(balance.locked == 0 for balance in ledger.of(HOUSE_UID).values())
+        assert all(balance.locked == 0 for balance in ledger.of(LIQUIDITY_UID).values())
         for account in accounts:
             mine = self.exchange.open_orders(account.uid)
             for asset, balance in ledger.of(account.uid).items():

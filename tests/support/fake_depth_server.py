@@ -19,7 +19,7 @@ from domain.model.markets import Market, MarketSymbol
 from infra.venues.ccxt.client import exchange_class, new_exchange
 from infra.venues.ccxt.clock import VenueClock
 from infra.venues.config import VenueSettings
-from infra.venues.rate_limit.rate_limiter import RateBudget
+from infra.venues.rate_limit.rate_limiter import RateLimiter
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
 SETTINGS = VenueSettings("sandbox", "binance", "http://127.0.0.1:1", live=False)
@@ -188,7 +188,7 @@ async def ccxt_exchange(clock: Clock) -> Any:
         async def fetch_depth(self, asked: dict[str, Any]) -> dict[str, Any]:
             return await self.line.depth(asked)
 
-    exchange = new_exchange(OverLine, SETTINGS, VenueClock(clock), RateBudget(clock))
+    exchange = new_exchange(OverLine, SETTINGS, VenueClock(clock), RateLimiter(clock))
     exchange.publicGetDepth = exchange.fetch_depth
     exchange.set_markets([exchange.safe_market_structure(MARKET | {"active": True, "info": {}})])
     return exchange

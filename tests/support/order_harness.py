@@ -86,7 +86,7 @@ class PatientOrders(OrderService):
                 return order
 
 
-class Floor:
+class OrderHarness:
     """Everything that one account's trading needs; `executor` is to be started, and may be killed and started again."""
 
     def __init__(self, pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets) -> None:
@@ -202,7 +202,9 @@ class Floor:
 
 
 @asynccontextmanager
-async def open_floor(pool: Pool, venue: ExecutionClient, markets: FixedMarkets | None = None) -> AsyncIterator[Floor]:
+async def open_floor(
+    pool: Pool, venue: ExecutionClient, markets: FixedMarkets | None = None
+) -> AsyncIterator[OrderHarness]:
     """Store a user with an account; at the end the executor is stopped, and must not have failed."""
     user = new_user()
     account = new_account(user.id, created_at=datetime.now(UTC))
@@ -216,9 +218,9 @@ async def open_floor(pool: Pool, venue: ExecutionClient, markets: FixedMarkets |
 @asynccontextmanager
 async def open_floor_of(
     pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets | None = None
-) -> AsyncIterator[Floor]:
+) -> AsyncIterator[OrderHarness]:
     """The same for an account that is stored."""
-    floor = Floor(pool, venue, user, account, markets or FixedMarkets())
+    floor = OrderHarness(pool, venue, user, account, markets or FixedMarkets())
     yield floor
     if floor._task is not None:
         if not floor.task.done():

@@ -109,7 +109,7 @@ class SandboxProcess:
         ]
 
     async def misbehave(self, **faults: int | bool) -> dict[str, Any]:
-        """Ask for faults by the names of `infra.sandbox.faults.Instructions`, in camel case."""
+        """Ask for faults by the names of `infra.sandbox.faults.FaultPlan`, in camel case."""
         return await self.admin("misbehave", faults)
 
     async def skip_to_seconds_before_a_minute(self, seconds: int) -> None:

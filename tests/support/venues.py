@@ -13,7 +13,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.trading import Account, AccountKind, Balance
 from domain.ports.execution_client import FillReport, OrderReport, VenueUpdate
-from infra.venues.ccxt.execution_client import CcxtAccount
+from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from infra.venues.registry import Venues
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -48,7 +48,7 @@ class Trader:
     """One account: its name at the sandbox, and the way to its orders."""
 
     name: str
-    venue: CcxtAccount
+    venue: CcxtExecutionClient
 
 
 @dataclass
@@ -85,7 +85,7 @@ async def best_bid(venues: Venues) -> Decimal:
 
 
 @asynccontextmanager
-async def listening(account: CcxtAccount) -> AsyncIterator[Told]:
+async def listening(account: CcxtExecutionClient) -> AsyncIterator[Told]:
     """Collect what the account's stream tells inside the block."""
     told = Told()
 

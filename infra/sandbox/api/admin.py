@@ -8,7 +8,7 @@ import msgspec
 from infra.sandbox.api.binance_json import Json
 from infra.sandbox.api.params import Params
 from infra.sandbox.errors import ExchangeError
-from infra.sandbox.faults import Instructions, Misbehaviour
+from infra.sandbox.faults import FaultInjector, FaultPlan
 from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.simulation.order_flow import SyntheticFlow
@@ -53,7 +53,7 @@ class Admin:
         self._hub = hub
         self._streams = streams
 
-    def answer(self, action: str, authorization: str, body: bytes, faults: Misbehaviour) -> Json:
+    def answer(self, action: str, authorization: str, body: bytes, faults: FaultInjector) -> Json:
         """Do what `action` names; raise where the token, the action or the body is wrong."""
         if not hmac.compare_digest(authorization.encode(), f"Bearer {self._token}".encode()):
             raise ExchangeError(-2015, "Invalid administrator token.", 401)
@@ -64,7 +64,7 @@ class Admin:
         except msgspec.DecodeError:
             raise ExchangeError(-1102, "The body must be JSON.") from None
 
-    def _do(self, action: str, body: bytes, faults: Misbehaviour) -> Json:
+    def _do(self, action: str, body: bytes, faults: FaultInjector) -> Json:
         if action == "currencies":
             return {"currencies": self._exchange.listed_assets()}
         if action == "accounts":
@@ -72,7 +72,7 @@ class Admin:
         if action == "deposits":
             return self._deposit(msgspec.json.decode(body, type=Deposit))
         if action == "misbehave":
-            return self._misbehave(msgspec.json.decode(body, type=Instructions), faults)
+            return self._misbehave(msgspec.json.decode(body, type=FaultPlan), faults)
         if action == "price":
             return self._move_price(msgspec.json.decode(body, type=PriceMove))
         raise ExchangeError(-1000, f"There is no /admin/{action}.", 404)
@@ -91,7 +91,7 @@ class Admin:
         amount = _amount(wanted.currency, wanted.amount)
         return {"deposited": self._exchange.deposit(account, wanted.currency, amount, wanted.key)}
 
-    def _misbehave(self, told: Instructions, faults: Misbehaviour) -> Json:
+    def _misbehave(self, told: FaultPlan, faults: FaultInjector) -> Json:
         faults.instruct(told)
         self._hub.silent = faults.silent
         for market in self._exchange.markets.values():

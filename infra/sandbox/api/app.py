@@ -13,7 +13,7 @@ from infra.sandbox.api.routing import Call, Endpoint
 from infra.sandbox.api.signing import check_signature, key_holder, rest_payload
 from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.errors import ExchangeError
-from infra.sandbox.faults import Misbehaviour
+from infra.sandbox.faults import FaultInjector
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.streams.hub import Hub, encode
 from infra.sandbox.streams.market_socket import MarketSocket
@@ -35,7 +35,7 @@ class SandboxApp:
     """All of the exchange's addresses."""
 
     def __init__(
-        self, exchange: Exchange, admin: Admin, hub: Hub, streams: UserStreams, faults: Misbehaviour, limits: Limits
+        self, exchange: Exchange, admin: Admin, hub: Hub, streams: UserStreams, faults: FaultInjector, limits: Limits
     ) -> None:
         self._exchange = exchange
         self._admin = admin

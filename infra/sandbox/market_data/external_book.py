@@ -6,7 +6,7 @@ from infra.sandbox.matching.orders import Order, Side
 from infra.sandbox.simulation.market import Market
 
 
-class Overlay:
+class ExternalBook:
     """One market whose house is somebody else's book.
 
     What users take from a level stays taken until that level is told anew; their resting orders fill when trades pass

@@ -23,7 +23,7 @@ from infra.sandbox.errors import ExchangeError
 from infra.sandbox.fixed_point import notional
 from infra.sandbox.market_data import mirror_markets
 from infra.sandbox.market_data.candles import Candle
-from infra.sandbox.market_data.external_book import Overlay
+from infra.sandbox.market_data.external_book import ExternalBook
 from infra.sandbox.market_data.mirror_markets import CannotMirror, units
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.matching.markets import MarketSpec
@@ -143,7 +143,7 @@ class MirroredMarket:
         self._feed = feed
         self._market = exchange.markets[symbol.symbol.replace("/", "").upper()]
         self._market.live_candles = self.candles
-        self._overlay = Overlay(exchange, self._market)
+        self._overlay = ExternalBook(exchange, self._market)
         self._told: dict[Side, dict[int, int]] = {side: {} for side in Side}
         self._key = f"{self._market.spec.symbol}.live_trade_ms"
         self._last_ms = self._done_ms = int(exchange.store.meta(self._key, "0"))

@@ -9,7 +9,7 @@ import msgspec
 
 from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.fixed_point import parse_units
-from infra.sandbox.market_data.external_book import Overlay
+from infra.sandbox.market_data.external_book import ExternalBook
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.matching.markets import MARKETS
 from infra.sandbox.matching.orders import Side
@@ -109,7 +109,7 @@ class ReplayPlayer:
         self.symbol = first.symbol
         self._exchange = exchange
         self._market = exchange.markets[first.symbol]
-        self._overlay = Overlay(exchange, self._market)
+        self._overlay = ExternalBook(exchange, self._market)
         self._feed = feed
         self._speed = options.speed
         self._key = _position_key(options)

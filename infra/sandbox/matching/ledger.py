@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infra.sandbox.fixed_point import SCALE
 
-HOUSE_UID = 0
+LIQUIDITY_UID = 0
 """The counterparty behind all synthetic and recorded liquidity; the only one that may owe."""
 FEES_UID = 1
 """Where fees go, so that every unit stays accounted for."""
@@ -51,7 +51,7 @@ class Ledger:
     def credit(self, uid: int, asset: str, amount: int) -> None:
         """Add to a free balance; a negative `amount` takes away."""
         balance = self.balance(uid, asset)
-        if balance.free + amount < 0 and uid != HOUSE_UID:
+        if balance.free + amount < 0 and uid != LIQUIDITY_UID:
             raise BalanceError(f"account {uid} would hold {balance.free + amount} {asset}")
         balance.free += amount
         self._dirty.add((uid, asset))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from infra.sandbox.fixed_point import SCALE, notional
 from infra.sandbox.matching.book import Match
 from infra.sandbox.matching.filters import lock_of
-from infra.sandbox.matching.ledger import FEES_UID, HOUSE_UID, Ledger, fee_of
+from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID, Ledger, fee_of
 from infra.sandbox.matching.orders import Fill, Order, SelfTrade, Side, Status
 from infra.sandbox.simulation.market import Market, PublicTrade
 from infra.sandbox.state.store import Store
@@ -191,8 +191,8 @@ class Matcher:
         """Book the house's side of a trade with a user; the house pays no fee."""
         quote = notional(trade.price, trade.quantity)
         sign = 1 if house is Side.BUY else -1
-        self.ledger.credit(HOUSE_UID, market.spec.base, sign * trade.quantity)
-        self.ledger.credit(HOUSE_UID, market.spec.quote, -sign * quote)
+        self.ledger.credit(LIQUIDITY_UID, market.spec.base, sign * trade.quantity)
+        self.ledger.credit(LIQUIDITY_UID, market.spec.quote, -sign * quote)
 
     def _settle_rest(self, market: Market, order: Order) -> None:
         """Rest what is left of a GTC order; end everything else."""

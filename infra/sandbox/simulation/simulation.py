@@ -7,7 +7,7 @@ from infra.sandbox.api.admin import Admin
 from infra.sandbox.api.app import SandboxApp
 from infra.sandbox.api.rate_limits import Limits
 from infra.sandbox.clock import VenueClock, monotonic_seconds
-from infra.sandbox.faults import Misbehaviour
+from infra.sandbox.faults import FaultInjector
 from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.market_data.mirror import LiveVenue, Mirror, claim
 from infra.sandbox.market_data.replay import FirstFrame, ReplayPlayer, find_first_frame
@@ -35,7 +35,7 @@ class Venue:
         claim(folder.store, None if live is None else live.name)
         self.seed = self._keep_seed(folder, options.seed)
         self._hub = Hub()
-        self._faults = Misbehaviour()
+        self._faults = FaultInjector()
         self._streams = UserStreams(self.exchange.clock, self._faults)
         self.exchange.listeners.append(self._streams.tell)
         first_frame = find_first_frame(options.replay) if options.replay else None

@@ -14,7 +14,7 @@ from infra.sandbox.api.routing import Call, Endpoint
 from infra.sandbox.api.signing import check_signature, key_holder, websocket_payload
 from infra.sandbox.clock import VenueClock, monotonic_seconds
 from infra.sandbox.errors import ExchangeError
-from infra.sandbox.faults import Misbehaviour
+from infra.sandbox.faults import FaultInjector
 from infra.sandbox.matching.exchange import Exchange, UserEvent
 from infra.sandbox.state.store import Account
 from infra.sandbox.streams.hub import Outbox, encode
@@ -57,7 +57,7 @@ class UserRequest(msgspec.Struct):
 class UserStreams:
     """The user data streams: events of each account to the connections that subscribed to it."""
 
-    def __init__(self, clock: VenueClock, misbehaviour: Misbehaviour) -> None:
+    def __init__(self, clock: VenueClock, misbehaviour: FaultInjector) -> None:
         self.sockets: set[UserSocket] = set()
         self._clock = clock
         self._faults = misbehaviour

@@ -16,8 +16,8 @@ from infra.venues.ccxt.errors import kinds
 from infra.venues.ccxt.types import Ccxt
 from infra.venues.config import UnknownVenue, VenueSettings
 from infra.venues.rate_limit.ban import BANNED, TOO_MANY
-from infra.venues.rate_limit.rate_limiter import RateBudget
-from infra.venues.rate_limit.usage import NO_ANSWER, TOO_MANY_ORDERS, OrderCounts, Traffic
+from infra.venues.rate_limit.rate_limiter import RateLimiter
+from infra.venues.rate_limit.usage import NO_ANSWER, TOO_MANY_ORDERS, OrderCountTracker, ResponseCounter
 
 RECEIVE_WINDOW_MS = 2_500
 REQUEST_TIMEOUT_MS = 5_000
@@ -33,25 +33,25 @@ _PLACING = frozenset({"order", "orderList/oco", "order/oco"})
 
 
 @dataclass(slots=True)
-class Sending:
+class InFlightCommand:
     """One command on its way: its guard, and whether its bytes may have left."""
 
     guard: SendGuard
     left: bool = False
 
 
-SENDING: ContextVar[Sending | None] = ContextVar("sending", default=None)
+SENDING: ContextVar[InFlightCommand | None] = ContextVar("sending", default=None)
 _ANSWERED: ContextVar[list[int] | None] = ContextVar("answered", default=None)
 """The statuses that the request of this task was answered with."""
 
 
-class Wire:
+class TransportMixin:
     """What is put in front of a ccxt class: our clock, our budget, the guard, and streams that end instead of hang."""
 
     venue_clock: VenueClock
-    rate_budget: RateBudget
-    traffic: Traffic
-    order_counts: OrderCounts | None = None
+    rate_budget: RateLimiter
+    traffic: ResponseCounter
+    order_counts: OrderCountTracker | None = None
     replaces_url: bool
     clients: dict[str, Ccxt]
 
@@ -118,7 +118,7 @@ class Wire:
         return 0.0
 
 
-class BinanceWire(BinanceDepth, Wire):
+class BinanceWire(BinanceDepth, TransportMixin):
     """What is known of Binance beyond ccxt's unified calls."""
 
     exceptions: dict[str, Ccxt]
@@ -199,7 +199,7 @@ async def exchange_class(settings: VenueSettings) -> type[Ccxt]:
         raise UnknownVenue(settings.ccxt_id) from None
     # At debug level ccxt logs every request with its key and signature.
     logging.getLogger("ccxt").setLevel(logging.WARNING)
-    wire = BinanceWire if settings.is_binance else Wire
+    wire = BinanceWire if settings.is_binance else TransportMixin
     return type(settings.ccxt_id, (wire, getattr(module, settings.ccxt_id)), {})
 
 
@@ -207,15 +207,15 @@ def new_exchange(
     made_of: type[Ccxt],
     settings: VenueSettings,
     clock: VenueClock,
-    budget: RateBudget,
+    budget: RateLimiter,
     credentials: VenueCredentials | None = None,
-    traffic: Traffic | None = None,
+    traffic: ResponseCounter | None = None,
 ) -> Ccxt:
     """Return an exchange object; its connections open with its first call and close with `close()`."""
     exchange = made_of(_config(settings, credentials))
     exchange.venue_clock = clock
     exchange.rate_budget = budget
-    exchange.traffic = traffic or Traffic()
+    exchange.traffic = traffic or ResponseCounter()
     exchange.replaces_url = settings.url is not None
     if settings.url is not None:
         # The wait is for TLS connections to shut down; a sandbox has none.

@@ -15,8 +15,8 @@ from infra.venues.ccxt.clock import VenueClock
 from infra.venues.ccxt.errors import question_error
 from infra.venues.ccxt.types import Ccxt
 from infra.venues.config import VenueSettings
-from infra.venues.rate_limit.rate_limiter import RateBudget
-from infra.venues.rate_limit.usage import OrderCounts, Traffic
+from infra.venues.rate_limit.rate_limiter import RateLimiter
+from infra.venues.rate_limit.usage import OrderCountTracker, ResponseCounter
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 class VenueConnection:
     """One venue, connected with its first use: ccxt imported, clock measured, markets loaded, once for all."""
 
-    def __init__(self, settings: VenueSettings, clock: Clock, budget: RateBudget | None = None) -> None:
+    def __init__(self, settings: VenueSettings, clock: Clock, budget: RateLimiter | None = None) -> None:
         self.settings = settings
         self.clock = VenueClock(clock)
-        self.budget = budget or RateBudget(clock)
-        self.traffic = Traffic()
+        self.budget = budget or RateLimiter(clock)
+        self.traffic = ResponseCounter()
         self._steady = clock
         self._class: type[Ccxt] | None = None
         self._public: Ccxt = None
@@ -79,7 +79,7 @@ class VenueConnection:
     def new_account_exchange(self, credentials: VenueCredentials) -> Ccxt:
         """Return an exchange object that signs with `credentials` and shares the table of markets."""
         exchange = self._new_exchange(credentials)
-        exchange.order_counts = OrderCounts(self._steady, self.traffic)
+        exchange.order_counts = OrderCountTracker(self._steady, self.traffic)
         exchange.set_markets_from_exchange(self._public)
         return exchange
 

@@ -26,13 +26,13 @@ from domain.ports.execution_client import (
 )
 from domain.ports.market_data import VenueUnreachable
 from infra.venues.ccxt import conversion as convert
-from infra.venues.ccxt.client import SENDING, Sending
+from infra.venues.ccxt.client import SENDING, InFlightCommand
 from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.errors import command_error, is_clock_error, question_error, reason, says_absent
 from infra.venues.ccxt.order_arguments import placing
 from infra.venues.ccxt.types import Ccxt
 from infra.venues.ccxt.user_stream import account_position, execution_report
-from infra.venues.rate_limit.rate_limiter import Urgency, urgency
+from infra.venues.rate_limit.rate_limiter import Priority, urgency
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 Asking = Callable[[Ccxt], Awaitable[Ccxt]]
 
 
-class CcxtAccount:
+class CcxtExecutionClient:
     """`domain.ports.execution_client.ExecutionClient` with credentials of its own over a connection that it shares."""
 
     def __init__(self, connection: VenueConnection, credentials: VenueCredentials, name: str) -> None:
@@ -54,7 +54,7 @@ class CcxtAccount:
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"CcxtAccount(venue={self._connection.settings.name!r}, name={self._name!r})"
+        return f"CcxtExecutionClient(venue={self._connection.settings.name!r}, name={self._name!r})"
 
     def venue_now(self) -> datetime:
         """Return the venue's time by the measured offset."""
@@ -90,7 +90,7 @@ class CcxtAccount:
         """Ask for an order by its client order id, its fills with it; None where the venue says "no such order"."""
         exchange = await self._ready()
         try:
-            with urgency(Urgency.TRADING):
+            with urgency(Priority.TRADING):
                 told = await exchange.fetch_order(None, order.market.symbol, {"clientOrderId": order.client_order_id})
                 trades = await self._trades_of(exchange, told) if convert.number(told.get("filled")) else []
             return _known(order, {**told, "trades": trades})
@@ -162,10 +162,10 @@ class CcxtAccount:
             exchange = await self._ready()
         except VenueUnreachable as error:
             raise NotSent(str(error)) from None
-        sending = Sending(guard)
+        sending = InFlightCommand(guard)
         token = SENDING.set(sending)
         try:
-            with urgency(Urgency.TRADING):
+            with urgency(Priority.TRADING):
                 return read(await ask(exchange))
         except NotSent:
             raise

@@ -16,7 +16,7 @@ from infra.venues.ccxt.errors import question_error, stream_error
 from infra.venues.ccxt.longer_candles import is_on_grid, lacks, longer_candles, parts_of
 from infra.venues.ccxt.trade_ids import TradeNumbers
 from infra.venues.ccxt.types import Ccxt
-from infra.venues.rate_limit.rate_limiter import Urgency, urgency
+from infra.venues.rate_limit.rate_limiter import Priority, urgency
 
 MAX_CANDLES_A_CALL = 1_000
 UNSUBSCRIBE_SECONDS = 2.0
@@ -115,7 +115,7 @@ class CcxtMarketData:
         Those that the venue lacks are made of shorter ones.
         """
         # The newest candles are what a feed begins with: strategies wait for them, and no back-fill may be before them.
-        with urgency(Urgency.LIVE if start is None else Urgency.HISTORY):
+        with urgency(Priority.LIVE if start is None else Priority.HISTORY):
             await self._connection.ready()
             if self._parts_of(timeframe) is timeframe:
                 page = await self._candles(market, timeframe, start, limit)

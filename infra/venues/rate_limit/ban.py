@@ -16,7 +16,7 @@ LONGEST_SECONDS = {429: 320.0, BANNED: 3 * 86_400.0}
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 
 
-class Silence:
+class VenueBan:
     """Grows with every time that it was asked for without a good answer in between, where the venue names no time."""
 
     def __init__(self, clock: Clock) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from domain.core.clock import Clock
 from domain.ports.messaging import BusSubscription, MessageBus
 from infra.venues.config import VenueSettings
-from infra.venues.rate_limit.rate_limiter import RateBudget
+from infra.venues.rate_limit.rate_limiter import RateLimiter
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +36,16 @@ class RateBudgets:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._budgets: dict[tuple[str, str], RateBudget] = {}
+        self._budgets: dict[tuple[str, str], RateLimiter] = {}
         self._bus: MessageBus | None = None
         self._subscription: BusSubscription | None = None
         self._telling: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    def of(self, settings: VenueSettings) -> RateBudget:
+    def of(self, settings: VenueSettings) -> RateLimiter:
         """Return the budget of a venue."""
         key = (settings.ccxt_id, (settings.url or "").rstrip("/"))
         if key not in self._budgets:
-            budget = self._budgets[key] = RateBudget(self._clock)
+            budget = self._budgets[key] = RateLimiter(self._clock)
             budget.on_silence = lambda: self._silenced(key)
         return self._budgets[key]
 

@@ -14,8 +14,8 @@ from enum import Enum
 
 from domain.core.clock import Clock
 from domain.ports.market_data import VenueUnreachable
-from infra.venues.rate_limit.ban import TOO_MANY, Silence
-from infra.venues.rate_limit.windows import Allowance, MinuteWindow, SteadyPace
+from infra.venues.rate_limit.ban import TOO_MANY, VenueBan
+from infra.venues.rate_limit.windows import Allowance, FixedWindow, TokenBucket
 
 USED_WEIGHT = "x-mbx-used-weight-1m"
 BAD_ANSWER = 400
@@ -28,7 +28,7 @@ HISTORY_WAITS_SECONDS = 60.0
 LOOK_AGAIN_SECONDS = 5.0
 
 
-class Urgency(Enum):
+class Priority(Enum):
     """What a call is for; the value is the share of the budget up to which such calls may use it."""
 
     TRADING = 1.0
@@ -36,11 +36,11 @@ class Urgency(Enum):
     HISTORY = 0.6
 
 
-_urgency: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.LIVE)
+_urgency: ContextVar[Priority] = ContextVar("urgency", default=Priority.LIVE)
 
 
 @contextmanager
-def urgency(value: Urgency) -> Iterator[None]:
+def urgency(value: Priority) -> Iterator[None]:
     """Make calls inside the block count as `value`."""
     token = _urgency.set(value)
     try:
@@ -63,26 +63,26 @@ _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 @dataclass(eq=False, slots=True)
 class _Waiting:
     weight: float
-    urgency: Urgency
+    urgency: Priority
     since: float
     look: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def urgent_at(self, now: float) -> Urgency:
+    def urgent_at(self, now: float) -> Priority:
         """Return its urgency, which grows where it has waited long."""
-        is_old = self.urgency is Urgency.HISTORY and now - self.since >= HISTORY_WAITS_SECONDS
-        return Urgency.LIVE if is_old else self.urgency
+        is_old = self.urgency is Priority.HISTORY and now - self.since >= HISTORY_WAITS_SECONDS
+        return Priority.LIVE if is_old else self.urgency
 
 
-class RateBudget:
+class RateLimiter:
     """Calls wait until their urgency's share holds them: the most urgent goes first, then who came first."""
 
     def __init__(self, clock: Clock, weight_per_minute: int = 6_000) -> None:
-        self.silence = Silence(clock)
+        self.silence = VenueBan(clock)
         self.on_silence: Callable[[], None] = lambda: None
         """Called when the venue has asked for silence."""
         self._clock = clock
-        self._window = MinuteWindow(clock, weight_per_minute)
-        self._pace: SteadyPace | None = None
+        self._window = FixedWindow(clock, weight_per_minute)
+        self._pace: TokenBucket | None = None
         self._under_way = 0.0
         self._waiting: list[_Waiting] = []
 
@@ -117,7 +117,7 @@ class RateBudget:
     def keep_pace(self, token_seconds: float) -> None:
         """Ask the venue at ccxt's pace, one call of weight 1 every so often, instead of counting minutes."""
         if self._pace is None or self._pace.token_seconds != token_seconds:
-            self._pace = SteadyPace(self._clock, token_seconds)
+            self._pace = TokenBucket(self._clock, token_seconds)
 
     async def take(self, weight: float) -> None:
         """Count a call of `weight`, after waiting where it must.
@@ -185,7 +185,7 @@ class RateBudget:
         now = self._clock.monotonic()
         ahead = self._ahead(turn, now)
         seconds = self._allowance.seconds_until(turn.weight, turn.urgent_at(now).value)
-        if turn.urgency is Urgency.TRADING and now + seconds > turn.since + TRADING_WAITS_SECONDS:
+        if turn.urgency is Priority.TRADING and now + seconds > turn.since + TRADING_WAITS_SECONDS:
             raise VenueUnreachable("The venue's rate limit is used up.", seconds)
         return max(seconds, LOOK_AGAIN_SECONDS) if ahead else seconds
 

@@ -13,7 +13,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _UNITS = {"SECOND": "s", "MINUTE": "m", "HOUR": "h", "DAY": "d"}
 
 
-class Traffic:
+class ResponseCounter:
     """Answers of the venue by their HTTP status; `NO_ANSWER` for requests that got none."""
 
     def __init__(self) -> None:
@@ -33,14 +33,14 @@ class Traffic:
         return weight
 
 
-class OrderCounts:
+class OrderCountTracker:
     """The orders that one account has placed, as the venue counts them in `x-mbx-order-count-10s` and `-1d`.
 
     Binance counts them by account, not by address
     (https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits), in intervals of its own clock.
     """
 
-    def __init__(self, clock: Clock, traffic: Traffic) -> None:
+    def __init__(self, clock: Clock, traffic: ResponseCounter) -> None:
         self._clock = clock
         self._traffic = traffic
         self._placed: dict[str, tuple[int, float]] = {}

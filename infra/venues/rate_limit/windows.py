@@ -22,7 +22,7 @@ class Allowance(Protocol):
         ...
 
 
-class MinuteWindow:
+class FixedWindow:
     """A weight a minute, the minute being the venue's own once its clock is known.
 
     Source: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits.
@@ -83,7 +83,7 @@ class MinuteWindow:
         return self._clock.monotonic() - self._started
 
 
-class SteadyPace:
+class TokenBucket:
     """A token every so often, as ccxt's own throttle has it (`ccxt.async_support.base.throttler`), and one at most.
 
     What has a share of less than all pays before it goes, so that a call that may use all never waits for it: it goes

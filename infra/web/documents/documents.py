@@ -70,7 +70,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedOperation:
     """One operation of a valid document."""
 
     document: Document
@@ -117,13 +117,13 @@ class Documents:
         """Tell whether the text need not be read again."""
         return query in self._known
 
-    def prepare(self, query: str, operation_name: str | None) -> Prepared:
+    def prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
         """Return the operation that is asked for; raise RequestErrors where there is none that can be executed."""
         document = self._recalled(query) or self._read(query)
         operation = get_operation_ast(document.node, operation_name)
         if operation is None:
             raise RequestErrors([_no_operation(operation_name)])
-        return Prepared(document, operation, operation_name, self._is_shared(operation, document.fragments))
+        return PreparedOperation(document, operation, operation_name, self._is_shared(operation, document.fragments))
 
     def _recalled(self, query: str) -> Document | None:
         if query not in self._known:

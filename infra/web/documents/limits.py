@@ -54,7 +54,7 @@ def check_limits(document: DocumentNode, settings: WebSettings) -> list[GraphQLE
     for fragment in fragments.values():  # spread or not, they have to be validated
         total = total.beside(Measure(directives=len(fragment.directives or ())))
     return [
-        too_complex(name, maximum, actual)
+        complexity_error(name, maximum, actual)
         for name, maximum, actual in (
             ("depth", settings.max_depth, total.depth),
             ("aliases", settings.max_aliases, total.aliases),
@@ -64,7 +64,7 @@ def check_limits(document: DocumentNode, settings: WebSettings) -> list[GraphQLE
     ]
 
 
-def too_complex(limit: str, maximum: int, actual: int) -> GraphQLError:
+def complexity_error(limit: str, maximum: int, actual: int) -> GraphQLError:
     """Return the error of an operation that asks for too much."""
     return GraphQLError(
         _MESSAGES[limit].format(maximum=maximum, actual=actual),

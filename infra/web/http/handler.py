@@ -22,7 +22,7 @@ from schema.errors import public_error
 _STATUS = {FaultCode.RATE_LIMITED: 429, FaultCode.UNAVAILABLE: 503}
 
 
-class HttpRefusal(Exception):  # noqa: N818  # an answer, not a failure
+class HttpError(Exception):  # noqa: N818  # an answer, not a failure
     """A request that is answered with a status before any GraphQL is read."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
@@ -53,7 +53,7 @@ class GraphQLHttp:
         media_type = negotiate(request.headers.get("accept"))
         try:
             return await self._operate(request, await self._read(request), _acceptable(media_type))
-        except HttpRefusal as refusal:
+        except HttpError as refusal:
             fault = RequestFault(FaultCode.INVALID, str(refusal))
             return _refused(media_type, refusal.status, fault, refusal.headers)
         except RequestFault as fault:
@@ -71,9 +71,9 @@ class GraphQLHttp:
         connection = ConnectionInfo.of(http.scope)
         prepared = await self._operations.prepare(request.query, request.operation_name, connection.network)
         if http.method == "GET" and prepared.type is OperationType.MUTATION:
-            raise HttpRefusal(405, "GET answers queries only; use POST.", {"allow": "POST"})
+            raise HttpError(405, "GET answers queries only; use POST.", {"allow": "POST"})
         if is_subscription(prepared) and media_type != EVENT_STREAM:
-            raise HttpRefusal(406, f"A subscription needs `Accept: {EVENT_STREAM}`, or the WebSocket.")
+            raise HttpError(406, f"A subscription needs `Accept: {EVENT_STREAM}`, or the WebSocket.")
         context = await self._contexts(bearer(http.headers.get("authorization")), connection)
         self._metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
@@ -87,14 +87,12 @@ class GraphQLHttp:
         if http.method == "GET":
             return read_query_string(http.query_params)
         if http.method != "POST":
-            raise HttpRefusal(405, "Use POST, or GET for queries.", {"allow": "GET, POST"})
+            raise HttpError(405, "Use POST, or GET for queries.", {"allow": "GET, POST"})
         content_type, _, parameters = http.headers.get("content-type", "").partition(";")
         if content_type.strip().lower() != JSON or not _is_utf8(parameters):
-            raise HttpRefusal(415, f"Send the request as {JSON}; charset=utf-8.", {"accept-post": JSON})
+            raise HttpError(415, f"Send the request as {JSON}; charset=utf-8.", {"accept-post": JSON})
         if http.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-            raise HttpRefusal(
-                415, "Send the body as it is, without a content-encoding.", {"accept-encoding": "identity"}
-            )
+            raise HttpError(415, "Send the body as it is, without a content-encoding.", {"accept-encoding": "identity"})
         return read_body(await self._body(http))
 
     async def _body(self, http: Request) -> bytes:
@@ -108,14 +106,14 @@ class GraphQLHttp:
                 raise self._too_large()
         return bytes(body)
 
-    def _too_large(self) -> HttpRefusal:
+    def _too_large(self) -> HttpError:
         limit = self._settings.max_body_bytes // 1024
-        return HttpRefusal(413, f"The body has more than {limit} KiB.")
+        return HttpError(413, f"The body has more than {limit} KiB.")
 
 
 def _acceptable(media_type: str | None) -> str:
     if media_type is None:
-        raise HttpRefusal(406, f"Accept {RESPONSE_JSON}, {JSON} or {EVENT_STREAM}.")
+        raise HttpError(406, f"Accept {RESPONSE_JSON}, {JSON} or {EVENT_STREAM}.")
     return media_type
 
 

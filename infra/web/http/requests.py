@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from domain.core.errors import FaultCode, RequestFault
 from infra.web.documents.documents import RequestErrors
-from infra.web.encoding import NotJson, decode_json
+from infra.web.encoding import InvalidJson, decode_json
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -27,7 +27,7 @@ def read_body(body: bytes) -> GraphQLRequest:
     """Return the request of a JSON body; raise RequestFault (INVALID) saying what is wrong with it."""
     try:
         return read_parameters(decode_json(body))
-    except NotJson:
+    except InvalidJson:
         raise RequestFault(FaultCode.INVALID, "The body is not JSON.") from None
 
 
@@ -38,7 +38,7 @@ def read_query_string(params: QueryParams) -> GraphQLRequest:
         if text := params.get(name):
             try:
                 values[name] = decode_json(text)
-            except NotJson:
+            except InvalidJson:
                 raise RequestFault(FaultCode.INVALID, f"`{name}` is not JSON.") from None
         else:
             values.pop(name, None)

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from domain.core.errors import FaultCode, RequestFault
 from infra.web.connections import FORBIDDEN, ConnectionRegistry
 from infra.web.context import OperationContext
-from infra.web.documents.documents import Prepared, RequestErrors
+from infra.web.documents.documents import PreparedOperation, RequestErrors
 from infra.web.encoding import encode_json
 from infra.web.http.requests import GraphQLRequest
 from infra.web.metrics import WebMetrics
@@ -74,7 +74,7 @@ class EventStream:
     """
 
     def __init__(
-        self, parts: StreamParts, prepared: Prepared, request: GraphQLRequest, context: OperationContext
+        self, parts: StreamParts, prepared: PreparedOperation, request: GraphQLRequest, context: OperationContext
     ) -> None:
         self._parts = parts
         self._prepared = prepared

@@ -7,7 +7,7 @@ from typing import Any
 Work = Callable[..., Coroutine[Any, Any, None]]
 
 
-class Chores:
+class ConnectionTasks:
     """The timers and tasks of one connection."""
 
     def __init__(self) -> None:

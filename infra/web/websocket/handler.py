@@ -17,14 +17,14 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from domain.core.errors import FaultCode, RequestFault
 from infra.web.connections import FORBIDDEN, GOING_AWAY, ConnectionRegistry
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext, bearer
-from infra.web.documents.documents import Prepared, RequestErrors
-from infra.web.encoding import NotJson, decode_json, encode_json
+from infra.web.documents.documents import PreparedOperation, RequestErrors
+from infra.web.encoding import InvalidJson, decode_json, encode_json
 from infra.web.http.requests import GraphQLRequest, read_parameters
 from infra.web.metrics import WebMetrics
 from infra.web.operation_note import OperationNote
 from infra.web.operations import Operations, PrivateStream, is_subscription, public_errors, slow_reader
 from infra.web.settings import WebSettings
-from infra.web.websocket.connection_tasks import Chores
+from infra.web.websocket.connection_tasks import ConnectionTasks
 
 log = structlog.stdlib.get_logger("r3edge.web")
 
@@ -74,7 +74,7 @@ class WebSocketConnection:
         self._closed = False
         self._is_deaf = False
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._chores = Chores()
+        self._chores = ConnectionTasks()
         self._task: asyncio.Task[Any] | None = None
 
     async def serve(self) -> None:
@@ -154,7 +154,7 @@ class WebSocketConnection:
     async def _read(self, text: str) -> None:
         try:
             message = decode_json(text)
-        except NotJson:
+        except InvalidJson:
             await self.close(BAD_MESSAGE, "Messages must be JSON")
             return
         if not isinstance(message, dict):
@@ -288,7 +288,9 @@ class WebSocketConnection:
         except Exception as error:  # noqa: BLE001  # nothing internal leaks, and nothing is left unanswered
             await self._end_with(id, RequestErrors([GraphQLError("", path=["operation"], original_error=error)]))
 
-    async def _stream(self, id: str, prepared: Prepared, request: GraphQLRequest, context: OperationContext) -> None:
+    async def _stream(
+        self, id: str, prepared: PreparedOperation, request: GraphQLRequest, context: OperationContext
+    ) -> None:
         prefix = _next_prefix(id)
         async with self._parts.operations.subscribe(prepared, request.variables, context) as payloads:
             if isinstance(payloads, PrivateStream):

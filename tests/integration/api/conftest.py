@@ -4,7 +4,7 @@ import pytest
 
 from infra.postgres.pool import Pool
 from tests.support.api import Api, open_api
-from tests.support.order_harness import Floor, open_floor
+from tests.support.order_harness import OrderHarness, open_floor
 from tests.support.scripted_venue import ScriptedVenue
 
 
@@ -14,12 +14,12 @@ def venue() -> ScriptedVenue:
 
 
 @pytest.fixture
-async def floor(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[Floor]:
+async def floor(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
     async with open_floor(pool, venue) as floor:
         yield floor
 
 
 @pytest.fixture
-async def api(floor: Floor) -> AsyncIterator[Api]:
+async def api(floor: OrderHarness) -> AsyncIterator[Api]:
     async with open_api(floor) as api:
         yield api

@@ -15,7 +15,7 @@ from domain.users.tokens import credential_hash
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.frames import Frame, lane_of
+from infra.hazelcast.frames import Frame, shard_for
 from infra.hazelcast.seal import Seal
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.clocks import ManualClock
@@ -101,7 +101,7 @@ async def test_messages_that_no_node_sealed_or_that_were_heard_before_are_droppe
     strange = HazelcastBus(await connect(member, UNHURRIED_SECONDS), STRANGERS)
     got: list[bytes] = []
     await there.subscribe("user/1", got.append)
-    lane = lane_of("user/1")
+    lane = shard_for("user/1")
     topic = await (await connection.link()).client.get_reliable_topic(lane)
     whole = Frame(bytes(16), "user/1", b"forged", number=1).encode()
     again = SEAL.seal(Frame(b"s" * 16, "user/1", b"once", number=7).encode(), lane)

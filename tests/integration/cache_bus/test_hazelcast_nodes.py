@@ -8,7 +8,7 @@ import pytest
 from domain.ports.messaging import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.frames import lane_of
+from infra.hazelcast.frames import shard_for
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.clocks import ManualClock
 from tests.support.hazelcast import SEAL, Member
@@ -68,8 +68,8 @@ async def test_the_first_message_after_subscribing_is_not_missed(connect: Connec
 
 
 async def test_topics_that_share_a_lane_are_kept_apart(connect: Connect, member: Member) -> None:
-    lane = lane_of("user/0")
-    one, other = [topic for topic in (f"user/{number}" for number in range(100)) if lane_of(topic) == lane][:2]
+    lane = shard_for("user/0")
+    one, other = [topic for topic in (f"user/{number}" for number in range(100)) if shard_for(topic) == lane][:2]
     here, there = await two_buses(connect, member)
     got: list[bytes] = []
     await there.subscribe(other, got.append)

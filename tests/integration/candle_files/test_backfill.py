@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from domain.model.markets import MarketSymbol, Timeframe
-from infra.postgres.bulk_candles import CandleCopy
+from infra.postgres.bulk_candles import BulkCandleWriter
 from infra.postgres.connection import DriverConnection
 from infra.postgres.pool import Pool
 from tests.support.engine import PROGRAM, ROOT, engine_environment
@@ -58,7 +58,7 @@ async def test_a_back_fill_that_is_killed_goes_on_where_it_was(
     command: Command, driver: DriverConnection, pool: Pool
 ) -> None:
     arguments = ("--timeframe", "1m", "--from", "2026-01-31", "--to", "2026-02-03")
-    await CandleCopy(driver, BTC, Timeframe.M1).ensure_months(START, START)
+    await BulkCandleWriter(driver, BTC, Timeframe.M1).ensure_months(START, START)
     async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
@@ -78,7 +78,7 @@ async def test_a_back_fill_that_is_killed_goes_on_where_it_was(
 
 
 async def test_ctrl_c_ends_it_with_what_was_done(command: Command, driver: DriverConnection, pool: Pool) -> None:
-    await CandleCopy(driver, BTC, Timeframe.M1).ensure_months(START, START)
+    await BulkCandleWriter(driver, BTC, Timeframe.M1).ensure_months(START, START)
     async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()

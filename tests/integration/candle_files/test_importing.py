@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from domain.model.markets import MarketSymbol, Timeframe
-from infra.candle_files.errors import MalformedRows, UnusableFile
+from infra.candle_files.errors import MalformedRows, UnusableFileError
 from infra.candle_files.importer import Loaded, Progress, load_file
-from infra.postgres.bulk_candles import CandleCopy, OnConflict, Written
+from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, Written
 from infra.postgres.connection import DriverConnection
 from infra.postgres.pool import Pool
 from tests.support.candle_files import START, csv, reading, row
@@ -36,8 +36,8 @@ async def load(
     fill: bool = False,
     block_bytes: int = 1024,
 ) -> Loaded:
-    def copy(found: object) -> CandleCopy:
-        return CandleCopy(driver, market, found.timeframe)
+    def copy(found: object) -> BulkCandleWriter:
+        return BulkCandleWriter(driver, market, found.timeframe)
 
     return await load_file(reading(path, block_bytes=block_bytes), market, copy, conflict, SILENT, fill=fill)
 
@@ -106,11 +106,11 @@ async def test_nothing_is_stored_of_a_file_that_changes_while_it_is_read(
 ) -> None:
     path = csv(tmp_path, minutes(300))
     changing = Progress(SILENT.checked, lambda _: csv(tmp_path, minutes(400)), SILENT.loaded)
-    with pytest.raises(UnusableFile, match="it was changed while it was read"):
+    with pytest.raises(UnusableFileError, match="it was changed while it was read"):
         await load_file(
             reading(path),
             BTC,
-            lambda found: CandleCopy(driver, BTC, found.timeframe),
+            lambda found: BulkCandleWriter(driver, BTC, found.timeframe),
             OnConflict.REPLACE,
             changing,
             fill=False,
@@ -140,7 +140,7 @@ async def test_missing_minutes_are_told_and_filled_only_where_it_is_asked(
 async def test_a_candle_that_a_collector_stores_at_the_same_moment_is_no_failure(
     driver: DriverConnection, pool: Pool, tmp_path: Path
 ) -> None:
-    await CandleCopy(driver, BTC, Timeframe.M1).ensure_months(START, START + 500 * MINUTE)
+    await BulkCandleWriter(driver, BTC, Timeframe.M1).ensure_months(START, START + 500 * MINUTE)
     async with pool.acquire() as collector, asyncio.timeout(30):
         transaction = collector.transaction()
         await transaction.start()
@@ -156,7 +156,7 @@ async def test_an_import_that_is_killed_in_the_middle_leaves_nothing(
     driver: DriverConnection, pool: Pool, database_dsn: str, tmp_path: Path
 ) -> None:
     path = csv(tmp_path, minutes(2_000))
-    await CandleCopy(driver, BTC, Timeframe.M1).ensure_months(START, START + 5_000 * MINUTE)
+    await BulkCandleWriter(driver, BTC, Timeframe.M1).ensure_months(START, START + 5_000 * MINUTE)
     environment = engine_environment(R3EDGE_DATABASE_URL=database_dsn, R3EDGE_DATA_DIR=str(tmp_path / "data"))
     command = [PROGRAM, "import", "candles", path, "--market", str(BTC)]
     async with pool.acquire() as other:

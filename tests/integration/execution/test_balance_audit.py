@@ -11,7 +11,7 @@ from domain.execution.balance_audit import BalanceAudit
 from domain.model.trading import AccountTransfer, Balance, TransferKind
 from domain.ports.execution_client import BalanceReport
 from infra.postgres.pool import Pool
-from tests.support.order_harness import QUICK, Floor, open_floor
+from tests.support.order_harness import QUICK, OrderHarness, open_floor
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import read_until
 
@@ -21,13 +21,13 @@ def held(**balances: object) -> BalanceReport:
     return BalanceReport(tuple(Balance(currency, amount, amount) for currency, amount in amounts.items()))
 
 
-async def recorded(floor: Floor) -> list[tuple[str, str, Decimal]]:
+async def recorded(floor: OrderHarness) -> list[tuple[str, str, Decimal]]:
     async with floor.storage.reading() as reading:
         transfers = await reading.transfers.of_account(floor.account.id)
     return [(one.kind.value, one.currency, one.amount) for one in transfers]
 
 
-async def open_with(floor: Floor, **balances: object) -> None:
+async def open_with(floor: OrderHarness, **balances: object) -> None:
     """Store what the account opens with, and that it holds it."""
     async with floor.storage.transaction() as transaction:
         await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
@@ -40,13 +40,13 @@ async def open_with(floor: Floor, **balances: object) -> None:
             )  # fmt: skip
 
 
-async def hold(floor: Floor, **balances: object) -> None:
+async def hold(floor: OrderHarness, **balances: object) -> None:
     async with floor.storage.transaction() as transaction:
         await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
 
 
 @pytest.fixture
-async def audit(floor: Floor) -> BalanceAudit:
+async def audit(floor: OrderHarness) -> BalanceAudit:
     async with floor.storage.transaction() as transaction:
         floor.lease = await transaction.leases.acquire("account", str(floor.account.id), "node", 600)
     return BalanceAudit(
@@ -58,7 +58,7 @@ async def audit(floor: Floor) -> BalanceAudit:
 
 
 async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_first(
-    floor: Floor, audit: BalanceAudit
+    floor: OrderHarness, audit: BalanceAudit
 ) -> None:
     await open_with(floor, USDT=1000)
     await hold(floor, USDT=1500, SOL=2)
@@ -77,7 +77,7 @@ async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_f
     ]  # fmt: skip
 
 
-async def test_a_difference_that_passes_or_changes_is_no_transfer(floor: Floor, audit: BalanceAudit) -> None:
+async def test_a_difference_that_passes_or_changes_is_no_transfer(floor: OrderHarness, audit: BalanceAudit) -> None:
     await open_with(floor, USDT=1000)
     for amount in (900, 1000, 950, 960, 1000, 1000):
         await hold(floor, USDT=amount)
@@ -86,7 +86,7 @@ async def test_a_difference_that_passes_or_changes_is_no_transfer(floor: Floor, 
     assert await recorded(floor) == [("OPENING", "USDT", 1000)]
 
 
-async def test_what_rounding_leaves_is_kept_until_it_adds_up(floor: Floor, audit: BalanceAudit) -> None:
+async def test_what_rounding_leaves_is_kept_until_it_adds_up(floor: OrderHarness, audit: BalanceAudit) -> None:
     await open_with(floor, USDT=1000)
     for amount in ("1000.00000001", "1000.00000002"):
         await hold(floor, USDT=amount)
@@ -97,7 +97,9 @@ async def test_what_rounding_leaves_is_kept_until_it_adds_up(floor: Floor, audit
 
 
 @pytest.mark.parametrize("told", ["1000.1234", "1000.1235", "1000.12346", "1000.12345678"])
-async def test_a_balance_that_the_venue_rounds_is_no_movement(floor: Floor, audit: BalanceAudit, told: str) -> None:
+async def test_a_balance_that_the_venue_rounds_is_no_movement(
+    floor: OrderHarness, audit: BalanceAudit, told: str
+) -> None:
     await open_with(floor, USDT="1000.123456784")
     await hold(floor, USDT=told)
     for _ in range(3):
@@ -107,7 +109,7 @@ async def test_a_balance_that_the_venue_rounds_is_no_movement(floor: Floor, audi
 
 
 async def test_a_withdrawal_of_everything_is_noticed_though_its_balance_is_gone(
-    floor: Floor, audit: BalanceAudit
+    floor: OrderHarness, audit: BalanceAudit
 ) -> None:
     await open_with(floor, USDT=1000, ETH=3)
     await hold(floor, USDT=1000)
@@ -116,7 +118,7 @@ async def test_a_withdrawal_of_everything_is_noticed_though_its_balance_is_gone(
     assert ("ADJUSTMENT", "ETH", Decimal(-3)) in await recorded(floor)
 
 
-async def test_without_a_change_nothing_is_looked_at(floor: Floor, audit: BalanceAudit) -> None:
+async def test_without_a_change_nothing_is_looked_at(floor: OrderHarness, audit: BalanceAudit) -> None:
     await audit.look()
     await hold(floor, USDT=5)
     await audit.look()
@@ -125,14 +127,14 @@ async def test_without_a_change_nothing_is_looked_at(floor: Floor, audit: Balanc
 
 
 @pytest.fixture
-async def quick(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[Floor]:
+async def quick(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
     async with open_floor(pool, venue) as floor:
         floor.timing = replace(QUICK, agreement=0.05)
         yield floor
 
 
 async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recorded_while_the_engine_runs(
-    quick: Floor, venue: ScriptedVenue
+    quick: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.holdings = held(USDT=1000).balances
     await open_with(quick, USDT=1000)

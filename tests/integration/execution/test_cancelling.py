@@ -6,13 +6,13 @@ import pytest
 from domain.core.errors import ErrorCode, InputError
 from domain.execution.executor import AccountExecutor
 from domain.model.orders import OrderStatus, TimeInForce
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.orders import BTC
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import read_until
 
 
-async def test_a_resting_order_is_cancelled(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_resting_order_is_cancelled(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     order = await floor.limit()
     assert order.status is OrderStatus.OPEN
@@ -22,7 +22,7 @@ async def test_a_resting_order_is_cancelled(floor: Floor, venue: ScriptedVenue) 
     assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.CANCELED
 
 
-async def test_a_filled_order_cannot_be_cancelled(floor: Floor) -> None:
+async def test_a_filled_order_cannot_be_cancelled(floor: OrderHarness) -> None:
     await floor.start()
     order = await floor.place()
     with pytest.raises(InputError, match="FILLED") as caught:
@@ -30,7 +30,7 @@ async def test_a_filled_order_cannot_be_cancelled(floor: Floor) -> None:
     assert caught.value.code is ErrorCode.CONFLICT
 
 
-async def test_somebody_elses_order_is_not_there(floor: Floor) -> None:
+async def test_somebody_elses_order_is_not_there(floor: OrderHarness) -> None:
     await floor.start()
     order = await floor.limit()
     with pytest.raises(InputError) as caught:
@@ -38,7 +38,9 @@ async def test_somebody_elses_order_is_not_there(floor: Floor) -> None:
     assert caught.value.code is ErrorCode.NOT_FOUND
 
 
-async def test_an_order_that_was_not_sent_is_cancelled_without_the_venue(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_an_order_that_was_not_sent_is_cancelled_without_the_venue(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     order = await floor.place()
     assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.CANCELED
     await floor.start()
@@ -47,7 +49,7 @@ async def test_an_order_that_was_not_sent_is_cancelled_without_the_venue(floor: 
 
 @pytest.mark.parametrize("fate", [Fate.LOST, Fate.SWALLOWED])
 async def test_a_cancel_without_an_answer_is_asked_about_and_sent_again_if_it_was_lost(
-    floor: Floor, venue: ScriptedVenue, fate: Fate
+    floor: OrderHarness, venue: ScriptedVenue, fate: Fate
 ) -> None:
     venue.cancel_fates.append(fate)
     venue.tells_by_stream = False
@@ -56,7 +58,7 @@ async def test_a_cancel_without_an_answer_is_asked_about_and_sent_again_if_it_wa
     assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.CANCELED
 
 
-async def test_a_refused_cancel_leaves_the_order_open_and_says_so(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_refused_cancel_leaves_the_order_open_and_says_so(floor: OrderHarness, venue: ScriptedVenue) -> None:
     venue.cancel_fates.append(Fate.REFUSED)
     await floor.start()
     order = await floor.limit()
@@ -66,7 +68,7 @@ async def test_a_refused_cancel_leaves_the_order_open_and_says_so(floor: Floor, 
     assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.CANCELED
 
 
-async def test_a_cancel_that_comes_after_the_fill_ends_filled(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_cancel_that_comes_after_the_fill_ends_filled(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     order = await floor.limit()
     venue.tells_by_stream = False
@@ -74,7 +76,7 @@ async def test_a_cancel_that_comes_after_the_fill_ends_filled(floor: Floor, venu
     assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.FILLED
 
 
-async def test_a_fill_that_comes_after_the_cancel_counts(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_fill_that_comes_after_the_cancel_counts(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     order = await floor.limit()
     await floor.service.cancel(floor.user.id, order.id)
@@ -88,7 +90,7 @@ async def test_a_fill_that_comes_after_the_cancel_counts(floor: Floor, venue: Sc
     assert sum(position.quantity for position in await floor.positions()) == 2
 
 
-async def test_cancelling_all_ends_what_fits_and_counts_it(floor: Floor) -> None:
+async def test_cancelling_all_ends_what_fits_and_counts_it(floor: OrderHarness) -> None:
     await floor.start()
     orders = [await floor.limit(f"k{number}") for number in range(5)]
     assert len(await floor.service.cancel_all(floor.user.id, floor.account.id, BTC)) == 5
@@ -97,7 +99,7 @@ async def test_cancelling_all_ends_what_fits_and_counts_it(floor: Floor) -> None
     assert await floor.service.cancel_all(floor.user.id, floor.account.id) == []
 
 
-async def test_a_gtd_order_expires_in_its_time(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_gtd_order_expires_in_its_time(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     order = await floor.limit(time_in_force=TimeInForce.GTD, expires_at=floor.clock.now() + timedelta(hours=1))
     assert order.status is OrderStatus.OPEN
@@ -108,7 +110,9 @@ async def test_a_gtd_order_expires_in_its_time(floor: Floor, venue: ScriptedVenu
     assert order.updated_at >= expires_at
 
 
-async def test_a_cancel_during_doubt_is_carried_out_once_the_order_is_found(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_cancel_during_doubt_is_carried_out_once_the_order_is_found(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     await floor.start()
     venue.fates.append(Fate.SWALLOWED)
     venue.tells_by_stream = False
@@ -122,7 +126,7 @@ async def test_a_cancel_during_doubt_is_carried_out_once_the_order_is_found(floo
     await floor.until(order.id, "CANCELED")
 
 
-async def test_cancels_go_before_orders_that_wait(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_cancels_go_before_orders_that_wait(floor: OrderHarness, venue: ScriptedVenue) -> None:
     waiting = await floor.limit("waiting")
     young = await floor.limit("young")
     async with floor.storage.transaction() as transaction:

@@ -10,7 +10,7 @@ import pytest
 from domain.core.errors import Unavailable
 from domain.model.orders import OrderStatus
 from domain.ports.unit_of_work import Database, UnitOfWork
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
 
 
@@ -62,7 +62,7 @@ class FlakyStorage:
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("fate", [Fate.ANSWERED, Fate.SWALLOWED, Fate.LOST])
 async def test_no_order_is_lost_or_sent_twice(
-    floor: Floor, venue: ScriptedVenue, fate: Fate, number: int, *, commits_first: bool
+    floor: OrderHarness, venue: ScriptedVenue, fate: Fate, number: int, *, commits_first: bool
 ) -> None:
     flaky = FlakyStorage(floor.storage)
     executor = await floor.start()
@@ -86,7 +86,7 @@ async def test_no_order_is_lost_or_sent_twice(
 
 
 async def test_an_order_whose_submission_is_committed_late_is_asked_about_and_never_sent(
-    floor: Floor, venue: ScriptedVenue
+    floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
     flaky = FlakyStorage(floor.storage)
     executor = await floor.start()
@@ -97,7 +97,7 @@ async def test_an_order_whose_submission_is_committed_late_is_asked_about_and_ne
     assert venue.sent == 0
 
 
-async def test_a_cancel_whose_request_is_committed_late_is_sent(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_cancel_whose_request_is_committed_late_is_sent(floor: OrderHarness, venue: ScriptedVenue) -> None:
     flaky = FlakyStorage(floor.storage)
     executor = await floor.start()
     order = await floor.limit()

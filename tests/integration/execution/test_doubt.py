@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from domain.model.orders import OrderStatus
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("tells_by_stream", [True, False], ids=["stream tells", "stream is silent"])
 async def test_an_order_whose_answer_was_swallowed_is_found_at_the_venue(
-    floor: Floor, venue: ScriptedVenue, *, tells_by_stream: bool
+    floor: OrderHarness, venue: ScriptedVenue, *, tells_by_stream: bool
 ) -> None:
     venue.fates.append(Fate.SWALLOWED)
     venue.tells_by_stream = tells_by_stream
@@ -24,7 +24,7 @@ async def test_an_order_whose_answer_was_swallowed_is_found_at_the_venue(
 
 
 async def test_an_order_that_never_arrived_is_rejected_after_three_clean_absences(
-    floor: Floor, venue: ScriptedVenue
+    floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.fates.append(Fate.LOST)
     await floor.start()
@@ -37,7 +37,9 @@ async def test_an_order_that_never_arrived_is_rejected_after_three_clean_absence
     assert await floor.kinds(order.id) == ["PENDING", "SUBMITTED", "IN_DOUBT", "REJECTED"]
 
 
-async def test_absences_before_the_request_must_have_arrived_do_not_count(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_absences_before_the_request_must_have_arrived_do_not_count(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     venue.fates.append(Fate.LOST)
     floor.timing = floor.timing.__class__(absence=3600, settle_first=0.01, settle_longest=0.02, poll=0.05)
     await floor.start()
@@ -47,7 +49,9 @@ async def test_absences_before_the_request_must_have_arrived_do_not_count(floor:
     assert (await floor.read(order.id)).absences == 0
 
 
-async def test_while_the_venue_is_unreachable_an_order_stays_in_doubt(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_while_the_venue_is_unreachable_an_order_stays_in_doubt(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     await floor.start()
     venue.fates.append(Fate.LOST)
     venue.unreachable = True
@@ -59,7 +63,7 @@ async def test_while_the_venue_is_unreachable_an_order_stays_in_doubt(floor: Flo
 
 
 async def test_a_rejection_by_absence_is_taken_back_when_the_venue_tells_of_the_order(
-    floor: Floor, venue: ScriptedVenue
+    floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.fates.append(Fate.LOST)
     await floor.start()
@@ -71,7 +75,7 @@ async def test_a_rejection_by_absence_is_taken_back_when_the_venue_tells_of_the_
     assert (await floor.kinds(order.id))[-3:] == ["REJECTED", "RECONCILED", "FILL"]
 
 
-async def test_a_doubt_does_not_hold_up_other_orders(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_doubt_does_not_hold_up_other_orders(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     venue.fates.append(Fate.LOST)
     venue.unreachable = True
@@ -80,7 +84,7 @@ async def test_a_doubt_does_not_hold_up_other_orders(floor: Floor, venue: Script
     assert (await floor.place("second")).status is OrderStatus.FILLED
 
 
-async def test_a_trade_that_may_be_the_orders_keeps_it_in_doubt(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_trade_that_may_be_the_orders_keeps_it_in_doubt(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     venue.fates.append(Fate.SWALLOWED)
     venue.tells_by_stream = False
@@ -98,7 +102,7 @@ async def _knows_nothing(order: object) -> None:
     return None
 
 
-async def test_a_stale_lease_sends_nothing_and_ends_the_executor(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_stale_lease_sends_nothing_and_ends_the_executor(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     assert floor.lease is not None
     async with floor.storage.transaction() as transaction:
@@ -112,7 +116,9 @@ async def test_a_stale_lease_sends_nothing_and_ends_the_executor(floor: Floor, v
     floor._task = None
 
 
-async def test_a_lease_renewed_too_long_ago_keeps_the_bytes_from_leaving(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_lease_renewed_too_long_ago_keeps_the_bytes_from_leaving(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     executor = await floor.start()
     executor._desk._lease = lambda: floor.lease
     executor._desk.timing = floor.timing.__class__(guard=0)

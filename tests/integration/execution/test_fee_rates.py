@@ -13,7 +13,7 @@ from domain.model.trading import Position
 from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_market, told_fill
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import read_until
@@ -22,7 +22,7 @@ BNB = MarketSymbol("sandbox", "BNB/USDT")
 
 
 async def filled(
-    floor: Floor, venue: ScriptedVenue, trade_id: str = "a", ago: timedelta = timedelta(0)
+    floor: OrderHarness, venue: ScriptedVenue, trade_id: str = "a", ago: timedelta = timedelta(0)
 ) -> tuple[Fill, Position]:
     """Buy 1 at 90 for a fee of 0.01 BNB, told so long after; return the fill, and the position after it."""
     order = await floor.limit(trade_id)
@@ -36,7 +36,7 @@ async def filled(
     return counted, position
 
 
-async def stored(floor: Floor, venue: ScriptedVenue, pool: Pool, prices: dict[timedelta, str]) -> None:
+async def stored(floor: OrderHarness, venue: ScriptedVenue, pool: Pool, prices: dict[timedelta, str]) -> None:
     """Store minutes of BNB that opened so long ago, and their closes."""
     now = venue.venue_now()
     candles = [
@@ -49,7 +49,9 @@ async def stored(floor: Floor, venue: ScriptedVenue, pool: Pool, prices: dict[ti
         await transaction.market_data.save_candles(candles)
 
 
-async def test_a_fee_in_a_third_currency_is_converted_at_the_present_price(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_fee_in_a_third_currency_is_converted_at_the_present_price(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     floor.markets.rates["BNB"] = Decimal(600)
     await floor.start()
     fill, position = await filled(floor, venue)
@@ -58,7 +60,7 @@ async def test_a_fee_in_a_third_currency_is_converted_at_the_present_price(floor
 
 
 async def test_without_a_present_price_the_stored_one_of_the_fill_counts(
-    floor: Floor, venue: ScriptedVenue, pool: Pool
+    floor: OrderHarness, venue: ScriptedVenue, pool: Pool
 ) -> None:
     await stored(floor, venue, pool, {timedelta(hours=3): "610", timedelta(days=2): "1"})
     await floor.start()
@@ -79,7 +81,12 @@ async def test_without_a_present_price_the_stored_one_of_the_fill_counts(
     ],
 )
 async def test_a_fill_that_is_told_late_counts_at_the_price_that_is_nearest_to_it(
-    floor: Floor, venue: ScriptedVenue, pool: Pool, ago: timedelta, prices: dict[timedelta, str], rate: int | None
+    floor: OrderHarness,
+    venue: ScriptedVenue,
+    pool: Pool,
+    ago: timedelta,
+    prices: dict[timedelta, str],
+    rate: int | None,
 ) -> None:
     floor.markets.rates["BNB"] = Decimal(600)
     await stored(floor, venue, pool, prices)
@@ -89,7 +96,7 @@ async def test_a_fill_that_is_told_late_counts_at_the_price_that_is_nearest_to_i
 
 
 async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_told(
-    floor: Floor, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+    floor: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -111,14 +118,14 @@ async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_to
     assert recorder.counted == ["a", "a"]
 
 
-async def test_without_any_price_the_position_names_the_currency(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_without_any_price_the_position_names_the_currency(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     fill, position = await filled(floor, venue)
     assert fill.fee_rate is None
     assert (position.fees, position.unpriced_fees) == (0, ("BNB",))
 
 
-async def test_an_order_keeps_the_price_that_it_was_sent_at(floor: Floor) -> None:
+async def test_an_order_keeps_the_price_that_it_was_sent_at(floor: OrderHarness) -> None:
     await floor.start()
     sent = await floor.place("market")
     assert floor.markets.book is not None

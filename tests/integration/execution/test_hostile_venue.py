@@ -11,7 +11,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
 from domain.ports.execution_client import FillReport, StreamOpened
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import eventually
 
@@ -37,7 +37,7 @@ def a_fill(**changes: object) -> FillReport:
 
 
 async def test_a_fill_in_another_market_is_not_counted_for_an_order_of_the_same_venue_id(
-    floor: Floor, venue: ScriptedVenue
+    floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
     await floor.start()
     first = await floor.limit("first")
@@ -51,7 +51,9 @@ async def test_a_fill_in_another_market_is_not_counted_for_an_order_of_the_same_
     assert (await floor.read(first.id)).filled_quantity == 0
 
 
-async def test_a_foreign_order_that_may_not_be_cancelled_now_harms_no_other(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_foreign_order_that_may_not_be_cancelled_now_harms_no_other(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     floor.cancel_foreign = True
     executor = await floor.start()
     order = await floor.limit()
@@ -63,7 +65,7 @@ async def test_a_foreign_order_that_may_not_be_cancelled_now_harms_no_other(floo
     assert not floor.task.done()
 
 
-async def test_an_executor_that_is_woken_in_the_moment_of_its_end_ends(floor: Floor) -> None:
+async def test_an_executor_that_is_woken_in_the_moment_of_its_end_ends(floor: OrderHarness) -> None:
     floor.timing = replace(floor.timing, poll=3600)
     executor = await floor.start()
     await floor.kill()  # It waits alone from here on: nobody else wakes it.
@@ -84,7 +86,7 @@ async def test_an_executor_that_is_woken_in_the_moment_of_its_end_ends(floor: Fl
 
 @pytest.mark.parametrize("minutes", [-10, 10])
 async def test_a_fill_that_was_missed_is_found_whatever_the_venues_clock_shows(
-    floor: Floor, venue: ScriptedVenue, minutes: int
+    floor: OrderHarness, venue: ScriptedVenue, minutes: int
 ) -> None:
     venue.clock_ahead = timedelta(minutes=minutes)
     await floor.start()
@@ -97,7 +99,7 @@ async def test_a_fill_that_was_missed_is_found_whatever_the_venues_clock_shows(
 
 
 async def test_after_a_break_only_what_came_since_the_last_agreement_is_asked_for(
-    floor: Floor, venue: ScriptedVenue
+    floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
     floor.timing = replace(floor.timing, agreement=0.1)
     await floor.start()
@@ -112,7 +114,7 @@ async def test_after_a_break_only_what_came_since_the_last_agreement_is_asked_fo
     assert venue.asked_since[0] > filled - timedelta(minutes=1)
 
 
-async def _agreed_after(floor: Floor, moment: datetime) -> bool:
+async def _agreed_after(floor: OrderHarness, moment: datetime) -> bool:
     async with floor.storage.reading() as transaction:
         account = await transaction.accounts.by_id(floor.account.id)
     return account is not None and account.reconciled_at is not None and account.reconciled_at > moment

@@ -10,12 +10,12 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus
 from domain.model.trading import RiskLimits
 from domain.model.trading_state import TradingState
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_book
 from tests.support.scripted_venue import ScriptedVenue
 
 
-async def limit_account(floor: Floor, **limits: object) -> None:
+async def limit_account(floor: OrderHarness, **limits: object) -> None:
     async with floor.storage.transaction() as transaction:
         account = await transaction.accounts.by_id(floor.account.id, lock=True)
         assert account is not None
@@ -26,7 +26,7 @@ def codes(order: Order) -> list[str]:
     return [denial.code.value for denial in order.denials]
 
 
-async def losing_round_trip(floor: Floor, venue: ScriptedVenue) -> None:
+async def losing_round_trip(floor: OrderHarness, venue: ScriptedVenue) -> None:
     """Buy one at 100 and sell it at 90."""
     await floor.place("in")
     out = await floor.limit("out", "90", side=OrderSide.SELL)
@@ -35,7 +35,9 @@ async def losing_round_trip(floor: Floor, venue: ScriptedVenue) -> None:
 
 
 @pytest.mark.parametrize("whose", ["engine", "user", "account"])
-async def test_a_halt_denies_the_next_order_whoever_was_halted(floor: Floor, venue: ScriptedVenue, whose: str) -> None:
+async def test_a_halt_denies_the_next_order_whoever_was_halted(
+    floor: OrderHarness, venue: ScriptedVenue, whose: str
+) -> None:
     await floor.start()
     async with floor.storage.transaction() as transaction:
         if whose == "engine":
@@ -48,7 +50,7 @@ async def test_a_halt_denies_the_next_order_whoever_was_halted(floor: Floor, ven
     assert venue.sent == 0
 
 
-async def test_reducing_lets_a_position_be_closed(floor: Floor) -> None:
+async def test_reducing_lets_a_position_be_closed(floor: OrderHarness) -> None:
     await floor.start()
     await floor.place("in")
     async with floor.storage.transaction() as transaction:
@@ -66,7 +68,7 @@ async def test_reducing_lets_a_position_be_closed(floor: Floor) -> None:
     ],
 )
 async def test_a_loss_stops_the_next_entry(
-    floor: Floor, venue: ScriptedVenue, limits: dict[str, object], code: str
+    floor: OrderHarness, venue: ScriptedVenue, limits: dict[str, object], code: str
 ) -> None:
     await floor.start()
     await limit_account(floor, **limits)
@@ -74,14 +76,14 @@ async def test_a_loss_stops_the_next_entry(
     assert codes(await floor.place("again")) == [code]
 
 
-async def test_a_loss_within_the_limits_stops_nothing(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_loss_within_the_limits_stops_nothing(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     await limit_account(floor, max_daily_loss=Decimal("10.01"), cool_down_losses=2, cool_down_minutes=10)
     await losing_round_trip(floor, venue)
     assert (await floor.place("again")).status is OrderStatus.FILLED
 
 
-async def test_open_orders_and_the_rate_are_counted_from_what_is_stored(floor: Floor) -> None:
+async def test_open_orders_and_the_rate_are_counted_from_what_is_stored(floor: OrderHarness) -> None:
     await floor.start()
     await limit_account(floor, max_open_orders=2, max_orders_per_minute=3)
     for key in ("1", "2"):
@@ -92,7 +94,7 @@ async def test_open_orders_and_the_rate_are_counted_from_what_is_stored(floor: F
     assert "ORDER_RATE" in codes(await floor.place("5"))
 
 
-async def test_a_limit_is_measured_by_the_book_of_the_moment(floor: Floor) -> None:
+async def test_a_limit_is_measured_by_the_book_of_the_moment(floor: OrderHarness) -> None:
     await floor.start()
     await limit_account(floor, price_collar_percent=Decimal(1))
     thin: Depth = a_book(step="5", quantity="0.5")

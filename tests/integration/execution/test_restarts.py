@@ -14,19 +14,23 @@ from domain.ports.execution_client import CredentialsRejected
 from domain.ports.market_data import QuestionRefused, VenueUnreachable
 from domain.rules.order_lifecycle import Step
 from infra.runtime.retention import purge_expired
-from tests.support.order_harness import Floor
+from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import eventually
 
 
-async def test_a_young_order_that_was_not_sent_is_sent_by_the_next_run(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_young_order_that_was_not_sent_is_sent_by_the_next_run(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     order = await floor.place()
     await floor.start()
     await floor.until(order.id, "FILLED")
     assert venue.received == [order.client_order_id]
 
 
-async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     order = await floor.place()
     async with floor.storage.transaction() as transaction:
         old = replace(order, id=floor.ids.new(), client_order_id="r3-old", created_at=order.created_at - timedelta(5))
@@ -44,7 +48,7 @@ async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(floor
     ids=["before sending", "before reading"],
 )
 async def test_killed_while_sending_the_order_is_at_the_venue_once_or_never(
-    floor: Floor, venue: ScriptedVenue, fate: Fate, type_: OrderType, *, arrived: bool
+    floor: OrderHarness, venue: ScriptedVenue, fate: Fate, type_: OrderType, *, arrived: bool
 ) -> None:
     venue.fates.append(fate)
     venue.tells_by_stream = False
@@ -65,7 +69,7 @@ async def test_killed_while_sending_the_order_is_at_the_venue_once_or_never(
 
 @pytest.mark.parametrize("fate", [Fate.HANGS_BEFORE, Fate.HANGS_AFTER], ids=["before sending", "before reading"])
 async def test_killed_while_cancelling_the_order_is_cancelled_by_the_next_run(
-    floor: Floor, venue: ScriptedVenue, fate: Fate
+    floor: OrderHarness, venue: ScriptedVenue, fate: Fate
 ) -> None:
     venue.cancel_fates.append(fate)
     venue.tells_by_stream = False
@@ -79,7 +83,7 @@ async def test_killed_while_cancelling_the_order_is_cancelled_by_the_next_run(
     await floor.until(order.id, "CANCELED")
 
 
-async def test_a_cancel_asked_for_while_nobody_ran_is_carried_out(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_cancel_asked_for_while_nobody_ran_is_carried_out(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     order = await floor.limit()
     await floor.kill()
@@ -88,7 +92,7 @@ async def test_a_cancel_asked_for_while_nobody_ran_is_carried_out(floor: Floor, 
     await floor.until(order.id, "CANCELED")
 
 
-async def test_what_happened_while_nobody_ran_is_caught_up(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_what_happened_while_nobody_ran_is_caught_up(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     filled, partly, ended = [await floor.limit(f"k{number}") for number in range(3)]
     await floor.kill()
@@ -103,7 +107,9 @@ async def test_what_happened_while_nobody_ran_is_caught_up(floor: Floor, venue: 
     assert position.quantity == Decimal("1.3")
 
 
-async def test_a_late_fill_that_nobody_heard_of_is_found_by_the_trades(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_late_fill_that_nobody_heard_of_is_found_by_the_trades(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     await floor.start()
     order = await floor.limit()
     await floor.service.cancel(floor.user.id, order.id)
@@ -113,7 +119,7 @@ async def test_a_late_fill_that_nobody_heard_of_is_found_by_the_trades(floor: Fl
     assert (await floor.read(order.id)).filled_quantity == Decimal("0.25")
 
 
-async def test_until_reconciled_orders_wait_and_are_then_denied(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_until_reconciled_orders_wait_and_are_then_denied(floor: OrderHarness, venue: ScriptedVenue) -> None:
     venue.unreachable = True
     floor.timing = replace(floor.timing, unreconciled_wait=0.1)
     await floor.start_unreconciled()
@@ -130,7 +136,7 @@ async def test_until_reconciled_orders_wait_and_are_then_denied(floor: Floor, ve
 
 @pytest.mark.parametrize("refusal", [CredentialsRejected("Invalid API-key (-2015)"), QuestionRefused("not for you")])
 async def test_a_venue_that_says_no_for_good_is_told_once_and_again_when_it_has_agreed_in_between(
-    floor: Floor, venue: ScriptedVenue, refusal: VenueUnreachable
+    floor: OrderHarness, venue: ScriptedVenue, refusal: VenueUnreachable
 ) -> None:
     floor.timing = replace(floor.timing, unreconciled_wait=0.1)
     for times in (1, 1, 2):
@@ -161,7 +167,7 @@ async def _looked_at(executor: AccountExecutor) -> None:
     assert all(look.order.status is OrderStatus.PENDING for look in looks)
 
 
-async def test_a_foreign_order_is_told_once_and_left_alone(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_foreign_order_is_told_once_and_left_alone(floor: OrderHarness, venue: ScriptedVenue) -> None:
     venue._receive(_foreign(await floor.place()))
     await floor.start()
     alerts = await floor.alerts()
@@ -170,7 +176,7 @@ async def test_a_foreign_order_is_told_once_and_left_alone(floor: Floor, venue: 
     assert venue.orders["theirs"].status is OrderStatus.OPEN
 
 
-async def test_a_foreign_order_that_rests_for_years_is_told_once(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_foreign_order_that_rests_for_years_is_told_once(floor: OrderHarness, venue: ScriptedVenue) -> None:
     venue._receive(_foreign(await floor.place()))
     for _ in range(3):
         await floor.start()
@@ -182,7 +188,7 @@ async def test_a_foreign_order_that_rests_for_years_is_told_once(floor: Floor, v
 
 
 async def test_old_fills_of_our_own_are_nobody_elses_however_often_they_are_told(
-    floor: Floor, venue: ScriptedVenue
+    floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
     await floor.start()
     await floor.limit("rests")
@@ -196,7 +202,7 @@ async def test_old_fills_of_our_own_are_nobody_elses_however_often_they_are_told
     assert await floor.alerts() == []
 
 
-async def test_a_fill_that_was_missed_is_counted_for_its_old_order(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_fill_that_was_missed_is_counted_for_its_old_order(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     await floor.limit("rests")
     old = await floor.limit("ended")
@@ -211,7 +217,9 @@ async def test_a_fill_that_was_missed_is_counted_for_its_old_order(floor: Floor,
     assert await floor.alerts() == []
 
 
-async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(
+    floor: OrderHarness, venue: ScriptedVenue
+) -> None:
     await floor.start()
     ours = await floor.limit("rests")
     await floor.kill()
@@ -228,7 +236,7 @@ async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(floor: F
     assert len(await floor.alerts()) == 2
 
 
-async def _age(floor: Floor) -> None:
+async def _age(floor: OrderHarness) -> None:
     """Let all that happened lie hours back for the engine, but not for the venue."""
     async with floor.storage._pool.acquire() as driver:
         await driver.execute(
@@ -236,14 +244,14 @@ async def _age(floor: Floor) -> None:
         )
 
 
-async def test_a_foreign_order_is_cancelled_where_so_configured(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_a_foreign_order_is_cancelled_where_so_configured(floor: OrderHarness, venue: ScriptedVenue) -> None:
     venue._receive(_foreign(await floor.place()))
     floor.cancel_foreign = True
     await floor.start()
     await eventually(lambda: venue.orders["theirs"].status is OrderStatus.CANCELED, "the foreign order is cancelled")
 
 
-async def test_balances_are_the_venues_after_reconciling(floor: Floor, venue: ScriptedVenue) -> None:
+async def test_balances_are_the_venues_after_reconciling(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     async with floor.storage.reading() as transaction:
         stored = (await transaction.accounts.balances([floor.account.id]))[floor.account.id]

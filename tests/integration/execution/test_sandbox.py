@@ -17,7 +17,7 @@ from infra.clock import SystemClock
 from infra.postgres.pool import Pool
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from tests.support.order_harness import FixedMarkets, Floor, open_floor
+from tests.support.order_harness import FixedMarkets, OrderHarness, open_floor
 from tests.support.orders import BTC, a_book
 from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.venues import Trader, open_trader
@@ -46,7 +46,7 @@ async def trader(venues: Venues) -> AsyncIterator[Trader]:
 
 
 @pytest.fixture
-async def floor(pool: Pool, venues: Venues, sandbox: SandboxProcess, trader: Trader) -> AsyncIterator[Floor]:
+async def floor(pool: Pool, venues: Venues, sandbox: SandboxProcess, trader: Trader) -> AsyncIterator[OrderHarness]:
     (listed,) = [market for market in await venues.public("sandbox").load_markets() if market.symbol == BTC]
     book = await sandbox.get("/api/v3/depth?symbol=BTCUSDT&limit=5")
     markets = FixedMarkets(a_book(bid=book["bids"][0][0], ask=book["asks"][0][0], quantity=50), listed)
@@ -55,7 +55,7 @@ async def floor(pool: Pool, venues: Venues, sandbox: SandboxProcess, trader: Tra
         yield floor
 
 
-def far(floor: Floor) -> Decimal:
+def far(floor: OrderHarness) -> Decimal:
     """Return a price at which a buy rests."""
     assert floor.markets.book is not None
     return round_down(floor.markets.book.bids[0].price * Decimal("0.97"), Decimal("0.01"))
@@ -70,7 +70,7 @@ async def at_the_venue(trader: Trader, order: Order) -> OrderReport:
 SMALL = Decimal("0.01")
 
 
-async def test_a_market_order_fills_and_its_fees_are_known(floor: Floor, trader: Trader) -> None:
+async def test_a_market_order_fills_and_its_fees_are_known(floor: OrderHarness, trader: Trader) -> None:
     order = await floor.place(quantity=SMALL)
     assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, SMALL)
     fills = await floor.fills(order.id)
@@ -80,14 +80,14 @@ async def test_a_market_order_fills_and_its_fees_are_known(floor: Floor, trader:
     assert position.quantity == SMALL - sum(fill.fee for fill in fills)
 
 
-async def test_a_limit_order_rests_and_is_cancelled(floor: Floor, trader: Trader) -> None:
+async def test_a_limit_order_rests_and_is_cancelled(floor: OrderHarness, trader: Trader) -> None:
     order = await floor.place(type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
     assert order.status is OrderStatus.OPEN
     assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.CANCELED
     assert (await at_the_venue(trader, order)).status is OrderStatus.CANCELED
 
 
-async def test_selling_all_that_was_bought_closes_the_position(floor: Floor) -> None:
+async def test_selling_all_that_was_bought_closes_the_position(floor: OrderHarness) -> None:
     await floor.place("in", quantity=SMALL)
     sold = await floor.place("out", side=OrderSide.SELL, quantity=SMALL)
     assert sold.status is OrderStatus.FILLED
@@ -95,7 +95,7 @@ async def test_selling_all_that_was_bought_closes_the_position(floor: Floor) -> 
 
 
 async def test_a_swallowed_answer_ends_filled_with_one_order_at_the_venue(
-    floor: Floor, sandbox: SandboxProcess, trader: Trader
+    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
     await sandbox.misbehave(swallowOrders=1)
     order = await floor.until((await floor.place(quantity=SMALL)).id, "FILLED")
@@ -105,21 +105,21 @@ async def test_a_swallowed_answer_ends_filled_with_one_order_at_the_venue(
 
 
 async def test_a_request_that_was_cut_before_it_arrived_ends_rejected(
-    floor: Floor, sandbox: SandboxProcess, trader: Trader
+    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
     await sandbox.misbehave(dropOrders=1)
     order = await floor.until((await floor.place(quantity=SMALL)).id, "REJECTED")
     assert await trader.venue.find(order) is None
 
 
-async def test_a_swallowed_cancel_ends_cancelled(floor: Floor, sandbox: SandboxProcess) -> None:
+async def test_a_swallowed_cancel_ends_cancelled(floor: OrderHarness, sandbox: SandboxProcess) -> None:
     order = await floor.place(type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
     await sandbox.misbehave(swallowCancels=1, muteUserEvents=5)
     await floor.service.cancel(floor.user.id, order.id)
     await floor.until(order.id, "CANCELED")
 
 
-async def test_repeated_and_reordered_fills_count_once(floor: Floor, sandbox: SandboxProcess) -> None:
+async def test_repeated_and_reordered_fills_count_once(floor: OrderHarness, sandbox: SandboxProcess) -> None:
     await sandbox.misbehave(repeatFills=20, reorderFills=20)
     orders = [await floor.place(f"k{number}", quantity=Decimal("0.2")) for number in range(5)]
     assert {order.status for order in orders} == {OrderStatus.FILLED}
@@ -130,7 +130,7 @@ async def test_repeated_and_reordered_fills_count_once(floor: Floor, sandbox: Sa
 
 
 async def test_what_fills_while_the_stream_is_down_is_caught_up(
-    floor: Floor, sandbox: SandboxProcess, trader: Trader
+    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
     price = far(floor)
     order = await floor.place(type=OrderType.LIMIT, price=price, quantity=SMALL)
@@ -152,7 +152,9 @@ async def until(condition: Callable[[], Awaitable[object]]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_a_killed_engine_finds_its_orders_again(floor: Floor, sandbox: SandboxProcess, trader: Trader) -> None:
+async def test_a_killed_engine_finds_its_orders_again(
+    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
+) -> None:
     await sandbox.misbehave(hangOrders=1)
     placing = asyncio.create_task(floor.place(quantity=SMALL))
     await until(lambda: trader.venue.fills(BTC, floor.account.created_at - timedelta(minutes=1)))
@@ -163,7 +165,7 @@ async def test_a_killed_engine_finds_its_orders_again(floor: Floor, sandbox: San
     assert order.filled_quantity == SMALL
 
 
-async def test_a_venue_that_is_down_for_a_while_loses_no_order(floor: Floor, sandbox: SandboxProcess) -> None:
+async def test_a_venue_that_is_down_for_a_while_loses_no_order(floor: OrderHarness, sandbox: SandboxProcess) -> None:
     resting = await floor.place("rests", type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
     await sandbox.kill()
     doubted = await floor.place("in the dark", quantity=SMALL)

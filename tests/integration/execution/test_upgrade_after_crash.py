@@ -24,7 +24,7 @@ from infra.postgres.migrate import _upgrade, migrate
 from infra.postgres.pool import create_pool
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from tests.support.order_harness import QUICK, FixedMarkets, Floor, open_floor_of
+from tests.support.order_harness import QUICK, FixedMarkets, OrderHarness, open_floor_of
 from tests.support.orders import BTC, a_book
 from tests.support.reporting import a_worker
 from tests.support.sandbox import SandboxProcess, running_sandbox
@@ -105,7 +105,7 @@ async def old_account(connection: asyncpg.Connection) -> Old:
 @asynccontextmanager
 async def upgraded(
     dsn: str, old: Old, venue: ExecutionClient, markets: FixedMarkets | None = None, agreement: float = 0.05
-) -> AsyncIterator[Floor]:
+) -> AsyncIterator[OrderHarness]:
     """The account under this version, whose executor isn't started yet."""
     await migrate(dsn)
     async with (
@@ -116,13 +116,13 @@ async def upgraded(
         yield floor
 
 
-async def transfers(floor: Floor) -> list[tuple[str, str, str]]:
+async def transfers(floor: OrderHarness) -> list[tuple[str, str, str]]:
     async with floor.storage.reading() as reading:
         found = await reading.transfers.of_account(floor.account.id)
     return sorted((one.kind.value, one.currency, str(one.amount.normalize())) for one in found)
 
 
-async def settled(floor: Floor) -> list[tuple[str, str, str]]:
+async def settled(floor: OrderHarness) -> list[tuple[str, str, str]]:
     """Return the transfers once the opening is corrected no more."""
 
     async def is_provisional() -> bool:
@@ -214,7 +214,7 @@ async def test_an_upgrade_that_is_killed_before_and_during_the_recovery_is_gone_
     await trader.venue.close()
 
 
-async def check_report(floor: Floor, order: Order) -> None:
+async def check_report(floor: OrderHarness, order: Order) -> None:
     """See that the one order is all that the account has won or lost since it was opened with 1000 USDT."""
     service = ReportService(floor.storage, floor.bus, floor.clock, floor.ids)
     request = ReportRequest(ReportScope.ACCOUNT, floor.account.id, None, floor.clock.now() + timedelta(seconds=1))

@@ -12,7 +12,7 @@ from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.model.trading import AccountKind, AccountTransfer, Balance, RiskLimits, TransferKind, VenueCredentials
 from domain.ports.execution_client import CredentialsRejected
 from domain.ports.market_data import QuestionRefused
-from infra.venues.ccxt.execution_client import CcxtAccount
+from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.integration.trading.conftest import SandboxAddress
@@ -291,7 +291,7 @@ async def test_a_refusal_of_a_deposits_balances_is_told_at_the_account(
     async def refuse(_self: object) -> None:
         raise refusal
 
-    monkeypatch.setattr(CcxtAccount, "balances", refuse)
+    monkeypatch.setattr(CcxtExecutionClient, "balances", refuse)
     with pytest.raises(InputError) as refused:
         await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(1), "a")
     assert (refused.value.code, refused.value.path) == (code, ("id",))

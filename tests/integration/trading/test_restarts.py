@@ -12,7 +12,7 @@ from domain.model.orders import OrderType
 from domain.model.trading import TradingSession
 from domain.model.trading import TradingSessionStatusCode as Code
 from domain.trading.session_supervisor import FAILED
-from infra.venues.ccxt.execution_client import CcxtAccount
+from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from tests.support.trading_node import MINUTE, TradingNode, strategy
 from tests.support.waiting import eventually
 
@@ -161,15 +161,15 @@ async def test_a_lease_that_another_node_took_ends_the_work_at_once(node: Tradin
 async def test_an_account_that_is_let_go_closes_its_connections_however_long_that_takes(
     node: TradingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed: list[CcxtAccount] = []
-    close = CcxtAccount.close
+    closed: list[CcxtExecutionClient] = []
+    close = CcxtExecutionClient.close
 
-    async def slowly(venue: CcxtAccount) -> None:
+    async def slowly(venue: CcxtExecutionClient) -> None:
         await asyncio.sleep(0.3)
         await close(venue)
         closed.append(venue)
 
-    monkeypatch.setattr(CcxtAccount, "close", slowly)
+    monkeypatch.setattr(CcxtExecutionClient, "close", slowly)
     monkeypatch.setattr("domain.trading.account_worker.CLOSING_SECONDS", 0.05)
     account = await node.account()
     await node.session(account, strategy())

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from domain.model.markets import Timeframe
-from infra.candle_files.errors import UnusableFile
+from infra.candle_files.errors import UnusableFileError
 from infra.candle_files.formats import FileFormat
 from infra.candle_files.inspection import Survey, survey
 from tests.support.candle_files import NOW, csv, problems, reading, row, surveyed
@@ -108,20 +108,22 @@ def test_the_timeframe_is_told_by_the_times_and_a_wrong_one_refused(tmp_path: Pa
     hourly = csv(tmp_path, [row(60 * hour + 5) for hour in range(12)])
     assert surveyed(hourly).timeframe is Timeframe.H1
     with pytest.raises(
-        UnusableFile, match="all of its 12 candles are 1:00:00 or multiples of it apart, so they are not of 1m"
+        UnusableFileError, match="all of its 12 candles are 1:00:00 or multiples of it apart, so they are not of 1m"
     ):
         surveyed(hourly, Timeframe.M1)
     assert surveyed(csv(tmp_path, [row(30 * number + 5) for number in range(12)])).timeframe is Timeframe.M30
-    with pytest.raises(UnusableFile, match="its candles are 0:45:00 apart; the engine's timeframes are 1m, 3m, 5m"):
+    with pytest.raises(
+        UnusableFileError, match="its candles are 0:45:00 apart; the engine's timeframes are 1m, 3m, 5m"
+    ):
         surveyed(csv(tmp_path, [row(45 * number) for number in range(12)]))
-    with pytest.raises(UnusableFile, match="a single row doesn't tell how long its candle is; pass --timeframe"):
+    with pytest.raises(UnusableFileError, match="a single row doesn't tell how long its candle is; pass --timeframe"):
         surveyed(csv(tmp_path, [row(0)]))
     assert surveyed(csv(tmp_path, [row(0)]), Timeframe.M5).rows == 1
 
 
 def test_a_form_that_is_asked_for_must_be_the_files(tmp_path: Path) -> None:
     path = csv(tmp_path, [row(minute) for minute in range(3)])
-    with pytest.raises(UnusableFile, match="doesn't look like --format binance, but like generic"):
+    with pytest.raises(UnusableFileError, match="doesn't look like --format binance, but like generic"):
         survey(reading(path, format=FileFormat.BINANCE), lambda _: None)
 
 

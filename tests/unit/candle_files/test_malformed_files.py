@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.model.markets import Timeframe
-from infra.candle_files.errors import MalformedRows, UnusableFile
+from infra.candle_files.errors import MalformedRows, UnusableFileError
 from tests.support.candle_files import HEADER, NOW, START, csv, problems, reading, row, surveyed
 
 GOOD = [row(minute) for minute in range(4)]
@@ -119,7 +119,7 @@ def test_a_row_of_an_archive_is_told_with_its_file_and_one_of_parquet_as_row(tmp
 def test_a_file_that_holds_no_candles_is_refused_as_a_whole(tmp_path: Path, data: bytes, told: str) -> None:
     path = tmp_path / "candles.csv"
     path.write_bytes(data)
-    with pytest.raises(UnusableFile, match=re.escape(told)):
+    with pytest.raises(UnusableFileError, match=re.escape(told)):
         surveyed(path)
 
 
@@ -128,22 +128,22 @@ def test_an_archive_that_was_torn_or_holds_no_csv_is_refused(tmp_path: Path) -> 
     data = bytearray(whole.read_bytes())
     data[len(data) // 2] ^= 0xFF
     whole.write_bytes(data)
-    with pytest.raises(UnusableFile, match="can't be read to its end"):
+    with pytest.raises(UnusableFileError, match="can't be read to its end"):
         surveyed(whole)
     packed = csv(tmp_path, [row(minute) for minute in range(500)], "torn.csv.gz")
     packed.write_bytes(packed.read_bytes()[:-20])
-    with pytest.raises(UnusableFile, match="can't be read to its end"):
+    with pytest.raises(UnusableFileError, match="can't be read to its end"):
         surveyed(packed)
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
         archive.writestr("cat.png", b"")
-    with pytest.raises(UnusableFile, match=r"there is no \.csv file in this archive"):
+    with pytest.raises(UnusableFileError, match=r"there is no \.csv file in this archive"):
         surveyed(tmp_path / "pictures.zip")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableFile, match="there is no such file"):
+    with pytest.raises(UnusableFileError, match="there is no such file"):
         surveyed(tmp_path / "absent.csv")
-    with pytest.raises(UnusableFile, match="it is a folder"):
+    with pytest.raises(UnusableFileError, match="it is a folder"):
         surveyed(tmp_path)
 
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.model.markets import Timeframe
-from infra.candle_files.arguments import BadQuestion
+from infra.candle_files.arguments import BadArgument
 from infra.candle_files.column_reader import tables
 from infra.candle_files.columns import parse_columns
-from infra.candle_files.errors import MalformedRows, UnusableFile
+from infra.candle_files.errors import MalformedRows, UnusableFileError
 from infra.candle_files.inspection import Survey, survey
 from tests.support.candle_files import problems, reading, surveyed
 
@@ -183,7 +183,7 @@ def test_rows_without_prices_are_left_out_and_counted(tmp_path: Path) -> None:
     silent = [f"{1704153600 - 60 * number},NaN,NaN,NaN,NaN,NaN,NaN,NaN" for number in range(200)]
     found = surveyed(file(tmp_path, "\n".join([begins[0], *silent, *begins[1:]])))
     assert (found.rows, found.blank, found.timeframe) == (3, 201, Timeframe.H1)
-    with pytest.raises(UnusableFile, match=r"a single row|no rows with prices"):
+    with pytest.raises(UnusableFileError, match=r"a single row|no rows with prices"):
         surveyed(file(tmp_path, "\n".join([begins[0], *silent])))
     told = problems(file(tmp_path, f"{BITSTAMP_OF_KAGGLE}1704168000,NaN,NaN,NaN,NaN,7,7,7\n"), Timeframe.H1)
     assert told == ["candles.csv, line 6: open is 'NaN', which is no number such as 7424.91"]
@@ -197,7 +197,7 @@ def test_yahoos_adjusted_close_is_no_volume(tmp_path: Path) -> None:
     assert values(path) == CANDLE
     for adjusted in ("42050", "41000.25"):
         bare = file(tmp_path, "\n".join(day.replace("41000.25", adjusted) for day in days))
-        with pytest.raises(UnusableFile, match=r"volume and one more, or as .* adjusted close, volume") as refused:
+        with pytest.raises(UnusableFileError, match=r"volume and one more, or as .* adjusted close, volume") as refused:
             surveyed(bare)
         assert "--columns time=1,open=2,high=3,low=4,close=5,volume=6 or --columns" in str(refused.value)
         assert values(bare, "time=1,open=2,high=3,low=4,close=5,volume=7") == CANDLE
@@ -219,7 +219,7 @@ def test_without_a_header_another_order_is_refused_and_read_as_the_option_says(
     tmp_path: Path, row: str, option: str
 ) -> None:
     path = file(tmp_path, "\n".join(row.format(1704153600 + 3600 * number) for number in range(4)))
-    with pytest.raises(UnusableFile, match="--columns") as refused:
+    with pytest.raises(UnusableFileError, match="--columns") as refused:
         surveyed(path)
     if option.endswith("none") or "volume=6" in option:
         assert option in str(refused.value)
@@ -232,28 +232,28 @@ def test_without_a_header_one_malformed_row_is_told_as_such(tmp_path: Path) -> N
     path = file(tmp_path, "\n".join([*rows[:3], rows[3].replace("5,7,4", "9,7,4"), *rows[4:]]))
     assert problems(path) == ["candles.csv, line 4: open 9 is outside low 4 to high 7"]
     volume_first = file(tmp_path, "\n".join(f"{1704153600 + 60 * number},2.5,6,7,4,5" for number in range(9)))
-    with pytest.raises(UnusableFile, match=r"don't fit as open, high, low, close\. Say which is what: --columns"):
+    with pytest.raises(UnusableFileError, match=r"don't fit as open, high, low, close\. Say which is what: --columns"):
         surveyed(volume_first)
 
 
 def test_a_missing_volume_is_told_with_the_option_that_does_without(tmp_path: Path) -> None:
     text = "time,open,high,low,close\n" + "".join(f"{1704153600 + 60 * n},1,1,1,1\n" for n in range(3))
     path = file(tmp_path, text)
-    with pytest.raises(UnusableFile, match="as in --columns volume=…; none for a volume that isn't there"):
+    with pytest.raises(UnusableFileError, match="as in --columns volume=…; none for a volume that isn't there"):
         surveyed(path)
     assert surveyed(path, columns="volume=none").rows == 3
     assert values(path, "volume=none") == {(1, 1, 1, 1, 0)}
 
 
 def test_columns_are_named_by_the_user_where_no_name_is_known(tmp_path: Path) -> None:
-    with pytest.raises(UnusableFile, match="there is no column time; its first line is Zeit, Open"):
+    with pytest.raises(UnusableFileError, match="there is no column time; its first line is Zeit, Open"):
         surveyed(file(tmp_path, GERMAN))
     path = file(tmp_path, GERMAN + "02.01.2024 01:00;42000,5;42100;41900;42050;500,5\n")
     assert surveyed(path, columns="time=zeit").first == JANUARY
     foreign = file(tmp_path, "Tag,Uhr,Auf,Hoch,Tief,Zu,Menge\n2024-01-02,00:00,1,2,1,2,5\n2024-01-02,01:00,1,2,1,2,5\n")
     assert surveyed(foreign, columns="time=Tag+Uhr,open=Auf,high=Hoch,low=Tief,close=Zu,volume=7").rows == 2
     assert values(foreign, "time=1+2,open=3,high=4,low=5,close=6,volume=7") == {(1, 2, 1, 2, 5)}
-    with pytest.raises(UnusableFile, match=r"--columns names 'Menge2' \(did you mean Menge\?\); there are Tag"):
+    with pytest.raises(UnusableFileError, match=r"--columns names 'Menge2' \(did you mean Menge\?\); there are Tag"):
         surveyed(foreign, columns="time=Tag+Uhr,open=Auf,high=Hoch,low=Tief,close=Zu,volume=Menge2")
 
 
@@ -269,7 +269,7 @@ def test_columns_are_named_by_the_user_where_no_name_is_known(tmp_path: Path) ->
     ],
 )
 def test_an_option_that_can_mean_nothing_is_told_with_what_would(text: str, told: str) -> None:
-    with pytest.raises(BadQuestion, match=told):
+    with pytest.raises(BadArgument, match=told):
         parse_columns(text)
 
 
@@ -278,7 +278,7 @@ def test_volumes_in_other_currencies_alone_are_not_guessed(tmp_path: Path) -> No
         "date,open,high,low,close,Volume EUR,Volume ETH\n2024-01-02 00:00,1,1,1,1,5,6\n2024-01-02 01:00,1,1,1,1,5,6\n"
     )
     with pytest.raises(
-        UnusableFile, match="none of its volumes is called after BTC; say --columns volume='Volume EUR'"
+        UnusableFileError, match="none of its volumes is called after BTC; say --columns volume='Volume EUR'"
     ):
         surveyed(file(tmp_path, text))
     assert values(file(tmp_path, text), "volume=Volume ETH") == {(1, 1, 1, 1, 6)}
@@ -290,7 +290,9 @@ def test_a_day_without_its_hour_is_never_taken_for_the_whole_time(tmp_path: Path
     prices = {name: [1.0, 1.0] for name in ("open", "high", "low", "close", "volume")}
     path = tmp_path / "candles.parquet"
     days.with_columns(**{name: pl.Series(each) for name, each in prices.items()}).write_parquet(path)
-    with pytest.raises(UnusableFile, match="its column date is a day, and time its hour it seems; write both as one"):
+    with pytest.raises(
+        UnusableFileError, match="its column date is a day, and time its hour it seems; write both as one"
+    ):
         surveyed(path)
 
 
@@ -301,7 +303,7 @@ def test_days_and_months_are_told_apart_where_they_show_it(tmp_path: Path, first
     intraday = [f"01/02/2024,{hour:02}:{minute:02},1,1,1,1,1" for hour in range(24) for minute in range(60)]
     later = file(tmp_path, "\n".join([*intraday, "01/13/2024,00:00,1,1,1,1,1\n"]))
     assert survey(reading(later, block_bytes=1 << 20), lambda _: None).first == JANUARY
-    with pytest.raises(UnusableFile, match="may be day/month or month/day"):
+    with pytest.raises(UnusableFileError, match="may be day/month or month/day"):
         surveyed(file(tmp_path, "date,open,high,low,close,volume\n01/02/2024,1,1,1,1,1\n01/03/2024,1,1,1,1,1\n"))
 
 
@@ -323,10 +325,10 @@ def test_a_broken_or_old_feather_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "candles.feather"
     typed_frame().write_ipc(path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UnusableFile, match="it can't be read as Feather"):
+    with pytest.raises(UnusableFileError, match="it can't be read as Feather"):
         surveyed(path)
     path.write_bytes(b"FEA1" + bytes(100))
-    with pytest.raises(UnusableFile, match="Feather of version 1"):
+    with pytest.raises(UnusableFileError, match="Feather of version 1"):
         surveyed(path)
 
 
@@ -336,7 +338,7 @@ def test_pandas_index_is_the_time_and_one_that_counts_rows_is_not(tmp_path: Path
     assert said(surveyed(path)) == HOURS
     counted = BACKTESTING_PY.splitlines()
     lines = [counted[0], *(f"{number},{line.partition(',')[2]}" for number, line in enumerate(counted[1:]))]
-    with pytest.raises(UnusableFile, match="there is no column time"):
+    with pytest.raises(UnusableFileError, match="there is no column time"):
         surveyed(file(tmp_path, "\n".join(lines)))
 
 
@@ -363,7 +365,7 @@ def test_json_is_read_gzipped_too_and_told_by_its_rows(tmp_path: Path) -> None:
     ],
 )
 def test_json_that_holds_no_candles_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(UnusableFile, match=told):
+    with pytest.raises(UnusableFileError, match=told):
         surveyed(file(tmp_path, text, "candles.json"))
 
 
@@ -376,7 +378,7 @@ def minutes(folder: Path, numbers: Iterable[int]) -> Path:
 def test_the_users_word_on_the_timeframe_stands_where_any_row_bears_it_out(tmp_path: Path) -> None:
     thin = [0, 5, 10, 15, 25, 30, 45, 60, 75, 80, 95, 100, 121]
     assert surveyed(minutes(tmp_path, thin), Timeframe.M1).rows == len(thin)
-    with pytest.raises(UnusableFile, match="0:05:00 or multiples of it apart, so they are not of 1m"):
+    with pytest.raises(UnusableFileError, match="0:05:00 or multiples of it apart, so they are not of 1m"):
         surveyed(minutes(tmp_path, thin[:-1]), Timeframe.M1)
     few = [0, 5, 10]
     assert surveyed(minutes(tmp_path, few), Timeframe.M1).timeframe is Timeframe.M1
@@ -385,9 +387,9 @@ def test_the_users_word_on_the_timeframe_stands_where_any_row_bears_it_out(tmp_p
 def test_a_market_with_few_trades_is_known_by_its_grid(tmp_path: Path) -> None:
     thin = [0, 2, 5, 7, 10, 12, 15, 16, 19, 21, 24, 26]
     assert surveyed(minutes(tmp_path, thin)).timeframe is Timeframe.M1
-    with pytest.raises(UnusableFile, match="which isn't the length of all of them; pass --timeframe"):
+    with pytest.raises(UnusableFileError, match="which isn't the length of all of them; pass --timeframe"):
         surveyed(minutes(tmp_path, [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27]))
-    with pytest.raises(UnusableFile, match="pass --timeframe"):
+    with pytest.raises(UnusableFileError, match="pass --timeframe"):
         surveyed(minutes(tmp_path, [1, 6, 11]))  # five minutes apart, but not on the grid of five minutes
     assert surveyed(minutes(tmp_path, [0, 5, 10])).timeframe is Timeframe.M5
     assert surveyed(minutes(tmp_path, [*range(40), 47, 48, 90, 91])).timeframe is Timeframe.M1
@@ -439,7 +441,7 @@ LINES = st.lists(TOKENS, max_size=9)
 
 
 def test_json_that_is_nested_too_deeply_is_unusable(tmp_path: Path) -> None:
-    with pytest.raises(UnusableFile, match="can't be read as an array of candles"):
+    with pytest.raises(UnusableFileError, match="can't be read as an array of candles"):
         surveyed(file(tmp_path, "[" * 100_000), None, "UTC", None)
 
 
@@ -452,5 +454,5 @@ def test_no_file_is_more_than_unusable(
     text = "\n".join([*head, *(separator.join(line) for line in lines)])
     columns = data.draw(st.sampled_from([None, "time=1+2,open=3,high=4,low=5,close=6,volume=none", "volume=none"]))
     timeframe = data.draw(st.sampled_from([None, Timeframe.M1, Timeframe.W1]))
-    with TemporaryDirectory() as folder, suppress(UnusableFile, MalformedRows):
+    with TemporaryDirectory() as folder, suppress(UnusableFileError, MalformedRows):
         surveyed(file(Path(folder), text), timeframe, "Europe/Berlin", columns)

@@ -7,7 +7,7 @@ from typing import Any
 from hazelcast.errors import TargetDisconnectedError
 from hazelcast.internal.asyncio_invocation import InvocationService
 
-from infra.hazelcast.log_filter import NoiseFilter, silence
+from infra.hazelcast.log_filter import ClientLogFilter, silence
 
 UNFETCHED_TASK = "Task exception was never retrieved"
 UNFETCHED_FUTURE = "Future exception was never retrieved"
@@ -55,7 +55,7 @@ async def test_a_bug_in_a_task_of_the_client_passes() -> None:
 def test_a_future_is_dropped_with_an_error_of_the_client_alone() -> None:
     passed: list[object] = []
     loop = asyncio.new_event_loop()
-    keep = NoiseFilter(lambda _, report: passed.append(report["exception"]))
+    keep = ClientLogFilter(lambda _, report: passed.append(report["exception"]))
     for error in (TargetDisconnectedError("the client's"), asyncio.CancelledError(), ours := RuntimeError("ours")):
         keep(loop, {"message": UNFETCHED_FUTURE, "exception": error, "future": loop.create_future()})
     loop.close()
@@ -65,7 +65,7 @@ def test_a_future_is_dropped_with_an_error_of_the_client_alone() -> None:
 def test_every_other_report_passes() -> None:
     passed: list[str] = []
     loop = asyncio.new_event_loop()
-    keep = NoiseFilter(lambda _, report: passed.append(report["message"]))
+    keep = ClientLogFilter(lambda _, report: passed.append(report["message"]))
     keep(loop, {"message": "Exception in callback", "exception": TargetDisconnectedError("broken")})
     keep(loop, {"message": "no exception at all"})
     loop.close()
@@ -75,7 +75,7 @@ def test_every_other_report_passes() -> None:
 def test_a_last_write_of_the_client_on_a_closed_connection_is_dropped() -> None:
     passed: list[object] = []
     loop = asyncio.new_event_loop()
-    keep = NoiseFilter(lambda _, report: passed.append(report["exception"]))
+    keep = ClientLogFilter(lambda _, report: passed.append(report["exception"]))
     late = "Exception in callback <bound method HazelcastProtocol._flush of <hazelcast.internal… object at 0x1>>"
     for error in (RuntimeError("the handler is closed"), bug := TypeError("a bug")):
         keep(loop, {"message": late, "exception": error})

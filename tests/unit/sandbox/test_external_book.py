@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.sandbox.market_data.external_book import Overlay
+from infra.sandbox.market_data.external_book import ExternalBook
 from infra.sandbox.matching.orders import Side, Status
 from tests.support.exchange import SmallExchange, units
 
@@ -18,7 +18,7 @@ def small() -> SmallExchange:
 def test_a_trade_past_an_order_fills_it_and_one_at_its_price_what_is_left_after_those_before_it(
     small: SmallExchange,
 ) -> None:
-    ann, overlay = small.account("ann", USDT=1_000_000), Overlay(small.exchange, small.market)
+    ann, overlay = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
     past, behind = small.place(ann, Side.BUY, 1, 60_000), small.place(ann, Side.BUY, 1, 59_990)
     overlay.trade(Side.SELL, units(59_990), units("2.25"), small.exchange.clock.now_ms())
     assert small.state(ann, past).status is Status.FILLED
@@ -27,7 +27,7 @@ def test_a_trade_past_an_order_fills_it_and_one_at_its_price_what_is_left_after_
 
 
 def test_a_trade_that_is_told_late_fills_no_order_that_was_placed_after_it(small: SmallExchange) -> None:
-    ann, overlay = small.account("ann", USDT=1_000_000), Overlay(small.exchange, small.market)
+    ann, overlay = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
     placed = small.place(ann, Side.BUY, 1, 60_000)
     since = small.state(ann, placed).working_ms
     assert not overlay.trade(Side.SELL, units(59_990), units(5), since - 1, resting_since_ms=since - 1)

@@ -9,7 +9,7 @@ from domain.core.errors import RequestFault
 from infra.web.documents.documents import RequestErrors
 from infra.web.metrics import WebMetrics
 from infra.web.rooms import Member, RoomKey, Rooms
-from resolvers.streams import ChainSource, LatestOfEachSource, LatestSource, MergeSource, SharedSource
+from resolvers.streams import DeltaStream, LatestOfEachSource, LatestStream, MergingStream, SharedSource
 from tests.support.waiting import eventually
 
 KEY = RoomKey("subscription { depth }", None, "[]")
@@ -64,8 +64,8 @@ def covers(snapshot: int, event: int) -> bool:
     return event <= -snapshot
 
 
-def chain(numbers: Numbers) -> ChainSource[int]:
-    return ChainSource(numbers.events(), numbers.snapshot, covers)
+def chain(numbers: Numbers) -> DeltaStream[int]:
+    return DeltaStream(numbers.events(), numbers.snapshot, covers)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ async def test_a_slow_reader_of_a_chain_gets_one_snapshot_of_the_moment_it_is_re
 
 
 async def test_a_slow_reader_of_whole_states_gets_the_newest(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(LatestSource(numbers.events()))
+    kitchen = Kitchen(LatestStream(numbers.events()))
     member = rooms.join(KEY, kitchen.make)
     for number in range(1, 10):
         numbers.push(number)
@@ -167,7 +167,7 @@ async def test_merged_events_are_rendered_for_the_slow_one_alone(rooms: Rooms, n
     def merge(queued: Sequence[int]) -> Sequence[int]:
         return [sum(queued[:-1]), queued[-1]]
 
-    kitchen = Kitchen(MergeSource(numbers.events(), merge))
+    kitchen = Kitchen(MergingStream(numbers.events(), merge))
     slow, quick = (rooms.join(KEY, kitchen.make) for _ in range(2))
     seen = []
     for number in range(1, 8):

@@ -1,6 +1,6 @@
 import pytest
 
-from infra.venues.rate_limit.ban import Silence
+from infra.venues.rate_limit.ban import VenueBan
 from tests.support.clocks import ManualClock
 
 
@@ -17,20 +17,20 @@ from tests.support.clocks import ManualClock
     ],
 )
 def test_the_venue_names_the_time_in_seconds_or_by_a_date(headers: dict[str, str], seconds: float) -> None:
-    silence = Silence(ManualClock())
+    silence = VenueBan(ManualClock())
     silence.asked(429, headers)
     assert silence.seconds == seconds
 
 
 def test_a_ban_that_is_told_in_words_lasts_as_long_as_they_say() -> None:
-    silence = Silence(ManualClock())
+    silence = VenueBan(ManualClock())
     silence.asked(418, {}, '{"code":-1003,"msg":"Way too much request weight used; IP banned until 1723075320000."}')
     assert silence.seconds == 120
 
 
 def test_without_a_time_each_refusal_in_a_row_doubles_it_up_to_a_bound() -> None:
     clock = ManualClock()
-    silence, told = Silence(clock), list[float]()
+    silence, told = VenueBan(clock), list[float]()
     for _ in range(7):
         silence.asked(429, {})
         told.append(silence.seconds)
@@ -42,7 +42,7 @@ def test_without_a_time_each_refusal_in_a_row_doubles_it_up_to_a_bound() -> None
 
 
 def test_answers_to_calls_that_were_under_way_together_are_one_refusal() -> None:
-    silence = Silence(ManualClock())
+    silence = VenueBan(ManualClock())
     for _ in range(5):
         silence.asked(429, {})
         silence.answered()
@@ -51,6 +51,6 @@ def test_answers_to_calls_that_were_under_way_together_are_one_refusal() -> None
 
 
 def test_a_ban_lasts_two_minutes_at_least() -> None:
-    silence = Silence(ManualClock())
+    silence = VenueBan(ManualClock())
     silence.asked(418, {})
     assert silence.seconds == 120
