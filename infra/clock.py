@@ -21,7 +21,7 @@ class SystemClock:
 
 
 class TimeOrderedIds:
-    """UUIDs of version 7 (RFC 9562), strictly increasing within the process; implements `domain.core.clock.IdGenerator`."""
+    """UUIDs of version 7 (RFC 9562), strictly increasing within the process; implements `IdGenerator`."""
 
     def __init__(self) -> None:
         self._newest = 0

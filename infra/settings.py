@@ -56,7 +56,7 @@ class RegistrationMode(StrEnum):
     CLOSED = "closed"
 
 
-class BadSettings(Exception):  # noqa: N818  # what the operator is told, not a fault of the program
+class BadSettings(Exception):
     """One line for each setting that can't be used: its name, what is wrong, what it may be."""
 
     def __init__(self, problems: list[str]) -> None:

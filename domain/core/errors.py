@@ -49,7 +49,7 @@ class InputError(Exception):
         return f"{type(self).__name__}(code={self.code.value!r}, message={self.message!r}, path={self.path!r})"
 
 
-class InputErrors(Exception):  # noqa: N818  # a plural of InputError, raised where several things are wrong at once
+class InputErrors(Exception):
     """All that is wrong with a mutation's input, at least one thing."""
 
     def __init__(self, errors: Sequence[InputError]) -> None:
@@ -57,7 +57,7 @@ class InputErrors(Exception):  # noqa: N818  # a plural of InputError, raised wh
         super().__init__("; ".join(error.message for error in errors))
 
 
-class RequestFault(Exception):  # noqa: N818  # a fault of the request, not of its input
+class RequestFault(Exception):
     """A fault of the request itself, with what the caller needs to go on (`extensions` beside the code)."""
 
     def __init__(self, code: FaultCode, message: str, extensions: dict[str, str | int | float] | None = None) -> None:

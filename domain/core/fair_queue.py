@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class QueueFull(Exception):  # noqa: N818  # an answer to who asks, not a failure
+class QueueFull(Exception):
     """Too many wait already, of this client or of all."""
 
 

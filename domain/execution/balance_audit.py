@@ -17,9 +17,9 @@ from domain.ports.unit_of_work import UnitOfWork
 class BalanceAudit:
     """Compares an account's stored balances with its transfers and fills.
 
-    A fill and the balance after it come in two messages, so a difference counts only if the next look, at least
-    `OrderTimings.agreement` later, finds the same. The look holds up no order; only what is to be recorded is looked at again
-    under the account's lease.
+    A fill and the balance after it come in two messages, so a difference counts only if the next check, at least
+    `OrderTimings.agreement` later, finds the same. The check delays no order; only what is to be recorded is checked
+    again under the account's lease.
 
     An account from before transfers were recorded has a provisional opening: it was computed from what a version
     without them had stored, which lacks what was under way when it ended. A difference of such an account is one of its

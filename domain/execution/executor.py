@@ -41,7 +41,7 @@ _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 _ON_ITS_WAY = _UNANSWERED | {OrderStatus.PENDING_CANCEL}
 
 
-class _ColdFeed(Exception):  # noqa: N818  # not a fault: the order is looked at again once the book is there
+class _ColdFeed(Exception):
     def __init__(self, market: MarketSymbol) -> None:
         self.market = market
         super().__init__(str(market))

@@ -25,7 +25,7 @@ LEGAL: dict[OrderStatus, frozenset[OrderStatus]] = {
 """What may follow each state; a REJECTED that rests on absence alone may also be revived (`followers`)."""
 
 
-class IllegalTransition(Exception):  # noqa: N818  # a fact that is recorded, not a fault of the engine
+class IllegalTransition(Exception):
     """An order was told to go where its state does not lead."""
 
     def __init__(self, order: Order, status: OrderStatus) -> None:

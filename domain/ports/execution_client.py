@@ -76,7 +76,7 @@ class CredentialsRejected(VenueUnreachable):
     """A question was not answered because the venue doesn't take its signature: a wrong, revoked or restricted key."""
 
 
-class VenueRefused(Exception):  # noqa: N818  # the venue's own, definite word
+class VenueRefused(Exception):
     """The venue said no, and meant it: the order was not accepted, or the cancel had nothing to cancel."""
 
     def __init__(self, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> None:
@@ -85,11 +85,11 @@ class VenueRefused(Exception):  # noqa: N818  # the venue's own, definite word
         super().__init__(reason)
 
 
-class OutcomeUnknown(Exception):  # noqa: N818  # neither yes nor no
+class OutcomeUnknown(Exception):
     """A request was sent, and nothing definite is known: a time-out, a broken connection, a 5xx, an unknown error."""
 
 
-class NotSent(Exception):  # noqa: N818  # a fact, not a fault
+class NotSent(Exception):
     """The request did not leave: the guard forbade it."""
 
 

@@ -108,7 +108,7 @@ class MarketHistoryRepository(Protocol):
         ...
 
 
-class VenueGap(Exception):  # noqa: N818  # not a fault: the stream says that something was missed
+class VenueGap(Exception):
     """A stream of a venue broke or skipped; what comes next may not follow on what came before."""
 
 
@@ -116,7 +116,7 @@ class CrossedBook(VenueGap):
     """The best bid of a book is not below its best ask: it is wrong, whatever its number says."""
 
 
-class VenueUnreachable(Exception):  # noqa: N818  # a state of the world, retried with back-off
+class VenueUnreachable(Exception):
     """A question to a venue was not answered: a network error, a time-out, a 5xx, or a rate limit.
 
     `retry_after_seconds` is what the venue asked for, if it did.

@@ -33,7 +33,7 @@ class OrderFilter:
     strategy_id: UUID | None = None
 
 
-class DuplicateOrder(Exception):  # noqa: N818  # a fact: the same cause has made its order already
+class DuplicateOrder(Exception):
     """The account has an order by that client order id; the transaction can go on and read it."""
 
     def __init__(self, order: Order) -> None:
@@ -41,7 +41,7 @@ class DuplicateOrder(Exception):  # noqa: N818  # a fact: the same cause has mad
         super().__init__(f"account {order.account_id} has an order by the client order id {order.client_order_id}")
 
 
-class StaleOrder(Exception):  # noqa: N818  # a fact: the change was made to an old state
+class StaleOrder(Exception):
     """The stored order is not older than the one to be saved; read it again, `locked`, and decide anew."""
 
     def __init__(self, order: Order) -> None:

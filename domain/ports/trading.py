@@ -290,7 +290,7 @@ class Lease:
     renewed_at: float
 
 
-class StaleLease(Exception):  # noqa: N818  # a fact: somebody else may act now
+class StaleLease(Exception):
     """The lease that a transaction named is no longer held; the transaction must not commit."""
 
 
@@ -342,7 +342,7 @@ class Vault(Protocol):
         ...
 
 
-class PaperRefused(Exception):  # noqa: N818  # the sandbox's word, not a fault of ours
+class PaperRefused(Exception):
     """The sandbox's definite no to paper money: asked again, it says the same. The message is its own reason."""
 
 

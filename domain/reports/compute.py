@@ -22,7 +22,7 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.reports.price_source import PriceSource
 
 
-class EmptyReport(Exception):  # noqa: N818  # told to the user as the job's message
+class EmptyReport(Exception):
     """What the report is about is gone."""
 
 

@@ -30,7 +30,7 @@ Markets = Callable[[], Mapping[MarketSymbol, Market]]
 log = logging.getLogger(__name__)
 
 
-class _Lost(Exception):  # noqa: N818  # a fact, not a fault
+class _Lost(Exception):
     """The job was cancelled, or another worker has taken it."""
 
 

@@ -34,7 +34,7 @@ class SizingContext:
     asks: Sequence[PriceLevel] = ()
 
 
-class SizingError(Exception):  # noqa: N818  # an answer, told to the user as the reason of a signal without order
+class SizingError(Exception):
     """The entry can't be sized, and why."""
 
 

@@ -24,7 +24,7 @@ class RuleError(Exception):
         return f"{type(self).__name__}(message={self.message!r}, {place})"
 
 
-class RuleErrors(Exception):  # noqa: N818  # a plural of RuleError, raised where several things are wrong at once
+class RuleErrors(Exception):
     """All mistakes found in a rule, at least one, in the order of their places."""
 
     def __init__(self, errors: Sequence[RuleError]) -> None:

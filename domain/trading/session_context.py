@@ -23,7 +23,7 @@ from domain.rules.session_plan import SessionPlan
 EXIT_ROLES = frozenset(OrderRole) - {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
 
 
-class SessionEnded(Exception):  # noqa: N818  # a fact: there is nothing left to do for the session
+class SessionEnded(Exception):
     """The session has ended, by whoever's hand."""
 
 
@@ -114,7 +114,7 @@ class SessionContext:
 
     @asynccontextmanager
     async def acting(self) -> AsyncIterator[SessionTransaction]:
-        """A transaction that may act for the session; raises `StaleLease` where another node may, and `SessionEnded`."""
+        """A transaction that may act for the session; raises `StaleLease` if another node may, and `SessionEnded`."""
         async with self.ports.storage.transaction() as transaction:
             await transaction.leases.check(self._lease())
             session = await transaction.trading_sessions.locked(self.plan.session.id)

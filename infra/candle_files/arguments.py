@@ -14,7 +14,7 @@ _MOST_NAMES = 12
 E = TypeVar("E", bound=StrEnum)
 
 
-class BadArgument(Exception):  # noqa: N818  # told to who asked, with what would be right
+class BadArgument(Exception):
     """An argument that can't be meant."""
 
 

@@ -123,7 +123,7 @@ def clock_column(names: Sequence[str], day: int) -> int | None:
 
 
 def numbered_columns(source: str, width: int, choice: ColumnChoice) -> Places:
-    """Return where the fields are in lines without a header; raises `UnusableFileError` where that isn't told of each."""
+    """Return where the fields are in lines without a header; raises `UnusableFileError` if one isn't given."""
     missing = [name for name in FIELDS if name not in choice.given]
     if missing:
         raise UnusableFileError(source, f"without a header --columns must tell all; {', '.join(missing)} is not told")

@@ -31,14 +31,14 @@ class RowError:
         return f"{self.place}: {self.message}"
 
 
-class UnusableFileError(Exception):  # noqa: N818  # a fact about a file, told to who gave it
+class UnusableFileError(Exception):
     """A file that can't be imported as a whole, and why."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
 
 
-class MalformedRows(Exception):  # noqa: N818  # as above
+class MalformedRows(Exception):
     """A file with malformed rows; `problems` are the first of them in the order of the file."""
 
     def __init__(self, path: Path, problems: Sequence[RowError], *, more: bool) -> None:

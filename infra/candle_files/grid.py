@@ -49,7 +49,7 @@ class Grid:
 
 
 def guess(path: Path, at: pl.Series) -> Timeframe:
-    """Return how long candles are that open at `at`, in microseconds since 1970; raises `UnusableFileError` if unclear."""
+    """Return how long candles are that open at `at`, in µs since 1970; raises `UnusableFileError` if unclear."""
     times = at.drop_nulls().unique().sort().to_numpy()
     steps = np.diff(times) // _SECOND
     if not len(steps):

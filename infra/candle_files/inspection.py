@@ -49,7 +49,7 @@ class Survey:
 
 
 def survey(reading: Reading, advance: Callable[[int], None]) -> Survey:
-    """Return what is in a file, telling `advance` of rows as they are read; raises `UnusableFileError`, `MalformedRows`."""
+    """Return what is in a file, calling `advance` as rows are read; raises `UnusableFileError`, `MalformedRows`."""
     surveyor: _Surveyor | None = None
     early: list[Table] = []
     for table in tables(reading.path, reading.options, reading.block_bytes):

@@ -21,7 +21,7 @@ _LOCK = 7_235_843_401
 """The advisory lock of migrations; the number means nothing but that nobody else takes it."""
 
 
-class DatabaseIsNewer(Exception):  # noqa: N818  # a state of the world, told to the operator
+class DatabaseIsNewer(Exception):
     """The database has a schema that only a later version of this program knows."""
 
     def __init__(self, revision: str) -> None:
@@ -32,7 +32,7 @@ class DatabaseIsNewer(Exception):  # noqa: N818  # a state of the world, told to
         )
 
 
-class CannotMigrate(Exception):  # noqa: N818  # as above
+class CannotMigrate(Exception):
     """A migration was refused by the database, which is as it was."""
 
     def __init__(self, reason: str) -> None:

@@ -56,14 +56,14 @@ async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerat
         await server.stop()
 
 
-class SchemaDiffers(Exception):  # noqa: N818  # a state of the world, told to the operator
+class SchemaDiffers(Exception):
     """The database that the settings name has an older schema than this code."""
 
     def __init__(self) -> None:
         super().__init__("the database has another schema version; run: r3edge migrate")
 
 
-class CannotReach(Exception):  # noqa: N818  # a state of the world, told to the operator
+class CannotReach(Exception):
     """The database that the settings name doesn't answer."""
 
     def __init__(self, dsn: str, cause: BaseException | None) -> None:

@@ -17,14 +17,14 @@ ENGINE = "another engine"
 MOST_PURPOSE_BYTES = 100
 
 
-class DataDirInUse(Exception):  # noqa: N818  # a state of the world, told to the operator
+class DataDirInUse(Exception):
     """Another engine, or a command in its stead, runs on the same data directory; `holder` is what it calls itself."""
 
     def __init__(self, folder: Path, holder: str) -> None:
         super().__init__(f"{holder} is running on {folder}; stop it, or choose another --data-dir")
 
 
-class DataDirUnusable(Exception):  # noqa: N818  # as above
+class DataDirUnusable(Exception):
     """The data directory can't be made or written."""
 
     def __init__(self, folder: Path, reason: str) -> None:

@@ -11,7 +11,7 @@ from infra.runtime.data_dir import DataDirInUse, DataDirUnusable
 from infra.runtime.sandbox_process import SandboxDidNotStart
 
 
-class StartupError(Exception):  # noqa: N818  # told to the operator, who can mend it
+class StartupError(Exception):
     """The engine can't start, and why."""
 
 

@@ -29,7 +29,7 @@ PREVIOUS_SECONDS = 5.0
 log = structlog.stdlib.get_logger("r3edge.sandbox")
 
 
-class SandboxDidNotStart(Exception):  # noqa: N818  # a state of the world, told to the operator
+class SandboxDidNotStart(Exception):
     """The sandbox exchange ended or kept silent before it was ready."""
 
 

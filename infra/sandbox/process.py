@@ -28,7 +28,7 @@ PING_TIMEOUT_SECONDS = 60.0
 MAX_MESSAGE_BYTES = 64 * 1024
 
 
-class CannotListen(Exception):  # noqa: N818  # a state of the world, told to whoever chose the address
+class CannotListen(Exception):
     """The address can't be listened on, and why."""
 
 

@@ -28,7 +28,7 @@ class VenueSettings:
         return self.ccxt_id in {"binance", "binanceus"}
 
 
-class UnknownVenue(Exception):  # noqa: N818  # it says what is wrong
+class UnknownVenue(Exception):
     """A venue is named that isn't configured, or that ccxt doesn't know."""
 
     def __init__(self, name: str) -> None:

@@ -7,7 +7,7 @@ import msgspec
 _encoder = msgspec.json.Encoder()
 
 
-class InvalidJson(ValueError):  # noqa: N818  # said of the text
+class InvalidJson(ValueError):
     """The text is not JSON (RFC 8259)."""
 
 

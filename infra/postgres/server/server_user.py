@@ -15,7 +15,7 @@ _NOBODY_ID = 0xFFFFFFFF
 _EXECUTE = 1
 
 
-class Unreachable(Exception):  # noqa: N818  # a fact about a folder; the message says what to do
+class Unreachable(Exception):
     """The user that runs PostgreSQL can't pass a folder above its files."""
 
     def __init__(self, folder: Path, user: str) -> None:

@@ -19,7 +19,7 @@ MOST = 10**16
 DEFAULT_SYMBOLS = tuple(f"{spec.base}/{spec.quote}" for spec in MARKETS.values())
 
 
-class CannotMirror(ValueError):  # noqa: N818  # told to the operator
+class CannotMirror(ValueError):
     """A market that can't be mirrored, or a folder that belongs to another exchange."""
 
 

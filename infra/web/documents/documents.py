@@ -51,7 +51,7 @@ class StorableTextRule(ASTValidationRule):
             self.report_error(GraphQLError("A string must not hold the NUL character.", node))
 
 
-class RequestErrors(Exception):  # noqa: N818  # a plural: all that is wrong with one request
+class RequestErrors(Exception):
     """An operation that can't be executed, and all that is wrong with it."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:

@@ -22,7 +22,7 @@ from schema.errors import public_error
 _STATUS = {FaultCode.RATE_LIMITED: 429, FaultCode.UNAVAILABLE: 503}
 
 
-class HttpError(Exception):  # noqa: N818  # an answer, not a failure
+class HttpError(Exception):
     """A request that is answered with a status before any GraphQL is read."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:

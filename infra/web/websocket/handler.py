@@ -44,7 +44,7 @@ _CLOSE_SECONDS: Final = 2.0
 _MAX_REASON_CHARACTERS: Final = 40  # 123 bytes at most, RFC 6455, 5.5
 
 
-class Gone(Exception):  # noqa: N818  # said of the peer
+class Gone(Exception):
     """The connection is closed; nothing more can be sent."""
 
 
