@@ -92,7 +92,7 @@ class AccountContext:
         self._alerted: dict[str, datetime] = {}
 
     def __repr__(self) -> str:
-        return f"Desk(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
+        return f"AccountContext(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
 
     def at_venue(self, at: datetime) -> datetime:
         """Return the venue's time of a moment of this node's clock, to compare with what the venue tells."""

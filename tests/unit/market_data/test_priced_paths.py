@@ -8,7 +8,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.market_state import FRESH_SECONDS, MarketMemory
+from domain.market_data.market_state import FRESH_SECONDS, MarketState
 from domain.market_data.priced_paths import PricedPaths
 from domain.model.conversion import CurrencyGraph, Path
 from domain.model.markets import Depth, MarketSymbol, PriceLevel, Ticker
@@ -77,7 +77,7 @@ def test_a_market_has_a_price_exactly_where_there_is_one(
     ticker: tuple[Decimal | None, float] | None,
 ) -> None:
     clock = ManualClock()
-    memory = MarketMemory(MARKETS[0], EmbeddedBus(), clock)
+    memory = MarketState(MARKETS[0], EmbeddedBus(), clock)
     if ticker is not None:
         memory.take_ticker(Ticker(MARKETS[0], AT, None, None, ticker[0], None, None, None, None, None))
         clock.move(ticker[1])
