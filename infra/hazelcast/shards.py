@@ -23,7 +23,7 @@ class ShardWriter:
     the next frames that arrive, so that the other nodes read the truth from where it is kept.
     """
 
-    def __init__(self, connection: HazelcastConnection, lane: str, gap_frame: bytes) -> None:
+    def __init__(self, connection: HazelcastConnection, lane: str, gap_frame: Callable[[], bytes]) -> None:
         self._connection = connection
         self._lane = lane
         self._gap_frame = gap_frame
@@ -70,7 +70,7 @@ class ShardWriter:
     async def _flush(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH_FRAMES))]
         if self._lost:
-            batch.insert(0, self._gap_frame)
+            batch.insert(0, self._gap_frame())
         self._lost = False
         sent = await self._connection.call(lambda client: _publish(client, self._lane, batch), otherwise=False)
         self._lost = self._lost or not sent

@@ -138,7 +138,7 @@ async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack
     stack.push_async_callback(connection.close)
     assert settings.secret_key is not None, "settings with members have a key"
     seal = Seal(decode_secret_key(settings.secret_key.get_secret_value()), settings.earlier_keys)
-    shared_cache, shared_bus = HazelcastCache(connection, clock, seal), HazelcastBus(connection, seal)
+    shared_cache, shared_bus = HazelcastCache(connection, clock, seal), HazelcastBus(connection, seal, clock)
     stack.push_async_callback(shared_cache.close)
     stack.push_async_callback(shared_bus.close)
     return shared_cache, shared_bus

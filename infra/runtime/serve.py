@@ -18,6 +18,7 @@ from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from infra.listening import listening_problem
 from infra.logging import configure_logging
+from infra.metrics.bus import BusMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.runtime.backends import Foundations, database, foundations
@@ -128,6 +129,7 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
     registry = CollectorRegistry()
     MarketDataMetrics(registry, parts.hub, feeds)
     VenueMetrics(registry, parts.venues)
+    BusMetrics(registry, parts.base.bus)
     app = _app(settings, parts, build_services(parts, settings, facts), registry)
     base = parts.base
     async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):

@@ -85,6 +85,6 @@ async def bus(request: pytest.FixtureRequest, connect: Connect) -> AsyncIterator
         bus: MessageBus = EmbeddedBus()
     else:
         connection = await connect(request.getfixturevalue("member"), UNHURRIED_SECONDS)
-        bus = HazelcastBus(connection, SEAL)
+        bus = HazelcastBus(connection, SEAL, RealClock())
     yield bus
     await bus.close()

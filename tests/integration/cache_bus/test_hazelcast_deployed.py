@@ -29,7 +29,7 @@ async def test_the_deployed_configuration_serves_two_nodes_with_its_own_lanes(
     request.addfinalizer(member.kill)
     member.start()
     connection = await connect(member)
-    here, there = HazelcastBus(connection, SEAL), HazelcastBus(await connect(member), SEAL)
+    here, there = HazelcastBus(connection, SEAL, RealClock()), HazelcastBus(await connect(member), SEAL, RealClock())
     cache = HazelcastCache(connection, RealClock(), SEAL)
     got: list[bytes] = []
     await there.subscribe("user/1", got.append)

@@ -21,7 +21,7 @@ async def test_a_killed_member_costs_the_other_nodes_messages_alone_and_a_restar
     connect: Connect, own_member: Member, caplog: pytest.LogCaptureFixture
 ) -> None:
     here_connection, there_connection = await connect(own_member), await connect(own_member)
-    here, there = HazelcastBus(here_connection, SEAL), HazelcastBus(there_connection, SEAL)
+    here, there = HazelcastBus(here_connection, SEAL, RealClock()), HazelcastBus(there_connection, SEAL, RealClock())
     got_here: list[bytes] = []
     got_there: list[bytes] = []
     gaps_there: list[str] = []
@@ -81,7 +81,7 @@ async def test_a_frozen_member_keeps_nobody_waiting_for_long_and_is_used_again_w
     connect: Connect, own_member: Member
 ) -> None:
     connection, other_connection = await connect(own_member), await connect(own_member)
-    bus, other = HazelcastBus(connection, SEAL), HazelcastBus(other_connection, SEAL)
+    bus, other = HazelcastBus(connection, SEAL, RealClock()), HazelcastBus(other_connection, SEAL, RealClock())
     cache = HazelcastCache(connection, RealClock(), SEAL)
     got: list[bytes] = []
     got_there: list[bytes] = []
@@ -114,7 +114,10 @@ async def test_a_frozen_member_keeps_nobody_waiting_for_long_and_is_used_again_w
 
 async def test_a_node_that_could_not_send_tells_the_others_of_the_gap(connect: Connect, member: Member) -> None:
     here_connection = await connect(member)
-    here, there = HazelcastBus(here_connection, SEAL), HazelcastBus(await connect(member), SEAL)
+    here, there = (
+        HazelcastBus(here_connection, SEAL, RealClock()),
+        HazelcastBus(await connect(member), SEAL, RealClock()),
+    )
     got: list[bytes] = []
     gaps: list[str] = []
     await there.subscribe("user/1", got.append, lambda: gaps.append("gap"))
@@ -135,7 +138,7 @@ async def test_a_node_starts_and_works_alone_where_no_member_is() -> None:
     connection = HazelcastConnection(options, RealClock())
     async with asyncio.timeout(PATIENCE_SECONDS):  # There will be no cluster: who waits for it waits for ever.
         await connection.start()
-        bus, cache = HazelcastBus(connection, SEAL), HazelcastCache(connection, RealClock(), SEAL)
+        bus, cache = HazelcastBus(connection, SEAL, RealClock()), HazelcastCache(connection, RealClock(), SEAL)
         got: list[bytes] = []
         await bus.subscribe("user/1", got.append)
         await bus.publish("user/1", b"alone")
@@ -155,13 +158,13 @@ async def test_a_listener_from_before_the_cluster_came_up_hears_it_after_a_gap(
     options = HazelcastOptions([own_member.address], own_member.cluster_name)
     early_connection = HazelcastConnection(options, RealClock())
     await early_connection.start()
-    early = HazelcastBus(early_connection, SEAL)
+    early = HazelcastBus(early_connection, SEAL, RealClock())
     got: list[bytes] = []
     gaps: list[str] = []
     await early.subscribe("user/1", got.append, lambda: gaps.append("gap"))
     await asyncio.to_thread(own_member.start)
     await eventually(lambda: gaps, "the gap is told when listening begins")
-    late = HazelcastBus(await connect(own_member), SEAL)
+    late = HazelcastBus(await connect(own_member), SEAL, RealClock())
     await late.publish("user/1", b"hello")
     await eventually(lambda: got == [b"hello"], "the message arrives")
     await early.close()

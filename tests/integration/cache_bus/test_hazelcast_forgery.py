@@ -7,15 +7,16 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from domain.core.clock import to_milliseconds
 from domain.model.users import ALL_SCOPES, Identity, UserRole
 from domain.ports.messaging import CacheSpace
 from domain.ports.unit_of_work import Database
 from domain.users.authentication import Authenticator
 from domain.users.tokens import credential_hash
 from infra.embedded.bus import EmbeddedBus
-from infra.hazelcast.bus import HazelcastBus
+from infra.hazelcast.bus import MAX_AGE_SECONDS, HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.frames import Frame, shard_for
+from infra.hazelcast.frames import Frame, place_of, shard_for
 from infra.hazelcast.seal import Seal
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.clocks import ManualClock
@@ -97,16 +98,19 @@ async def test_messages_that_no_node_sealed_or_that_were_heard_before_are_droppe
     connect: Connect, member: Member, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
-    here, there = HazelcastBus(connection, SEAL), HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL)
-    strange = HazelcastBus(await connect(member, UNHURRIED_SECONDS), STRANGERS)
+    here, there = (
+        HazelcastBus(connection, SEAL, RealClock()),
+        HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, RealClock()),
+    )
+    strange = HazelcastBus(await connect(member, UNHURRIED_SECONDS), STRANGERS, RealClock())
     got: list[bytes] = []
     await there.subscribe("user/1", got.append)
-    lane = shard_for("user/1")
+    lane, now = shard_for("user/1"), to_milliseconds(RealClock().now())
     topic = await (await connection.link()).client.get_reliable_topic(lane)
-    whole = Frame(bytes(16), "user/1", b"forged", number=1).encode()
-    again = SEAL.seal(Frame(b"s" * 16, "user/1", b"once", number=7).encode(), lane)
-    elsewhere = SEAL.seal(Frame(b"t" * 16, "user/1", b"moved", number=1).encode(), "another lane")
-    cut = SEAL.seal(b"?", lane)
+    whole = Frame(bytes(16), "user/1", b"forged", number=1, sent_ms=now).encode()
+    again = SEAL.seal(Frame(b"s" * 16, "user/1", b"once", number=7, sent_ms=now).encode(), place_of(lane))
+    elsewhere = SEAL.seal(Frame(b"t" * 16, "user/1", b"moved", number=1, sent_ms=now).encode(), "another lane")
+    cut = SEAL.seal(b"?", place_of(lane))
     for data in (b"?", whole, bytes(16) + whole, again, again, elsewhere, cut):
         await topic.publish(bytearray(data))
     await strange.publish("user/1", b"strange")
@@ -115,5 +119,61 @@ async def test_messages_that_no_node_sealed_or_that_were_heard_before_are_droppe
     await eventually(lambda: b"last" in got, "the last message arrives")
     assert got == [b"once", b"last"]
     assert "R3EDGE_SECRET_KEY" in caplog.text
+    assert there.refused == {"forged": 6, "old": 0, "repeated": 1}
     await here.close()
     await there.close()
+
+
+@pytest.mark.parametrize("age", [MAX_AGE_SECONDS + 5, 3_600.0, -MAX_AGE_SECONDS - 5])
+async def test_frames_of_a_node_that_is_dead_are_not_believed_when_they_are_played_again_later(
+    connect: Connect, member: Member, caplog: pytest.LogCaptureFixture, age: float
+) -> None:
+    recorded, clock = [], ManualClock()
+    dead = HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, clock)
+    connection = await connect(member, UNHURRIED_SECONDS)
+    lane = shard_for("user/1")
+    topic = await (await connection.link()).client.get_reliable_topic(lane)
+    await topic.add_listener(lambda message: recorded.append(bytes(message.message)))
+    for text in (b"one", b"two", b"three"):
+        await dead.publish("user/1", text)
+    await eventually(lambda: len(recorded) == 3, "the frames are recorded")
+    await dead.close()
+
+    clock.move(age)
+    fresh = HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, clock)
+    got: list[bytes] = []
+    gaps: list[None] = []
+    await fresh.subscribe("user/1", got.append, lambda: gaps.append(None))
+    before = len(gaps)
+    for frame in recorded[:3]:
+        await topic.publish(bytearray(frame))
+    await eventually(lambda: fresh.refused["old"] == 3, "the frames are refused")
+    assert got == []
+    assert len(gaps) == before + 1, "what was late is read from where it is kept, not once a frame"
+    assert caplog.text.count("it was sent more than 30 s ago or ahead") == 1
+    await fresh.close()
+
+
+async def test_clocks_may_differ_by_less_than_the_age_and_a_frame_counts_once(connect: Connect, member: Member) -> None:
+    late, early = ManualClock(), ManualClock()
+    late.move(MAX_AGE_SECONDS - 1)
+    ahead = HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, late)
+    behind = HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, early)
+    got: list[bytes] = []
+    await ahead.subscribe("user/1", got.append)
+    await behind.subscribe("user/1", got.append)
+    await ahead.publish("user/1", b"of the node ahead")
+    await behind.publish("user/1", b"of the node behind")
+    await eventually(lambda: len(got) == 4, "each has both")
+    connection = await connect(member, UNHURRIED_SECONDS)
+    lane = shard_for("user/1")
+    topic = await (await connection.link()).client.get_reliable_topic(lane)
+    frame = Frame(b"g" * 16, lane, gap=True, number=1, sent_ms=to_milliseconds(early.now()))
+    gap = SEAL.seal(frame.encode(), place_of(lane))
+    for _ in range(3):
+        await topic.publish(bytearray(gap))
+    await eventually(lambda: ahead.refused["repeated"] == behind.refused["repeated"] == 2, "the gap counts once")
+    assert len(got) == 4
+    assert ahead.refused["old"] == behind.refused["old"] == 0
+    await ahead.close()
+    await behind.close()

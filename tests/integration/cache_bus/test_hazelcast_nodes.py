@@ -16,8 +16,8 @@ from tests.support.waiting import eventually
 
 
 async def two_buses(connect: Connect, member: Member) -> tuple[HazelcastBus, HazelcastBus]:
-    return HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL), HazelcastBus(
-        await connect(member, UNHURRIED_SECONDS), SEAL
+    return HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, RealClock()), HazelcastBus(
+        await connect(member, UNHURRIED_SECONDS), SEAL, RealClock()
     )
 
 

@@ -18,6 +18,7 @@ from domain.strategies.parser import LANGUAGE_VERSION, parse_rule
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
+from infra.metrics.bus import BusMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.postgres.database import PostgresDatabase
@@ -56,6 +57,7 @@ def all_metrics() -> dict[str, str]:
     feeds = FeedManager({}, storage, bus, cache, clock, TimeOrderedIds(), "node")
     MarketDataMetrics(registry, MarketDataHub(bus, cache, storage, clock), feeds)
     VenueMetrics(registry, Venues([], clock))
+    BusMetrics(registry, bus)
     return {each.name + ("_total" if each.type == "counter" else ""): each.type for each in registry.collect()}
 
 

@@ -1,0 +1,35 @@
+"""The figures of the bus between nodes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol, runtime_checkable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector as MetricsCollector
+
+from domain.ports.messaging import MessageBus
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """A bus that refuses messages of others, and counts them by reason; one in process has no others."""
+
+    refused: Mapping[str, int]
+
+
+class BusMetrics(MetricsCollector):
+    """How many messages this node has refused."""
+
+    def __init__(self, registry: CollectorRegistry, bus: MessageBus) -> None:
+        self._refused = bus.refused if isinstance(bus, Refusing) else {}
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics as they are now."""
+        refused = CounterMetricFamily(
+            "r3edge_bus_refused_messages", "Messages of the bus that this node refused.", labels=["reason"]
+        )
+        for reason, count in self._refused.items():
+            refused.add_metric([reason], count)
+        yield refused
