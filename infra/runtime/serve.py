@@ -27,6 +27,7 @@ from infra.runtime.credential_watcher import revocations
 from infra.runtime.data_dir import DataDir
 from infra.runtime.errors import REFUSALS, StartupError
 from infra.runtime.garbage import spare_what_is_there
+from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.node import missing, node_name, roles
 from infra.runtime.resealing import reseal_credentials
 from infra.runtime.sandbox_process import SandboxAddress
@@ -138,12 +139,14 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
         spare_what_is_there()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
+        watching = asyncio.create_task(LoopMonitor(registry).run(), name="loop monitor")
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
         if server.started:
             log.info("engine_stopping")
         server.should_exit = True
         await serving
         stop.cancel()
+        watching.cancel()
 
 
 def _app(settings: Settings, parts: Parts, services: Services, registry: CollectorRegistry) -> Starlette:

@@ -23,6 +23,7 @@ from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.rows.event_lines import ACTIVITIES, JOB_STEPS, ORDER_STEPS, OTHER_STEPS, SESSION_STEPS
+from infra.runtime.loop_monitor import LoopMonitor
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.metrics import WebMetrics
@@ -58,6 +59,7 @@ def all_metrics() -> dict[str, str]:
     MarketDataMetrics(registry, MarketDataHub(bus, cache, storage, clock), feeds)
     VenueMetrics(registry, Venues([], clock))
     BusMetrics(registry, bus)
+    LoopMonitor(registry)
     return {each.name + ("_total" if each.type == "counter" else ""): each.type for each in registry.collect()}
 
 
