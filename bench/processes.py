@@ -9,16 +9,25 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """RSS counts shared pages in every process, PSS shares them out, USS is what only that process has; in MiB."""
+    """RSS counts shared pages in every process, PSS shares them out, USS is what only that process has; in MiB.
+
+    All three count pages of files, which change when other processes map the same files: environments whose packages
+    are hard links to one cache share them. `anonymous` is what the process has allocated, and nothing else.
+    """
 
     processes: int = 0
     rss: float = 0.0
     pss: float = 0.0
     uss: float = 0.0
+    anonymous: float = 0.0
 
     def __add__(self, other: "Memory") -> "Memory":
         return Memory(
-            self.processes + other.processes, self.rss + other.rss, self.pss + other.pss, self.uss + other.uss
+            self.processes + other.processes,
+            self.rss + other.rss,
+            self.pss + other.pss,
+            self.uss + other.uss,
+            self.anonymous + other.anonymous,
         )
 
 
@@ -61,4 +70,4 @@ def _memory(pid: int) -> Memory:
     lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
     kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
     own = kib["Private_Clean"] + kib["Private_Dirty"]
-    return Memory(1, kib["Rss"] / 1024, kib["Pss"] / 1024, own / 1024)
+    return Memory(1, kib["Rss"] / 1024, kib["Pss"] / 1024, own / 1024, kib["Anonymous"] / 1024)

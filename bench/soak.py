@@ -1,7 +1,8 @@
 """Whether memory stays flat: trading sessions, subscribers, and sockets and documents that come and go, for hours.
 
 Every second candle each session buys or sells; a third of the subscribers each follows depth, candles and its user's
-events. Memory is PSS; its growth is a line by least squares through all samples after the first ten minutes.
+events. Memory is what a process has allocated, without pages of files; its growth is a line by least squares through
+all samples after the first ten minutes.
 """
 
 import argparse
@@ -70,7 +71,7 @@ class Counts:
 
 @dataclass
 class Samples:
-    """PSS in MiB of each part, by minutes since the load stood."""
+    """Anonymous memory in MiB of each part, by minutes since the load stood."""
 
     minutes: list[float] = field(default_factory=list)
     parts: dict[str, list[float]] = field(default_factory=lambda: {part: [] for part in PARTS})
@@ -78,7 +79,7 @@ class Samples:
     def add(self, minute: float, process: int) -> None:
         self.minutes.append(minute)
         for part, memory in memory_by_part(process).items():
-            self.parts[part].append(memory.pss)
+            self.parts[part].append(memory.anonymous)
 
     def growth_per_hour(self, part: str) -> float | None:
         """Return the slope after the engine has settled; None where there are too few samples for one."""
