@@ -51,6 +51,8 @@ class LeaseHandle:
                 holder = await reading.leases.holder(lease.kind, lease.key)
             if holder is not None and holder.name != lease.holder:
                 return f"its lease was taken by {describe_holder(holder, lease.holder)}"
+        if seconds <= LEASE_SECONDS:
+            return "its lease was ended in the database before its time"
         return f"its lease lapsed: this node did not renew it for {seconds:.1f} s"
 
     async def release(self) -> None:

@@ -114,7 +114,7 @@ async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(storage: Postg
     assert [lease.epoch for lease in leases if lease is not None] == [2]
 
 
-async def lost(storage: PostgresDatabase, taken_by: str | None) -> str:
+async def lost(storage: PostgresDatabase, taken_by: str | None, seconds: float = LEASE_SECONDS + 1.25) -> str:
     """Return what the log says of a lease of node one that was ended, and then taken by somebody or nobody."""
     clock = ManualClock()
     lease = await acquire(storage, "here:one")
@@ -124,13 +124,17 @@ async def lost(storage: PostgresDatabase, taken_by: str | None) -> str:
         await transaction.leases.end_all()
         if taken_by is not None:
             await transaction.leases.acquire("account", "a1", taken_by, LONG)
-    clock.move(LEASE_SECONDS + 1.25)
+    clock.move(seconds)
     assert not await held.renew()
     return await held.reason_lost()
 
 
 async def test_a_lease_that_lapsed_is_not_said_to_be_another_nodes(storage: PostgresDatabase) -> None:
     assert await lost(storage, None) == "its lease lapsed: this node did not renew it for 7.2 s"
+
+
+async def test_a_lease_that_was_ended_before_its_time_is_not_said_to_have_lapsed(storage: PostgresDatabase) -> None:
+    assert await lost(storage, None, LEASE_SECONDS - 1) == "its lease was ended in the database before its time"
 
 
 async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(storage: PostgresDatabase) -> None:
