@@ -12,7 +12,7 @@ _REASONS = {
 }
 
 
-def listening_problem(host: str, port: int, error: BaseException | None) -> str:
+def listen_error(host: str, port: int, error: BaseException | None) -> str:
     """Return what to tell whoever chose `host` and `port`, where `error` came of it."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"{host}:{port} can't be listened on: nobody knows the name {host!r}; choose another --host"

@@ -26,7 +26,7 @@ from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, connected
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.market_data import PostgresMarketData
-from infra.runtime.command_resources import CommandResources, beside_engine
+from infra.runtime.command_resources import CommandResources, open_command_resources
 from infra.settings import Settings
 from infra.venues.ccxt.longer_candles import lacks, parts_of
 from infra.venues.registry import Venues
@@ -73,7 +73,7 @@ async def _through_outages(settings: Settings, request: BackfillRequest, told: T
     waits, before = retry_waits(), -1
     while True:
         try:
-            async with beside_engine(settings, PURPOSE) as beside:
+            async with open_command_resources(settings, PURPOSE) as beside:
                 return await _fill(beside, request, told, done)
         except Unavailable as error:
             waits, before = (waits, before) if done.candles == before else (retry_waits(), done.candles)

@@ -103,13 +103,13 @@ def _run(work: Coroutine[None, None, _Result]) -> _Result:
 
     from domain.ports.market_data import VenueUnreachable  # noqa: PLC0415  # as above
     from infra.candle_files.arguments import BadArgument  # noqa: PLC0415  # as above
-    from infra.runtime.errors import REFUSALS  # noqa: PLC0415  # as above
+    from infra.runtime.errors import STARTUP_ERRORS  # noqa: PLC0415  # as above
 
     try:
         return uvloop.run(_until_stopped(work))
     except BadArgument as error:
         _end(error, USAGE_ERROR)
-    except (*REFUSALS, VenueUnreachable) as error:
+    except (*STARTUP_ERRORS, VenueUnreachable) as error:
         _end(error, CANNOT)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise SystemExit(INTERRUPTED) from None

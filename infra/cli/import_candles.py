@@ -18,7 +18,7 @@ from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, connected
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.market_data import PostgresMarketData
-from infra.runtime.command_resources import beside_engine
+from infra.runtime.command_resources import open_command_resources
 from infra.settings import Settings
 
 PURPOSE = "r3edge import"
@@ -44,7 +44,7 @@ async def import_candles(settings: Settings, request: ImportRequest, told: Telli
     Raises `BadArgument` for a market that the venue hasn't, and `Unavailable`.
     """
     failed: list[Path] = []
-    async with beside_engine(settings, PURPOSE) as beside:
+    async with open_command_resources(settings, PURPOSE) as beside:
         pool = await beside.pool()
         await _check_market(pool, request.market)
         for path in request.files:

@@ -152,10 +152,10 @@ def promote(email: str, data_dir: DataDirectory = None) -> None:
 
 def _run(work: Coroutine[None, None, _Result]) -> _Result:
     """Run a command to its end; one that can't be done ends with a line that says why."""
-    from infra.runtime.errors import REFUSALS  # noqa: PLC0415  # as above
+    from infra.runtime.errors import STARTUP_ERRORS  # noqa: PLC0415  # as above
 
     try:
         return asyncio.run(work)
-    except REFUSALS as error:
+    except STARTUP_ERRORS as error:
         print(f"r3edge: {error}", file=sys.stderr)
         raise SystemExit(CANNOT) from None

@@ -3,18 +3,18 @@
 from domain.core.validation import clean_email
 from domain.model.users import UserRole
 from infra.postgres.migrate import migrate
-from infra.runtime.backends import database, foundations, reach
+from infra.runtime.backends import database, open_backends, wait_for_database
 from infra.runtime.data_dir import DataDir
 from infra.settings import Settings
 
 
-async def migrate_database(settings: Settings, patience_seconds: float = 0) -> list[str]:
+async def migrate_database(settings: Settings, timeout_seconds: float = 0) -> list[str]:
     """Bring the database to this version's schema and return the revisions that were applied.
 
-    A database of the operator's own may take `patience_seconds` until it answers.
+    A database of the operator's own may take `timeout_seconds` until it answers.
     """
     if settings.database_url is not None:
-        await reach(settings.database_url.get_secret_value(), patience_seconds)
+        await wait_for_database(settings.database_url.get_secret_value(), timeout_seconds)
     data_dir = DataDir.hold(settings.data_dir) if settings.database_url is None else None
     try:
         async with database(settings, data_dir) as dsn:
@@ -30,7 +30,7 @@ async def promote_user(settings: Settings, email: str) -> bool:
     try:
         async with (
             database(settings, data_dir) as dsn,
-            foundations(settings, dsn) as base,
+            open_backends(settings, dsn) as base,
             base.storage.transaction() as transaction,
         ):
             return await transaction.users.set_role(clean_email(email), UserRole.OPERATOR) is not None

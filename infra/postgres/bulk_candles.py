@@ -11,7 +11,7 @@ from io import BytesIO
 import asyncpg
 
 from domain.model.markets import MarketSymbol, Timeframe
-from infra.postgres.connection import Connection, DriverConnection, cut, translate_driver_errors
+from infra.postgres.connection import Connection, DriverConnection, terminate, translate_driver_errors
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from infra.postgres.transaction_connection import acquire
@@ -103,7 +103,7 @@ class BulkCandleWriter:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Store all of the block or nothing."""
-        async with self._connection.atomically():
+        async with self._connection.in_transaction():
             # The block may read a file for a while, and is cut off with its process all the same.
             await self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")
             await self._connection.execute("CREATE TEMPORARY TABLE given (LIKE candles) ON COMMIT DROP")
@@ -152,7 +152,7 @@ class BulkCandleWriter:
                 return _count(await asyncio.shield(copying))
             except asyncio.CancelledError:
                 # The driver would first wait for the server, which may wait for somebody's lock.
-                cut(self._driver)
+                terminate(self._driver)
                 await asyncio.gather(copying, return_exceptions=True)
                 raise
 

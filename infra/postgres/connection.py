@@ -70,7 +70,7 @@ class Connection:
             return await self.driver.copy_records_to_table(table, columns=columns, records=records)
 
     @asynccontextmanager
-    async def atomically(self) -> AsyncIterator[None]:
+    async def in_transaction(self) -> AsyncIterator[None]:
         """Run the block in the present transaction; where there is none, in one of its own."""
         await self._begin()
         if self.driver.is_in_transaction():
@@ -99,12 +99,12 @@ def translate_driver_errors(driver: "DriverConnection | None" = None) -> Iterato
     except asyncio.CancelledError:
         if driver is not None:
             # Its statement may still run, and the pool would wait for its end before it takes the connection back.
-            cut(driver)
+            terminate(driver)
         raise
     except _UNREACHABLE as error:
         if driver is not None and isinstance(error, TimeoutError | asyncpg.ReadOnlySQLTransactionError):
             # As above; and after a fail-over the pool must look for the new primary, not hand this one out again.
-            cut(driver)
+            terminate(driver)
         raise Unavailable(f"The database can't be reached now ({type(error).__name__}).") from error
     except asyncpg.InterfaceError as error:
         if isinstance(error.__context__, asyncio.CancelledError):
@@ -116,7 +116,7 @@ def translate_driver_errors(driver: "DriverConnection | None" = None) -> Iterato
         raise Unavailable("The connection to the database is closed.") from error
 
 
-def cut(driver: DriverConnection) -> None:
+def terminate(driver: DriverConnection) -> None:
     """Close the connection without a word to the server; nothing happens where it is closed already."""
     with suppress(asyncpg.InterfaceError):
         driver.terminate()

@@ -133,7 +133,7 @@ class PostgresDatabase:
         self._pool = pool
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
-        self._news = EventNotifier(bus)
+        self._notifier = EventNotifier(bus)
         self._readings: asyncio.Semaphore | None = None
 
     def with_readings(self, most: int) -> Self:
@@ -144,7 +144,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Return when all listeners were told of what was committed; the pool belongs to whoever made it."""
-        await self._news.close()
+        await self._notifier.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
@@ -164,7 +164,7 @@ class PostgresDatabase:
             raise
         finally:
             await connection.release()
-        self._news.tell({event.user_id for event in events})
+        self._notifier.notify({event.user_id for event in events})
         log_events(events)
 
     @asynccontextmanager
@@ -217,8 +217,8 @@ async def _write_last(transaction: PostgresTransaction, connection: TransactionC
     """Write what was kept for the end, in one statement; return the events. The commit must follow."""
     step, events = transaction.orders.step, transaction.events.take()
     if step is not None:
-        if not await connection.last(STEP, *step.values(events)):
+        if not await connection.execute_final(STEP, *step.values(events)):
             raise StaleOrder(step.after)
     elif events:
-        await connection.last(APPEND, *event_columns(events))
+        await connection.execute_final(APPEND, *event_columns(events))
     return events

@@ -13,13 +13,13 @@ class EventNotifier:
 
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
-        self._untold: dict[UUID, None] = {}
+        self._pending: dict[UUID, None] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def tell(self, users: Iterable[UUID]) -> None:
+    def notify(self, users: Iterable[UUID]) -> None:
         """Have the listeners of these users' logs told soon."""
-        self._untold.update(dict.fromkeys(users))
-        if self._untold and (self._task is None or self._task.done()):
+        self._pending.update(dict.fromkeys(users))
+        if self._pending and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._publish())
 
     async def close(self) -> None:
@@ -28,7 +28,7 @@ class EventNotifier:
             await self._task
 
     async def _publish(self) -> None:
-        while self._untold:
-            user_id = next(iter(self._untold))
-            del self._untold[user_id]
+        while self._pending:
+            user_id = next(iter(self._pending))
+            del self._pending[user_id]
             await self._bus.publish(events_topic(user_id), b"")

@@ -32,7 +32,7 @@ class DatabaseIsNewer(Exception):
         )
 
 
-class CannotMigrate(Exception):
+class MigrationFailed(Exception):
     """A migration was refused by the database, which is as it was."""
 
     def __init__(self, reason: str) -> None:
@@ -46,7 +46,7 @@ async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
     """Apply what is missing, and return the revisions applied, oldest first; make the monthly partitions too.
 
     All or nothing, in one transaction. Where two nodes migrate at once the second one waits and finds nothing to do.
-    Raises `Unavailable` where the database can't be reached, `DatabaseIsNewer` and `CannotMigrate`.
+    Raises `Unavailable` where the database can't be reached, `DatabaseIsNewer` and `MigrationFailed`.
     """
     connection = await connect(dsn)
     try:
@@ -58,7 +58,7 @@ async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
     return applied
 
 
-async def current_is_head(pool: Pool) -> bool:
+async def is_up_to_date(pool: Pool) -> bool:
     """Tell whether the database has the schema that this code was written for; raises `DatabaseIsNewer`.
 
     It asks one table and reads one file's name, since loading Alembic and SQLAlchemy takes most of a second.
@@ -111,7 +111,7 @@ async def _upgrade(dsn: str, revision: str = "head") -> list[str]:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             return await connection.run_sync(_run_alembic, revision)
     except exc.ProgrammingError as error:  # a privilege that is lacking, or tables that are somebody else's
-        raise CannotMigrate(str(getattr(error.orig, "__cause__", None) or error).partition("\n")[0]) from None
+        raise MigrationFailed(str(getattr(error.orig, "__cause__", None) or error).partition("\n")[0]) from None
     finally:
         await engine.dispose()
 

@@ -23,8 +23,8 @@ async def ensure_partitions(connection: Connection, months_ahead: int) -> list[s
     This month is the database's.
     """
     now: datetime = await connection.fetchval("SELECT now()")
-    months = _months(now, _shifted(now, months_ahead))
-    tables = await _existing(connection, PARTITIONED)
+    months = _months(now, _month_start(now, months_ahead))
+    tables = await _existing_tables(connection, PARTITIONED)
     return await _ensure(connection, [(table, month) for table in PARTITIONED if table in tables for month in months])
 
 
@@ -38,36 +38,38 @@ def partition_name(table: str, month: datetime) -> str:
     return f"{table}_{month:%Y_%m}"
 
 
-async def _ensure(connection: Connection, wanted: list[tuple[str, datetime]]) -> list[str]:
-    missing = await _missing(connection, wanted)
+async def _ensure(connection: Connection, partitions: list[tuple[str, datetime]]) -> list[str]:
+    missing = await _missing_partitions(connection, partitions)
     if not missing:
         return []
-    async with connection.atomically():
+    async with connection.in_transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        missing = await _missing(connection, missing)
+        missing = await _missing_partitions(connection, missing)
         for table, month in missing:
-            await _make(connection, table, month)
+            await _create_partition(connection, table, month)
     return [partition_name(table, month) for table, month in missing]
 
 
-async def _missing(connection: Connection, wanted: list[tuple[str, datetime]]) -> list[tuple[str, datetime]]:
-    names = [partition_name(table, month) for table, month in wanted]
-    present = await _existing(connection, names)
-    return [pair for pair, name in zip(wanted, names, strict=True) if name not in present]
+async def _missing_partitions(
+    connection: Connection, partitions: list[tuple[str, datetime]]
+) -> list[tuple[str, datetime]]:
+    names = [partition_name(table, month) for table, month in partitions]
+    present = await _existing_tables(connection, names)
+    return [pair for pair, name in zip(partitions, names, strict=True) if name not in present]
 
 
-async def _existing(connection: Connection, tables: Sequence[str]) -> set[str]:
+async def _existing_tables(connection: Connection, tables: Sequence[str]) -> set[str]:
     """Return which of the tables exist; from pg_class, since to_regclass may answer what the session saw earlier."""
     query = "SELECT relname FROM pg_class WHERE relname = ANY($1) AND relnamespace = current_schema()::regnamespace"
     return {row["relname"] for row in await connection.fetch(query, tables)}
 
 
-async def _make(connection: Connection, table: str, month: datetime) -> None:
+async def _create_partition(connection: Connection, table: str, month: datetime) -> None:
     """Make the table first and attach it then: that lets readers and writers of the others go on.
 
     CREATE TABLE … PARTITION OF would lock the whole parent (PostgreSQL manual, 5.12.2.2).
     """
-    name, start, end = partition_name(table, month), month.isoformat(), _shifted(month, 1).isoformat()
+    name, start, end = partition_name(table, month), month.isoformat(), _month_start(month, 1).isoformat()
     await connection.execute(
         f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL);"
         f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
@@ -75,14 +77,14 @@ async def _make(connection: Connection, table: str, month: datetime) -> None:
 
 
 def _months(start: datetime, end: datetime) -> list[datetime]:
-    months, month = [], _shifted(start, 0)
+    months, month = [], _month_start(start, 0)
     while month <= end.astimezone(UTC):
         months.append(month)
-        month = _shifted(month, 1)
+        month = _month_start(month, 1)
     return months
 
 
-def _shifted(at: datetime, months: int) -> datetime:
+def _month_start(at: datetime, months: int) -> datetime:
     """Return the first moment of the UTC month that lies `months` after the one of `at`."""
     at = at.astimezone(UTC)
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)

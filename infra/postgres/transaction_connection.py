@@ -7,7 +7,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from domain.core.errors import Unavailable
-from infra.postgres.connection import Connection, cut, translate_driver_errors
+from infra.postgres.connection import Connection, terminate, translate_driver_errors
 from infra.postgres.pool import Pool
 
 PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -48,7 +48,7 @@ class TransactionConnection(Connection):
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._begun = False
 
-    async def last(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
+    async def execute_final(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
         """Run the transaction's last statement, which is a transaction by itself where it is the only one."""
         with translate_driver_errors(self.driver):
             return await self.driver.fetchval(query, *arguments)
@@ -66,9 +66,9 @@ class TransactionConnection(Connection):
             if self.driver.is_in_transaction():
                 await self.driver.execute("ROLLBACK")
         except _BROKEN:
-            cut(self.driver)
+            terminate(self.driver)
         except BaseException:
-            cut(self.driver)
+            terminate(self.driver)
             raise
 
     async def release(self) -> None:
@@ -82,7 +82,7 @@ class TransactionConnection(Connection):
                 with translate_driver_errors(self.driver):
                     await self.driver.execute(self._begin_statement)
             except BaseException as error:
-                cut(self.driver)
+                terminate(self.driver)
                 if not isinstance(error, Unavailable) or attempt == _ATTEMPTS_TO_BEGIN:
                     raise
                 await self._take_another(fresh=attempt > 1)

@@ -13,9 +13,9 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.database import PostgresDatabase
-from infra.postgres.migrate import current_is_head, migrate
+from infra.postgres.migrate import is_up_to_date, migrate
 from infra.postgres.pool import Pool, connect, create_pool
-from infra.postgres.server.address import shown_address, shown_reason
+from infra.postgres.server.address import connection_error_reason, display_address
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.runtime.data_dir import DataDir
 from infra.settings import Settings, decode_secret_key
@@ -23,11 +23,11 @@ from infra.settings import Settings, decode_secret_key
 WARM_CONNECTIONS = 8
 """Opened at the start, since a log-in to PostgreSQL in the middle of an order costs it several milliseconds."""
 
-_REACH_AGAIN_SECONDS = 0.5
+_RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Foundations:
+class Backends:
     """The parts that have no state of this process in them."""
 
     pool: Pool
@@ -43,63 +43,66 @@ async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerat
     """Give the address of the database that the settings name; the embedded one is started, and stopped at the end."""
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
-        await reach(dsn)
+        await wait_for_database(dsn)
         yield dsn
         return
     assert data_dir is not None
     server = EmbeddedPostgres(data_dir.folder / "postgres")
     try:
         await server.start()
-        async with _kept_alive(server):
+        async with _keep_alive(server):
             yield server.dsn
     finally:
         await server.stop()
 
 
-class SchemaDiffers(Exception):
+class SchemaOutdated(Exception):
     """The database that the settings name has an older schema than this code."""
 
     def __init__(self) -> None:
         super().__init__("the database has another schema version; run: r3edge migrate")
 
 
-class CannotReach(Exception):
+class DatabaseUnreachable(Exception):
     """The database that the settings name doesn't answer."""
 
     def __init__(self, dsn: str, cause: BaseException | None) -> None:
-        super().__init__(f"the database at {shown_address(dsn)} can't be reached: {shown_reason(cause)}")
+        super().__init__(f"the database at {display_address(dsn)} can't be reached: {connection_error_reason(cause)}")
 
 
-async def reach(dsn: str, patience_seconds: float = 0) -> None:
-    """Connect to the operator's database once, and again until it answers or patience ends; raises `CannotReach`."""
-    deadline = time.monotonic() + patience_seconds
+async def wait_for_database(dsn: str, timeout_seconds: float = 0) -> None:
+    """Return once the database answers, trying again until the timeout; raises `DatabaseUnreachable`.
+
+    With a timeout of 0 it is tried once.
+    """
+    deadline = time.monotonic() + timeout_seconds
     while True:
         try:
             await (await connect(dsn)).close()
         except Unavailable as error:
             if time.monotonic() >= deadline:
-                raise CannotReach(dsn, error.__cause__) from None
-            await asyncio.sleep(_REACH_AGAIN_SECONDS)
+                raise DatabaseUnreachable(dsn, error.__cause__) from None
+            await asyncio.sleep(_RETRY_SECONDS)
         else:
             return
 
 
 @asynccontextmanager
-async def _kept_alive(server: EmbeddedPostgres) -> AsyncGenerator[None]:
-    keeping = asyncio.create_task(server.keep_alive(), name="postgresql")
+async def _keep_alive(server: EmbeddedPostgres) -> AsyncGenerator[None]:
+    task = asyncio.create_task(server.keep_alive(), name="postgresql")
     try:
         yield
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager
-async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundations]:
+async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends]:
     """Open the storage on a migrated database, and the cache and the bus that the settings name.
 
     The embedded database is migrated here; a shared one is the operator's to migrate: an old node may still use it.
-    Raises `SchemaDiffers` where that wasn't done, and `DatabaseIsNewer`.
+    Raises `SchemaOutdated` where that wasn't done, and `DatabaseIsNewer`.
     The caller holds the data directory of an embedded one, so whoever held a lease in it is dead.
     """
     clock, ids = SystemClock(), TimeOrderedIds()
@@ -110,14 +113,14 @@ async def foundations(settings: Settings, dsn: str) -> AsyncGenerator[Foundation
         size = settings.database_pool_size
         pool = await create_pool(dsn, init_size=min(WARM_CONNECTIONS, size), max_size=size)
         stack.push_async_callback(pool.close)
-        if not await current_is_head(pool):
-            raise SchemaDiffers
+        if not await is_up_to_date(pool):
+            raise SchemaOutdated
         storage = PostgresDatabase(pool, bus, clock)
         stack.push_async_callback(storage.close)
         if settings.database_url is None:
             async with storage.transaction() as transaction:
                 await transaction.leases.end_all()
-        yield Foundations(pool, storage, cache, bus, clock, ids)
+        yield Backends(pool, storage, cache, bus, clock, ids)
 
 
 async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:

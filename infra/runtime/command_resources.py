@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.clock import SystemClock
-from infra.postgres.migrate import current_is_head, migrate
+from infra.postgres.migrate import is_up_to_date, migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
-from infra.runtime.backends import SchemaDiffers, database, reach
+from infra.runtime.backends import SchemaOutdated, database, wait_for_database
 from infra.runtime.data_dir import DataDir, DataDirInUse
 from infra.runtime.errors import StartupError
-from infra.runtime.sandbox_process import SandboxAddress, running_sandbox_address
+from infra.runtime.sandbox_process import SandboxAddress, find_running_sandbox
 from infra.runtime.venues import SANDBOX, mirror, sandbox, shared_mirror, shared_sandbox, venues
 from infra.settings import Settings
 from infra.venues.registry import Venues
@@ -42,9 +42,9 @@ class CommandResources:
         self.stack.push_async_callback(pool.close)
         # An engine that starts at this moment may be migrating.
         deadline = time.monotonic() + (STARTING_SECONDS if self._held is None else 0)
-        while not await current_is_head(pool):
+        while not await is_up_to_date(pool):
             if time.monotonic() > deadline or self.settings.database_url is not None:
-                raise SchemaDiffers
+                raise SchemaOutdated
             await asyncio.sleep(_POLL_SECONDS)
         return pool
 
@@ -60,7 +60,7 @@ class CommandResources:
     async def _dsn(self) -> str:
         if self.settings.database_url is not None:
             dsn = self.settings.database_url.get_secret_value()
-            await reach(dsn)
+            await wait_for_database(dsn)
             return dsn
         server = EmbeddedPostgres(_folder(self.settings) / "postgres")
         async for held in self._holding("PostgreSQL"):
@@ -80,7 +80,7 @@ class CommandResources:
             if held is not None:
                 opened = sandbox if name == SANDBOX else mirror
                 return await self.stack.enter_async_context(opened(self.settings, held))
-            if (address := running_sandbox_address(_folder(self.settings) / name)) is not None:
+            if (address := find_running_sandbox(_folder(self.settings) / name)) is not None:
                 return address
         raise AssertionError("the last look raises")
 
@@ -108,7 +108,7 @@ class CommandResources:
 
 
 @asynccontextmanager
-async def beside_engine(settings: Settings, purpose: str) -> AsyncGenerator[CommandResources]:
+async def open_command_resources(settings: Settings, purpose: str) -> AsyncGenerator[CommandResources]:
     """Give the surroundings of a command called `purpose`.
 
     Where an engine runs on the data directory its PostgreSQL and its sandbox are used, and left alone at the end; else

@@ -19,7 +19,7 @@ from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import Authenticator
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.service import Registration, UserService
-from infra.runtime.backends import Foundations
+from infra.runtime.backends import Backends
 from infra.security import AesVault, Argon2Hasher, RandomTokens
 from infra.settings import Settings
 from infra.venues.registry import Venues
@@ -31,10 +31,10 @@ CONNECTIONS_KEPT_FREE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Container:
     """What services share on this node."""
 
-    base: Foundations
+    backends: Backends
     venues: Venues
     hub: MarketDataHub
     bell: OrderNotifier
@@ -43,28 +43,35 @@ class Parts:
     hasher: Argon2Hasher
 
 
-def build_parts(
-    base: Foundations, venues: Venues, hub: MarketDataHub, key: bytes, earlier_keys: Sequence[bytes] = ()
-) -> Parts:
+def build_container(
+    backends: Backends, venues: Venues, hub: MarketDataHub, key: bytes, earlier_keys: Sequence[bytes] = ()
+) -> Container:
     """Return the parts."""
-    authenticator = Authenticator(base.storage, base.cache, base.bus, base.clock)
-    return Parts(base, venues, hub, OrderNotifier(base.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher())
+    authenticator = Authenticator(backends.storage, backends.cache, backends.bus, backends.clock)
+    return Container(
+        backends, venues, hub, OrderNotifier(backends.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher()
+    )
 
 
-def build_services(parts: Parts, settings: Settings, facts: EngineInfo) -> Services:
+def build_services(container: Container, settings: Settings, engine_info: EngineInfo) -> Services:
     """Return the services that resolvers call."""
-    base, hub = parts.base, parts.hub
-    readings = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
-    storage, bus, clock, ids = base.storage.with_readings(readings), base.bus, base.clock, base.ids
+    backends, hub = container.backends, container.hub
+    reading_connections = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
+    storage, bus, clock, ids = (
+        backends.storage.with_readings(reading_connections),
+        backends.bus,
+        backends.clock,
+        backends.ids,
+    )
     tokens = RandomTokens()
     events = EventLogReader(storage, bus, clock)
-    past = MarketHistory(storage, hub, parts.venues, bus, clock)
+    history = MarketHistory(storage, hub, container.venues, bus, clock)
     users = UserService(
         storage,
-        parts.authenticator,
-        LoginThrottle(base.cache, clock),
-        RegistrationLimit(base.cache, settings.registrations_per_hour),
-        parts.hasher,
+        container.authenticator,
+        LoginThrottle(backends.cache, clock),
+        RegistrationLimit(backends.cache, settings.registrations_per_hour),
+        container.hasher,
         tokens,
         clock,
         ids,
@@ -73,17 +80,17 @@ def build_services(parts: Parts, settings: Settings, facts: EngineInfo) -> Servi
     return Services(
         storage=storage,
         clock=clock,
-        engine=facts,
+        engine=engine_info,
         users=users,
-        api_keys=ApiKeyService(storage, parts.authenticator, tokens, clock, ids),
-        venues=parts.venues,
+        api_keys=ApiKeyService(storage, container.authenticator, tokens, clock, ids),
+        venues=container.venues,
         markets=hub,
-        past=past,
-        analytics=MarketAnalytics(storage, past),
-        accounts=AccountService(storage, parts.venues, parts.vault, bus, clock, ids),
+        past=history,
+        analytics=MarketAnalytics(storage, history),
+        accounts=AccountService(storage, container.venues, container.vault, bus, clock, ids),
         strategies=StrategyService(storage, clock, ids),
         trading_sessions=TradingSessionService(storage, hub.catalogue.get, bus, clock, ids),
-        orders=OrderService(storage, hub, clock, ids, parts.bell),
+        orders=OrderService(storage, hub, clock, ids, container.bell),
         halts=HaltService(storage, bus, clock, ids),
         reports=ReportService(storage, bus, clock, ids),
         events=events,

@@ -20,12 +20,12 @@ RETRY_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def revocations(
+async def close_revoked_connections(
     storage: Database, bus: MessageBus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
 ) -> AsyncGenerator[None]:
     """Close such sockets inside the block."""
-    watch = _Watch(storage, clock, authenticator, connections)
-    subscription = await bus.subscribe(REVOKED_TOPIC, watch.hear, watch.doubt)
+    watch = _CredentialWatcher(storage, clock, authenticator, connections)
+    subscription = await bus.subscribe(REVOKED_TOPIC, watch.on_revoked, watch.on_loss)
     task = asyncio.create_task(watch.run(), name="revocations")
     try:
         yield
@@ -36,7 +36,7 @@ async def revocations(
             await task
 
 
-class _Watch:
+class _CredentialWatcher:
     """Takes what the bus tells; where it may have lost something, the database is asked about every open credential."""
 
     def __init__(
@@ -48,22 +48,22 @@ class _Watch:
         self._connections = connections
         self._revoked: list[UUID] = []
         self._is_in_doubt = False
-        self._news = asyncio.Event()
+        self._wakeup = asyncio.Event()
 
-    def hear(self, message: bytes) -> None:
+    def on_revoked(self, message: bytes) -> None:
         credential_id = UUID(bytes=message)
         self._authenticator.heard_revoked(credential_id)
         self._revoked.append(credential_id)
-        self._news.set()
+        self._wakeup.set()
 
-    def doubt(self) -> None:
+    def on_loss(self) -> None:
         self._is_in_doubt = True
-        self._news.set()
+        self._wakeup.set()
 
     async def run(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._wakeup.wait()
+            self._wakeup.clear()
             if self._is_in_doubt:
                 self._is_in_doubt = not await self._check_all()
             revoked, self._revoked = self._revoked, []
@@ -71,17 +71,17 @@ class _Watch:
                 await self._connections.close_credential(str(credential_id))
             if self._is_in_doubt:
                 await asyncio.sleep(RETRY_SECONDS)
-                self._news.set()
+                self._wakeup.set()
 
     async def _check_all(self) -> bool:
         open_ids = [UUID(credential_id) for credential_id in self._connections.credentials]
         try:
             async with self._storage.reading() as reading:
-                good = await reading.users.good_credentials(open_ids, self._clock.now())
+                valid = await reading.users.good_credentials(open_ids, self._clock.now())
         except Unavailable as error:
             log.warning("open sockets wait for the database to be checked: %s", error.message)
             return False
         for credential_id in open_ids:
-            if credential_id not in good:
-                self.hear(credential_id.bytes)
+            if credential_id not in valid:
+                self.on_revoked(credential_id.bytes)
         return True

@@ -3,10 +3,10 @@
 import asyncpg
 
 from domain.core.errors import Unavailable
-from infra.postgres.migrate import CannotMigrate, DatabaseIsNewer
+from infra.postgres.migrate import DatabaseIsNewer, MigrationFailed
 from infra.postgres.server.embedded import EmbeddedPostgresError
-from infra.postgres.server.server_user import Unreachable
-from infra.runtime.backends import CannotReach, SchemaDiffers
+from infra.postgres.server.server_user import ServerFilesUnreachable
+from infra.runtime.backends import DatabaseUnreachable, SchemaOutdated
 from infra.runtime.data_dir import DataDirInUse, DataDirUnusable
 from infra.runtime.sandbox_process import SandboxDidNotStart
 
@@ -15,18 +15,18 @@ class StartupError(Exception):
     """The engine can't start, and why."""
 
 
-REFUSALS = (
-    CannotMigrate,
-    CannotReach,
+STARTUP_ERRORS = (
+    MigrationFailed,
+    DatabaseUnreachable,
     StartupError,
     DatabaseIsNewer,
     DataDirInUse,
     DataDirUnusable,
     EmbeddedPostgresError,
     SandboxDidNotStart,
-    SchemaDiffers,
+    SchemaOutdated,
     Unavailable,
-    Unreachable,
+    ServerFilesUnreachable,
     asyncpg.ClientConfigurationError,
     asyncpg.InsufficientPrivilegeError,
     asyncpg.InvalidAuthorizationSpecificationError,

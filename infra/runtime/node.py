@@ -13,7 +13,7 @@ from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
 from domain.reports.worker import ReportWorker
 from domain.trading.trader import Trader
-from infra.runtime.container import Parts
+from infra.runtime.container import Container
 from infra.runtime.retention import purge_expired_hourly
 from infra.settings import Role, Settings
 
@@ -24,87 +24,91 @@ PARTITION_RETRY_SECONDS = 30.0
 MONTHS_AHEAD = 2
 
 
-def node_name(parts: Parts) -> str:
+def node_name(container: Container) -> str:
     """Return a name that no other node has, nor this one after a restart."""
-    return f"{socket.gethostname()}:{parts.base.ids.new().hex[-12:]}"
+    return f"{socket.gethostname()}:{container.backends.ids.new().hex[-12:]}"
 
 
 @asynccontextmanager
-async def roles(parts: Parts, settings: Settings, name: str) -> AsyncGenerator[FeedManager | None]:
+async def run_roles(container: Container, settings: Settings, name: str) -> AsyncGenerator[FeedManager | None]:
     """Do what the settings' roles ask for, inside the block; give the feeds where this node collects."""
     feeds: FeedManager | None = None
     async with AsyncExitStack() as stack:
         if Role.COLLECTOR in settings.roles:
-            feeds = _feeds(parts, settings, name)
+            feeds = _feeds(container, settings, name)
             await feeds.start()
             stack.push_async_callback(feeds.close)
         if Role.TRADER in settings.roles:
-            trader = _trader(parts, settings, name)
+            trader = _trader(container, settings, name)
             await trader.start()
             stack.push_async_callback(trader.close)
         if Role.WORKER in settings.roles:
-            stack.push_async_callback(_background(_worker(parts, name).run()))
-            stack.push_async_callback(_background(_make_partitions(parts)))
-            stack.push_async_callback(_background(purge_expired_hourly(parts.base.storage, parts.base.clock)))
+            stack.push_async_callback(_background(_worker(container, name).run()))
+            stack.push_async_callback(_background(_make_partitions(container)))
+            stack.push_async_callback(
+                _background(purge_expired_hourly(container.backends.storage, container.backends.clock))
+            )
         yield feeds
 
 
-async def missing(parts: Parts, settings: Settings) -> Sequence[str]:
+async def pending_dependencies(container: Container, settings: Settings) -> Sequence[str]:
     """Return what this node still waits for: the database, the catalogue, the default market's book."""
     try:
-        async with parts.base.storage.reading() as reading:
+        async with container.backends.storage.reading() as reading:
             await reading.accounts.engine_state()
     except Unavailable:
         return ["the database"]
     symbol = MarketSymbol.parse(settings.default_market)
-    if parts.hub.catalogue.get(symbol) is None:
+    if container.hub.catalogue.get(symbol) is None:
         return [f"the market {symbol}"]
-    if await parts.hub.depth(symbol, timeout_seconds=0.5) is None:
+    if await container.hub.depth(symbol, timeout_seconds=0.5) is None:
         return [f"the book of {symbol}"]
     return []
 
 
-def _feeds(parts: Parts, settings: Settings, name: str) -> FeedManager:
-    base = parts.base
-    sources = {venue: parts.venues.public(venue) for venue in parts.venues.names()}
+def _feeds(container: Container, settings: Settings, name: str) -> FeedManager:
+    backends = container.backends
+    sources = {venue: container.venues.public(venue) for venue in container.venues.names()}
     always = [MarketSymbol.parse(settings.default_market)]
-    return FeedManager(sources, base.storage, base.bus, base.cache, base.clock, base.ids, name, always)
+    return FeedManager(
+        sources, backends.storage, backends.bus, backends.cache, backends.clock, backends.ids, name, always
+    )
 
 
-def _trader(parts: Parts, settings: Settings, name: str) -> Trader:
-    base = parts.base
+def _trader(container: Container, settings: Settings, name: str) -> Trader:
+    backends = container.backends
     return Trader(
-        storage=base.storage,
-        venues=parts.venues,
-        vault=parts.vault,
-        hub=parts.hub,
-        bus=base.bus,
-        clock=base.clock,
-        ids=base.ids,
-        bell=parts.bell,
+        storage=backends.storage,
+        venues=container.venues,
+        vault=container.vault,
+        hub=container.hub,
+        bus=backends.bus,
+        clock=backends.clock,
+        ids=backends.ids,
+        bell=container.bell,
         holder=name,
         cancel_foreign=settings.cancel_foreign_orders,
     )
 
 
-def _worker(parts: Parts, name: str) -> ReportWorker:
-    base = parts.base
-    catalogue = parts.hub.catalogue
+def _worker(container: Container, name: str) -> ReportWorker:
+    backends = container.backends
+    catalogue = container.hub.catalogue
     return ReportWorker(
-        base.storage,
-        base.bus,
-        base.clock,
+        backends.storage,
+        backends.bus,
+        backends.clock,
         name,
         lambda: {market.symbol: market for market in catalogue.all()},
-        past=MarketHistory(base.storage, parts.hub, parts.venues, base.bus, base.clock),
+        past=MarketHistory(backends.storage, container.hub, container.venues, backends.bus, backends.clock),
     )
 
 
-async def _make_partitions(parts: Parts) -> None:
+async def _make_partitions(container: Container) -> None:
     """Make partitions ahead of time; the statements do nothing where they are there, so every worker may."""
     while True:
         try:
-            async with parts.base.storage.transaction() as transaction:
+            async with container.backends.storage.transaction() as transaction:
                 made = await transaction.market_data.ensure_partitions(MONTHS_AHEAD)
         except Unavailable as error:
             log.warning("partitions could not be made: %s", error.message)

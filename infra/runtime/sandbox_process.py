@@ -165,7 +165,7 @@ class SandboxChild:
                     await asyncio.sleep(0.02)
 
 
-def running_sandbox_address(folder: Path) -> SandboxAddress | None:
+def find_running_sandbox(folder: Path) -> SandboxAddress | None:
     """Return where the sandbox exchange that an engine runs in `folder` is reached; None where none runs (yet)."""
     address, token = folder / ADDRESS_FILE, folder / TOKEN_FILE
     if not _is_locked(folder / LOCK_FILE) or not address.exists() or not token.exists():

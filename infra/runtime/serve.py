@@ -16,19 +16,19 @@ from starlette.applications import Starlette
 
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
-from infra.listening import listening_problem
+from infra.listening import listen_error
 from infra.logging import configure_logging
 from infra.metrics.bus import BusMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
-from infra.runtime.backends import Foundations, database, foundations
-from infra.runtime.container import Parts, build_parts, build_services
-from infra.runtime.credential_watcher import revocations
+from infra.runtime.backends import Backends, database, open_backends
+from infra.runtime.container import Container, build_container, build_services
+from infra.runtime.credential_watcher import close_revoked_connections
 from infra.runtime.data_dir import DataDir
-from infra.runtime.errors import REFUSALS, StartupError
+from infra.runtime.errors import STARTUP_ERRORS, StartupError
 from infra.runtime.garbage import spare_what_is_there
 from infra.runtime.loop_monitor import LoopMonitor
-from infra.runtime.node import missing, node_name, roles
+from infra.runtime.node import node_name, pending_dependencies, run_roles
 from infra.runtime.resealing import reseal_credentials
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
@@ -43,7 +43,7 @@ from resolvers.context import RequestContext, Services
 from resolvers.engine import EngineInfo
 from schema import build_schema
 
-CANNOT_START = 1
+STARTUP_FAILED = 1
 GRACE_SECONDS = 5
 
 log = structlog.stdlib.get_logger("r3edge")
@@ -55,9 +55,9 @@ def run(settings: Settings) -> int:
     raise_descriptor_limit()
     try:
         uvloop.run(_serve(settings))
-    except REFUSALS as error:
+    except STARTUP_ERRORS as error:
         print(f"r3edge can't start: {error}", file=sys.stderr)  # noqa: T201  # the operator reads it
-        return CANNOT_START
+        return STARTUP_FAILED
     return 0
 
 
@@ -67,29 +67,29 @@ async def _serve(settings: Settings) -> None:
     try:
         # The slowest import runs beside the start of the database and the sandbox.
         warming = asyncio.create_task(asyncio.to_thread(importlib.import_module, "ccxt.pro.binance"))
-        async with _outside(settings, data_dir) as (base, all_venues):
+        async with _external_services(settings, data_dir) as (backends, all_venues):
             await warming
-            await _run_node(settings, base, all_venues, data_dir.secret_key(settings), stopping)
+            await _run_node(settings, backends, all_venues, data_dir.secret_key(settings), stopping)
     finally:
         data_dir.release()
 
 
 @asynccontextmanager
-async def _outside(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tuple[Foundations, Venues]]:
+async def _external_services(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tuple[Backends, Venues]]:
     """Start the database and the sandboxes, both at once, and connect to them."""
-    exchange = _Opened(sandboxes(settings, data_dir))
+    exchange = _CrossTaskContext(sandboxes(settings, data_dir))
     starting = asyncio.create_task(exchange.open())
     try:
-        async with database(settings, data_dir) as dsn, foundations(settings, dsn) as base:
+        async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
             addresses = await starting
-            async with venues(settings, addresses, base.clock) as all_venues:
-                await all_venues.share_bans(base.bus)
-                yield base, all_venues
+            async with venues(settings, addresses, backends.clock) as all_venues:
+                await all_venues.share_bans(backends.bus)
+                yield backends, all_venues
     finally:
         await exchange.close(starting)
 
 
-class _Opened:
+class _CrossTaskContext:
     """A context manager that is entered in one task and left in another."""
 
     def __init__(self, manager: AbstractAsyncContextManager[dict[str, SandboxAddress]]) -> None:
@@ -105,37 +105,44 @@ class _Opened:
 
 
 async def _run_node(
-    settings: Settings, base: Foundations, all_venues: Venues, key: bytes, stopping: asyncio.Event
+    settings: Settings, backends: Backends, all_venues: Venues, key: bytes, stopping: asyncio.Event
 ) -> None:
     hub = MarketDataHub(
-        base.bus, base.cache, base.storage, base.clock, all_venues.venue_now, settings.max_feeds_per_venue
+        backends.bus,
+        backends.cache,
+        backends.storage,
+        backends.clock,
+        all_venues.venue_now,
+        settings.max_feeds_per_venue,
     )
     await hub.start()
-    parts = build_parts(base, all_venues, hub, key, settings.earlier_keys)
+    container = build_container(backends, all_venues, hub, key, settings.earlier_keys)
     if settings.earlier_keys:
-        await reseal_credentials(base.storage, parts.vault)
+        await reseal_credentials(backends.storage, container.vault)
     try:
-        async with roles(parts, settings, node_name(parts)) as feeds:
-            await _listen(settings, parts, feeds, stopping)
+        async with run_roles(container, settings, node_name(container)) as feeds:
+            await _listen(settings, container, feeds, stopping)
     finally:
         await hub.close()
-        parts.hasher.close()
+        container.hasher.close()
 
 
-async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, stopping: asyncio.Event) -> None:
-    async def healthy() -> bool:
-        return not await missing(parts, settings)
+async def _listen(settings: Settings, container: Container, feeds: FeedManager | None, stopping: asyncio.Event) -> None:
+    async def is_ready() -> bool:
+        return not await pending_dependencies(container, settings)
 
-    facts = EngineInfo(importlib.metadata.version("r3edge-engine"), parts.base.clock.now(), healthy)
+    engine_info = EngineInfo(importlib.metadata.version("r3edge-engine"), container.backends.clock.now(), is_ready)
     registry = CollectorRegistry()
-    MarketDataMetrics(registry, parts.hub, feeds)
-    VenueMetrics(registry, parts.venues)
-    BusMetrics(registry, parts.base.bus)
-    app = _app(settings, parts, build_services(parts, settings, facts), registry)
-    base = parts.base
-    async with revocations(base.storage, base.bus, base.clock, parts.authenticator, app.state.connections):
+    MarketDataMetrics(registry, container.hub, feeds)
+    VenueMetrics(registry, container.venues)
+    BusMetrics(registry, container.backends.bus)
+    app = _app(settings, container, build_services(container, settings, engine_info), registry)
+    backends = container.backends
+    async with close_revoked_connections(
+        backends.storage, backends.bus, backends.clock, container.authenticator, app.state.connections
+    ):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
-        server.told_at_start, server.roles = _told_at_start(settings), ",".join(settings.roles)
+        server.startup_lines, server.roles = _startup_lines(settings), ",".join(settings.roles)
         spare_what_is_there()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
@@ -149,15 +156,15 @@ async def _listen(settings: Settings, parts: Parts, feeds: FeedManager | None, s
         watching.cancel()
 
 
-def _app(settings: Settings, parts: Parts, services: Services, registry: CollectorRegistry) -> Starlette:
+def _app(settings: Settings, container: Container, services: Services, registry: CollectorRegistry) -> Starlette:
     async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
-        identity = await parts.authenticator.identify(credential) if credential else None
+        identity = await container.authenticator.identify(credential) if credential else None
         return RequestContext(services, identity, connection.network, opened_by_user=connection.opened_by_user)
 
     web = web_settings(settings)
     if Role.WEB not in settings.roles:
-        return build_health_app(lambda: missing(parts, settings), registry, web)
-    return build_app(build_schema(), context, web, lambda: missing(parts, settings), registry)
+        return build_health_app(lambda: pending_dependencies(container, settings), registry, web)
+    return build_app(build_schema(), context, web, lambda: pending_dependencies(container, settings), registry)
 
 
 def web_settings(settings: Settings) -> WebSettings:
@@ -178,7 +185,7 @@ def web_settings(settings: Settings) -> WebSettings:
 class _Server(WebServer):
     """The web server without its signal handling, which is the engine's, and that says where it listens."""
 
-    told_at_start: Sequence[str] = ()
+    startup_lines: Sequence[str] = ()
     roles = ""
 
     @contextmanager
@@ -192,7 +199,7 @@ class _Server(WebServer):
             await super().startup(sockets)
         except (SystemExit, UnicodeError) as end:  # uvicorn's way to end when it can't listen; a name that can't be one
             cause = end.__context__ if isinstance(end, SystemExit) else end
-            raise StartupError(listening_problem(self.config.host, self.config.port, cause)) from None
+            raise StartupError(listen_error(self.config.host, self.config.port, cause)) from None
         if self.started:
             self._announce()
 
@@ -201,11 +208,11 @@ class _Server(WebServer):
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         version = importlib.metadata.version("r3edge-engine")
         log.info("engine_started", version=version, address=address, roles=self.roles)
-        for line in self.told_at_start:
+        for line in self.startup_lines:
             print(line.format(address), flush=True)  # noqa: T201  # the first thing to know
 
 
-def _told_at_start(settings: Settings) -> list[str]:
+def _startup_lines(settings: Settings) -> list[str]:
     if Role.WEB not in settings.roles:
         return ["r3edge-engine serves health and metrics on {}"]
     return ["r3edge-engine listens on {}/graphql", *(["GraphiQL: {}/graphiql"] if settings.graphiql else [])]

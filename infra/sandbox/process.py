@@ -13,7 +13,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from infra.listening import listening_problem
+from infra.listening import listen_error
 from infra.sandbox.market_data.mirror import LiveVenue
 from infra.sandbox.market_data.mirror_markets import CannotMirror
 from infra.sandbox.market_data.replay import RecordingError
@@ -121,7 +121,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except (OSError, OverflowError, UnicodeError) as error:
         listener.close()
-        raise CannotListen(listening_problem(host, port, error)) from None
+        raise CannotListen(listen_error(host, port, error)) from None
     return listener
 
 

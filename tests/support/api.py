@@ -20,8 +20,8 @@ from domain.model.trading import Position, TradingSession
 from domain.model.users import ApiScope, Identity, User
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.database import PostgresDatabase, PostgresTransaction
-from infra.runtime.backends import Foundations
-from infra.runtime.container import build_parts, build_services
+from infra.runtime.backends import Backends
+from infra.runtime.container import build_container, build_services
 from infra.settings import Settings
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
@@ -195,9 +195,9 @@ async def open_api(floor: OrderHarness) -> AsyncIterator[Api]:
         await transaction.market_data.save_markets([a_market()])
     hub = MarketDataHub(floor.bus, cache, storage, floor.clock)
     await hub.start()
-    base = Foundations(floor.storage._pool, storage, cache, floor.bus, floor.clock, floor.ids)
+    base = Backends(floor.storage._pool, storage, cache, floor.bus, floor.clock, floor.ids)
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
-    services = build_services(build_parts(base, venues, hub, bytes(32)), Settings(), facts)
+    services = build_services(build_container(base, venues, hub, bytes(32)), Settings(), facts)
     try:
         past = MarketHistory(storage, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
         analytics = MarketAnalytics(storage, past)

@@ -11,7 +11,7 @@ from domain.core.keyset import KeysetPage
 from domain.model.trading import Account, AccountKind, Balance, RiskLimits
 from domain.model.trading_state import TradingState
 from infra.postgres.repositories.base import Repository
-from infra.postgres.rows.columns import by_value, to_json
+from infra.postgres.rows.columns import members_by_value, to_json
 
 # The sealed credentials are not among the columns: they are read by their own statement, by who signs requests alone.
 SELECT = """
@@ -58,8 +58,8 @@ FORGET_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
 ENGINE_STATE = "SELECT trading_state FROM engine_state"
 SET_ENGINE_STATE = "UPDATE engine_state SET trading_state = $1"
 
-_KINDS = by_value(AccountKind)
-_STATES = by_value(TradingState)
+_KINDS = members_by_value(AccountKind)
+_STATES = members_by_value(TradingState)
 _RISK = msgspec.json.Decoder(RiskLimits)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.model.trading_state import Halt, HaltAuthor, HaltLevel, TradingState
 from infra.postgres.repositories.base import Repository
-from infra.postgres.rows.columns import by_value
+from infra.postgres.rows.columns import members_by_value
 
 PUT = """
 INSERT INTO halts (level, subject_id, state, since, author, reason) VALUES ($1, $2, $3, $4, $5, $6)
@@ -16,9 +16,9 @@ OF = """
 SELECT level, subject_id, state, since, author, reason
 FROM halts JOIN unnest($1::text[], $2::uuid[]) AS wanted (level, subject_id) USING (level, subject_id)"""
 
-_LEVELS = by_value(HaltLevel)
-_STATES = by_value(TradingState)
-_AUTHORS = by_value(HaltAuthor)
+_LEVELS = members_by_value(HaltLevel)
+_STATES = members_by_value(TradingState)
+_AUTHORS = members_by_value(HaltAuthor)
 
 
 class PostgresHalts(Repository):

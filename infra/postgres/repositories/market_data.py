@@ -12,8 +12,7 @@ from infra.postgres.partitions import ensure_months, ensure_partitions
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.markets import (
     CANDLE_HOLES,
-    KEEP_CANDLES,
-    SAVE_CANDLES,
+    INSERT_CANDLES,
     SAVE_DEPTH,
     SAVE_MARKETS,
     SAVE_TRADES,
@@ -21,8 +20,9 @@ from infra.postgres.rows.markets import (
     SELECT_MARKETS,
     SELECT_TRADES,
     SIDES,
-    market_of,
-    market_values,
+    UPSERT_CANDLES,
+    market_from_row,
+    market_params,
 )
 from infra.postgres.sql import Condition, where
 
@@ -41,23 +41,23 @@ class PostgresMarketData(Repository):
         """Store what a venue says its markets are; markets of the same venue that are absent become inactive."""
         by_symbol = {str(market.symbol): market for market in markets}
         if by_symbol:
-            rows = [market_values(by_symbol[symbol]) for symbol in sorted(by_symbol)]
+            rows = [market_params(by_symbol[symbol]) for symbol in sorted(by_symbol)]
             await self._connection.execute(SAVE_MARKETS, *zip(*rows, strict=True))
 
     async def markets(self) -> list[Market]:
         """Return every market of every venue, in the order of their symbols."""
-        return [market_of(row) for row in await self._connection.fetch(SELECT_MARKETS)]
+        return [market_from_row(row) for row in await self._connection.fetch(SELECT_MARKETS)]
 
     async def save_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles; one that is there already is replaced (a correction by the venue's own).
 
         Forming ones are left out: a venue's answer ends with one. Of two for the same time the last one counts.
         """
-        await self._save_candles(SAVE_CANDLES, candles)
+        await self._save_candles(UPSERT_CANDLES, candles)
 
     async def add_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
-        await self._save_candles(KEEP_CANDLES, candles)
+        await self._save_candles(INSERT_CANDLES, candles)
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first."""
@@ -160,7 +160,7 @@ class PostgresMarketData(Repository):
 
 
 def _candle_texts(candle: Candle) -> tuple[str, ...]:
-    """Return what `SAVE_CANDLES` reads of one candle, in the order of its columns; none of it has a line break."""
+    """Return what `UPSERT_CANDLES` reads of one candle, in the order of its columns; none of it has a line break."""
     return (
         str(candle.market),
         candle.timeframe,

@@ -13,7 +13,7 @@ from domain.ports.trading import Lease
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.order_updates import OrderStep
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY
-from infra.postgres.rows.columns import by_value
+from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.orders import (
     INSERT_FILL,
     INSERT_ORDER,
@@ -67,7 +67,7 @@ WHERE id IN (
     ORDER BY id FOR NO KEY UPDATE
 ) RETURNING {ORDER_COLUMNS}"""
 
-_STATUSES = by_value(OrderStatus)
+_STATUSES = members_by_value(OrderStatus)
 
 
 class PostgresOrders(Repository):

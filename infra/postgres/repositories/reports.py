@@ -10,7 +10,7 @@ from asyncpg import Record
 from domain.core.keyset import KeysetPage
 from domain.model.reports import Job, JobStatus, Report, ReportResult, ReportScope
 from infra.postgres.repositories.base import Repository
-from infra.postgres.rows.columns import by_value, to_json
+from infra.postgres.rows.columns import members_by_value, to_json
 
 JOB_COLUMNS = "id, user_id, kind, created_at, status, progress, message, finished_at, result_type, result_id"
 SELECT_JOB = f"SELECT {JOB_COLUMNS} FROM jobs"
@@ -48,8 +48,8 @@ RESULT = """
 SELECT result FROM reports JOIN jobs ON jobs.id = reports.job_id
 WHERE reports.id = $1 AND jobs.status = 'SUCCEEDED'"""
 
-_STATUSES = by_value(JobStatus)
-_SCOPES = by_value(ReportScope)
+_STATUSES = members_by_value(JobStatus)
+_SCOPES = members_by_value(ReportScope)
 _RESULT = msgspec.json.Decoder(ReportResult)
 
 

@@ -9,7 +9,7 @@ from asyncpg import Record
 from domain.core.keyset import KeysetPage
 from domain.model.trading import AccountTransfer, TransferKind
 from infra.postgres.repositories.base import Repository
-from infra.postgres.rows.columns import by_value
+from infra.postgres.rows.columns import members_by_value
 
 SELECT = "SELECT id, user_id, account_id, kind, currency, amount, at, reference FROM account_transfers"
 INSERT = """
@@ -41,7 +41,7 @@ ON CONFLICT (account_id, reference) DO UPDATE SET amount = account_transfers.amo
 IS_PROVISIONAL = "SELECT opening_is_provisional FROM accounts WHERE id = $1"
 CONFIRM_OPENING = "UPDATE accounts SET opening_is_provisional = false WHERE id = $1"
 
-_KINDS = by_value(TransferKind)
+_KINDS = members_by_value(TransferKind)
 
 
 class PostgresTransfers(Repository):

@@ -4,7 +4,7 @@ from asyncpg import Record
 
 from domain.model.markets import Market
 from domain.model.order_side import OrderSide
-from infra.postgres.rows.columns import by_value, market_symbol
+from infra.postgres.rows.columns import market_symbol, members_by_value
 
 SELECT_MARKETS = """
 SELECT symbol, base, quote, active, price_increment, quantity_increment, minimum_quantity, maximum_quantity,
@@ -42,8 +42,8 @@ FROM unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), string_t
     string_to_array($7, chr(10)), string_to_array($8, chr(10)))
     AS given (market, timeframe, open_time, open, high, low, close, volume)
 ON CONFLICT (market, timeframe, open_time) DO"""
-KEEP_CANDLES = f"{_INSERT_CANDLES} NOTHING"
-SAVE_CANDLES = f"""{_INSERT_CANDLES} UPDATE SET open = excluded.open, high = excluded.high,
+INSERT_CANDLES = f"{_INSERT_CANDLES} NOTHING"
+UPSERT_CANDLES = f"""{_INSERT_CANDLES} UPDATE SET open = excluded.open, high = excluded.high,
     low = excluded.low, close = excluded.close, volume = excluded.volume
 WHERE (candles.open, candles.high, candles.low, candles.close, candles.volume)
     IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)"""
@@ -81,10 +81,10 @@ SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::bigint[], $5
     $7::jsonb[])
 ON CONFLICT (market, at, epoch, sequence) DO NOTHING"""
 
-SIDES = by_value(OrderSide)
+SIDES = members_by_value(OrderSide)
 
 
-def market_of(row: Record) -> Market:
+def market_from_row(row: Record) -> Market:
     """Return the market in a row of `SELECT_MARKETS`."""
     return Market(
         symbol=market_symbol(row["symbol"]),
@@ -102,7 +102,7 @@ def market_of(row: Record) -> Market:
     )
 
 
-def market_values(market: Market) -> tuple[object, ...]:
+def market_params(market: Market) -> tuple[object, ...]:
     """Return a row of the arguments of `SAVE_MARKETS`, in the order of its columns."""
     return (
         str(market.symbol),

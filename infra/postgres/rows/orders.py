@@ -6,7 +6,7 @@ from asyncpg import Record
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType, RiskDenial, TimeInForce
 from domain.model.reject_codes import RejectCode
-from infra.postgres.rows.columns import by_value, market_symbol, to_json
+from infra.postgres.rows.columns import market_symbol, members_by_value, to_json
 
 ORDER_COLUMNS = """
     id, user_id, account_id, market, client_order_id, side, type, role, quantity, created_at, updated_at, status,
@@ -44,12 +44,12 @@ INSERT INTO fills (id, order_id, user_id, account_id, market, side, venue_trade_
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (account_id, market, venue_trade_id) DO NOTHING"""
 
-_SIDES = by_value(OrderSide)
-_TYPES = by_value(OrderType)
-_ROLES = by_value(OrderRole)
-_STATUSES = by_value(OrderStatus)
-_TIMES_IN_FORCE = by_value(TimeInForce)
-_REJECT_CODES = by_value(RejectCode)
+_SIDES = members_by_value(OrderSide)
+_TYPES = members_by_value(OrderType)
+_ROLES = members_by_value(OrderRole)
+_STATUSES = members_by_value(OrderStatus)
+_TIMES_IN_FORCE = members_by_value(TimeInForce)
+_REJECT_CODES = members_by_value(RejectCode)
 _DENIALS = msgspec.json.Decoder(tuple[RiskDenial, ...])
 
 

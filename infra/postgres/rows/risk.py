@@ -10,7 +10,7 @@ from domain.model.trading_state import TradingState
 from domain.ports.orders import RiskSnapshot
 from infra.postgres.repositories.accounts import account_of
 from infra.postgres.repositories.positions import position_of
-from infra.postgres.rows.columns import by_value
+from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.orders import order_of
 from infra.postgres.rows.trading_sessions import session_of
 
@@ -35,7 +35,7 @@ SELECT account.id, account.user_id, account.name, account.kind, account.venue, a
 FROM accounts AS account JOIN users ON users.id = account.user_id
 WHERE account.id = $1"""
 
-_STATES = by_value(TradingState)
+_STATES = members_by_value(TradingState)
 
 
 def facts_arguments(order: Order, sent_since: datetime) -> tuple[object, ...]:

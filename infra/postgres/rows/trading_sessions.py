@@ -15,7 +15,7 @@ from domain.model.trading import (
     TradingSessionStatusCode,
 )
 from domain.model.trading_state import TradingState
-from infra.postgres.rows.columns import by_value, market_symbol, to_json
+from infra.postgres.rows.columns import market_symbol, members_by_value, to_json
 
 SELECT_SESSION = """
 SELECT id, user_id, strategy_version_id, account_id, market, timeframe, parameters, started_at, status, sizing, risk,
@@ -39,11 +39,11 @@ INSERT INTO signals (id, user_id, trading_session_id, at, action, price, reason,
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (trading_session_id, candle_at, action) WHERE candle_at IS NOT NULL DO NOTHING"""
 
-_TIMEFRAMES = by_value(Timeframe)
-_STATUSES = by_value(TradingSessionStatus)
-_STATUS_CODES = by_value(TradingSessionStatusCode)
-_STATES = by_value(TradingState)
-_ACTIONS = by_value(SignalAction)
+_TIMEFRAMES = members_by_value(Timeframe)
+_STATUSES = members_by_value(TradingSessionStatus)
+_STATUS_CODES = members_by_value(TradingSessionStatusCode)
+_STATES = members_by_value(TradingState)
+_ACTIONS = members_by_value(SignalAction)
 _PARAMETERS = msgspec.json.Decoder(tuple[ParameterValue, ...])
 _SIZING = msgspec.json.Decoder(Sizing)
 _RISK = msgspec.json.Decoder(RiskLimits)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 _DEFAULT_PORT = "5432"
 
 
-def shown_address(dsn: str) -> str:
+def display_address(dsn: str) -> str:
     """Return `host:port[,host:port…]/database` of a DSN."""
     parts = urlsplit(dsn)
     query = parse_qs(parts.query)
@@ -15,7 +15,7 @@ def shown_address(dsn: str) -> str:
     return shown + parts.path
 
 
-def shown_reason(error: BaseException | None) -> str:
+def connection_error_reason(error: BaseException | None) -> str:
     """Return why a server wasn't reached, in words."""
     match error:
         case socket.gaierror():

@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-from infra.postgres.server.postmaster import Postmaster, forget_dead_postmaster, orphans_remain, running_postmaster
-from infra.postgres.server.server_user import ServerUser, Unreachable, make_reachable, server_user
+from infra.postgres.server.postmaster import Postmaster, orphans_remain, remove_stale_pidfile, running_postmaster
+from infra.postgres.server.server_user import ServerFilesUnreachable, ServerUser, make_reachable, server_user
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class EmbeddedPostgres:
         return self._dsn(_NAME, self._socket_folder)
 
     async def start(self, timeout_seconds: float = 30.0) -> None:
-        """Return when the server answers; raises `EmbeddedPostgresError`, or `Unreachable` (as root)."""
+        """Return when the server answers; raises `EmbeddedPostgresError`, or `ServerFilesUnreachable` (as root)."""
         deadline = time.monotonic() + timeout_seconds
         try:
             await asyncio.to_thread(self._prepare)
@@ -122,7 +122,7 @@ class EmbeddedPostgres:
                 # A server that is half started could not be stopped.
                 await asyncio.wait([starting])
                 raise
-            except (EmbeddedPostgresError, Unreachable) as error:
+            except (EmbeddedPostgresError, ServerFilesUnreachable) as error:
                 log.warning("PostgreSQL could not be started again: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -193,7 +193,7 @@ class EmbeddedPostgres:
             if time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"Processes of a PostgreSQL that was killed still work in {self._data}.")
             await asyncio.sleep(_POLL_SECONDS)
-        forget_dead_postmaster(self._data)
+        remove_stale_pidfile(self._data)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         settings = {

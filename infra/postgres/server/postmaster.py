@@ -50,7 +50,7 @@ def orphans_remain(data: Path) -> bool:
     return len(lines) > _SHARED_MEMORY and _attached(lines[_SHARED_MEMORY])
 
 
-def forget_dead_postmaster(data: Path) -> None:
+def remove_stale_pidfile(data: Path) -> None:
     """Remove the pid file of a server that is gone, where PostgreSQL itself would take it for a living one.
 
     It does when the number belongs to another process by now, as it often does after a container has started again.

@@ -15,7 +15,7 @@ _NOBODY_ID = 0xFFFFFFFF
 _EXECUTE = 1
 
 
-class Unreachable(Exception):
+class ServerFilesUnreachable(Exception):
     """The user that runs PostgreSQL can't pass a folder above its files."""
 
     def __init__(self, folder: Path, user: str) -> None:
@@ -54,7 +54,7 @@ def server_user(cluster: Path) -> ServerUser | None:
 
 
 def make_reachable(folder: Path, user: ServerUser) -> None:
-    """Let `user` pass every folder from the root down to `folder`; raises `Unreachable` where that can't be.
+    """Let `user` pass every folder from the root down to `folder`; raises `ServerFilesUnreachable` where that can't be.
 
     A private folder on the way (a home of root, say) gets one access control entry, which lets this one user pass it
     and neither list nor read it.
@@ -99,7 +99,7 @@ def _allow_passing(folder: Path, user: ServerUser) -> None:
     try:
         os.setxattr(folder, _ACL, _ACL_VERSION + b"".join(_ENTRY.pack(*entry) for entry in sorted(entries, key=_order)))
     except OSError as error:
-        raise Unreachable(folder, user.name) from error
+        raise ServerFilesUnreachable(folder, user.name) from error
 
 
 def _entries_of_mode(mode: int) -> list[tuple[int, int, int]]:

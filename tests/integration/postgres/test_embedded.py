@@ -12,7 +12,7 @@ import pytest
 
 from infra.postgres.server.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from infra.postgres.server.postmaster import running_postmaster
-from infra.postgres.server.server_user import ServerUser, Unreachable, make_reachable
+from infra.postgres.server.server_user import ServerFilesUnreachable, ServerUser, make_reachable
 from tests.support.postgres import execute
 
 Make = Callable[..., EmbeddedPostgres]
@@ -217,5 +217,7 @@ async def test_as_root_it_runs_as_another_user_in_a_folder_of_roots_own(make: Ma
 
 @as_root
 def test_a_folder_that_can_not_be_opened_to_one_user_is_named_with_what_to_do() -> None:
-    with pytest.raises(Unreachable, match=r"user nobody .* can't pass /proc/\d+/fd\. Choose another --data-dir"):
+    with pytest.raises(
+        ServerFilesUnreachable, match=r"the user nobody .* can't pass /proc/\d+/fd\. Choose another --data-dir"
+    ):
         make_reachable(Path("/proc/self/fd"), ServerUser("nobody", 65534, 65534))

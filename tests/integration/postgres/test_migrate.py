@@ -5,7 +5,7 @@ from uuid import uuid4
 import asyncpg
 
 from infra.postgres.connection import Connection
-from infra.postgres.migrate import _upgrade, current_is_head, head, migrate
+from infra.postgres.migrate import _upgrade, head, is_up_to_date, migrate
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool, create_pool
 
@@ -27,8 +27,8 @@ async def test_two_nodes_that_migrate_at_once_apply_each_revision_once(empty_dat
 
 async def test_a_database_is_known_to_be_behind_or_at_the_head(empty_database_dsn: str, pool: Pool) -> None:
     async with await create_pool(empty_database_dsn) as empty:
-        assert not await current_is_head(empty)
-    assert await current_is_head(pool)
+        assert not await is_up_to_date(empty)
+    assert await is_up_to_date(pool)
 
 
 async def test_migrating_makes_the_partitions_that_the_first_events_need(database_dsn: str) -> None:

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from domain.events.leases import acquire_lease
 from domain.ports.trading import StaleLease
-from infra.runtime.backends import foundations
+from infra.runtime.backends import open_backends
 from infra.settings import Settings
 
 
@@ -13,11 +13,11 @@ async def test_the_leases_of_a_killed_engine_are_free_at_once_for_the_next_one_o
     database_dsn: str,
 ) -> None:
     settings = Settings()
-    async with foundations(settings, database_dsn) as base:
+    async with open_backends(settings, database_dsn) as base:
         killed = await acquire_lease(base.storage, base.clock, "account", "a1", "the killed engine")
     assert killed is not None
     assert killed.current is not None
-    async with foundations(settings, database_dsn) as base:
+    async with open_backends(settings, database_dsn) as base:
         taken = await acquire_lease(base.storage, base.clock, "account", "a1", "the restarted engine")
         assert taken is not None
         assert taken.current is not None
@@ -29,7 +29,7 @@ async def test_the_leases_of_a_killed_engine_are_free_at_once_for_the_next_one_o
 
 async def test_the_leases_in_a_shared_database_stay_with_their_holders(database_dsn: str) -> None:
     settings = Settings(database_url=SecretStr(database_dsn))
-    async with foundations(settings, database_dsn) as base:
+    async with open_backends(settings, database_dsn) as base:
         assert await acquire_lease(base.storage, base.clock, "account", "a1", "another node") is not None
-    async with foundations(settings, database_dsn) as base:
+    async with open_backends(settings, database_dsn) as base:
         assert await acquire_lease(base.storage, base.clock, "account", "a1", "this node") is None

@@ -9,9 +9,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infra.listening import listening_problem
+from infra.listening import listen_error
 from infra.postgres.migrate import head
-from infra.postgres.server.address import shown_address
+from infra.postgres.server.address import display_address
 from infra.sandbox.process import CannotListen, _listen
 from infra.sandbox.state.state_folder import FolderUnusableError, StateFolder
 from tests.support.engine import PROGRAM, engine_environment, run_program
@@ -81,7 +81,7 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_pat
     ],
 )
 def test_an_address_is_shown_without_who_uses_it(dsn: str, shown: str) -> None:
-    assert shown_address(dsn) == shown
+    assert display_address(dsn) == shown
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_address_that_cannot_be_listened_on_is_told_with_what_is_wrong_with_i
 
 
 def test_a_port_that_the_user_may_not_take_is_told_as_such() -> None:
-    assert "a --port of 1024 or above" in listening_problem("127.0.0.1", 81, PermissionError(13, "Permission denied"))
+    assert "a --port of 1024 or above" in listen_error("127.0.0.1", 81, PermissionError(13, "Permission denied"))
 
 
 def test_the_engine_says_that_its_port_is_taken_and_nothing_else(taken_port: int, tmp_path: Path) -> None:
