@@ -80,11 +80,11 @@ async def collecting(dsn: str, remote: Remote) -> AsyncGenerator[Collecting]:
     cache, pool = EmbeddedCache(clock), await create_pool(dsn)
     async with pool.acquire() as driver:
         await ensure_partitions(Connection(driver), 1)
-    storage = PostgresDatabase(pool, bus, clock)
+    database = PostgresDatabase(pool, bus, clock)
     connection = VenueConnection(VenueSettings(BTC.venue, "binance", remote.url, live=False), clock)
     source = RecordedSource(connection, clock)
-    hub = MarketDataHub(bus, cache, storage, clock, lambda _venue: source.venue_now())
-    feeds = FeedManager({BTC.venue: source}, storage, bus, cache, clock, TimeOrderedIds(), "bench", [BTC])
+    hub = MarketDataHub(bus, cache, database, clock, lambda _venue: source.venue_now())
+    feeds = FeedManager({BTC.venue: source}, database, bus, cache, clock, TimeOrderedIds(), "bench", [BTC])
     followed = Followed()
     await hub.start()
     await feeds.start()
@@ -102,7 +102,7 @@ async def collecting(dsn: str, remote: Remote) -> AsyncGenerator[Collecting]:
         await feeds.close()
         await hub.close()
         await connection.close()
-        await storage.close()
+        await database.close()
         await pool.close()
 
 

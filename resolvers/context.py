@@ -34,7 +34,7 @@ from resolvers.nodes import NodeLoader, node_loaders
 class Services:
     """The domain's services on this node, built by the composition root."""
 
-    storage: Database
+    database: Database
     clock: Clock
     engine: EngineInfo
     users: UserService
@@ -67,12 +67,12 @@ class RequestContext:
     @cached_property
     def loaders(self) -> Loaders:
         """The batches of this operation."""
-        return Loaders(self.services.storage)
+        return Loaders(self.services.database)
 
     @cached_property
     def lists(self) -> ListLoaders:
         """The lists of this operation."""
-        return ListLoaders(self.services.storage)
+        return ListLoaders(self.services.database)
 
     @cached_property
     def node_loaders(self) -> Mapping[str, NodeLoader]:

@@ -24,7 +24,7 @@ class EngineInfo:
         return ENGINE_KEY
 
 
-async def trading_state(storage: Database) -> TradingState:
+async def trading_state(database: Database) -> TradingState:
     """Return whether the engine as a whole may trade."""
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         return await reading.accounts.engine_state()

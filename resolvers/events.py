@@ -202,7 +202,7 @@ async def _news_of(log: LogSource, job_id: UUID) -> None:
 
 async def _job(context: RequestContext, user_id: UUID, job_id: UUID) -> Job | None:
     context.forget()
-    async with context.services.storage.reading() as reading:
+    async with context.services.database.read_only() as reading:
         return await reading.reports.job(user_id, job_id)
 
 
@@ -226,7 +226,7 @@ async def _snapshots(context: RequestContext, head: EventCursor, wanted: OrderFi
 
 async def _open_orders(context: RequestContext, user_id: UUID, wanted: OrderFilter) -> list[Order]:
     found: list[Order] = []
-    async with context.services.storage.reading() as reading:
+    async with context.services.database.read_only() as reading:
         while True:
             window = KeysetPage(SNAPSHOT_PAGE, after=found[-1].id if found else None)
             orders = await reading.orders.page(user_id, window, wanted)

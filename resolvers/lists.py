@@ -94,14 +94,14 @@ def user_of(parent: Parent) -> str:
 class ListLoader(Generic[T, F]):
     """The pages and counts of one kind of list that one operation asks for, read together where they can be."""
 
-    def __init__(self, storage: Database, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
+        self._database = database
         self._repository = repository
         self.pages: DataLoader[tuple[OwnedList[F], KeysetPage], list[T]] = DataLoader(self._load_pages)
         self.counts: DataLoader[OwnedList[F], int | None] = DataLoader(self._load_counts)
 
     async def _load_pages(self, asked: list[tuple[OwnedList[F], KeysetPage]]) -> list[list[T]]:
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             repository = self._repository(reading.lists)
             return await _together(
                 asked,
@@ -111,7 +111,7 @@ class ListLoader(Generic[T, F]):
             )
 
     async def _load_counts(self, asked: list[OwnedList[F]]) -> list[int | None]:
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             repository = self._repository(reading.lists)
             return await _together(
                 asked,
@@ -205,16 +205,16 @@ def _closed_key(position: Position) -> Key:
 class ListLoaders:
     """The lists of one operation."""
 
-    def __init__(self, storage: Database) -> None:
-        self.accounts = ListLoader(storage, lambda lists: lists.accounts)
-        self.strategies = ListLoader(storage, lambda lists: lists.strategies)
-        self.strategy_versions = ListLoader(storage, lambda lists: lists.strategy_versions)
-        self.trading_sessions = ListLoader(storage, lambda lists: lists.trading_sessions)
-        self.signals = ListLoader(storage, lambda lists: lists.signals)
-        self.orders = ListLoader(storage, lambda lists: lists.orders)
-        self.fills = ListLoader(storage, lambda lists: lists.fills)
-        self.positions = ListLoader(storage, lambda lists: lists.positions)
-        self.transfers = ListLoader(storage, lambda lists: lists.transfers)
-        self.jobs = ListLoader(storage, lambda lists: lists.jobs)
-        self.reports = ListLoader(storage, lambda lists: lists.reports)
-        self.activity = ListLoader(storage, lambda lists: lists.activity)
+    def __init__(self, database: Database) -> None:
+        self.accounts = ListLoader(database, lambda lists: lists.accounts)
+        self.strategies = ListLoader(database, lambda lists: lists.strategies)
+        self.strategy_versions = ListLoader(database, lambda lists: lists.strategy_versions)
+        self.trading_sessions = ListLoader(database, lambda lists: lists.trading_sessions)
+        self.signals = ListLoader(database, lambda lists: lists.signals)
+        self.orders = ListLoader(database, lambda lists: lists.orders)
+        self.fills = ListLoader(database, lambda lists: lists.fills)
+        self.positions = ListLoader(database, lambda lists: lists.positions)
+        self.transfers = ListLoader(database, lambda lists: lists.transfers)
+        self.jobs = ListLoader(database, lambda lists: lists.jobs)
+        self.reports = ListLoader(database, lambda lists: lists.reports)
+        self.activity = ListLoader(database, lambda lists: lists.activity)

@@ -30,8 +30,8 @@ V = TypeVar("V")
 class Loaders:
     """One operation's batches. They don't check whose an object is: what leads to them does."""
 
-    def __init__(self, storage: Database) -> None:
-        self._storage = storage
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @cached_property
     def accounts(self) -> DataLoader[UUID, Account | None]:
@@ -43,7 +43,7 @@ class Loaders:
         """Balances by account."""
 
         async def load(ids: list[UUID]) -> list[list[Balance]]:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 found = await reading.accounts.balances(ids)
             return [found.get(account_id, []) for account_id in ids]
 
@@ -96,7 +96,7 @@ class Loaders:
         """The orders that protect an order."""
 
         async def load(ids: list[UUID]) -> list[list[Order]]:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 found = await reading.orders.protecting(ids)
             return [[order for order in found if order.parent_id == parent] for parent in ids]
 
@@ -107,7 +107,7 @@ class Loaders:
         """The fills of an order, newest first."""
 
         async def load(ids: list[UUID]) -> list[list[Fill]]:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 found = await reading.orders.fills_of_orders(ids)
             by_order = defaultdict[UUID, list[Fill]](list)
             for fill in found:
@@ -122,7 +122,7 @@ class Loaders:
 
         async def load(orders: list[Order]) -> list[list[UserEvent]]:
             since = min(order.created_at for order in orders)
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 found = await reading.events.of_orders(orders[0].user_id, [order.id for order in orders], since)
             by_order = defaultdict[UUID, list[UserEvent]](list)
             for event in found:
@@ -137,7 +137,7 @@ class Loaders:
         """How trading sessions have gone so far, computed one after another on one connection."""
 
         async def load(wanted: list[MetricsRequest]) -> list[PerformanceMetrics | None]:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 return [await session_metrics(reading, one) for one in wanted]
 
         return DataLoader(load)
@@ -147,7 +147,7 @@ class Loaders:
         """The halts that things have of their own."""
 
         async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[Halt | None]:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 found = {(halt.level, halt.subject_id): halt for halt in await reading.halts.of(subjects)}
             return [found.get(subject) for subject in subjects]
 
@@ -163,7 +163,7 @@ class Loaders:
         """What a report says, by the report's id; asked for by several fields of it."""
 
         async def load(ids: list[UUID]) -> list[ReportResult | None]:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 return [await reading.reports.result(report_id) for report_id in ids]
 
         return DataLoader(load)
@@ -179,7 +179,7 @@ class Loaders:
         key_of: Callable[[V], UUID | None],
     ) -> DataLoader[UUID, V | None]:
         async def load(keys: list[UUID]) -> list[V | None]:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 found = {key_of(one): one for one in await many(reading, keys)}
             return [found.get(key) for key in keys]
 

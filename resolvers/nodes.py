@@ -63,7 +63,7 @@ def _found(context: "RequestContext", find: Find) -> NodeLoader:
         node_id, user_id = _uuid(key), context.user_id
         if node_id is None or user_id is None:
             return None
-        async with context.services.storage.reading() as reading:
+        async with context.services.database.read_only() as reading:
             return await find(reading, user_id, node_id)
 
     return load
@@ -77,7 +77,7 @@ async def _login_session(context: "RequestContext", key: str) -> object | None:
     session_id, user_id = _uuid(key), context.user_id
     if session_id is None or user_id is None:
         return None
-    async with context.services.storage.reading() as reading:
+    async with context.services.database.read_only() as reading:
         sessions = await reading.users.login_sessions(user_id, context.services.clock.now())
     return next((session for session in sessions if session.id == session_id), None)
 
@@ -101,7 +101,7 @@ async def _user(context: "RequestContext", key: str) -> object | None:
     user_id = _uuid(key)
     if user_id is None or user_id != context.user_id:
         return None
-    async with context.services.storage.reading() as reading:
+    async with context.services.database.read_only() as reading:
         return await reading.users.get(user_id)
 
 

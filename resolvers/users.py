@@ -19,7 +19,7 @@ async def viewer(context: RequestContext) -> User | None:
     """Return who asks, as stored now; None for a stranger."""
     if context.user_id is None:
         return None
-    async with context.services.storage.reading() as reading:
+    async with context.services.database.read_only() as reading:
         return await reading.users.get(context.user_id)
 
 
@@ -30,13 +30,13 @@ async def event_cursor(context: RequestContext, user: User) -> str:
 
 async def api_keys(context: RequestContext, user: User) -> list[ApiKey]:
     """Return the user's keys that are good, newest first."""
-    async with context.services.storage.reading() as reading:
+    async with context.services.database.read_only() as reading:
         return await reading.users.api_keys(user.id)
 
 
 async def login_sessions(context: RequestContext, user: User) -> list[LoginSession]:
     """Return the user's live sessions, newest first."""
-    async with context.services.storage.reading() as reading:
+    async with context.services.database.read_only() as reading:
         return await reading.users.login_sessions(user.id, context.services.clock.now())
 
 

@@ -28,7 +28,7 @@ class Engine(Node, EngineHaltField):
     @strawberry.field(description="Whether anything may trade.")
     async def trading_state(self, info: Info) -> TradingState:
         """Return the engine's trading state."""
-        return await trading_state(info.context.services.storage)
+        return await trading_state(info.context.services.database)
 
 
 @strawberry.type

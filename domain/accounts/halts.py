@@ -33,15 +33,15 @@ class HaltRequest:
 class HaltService:
     """Halts and resumes; the state is a row that every order's own transaction reads."""
 
-    def __init__(self, storage: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
+        self._database = database
         self._bus = bus
         self._clock = clock
         self._ids = ids
 
     async def session(self, user_id: UUID, session_id: UUID, request: HaltRequest | None) -> TradingSession:
         """Halt one trading session, or resume it where `request` is None; raises NOT_FOUND."""
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             session = await transaction.trading_sessions.locked(session_id)
             if session is None or session.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
@@ -58,7 +58,7 @@ class HaltService:
 
     async def account(self, user_id: UUID, account_id: UUID, request: HaltRequest | None) -> Account:
         """Halt one account, or resume it; raises NOT_FOUND."""
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             account = await transaction.accounts.by_id(account_id, lock=True)
             if account is None or account.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
@@ -78,7 +78,7 @@ class HaltService:
         if user_id != identity.user.id and identity.user.role is not UserRole.OPERATOR:
             raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
         cancelled: list[UUID] = []
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             if await transaction.users.get(user_id) is None:
                 raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
             await transaction.users.set_trading_state(user_id, _state(request))
@@ -95,7 +95,7 @@ class HaltService:
         if identity.user.role is not UserRole.OPERATOR:
             raise Forbidden("Only an operator can halt or resume the engine.")
         cancelled: list[UUID] = []
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             await transaction.accounts.set_engine_state(_state(request))
             if request is not None and request.cancel_orders:
                 cancelled = await self._cancel_all(transaction, None)

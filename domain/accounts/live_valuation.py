@@ -65,12 +65,12 @@ class Portfolio:
     """One user's open positions as the event log tells them, and the worth of the accounts that somebody follows."""
 
     def __init__(
-        self, user_id: UUID, storage: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock
+        self, user_id: UUID, database: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock
     ) -> None:
         self.readers = 0
         self.archived: set[UUID] = set()
         self._user_id = user_id
-        self._storage = storage
+        self._database = database
         self._markets = markets
         self._wants = MarketSubscriptions(markets)
         self._events = events
@@ -204,7 +204,7 @@ class Portfolio:
 
     async def _read_positions(self) -> None:
         wanted, window = PositionFilter(is_open=True), KeysetPage(MAX_POSITIONS)
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             found = await reading.lists.positions.pages(Owner.USER, [self._user_id], window, wanted)
         for position in reversed(found[self._user_id]):
             self._open[position.id] = PositionValue(position, None)
@@ -249,7 +249,7 @@ class Portfolio:
         if not followed or self._clock.monotonic() - self._read_at < REFRESH_SECONDS:
             return
         self._read_at = self._clock.monotonic()
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             accounts = await reading.accounts.many(followed)
             balances = await reading.accounts.balances(followed)
         self._accounts = {account.id: (account, balances[account.id]) for account in accounts}
@@ -304,8 +304,8 @@ class Portfolio:
 class Portfolios:
     """The portfolios that are followed on this node, one a user however many readers it has."""
 
-    def __init__(self, storage: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock) -> None:
+        self._database = database
         self._markets = markets
         self._events = events
         self._clock = clock
@@ -319,7 +319,7 @@ class Portfolios:
         """Give the user's portfolio, which is kept up to date inside the block; raises `Unavailable`."""
         portfolio = self._portfolios.get(user_id)
         if portfolio is None or portfolio.has_failed:
-            portfolio = Portfolio(user_id, self._storage, self._markets, self._events, self._clock)
+            portfolio = Portfolio(user_id, self._database, self._markets, self._events, self._clock)
             self._portfolios[user_id] = portfolio
         portfolio.readers += 1
         try:

@@ -81,9 +81,9 @@ class AccountService:
     """Opens and changes accounts."""
 
     def __init__(
-        self, storage: Database, venues: VenueDirectory, vault: Vault, bus: MessageBus, clock: Clock, ids: IdGenerator
+        self, database: Database, venues: VenueDirectory, vault: Vault, bus: MessageBus, clock: Clock, ids: IdGenerator
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._venues = venues
         self._vault = vault
         self._bus = bus
@@ -107,7 +107,7 @@ class AccountService:
             created_at=self._clock.now(),
             risk=request.risk,
         )
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             if request.idempotency_key is not None:
                 known = await self._known(transaction, user_id, request, account.id)
                 if known is not None:
@@ -133,7 +133,7 @@ class AccountService:
         problems = validate_limits(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
         if problems:
             raise InputErrors(problems)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             if isinstance(name, str):
                 account = replace(account, name=clean_name(name, "name"))
@@ -145,7 +145,7 @@ class AccountService:
 
     async def archive(self, user_id: UUID, account_id: UUID) -> Account:
         """Close an account for new orders; raises CONFLICT while something of it is still alive."""
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             if account.archived_at is not None:
                 return account
@@ -166,7 +166,7 @@ class AccountService:
         problems = credential_errors(credentials, _REPLACED.credentials)
         if problems:
             raise InputErrors(problems)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             if account.kind is AccountKind.PAPER:
                 raise InputError(ErrorCode.UNSUPPORTED, "A PAPER account has credentials of the engine's own.", ("id",))
@@ -190,7 +190,7 @@ class AccountService:
         if problems:
             raise InputErrors(problems)
         reference = f"deposit:{key}"
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             paper = self._venues.paper(account.venue) if account.kind is AccountKind.PAPER else None
             if paper is None:

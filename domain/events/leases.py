@@ -17,8 +17,8 @@ RENEW_SECONDS = 2.0
 class LeaseHandle:
     """A lease that this node has taken, until it is lost."""
 
-    def __init__(self, storage: Database, clock: Clock, lease: Lease) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, clock: Clock, lease: Lease) -> None:
+        self._database = database
         self._clock = clock
         self._lease: Lease | None = lease
         self._newest = lease
@@ -38,7 +38,7 @@ class LeaseHandle:
         """Prolong it, unless that was done a moment ago; False once it is lost. Raises `Unavailable`."""
         lease = self._lease
         if lease is not None and self._clock.monotonic() - lease.renewed_at >= RENEW_SECONDS / 2:
-            async with self._storage.transaction() as transaction:
+            async with self._database.transaction() as transaction:
                 self._lease = await transaction.leases.renew(lease, LEASE_SECONDS)
             self._newest = self._lease or lease
         return self.current is not None
@@ -47,7 +47,7 @@ class LeaseHandle:
         """Return in words for the log why it is no longer held: it lapsed, or who has taken it since."""
         lease, seconds = self._newest, self._clock.monotonic() - self._newest.renewed_at
         with suppress(Unavailable):
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 holder = await reading.leases.holder(lease.kind, lease.key)
             if holder is not None and holder.name != lease.holder:
                 return f"its lease was taken by {describe_holder(holder, lease.holder)}"
@@ -59,7 +59,7 @@ class LeaseHandle:
         """Let go of it, so that another node need not wait for its end; raises `Unavailable`."""
         lease, self._lease = self._lease, None
         if lease is not None:
-            async with self._storage.transaction() as transaction:
+            async with self._database.transaction() as transaction:
                 await transaction.leases.release(lease)
 
 
@@ -74,8 +74,8 @@ def describe_holder(holder: LeaseHolder, own_name: str) -> str:
     return f"{who} ({holder.name}), until {holder.until:%H:%M:%S} UTC unless it is renewed"
 
 
-async def acquire_lease(storage: Database, clock: Clock, kind: str, key: str, holder: str) -> LeaseHandle | None:
+async def acquire_lease(database: Database, clock: Clock, kind: str, key: str, holder: str) -> LeaseHandle | None:
     """Take the lease of a thing; None where another holder has it. Raises `Unavailable`."""
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         lease = await transaction.leases.acquire(kind, key, holder, LEASE_SECONDS)
-    return None if lease is None else LeaseHandle(storage, clock, lease)
+    return None if lease is None else LeaseHandle(database, clock, lease)

@@ -22,15 +22,15 @@ PATIENCE_SECONDS = 30.0
 class EventLogReader:
     """Opens streams of users' event logs."""
 
-    def __init__(self, storage: Database, bus: MessageBus, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, bus: MessageBus, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
+        self._database = database
         self._bus = bus
         self._clock = clock
         self._poll_seconds = poll_seconds
 
     async def head(self, user_id: UUID) -> EventCursor:
         """Return the place after the newest event of the user's log."""
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             sequence, at = await reading.events.head(user_id)
         return EventCursor(user_id, sequence, at or self._clock.now())
 
@@ -51,13 +51,13 @@ class EventLogReader:
 
     def follow(self, start: EventCursor, *, orders_only: bool) -> "EventStream":
         """Return the events after `start`, then all that follow, for ever."""
-        return EventStream(self._storage, self._bus, self._clock, start, self._poll_seconds, orders_only=orders_only)
+        return EventStream(self._database, self._bus, self._clock, start, self._poll_seconds, orders_only=orders_only)
 
     async def _check_age(self, cursor: EventCursor, head: EventCursor) -> None:
         if cursor.sequence == head.sequence:
             return
         at = cursor.at if cursor.sequence else None
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             following = await reading.events.after(cursor.user_id, cursor.sequence, at, 1)
         if not following or following[0].sequence != cursor.sequence + 1:
             raise _too_old(head)
@@ -71,7 +71,7 @@ class EventStream:
 
     def __init__(
         self,
-        storage: Database,
+        database: Database,
         bus: MessageBus,
         clock: Clock,
         start: EventCursor,
@@ -79,7 +79,7 @@ class EventStream:
         *,
         orders_only: bool,
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._bus = bus
         self._clock = clock
         self._poll_seconds = poll_seconds
@@ -137,7 +137,7 @@ class EventStream:
 
     async def _read(self) -> None:
         self._news.clear()
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             events = await reading.events.after(
                 self._user_id, self._sequence, self._at, PAGE, orders_only=self._orders_only
             )

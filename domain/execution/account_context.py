@@ -66,7 +66,7 @@ class AccountContext:
     def __init__(
         self,
         account: Account,
-        storage: Database,
+        database: Database,
         venue: ExecutionClient,
         markets: MarketView,
         clock: Clock,
@@ -76,7 +76,7 @@ class AccountContext:
         timing: OrderTimings | None = None,
     ) -> None:
         self.account = account
-        self.storage = storage
+        self.database = database
         self.venue = venue
         self.markets = markets
         self.clock = clock
@@ -129,7 +129,7 @@ class AccountContext:
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[UnitOfWork]:
         try:
-            async with self._moving, self.storage.transaction() as transaction:
+            async with self._moving, self.database.transaction() as transaction:
                 yield transaction
         except Unavailable:
             self.recent = OrderCache()  # The commit may have happened all the same, or may happen yet.
@@ -176,7 +176,7 @@ class AccountContext:
     async def end_alert(self, key: str) -> None:
         """Note that what an alert told of has ended, so that it is told when it begins again."""
         self._alerted.pop(key, None)
-        async with self.storage.transaction() as transaction:
+        async with self.database.transaction() as transaction:
             await transaction.accounts.forget_alert(self.account.id, key)
 
     async def alert(self, key: str, message: str) -> None:
@@ -187,7 +187,7 @@ class AccountContext:
         now = self.clock.now()
         if key in self._alerted and now - self._alerted[key] < _ALERT_NOTED_FOR:
             return
-        async with self.storage.transaction() as transaction:
+        async with self.database.transaction() as transaction:
             is_new = await transaction.accounts.record_alert(self.account.id, key, now)
             if is_new:
                 transaction.events.append([NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)])

@@ -39,7 +39,7 @@ class BalanceAudit:
         if self._opening_is_provisional or not (self.due or self._noticed):
             return
         self.due = False
-        async with self._desk.storage.reading() as reading:
+        async with self._desk.database.read_only() as reading:
             found = await self._differences(reading)
         if self._confirmed(found):
             found = await self._record()
@@ -65,7 +65,7 @@ class BalanceAudit:
 
     async def _has_provisional_opening(self) -> bool:
         if self._opening_is_provisional:
-            async with self._desk.storage.reading() as reading:
+            async with self._desk.database.read_only() as reading:
                 provisional = await reading.transfers.has_provisional_opening(self._desk.account.id)
             self._opening_is_provisional = provisional
         return self._opening_is_provisional

@@ -57,7 +57,7 @@ class AccountExecutor:
     def __init__(
         self,
         account: Account,
-        storage: Database,
+        database: Database,
         venue: ExecutionClient,
         markets: MarketView,
         clock: Clock,
@@ -68,7 +68,7 @@ class AccountExecutor:
         *,
         cancel_foreign: bool = False,
     ) -> None:
-        self._desk = AccountContext(account, storage, venue, markets, clock, ids, lease, bell, timing)
+        self._desk = AccountContext(account, database, venue, markets, clock, ids, lease, bell, timing)
         self._settler = InDoubtResolver(self._desk, self._cancel_again, cancel_foreign=cancel_foreign)
         self._sender = Sender(self._desk, self._settler)
         self._reconciler = Reconciler(self._desk, self._settler)
@@ -117,7 +117,7 @@ class AccountExecutor:
         """Look at what an earlier run left: what was never sent is too old or is sent, what was sent is in doubt."""
         while True:
             try:
-                async with self._desk.storage.reading() as transaction:
+                async with self._desk.database.read_only() as transaction:
                     active = await transaction.orders.active(self._desk.account.id)
                 for order in active:
                     await self._recover_one(order)
@@ -166,7 +166,7 @@ class AccountExecutor:
         if not self._look_at_all:
             return
         self._look_at_all = False
-        async with self._desk.storage.reading() as transaction:
+        async with self._desk.database.read_only() as transaction:
             orders = await transaction.orders.commands(self._desk.account.id)
         # Those without an answer are cancelled once it is known what became of them.
         ready = [order for order in orders if order.status not in _UNANSWERED]
@@ -184,7 +184,7 @@ class AccountExecutor:
         if monotonic < self._expiry_due:
             return
         self._expiry_due = monotonic + self._desk.timing.expiry_poll
-        async with self._desk.storage.reading() as transaction:
+        async with self._desk.database.read_only() as transaction:
             expired = await transaction.orders.expired(self._desk.account.id, now)
         for order in expired:
             await self._desk.change(

@@ -162,7 +162,7 @@ class InDoubtResolver:
     async def _left_a_trade(self, order: Order) -> bool:
         """Tell whether a trade of the order, or one that may be of it, is known to the venue."""
         since = (order.submitted_at or order.created_at) - _TRADE_MARGIN
-        async with self._desk.storage.reading() as transaction:
+        async with self._desk.database.read_only() as transaction:
             for known in await transaction.orders.recent(self._desk.account.id, since):
                 self.news.remember(known)
         for fill in await self._desk.venue.fills(order.market, self._desk.at_venue(since)):
@@ -183,7 +183,7 @@ class InDoubtResolver:
         )
 
     async def _read(self, order_id: UUID) -> Order | None:
-        async with self._desk.storage.reading() as transaction:
+        async with self._desk.database.read_only() as transaction:
             found = await transaction.orders.many([order_id])
         return found[0] if found else None
 

@@ -113,7 +113,7 @@ class Reconciler:
 
     async def _read(self) -> _Known:
         account_id = self._desk.account.id
-        async with self._desk.storage.reading() as transaction:
+        async with self._desk.database.read_only() as transaction:
             active = await transaction.orders.active(account_id)
             recent = await transaction.orders.recent(account_id, self._since)
             positions = await transaction.positions.open_of_account(account_id)
@@ -145,7 +145,7 @@ class Reconciler:
     async def _unrecorded(self, market: MarketSymbol, told: Sequence[FillReport]) -> list[FillReport]:
         """Return the fills that aren't stored: an old order that rests makes a venue tell all of its time again."""
         trades = [fill.venue_trade_id for fill in told]
-        async with self._desk.storage.reading() as reading:
+        async with self._desk.database.read_only() as reading:
             recorded = await reading.orders.recorded_trades(self._desk.account.id, market, trades)
         return [fill for fill in told if (fill.venue_trade_id, fill.venue_order_id) not in recorded]
 

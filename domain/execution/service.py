@@ -32,14 +32,14 @@ class OrderService:
 
     def __init__(
         self,
-        storage: Database,
+        database: Database,
         markets: MarketView,
         clock: Clock,
         ids: IdGenerator,
         bell: OrderNotifier,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._markets = markets
         self._clock = clock
         self._ids = ids
@@ -56,7 +56,7 @@ class OrderService:
         request = request.normal()
         await self._warm(request.market)
         order = self._intended(user_id, request, idempotency_key)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             known = await claim(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
             if known is None:
                 await self._check(transaction, user_id, request)
@@ -76,7 +76,7 @@ class OrderService:
         One that was CANCELED or EXPIRED already is returned as it is. Raises NOT_FOUND, and CONFLICT where the order
         can't be cancelled any more.
         """
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             order = await transaction.orders.locked(order_id)
             if order is None or order.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
@@ -101,7 +101,7 @@ class OrderService:
         Raises NOT_FOUND for an account, a market or a trading session that there isn't: whoever cancels in a hurry
         must not read in "no orders" that all is well.
         """
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             account = await transaction.accounts.get(user_id, account_id)
             if account is None:
                 raise _missing("account", "account of yours")
@@ -191,7 +191,7 @@ class OrderService:
                 return order
 
     async def _read(self, user_id: UUID, order_id: UUID) -> Order:
-        async with self._storage.reading() as transaction:
+        async with self._database.read_only() as transaction:
             order = await transaction.orders.get(user_id, order_id)
         assert order is not None
         return order

@@ -57,8 +57,8 @@ class Shown:
 class MarketAnalytics:
     """Answers from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for what can't be asked."""
 
-    def __init__(self, storage: Database, past: MarketHistory) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, past: MarketHistory) -> None:
+        self._database = database
         self._past = past
 
     async def volume_profile(self, market: Market, start: datetime, end: datetime, bins: int) -> VolumeProfile:
@@ -68,7 +68,7 @@ class MarketAnalytics:
         if end - start > MAX_PROFILE:
             raise _invalid(f"`from` and `to` are {(end - start).days} days apart; at most {MAX_PROFILE.days}.")
         missing = await self._past.missing_minutes(market.symbol, start, end)
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             profile = await _profile(reading.market_history, market, start, end, bins)
         return replace(profile, missing_minutes=missing)
 
@@ -85,7 +85,7 @@ class MarketAnalytics:
                 f"That could be more than {MAX_SNAPSHOTS:,} snapshots; give `everySeconds` of at least {least} or a "
                 "shorter time from `from` to `to`."
             )
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.a_side)
 
     async def indicator(

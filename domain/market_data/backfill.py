@@ -40,9 +40,9 @@ class Backfill:
     """Fills what is missing, each venue by itself: demands one after another, and only then holes that were found."""
 
     def __init__(
-        self, sources: Mapping[str, MarketDataSource], storage: Database, recorder: MarketDataWriter, clock: Clock
+        self, sources: Mapping[str, MarketDataSource], database: Database, recorder: MarketDataWriter, clock: Clock
     ) -> None:
-        self._queues = {name: _Queue(source, storage, recorder, clock) for name, source in sources.items()}
+        self._queues = {name: _Queue(source, database, recorder, clock) for name, source in sources.items()}
 
     def want(self, demand: CandlesDemand) -> None:
         """Fetch what is missing, soon; the earlier start of two demands that wait counts."""
@@ -71,9 +71,9 @@ class Backfill:
 class _Queue:
     """What is to be fetched from one venue."""
 
-    def __init__(self, source: MarketDataSource, storage: Database, recorder: MarketDataWriter, clock: Clock) -> None:
+    def __init__(self, source: MarketDataSource, database: Database, recorder: MarketDataWriter, clock: Clock) -> None:
         self._source = source
-        self._storage = storage
+        self._database = database
         self._recorder = recorder
         self._clock = clock
         self._demands: dict[tuple[MarketSymbol, Timeframe], CandlesDemand] = {}
@@ -130,7 +130,7 @@ class _Queue:
         """Fill the holes between the candles that are stored, as far back as the horizon."""
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
         start = max(until - HORIZON_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             stored = await reading.market_data.candles(market, timeframe, TimeKeysetPage(limit=1, start=start))
         if stored:
             async with aclosing(self._fill_holes(market, timeframe, stored[0].open_time, until)) as parts:
@@ -142,7 +142,7 @@ class _Queue:
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, until: datetime
     ) -> AsyncGenerator[None, None]:
         """Fill all holes of a period, and yield after every part."""
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             holes = await reading.market_data.candle_holes(market, timeframe, start, until)
         for first, end in split_into_pages(holes, PAGE * timeframe.duration):
             if self._may_ask(market, timeframe, first, end):
@@ -157,7 +157,7 @@ class _Queue:
     async def _before(self, market: MarketSymbol, timeframe: Timeframe, start: datetime) -> Candle | None:
         """Return the stored candle that ends at `start`."""
         window = TimeKeysetPage(limit=1, start=start - timeframe.duration, end=start)
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             return next(iter(await reading.market_data.candles(market, timeframe, window)), None)
 
     def _may_ask(self, market: MarketSymbol, timeframe: Timeframe, first: datetime, end: datetime) -> bool:

@@ -36,8 +36,8 @@ class MarketFilter:
 class MarketCatalogue:
     """Every market of every venue as it is stored; asked without waiting."""
 
-    def __init__(self, storage: Database) -> None:
-        self._storage = storage
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._markets: dict[MarketSymbol, Market] = {}
         self._graphs: dict[str, CurrencyGraph] = {}
 
@@ -65,7 +65,7 @@ class MarketCatalogue:
 
     async def refresh(self) -> None:
         """Read the stored markets; raises `Unavailable`."""
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             markets = await reading.market_data.markets()
         self._markets = {market.symbol: market for market in sorted(markets, key=lambda each: each.symbol)}
         self._graphs = {}

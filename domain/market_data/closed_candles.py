@@ -12,8 +12,8 @@ MAX_MISSED = 500
 class ClosedCandleStream:
     """What one reader of one market and timeframe is told: each closed candle once, none of them left out."""
 
-    def __init__(self, storage: Database) -> None:
-        self._storage = storage
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._next: datetime | None = None
         """When the oldest candle opens that wasn't told as closed yet."""
 
@@ -33,5 +33,5 @@ class ClosedCandleStream:
         if self._next is None or candle.open_time == self._next:
             return []
         window = TimeKeysetPage(limit=MAX_MISSED, start=self._next, end=candle.open_time, backwards=True)
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             return await reading.market_data.candles(candle.market, candle.timeframe, window)

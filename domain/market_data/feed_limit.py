@@ -39,9 +39,9 @@ class FeedLimit:
     A market that the engine follows itself, or in which something is traded on any node, counts for nobody.
     """
 
-    def __init__(self, storage: Database, clock: Clock, per_venue: int = MAX_FEEDS_PER_VENUE) -> None:
+    def __init__(self, database: Database, clock: Clock, per_venue: int = MAX_FEEDS_PER_VENUE) -> None:
         strangers = max(per_venue // STRANGERS_PART, 1)
-        self._storage = storage
+        self._database = database
         self._clock = clock
         self._in_use: AbstractSet[MarketSymbol] = frozenset()
         self._in_use_at = float("-inf")
@@ -83,7 +83,7 @@ class FeedLimit:
         if self._clock.monotonic() - self._in_use_at > IN_USE_SECONDS:
             self._in_use_at = self._clock.monotonic()
             with suppress(Unavailable):
-                async with self._storage.reading() as reading:
+                async with self._database.read_only() as reading:
                     self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
 
     def _fits(self, markets: Collection[MarketSymbol], reader: FeedReader) -> bool:

@@ -43,7 +43,7 @@ class FeedManager:
     def __init__(
         self,
         sources: Mapping[str, MarketDataSource],
-        storage: Database,
+        database: Database,
         bus: MessageBus,
         cache: Cache,
         clock: Clock,
@@ -53,15 +53,15 @@ class FeedManager:
         pace: FeedTimings | None = None,
     ) -> None:
         self._sources = sources
-        self._storage = storage
+        self._database = database
         self._bus = bus
         self._clock = clock
         self._ids = ids
         self._holder = holder
         self._always = frozenset(always)
         self._pace = pace or FeedTimings()
-        self.recorder = MarketDataWriter(storage)
-        self._backfill = Backfill(sources, storage, self.recorder, clock)
+        self.recorder = MarketDataWriter(database)
+        self._backfill = Backfill(sources, database, self.recorder, clock)
         self._outlets = FeedOutputs(bus, cache, self.recorder, self._backfill)
         self._known: set[MarketSymbol] = set()
         self._demanded: dict[MarketSymbol, float] = {}
@@ -135,7 +135,7 @@ class FeedManager:
 
     async def _load_markets(self, name: str, source: MarketDataSource) -> None:
         markets = await source.load_markets()
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             await transaction.market_data.save_markets(markets)
         self._known = {each for each in self._known if each.venue != name} | {each.symbol for each in markets}
         await self._bus.publish(MARKETS_CHANGED, name.encode())
@@ -180,14 +180,14 @@ class FeedManager:
     async def _wanted(self) -> frozenset[MarketSymbol]:
         now = self._clock.monotonic()
         if now - self._in_use_at > IN_USE_SECONDS:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
             self._in_use_at = now
         self._demanded = {market: at for market, at in self._demanded.items() if now - at < self._pace.demand_lasts}
         return (self._always | self._in_use | self._demanded.keys()) & self._known
 
     async def _start(self, market: MarketSymbol) -> None:
-        lease = await acquire_lease(self._storage, self._clock, LEASE_KIND, str(market), self._holder)
+        lease = await acquire_lease(self._database, self._clock, LEASE_KIND, str(market), self._holder)
         if lease is None:
             return
         source = self._sources[market.venue]

@@ -41,14 +41,14 @@ class MarketHistory:
 
     def __init__(
         self,
-        storage: Database,
+        database: Database,
         hub: MarketDataHub,
         venues: VenueDirectory,
         bus: MessageBus,
         clock: Clock,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._hub = hub
         self._venues = venues
         self._bus = bus
@@ -79,7 +79,7 @@ class MarketHistory:
 
         async def is_there() -> bool:
             nonlocal missing
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 stored = await reading.market_history.minutes(market, first, until)
             missing = max((until - first) // Timeframe.M1.duration - stored, 0)
             return not missing
@@ -163,11 +163,11 @@ class MarketHistory:
         return asked is None or asked[0] > start or self._clock.monotonic() - asked[1] > ASKED_SECONDS
 
     async def _stored(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             return await reading.market_data.candles(market, timeframe, window)
 
     async def _stored_trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             return await reading.market_data.trades(market, window)
 
 

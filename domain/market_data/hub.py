@@ -69,17 +69,17 @@ class MarketDataHub:
         self,
         bus: MessageBus,
         cache: Cache,
-        storage: Database,
+        database: Database,
         clock: Clock,
         venue_now: Callable[[str], datetime] | None = None,
         max_feeds_per_venue: int = MAX_FEEDS_PER_VENUE,
     ) -> None:
-        self._limit = FeedLimit(storage, clock, max_feeds_per_venue)
-        self.catalogue = MarketCatalogue(storage)
+        self._limit = FeedLimit(database, clock, max_feeds_per_venue)
+        self.catalogue = MarketCatalogue(database)
         self._dropped_trades = 0
         self._bus = bus
         self._cache = cache
-        self._storage = storage
+        self._database = database
         self._clock = clock
         self._venue_now = venue_now
         self._venue_ahead: dict[str, timedelta] = {}
@@ -248,7 +248,7 @@ class MarketDataHub:
         self, market: MarketSymbol, timeframe: Timeframe, reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[Candle]:
         """Yield the forming candle, then its newest states, and every closed candle once."""
-        unbroken = ClosedCandleStream(self._storage)
+        unbroken = ClosedCandleStream(self._database)
         async with self.want(market, reader) as memory:
             box = memory.candle_mailbox(timeframe)
             try:
@@ -372,7 +372,7 @@ class MarketDataHub:
             )
             if overdue:
                 window = TimeKeysetPage(limit=MAX_REFILL, after=last)
-                async with self._storage.reading() as reading:
+                async with self._database.read_only() as reading:
                     missed = await reading.market_data.candles(registration.market, registration.timeframe, window)
                 for candle in missed:
                     registration.take(candle)

@@ -26,13 +26,13 @@ class MarketDataWriter:
     The counters are rows written since the start; `let_go` those that had to make room while the database was away.
     """
 
-    def __init__(self, storage: Database, every_seconds: float = 1.0) -> None:
+    def __init__(self, database: Database, every_seconds: float = 1.0) -> None:
         self.stored_trades = 0
         self.stored_candles = 0
         self.stored_depths = 0
         self.backfilled_candles = 0
         self.let_go = 0
-        self._storage = storage
+        self._database = database
         self._every = every_seconds
         self._trades: list[Trade] = []
         self._candles: list[Candle] = []
@@ -97,7 +97,7 @@ class MarketDataWriter:
                 log.exception("market data could not be stored, and is tried again")
 
     async def _store(self, trades: Sequence[Trade], candles: Sequence[Candle], depths: Sequence[Depth]) -> None:
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             made = await self._make_room(transaction, "trades", [trade.at for trade in trades])
             made |= await self._make_room(transaction, "candles", [candle.open_time for candle in candles])
             if trades:
@@ -113,7 +113,7 @@ class MarketDataWriter:
 
     @asynccontextmanager
     async def _room_for(self, candles: Sequence[Candle]) -> AsyncIterator[MarketDataRepository]:
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             made = await self._make_room(transaction, "candles", [candle.open_time for candle in candles])
             yield transaction.market_data
         self._months |= made

@@ -119,7 +119,7 @@ class Database(Protocol):
         """
         ...
 
-    def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
+    def read_only(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A connection for reads alone: each statement sees what was committed when it began."""
         ...
 

@@ -34,8 +34,8 @@ class ReportRequest:
 class ReportService:
     """Takes requests for reports in."""
 
-    def __init__(self, storage: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
+        self._database = database
         self._bus = bus
         self._clock = clock
         self._ids = ids
@@ -47,7 +47,7 @@ class ReportService:
         """
         now = self._clock.now()
         report_id, job_id = self._ids.new(), self._ids.new()
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             if idempotency_key is not None:
                 known = await claim(
                     transaction, self._clock, user_id, "reportGenerate", idempotency_key, request, report_id

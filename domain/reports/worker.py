@@ -48,7 +48,7 @@ class ReportWorker:
 
     def __init__(
         self,
-        storage: Database,
+        database: Database,
         bus: MessageBus,
         clock: Clock,
         name: str,
@@ -56,7 +56,7 @@ class ReportWorker:
         lease_seconds: float = JOB_LEASE_SECONDS,
         past: PastCandles | None = None,
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._bus = bus
         self._clock = clock
         self._name = name
@@ -79,7 +79,7 @@ class ReportWorker:
     async def work_once(self) -> bool:
         """Take a job and do it; False where there is none, or the database is away."""
         try:
-            async with self._storage.transaction() as transaction:
+            async with self._database.transaction() as transaction:
                 job = await transaction.reports.claim_job((JOB_KIND,), self._name, self._lease_seconds)
             if job is not None:
                 await self._work(job)
@@ -117,13 +117,13 @@ class ReportWorker:
         report, data = await self._read(job)
         if await self._fetch_prices(data):
             report, data = await self._read(job)
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             data = await with_excursions(reading.prices, data)
         await self._renew(job, READ)
         return _Done(report, await computed(data))
 
     async def _read(self, job: Job) -> tuple[Report, ReportData]:
-        async with self._storage.snapshot() as snapshot:
+        async with self._database.snapshot() as snapshot:
             report = await snapshot.reports.report_of_job(job.id)
             if report is None:
                 raise EmptyReport("the report is gone")
@@ -143,7 +143,7 @@ class ReportWorker:
     async def _finish(self, job: Job, status: JobStatus, message: str, done: _Done | None) -> None:
         """Store the end, and with it the result, unless the job is no longer this worker's."""
         now = self._clock.now()
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             await self._keep(transaction, job, COMPUTED)
             if done is not None:
                 await transaction.reports.set_result(done.report.id, done.result)
@@ -165,14 +165,14 @@ class ReportWorker:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             with suppress(Unavailable):
-                async with self._storage.transaction() as transaction:
+                async with self._database.transaction() as transaction:
                     found = await transaction.reports.job(job.user_id, job.id)
                     progress = found.progress if found else progress
                     if not await transaction.reports.renew_job(job.id, self._name, self._lease_seconds, progress):
                         return
 
     async def _renew(self, job: Job, progress: float) -> None:
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             await self._keep(transaction, job, progress)
 
     async def _keep(self, transaction: UnitOfWork, job: Job, progress: float) -> None:

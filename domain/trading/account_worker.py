@@ -108,7 +108,7 @@ class AccountWorker:
         try:
             self._executor = AccountExecutor(
                 self.account,
-                ports.storage,
+                ports.database,
                 venue,
                 ports.hub,
                 ports.clock,
@@ -128,7 +128,7 @@ class AccountWorker:
 
     async def _connect(self) -> ExecutionClient:
         ports = self._ports
-        async with ports.storage.reading() as reading:
+        async with ports.database.read_only() as reading:
             self.account = await reading.accounts.by_id(self.account.id) or self.account
             self.sealed = await reading.accounts.credentials(self.account.id)
         return ports.venues.account(self.account, ports.vault.unseal(self.sealed or b"", self.account.id))

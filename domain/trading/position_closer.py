@@ -106,7 +106,7 @@ class PositionCloser:
         return self._desk.ports.clock.monotonic() < self._next_try
 
     async def _begun(self, position: Position) -> Due | None:
-        async with self._desk.ports.storage.reading() as reading:
+        async with self._desk.ports.database.read_only() as reading:
             _, tries = await _tries(reading, position)
         newest = max(tries, key=lambda order: order.id, default=None)
         return None if newest is None else Due(newest.role, newest.signal_id)

@@ -80,7 +80,7 @@ class SessionCandles:
     async def _is_loaded(self) -> bool:
         session = self._desk.plan.session
         window = TimeKeysetPage(limit=self._needed + MAXIMUM_MISSED, backwards=True)
-        async with self._desk.ports.storage.reading() as reading:
+        async with self._desk.ports.database.read_only() as reading:
             candles = await reading.market_data.candles(session.market, session.timeframe, window)
         self.history.load(candles)
         return len(self.history) >= self._needed and self._is_current()

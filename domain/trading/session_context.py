@@ -31,7 +31,7 @@ class SessionEnded(Exception):
 class RunnerDependencies:
     """What the runners of all sessions share."""
 
-    storage: Database
+    database: Database
     feed: MarketFeed
     bus: MessageBus
     clock: Clock
@@ -108,14 +108,14 @@ class SessionContext:
 
     async def look(self) -> SessionHolding:
         """Return what the session has; raises `SessionEnded`."""
-        async with self.ports.storage.reading() as reading:
+        async with self.ports.database.read_only() as reading:
             session = await reading.trading_sessions.get(self.plan.session.user_id, self.plan.session.id)
             return await _holding(reading, session)
 
     @asynccontextmanager
     async def acting(self) -> AsyncIterator[SessionTransaction]:
         """A transaction that may act for the session; raises `StaleLease` if another node may, and `SessionEnded`."""
-        async with self.ports.storage.transaction() as transaction:
+        async with self.ports.database.transaction() as transaction:
             await transaction.leases.check(self._lease())
             session = await transaction.trading_sessions.locked(self.plan.session.id)
             yield SessionTransaction(transaction, await _holding(transaction, session), self.ports.clock.now())

@@ -151,7 +151,7 @@ class SessionRunner:
         with suppress(TimeoutError):
             async with asyncio.timeout(PRICES_SECONDS):
                 while True:
-                    async with self._desk.ports.storage.reading() as reading:
+                    async with self._desk.ports.database.read_only() as reading:
                         if not self._desk.waits_for_prices(await self._desk.equity(reading)):
                             return
                     await asyncio.sleep(PRICES_LOOK_SECONDS)

@@ -77,7 +77,7 @@ class SessionSupervisor:
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         try:
-            async with self._ports.storage.reading() as reading:
+            async with self._ports.database.read_only() as reading:
                 sessions = await reading.trading_sessions.live_of_account(self._account.id)
                 needed = await markets_needed(reading, self._account, sessions, self._ports.hub)
         except Unavailable:
@@ -118,7 +118,7 @@ class SessionSupervisor:
     async def _run_once(self, session: TradingSession) -> None:
         ports = self._ports
         plan = await self._plan(session)
-        shared = RunnerDependencies(ports.storage, ports.hub, ports.bus, ports.clock, ports.ids)
+        shared = RunnerDependencies(ports.database, ports.hub, ports.bus, ports.clock, ports.ids)
         runner = SessionRunner(plan, shared, self._lease, self._wake_executor)
         self._runners[session.id] = runner
         try:
@@ -128,7 +128,7 @@ class SessionSupervisor:
 
     async def _plan(self, session: TradingSession) -> SessionPlan:
         """Return the session ready to run, as soon as its market is known here; raises `InputErrors`."""
-        async with self._ports.storage.reading() as reading:
+        async with self._ports.database.read_only() as reading:
             version = await reading.strategies.version(session.user_id, session.strategy_version_id)
             newest = await reading.trading_sessions.get(session.user_id, session.id)
         assert version is not None
@@ -155,7 +155,7 @@ class SessionSupervisor:
 
     async def _store_failure(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:
         now = self._ports.clock.now()
-        async with self._ports.storage.transaction() as transaction:
+        async with self._ports.database.transaction() as transaction:
             await transaction.leases.check(self._lease())
             newest = await transaction.trading_sessions.locked(session.id)
             if newest is None or newest.status.is_final:

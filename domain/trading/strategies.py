@@ -29,8 +29,8 @@ class StrategyRequest:
 class StrategyService:
     """Keeps strategies and their immutable versions."""
 
-    def __init__(self, storage: Database, clock: Clock, ids: IdGenerator) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, clock: Clock, ids: IdGenerator) -> None:
+        self._database = database
         self._clock = clock
         self._ids = ids
 
@@ -41,7 +41,7 @@ class StrategyService:
         now = self._clock.now()
         name = clean_name(request.name, "name")
         strategy = Strategy(self._ids.new(), user_id, name, request.description, now)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             if idempotency_key is not None:
                 known = await claim(
                     transaction, self._clock, user_id, "strategyCreate", idempotency_key, request, strategy.id
@@ -71,7 +71,7 @@ class StrategyService:
             _check_definition(definition)
         if isinstance(description, str):
             _check_description(description)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             strategy = await self._own(transaction, user_id, strategy_id)
             _check_version(strategy, expected_version)
             if isinstance(name, str):
@@ -86,7 +86,7 @@ class StrategyService:
 
     async def archive(self, user_id: UUID, strategy_id: UUID) -> Strategy:
         """Take a strategy out of sight; sessions that run it go on. Raises NOT_FOUND."""
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             strategy = await transaction.strategies.archive(user_id, strategy_id, self._clock.now())
             if strategy is None:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such strategy.", ("id",))

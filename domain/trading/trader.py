@@ -36,7 +36,7 @@ class Trader:
 
     def __init__(
         self,
-        storage: Database,
+        database: Database,
         venues: VenueDirectory,
         vault: Vault,
         hub: MarketDataProvider,
@@ -48,7 +48,7 @@ class Trader:
         *,
         cancel_foreign: bool = False,
     ) -> None:
-        self._ports = TraderDependencies(storage, venues, vault, hub, bus, clock, ids, bell, holder, cancel_foreign)
+        self._ports = TraderDependencies(database, venues, vault, hub, bus, clock, ids, bell, holder, cancel_foreign)
         self._running: dict[UUID, _Running] = {}
         self._rung: set[UUID] = set()
         self._unreachable: set[UUID] = set()
@@ -103,7 +103,7 @@ class Trader:
 
     async def _sweep(self) -> None:
         """Take what is free, let go of what isn't tradable any more, and begin anew what has other credentials."""
-        async with self._ports.storage.reading() as reading:
+        async with self._ports.database.read_only() as reading:
             tradable = {account.id: account for account in await reading.accounts.tradable()}
         gone = [key for key, running in self._running.items() if key not in tradable or running.task.done()]
         await self._end(gone + [key for key in await self._changed() if key not in gone])
@@ -115,7 +115,7 @@ class Trader:
         rung, self._rung = self._rung & self._running.keys(), set()
         changed = []
         for key in rung:
-            async with self._ports.storage.reading() as reading:
+            async with self._ports.database.read_only() as reading:
                 sealed = await reading.accounts.credentials(key)
             if self._running[key].trading.sealed not in {None, sealed}:
                 changed.append(key)
@@ -131,7 +131,7 @@ class Trader:
                 )
             self._unreachable.add(account.id)
             return
-        lease = await acquire_lease(ports.storage, ports.clock, LEASE_KIND, str(account.id), ports.holder)
+        lease = await acquire_lease(ports.database, ports.clock, LEASE_KIND, str(account.id), ports.holder)
         if lease is None:
             await self._note_wait(account)
         else:
@@ -146,7 +146,7 @@ class Trader:
             return
         self._waiting.add(account.id)
         ports = self._ports
-        async with ports.storage.reading() as reading:
+        async with ports.database.read_only() as reading:
             holder = await reading.leases.holder(LEASE_KIND, str(account.id))
         if holder is None or not is_same_host(holder.name, ports.holder):
             return

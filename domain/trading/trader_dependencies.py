@@ -15,7 +15,7 @@ from domain.ports.venues import VenueDirectory
 class TraderDependencies:
     """The parts; `holder` is the node's name in leases, `cancel_foreign` ends orders that the engine doesn't know."""
 
-    storage: Database
+    database: Database
     venues: VenueDirectory
     vault: Vault
     hub: MarketDataProvider

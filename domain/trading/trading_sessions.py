@@ -52,8 +52,10 @@ class TradingSessionRequest:
 class TradingSessionService:
     """Starts and steers trading sessions."""
 
-    def __init__(self, storage: Database, market_of: MarketOf, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
-        self._storage = storage
+    def __init__(
+        self, database: Database, market_of: MarketOf, bus: MessageBus, clock: Clock, ids: IdGenerator
+    ) -> None:
+        self._database = database
         self._market_of = market_of
         self._bus = bus
         self._clock = clock
@@ -76,7 +78,7 @@ class TradingSessionService:
             sizing=request.sizing,
             risk=request.risk,
         )
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             if idempotency_key is not None:
                 operation = "tradingSessionStart"
                 known = await claim(transaction, self._clock, user.id, operation, idempotency_key, request, session.id)
@@ -90,7 +92,7 @@ class TradingSessionService:
 
     async def pause(self, user_id: UUID, session_id: UUID) -> TradingSession:
         """Let no more entries happen and cancel the resting ones; exits and protection go on."""
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             session = await self._own(transaction, user_id, session_id)
             if session.status is TradingSessionStatus.PAUSED:
                 return session
@@ -104,7 +106,7 @@ class TradingSessionService:
 
     async def resume(self, user_id: UUID, session_id: UUID) -> TradingSession:
         """Let entries happen again, from the next closed candle on."""
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             session = await self._own(transaction, user_id, session_id)
             if session.status in {TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING}:
                 return session
@@ -121,7 +123,7 @@ class TradingSessionService:
 
         The last word counts: a position that can't be closed is kept by stopping again without closing it.
         """
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             session = await self._own(transaction, user_id, session_id)
             if session.status.is_final:
                 return session

@@ -21,9 +21,9 @@ class ApiKeyService:
     """Makes and revokes API keys."""
 
     def __init__(
-        self, storage: Database, authenticator: Authenticator, tokens: TokenSource, clock: Clock, ids: IdGenerator
+        self, database: Database, authenticator: Authenticator, tokens: TokenSource, clock: Clock, ids: IdGenerator
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._authenticator = authenticator
         self._tokens = tokens
         self._clock = clock
@@ -49,7 +49,7 @@ class ApiKeyService:
             raise InputError(ErrorCode.INVALID, f"expiresAt {wrong}.", ("input", "expiresAt"))
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.new(), identity.user.id, name, scopes, now, None, expires_at)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             # The row is held, so that two keys made at once are counted one after the other.
             await transaction.users.password_hash(identity.user.id, lock=True)
             if len(await transaction.users.api_keys(identity.user.id)) >= MAXIMUM_API_KEYS:
@@ -63,7 +63,7 @@ class ApiKeyService:
     async def revoke(self, identity: Identity, key_id: UUID) -> ApiKey:
         """End a key of the user at once, its sockets with it; raises NOT_FOUND."""
         now = self._clock.now()
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             key = await transaction.users.revoke_api_key(identity.user.id, key_id, now)
             if key is None:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such API key.", ("id",))

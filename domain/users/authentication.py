@@ -30,8 +30,8 @@ class Authenticator:
     told on the bus, and what this node has heard revoked is refused whatever the cache still says.
     """
 
-    def __init__(self, storage: Database, cache: Cache, bus: MessageBus, clock: Clock) -> None:
-        self._storage = storage
+    def __init__(self, database: Database, cache: Cache, bus: MessageBus, clock: Clock) -> None:
+        self._database = database
         self._cache = cache
         self._bus = bus
         self._clock = clock
@@ -76,7 +76,7 @@ class Authenticator:
         return identity if alive else None
 
     async def _looked_up(self, digest: bytes, *, is_login: bool) -> Identity | None:
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             now = self._clock.now()
             identity = await (_by_token(reading, digest, now) if is_login else _by_secret(reading, digest, now))
         if identity is not None and not self._is_over(identity):

@@ -56,7 +56,7 @@ class UserService:
 
     def __init__(
         self,
-        storage: Database,
+        database: Database,
         authenticator: Authenticator,
         throttle: LoginThrottle,
         registrations: RegistrationLimit,
@@ -66,7 +66,7 @@ class UserService:
         ids: IdGenerator,
         registration: Registration = Registration.OPEN,
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._authenticator = authenticator
         self._throttle = throttle
         self._registrations = registrations
@@ -92,7 +92,7 @@ class UserService:
         now = self._clock.now()
         user = User(self._ids.new(), email, name, now, UserRole.USER, "standard", TradingState.ACTIVE)
         self._check_time(began)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             added = await transaction.users.add(user, password_hash)
             stored = await transaction.users.get(user.id)
             if self._registration is Registration.CLOSED and (stored is None or stored.role is not UserRole.OPERATOR):
@@ -111,7 +111,7 @@ class UserService:
         """
         began = self._clock.monotonic()
         email = clean_email(email)
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             found = await reading.users.by_email(email)
         user, known_hash = found or (None, None)
         known = self._throttle.is_known(address, email)
@@ -124,7 +124,7 @@ class UserService:
         if self._hasher.needs_rehash(known_hash):
             fresh_hash = await self._hashing.hash(address, password, known=True)
         self._check_time(began)
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             # A password that was changed since it was checked has ended all sessions, this one too.
             if await transaction.users.password_hash(user.id, lock=True) != known_hash:
                 raise _rejected()
@@ -172,7 +172,7 @@ class UserService:
         if isinstance(password, str):
             change = await self._new_password(identity.user, password, current_password)
         ended: list[UUID] = []
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             # The row is held, so that what else changes the user (a halt) isn't written over.
             present_hash = await transaction.users.password_hash(user_id, lock=True)
             user = await transaction.users.get(user_id) or identity.user
@@ -193,7 +193,7 @@ class UserService:
         check_password(password)
         if current_password is None:
             raise _current_password_wrong()
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             stored = await reading.users.password_hash(user.id)
         # A stolen token is no way around the throttle; nobody else's wrong passwords count here.
         client = f"user:{user.id}"
@@ -206,7 +206,7 @@ class UserService:
 
     async def _end_login_session(self, user_id: UUID, session_id: UUID, action: str) -> LoginSession | None:
         now = self._clock.now()
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             session = await transaction.users.revoke_login_session(user_id, session_id, now)
             if session is None:
                 return None

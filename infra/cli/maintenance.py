@@ -31,7 +31,7 @@ async def promote_user(settings: Settings, email: str) -> bool:
         async with (
             database(settings, data_dir) as dsn,
             open_backends(settings, dsn) as base,
-            base.storage.transaction() as transaction,
+            base.database.transaction() as transaction,
         ):
             return await transaction.users.set_role(clean_email(email), UserRole.OPERATOR) is not None
     finally:

@@ -137,7 +137,7 @@ class PostgresDatabase:
         self._readings: asyncio.Semaphore | None = None
 
     def with_readings(self, most: int) -> Self:
-        """Return the same storage with at most so many readings at once, so that connections are left for others."""
+        """Return the same database with at most so many readings at once, so that connections are left for others."""
         bounded = copy(self)
         bounded._readings = asyncio.Semaphore(most)  # noqa: SLF001  # its own
         return bounded
@@ -168,7 +168,7 @@ class PostgresDatabase:
         log_events(events)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[PostgresTransaction]:
+    async def read_only(self) -> AsyncIterator[PostgresTransaction]:
         """A connection for reads alone: each statement sees what was committed when it began."""
         async with self._reading_place(), self._read() as transaction:
             yield transaction

@@ -31,7 +31,7 @@ class Backends:
     """The parts that have no state of this process in them."""
 
     pool: Pool
-    storage: PostgresDatabase
+    database: PostgresDatabase
     cache: Cache
     bus: MessageBus
     clock: Clock
@@ -99,7 +99,7 @@ async def _keep_alive(server: EmbeddedPostgres) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends]:
-    """Open the storage on a migrated database, and the cache and the bus that the settings name.
+    """Open a migrated database, and the cache and the bus that the settings name.
 
     The embedded database is migrated here; a shared one is the operator's to migrate: an old node may still use it.
     Raises `SchemaOutdated` where that wasn't done, and `DatabaseIsNewer`.
@@ -115,12 +115,12 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
         stack.push_async_callback(pool.close)
         if not await is_up_to_date(pool):
             raise SchemaOutdated
-        storage = PostgresDatabase(pool, bus, clock)
-        stack.push_async_callback(storage.close)
+        database = PostgresDatabase(pool, bus, clock)
+        stack.push_async_callback(database.close)
         if settings.database_url is None:
-            async with storage.transaction() as transaction:
+            async with database.transaction() as transaction:
                 await transaction.leases.end_all()
-        yield Backends(pool, storage, cache, bus, clock, ids)
+        yield Backends(pool, database, cache, bus, clock, ids)
 
 
 async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:

@@ -47,7 +47,7 @@ def build_container(
     backends: Backends, venues: Venues, hub: MarketDataHub, key: bytes, earlier_keys: Sequence[bytes] = ()
 ) -> Container:
     """Return the parts."""
-    authenticator = Authenticator(backends.storage, backends.cache, backends.bus, backends.clock)
+    authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
     return Container(
         backends, venues, hub, OrderNotifier(backends.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher()
     )
@@ -57,17 +57,17 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     """Return the services that resolvers call."""
     backends, hub = container.backends, container.hub
     reading_connections = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
-    storage, bus, clock, ids = (
-        backends.storage.with_readings(reading_connections),
+    database, bus, clock, ids = (
+        backends.database.with_readings(reading_connections),
         backends.bus,
         backends.clock,
         backends.ids,
     )
     tokens = RandomTokens()
-    events = EventLogReader(storage, bus, clock)
-    history = MarketHistory(storage, hub, container.venues, bus, clock)
+    events = EventLogReader(database, bus, clock)
+    history = MarketHistory(database, hub, container.venues, bus, clock)
     users = UserService(
-        storage,
+        database,
         container.authenticator,
         LoginThrottle(backends.cache, clock),
         RegistrationLimit(backends.cache, settings.registrations_per_hour),
@@ -78,21 +78,21 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         Registration(settings.registration.value),
     )
     return Services(
-        storage=storage,
+        database=database,
         clock=clock,
         engine=engine_info,
         users=users,
-        api_keys=ApiKeyService(storage, container.authenticator, tokens, clock, ids),
+        api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
         venues=container.venues,
         markets=hub,
         past=history,
-        analytics=MarketAnalytics(storage, history),
-        accounts=AccountService(storage, container.venues, container.vault, bus, clock, ids),
-        strategies=StrategyService(storage, clock, ids),
-        trading_sessions=TradingSessionService(storage, hub.catalogue.get, bus, clock, ids),
-        orders=OrderService(storage, hub, clock, ids, container.bell),
-        halts=HaltService(storage, bus, clock, ids),
-        reports=ReportService(storage, bus, clock, ids),
+        analytics=MarketAnalytics(database, history),
+        accounts=AccountService(database, container.venues, container.vault, bus, clock, ids),
+        strategies=StrategyService(database, clock, ids),
+        trading_sessions=TradingSessionService(database, hub.catalogue.get, bus, clock, ids),
+        orders=OrderService(database, hub, clock, ids, container.bell),
+        halts=HaltService(database, bus, clock, ids),
+        reports=ReportService(database, bus, clock, ids),
         events=events,
-        portfolios=Portfolios(storage, hub, events, clock),
+        portfolios=Portfolios(database, hub, events, clock),
     )

@@ -21,10 +21,10 @@ RETRY_SECONDS = 1.0
 
 @asynccontextmanager
 async def close_revoked_connections(
-    storage: Database, bus: MessageBus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+    database: Database, bus: MessageBus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
 ) -> AsyncGenerator[None]:
     """Close such sockets inside the block."""
-    watch = _CredentialWatcher(storage, clock, authenticator, connections)
+    watch = _CredentialWatcher(database, clock, authenticator, connections)
     subscription = await bus.subscribe(REVOKED_TOPIC, watch.on_revoked, watch.on_loss)
     task = asyncio.create_task(watch.run(), name="revocations")
     try:
@@ -40,9 +40,9 @@ class _CredentialWatcher:
     """Takes what the bus tells; where it may have lost something, the database is asked about every open credential."""
 
     def __init__(
-        self, storage: Database, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+        self, database: Database, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
     ) -> None:
-        self._storage = storage
+        self._database = database
         self._clock = clock
         self._authenticator = authenticator
         self._connections = connections
@@ -76,7 +76,7 @@ class _CredentialWatcher:
     async def _check_all(self) -> bool:
         open_ids = [UUID(credential_id) for credential_id in self._connections.credentials]
         try:
-            async with self._storage.reading() as reading:
+            async with self._database.read_only() as reading:
                 valid = await reading.users.good_credentials(open_ids, self._clock.now())
         except Unavailable as error:
             log.warning("open sockets wait for the database to be checked: %s", error.message)

@@ -46,7 +46,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             stack.push_async_callback(_background(_worker(container, name).run()))
             stack.push_async_callback(_background(_make_partitions(container)))
             stack.push_async_callback(
-                _background(purge_expired_hourly(container.backends.storage, container.backends.clock))
+                _background(purge_expired_hourly(container.backends.database, container.backends.clock))
             )
         yield feeds
 
@@ -54,7 +54,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
 async def pending_dependencies(container: Container, settings: Settings) -> Sequence[str]:
     """Return what this node still waits for: the database, the catalogue, the default market's book."""
     try:
-        async with container.backends.storage.reading() as reading:
+        async with container.backends.database.read_only() as reading:
             await reading.accounts.engine_state()
     except Unavailable:
         return ["the database"]
@@ -71,14 +71,14 @@ def _feeds(container: Container, settings: Settings, name: str) -> FeedManager:
     sources = {venue: container.venues.public(venue) for venue in container.venues.names()}
     always = [MarketSymbol.parse(settings.default_market)]
     return FeedManager(
-        sources, backends.storage, backends.bus, backends.cache, backends.clock, backends.ids, name, always
+        sources, backends.database, backends.bus, backends.cache, backends.clock, backends.ids, name, always
     )
 
 
 def _trader(container: Container, settings: Settings, name: str) -> Trader:
     backends = container.backends
     return Trader(
-        storage=backends.storage,
+        database=backends.database,
         venues=container.venues,
         vault=container.vault,
         hub=container.hub,
@@ -95,12 +95,12 @@ def _worker(container: Container, name: str) -> ReportWorker:
     backends = container.backends
     catalogue = container.hub.catalogue
     return ReportWorker(
-        backends.storage,
+        backends.database,
         backends.bus,
         backends.clock,
         name,
         lambda: {market.symbol: market for market in catalogue.all()},
-        past=MarketHistory(backends.storage, container.hub, container.venues, backends.bus, backends.clock),
+        past=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
     )
 
 
@@ -108,7 +108,7 @@ async def _make_partitions(container: Container) -> None:
     """Make partitions ahead of time; the statements do nothing where they are there, so every worker may."""
     while True:
         try:
-            async with container.backends.storage.transaction() as transaction:
+            async with container.backends.database.transaction() as transaction:
                 made = await transaction.market_data.ensure_partitions(MONTHS_AHEAD)
         except Unavailable as error:
             log.warning("partitions could not be made: %s", error.message)

@@ -8,12 +8,12 @@ from infra.security import AesVault
 log = logging.getLogger(__name__)
 
 
-async def reseal_credentials(storage: Database, vault: AesVault) -> int:
+async def reseal_credentials(database: Database, vault: AesVault) -> int:
     """Seal the credentials of all accounts under the present key; return how many weren't.
 
     What no key opens stays as it is: its account says so when it is used.
     """
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         sealed = await reading.accounts.all_credentials()
     renewed = 0
     for account_id, old in sealed.items():
@@ -23,7 +23,7 @@ async def reseal_credentials(storage: Database, vault: AesVault) -> int:
             log.warning("the credentials of account %s were sealed under a key that isn't set", account_id)
             continue
         if new is not None:
-            async with storage.transaction() as transaction:
+            async with database.transaction() as transaction:
                 renewed += await transaction.accounts.renew_credentials(account_id, old, new)
     log.info("sealed the credentials of %d accounts anew, of %d", renewed, len(sealed))
     return renewed

@@ -33,11 +33,11 @@ class Purged(NamedTuple):
     alerts: int
 
 
-async def purge_expired_hourly(storage: Database, clock: Clock) -> None:
+async def purge_expired_hourly(database: Database, clock: Clock) -> None:
     """Delete once an hour what is over its time; every worker may, since what is gone already is no mistake."""
     while True:
         try:
-            await purge_expired(storage, clock)
+            await purge_expired(database, clock)
         except Unavailable as error:
             log.warning("old rows could not be deleted: %s", error.message)
             await asyncio.sleep(RETRY_SECONDS)
@@ -45,11 +45,11 @@ async def purge_expired_hourly(storage: Database, clock: Clock) -> None:
         await asyncio.sleep(HOUR_SECONDS)
 
 
-async def purge_expired(storage: Database, clock: Clock) -> Purged:
+async def purge_expired(database: Database, clock: Clock) -> Purged:
     """Delete, a few at a time, what is over its time; return how many rows that were."""
     now, purged = clock.now(), Purged(0, 0, 0)
     while True:
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             deleted = Purged(
                 await transaction.users.forget_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE),
                 await transaction.idempotency.forget(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),

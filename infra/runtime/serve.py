@@ -110,7 +110,7 @@ async def _run_node(
     hub = MarketDataHub(
         backends.bus,
         backends.cache,
-        backends.storage,
+        backends.database,
         backends.clock,
         all_venues.venue_now,
         settings.max_feeds_per_venue,
@@ -118,7 +118,7 @@ async def _run_node(
     await hub.start()
     container = build_container(backends, all_venues, hub, key, settings.earlier_keys)
     if settings.earlier_keys:
-        await reseal_credentials(backends.storage, container.vault)
+        await reseal_credentials(backends.database, container.vault)
     try:
         async with run_roles(container, settings, node_name(container)) as feeds:
             await _listen(settings, container, feeds, stopping)
@@ -139,7 +139,7 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
     app = _app(settings, container, build_services(container, settings, engine_info), registry)
     backends = container.backends
     async with close_revoked_connections(
-        backends.storage, backends.bus, backends.clock, container.authenticator, app.state.connections
+        backends.database, backends.bus, backends.clock, container.authenticator, app.state.connections
     ):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
         server.startup_lines, server.roles = _startup_lines(settings), ",".join(settings.roles)

@@ -38,14 +38,14 @@ SCHEMA = build_schema()
 NOWHERE = "http://127.0.0.1:9"
 
 
-class CountingStorage(PostgresDatabase):
-    """Storage that keeps the statements of its reads."""
+class CountingDatabase(PostgresDatabase):
+    """A database that keeps the statements of its reads."""
 
     statements: list[str]
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[PostgresTransaction]:
-        async with super().reading() as reading:
+    async def read_only(self) -> AsyncIterator[PostgresTransaction]:
+        async with super().read_only() as reading:
             with reading._connection.driver.query_logger(self._note):
                 yield reading
 
@@ -85,7 +85,7 @@ class Api:
 
     floor: OrderHarness
     services: Services
-    storage: CountingStorage
+    database: CountingDatabase
     contexts: list[RequestContext] = field(default_factory=list)
 
     @property
@@ -131,7 +131,7 @@ class Api:
 
     async def stored(self, *orders: Order) -> None:
         """Put orders into the database behind the engine's back."""
-        async with self.floor.storage.transaction() as transaction:
+        async with self.floor.database.transaction() as transaction:
             for order in orders:
                 await transaction.orders.add(order)
 
@@ -150,7 +150,7 @@ class Api:
     async def another_user(self) -> User:
         """Return a second stored user."""
         user = new_user()
-        async with self.floor.storage.transaction() as transaction:
+        async with self.floor.database.transaction() as transaction:
             await transaction.users.add(user, "argon2id")
         return user
 
@@ -159,7 +159,7 @@ class Api:
     ) -> TradingSession:
         """Return a stored trading session, on the floor's account and of a strategy of its own where none is given."""
         floor, strategy = self.floor, new_strategy(self.floor.user.id)
-        async with floor.storage.transaction() as transaction:
+        async with floor.database.transaction() as transaction:
             if version is None:
                 version = new_version(strategy)
                 await transaction.strategies.add(strategy, version)
@@ -171,7 +171,7 @@ class Api:
     async def session_elsewhere(self) -> TradingSession:
         """Return a stored trading session on another account of the floor's user."""
         account = new_account(self.floor.user.id)
-        async with self.floor.storage.transaction() as transaction:
+        async with self.floor.database.transaction() as transaction:
             await transaction.accounts.add(account, b"sealed")
         return await self.session(account_id=account.id)
 
@@ -188,24 +188,24 @@ class Api:
 async def open_api(floor: OrderHarness) -> AsyncIterator[Api]:
     """Build the services over the floor's database; orders go to the floor's executor."""
     cache = EmbeddedCache(floor.clock)
-    storage = CountingStorage(floor.storage._pool, floor.bus, floor.clock)
-    storage.statements = []
+    database = CountingDatabase(floor.database._pool, floor.bus, floor.clock)
+    database.statements = []
     venues = Venues([VenueSettings("sandbox", "binance", NOWHERE, live=False)], floor.clock)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.market_data.save_markets([a_market()])
-    hub = MarketDataHub(floor.bus, cache, storage, floor.clock)
+    hub = MarketDataHub(floor.bus, cache, database, floor.clock)
     await hub.start()
-    base = Backends(floor.storage._pool, storage, cache, floor.bus, floor.clock, floor.ids)
+    base = Backends(floor.database._pool, database, cache, floor.bus, floor.clock, floor.ids)
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
     services = build_services(build_container(base, venues, hub, bytes(32)), Settings(), facts)
     try:
-        past = MarketHistory(storage, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
-        analytics = MarketAnalytics(storage, past)
-        yield Api(floor, replace(services, orders=floor.service, past=past, analytics=analytics), storage)
+        past = MarketHistory(database, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
+        analytics = MarketAnalytics(database, past)
+        yield Api(floor, replace(services, orders=floor.service, past=past, analytics=analytics), database)
     finally:
         await hub.close()
         await venues.close()
-        await storage.close()
+        await database.close()
 
 
 async def _healthy() -> bool:

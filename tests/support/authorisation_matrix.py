@@ -264,7 +264,7 @@ class Matrix:
 
     async def fingerprint(self) -> dict[str, str]:
         """Return all of the victim's rows by table, but what is written when the matrix itself lets the victim act."""
-        pool, found = self.api.floor.storage._pool, {}
+        pool, found = self.api.floor.database._pool, {}
         tables = await pool.fetch(
             "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' "
             "AND column_name = 'user_id' AND table_name NOT IN ('user_event_heads', 'activities') "
@@ -295,7 +295,7 @@ async def seeded(api: Api) -> Matrix:
     now = datetime.now(UTC)
     transfer_of = (floor.ids.new(), victim.id, floor.account.id, TransferKind.DEPOSIT, "USDT")
     in_an_hour = now + timedelta(hours=1)
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         await transaction.transfers.add(AccountTransfer(*transfer_of, Decimal("777.13579"), now, f"{MARK}-1"))
         signal = api._world().signal(trading_session_id=session.id, price=Decimal("93.95723"), reason=f"{MARK} reason")
         await transaction.trading_sessions.add_signal(signal)
@@ -308,7 +308,7 @@ async def seeded(api: Api) -> Matrix:
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
     ):
         await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)
-    worker = ReportWorker(api.storage, floor.bus, floor.clock, "worker", lambda: {BTC: a_market()})
+    worker = ReportWorker(api.database, floor.bus, floor.clock, "worker", lambda: {BTC: a_market()})
     assert await worker.work_once()
     await floor.kill()  # it writes when it is done reconciling, say
     roles = await _roles(api)
@@ -327,7 +327,7 @@ async def _own_ids(api: Api, roles: list[Role]) -> dict[str, str]:
     account = new_account(identity.user.id, created_at=now)
     strategy = new_strategy(identity.user.id, created_at=now)
     version = new_version(strategy, created_at=now)
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
         await transaction.strategies.add(strategy, version)
     return {"account": encode_id("Account", account.id), "strategyVersion": encode_id("StrategyVersion", version.id)}
@@ -335,7 +335,7 @@ async def _own_ids(api: Api, roles: list[Role]) -> dict[str, str]:
 
 async def _roles(api: Api) -> list[Role]:
     """Return everybody who must be told nothing, each recognised by a real credential."""
-    authenticator = Authenticator(api.storage, EmbeddedCache(api.floor.clock), api.floor.bus, api.floor.clock)
+    authenticator = Authenticator(api.database, EmbeddedCache(api.floor.clock), api.floor.bus, api.floor.clock)
     users, keys = api.services.users, api.services.api_keys
 
     async def role(name: str, token: str, scope: str | None, *, is_operator: bool = False) -> Role:
@@ -350,7 +350,7 @@ async def _roles(api: Api) -> list[Role]:
     ended_identity = await authenticator.identify(ended.token)
     assert ended_identity is not None
     operator = await users.register("operator@example.com", PASSWORD, None, ADDRESS)
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.users.set_role("operator@example.com", UserRole.OPERATOR)
     await users.logout(ended_identity)
     await authenticator.revoked([ended_identity.credential_id])

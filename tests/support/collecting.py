@@ -31,7 +31,7 @@ class Collecting:
     """The running parts, and every closed candle that was published, in order."""
 
     sandbox: SandboxProcess
-    storage: PostgresDatabase
+    database: PostgresDatabase
     venues: Venues
     collector: Collector
     told: list[Candle] = field(default_factory=list)
@@ -76,30 +76,30 @@ class Collecting:
 
     async def stored_trades(self) -> list[Trade]:
         """All trades that are stored."""
-        async with self.storage.reading() as reading:
+        async with self.database.read_only() as reading:
             return await reading.market_data.trades(BTC, TimeKeysetPage(limit=10_000))
 
     async def stored(self, candle: Candle) -> Candle | None:
         """The stored candle of the same time."""
         window = TimeKeysetPage(limit=1, start=candle.open_time, end=candle.close_time)
-        async with self.storage.reading() as reading:
+        async with self.database.read_only() as reading:
             return next(iter(await reading.market_data.candles(BTC, candle.timeframe, window)), None)
 
 
 @asynccontextmanager
 async def collecting(
-    sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings | None = None
+    sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings | None = None
 ) -> AsyncIterator[Collecting]:
     """Collect BTC/USDT inside the block."""
     clock, bus = SystemClock(), EmbeddedBus()
     venues = Venues([VenueSettings("sandbox", "binance", sandbox.url, live=False)], clock)
-    source, recorder = venues.public("sandbox"), MarketDataWriter(storage)
-    async with storage.transaction() as transaction:
+    source, recorder = venues.public("sandbox"), MarketDataWriter(database)
+    async with database.transaction() as transaction:
         await transaction.market_data.ensure_partitions(1)
-    backfill = Backfill({"sandbox": source}, storage, recorder, clock)
+    backfill = Backfill({"sandbox": source}, database, recorder, clock)
     outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, backfill)
     pace = pace or FeedTimings(check_every=0.1, checked_after=1.0)
-    running = Collecting(sandbox, storage, venues, Collector(BTC, source, outlets, clock, TimeOrderedIds(), pace))
+    running = Collecting(sandbox, database, venues, Collector(BTC, source, outlets, clock, TimeOrderedIds(), pace))
 
     def hear(message: bytes) -> None:
         running.told.extend(candle for candle in codec.decode_candles(message) if candle.closed)

@@ -25,14 +25,14 @@ class MarketNode:
     hub: MarketDataHub
     feeds: FeedManager
     venues: Venues
-    storage: PostgresDatabase
+    database: PostgresDatabase
     bus: MessageBus
 
 
 @asynccontextmanager
 async def running_node(
     url: str,
-    storage: PostgresDatabase,
+    database: PostgresDatabase,
     pace: FeedTimings,
     bus: MessageBus | None = None,
     holder: str = "node",
@@ -43,13 +43,13 @@ async def running_node(
     bus, cache = bus or EmbeddedBus(), EmbeddedCache(clock)
     venues = Venues([VenueSettings("sandbox", "binance", url, live=False)], clock)
     sources = {"sandbox": venues.public("sandbox")}
-    hub = MarketDataHub(bus, cache, storage, clock, lambda name: venues.public(name).venue_now())
-    feeds = FeedManager(sources, storage, bus, cache, clock, TimeOrderedIds(), holder, always, pace)
+    hub = MarketDataHub(bus, cache, database, clock, lambda name: venues.public(name).venue_now())
+    feeds = FeedManager(sources, database, bus, cache, clock, TimeOrderedIds(), holder, always, pace)
     await hub.start()
     await feeds.start()
     try:
         await eventually(hub.catalogue.all, "the markets are known")
-        yield MarketNode(hub, feeds, venues, storage, bus)
+        yield MarketNode(hub, feeds, venues, database, bus)
     finally:
         await feeds.close()
         await hub.close()

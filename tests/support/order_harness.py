@@ -91,13 +91,13 @@ class OrderHarness:
 
     def __init__(self, pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets) -> None:
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
-        self.storage = PostgresDatabase(pool, self.bus, self.clock)
+        self.database = PostgresDatabase(pool, self.bus, self.clock)
         self.bell = OrderNotifier(self.bus)
         self.venue, self.user, self.account, self.markets = venue, user, account, markets
         self.timing = QUICK
         self.cancel_foreign = False
         self.service = PatientOrders(
-            self.storage, markets, self.clock, self.ids, self.bell, HASTE_SECONDS, is_worked_on=lambda: self.runs
+            self.database, markets, self.clock, self.ids, self.bell, HASTE_SECONDS, is_worked_on=lambda: self.runs
         )
         self.lease: Lease | None = None
         self._task: asyncio.Task[None] | None = None
@@ -118,12 +118,12 @@ class OrderHarness:
     async def start_unreconciled(self) -> AccountExecutor:
         """Start an executor under a new lease."""
         self._starts += 1
-        async with self.storage.transaction() as transaction:
+        async with self.database.transaction() as transaction:
             key = str(self.account.id)
             self.lease = await transaction.leases.acquire("account", key, f"node-{self._starts}", 600)
         assert self.lease is not None
         executor = AccountExecutor(
-            self.account, self.storage, self.venue, self.markets, self.clock, self.ids, self._fresh_lease, self.bell,
+            self.account, self.database, self.venue, self.markets, self.clock, self.ids, self._fresh_lease, self.bell,
             self.timing, cancel_foreign=self.cancel_foreign,
         )  # fmt: skip
         self._task = asyncio.create_task(executor.run())
@@ -140,7 +140,7 @@ class OrderHarness:
         with suppress(asyncio.CancelledError):
             await self.task
         assert self.lease is not None
-        async with self.storage.transaction() as transaction:
+        async with self.database.transaction() as transaction:
             await transaction.leases.release(self.lease)
 
     async def place(self, key: str = "k", **changes: object) -> Order:
@@ -158,7 +158,7 @@ class OrderHarness:
 
     async def read(self, order_id: UUID) -> Order:
         """Return an order as it is stored."""
-        async with self.storage.reading() as transaction:
+        async with self.database.read_only() as transaction:
             order = await transaction.orders.get(self.user.id, order_id)
         assert order is not None
         return order
@@ -173,7 +173,7 @@ class OrderHarness:
 
     async def story(self, order_id: UUID) -> list[OrderEvent]:
         """Return the order's events as the user's log has them."""
-        async with self.storage.reading() as transaction:
+        async with self.database.read_only() as transaction:
             events = await transaction.events.of_order(self.user.id, order_id, self.account.created_at)
         return [event.subject for event in events if isinstance(event.subject, OrderEvent)]
 
@@ -183,17 +183,17 @@ class OrderHarness:
 
     async def fills(self, order_id: UUID) -> list[Fill]:
         """Return the order's stored fills."""
-        async with self.storage.reading() as transaction:
+        async with self.database.read_only() as transaction:
             return await transaction.orders.fills_of_order(order_id)
 
     async def positions(self) -> list[Position]:
         """Return the account's open positions."""
-        async with self.storage.reading() as transaction:
+        async with self.database.read_only() as transaction:
             return await transaction.positions.open_of_account(self.account.id)
 
     async def alerts(self) -> list[str]:
         """Return the messages of all alerts in the user's log."""
-        async with self.storage.reading() as transaction:
+        async with self.database.read_only() as transaction:
             events = await transaction.events.after(self.user.id, 0, None, 1000)
         return [event.message or "" for event in events if event.kind.value == "ALERT"]
 
@@ -209,7 +209,7 @@ async def open_floor(
     user = new_user()
     account = new_account(user.id, created_at=datetime.now(UTC))
     async with open_floor_of(pool, venue, user, account, markets) as floor:
-        async with floor.storage.transaction() as transaction:
+        async with floor.database.transaction() as transaction:
             await transaction.users.add(user, "argon2id")
             await transaction.accounts.add(account, b"sealed")
         yield floor
@@ -227,4 +227,4 @@ async def open_floor_of(
             floor.task.cancel()
         with suppress(asyncio.CancelledError):
             await floor.task
-    await floor.storage.close()
+    await floor.database.close()

@@ -130,12 +130,12 @@ async def pool(database_dsn: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def storage(pool: Pool) -> AsyncIterator[PostgresDatabase]:
-    """Storage on a new database, with a bus of its own."""
+async def database(pool: Pool) -> AsyncIterator[PostgresDatabase]:
+    """A `PostgresDatabase` on a new database, with a bus of its own."""
     bus = EmbeddedBus()
-    storage = PostgresDatabase(pool, bus, SystemClock())
-    yield storage
-    await storage.close()
+    database = PostgresDatabase(pool, bus, SystemClock())
+    yield database
+    await database.close()
     await bus.close()
 
 

@@ -25,17 +25,17 @@ END = START + timedelta(days=1)
 
 
 def a_worker(
-    storage: PostgresDatabase,
+    database: PostgresDatabase,
     markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS,
     name: str = "one",
     lease_seconds: float = 30.0,
 ) -> ReportWorker:
-    return ReportWorker(storage, EmbeddedBus(), SystemClock(), name, markets, lease_seconds)
+    return ReportWorker(database, EmbeddedBus(), SystemClock(), name, markets, lease_seconds)
 
 
-async def trade(storage: PostgresDatabase, world: World, *rows: tuple[datetime, OrderSide, object, object]) -> None:
+async def trade(database: PostgresDatabase, world: World, *rows: tuple[datetime, OrderSide, object, object]) -> None:
     """Store an order with its fill for each row (time, side, quantity, price)."""
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         for at, side, quantity, price in rows:
             role = OrderRole.ENTRY if side is BUY else OrderRole.EXIT
             order = world.order(side=side, role=role, created_at=at, status=OrderStatus.FILLED)
@@ -44,16 +44,16 @@ async def trade(storage: PostgresDatabase, world: World, *rows: tuple[datetime, 
             assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
 
 
-async def hold_unexplained(storage: PostgresDatabase, world: World, **balances: object) -> None:
+async def hold_unexplained(database: PostgresDatabase, world: World, **balances: object) -> None:
     told = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.accounts.save_balances(world.account.id, told, all_of_them=True)
 
 
-async def hold(storage: PostgresDatabase, world: World, **balances: object) -> None:
+async def hold(database: PostgresDatabase, world: World, **balances: object) -> None:
     """Store the balances; what transfers and fills so far don't explain was there long before."""
-    await hold_unexplained(storage, world, **balances)
-    async with storage.transaction() as transaction:
+    await hold_unexplained(database, world, **balances)
+    async with database.transaction() as transaction:
         for currency, amount in (await transaction.transfers.unexplained(world.account.id)).items():
             await transaction.transfers.add(
                 AccountTransfer(
@@ -63,7 +63,7 @@ async def hold(storage: PostgresDatabase, world: World, **balances: object) -> N
             )  # fmt: skip
 
 
-async def minutes(storage: PostgresDatabase, pool: Pool, *rows: tuple[datetime, object]) -> None:
+async def minutes(database: PostgresDatabase, pool: Pool, *rows: tuple[datetime, object]) -> None:
     """Store closed one-minute candles of rows (close time, close)."""
     candles = [
         Candle(BTC, Timeframe.M1, at - timedelta(minutes=1), *[D(str(price))] * 4, D(1), closed=True)
@@ -71,7 +71,7 @@ async def minutes(storage: PostgresDatabase, pool: Pool, *rows: tuple[datetime, 
     ]
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", rows[0][0], rows[-1][0])
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.market_data.save_candles(candles)
 
 
@@ -88,23 +88,23 @@ async def ask(
     return await service.generate(world.user.id, ReportRequest(wanted, scope_id, start, end), None)
 
 
-async def outcome(storage: PostgresDatabase, report: Report) -> tuple[Job, ReportResult | None]:
-    async with storage.reading() as reading:
+async def outcome(database: PostgresDatabase, report: Report) -> tuple[Job, ReportResult | None]:
+    async with database.read_only() as reading:
         job = await reading.reports.job(report.user_id, report.job_id)
         assert job is not None
         return job, await reading.reports.result(report.id)
 
 
 async def told(
-    storage: PostgresDatabase,
+    database: PostgresDatabase,
     service: ReportService,
     world: World,
     markets: Mapping[MarketSymbol, Market] = MARKETS,
     **asked: object,
 ) -> ReportResult:
     report = await ask(service, world, **asked)  # type: ignore[arg-type]
-    assert await a_worker(storage, lambda: markets).work_once()
-    job, result = await outcome(storage, report)
+    assert await a_worker(database, lambda: markets).work_once()
+    job, result = await outcome(database, report)
     assert job.status is JobStatus.SUCCEEDED, job.message
     assert result is not None
     return result
@@ -115,17 +115,17 @@ def hour(number: float) -> datetime:
 
 
 async def transfer(
-    storage: PostgresDatabase, world: World, at: datetime, currency: str, amount: object, kind: str = "DEPOSIT"
+    database: PostgresDatabase, world: World, at: datetime, currency: str, amount: object, kind: str = "DEPOSIT"
 ) -> None:
     moved = AccountTransfer(
         new_id(), world.user.id, world.account.id, TransferKind(kind), currency, D(str(amount)), at, str(at)
     )
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         assert await transaction.transfers.add(moved)
 
 
 async def candles(
-    storage: PostgresDatabase,
+    database: PostgresDatabase,
     pool: Pool,
     timeframe: Timeframe,
     *rows: tuple[datetime, object],
@@ -138,5 +138,5 @@ async def candles(
     ]
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", stored[0].open_time, stored[-1].open_time)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.market_data.save_candles(stored)

@@ -44,9 +44,9 @@ class AwayCache:
 
 @dataclass
 class SignInNode:
-    """One node; several share storage, cache, bus and clock."""
+    """One node; several share database, cache, bus and clock."""
 
-    storage: Database
+    database: Database
     cache: Cache
     bus: MessageBus
     hasher: PasswordHasher
@@ -56,14 +56,14 @@ class SignInNode:
     waits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.authenticator = Authenticator(self.storage, self.cache, self.bus, self.clock)
+        self.authenticator = Authenticator(self.database, self.cache, self.bus, self.clock)
         throttle = LoginThrottle(self.cache, self.clock, self._wait)
         registrations = RegistrationLimit(self.cache, self.registrations_per_hour)
         tokens = RandomTokens()
-        storage, authenticator, clock = self.storage, self.authenticator, self.clock
+        database, authenticator, clock = self.database, self.authenticator, self.clock
         guards = (throttle, registrations, self.hasher, tokens)
-        self.users = UserService(storage, authenticator, *guards, clock, IDS, self.registration)
-        self.keys = ApiKeyService(self.storage, self.authenticator, tokens, self.clock, IDS)
+        self.users = UserService(database, authenticator, *guards, clock, IDS, self.registration)
+        self.keys = ApiKeyService(self.database, self.authenticator, tokens, self.clock, IDS)
 
     async def listen(self) -> None:
         """Hear of revocations on other nodes, as a running node does."""
@@ -71,7 +71,7 @@ class SignInNode:
 
     def beside(self) -> "SignInNode":
         """Return another node of the same engine."""
-        return SignInNode(self.storage, self.cache, self.bus, self.hasher, self.clock)
+        return SignInNode(self.database, self.cache, self.bus, self.hasher, self.clock)
 
     def _hear(self, message: bytes) -> None:
         self.authenticator.heard_revoked(UUID(bytes=message))
@@ -89,7 +89,7 @@ def hasher() -> Iterator[Argon2Hasher]:
 
 
 @pytest.fixture
-def node(storage: Database, hasher: Argon2Hasher) -> SignInNode:
+def node(database: Database, hasher: Argon2Hasher) -> SignInNode:
     """A node with a cache and a bus in this process."""
     clock = ManualClock(datetime.now(UTC))
-    return SignInNode(storage, EmbeddedCache(clock), EmbeddedBus(), hasher, clock)
+    return SignInNode(database, EmbeddedCache(clock), EmbeddedBus(), hasher, clock)

@@ -59,10 +59,10 @@ QUOTE_500 = Sizing(quote_amount=Decimal(500))
 class ScriptedFeed:
     """Publishes the sandbox's book, and candles and trades of a test's making."""
 
-    def __init__(self, storage: PostgresDatabase, bus: EmbeddedBus, venues: Venues) -> None:
+    def __init__(self, database: PostgresDatabase, bus: EmbeddedBus, venues: Venues) -> None:
         self.price = Decimal(0)
         self.venue_time = Timeframe.M1.open_time(datetime.now(UTC))
-        self._storage, self._bus, self._venues = storage, bus, venues
+        self._database, self._bus, self._venues = database, bus, venues
         self._numbers = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -73,7 +73,7 @@ class ScriptedFeed:
             self.price = (await anext(books)).asks[0].price
         start = self.venue_time - history * MINUTE
         candles = [self.candle(start + index * MINUTE) for index in range(history)]
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             await transaction.market_data.save_markets(markets)
             await transaction.market_data.ensure_partitions_for(start, self.venue_time)
             await transaction.market_data.save_candles(candles)
@@ -105,7 +105,7 @@ class ScriptedFeed:
         """Let a minute pass and its candle close; one that isn't `told` closes while nobody listens."""
         candle = self.candle(self.venue_time, **changes)
         self.venue_time = candle.close_time
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             await transaction.market_data.save_candles([candle])
         if told:
             await self.tell(candle)
@@ -119,7 +119,7 @@ class ScriptedFeed:
         """Store candles of the past in place of those that are there."""
         start = self.venue_time - count * MINUTE
         candles = [self.candle(start + index * MINUTE, **changes) for index in range(count)]
-        async with self._storage.transaction() as transaction:
+        async with self._database.transaction() as transaction:
             await transaction.market_data.ensure_partitions_for(start, self.venue_time)
             await transaction.market_data.save_candles(candles)
 
@@ -142,25 +142,25 @@ class TradingNode:
 
     def __init__(self, pool: Pool, sandbox_url: str, sandbox_token: str) -> None:
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
-        self.storage = PostgresDatabase(pool, self.bus, self.clock)
+        self.database = PostgresDatabase(pool, self.bus, self.clock)
         settings = VenueSettings("sandbox", "binance", sandbox_url, live=False)
         self.venues = Venues([settings], self.clock, {"sandbox": sandbox_token})
-        self.feed = ScriptedFeed(self.storage, self.bus, self.venues)
+        self.feed = ScriptedFeed(self.database, self.bus, self.venues)
         self.hub = MarketDataHub(
-            self.bus, EmbeddedCache(self.clock), self.storage, self.clock, lambda _venue: self.feed.venue_time
+            self.bus, EmbeddedCache(self.clock), self.database, self.clock, lambda _venue: self.feed.venue_time
         )
         self.vault, self.bell = AesVault(b"k" * 32), OrderNotifier(self.bus)
-        self.accounts = AccountService(self.storage, self.venues, self.vault, self.bus, self.clock, self.ids)
-        self.sessions = TradingSessionService(self.storage, self.hub.catalogue.get, self.bus, self.clock, self.ids)
-        self.orders = OrderService(self.storage, self.hub, self.clock, self.ids, self.bell, PATIENCE_SECONDS)
-        self.halts = HaltService(self.storage, self.bus, self.clock, self.ids)
+        self.accounts = AccountService(self.database, self.venues, self.vault, self.bus, self.clock, self.ids)
+        self.sessions = TradingSessionService(self.database, self.hub.catalogue.get, self.bus, self.clock, self.ids)
+        self.orders = OrderService(self.database, self.hub, self.clock, self.ids, self.bell, PATIENCE_SECONDS)
+        self.halts = HaltService(self.database, self.bus, self.clock, self.ids)
         self.user: User = new_user()
         self.trader = self.new_trader("node-1")
 
     def new_trader(self, holder: str) -> Trader:
         """Return a trader that isn't started, on this node's parts."""
         return Trader(
-            self.storage, self.venues, self.vault, self.hub, self.bus, self.clock, self.ids, self.bell, holder
+            self.database, self.venues, self.vault, self.hub, self.bus, self.clock, self.ids, self.bell, holder
         )
 
     async def restart(self, holder: str = "node-2") -> None:
@@ -179,7 +179,7 @@ class TradingNode:
     async def another_user(self) -> User:
         """Register somebody else."""
         user = new_user()
-        async with self.storage.transaction() as transaction:
+        async with self.database.transaction() as transaction:
             await transaction.users.add(user, "argon2id")
         return user
 
@@ -206,19 +206,19 @@ class TradingNode:
         """Store a session as it is, which the service would refuse."""
         version = await self._version(definition)
         session = new_session(self.user.id, account.id, version.id, started_at=datetime.now(UTC))
-        async with self.storage.transaction() as transaction:
+        async with self.database.transaction() as transaction:
             await transaction.trading_sessions.add(session)
         return session
 
     async def _version(self, definition: StrategyDefinition) -> StrategyVersion:
         strategy = new_strategy(self.user.id, name=f"s-{uuid4()}")
         version = new_version(strategy, definition=definition)
-        async with self.storage.transaction() as transaction:
+        async with self.database.transaction() as transaction:
             await transaction.strategies.add(strategy, version)
         return version
 
     async def read(self, session: TradingSession) -> TradingSession:
-        async with self.storage.reading() as reading:
+        async with self.database.read_only() as reading:
             found = await reading.trading_sessions.get(self.user.id, session.id)
         assert found is not None
         return found
@@ -239,7 +239,7 @@ class TradingNode:
 
     async def position(self, session: TradingSession) -> Position | None:
         """Return the session's newest position, open or closed."""
-        async with self.storage.reading() as reading:
+        async with self.database.read_only() as reading:
             found = await reading.positions.newest_of_sessions([session.id])
         return found[0] if found else None
 
@@ -255,13 +255,13 @@ class TradingNode:
 
     async def orders_of(self, session: TradingSession) -> list[Order]:
         """Return the session's orders, oldest first."""
-        async with self.storage.reading() as reading:
+        async with self.database.read_only() as reading:
             wanted = OrderFilter(trading_session_id=session.id)
             return (await reading.orders.page(self.user.id, KeysetPage(limit=1000), wanted))[::-1]
 
     async def signals(self, session: TradingSession) -> list[Signal]:
         """Return the session's signals, oldest first."""
-        async with self.storage.reading() as reading:
+        async with self.database.read_only() as reading:
             return (await reading.trading_sessions.signals(self.user.id, session.id, KeysetPage(limit=1000)))[::-1]
 
     async def told(self, session: TradingSession) -> list[str]:
@@ -295,7 +295,7 @@ class TradingNode:
         """Return once the account holds that much."""
         deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while True:
-            async with self.storage.reading() as reading:
+            async with self.database.read_only() as reading:
                 held = (await reading.accounts.balances([account.id])).get(account.id, [])
             if any((each.currency, each.total) == (currency, total) for each in held):
                 return
@@ -303,7 +303,7 @@ class TradingNode:
             await asyncio.sleep(0.01)
 
     async def order(self, order_id: UUID) -> Order:
-        async with self.storage.reading() as reading:
+        async with self.database.read_only() as reading:
             found = await reading.orders.get(self.user.id, order_id)
         assert found is not None
         return found
@@ -322,7 +322,7 @@ def _in_epoch(book: Depth) -> Depth:
 async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> AsyncIterator[TradingNode]:
     """Run a node with one user inside the block."""
     node = TradingNode(pool, sandbox_url, sandbox_token)
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)
     try:
@@ -335,7 +335,7 @@ async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> Asyn
         await node.feed.close()
         await node.hub.close()
         await node.venues.close()
-        await node.storage.close()
+        await node.database.close()
         await node.bus.close()
 
 
@@ -346,9 +346,9 @@ async def collecting_node(
     """Run a node inside the block that collects its markets itself, with nothing scripted."""
     node = TradingNode(pool, sandbox_url, sandbox_token)
     cache, source = EmbeddedCache(node.clock), node.venues.public("sandbox")
-    parts = (node.storage, node.bus, cache, node.clock, node.ids)
+    parts = (node.database, node.bus, cache, node.clock, node.ids)
     feeds = FeedManager({"sandbox": source}, *parts, "node-1", [BTC], pace)
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)
     node.hub._venue_now = node.venues.venue_now
@@ -363,7 +363,7 @@ async def collecting_node(
         await feeds.close()
         await node.hub.close()
         await node.venues.close()
-        await node.storage.close()
+        await node.database.close()
         await node.bus.close()
 
 

@@ -27,10 +27,10 @@ def a_user(**changes: Any) -> User:
     return replace(user, **changes)
 
 
-async def stored_user(storage: Database, **changes: Any) -> User:
+async def stored_user(database: Database, **changes: Any) -> User:
     """Return a user as stored; the first one of a database is its operator."""
     user = a_user(**changes)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         assert await transaction.users.add(user, "a hash")
         found = await transaction.users.get(user.id)
     assert found is not None

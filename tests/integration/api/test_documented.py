@@ -75,7 +75,7 @@ def a_book(number: int, at: datetime) -> Depth:
 @pytest.fixture
 async def documented(api: Api) -> Api:
     """An API over a database with the documented day's history."""
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         market_data = transaction.market_data
         await market_data.save_markets([a_market(), a_market(symbol=MarketSymbol("sandbox", "ETH/USDT"), base="ETH")])
         for timeframe in (Timeframe.M1, Timeframe.M5, Timeframe.H1):

@@ -41,7 +41,7 @@ async def head(api: Api) -> str:
 
 
 async def begin_log(api: Api) -> None:
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         transaction.events.append([alert(api.floor.user.id, "the first event")])
 
 
@@ -114,7 +114,7 @@ async def test_what_the_snapshot_holds_is_not_told_again_and_what_follows_it_is(
 
 
 async def tell(api: Api, order: object, told: tuple[OrderEvent, ...]) -> None:
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         await transaction.orders.save(order)
         transaction.events.append(
             [NewEvent(api.floor.user.id, datetime.now(UTC), UserEventKind.ORDER, event) for event in told]
@@ -174,7 +174,7 @@ async def test_another_users_events_are_never_told(api: Api) -> None:
     theirs = api.context(stranger, [ApiScope.READ])
     start = (await api.run(HEAD, theirs))["viewer"]["eventCursor"]
     await begin_log(api)
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         transaction.events.append([alert(stranger.id, "theirs")])
     async with await api.subscribe(ALL, theirs, after=start) as stream:
         event = (await stream.next())["events"]
@@ -184,7 +184,7 @@ async def test_another_users_events_are_never_told(api: Api) -> None:
 async def test_everything_in_the_log_is_told_with_what_it_is_about(api: Api) -> None:
     user = api.floor.user
     subjects = every_subject(user.id)
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         transaction.events.append(
             [NewEvent(user.id, datetime.now(UTC), UserEventKind.ACTIVITY, subject, "told") for subject in subjects]
         )
@@ -254,12 +254,12 @@ async def test_a_job_is_followed_to_its_end(api: Api) -> None:
     assert report["job"]["result"] is None
     async with await api.subscribe(JOB, id=job_id) as stream:
         assert (await stream.next())["jobProgress"] == {"status": "QUEUED", "progress": 0.0, "result": None}
-        async with api.floor.storage.transaction() as transaction:
+        async with api.floor.database.transaction() as transaction:
             job = await transaction.reports.claim_job(("report",), "w", 30)
             assert job is not None
             assert await transaction.reports.renew_job(job.id, "w", 30, 0.5)
         assert (await stream.next())["jobProgress"] == {"status": "RUNNING", "progress": 0.5, "result": None}
-        async with api.floor.storage.transaction() as transaction:
+        async with api.floor.database.transaction() as transaction:
             done = await transaction.reports.finish_job(job.id, JobStatus.SUCCEEDED, "done", datetime.now(UTC))
             transaction.events.append([NewEvent(job.user_id, datetime.now(UTC), UserEventKind.JOB, done)])
         ended = (await stream.next())["jobProgress"]

@@ -20,11 +20,11 @@ ALL_OF_ONE = """query($symbol: MarketSymbol!) { market(symbol: $symbol) {
 async def narrow(api: Api) -> Api:
     """An API that follows six markets for users and two for strangers, with the demands of its hub noted."""
     markets = [a_market(symbol=symbol) for symbol in COINS + ELSEWHERE]
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.market_data.save_markets(markets)
     hub = api.services.markets
     await hub.catalogue.refresh()
-    hub._limit = FeedLimit(api.storage, api.floor.clock, 8)
+    hub._limit = FeedLimit(api.database, api.floor.clock, 8)
     return api
 
 
@@ -58,7 +58,7 @@ async def test_a_stranger_cannot_have_any_number_of_markets_followed(narrow: Api
 
 
 async def test_strangers_leave_users_their_own_share_and_the_engine_is_never_refused(narrow: Api) -> None:
-    limit = FeedLimit(narrow.storage, ManualClock(), 8)
+    limit = FeedLimit(narrow.database, ManualClock(), 8)
     assert limit.take(COINS[:2], FeedReader.STRANGER)
     assert not limit.take(COINS[2:3], FeedReader.STRANGER)
     assert limit.take(COINS[2:8], FeedReader.USER)
@@ -71,7 +71,7 @@ async def test_strangers_leave_users_their_own_share_and_the_engine_is_never_ref
 
 async def test_a_market_counts_for_as_long_as_it_is_collected_after_its_last_reader(narrow: Api) -> None:
     clock = ManualClock()
-    limit = FeedLimit(narrow.storage, clock, 8)
+    limit = FeedLimit(narrow.database, clock, 8)
     for _ in range(3):
         assert limit.take(COINS[:2], FeedReader.STRANGER)
         limit.give_back(COINS[:2], FeedReader.STRANGER)
@@ -83,7 +83,7 @@ async def test_a_market_counts_for_as_long_as_it_is_collected_after_its_last_rea
 
 async def test_a_market_in_which_something_is_traded_is_shown_to_everybody(narrow: Api) -> None:
     clock = ManualClock()
-    limit = FeedLimit(narrow.storage, clock, 8)
+    limit = FeedLimit(narrow.database, clock, 8)
     assert limit.take(COINS[:2], FeedReader.STRANGER)
     for _ in range(2):
         with pytest.raises(Exception, match="Too many markets of sandbox are followed already"):

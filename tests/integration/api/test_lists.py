@@ -58,7 +58,7 @@ async def a_shelf(api: Api) -> Shelf:
     others = [new_account(user.id) for _ in range(MEMBERS - 2)]
     sessions = [world.new_session() for _ in range(MEMBERS - 1)]
     strategies = [new_strategy(user.id) for _ in range(MEMBERS - 1)]
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         for one in (account, *others):
             await transaction.accounts.add(one, b"sealed")
         await transaction.strategies.add(strategy, versions[0])
@@ -159,7 +159,7 @@ async def test_every_list_of_the_viewer_is_paged_both_ways_in_both_orders_and_co
 async def test_positions_are_listed_by_opening_and_by_closing_both_ways(api: Api) -> None:
     shelf = await a_shelf(api)
     still_open = shelf.world.position(opened_at=at(50))
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         await transaction.positions.save(still_open)
     closed, opened = shelf.ids["positions"], [*shelf.ids["positions"], encode_id("Position", still_open.id)]
     for ask, given in (
@@ -180,7 +180,7 @@ async def test_positions_are_listed_by_opening_and_by_closing_both_ways(api: Api
 
 async def test_positions_that_closed_at_the_same_moment_are_each_listed_once(api: Api) -> None:
     shelf = await a_shelf(api)
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         twins = [shelf.world.position(closed_at=at(7)) for _ in range(5)]
         for position in twins:
             await transaction.positions.save(position)
@@ -250,13 +250,13 @@ async def test_lists_below_many_objects_and_their_counts_are_read_by_as_many_sta
         positions { nodes { id } } fills { nodes { id } } } } } } } }"""
 
     async def statements() -> list[str]:
-        api.storage.statements.clear()
+        api.database.statements.clear()
         await api.run(query)
-        return sorted(api.storage.statements)
+        return sorted(api.database.statements)
 
     async def an_account() -> None:
         account = new_account(api.floor.user.id)
-        async with api.floor.storage.transaction() as transaction:
+        async with api.floor.database.transaction() as transaction:
             await transaction.accounts.add(account, b"sealed")
             for _ in range(2):
                 strategy = new_strategy(api.floor.user.id)
@@ -283,9 +283,9 @@ async def test_lists_below_many_objects_and_their_counts_are_read_by_as_many_sta
 async def test_a_list_is_counted_where_it_is_asked_for_alone(api: Api) -> None:
     await a_shelf(api)
     for selection, counted in (("nodes { id }", 0), ("totalCount", 1), ("nodes { id } totalCount", 1)):
-        api.storage.statements.clear()
+        api.database.statements.clear()
         await api.run(f"{{ viewer {{ orders {{ {selection} }} }} }}")
-        assert sum("count(*)" in text for text in api.storage.statements) == counted
+        assert sum("count(*)" in text for text in api.database.statements) == counted
 
 
 async def test_more_than_is_counted_has_no_count(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +310,7 @@ async def test_every_list_is_narrowed_by_its_filters(api: Api) -> None:
     job = Job(new_id(), user.id, "report", at(60), JobStatus.QUEUED)
     report = Report(new_id(), user.id, ReportScope.TRADING_SESSION, stopped.id, at(0), at(1), at(60), job.id)
     signed_in = Activity(new_id(), user.id, at(60), "userLogin")
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         await transaction.accounts.add(archived, b"sealed")
         await transaction.orders.add(by_hand)
         await transaction.orders.add_fill(filled)
@@ -388,7 +388,7 @@ async def test_a_position_lists_the_orders_and_fills_that_made_it(api: Api) -> N
     world = (await a_shelf(api)).world
     start = timedelta(hours=1)
     made: list[tuple[UUID, list[UUID], list[UUID]]] = []
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         for number in range(2):  # one after the other, on the same market by hand
             opened_at = at(0) + start + timedelta(minutes=10 * number)
             closed_at = opened_at + timedelta(minutes=5)
@@ -413,7 +413,7 @@ async def test_a_position_lists_the_orders_and_fills_that_made_it(api: Api) -> N
 async def test_an_order_tells_the_sum_of_its_fees_by_currency(api: Api) -> None:
     order, without = api.floor_order(status=OrderStatus.FILLED), api.floor_order()
     await api.stored(order, without)
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         for fee, currency in (("0.1", "USDT"), ("0.2", "USDT"), ("-0.05", "BNB")):
             await transaction.orders.add_fill(api.fill_of(order, fee=Decimal(fee), fee_currency=currency))
     query = "{ viewer { orders { nodes { fees { currency amount } } } } }"

@@ -58,7 +58,7 @@ async def store(
     trades: list[Trade] | None = None,
     depths: list[Depth] | None = None,
 ) -> None:
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.market_data.save_candles(candles or [])
         await transaction.market_data.save_trades(trades or [])
         await transaction.market_data.save_depth(depths or [])
@@ -317,7 +317,7 @@ async def test_a_profile_says_how_many_minutes_it_lacks(api: Api) -> None:
         volumeProfile(from: $from, to: $to) { volume missingMinutes } } }"""
     begun = (datetime.now(UTC) - timedelta(hours=2)).replace(second=0, microsecond=0)
     minutes = [replace(a_candle(0), open_time=begun + minute * MINUTE) for minute in range(30) if minute != 7]
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.market_data.ensure_partitions_for(begun, begun + timedelta(hours=2))
     await store(api, candles=minutes)
 
@@ -361,6 +361,6 @@ async def test_a_page_costs_one_statement_however_long_it_is(api: Api, query: st
     await store(
         api, candles=[a_candle(minute) for minute in range(1_000)], trades=[a_trade(1, "1", "1", OrderSide.BUY)]
     )
-    api.storage.statements.clear()
+    api.database.statements.clear()
     await api.run(query, first=1_000)
-    assert len(api.storage.statements) == 1
+    assert len(api.database.statements) == 1

@@ -39,7 +39,7 @@ async def many(api: Api) -> Api:
         for n in range(COINS)
         for quote in ("USDT", "EUR")
     ]
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.market_data.save_markets(markets)
     await api.services.markets.catalogue.refresh()
     return api

@@ -278,13 +278,13 @@ async def test_a_page_of_fifty_orders_with_all_that_hangs_on_them_costs_as_many_
             entry = api.floor_order(trading_session_id=session.id, role=OrderRole.ENTRY)
             stop = api.floor_order(trading_session_id=session.id, parent_id=entry.id, replaces_id=entry.id)
             await api.stored(entry, stop)
-            async with api.floor.storage.transaction() as transaction:
+            async with api.floor.database.transaction() as transaction:
                 await transaction.orders.add_fill(api.fill_of(entry))
 
     async def statements() -> list[str]:
-        api.storage.statements.clear()
+        api.database.statements.clear()
         await api.run(PAGE)
-        return list(api.storage.statements)
+        return list(api.database.statements)
 
     await more(1)
     of_one = await statements()

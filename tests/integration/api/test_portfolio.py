@@ -31,7 +31,7 @@ PRICES = {BTC: "100", ETH: "10"}
 
 async def told(api: Api, *positions: Position) -> None:
     """Store positions, and tell of them in their user's log, as the engine does."""
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         for position in positions:
             await transaction.positions.save(position)
             now = datetime.now(UTC)
@@ -51,7 +51,7 @@ async def priced(api: Api, market: MarketSymbol, price: object) -> None:
 @pytest.fixture
 async def live(api: Api) -> AsyncIterator[Api]:
     """An API where BTC and ETH have prices, said again all the time, which are those of `PRICES` until changed."""
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.market_data.save_markets([a_market(), a_market(symbol=ETH, base="ETH")])
     await api.services.markets.catalogue.refresh()
     yield api
@@ -153,7 +153,7 @@ async def test_many_readers_share_one_valuation_and_the_last_one_ends_it(live: A
 
 async def held(api: Api, account: Account, **amounts: object) -> None:
     balances = [Balance(name, Decimal(str(amount)), Decimal(str(amount))) for name, amount in amounts.items()]
-    async with api.storage.transaction() as transaction:
+    async with api.database.transaction() as transaction:
         await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
         now = datetime.now(UTC)
         transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account)])
@@ -161,7 +161,7 @@ async def held(api: Api, account: Account, **amounts: object) -> None:
 
 async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_has_no_price(live: Api) -> None:
     account = new_account(live.floor.user.id, name="live")
-    async with live.storage.transaction() as transaction:
+    async with live.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
     await held(live, account, USDT=1000, BTC=2, DOGE=7)
     await told(live, opened(live, account_id=account.id), opened(live, ETH, account_id=account.id))
@@ -181,7 +181,7 @@ async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_
         event = await until(stream, "accountEquity", "equity", "500")
         assert event["unpriced"] == []
         archived = replace(account, archived_at=at(0))
-        async with live.storage.transaction() as transaction:
+        async with live.database.transaction() as transaction:
             await transaction.accounts.update(archived)
             now = datetime.now(UTC)
             transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, archived)])
@@ -193,12 +193,12 @@ async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_
 
 async def test_what_only_a_delisted_market_prices_is_named_and_not_waited_for(live: Api) -> None:
     luna = MarketSymbol("sandbox", "LUNA/USDT")
-    async with live.storage.transaction() as transaction:
+    async with live.database.transaction() as transaction:
         delisted = a_market(symbol=luna, base="LUNA", active=False)
         await transaction.market_data.save_markets([*await transaction.market_data.markets(), delisted])
     await live.services.markets.catalogue.refresh()
     account = new_account(live.floor.user.id, name="live")
-    async with live.storage.transaction() as transaction:
+    async with live.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
     await held(live, account, USDT=1000, BTC=2, LUNA=5)
     async with await live.subscribe(EQUITY, account=encode_id("Account", account.id)) as stream:
@@ -210,7 +210,7 @@ async def test_what_only_a_delisted_market_prices_is_named_and_not_waited_for(li
 
 async def test_the_positions_of_an_archived_account_are_an_ended_stream(live: Api) -> None:
     account = new_account(live.floor.user.id, archived_at=at(0))
-    async with live.storage.transaction() as transaction:
+    async with live.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
     async with await live.subscribe(UPDATES, account=encode_id("Account", account.id)) as stream:
         assert await anext(stream.results, None) is None

@@ -49,7 +49,7 @@ async def a_version(api: Api) -> str:
         sizing=Sizing(quote_amount=Decimal(100)), parameters=parameters, enter_long="close > 1"
     )
     version = new_version(strategy, definition=definition)
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         await transaction.strategies.add(strategy, version)
     return encode_id("StrategyVersion", version.id)
 
@@ -118,7 +118,7 @@ async def traded(api: Api, *, closed: bool = True) -> str:
         sold, at=start + timedelta(minutes=2), price=Decimal(110), quantity=Decimal(1), fee=Decimal(1)
     )
     position = api._world().position(trading_session_id=session.id, average_price=Decimal(100), quantity=Decimal(1))
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         assert await transaction.trading_sessions.add_signal(signal)
         await transaction.orders.add(bought)
         await transaction.trading_sessions.set_signal_order(signal.id, bought.id)
@@ -268,12 +268,12 @@ async def test_a_halt_that_is_made_again_tells_the_newest(api: Api) -> None:
 
 
 async def test_the_halts_of_many_accounts_are_read_together(api: Api) -> None:
-    async with api.floor.storage.transaction() as transaction:
+    async with api.floor.database.transaction() as transaction:
         for _ in range(5):
             await transaction.accounts.add(new_account(api.floor.user.id), b"sealed")
-    api.storage.statements.clear()
+    api.database.statements.clear()
     await api.run("{ viewer { accounts { nodes { halt { level } halts { level } } } } }")
-    assert sum("FROM halts" in text for text in api.storage.statements) == 1
+    assert sum("FROM halts" in text for text in api.database.statements) == 1
 
 
 async def test_closing_positions_with_a_halt_is_refused_by_name(api: Api) -> None:
@@ -289,7 +289,7 @@ async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(a
     report = payload["report"]
     assert (payload["errors"], report["job"], report["metrics"]) == ([], {"status": "QUEUED"}, None)
     assert (report["equityCurve"], report["roundTrips"]["nodes"], report["downloads"]) == ([], [], [])
-    worker = ReportWorker(api.storage, api.floor.bus, api.floor.clock, "w", lambda: {BTC: a_market()})
+    worker = ReportWorker(api.database, api.floor.bus, api.floor.clock, "w", lambda: {BTC: a_market()})
     assert await worker.work_once()
     done = (await api.run(REPORT, id=report["id"], points=2))["node"]
     assert done["job"] == {"status": "SUCCEEDED", "result": {"id": report["id"]}}

@@ -37,7 +37,7 @@ def identity_of(role: UserRole = UserRole.USER) -> Identity:
 
 @pytest.mark.parametrize("mark", [b"", b"\0" * 24, STRANGERS.seal(b"\x7f" * 8, MAP)[:24]])
 async def test_an_identity_that_no_node_wrote_is_a_strangers(
-    connect: Connect, member: Member, storage: Database, mark: bytes
+    connect: Connect, member: Member, database: Database, mark: bytes
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
     cache = HazelcastCache(connection, RealClock(), SEAL)
@@ -46,19 +46,19 @@ async def test_an_identity_that_no_node_wrote_is_a_strangers(
     identity = identity_of(UserRole.OPERATOR)
     await entries.set(credential_hash(TOKEN).hex(), bytearray(mark + msgspec.msgpack.encode(identity)), 60)
     await entries.set(f"id:{identity.credential_id}", bytearray(mark + b"1"), 60)
-    authenticator = Authenticator(storage, cache, EmbeddedBus(), RealClock())
+    authenticator = Authenticator(database, cache, EmbeddedBus(), RealClock())
     assert await authenticator.identify(TOKEN) is None
 
 
 async def test_a_nodes_own_entry_is_believed_in_its_place_and_in_no_other(
-    connect: Connect, member: Member, storage: Database
+    connect: Connect, member: Member, database: Database
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
     cache = HazelcastCache(connection, RealClock(), SEAL)
     identity, own_hash = identity_of(), credential_hash(TOKEN).hex()
     await cache.put(SPACE, own_hash, msgspec.msgpack.encode(identity), 60)
     await cache.put(SPACE, f"id:{identity.credential_id}", b"1", 60)
-    authenticator = Authenticator(storage, cache, EmbeddedBus(), RealClock())
+    authenticator = Authenticator(database, cache, EmbeddedBus(), RealClock())
     assert await authenticator.identify(TOKEN) == identity
 
     entries = await (await connection.link()).client.get_map(MAP)

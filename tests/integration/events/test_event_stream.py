@@ -57,19 +57,19 @@ async def bus() -> AsyncIterator[EmbeddedBus]:
 
 
 @pytest.fixture
-async def storage(pool: Pool, bus: EmbeddedBus) -> AsyncIterator[PostgresDatabase]:
-    storage = PostgresDatabase(pool, bus, SystemClock())
-    yield storage
-    await storage.close()
+async def database(pool: Pool, bus: EmbeddedBus) -> AsyncIterator[PostgresDatabase]:
+    database = PostgresDatabase(pool, bus, SystemClock())
+    yield database
+    await database.close()
 
 
 @pytest.fixture
-def streams(storage: PostgresDatabase, bus: EmbeddedBus) -> EventLogReader:
-    return EventLogReader(storage, bus, SystemClock(), NEVER)
+def streams(database: PostgresDatabase, bus: EmbeddedBus) -> EventLogReader:
+    return EventLogReader(database, bus, SystemClock(), NEVER)
 
 
-async def append(storage: PostgresDatabase, *events: NewEvent) -> None:
-    async with storage.transaction() as transaction:
+async def append(database: PostgresDatabase, *events: NewEvent) -> None:
+    async with database.transaction() as transaction:
         transaction.events.append(events)
 
 
@@ -101,16 +101,16 @@ async def fault_of(streams: EventLogReader, user: User, cursor: str) -> RequestF
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_readers_on_two_nodes_miss_nothing_and_see_nothing_twice_while_many_write(
-    storage: PostgresDatabase, bus: EmbeddedBus, seed: int
+    database: PostgresDatabase, bus: EmbeddedBus, seed: int
 ) -> None:
     chance, clock = random.Random(seed), SystemClock()
-    user, stranger = await stored_user(storage), await stored_user(storage)
-    nodes = [EventLogReader(storage, bus, clock, NEVER), EventLogReader(storage, DeafBus(), clock, 0.02)]
+    user, stranger = await stored_user(database), await stored_user(database)
+    nodes = [EventLogReader(database, bus, clock, NEVER), EventLogReader(database, DeafBus(), clock, 0.02)]
     total = WRITERS * EVENTS
 
     async def write(number: int) -> None:
         for turn in range(EVENTS):
-            await append(storage, alert(user.id, f"{number}.{turn}"), *[alert(stranger.id, "not yours")] * (turn % 2))
+            await append(database, alert(user.id, f"{number}.{turn}"), *[alert(stranger.id, "not yours")] * (turn % 2))
 
     async def read(number: int) -> None:
         """Read it all, from the beginning or resuming where another stream broke off, on a node of chance."""
@@ -126,57 +126,57 @@ async def test_readers_on_two_nodes_miss_nothing_and_see_nothing_twice_while_man
 
 
 async def test_without_a_cursor_a_stream_begins_with_what_happens_next(
-    storage: PostgresDatabase, streams: EventLogReader
+    database: PostgresDatabase, streams: EventLogReader
 ) -> None:
-    user = await stored_user(storage)
-    await append(storage, alert(user.id, "before"))
+    user = await stored_user(database)
+    await append(database, alert(user.id, "before"))
     async with following(streams, user, None) as stream:
-        await append(storage, alert(user.id, "after"))
+        await append(database, alert(user.id, "after"))
         assert [event.message for event in await take(stream, 1)] == ["after"]
 
 
 async def test_what_happens_between_the_head_and_the_first_reading_is_not_missed(
-    storage: PostgresDatabase, streams: EventLogReader
+    database: PostgresDatabase, streams: EventLogReader
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     head = await streams.head(user.id)
-    await append(storage, *(alert(user.id, str(number)) for number in range(450)))
+    await append(database, *(alert(user.id, str(number)) for number in range(450)))
     async with following(streams, user, encode_event_cursor(head)) as stream:
         assert [event.sequence for event in await take(stream, 450)] == list(range(1, 451))
 
 
 async def test_news_wakes_a_stream_and_so_does_a_gap_of_the_bus(pool: Pool) -> None:
     bus = MutedBus()
-    storage = PostgresDatabase(pool, bus, SystemClock())
-    user = await stored_user(storage)
-    async with following(EventLogReader(storage, bus, SystemClock(), NEVER), user, None) as stream:
+    database = PostgresDatabase(pool, bus, SystemClock())
+    user = await stored_user(database)
+    async with following(EventLogReader(database, bus, SystemClock(), NEVER), user, None) as stream:
         waiting = asyncio.create_task(take(stream, 1))
         while not bus.listeners:  # noqa: ASYNC110  # the stream subscribes on a later turn of the loop
             await asyncio.sleep(0)
-        await append(storage, alert(user.id, "unheard"))
+        await append(database, alert(user.id, "unheard"))
         bus.tell_gap(lambda _topic: True)
         assert [event.message for event in await waiting] == ["unheard"]
-    await storage.close()
+    await database.close()
 
 
-async def test_the_orders_alone_come_without_the_rest(storage: PostgresDatabase, streams: EventLogReader) -> None:
-    user = await stored_user(storage)
+async def test_the_orders_alone_come_without_the_rest(database: PostgresDatabase, streams: EventLogReader) -> None:
+    user = await stored_user(database)
     step = OrderEvent(OrderEventKind.PENDING, an_order(user.id))
     order = NewEvent(user.id, datetime.now(UTC), UserEventKind.ORDER, step)
-    await append(storage, alert(user.id, "a"), order, alert(user.id, "b"), order)
+    await append(database, alert(user.id, "a"), order, alert(user.id, "b"), order)
     async with following(streams, user, at_sequence(user, 0), orders_only=True) as stream:
         assert [event.sequence for event in await take(stream, 2)] == [2, 4]
 
 
 async def test_a_stream_goes_on_over_the_end_of_a_month(
-    storage: PostgresDatabase, streams: EventLogReader, pool: Pool
+    database: PostgresDatabase, streams: EventLogReader, pool: Pool
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     turn = datetime(2025, 3, 1, tzinfo=UTC)
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "user_events", turn - timedelta(days=1), turn)
     moments = [turn + timedelta(milliseconds=number) for number in range(-3, 3)]
-    await append(storage, *(alert(user.id, str(number), at) for number, at in enumerate(moments)))
+    await append(database, *(alert(user.id, str(number), at) for number, at in enumerate(moments)))
 
     async with following(streams, user, at_sequence(user, 2, moments[1])) as stream:
         assert [event.at for event in await take(stream, 4)] == moments[2:]
@@ -186,8 +186,8 @@ async def test_a_stream_goes_on_over_the_end_of_a_month(
     "cursor",
     ["", "garbage", "{}", "é", "\ud800", "W10", "A" * 600],
 )
-async def test_what_is_no_cursor_is_invalid(storage: PostgresDatabase, streams: EventLogReader, cursor: str) -> None:
-    assert (await fault_of(streams, await stored_user(storage), cursor)).code is FaultCode.INVALID
+async def test_what_is_no_cursor_is_invalid(database: PostgresDatabase, streams: EventLogReader, cursor: str) -> None:
+    assert (await fault_of(streams, await stored_user(database), cursor)).code is FaultCode.INVALID
 
 
 @pytest.mark.parametrize(
@@ -198,18 +198,18 @@ async def test_what_is_no_cursor_is_invalid(storage: PostgresDatabase, streams: 
     ],
 )  # fmt: skip
 async def test_a_cursor_made_by_hand_is_invalid_and_reaches_no_driver(
-    storage: PostgresDatabase, streams: EventLogReader, key: tuple[str, ...]
+    database: PostgresDatabase, streams: EventLogReader, key: tuple[str, ...]
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     cursor = encode_cursor(CursorScope("events", str(user.id)), key)
     assert (await fault_of(streams, user, cursor)).code is FaultCode.INVALID
 
 
 async def test_a_cursor_of_another_user_or_of_another_list_or_ahead_of_the_log_is_invalid(
-    storage: PostgresDatabase, streams: EventLogReader
+    database: PostgresDatabase, streams: EventLogReader
 ) -> None:
-    user, stranger = await stored_user(storage), await stored_user(storage)
-    await append(storage, alert(user.id, "a"), alert(stranger.id, "b"))
+    user, stranger = await stored_user(database), await stored_user(database)
+    await append(database, alert(user.id, "a"), alert(stranger.id, "b"))
     of_orders = encode_cursor(CursorScope("orders", str(user.id)), ("1", "0"))
 
     for cursor in (at_sequence(stranger, 1), of_orders, at_sequence(user, 2)):
@@ -218,14 +218,14 @@ async def test_a_cursor_of_another_user_or_of_another_list_or_ahead_of_the_log_i
 
 
 async def test_a_cursor_before_what_was_archived_is_too_old_and_one_at_its_end_is_good(
-    storage: PostgresDatabase, streams: EventLogReader, pool: Pool
+    database: PostgresDatabase, streams: EventLogReader, pool: Pool
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     old = datetime(2025, 2, 10, tzinfo=UTC)
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "user_events", old, old)
-    await append(storage, *(alert(user.id, f"old {number}", old) for number in range(3)))
-    await append(storage, alert(user.id, "new"))
+    await append(database, *(alert(user.id, f"old {number}", old) for number in range(3)))
+    await append(database, alert(user.id, "new"))
     await pool.execute("DROP TABLE user_events_2025_02")
 
     for sequence in (0, 1, 2):
@@ -237,10 +237,10 @@ async def test_a_cursor_before_what_was_archived_is_too_old_and_one_at_its_end_i
 
 
 async def test_what_is_archived_under_a_stream_ends_it_instead_of_leaving_a_hole(
-    storage: PostgresDatabase, streams: EventLogReader, pool: Pool
+    database: PostgresDatabase, streams: EventLogReader, pool: Pool
 ) -> None:
-    user = await stored_user(storage)
-    await append(storage, *(alert(user.id, str(number)) for number in range(3)))
+    user = await stored_user(database)
+    await append(database, *(alert(user.id, str(number)) for number in range(3)))
     async with following(streams, user, at_sequence(user, 0)) as stream:
         await pool.execute("DELETE FROM user_events WHERE user_id = $1 AND sequence = 1", user.id)
         with pytest.raises(RequestFault) as fault:
@@ -249,9 +249,9 @@ async def test_what_is_archived_under_a_stream_ends_it_instead_of_leaving_a_hole
 
 
 async def test_a_user_without_events_has_a_cursor_that_a_stream_can_begin_at(
-    storage: PostgresDatabase, streams: EventLogReader
+    database: PostgresDatabase, streams: EventLogReader
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     head = await streams.head(user.id)
     assert head.sequence == 0
     assert await streams.start(user.id, encode_event_cursor(head)) == replace(
@@ -259,31 +259,31 @@ async def test_a_user_without_events_has_a_cursor_that_a_stream_can_begin_at(
     )
 
 
-class FailingStorage:
+class FailingDatabase:
     """A database that is away for some readings."""
 
-    def __init__(self, storage: PostgresDatabase, failures: int, clock: ManualClock) -> None:
-        self._storage = storage
+    def __init__(self, database: PostgresDatabase, failures: int, clock: ManualClock) -> None:
+        self._database = database
         self.failures = failures
         self._clock = clock
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[object]:
+    async def read_only(self) -> AsyncIterator[object]:
         if self.failures:
             self.failures -= 1
             self._clock.move(1)
             raise Unavailable("The database can't be reached now.")
-        async with self._storage.reading() as reading:
+        async with self._database.read_only() as reading:
             yield reading
 
 
 @pytest.mark.parametrize(("failures", "survives"), [(5, True), (100, False)])
 async def test_a_stream_waits_out_a_database_that_is_away_for_a_moment(
-    storage: PostgresDatabase, streams: EventLogReader, failures: int, *, survives: bool
+    database: PostgresDatabase, streams: EventLogReader, failures: int, *, survives: bool
 ) -> None:
-    user, clock = await stored_user(storage), ManualClock()
-    await append(storage, alert(user.id, "a"))
-    failing = FailingStorage(storage, failures, clock)
+    user, clock = await stored_user(database), ManualClock()
+    await append(database, alert(user.id, "a"))
+    failing = FailingDatabase(database, failures, clock)
     start = await streams.start(user.id, at_sequence(user, 0))
     stream = EventLogReader(failing, EmbeddedBus(), clock, 0.001).follow(start, orders_only=False)
     if survives:
@@ -295,11 +295,11 @@ async def test_a_stream_waits_out_a_database_that_is_away_for_a_moment(
 
 
 async def test_a_stream_that_was_given_up_listens_no_more(
-    storage: PostgresDatabase, streams: EventLogReader, bus: EmbeddedBus
+    database: PostgresDatabase, streams: EventLogReader, bus: EmbeddedBus
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     async with following(streams, user, None) as stream:
-        await append(storage, alert(user.id, "a"))
+        await append(database, alert(user.id, "a"))
         await take(stream, 1)
         assert bus._subscriptions
     assert not bus._subscriptions

@@ -22,14 +22,14 @@ def held(**balances: object) -> BalanceReport:
 
 
 async def recorded(floor: OrderHarness) -> list[tuple[str, str, Decimal]]:
-    async with floor.storage.reading() as reading:
+    async with floor.database.read_only() as reading:
         transfers = await reading.transfers.of_account(floor.account.id)
     return [(one.kind.value, one.currency, one.amount) for one in transfers]
 
 
 async def open_with(floor: OrderHarness, **balances: object) -> None:
     """Store what the account opens with, and that it holds it."""
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
         for balance in held(**balances).balances:
             await transaction.transfers.add(
@@ -41,17 +41,17 @@ async def open_with(floor: OrderHarness, **balances: object) -> None:
 
 
 async def hold(floor: OrderHarness, **balances: object) -> None:
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
 
 
 @pytest.fixture
 async def audit(floor: OrderHarness) -> BalanceAudit:
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         floor.lease = await transaction.leases.acquire("account", str(floor.account.id), "node", 600)
     return BalanceAudit(
         AccountContext(
-            floor.account, floor.storage, floor.venue, floor.markets, floor.clock, floor.ids, floor._fresh_lease,
+            floor.account, floor.database, floor.venue, floor.markets, floor.clock, floor.ids, floor._fresh_lease,
             floor.bell,
         )
     )  # fmt: skip
@@ -67,7 +67,7 @@ async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_f
     assert await recorded(floor) == [("OPENING", "USDT", 1000)]
     await audit.look()
     assert await recorded(floor) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "SOL", 2), ("ADJUSTMENT", "USDT", 500)]
-    async with floor.storage.reading() as reading:
+    async with floor.database.read_only() as reading:
         transfers = await reading.transfers.of_account(floor.account.id)
         assert await reading.transfers.unexplained(floor.account.id) == {}
         events = await reading.events.after(floor.user.id, 0, None, 10)
@@ -147,7 +147,7 @@ async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recor
     venue.tell(held(USDT=left, BTC=fill.quantity - fill.fee))
 
     async def unexplained() -> dict[str, Decimal] | None:
-        async with quick.storage.reading() as reading:
+        async with quick.database.read_only() as reading:
             arrived = len((await reading.accounts.balances([quick.account.id]))[quick.account.id]) == 2
             return await reading.transfers.unexplained(quick.account.id) if arrived else None
 

@@ -104,7 +104,7 @@ async def test_a_gtd_order_expires_in_its_time(floor: OrderHarness, venue: Scrip
     order = await floor.limit(time_in_force=TimeInForce.GTD, expires_at=floor.clock.now() + timedelta(hours=1))
     assert order.status is OrderStatus.OPEN
     expires_at = floor.clock.now() + timedelta(seconds=0.5)
-    await floor.storage._pool.execute("UPDATE orders SET expires_at = $2 WHERE id = $1", order.id, expires_at)
+    await floor.database._pool.execute("UPDATE orders SET expires_at = $2 WHERE id = $1", order.id, expires_at)
     order = await floor.until(order.id, "EXPIRED")
     assert venue.orders[order.client_order_id].status is OrderStatus.CANCELED
     assert order.updated_at >= expires_at
@@ -129,13 +129,13 @@ async def test_a_cancel_during_doubt_is_carried_out_once_the_order_is_found(
 async def test_cancels_go_before_orders_that_wait(floor: OrderHarness, venue: ScriptedVenue) -> None:
     waiting = await floor.limit("waiting")
     young = await floor.limit("young")
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         order = await transaction.orders.locked(young.id)
         assert order is not None
         now = floor.clock.now()
         await transaction.orders.save(order.changed(now, status=OrderStatus.OPEN, cancel_requested_at=now))
     executor = AccountExecutor(
-        floor.account, floor.storage, venue, floor.markets, floor.clock, floor.ids, lambda: None, floor.bell
+        floor.account, floor.database, venue, floor.markets, floor.clock, floor.ids, lambda: None, floor.bell
     )
     await executor._collect()
 

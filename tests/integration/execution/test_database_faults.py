@@ -14,8 +14,8 @@ from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
 
 
-class FlakyStorage:
-    """A storage whose n-th transaction from now (counted from 0) breaks at its commit."""
+class FlakyDatabase:
+    """A database whose n-th transaction from now (counted from 0) breaks at its commit."""
 
     def __init__(self, real: Database) -> None:
         self._real = real
@@ -24,8 +24,8 @@ class FlakyStorage:
         self.commits_after_seconds: float | None = None
         self._late: set[asyncio.Task[None]] = set()
 
-    def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        return self._real.reading()
+    def read_only(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self._real.read_only()
 
     def snapshot(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._real.snapshot()
@@ -64,9 +64,9 @@ class FlakyStorage:
 async def test_no_order_is_lost_or_sent_twice(
     floor: OrderHarness, venue: ScriptedVenue, fate: Fate, number: int, *, commits_first: bool
 ) -> None:
-    flaky = FlakyStorage(floor.storage)
+    flaky = FlakyDatabase(floor.database)
     executor = await floor.start()
-    executor._desk.storage = flaky
+    executor._desk.database = flaky
     venue.fates.append(fate)
     flaky.breaks_at, flaky.commits_first = number, commits_first
     placed = await floor.place()
@@ -88,9 +88,9 @@ async def test_no_order_is_lost_or_sent_twice(
 async def test_an_order_whose_submission_is_committed_late_is_asked_about_and_never_sent(
     floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    flaky = FlakyStorage(floor.storage)
+    flaky = FlakyDatabase(floor.database)
     executor = await floor.start()
-    executor._desk.storage = flaky
+    executor._desk.database = flaky
     flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
     placed = await floor.place()
     await floor.until(placed.id, "REJECTED")
@@ -98,10 +98,10 @@ async def test_an_order_whose_submission_is_committed_late_is_asked_about_and_ne
 
 
 async def test_a_cancel_whose_request_is_committed_late_is_sent(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    flaky = FlakyStorage(floor.storage)
+    flaky = FlakyDatabase(floor.database)
     executor = await floor.start()
     order = await floor.limit()
-    executor._desk.storage = flaky
+    executor._desk.database = flaky
     flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
     await floor.service.cancel(floor.user.id, order.id)
     await floor.until(order.id, "CANCELED")

@@ -105,7 +105,7 @@ async def _knows_nothing(order: object) -> None:
 async def test_a_stale_lease_sends_nothing_and_ends_the_executor(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
     assert floor.lease is not None
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         await transaction.leases.release(floor.lease)
         await transaction.leases.acquire("account", str(floor.account.id), "another node", 600)
     order = await floor.place()

@@ -45,7 +45,7 @@ async def stored(floor: OrderHarness, venue: ScriptedVenue, pool: Pool, prices: 
     ]
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", now - max(prices), now)
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         await transaction.market_data.save_candles(candles)
 
 
@@ -108,7 +108,7 @@ async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_to
     await floor.start()
     fill, _ = await filled(floor, venue)
     again = told_fill("a", 1, 90, at=fill.at, fee=Decimal("0.01"), fee_currency="BNB")
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         order = await transaction.orders.locked(fill.order_id)
         assert order is not None
         recorder = OrderUpdate(transaction, order, a_market(), floor.markets, floor.ids, floor.clock.now())

@@ -115,6 +115,6 @@ async def test_after_a_break_only_what_came_since_the_last_agreement_is_asked_fo
 
 
 async def _agreed_after(floor: OrderHarness, moment: datetime) -> bool:
-    async with floor.storage.reading() as transaction:
+    async with floor.database.read_only() as transaction:
         account = await transaction.accounts.by_id(floor.account.id)
     return account is not None and account.reconciled_at is not None and account.reconciled_at > moment

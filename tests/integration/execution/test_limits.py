@@ -16,7 +16,7 @@ from tests.support.scripted_venue import ScriptedVenue
 
 
 async def limit_account(floor: OrderHarness, **limits: object) -> None:
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         account = await transaction.accounts.by_id(floor.account.id, lock=True)
         assert account is not None
         await transaction.accounts.update(replace(account, risk=RiskLimits(**limits)))  # type: ignore[arg-type]
@@ -39,7 +39,7 @@ async def test_a_halt_denies_the_next_order_whoever_was_halted(
     floor: OrderHarness, venue: ScriptedVenue, whose: str
 ) -> None:
     await floor.start()
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         if whose == "engine":
             await transaction.accounts.set_engine_state(TradingState.HALTED)
         elif whose == "user":
@@ -53,7 +53,7 @@ async def test_a_halt_denies_the_next_order_whoever_was_halted(
 async def test_reducing_lets_a_position_be_closed(floor: OrderHarness) -> None:
     await floor.start()
     await floor.place("in")
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         await transaction.users.set_trading_state(floor.user.id, TradingState.REDUCING)
     assert codes(await floor.place("more")) == ["REDUCE_ONLY"]
     assert (await floor.place("out", side=OrderSide.SELL)).status is OrderStatus.FILLED

@@ -101,7 +101,7 @@ async def test_a_refusal_by_the_venue_is_a_rejection_with_its_words(floor: Order
 
 
 async def test_without_an_executor_the_answer_is_the_order_as_it_is_after_two_seconds(floor: OrderHarness) -> None:
-    service = OrderService(floor.storage, floor.markets, floor.clock, floor.ids, floor.bell)
+    service = OrderService(floor.database, floor.markets, floor.clock, floor.ids, floor.bell)
     before = floor.clock.monotonic()
     order = await service.place(floor.user.id, floor.request(), "k")
     assert order.status is OrderStatus.PENDING

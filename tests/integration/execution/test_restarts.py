@@ -32,7 +32,7 @@ async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(
     floor: OrderHarness, venue: ScriptedVenue
 ) -> None:
     order = await floor.place()
-    async with floor.storage.transaction() as transaction:
+    async with floor.database.transaction() as transaction:
         old = replace(order, id=floor.ids.new(), client_order_id="r3-old", created_at=order.created_at - timedelta(5))
         await transaction.orders.add(old)
     await floor.start()
@@ -180,10 +180,10 @@ async def test_a_foreign_order_that_rests_for_years_is_told_once(floor: OrderHar
     venue._receive(_foreign(await floor.place()))
     for _ in range(3):
         await floor.start()
-        await purge_expired(floor.storage, floor.clock)
+        await purge_expired(floor.database, floor.clock)
         assert len(await floor.alerts()) == 1
         await floor.kill()
-        async with floor.storage._pool.acquire() as driver:
+        async with floor.database._pool.acquire() as driver:
             await driver.execute("UPDATE account_alerts SET raised_at = raised_at - interval '500 days'")
 
 
@@ -238,7 +238,7 @@ async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(
 
 async def _age(floor: OrderHarness) -> None:
     """Let all that happened lie hours back for the engine, but not for the venue."""
-    async with floor.storage._pool.acquire() as driver:
+    async with floor.database._pool.acquire() as driver:
         await driver.execute(
             "UPDATE orders SET created_at = created_at - interval '5 h', updated_at = updated_at - interval '3 h'"
         )
@@ -253,7 +253,7 @@ async def test_a_foreign_order_is_cancelled_where_so_configured(floor: OrderHarn
 
 async def test_balances_are_the_venues_after_reconciling(floor: OrderHarness, venue: ScriptedVenue) -> None:
     await floor.start()
-    async with floor.storage.reading() as transaction:
+    async with floor.database.read_only() as transaction:
         stored = (await transaction.accounts.balances([floor.account.id]))[floor.account.id]
         account = await transaction.accounts.by_id(floor.account.id)
     assert {balance.currency: balance.total for balance in stored} == {"BTC": 10, "USDT": 100_000}

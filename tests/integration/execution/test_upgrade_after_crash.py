@@ -117,7 +117,7 @@ async def upgraded(
 
 
 async def transfers(floor: OrderHarness) -> list[tuple[str, str, str]]:
-    async with floor.storage.reading() as reading:
+    async with floor.database.read_only() as reading:
         found = await reading.transfers.of_account(floor.account.id)
     return sorted((one.kind.value, one.currency, str(one.amount.normalize())) for one in found)
 
@@ -126,11 +126,11 @@ async def settled(floor: OrderHarness) -> list[tuple[str, str, str]]:
     """Return the transfers once the opening is corrected no more."""
 
     async def is_provisional() -> bool:
-        async with floor.storage.reading() as reading:
+        async with floor.database.read_only() as reading:
             return await reading.transfers.has_provisional_opening(floor.account.id)
 
     await read_until(is_provisional, lambda provisional: not provisional, "the opening is settled")
-    async with floor.storage.reading() as reading:
+    async with floor.database.read_only() as reading:
         assert await reading.transfers.unexplained(floor.account.id) == {}
         assert all(one.at == OPENED for one in await reading.transfers.of_account(floor.account.id))
     return await transfers(floor)
@@ -216,12 +216,12 @@ async def test_an_upgrade_that_is_killed_before_and_during_the_recovery_is_gone_
 
 async def check_report(floor: OrderHarness, order: Order) -> None:
     """See that the one order is all that the account has won or lost since it was opened with 1000 USDT."""
-    service = ReportService(floor.storage, floor.bus, floor.clock, floor.ids)
+    service = ReportService(floor.database, floor.bus, floor.clock, floor.ids)
     request = ReportRequest(ReportScope.ACCOUNT, floor.account.id, None, floor.clock.now() + timedelta(seconds=1))
     report = await service.generate(floor.user.id, request, None)
     assert floor.markets.listed is not None
-    assert await a_worker(floor.storage, lambda: {BTC: floor.markets.listed}).work_once()
-    async with floor.storage.reading() as reading:
+    assert await a_worker(floor.database, lambda: {BTC: floor.markets.listed}).work_once()
+    async with floor.database.read_only() as reading:
         result = await reading.reports.result(report.id)
     fills = await floor.fills(order.id)
     bought = sum(fill.quantity - fill.fee for fill in fills)
@@ -337,6 +337,6 @@ async def test_a_deposit_that_was_paid_but_not_recorded_is_taken_out_of_the_open
             floor.ids.new(), old.user.id, old.account.id, TransferKind.DEPOSIT, "USDT", Decimal(500),
             floor.clock.now(), "deposit:rent",
         )  # fmt: skip
-        async with floor.storage.transaction() as transaction:
+        async with floor.database.transaction() as transaction:
             await record_late(transaction, deposit)
         assert await settled(floor) == [("DEPOSIT", "USDT", "5E+2"), *openings(USDT="1000")]

@@ -29,6 +29,6 @@ def pace() -> FeedTimings:
 
 
 @pytest.fixture
-async def node(sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings) -> AsyncIterator[MarketNode]:
-    async with running_node(sandbox.url, storage, pace) as node:
+async def node(sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings) -> AsyncIterator[MarketNode]:
+    async with running_node(sandbox.url, database, pace) as node:
         yield node

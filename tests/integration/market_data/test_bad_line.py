@@ -112,7 +112,7 @@ async def proxy(sandbox: SandboxProcess) -> AsyncIterator[FrameProxy]:
 
 
 async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_after_the_faults(
-    sandbox: SandboxProcess, proxy: FrameProxy, storage: PostgresDatabase, caplog: pytest.LogCaptureFixture
+    sandbox: SandboxProcess, proxy: FrameProxy, database: PostgresDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     for market in MARKETS:
@@ -120,7 +120,7 @@ async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_a
     truths = [Truth(sandbox.url, market) for market in MARKETS]
     async with ClientSession() as session, running(*(each.record(session) for each in truths)) as recording:
         await eventually(lambda: all(truth.at for truth in truths), "the truth is recorded")
-        async with running_node(proxy.url, storage, FeedTimings()) as node:
+        async with running_node(proxy.url, database, FeedTimings()) as node:
             subscribers = [Subscriber(node, market, truth) for market, truth in zip(MARKETS, truths, strict=True)]
             async with running(*(each.follow() for each in subscribers)) as following:
                 failed = lambda: any(task.done() for task in following + recording)  # noqa: E731
@@ -136,12 +136,12 @@ async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_a
 
 
 async def test_a_line_that_goes_dead_without_a_word_is_stale_then_reconnected(
-    proxy: FrameProxy, storage: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+    proxy: FrameProxy, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(market_data, "SILENT_SECONDS", 2.5)
     monkeypatch.setattr(market_data, "FIRST_SECONDS", 2.5)
     market = MARKETS[0]
-    async with running_node(proxy.url, storage, FeedTimings(stale_after=0.5)) as node, node.hub.want(market):
+    async with running_node(proxy.url, database, FeedTimings(stale_after=0.5)) as node, node.hub.want(market):
         await eventually(lambda: node.hub.latest_depth(market), "a book")
         states: list[FeedState] = []
 

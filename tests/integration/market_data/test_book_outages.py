@@ -59,7 +59,7 @@ class BreakingSource:
 
 
 async def test_every_break_is_told_counted_by_its_kind_and_followed_by_a_book_of_a_new_epoch(
-    storage: PostgresDatabase,
+    database: PostgresDatabase,
 ) -> None:
     source = BreakingSource(
         VenueGap("update 5 was followed by 9"),
@@ -70,8 +70,8 @@ async def test_every_break_is_told_counted_by_its_kind_and_followed_by_a_book_of
     bus, clock, told = EmbeddedBus(), SystemClock(), []
     await bus.subscribe(depth_topic(BTC), lambda message: told.append(codec.decode_depth(message)))
     await bus.subscribe(status_topic(BTC), lambda message: told.append(codec.decode_status(message).state))
-    recorder = MarketDataWriter(storage)
-    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, Backfill({"sandbox": source}, storage, recorder, clock))
+    recorder = MarketDataWriter(database)
+    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, Backfill({"sandbox": source}, database, recorder, clock))
     collector = Collector(BTC, source, outlets, clock, TimeOrderedIds(), FeedTimings())
     collecting = asyncio.create_task(collector.run())
     try:

@@ -15,8 +15,8 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-async def feed(sandbox: SandboxProcess, storage: PostgresDatabase) -> AsyncIterator[Collecting]:
-    async with collecting(sandbox, storage) as running:
+async def feed(sandbox: SandboxProcess, database: PostgresDatabase) -> AsyncIterator[Collecting]:
+    async with collecting(sandbox, database) as running:
         await running.makes_candles()
         yield running
 

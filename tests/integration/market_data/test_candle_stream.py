@@ -40,9 +40,9 @@ class Reader:
 
 
 @pytest.fixture
-async def reader(storage: PostgresDatabase) -> AsyncIterator[Reader]:
+async def reader(database: PostgresDatabase) -> AsyncIterator[Reader]:
     bus, clock = EmbeddedBus(), SystemClock()
-    hub = MarketDataHub(bus, EmbeddedCache(clock), storage, clock)
+    hub = MarketDataHub(bus, EmbeddedCache(clock), database, clock)
     await hub.start()
     stream = hub.candle_stream(BTC, Timeframe.M1)
     reader = Reader(bus, stream)
@@ -55,9 +55,9 @@ async def reader(storage: PostgresDatabase) -> AsyncIterator[Reader]:
 
 
 async def test_candles_that_closed_while_nobody_told_of_them_come_from_the_storage(
-    reader: Reader, storage: PostgresDatabase
+    reader: Reader, database: PostgresDatabase
 ) -> None:
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.market_data.ensure_partitions_for(FIRST, candle(5).open_time)
         await transaction.market_data.save_candles([candle(number) for number in range(3)])
     forming = candle(3, closed=False)

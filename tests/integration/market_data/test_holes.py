@@ -63,17 +63,17 @@ async def source(sandbox: SandboxProcess) -> AsyncIterator[Withholding]:
 
 
 @pytest.fixture
-def recorder(storage: PostgresDatabase) -> MarketDataWriter:
-    return MarketDataWriter(storage)
+def recorder(database: PostgresDatabase) -> MarketDataWriter:
+    return MarketDataWriter(database)
 
 
 @pytest.fixture
-async def backfill(source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter) -> Backfill:
-    return Backfill({"sandbox": source}, storage, recorder, SystemClock())
+async def backfill(source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter) -> Backfill:
+    return Backfill({"sandbox": source}, database, recorder, SystemClock())
 
 
-async def stored(storage: PostgresDatabase, timeframe: Timeframe = M1) -> list[Candle]:
-    async with storage.reading() as reading:
+async def stored(database: PostgresDatabase, timeframe: Timeframe = M1) -> list[Candle]:
+    async with database.read_only() as reading:
         return await reading.market_data.candles(BTC, timeframe, TimeKeysetPage(limit=2 * HORIZON_CANDLES))
 
 
@@ -89,11 +89,11 @@ async def looking(backfill: Backfill) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def mended(storage: PostgresDatabase, backfill: Backfill) -> list[Candle]:
+async def mended(database: PostgresDatabase, backfill: Backfill) -> list[Candle]:
     """Return the stored minutes once the holes were looked for."""
     async with looking(backfill):
         await eventually(lambda: not backfill.waiting, "the holes were looked for", 90)
-    return await stored(storage)
+    return await stored(database)
 
 
 async def some(source: Withholding, ago: timedelta, count: int) -> list[Candle]:
@@ -102,63 +102,63 @@ async def some(source: Withholding, ago: timedelta, count: int) -> list[Candle]:
 
 
 async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
-    source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
 ) -> None:
     old = await some(source, timedelta(days=3), 2)
     await recorder.correct(old)
-    candles = await mended(storage, backfill)
+    candles = await mended(database, backfill)
     assert all(a.close_time == b.open_time for a, b in pairwise(candles))
     assert candles[0] == old[0]
     assert source.venue_now() - candles[-1].close_time < 2 * MINUTE
     assert candles[2000:3000] == await source.fetch_candles(BTC, M1, candles[2000].open_time, 1_000)
     assert recorder.backfilled_candles == len(candles) - 2
-    assert await stored(storage, Timeframe.H1) == []  # nobody ever had them
+    assert await stored(database, Timeframe.H1) == []  # nobody ever had them
 
 
 async def test_minutes_that_the_venue_does_not_have_become_candles_without_volume_and_are_asked_for_once(
-    source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     own = [replace(each, volume=Decimal(0)) if 10 <= index < 20 else each for index, each in enumerate(own)]
     source.without = {each.open_time for each in own[10:20]}
     source.longer = False
     await recorder.correct([*own[:5], *own[25:]])
-    candles = await mended(storage, backfill)
+    candles = await mended(database, backfill)
     assert candles[:10] == own[:10]
     assert [(each.close, each.high, each.volume) for each in candles[10:20]] == [(own[9].close, own[9].close, 0)] * 10
     assert candles[20:30] == own[20:30]
     source.asked.clear()
-    assert (await mended(storage, backfill))[:30] == candles[:30]
+    assert (await mended(database, backfill))[:30] == candles[:30]
     assert all(start >= own[-1].close_time for start in source.asked)  # minutes may have ended meanwhile
 
 
 async def test_what_was_traded_here_is_not_overwritten_by_what_the_venue_leaves_out(
-    source: Withholding, storage: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     built = replace(own[15], volume=Decimal(7))
     source.without = {built.open_time}
     await recorder.correct([*own[:10], built, *own[20:]])
-    candles = await mended(storage, backfill)
+    candles = await mended(database, backfill)
     assert candles[15] == built
     assert candles[:15] + candles[16:30] == own[:15] + own[16:]
 
 
 async def test_nothing_is_made_up_before_the_markets_first_candle(
-    source: Withholding, storage: PostgresDatabase, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, backfill: Backfill
 ) -> None:
     now = source.venue_now()
     own = await some(source, timedelta(minutes=40), 40)
     source.listed = own[20].open_time
     await backfill.fill(CandlesDemand(BTC, M1, now - timedelta(minutes=40)))
-    assert (await stored(storage))[:19] == own[20:39]
+    assert (await stored(database))[:19] == own[20:39]
 
 
 async def test_a_forming_candle_is_not_stored(
-    source: Withholding, storage: PostgresDatabase, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, backfill: Backfill
 ) -> None:
     for timeframe in Timeframe:
         await backfill.fill(CandlesDemand(BTC, timeframe, source.venue_now() - 3 * timeframe.duration))
-        candles = await stored(storage, timeframe)
+        candles = await stored(database, timeframe)
         assert len(candles) >= 2
         assert candles[-1].close_time <= source.venue_now() < candles[-1].close_time + 2 * timeframe.duration

@@ -113,7 +113,7 @@ async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> No
     stored: dict[Timeframe, list[Candle]] = {}
 
     async def read() -> bool:
-        async with node.storage.reading() as reading:
+        async with node.database.read_only() as reading:
             for timeframe in Timeframe:
                 stored[timeframe] = await reading.market_data.candles(BTC, timeframe, TimeKeysetPage(limit=1000))
         return all(len(stored[each]) >= (500 if each in VENUE_TIMEFRAMES else 70) for each in Timeframe)
@@ -135,7 +135,7 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
     last = batches[-1][-1]
 
     async def stored() -> list[str]:
-        async with node.storage.reading() as reading:
+        async with node.database.read_only() as reading:
             trades = await reading.market_data.trades(BTC, TimeKeysetPage(limit=1000))
         return [trade.venue_trade_id for trade in trades]
 
@@ -147,15 +147,15 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
 
 
 async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venues_own(
-    sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings
+    sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings
 ) -> None:
     await sandbox.skip_to_seconds_before_a_minute(10)
     told: list[Candle] = []
-    async with running_node(sandbox.url, storage, pace) as node:
+    async with running_node(sandbox.url, database, pace) as node:
         registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
         await eventually(lambda: told, "a minute closes", 120)
         await registration.close()
-        async with node.storage.reading() as reading:
+        async with node.database.read_only() as reading:
             window = TimeKeysetPage(limit=1, start=told[0].open_time)
             (stored,) = await reading.market_data.candles(BTC, Timeframe.M1, window)
         (own,) = await node.venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, told[0].open_time, 1)
@@ -190,9 +190,9 @@ async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
 
 
 async def test_two_nodes_collect_a_market_once(
-    sandbox: SandboxProcess, storage: PostgresDatabase, pace: FeedTimings, node: MarketNode
+    sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings, node: MarketNode
 ) -> None:
-    async with running_node(sandbox.url, storage, pace, node.bus, "other") as other:
+    async with running_node(sandbox.url, database, pace, node.bus, "other") as other:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert await other.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert len([each for each in (node, other) if BTC in each.feeds.running]) == 1
@@ -204,9 +204,9 @@ async def test_two_nodes_collect_a_market_once(
 
 
 async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_again_on_demand(
-    sandbox: SandboxProcess, storage: PostgresDatabase
+    sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, storage, FeedTimings(demand_lasts=1)) as node:
+    async with running_node(sandbox.url, database, FeedTimings(demand_lasts=1)) as node:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert node.feeds.running == {BTC}
         await eventually(lambda: not node.feeds.running, "the feed ends")
@@ -217,9 +217,9 @@ async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_agai
 
 
 async def test_a_market_that_is_always_kept_is_collected_without_demand(
-    sandbox: SandboxProcess, storage: PostgresDatabase
+    sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, storage, FeedTimings(demand_lasts=0), always=[BTC]) as node:
+    async with running_node(sandbox.url, database, FeedTimings(demand_lasts=0), always=[BTC]) as node:
         await eventually(lambda: node.feeds.running == {BTC}, "the feed runs")
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
 
@@ -230,7 +230,7 @@ async def test_a_candle_that_the_bus_lost_is_told_from_the_storage(node: MarketN
     history: list[Candle] = []
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(history) < 100:
-            async with node.storage.reading() as reading:
+            async with node.database.read_only() as reading:
                 history = await reading.market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit=1000))
     # Not earlier: a minute that ended meanwhile would be told, and those before it would count as told.
     registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)

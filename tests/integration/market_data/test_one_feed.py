@@ -48,12 +48,12 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
-    sandbox: SandboxProcess, storage: PostgresDatabase
+    sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
     pace = FeedTimings(demand_lasts=3)
     async with (
-        running_node(sandbox.url, storage, pace) as node,
-        running_node(sandbox.url, storage, pace, node.bus, "other") as other,
+        running_node(sandbox.url, database, pace) as node,
+        running_node(sandbox.url, database, pace, node.bus, "other") as other,
     ):
 
         async def streams() -> list[str]:
@@ -78,9 +78,9 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
 
 
 async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
-    sandbox: SandboxProcess, storage: PostgresDatabase
+    sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, storage, FeedTimings(demand_lasts=1, snapshot_every=0.2)) as node:
+    async with running_node(sandbox.url, database, FeedTimings(demand_lasts=1, snapshot_every=0.2)) as node:
         market = str(BTC)
         async with node.hub.want(BTC):
             keeping = asyncio.create_task(_keep_wanting(node))

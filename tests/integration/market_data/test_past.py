@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def past(node: MarketNode) -> MarketHistory:
-    return MarketHistory(node.storage, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=60)
+    return MarketHistory(node.database, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=60)
 
 
 async def test_a_market_that_was_never_collected_has_a_past(node: MarketNode, past: MarketHistory) -> None:
@@ -34,7 +34,7 @@ async def test_a_market_that_was_never_collected_has_a_past(node: MarketNode, pa
 async def test_what_stays_missing_is_waited_for_once(node: MarketNode) -> None:
     await node.feeds.close()
     clock = SystemClock()
-    past = MarketHistory(node.storage, node.hub, node.venues, node.bus, clock, wait_seconds=1)
+    past = MarketHistory(node.database, node.hub, node.venues, node.bus, clock, wait_seconds=1)
     started = clock.monotonic()
     assert await past.candles(BTC, Timeframe.H1, TimeKeysetPage(10, backwards=True)) == []
     assert clock.monotonic() - started >= 1
@@ -44,7 +44,7 @@ async def test_what_stays_missing_is_waited_for_once(node: MarketNode) -> None:
 
 async def test_a_list_of_many_markets_does_not_start_all_of_their_feeds(node: MarketNode) -> None:
     await node.feeds.close()
-    past = MarketHistory(node.storage, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=600)
+    past = MarketHistory(node.database, node.hub, node.venues, node.bus, SystemClock(), wait_seconds=600)
     window = TimeKeysetPage(10, backwards=True)
 
     async def asked(market: MarketSymbol) -> None:

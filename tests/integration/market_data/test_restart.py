@@ -69,6 +69,6 @@ async def test_a_cut_stream_misses_no_trade_and_no_candle(node: MarketNode, sand
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     assert sorted(trades) == list(range(min(trades), max(trades) + 1))
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         minutes = await reading.market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit=1000))
     assert all(after.open_time == before.close_time for before, after in pairwise(minutes))

@@ -70,7 +70,7 @@ def command_seconds() -> float:
 
 
 @pytest.fixture
-async def storage(
+async def database(
     database_dsn: str, freezer: Freezer, data_folder: Path, command_seconds: float
 ) -> AsyncIterator[PostgresDatabase]:
     server = await asyncio.start_unix_server(freezer.serve, data_folder / ".s.PGSQL.5432")
@@ -81,38 +81,38 @@ async def storage(
         freezer.thaw()
 
 
-async def read(storage: PostgresDatabase) -> None:
-    async with storage.reading() as reading:
+async def read(database: PostgresDatabase) -> None:
+    async with database.read_only() as reading:
         await reading.users.get(a_user().id)
 
 
-async def change(storage: PostgresDatabase) -> None:
-    async with storage.transaction() as transaction:
+async def change(database: PostgresDatabase) -> None:
+    async with database.transaction() as transaction:
         await transaction.users.set_password(a_user().id, "changed")
 
 
 @pytest.mark.parametrize("work", [read, change])
 async def test_a_server_that_answers_nothing_is_unavailable_as_soon_as_the_command_times_out(
-    storage: PostgresDatabase, freezer: Freezer, work: Work
+    database: PostgresDatabase, freezer: Freezer, work: Work
 ) -> None:
-    await stored_user(storage)
+    await stored_user(database)
     freezer.freeze()
     async with asyncio.timeout(LONG_SECONDS):
         with pytest.raises(Unavailable):
-            await work(storage)
+            await work(database)
     freezer.thaw()
-    await work(storage)
+    await work(database)
 
 
 @pytest.mark.parametrize("command_seconds", [LONG_SECONDS])
 @pytest.mark.parametrize("work", [read, change])
 async def test_who_gives_up_on_a_server_that_answers_nothing_is_free_at_once(
-    storage: PostgresDatabase, freezer: Freezer, work: Work
+    database: PostgresDatabase, freezer: Freezer, work: Work
 ) -> None:
-    await stored_user(storage)
+    await stored_user(database)
     freezer.freeze()
     started = asyncio.get_running_loop().time()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await work(storage)
+            await work(database)
     assert asyncio.get_running_loop().time() - started < LONG_SECONDS / 2

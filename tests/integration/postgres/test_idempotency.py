@@ -22,16 +22,16 @@ CLOCK = ManualClock(NOW)
 
 
 @pytest.fixture
-async def user(storage: PostgresDatabase) -> User:
-    return await stored_user(storage)
+async def user(database: PostgresDatabase) -> User:
+    return await stored_user(database)
 
 
-async def test_a_key_is_claimed_once_and_tells_what_came_of_it(storage: PostgresDatabase, user: User) -> None:
+async def test_a_key_is_claimed_once_and_tells_what_came_of_it(database: PostgresDatabase, user: User) -> None:
     result = ids.new()
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         assert await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", result, NOW) is None
 
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         claim = transaction.idempotency.claim
         assert await claim(user.id, "orderPlace", "k", b"other", ids.new(), NOW) == (b"hash", result)
         assert await claim(user.id, "sessionStart", "k", b"hash", ids.new(), NOW) is None
@@ -48,9 +48,9 @@ def deposit(*amounts: str) -> Deposit:
     return Deposit("a", tuple(map(Decimal, amounts)))
 
 
-async def test_a_number_is_the_same_input_however_it_is_written(storage: PostgresDatabase, user: User) -> None:
+async def test_a_number_is_the_same_input_however_it_is_written(database: PostgresDatabase, user: User) -> None:
     result = ids.new()
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
 
         async def claimed(key: str, *amounts: str) -> object:
             return await idempotency.claim(transaction, CLOCK, user.id, "paperDeposit", key, deposit(*amounts), result)
@@ -67,15 +67,15 @@ async def test_a_number_is_the_same_input_however_it_is_written(storage: Postgre
 
 
 async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
-    storage: PostgresDatabase, user: User, pool: Pool
+    database: PostgresDatabase, user: User, pool: Pool
 ) -> None:
     result = ids.new()
 
     async def second() -> object:
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             return await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
 
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", result, NOW)
         waiting = asyncio.create_task(second())
         await somebody_waits_for_a_lock(pool)
@@ -85,14 +85,14 @@ async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
 
 
 async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
-    storage: PostgresDatabase, user: User, pool: Pool
+    database: PostgresDatabase, user: User, pool: Pool
 ) -> None:
     async def second() -> object:
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             return await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
 
     with contextlib.suppress(ZeroDivisionError):
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
             waiting = asyncio.create_task(second())
             await somebody_waits_for_a_lock(pool)
@@ -102,11 +102,11 @@ async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
 
 
 async def test_of_many_at_once_one_has_the_key_and_all_agree_on_the_result(
-    storage: PostgresDatabase, user: User
+    database: PostgresDatabase, user: User
 ) -> None:
     async def claim() -> object:
         own = ids.new()
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             earlier = await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", own, NOW)
         return earlier[1] if earlier is not None else own
 

@@ -15,54 +15,54 @@ LAPSED = 0.0
 """Seconds: a lease that is over when it is given stands for one whose holder has fallen silent."""
 
 
-async def acquire(storage: PostgresDatabase, holder: str, seconds: float = LONG) -> Lease | None:
-    async with storage.transaction() as transaction:
+async def acquire(database: PostgresDatabase, holder: str, seconds: float = LONG) -> Lease | None:
+    async with database.transaction() as transaction:
         return await transaction.leases.acquire("account", "a1", holder, seconds)
 
 
-async def check(storage: PostgresDatabase, lease: Lease) -> None:
-    async with storage.transaction() as transaction:
+async def check(database: PostgresDatabase, lease: Lease) -> None:
+    async with database.transaction() as transaction:
         await transaction.leases.check(lease)
 
 
-async def test_a_lease_has_one_holder_until_it_lapses(storage: PostgresDatabase) -> None:
-    first = await acquire(storage, "one")
+async def test_a_lease_has_one_holder_until_it_lapses(database: PostgresDatabase) -> None:
+    first = await acquire(database, "one")
     assert first is not None
     assert first.epoch == 1
-    assert await acquire(storage, "two") is None
-    await check(storage, first)
+    assert await acquire(database, "two") is None
+    await check(database, first)
 
 
 async def test_a_lapsed_lease_is_taken_over_with_a_higher_epoch_and_the_old_holder_is_stale(
-    storage: PostgresDatabase,
+    database: PostgresDatabase,
 ) -> None:
-    old = await acquire(storage, "one", LAPSED)
-    new = await acquire(storage, "two")
+    old = await acquire(database, "one", LAPSED)
+    new = await acquire(database, "two")
     assert old is not None
     assert new is not None
     assert new.epoch == old.epoch + 1
     with pytest.raises(StaleLease, match="account:a1"):
-        await check(storage, old)
-    async with storage.transaction() as transaction:
+        await check(database, old)
+    async with database.transaction() as transaction:
         assert await transaction.leases.renew(old, LONG) is None
         await transaction.leases.release(old)
-    await check(storage, new)
+    await check(database, new)
 
 
-async def test_a_lapsed_lease_is_stale_even_where_nobody_took_it(storage: PostgresDatabase) -> None:
-    lease = await acquire(storage, "one", LAPSED)
+async def test_a_lapsed_lease_is_stale_even_where_nobody_took_it(database: PostgresDatabase) -> None:
+    lease = await acquire(database, "one", LAPSED)
     assert lease is not None
     with pytest.raises(StaleLease):
-        await check(storage, lease)
-    async with storage.transaction() as transaction:
+        await check(database, lease)
+    async with database.transaction() as transaction:
         assert await transaction.leases.renew(lease, LONG) is None
 
 
-async def test_its_holder_renews_it_under_the_same_epoch_either_way(storage: PostgresDatabase) -> None:
-    lease = await acquire(storage, "one")
+async def test_its_holder_renews_it_under_the_same_epoch_either_way(database: PostgresDatabase) -> None:
+    lease = await acquire(database, "one")
     assert lease is not None
-    again = await acquire(storage, "one")
-    async with storage.transaction() as transaction:
+    again = await acquire(database, "one")
+    async with database.transaction() as transaction:
         renewed = await transaction.leases.renew(lease, LONG)
     assert again is not None
     assert renewed is not None
@@ -70,57 +70,57 @@ async def test_its_holder_renews_it_under_the_same_epoch_either_way(storage: Pos
     assert renewed.renewed_at > again.renewed_at > lease.renewed_at
 
 
-async def test_a_holder_that_comes_back_after_lapsing_gets_a_new_epoch(storage: PostgresDatabase) -> None:
-    first, second = await acquire(storage, "one", LAPSED), await acquire(storage, "one")
+async def test_a_holder_that_comes_back_after_lapsing_gets_a_new_epoch(database: PostgresDatabase) -> None:
+    first, second = await acquire(database, "one", LAPSED), await acquire(database, "one")
     assert first is not None
     assert second is not None
     assert second.epoch == first.epoch + 1
 
 
-async def test_a_released_lease_is_free_at_once_and_its_epoch_is_not_used_again(storage: PostgresDatabase) -> None:
-    lease = await acquire(storage, "one")
+async def test_a_released_lease_is_free_at_once_and_its_epoch_is_not_used_again(database: PostgresDatabase) -> None:
+    lease = await acquire(database, "one")
     assert lease is not None
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.leases.release(lease)
-    taken = await acquire(storage, "two")
+    taken = await acquire(database, "two")
     assert taken is not None
     assert taken.epoch == lease.epoch + 1
 
 
 async def test_a_checked_lease_can_not_be_taken_before_the_transaction_ends(
-    storage: PostgresDatabase, pool: Pool
+    database: PostgresDatabase, pool: Pool
 ) -> None:
-    lease = await acquire(storage, "one", 0.3)
+    lease = await acquire(database, "one", 0.3)
     assert lease is not None
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.leases.check(lease)
-        taking = asyncio.create_task(_take_when_lapsed(storage))
+        taking = asyncio.create_task(_take_when_lapsed(database))
         await somebody_waits_for_a_lock(pool)
         assert not taking.done()
     taken = await asyncio.wait_for(taking, 60)
     assert taken.epoch == lease.epoch + 1
 
 
-async def _take_when_lapsed(storage: PostgresDatabase) -> Lease:
+async def _take_when_lapsed(database: PostgresDatabase) -> Lease:
     while True:
-        lease = await acquire(storage, "two")
+        lease = await acquire(database, "two")
         if lease is not None:
             return lease
 
 
-async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(storage: PostgresDatabase) -> None:
-    await acquire(storage, "gone", LAPSED)
-    leases = await asyncio.gather(*(acquire(storage, f"node {number}") for number in range(10)))
+async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(database: PostgresDatabase) -> None:
+    await acquire(database, "gone", LAPSED)
+    leases = await asyncio.gather(*(acquire(database, f"node {number}") for number in range(10)))
     assert [lease.epoch for lease in leases if lease is not None] == [2]
 
 
-async def lost(storage: PostgresDatabase, taken_by: str | None, seconds: float = LEASE_SECONDS + 1.25) -> str:
+async def lost(database: PostgresDatabase, taken_by: str | None, seconds: float = LEASE_SECONDS + 1.25) -> str:
     """Return what the log says of a lease of node one that was ended, and then taken by somebody or nobody."""
     clock = ManualClock()
-    lease = await acquire(storage, "here:one")
+    lease = await acquire(database, "here:one")
     assert lease is not None
-    held = LeaseHandle(storage, clock, replace(lease, renewed_at=clock.monotonic()))
-    async with storage.transaction() as transaction:
+    held = LeaseHandle(database, clock, replace(lease, renewed_at=clock.monotonic()))
+    async with database.transaction() as transaction:
         await transaction.leases.end_all()
         if taken_by is not None:
             await transaction.leases.acquire("account", "a1", taken_by, LONG)
@@ -129,18 +129,18 @@ async def lost(storage: PostgresDatabase, taken_by: str | None, seconds: float =
     return await held.reason_lost()
 
 
-async def test_a_lease_that_lapsed_is_not_said_to_be_another_nodes(storage: PostgresDatabase) -> None:
-    assert await lost(storage, None) == "its lease lapsed: this node did not renew it for 7.2 s"
+async def test_a_lease_that_lapsed_is_not_said_to_be_another_nodes(database: PostgresDatabase) -> None:
+    assert await lost(database, None) == "its lease lapsed: this node did not renew it for 7.2 s"
 
 
-async def test_a_lease_that_was_ended_before_its_time_is_not_said_to_have_lapsed(storage: PostgresDatabase) -> None:
-    assert await lost(storage, None, LEASE_SECONDS - 1) == "its lease was ended in the database before its time"
+async def test_a_lease_that_was_ended_before_its_time_is_not_said_to_have_lapsed(database: PostgresDatabase) -> None:
+    assert await lost(database, None, LEASE_SECONDS - 1) == "its lease was ended in the database before its time"
 
 
-async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(storage: PostgresDatabase) -> None:
-    assert (await lost(storage, "there:two")).startswith("its lease was taken by another node (there:two), until ")
-    async with storage.transaction() as transaction:
+async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(database: PostgresDatabase) -> None:
+    assert (await lost(database, "there:two")).startswith("its lease was taken by another node (there:two), until ")
+    async with database.transaction() as transaction:
         await transaction.leases.end_all()
-    said = await lost(storage, "here:two")
+    said = await lost(database, "here:two")
     assert said.startswith("its lease was taken by another run on this host (here:two), until ")
     assert said.endswith(" UTC unless it is renewed")

@@ -39,25 +39,27 @@ async def test_many_who_make_the_same_months_at_once_make_each_once(pool: Pool) 
     assert sorted(name for names in made for name in names) == [f"user_events_2020_0{month}" for month in range(1, 7)]
 
 
-async def test_the_first_and_last_moment_of_a_month_lie_in_its_partition(storage: PostgresDatabase, pool: Pool) -> None:
+async def test_the_first_and_last_moment_of_a_month_lie_in_its_partition(
+    database: PostgresDatabase, pool: Pool
+) -> None:
     month = datetime(2020, 2, 1, tzinfo=UTC)
     await ensure(pool, month, month)
-    user = await stored_user(storage)
-    async with storage.transaction() as transaction:
+    user = await stored_user(database)
+    async with database.transaction() as transaction:
         last = datetime(2020, 2, 29, 23, 59, 59, 999999, tzinfo=UTC)
         transaction.events.append([alert(user.id, "first", month), alert(user.id, "last", last)])
     assert await pool.fetchval(f"SELECT count(*) FROM {partition_name('user_events', month)}") == 2
 
 
-async def test_a_row_of_a_month_that_was_not_made_is_refused(storage: PostgresDatabase) -> None:
-    user = await stored_user(storage)
+async def test_a_row_of_a_month_that_was_not_made_is_refused(database: PostgresDatabase) -> None:
+    user = await stored_user(database)
     with pytest.raises(asyncpg.CheckViolationError, match="no partition"):
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             transaction.events.append([alert(user.id, "too early", datetime(2020, 2, 1, tzinfo=UTC))])
 
 
-async def test_partitions_are_made_while_a_transaction_writes(storage: PostgresDatabase, pool: Pool) -> None:
-    user = await stored_user(storage)
+async def test_partitions_are_made_while_a_transaction_writes(database: PostgresDatabase, pool: Pool) -> None:
+    user = await stored_user(database)
     async with pool.acquire() as writer, writer.transaction():
         await writer.execute(APPEND, *event_columns([alert(user.id, "x")]))
         async with asyncio.timeout(60):

@@ -44,33 +44,33 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 async def test_a_server_that_takes_no_writes_is_unavailable(
-    storage: PostgresDatabase, pool: Pool, database_dsn: str
+    database: PostgresDatabase, pool: Pool, database_dsn: str
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     database = await pool.fetchval("SELECT current_database()")
     await execute(database_dsn, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     await pool.expire_connections()
     with pytest.raises(Unavailable):
-        await _change(storage, user.id)
+        await _change(database, user.id)
     await execute(database_dsn, f"BEGIN READ WRITE; ALTER DATABASE {database} RESET ALL; COMMIT")
-    await _change(storage, user.id)
+    await _change(database, user.id)
 
 
 async def test_a_connection_to_a_primary_that_became_a_standby_is_dropped(
-    storage: PostgresDatabase, pool: Pool
+    database: PostgresDatabase, pool: Pool
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     async with pool.acquire() as connection:
         await connection.execute("SET default_transaction_read_only = on")
         demoted = connection.get_server_pid()
     with pytest.raises(Unavailable):
-        await _change(storage, user.id)
-    await _change(storage, user.id)
+        await _change(database, user.id)
+    await _change(database, user.id)
     assert demoted != await pool.fetchval("SELECT pg_backend_pid()")
 
 
-async def _change(storage: PostgresDatabase, user_id: UUID) -> None:
-    async with storage.transaction() as transaction:
+async def _change(database: PostgresDatabase, user_id: UUID) -> None:
+    async with database.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
 
 
@@ -85,16 +85,16 @@ async def own_server(data_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
 async def test_the_pool_recovers_after_a_restart_of_the_server(own_server: EmbeddedPostgres) -> None:
     await migrate(own_server.dsn)
     async with await create_pool(own_server.dsn, init_size=2) as pool:
-        storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
-        user = await stored_user(storage)
+        database = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
+        user = await stored_user(database)
         await own_server.stop()
-        for outcome in await asyncio.gather(*(_change(storage, user.id) for _ in range(5)), return_exceptions=True):
+        for outcome in await asyncio.gather(*(_change(database, user.id) for _ in range(5)), return_exceptions=True):
             assert isinstance(outcome, Unavailable)
         with pytest.raises(Unavailable):
-            async with storage.reading():
+            async with database.read_only():
                 pass
 
         await own_server.start()
-        await asyncio.gather(*(_change(storage, user.id) for _ in range(5)))
-        async with storage.reading() as reading:
+        await asyncio.gather(*(_change(database, user.id) for _ in range(5)))
+        async with database.read_only() as reading:
             assert await reading.users.password_hash(user.id) == "changed"

@@ -23,26 +23,26 @@ def a_key(user: User) -> ApiKey:
     return ApiKey(ids.new(), user.id, "bot", frozenset({ApiScope.READ, ApiScope.TRADE}), NOW, None, None)
 
 
-async def test_the_first_user_is_the_operator_and_the_second_is_not(storage: PostgresDatabase) -> None:
-    first, second = await stored_user(storage), await stored_user(storage)
+async def test_the_first_user_is_the_operator_and_the_second_is_not(database: PostgresDatabase) -> None:
+    first, second = await stored_user(database), await stored_user(database)
 
     assert first.role is UserRole.OPERATOR
     assert second.role is UserRole.USER
 
 
-async def test_of_many_who_register_at_once_exactly_one_is_the_operator(storage: PostgresDatabase) -> None:
-    users = await asyncio.gather(*(stored_user(storage) for _ in range(8)))
+async def test_of_many_who_register_at_once_exactly_one_is_the_operator(database: PostgresDatabase) -> None:
+    users = await asyncio.gather(*(stored_user(database) for _ in range(8)))
 
     assert [user.role for user in users].count(UserRole.OPERATOR) == 1
 
 
-async def test_a_user_is_found_as_stored(storage: PostgresDatabase) -> None:
-    await stored_user(storage)
+async def test_a_user_is_found_as_stored(database: PostgresDatabase) -> None:
+    await stored_user(database)
     user = a_user(display_name="Ana")
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.users.add(user, "the hash")
 
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         assert await reading.users.get(user.id) == user
         assert await reading.users.by_email(user.email) == (user, "the hash")
         assert await reading.users.password_hash(user.id) == "the hash"
@@ -50,28 +50,28 @@ async def test_a_user_is_found_as_stored(storage: PostgresDatabase) -> None:
         assert await reading.users.by_email("nobody@example.com") is None
 
 
-async def test_a_taken_email_is_refused_and_the_transaction_goes_on(storage: PostgresDatabase) -> None:
-    user = await stored_user(storage)
-    async with storage.transaction() as transaction:
+async def test_a_taken_email_is_refused_and_the_transaction_goes_on(database: PostgresDatabase) -> None:
+    user = await stored_user(database)
+    async with database.transaction() as transaction:
         assert not await transaction.users.add(a_user(email=user.email), "other")
         await transaction.users.set_password(user.id, "changed")
 
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         assert await reading.users.by_email(user.email) == (user, "changed")
 
 
-async def test_an_email_that_is_not_lower_case_or_too_long_can_not_be_stored(storage: PostgresDatabase) -> None:
+async def test_an_email_that_is_not_lower_case_or_too_long_can_not_be_stored(database: PostgresDatabase) -> None:
     for email in ("Ana@example.com", "a" * 243 + "@example.com"):
         with pytest.raises(asyncpg.CheckViolationError):
-            await stored_user(storage, email=email)
+            await stored_user(database, email=email)
 
 
-async def test_changes_of_a_user_are_kept(storage: PostgresDatabase) -> None:
-    user = await stored_user(storage)
+async def test_changes_of_a_user_are_kept(database: PostgresDatabase) -> None:
+    user = await stored_user(database)
     changed = replace(user, display_name="Ana", trading_state=TradingState.HALTED, role=UserRole.USER)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.users.update(changed)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         assert await transaction.users.get(user.id) == changed
         await transaction.users.set_trading_state(user.id, TradingState.REDUCING)
         promoted = await transaction.users.set_role(user.email, UserRole.OPERATOR)
@@ -79,10 +79,10 @@ async def test_changes_of_a_user_are_kept(storage: PostgresDatabase) -> None:
     assert promoted == replace(changed, trading_state=TradingState.REDUCING, role=UserRole.OPERATOR)
 
 
-async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(storage: PostgresDatabase) -> None:
-    user = await stored_user(storage)
+async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(database: PostgresDatabase) -> None:
+    user = await stored_user(database)
     session = a_session(user)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         users = transaction.users
         await users.add_login_session(session, b"hash")
         await users.touch_login_session(session.id, NOW + HOUR / 2)
@@ -96,10 +96,10 @@ async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(storage
         assert await users.login_session_by_token(b"hash") is None
 
 
-async def test_live_login_sessions_are_listed_and_the_others_ended(storage: PostgresDatabase) -> None:
-    user, stranger = await stored_user(storage), await stored_user(storage)
+async def test_live_login_sessions_are_listed_and_the_others_ended(database: PostgresDatabase) -> None:
+    user, stranger = await stored_user(database), await stored_user(database)
     sessions = [a_session(user), a_session(user), a_session(user, NOW - HOUR), a_session(stranger)]
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         users = transaction.users
         for number, session in enumerate(sessions):
             await users.add_login_session(session, bytes([number]))
@@ -111,10 +111,10 @@ async def test_live_login_sessions_are_listed_and_the_others_ended(storage: Post
         assert await users.revoke_other_login_sessions(user.id, None, NOW) == [sessions[0].id]
 
 
-async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(storage: PostgresDatabase) -> None:
-    user = await stored_user(storage)
+async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(database: PostgresDatabase) -> None:
+    user = await stored_user(database)
     key = a_key(user)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         users = transaction.users
         await users.add_api_key(key, b"hash")
         await users.touch_api_key(key.id, NOW)
@@ -129,10 +129,10 @@ async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(storage: Po
         assert await users.api_keys(user.id) == []
 
 
-async def test_activity_is_paged_both_ways_and_private(storage: PostgresDatabase) -> None:
-    user, stranger = await stored_user(storage), await stored_user(storage)
+async def test_activity_is_paged_both_ways_and_private(database: PostgresDatabase) -> None:
+    user, stranger = await stored_user(database), await stored_user(database)
     done = [Activity(ids.new(), user.id, NOW, "userLogin", detail=str(number)) for number in range(5)]
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         users = transaction.users
         for activity in done:
             await users.add_activity(activity)

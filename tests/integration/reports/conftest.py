@@ -16,5 +16,5 @@ async def world(pool: Pool) -> World:
 
 
 @pytest.fixture
-def service(storage: PostgresDatabase) -> ReportService:
-    return ReportService(storage, EmbeddedBus(), SystemClock(), TimeOrderedIds())
+def service(database: PostgresDatabase) -> ReportService:
+    return ReportService(database, EmbeddedBus(), SystemClock(), TimeOrderedIds())

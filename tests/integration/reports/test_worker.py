@@ -28,16 +28,16 @@ from tests.support.trading import World, stored_world
 
 
 async def test_an_account_without_a_fill_has_an_even_report(
-    storage: PostgresDatabase, service: ReportService, world: World
+    database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
-    await hold(storage, world, USDT=1000)
-    result = await told(storage, service, world)
+    await hold(database, world, USDT=1000)
+    result = await told(database, service, world)
     assert [(point.at, point.equity) for point in result.equity_curve] == [(START, D(1000)), (END, D(1000))]
     assert (result.metrics.net_profit, result.round_trips) == (D(0), ())
 
 
 async def test_what_cannot_be_reported_on_is_told(
-    storage: PostgresDatabase, service: ReportService, world: World, pool: Pool
+    database: PostgresDatabase, service: ReportService, world: World, pool: Pool
 ) -> None:
     async def code(request: ReportRequest, user: World = world) -> ErrorCode:
         with pytest.raises(InputError) as refused:
@@ -54,7 +54,7 @@ async def test_what_cannot_be_reported_on_is_told(
     assert await code(ReportRequest(ReportScope.ACCOUNT, account, END, START)) is ErrorCode.INVALID
     future = SystemClock().now() + timedelta(days=1)
     assert await code(ReportRequest(ReportScope.ACCOUNT, account, future)) is ErrorCode.INVALID
-    assert not await a_worker(storage).work_once()
+    assert not await a_worker(database).work_once()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_a_period_that_cannot_be_is_refused_where_it_stands(
 
 
 async def test_a_user_has_only_so_many_jobs_at_a_time_however_fast_they_are_asked_for(
-    storage: PostgresDatabase, service: ReportService, world: World, pool: Pool
+    database: PostgresDatabase, service: ReportService, world: World, pool: Pool
 ) -> None:
     asked = [ask(service, world) for _ in range(MAXIMUM_OPEN_JOBS + 2)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -86,12 +86,12 @@ async def test_a_user_has_only_so_many_jobs_at_a_time_however_fast_they_are_aske
     async with pool.acquire() as driver:
         stranger = await stored_world(Connection(driver))
     await ask(service, stranger)
-    assert await a_worker(storage).work_once()
+    assert await a_worker(database).work_once()
     await ask(service, world)
 
 
 async def test_the_same_key_asks_for_the_same_report(
-    storage: PostgresDatabase, service: ReportService, world: World
+    database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     request = ReportRequest(ReportScope.ACCOUNT, world.account.id, START, END)
     asked = [service.generate(world.user.id, request, "key") for _ in range(4)]
@@ -100,15 +100,15 @@ async def test_the_same_key_asks_for_the_same_report(
     with pytest.raises(InputError) as refused:
         await service.generate(world.user.id, replace(request, end=START + timedelta(hours=1)), "key")
     assert refused.value.code is ErrorCode.CONFLICT
-    assert await a_worker(storage).work_once()
-    assert not await a_worker(storage).work_once()
+    assert await a_worker(database).work_once()
+    assert not await a_worker(database).work_once()
 
 
 async def test_the_log_tells_of_the_job_and_of_the_report(
-    storage: PostgresDatabase, service: ReportService, world: World
+    database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
-    await told(storage, service, world)
-    async with storage.reading() as reading:
+    await told(database, service, world)
+    async with database.read_only() as reading:
         events = await reading.events.after(world.user.id, 0, None, 10)
     kinds = UserEventKind
     assert [event.kind for event in events] == [kinds.JOB, kinds.ACTIVITY, kinds.JOB, kinds.REPORT]
@@ -116,21 +116,21 @@ async def test_the_log_tells_of_the_job_and_of_the_report(
 
 
 async def test_a_fault_ends_its_job_with_a_message_that_leaks_nothing_and_is_logged_once(
-    storage: PostgresDatabase, service: ReportService, world: World, caplog: pytest.LogCaptureFixture
+    database: PostgresDatabase, service: ReportService, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     def spoilt() -> Mapping[MarketSymbol, Market]:
         raise ZeroDivisionError("postgresql://r3edge:hunter2@db")
 
     report = await ask(service, world)
     with caplog.at_level(logging.INFO):
-        assert await a_worker(storage, spoilt).work_once()
+        assert await a_worker(database, spoilt).work_once()
 
-    job, result = await outcome(storage, report)
+    job, result = await outcome(database, report)
     assert (job.status, result) == (JobStatus.FAILED, None)
     assert "hunter2" not in str(job)
     assert [record.exc_info is not None for record in caplog.records] == [True]
     # The worker goes on with the next one.
-    await told(storage, service, world)
+    await told(database, service, world)
 
 
 @asynccontextmanager
@@ -143,38 +143,38 @@ async def running(worker: ReportWorker) -> AsyncIterator["asyncio.Task[None]"]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def finished(storage: PostgresDatabase, report: Report) -> Job:
+async def finished(database: PostgresDatabase, report: Report) -> Job:
     async with asyncio.timeout(60):
         while True:
-            job, _ = await outcome(storage, report)
+            job, _ = await outcome(database, report)
             if job.status.is_final:
                 return job
             await asyncio.sleep(0.02)
 
 
 async def test_a_worker_that_runs_takes_what_is_asked_for(
-    storage: PostgresDatabase, service: ReportService, world: World
+    database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
-    async with running(a_worker(storage)):
-        jobs = [await finished(storage, await ask(service, world)) for _ in range(2)]
+    async with running(a_worker(database)):
+        jobs = [await finished(database, await ask(service, world)) for _ in range(2)]
     assert [(job.status, job.progress, job.message) for job in jobs] == [
         (JobStatus.SUCCEEDED, 1.0, "0 round trips")
     ] * 2
 
 
 async def test_a_worker_that_dies_leaves_its_job_to_the_next(
-    storage: PostgresDatabase, service: ReportService, world: World
+    database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     report = await ask(service, world)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         assert await transaction.reports.claim_job((JOB_KIND,), "dead", 0.3)
-    assert not await a_worker(storage).work_once()
-    async with running(a_worker(storage)):
-        assert (await finished(storage, report)).status is JobStatus.SUCCEEDED
+    assert not await a_worker(database).work_once()
+    async with running(a_worker(database)):
+        assert (await finished(database, report)).status is JobStatus.SUCCEEDED
 
 
 async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_is_cancelled(
-    storage: PostgresDatabase, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
+    database: PostgresDatabase, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, at_it = asyncio.Event(), asyncio.Event()
     real = worker_module.computed
@@ -186,43 +186,43 @@ async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_
 
     monkeypatch.setattr(worker_module, "computed", slowly)
     report = await ask(service, world)
-    async with running(a_worker(storage, lease_seconds=0.3)):
+    async with running(a_worker(database, lease_seconds=0.3)):
         await at_it.wait()
         await asyncio.sleep(0.7)  # more than two leases, in which the other one must not get it
-        assert not await a_worker(storage, name="other").work_once()
-        job, _ = await outcome(storage, report)
+        assert not await a_worker(database, name="other").work_once()
+        job, _ = await outcome(database, report)
         assert (job.status, job.progress) == (JobStatus.RUNNING, 0.5)
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             await transaction.reports.finish_job(job.id, JobStatus.CANCELED, None, SystemClock().now())
         go_on.set()
-        assert (await finished(storage, await ask(service, world))).status is JobStatus.SUCCEEDED
-    job, result = await outcome(storage, report)
+        assert (await finished(database, await ask(service, world))).status is JobStatus.SUCCEEDED
+    job, result = await outcome(database, report)
     assert (job.status, result) == (JobStatus.CANCELED, None)
 
 
 async def test_a_big_ledger_holds_nobody_else_up(
-    storage: PostgresDatabase, pool: Pool, service: ReportService, world: World
+    database: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     order = world.order(status=OrderStatus.FILLED)
     fills = [_big(world, order.id, number) for number in range(20_000)]
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.orders.add(order)
     async with pool.acquire() as driver:
         columns = [row[0] for row in await driver.fetch(_COLUMNS)]
         records = [tuple(_column(fill, column) for column in columns) for fill in fills]
         await driver.copy_records_to_table("fills", records=records, columns=columns)
-    await hold(storage, world, USDT=1000)
+    await hold(database, world, USDT=1000)
     report = await ask(service, world)
 
     # The loop's thread is held up by what that thread itself computes, whatever else the machine does.
     everything, longest, last = time.process_time(), 0.0, time.thread_time()
-    async with running(a_worker(storage)):
-        while not (await outcome(storage, report))[0].status.is_final:
+    async with running(a_worker(database)):
+        while not (await outcome(database, report))[0].status.is_final:
             await asyncio.sleep(0.005)
             now = time.thread_time()
             longest, last = max(longest, now - last), now
     everything = time.process_time() - everything
-    job, result = await outcome(storage, report)
+    job, result = await outcome(database, report)
     assert (job.status, len(result.round_trips)) == (JobStatus.SUCCEEDED, 10_000)
     assert longest < everything / 3
 

@@ -46,7 +46,7 @@ class Socket:
 @pytest.mark.parametrize("bus", [EmbeddedBus(), LossyBus()], ids=["a working bus", "a bus that loses messages"])
 async def test_a_revoked_credentials_sockets_close_and_others_stay(node: SignInNode, bus: EmbeddedBus) -> None:
     connections = ConnectionRegistry(WebMetrics(CollectorRegistry()))
-    async with close_revoked_connections(node.storage, bus, node.clock, node.authenticator, connections):
+    async with close_revoked_connections(node.database, bus, node.clock, node.authenticator, connections):
         sockets = {}
         for email in ("stays@example.com", "goes@example.com"):
             signed = await node.users.register(email, PASSWORD, None, HERE)

@@ -19,17 +19,17 @@ REQUEST = StrategyRequest("cross", None, RULES)
 
 
 @pytest.fixture
-def service(storage: PostgresDatabase) -> StrategyService:
-    return StrategyService(storage, SystemClock(), TimeOrderedIds())
+def service(database: PostgresDatabase) -> StrategyService:
+    return StrategyService(database, SystemClock(), TimeOrderedIds())
 
 
 @pytest.fixture
-async def user(storage: PostgresDatabase) -> User:
-    return await stored_user(storage)
+async def user(database: PostgresDatabase) -> User:
+    return await stored_user(database)
 
 
-async def versions(storage: PostgresDatabase, strategy: Strategy) -> list[tuple[int, StrategyDefinition]]:
-    async with storage.reading() as reading:
+async def versions(database: PostgresDatabase, strategy: Strategy) -> list[tuple[int, StrategyDefinition]]:
+    async with database.read_only() as reading:
         found = await reading.strategies.versions(strategy.user_id, strategy.id, KeysetPage(100))
     return [(version.number, version.definition) for version in found]
 
@@ -41,20 +41,20 @@ async def refused(attempt: object) -> ErrorCode:
 
 
 async def test_a_change_makes_a_version_and_leaves_the_old_one(
-    storage: PostgresDatabase, service: StrategyService, user: User
+    database: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
     strategy = await service.create(user.id, REQUEST, None)
     changed = replace(RULES, enter_long="close > 2")
     updated = await service.update(user.id, strategy.id, description="better", definition=changed, expected_version=1)
 
     assert (updated.current_version, updated.name, updated.description) == (2, "cross", "better")
-    assert await versions(storage, strategy) == [(2, changed), (1, RULES)]
+    assert await versions(database, strategy) == [(2, changed), (1, RULES)]
     renamed = await service.update(user.id, strategy.id, "crossing")
     assert (renamed.name, renamed.current_version) == ("crossing", 2)
 
 
 async def test_changes_at_once_get_a_number_each_and_an_expected_one_lets_one_through(
-    storage: PostgresDatabase, service: StrategyService, user: User
+    database: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
     strategy = await service.create(user.id, REQUEST, None)
     changes = [service.update(user.id, strategy.id, definition=RULES) for _ in range(5)]
@@ -65,18 +65,20 @@ async def test_changes_at_once_get_a_number_each_and_an_expected_one_lets_one_th
     assert [outcome.code for outcome in outcomes if isinstance(outcome, InputError)] == [ErrorCode.CONFLICT] * 3
 
 
-async def test_the_same_key_makes_one_strategy(service: StrategyService, user: User, storage: PostgresDatabase) -> None:
+async def test_the_same_key_makes_one_strategy(
+    service: StrategyService, user: User, database: PostgresDatabase
+) -> None:
     made = await asyncio.gather(*(service.create(user.id, REQUEST, "key") for _ in range(4)))
 
     assert len({strategy.id for strategy in made}) == 1
     assert await refused(service.create(user.id, replace(REQUEST, name="other"), "key")) is ErrorCode.CONFLICT
-    assert (await service.create((await stored_user(storage)).id, REQUEST, "key")).id != made[0].id
+    assert (await service.create((await stored_user(database)).id, REQUEST, "key")).id != made[0].id
     for key in ("", "x" * 129, "a\0b"):
         assert await refused(service.create(user.id, REQUEST, key)) is ErrorCode.INVALID
 
 
 async def test_a_rule_with_a_mistake_stores_nothing(
-    storage: PostgresDatabase, service: StrategyService, user: User
+    database: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
     with pytest.raises(InputErrors) as refused_rules:
         await service.create(user.id, replace(REQUEST, definition=replace(RULES, enter_long="clsoe > 1")), "key")
@@ -96,9 +98,9 @@ async def test_a_description_that_cannot_be_stored_is_told(service: StrategyServ
 
 
 async def test_what_is_another_users_is_as_if_absent(
-    storage: PostgresDatabase, service: StrategyService, user: User
+    database: PostgresDatabase, service: StrategyService, user: User
 ) -> None:
-    strategy, stranger = await service.create(user.id, REQUEST, None), await stored_user(storage)
+    strategy, stranger = await service.create(user.id, REQUEST, None), await stored_user(database)
 
     assert await refused(service.update(stranger.id, strategy.id, "mine")) is ErrorCode.NOT_FOUND
     assert await refused(service.archive(stranger.id, strategy.id)) is ErrorCode.NOT_FOUND

@@ -25,7 +25,7 @@ LIVE = AccountRequest("live", AccountKind.LIVE, "sandbox", "USDT", credentials=V
 
 
 async def balances(node: TradingNode, account_id: object) -> dict[str, Decimal]:
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         return {
             each.currency: each.total for each in (await reading.accounts.balances([account_id])).get(account_id, [])
         }
@@ -34,7 +34,7 @@ async def balances(node: TradingNode, account_id: object) -> dict[str, Decimal]:
 def service(node: TradingNode, settings: VenueSettings) -> tuple[AccountService, Venues]:
     """Return the service of an engine whose only venue is this one, without a sandbox's token."""
     venues = Venues([settings], node.clock)
-    return AccountService(node.storage, venues, node.vault, node.bus, node.clock, node.ids), venues
+    return AccountService(node.database, venues, node.vault, node.bus, node.clock, node.ids), venues
 
 
 async def test_a_paper_account_has_its_balances_at_once(node: TradingNode) -> None:
@@ -47,7 +47,7 @@ async def test_one_key_opens_one_account(node: TradingNode) -> None:
     request = replace(PAPER, idempotency_key="k")
     first, again = await asyncio.gather(*(node.accounts.create(node.user.id, request) for _ in range(2)))
     assert again == first
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         assert [each.id for each in await reading.accounts.tradable()] == [first.id]
 
 
@@ -83,7 +83,7 @@ async def test_a_venue_that_is_down_is_unavailable_and_leaves_nothing(node: Trad
     node.venues.paper("sandbox")._url = "http://127.0.0.1:9"
     with pytest.raises(Unavailable, match="same idempotencyKey"):
         await node.accounts.create(node.user.id, replace(PAPER, idempotency_key="k"))
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         assert await reading.accounts.tradable() == []
 
 
@@ -185,7 +185,7 @@ async def test_a_live_account_with_good_credentials_shows_what_the_venue_holds(
     await accounts.replace_credentials(node.user.id, account.id, others)
     await venues.close()
     assert await balances(node, account.id) == {"USDT": 1000}
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         sealed = await reading.accounts.credentials(account.id)
     assert node.vault.unseal(sealed, account.id) == others
 
@@ -217,7 +217,7 @@ async def test_a_deposit_counts_once_a_key(node: TradingNode) -> None:
     assert [(one.kind.value, one.amount, one.at > account.created_at) for one in paid if one] == [
         ("DEPOSIT", Decimal(50), True)
     ] * 3
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         recorded = await reading.transfers.of_account(account.id)
         assert await reading.transfers.unexplained(account.id) == {}
     assert [(one.reference, one.amount) for one in recorded] == [
@@ -254,7 +254,7 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
         with pytest.raises(ConnectionAbortedError):
             await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), "a")
     noticed = account.created_at + timedelta(seconds=1)
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         assert [one.reference for one in await transaction.transfers.of_account(account.id)] == ["opening:USDT"]
         if audited:  # The audit has seen the new balance, and some interest or an older deposit with it.
             held = Balance("USDT", 1000 + audited, 1000 + audited)
@@ -273,7 +273,7 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
     assert (transfer.kind, transfer.amount, transfer.reference) == ("DEPOSIT", 50, "deposit:a")
     assert transfer.at == noticed if audited else transfer.at >= before
     assert await balances(node, account.id) == {"USDT": 1050}
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         recorded = await reading.transfers.of_account(account.id)
     assert {one.reference: one.amount for one in recorded} == {"opening:USDT": 1000, "deposit:a": 50, **left}
 
@@ -300,7 +300,7 @@ async def test_a_refusal_of_a_deposits_balances_is_told_at_the_account(
 async def test_what_an_account_opens_with_is_a_transfer_of_its_first_moment(node: TradingNode) -> None:
     btc = Balance("BTC", Decimal("0.5"), Decimal("0.5"))
     account = await node.accounts.create(node.user.id, replace(PAPER, balances=(USDT, btc)))
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         opened = await reading.transfers.of_account(account.id)
         stranger = await reading.transfers.get(new_user().id, opened[0].id)
         assert await reading.transfers.get(node.user.id, opened[0].id) == opened[0]

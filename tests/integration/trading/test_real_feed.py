@@ -24,7 +24,7 @@ async def test_history_that_a_strategy_needs_is_fetched_at_its_start(real: Tradi
     running = await real.until(session, lambda now: now.status.value == "RUNNING", "it runs")
     assert running.last_candle_at is not None
     assert running.start_equity == 100_000
-    async with real.storage.reading() as reading:
+    async with real.database.read_only() as reading:
         candles = await reading.market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit=5_000, backwards=True))
     assert len(candles) >= 2_500
     times = [candle.open_time for candle in candles]

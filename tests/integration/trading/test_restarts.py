@@ -92,7 +92,7 @@ async def test_a_position_that_was_filled_just_before_a_crash_is_protected_after
     await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
     await node.trader.close()
     position = await node.position(session)
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.positions.save(position.changed(stop_loss_price=None))
     await node.restart()
     again = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
@@ -149,7 +149,7 @@ async def test_another_node_takes_over_as_soon_as_the_first_lets_go(node: Tradin
 async def test_a_lease_that_another_node_took_ends_the_work_at_once(node: TradingNode) -> None:
     account = await node.account()
     session = await node.session(account, strategy())
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         mine = await transaction.leases.acquire("account", str(account.id), "node-1", 6)
         await transaction.leases.release(mine)
         await transaction.leases.acquire("account", str(account.id), "another", 600)
@@ -236,7 +236,7 @@ async def test_an_account_whose_credentials_cant_be_unsealed_harms_no_other(
 ) -> None:
     await node.trader.close()
     broken = await node.account()
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.accounts.set_credentials(broken.id, b"no seal")
     await node.restart()
     await in_a_position(node)

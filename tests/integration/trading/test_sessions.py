@@ -67,7 +67,7 @@ async def test_a_session_sells_what_it_bought_and_not_what_was_bought_by_hand(no
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     entry, exit_ = await node.orders_of(session)
     assert exit_.quantity <= own.quantity <= entry.quantity
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         (left,) = await reading.positions.open_of_account(account.id)
     assert left.trading_session_id is None
     assert left.quantity > Decimal("0.49")
@@ -151,7 +151,7 @@ async def test_a_position_below_the_lot_is_told_as_dust_and_doesnt_keep_a_sessio
     session = await node.session(await node.account(), strategy())
     await node.feed.close_candle()
     position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.positions.save(position.changed(quantity=Decimal("0.0000031")))
     await node.sessions.stop(node.user.id, session.id, close_position=True)
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
@@ -211,7 +211,7 @@ async def test_a_position_is_sold_after_the_most_bars_that_it_may_be_held(node: 
     position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     # Orders are filled by the sandbox's time, and bars are counted from there; candles close by the script's.
     statement = "UPDATE positions SET opened_at = $2 WHERE id = $1"
-    await node.storage._pool.execute(statement, position.id, node.feed.venue_time)
+    await node.database._pool.execute(statement, position.id, node.feed.venue_time)
     await node.seen(session, await node.feed.close_candle())
     assert (await node.told(session)) == ["ENTER_LONG", "ENTRY FILLED"]
     await node.feed.close_candle()

@@ -48,11 +48,11 @@ async def test_a_session_waits_for_no_price_of_a_market_that_is_delisted(
 ) -> None:
     monkeypatch.setattr("domain.trading.session_runner.PRICES_SECONDS", 10 * PATIENCE_SECONDS)
     delisted = a_market(symbol=MarketSymbol("sandbox", "LUNA/USDT"), base="LUNA", active=False)
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.market_data.save_markets([*await transaction.market_data.markets(), delisted])
     await node.hub.catalogue.refresh()
     account = await node.account(balances=(Balance("USDT", Decimal(100), Decimal(100)),))
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         held = [Balance("USDT", Decimal(100), Decimal(100)), Balance("LUNA", Decimal(5), Decimal(5))]
         await transaction.accounts.save_balances(account.id, held, all_of_them=True)
     session = await node.session(account, strategy())

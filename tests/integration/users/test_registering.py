@@ -23,7 +23,7 @@ async def refused(attempt: object) -> ErrorCode:
 
 
 async def log_of(node: SignInNode, user: User) -> tuple[list[Activity], list[UserEvent]]:
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         return await reading.users.activity(user.id, KeysetPage(100)), await reading.events.after(user.id, 0, None, 100)
 
 
@@ -53,7 +53,7 @@ async def test_of_many_who_want_the_same_email_at_once_one_gets_it(node: SignInN
 
 
 async def test_a_closed_server_takes_its_first_user_and_tells_nobody_who_is_registered(node: SignInNode) -> None:
-    closed = SignInNode(node.storage, node.cache, node.bus, node.hasher, node.clock, Registration.CLOSED)
+    closed = SignInNode(node.database, node.cache, node.bus, node.hasher, node.clock, Registration.CLOSED)
     first = await closed.users.register("ada@example.com", PASSWORD, None, HERE)
 
     assert first.user.role is UserRole.OPERATOR

@@ -246,7 +246,7 @@ async def test_what_is_no_credential_is_nobody(node: SignInNode, ada: SignedIn, 
 async def test_a_password_changed_while_a_log_in_is_under_way_ends_that_one_too(
     node: SignInNode, ada: SignedIn, pool: Pool
 ) -> None:
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.users.password_hash(ada.user.id, lock=True)
         late = asyncio.create_task(node.users.login(EMAIL, PASSWORD, ""))
         await somebody_waits_for_a_lock(pool)
@@ -265,14 +265,14 @@ async def test_of_two_new_passwords_at_once_one_is_refused(node: SignInNode, ada
 
 async def test_a_new_name_never_writes_over_a_halt(node: SignInNode, ada: SignedIn, pool: Pool) -> None:
     identity = await identity_of(node, ada.token)
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         await transaction.users.set_trading_state(ada.user.id, TradingState.HALTED)
         renaming = asyncio.create_task(node.users.update(identity, "Countess"))
         await somebody_waits_for_a_lock(pool)
 
     renamed = await renaming
     assert (renamed.display_name, renamed.trading_state) == ("Countess", TradingState.HALTED)
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         assert await reading.users.get(ada.user.id) == renamed
 
 
@@ -336,7 +336,7 @@ async def test_a_session_says_when_it_was_last_seen_to_the_minute(node: SignInNo
     node.clock.move(61)
     await identity_of(node, ada.token)
 
-    async with node.storage.reading() as reading:
+    async with node.database.read_only() as reading:
         (session,) = await reading.users.login_sessions(ada.user.id, node.clock.now())
     assert session.last_seen_at == node.clock.now()
 
@@ -386,15 +386,15 @@ async def test_credentials_are_deleted_a_month_after_their_end_and_idempotency_k
     key, _ = await node.keys.create(identity, "key", frozenset({ApiScope.READ}), None)
     await node.keys.create(identity, "live", frozenset({ApiScope.READ}), None)
     await node.keys.revoke(identity, key.id)
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         claim = (identity.user.id, "orderPlace", "k", b"hash")
         assert await transaction.idempotency.claim(*claim, key.id, node.clock.now()) is None
-    assert await purge_expired(node.storage, node.clock) == (0, 0, 0)
+    assert await purge_expired(node.database, node.clock) == (0, 0, 0)
     node.clock.move(30 * 86_400 - 60)
-    assert await purge_expired(node.storage, node.clock) == (0, 0, 0)
+    assert await purge_expired(node.database, node.clock) == (0, 0, 0)
     node.clock.move(120)
-    assert await purge_expired(node.storage, node.clock) == (2, 1, 0)
+    assert await purge_expired(node.database, node.clock) == (2, 1, 0)
     assert await pool.fetchval("SELECT count(*) FROM login_sessions") == 1
     assert await pool.fetchval("SELECT count(*) FROM api_keys") == 1
-    async with node.storage.transaction() as transaction:
+    async with node.database.transaction() as transaction:
         assert await transaction.idempotency.claim(*claim, ada.user.id, node.clock.now()) is None

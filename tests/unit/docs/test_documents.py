@@ -53,10 +53,10 @@ def all_metrics() -> dict[str, str]:
     """Return the kinds of all metrics by their names as Prometheus has them."""
     registry = CollectorRegistry()
     WebMetrics(registry)
-    storage, bus, clock = PostgresDatabase(None, EmbeddedBus(), None), EmbeddedBus(), SystemClock()  # type: ignore[arg-type]
+    database, bus, clock = PostgresDatabase(None, EmbeddedBus(), None), EmbeddedBus(), SystemClock()  # type: ignore[arg-type]
     cache = EmbeddedCache(clock)
-    feeds = FeedManager({}, storage, bus, cache, clock, TimeOrderedIds(), "node")
-    MarketDataMetrics(registry, MarketDataHub(bus, cache, storage, clock), feeds)
+    feeds = FeedManager({}, database, bus, cache, clock, TimeOrderedIds(), "node")
+    MarketDataMetrics(registry, MarketDataHub(bus, cache, database, clock), feeds)
     VenueMetrics(registry, Venues([], clock))
     BusMetrics(registry, bus)
     LoopMonitor(registry)

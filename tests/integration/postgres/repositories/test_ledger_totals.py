@@ -145,14 +145,14 @@ async def test_rows_that_are_changed_or_taken_away_by_hand_are_followed_too(
     assert await kept(connection, world) == {}
 
 
-async def test_what_is_rolled_back_is_in_no_total(storage: PostgresDatabase, pool: Pool) -> None:
+async def test_what_is_rolled_back_is_in_no_total(database: PostgresDatabase, pool: Pool) -> None:
     async with pool.acquire() as driver:
         connection = Connection(driver)
         world = await stored_world(connection)
         order = world.order()
 
         async def end_in_between() -> None:
-            async with storage.transaction() as transaction:
+            async with database.transaction() as transaction:
                 await transaction.orders.add(order)
                 await transaction.orders.add_fill(world.fill(order))
                 raise ZeroDivisionError
@@ -162,21 +162,21 @@ async def test_what_is_rolled_back_is_in_no_total(storage: PostgresDatabase, poo
         assert await kept(connection, world) == {}
 
 
-async def test_writers_at_once_lose_nothing_of_each_other(storage: PostgresDatabase, pool: Pool) -> None:
+async def test_writers_at_once_lose_nothing_of_each_other(database: PostgresDatabase, pool: Pool) -> None:
     async with pool.acquire() as driver:
         connection = Connection(driver)
         world = await stored_world(connection)
 
         async def trade() -> None:
             for fee_currency in ("BNB", "USDT", "BTC", "ETH"):
-                async with storage.transaction() as transaction:
+                async with database.transaction() as transaction:
                     order = world.order()
                     await transaction.orders.add(order)
                     await transaction.orders.add_fill(world.fill(order, fee_currency=fee_currency))
 
         async def pay() -> None:
             for currency in CURRENCIES * 2:
-                async with storage.transaction() as transaction:
+                async with database.transaction() as transaction:
                     await transaction.transfers.add(a_transfer(world, currency, Decimal("0.1")))
 
         await asyncio.gather(trade(), pay(), trade(), pay())

@@ -19,9 +19,9 @@ LONG, LAPSED = 60.0, 0.0
 
 
 @pytest.fixture
-async def order(storage: PostgresDatabase, world: World) -> Order:
+async def order(database: PostgresDatabase, world: World) -> Order:
     order = world.order()
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.orders.add(order)
     return order
 
@@ -30,92 +30,92 @@ def opened(order: Order) -> Order:
     return order.changed(order.updated_at + timedelta(seconds=1), status=OrderStatus.OPEN, venue_order_id="7")
 
 
-async def held(storage: PostgresDatabase, seconds: float = LONG) -> Lease:
-    async with storage.transaction() as transaction:
+async def held(database: PostgresDatabase, seconds: float = LONG) -> Lease:
+    async with database.transaction() as transaction:
         lease = await transaction.leases.acquire("account", "a1", "one", seconds)
     assert lease is not None
     return lease
 
 
-async def step(storage: PostgresDatabase, before: Order, lease: Lease | None) -> Order:
+async def step(database: PostgresDatabase, before: Order, lease: Lease | None) -> Order:
     after = opened(before)
     event = OrderEvent(OrderEventKind.ACCEPTED, after)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         transaction.orders.advance(before, after, lease)
         transaction.events.append([NewEvent(after.user_id, after.updated_at, UserEventKind.ORDER, event)])
     return after
 
 
-async def add_and_advance(storage: PostgresDatabase, new: Order, before: Order) -> None:
-    async with storage.transaction() as transaction:
+async def add_and_advance(database: PostgresDatabase, new: Order, before: Order) -> None:
+    async with database.transaction() as transaction:
         await transaction.orders.add(new)
         transaction.orders.advance(before, opened(before))
 
 
-async def stored(storage: PostgresDatabase, order: Order) -> tuple[Order | None, int]:
+async def stored(database: PostgresDatabase, order: Order) -> tuple[Order | None, int]:
     """Return the order and how many events its user's log has."""
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         sequence, _ = await reading.events.head(order.user_id)
         return await reading.orders.get(order.user_id, order.id), sequence
 
 
-async def test_it_writes_the_order_and_its_events(storage: PostgresDatabase, order: Order) -> None:
-    after = await step(storage, order, await held(storage))
-    assert await stored(storage, order) == (after, 1)
+async def test_it_writes_the_order_and_its_events(database: PostgresDatabase, order: Order) -> None:
+    after = await step(database, order, await held(database))
+    assert await stored(database, order) == (after, 1)
 
 
-async def test_without_a_lease_none_is_asked_for(storage: PostgresDatabase, order: Order) -> None:
-    after = await step(storage, order, None)
-    assert await stored(storage, order) == (after, 1)
+async def test_without_a_lease_none_is_asked_for(database: PostgresDatabase, order: Order) -> None:
+    after = await step(database, order, None)
+    assert await stored(database, order) == (after, 1)
 
 
-async def test_a_lapsed_lease_writes_nothing(storage: PostgresDatabase, order: Order) -> None:
+async def test_a_lapsed_lease_writes_nothing(database: PostgresDatabase, order: Order) -> None:
     with pytest.raises(StaleOrder):
-        await step(storage, order, await held(storage, LAPSED))
-    assert await stored(storage, order) == (order, 0)
+        await step(database, order, await held(database, LAPSED))
+    assert await stored(database, order) == (order, 0)
 
 
-async def test_an_order_that_has_moved_since_is_left_alone(storage: PostgresDatabase, order: Order) -> None:
-    moved = await step(storage, order, None)
+async def test_an_order_that_has_moved_since_is_left_alone(database: PostgresDatabase, order: Order) -> None:
+    moved = await step(database, order, None)
     with pytest.raises(StaleOrder):
-        await step(storage, order, None)
-    assert await stored(storage, order) == (moved, 1)
+        await step(database, order, None)
+    assert await stored(database, order) == (moved, 1)
 
 
 async def test_it_waits_for_whoever_holds_the_order_and_then_sees_what_they_did(
-    storage: PostgresDatabase, pool: Pool, order: Order
+    database: PostgresDatabase, pool: Pool, order: Order
 ) -> None:
-    lease = await held(storage)
+    lease = await held(database)
     asked = order.changed(order.updated_at, cancel_requested_at=order.updated_at)
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.orders.save(asked)
-        stepping = asyncio.create_task(step(storage, order, lease))
+        stepping = asyncio.create_task(step(database, order, lease))
         await somebody_waits_for_a_lock(pool)
     with pytest.raises(StaleOrder):
         await stepping
-    assert await stored(storage, order) == (asked, 0)
+    assert await stored(database, order) == (asked, 0)
 
 
 async def test_it_goes_through_where_whoever_held_the_order_gave_up(
-    storage: PostgresDatabase, pool: Pool, order: Order
+    database: PostgresDatabase, pool: Pool, order: Order
 ) -> None:
-    lease = await held(storage)
+    lease = await held(database)
     with suppress(ZeroDivisionError):
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             await transaction.orders.save(order.changed(order.updated_at, cancel_requested_at=order.updated_at))
-            stepping = asyncio.create_task(step(storage, order, lease))
+            stepping = asyncio.create_task(step(database, order, lease))
             await somebody_waits_for_a_lock(pool)
             raise ZeroDivisionError
     after = await stepping
-    assert await stored(storage, order) == (after, 1)
+    assert await stored(database, order) == (after, 1)
 
 
 async def test_what_came_before_it_in_the_transaction_is_undone_with_it(
-    storage: PostgresDatabase, world: World, order: Order
+    database: PostgresDatabase, world: World, order: Order
 ) -> None:
     other = world.order()
-    moved = await step(storage, order, None)
+    moved = await step(database, order, None)
     with pytest.raises(StaleOrder):
-        await add_and_advance(storage, other, order)
-    assert await stored(storage, other) == (None, 1)
-    assert await stored(storage, order) == (moved, 1)
+        await add_and_advance(database, other, order)
+    assert await stored(database, other) == (None, 1)
+    assert await stored(database, order) == (moved, 1)

@@ -19,86 +19,86 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_d
 """
 
 
-async def test_a_transaction_is_all_or_nothing(storage: PostgresDatabase) -> None:
+async def test_a_transaction_is_all_or_nothing(database: PostgresDatabase) -> None:
     user = a_user()
     with contextlib.suppress(ZeroDivisionError):
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             await transaction.users.add(user, "hash")
             raise ZeroDivisionError
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         assert await reading.users.get(user.id) is None
 
 
-async def test_nobody_sees_a_transaction_before_it_ends(storage: PostgresDatabase) -> None:
+async def test_nobody_sees_a_transaction_before_it_ends(database: PostgresDatabase) -> None:
     user = a_user()
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         await transaction.users.add(user, "hash")
-        async with storage.reading() as reading:
+        async with database.read_only() as reading:
             assert await reading.users.get(user.id) is None
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         assert await reading.users.get(user.id) is not None
 
 
 async def test_a_snapshot_sees_what_was_committed_when_its_first_read_began_and_writes_nothing(
-    storage: PostgresDatabase, pool: Pool
+    database: PostgresDatabase, pool: Pool
 ) -> None:
     user = a_user()
-    async with storage.snapshot() as snapshot:
+    async with database.snapshot() as snapshot:
         assert await snapshot.users.get(user.id) is None
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             await transaction.users.add(user, "hash")
         assert await snapshot.users.get(user.id) is None
-    async with storage.snapshot() as snapshot:
+    async with database.snapshot() as snapshot:
         assert await snapshot.users.get(user.id) is not None
         with pytest.raises(Unavailable, match="ReadOnly"):
             await snapshot.users.set_password(user.id, "other")
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         assert await reading.users.password_hash(user.id) == "hash"
     assert pool.get_idle_size() == pool.get_size()
 
 
 async def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one_works(
-    storage: PostgresDatabase, database_dsn: str
+    database: PostgresDatabase, database_dsn: str
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     with pytest.raises(Unavailable):
-        await _change_while_cut(storage, user.id, database_dsn)
+        await _change_while_cut(database, user.id, database_dsn)
 
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         assert await transaction.users.password_hash(user.id) == "a hash"
 
 
-async def _change_while_cut(storage: PostgresDatabase, user_id: UUID, dsn: str) -> None:
-    async with storage.transaction() as transaction:
+async def _change_while_cut(database: PostgresDatabase, user_id: UUID, dsn: str) -> None:
+    async with database.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
         await execute(dsn, OTHERS)
         await transaction.users.password_hash(user_id)
 
 
-async def test_a_connection_cut_before_the_commit_is_unavailable(storage: PostgresDatabase, database_dsn: str) -> None:
-    user = await stored_user(storage)
+async def test_a_connection_cut_before_the_commit_is_unavailable(database: PostgresDatabase, database_dsn: str) -> None:
+    user = await stored_user(database)
     with pytest.raises(Unavailable):
-        await _change_and_be_cut(storage, user.id, database_dsn)
+        await _change_and_be_cut(database, user.id, database_dsn)
 
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         assert await reading.users.password_hash(user.id) == "a hash"
 
 
-async def _change_and_be_cut(storage: PostgresDatabase, user_id: UUID, dsn: str) -> None:
-    async with storage.transaction() as transaction:
+async def _change_and_be_cut(database: PostgresDatabase, user_id: UUID, dsn: str) -> None:
+    async with database.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
         await execute(dsn, OTHERS)
 
 
 async def test_a_connection_that_dies_while_it_is_given_back_harms_nobody(
-    storage: PostgresDatabase, pool: Pool
+    database: PostgresDatabase, pool: Pool
 ) -> None:
-    async with storage.transaction() as transaction:
+    async with database.transaction() as transaction:
         _die_at_the_next_step(transaction)
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         _die_at_the_next_step(reading)
-    user = await stored_user(storage)
-    async with storage.reading() as reading:
+    user = await stored_user(database)
+    async with database.read_only() as reading:
         assert await reading.users.get(user.id) is not None
     assert pool.get_idle_size() == pool.get_size()
 
@@ -110,26 +110,26 @@ def _die_at_the_next_step(transaction: PostgresTransaction) -> None:
 
 
 async def test_connections_that_died_in_the_pool_are_replaced_unnoticed(
-    storage: PostgresDatabase, pool: Pool, database_dsn: str
+    database: PostgresDatabase, pool: Pool, database_dsn: str
 ) -> None:
-    user = await stored_user(storage)
+    user = await stored_user(database)
     held = [await pool.acquire() for _ in range(4)]
     for connection in held:
         await pool.release(connection)
     await execute(database_dsn, OTHERS)
 
     for _ in range(4):
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             assert await transaction.users.get(user.id) == user
 
 
 @needs_database_timeouts
-async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(storage: PostgresDatabase) -> None:
-    first, second = await stored_user(storage), await stored_user(storage)
+async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(database: PostgresDatabase) -> None:
+    first, second = await stored_user(database), await stored_user(database)
     barrier = asyncio.Barrier(2)
 
     async def change(one: UUID, other: UUID) -> None:
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             await transaction.users.set_password(one, "changed")
             await barrier.wait()
             await transaction.users.set_password(other, "changed")
@@ -139,17 +139,17 @@ async def test_a_deadlock_is_unavailable_for_one_and_passes_for_the_other(storag
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "Unavailable"]
 
 
-async def test_a_swallowed_error_does_not_pass_for_a_commit(storage: PostgresDatabase) -> None:
-    user = await stored_user(storage)
+async def test_a_swallowed_error_does_not_pass_for_a_commit(database: PostgresDatabase) -> None:
+    user = await stored_user(database)
     with pytest.raises(RuntimeError, match="nothing is stored"):
-        await _change_and_swallow(storage, user.id)
+        await _change_and_swallow(database, user.id)
 
-    async with storage.reading() as reading:
+    async with database.read_only() as reading:
         assert await reading.users.password_hash(user.id) == "a hash"
 
 
-async def _change_and_swallow(storage: PostgresDatabase, user_id: UUID) -> None:
-    async with storage.transaction() as transaction:
+async def _change_and_swallow(database: PostgresDatabase, user_id: UUID) -> None:
+    async with database.transaction() as transaction:
         await transaction.users.set_password(user_id, "changed")
         with contextlib.suppress(asyncpg.UniqueViolationError):
             await transaction.users.add(a_user(id=user_id), "hash")
@@ -157,14 +157,14 @@ async def _change_and_swallow(storage: PostgresDatabase, user_id: UUID) -> None:
 
 async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(database_dsn: str) -> None:
     async with await create_pool(database_dsn, init_size=1, max_size=3) as pool:
-        storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
-        user = await stored_user(storage)
+        database = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
+        user = await stored_user(database)
 
         async def change() -> None:
-            async with storage.transaction() as transaction:
+            async with database.transaction() as transaction:
                 await transaction.users.set_password(user.id, "changed")
 
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             await transaction.users.set_password(user.id, "mine")
             waiting = [asyncio.create_task(change()) for _ in range(1)]
             await somebody_waits_for_a_lock(pool)
@@ -172,25 +172,25 @@ async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(d
             with contextlib.suppress(asyncio.CancelledError):
                 await waiting[0]
         for _ in range(6):
-            async with storage.transaction() as transaction:
+            async with database.transaction() as transaction:
                 assert await transaction.users.password_hash(user.id) == "mine"
 
 
 async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_dsn: str) -> None:
     async with await create_pool(database_dsn, init_size=1, max_size=1) as pool:
-        storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
-        async with storage.reading():
+        database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
+        async with database.read_only():
             with pytest.raises(Unavailable):
-                async with storage.transaction():
+                async with database.transaction():
                     pass
-        async with storage.transaction() as transaction:
+        async with database.transaction() as transaction:
             assert await transaction.users.by_email("nobody@example.com") is None
 
 
 async def test_a_closed_pool_is_unavailable(database_dsn: str) -> None:
     pool = await create_pool(database_dsn, init_size=1)
-    storage = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
+    database = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
     await pool.close()
     with pytest.raises(Unavailable):
-        async with storage.transaction():
+        async with database.transaction():
             pass
