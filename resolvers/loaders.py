@@ -36,7 +36,7 @@ class Loaders:
     @cached_property
     def accounts(self) -> DataLoader[UUID, Account | None]:
         """Accounts by id."""
-        return self._by_id(lambda reading, ids: reading.accounts.many(ids))
+        return self._by_id(lambda reading, ids: reading.accounts.get_many(ids))
 
     @cached_property
     def balances(self) -> DataLoader[UUID, list[Balance]]:
@@ -52,34 +52,34 @@ class Loaders:
     @cached_property
     def strategies(self) -> DataLoader[UUID, Strategy | None]:
         """Strategies by id."""
-        return self._by_id(lambda reading, ids: reading.strategies.many(ids))
+        return self._by_id(lambda reading, ids: reading.strategies.get_many(ids))
 
     @cached_property
     def strategy_versions(self) -> DataLoader[UUID, StrategyVersion | None]:
         """Strategy versions by id."""
-        return self._by_id(lambda reading, ids: reading.strategies.versions_by_ids(ids))
+        return self._by_id(lambda reading, ids: reading.strategies.get_many_versions(ids))
 
     @cached_property
     def newest_versions(self) -> DataLoader[UUID, StrategyVersion | None]:
         """The newest version of each strategy."""
-        return self._by(lambda reading, ids: reading.strategies.newest_versions(ids), lambda one: one.strategy_id)
+        return self._by(lambda reading, ids: reading.strategies.get_latest_versions(ids), lambda one: one.strategy_id)
 
     @cached_property
     def trading_sessions(self) -> DataLoader[UUID, TradingSession | None]:
         """Trading sessions by id."""
-        return self._by_id(lambda reading, ids: reading.trading_sessions.many(ids))
+        return self._by_id(lambda reading, ids: reading.trading_sessions.get_many(ids))
 
     @cached_property
     def newest_positions(self) -> DataLoader[UUID, Position | None]:
         """The newest position of each trading session."""
         return self._by(
-            lambda reading, ids: reading.positions.newest_of_sessions(ids), lambda one: one.trading_session_id
+            lambda reading, ids: reading.positions.latest_by_session(ids), lambda one: one.trading_session_id
         )
 
     @cached_property
     def signals(self) -> DataLoader[UUID, Signal | None]:
         """Signals by id."""
-        return self._by_id(lambda reading, ids: reading.trading_sessions.signals_by_ids(ids))
+        return self._by_id(lambda reading, ids: reading.trading_sessions.get_many_signals(ids))
 
     @cached_property
     def orders(self) -> DataLoader[UUID, Order | None]:
@@ -148,7 +148,7 @@ class Loaders:
 
         async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[Halt | None]:
             async with self._database.read_only() as reading:
-                found = {(halt.level, halt.subject_id): halt for halt in await reading.halts.of(subjects)}
+                found = {(halt.level, halt.subject_id): halt for halt in await reading.halts.get_many(subjects)}
             return [found.get(subject) for subject in subjects]
 
         return DataLoader(load)

@@ -42,7 +42,7 @@ class HaltService:
     async def session(self, user_id: UUID, session_id: UUID, request: HaltRequest | None) -> TradingSession:
         """Halt one trading session, or resume it where `request` is None; raises NOT_FOUND."""
         async with self._database.transaction() as transaction:
-            session = await transaction.trading_sessions.locked(session_id)
+            session = await transaction.trading_sessions.get_for_update(session_id)
             if session is None or session.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
             session = replace(session, trading_state=_state(request))
@@ -59,7 +59,7 @@ class HaltService:
     async def account(self, user_id: UUID, account_id: UUID, request: HaltRequest | None) -> Account:
         """Halt one account, or resume it; raises NOT_FOUND."""
         async with self._database.transaction() as transaction:
-            account = await transaction.accounts.by_id(account_id, lock=True)
+            account = await transaction.accounts.get_for_update(account_id)
             if account is None or account.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
             account = replace(account, trading_state=_state(request))
@@ -105,7 +105,7 @@ class HaltService:
     async def _cancel_all(self, transaction: UnitOfWork, user_id: UUID | None) -> list[UUID]:
         """Ask for the cancel of all orders, of one user or of everybody; return the accounts that have some."""
         now, orders = self._clock.now(), transaction.orders
-        accounts = [each for each in await transaction.accounts.tradable() if user_id in {None, each.user_id}]
+        accounts = [each for each in await transaction.accounts.list_tradable() if user_id in {None, each.user_id}]
         asked = {each.id: await orders.request_cancels(each.user_id, each.id, None, None, now) for each in accounts}
         return [account_id for account_id, cancelled in asked.items() if cancelled]
 

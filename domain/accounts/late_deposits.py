@@ -18,10 +18,10 @@ async def record_late(transaction: UnitOfWork, deposit: AccountTransfer) -> None
     if noticed is None:
         await transaction.transfers.add(deposit)
     elif noticed.amount == deposit.amount:
-        await transaction.transfers.change(replace(noticed, kind=deposit.kind, reference=deposit.reference))
+        await transaction.transfers.update(replace(noticed, kind=deposit.kind, reference=deposit.reference))
     else:
         left = EXACT.subtract(noticed.amount, deposit.amount)
-        await transaction.transfers.change(replace(noticed, amount=left))
+        await transaction.transfers.update(replace(noticed, amount=left))
         await transaction.transfers.add(replace(deposit, at=noticed.at))
 
 
@@ -32,7 +32,7 @@ async def _noticed(transaction: UnitOfWork, deposit: AccountTransfer) -> Account
         return None
     found = [
         transfer
-        for transfer in await transaction.transfers.of_account(deposit.account_id)
+        for transfer in await transaction.transfers.list_all(deposit.account_id)
         if transfer.kind in {TransferKind.ADJUSTMENT, TransferKind.OPENING}
         and transfer.currency == deposit.currency
         and transfer.amount >= deposit.amount

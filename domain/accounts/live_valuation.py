@@ -250,7 +250,7 @@ class Portfolio:
             return
         self._read_at = self._clock.monotonic()
         async with self._database.read_only() as reading:
-            accounts = await reading.accounts.many(followed)
+            accounts = await reading.accounts.get_many(followed)
             balances = await reading.accounts.balances(followed)
         self._accounts = {account.id: (account, balances[account.id]) for account in accounts}
 

@@ -115,7 +115,7 @@ class AccountService:
             await self._check_count(transaction, user_id)
             credentials, balances = await self._connect(transaction, account, request)
             await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
-            await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+            await transaction.accounts.replace_balances(account.id, balances)
             await self._record_opening(transaction, account, balances)
             await self._tell(transaction, account, "accountCreate")
         await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
@@ -149,9 +149,7 @@ class AccountService:
             account = await self._own(transaction, user_id, account_id)
             if account.archived_at is not None:
                 return account
-            if await transaction.orders.active(account_id) or await transaction.trading_sessions.live_of_account(
-                account_id
-            ):
+            if await transaction.orders.active(account_id) or await transaction.trading_sessions.list_live(account_id):
                 raise InputError(
                     ErrorCode.CONFLICT, "Stop its trading sessions and cancel its open orders first.", ("id",)
                 )
@@ -205,7 +203,7 @@ class AccountService:
                 paid = AccountTransfer(self._ids.new(), user_id, account_id, kind, currency, amount, now, reference)
                 await (transaction.transfers.add(paid) if paid_now else record_late(transaction, paid))
                 await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
-            transfer = await transaction.transfers.by_reference(account_id, reference)
+            transfer = await transaction.transfers.get_by_reference(account_id, reference)
         return account, transfer
 
     async def _record_opening(self, transaction: UnitOfWork, account: Account, balances: Sequence[Balance]) -> None:
@@ -219,7 +217,7 @@ class AccountService:
         sealed = await transaction.accounts.credentials(account.id)
         assert sealed is not None
         balances = await self._prove(account, self._vault.unseal(sealed, account.id), _SEALED)
-        await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+        await transaction.accounts.replace_balances(account.id, balances)
 
     async def _known(
         self, transaction: UnitOfWork, user_id: UUID, request: AccountRequest, account_id: UUID
@@ -229,7 +227,7 @@ class AccountService:
         return await transaction.accounts.get(user_id, found) if found else None
 
     async def _check_count(self, transaction: UnitOfWork, user_id: UUID) -> None:
-        found = await transaction.accounts.page(user_id, KeysetPage(limit=MAXIMUM_ACCOUNTS))
+        found = await transaction.accounts.list_page(user_id, KeysetPage(limit=MAXIMUM_ACCOUNTS))
         if len(found) >= MAXIMUM_ACCOUNTS:
             message = f"At most {MAXIMUM_ACCOUNTS} accounts can be opened, archived ones included."
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
@@ -284,7 +282,7 @@ class AccountService:
             await connection.close()
 
     async def _own(self, transaction: UnitOfWork, user_id: UUID, account_id: UUID) -> Account:
-        account = await transaction.accounts.by_id(account_id, lock=True)
+        account = await transaction.accounts.get_for_update(account_id)
         if account is None or account.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
         return account

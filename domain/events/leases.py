@@ -48,7 +48,7 @@ class LeaseHandle:
         lease, seconds = self._newest, self._clock.monotonic() - self._newest.renewed_at
         with suppress(Unavailable):
             async with self._database.read_only() as reading:
-                holder = await reading.leases.holder(lease.kind, lease.key)
+                holder = await reading.leases.get_holder(lease.kind, lease.key)
             if holder is not None and holder.name != lease.holder:
                 return f"its lease was taken by {describe_holder(holder, lease.holder)}"
         if seconds <= LEASE_SECONDS:

@@ -177,7 +177,7 @@ class AccountContext:
         """Note that what an alert told of has ended, so that it is told when it begins again."""
         self._alerted.pop(key, None)
         async with self.database.transaction() as transaction:
-            await transaction.accounts.forget_alert(self.account.id, key)
+            await transaction.accounts.delete_alert(self.account.id, key)
 
     async def alert(self, key: str, message: str) -> None:
         """Tell the account's user once, whatever restarts or takes over in between, of something that should not be.

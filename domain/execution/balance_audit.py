@@ -56,7 +56,7 @@ class BalanceAudit:
             return False
         async with self._desk.moving() as transaction:
             # A deposit holds the account's row from before it pays until its transfer is committed.
-            await transaction.accounts.by_id(account.id, lock=True)
+            await transaction.accounts.get_for_update(account.id)
             corrected = await transaction.transfers.correct_opening(account.id)
             for currency, amount in corrected.items():
                 message = f"opening corrected by {amount:f} {currency}, as what was under way at an upgrade shows"
@@ -81,7 +81,7 @@ class BalanceAudit:
         account, now = self._desk.account, self._desk.clock.now()
         async with self._desk.moving() as transaction:
             # A deposit holds the account's row from before it pays until its transfer is committed.
-            await transaction.accounts.by_id(account.id, lock=True)
+            await transaction.accounts.get_for_update(account.id)
             found = await self._differences(transaction)
             for transfer in self._confirmed(found):
                 await transaction.transfers.add(transfer)

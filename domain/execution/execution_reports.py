@@ -89,7 +89,8 @@ class ReportHandler:
     async def take_balances(self, told: BalanceReport, *, all_of_them: bool = False) -> None:
         """Store balances."""
         async with self._desk.moving() as transaction:
-            await transaction.accounts.save_balances(self._desk.account.id, told.balances, all_of_them=all_of_them)
+            save = transaction.accounts.replace_balances if all_of_them else transaction.accounts.upsert_balances
+            await save(self._desk.account.id, told.balances)
         self.balances_changed = True
 
     def remember(self, order: Order) -> None:

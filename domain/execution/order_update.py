@@ -104,7 +104,9 @@ class OrderUpdate:
 
     async def _open_position(self) -> Position | None:
         order = self.order
-        return await self._transaction.positions.locked_open(order.account_id, order.market, order.trading_session_id)
+        return await self._transaction.positions.get_open_for_update(
+            order.account_id, order.market, order.trading_session_id
+        )
 
     async def _save_position(self, position: Position) -> None:
         await self._transaction.positions.save(position)

@@ -116,7 +116,7 @@ class Reconciler:
         async with self._desk.database.read_only() as transaction:
             active = await transaction.orders.active(account_id)
             recent = await transaction.orders.recent(account_id, self._since)
-            positions = await transaction.positions.open_of_account(account_id)
+            positions = await transaction.positions.list_open(account_id)
         for order in (*active, *recent):
             self._settler.news.remember(order)
         markets = {order.market for order in (*active, *recent)} | {position.market for position in positions}
@@ -156,6 +156,6 @@ class Reconciler:
 
     async def _store(self, at: datetime) -> None:
         async with self._desk.moving() as transaction:
-            account = await transaction.accounts.by_id(self._desk.account.id, lock=True)
+            account = await transaction.accounts.get_for_update(self._desk.account.id)
             if account is not None:
                 await transaction.accounts.update(replace(account, reconciled_at=at))

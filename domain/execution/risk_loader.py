@@ -30,7 +30,7 @@ async def gather(
     closed: list[Position] = []
     if any(needs_history(limits) for limits in _limits(facts)):
         window = KeysetPage(limit=LOOK_BACK)
-        closed = await transaction.positions.page(order.user_id, window, order.account_id, is_open=False)
+        closed = await transaction.positions.list_page(order.user_id, window, order.account_id, is_open=False)
     return build_risk_context(order, facts, closed, markets, now, reconciled=reconciled)
 
 

@@ -41,7 +41,7 @@ async def markets_needed(
     """
     needed = {session.market for session in sessions}
     needed |= {order.market for order in await reading.orders.active(account.id)}
-    needed |= {position.market for position in await reading.positions.open_of_account(account.id)}
+    needed |= {position.market for position in await reading.positions.list_open(account.id)}
     if sessions:
         held = (await reading.accounts.balances([account.id])).get(account.id, [])
         currencies = {balance.currency for balance in held if balance.total}

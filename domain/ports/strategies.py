@@ -16,8 +16,12 @@ class StrategyRepository(Protocol):
         """Store a new strategy with its first version."""
         ...
 
-    async def get(self, user_id: UUID, strategy_id: UUID, *, lock: bool = False) -> Strategy | None:
-        """Return a strategy of the user; `lock` holds it until the transaction ends."""
+    async def get(self, user_id: UUID, strategy_id: UUID) -> Strategy | None:
+        """Return a strategy of the user."""
+        ...
+
+    async def get_for_update(self, user_id: UUID, strategy_id: UUID) -> Strategy | None:
+        """Return a strategy of the user and lock its row until the transaction ends."""
         ...
 
     async def update(self, strategy: Strategy) -> None:
@@ -28,31 +32,31 @@ class StrategyRepository(Protocol):
         """Store a new version."""
         ...
 
-    async def version(self, user_id: UUID, version_id: UUID) -> StrategyVersion | None:
+    async def get_version(self, user_id: UUID, version_id: UUID) -> StrategyVersion | None:
         """Return a version of a strategy of the user."""
         ...
 
-    async def version_by_number(self, user_id: UUID, strategy_id: UUID, number: int) -> StrategyVersion | None:
+    async def get_version_by_number(self, user_id: UUID, strategy_id: UUID, number: int) -> StrategyVersion | None:
         """Return a version by its number."""
         ...
 
-    async def many(self, ids: Sequence[UUID]) -> list[Strategy]:
+    async def get_many(self, ids: Sequence[UUID]) -> list[Strategy]:
         """Return the strategies that exist, in any order (for batches)."""
         ...
 
-    async def versions_by_ids(self, ids: Sequence[UUID]) -> list[StrategyVersion]:
+    async def get_many_versions(self, ids: Sequence[UUID]) -> list[StrategyVersion]:
         """Return the versions that exist, in any order (for batches)."""
         ...
 
-    async def newest_versions(self, strategy_ids: Sequence[UUID]) -> list[StrategyVersion]:
+    async def get_latest_versions(self, strategy_ids: Sequence[UUID]) -> list[StrategyVersion]:
         """Return the newest version of each strategy, in any order (for batches)."""
         ...
 
-    async def page(self, user_id: UUID, window: KeysetPage, *, archived: bool = False) -> list[Strategy]:
+    async def list_page(self, user_id: UUID, window: KeysetPage, *, archived: bool = False) -> list[Strategy]:
         """Return the user's strategies, archived ones alone or none of them."""
         ...
 
-    async def versions(self, user_id: UUID, strategy_id: UUID, window: KeysetPage) -> list[StrategyVersion]:
+    async def list_versions(self, user_id: UUID, strategy_id: UUID, window: KeysetPage) -> list[StrategyVersion]:
         """Return the versions of a strategy."""
         ...
 

@@ -33,8 +33,12 @@ class AccountRepository(Protocol):
         """Return an account of the user."""
         ...
 
-    async def by_id(self, account_id: UUID, *, lock: bool = False) -> Account | None:
-        """Return any account; `lock` holds its row until the transaction ends."""
+    async def by_id(self, account_id: UUID) -> Account | None:
+        """Return any account."""
+        ...
+
+    async def get_for_update(self, account_id: UUID) -> Account | None:
+        """Return any account and lock its row until the transaction ends."""
         ...
 
     async def update(self, account: Account) -> None:
@@ -49,7 +53,7 @@ class AccountRepository(Protocol):
         """Return the sealed credentials of all accounts."""
         ...
 
-    async def renew_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
+    async def replace_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
         """Replace sealed credentials, unless they have become others meanwhile; tell whether that was done."""
         ...
 
@@ -57,20 +61,24 @@ class AccountRepository(Protocol):
         """Replace the sealed credentials."""
         ...
 
-    async def page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
+    async def list_page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
         """Return the user's accounts, archived ones too."""
         ...
 
-    async def many(self, ids: Sequence[UUID]) -> list[Account]:
+    async def get_many(self, ids: Sequence[UUID]) -> list[Account]:
         """Return the accounts that exist, in any order (for batches)."""
         ...
 
-    async def tradable(self) -> list[Account]:
+    async def list_tradable(self) -> list[Account]:
         """Return every account that is not archived, or has active orders, oldest first."""
         ...
 
-    async def save_balances(self, account_id: UUID, balances: Sequence[Balance], *, all_of_them: bool) -> None:
-        """Store balances; with `all_of_them` currencies that are not named are gone."""
+    async def replace_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
+        """Store all the balances of the account: currencies that are not among them are deleted."""
+        ...
+
+    async def upsert_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
+        """Store these balances and leave those of other currencies as they are."""
         ...
 
     async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
@@ -81,14 +89,14 @@ class AccountRepository(Protocol):
         """Note when an alert of the account was last raised; False where it was raised before, by whichever node."""
         ...
 
-    async def forget_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
+    async def delete_expired_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
         """Delete, at most so many, alerts that can't be raised again by what raised them; return how many.
 
         Those whose account has been reconciled, or is archived, for `kept` since they were last raised.
         """
         ...
 
-    async def forget_alert(self, account_id: UUID, key: str) -> None:
+    async def delete_alert(self, account_id: UUID, key: str) -> None:
         """Let an alert be raised again, since what it told of has ended."""
         ...
 
@@ -112,19 +120,19 @@ class TransferRepository(Protocol):
         """Return a transfer of the user."""
         ...
 
-    async def change(self, transfer: AccountTransfer) -> None:
+    async def update(self, transfer: AccountTransfer) -> None:
         """Give a stored transfer another kind, amount or reference."""
         ...
 
-    async def by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
+    async def get_by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
         """Return the account's transfer of that reference."""
         ...
 
-    async def page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
+    async def list_page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
         """Return the account's transfers."""
         ...
 
-    async def of_account(self, account_id: UUID) -> list[AccountTransfer]:
+    async def list_all(self, account_id: UUID) -> list[AccountTransfer]:
         """Return all transfers of the account, oldest first (for reports)."""
         ...
 
@@ -163,7 +171,7 @@ class HaltRepository(Protocol):
         """Forget the halt of a subject, if there is one."""
         ...
 
-    async def of(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
+    async def get_many(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
         """Return the halts that these subjects have of their own, in any order (for batches)."""
         ...
 
@@ -171,7 +179,7 @@ class HaltRepository(Protocol):
 class PositionRepository(Protocol):
     """Positions, one row from opening to flat."""
 
-    async def locked_open(
+    async def get_open_for_update(
         self, account_id: UUID, market: MarketSymbol, trading_session_id: UUID | None
     ) -> Position | None:
         """Return the open position there and hold its row; None where flat."""
@@ -185,7 +193,7 @@ class PositionRepository(Protocol):
         """Return a position of the user."""
         ...
 
-    async def page(
+    async def list_page(
         self,
         user_id: UUID,
         window: KeysetPage,
@@ -197,11 +205,11 @@ class PositionRepository(Protocol):
         """Return the user's positions."""
         ...
 
-    async def open_of_account(self, account_id: UUID) -> list[Position]:
+    async def list_open(self, account_id: UUID) -> list[Position]:
         """Return the open positions of an account."""
         ...
 
-    async def newest_of_sessions(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
+    async def latest_by_session(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
         """Return the newest position of each trading session, open or closed (for batches)."""
         ...
 
@@ -227,7 +235,7 @@ class TradingSessionRepository(Protocol):
         """Return a session of the user."""
         ...
 
-    async def locked(self, session_id: UUID) -> TradingSession | None:
+    async def get_for_update(self, session_id: UUID) -> TradingSession | None:
         """Return any session and hold its row until the transaction ends."""
         ...
 
@@ -235,7 +243,7 @@ class TradingSessionRepository(Protocol):
         """Store a changed session."""
         ...
 
-    async def live_of_account(self, account_id: UUID) -> list[TradingSession]:
+    async def list_live(self, account_id: UUID) -> list[TradingSession]:
         """Return the account's sessions that are not final, oldest first."""
         ...
 
@@ -247,11 +255,11 @@ class TradingSessionRepository(Protocol):
         """Return the markets of all sessions that are not final, and of open positions and active orders."""
         ...
 
-    async def page(self, user_id: UUID, window: KeysetPage, wanted: TradingSessionFilter) -> list[TradingSession]:
+    async def list_page(self, user_id: UUID, window: KeysetPage, wanted: TradingSessionFilter) -> list[TradingSession]:
         """Return the user's sessions."""
         ...
 
-    async def many(self, ids: Sequence[UUID]) -> list[TradingSession]:
+    async def get_many(self, ids: Sequence[UUID]) -> list[TradingSession]:
         """Return the sessions that exist, in any order (for batches)."""
         ...
 
@@ -263,15 +271,15 @@ class TradingSessionRepository(Protocol):
         """Store which order the signal caused."""
         ...
 
-    async def signal(self, user_id: UUID, signal_id: UUID) -> Signal | None:
+    async def get_signal(self, user_id: UUID, signal_id: UUID) -> Signal | None:
         """Return a signal of the user."""
         ...
 
-    async def signals_by_ids(self, ids: Sequence[UUID]) -> list[Signal]:
+    async def get_many_signals(self, ids: Sequence[UUID]) -> list[Signal]:
         """Return the signals that exist, in any order (for batches)."""
         ...
 
-    async def signals(self, user_id: UUID, session_id: UUID, window: KeysetPage) -> list[Signal]:
+    async def list_signals(self, user_id: UUID, session_id: UUID, window: KeysetPage) -> list[Signal]:
         """Return the signals of a session."""
         ...
 
@@ -317,11 +325,11 @@ class LeaseRepository(Protocol):
         """Let go of it at once."""
         ...
 
-    async def end_all(self) -> None:
+    async def release_all(self) -> None:
         """Let go of every lease, whoever holds it: for a start that knows all earlier holders to be dead."""
         ...
 
-    async def holder(self, kind: str, key: str) -> LeaseHolder | None:
+    async def get_holder(self, kind: str, key: str) -> LeaseHolder | None:
         """Return who took the lease last; None where it is free."""
         ...
 

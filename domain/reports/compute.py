@@ -68,7 +68,7 @@ class ReportComputer:
         known = await self._fills(subject.wanted)
         earlier = [fill for fill in known if fill.at < report.from_]
         fills = known[len(earlier) :]
-        transfers = [] if session else await self._reading.transfers.of_account(account.id)
+        transfers = [] if session else await self._reading.transfers.list_all(account.id)
         holdings = self._holdings(subject, earlier, transfers)
         traded = {fill.market for fill in fills} | ({session.market} if session else set())
         end = _end(report, session, known)

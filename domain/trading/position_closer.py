@@ -117,7 +117,7 @@ class PositionCloser:
         price = self._desk.ports.feed.price_of(market.symbol) or position.average_price or Decimal(0)
         if acting.holding.orders or not is_dust(position.quantity, market, price):
             return False
-        locked = await acting.transaction.positions.locked_open(
+        locked = await acting.transaction.positions.get_open_for_update(
             position.account_id, position.market, position.trading_session_id
         )
         if locked is not None:

@@ -51,7 +51,7 @@ class ProtectionMonitor:
             return
         stop, profit = protection(self._desk.plan, position.average_price, atr)
         async with self._desk.acting() as acting:
-            locked = await acting.transaction.positions.locked_open(
+            locked = await acting.transaction.positions.get_open_for_update(
                 position.account_id, position.market, position.trading_session_id
             )
             if locked is None or locked.id != position.id:

@@ -117,7 +117,7 @@ class SessionContext:
         """A transaction that may act for the session; raises `StaleLease` if another node may, and `SessionEnded`."""
         async with self.ports.database.transaction() as transaction:
             await transaction.leases.check(self._lease())
-            session = await transaction.trading_sessions.locked(self.plan.session.id)
+            session = await transaction.trading_sessions.get_for_update(self.plan.session.id)
             yield SessionTransaction(transaction, await _holding(transaction, session), self.ports.clock.now())
 
     async def equity(self, reading: UnitOfWork) -> Equity:
@@ -164,6 +164,6 @@ async def live_orders(reading: UnitOfWork, session: TradingSession) -> tuple[Ord
 async def _holding(reading: UnitOfWork, session: TradingSession | None) -> SessionHolding:
     if session is None or session.status.is_final:
         raise SessionEnded
-    positions = await reading.positions.open_of_account(session.account_id)
+    positions = await reading.positions.list_open(session.account_id)
     own = next((position for position in positions if position.trading_session_id == session.id), None)
     return SessionHolding(session, own, await live_orders(reading, session))

@@ -78,7 +78,7 @@ class SessionSupervisor:
     async def _look(self, group: asyncio.TaskGroup) -> None:
         try:
             async with self._ports.database.read_only() as reading:
-                sessions = await reading.trading_sessions.live_of_account(self._account.id)
+                sessions = await reading.trading_sessions.list_live(self._account.id)
                 needed = await markets_needed(reading, self._account, sessions, self._ports.hub)
         except Unavailable:
             return
@@ -129,7 +129,7 @@ class SessionSupervisor:
     async def _plan(self, session: TradingSession) -> SessionPlan:
         """Return the session ready to run, as soon as its market is known here; raises `InputErrors`."""
         async with self._ports.database.read_only() as reading:
-            version = await reading.strategies.version(session.user_id, session.strategy_version_id)
+            version = await reading.strategies.get_version(session.user_id, session.strategy_version_id)
             newest = await reading.trading_sessions.get(session.user_id, session.id)
         assert version is not None
         market = await self._market(session)
@@ -157,7 +157,7 @@ class SessionSupervisor:
         now = self._ports.clock.now()
         async with self._ports.database.transaction() as transaction:
             await transaction.leases.check(self._lease())
-            newest = await transaction.trading_sessions.locked(session.id)
+            newest = await transaction.trading_sessions.get_for_update(session.id)
             if newest is None or newest.status.is_final:
                 return
             failed = replace(newest, status=TradingSessionStatus.FAILED, status_reason=reason, stopped_at=now)

@@ -105,7 +105,7 @@ class StrategyService:
         )
 
     async def _own(self, transaction: UnitOfWork, user_id: UUID, strategy_id: UUID) -> Strategy:
-        strategy = await transaction.strategies.get(user_id, strategy_id, lock=True)
+        strategy = await transaction.strategies.get_for_update(user_id, strategy_id)
         if strategy is None:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such strategy.", ("id",))
         return strategy

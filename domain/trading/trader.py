@@ -104,7 +104,7 @@ class Trader:
     async def _sweep(self) -> None:
         """Take what is free, let go of what isn't tradable any more, and begin anew what has other credentials."""
         async with self._ports.database.read_only() as reading:
-            tradable = {account.id: account for account in await reading.accounts.tradable()}
+            tradable = {account.id: account for account in await reading.accounts.list_tradable()}
         gone = [key for key, running in self._running.items() if key not in tradable or running.task.done()]
         await self._end(gone + [key for key in await self._changed() if key not in gone])
         for account in tradable.values():
@@ -147,7 +147,7 @@ class Trader:
         self._waiting.add(account.id)
         ports = self._ports
         async with ports.database.read_only() as reading:
-            holder = await reading.leases.holder(LEASE_KIND, str(account.id))
+            holder = await reading.leases.get_holder(LEASE_KIND, str(account.id))
         if holder is None or not is_same_host(holder.name, ports.holder):
             return
         ids = {"user_id": str(account.user_id), "account_id": str(account.id)}

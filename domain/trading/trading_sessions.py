@@ -137,8 +137,8 @@ class TradingSessionService:
         return session
 
     async def _check(self, transaction: UnitOfWork, user: User, request: TradingSessionRequest) -> None:
-        version = await transaction.strategies.version(user.id, request.strategy_version_id)
-        account = await transaction.accounts.by_id(request.account_id, lock=True)  # It isn't archived meanwhile.
+        version = await transaction.strategies.get_version(user.id, request.strategy_version_id)
+        account = await transaction.accounts.get_for_update(request.account_id)  # It isn't archived meanwhile.
         if account is not None and account.user_id != user.id:
             account = None
         problems = _place_problems(request, account, self._market_of(request.market))
@@ -155,7 +155,7 @@ class TradingSessionService:
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
     async def _own(self, transaction: UnitOfWork, user_id: UUID, session_id: UUID) -> TradingSession:
-        session = await transaction.trading_sessions.locked(session_id)
+        session = await transaction.trading_sessions.get_for_update(session_id)
         if session is None or session.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
         return session

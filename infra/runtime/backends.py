@@ -119,7 +119,7 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
         stack.push_async_callback(database.close)
         if settings.database_url is None:
             async with database.transaction() as transaction:
-                await transaction.leases.end_all()
+                await transaction.leases.release_all()
         yield Backends(pool, database, cache, bus, clock, ids)
 
 

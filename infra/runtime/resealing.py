@@ -24,6 +24,6 @@ async def reseal_credentials(database: Database, vault: AesVault) -> int:
             continue
         if new is not None:
             async with database.transaction() as transaction:
-                renewed += await transaction.accounts.renew_credentials(account_id, old, new)
+                renewed += await transaction.accounts.replace_credentials(account_id, old, new)
     log.info("sealed the credentials of %d accounts anew, of %d", renewed, len(sealed))
     return renewed

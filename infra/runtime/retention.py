@@ -53,7 +53,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
             deleted = Purged(
                 await transaction.users.forget_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE),
                 await transaction.idempotency.forget(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),
-                await transaction.accounts.forget_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
+                await transaction.accounts.delete_expired_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break

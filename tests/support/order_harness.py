@@ -189,7 +189,7 @@ class OrderHarness:
     async def positions(self) -> list[Position]:
         """Return the account's open positions."""
         async with self.database.read_only() as transaction:
-            return await transaction.positions.open_of_account(self.account.id)
+            return await transaction.positions.list_open(self.account.id)
 
     async def alerts(self) -> list[str]:
         """Return the messages of all alerts in the user's log."""

@@ -47,7 +47,7 @@ async def trade(database: PostgresDatabase, world: World, *rows: tuple[datetime,
 async def hold_unexplained(database: PostgresDatabase, world: World, **balances: object) -> None:
     told = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
     async with database.transaction() as transaction:
-        await transaction.accounts.save_balances(world.account.id, told, all_of_them=True)
+        await transaction.accounts.replace_balances(world.account.id, told)
 
 
 async def hold(database: PostgresDatabase, world: World, **balances: object) -> None:

@@ -240,7 +240,7 @@ class TradingNode:
     async def position(self, session: TradingSession) -> Position | None:
         """Return the session's newest position, open or closed."""
         async with self.database.read_only() as reading:
-            found = await reading.positions.newest_of_sessions([session.id])
+            found = await reading.positions.latest_by_session([session.id])
         return found[0] if found else None
 
     async def until_position(
@@ -262,7 +262,7 @@ class TradingNode:
     async def signals(self, session: TradingSession) -> list[Signal]:
         """Return the session's signals, oldest first."""
         async with self.database.read_only() as reading:
-            return (await reading.trading_sessions.signals(self.user.id, session.id, KeysetPage(limit=1000)))[::-1]
+            return (await reading.trading_sessions.list_signals(self.user.id, session.id, KeysetPage(limit=1000)))[::-1]
 
     async def told(self, session: TradingSession) -> list[str]:
         """Return the session's signals and orders in short."""

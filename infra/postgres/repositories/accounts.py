@@ -13,7 +13,7 @@ from domain.model.trading_state import TradingState
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value, to_json
 
-# The sealed credentials are not among the columns: they are read by their own statement, by who signs requests alone.
+# The sealed credentials are not among the columns: a statement of their own reads them when requests are to be signed.
 SELECT = """
 SELECT id, user_id, name, kind, venue, currency, created_at, archived_at, trading_state, risk, reconciled_at
 FROM accounts"""
@@ -25,15 +25,17 @@ UPDATE = """
 UPDATE accounts SET name = $2, risk = $3, trading_state = $4, archived_at = $5, reconciled_at = $6 WHERE id = $1"""
 GET = SELECT + " WHERE id = $1 AND user_id = $2"
 BY_ID = SELECT + " WHERE id = $1"
-LOCKED = BY_ID + " FOR NO KEY UPDATE"
-MANY = SELECT + " WHERE id = ANY($1::uuid[])"
-TRADABLE = SELECT + (
+GET_FOR_UPDATE = BY_ID + " FOR NO KEY UPDATE"
+GET_MANY = SELECT + " WHERE id = ANY($1::uuid[])"
+LIST_TRADABLE = SELECT + (
     " WHERE archived_at IS NULL OR EXISTS (SELECT 1 FROM orders WHERE account_id = accounts.id AND status IN"
     " ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')) ORDER BY id"
 )
 CREDENTIALS = "SELECT sealed_credentials FROM accounts WHERE id = $1"
 ALL_CREDENTIALS = "SELECT id, sealed_credentials FROM accounts"
-RENEW_CREDENTIALS = "UPDATE accounts SET sealed_credentials = $3 WHERE id = $1 AND sealed_credentials = $2 RETURNING id"
+REPLACE_CREDENTIALS = (
+    "UPDATE accounts SET sealed_credentials = $3 WHERE id = $1 AND sealed_credentials = $2 RETURNING id"
+)
 SET_CREDENTIALS = "UPDATE accounts SET sealed_credentials = $2 WHERE id = $1"
 BALANCES = """
 SELECT account_id, currency, total, free FROM balances WHERE account_id = ANY($1::uuid[])
@@ -49,12 +51,12 @@ RECORD_ALERT = """
 INSERT INTO account_alerts (account_id, key, raised_at) VALUES ($1, $2, $3)
 ON CONFLICT (account_id, key) DO UPDATE SET raised_at = greatest(account_alerts.raised_at, excluded.raised_at)
 RETURNING xmax = 0"""
-FORGET_ALERTS = """
+DELETE_EXPIRED_ALERTS = """
 DELETE FROM account_alerts WHERE (account_id, key) IN (
     SELECT account_id, key FROM account_alerts JOIN accounts ON accounts.id = account_id
     WHERE raised_at < CASE WHEN archived_at IS NULL THEN reconciled_at ELSE $2 END - $1::interval LIMIT $3
 )"""
-FORGET_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
+DELETE_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
 ENGINE_STATE = "SELECT trading_state FROM engine_state"
 SET_ENGINE_STATE = "UPDATE engine_state SET trading_state = $1"
 
@@ -67,19 +69,18 @@ class PostgresAccounts(Repository):
     """See `domain.ports.trading.AccountRepository`."""
 
     async def add(self, account: Account, sealed_credentials: bytes) -> None:
-        """Store a new account."""
-        await self._connection.execute(INSERT, *_values(account), sealed_credentials)
+        await self._connection.execute(INSERT, *_params(account), sealed_credentials)
 
     async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
-        """Return an account of the user."""
-        return await self._one(GET, account_id, user_id)
+        return await self._fetch_account(GET, account_id, user_id)
 
-    async def by_id(self, account_id: UUID, *, lock: bool = False) -> Account | None:
-        """Return any account; `lock` holds its row until the transaction ends."""
-        return await self._one(LOCKED if lock else BY_ID, account_id)
+    async def by_id(self, account_id: UUID) -> Account | None:
+        return await self._fetch_account(BY_ID, account_id)
+
+    async def get_for_update(self, account_id: UUID) -> Account | None:
+        return await self._fetch_account(GET_FOR_UPDATE, account_id)
 
     async def update(self, account: Account) -> None:
-        """Store name, risk limits, trading state, archiving and reconciliation."""
         await self._connection.execute(
             UPDATE,
             account.id,
@@ -91,36 +92,35 @@ class PostgresAccounts(Repository):
         )
 
     async def credentials(self, account_id: UUID) -> bytes | None:
-        """Return the sealed credentials."""
         sealed: bytes | None = await self._connection.fetchval(CREDENTIALS, account_id)
         return sealed
 
     async def all_credentials(self) -> dict[UUID, bytes]:
-        """Return the sealed credentials of all accounts."""
         return {row["id"]: row["sealed_credentials"] for row in await self._connection.fetch(ALL_CREDENTIALS)}
 
-    async def renew_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
-        """Replace sealed credentials, unless they have become others meanwhile; tell whether that was done."""
-        return await self._connection.fetchval(RENEW_CREDENTIALS, account_id, old, new) is not None
+    async def replace_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
+        return await self._connection.fetchval(REPLACE_CREDENTIALS, account_id, old, new) is not None
 
     async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
-        """Replace the sealed credentials."""
         await self._connection.execute(SET_CREDENTIALS, account_id, sealed_credentials)
 
-    async def page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
-        """Return the user's accounts, archived ones too."""
-        return [account_of(row) for row in await self._page(SELECT, window, [("user_id = {}", user_id)])]
+    async def list_page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
+        return [account_from_row(row) for row in await self._page(SELECT, window, [("user_id = {}", user_id)])]
 
-    async def many(self, ids: Sequence[UUID]) -> list[Account]:
-        """Return the accounts that exist, in any order (for batches)."""
-        return [account_of(row) for row in await self._connection.fetch(MANY, ids)]
+    async def get_many(self, ids: Sequence[UUID]) -> list[Account]:
+        return [account_from_row(row) for row in await self._connection.fetch(GET_MANY, ids)]
 
-    async def tradable(self) -> list[Account]:
-        """Return every account that is not archived, or has active orders, oldest first."""
-        return [account_of(row) for row in await self._connection.fetch(TRADABLE)]
+    async def list_tradable(self) -> list[Account]:
+        return [account_from_row(row) for row in await self._connection.fetch(LIST_TRADABLE)]
 
-    async def save_balances(self, account_id: UUID, balances: Sequence[Balance], *, all_of_them: bool) -> None:
-        """Store balances, the last one of a currency; with `all_of_them` currencies that are not named are gone."""
+    async def replace_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
+        await self._save_balances(account_id, balances, delete_others=True)
+
+    async def upsert_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
+        await self._save_balances(account_id, balances, delete_others=False)
+
+    async def _save_balances(self, account_id: UUID, balances: Sequence[Balance], *, delete_others: bool) -> None:
+        # Of several balances of one currency the last is stored.
         by_currency = {balance.currency: balance for balance in balances}
         ordered = [by_currency[currency] for currency in sorted(by_currency)]  # so that two writers can't deadlock
         await self._connection.execute(
@@ -129,42 +129,36 @@ class PostgresAccounts(Repository):
             [balance.currency for balance in ordered],
             [balance.total for balance in ordered],
             [balance.free for balance in ordered],
-            all_of_them,
+            delete_others,
         )
 
     async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
-        """Return the balances by account, in the order of their currencies; empty lists where there are none."""
         found: dict[UUID, list[Balance]] = {account_id: [] for account_id in account_ids}
         for account_id, currency, total, free in await self._connection.fetch(BALANCES, account_ids):
             found[account_id].append(Balance(currency, total, free))
         return found
 
     async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
-        """Note when an alert of the account was last raised; False where it was raised before."""
         return bool(await self._connection.fetchval(RECORD_ALERT, account_id, key, at))
 
-    async def forget_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
-        """Delete, at most so many, alerts that can't be raised again by what raised them; return how many."""
-        return int((await self._connection.execute(FORGET_ALERTS, kept, now, most)).rpartition(" ")[2])
+    async def delete_expired_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
+        return int((await self._connection.execute(DELETE_EXPIRED_ALERTS, kept, now, most)).rpartition(" ")[2])
 
-    async def forget_alert(self, account_id: UUID, key: str) -> None:
-        """Let an alert be raised again, since what it told of has ended."""
-        await self._connection.execute(FORGET_ALERT, account_id, key)
+    async def delete_alert(self, account_id: UUID, key: str) -> None:
+        await self._connection.execute(DELETE_ALERT, account_id, key)
 
     async def engine_state(self) -> TradingState:
-        """Return whether the engine as a whole may trade."""
         return _STATES[await self._connection.fetchval(ENGINE_STATE)]
 
     async def set_engine_state(self, state: TradingState) -> None:
-        """Halt or resume the whole engine."""
         await self._connection.execute(SET_ENGINE_STATE, state)
 
-    async def _one(self, text: str, *arguments: object) -> Account | None:
+    async def _fetch_account(self, text: str, *arguments: object) -> Account | None:
         row = await self._connection.fetchrow(text, *arguments)
-        return None if row is None else account_of(row)
+        return None if row is None else account_from_row(row)
 
 
-def account_of(row: Record) -> Account:
+def account_from_row(row: Record) -> Account:
     """Return the account in a row of `SELECT`."""
     return Account(
         id=row["id"],
@@ -181,7 +175,7 @@ def account_of(row: Record) -> Account:
     )
 
 
-def _values(account: Account) -> tuple[object, ...]:
+def _params(account: Account) -> tuple[object, ...]:
     return (
         account.id,
         account.user_id,

@@ -12,9 +12,9 @@ INSERT INTO halts (level, subject_id, state, since, author, reason) VALUES ($1, 
 ON CONFLICT (level, subject_id) DO UPDATE SET state = excluded.state, since = excluded.since,
     author = excluded.author, reason = excluded.reason"""
 REMOVE = "DELETE FROM halts WHERE level = $1 AND subject_id = $2"
-OF = """
+GET_MANY = """
 SELECT level, subject_id, state, since, author, reason
-FROM halts JOIN unnest($1::text[], $2::uuid[]) AS wanted (level, subject_id) USING (level, subject_id)"""
+FROM halts JOIN unnest($1::text[], $2::uuid[]) AS asked (level, subject_id) USING (level, subject_id)"""
 
 _LEVELS = members_by_value(HaltLevel)
 _STATES = members_by_value(TradingState)
@@ -25,18 +25,15 @@ class PostgresHalts(Repository):
     """See `domain.ports.trading.HaltRepository`."""
 
     async def put(self, halt: Halt) -> None:
-        """Store a halt in the place of the one that its subject may have."""
         values = (halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason)
         await self._connection.execute(PUT, *values)
 
     async def remove(self, level: HaltLevel, subject_id: UUID) -> None:
-        """Forget the halt of a subject, if there is one."""
         await self._connection.execute(REMOVE, level, subject_id)
 
-    async def of(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
-        """Return the halts that these subjects have of their own, in any order (for batches)."""
+    async def get_many(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
         levels, ids = [level for level, _ in subjects], [subject_id for _, subject_id in subjects]
         return [
             Halt(_LEVELS[level], subject_id, _STATES[state], since, _AUTHORS[author], reason)
-            for level, subject_id, state, since, author, reason in await self._connection.fetch(OF, levels, ids)
+            for level, subject_id, state, since, author, reason in await self._connection.fetch(GET_MANY, levels, ids)
         ]

@@ -25,9 +25,14 @@ from infra.postgres.connection import Connection
 from infra.postgres.repositories import accounts, positions, reports, strategies, transfers, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
 from infra.postgres.repositories.orders import fills_that_fit, orders_that_fit
-from infra.postgres.repositories.trading_sessions import OF_STRATEGY, sessions_that_fit
+from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
 from infra.postgres.rows.orders import SELECT_FILL, SELECT_ORDER, fill_of, order_of
-from infra.postgres.rows.trading_sessions import SELECT_SESSION, SELECT_SIGNAL, session_of, signal_of
+from infra.postgres.rows.trading_sessions import (
+    SELECT_SIGNAL,
+    SELECT_TRADING_SESSION,
+    signal_from_row,
+    trading_session_from_row,
+)
 from infra.postgres.sql import Condition
 
 OF_USER: Final = {Owner.USER: "user_id = {}"}
@@ -83,23 +88,23 @@ def _everything(_wanted: NoFilter) -> Sequence[Condition]:
     return []
 
 
-ACCOUNTS: Final = ListTable(accounts.SELECT, "accounts", OF_USER, _accounts, accounts.account_of)
-STRATEGIES: Final = ListTable(strategies.SELECT, "strategies", OF_USER, _strategies, strategies.strategy_of)
+ACCOUNTS: Final = ListTable(accounts.SELECT, "accounts", OF_USER, _accounts, accounts.account_from_row)
+STRATEGIES: Final = ListTable(strategies.SELECT, "strategies", OF_USER, _strategies, strategies.strategy_from_row)
 VERSIONS: Final = ListTable(
     strategies.SELECT_VERSION,
     "strategy_versions",
     {Owner.STRATEGY: "strategy_id = {}"},
     _everything,
-    strategies.version_of,
+    strategies.version_from_row,
 )
 SESSIONS: Final = ListTable(
-    SELECT_SESSION,
+    SELECT_TRADING_SESSION,
     "trading_sessions",
     {**OF_USER, **OF_ACCOUNT, Owner.STRATEGY: OF_STRATEGY, Owner.STRATEGY_VERSION: "strategy_version_id = {}"},
-    sessions_that_fit,
-    session_of,
+    trading_session_conditions,
+    trading_session_from_row,
 )
-SIGNALS: Final = ListTable(SELECT_SIGNAL, "signals", OF_SESSION, _everything, signal_of)
+SIGNALS: Final = ListTable(SELECT_SIGNAL, "signals", OF_SESSION, _everything, signal_from_row)
 ORDERS: Final = ListTable(
     SELECT_ORDER,
     "orders",
@@ -116,10 +121,12 @@ POSITIONS: Final = ListTable(
     "positions",
     {**OF_USER, **OF_ACCOUNT, **OF_SESSION},
     _positions,
-    positions.position_of,
+    positions.position_from_row,
     dated="closed_at",
 )
-TRANSFERS: Final = ListTable(transfers.SELECT, "account_transfers", OF_ACCOUNT, _everything, transfers.transfer_of)
+TRANSFERS: Final = ListTable(
+    transfers.SELECT, "account_transfers", OF_ACCOUNT, _everything, transfers.transfer_from_row
+)
 JOBS: Final = ListTable(reports.SELECT_JOB, "jobs", OF_USER, _jobs, reports.job_of)
 REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _reports, reports.report_of)
 ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity, users.activity_of)

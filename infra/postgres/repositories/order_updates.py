@@ -7,7 +7,7 @@ from domain.model.events import NewEvent
 from domain.model.orders import Order
 from domain.ports.trading import Lease
 from infra.postgres.repositories.event_log import append_statement, event_columns
-from infra.postgres.repositories.leases import IS_HELD, lease_values
+from infra.postgres.repositories.leases import IS_HELD, lease_params
 from infra.postgres.rows.orders import UPDATE_ORDER, order_values
 
 _ORDER_VALUES = 33
@@ -33,5 +33,5 @@ class OrderStep:
 
     def values(self, events: Sequence[NewEvent]) -> tuple[object, ...]:
         """Return the arguments of `STEP`."""
-        lease = (None,) * _LEASE_VALUES if self.lease is None else lease_values(self.lease)
+        lease = (None,) * _LEASE_VALUES if self.lease is None else lease_params(self.lease)
         return (*order_values(self.after), self.before.revision, *lease, *event_columns(events))

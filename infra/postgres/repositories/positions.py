@@ -23,46 +23,43 @@ ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, dust = excluded.dus
     average_price = excluded.average_price, realized_profit = excluded.realized_profit, fees = excluded.fees,
     closed_at = excluded.closed_at, stop_loss_price = excluded.stop_loss_price,
     take_profit_price = excluded.take_profit_price, unpriced_fees = excluded.unpriced_fees"""
-LOCKED_OPEN = SELECT + (
+GET_OPEN_FOR_UPDATE = SELECT + (
     " WHERE account_id = $1 AND market = $2 AND trading_session_id = $3 AND closed_at IS NULL FOR NO KEY UPDATE"
 )
-LOCKED_OPEN_BY_HAND = SELECT + (
+GET_OPEN_WITHOUT_SESSION_FOR_UPDATE = SELECT + (
     " WHERE account_id = $1 AND market = $2 AND trading_session_id IS NULL AND closed_at IS NULL FOR NO KEY UPDATE"
 )
 GET = SELECT + " WHERE id = $1 AND user_id = $2"
-OPEN_OF_ACCOUNT = SELECT + " WHERE account_id = $1 AND closed_at IS NULL ORDER BY id"
-# The open ones by a text of their own, which the partial index positions_open_of_user answers.
-OF_USER = {
+LIST_OPEN = SELECT + " WHERE account_id = $1 AND closed_at IS NULL ORDER BY id"
+# Open positions have a text of their own that the partial index positions_open_of_user answers.
+OWNER_CONDITIONS = {
     None: "user_id = {}",
     True: "user_id = {} AND closed_at IS NULL",
     False: "user_id = {} AND closed_at IS NOT NULL",
 }
-# One look into the index for each session, however many positions it has had.
-NEWEST_OF_SESSIONS = f"""
-SELECT newest.* FROM unnest($1::uuid[]) AS wanted (session_id)
-CROSS JOIN LATERAL ({SELECT} WHERE trading_session_id = wanted.session_id ORDER BY id DESC LIMIT 1) AS newest"""
+# One index look-up for each session, however many positions it has had.
+LATEST_BY_SESSION = f"""
+SELECT latest.* FROM unnest($1::uuid[]) AS asked (session_id)
+CROSS JOIN LATERAL ({SELECT} WHERE trading_session_id = asked.session_id ORDER BY id DESC LIMIT 1) AS latest"""
 
 
 class PostgresPositions(Repository):
     """See `domain.ports.trading.PositionRepository`."""
 
-    async def locked_open(
+    async def get_open_for_update(
         self, account_id: UUID, market: MarketSymbol, trading_session_id: UUID | None
     ) -> Position | None:
-        """Return the open position there and hold its row; None where flat."""
         if trading_session_id is None:
-            return await self._one(LOCKED_OPEN_BY_HAND, account_id, str(market))
-        return await self._one(LOCKED_OPEN, account_id, str(market), trading_session_id)
+            return await self._fetch_position(GET_OPEN_WITHOUT_SESSION_FOR_UPDATE, account_id, str(market))
+        return await self._fetch_position(GET_OPEN_FOR_UPDATE, account_id, str(market), trading_session_id)
 
     async def save(self, position: Position) -> None:
-        """Store a new or changed position."""
-        await self._connection.execute(SAVE, *_values(position))
+        await self._connection.execute(SAVE, *_params(position))
 
     async def get(self, user_id: UUID, position_id: UUID) -> Position | None:
-        """Return a position of the user."""
-        return await self._one(GET, position_id, user_id)
+        return await self._fetch_position(GET, position_id, user_id)
 
-    async def page(
+    async def list_page(
         self,
         user_id: UUID,
         window: KeysetPage,
@@ -71,29 +68,26 @@ class PostgresPositions(Repository):
         *,
         is_open: bool | None = None,
     ) -> list[Position]:
-        """Return the user's positions."""
         conditions = [
-            (OF_USER[is_open], user_id),
+            (OWNER_CONDITIONS[is_open], user_id),
             ("account_id = {}", account_id),
             ("market = {}", None if market is None else str(market)),
         ]
-        return [position_of(row) for row in await self._page(SELECT, window, conditions)]
+        return [position_from_row(row) for row in await self._page(SELECT, window, conditions)]
 
-    async def open_of_account(self, account_id: UUID) -> list[Position]:
-        """Return the open positions of an account, oldest first."""
-        return [position_of(row) for row in await self._connection.fetch(OPEN_OF_ACCOUNT, account_id)]
+    async def list_open(self, account_id: UUID) -> list[Position]:
+        return [position_from_row(row) for row in await self._connection.fetch(LIST_OPEN, account_id)]
 
-    async def newest_of_sessions(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
-        """Return the newest position of each trading session, open or closed (for batches)."""
+    async def latest_by_session(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
         ids = list(set(trading_session_ids))
-        return [position_of(row) for row in await self._connection.fetch(NEWEST_OF_SESSIONS, ids)]
+        return [position_from_row(row) for row in await self._connection.fetch(LATEST_BY_SESSION, ids)]
 
-    async def _one(self, text: str, *arguments: object) -> Position | None:
+    async def _fetch_position(self, text: str, *arguments: object) -> Position | None:
         row = await self._connection.fetchrow(text, *arguments)
-        return None if row is None else position_of(row)
+        return None if row is None else position_from_row(row)
 
 
-def position_of(row: Record) -> Position:
+def position_from_row(row: Record) -> Position:
     """Return the position in a row of `SELECT`."""
     return Position(
         id=row["id"],
@@ -114,7 +108,7 @@ def position_of(row: Record) -> Position:
     )
 
 
-def _values(position: Position) -> tuple[object, ...]:
+def _params(position: Position) -> tuple[object, ...]:
     return (
         position.id,
         position.user_id,

@@ -15,10 +15,10 @@ SELECT = "SELECT id, user_id, account_id, kind, currency, amount, at, reference 
 INSERT = """
 INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id, reference) DO NOTHING"""
-CHANGE = "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4 WHERE id = $1"
+UPDATE = "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4 WHERE id = $1"
 GET = SELECT + " WHERE id = $1 AND user_id = $2"
-BY_REFERENCE = SELECT + " WHERE account_id = $1 AND reference = $2"
-OF_ACCOUNT = SELECT + " WHERE account_id = $1 ORDER BY at, id"
+GET_BY_REFERENCE = SELECT + " WHERE account_id = $1 AND reference = $2"
+LIST_ALL = SELECT + " WHERE account_id = $1 ORDER BY at, id"
 UNEXPLAINED = """
 SELECT currency, coalesce(held.total, 0) - coalesce(moved.amount, 0) AS amount
 FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held
@@ -48,41 +48,32 @@ class PostgresTransfers(Repository):
     """See `domain.ports.trading.TransferRepository`."""
 
     async def add(self, transfer: AccountTransfer) -> bool:
-        """Store a transfer; False where the account has one of that reference already."""
-        return await self._connection.execute(INSERT, *_values(transfer)) == "INSERT 0 1"
+        return await self._connection.execute(INSERT, *_params(transfer)) == "INSERT 0 1"
 
-    async def change(self, transfer: AccountTransfer) -> None:
-        """Give a stored transfer another kind, amount or reference."""
+    async def update(self, transfer: AccountTransfer) -> None:
         changed = (transfer.kind, transfer.amount, transfer.reference)
-        await self._connection.execute(CHANGE, transfer.id, *changed)
+        await self._connection.execute(UPDATE, transfer.id, *changed)
 
     async def get(self, user_id: UUID, transfer_id: UUID) -> AccountTransfer | None:
-        """Return a transfer of the user."""
-        return await self._one(GET, transfer_id, user_id)
+        return await self._fetch_transfer(GET, transfer_id, user_id)
 
-    async def by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
-        """Return the account's transfer of that reference."""
-        return await self._one(BY_REFERENCE, account_id, reference)
+    async def get_by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
+        return await self._fetch_transfer(GET_BY_REFERENCE, account_id, reference)
 
-    async def page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
-        """Return the account's transfers."""
-        return [transfer_of(row) for row in await self._page(SELECT, window, [("account_id = {}", account_id)])]
+    async def list_page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
+        return [transfer_from_row(row) for row in await self._page(SELECT, window, [("account_id = {}", account_id)])]
 
-    async def of_account(self, account_id: UUID) -> list[AccountTransfer]:
-        """Return all transfers of the account, oldest first (for reports)."""
-        return [transfer_of(row) for row in await self._connection.fetch(OF_ACCOUNT, account_id)]
+    async def list_all(self, account_id: UUID) -> list[AccountTransfer]:
+        return [transfer_from_row(row) for row in await self._connection.fetch(LIST_ALL, account_id)]
 
     async def unexplained(self, account_id: UUID) -> dict[str, Decimal]:
-        """Return by currency what the stored balances are above what transfers and fills come to."""
         rows: Sequence[Record] = await self._connection.fetch(UNEXPLAINED, account_id)
         return {row["currency"]: row["amount"] for row in rows}
 
     async def has_provisional_opening(self, account_id: UUID) -> bool:
-        """Tell whether what the account opened with may still be corrected."""
         return bool(await self._connection.fetchval(IS_PROVISIONAL, account_id))
 
     async def correct_opening(self, account_id: UUID) -> dict[str, Decimal]:
-        """Add what is unexplained to what the account opened with, and return it by currency."""
         unexplained = await self.unexplained(account_id)
         if unexplained:
             await self._connection.execute(DROP_OPENINGS, account_id)
@@ -90,15 +81,14 @@ class PostgresTransfers(Repository):
         return unexplained
 
     async def confirm_opening(self, account_id: UUID) -> None:
-        """Let the opening be corrected no more."""
         await self._connection.execute(CONFIRM_OPENING, account_id)
 
-    async def _one(self, text: str, *arguments: object) -> AccountTransfer | None:
+    async def _fetch_transfer(self, text: str, *arguments: object) -> AccountTransfer | None:
         row = await self._connection.fetchrow(text, *arguments)
-        return None if row is None else transfer_of(row)
+        return None if row is None else transfer_from_row(row)
 
 
-def transfer_of(row: Record) -> AccountTransfer:
+def transfer_from_row(row: Record) -> AccountTransfer:
     """Return the transfer in a row of `SELECT`."""
     return AccountTransfer(
         id=row["id"],
@@ -112,7 +102,7 @@ def transfer_of(row: Record) -> AccountTransfer:
     )
 
 
-def _values(transfer: AccountTransfer) -> tuple[object, ...]:
+def _params(transfer: AccountTransfer) -> tuple[object, ...]:
     return (
         transfer.id,
         transfer.user_id,

@@ -8,11 +8,11 @@ from domain.model.orders import Order
 from domain.model.trading import Balance
 from domain.model.trading_state import TradingState
 from domain.ports.orders import RiskSnapshot
-from infra.postgres.repositories.accounts import account_of
-from infra.postgres.repositories.positions import position_of
+from infra.postgres.repositories.accounts import account_from_row
+from infra.postgres.repositories.positions import position_from_row
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.orders import order_of
-from infra.postgres.rows.trading_sessions import session_of
+from infra.postgres.rows.trading_sessions import trading_session_from_row
 
 # Whole rows as arrays of the tables' own types, whose fields have names and keep their types. PENDING is left out of
 # the condition on the status, which the partial index orders_active still implies.
@@ -49,10 +49,10 @@ def facts_of(row: Record) -> RiskSnapshot:
     return RiskSnapshot(
         engine_state=_STATES[row["engine_state"]],
         user_state=_STATES[row["user_state"]],
-        account=account_of(row),
-        session=None if session is None else session_of(session),
+        account=account_from_row(row),
+        session=None if session is None else trading_session_from_row(session),
         balances=tuple(Balance(one["currency"], one["total"], one["free"]) for one in row["balances"]),
-        positions=tuple(position_of(one) for one in row["positions"]),
+        positions=tuple(position_from_row(one) for one in row["positions"]),
         active=tuple(order_of(one) for one in row["active"]),
         sent_by_account=row["sent_by_account"],
         sent_by_session=row["sent_by_session"],

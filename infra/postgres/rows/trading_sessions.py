@@ -17,16 +17,16 @@ from domain.model.trading import (
 from domain.model.trading_state import TradingState
 from infra.postgres.rows.columns import market_symbol, members_by_value, to_json
 
-SELECT_SESSION = """
+SELECT_TRADING_SESSION = """
 SELECT id, user_id, strategy_version_id, account_id, market, timeframe, parameters, started_at, status, sizing, risk,
     status_reason, stopped_at, trading_state, close_on_stop, last_candle_at, start_equity, status_code
 FROM trading_sessions"""
-INSERT_SESSION = """
+INSERT_TRADING_SESSION = """
 INSERT INTO trading_sessions (id, user_id, strategy_version_id, account_id, market, timeframe, parameters, started_at,
     status, sizing, risk, status_reason, stopped_at, trading_state, close_on_stop, last_candle_at, start_equity,
     status_code)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"""
-UPDATE_SESSION = """
+UPDATE_TRADING_SESSION = """
 UPDATE trading_sessions SET strategy_version_id = $3, parameters = $7, started_at = $8, status = $9, sizing = $10,
     risk = $11, status_reason = $12, stopped_at = $13, trading_state = $14, close_on_stop = $15, last_candle_at = $16,
     start_equity = $17, status_code = $18
@@ -49,8 +49,8 @@ _SIZING = msgspec.json.Decoder(Sizing)
 _RISK = msgspec.json.Decoder(RiskLimits)
 
 
-def session_of(row: Record) -> TradingSession:
-    """Return the session in a row of `SELECT_SESSION`."""
+def trading_session_from_row(row: Record) -> TradingSession:
+    """Return the session in a row of `SELECT_TRADING_SESSION`."""
     sizing, risk, status_code = row["sizing"], row["risk"], row["status_code"]
     return TradingSession(
         id=row["id"],
@@ -74,8 +74,8 @@ def session_of(row: Record) -> TradingSession:
     )
 
 
-def session_values(session: TradingSession) -> tuple[object, ...]:
-    """Return the arguments of `INSERT_SESSION` and `UPDATE_SESSION`, in the order of the columns."""
+def trading_session_params(session: TradingSession) -> tuple[object, ...]:
+    """Return the arguments of `INSERT_TRADING_SESSION` and `UPDATE_TRADING_SESSION`, in the order of the columns."""
     return (
         session.id,
         session.user_id,
@@ -98,7 +98,7 @@ def session_values(session: TradingSession) -> tuple[object, ...]:
     )
 
 
-def signal_of(row: Record) -> Signal:
+def signal_from_row(row: Record) -> Signal:
     """Return the signal in a row of `SELECT_SIGNAL`."""
     return Signal(
         id=row["id"],
@@ -114,7 +114,7 @@ def signal_of(row: Record) -> Signal:
     )
 
 
-def signal_values(signal: Signal) -> tuple[object, ...]:
+def signal_params(signal: Signal) -> tuple[object, ...]:
     """Return the arguments of `INSERT_SIGNAL`, in the order of the columns."""
     return (
         signal.id,

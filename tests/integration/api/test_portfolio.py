@@ -154,7 +154,7 @@ async def test_many_readers_share_one_valuation_and_the_last_one_ends_it(live: A
 async def held(api: Api, account: Account, **amounts: object) -> None:
     balances = [Balance(name, Decimal(str(amount)), Decimal(str(amount))) for name, amount in amounts.items()]
     async with api.database.transaction() as transaction:
-        await transaction.accounts.save_balances(account.id, balances, all_of_them=True)
+        await transaction.accounts.replace_balances(account.id, balances)
         now = datetime.now(UTC)
         transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account)])
 

@@ -23,14 +23,14 @@ def held(**balances: object) -> BalanceReport:
 
 async def recorded(floor: OrderHarness) -> list[tuple[str, str, Decimal]]:
     async with floor.database.read_only() as reading:
-        transfers = await reading.transfers.of_account(floor.account.id)
+        transfers = await reading.transfers.list_all(floor.account.id)
     return [(one.kind.value, one.currency, one.amount) for one in transfers]
 
 
 async def open_with(floor: OrderHarness, **balances: object) -> None:
     """Store what the account opens with, and that it holds it."""
     async with floor.database.transaction() as transaction:
-        await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
+        await transaction.accounts.replace_balances(floor.account.id, held(**balances).balances)
         for balance in held(**balances).balances:
             await transaction.transfers.add(
                 AccountTransfer(
@@ -42,7 +42,7 @@ async def open_with(floor: OrderHarness, **balances: object) -> None:
 
 async def hold(floor: OrderHarness, **balances: object) -> None:
     async with floor.database.transaction() as transaction:
-        await transaction.accounts.save_balances(floor.account.id, held(**balances).balances, all_of_them=True)
+        await transaction.accounts.replace_balances(floor.account.id, held(**balances).balances)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_f
     await audit.look()
     assert await recorded(floor) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "SOL", 2), ("ADJUSTMENT", "USDT", 500)]
     async with floor.database.read_only() as reading:
-        transfers = await reading.transfers.of_account(floor.account.id)
+        transfers = await reading.transfers.list_all(floor.account.id)
         assert await reading.transfers.unexplained(floor.account.id) == {}
         events = await reading.events.after(floor.user.id, 0, None, 10)
     assert all(one.at <= noticed for one in transfers)

@@ -17,7 +17,7 @@ from tests.support.scripted_venue import ScriptedVenue
 
 async def limit_account(floor: OrderHarness, **limits: object) -> None:
     async with floor.database.transaction() as transaction:
-        account = await transaction.accounts.by_id(floor.account.id, lock=True)
+        account = await transaction.accounts.get_for_update(floor.account.id)
         assert account is not None
         await transaction.accounts.update(replace(account, risk=RiskLimits(**limits)))  # type: ignore[arg-type]
 

@@ -118,7 +118,7 @@ async def upgraded(
 
 async def transfers(floor: OrderHarness) -> list[tuple[str, str, str]]:
     async with floor.database.read_only() as reading:
-        found = await reading.transfers.of_account(floor.account.id)
+        found = await reading.transfers.list_all(floor.account.id)
     return sorted((one.kind.value, one.currency, str(one.amount.normalize())) for one in found)
 
 
@@ -132,7 +132,7 @@ async def settled(floor: OrderHarness) -> list[tuple[str, str, str]]:
     await read_until(is_provisional, lambda provisional: not provisional, "the opening is settled")
     async with floor.database.read_only() as reading:
         assert await reading.transfers.unexplained(floor.account.id) == {}
-        assert all(one.at == OPENED for one in await reading.transfers.of_account(floor.account.id))
+        assert all(one.at == OPENED for one in await reading.transfers.list_all(floor.account.id))
     return await transfers(floor)
 
 

@@ -121,7 +121,7 @@ async def lost(database: PostgresDatabase, taken_by: str | None, seconds: float 
     assert lease is not None
     held = LeaseHandle(database, clock, replace(lease, renewed_at=clock.monotonic()))
     async with database.transaction() as transaction:
-        await transaction.leases.end_all()
+        await transaction.leases.release_all()
         if taken_by is not None:
             await transaction.leases.acquire("account", "a1", taken_by, LONG)
     clock.move(seconds)
@@ -140,7 +140,7 @@ async def test_a_lease_that_was_ended_before_its_time_is_not_said_to_have_lapsed
 async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(database: PostgresDatabase) -> None:
     assert (await lost(database, "there:two")).startswith("its lease was taken by another node (there:two), until ")
     async with database.transaction() as transaction:
-        await transaction.leases.end_all()
+        await transaction.leases.release_all()
     said = await lost(database, "here:two")
     assert said.startswith("its lease was taken by another run on this host (here:two), until ")
     assert said.endswith(" UTC unless it is renewed")

@@ -45,5 +45,5 @@ async def test_credentials_that_were_replaced_meanwhile_stay(database: Database)
     async with database.transaction() as transaction:
         await transaction.users.add(user, "argon2id")
         await transaction.accounts.add(account, b"replaced")
-        assert not await transaction.accounts.renew_credentials(account.id, b"old", b"new")
+        assert not await transaction.accounts.replace_credentials(account.id, b"old", b"new")
         assert await transaction.accounts.credentials(account.id) == b"replaced"

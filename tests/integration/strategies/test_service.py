@@ -30,7 +30,7 @@ async def user(database: PostgresDatabase) -> User:
 
 async def versions(database: PostgresDatabase, strategy: Strategy) -> list[tuple[int, StrategyDefinition]]:
     async with database.read_only() as reading:
-        found = await reading.strategies.versions(strategy.user_id, strategy.id, KeysetPage(100))
+        found = await reading.strategies.list_versions(strategy.user_id, strategy.id, KeysetPage(100))
     return [(version.number, version.definition) for version in found]
 
 

@@ -48,7 +48,7 @@ async def test_one_key_opens_one_account(node: TradingNode) -> None:
     first, again = await asyncio.gather(*(node.accounts.create(node.user.id, request) for _ in range(2)))
     assert again == first
     async with node.database.read_only() as reading:
-        assert [each.id for each in await reading.accounts.tradable()] == [first.id]
+        assert [each.id for each in await reading.accounts.list_tradable()] == [first.id]
 
 
 async def test_one_key_with_another_input_is_a_conflict(node: TradingNode) -> None:
@@ -84,7 +84,7 @@ async def test_a_venue_that_is_down_is_unavailable_and_leaves_nothing(node: Trad
     with pytest.raises(Unavailable, match="same idempotencyKey"):
         await node.accounts.create(node.user.id, replace(PAPER, idempotency_key="k"))
     async with node.database.read_only() as reading:
-        assert await reading.accounts.tradable() == []
+        assert await reading.accounts.list_tradable() == []
 
 
 async def test_currencies_that_the_sandbox_lacks_are_invalid_each_at_its_place(node: TradingNode) -> None:
@@ -218,7 +218,7 @@ async def test_a_deposit_counts_once_a_key(node: TradingNode) -> None:
         ("DEPOSIT", Decimal(50), True)
     ] * 3
     async with node.database.read_only() as reading:
-        recorded = await reading.transfers.of_account(account.id)
+        recorded = await reading.transfers.list_all(account.id)
         assert await reading.transfers.unexplained(account.id) == {}
     assert [(one.reference, one.amount) for one in recorded] == [
         ("opening:USDT", 1000),
@@ -255,10 +255,10 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
             await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), "a")
     noticed = account.created_at + timedelta(seconds=1)
     async with node.database.transaction() as transaction:
-        assert [one.reference for one in await transaction.transfers.of_account(account.id)] == ["opening:USDT"]
+        assert [one.reference for one in await transaction.transfers.list_all(account.id)] == ["opening:USDT"]
         if audited:  # The audit has seen the new balance, and some interest or an older deposit with it.
             held = Balance("USDT", 1000 + audited, 1000 + audited)
-            await transaction.accounts.save_balances(account.id, (held,), all_of_them=True)
+            await transaction.accounts.replace_balances(account.id, (held,))
             for amount in (audited, Decimal(30)):
                 await transaction.transfers.add(
                     AccountTransfer(
@@ -274,7 +274,7 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
     assert transfer.at == noticed if audited else transfer.at >= before
     assert await balances(node, account.id) == {"USDT": 1050}
     async with node.database.read_only() as reading:
-        recorded = await reading.transfers.of_account(account.id)
+        recorded = await reading.transfers.list_all(account.id)
     assert {one.reference: one.amount for one in recorded} == {"opening:USDT": 1000, "deposit:a": 50, **left}
 
 
@@ -301,7 +301,7 @@ async def test_what_an_account_opens_with_is_a_transfer_of_its_first_moment(node
     btc = Balance("BTC", Decimal("0.5"), Decimal("0.5"))
     account = await node.accounts.create(node.user.id, replace(PAPER, balances=(USDT, btc)))
     async with node.database.read_only() as reading:
-        opened = await reading.transfers.of_account(account.id)
+        opened = await reading.transfers.list_all(account.id)
         stranger = await reading.transfers.get(new_user().id, opened[0].id)
         assert await reading.transfers.get(node.user.id, opened[0].id) == opened[0]
     assert {(one.kind.value, one.currency, one.amount, one.at) for one in opened} == {

@@ -68,7 +68,7 @@ async def test_a_session_sells_what_it_bought_and_not_what_was_bought_by_hand(no
     entry, exit_ = await node.orders_of(session)
     assert exit_.quantity <= own.quantity <= entry.quantity
     async with node.database.read_only() as reading:
-        (left,) = await reading.positions.open_of_account(account.id)
+        (left,) = await reading.positions.list_open(account.id)
     assert left.trading_session_id is None
     assert left.quantity > Decimal("0.49")
 

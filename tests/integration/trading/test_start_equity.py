@@ -54,7 +54,7 @@ async def test_a_session_waits_for_no_price_of_a_market_that_is_delisted(
     account = await node.account(balances=(Balance("USDT", Decimal(100), Decimal(100)),))
     async with node.database.transaction() as transaction:
         held = [Balance("USDT", Decimal(100), Decimal(100)), Balance("LUNA", Decimal(5), Decimal(5))]
-        await transaction.accounts.save_balances(account.id, held, all_of_them=True)
+        await transaction.accounts.replace_balances(account.id, held)
     session = await node.session(account, strategy())
     assert (session.status.value, session.start_equity) == ("RUNNING", 100)
 

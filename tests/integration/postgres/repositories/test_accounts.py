@@ -77,7 +77,7 @@ async def test_an_update_stores_what_can_change_and_leaves_the_credentials(
         reconciled_at=at(6),
     )
     await accounts.update(changed)
-    assert await accounts.by_id(world.account.id, lock=True) == changed
+    assert await accounts.get_for_update(world.account.id) == changed
     assert await accounts.credentials(world.account.id) == b"sealed"
 
 
@@ -91,7 +91,7 @@ async def test_an_account_of_another_user_is_as_if_absent(
     accounts: PostgresAccounts, world: World, stranger: World
 ) -> None:
     assert await accounts.get(stranger.user.id, world.account.id) is None
-    assert await accounts.page(stranger.user.id, KeysetPage(10)) == [stranger.account]
+    assert await accounts.list_page(stranger.user.id, KeysetPage(10)) == [stranger.account]
     assert await accounts.by_id(new_id()) is None
 
 
@@ -101,13 +101,13 @@ async def test_accounts_are_paged_from_new_to_old_and_back(accounts: PostgresAcc
         made.append(new_account(world.user.id, name=name, archived_at=at(1)))
         await accounts.add(made[-1], b"")
     newest = made[::-1]
-    assert await accounts.page(world.user.id, KeysetPage(3)) == newest[:3]
-    assert await accounts.page(world.user.id, KeysetPage(3, after=newest[2].id)) == newest[3:]
-    assert await accounts.page(world.user.id, KeysetPage(2, backwards=True, before=newest[3].id)) == newest[1:3]
+    assert await accounts.list_page(world.user.id, KeysetPage(3)) == newest[:3]
+    assert await accounts.list_page(world.user.id, KeysetPage(3, after=newest[2].id)) == newest[3:]
+    assert await accounts.list_page(world.user.id, KeysetPage(2, backwards=True, before=newest[3].id)) == newest[1:3]
 
 
 async def test_a_batch_finds_the_accounts_that_exist(accounts: PostgresAccounts, world: World, stranger: World) -> None:
-    found = await accounts.many([world.account.id, stranger.account.id, new_id()])
+    found = await accounts.get_many([world.account.id, stranger.account.id, new_id()])
     assert {account.id for account in found} == {world.account.id, stranger.account.id}
 
 
@@ -118,33 +118,33 @@ async def test_an_archived_account_is_tradable_until_its_last_order_is_final(
     await accounts.update(archived)
     for status in FINAL_STATUSES:
         await orders.add(world.order(status=status))
-    assert await accounts.tradable() == [stranger.account]
+    assert await accounts.list_tradable() == [stranger.account]
     for status in ACTIVE_STATUSES:
         order = world.order(status=status)
         await orders.add(order)
-        assert await accounts.tradable() == [archived, stranger.account]
+        assert await accounts.list_tradable() == [archived, stranger.account]
         await orders.save(order.changed(at(1), status=OrderStatus.CANCELED))
 
 
 async def test_balances_are_merged_or_replaced(accounts: PostgresAccounts, world: World, stranger: World) -> None:
     ids = [world.account.id, stranger.account.id]
     usdt, btc = Balance("USDT", Decimal("10000.00"), Decimal(9_000)), Balance("BTC", Decimal("0.1"), Decimal(0))
-    await accounts.save_balances(world.account.id, [usdt, btc], all_of_them=True)
-    await accounts.save_balances(stranger.account.id, [usdt], all_of_them=True)
+    await accounts.replace_balances(world.account.id, [usdt, btc])
+    await accounts.replace_balances(stranger.account.id, [usdt])
     assert await accounts.balances(ids) == {ids[0]: [btc, usdt], ids[1]: [usdt]}
 
     less = Balance("USDT", Decimal(8_000), Decimal("7999.99"))
-    await accounts.save_balances(world.account.id, [less], all_of_them=False)
+    await accounts.upsert_balances(world.account.id, [less])
     assert await accounts.balances(ids[:1]) == {ids[0]: [btc, less]}
-    await accounts.save_balances(world.account.id, [usdt], all_of_them=True)
+    await accounts.replace_balances(world.account.id, [usdt])
     assert await accounts.balances(ids) == {ids[0]: [usdt], ids[1]: [usdt]}
-    await accounts.save_balances(world.account.id, [], all_of_them=True)
+    await accounts.replace_balances(world.account.id, [])
     assert await accounts.balances(ids[:1]) == {ids[0]: []}
 
 
 async def test_of_two_balances_of_a_currency_the_last_one_counts(accounts: PostgresAccounts, world: World) -> None:
     first, last = Balance("BTC", Decimal(1), Decimal(1)), Balance("BTC", Decimal(2), Decimal(2))
-    await accounts.save_balances(world.account.id, [first, last], all_of_them=False)
+    await accounts.upsert_balances(world.account.id, [first, last])
     assert await accounts.balances([world.account.id]) == {world.account.id: [last]}
 
 
@@ -169,9 +169,9 @@ async def test_that_an_alert_was_told_is_forgotten_once_its_account_has_long_gon
     await accounts.update(replace(looked, reconciled_at=long_after))
     await accounts.update(replace(unlooked, reconciled_at=start))
     await accounts.update(replace(archived, archived_at=start))
-    assert await accounts.forget_alerts(kept, start + kept, 10) == 1
-    assert await accounts.forget_alerts(kept, long_after, 10) == 1
-    assert await accounts.forget_alerts(kept, long_after, 10) == 0
+    assert await accounts.delete_expired_alerts(kept, start + kept, 10) == 1
+    assert await accounts.delete_expired_alerts(kept, long_after, 10) == 1
+    assert await accounts.delete_expired_alerts(kept, long_after, 10) == 0
     assert not await accounts.record_alert(looked.id, "seen again", long_after)
     assert not await accounts.record_alert(unlooked.id, "seen once", long_after)
     assert await accounts.record_alert(looked.id, "seen once", long_after)

@@ -89,7 +89,7 @@ async def carry_out(connection: Connection, world: World, step: Bought | Paid | 
             assert await transfers.add(paid)
             assert not await transfers.add(replace(paid, id=new_id()))
             if step.later is not None:
-                await transfers.change(replace(paid, amount=step.later))
+                await transfers.update(replace(paid, amount=step.later))
         case Corrected():
             await connection.execute("DELETE FROM balances WHERE account_id = $1", world.account.id)
             await connection.execute("INSERT INTO balances VALUES ($1, 'BTC', $2, $2)", world.account.id, step.amount)
@@ -106,7 +106,7 @@ async def all_added_up(connection: Connection, world: World) -> dict[str, Decima
     """Return what each fill and each transfer of the account comes to, by currency."""
     fills = await PostgresOrders(connection).ledger(world.user.id, OrderFilter(account_id=world.account.id))
     total: dict[str, Decimal] = {}
-    for transfer in await PostgresTransfers(connection).of_account(world.account.id):
+    for transfer in await PostgresTransfers(connection).list_all(world.account.id):
         total[transfer.currency] = EXACT.add(total.get(transfer.currency, ZERO), transfer.amount)
     return {currency: amount for currency, amount in redo(total, fills, MARKETS).items() if amount}
 

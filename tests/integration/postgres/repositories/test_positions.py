@@ -50,10 +50,10 @@ async def test_a_position_is_changed_in_its_place_until_it_is_flat(positions: Po
         take_profit_price=Decimal(2),
     )
     await positions.save(grown)
-    assert await positions.locked_open(world.account.id, BTC, None) == grown
+    assert await positions.get_open_for_update(world.account.id, BTC, None) == grown
     flat = grown.changed(quantity=Decimal(0), dust=Decimal("0.000001"), closed_at=at(60))
     await positions.save(flat)
-    assert await positions.locked_open(world.account.id, BTC, None) is None
+    assert await positions.get_open_for_update(world.account.id, BTC, None) is None
     assert await positions.get(world.user.id, position.id) == flat
 
 
@@ -65,12 +65,12 @@ async def test_open_positions_are_kept_apart_by_account_market_and_session(
     for position in (by_hand, of_session, elsewhere, theirs):
         await positions.save(position)
     account = world.account.id
-    assert await positions.locked_open(account, BTC, None) == by_hand
-    assert await positions.locked_open(account, BTC, world.session.id) == of_session
-    assert await positions.locked_open(account, ETH, None) == elsewhere
-    assert await positions.locked_open(stranger.account.id, BTC, None) == theirs
-    assert await positions.locked_open(account, ETH, world.session.id) is None
-    assert await positions.open_of_account(account) == [by_hand, of_session, elsewhere]
+    assert await positions.get_open_for_update(account, BTC, None) == by_hand
+    assert await positions.get_open_for_update(account, BTC, world.session.id) == of_session
+    assert await positions.get_open_for_update(account, ETH, None) == elsewhere
+    assert await positions.get_open_for_update(stranger.account.id, BTC, None) == theirs
+    assert await positions.get_open_for_update(account, ETH, world.session.id) is None
+    assert await positions.list_open(account) == [by_hand, of_session, elsewhere]
 
 
 @pytest.mark.parametrize("of_session", [True, False])
@@ -92,8 +92,8 @@ async def test_a_position_of_another_user_is_as_if_absent(
     position = world.position()
     await positions.save(position)
     assert await positions.get(stranger.user.id, position.id) is None
-    assert await positions.page(stranger.user.id, KeysetPage(9)) == []
-    assert await positions.page(stranger.user.id, KeysetPage(9), account_id=world.account.id) == []
+    assert await positions.list_page(stranger.user.id, KeysetPage(9)) == []
+    assert await positions.list_page(stranger.user.id, KeysetPage(9), account_id=world.account.id) == []
 
 
 async def test_a_page_holds_only_what_is_wanted_newest_first(positions: PostgresPositions, world: World) -> None:
@@ -105,7 +105,7 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(positions: Postgres
     user = world.user.id
 
     async def found(window: KeysetPage, **wanted: object) -> list[Position]:
-        return await positions.page(user, window, **wanted)  # type: ignore[arg-type]
+        return await positions.list_page(user, window, **wanted)  # type: ignore[arg-type]
 
     assert await found(KeysetPage(3)) == newest[:3]
     assert await found(KeysetPage(3, after=newest[2].id)) == newest[3:]
@@ -126,5 +126,5 @@ async def test_the_newest_position_of_each_session_is_found(
     of_other = world.position(trading_session_id=other.id, closed_at=at(1))
     for position in (old, newest, of_other):
         await positions.save(position)
-    found = await positions.newest_of_sessions([other.id, world.session.id, other.id, new_id()])
+    found = await positions.latest_by_session([other.id, world.session.id, other.id, new_id()])
     assert sorted(found, key=lambda position: position.id) == [newest, of_other]

@@ -120,7 +120,7 @@ async def test_the_orders_that_belong_to_others(explaining: Explaining) -> None:
 async def test_the_open_position_somewhere(explaining: Explaining, world: World) -> None:
     positions = PostgresPositions(explaining)
     for session_id in (None, world.session.id):
-        await positions.locked_open(world.account.id, BTC, session_id)
+        await positions.get_open_for_update(world.account.id, BTC, session_id)
         assert explaining.used("positions_open"), explaining.plan
 
 

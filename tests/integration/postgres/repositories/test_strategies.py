@@ -42,10 +42,10 @@ async def test_a_strategy_and_its_version_come_back_as_they_were_stored(
     strategy = new_strategy(world.user.id, description="follows the trend", archived_at=at(3), current_version=1)
     version = new_version(strategy, definition=FULL, language_version=2)
     await strategies.add(strategy, version)
-    assert await strategies.get(world.user.id, strategy.id, lock=True) == strategy
-    assert await strategies.version(world.user.id, version.id) == version
+    assert await strategies.get_for_update(world.user.id, strategy.id) == strategy
+    assert await strategies.get_version(world.user.id, version.id) == version
     assert await strategies.get(world.user.id, world.strategy.id) == world.strategy
-    assert await strategies.version(world.user.id, world.version.id) == world.version
+    assert await strategies.get_version(world.user.id, world.version.id) == world.version
 
 
 async def test_a_change_makes_a_new_version_and_keeps_the_old_one(strategies: PostgresStrategies, world: World) -> None:
@@ -55,12 +55,12 @@ async def test_a_change_makes_a_new_version_and_keeps_the_old_one(strategies: Po
     await strategies.update(changed)
     user, strategy = world.user.id, world.strategy.id
     assert await strategies.get(user, strategy) == changed
-    assert await strategies.version_by_number(user, strategy, 1) == world.version
-    assert await strategies.version_by_number(user, strategy, 2) == second
-    assert await strategies.version_by_number(user, strategy, 3) is None
-    assert await strategies.newest_versions([strategy, new_id()]) == [second]
-    assert await strategies.versions(user, strategy, KeysetPage(9)) == [second, world.version]
-    assert await strategies.versions(user, strategy, KeysetPage(9, after=second.id)) == [world.version]
+    assert await strategies.get_version_by_number(user, strategy, 1) == world.version
+    assert await strategies.get_version_by_number(user, strategy, 2) == second
+    assert await strategies.get_version_by_number(user, strategy, 3) is None
+    assert await strategies.get_latest_versions([strategy, new_id()]) == [second]
+    assert await strategies.list_versions(user, strategy, KeysetPage(9)) == [second, world.version]
+    assert await strategies.list_versions(user, strategy, KeysetPage(9, after=second.id)) == [world.version]
 
 
 async def test_a_number_is_given_to_one_version(strategies: PostgresStrategies, world: World) -> None:
@@ -73,10 +73,10 @@ async def test_what_another_user_has_is_as_if_absent(
 ) -> None:
     other, mine = stranger.user.id, world.strategy.id
     assert await strategies.get(other, mine) is None
-    assert await strategies.version(other, world.version.id) is None
-    assert await strategies.version_by_number(other, mine, 1) is None
-    assert await strategies.versions(other, mine, KeysetPage(9)) == []
-    assert await strategies.page(other, KeysetPage(9)) == [stranger.strategy]
+    assert await strategies.get_version(other, world.version.id) is None
+    assert await strategies.get_version_by_number(other, mine, 1) is None
+    assert await strategies.list_versions(other, mine, KeysetPage(9)) == []
+    assert await strategies.list_page(other, KeysetPage(9)) == [stranger.strategy]
     assert await strategies.archive(other, mine, at(1)) is None
     assert await strategies.get(world.user.id, mine) == world.strategy
 
@@ -87,8 +87,8 @@ async def test_an_archived_strategy_keeps_the_time_of_the_first_call(
     archived = replace(world.strategy, archived_at=at(1))
     assert await strategies.archive(world.user.id, world.strategy.id, at(1)) == archived
     assert await strategies.archive(world.user.id, world.strategy.id, at(2)) == archived
-    assert await strategies.page(world.user.id, KeysetPage(9)) == []
-    assert await strategies.page(world.user.id, KeysetPage(9), archived=True) == [archived]
+    assert await strategies.list_page(world.user.id, KeysetPage(9)) == []
+    assert await strategies.list_page(world.user.id, KeysetPage(9), archived=True) == [archived]
 
 
 async def test_strategies_are_paged_from_new_to_old_and_back(strategies: PostgresStrategies, world: World) -> None:
@@ -98,12 +98,12 @@ async def test_strategies_are_paged_from_new_to_old_and_back(strategies: Postgre
         await strategies.add(made[-1], new_version(made[-1]))
     newest = made[::-1]
     user = world.user.id
-    assert await strategies.page(user, KeysetPage(3)) == newest[:3]
-    assert await strategies.page(user, KeysetPage(3, after=newest[2].id)) == newest[3:]
-    assert await strategies.page(user, KeysetPage(2, backwards=True)) == newest[2:]
+    assert await strategies.list_page(user, KeysetPage(3)) == newest[:3]
+    assert await strategies.list_page(user, KeysetPage(3, after=newest[2].id)) == newest[3:]
+    assert await strategies.list_page(user, KeysetPage(2, backwards=True)) == newest[2:]
 
 
 async def test_batches_find_what_exists(strategies: PostgresStrategies, world: World, stranger: World) -> None:
-    found = await strategies.many([world.strategy.id, stranger.strategy.id, new_id()])
+    found = await strategies.get_many([world.strategy.id, stranger.strategy.id, new_id()])
     assert {strategy.id for strategy in found} == {world.strategy.id, stranger.strategy.id}
-    assert await strategies.versions_by_ids([world.version.id, new_id()]) == [world.version]
+    assert await strategies.get_many_versions([world.version.id, new_id()]) == [world.version]

@@ -75,17 +75,17 @@ async def test_a_saved_session_has_all_that_was_changed(
         start_equity=Decimal(1),
     )
     await sessions.save(changed)
-    assert await sessions.locked(world.session.id) == changed
+    assert await sessions.get_for_update(world.session.id) == changed
     await sessions.save(world.session)
-    assert await sessions.locked(world.session.id) == world.session
+    assert await sessions.get_for_update(world.session.id) == world.session
 
 
 async def test_a_session_of_another_user_is_as_if_absent(
     sessions: PostgresTradingSessions, world: World, stranger: World
 ) -> None:
     assert await sessions.get(stranger.user.id, world.session.id) is None
-    assert await sessions.page(stranger.user.id, KeysetPage(9), ALL) == [stranger.session]
-    assert await sessions.locked(new_id()) is None
+    assert await sessions.list_page(stranger.user.id, KeysetPage(9), ALL) == [stranger.session]
+    assert await sessions.get_for_update(new_id()) is None
 
 
 async def test_live_sessions_are_those_that_have_not_ended(
@@ -95,7 +95,7 @@ async def test_live_sessions_are_those_that_have_not_ended(
     for session in made.values():
         await sessions.add(session)
     live = [world.session, *(session for status, session in made.items() if not status.is_final)]
-    assert await sessions.live_of_account(world.account.id) == live
+    assert await sessions.list_live(world.account.id) == live
     assert await sessions.count_live(world.user.id) == len(live)
     assert await sessions.count_live(stranger.user.id) == 1
 
@@ -125,7 +125,7 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresT
     user = world.user.id
 
     async def found(window: KeysetPage, **wanted: object) -> list[TradingSession]:
-        return await sessions.page(user, window, TradingSessionFilter(**wanted))  # type: ignore[arg-type]
+        return await sessions.list_page(user, window, TradingSessionFilter(**wanted))  # type: ignore[arg-type]
 
     assert await found(KeysetPage(2)) == [stopped, ether]
     assert await found(KeysetPage(2, after=ether.id)) == [world.session]
@@ -133,7 +133,7 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresT
     assert await found(KeysetPage(9), market=ETH) == [ether]
     assert await found(KeysetPage(9), statuses=(TradingSessionStatus.STOPPED,)) == [stopped]
     assert await found(KeysetPage(9), account_id=new_id()) == []
-    assert {session.id for session in await sessions.many([ether.id, new_id()])} == {ether.id}
+    assert {session.id for session in await sessions.get_many([ether.id, new_id()])} == {ether.id}
 
 
 @pytest.mark.parametrize("action", SignalAction)
@@ -146,7 +146,7 @@ async def test_a_signal_comes_back_as_it_was_stored(
     full = world.signal(action=action, candle_at=NOW, missed=True, order_id=order.id)
     for signal in (bare, full):
         assert await sessions.add_signal(signal)
-        assert await sessions.signal(world.user.id, signal.id) == signal
+        assert await sessions.get_signal(world.user.id, signal.id) == signal
 
 
 async def test_a_session_says_the_same_once_on_a_candle(sessions: PostgresTradingSessions, world: World) -> None:
@@ -169,7 +169,7 @@ async def test_a_signal_learns_of_its_order(
     await sessions.add_signal(signal)
     await orders.add(order)
     await sessions.set_signal_order(signal.id, order.id)
-    assert await sessions.signals_by_ids([signal.id, new_id()]) == [replace(signal, order_id=order.id)]
+    assert await sessions.get_many_signals([signal.id, new_id()]) == [replace(signal, order_id=order.id)]
 
 
 async def test_signals_are_paged_for_their_owner_alone(
@@ -179,8 +179,8 @@ async def test_signals_are_paged_for_their_owner_alone(
     for signal in newest:
         await sessions.add_signal(signal)
     user, session = world.user.id, world.session.id
-    assert await sessions.signals(user, session, KeysetPage(2)) == newest[:2]
-    assert await sessions.signals(user, session, KeysetPage(2, after=newest[1].id)) == newest[2:4]
-    assert await sessions.signals(user, session, KeysetPage(2, backwards=True)) == newest[3:]
-    assert await sessions.signals(stranger.user.id, session, KeysetPage(2)) == []
-    assert await sessions.signal(stranger.user.id, newest[0].id) is None
+    assert await sessions.list_signals(user, session, KeysetPage(2)) == newest[:2]
+    assert await sessions.list_signals(user, session, KeysetPage(2, after=newest[1].id)) == newest[2:4]
+    assert await sessions.list_signals(user, session, KeysetPage(2, backwards=True)) == newest[3:]
+    assert await sessions.list_signals(stranger.user.id, session, KeysetPage(2)) == []
+    assert await sessions.get_signal(stranger.user.id, newest[0].id) is None
