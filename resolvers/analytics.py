@@ -8,7 +8,7 @@ from domain.indicators.catalogue import IndicatorDefinition, catalogue
 from domain.indicators.series import IndicatorSeries
 from domain.indicators.trend import Trend
 from domain.indicators.volume_profile import VolumeProfile
-from domain.market_data.analytics import IndicatorRequest, Shown
+from domain.market_data.analytics import CandleRange, IndicatorRequest
 from domain.model.depth_views import DepthLevels, DepthSnapshot
 from domain.model.markets import Market, Timeframe
 from domain.model.trading import ParameterValue
@@ -42,7 +42,7 @@ async def indicator(
     name: str,
     parameters: Sequence[ParameterValue],
     inputs: Sequence[str],
-    shown: Shown,
+    shown: CandleRange,
 ) -> IndicatorSeries | None:
     """Return an indicator at closed candles; None where there are none."""
     values = {parameter.name: parameter.value for parameter in parameters}

@@ -93,7 +93,7 @@ class RequestContext:
     @property
     def feed_reader(self) -> FeedReader:
         """On whose behalf markets are followed: a shared stream is nobody's, and yet a user may have opened it."""
-        return FeedReader.USER if self.identity or self._opened_by_user else FeedReader.STRANGER
+        return FeedReader.USER if self.identity or self._opened_by_user else FeedReader.ANONYMOUS
 
     @property
     def credential_id(self) -> str | None:

@@ -8,7 +8,7 @@ import strawberry
 
 from domain.indicators import trend as trend_domain
 from domain.indicators import volume_profile as volume_domain
-from domain.market_data.analytics import Shown
+from domain.market_data.analytics import CandleRange
 from domain.model import depth_views as views
 from domain.model import markets as domain
 from resolvers import analytics
@@ -165,7 +165,7 @@ class MarketAnalyticsFields:
         """Return the series."""
         values = [parameter.to_domain() for parameter in parameters or ()]
         return await analytics.indicator(
-            info.context, parent, timeframe, name, values, inputs or (), Shown(from_, to, last)
+            info.context, parent, timeframe, name, values, inputs or (), CandleRange(from_, to, last)
         )
 
     @strawberry.field(

@@ -186,7 +186,7 @@ class Portfolio:
         try:
             start = await self._events.head(self._user_id)
             await self._read_positions()
-            await self._wants.become(self._markets_needed())
+            await self._wants.set_markets(self._markets_needed())
             self._value()
             self._ready.set()
             stream = self._events.follow(start, orders_only=False)
@@ -237,7 +237,7 @@ class Portfolio:
                 await self._read_accounts()
             except Unavailable as error:
                 log.warning("a portfolio waits for the database: %s", error.message)
-            await self._wants.become(self._markets_needed())
+            await self._wants.set_markets(self._markets_needed())
             self._value()
             with suppress(TimeoutError):
                 async with asyncio.timeout(VALUE_SECONDS):

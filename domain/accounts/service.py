@@ -34,7 +34,7 @@ from domain.model.trading import (
     VenueCredentials,
 )
 from domain.ports.execution_client import CredentialsRejected
-from domain.ports.market_data import QuestionRefused, VenueUnreachable
+from domain.ports.market_data import RequestRejected, VenueUnreachable
 from domain.ports.messaging import MessageBus
 from domain.ports.trading import NoSuchPaperAccount, PaperRefused, PaperVenue, Vault
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -275,7 +275,7 @@ class AccountService:
         except CredentialsRejected as refusal:
             message = f"{account.venue} refuses these credentials: {refusal}"
             raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, at.credentials) from None
-        except QuestionRefused as refusal:
+        except RequestRejected as refusal:
             message = f"{account.venue} doesn't tell this account's balances: {refusal}"
             raise InputError(ErrorCode.UNSUPPORTED, message, at.venue) from None
         finally:
@@ -302,7 +302,7 @@ async def _answered(question: Awaitable[T], path: tuple[str, ...]) -> T:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             return await question
-    except (CredentialsRejected, QuestionRefused):
+    except (CredentialsRejected, RequestRejected):
         raise
     except NoSuchPaperAccount:
         message = "The sandbox doesn't know this account: its state was replaced. Open another one."

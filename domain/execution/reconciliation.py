@@ -14,7 +14,7 @@ from domain.execution.in_doubt import InDoubtResolver
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import BalanceReport, CredentialsRejected, FillReport
-from domain.ports.market_data import QuestionRefused, VenueUnreachable
+from domain.ports.market_data import RequestRejected, VenueUnreachable
 
 _MARGIN = timedelta(minutes=1)
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -54,7 +54,7 @@ class Reconciler:
             try:
                 await (self.reconcile() if wanted else self._prolong())
             except (VenueUnreachable, Unavailable) as error:
-                if isinstance(error, CredentialsRejected | QuestionRefused):
+                if isinstance(error, CredentialsRejected | RequestRejected):
                     await self._refused(error)
                 await asyncio.sleep(max(pause, getattr(error, "retry_after_seconds", None) or 0))
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

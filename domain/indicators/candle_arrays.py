@@ -58,7 +58,7 @@ class CandleArrays:
         start = max(len(self) - count, 0)
         return CandleArrays(*(self.series(name)[start:] for name in PRICES), gapless=self.gapless)
 
-    def upto(self, count: int) -> "CandleArrays":
+    def first(self, count: int) -> "CandleArrays":
         """Return the oldest `count` candles; the arrays are views."""
         return CandleArrays(*(self.series(name)[:count] for name in PRICES), gapless=self.gapless)
 

@@ -81,19 +81,19 @@ def bars_needed() -> int:
     return max(directional + 1, swing + RANKED_BARS)
 
 
-def trend_of(candles: Sequence[TimedBar], timeframe: Timeframe) -> Trend | None:
+def latest_trend(candles: Sequence[TimedBar], timeframe: Timeframe) -> Trend | None:
     """Return the trend at the close of the last of `candles`, given oldest first; None where there are too few.
 
     Only those after the last gap count.
     """
     contiguous = _after_last_gap(candles)
-    reading = read_trend(candle_arrays(contiguous))
+    reading = compute_trend(candle_arrays(contiguous))
     if reading is None:
         return None
     return Trend(timeframe, contiguous[-1].close_time, reading.direction, reading.strength, reading.volatility)
 
 
-def read_trend(candles: CandleArrays) -> TrendReading | None:
+def compute_trend(candles: CandleArrays) -> TrendReading | None:
     """Return what contiguous candles tell of the trend; None where there are fewer than `bars_needed`."""
     if len(candles) < bars_needed():
         return None

@@ -133,7 +133,7 @@ def _price_step(increment: Decimal, *prices: Decimal) -> Decimal:
     return min(step, Decimal(1).scaleb(int(digits)))
 
 
-def range_of(traded: Sequence[PriceVolume]) -> PriceRange | None:
+def price_range(traded: Sequence[PriceVolume]) -> PriceRange | None:
     """Return the range of what was traded; None where nothing was."""
     if not traded:
         return None
@@ -141,7 +141,7 @@ def range_of(traded: Sequence[PriceVolume]) -> PriceRange | None:
     return PriceRange(min(prices), max(prices), _exact_sum(EXACT.add(each.bought, each.sold) for each in traded))
 
 
-def binned(traded: Iterable[PriceVolume], bins: Bins) -> list[BinVolume]:
+def bin_trades(traded: Iterable[PriceVolume], bins: Bins) -> list[BinVolume]:
     """Return the volumes of the bins that hold any."""
     parts: dict[int, list[PriceVolume]] = {}
     for each in traded:

@@ -9,16 +9,16 @@ from domain.core.errors import FaultCode, RequestFault
 from domain.core.keyset import TimeKeysetPage
 from domain.core.time import validate_time_range
 from domain.indicators.series import MAX_TIMES, IndicatorSeries, indicator_query, indicator_series
-from domain.indicators.trend import Trend, bars_needed, trend_of
+from domain.indicators.trend import Trend, bars_needed, latest_trend
 from domain.indicators.volume_profile import (
     VolumeProfile,
     VolumeSource,
-    binned,
+    bin_trades,
     build_profile,
     coarse_bins,
     make_bins,
     pick_source,
-    range_of,
+    price_range,
     rebin,
     to_levels,
 )
@@ -46,7 +46,7 @@ class IndicatorRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class CandleRange:
     """Which candles an indicator is shown at: the newest `last` that opened from `start` up to, not at, `end`."""
 
     start: datetime | None = None
@@ -86,10 +86,10 @@ class MarketAnalytics:
                 "shorter time from `from` to `to`."
             )
         async with self._database.read_only() as reading:
-            return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.a_side)
+            return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.per_side)
 
     async def indicator(
-        self, market: Market, timeframe: Timeframe, asked: IndicatorRequest, shown: Shown
+        self, market: Market, timeframe: Timeframe, asked: IndicatorRequest, shown: CandleRange
     ) -> IndicatorSeries | None:
         """Return an indicator at closed candles; None where there are none.
 
@@ -104,10 +104,10 @@ class MarketAnalytics:
     async def trend(self, market: Market, timeframe: Timeframe) -> Trend | None:
         """Return the trend at the newest closed candle; None where there are too few without a gap before it."""
         window = TimeKeysetPage(bars_needed(), backwards=True)
-        return trend_of(await self._past.candles(market.symbol, timeframe, window), timeframe)
+        return latest_trend(await self._past.candles(market.symbol, timeframe, window), timeframe)
 
     async def _candles(
-        self, market: Market, timeframe: Timeframe, shown: Shown, bars_before: int
+        self, market: Market, timeframe: Timeframe, shown: CandleRange, bars_before: int
     ) -> tuple[Sequence[Candle], int]:
         """Return the candles to show, with those that are needed before them, and how many are to be shown."""
         last = shown.last if shown.last is not None or shown.start is not None else DEFAULT_TIMES
@@ -127,7 +127,7 @@ async def _profile(
     history: MarketHistoryRepository, market: Market, start: datetime, end: datetime, wanted: int
 ) -> VolumeProfile:
     sums = await history.summed_prices(market.symbol, start, end)
-    summed = range_of(sums)
+    summed = price_range(sums)
     candles = await history.candle_range(market.symbol, start, end)
     source = pick_source(summed, candles)
     if source is VolumeSource.CANDLES and candles is not None:
@@ -156,7 +156,7 @@ async def _of_trades(
             bins = make_bins(traded, wanted, market.price_increment)
             return bins, await history.traded_volumes(market.symbol, *period, bins)
         bins = coarse_bins(summed, wanted)
-    return bins, binned(sums, bins)
+    return bins, bin_trades(sums, bins)
 
 
 def _before(at: datetime, duration: timedelta) -> datetime:

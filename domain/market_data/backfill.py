@@ -31,7 +31,7 @@ SETTLED = timedelta(seconds=2)
 """How long after its end the venue's own candle is surely final."""
 
 
-def oldest_asked(timeframe: Timeframe, until: datetime) -> datetime:
+def demand_horizon(timeframe: Timeframe, until: datetime) -> datetime:
     """Return when the oldest candle opens that is fetched on demand, where the newest closes at `until`."""
     return max(until - MAXIMUM_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
 
@@ -122,7 +122,7 @@ class _Queue:
     async def fill(self, demand: CandlesDemand) -> None:
         market, timeframe = demand.market, demand.timeframe
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
-        start = max(timeframe.open_time(demand.start), oldest_asked(timeframe, until))
+        start = max(timeframe.open_time(demand.start), demand_horizon(timeframe, until))
         async for _ in self._fill_holes(market, timeframe, start, until):
             pass
 
@@ -143,7 +143,7 @@ class _Queue:
     ) -> AsyncGenerator[None, None]:
         """Fill all holes of a period, and yield after every part."""
         async with self._database.read_only() as reading:
-            holes = await reading.market_data.candle_holes(market, timeframe, start, until)
+            holes = await reading.market_data.candle_gaps(market, timeframe, start, until)
         for first, end in split_into_pages(holes, PAGE * timeframe.duration):
             if self._may_ask(market, timeframe, first, end):
                 before = await self._before(market, timeframe, first)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.market_data.candles import is_same
+from domain.market_data.candles import matches
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource
 
 log = logging.getLogger(__name__)
 
-MAX_LOOKS = 5
+MAX_ATTEMPTS = 5
 """How often a candle is looked for at the venue, and how often one that differed is looked at again."""
 
 MAX_PENDING = 1_000
@@ -37,7 +37,7 @@ class CandleVerifier:
     """
 
     def __init__(
-        self, market: MarketSymbol, source: MarketDataSource, recorder: MarketDataWriter, settled_after: float
+        self, market: MarketSymbol, source: MarketDataSource, recorder: MarketDataWriter, final_after: float
     ) -> None:
         self.checked = 0
         self.unconfirmed = 0
@@ -45,7 +45,7 @@ class CandleVerifier:
         self._market = market
         self._source = source
         self._recorder = recorder
-        self._settled_after = timedelta(seconds=settled_after)
+        self._settled_after = timedelta(seconds=final_after)
         self._untold: list[Candle] = []
         self._pending: dict[Timeframe, dict[datetime, _Pending]] = {timeframe: {} for timeframe in Timeframe}
 
@@ -101,16 +101,16 @@ class CandleVerifier:
         if own is None:
             if candle.volume == 0:
                 self._forget(candle)
-            elif pending.looks >= MAX_LOOKS:
+            elif pending.looks >= MAX_ATTEMPTS:
                 self.unconfirmed += 1
                 self._forget(candle)
                 log.info("%s has no candle of its own for %s", self._market.venue, _shown(candle))
             return False
-        differs = not is_same(candle, own)
+        differs = not matches(candle, own)
         if differs:
             log.info("corrected %s to the venue's own, %s", _shown(candle), _numbers(own))
             pending.candle = own
-        if not differs or pending.looks >= MAX_LOOKS:
+        if not differs or pending.looks >= MAX_ATTEMPTS:
             self.checked += 1
             self._forget(candle)
         return differs

@@ -26,7 +26,7 @@ def open_candle(trade: Trade, timeframe: Timeframe) -> Candle:
     return Candle(trade.market, timeframe, opened, price, price, price, price, trade.quantity, closed=False)
 
 
-def with_trade(candle: Candle, trade: Trade) -> Candle:
+def add_trade(candle: Candle, trade: Trade) -> Candle:
     """Return `candle` with one more trade; one without volume takes all its prices from its first trade."""
     if candle.volume == 0:
         return open_candle(trade, candle.timeframe)
@@ -52,7 +52,7 @@ def flat_candle(candle: Candle) -> Candle:
     return Candle(candle.market, candle.timeframe, candle.close_time, price, price, price, price, ZERO, closed=False)
 
 
-def without_gaps(candles: Sequence[Candle]) -> list[Candle]:
+def fill_gaps(candles: Sequence[Candle]) -> list[Candle]:
     """Return closed candles with those put between that a venue leaves out because nothing was traded then."""
     filled: list[Candle] = []
     for candle in candles:
@@ -62,7 +62,7 @@ def without_gaps(candles: Sequence[Candle]) -> list[Candle]:
     return filled
 
 
-def is_same(one: Candle, other: Candle) -> bool:
+def matches(one: Candle, other: Candle) -> bool:
     """Tell whether two candles of the same time hold the same."""
     return _content(one) == _content(other)
 
@@ -71,7 +71,7 @@ def _content(candle: Candle) -> tuple[Decimal, ...]:
     return candle.open, candle.high, candle.low, candle.close, candle.volume
 
 
-def combined(parts: Sequence[Candle], timeframe: Timeframe) -> Candle:
+def merge(parts: Sequence[Candle], timeframe: Timeframe) -> Candle:
     """Return the forming candle of `timeframe` that shorter, contiguous candles add up to.
 
     Parts without volume stand at an older close, so they count only where nothing was traded at all.
@@ -90,18 +90,18 @@ def combined(parts: Sequence[Candle], timeframe: Timeframe) -> Candle:
     )
 
 
-def resampled(candles: Sequence[Candle], timeframe: Timeframe, since: datetime, until: datetime) -> list[Candle]:
+def resample(candles: Sequence[Candle], timeframe: Timeframe, since: datetime, until: datetime) -> list[Candle]:
     """Return the candles of `timeframe` that shorter ones, oldest first, add up to; none that opens before `since`.
 
     Those that end after `until` are forming. What a venue leaves out of the shorter ones, having seen no trade then, is
     left out here.
     """
     buckets = groupby(candles, lambda candle: timeframe.open_time(candle.open_time))
-    longer = [combined(list(parts), timeframe) for opened, parts in buckets if opened >= since]
+    longer = [merge(list(parts), timeframe) for opened, parts in buckets if opened >= since]
     return [replace(candle, closed=candle.close_time <= until) for candle in longer]
 
 
-def resample(
+def build_forming(
     history: Mapping[Timeframe, Sequence[Candle]],
     timeframe: Timeframe,
     until: datetime,
@@ -123,7 +123,7 @@ def resample(
             return None
         parts.append(part)
         at = part.close_time
-    return combined(parts, timeframe) if parts else None
+    return merge(parts, timeframe) if parts else None
 
 
 class _Series:
@@ -204,7 +204,7 @@ class CandleBuilder(_Series):
             self.late += 1
             return []
         closed = self._close_before(bucket)
-        self.forming = with_trade(self.forming, trade)
+        self.forming = add_trade(self.forming, trade)
         return closed
 
     def close_due(self, now: datetime) -> list[Candle]:
@@ -240,7 +240,7 @@ class CandleComposer(_Series):
         """Return the forming candle with one more minute, which is forming or has just closed."""
         if self.forming is None or minute is None or not minute.volume or not self._holds(minute):
             return self.forming
-        return combined([self.forming, minute], self.timeframe)
+        return merge([self.forming, minute], self.timeframe)
 
     def _holds(self, minute: Candle) -> bool:
         forming = self.forming
@@ -297,7 +297,7 @@ class CandleAggregator:
         """
         missed: list[Candle] = []
         for timeframe, series in self._series.items():
-            forming = resample(history, timeframe, until, listed)
+            forming = build_forming(history, timeframe, until, listed)
             if forming is None and listed is None and timeframe.open_time(until) < until:
                 forming = own.get(timeframe)
             missed += series.reset(history.get(timeframe, ()), forming)
@@ -316,7 +316,7 @@ class CandleAggregator:
         if corrected and minute is not None:
             closed = {each: list(candles.values()) for each, candles in self._closed.items()}
             for composer in self._longer:
-                composer.correct(None, resample(closed, composer.timeframe, minute.open_time))
+                composer.correct(None, build_forming(closed, composer.timeframe, minute.open_time))
 
     def _with_closed_since(self, until: datetime) -> list[Candle]:
         """Add minutes that closed here after `until` to the longer candles; return those that closed with them.

@@ -19,7 +19,7 @@ from domain.market_data.stream_retry import StreamRetry
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.market_data.trade_sequencer import TradeSequencer
 from domain.market_data.writer import MarketDataWriter
-from domain.model.depth import with_best
+from domain.model.depth import with_top_of_book
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports.market_data import CrossedBook, MarketDataSource, VenueGap, VenueUnreachable
 from domain.ports.messaging import Cache, CacheSpace, MessageBus
@@ -61,7 +61,7 @@ class FeedOutputs:
     backfill: Backfill
 
 
-class Every:
+class Interval:
     """Tells when it is time again; the first time at once."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
@@ -115,11 +115,11 @@ class Collector:
         self._heard_at: datetime | None = None
         self._hearing: asyncio.Timeout | None = None
         self._told: FeedStatus | None = None
-        self._snapshot = Every(clock, pace.snapshot_every)
-        self._cached = Every(clock, pace.cache_every)
-        self._forming = Every(clock, pace.forming_every)
-        self._status = Every(clock, pace.status_every)
-        self._look = Every(clock, pace.look_every)
+        self._snapshot = Interval(clock, pace.snapshot_every)
+        self._cached = Interval(clock, pace.cache_every)
+        self._forming = Interval(clock, pace.forming_every)
+        self._status = Interval(clock, pace.status_every)
+        self._look = Interval(clock, pace.look_every)
 
     @property
     def status(self) -> FeedStatus:
@@ -142,7 +142,7 @@ class Collector:
         return self._health.trades_connected and self._tape.whole
 
     @property
-    def trades_taken(self) -> int:
+    def trade_count(self) -> int:
         """How many trades were taken, each once."""
         return self._tape.taken
 
@@ -193,16 +193,16 @@ class Collector:
         epoch = self._ids.new().hex[-12:]
         async with aclosing(self._source.depth(self.market)) as books:  # type: ignore[type-var]
             async for book in books:
-                attempts.works()
+                attempts.succeeded()
                 await self._take_depth(replace(book, epoch=epoch))
 
     def _lose_depth(self) -> None:
         self._depth = None  # a ticker must not show prices of a book that is no longer followed
-        self._health.depth_lost()
+        self._health.on_depth_lost()
 
     async def _take_depth(self, depth: Depth) -> None:
         self._depth = depth
-        self._health.depth_heard()
+        self._health.on_depth()
         message = codec.encode_depth(depth)
         await self._out.bus.publish(depth_topic(self.market), message)
         self.depth_seconds.add(max(0.0, (self._clock.now() - depth.received_at).total_seconds()))
@@ -215,12 +215,12 @@ class Collector:
     async def _collect_tickers(self, attempts: StreamRetry) -> None:
         async with aclosing(self._source.tickers(self.market)) as tickers:  # type: ignore[type-var]
             async for ticker in tickers:
-                attempts.works()
+                attempts.succeeded()
                 await self._take_ticker(ticker)
 
     async def _take_ticker(self, ticker: Ticker) -> None:
         if self._depth is not None:
-            ticker = with_best(ticker, self._depth)
+            ticker = with_top_of_book(ticker, self._depth)
         message = codec.encode_ticker(ticker)
         await self._out.bus.publish(ticker_topic(self.market), message)
         await self._out.cache.put(CacheSpace.TICKER, str(self.market), message, self._pace.cache_lives)
@@ -232,7 +232,7 @@ class Collector:
                 async with self._beginning:
                     self._tape.lose()
                     await self._begin()
-                self._health.trades_found()
+                self._health.on_trades()
                 await self._tell_status()
                 # Once more: a stream may have begun a moment after it was asked for.
                 await self._take_trades(await self._tape.recent())
@@ -241,7 +241,7 @@ class Collector:
                     # And again: it may have taken longer to begin than the questions took.
                     await self._take_trades([*await self._tape.recent(), *begun])
                     async for batch in batches:
-                        attempts.works()
+                        attempts.succeeded()
                         self._heard_at = self._source.venue_now()
                         await self._take_trades(batch)
             finally:
@@ -271,7 +271,7 @@ class Collector:
 
     def _lose_trades(self) -> None:
         self._tape.lose()
-        self._health.trades_lost()
+        self._health.on_trades_lost()
 
     async def _begin(self) -> None:
         """Go on from what the venue tells; where that isn't all of the present minute, show it, and close nothing."""
@@ -291,7 +291,7 @@ class Collector:
         while True:
             await asyncio.sleep(self._pace.tick_every)
             async with self._beginning:
-                at = self._tape.resume_at
+                at = self._tape.resync_at
                 if at is None or self._source.venue_now() < at:
                     continue
                 try:

@@ -14,7 +14,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 K = TypeVar("K")
 
 
-class Inbox(Protocol[T_contra]):
+class Sink(Protocol[T_contra]):
     """Where items for a reader are put."""
 
     def put(self, item: T_contra, /) -> None:
@@ -57,7 +57,7 @@ class ConflatingQueue(Generic[T]):
         return self._items.popleft()
 
 
-class NewestOfEach(Generic[K, T]):
+class LatestByKey(Generic[K, T]):
     """The newest item of each key for one reader; a key keeps its place in the line, so that none waits for ever."""
 
     def __init__(self, key_of: Callable[[T], K]) -> None:

@@ -39,19 +39,19 @@ class FeedHealth:
         """Whether time may close candles: no trade can be missing."""
         return self._trades is True
 
-    def depth_heard(self) -> None:
+    def on_depth(self) -> None:
         """Note a good book."""
         self._heard_at = self._clock.monotonic()
 
-    def depth_lost(self) -> None:
+    def on_depth_lost(self) -> None:
         """Note that the stream of books broke."""
         self._heard_at = None
 
-    def trades_found(self) -> None:
+    def on_trades(self) -> None:
         """Note that every trade up to now is known."""
         self._trades = True
 
-    def trades_lost(self) -> None:
+    def on_trades_lost(self) -> None:
         """Note that the stream of trades broke."""
         self._trades = None if self._trades is None else False
 

@@ -13,7 +13,7 @@ from domain.model.markets import MarketSymbol
 from domain.ports.unit_of_work import Database
 
 MAX_FEEDS_PER_VENUE: Final = 200
-STRANGERS_PART: Final = 4
+ANONYMOUS_SHARE: Final = 4
 """Strangers have one part of so many; users have the rest."""
 
 COLLECTED_AFTER_SECONDS: Final = 60.0
@@ -30,7 +30,7 @@ class FeedReader(StrEnum):
     """What trades, and what keeps trading safe: never refused and never counted."""
 
     USER = "USER"
-    STRANGER = "STRANGER"
+    ANONYMOUS = "ANONYMOUS"
 
 
 class FeedLimit:
@@ -40,24 +40,24 @@ class FeedLimit:
     """
 
     def __init__(self, database: Database, clock: Clock, per_venue: int = MAX_FEEDS_PER_VENUE) -> None:
-        strangers = max(per_venue // STRANGERS_PART, 1)
+        strangers = max(per_venue // ANONYMOUS_SHARE, 1)
         self._database = database
         self._clock = clock
         self._in_use: AbstractSet[MarketSymbol] = frozenset()
         self._in_use_at = float("-inf")
-        self._most = {FeedReader.USER: max(per_venue - strangers, 1), FeedReader.STRANGER: strangers}
+        self._most = {FeedReader.USER: max(per_venue - strangers, 1), FeedReader.ANONYMOUS: strangers}
         self._reading = {reader: Counter[MarketSymbol]() for reader in FeedReader}
         self._until: dict[FeedReader, dict[MarketSymbol, float]] = {reader: {} for reader in FeedReader}
 
-    def take(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> bool:
-        """Count all of these markets until `give_back`; none where one would be too many, which is told by False."""
+    def try_acquire(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> bool:
+        """Count all of these markets until `release`; none where one would be too many, which is told by False."""
         if reader is not FeedReader.ENGINE and not self._fits(markets, reader):
             return False
         self._reading[reader].update(markets)
         return True
 
-    def give_back(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> None:
-        """Take back what `take` counted; a market goes on to count for as long as it is still collected."""
+    def release(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> None:
+        """Take back what `try_acquire` counted; a market goes on to count for as long as it is still collected."""
         self._reading[reader].subtract(markets)
         until = self._clock.monotonic() + COLLECTED_AFTER_SECONDS
         for market in markets:
@@ -67,17 +67,17 @@ class FeedLimit:
                     self._until[reader][market] = until
 
     @asynccontextmanager
-    async def admitted(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> AsyncIterator[None]:
+    async def admit(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> AsyncIterator[None]:
         """Count all of these markets inside the block; raises `RateLimited` where they would be too many."""
-        if not self.take(markets, reader):
+        if not self.try_acquire(markets, reader):
             await self._look_up_what_is_in_use()
-            if not self.take(markets, reader):
+            if not self.try_acquire(markets, reader):
                 venues = ", ".join(sorted({market.venue for market in markets}))
                 raise RateLimited(f"Too many markets of {venues} are followed already", int(COLLECTED_AFTER_SECONDS))
         try:
             yield
         finally:
-            self.give_back(markets, reader)
+            self.release(markets, reader)
 
     async def _look_up_what_is_in_use(self) -> None:
         if self._clock.monotonic() - self._in_use_at > IN_USE_SECONDS:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited
 from domain.core.keyset import TimeKeysetPage
-from domain.market_data.backfill import oldest_asked
+from domain.market_data.backfill import demand_horizon
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.feed_limit import FeedReader
 from domain.market_data.hub import MarketDataHub
@@ -84,7 +84,7 @@ class MarketHistory:
             missing = max((until - first) // Timeframe.M1.duration - stored, 0)
             return not missing
 
-        horizon = oldest_asked(Timeframe.M1, self._closed_until(market, Timeframe.M1))
+        horizon = demand_horizon(Timeframe.M1, self._closed_until(market, Timeframe.M1))
         if first < until and not await is_there() and first >= horizon:
             await self._bring(market, Timeframe.M1, first, is_there)
         return missing
@@ -144,7 +144,7 @@ class MarketHistory:
     ) -> bool:
         deadline = self._clock.monotonic() + self._wait_seconds
         demand = None if timeframe is None else CandlesDemand(market, timeframe, start)
-        async with self._hub.want(market, FeedReader.STRANGER) as memory:
+        async with self._hub.want(market, FeedReader.ANONYMOUS) as memory:
             while self._clock.monotonic() < deadline:
                 if demand is not None and memory.status is not None and memory.status.state is FeedState.LIVE:
                     await self._bus.publish(CANDLES_DEMAND, encode_demand(demand))
@@ -180,7 +180,7 @@ def wanted(
     that of a window of which nothing can be fetched.
     """
     length = timeframe.duration
-    horizon = oldest_asked(timeframe, until)
+    horizon = demand_horizon(timeframe, until)
     end = min(_on_grid(timeframe, window.end, until), window.before or until, until)
     starts = [_on_grid(timeframe, window.start, until)] if window.start else []
     starts += [min(window.after, until) + length] if window.after else []

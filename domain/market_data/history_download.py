@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from domain.market_data.candles import flat_candle, without_gaps
+from domain.market_data.candles import fill_gaps, flat_candle
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
 
@@ -29,7 +29,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Batch:
     """Closed candles that follow on each other, and up to when the hole is dealt with."""
 
     candles: tuple[Candle, ...]
@@ -54,7 +54,7 @@ class HistoryDownloader:
     withheld: list[tuple[datetime, datetime]] = field(default_factory=list)
     _begins: datetime | None = None
 
-    async def fetch(self, hole: Gap) -> AsyncIterator[Part]:
+    async def fetch(self, hole: Gap) -> AsyncIterator[Batch]:
         """Yield what the venue knows of a hole, oldest first; raises `VenueUnreachable` after `MAX_FAILURES` times."""
         at, last = hole.start, hole.before
         while at < hole.end:
@@ -63,9 +63,9 @@ class HistoryDownloader:
             if inside:
                 async for part in self._between(last, inside[0].open_time):
                     yield part
-                told = tuple(without_gaps(inside))
+                told = tuple(fill_gaps(inside))
                 last, at = told[-1], told[-1].close_time
-                yield Part(told, at)
+                yield Batch(told, at)
             elif page and page[-1].open_time >= hole.end:
                 break
             else:
@@ -73,9 +73,9 @@ class HistoryDownloader:
         if hole.followed or at < hole.end:
             async for part in self._between(last, hole.end):
                 yield part
-        yield Part((), hole.end)
+        yield Batch((), hole.end)
 
-    async def _between(self, last: Candle | None, end: datetime) -> AsyncIterator[Part]:
+    async def _between(self, last: Candle | None, end: datetime) -> AsyncIterator[Batch]:
         """Yield the candles without volume from the one after `last` to `end`."""
         if last is None or last.close_time >= end:
             return
@@ -87,7 +87,7 @@ class HistoryDownloader:
             while last.close_time < end and len(made) < PAGE:
                 last = replace(flat_candle(last), closed=True)
                 made.append(last)
-            yield Part(tuple(made), last.close_time)
+            yield Batch(tuple(made), last.close_time)
 
     async def _is_withheld(self, start: datetime, end: datetime) -> bool:
         """Tell whether the venue has nothing as old, or its longer candles show trades from `start` to `end`."""

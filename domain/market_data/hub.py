@@ -14,7 +14,7 @@ from domain.core.keyset import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.catalogue import MarketCatalogue
 from domain.market_data.closed_candles import ClosedCandleStream
-from domain.market_data.conflating_queue import ConflatingQueue, Inbox, NewestOfEach
+from domain.market_data.conflating_queue import ConflatingQueue, LatestByKey, Sink
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE, FeedLimit, FeedReader
 from domain.market_data.market_state import MarketState, OnCandle
 from domain.market_data.priced_paths import PricedPaths
@@ -94,7 +94,7 @@ class MarketDataHub:
     @property
     def dropped_trades(self) -> int:
         """How many batches of trades this node's readers were far too slow for."""
-        reading = (box.dropped for memory in self._memories.values() for box in memory.trade_readers)
+        reading = (box.dropped for memory in self._memories.values() for box in memory.trade_queues)
         return self._dropped_trades + sum(reading)
 
     async def start(self) -> None:
@@ -122,7 +122,7 @@ class MarketDataHub:
 
         Raises `RateLimited` where clients follow too many markets of the venue; the engine itself is never refused.
         """
-        async with self._limit.admitted([market], reader), self._followed(market) as memory:
+        async with self._limit.admit([market], reader), self._followed(market) as memory:
             yield memory
 
     async def depth(
@@ -132,7 +132,7 @@ class MarketDataHub:
         with suppress(RateLimited):
             async with self.want(market, reader) as memory:
                 await self._warm_depth(memory)
-                return await _first(memory.depth_mailbox, memory.depth_readers.discard, Depth, timeout_seconds)
+                return await _first(memory.open_depth_queue, memory.depth_queues.discard, Depth, timeout_seconds)
         return None
 
     async def ticker(
@@ -142,7 +142,7 @@ class MarketDataHub:
         with suppress(RateLimited):
             async with self.want(market, reader) as memory:
                 await self._warm_ticker(memory)
-                return await _first(memory.ticker_mailbox, memory.ticker_readers.discard, Ticker, timeout_seconds)
+                return await _first(memory.open_ticker_queue, memory.ticker_queues.discard, Ticker, timeout_seconds)
         return None
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
@@ -181,47 +181,47 @@ class MarketDataHub:
         """Yield the newest known book, then every newest one, and changes of the feed's state."""
         async with self.want(market, reader) as memory:
             await self._warm_depth(memory)
-            box = memory.depth_mailbox()
+            box = memory.open_depth_queue()
             try:
                 while True:
                     yield await box.get()
             finally:
-                memory.depth_readers.discard(box)
+                memory.depth_queues.discard(box)
 
     async def ticker_stream(
         self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[Ticker]:
         """Yield the newest known ticker, then every newest one."""
         async with self.want(market, reader) as memory:
-            box = memory.ticker_mailbox()
+            box = memory.open_ticker_queue()
             try:
                 while True:
                     yield await box.get()
             finally:
-                memory.ticker_readers.discard(box)
+                memory.ticker_queues.discard(box)
 
     def tickers_stream(
         self, markets: Sequence[MarketSymbol], reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[Ticker]:
         """Yield the known ticker of each market, then every newest one; a slow reader gets the newest of each."""
-        return self._newest_of_each(markets, reader, MarketState.read_tickers, lambda memory: memory.ticker_readers)
+        return self._newest_of_each(markets, reader, MarketState.attach_tickers, lambda memory: memory.ticker_queues)
 
     def feeds_stream(
         self, markets: Sequence[MarketSymbol], reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[FeedStatus]:
         """Yield the state of each market's feed, then every change; a slow reader gets the newest of each."""
-        return self._newest_of_each(markets, reader, MarketState.read_status, lambda memory: memory.status_readers)
+        return self._newest_of_each(markets, reader, MarketState.attach_status, lambda memory: memory.status_queues)
 
     async def _newest_of_each(
         self,
         markets: Sequence[MarketSymbol],
         reader: FeedReader,
-        read: Callable[[MarketState, Inbox[N]], None],
-        readers_of: Callable[[MarketState], set[Inbox[N]]],
+        read: Callable[[MarketState, Sink[N]], None],
+        readers_of: Callable[[MarketState], set[Sink[N]]],
     ) -> AsyncIterator[N]:
-        async with self._limit.admitted(markets, reader), AsyncExitStack() as wants:
+        async with self._limit.admit(markets, reader), AsyncExitStack() as wants:
             memories = [await wants.enter_async_context(self._followed(market)) for market in markets]
-            box: NewestOfEach[MarketSymbol, N] = NewestOfEach(lambda item: item.market)
+            box: LatestByKey[MarketSymbol, N] = LatestByKey(lambda item: item.market)
             for memory in memories:
                 read(memory, box)
             try:
@@ -236,13 +236,13 @@ class MarketDataHub:
     ) -> AsyncIterator[tuple[Trade, ...]]:
         """Yield all trades from now on; `dropped_trades` counts batches that a reader was far too slow for."""
         async with self.want(market, reader) as memory:
-            box = memory.trade_mailbox()
+            box = memory.open_trade_queue()
             try:
                 while True:
                     yield await box.get()
             finally:
                 self._dropped_trades += box.dropped
-                memory.trade_readers.discard(box)
+                memory.trade_queues.discard(box)
 
     async def candle_stream(
         self, market: MarketSymbol, timeframe: Timeframe, reader: FeedReader = FeedReader.ENGINE
@@ -250,7 +250,7 @@ class MarketDataHub:
         """Yield the forming candle, then its newest states, and every closed candle once."""
         unbroken = ClosedCandleStream(self._database)
         async with self.want(market, reader) as memory:
-            box = memory.candle_mailbox(timeframe)
+            box = memory.open_candle_queue(timeframe)
             try:
                 while True:
                     candle = await box.get()
@@ -259,7 +259,7 @@ class MarketDataHub:
                         for told in await unbroken.at(candle):
                             yield told
             finally:
-                memory.candle_readers[timeframe].discard(box)
+                memory.candle_queues[timeframe].discard(box)
 
     async def closed_candles(
         self, market: MarketSymbol, timeframe: Timeframe, on_candle: OnCandle
@@ -270,8 +270,8 @@ class MarketDataHub:
         """
         memory = await self._memory(market)
         registration = ClosedCandleSubscription(self, memory, timeframe, on_candle)
-        self._limit.take([market], FeedReader.ENGINE)
-        memory.wanted_by += 1
+        self._limit.try_acquire([market], FeedReader.ENGINE)
+        memory.subscriber_count += 1
         self._registrations.add(registration)
         await self._demand(market)
         return registration
@@ -280,8 +280,8 @@ class MarketDataHub:
         """Take out a registration that closes itself."""
         memory = self._memories.get(registration.market)
         if registration in self._registrations and memory is not None:
-            self._limit.give_back([registration.market], FeedReader.ENGINE)
-            memory.wanted_by -= 1
+            self._limit.release([registration.market], FeedReader.ENGINE)
+            memory.subscriber_count -= 1
             memory.idle_since = self._clock.monotonic()
         self._registrations.discard(registration)
 
@@ -294,13 +294,13 @@ class MarketDataHub:
     @asynccontextmanager
     async def _followed(self, market: MarketSymbol) -> AsyncIterator[MarketState]:
         memory = await self._memory(market)
-        memory.wanted_by += 1
+        memory.subscriber_count += 1
         try:
-            if memory.wanted_by == 1:
+            if memory.subscriber_count == 1:
                 await self._demand(market)
             yield memory
         finally:
-            memory.wanted_by -= 1
+            memory.subscriber_count -= 1
             memory.idle_since = self._clock.monotonic()
 
     async def _memory(self, market: MarketSymbol) -> MarketState:
@@ -321,13 +321,13 @@ class MarketDataHub:
             cached = await self._cache.get(CacheSpace.DEPTH, str(memory.market))
             depth = None if cached is None else codec.decode_depth(cached)
             if depth is not None and self._clock.now() - depth.received_at < CACHED_IS_FRESH:
-                memory.take_depth(depth)
+                memory.apply_depth(depth)
 
     async def _warm_ticker(self, memory: MarketState) -> None:
         if memory.newest_ticker is None:
             cached = await self._cache.get(CacheSpace.TICKER, str(memory.market))
             if cached is not None:
-                memory.take_ticker(codec.decode_ticker(cached))
+                memory.apply_ticker(codec.decode_ticker(cached))
 
     def _learn_time(self, depth: Depth) -> None:
         if depth.venue_time is not None:
@@ -355,7 +355,7 @@ class MarketDataHub:
 
     async def _demand_again(self) -> None:
         for memory in tuple(self._memories.values()):
-            if memory.wanted_by:
+            if memory.subscriber_count:
                 await self._demand(memory.market)
 
     async def _refresh(self) -> None:
@@ -380,8 +380,8 @@ class MarketDataHub:
     async def _tidy(self) -> None:
         now = self._clock.monotonic()
         for market, memory in tuple(self._memories.items()):
-            memory.tell_silence()
-            if not memory.wanted_by and now - memory.idle_since > LINGER_SECONDS:
+            memory.expire()
+            if not memory.subscriber_count and now - memory.idle_since > LINGER_SECONDS:
                 del self._memories[market]
                 await memory.close()
 

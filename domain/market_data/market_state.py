@@ -8,14 +8,14 @@ from domain.core.clock import Clock
 from domain.market_data import codec
 from domain.market_data.conflating_queue import (
     ConflatingQueue,
-    Inbox,
+    Sink,
     keep_all,
     keep_latest,
     latest_per_type,
     latest_until_closed,
 )
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
-from domain.model.depth import with_best
+from domain.model.depth import with_top_of_book
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports.messaging import BusSubscription, MessageBus
 
@@ -31,16 +31,16 @@ class MarketState:
 
     def __init__(self, market: MarketSymbol, bus: MessageBus, clock: Clock) -> None:
         self.market = market
-        self.wanted_by = 0
+        self.subscriber_count = 0
         self.idle_since = clock.monotonic()
         self.newest_depth: Depth | None = None
         self.newest_ticker: Ticker | None = None
         self.forming: dict[Timeframe, Candle] = {}
-        self.depth_readers: set[ConflatingQueue[Depth | FeedStatus]] = set()
-        self.ticker_readers: set[Inbox[Ticker]] = set()
-        self.status_readers: set[Inbox[FeedStatus]] = set()
-        self.trade_readers: set[ConflatingQueue[tuple[Trade, ...]]] = set()
-        self.candle_readers: dict[Timeframe, set[ConflatingQueue[Candle]]] = {each: set() for each in Timeframe}
+        self.depth_queues: set[ConflatingQueue[Depth | FeedStatus]] = set()
+        self.ticker_queues: set[Sink[Ticker]] = set()
+        self.status_queues: set[Sink[FeedStatus]] = set()
+        self.trade_queues: set[ConflatingQueue[tuple[Trade, ...]]] = set()
+        self.candle_queues: dict[Timeframe, set[ConflatingQueue[Candle]]] = {each: set() for each in Timeframe}
         self.on_closed: dict[Timeframe, set[OnCandle]] = {each: set() for each in Timeframe}
         self.on_depth: Callable[[Depth], None] = lambda _depth: None
         self._bus = bus
@@ -63,7 +63,7 @@ class MarketState:
         ticker, depth = self.newest_ticker, self.fresh_depth
         if ticker is None or not self._is_recent(self._ticker_at):
             return None
-        return ticker if depth is None else with_best(ticker, depth)
+        return ticker if depth is None else with_top_of_book(ticker, depth)
 
     @property
     def price(self) -> Decimal | None:
@@ -106,57 +106,57 @@ class MarketState:
         for subscription in subscriptions:
             await subscription.close()
 
-    def tell_silence(self) -> None:
+    def expire(self) -> None:
         """Tell the readers of the book where the collector has just gone silent."""
         silent = self._status is not None and self._clock.monotonic() - self._status_at > SILENT_SECONDS
         if silent and self._status is not None and self._status.state is FeedState.LIVE:
             self._status = self._silent(self._status)
             self._tell(self._status)
 
-    def depth_mailbox(self) -> ConflatingQueue[Depth | FeedStatus]:
+    def open_depth_queue(self) -> ConflatingQueue[Depth | FeedStatus]:
         """Return a new mailbox of books and states, the newest of each in it."""
         box: ConflatingQueue[Depth | FeedStatus] = ConflatingQueue(latest_per_type)
         if self.fresh_depth is not None:
             box.put(self.fresh_depth)
         if self.status is not None and self.status.state is not FeedState.LIVE:
             box.put(self.status)
-        self.depth_readers.add(box)
+        self.depth_queues.add(box)
         return box
 
-    def ticker_mailbox(self) -> ConflatingQueue[Ticker]:
+    def open_ticker_queue(self) -> ConflatingQueue[Ticker]:
         """Return a new mailbox of tickers, the newest in it."""
         box: ConflatingQueue[Ticker] = ConflatingQueue(keep_latest)
-        self.read_tickers(box)
+        self.attach_tickers(box)
         return box
 
-    def read_tickers(self, box: Inbox[Ticker]) -> None:
-        """Put the newest ticker and all that follow into a box, until it is taken out of `ticker_readers`."""
+    def attach_tickers(self, box: Sink[Ticker]) -> None:
+        """Put the newest ticker and all that follow into a box, until it is taken out of `ticker_queues`."""
         if self.fresh_ticker is not None:
             box.put(self.fresh_ticker)
-        self.ticker_readers.add(box)
+        self.ticker_queues.add(box)
 
-    def read_status(self, box: Inbox[FeedStatus]) -> None:
-        """Put the state of the feed and all that follow into a box, until it is taken out of `status_readers`."""
+    def attach_status(self, box: Sink[FeedStatus]) -> None:
+        """Put the state of the feed and all that follow into a box, until it is taken out of `status_queues`."""
         if self.status is not None:
             box.put(self.status)
-        self.status_readers.add(box)
+        self.status_queues.add(box)
 
-    def trade_mailbox(self) -> ConflatingQueue[tuple[Trade, ...]]:
+    def open_trade_queue(self) -> ConflatingQueue[tuple[Trade, ...]]:
         """Return a new mailbox of trades to come."""
         box: ConflatingQueue[tuple[Trade, ...]] = ConflatingQueue(keep_all, MAX_TRADE_BATCHES)
-        self.trade_readers.add(box)
+        self.trade_queues.add(box)
         return box
 
-    def candle_mailbox(self, timeframe: Timeframe) -> ConflatingQueue[Candle]:
+    def open_candle_queue(self, timeframe: Timeframe) -> ConflatingQueue[Candle]:
         """Return a new mailbox of candles, the forming one in it."""
         box: ConflatingQueue[Candle] = ConflatingQueue(latest_until_closed)
         forming = self.forming.get(timeframe)
         if forming is not None:
             box.put(forming)
-        self.candle_readers[timeframe].add(box)
+        self.candle_queues[timeframe].add(box)
         return box
 
-    def take_depth(self, depth: Depth) -> None:
+    def apply_depth(self, depth: Depth) -> None:
         """Take a book from the bus or the cache; an older one of its epoch changes nothing, the same confirms it."""
         known = self.newest_depth
         if known is not None and known.epoch == depth.epoch and known.sequence >= depth.sequence:
@@ -165,39 +165,39 @@ class MarketState:
             return
         self.newest_depth, self._depth_at = depth, self._clock.monotonic()
         self.on_depth(depth)
-        for box in self.depth_readers:
+        for box in self.depth_queues:
             box.put(depth)
 
-    def take_ticker(self, ticker: Ticker) -> None:
+    def apply_ticker(self, ticker: Ticker) -> None:
         """Take a ticker from the bus or the cache."""
         self.newest_ticker, self._ticker_at = ticker, self._clock.monotonic()
-        for box in self.ticker_readers:
+        for box in self.ticker_queues:
             box.put(ticker)
 
-    def take_candle(self, candle: Candle) -> None:
+    def apply_candle(self, candle: Candle) -> None:
         """Take a candle from the bus or the storage."""
         if candle.closed:
             for on_candle in tuple(self.on_closed[candle.timeframe]):
                 on_candle(candle)
         else:
             self.forming[candle.timeframe] = candle
-        for box in self.candle_readers[candle.timeframe]:
+        for box in self.candle_queues[candle.timeframe]:
             box.put(candle)
 
     def _hear_depth(self, message: bytes) -> None:
-        self.take_depth(codec.decode_depth(message))
+        self.apply_depth(codec.decode_depth(message))
 
     def _hear_ticker(self, message: bytes) -> None:
-        self.take_ticker(codec.decode_ticker(message))
+        self.apply_ticker(codec.decode_ticker(message))
 
     def _hear_candles(self, message: bytes) -> None:
         for candle in codec.decode_candles(message):
-            self.take_candle(candle)
+            self.apply_candle(candle)
 
     def _hear_trades(self, message: bytes) -> None:
-        if self.trade_readers:
+        if self.trade_queues:
             trades = codec.decode_trades(message)
-            for box in self.trade_readers:
+            for box in self.trade_queues:
                 box.put(trades)
 
     def _hear_status(self, message: bytes) -> None:
@@ -208,9 +208,9 @@ class MarketState:
             self._tell(status)
 
     def _tell(self, status: FeedStatus) -> None:
-        for box in self.depth_readers:
+        for box in self.depth_queues:
             box.put(status)
-        for reader in self.status_readers:
+        for reader in self.status_queues:
             reader.put(status)
 
     def _silent(self, status: FeedStatus) -> FeedStatus:

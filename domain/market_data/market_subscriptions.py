@@ -18,7 +18,7 @@ class MarketSubscriptions:
     def __repr__(self) -> str:
         return f"MarketSubscriptions({sorted(map(str, self._wanted))})"
 
-    async def become(self, markets: frozenset[MarketSymbol]) -> None:
+    async def set_markets(self, markets: frozenset[MarketSymbol]) -> None:
         """Want these markets from now on, and no others."""
         for market in self._wanted.keys() - markets:
             await self._wanted.pop(market).aclose()
@@ -29,7 +29,7 @@ class MarketSubscriptions:
 
     async def close(self) -> None:
         """Want nothing any more."""
-        await self.become(frozenset())
+        await self.set_markets(frozenset())
 
 
 async def markets_needed(

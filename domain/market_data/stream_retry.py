@@ -7,10 +7,10 @@ from domain.core.clock import Clock
 
 log = logging.getLogger(__name__)
 
-HOLDS_SECONDS = 10.0
+STABLE_AFTER_SECONDS = 10.0
 """How long a stream must have worked before its next failure counts as the first one again."""
 
-SAY_AGAIN_SECONDS = 60.0
+LOG_AGAIN_SECONDS = 60.0
 
 
 class StreamRetry:
@@ -25,16 +25,16 @@ class StreamRetry:
         self._backoff = Backoff()
         self._works_since: float | None = None
         self._failed_at = 0.0
-        self._say_after = float("-inf")
-        self._unsaid = 0
-        self._said = False
+        self._log_after = float("-inf")
+        self._unlogged = 0
+        self._is_logged = False
 
-    def works(self) -> None:
+    def succeeded(self) -> None:
         """Note that the stream gives what it should."""
         if self._works_since is None:
             self._works_since = now = self._clock.monotonic()
-            if self._said:
-                self._said = False
+            if self._is_logged:
+                self._is_logged = False
                 log.info("%s is back after %.1f s", self._name, now - self._failed_at)
 
     def failed(self, reason: str, at_least: float | None = None) -> float:
@@ -42,16 +42,16 @@ class StreamRetry:
         now = self._clock.monotonic()
         if self._works_since is not None:
             self._failed_at = now
-            if now - self._works_since >= HOLDS_SECONDS:
+            if now - self._works_since >= STABLE_AFTER_SECONDS:
                 self._backoff.reset()
         self._works_since = None
-        self._say(reason, now)
+        self._log(reason, now)
         return self._backoff.seconds(at_least)
 
-    def _say(self, reason: str, now: float) -> None:
-        if now < self._say_after:
-            self._unsaid += 1
+    def _log(self, reason: str, now: float) -> None:
+        if now < self._log_after:
+            self._unlogged += 1
             return
-        more = f" ({self._unsaid} more times in the last minute)" if self._unsaid else ""
+        more = f" ({self._unlogged} more times in the last minute)" if self._unlogged else ""
         log.info("%s broke: %s%s", self._name, reason, more)
-        self._say_after, self._unsaid, self._said = now + SAY_AGAIN_SECONDS, 0, True
+        self._log_after, self._unlogged, self._is_logged = now + LOG_AGAIN_SECONDS, 0, True

@@ -13,7 +13,7 @@ class TradeDeduplicator:
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
 
-    def is_new(self, trade: Trade) -> bool:
+    def add(self, trade: Trade) -> bool:
         """Tell whether the trade wasn't known, and know it from now on."""
         if trade.venue_trade_id in self._ids:
             return False

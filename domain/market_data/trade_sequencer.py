@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.core.money import ZERO
-from domain.market_data.candles import CandleAggregator, resampled, without_gaps
+from domain.market_data.candles import CandleAggregator, fill_gaps, resample
 from domain.market_data.trade_dedup import TradeDeduplicator
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, MarketSymbol, Timeframe, Trade
 from domain.ports.market_data import MarketDataSource, VenueGap, VenueUnreachable
@@ -47,7 +47,7 @@ class TradeSequencer:
 
     A venue gives only so many of its newest trades. Where they don't reach back to the start of the present minute,
     candles made of them would be wrong: then the tape isn't `whole`, makes no candles, keeps what comes, and is to
-    begin again at `resume_at`, when the venue's own candle tells what happened in that minute.
+    begin again at `resync_at`, when the venue's own candle tells what happened in that minute.
     """
 
     def __init__(self, market: MarketSymbol, source: MarketDataSource) -> None:
@@ -71,7 +71,7 @@ class TradeSequencer:
         return self._from is not None
 
     @property
-    def resume_at(self) -> datetime | None:
+    def resync_at(self) -> datetime | None:
         """When, by the venue's clock, to begin again; None where that isn't needed."""
         return self._resume_at
 
@@ -127,7 +127,7 @@ class TradeSequencer:
             if trade.at > latest:
                 raise VenueGap(f"a trade of {trade.at:%Y-%m-%d %H:%M:%S} is ahead of the venue's clock")
         batch = in_order(batch)
-        new = [trade for trade in batch if self._taken.is_new(trade)]
+        new = [trade for trade in batch if self._taken.add(trade)]
         self.taken += len(new)
         if self._from is None:
             self._waiting += new
@@ -146,7 +146,7 @@ class TradeSequencer:
         return changed
 
     def _count(self, batch: Sequence[Trade], since: datetime) -> list[Candle]:
-        present = (trade for trade in batch if trade.at >= since and self._counted.is_new(trade))
+        present = (trade for trade in batch if trade.at >= since and self._counted.add(trade))
         return [candle for trade in present for candle in self.candles.add(trade)]
 
     def _earlier(self, trades: Sequence[Trade], until: datetime) -> list[Trade]:
@@ -154,7 +154,7 @@ class TradeSequencer:
         if self._begun:
             return []
         self._begun = True
-        return [trade for trade in trades if trade.at < until and self._taken.is_new(trade)]
+        return [trade for trade in trades if trade.at < until and self._taken.add(trade)]
 
     def _go_on(self, until: datetime, known: Sequence[Trade], *, complete: bool) -> None:
         self._counted.clear()
@@ -189,7 +189,7 @@ def _all_timeframes(
             continue
         parts = told[next(each for each in reversed(VENUE_TIMEFRAMES) if each.divides(timeframe))]
         begins = timeframe.open_time(listed) if listed else parts[0].open_time if parts else until
-        found[timeframe] = resampled(parts, timeframe, begins, until)
+        found[timeframe] = resample(parts, timeframe, begins, until)
     return found
 
 
@@ -199,7 +199,7 @@ def _closed(candles: Sequence[Candle], until: datetime) -> list[Candle]:
     if not settled:
         return []
     oldest = settled[-1].close_time - HISTORY_CANDLES * settled[-1].timeframe.duration
-    return without_gaps([candle for candle in settled if candle.open_time >= oldest])
+    return fill_gaps([candle for candle in settled if candle.open_time >= oldest])
 
 
 def _holds(candle: Candle, until: datetime) -> bool:

@@ -23,7 +23,7 @@ class MarketDataWriter:
     """Trades, closed candles and snapshots on their way to the storage.
 
     A candle that was built here never takes the place of a stored one: what is there is the venue's own, or as good.
-    The counters are rows written since the start; `let_go` those that had to make room while the database was away.
+    The counters are rows written since the start; `dropped_rows` are those that made room while the database was away.
     """
 
     def __init__(self, database: Database, every_seconds: float = 1.0) -> None:
@@ -31,7 +31,7 @@ class MarketDataWriter:
         self.stored_candles = 0
         self.stored_depths = 0
         self.backfilled_candles = 0
-        self.let_go = 0
+        self.dropped_rows = 0
         self._database = database
         self._every = every_seconds
         self._trades: list[Trade] = []
@@ -48,28 +48,28 @@ class MarketDataWriter:
     def add_trades(self, trades: Sequence[Trade]) -> None:
         """Store trades with the next batch."""
         self._trades += trades
-        self.let_go += _shorten(self._trades, MAX_WAITING)
+        self.dropped_rows += _shorten(self._trades, MAX_WAITING)
 
     def add_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles that were built here with the next batch."""
         self._candles += candles
-        self.let_go += _shorten(self._candles, MAX_WAITING)
+        self.dropped_rows += _shorten(self._candles, MAX_WAITING)
 
     def add_depth(self, depth: Depth) -> None:
         """Store a snapshot with the next batch."""
         self._depths.append(depth)
-        self.let_go += _shorten(self._depths, MAX_WAITING_DEPTHS)
+        self.dropped_rows += _shorten(self._depths, MAX_WAITING_DEPTHS)
 
     async def backfill(self, candles: Sequence[Candle]) -> None:
         """Store closed candles of the past now, where none are; raises `Unavailable`."""
         async with self._room_for(candles) as market_data:
-            await market_data.add_candles(candles)
+            await market_data.insert_candles(candles)
         self.backfilled_candles += len(candles)
 
     async def correct(self, candles: Sequence[Candle]) -> None:
         """Store the venue's own closed candles now, in the place of those that are there; raises `Unavailable`."""
         async with self._room_for(candles) as market_data:
-            await market_data.save_candles(candles)
+            await market_data.upsert_candles(candles)
 
     async def flush(self) -> None:
         """Store what waits; keeps it where the storage can't be reached."""
@@ -103,7 +103,7 @@ class MarketDataWriter:
             if trades:
                 await transaction.market_data.save_trades(trades)
             if candles:
-                await transaction.market_data.add_candles(candles)
+                await transaction.market_data.insert_candles(candles)
             if depths:
                 await transaction.market_data.save_depth(depths)
         self._months |= made
@@ -126,7 +126,7 @@ class MarketDataWriter:
         if months <= self._months:
             return set()
         repository = transaction.market_data
-        ensure = repository.ensure_partitions_for if table == "candles" else repository.ensure_partitions_for_trades
+        ensure = repository.ensure_candle_partitions if table == "candles" else repository.ensure_trade_partitions
         await ensure(min(times), max(times))
         return months
 

@@ -12,14 +12,14 @@ MAX_LEVELS = 100
 Levels = tuple[PriceLevel, ...]
 
 
-def top(depth: Depth, levels: int) -> Depth:
+def truncate(depth: Depth, levels: int) -> Depth:
     """Return the book with at most `levels` levels a side."""
     if len(depth.bids) <= levels and len(depth.asks) <= levels:
         return depth
     return replace(depth, bids=depth.bids[:levels], asks=depth.asks[:levels])
 
 
-def delta(previous: Depth, current: Depth, levels: int) -> tuple[Levels, Levels]:
+def diff(previous: Depth, current: Depth, levels: int) -> tuple[Levels, Levels]:
     """Return what leads from the top of `previous` to the top of `current`, as absolute quantities by price.
 
     A level that enters the top is sent whole, one that leaves it is sent as zero; best level first on both sides.
@@ -30,7 +30,7 @@ def delta(previous: Depth, current: Depth, levels: int) -> tuple[Levels, Levels]
     )
 
 
-def applied(levels: Levels, changes: Sequence[PriceLevel], *, descending: bool) -> Levels:
+def apply_delta(levels: Levels, changes: Sequence[PriceLevel], *, descending: bool) -> Levels:
     """Return a side of the book after `changes`, as a client computes it."""
     book = {level.price: level for level in levels}
     book.update((change.price, change) for change in changes)
@@ -38,7 +38,7 @@ def applied(levels: Levels, changes: Sequence[PriceLevel], *, descending: bool) 
     return tuple(sorted(kept, key=lambda level: level.price, reverse=descending))
 
 
-def with_best(ticker: Ticker, depth: Depth) -> Ticker:
+def with_top_of_book(ticker: Ticker, depth: Depth) -> Ticker:
     """Return the ticker with the book's best prices; with its own where the book has a side without levels."""
     if not (depth.bids and depth.asks):
         return ticker

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.model.depth import Levels, delta, top
+from domain.model.depth import Levels, diff, truncate
 from domain.model.markets import Depth, MarketSymbol, Trade
 
 
@@ -16,7 +16,7 @@ class DepthLevels(StrEnum):
     L100 = "L100"
 
     @property
-    def a_side(self) -> int:
+    def per_side(self) -> int:
         """The number."""
         return int(self.value[1:])
 
@@ -57,7 +57,7 @@ class DepthSnapshot:
     @classmethod
     def of(cls, depth: Depth, levels: DepthLevels, sent_at: datetime) -> "DepthSnapshot":
         """Return the top of `depth`."""
-        cut = top(depth, levels.a_side)
+        cut = truncate(depth, levels.per_side)
         return cls(depth.market, depth.epoch, depth.sequence, cut.bids, cut.asks, depth.venue_time, sent_at)
 
 
@@ -77,7 +77,7 @@ class DepthDelta:
     @classmethod
     def between(cls, previous: Depth, current: Depth, levels: DepthLevels, sent_at: datetime) -> "DepthDelta":
         """Return the change of the top `levels`; both are of one epoch."""
-        bids, asks = delta(previous, current, levels.a_side)
+        bids, asks = diff(previous, current, levels.per_side)
         return cls(
             current.market,
             current.epoch,

@@ -20,11 +20,11 @@ class MarketDataRepository(Protocol):
         """Return every market of every venue, in the order of their symbols."""
         ...
 
-    async def save_candles(self, candles: Sequence[Candle]) -> None:
+    async def upsert_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles; one that is there already is replaced (a correction by the venue's own)."""
         ...
 
-    async def add_candles(self, candles: Sequence[Candle]) -> None:
+    async def insert_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
         ...
 
@@ -32,7 +32,7 @@ class MarketDataRepository(Protocol):
         """Return closed candles, oldest first."""
         ...
 
-    async def candle_holes(
+    async def candle_gaps(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
     ) -> list[tuple[datetime, datetime]]:
         """Return the stretches from `start` to before `end` that no stored candle covers, oldest first.
@@ -57,11 +57,11 @@ class MarketDataRepository(Protocol):
         """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
         ...
 
-    async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
+    async def ensure_candle_partitions(self, start: datetime, end: datetime) -> list[str]:
         """Make the monthly partitions of past candles that an import or a back-fill needs."""
         ...
 
-    async def ensure_partitions_for_trades(self, start: datetime, end: datetime) -> list[str]:
+    async def ensure_trade_partitions(self, start: datetime, end: datetime) -> list[str]:
         """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
         ...
 
@@ -127,7 +127,7 @@ class VenueUnreachable(Exception):
         super().__init__(message)
 
 
-class QuestionRefused(VenueUnreachable):
+class RequestRejected(VenueUnreachable):
     """A question that the venue won't answer however often it is asked; the message is its own reason."""
 
 

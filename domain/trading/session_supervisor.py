@@ -82,7 +82,7 @@ class SessionSupervisor:
                 needed = await markets_needed(reading, self._account, sessions, self._ports.hub)
         except Unavailable:
             return
-        await self._wants.become(needed)
+        await self._wants.set_markets(needed)
         for session in sessions:
             running = self._tasks.get(session.id)
             if running is None or running.done():

@@ -13,9 +13,9 @@ from domain.market_data.backfill import SETTLED
 from domain.market_data.history_download import (
     BEFORE_ALL_MARKETS,
     PAGE,
+    Batch,
     Gap,
     HistoryDownloader,
-    Part,
     retry_waits,
     split_into_pages,
 )
@@ -142,7 +142,7 @@ class _Filling:
         step = self._history.timeframe.duration
         async with connected(self._pool) as driver:
             stored = PostgresMarketData(Connection(driver))
-            stretches = await stored.candle_holes(self._history.market, self._history.timeframe, start, end)
+            stretches = await stored.candle_gaps(self._history.market, self._history.timeframe, start, end)
             return stretches, [
                 Gap(first, until, await self._at(stored, first - step), until < end)
                 for first, until in split_into_pages(stretches, PAGE * step)
@@ -160,7 +160,7 @@ class _Filling:
             self._told.advance((part.until - at) // self._history.timeframe.duration)
             at = part.until
 
-    async def _store(self, part: Part) -> int:
+    async def _store(self, part: Batch) -> int:
         """Store candles; return how many of them were new."""
         first, last = part.candles[0].open_time, part.candles[-1].open_time
         async with connected(self._pool) as driver:

@@ -61,7 +61,7 @@ def _counts(feeds: Feeds) -> Iterator[Metric]:
         ("gaps", "Times a stream skipped or began anew.", "gaps"),
         ("reconnects", "Times a stream lost the venue.", "reconnects"),
         ("crossed_books", "Crossed books, none of which was published.", "crossed_books"),
-        ("trades", "Trades taken, each once.", "trades_taken"),
+        ("trades", "Trades taken, each once.", "trade_count"),
         ("late_trades", "Trades that came after their minute had closed.", "late_trades"),
     ):
         family = CounterMetricFamily(f"r3edge_feed_{name}", text, labels=["market"])
@@ -106,7 +106,10 @@ def _storing(feeds: FeedManager) -> Iterator[Metric]:
     yield stored
     for family, value in (
         (GaugeMetricFamily("r3edge_recorder_waiting_rows", "Rows that wait for the next batch."), recorder.waiting),
-        (CounterMetricFamily("r3edge_recorder_lost_rows", "Rows let go while the database was away."), recorder.let_go),
+        (
+            CounterMetricFamily("r3edge_recorder_lost_rows", "Rows let go while the database was away."),
+            recorder.dropped_rows,
+        ),
         (
             GaugeMetricFamily("r3edge_backfill_waiting", "Back-fills that wait or are under way."),
             feeds.backfill_waiting,

@@ -37,7 +37,7 @@ ON CONFLICT (market, timeframe, open_time) DO """
 _REPLACE = """UPDATE SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
     volume = excluded.volume"""
 _KEEP = "NOTHING"
-# As `domain.market_data.candles.without_gaps` does: no volume, all prices at the close before.
+# As `domain.market_data.candles.fill_gaps` does: no volume, all prices at the close before.
 _FILL = f"""
 INSERT INTO candles ({", ".join(COLUMNS)})
 SELECT $1, $2, slot, before.close, before.close, before.close, before.close, 0

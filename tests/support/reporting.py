@@ -72,7 +72,7 @@ async def minutes(database: PostgresDatabase, pool: Pool, *rows: tuple[datetime,
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", rows[0][0], rows[-1][0])
     async with database.transaction() as transaction:
-        await transaction.market_data.save_candles(candles)
+        await transaction.market_data.upsert_candles(candles)
 
 
 async def open_at(pool: Pool, world: World, at: datetime) -> None:
@@ -139,4 +139,4 @@ async def candles(
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", stored[0].open_time, stored[-1].open_time)
     async with database.transaction() as transaction:
-        await transaction.market_data.save_candles(stored)
+        await transaction.market_data.upsert_candles(stored)

@@ -75,8 +75,8 @@ class ScriptedFeed:
         candles = [self.candle(start + index * MINUTE) for index in range(history)]
         async with self._database.transaction() as transaction:
             await transaction.market_data.save_markets(markets)
-            await transaction.market_data.ensure_partitions_for(start, self.venue_time)
-            await transaction.market_data.save_candles(candles)
+            await transaction.market_data.ensure_candle_partitions(start, self.venue_time)
+            await transaction.market_data.upsert_candles(candles)
         self.follow_book()
 
     def follow_book(self) -> None:
@@ -106,7 +106,7 @@ class ScriptedFeed:
         candle = self.candle(self.venue_time, **changes)
         self.venue_time = candle.close_time
         async with self._database.transaction() as transaction:
-            await transaction.market_data.save_candles([candle])
+            await transaction.market_data.upsert_candles([candle])
         if told:
             await self.tell(candle)
         return candle
@@ -120,8 +120,8 @@ class ScriptedFeed:
         start = self.venue_time - count * MINUTE
         candles = [self.candle(start + index * MINUTE, **changes) for index in range(count)]
         async with self._database.transaction() as transaction:
-            await transaction.market_data.ensure_partitions_for(start, self.venue_time)
-            await transaction.market_data.save_candles(candles)
+            await transaction.market_data.ensure_candle_partitions(start, self.venue_time)
+            await transaction.market_data.upsert_candles(candles)
 
     async def trade(self, price: Decimal) -> None:
         """Let a trade pass."""

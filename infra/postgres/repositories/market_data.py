@@ -48,14 +48,14 @@ class PostgresMarketData(Repository):
         """Return every market of every venue, in the order of their symbols."""
         return [market_from_row(row) for row in await self._connection.fetch(SELECT_MARKETS)]
 
-    async def save_candles(self, candles: Sequence[Candle]) -> None:
+    async def upsert_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles; one that is there already is replaced (a correction by the venue's own).
 
         Forming ones are left out: a venue's answer ends with one. Of two for the same time the last one counts.
         """
         await self._save_candles(UPSERT_CANDLES, candles)
 
-    async def add_candles(self, candles: Sequence[Candle]) -> None:
+    async def insert_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
         await self._save_candles(INSERT_CANDLES, candles)
 
@@ -75,7 +75,7 @@ class PostgresMarketData(Repository):
             for open_time, open_, high, low, close, volume in rows
         ]
 
-    async def candle_holes(
+    async def candle_gaps(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
     ) -> list[tuple[datetime, datetime]]:
         """Return the stretches from `start` to before `end` that no stored candle covers, oldest first."""
@@ -125,11 +125,11 @@ class PostgresMarketData(Repository):
         """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
         return await ensure_partitions(self._connection, months_ahead)
 
-    async def ensure_partitions_for(self, start: datetime, end: datetime) -> list[str]:
+    async def ensure_candle_partitions(self, start: datetime, end: datetime) -> list[str]:
         """Make the monthly partitions of past candles that an import or a back-fill needs."""
         return await ensure_months(self._connection, "candles", start, end)
 
-    async def ensure_partitions_for_trades(self, start: datetime, end: datetime) -> list[str]:
+    async def ensure_trade_partitions(self, start: datetime, end: datetime) -> list[str]:
         """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
         made = [await ensure_months(self._connection, table, start, end) for table in ("trades", "minute_volumes")]
         return [name for names in made for name in names]

@@ -263,7 +263,7 @@ class MirroredMarket:
 
     def _take_trades(self, batch: Sequence[Trade], *, are_late: bool = False) -> None:
         for trade in batch:
-            if self._known.is_new(trade):
+            if self._known.add(trade):
                 self._take_trade(trade, to_milliseconds(trade.at), is_late=are_late)
         self._exchange.flush()
 

@@ -8,7 +8,7 @@ import json
 import re
 
 from domain.ports.execution_client import CredentialsRejected, OutcomeUnknown, VenueRefused
-from domain.ports.market_data import QuestionRefused, VenueGap, VenueUnreachable
+from domain.ports.market_data import RequestRejected, VenueGap, VenueUnreachable
 from infra.venues.ccxt.rejections import in_plain_words, reject_code
 
 # A duplicate client order id says that the venue has such an order: whoever asks for it by that id learns its fate.
@@ -86,7 +86,7 @@ def question_error(error: Exception) -> VenueUnreachable:
     if "AuthenticationError" in kinds(error):
         return CredentialsRejected(reason(error))
     if is_definite(error) and not is_clock_error(error):
-        return QuestionRefused(reason(error))
+        return RequestRejected(reason(error))
     return VenueUnreachable(reason(error))
 
 

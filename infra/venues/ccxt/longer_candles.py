@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 
-from domain.market_data.candles import resampled
+from domain.market_data.candles import resample
 from domain.market_data.history_download import SMALLEST_PAGE
 from domain.model.markets import Candle, Timeframe
 from domain.ports.market_data import VenueUnreachable
@@ -45,7 +45,7 @@ async def longer_candles(
     end = min(first + limit * timeframe.duration, parts.open_time(now) + parts.duration)
     found, until = await _pages(ask, parts, first, end, most)
     # What lies beyond the last page isn't known: a candle that reaches there is neither forming nor closed.
-    candles = resampled(found, timeframe, first, min(until, now))
+    candles = resample(found, timeframe, first, min(until, now))
     return [candle for candle in candles if candle.closed or until >= now][:limit]
 
 

@@ -162,7 +162,7 @@ def _size(values: Mapping[str, object]) -> int | None:
 def _book_size(values: Mapping[str, object]) -> int | None:
     """Return what one side of a book with so many levels costs, in the place of a list's size."""
     levels = values.get("levels")
-    return -(-levels.a_side // LEVELS_AN_OBJECT) if isinstance(levels, DepthLevels) else None
+    return -(-levels.per_side // LEVELS_AN_OBJECT) if isinstance(levels, DepthLevels) else None
 
 
 def _made_of(field: GraphQLField, size: int | None) -> int:

@@ -80,8 +80,8 @@ async def documented(api: Api) -> Api:
         await market_data.save_markets([a_market(), a_market(symbol=MarketSymbol("sandbox", "ETH/USDT"), base="ETH")])
         for timeframe in (Timeframe.M1, Timeframe.M5, Timeframe.H1):
             candles = candles_of(timeframe, 600)
-            await market_data.ensure_partitions_for(candles[0].open_time, candles[-1].open_time)
-            await market_data.save_candles(candles)
+            await market_data.ensure_candle_partitions(candles[0].open_time, candles[-1].open_time)
+            await market_data.upsert_candles(candles)
         for table in ("trades", "minute_volumes", "depth_snapshots"):
             await ensure_months(transaction._connection, table, DAY, DAY)
         await market_data.save_trades(trades_of(range(13, 33)))

@@ -41,7 +41,7 @@ async def test_a_stranger_cannot_have_any_number_of_markets_followed(narrow: Api
     assert heard == set(), "a list that is too long starts none of its feeds"
 
     limit = narrow.services.markets._limit
-    assert limit.take(COINS[:2], FeedReader.STRANGER)
+    assert limit.try_acquire(COINS[:2], FeedReader.ANONYMOUS)
     for symbol in COINS[2:]:
         found = (await narrow.run(ALL_OF_ONE, stranger, symbol=str(symbol)))["market"]
         assert found == {"ticker": None, "depth": None, "trades": {"nodes": []}}
@@ -59,37 +59,37 @@ async def test_a_stranger_cannot_have_any_number_of_markets_followed(narrow: Api
 
 async def test_strangers_leave_users_their_own_share_and_the_engine_is_never_refused(narrow: Api) -> None:
     limit = FeedLimit(narrow.database, ManualClock(), 8)
-    assert limit.take(COINS[:2], FeedReader.STRANGER)
-    assert not limit.take(COINS[2:3], FeedReader.STRANGER)
-    assert limit.take(COINS[2:8], FeedReader.USER)
-    assert not limit.take(COINS[8:9], FeedReader.USER)
-    assert limit.take(COINS[8:], FeedReader.ENGINE)
-    assert limit.take(COINS[8:], FeedReader.STRANGER), "what the engine follows anyway counts for nobody"
-    assert limit.take(ELSEWHERE[:2], FeedReader.STRANGER), "each venue has its own number"
-    assert limit.take(COINS[:2], FeedReader.STRANGER), "what is followed already is no more by another reader"
+    assert limit.try_acquire(COINS[:2], FeedReader.ANONYMOUS)
+    assert not limit.try_acquire(COINS[2:3], FeedReader.ANONYMOUS)
+    assert limit.try_acquire(COINS[2:8], FeedReader.USER)
+    assert not limit.try_acquire(COINS[8:9], FeedReader.USER)
+    assert limit.try_acquire(COINS[8:], FeedReader.ENGINE)
+    assert limit.try_acquire(COINS[8:], FeedReader.ANONYMOUS), "what the engine follows anyway counts for nobody"
+    assert limit.try_acquire(ELSEWHERE[:2], FeedReader.ANONYMOUS), "each venue has its own number"
+    assert limit.try_acquire(COINS[:2], FeedReader.ANONYMOUS), "what is followed already is no more by another reader"
 
 
 async def test_a_market_counts_for_as_long_as_it_is_collected_after_its_last_reader(narrow: Api) -> None:
     clock = ManualClock()
     limit = FeedLimit(narrow.database, clock, 8)
     for _ in range(3):
-        assert limit.take(COINS[:2], FeedReader.STRANGER)
-        limit.give_back(COINS[:2], FeedReader.STRANGER)
-        assert not limit.take(COINS[2:3], FeedReader.STRANGER)
+        assert limit.try_acquire(COINS[:2], FeedReader.ANONYMOUS)
+        limit.release(COINS[:2], FeedReader.ANONYMOUS)
+        assert not limit.try_acquire(COINS[2:3], FeedReader.ANONYMOUS)
     clock.move(COLLECTED_AFTER_SECONDS + 1)
-    assert limit.take(COINS[2:4], FeedReader.STRANGER)
-    assert not limit.take(COINS[:1], FeedReader.STRANGER)
+    assert limit.try_acquire(COINS[2:4], FeedReader.ANONYMOUS)
+    assert not limit.try_acquire(COINS[:1], FeedReader.ANONYMOUS)
 
 
 async def test_a_market_in_which_something_is_traded_is_shown_to_everybody(narrow: Api) -> None:
     clock = ManualClock()
     limit = FeedLimit(narrow.database, clock, 8)
-    assert limit.take(COINS[:2], FeedReader.STRANGER)
+    assert limit.try_acquire(COINS[:2], FeedReader.ANONYMOUS)
     for _ in range(2):
         with pytest.raises(Exception, match="Too many markets of sandbox are followed already"):
-            async with limit.admitted([BTC], FeedReader.STRANGER):
+            async with limit.admit([BTC], FeedReader.ANONYMOUS):
                 pass
     await narrow.stored(narrow.floor_order(market=BTC))
     clock.move(IN_USE_SECONDS + 1)
-    async with limit.admitted([BTC], FeedReader.STRANGER):
-        assert not limit.take(COINS[2:3], FeedReader.STRANGER)
+    async with limit.admit([BTC], FeedReader.ANONYMOUS):
+        assert not limit.try_acquire(COINS[2:3], FeedReader.ANONYMOUS)

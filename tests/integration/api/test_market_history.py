@@ -59,7 +59,7 @@ async def store(
     depths: list[Depth] | None = None,
 ) -> None:
     async with api.database.transaction() as transaction:
-        await transaction.market_data.save_candles(candles or [])
+        await transaction.market_data.upsert_candles(candles or [])
         await transaction.market_data.save_trades(trades or [])
         await transaction.market_data.save_depth(depths or [])
 
@@ -318,7 +318,7 @@ async def test_a_profile_says_how_many_minutes_it_lacks(api: Api) -> None:
     begun = (datetime.now(UTC) - timedelta(hours=2)).replace(second=0, microsecond=0)
     minutes = [replace(a_candle(0), open_time=begun + minute * MINUTE) for minute in range(30) if minute != 7]
     async with api.database.transaction() as transaction:
-        await transaction.market_data.ensure_partitions_for(begun, begun + timedelta(hours=2))
+        await transaction.market_data.ensure_candle_partitions(begun, begun + timedelta(hours=2))
     await store(api, candles=minutes)
 
     async def told(start: float, end: float) -> dict[str, object]:

@@ -143,7 +143,7 @@ async def test_the_tickers_of_many_markets_come_in_one_stream(many: Api, demande
     names = [str(market) for market in markets]
     async with await many.subscribe(TICKERS, markets=[*names, names[0]]) as stream:
         first = asyncio.ensure_future(stream.next())
-        await eventually(lambda: are_read(many, markets, "ticker_readers"), "the tickers are read")
+        await eventually(lambda: are_read(many, markets, "ticker_queues"), "the tickers are read")
         await eventually(lambda: len(demanded) >= COINS, "the feeds are asked for")
         assert sorted(demanded) == names
         await published(many, *(a_ticker(market, 1) for market in markets), a_ticker(BTC, 1))
@@ -153,8 +153,8 @@ async def test_the_tickers_of_many_markets_come_in_one_stream(many: Api, demande
         newest = {event["tickers"]["market"]["symbol"]: event["tickers"] for event in await stream.take(2)}
         assert newest[names[5]] == {"market": {"symbol": names[5]}, "last": "4", "high24h": "5"}
         assert newest[names[3]]["last"] == "3"
-    assert not any(many.services.markets._memories[market].ticker_readers for market in markets)
-    assert not any(many.services.markets._memories[market].wanted_by for market in markets)
+    assert not any(many.services.markets._memories[market].ticker_queues for market in markets)
+    assert not any(many.services.markets._memories[market].subscriber_count for market in markets)
 
 
 async def test_a_stream_of_many_markets_is_refused_where_one_is_unknown_or_too_many_are_named(api: Api) -> None:
@@ -189,7 +189,7 @@ async def test_the_states_of_feeds_come_in_one_stream_and_stand_at_the_market(ma
 
     async with await many.subscribe(FEEDS, markets=[str(BTC), str(eth)]) as stream:
         first = asyncio.ensure_future(stream.next())
-        await eventually(lambda: are_read(many, [BTC, eth], "status_readers"), "the states are read")
+        await eventually(lambda: are_read(many, [BTC, eth], "status_queues"), "the states are read")
         await told(BTC, FeedState.LIVE)
         assert (await first)["marketFeeds"] == {"market": {"symbol": str(BTC)}, "state": "LIVE"}
         await told(BTC, FeedState.LIVE)  # said again, which is no news

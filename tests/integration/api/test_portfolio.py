@@ -98,7 +98,7 @@ async def test_open_positions_come_first_then_each_change_of_position_or_price_a
         await told(live, grown.changed(quantity=Decimal(0), closed_at=at(90)))
         event = await until(stream, "positionUpdates", "quantity", "0")
         assert (event["id"], event["unrealizedProfit"]) == (encode_id("Position", position.id), "0")
-    await eventually(lambda: not live.services.markets._memories[BTC].wanted_by, "the feed is let go of")
+    await eventually(lambda: not live.services.markets._memories[BTC].subscriber_count, "the feed is let go of")
 
 
 async def test_positions_are_those_of_the_account_or_the_session_that_is_named(live: Api) -> None:

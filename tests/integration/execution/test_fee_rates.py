@@ -46,7 +46,7 @@ async def stored(floor: OrderHarness, venue: ScriptedVenue, pool: Pool, prices: 
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", now - max(prices), now)
     async with floor.database.transaction() as transaction:
-        await transaction.market_data.save_candles(candles)
+        await transaction.market_data.upsert_candles(candles)
 
 
 async def test_a_fee_in_a_third_currency_is_converted_at_the_present_price(

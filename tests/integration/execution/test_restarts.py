@@ -11,7 +11,7 @@ import pytest
 from domain.execution.executor import AccountExecutor
 from domain.model.orders import OrderStatus, OrderType
 from domain.ports.execution_client import CredentialsRejected
-from domain.ports.market_data import QuestionRefused, VenueUnreachable
+from domain.ports.market_data import RequestRejected, VenueUnreachable
 from domain.rules.order_lifecycle import Step
 from infra.runtime.retention import purge_expired
 from tests.support.order_harness import OrderHarness
@@ -134,7 +134,7 @@ async def test_until_reconciled_orders_wait_and_are_then_denied(floor: OrderHarn
     assert (await waiting).status is OrderStatus.FILLED
 
 
-@pytest.mark.parametrize("refusal", [CredentialsRejected("Invalid API-key (-2015)"), QuestionRefused("not for you")])
+@pytest.mark.parametrize("refusal", [CredentialsRejected("Invalid API-key (-2015)"), RequestRejected("not for you")])
 async def test_a_venue_that_says_no_for_good_is_told_once_and_again_when_it_has_agreed_in_between(
     floor: OrderHarness, venue: ScriptedVenue, refusal: VenueUnreachable
 ) -> None:

@@ -58,8 +58,8 @@ async def test_candles_that_closed_while_nobody_told_of_them_come_from_the_stora
     reader: Reader, database: PostgresDatabase
 ) -> None:
     async with database.transaction() as transaction:
-        await transaction.market_data.ensure_partitions_for(FIRST, candle(5).open_time)
-        await transaction.market_data.save_candles([candle(number) for number in range(3)])
+        await transaction.market_data.ensure_candle_partitions(FIRST, candle(5).open_time)
+        await transaction.market_data.upsert_candles([candle(number) for number in range(3)])
     forming = candle(3, closed=False)
     assert await reader.hears(forming, told=4) == [candle(0), candle(1), candle(2), forming]
     assert await reader.hears(candle(3), told=1) == [candle(3)]

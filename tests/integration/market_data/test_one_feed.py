@@ -68,8 +68,8 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
         assert sorted(len(each.feeds.running) for each in (node, other)) == [0, 1]
         await end(readers)
         collector = next(iter((node.feeds.collectors | other.feeds.collectors).values()))
-        taken = collector.trades_taken
-        await eventually(lambda: collector.trades_taken > taken, "the session alone keeps the feed")
+        taken = collector.trade_count
+        await eventually(lambda: collector.trade_count > taken, "the session alone keeps the feed")
         assert await streams() == told
         await session.close()
         await read_until(streams, lambda told: not told, "the venue is told to send no more")

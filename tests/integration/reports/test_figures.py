@@ -363,7 +363,7 @@ async def test_excursions_are_those_of_fills_and_of_candles_within_a_round_trip_
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", START, END)
     async with database.transaction() as transaction:
-        await transaction.market_data.save_candles(stored)
+        await transaction.market_data.upsert_candles(stored)
     result = await told(database, service, world)
     assert [(trip.max_adverse_excursion, trip.max_favorable_excursion) for trip in result.round_trips] == [
         (pytest.approx(4), pytest.approx(25)), (pytest.approx(10), 0), (pytest.approx(3), pytest.approx(6)),

@@ -11,7 +11,7 @@ from domain.accounts.service import AccountRequest, AccountService
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.model.trading import AccountKind, AccountTransfer, Balance, RiskLimits, TransferKind, VenueCredentials
 from domain.ports.execution_client import CredentialsRejected
-from domain.ports.market_data import QuestionRefused
+from domain.ports.market_data import RequestRejected
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
@@ -280,7 +280,7 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
 
 @pytest.mark.parametrize(
     ("refusal", "code"),
-    [(CredentialsRejected("gone"), ErrorCode.CREDENTIALS_REJECTED), (QuestionRefused("no"), ErrorCode.UNSUPPORTED)],
+    [(CredentialsRejected("gone"), ErrorCode.CREDENTIALS_REJECTED), (RequestRejected("no"), ErrorCode.UNSUPPORTED)],
     ids=["credentials", "question"],
 )
 async def test_a_refusal_of_a_deposits_balances_is_told_at_the_account(

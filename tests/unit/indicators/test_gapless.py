@@ -42,4 +42,4 @@ def test_values_begin_anew_after_a_gap_also_in_front_of_whole_stretches() -> Non
 def test_a_part_of_gapless_candles_is_gapless() -> None:
     candles = replace(random_candles(50, 7), gapless=True)
     assert candles.last(10).gapless
-    assert candles.upto(10).gapless
+    assert candles.first(10).gapless

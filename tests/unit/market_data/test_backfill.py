@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.market_data.backfill import MAXIMUM_CANDLES, oldest_asked
-from domain.market_data.candles import without_gaps
+from domain.market_data.backfill import MAXIMUM_CANDLES, demand_horizon
+from domain.market_data.candles import fill_gaps
 from domain.market_data.codec import CandlesDemand, decode_demand, encode_demand
 from domain.market_data.history_download import BEFORE_ALL_MARKETS
 from domain.model.markets import Candle, MarketSymbol, Timeframe
@@ -26,7 +26,7 @@ def candle(index: int, volume: int = 1) -> Candle:
 
 
 def test_minutes_in_which_nothing_was_traded_are_put_in_at_the_last_close() -> None:
-    filled = without_gaps([candle(0), candle(2), candle(5)])
+    filled = fill_gaps([candle(0), candle(2), candle(5)])
     assert [each.open_time for each in filled] == [at(index) for index in range(6)]
     assert [(each.close, each.volume) for each in filled if not each.volume] == [(100, 0), (102, 0), (102, 0)]
     assert all(each.closed for each in filled)
@@ -34,7 +34,7 @@ def test_minutes_in_which_nothing_was_traded_are_put_in_at_the_last_close() -> N
 
 @pytest.mark.parametrize("timeframe", Timeframe)
 def test_no_demand_reaches_further_back_than_markets_do(timeframe: Timeframe) -> None:
-    oldest = oldest_asked(timeframe, timeframe.open_time(START))
+    oldest = demand_horizon(timeframe, timeframe.open_time(START))
     assert timeframe.open_time(oldest) == oldest
     assert BEFORE_ALL_MARKETS - timeframe.duration < oldest < START
     assert (START - oldest) // timeframe.duration <= MAXIMUM_CANDLES

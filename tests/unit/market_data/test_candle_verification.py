@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candle_verification import MAX_LOOKS, CandleVerifier
+from domain.market_data.candle_verification import MAX_ATTEMPTS, CandleVerifier
 from domain.market_data.candles import KEPT, CandleAggregator
 from domain.market_data.slewed_clock import SlewedClock
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
@@ -126,7 +126,7 @@ async def test_what_the_venue_leaves_out_is_empty_or_stays_as_it_was_traded(stor
     checks.note(closed)
     await checks.check(venue.now)
     assert checks.pending == 3
-    for _ in range(MAX_LOOKS):
+    for _ in range(MAX_ATTEMPTS):
         await checks.check(venue.now)
     assert (checks.pending, checks.unconfirmed) == (0, 3)
     assert stored.candles == {}

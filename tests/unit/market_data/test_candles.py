@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candles import CandleAggregator, CandleBuilder, combined, resample
+from domain.market_data.candles import CandleAggregator, CandleBuilder, build_forming, merge
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 
@@ -171,7 +171,7 @@ def test_a_forming_hour_is_added_up_from_quarters_and_minutes() -> None:
         Timeframe.M15: [candle(Timeframe.M15, 0, 10)],
         Timeframe.M1: [candle(Timeframe.M1, 15, 20), candle(Timeframe.M1, 16, 5)],
     }
-    formed = resample(history, Timeframe.H1, until)
+    formed = build_forming(history, Timeframe.H1, until)
     assert formed is not None
     assert (formed.open_time, formed.open, formed.high, formed.low, formed.close, formed.volume) == (
         hour,
@@ -181,11 +181,11 @@ def test_a_forming_hour_is_added_up_from_quarters_and_minutes() -> None:
         5,
         6,
     )
-    assert resample({Timeframe.M15: history[Timeframe.M15]}, Timeframe.H1, until) is None
+    assert build_forming({Timeframe.M15: history[Timeframe.M15]}, Timeframe.H1, until) is None
 
 
 def test_parts_without_volume_do_not_stretch_a_combined_candle() -> None:
     flat = Candle(MARKET, Timeframe.M1, START, *[Decimal(1)] * 4, volume=Decimal(0), closed=True)
     traded = Candle(MARKET, Timeframe.M1, flat.close_time, *[Decimal(7)] * 4, volume=Decimal(3), closed=True)
-    assert combined([flat, traded], Timeframe.M5).low == 7
-    assert combined([flat], Timeframe.M5).close == 1
+    assert merge([flat, traded], Timeframe.M5).low == 7
+    assert merge([flat], Timeframe.M5).close == 1

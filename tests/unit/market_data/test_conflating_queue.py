@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.market_data.conflating_queue import (
     ConflatingQueue,
-    NewestOfEach,
+    LatestByKey,
     keep_all,
     keep_latest,
     latest_per_type,
@@ -80,14 +80,14 @@ async def test_a_reader_waits_for_the_next_item() -> None:
 async def test_a_slow_reader_of_many_things_gets_the_newest_of_each_in_the_line_of_their_first_coming(
     items: list[tuple[int, int]],
 ) -> None:
-    box: NewestOfEach[int, tuple[int, int]] = NewestOfEach(lambda item: item[0])
+    box: LatestByKey[int, tuple[int, int]] = LatestByKey(lambda item: item[0])
     for item in items:
         box.put(item)
     assert [await box.get() for _ in range(len(box))] == list({key: (key, value) for key, value in items}.values())
 
 
 async def test_a_thing_that_always_has_news_keeps_no_other_waiting() -> None:
-    box: NewestOfEach[str, tuple[str, int]] = NewestOfEach(lambda item: item[0])
+    box: LatestByKey[str, tuple[str, int]] = LatestByKey(lambda item: item[0])
     box.put(("busy", 0))
     box.put(("quiet", 0))
     seen = []

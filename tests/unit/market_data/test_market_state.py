@@ -19,12 +19,12 @@ def book(sequence: int, epoch: str = "e") -> Depth:
 async def test_a_book_that_is_told_again_is_fresh_again_and_an_older_one_changes_nothing() -> None:
     clock = ManualClock()
     memory = MarketState(BTC, EmbeddedBus(), clock)
-    memory.take_depth(book(5))
+    memory.apply_depth(book(5))
     clock.move(FRESH_SECONDS - 1)
-    memory.take_depth(book(5))
+    memory.apply_depth(book(5))
     clock.move(FRESH_SECONDS - 1)
     assert memory.fresh_depth == book(5)
-    memory.take_depth(book(4))
+    memory.apply_depth(book(4))
     assert memory.fresh_depth == book(5)
     clock.move(2)
     assert memory.fresh_depth is None
@@ -32,6 +32,6 @@ async def test_a_book_that_is_told_again_is_fresh_again_and_an_older_one_changes
 
 async def test_a_book_of_a_new_epoch_counts_whatever_its_number() -> None:
     memory = MarketState(BTC, EmbeddedBus(), ManualClock())
-    memory.take_depth(book(5))
-    memory.take_depth(book(2, "f"))
+    memory.apply_depth(book(5))
+    memory.apply_depth(book(2, "f"))
     assert memory.fresh_depth == book(2, "f")

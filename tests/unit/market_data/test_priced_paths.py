@@ -79,9 +79,9 @@ def test_a_market_has_a_price_exactly_where_there_is_one(
     clock = ManualClock()
     memory = MarketState(MARKETS[0], EmbeddedBus(), clock)
     if ticker is not None:
-        memory.take_ticker(Ticker(MARKETS[0], AT, None, None, ticker[0], None, None, None, None, None))
+        memory.apply_ticker(Ticker(MARKETS[0], AT, None, None, ticker[0], None, None, None, None, None))
         clock.move(ticker[1])
     if book is not None:
-        memory.take_depth(Depth(MARKETS[0], "e", 1, book[0], book[1], AT, AT))
+        memory.apply_depth(Depth(MARKETS[0], "e", 1, book[0], book[1], AT, AT))
         clock.move(book[2])
     assert memory.has_price == (memory.price is not None)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from domain.market_data.stream_retry import HOLDS_SECONDS, StreamRetry
+from domain.market_data.stream_retry import STABLE_AFTER_SECONDS, StreamRetry
 from tests.support.clocks import ManualClock
 
 
@@ -13,7 +13,7 @@ def test_a_stream_that_works_and_fails_at_once_waits_longer_each_time_up_to_ten_
     attempts = StreamRetry("the book", clock)
     waits = []
     for _ in range(10):
-        attempts.works()
+        attempts.succeeded()
         clock.move(1)
         waits.append(attempts.failed("it broke"))
     longest = [min(10.0, 0.2 * 2**number) for number in range(10)]
@@ -25,9 +25,9 @@ def test_a_stream_that_has_held_for_a_while_begins_with_the_shortest_wait_again(
     attempts = StreamRetry("the book", clock)
     for _ in range(6):
         attempts.failed("it broke")
-    attempts.works()
-    clock.move(HOLDS_SECONDS)
-    attempts.works()
+    attempts.succeeded()
+    clock.move(STABLE_AFTER_SECONDS)
+    attempts.succeeded()
     assert attempts.failed("it broke") <= 0.2
 
 
@@ -47,7 +47,7 @@ def test_an_outage_is_logged_once_then_once_a_minute_with_how_often_it_happened(
     clock = ManualClock()
     attempts = StreamRetry("the book of sandbox:BTC/USDT", clock)
     for _ in range(480):
-        attempts.works()
+        attempts.succeeded()
         attempts.failed("update 5 was followed by 9")
         clock.move(0.25)
     broke = [message for message in caplog.messages if "broke" in message]
@@ -61,12 +61,12 @@ def test_that_a_stream_is_back_is_logged_with_how_long_it_was_away(caplog: pytes
     caplog.set_level(logging.INFO)
     clock = ManualClock()
     attempts = StreamRetry("the book", clock)
-    attempts.works()
+    attempts.succeeded()
     assert not caplog.messages
     clock.move(100)
     attempts.failed("it broke")
     clock.move(3)
     attempts.failed("it is still broken")
     clock.move(4)
-    attempts.works()
+    attempts.succeeded()
     assert caplog.messages[-1] == "the book is back after 7.0 s"

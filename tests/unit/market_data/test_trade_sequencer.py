@@ -62,7 +62,7 @@ class Engine:
 
     async def passes(self) -> None:
         """Let the venue's time do what it does."""
-        if not self.tape.whole and self.tape.resume_at is not None and self.venue.now >= self.tape.resume_at:
+        if not self.tape.whole and self.tape.resync_at is not None and self.venue.now >= self.tape.resync_at:
             await self.begin()
         if self.tape.whole:
             self._close(self.tape.candles.close_due(self.venue.now))

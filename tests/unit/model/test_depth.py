@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.market_data.codec import decode_depth, encode_depth
-from domain.model.depth import applied, delta, is_crossed, top, with_best
+from domain.model.depth import apply_delta, diff, is_crossed, truncate, with_top_of_book
 from domain.model.markets import Depth, MarketSymbol, PriceLevel, Ticker
 
 NOW = datetime(2024, 8, 8, tzinfo=UTC)
@@ -28,18 +28,18 @@ books = st.builds(book, sides, sides)
 
 @given(books, books, st.sampled_from([1, 5, 20, 100]))
 def test_applying_a_delta_to_the_previous_top_gives_the_present_one(before: Depth, after: Depth, levels: int) -> None:
-    bids, asks = delta(before, after, levels)
-    assert applied(top(before, levels).bids, bids, descending=True) == top(after, levels).bids
-    assert applied(top(before, levels).asks, asks, descending=False) == top(after, levels).asks
+    bids, asks = diff(before, after, levels)
+    assert apply_delta(truncate(before, levels).bids, bids, descending=True) == truncate(after, levels).bids
+    assert apply_delta(truncate(before, levels).asks, asks, descending=False) == truncate(after, levels).asks
 
 
 @given(books, st.sampled_from([1, 20]))
 def test_nothing_changed_is_told_as_nothing(depth: Depth, levels: int) -> None:
-    assert delta(depth, depth, levels) == ((), ())
+    assert diff(depth, depth, levels) == ((), ())
 
 
 def test_a_level_that_leaves_the_top_is_sent_as_zero_and_one_that_enters_is_sent_whole() -> None:
-    bids, asks = delta(book({10: 1, 9: 2}, {1: 1}), book({11: 3, 10: 1}, {1: 1}), 2)
+    bids, asks = diff(book({10: 1, 9: 2}, {1: 1}), book({11: 3, 10: 1}, {1: 1}), 2)
     assert bids == (PriceLevel(Decimal("0.11"), Decimal(3)), PriceLevel(Decimal("0.09"), Decimal(0)))
     assert asks == ()
 
@@ -56,6 +56,6 @@ def test_a_book_with_one_side_is_not_crossed() -> None:
 
 def test_a_ticker_takes_the_best_prices_of_the_book_that_has_them() -> None:
     ticker = Ticker(MarketSymbol("sandbox", "BTC/USDT"), NOW, Decimal(1), Decimal(2), Decimal("1.5"), None, None)
-    shown = with_best(ticker, book({3: 1, 2: 1}, {4: 1}))
+    shown = with_top_of_book(ticker, book({3: 1, 2: 1}, {4: 1}))
     assert (shown.bid, shown.ask, shown.last) == (Decimal("0.03"), Decimal("0.44"), Decimal("1.5"))
-    assert with_best(ticker, book({3: 1}, {})) == ticker
+    assert with_top_of_book(ticker, book({3: 1}, {})) == ticker

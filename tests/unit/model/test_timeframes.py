@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candles import KEPT, CandleAggregator, resample, resampled
+from domain.market_data.candles import KEPT, CandleAggregator, build_forming, resample
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 
@@ -65,7 +65,7 @@ def test_a_forming_candle_is_made_of_the_few_that_are_kept_of_each_shorter_timef
         each: [opened_at(each, each.open_time(until) - number * each.duration) for number in range(1, KEPT + 1)]
         for each in Timeframe
     }
-    made = resample(kept, timeframe, until)
+    made = build_forming(kept, timeframe, until)
     if timeframe.open_time(until) == until:
         assert made is None
     else:
@@ -84,10 +84,10 @@ def test_minutes_add_up_to_the_same_candles_whichever_way(volumes: list[int], ti
     minutes = [minute(number, volume) for number, volume in enumerate(volumes)]
     between = list(Timeframe)[step]
     until = minutes[-1].close_time
-    direct = [each for each in resampled(minutes, timeframe, MONDAY, until) if each.closed]
+    direct = [each for each in resample(minutes, timeframe, MONDAY, until) if each.closed]
     if between.divides(timeframe):
-        parts = [each for each in resampled(minutes, between, MONDAY, until) if each.closed]
-        assert [each for each in resampled(parts, timeframe, MONDAY, until) if each.closed] == direct
+        parts = [each for each in resample(minutes, between, MONDAY, until) if each.closed]
+        assert [each for each in resample(parts, timeframe, MONDAY, until) if each.closed] == direct
     built = CandleAggregator(MARKET)
     closed = [candle for each in trades_of(minutes) for candle in built.add(each)]
     closed += built.close_due(until + timedelta(seconds=1))
@@ -108,7 +108,7 @@ def trades_of(minutes: list[Candle]) -> list[Trade]:
 
 def test_a_bucket_that_begins_before_the_first_part_is_left_out() -> None:
     minutes = [minute(number) for number in range(7, 31)]
-    made = resampled(minutes, Timeframe.M15, minutes[0].open_time, minutes[-1].close_time)
+    made = resample(minutes, Timeframe.M15, minutes[0].open_time, minutes[-1].close_time)
     assert [(each.open_time, each.closed) for each in made] == [
         (MONDAY + 15 * MINUTE, True),
         (MONDAY + 30 * MINUTE, False),

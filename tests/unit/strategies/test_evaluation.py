@@ -84,7 +84,7 @@ def test_the_newest_window_says_what_the_whole_series_says(rule: str, seed: int,
         return
     candles = random_candles(strategy.warm_up + LENGTH, seed, volatility=0.01, tick=tick)
     series = strategy.evaluate(candles).enter_long
-    windows = [strategy.latest(candles.upto(bar + 1)).enter_long for bar in range(len(candles) - LENGTH, len(candles))]
+    windows = [strategy.latest(candles.first(bar + 1)).enter_long for bar in range(len(candles) - LENGTH, len(candles))]
     assert series[-LENGTH:].tolist() == windows
 
 
@@ -108,7 +108,7 @@ def test_well_known_rules_say_the_same_live_and_over_history(rule: str, tick: fl
     series = strategy.evaluate(candles).enter_long
     bars = range(strategy.warm_up, len(candles), 3)
     assert np.count_nonzero(series) > 0
-    assert [strategy.latest(candles.upto(bar + 1)).enter_long for bar in bars] == series[list(bars)].tolist()
+    assert [strategy.latest(candles.first(bar + 1)).enter_long for bar in bars] == series[list(bars)].tolist()
 
 
 def test_nothing_is_said_before_the_warm_up_is_over() -> None:
@@ -279,5 +279,5 @@ def test_the_average_true_range_is_wilders() -> None:
     assert value is not None
     assert float(value) == pytest.approx(expected[-1], rel=1e-7)
     np.testing.assert_array_equal(average_true_ranges(candles), expected)
-    assert average_true_range(candles.upto(14)) is None
-    assert average_true_range(candles.upto(15)) is not None
+    assert average_true_range(candles.first(14)) is None
+    assert average_true_range(candles.first(15)) is not None

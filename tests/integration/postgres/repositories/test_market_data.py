@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 async def market_data(connection: Connection) -> PostgresMarketData:
     repository = PostgresMarketData(connection)
-    await repository.ensure_partitions_for(JANUARY, JANUARY + timedelta(days=20))
+    await repository.ensure_candle_partitions(JANUARY, JANUARY + timedelta(days=20))
     return repository
 
 
@@ -70,7 +70,7 @@ async def test_a_market_that_its_venue_no_longer_names_becomes_inactive(market_d
 
 async def test_candles_come_back_closed_and_oldest_first(market_data: PostgresMarketData) -> None:
     candles = [_candle(minute) for minute in range(4)]  # from January into February
-    await market_data.save_candles([*candles[::-1], _candle(4, closed=False)])
+    await market_data.upsert_candles([*candles[::-1], _candle(4, closed=False)])
     assert await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(10)) == candles
     assert await market_data.candles(BTC, Timeframe.M5, TimeKeysetPage(10)) == []
     assert await market_data.candles(ETH, Timeframe.M1, TimeKeysetPage(10)) == []
@@ -82,26 +82,26 @@ async def test_candles_of_every_timeframe_are_stored_and_their_holes_found(
 ) -> None:
     first, step = timeframe.open_time(JANUARY + timedelta(days=5)), timeframe.duration
     kept = [_candle(0, timeframe=timeframe, open_time=first + number * step) for number in (0, 2)]
-    await market_data.save_candles(kept)
+    await market_data.upsert_candles(kept)
     assert await market_data.candles(BTC, timeframe, TimeKeysetPage(10)) == kept
-    holes = await market_data.candle_holes(BTC, timeframe, first, first + 3 * step)
+    holes = await market_data.candle_gaps(BTC, timeframe, first, first + 3 * step)
     assert holes == [(first + step, first + 2 * step)]
 
 
 async def test_a_corrected_candle_replaces_the_one_before(market_data: PostgresMarketData) -> None:
     corrected = _candle(1, close=Decimal("42001.5"), volume=Decimal(9))
-    await market_data.save_candles([_candle(0), _candle(1)])
-    await market_data.save_candles([corrected])
-    await market_data.save_candles([_candle(2, volume=Decimal(8)), _candle(2)])
+    await market_data.upsert_candles([_candle(0), _candle(1)])
+    await market_data.upsert_candles([corrected])
+    await market_data.upsert_candles([_candle(2, volume=Decimal(8)), _candle(2)])
     stored = await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(10))
     assert stored == [_candle(0), corrected, _candle(2)]
 
 
 async def test_a_candle_that_was_built_here_is_stored_only_where_none_is(market_data: PostgresMarketData) -> None:
     own = _candle(1, close=Decimal("42001.5"), volume=Decimal(9))
-    await market_data.save_candles([own])
-    await market_data.add_candles([_candle(0), _candle(1), _candle(2, closed=False)])
-    await market_data.add_candles([_candle(0, volume=Decimal(8))])
+    await market_data.upsert_candles([own])
+    await market_data.insert_candles([_candle(0), _candle(1), _candle(2, closed=False)])
+    await market_data.insert_candles([_candle(0, volume=Decimal(8))])
     assert await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(10)) == [_candle(0), own]
 
 
@@ -110,20 +110,20 @@ async def test_holes_are_the_stretches_that_no_candle_covers(market_data: Postgr
         return JANUARY + minute * MINUTE
 
     async def holes(start: int, end: int) -> list[tuple[datetime, datetime]]:
-        return await market_data.candle_holes(BTC, Timeframe.M1, at(start), at(end))
+        return await market_data.candle_gaps(BTC, Timeframe.M1, at(start), at(end))
 
     assert await holes(0, 9) == [(at(0), at(9))]
-    await market_data.save_candles([_candle(minute) for minute in (2, 3, 6)])
-    await market_data.save_candles([replace(_candle(minute), market=ETH) for minute in range(9)])
+    await market_data.upsert_candles([_candle(minute) for minute in (2, 3, 6)])
+    await market_data.upsert_candles([replace(_candle(minute), market=ETH) for minute in range(9)])
     assert await holes(0, 9) == [(at(0), at(2)), (at(4), at(6)), (at(7), at(9))]
     assert await holes(2, 4) == []
     assert await holes(3, 7) == [(at(4), at(6))]
     assert await holes(5, 5) == []
-    assert await market_data.candle_holes(BTC, Timeframe.M5, at(0), at(5)) == [(at(0), at(5))]
+    assert await market_data.candle_gaps(BTC, Timeframe.M5, at(0), at(5)) == [(at(0), at(5))]
 
 
 async def test_trades_of_months_before_find_room_once_it_was_made(market_data: PostgresMarketData) -> None:
-    made = await market_data.ensure_partitions_for_trades(JANUARY, JANUARY + 5 * MINUTE)
+    made = await market_data.ensure_trade_partitions(JANUARY, JANUARY + 5 * MINUTE)
     assert sorted(made) == [f"{table}_2024_{month}" for table in ("minute_volumes", "trades") for month in ("01", "02")]
     trade = _trade("1", JANUARY)
     await market_data.save_trades([trade])
@@ -133,7 +133,7 @@ async def test_trades_of_months_before_find_room_once_it_was_made(market_data: P
 async def test_candles_are_windowed_by_time_both_ways(market_data: PostgresMarketData) -> None:
     candles = [_candle(minute) for minute in range(8)]
     times = [candle.open_time for candle in candles]
-    await market_data.save_candles(candles)
+    await market_data.upsert_candles(candles)
 
     async def found(limit: int, **window: object) -> list[Candle]:
         return await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit, **window))  # type: ignore[arg-type]
@@ -148,7 +148,7 @@ async def test_candles_are_windowed_by_time_both_ways(market_data: PostgresMarke
 
 async def test_more_candles_than_one_statement_takes_are_stored(market_data: PostgresMarketData) -> None:
     count = BATCH_ROWS + 5
-    await market_data.save_candles([_candle(minute) for minute in range(count)])
+    await market_data.upsert_candles([_candle(minute) for minute in range(count)])
     newest = await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(2, backwards=True))
     assert newest == [_candle(count - 2), _candle(count - 1)]
 
@@ -210,7 +210,7 @@ async def test_depth_is_stored_compactly_and_once(
 
 
 async def test_nothing_to_store_is_no_mistake(market_data: PostgresMarketData) -> None:
-    await market_data.save_candles([])
+    await market_data.upsert_candles([])
     await market_data.save_trades([])
     await market_data.save_depth([])
     assert await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(9)) == []
@@ -218,9 +218,9 @@ async def test_nothing_to_store_is_no_mistake(market_data: PostgresMarketData) -
 
 async def test_partitions_of_the_past_are_made_once(market_data: PostgresMarketData) -> None:
     start, end = datetime(2023, 11, 30, 23, 59, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
-    made = await market_data.ensure_partitions_for(start, end)
+    made = await market_data.ensure_candle_partitions(start, end)
     assert made == ["candles_2023_11", "candles_2023_12"]
-    assert await market_data.ensure_partitions_for(start, end) == []
+    assert await market_data.ensure_candle_partitions(start, end) == []
 
 
 async def test_partitions_are_made_ahead_for_all_that_grows(market_data: PostgresMarketData) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from domain.indicators import volume_profile
-from domain.indicators.volume_profile import bin_width, make_bins, range_of, rebin
+from domain.indicators.volume_profile import bin_width, make_bins, price_range, rebin
 from domain.model.markets import Candle, Depth, PriceLevel, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.model.volume import Bins, BinVolume, PriceRange
@@ -59,7 +59,7 @@ def within(found: Sequence[Trade], start: datetime, end: datetime) -> list[Trade
     return [trade for trade in found if start <= trade.at < end]
 
 
-def binned(found: Sequence[Trade], bins: Bins) -> dict[int, tuple[Decimal, Decimal]]:
+def bin_trades(found: Sequence[Trade], bins: Bins) -> dict[int, tuple[Decimal, Decimal]]:
     """Return what was bought and sold in each bin that isn't empty."""
     sides: dict[int, dict[OrderSide, Decimal]] = defaultdict(lambda: {side: Decimal(0) for side in OrderSide})
     for trade in found:
@@ -82,7 +82,7 @@ async def test_sums_and_trades_both_give_every_bin_its_volume_from_any_moment_to
     begun, end = start + first * SECOND, start + (first + length) * SECOND
     expected = within(stored, begun, end)
     sums = await history.summed_prices(BTC, begun, end)
-    summed, traded = range_of(sums), await history.traded_range(BTC, begun, end)
+    summed, traded = price_range(sums), await history.traded_range(BTC, begun, end)
     if not expected:
         assert summed is traded is None
         return
@@ -95,8 +95,8 @@ async def test_sums_and_trades_both_give_every_bin_its_volume_from_any_moment_to
     assert summed.volume == traded.volume
     assert (summed.low, summed.high) == (int(traded.low), int(traded.high))
     fine, coarse = make_bins(traded, 37, CENT), make_bins(summed, 37, bin_width(summed.high))
-    assert told(await history.traded_volumes(BTC, begun, end, fine)) == binned(expected, fine)
-    assert told(volume_profile.binned(sums, coarse)) == binned(expected, coarse)
+    assert told(await history.traded_volumes(BTC, begun, end, fine)) == bin_trades(expected, fine)
+    assert told(volume_profile.bin_trades(sums, coarse)) == bin_trades(expected, coarse)
 
 
 async def test_a_trade_told_twice_is_summed_once(
@@ -105,7 +105,7 @@ async def test_a_trade_told_twice_is_summed_once(
     stored = trades(start, 50)
     await market_data.save_trades([*stored, stored[7]])
     await market_data.save_trades(stored[20:])
-    summed = range_of(await history.summed_prices(BTC, start, start + 30 * MINUTE))
+    summed = price_range(await history.summed_prices(BTC, start, start + 30 * MINUTE))
     assert summed is not None
     assert summed.volume == sum(trade.quantity for trade in stored)
     assert await history.summed_prices(ETH, start, start + 30 * MINUTE) == []
@@ -121,11 +121,11 @@ async def test_prices_of_different_lengths_are_summed_on_steps_that_fit_together
     ]
     await market_data.save_trades(stored)
     sums = await history.summed_prices(BTC, start, start + MINUTE)
-    summed = range_of(sums)
+    summed = price_range(sums)
     assert summed is not None
     bins = rebin(summed, 1_000, CENT)
     assert bins is not None
-    assert told(volume_profile.binned(sums, bins)) == binned(stored, bins)
+    assert told(volume_profile.bin_trades(sums, bins)) == bin_trades(stored, bins)
 
 
 def candle(start: datetime, minute: int, low: int, high: int, volume: str, rise: int = 0) -> Candle:
@@ -139,7 +139,7 @@ def candle(start: datetime, minute: int, low: int, high: int, volume: str, rise:
 async def test_candles_are_divided_among_the_bins_that_they_reach_and_lose_nothing(
     market_data: PostgresMarketData, history: PostgresMarketHistory, start: datetime
 ) -> None:
-    await market_data.save_candles(
+    await market_data.upsert_candles(
         [
             candle(start, 0, 100, 129, "1", rise=1),
             candle(start, 1, 110, 110, "0.7"),

@@ -4,7 +4,7 @@ import ccxt
 import pytest
 
 from domain.ports.execution_client import CredentialsRejected, OutcomeUnknown, VenueRefused
-from domain.ports.market_data import QuestionRefused, VenueGap, VenueUnreachable
+from domain.ports.market_data import RequestRejected, VenueGap, VenueUnreachable
 from infra.venues.ccxt.errors import command_error, is_clock_error, question_error, reason, says_absent, stream_error
 
 BODY = 'binance {"code":-2010,"msg":"Account has insufficient balance for requested action."}'
@@ -40,7 +40,7 @@ def test_a_question_that_is_refused_for_good_is_told_from_one_without_an_answer(
         assert type(told) is CredentialsRejected
     else:
         refused = name in DEFINITE and name != "InvalidNonce"
-        assert type(told) is (QuestionRefused if refused else VenueUnreachable)
+        assert type(told) is (RequestRejected if refused else VenueUnreachable)
 
 
 def test_a_duplicate_client_order_id_says_that_the_venue_has_the_order() -> None:
