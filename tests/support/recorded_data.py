@@ -1,6 +1,6 @@
 """Where the recordings of real markets are: not in the repository, so a test of them skips where they are absent.
 
-`docs/contributing.md` says what they are and where they come from.
+`CONTRIBUTING.md` says what they are and where they come from.
 """
 
 import os
