@@ -27,7 +27,7 @@ class TimeOrderedIds:
         self._newest = 0
         self._lock = threading.Lock()
 
-    def new(self) -> UUID:
+    def next_id(self) -> UUID:
         """Return a fresh identifier, greater than all that this source made before.
 
         The library's counter keeps order within a millisecond. While the machine's clock is behind the newest

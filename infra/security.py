@@ -22,7 +22,7 @@ _FORMAT = b"\x01"
 class RandomTokens:
     """256 bits from the operating system's generator."""
 
-    def new(self) -> str:
+    def next_token(self) -> str:
         """Return URL-safe text of 43 characters."""
         return secrets.token_urlsafe(32)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
 from domain.core.keyset import KeysetPage
-from domain.events.stream import EventStream
+from domain.events.stream import EventSubscription
 from domain.model.event_cursors import encode_event_cursor
 from domain.model.events import EventCursor, UserEvent
 from domain.model.orders import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
@@ -78,7 +78,7 @@ class LogSource:
     def __init__(self, context: RequestContext, start: EventCursor, *, orders_only: bool = False) -> None:
         self._context = context
         self._start = encode_event_cursor(start)
-        self._stream: EventStream = context.services.events.follow(start, orders_only=orders_only)
+        self._stream: EventSubscription = context.services.events.follow(start, orders_only=orders_only)
 
     @property
     def cursor(self) -> str | None:
@@ -203,7 +203,7 @@ async def _news_of(log: LogSource, job_id: UUID) -> None:
 async def _job(context: RequestContext, user_id: UUID, job_id: UUID) -> Job | None:
     context.forget()
     async with context.services.database.read_only() as reading:
-        return await reading.reports.job(user_id, job_id)
+        return await reading.reports.get_job(user_id, job_id)
 
 
 async def require_owned_id(context: RequestContext, type_name: str, id: str | None) -> UUID | None:

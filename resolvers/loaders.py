@@ -123,7 +123,7 @@ class Loaders:
         async def load(orders: list[Order]) -> list[list[UserEvent]]:
             since = min(order.created_at for order in orders)
             async with self._database.read_only() as reading:
-                found = await reading.events.of_orders(orders[0].user_id, [order.id for order in orders], since)
+                found = await reading.events.list_for_orders(orders[0].user_id, [order.id for order in orders], since)
             by_order = defaultdict[UUID, list[UserEvent]](list)
             for event in found:
                 assert isinstance(event.subject, OrderEvent)
@@ -156,7 +156,7 @@ class Loaders:
     @cached_property
     def jobs(self) -> DataLoader[UUID, Job | None]:
         """Jobs by id."""
-        return self._by_id(lambda reading, ids: reading.reports.jobs_by_ids(list(ids)))
+        return self._by_id(lambda reading, ids: reading.reports.get_many_jobs(list(ids)))
 
     @cached_property
     def report_results(self) -> DataLoader[UUID, ReportResult | None]:
@@ -164,7 +164,7 @@ class Loaders:
 
         async def load(ids: list[UUID]) -> list[ReportResult | None]:
             async with self._database.read_only() as reading:
-                return [await reading.reports.result(report_id) for report_id in ids]
+                return [await reading.reports.get_result(report_id) for report_id in ids]
 
         return DataLoader(load)
 

@@ -11,7 +11,16 @@ from typing import TypeVar
 from domain.core.clock import to_milliseconds
 from domain.core.errors import ErrorCode, FaultCode, InputError, InputErrors, RequestFault
 from domain.core.money import EXACT
-from domain.core.pagination import MAX_SERIES_PAGE, CursorScope, Key, Page, bad_cursor, page_of, page_request, time_key
+from domain.core.pagination import (
+    MAX_SERIES_PAGE,
+    CursorScope,
+    Key,
+    Page,
+    invalid_cursor,
+    page_of,
+    page_request,
+    time_key,
+)
 from domain.core.time import validate_time_range
 from domain.market_data.catalogue import MarketFilter
 from domain.model.depth_views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
@@ -109,7 +118,7 @@ def _symbol_in(key: Key | None) -> MarketSymbol | None:
     if key is None:
         return None
     if len(key) != 2:  # noqa: PLR2004  # a venue and a symbol
-        raise bad_cursor()
+        raise invalid_cursor()
     return MarketSymbol(*key)
 
 

@@ -42,8 +42,8 @@ def node_loaders(context: "RequestContext") -> Mapping[str, NodeLoader]:
         "Job": _owned(context, loaders.jobs.load),
         "Fill": _found(context, lambda reading, user, key: reading.orders.fill(user, key)),
         "Position": _found(context, lambda reading, user, key: reading.positions.get(user, key)),
-        "Report": _found(context, lambda reading, user, key: reading.reports.report(user, key)),
-        "Activity": _found(context, lambda reading, user, key: reading.users.activity_by_id(user, key)),
+        "Report": _found(context, lambda reading, user, key: reading.reports.get_report(user, key)),
+        "Activity": _found(context, lambda reading, user, key: reading.users.get_activity(user, key)),
         "ApiKey": _found(context, _api_key),
         "LoginSession": lambda key: _login_session(context, key),
     }

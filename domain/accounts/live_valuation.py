@@ -15,7 +15,7 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.keyset import KeysetPage
 from domain.core.money import EXACT, ZERO
-from domain.events.stream import EventLogReader, EventStream
+from domain.events.stream import EventLogReader, EventSubscription
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, Balance, Position
@@ -182,7 +182,7 @@ class Portfolio:
             bell.set()
 
     async def _run(self) -> None:
-        stream: EventStream | None = None
+        stream: EventSubscription | None = None
         try:
             start = await self._events.head(self._user_id)
             await self._read_positions()
@@ -209,7 +209,7 @@ class Portfolio:
         for position in reversed(found[self._user_id]):
             self._open[position.id] = PositionValue(position, None)
 
-    async def _listen(self, stream: EventStream) -> None:
+    async def _listen(self, stream: EventSubscription) -> None:
         async for event in stream:
             if isinstance(event.subject, Position):
                 self._take(event.subject)

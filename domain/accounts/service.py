@@ -16,12 +16,12 @@ from domain.accounts.validation import (
     paper_errors,
     unknown_currency_errors,
 )
-from domain.core.changes import UNCHANGED, Changes, Unchanged, refuse_nulls
+from domain.core.changes import UNCHANGED, Changes, Unchanged, reject_nulls
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.core.keyset import KeysetPage
-from domain.core.validation import clean_name
-from domain.events.idempotency import check_key, claim
+from domain.core.validation import normalise_name
+from domain.events.idempotency import reserve, validate_key
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import (
     NO_LIMITS,
@@ -98,7 +98,7 @@ class AccountService:
         """
         self._check(request)
         account = Account(
-            id=self._ids.new(),
+            id=self._ids.next_id(),
             user_id=user_id,
             name=request.name.strip(),
             kind=request.kind,
@@ -129,16 +129,16 @@ class AccountService:
         risk: Changes[RiskLimits] | Unchanged | None = UNCHANGED,
     ) -> Account:
         """Change the name and those risk limits that are given; raises NOT_FOUND and INVALID."""
-        refuse_nulls(name=name, risk=risk)
+        reject_nulls(name=name, risk=risk)
         problems = validate_limits(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
         if problems:
             raise InputErrors(problems)
         async with self._database.transaction() as transaction:
             account = await self._own(transaction, user_id, account_id)
             if isinstance(name, str):
-                account = replace(account, name=clean_name(name, "name"))
+                account = replace(account, name=normalise_name(name, "name"))
             if isinstance(risk, Changes):
-                account = replace(account, risk=risk.applied_to(account.risk))
+                account = replace(account, risk=risk.apply_to(account.risk))
             await transaction.accounts.update(account)
             await self._tell(transaction, account, "accountUpdate")
         return account
@@ -183,7 +183,7 @@ class AccountService:
         call records the deposit, in the place of what the audit may have made of it. The transfer is None for a key
         that was used before transfers were recorded.
         """
-        check_key(key)
+        validate_key(key)
         problems = paper_errors(currency, amount, ("input",))
         if problems:
             raise InputErrors(problems)
@@ -194,13 +194,13 @@ class AccountService:
             if paper is None:
                 raise InputError(ErrorCode.UNSUPPORTED, "Only a PAPER account can be paid into.", ("id",))
             given = (str(account_id), currency, amount)
-            if await claim(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
+            if await reserve(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
                 await _check_currencies(paper, account.venue, [(currency, _CURRENCY)])
                 question = paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}")
                 paid_now = await _answered(question, ("input", "amount"))
                 await self._refresh_balances(transaction, account)
                 kind, now = TransferKind.DEPOSIT, self._clock.now()
-                paid = AccountTransfer(self._ids.new(), user_id, account_id, kind, currency, amount, now, reference)
+                paid = AccountTransfer(self._ids.next_id(), user_id, account_id, kind, currency, amount, now, reference)
                 await (transaction.transfers.add(paid) if paid_now else record_late(transaction, paid))
                 await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
             transfer = await transaction.transfers.get_by_reference(account_id, reference)
@@ -210,7 +210,7 @@ class AccountService:
         kind, at = TransferKind.OPENING, account.created_at
         for held in balances:
             if held.total:
-                ids, reference = (self._ids.new(), account.user_id, account.id), f"opening:{held.currency}"
+                ids, reference = (self._ids.next_id(), account.user_id, account.id), f"opening:{held.currency}"
                 await transaction.transfers.add(AccountTransfer(*ids, kind, held.currency, held.total, at, reference))
 
     async def _refresh_balances(self, transaction: UnitOfWork, account: Account) -> None:
@@ -223,7 +223,7 @@ class AccountService:
         self, transaction: UnitOfWork, user_id: UUID, request: AccountRequest, account_id: UUID
     ) -> Account | None:
         key = request.idempotency_key or ""
-        found = await claim(transaction, self._clock, user_id, "accountCreate", key, request, account_id)
+        found = await reserve(transaction, self._clock, user_id, "accountCreate", key, request, account_id)
         return await transaction.accounts.get(user_id, found) if found else None
 
     async def _check_count(self, transaction: UnitOfWork, user_id: UUID) -> None:
@@ -234,7 +234,7 @@ class AccountService:
 
     def _check(self, request: AccountRequest) -> None:
         problems = validate_limits(request.risk, ("input", "risk"))
-        clean_name(request.name, "name")
+        normalise_name(request.name, "name")
         venue = self._venues.get(request.venue)
         if venue is None:
             names = ", ".join(venue.name for venue in self._venues.all())

@@ -11,7 +11,7 @@ class Backoff:
         self._cap = cap_seconds
         self._next = first_seconds
 
-    def seconds(self, at_least: float | None = None) -> float:
+    def next_delay(self, at_least: float | None = None) -> float:
         """Return the next wait, `at_least` what the other side asked for."""
         wait = self._next
         self._next = min(self._cap, wait * 2)

@@ -26,7 +26,7 @@ class Changes(Generic[T]):
     given: frozenset[str]
     values: T
 
-    def applied_to(self, present: T) -> T:
+    def apply_to(self, present: T) -> T:
         """Return the present object with the values of the fields that were given."""
         return replace(present, **{name: getattr(self.values, name) for name in self.given})  # type: ignore[type-var]
 
@@ -36,7 +36,7 @@ def changed(value: T | Unchanged, present: T) -> T:
     return present if isinstance(value, Unchanged) else value
 
 
-def refuse_nulls(**values: object) -> None:
+def reject_nulls(**values: object) -> None:
     """Raise INVALID for each field of the input that is None and can't be taken away, by its name in the API."""
     errors = [_null_error(name) for name, value in values.items() if value is None]
     if errors:

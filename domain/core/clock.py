@@ -20,7 +20,7 @@ class Clock(Protocol):
 class IdGenerator(Protocol):
     """A source of identifiers that sort by the time of their making (UUID version 7, RFC 9562)."""
 
-    def new(self) -> UUID:
+    def next_id(self) -> UUID:
         """Return a fresh identifier, greater than all that this source made before."""
         ...
 

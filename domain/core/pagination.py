@@ -88,14 +88,14 @@ class PageRequest:
         if key is None:
             return None, None
         if len(key) != 2:  # noqa: PLR2004  # a time and an id
-            raise bad_cursor()
+            raise invalid_cursor()
         return self._key_as(_time, key[:1]), key[1]
 
     def _dated(self, key: Key | None) -> tuple[datetime | None, UUID | None]:
         if key is None:
             return None, None
         if len(key) != 2:  # noqa: PLR2004  # a time and an id
-            raise bad_cursor()
+            raise invalid_cursor()
         return self._key_as(_moment, key[:1]), self._key_as(_id, key[1:])
 
     @staticmethod
@@ -106,7 +106,7 @@ class PageRequest:
             (text,) = key
             return read(text)
         except (ValueError, OverflowError, OSError):
-            raise bad_cursor() from None
+            raise invalid_cursor() from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,17 +231,17 @@ def encode_cursor(scope: CursorScope, key: Key) -> str:
 def decode_cursor(scope: CursorScope, cursor: str) -> Key:
     """Return the place that `cursor` stands for; raise RequestFault (INVALID) where it isn't one of this list."""
     if len(cursor) > _MAX_CURSOR_CHARACTERS:
-        raise bad_cursor()
+        raise invalid_cursor()
     try:
         parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
-        raise bad_cursor() from None
+        raise invalid_cursor() from None
     if not isinstance(parts, list) or not all(map(_is_key_part, parts)) or parts[:1] != [scope.mark]:
-        raise bad_cursor()
+        raise invalid_cursor()
     return tuple(parts[1:])
 
 
-def bad_cursor() -> RequestFault:
+def invalid_cursor() -> RequestFault:
     """Return the fault of a cursor that can't be used here."""
     return RequestFault(
         FaultCode.INVALID, "The cursor is not one of this list. Use a cursor that the same field gave to the same user."
@@ -257,7 +257,7 @@ def _index(keys: list[Key], key: Key) -> int:
     try:
         return keys.index(key)
     except ValueError:
-        raise bad_cursor() from None
+        raise invalid_cursor() from None
 
 
 def _first(key: Key | None) -> Key | None:

@@ -13,7 +13,7 @@ MAXIMUM_NAME_LENGTH = 100
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
-def clean_email(text: str) -> str:
+def normalise_email(text: str) -> str:
     """Return the email in lower case without surrounding space; raise `InputError` where it isn't one.
 
     Only the shape is checked (one @, a dotted host, RFC 5321's lengths): whether it is read is for its owner to know.
@@ -29,7 +29,7 @@ def clean_email(text: str) -> str:
     return email
 
 
-def check_password(password: str) -> None:
+def validate_password(password: str) -> None:
     """Raise `InputError` where the password is too short to be safe or too long to be hashed at ease."""
     if len(password) < MINIMUM_PASSWORD_LENGTH:
         raise InputError(
@@ -43,7 +43,7 @@ def check_password(password: str) -> None:
             f"The password has {len(password)} characters; it may have at most {MAXIMUM_PASSWORD_LENGTH}.",
             ("input", "password"),
         )
-    if not is_text(password):
+    if not is_encodable(password):
         raise InputError(
             ErrorCode.INVALID,
             "The password has half of a surrogate pair in it, which is no text.",
@@ -51,7 +51,7 @@ def check_password(password: str) -> None:
         )
 
 
-def is_text(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """Tell whether the text can be written as UTF-8; JSON can smuggle in halves of surrogate pairs, which can't."""
     try:
         text.encode()
@@ -60,7 +60,7 @@ def is_text(text: str) -> bool:
     return True
 
 
-def clean_name(text: str, field: str) -> str:
+def normalise_name(text: str, field: str) -> str:
     """Return a name to show without surrounding space; raise `InputError` where it is empty, long or unprintable."""
     name = text.strip()
     if not name or len(name) > MAXIMUM_NAME_LENGTH or not name.isprintable():

@@ -37,7 +37,7 @@ def _released_digest(given: object) -> bytes:
     return hashlib.sha256(_encode(given)).digest()
 
 
-def check_key(key: str) -> str:
+def validate_key(key: str) -> str:
     """Return the key; raises INVALID where it is empty, long or unprintable."""
     if not key or len(key) > MAXIMUM_KEY_LENGTH or not key.isprintable():
         raise InputError(
@@ -48,7 +48,7 @@ def check_key(key: str) -> str:
     return key
 
 
-async def claim(
+async def reserve(
     transaction: UnitOfWork, clock: Clock, user_id: UUID, operation: str, key: str, given: object, result_id: UUID
 ) -> UUID | None:
     """Return None where the key is new, and then `result_id` is what it stands for once the transaction commits.
@@ -57,7 +57,7 @@ async def claim(
     another. Waits for a transaction that is claiming the same key.
     """
     digest = _digest(given)
-    found = await transaction.idempotency.claim(user_id, operation, check_key(key), digest, result_id, clock.now())
+    found = await transaction.idempotency.reserve(user_id, operation, validate_key(key), digest, result_id, clock.now())
     if found is None:
         return None
     known_digest, known_result = found

@@ -49,21 +49,23 @@ class EventLogReader:
         await self._check_age(cursor, head)
         return cursor
 
-    def follow(self, start: EventCursor, *, orders_only: bool) -> "EventStream":
+    def follow(self, start: EventCursor, *, orders_only: bool) -> "EventSubscription":
         """Return the events after `start`, then all that follow, for ever."""
-        return EventStream(self._database, self._bus, self._clock, start, self._poll_seconds, orders_only=orders_only)
+        return EventSubscription(
+            self._database, self._bus, self._clock, start, self._poll_seconds, orders_only=orders_only
+        )
 
     async def _check_age(self, cursor: EventCursor, head: EventCursor) -> None:
         if cursor.sequence == head.sequence:
             return
         at = cursor.at if cursor.sequence else None
         async with self._database.read_only() as reading:
-            following = await reading.events.after(cursor.user_id, cursor.sequence, at, 1)
+            following = await reading.events.read_after(cursor.user_id, cursor.sequence, at, 1)
         if not following or following[0].sequence != cursor.sequence + 1:
             raise _too_old(head)
 
 
-class EventStream:
+class EventSubscription:
     """An async iterator of one user's events after a place, without gap or repeat whatever the bus loses.
 
     The bus only says that there is news; without it the log is read every second all the same.
@@ -138,7 +140,7 @@ class EventStream:
     async def _read(self) -> None:
         self._news.clear()
         async with self._database.read_only() as reading:
-            events = await reading.events.after(
+            events = await reading.events.read_after(
                 self._user_id, self._sequence, self._at, PAGE, orders_only=self._orders_only
             )
         if not events:

@@ -112,7 +112,7 @@ class BalanceAudit:
     def _transfer(self, currency: str, amount: Decimal, at: datetime) -> AccountTransfer:
         account = self._desk.account
         return AccountTransfer(
-            id=self._desk.ids.new(),
+            id=self._desk.ids.next_id(),
             user_id=account.user_id,
             account_id=account.id,
             kind=TransferKind.ADJUSTMENT,

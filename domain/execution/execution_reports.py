@@ -180,7 +180,7 @@ def foreign_order_alert_key(told: OrderReport | FillReport) -> str:
 
 def _foreign_order(desk: AccountContext, told: OrderReport, now: datetime) -> Order:
     return Order(
-        id=desk.ids.new(),
+        id=desk.ids.next_id(),
         user_id=desk.account.user_id,
         account_id=desk.account.id,
         market=told.market,

@@ -79,14 +79,14 @@ class OrderUpdate:
 
     async def _count(self, venue_fill: FillReport) -> None:
         rate = await fee_rate(self._transaction, self._markets, venue_fill, self._market, self._at)
-        fill = fill_of(self.order, venue_fill, self._ids.new(), rate)
+        fill = fill_of(self.order, venue_fill, self._ids.next_id(), rate)
         if await self._transaction.orders.add_fill(fill):
             self.take(apply_fill(self.order, fill, venue_fill.venue_order_id, self._at))
             await self._move_position(fill)
 
     async def _move_position(self, fill: Fill) -> None:
         before = self._position or await self._open_position()
-        *closed, after = positions.apply_fill(before, fill, self._market, self._ids.new())
+        *closed, after = positions.apply_fill(before, fill, self._market, self._ids.next_id())
         for position in closed:
             await self._save_position(position)
         self._position, self._price = after, fill.price

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.events.idempotency import check_key, claim
+from domain.events.idempotency import reserve, validate_key
 from domain.execution.feed_warmup import COLD_FEED_SECONDS, is_warming_up
 from domain.execution.log_events import order_events
 from domain.execution.notifications import OrderNotifier
@@ -52,12 +52,12 @@ class OrderService:
         The same key with the same input answers with the same order, a DENIED one included. Raises `InputErrors` for
         an order that can't be read, and CONFLICT where the key was used for another input.
         """
-        check_key(idempotency_key)
+        validate_key(idempotency_key)
         request = request.normal()
         await self._warm(request.market)
         order = self._intended(user_id, request, idempotency_key)
         async with self._database.transaction() as transaction:
-            known = await claim(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
+            known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
             if known is None:
                 await self._check(transaction, user_id, request)
                 await self._commit(transaction, order)
@@ -132,7 +132,7 @@ class OrderService:
         now = self._clock.now()
         cause = f"{user_id}:{idempotency_key}"
         return Order(
-            id=self._ids.new(),
+            id=self._ids.next_id(),
             user_id=user_id,
             account_id=request.account_id,
             market=request.market,

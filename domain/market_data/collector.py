@@ -190,7 +190,7 @@ class Collector:
             self.gaps += 1
 
     async def _collect_depth(self, attempts: StreamRetry) -> None:
-        epoch = self._ids.new().hex[-12:]
+        epoch = self._ids.next_id().hex[-12:]
         async with aclosing(self._source.depth(self.market)) as books:  # type: ignore[type-var]
             async for book in books:
                 attempts.succeeded()

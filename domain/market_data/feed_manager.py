@@ -128,10 +128,10 @@ class FeedManager:
                 await asyncio.sleep(RELOAD_MARKETS_SECONDS)
             except VenueUnreachable as error:
                 log.warning("the markets of %s could not be loaded: %s", name, error)
-                await asyncio.sleep(backoff.seconds(error.retry_after_seconds))
+                await asyncio.sleep(backoff.next_delay(error.retry_after_seconds))
             except Unavailable as error:
                 log.warning("the markets of %s could not be stored: %s", name, error.message)
-                await asyncio.sleep(backoff.seconds())
+                await asyncio.sleep(backoff.next_delay())
 
     async def _load_markets(self, name: str, source: MarketDataSource) -> None:
         markets = await source.load_markets()

@@ -46,7 +46,7 @@ class StreamRetry:
                 self._backoff.reset()
         self._works_since = None
         self._log(reason, now)
-        return self._backoff.seconds(at_least)
+        return self._backoff.next_delay(at_least)
 
     def _log(self, reason: str, now: float) -> None:
         if now < self._log_after:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from domain.core.clock import from_milliseconds, to_milliseconds
-from domain.core.pagination import CursorScope, bad_cursor, decode_cursor, encode_cursor
+from domain.core.pagination import CursorScope, decode_cursor, encode_cursor, invalid_cursor
 from domain.model.events import EventCursor
 
 
@@ -19,10 +19,10 @@ def decode_event_cursor(text: str, user_id: UUID) -> EventCursor:
     try:
         sequence, milliseconds = (int(part) for part in key)
         if sequence < 0 or milliseconds < 0:
-            raise bad_cursor()
+            raise invalid_cursor()
         return EventCursor(user_id, sequence, from_milliseconds(milliseconds))
     except (ValueError, OverflowError, OSError):
-        raise bad_cursor() from None
+        raise invalid_cursor() from None
 
 
 def _scope(user_id: UUID) -> CursorScope:

@@ -30,7 +30,7 @@ class Mark:
     price: Decimal
 
 
-def marks_of(candles: Iterable[Candle]) -> list[Mark]:
+def closing_marks(candles: Iterable[Candle]) -> list[Mark]:
     """Return each candle's close as the price at its end."""
     return [Mark(candle.close_time, candle.market, candle.close) for candle in candles]
 

@@ -76,7 +76,7 @@ def with_drawdown(points: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:
     return tuple(replace(point, drawdown_percent=fall) for point, fall in zip(points, falls, strict=True))
 
 
-def redo(
+def replay(
     holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market]
 ) -> dict[str, Decimal]:
     """Return what is held after the fills, given what was held before them.

@@ -16,7 +16,7 @@ from domain.model.trading import AccountTransfer
 from domain.performance.equity_curve import CurveInput, equity_curve
 from domain.performance.metrics import MetricsInput, metrics
 from domain.performance.notes import are_prices_known, period_notes, price_notes
-from domain.performance.round_trips import Ledger, round_trips, spans
+from domain.performance.round_trips import RoundTripInput, round_trips, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ReportData:
     arrival_prices: Mapping[UUID, Decimal] = field(default_factory=dict)
 
 
-def result_of(data: ReportData) -> ReportResult:
+def compute_result(data: ReportData) -> ReportResult:
     """Return what the report says; takes some seconds of processor time for a hundred thousand fills."""
     valuation = _valuation(data)
     data = replace(
@@ -98,11 +98,11 @@ def _with_fee_rate(fill: Fill, markets: Mapping[MarketSymbol, Market], valuation
     return replace(fill, fee_rate=valuation.rate(fill.fee_currency, market.quote, fill.at))
 
 
-def _ledger(data: ReportData, valuation: Valuation | None = None) -> Ledger:
+def _ledger(data: ReportData, valuation: Valuation | None = None) -> RoundTripInput:
     fills = [*data.earlier, *data.fills]
     if valuation is None:
-        return Ledger(fills, data.markets, data.exit_reasons)
-    return Ledger(fills, data.markets, data.exit_reasons, valuation.worth, data.extremes)
+        return RoundTripInput(fills, data.markets, data.exit_reasons)
+    return RoundTripInput(fills, data.markets, data.exit_reasons, valuation.worth, data.extremes)
 
 
 def _trips(data: ReportData, valuation: Valuation) -> tuple[RoundTrip, ...]:

@@ -25,7 +25,7 @@ def _as_it_is(_currency: str, amount: Decimal, _moment: datetime) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class RoundTripInput:
     """Fills from the first on, oldest first, with their markets, and why the orders that closed something existed.
 
     `extremes` are those of the candles during each round trip, by its place, where there are any.
@@ -63,7 +63,7 @@ class _Trip:
     exit_reason: OrderRole | None = None
 
 
-def round_trips(ledger: Ledger) -> tuple[RoundTrip, ...]:
+def round_trips(ledger: RoundTripInput) -> tuple[RoundTrip, ...]:
     """Return every round trip in the order of its opening; those still open come with `closed_at` None.
 
     Profit is what was realised after fees; the rules of `domain.portfolio.positions` decide where a trip ends, dust
@@ -72,13 +72,13 @@ def round_trips(ledger: Ledger) -> tuple[RoundTrip, ...]:
     return tuple(_told(trip, ledger, ledger.extremes.get(place)) for place, trip in enumerate(_replayed(ledger)))
 
 
-def spans(ledger: Ledger, end: datetime) -> list[Span]:
+def spans(ledger: RoundTripInput, end: datetime) -> list[Span]:
     """Return when and where each round trip was, in their order; those still open last until `end`."""
     positions_of_trips = (trip.position for trip in _replayed(ledger))
     return [Span(one.market, one.opened_at, one.closed_at or end) for one in positions_of_trips]
 
 
-def _replayed(ledger: Ledger) -> list["_Trip"]:
+def _replayed(ledger: RoundTripInput) -> list["_Trip"]:
     replay = _Replay(ledger)
     last_fills = {fill.order_id: fill.id for fill in ledger.fills}
     for fill in ledger.fills:
@@ -87,7 +87,7 @@ def _replayed(ledger: Ledger) -> list["_Trip"]:
 
 
 class _Replay:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: RoundTripInput) -> None:
         self._ledger = ledger
         self._open: dict[tuple[MarketSymbol, UUID | None], _Trip] = {}
         self._closed: list[_Trip] = []
@@ -129,7 +129,7 @@ def _side(fill: Fill) -> PositionSide:
     return PositionSide.LONG if fill.side.sign > 0 else PositionSide.SHORT
 
 
-def _told(trip: _Trip, ledger: Ledger, extremes: Extremes | None) -> RoundTrip:
+def _told(trip: _Trip, ledger: RoundTripInput, extremes: Extremes | None) -> RoundTrip:
     position, quote = trip.position, ledger.markets[trip.position.market].quote
     moment = position.closed_at or ledger.fills[-1].at
     percent = divide(EXACT.multiply(position.realized_profit, HUNDRED), trip.entry.cost) if trip.entry.cost else None

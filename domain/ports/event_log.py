@@ -23,7 +23,7 @@ class EventLog(Protocol):
         """Return the sequence and time of the user's newest event; 0 and None where there is none."""
         ...
 
-    async def after(
+    async def read_after(
         self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
     ) -> list[UserEvent]:
         """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the partitions to read.
@@ -32,10 +32,10 @@ class EventLog(Protocol):
         """
         ...
 
-    async def of_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
+    async def list_for_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
         """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
         ...
 
-    async def of_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
-        """Return all events of several orders of a user, oldest first, as `of_order` does (for batches)."""
+    async def list_for_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
+        """Return all events of several orders of a user, oldest first, as `list_for_order` does (for batches)."""
         ...

@@ -63,7 +63,7 @@ class BusSubscription(Protocol):
 class MessageBus(Protocol):
     """Messages by topic to every listener on every node, in the order of each publisher.
 
-    A hint, not a truth: a message may be lost when a connection breaks. `on_gap` is then called, at least once after
+    A hint, not a truth: a message may be lost when a connection breaks. `on_loss` is then called, at least once after
     listening works again, so that the listener reads the truth from where it is kept. It may be called for messages of
     other topics too. Listeners on the publisher's own node miss nothing.
     """
@@ -76,7 +76,7 @@ class MessageBus(Protocol):
         ...
 
     async def subscribe(
-        self, topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None = None
+        self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> BusSubscription:
         """Call `on_message` on the event loop for every message from now on; it must hand over and return.
 

@@ -22,7 +22,7 @@ class PastCandles(Protocol):
 class PriceRepository(Protocol):
     """Prices of the past out of stored candles, whichever timeframes of a market are there."""
 
-    async def priced(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
+    async def priced_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
         """Return those of the markets of which any candle from before that moment is stored."""
         ...
 
@@ -65,15 +65,17 @@ class ReportRepository(Protocol):
         """Store the end of a job that is not yet ended; None where it was."""
         ...
 
-    async def job(self, user_id: UUID, job_id: UUID) -> Job | None:
+    async def get_job(self, user_id: UUID, job_id: UUID) -> Job | None:
         """Return a job of the user."""
         ...
 
-    async def jobs_by_ids(self, ids: list[UUID]) -> list[Job]:
+    async def get_many_jobs(self, ids: list[UUID]) -> list[Job]:
         """Return the jobs that exist, in any order (for batches)."""
         ...
 
-    async def jobs(self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None) -> list[Job]:
+    async def list_jobs(
+        self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
+    ) -> list[Job]:
         """Return the user's jobs."""
         ...
 
@@ -81,15 +83,15 @@ class ReportRepository(Protocol):
         """Store a report whose job is still to run."""
         ...
 
-    async def report(self, user_id: UUID, report_id: UUID) -> Report | None:
+    async def get_report(self, user_id: UUID, report_id: UUID) -> Report | None:
         """Return a report of the user."""
         ...
 
-    async def report_of_job(self, job_id: UUID) -> Report | None:
+    async def get_report_for_job(self, job_id: UUID) -> Report | None:
         """Return the report that the job computes."""
         ...
 
-    async def reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
+    async def list_reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
         """Return the user's reports."""
         ...
 
@@ -97,6 +99,6 @@ class ReportRepository(Protocol):
         """Store what the report says."""
         ...
 
-    async def result(self, report_id: UUID) -> ReportResult | None:
+    async def get_result(self, report_id: UUID) -> ReportResult | None:
         """Return what the report says; None until its job has succeeded."""
         ...

@@ -24,7 +24,7 @@ class UserRepository(Protocol):
         """Return the user."""
         ...
 
-    async def by_email(self, email: str) -> tuple[User, str] | None:
+    async def get_by_email(self, email: str) -> tuple[User, str] | None:
         """Return the user with that email (lower case) and the password hash."""
         ...
 
@@ -80,7 +80,7 @@ class UserRepository(Protocol):
         """End all keys of the user but one, and return which."""
         ...
 
-    async def forget_credentials(self, ended_before: datetime, most: int) -> int:
+    async def delete_ended_credentials(self, ended_before: datetime, most: int) -> int:
         """Delete login sessions and keys that ended before then, at most so many; return how many."""
         ...
 
@@ -104,7 +104,7 @@ class UserRepository(Protocol):
         """End a key of the user; None where there is no such live key."""
         ...
 
-    async def good_credentials(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    async def valid_credential_ids(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         """Return which of these login sessions and API keys are neither revoked nor expired."""
         ...
 
@@ -116,7 +116,7 @@ class UserRepository(Protocol):
         """Return what the user did."""
         ...
 
-    async def activity_by_id(self, user_id: UUID, activity_id: UUID) -> Activity | None:
+    async def get_activity(self, user_id: UUID, activity_id: UUID) -> Activity | None:
         """Return one activity of the user."""
         ...
 
@@ -124,13 +124,13 @@ class UserRepository(Protocol):
 class IdempotencyRepository(Protocol):
     """One row a (user, operation, key): the hash of the input and what came of it."""
 
-    async def claim(
+    async def reserve(
         self, user_id: UUID, operation: str, key: str, input_hash: bytes, result_id: UUID, at: datetime
     ) -> tuple[bytes, UUID] | None:
         """Write the row; where there is one already, wait for whoever is writing it and return its hash and result."""
         ...
 
-    async def forget(self, before: datetime, most: int) -> int:
+    async def delete_before(self, before: datetime, most: int) -> int:
         """Delete rows that were written before then, at most so many; return how many."""
         ...
 
@@ -157,6 +157,6 @@ class PasswordHasher(Protocol):
 class TokenSource(Protocol):
     """Randomness for credentials."""
 
-    def new(self) -> str:
+    def next_token(self) -> str:
         """Return 256 random bits as URL-safe text."""
         ...

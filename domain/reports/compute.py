@@ -13,8 +13,8 @@ from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Report, ReportNote, ReportNoteCode, ReportResult, ReportScope
 from domain.model.trading import Account, AccountTransfer, TradingSession
-from domain.performance.equity_curve import redo
-from domain.performance.fills_ledger import ReportData, result_of, trip_spans
+from domain.performance.equity_curve import replay
+from domain.performance.fills_ledger import ReportData, compute_result, trip_spans
 from domain.portfolio.discrepancies import considerable
 from domain.ports.orders import OrderFilter
 from domain.ports.reports import PriceRepository
@@ -56,7 +56,7 @@ class ReportComputer:
 
     async def compute(self) -> ReportResult:
         """Return what the report says, but for excursions; raises `EmptyReport`."""
-        return await computed(await self.read())
+        return await compute_in_thread(await self.read())
 
     async def read(self) -> ReportData:
         """Return all that the report follows from, but for excursions; raises `EmptyReport`.
@@ -133,12 +133,12 @@ class ReportComputer:
         so that what they moved is there, though not when they moved it.
         """
         if subject.session is not None:
-            return redo({subject.account.currency: subject.session.start_equity or ZERO}, earlier, self._markets)
+            return replay({subject.account.currency: subject.session.start_equity or ZERO}, earlier, self._markets)
         held: dict[str, Decimal] = {}
         for transfer in transfers:
             if transfer.at <= self._report.from_:
                 held[transfer.currency] = EXACT.add(held.get(transfer.currency, ZERO), transfer.amount)
-        return redo(held, [*earlier, *self._unlisted], self._markets)
+        return replay(held, [*earlier, *self._unlisted], self._markets)
 
     async def _unexplained(self, subject: Subject) -> list[ReportNote]:
         """Return a note for each currency whose balance now isn't what transfers and fills have come to.
@@ -193,9 +193,9 @@ async def with_excursions(prices: PriceRepository, data: ReportData) -> ReportDa
     return replace(data, extremes=await prices.extremes(await asyncio.to_thread(trip_spans, data)))
 
 
-async def computed(data: ReportData) -> ReportResult:
+async def compute_in_thread(data: ReportData) -> ReportResult:
     """Return what the report says; it is computed in a thread, so that a big ledger holds nobody up."""
-    return await asyncio.to_thread(result_of, data)
+    return await asyncio.to_thread(compute_result, data)
 
 
 def _first_moment(subject: Subject, fills: Iterable[Fill], transfers: Iterable[AccountTransfer]) -> datetime:

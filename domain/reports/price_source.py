@@ -55,7 +55,7 @@ class PriceSource:
         return _markets(ways or possible[:1])
 
     async def _stored(self, markets: Iterable[MarketSymbol]) -> set[MarketSymbol]:
-        return await self._prices.priced(sorted(markets), self._end)
+        return await self._prices.priced_markets(sorted(markets), self._end)
 
     async def _of_market(self, market: MarketSymbol, exact: Iterable[datetime]) -> list[Mark]:
         """Return the closes within the period, and the last ones until its start, its end and the exact moments.

@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError
 from domain.core.keyset import KeysetPage
-from domain.events.idempotency import claim
+from domain.events.idempotency import reserve
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.reports import Job, JobStatus, Report, ReportScope
 from domain.ports.messaging import MessageBus
@@ -46,13 +46,13 @@ class ReportService:
         Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED where too many jobs of the user go on.
         """
         now = self._clock.now()
-        report_id, job_id = self._ids.new(), self._ids.new()
+        report_id, job_id = self._ids.next_id(), self._ids.next_id()
         async with self._database.transaction() as transaction:
             if idempotency_key is not None:
-                known = await claim(
+                known = await reserve(
                     transaction, self._clock, user_id, "reportGenerate", idempotency_key, request, report_id
                 )
-                found = await transaction.reports.report(user_id, known) if known else None
+                found = await transaction.reports.get_report(user_id, known) if known else None
                 if found is not None:
                     return found
             beginning = await _beginning(transaction, user_id, request)
@@ -85,7 +85,10 @@ async def _check_open_jobs(transaction: UnitOfWork, user_id: UUID) -> None:
     # The user's row is held, so that two jobs asked for at once are counted one after the other.
     await transaction.users.password_hash(user_id, lock=True)
     window = KeysetPage(limit=MAXIMUM_OPEN_JOBS)
-    if len(await transaction.reports.jobs(user_id, window, (JobStatus.QUEUED, JobStatus.RUNNING))) >= MAXIMUM_OPEN_JOBS:
+    if (
+        len(await transaction.reports.list_jobs(user_id, window, (JobStatus.QUEUED, JobStatus.RUNNING)))
+        >= MAXIMUM_OPEN_JOBS
+    ):
         message = f"At most {MAXIMUM_OPEN_JOBS} jobs of a user wait or run at a time; wait until one has ended."
         raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 

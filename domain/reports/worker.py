@@ -16,7 +16,7 @@ from domain.performance.fills_ledger import ReportData, unpriced_markets
 from domain.ports.messaging import MessageBus
 from domain.ports.reports import PastCandles
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.reports.compute import EmptyReport, ReportComputer, computed, with_excursions
+from domain.reports.compute import EmptyReport, ReportComputer, compute_in_thread, with_excursions
 from domain.reports.price_source import MARKS_A_MARKET, timeframe_of
 from domain.reports.service import JOB_KIND, JOBS_TOPIC
 
@@ -30,12 +30,12 @@ Markets = Callable[[], Mapping[MarketSymbol, Market]]
 log = logging.getLogger(__name__)
 
 
-class _Lost(Exception):
+class _LeaseLost(Exception):
     """The job was cancelled, or another worker has taken it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class _JobFinished:
     report: Report
     result: ReportResult
 
@@ -104,7 +104,7 @@ class ReportWorker:
         try:
             done = await self._compute(job)
             await self._finish(job, JobStatus.SUCCEEDED, f"{done.result.metrics.round_trips} round trips", done)
-        except (_Lost, Unavailable):
+        except (_LeaseLost, Unavailable):
             # Whoever holds the job now goes on, which is this worker once more where only the database was away.
             return
         except EmptyReport as reason:
@@ -113,18 +113,18 @@ class ReportWorker:
             log.exception("the report of job %s could not be computed", job.id)
             await self._fail(job, "The report could not be computed: a fault of the engine, which its log describes.")
 
-    async def _compute(self, job: Job) -> _Done:
+    async def _compute(self, job: Job) -> _JobFinished:
         report, data = await self._read(job)
         if await self._fetch_prices(data):
             report, data = await self._read(job)
         async with self._database.read_only() as reading:
             data = await with_excursions(reading.prices, data)
         await self._renew(job, READ)
-        return _Done(report, await computed(data))
+        return _JobFinished(report, await compute_in_thread(data))
 
     async def _read(self, job: Job) -> tuple[Report, ReportData]:
         async with self._database.snapshot() as snapshot:
-            report = await snapshot.reports.report_of_job(job.id)
+            report = await snapshot.reports.get_report_for_job(job.id)
             if report is None:
                 raise EmptyReport("the report is gone")
             return report, await ReportComputer(snapshot, self._markets(), report).read()
@@ -140,7 +140,7 @@ class ReportWorker:
         await asyncio.gather(*(self._past.candles(market, timeframe, window) for market in markets))
         return bool(markets)
 
-    async def _finish(self, job: Job, status: JobStatus, message: str, done: _Done | None) -> None:
+    async def _finish(self, job: Job, status: JobStatus, message: str, done: _JobFinished | None) -> None:
         """Store the end, and with it the result, unless the job is no longer this worker's."""
         now = self._clock.now()
         async with self._database.transaction() as transaction:
@@ -149,14 +149,14 @@ class ReportWorker:
                 await transaction.reports.set_result(done.report.id, done.result)
             ended = await transaction.reports.finish_job(job.id, status, message, now)
             if ended is None:
-                raise _Lost
+                raise _LeaseLost
             events = [NewEvent(job.user_id, now, UserEventKind.JOB, ended, status.value)]
             if done is not None:
                 events.append(NewEvent(job.user_id, now, UserEventKind.REPORT, done.report))
             transaction.events.append(events)
 
     async def _fail(self, job: Job, message: str) -> None:
-        with suppress(_Lost, Unavailable):
+        with suppress(_LeaseLost, Unavailable):
             await self._finish(job, JobStatus.FAILED, message, None)
 
     async def _hold(self, job: Job) -> None:
@@ -166,7 +166,7 @@ class ReportWorker:
             await asyncio.sleep(self._lease_seconds / 3)
             with suppress(Unavailable):
                 async with self._database.transaction() as transaction:
-                    found = await transaction.reports.job(job.user_id, job.id)
+                    found = await transaction.reports.get_job(job.user_id, job.id)
                     progress = found.progress if found else progress
                     if not await transaction.reports.renew_job(job.id, self._name, self._lease_seconds, progress):
                         return
@@ -177,7 +177,7 @@ class ReportWorker:
 
     async def _keep(self, transaction: UnitOfWork, job: Job, progress: float) -> None:
         if not await transaction.reports.renew_job(job.id, self._name, self._lease_seconds, progress):
-            raise _Lost
+            raise _LeaseLost
 
     async def _wait(self) -> None:
         try:

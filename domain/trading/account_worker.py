@@ -100,7 +100,7 @@ class AccountWorker:
                 log.exception(told, self.account.id, extra=self._ids)
             if clock.monotonic() - began > STEADY_SECONDS:
                 backoff.reset()
-            await asyncio.sleep(backoff.seconds())
+            await asyncio.sleep(backoff.next_delay())
 
     async def _execute_once(self) -> None:
         ports = self._ports

@@ -31,4 +31,4 @@ async def entry(desk: SessionContext, acting: SessionTransaction, signal: Signal
         stop_distance=distance(stop, price, atr) if stop else None,
         asks=depth.asks if depth and plan.definition.order.type is OrderType.MARKET else (),
     )
-    return entry_order(plan, desk.ports.ids.new(), signal, quantity(plan.sizing, context), price, acting.now)
+    return entry_order(plan, desk.ports.ids.next_id(), signal, quantity(plan.sizing, context), price, acting.now)

@@ -82,7 +82,7 @@ class PositionCloser:
         entry, tries = await _tries(acting.transaction, holding.position)
         order = exit_order(
             self._desk.plan,
-            self._desk.ports.ids.new(),
+            self._desk.ports.ids.next_id(),
             holding.position,
             due.role,
             len(tries),

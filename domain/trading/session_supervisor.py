@@ -99,7 +99,7 @@ class SessionSupervisor:
             except StaleLease:
                 raise
             except Unavailable:
-                await asyncio.sleep(backoff.seconds())
+                await asyncio.sleep(backoff.next_delay())
             except InputErrors as problems:
                 await self._fail(
                     session, f"The strategy can't be run: {problems}", TradingSessionStatusCode.STRATEGY_INVALID
@@ -148,7 +148,7 @@ class SessionSupervisor:
             try:
                 await self._store_failure(session, reason, code)
             except Unavailable:
-                await asyncio.sleep(backoff.seconds())
+                await asyncio.sleep(backoff.next_delay())
             else:
                 self._wake_executor(None)
                 return

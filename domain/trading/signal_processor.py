@@ -137,7 +137,7 @@ class SignalProcessor:
     ) -> Signal:
         session = acting.holding.session
         return Signal(
-            id=self._desk.ports.ids.new(),
+            id=self._desk.ports.ids.next_id(),
             user_id=session.user_id,
             trading_session_id=session.id,
             at=acting.now,

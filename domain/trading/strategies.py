@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from domain.core.changes import UNCHANGED, Unchanged, changed, refuse_nulls
+from domain.core.changes import UNCHANGED, Unchanged, changed, reject_nulls
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.core.validation import clean_name, is_text
-from domain.events.idempotency import claim
+from domain.core.validation import is_encodable, normalise_name
+from domain.events.idempotency import reserve
 from domain.model.definitions import StrategyDefinition
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -39,11 +39,11 @@ class StrategyService:
         _check_definition(request.definition)
         _check_description(request.description)
         now = self._clock.now()
-        name = clean_name(request.name, "name")
-        strategy = Strategy(self._ids.new(), user_id, name, request.description, now)
+        name = normalise_name(request.name, "name")
+        strategy = Strategy(self._ids.next_id(), user_id, name, request.description, now)
         async with self._database.transaction() as transaction:
             if idempotency_key is not None:
-                known = await claim(
+                known = await reserve(
                     transaction, self._clock, user_id, "strategyCreate", idempotency_key, request, strategy.id
                 )
                 if known is not None:
@@ -66,7 +66,7 @@ class StrategyService:
 
         Raises NOT_FOUND, STRATEGY_INVALID, and CONFLICT where the newest version isn't the expected one.
         """
-        refuse_nulls(name=name, definition=definition)
+        reject_nulls(name=name, definition=definition)
         if isinstance(definition, StrategyDefinition):
             _check_definition(definition)
         if isinstance(description, str):
@@ -75,7 +75,7 @@ class StrategyService:
             strategy = await self._own(transaction, user_id, strategy_id)
             _check_version(strategy, expected_version)
             if isinstance(name, str):
-                strategy = replace(strategy, name=clean_name(name, "name"))
+                strategy = replace(strategy, name=normalise_name(name, "name"))
             strategy = replace(strategy, description=changed(description, strategy.description))
             if isinstance(definition, StrategyDefinition):
                 strategy = replace(strategy, current_version=strategy.current_version + 1)
@@ -95,7 +95,7 @@ class StrategyService:
 
     def _version(self, strategy: Strategy, definition: StrategyDefinition) -> StrategyVersion:
         return StrategyVersion(
-            id=self._ids.new(),
+            id=self._ids.next_id(),
             strategy_id=strategy.id,
             user_id=strategy.user_id,
             number=strategy.current_version,
@@ -131,7 +131,7 @@ def _check_description(description: str | None) -> None:
     if description is not None and len(description) > MAXIMUM_DESCRIPTION_LENGTH:
         message = f"The description has {len(description)} characters and may have {MAXIMUM_DESCRIPTION_LENGTH}."
         raise InputError(ErrorCode.INVALID, message, ("input", "description"))
-    if description is not None and ("\0" in description or not is_text(description)):
+    if description is not None and ("\0" in description or not is_encodable(description)):
         message = "The description has a character in it that is no text (U+0000, or half of a surrogate pair)."
         raise InputError(ErrorCode.INVALID, message, ("input", "description"))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.accounts.limits import validate_limits
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.events.idempotency import claim
+from domain.events.idempotency import reserve
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol, Timeframe
@@ -67,7 +67,7 @@ class TradingSessionService:
         Raises `InputErrors` (NOT_FOUND, INVALID, UNSUPPORTED), LIMIT_REACHED of the plan, CONFLICT of the key.
         """
         session = TradingSession(
-            id=self._ids.new(),
+            id=self._ids.next_id(),
             user_id=user.id,
             strategy_version_id=request.strategy_version_id,
             account_id=request.account_id,
@@ -81,7 +81,9 @@ class TradingSessionService:
         async with self._database.transaction() as transaction:
             if idempotency_key is not None:
                 operation = "tradingSessionStart"
-                known = await claim(transaction, self._clock, user.id, operation, idempotency_key, request, session.id)
+                known = await reserve(
+                    transaction, self._clock, user.id, operation, idempotency_key, request, session.id
+                )
                 if known is not None:
                     return await self._own(transaction, user.id, known)
             await self._check(transaction, user, request)

@@ -20,6 +20,6 @@ async def record_activity(
 ) -> None:
     """Store that the user did `action` (a mutation's name), on `subject` (its type's name and key)."""
     subject_type, subject_id = subject or (None, None)
-    activity = Activity(ids.new(), user_id, at, action, subject_type, subject_id, detail)
+    activity = Activity(ids.next_id(), user_id, at, action, subject_type, subject_id, detail)
     await transaction.users.add_activity(activity)
     transaction.events.append([NewEvent(user_id, at, UserEventKind.ACTIVITY, activity, action)])

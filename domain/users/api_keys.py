@@ -6,7 +6,7 @@ from uuid import UUID
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
 from domain.core.expiry import expiry_error
-from domain.core.validation import clean_name
+from domain.core.validation import normalise_name
 from domain.model.users import ApiKey, ApiScope, Identity
 from domain.ports.unit_of_work import Database
 from domain.ports.users import TokenSource
@@ -41,14 +41,14 @@ class ApiKeyService:
             raise Forbidden(
                 "An API key can't make API keys, else a stolen one were good for ever; sign in to make one."
             )
-        name = clean_name(name, "name")
+        name = normalise_name(name, "name")
         now = self._clock.now()
         if not scopes:
             raise InputError(ErrorCode.INVALID, "Name at least one of READ, TRADE, ADMIN.", ("input", "scopes"))
         if expires_at is not None and (wrong := expiry_error(expires_at, now)):
             raise InputError(ErrorCode.INVALID, f"expiresAt {wrong}.", ("input", "expiresAt"))
         secret = new_api_secret(self._tokens)
-        key = ApiKey(self._ids.new(), identity.user.id, name, scopes, now, None, expires_at)
+        key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._database.transaction() as transaction:
             # The row is held, so that two keys made at once are counted one after the other.
             await transaction.users.password_hash(identity.user.id, lock=True)
@@ -69,5 +69,5 @@ class ApiKeyService:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such API key.", ("id",))
             subject = ("ApiKey", str(key_id))
             await record_activity(transaction, self._ids, now, identity.user.id, "apiKeyRevoke", subject, key.name)
-        await self._authenticator.revoked([key_id])
+        await self._authenticator.revoke([key_id])
         return key

@@ -49,14 +49,14 @@ class Authenticator:
             return None
         return identity
 
-    async def revoked(self, credential_ids: list[UUID]) -> None:
+    async def revoke(self, credential_ids: list[UUID]) -> None:
         """Tell every node that these credentials are worthless from now on; call it after the commit."""
         for credential_id in credential_ids:
-            self.heard_revoked(credential_id)
+            self.on_revoked(credential_id)
             await self._cache.delete(CacheSpace.LOGIN_SESSIONS, f"id:{credential_id}")
             await self._bus.publish(REVOKED_TOPIC, credential_id.bytes)
 
-    def heard_revoked(self, credential_id: UUID) -> None:
+    def on_revoked(self, credential_id: UUID) -> None:
         """Remember a revocation for as long as a cache may still hold the credential."""
         now = self._clock.monotonic()
         self._revoked = {key: until for key, until in self._revoked.items() if until > now}

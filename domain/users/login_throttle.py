@@ -66,7 +66,7 @@ class LoginThrottle:
         if len(self._known) > MAXIMUM_REMEMBERED:
             self._known.popitem(last=False)
 
-    async def checked(self, address: str, account: str, check: Callable[[], Awaitable[bool]]) -> bool:
+    async def verify(self, address: str, account: str, check: Callable[[], Awaitable[bool]]) -> bool:
         """Return what `check` finds, after the wait that the last minute asks for; a wrong password is counted.
 
         The right password waits as long as a wrong one, and then gets in. Raises `RateLimited` where too many tries of

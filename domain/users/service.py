@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
-from domain.core.changes import UNCHANGED, Unchanged, changed, refuse_nulls
+from domain.core.changes import UNCHANGED, Unchanged, changed, reject_nulls
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, RateLimited
-from domain.core.validation import check_password, clean_email, clean_name
+from domain.core.validation import normalise_email, normalise_name, validate_password
 from domain.model.trading_state import TradingState
 from domain.model.users import Identity, LoginSession, User, UserRole
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -84,13 +84,13 @@ class UserService:
         closed); `RateLimited` where the address registers too many.
         """
         began = self._clock.monotonic()
-        email = clean_email(email)
-        check_password(password)
-        name = clean_name(display_name, "displayName") if display_name is not None else None
+        email = normalise_email(email)
+        validate_password(password)
+        name = normalise_name(display_name, "displayName") if display_name is not None else None
         await self._registrations.count(address)
         password_hash = await self._hashing.hash(address, password)
         now = self._clock.now()
-        user = User(self._ids.new(), email, name, now, UserRole.USER, "standard", TradingState.ACTIVE)
+        user = User(self._ids.next_id(), email, name, now, UserRole.USER, "standard", TradingState.ACTIVE)
         self._check_time(began)
         async with self._database.transaction() as transaction:
             added = await transaction.users.add(user, password_hash)
@@ -110,12 +110,12 @@ class UserService:
         Raises `RateLimited` where too many passwords are tried at once.
         """
         began = self._clock.monotonic()
-        email = clean_email(email)
+        email = normalise_email(email)
         async with self._database.read_only() as reading:
-            found = await reading.users.by_email(email)
+            found = await reading.users.get_by_email(email)
         user, known_hash = found or (None, None)
         known = self._throttle.is_known(address, email)
-        right = await self._throttle.checked(
+        right = await self._throttle.verify(
             address, email, lambda: self._hashing.verify(address, known_hash, password, known=known)
         )
         if user is None or known_hash is None or not right:
@@ -131,7 +131,7 @@ class UserService:
             if fresh_hash is not None:
                 await transaction.users.set_password(user.id, fresh_hash)
             signed_in, ended = await self._sign_in(transaction, user, "userLogin")
-        await self._authenticator.revoked(ended)
+        await self._authenticator.revoke(ended)
         return signed_in
 
     def _check_time(self, began: float) -> None:
@@ -164,10 +164,10 @@ class UserService:
 
         `revoke_api_keys` ends all API keys as well, but the one that is used for it.
         """
-        refuse_nulls(password=password)
+        reject_nulls(password=password)
         user_id, now = identity.user.id, self._clock.now()
         if isinstance(display_name, str):
-            display_name = clean_name(display_name, "displayName")
+            display_name = normalise_name(display_name, "displayName")
         change = None
         if isinstance(password, str):
             change = await self._new_password(identity.user, password, current_password)
@@ -186,18 +186,18 @@ class UserService:
             if revoke_api_keys:
                 ended += await transaction.users.revoke_api_keys(user_id, identity.credential_id, now)
             await record_activity(transaction, self._ids, now, user_id, "userUpdate", ("User", str(user_id)))
-        await self._authenticator.revoked(ended)
+        await self._authenticator.revoke(ended)
         return user
 
     async def _new_password(self, user: User, password: str, current_password: str | None) -> "_PasswordChange":
-        check_password(password)
+        validate_password(password)
         if current_password is None:
             raise _current_password_wrong()
         async with self._database.read_only() as reading:
             stored = await reading.users.password_hash(user.id)
         # A stolen token is no way around the throttle; nobody else's wrong passwords count here.
         client = f"user:{user.id}"
-        right = await self._throttle.checked(
+        right = await self._throttle.verify(
             client, client, lambda: self._hashing.verify(client, stored, current_password, known=True)
         )
         if not right:
@@ -211,14 +211,14 @@ class UserService:
             if session is None:
                 return None
             await record_activity(transaction, self._ids, now, user_id, action, ("LoginSession", str(session_id)))
-        await self._authenticator.revoked([session_id])
+        await self._authenticator.revoke([session_id])
         return session
 
     async def _sign_in(self, transaction: UnitOfWork, user: User, action: str) -> tuple[SignedIn, list[UUID]]:
         """Make a session; return it with the ids of the oldest ones, which make room for it."""
         now = self._clock.now()
         token = new_login_token(self._tokens)
-        session = LoginSession(self._ids.new(), user.id, now, now, now + LOGIN_SESSION_LIFE)
+        session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE)
         await transaction.users.add_login_session(session, credential_hash(token))
         subject = ("LoginSession", str(session.id))
         await record_activity(transaction, self._ids, now, user.id, action, subject)

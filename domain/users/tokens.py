@@ -10,12 +10,12 @@ API_KEY_PREFIX = "r3k_"
 
 def new_login_token(source: TokenSource) -> str:
     """Return a fresh token of a login session."""
-    return LOGIN_PREFIX + source.new()
+    return LOGIN_PREFIX + source.next_token()
 
 
 def new_api_secret(source: TokenSource) -> str:
     """Return a fresh secret of an API key."""
-    return API_KEY_PREFIX + source.new()
+    return API_KEY_PREFIX + source.next_token()
 
 
 def credential_hash(credential: str) -> bytes:

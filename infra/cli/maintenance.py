@@ -1,6 +1,6 @@
 """What an operator does while the engine may be standing still: migrate, promote."""
 
-from domain.core.validation import clean_email
+from domain.core.validation import normalise_email
 from domain.model.users import UserRole
 from infra.postgres.migrate import migrate
 from infra.runtime.backends import database, open_backends, wait_for_database
@@ -33,7 +33,7 @@ async def promote_user(settings: Settings, email: str) -> bool:
             open_backends(settings, dsn) as base,
             base.database.transaction() as transaction,
         ):
-            return await transaction.users.set_role(clean_email(email), UserRole.OPERATOR) is not None
+            return await transaction.users.set_role(normalise_email(email), UserRole.OPERATOR) is not None
     finally:
         if data_dir is not None:
             data_dir.release()

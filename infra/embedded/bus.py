@@ -10,12 +10,12 @@ class EmbeddedSubscription:
     """A listener on a topic of an `EmbeddedBus`, until it is closed."""
 
     def __init__(
-        self, bus: "EmbeddedBus", topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None
+        self, bus: "EmbeddedBus", topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None
     ) -> None:
         self.topic = topic
         self._bus = bus
         self._on_message = on_message
-        self._on_gap = on_gap
+        self._on_gap = on_loss
         self._closed = False
         self._failed = False
 
@@ -61,10 +61,10 @@ class EmbeddedBus:
         self.deliver(topic, message)
 
     async def subscribe(
-        self, topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None = None
+        self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> EmbeddedSubscription:
-        """Call `on_message` for every message from now on; `on_gap` never, for nothing is lost inside a process."""
-        subscription = EmbeddedSubscription(self, topic, on_message, on_gap)
+        """Call `on_message` for every message from now on; `on_loss` never, for nothing is lost inside a process."""
+        subscription = EmbeddedSubscription(self, topic, on_message, on_loss)
         self._subscriptions.setdefault(topic, {})[subscription] = None
         return subscription
 

@@ -45,8 +45,8 @@ class HazelcastBus:
 
     Listeners on the publisher's own node have had the message when `publish` returns, whether or not Hazelcast can be
     reached; the node's own messages that come back from the cluster are dropped. Other nodes get it a moment later. A
-    node that couldn't send tells the others of the gap as soon as it can, so that `on_gap` is called there too. What no
-    node has sealed, what was heard before, and what wasn't sent just now is refused and counted.
+    node that couldn't send tells the others of the gap as soon as it can, so that `on_loss` is called there too. What
+    no node has sealed, what was heard before, and what wasn't sent just now is refused and counted.
     """
 
     def __init__(self, connection: HazelcastConnection, seal: Seal, clock: Clock) -> None:
@@ -71,17 +71,17 @@ class HazelcastBus:
         self._writer(lane).send(self._sealed(lane, frame))
 
     async def subscribe(
-        self, topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None = None
+        self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> BusSubscription:
         """Call `on_message` for every message from now on.
 
         Where Hazelcast can't be reached now, messages of this node come at once, those of others as soon as it can,
-        after a call of `on_gap`.
+        after a call of `on_loss`.
         """
         reader = self._reader(shard_for(topic))
         if self._connection.connected:
             await reader.wait_listening(self._connection.options.timeout_seconds)
-        return await self._local.subscribe(topic, on_message, on_gap)
+        return await self._local.subscribe(topic, on_message, on_loss)
 
     async def close(self) -> None:
         """Close every subscription and stop all lanes; the connection is its owner's to close."""

@@ -77,15 +77,15 @@ class ShardWriter:
 
 
 class ShardReader:
-    """Calls `on_frame` for every frame, and `on_gap` each time that it has begun to listen (again)."""
+    """Calls `on_frame` for every frame, and `on_loss` each time that it has begun to listen (again)."""
 
     def __init__(
-        self, connection: HazelcastConnection, lane: str, on_frame: Callable[[bytes], None], on_gap: Callable[[], None]
+        self, connection: HazelcastConnection, lane: str, on_frame: Callable[[bytes], None], on_loss: Callable[[], None]
     ) -> None:
         self._connection = connection
         self._lane = lane
         self._on_frame = on_frame
-        self._on_gap = on_gap
+        self._on_gap = on_loss
         self._listening = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"read {lane}")
 
@@ -125,10 +125,10 @@ class ShardReader:
 class _Listener(ReliableMessageListener):  # type: ignore[misc]  # the client ships no usable types
     """What the client calls for one registration, until it has `ended`."""
 
-    def __init__(self, on_frame: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
+    def __init__(self, on_frame: Callable[[bytes], None], on_loss: Callable[[], None]) -> None:
         self.ended = asyncio.Event()
         self._on_frame = on_frame
-        self._on_gap = on_gap
+        self._on_gap = on_loss
 
     def on_message(self, message: TopicMessage[bytes]) -> None:
         if not self.ended.is_set():

@@ -52,7 +52,7 @@ class _CredentialWatcher:
 
     def on_revoked(self, message: bytes) -> None:
         credential_id = UUID(bytes=message)
-        self._authenticator.heard_revoked(credential_id)
+        self._authenticator.on_revoked(credential_id)
         self._revoked.append(credential_id)
         self._wakeup.set()
 
@@ -77,7 +77,7 @@ class _CredentialWatcher:
         open_ids = [UUID(credential_id) for credential_id in self._connections.credentials]
         try:
             async with self._database.read_only() as reading:
-                valid = await reading.users.good_credentials(open_ids, self._clock.now())
+                valid = await reading.users.valid_credential_ids(open_ids, self._clock.now())
         except Unavailable as error:
             log.warning("open sockets wait for the database to be checked: %s", error.message)
             return False

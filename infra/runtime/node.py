@@ -26,7 +26,7 @@ MONTHS_AHEAD = 2
 
 def node_name(container: Container) -> str:
     """Return a name that no other node has, nor this one after a restart."""
-    return f"{socket.gethostname()}:{container.backends.ids.new().hex[-12:]}"
+    return f"{socket.gethostname()}:{container.backends.ids.next_id().hex[-12:]}"
 
 
 @asynccontextmanager

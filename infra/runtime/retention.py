@@ -51,8 +51,8 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
     while True:
         async with database.transaction() as transaction:
             deleted = Purged(
-                await transaction.users.forget_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE),
-                await transaction.idempotency.forget(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),
+                await transaction.users.delete_ended_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE),
+                await transaction.idempotency.delete_before(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),
                 await transaction.accounts.delete_expired_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
             )
         if not any(deleted):

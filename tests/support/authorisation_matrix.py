@@ -293,13 +293,13 @@ async def seeded(api: Api) -> Matrix:
     await floor.until(filled.id, OrderStatus.FILLED)
     session = await api.session()
     now = datetime.now(UTC)
-    transfer_of = (floor.ids.new(), victim.id, floor.account.id, TransferKind.DEPOSIT, "USDT")
+    transfer_of = (floor.ids.next_id(), victim.id, floor.account.id, TransferKind.DEPOSIT, "USDT")
     in_an_hour = now + timedelta(hours=1)
     async with floor.database.transaction() as transaction:
         await transaction.transfers.add(AccountTransfer(*transfer_of, Decimal("777.13579"), now, f"{MARK}-1"))
         signal = api._world().signal(trading_session_id=session.id, price=Decimal("93.95723"), reason=f"{MARK} reason")
         await transaction.trading_sessions.add_signal(signal)
-        login_session = LoginSession(floor.ids.new(), victim.id, now, now, in_an_hour)
+        login_session = LoginSession(floor.ids.next_id(), victim.id, now, now, in_an_hour)
         await transaction.users.add_login_session(login_session, b"hash of the victim's token")
     context = api.context(victim)
     for call in (
@@ -353,7 +353,7 @@ async def _roles(api: Api) -> list[Role]:
     async with api.database.transaction() as transaction:
         await transaction.users.set_role("operator@example.com", UserRole.OPERATOR)
     await users.logout(ended_identity)
-    await authenticator.revoked([ended_identity.credential_id])
+    await authenticator.revoke([ended_identity.credential_id])
     roles = [
         await role("a stranger", "", None),
         await role("a made-up token", "r3s_" + "a" * 43, None),

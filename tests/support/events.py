@@ -42,9 +42,9 @@ TINY = Decimal("0.000000000000000001")
 
 def an_order(user_id: UUID) -> Order:
     return Order(
-        id=ids.new(),
+        id=ids.next_id(),
         user_id=user_id,
-        account_id=ids.new(),
+        account_id=ids.next_id(),
         market=MARKET,
         client_order_id="c-1",
         side=OrderSide.SELL,
@@ -67,7 +67,7 @@ def an_order(user_id: UUID) -> Order:
 
 def a_fill(order: Order) -> Fill:
     return Fill(
-        id=ids.new(),
+        id=ids.next_id(),
         order_id=order.id,
         user_id=order.user_id,
         account_id=order.account_id,
@@ -84,17 +84,17 @@ def a_fill(order: Order) -> Fill:
 
 
 def every_subject(user_id: UUID) -> list[Subject]:
-    order, account_id, session_id = an_order(user_id), ids.new(), ids.new()
+    order, account_id, session_id = an_order(user_id), ids.next_id(), ids.next_id()
     limits = RiskLimits(max_order_notional=Decimal("100.50"), max_open_orders=3)
     return [
         OrderEvent(OrderEventKind.FILL, order, a_fill(order), "a reason"),
         OrderEvent(OrderEventKind.DENIED, order),
-        Position(ids.new(), user_id, account_id, MARKET, None, AT, quantity=-TINY, average_price=Decimal(5)),
-        Signal(ids.new(), user_id, session_id, AT, SignalAction.EXIT_LONG, TINY, "rsi > 70", AT, missed=True),
+        Position(ids.next_id(), user_id, account_id, MARKET, None, AT, quantity=-TINY, average_price=Decimal(5)),
+        Signal(ids.next_id(), user_id, session_id, AT, SignalAction.EXIT_LONG, TINY, "rsi > 70", AT, missed=True),
         TradingSession(
             session_id,
             user_id,
-            ids.new(),
+            ids.next_id(),
             account_id,
             MARKET,
             Timeframe.M15,
@@ -105,9 +105,9 @@ def every_subject(user_id: UUID) -> list[Subject]:
             risk=limits,
         ),
         Account(account_id, user_id, "paper", AccountKind.PAPER, "sandbox", "USDT", AT, risk=limits),
-        Job(ids.new(), user_id, "report", AT, JobStatus.RUNNING, 0.25),
-        Report(ids.new(), user_id, ReportScope.ACCOUNT, account_id, AT, AT + timedelta(days=1), AT, ids.new()),
-        Activity(ids.new(), user_id, AT, "userLogin", "User", str(user_id), "from \u0394"),
+        Job(ids.next_id(), user_id, "report", AT, JobStatus.RUNNING, 0.25),
+        Report(ids.next_id(), user_id, ReportScope.ACCOUNT, account_id, AT, AT + timedelta(days=1), AT, ids.next_id()),
+        Activity(ids.next_id(), user_id, AT, "userLogin", "User", str(user_id), "from \u0394"),
     ]
 
 

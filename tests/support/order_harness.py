@@ -174,7 +174,7 @@ class OrderHarness:
     async def story(self, order_id: UUID) -> list[OrderEvent]:
         """Return the order's events as the user's log has them."""
         async with self.database.read_only() as transaction:
-            events = await transaction.events.of_order(self.user.id, order_id, self.account.created_at)
+            events = await transaction.events.list_for_order(self.user.id, order_id, self.account.created_at)
         return [event.subject for event in events if isinstance(event.subject, OrderEvent)]
 
     async def kinds(self, order_id: UUID) -> list[str]:
@@ -194,7 +194,7 @@ class OrderHarness:
     async def alerts(self) -> list[str]:
         """Return the messages of all alerts in the user's log."""
         async with self.database.read_only() as transaction:
-            events = await transaction.events.after(self.user.id, 0, None, 1000)
+            events = await transaction.events.read_after(self.user.id, 0, None, 1000)
         return [event.message or "" for event in events if event.kind.value == "ALERT"]
 
     def _fresh_lease(self) -> Lease | None:

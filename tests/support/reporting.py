@@ -90,9 +90,9 @@ async def ask(
 
 async def outcome(database: PostgresDatabase, report: Report) -> tuple[Job, ReportResult | None]:
     async with database.read_only() as reading:
-        job = await reading.reports.job(report.user_id, report.job_id)
+        job = await reading.reports.get_job(report.user_id, report.job_id)
         assert job is not None
-        return job, await reading.reports.result(report.id)
+        return job, await reading.reports.get_result(report.id)
 
 
 async def told(

@@ -74,7 +74,7 @@ class SignInNode:
         return SignInNode(self.database, self.cache, self.bus, self.hasher, self.clock)
 
     def _hear(self, message: bytes) -> None:
-        self.authenticator.heard_revoked(UUID(bytes=message))
+        self.authenticator.on_revoked(UUID(bytes=message))
 
     async def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)

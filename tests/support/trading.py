@@ -29,7 +29,7 @@ _ids = TimeOrderedIds()
 
 def new_id() -> UUID:
     """Return an id that is greater than all before it."""
-    return _ids.new()
+    return _ids.next_id()
 
 
 def at(seconds: float) -> datetime:

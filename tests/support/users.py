@@ -14,7 +14,7 @@ ids = TimeOrderedIds()
 
 def a_user(**changes: Any) -> User:
     """Return a user who isn't stored, with an email of their own."""
-    id_ = ids.new()
+    id_ = ids.next_id()
     user = User(
         id=id_,
         email=f"{id_}@example.com",

@@ -86,13 +86,13 @@ class CredentialRepository(Repository):
         )
         return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
 
-    async def forget_credentials(self, ended_before: datetime, most: int) -> int:
+    async def delete_ended_credentials(self, ended_before: datetime, most: int) -> int:
         """Delete login sessions and keys that ended before then, at most so many; return how many."""
         query = "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE least(revoked_at, expires_at) < $1 LIMIT $2)"
         deleted = [await self._connection.execute(query.format(t), ended_before, most) for t in _TABLES]
         return sum(int(status.rpartition(" ")[2]) for status in deleted)
 
-    async def good_credentials(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    async def valid_credential_ids(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         """Return which of these login sessions and API keys are neither revoked nor expired."""
         query = (
             f"SELECT id FROM login_sessions WHERE id = ANY($1::uuid[]) AND {_LIVE} AND expires_at > $2 UNION ALL "

@@ -75,7 +75,7 @@ class PostgresEventLog(Repository):
         row = await self._connection.fetchrow("SELECT sequence, at FROM user_event_heads WHERE user_id = $1", user_id)
         return (row["sequence"], row["at"]) if row is not None else (0, None)
 
-    async def after(
+    async def read_after(
         self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
     ) -> list[UserEvent]:
         """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the partitions to read."""
@@ -85,13 +85,13 @@ class PostgresEventLog(Repository):
         query = _AFTER.format(" ".join(conditions))
         return _events(await self._connection.fetch(query, user_id, sequence, limit, *bounds))
 
-    async def of_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
+    async def list_for_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
         """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
         query = _SELECT + " AND order_id = $2 AND at >= $3 ORDER BY sequence"
         return _events(await self._connection.fetch(query, user_id, order_id, since - CLOCK_SLACK))
 
-    async def of_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
-        """Return all events of several orders of a user, oldest first, as `of_order` does (for batches)."""
+    async def list_for_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
+        """Return all events of several orders of a user, oldest first, as `list_for_order` does (for batches)."""
         query = _SELECT + " AND order_id = ANY($2::uuid[]) AND at >= $3 ORDER BY sequence"
         return _events(await self._connection.fetch(query, user_id, list(set(order_ids)), since - CLOCK_SLACK))
 

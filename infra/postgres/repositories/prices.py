@@ -54,7 +54,7 @@ GROUP BY place"""
 class PostgresPrices(Repository):
     """See `domain.ports.reports.PriceRepository`."""
 
-    async def priced(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
+    async def priced_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
         """Return those of the markets of which any candle from before that moment is stored."""
         names = [str(market) for market in markets]
         rows = await self._connection.fetch(PRICED, names, list(Timeframe), before)

@@ -73,15 +73,17 @@ class PostgresReports(Repository):
         """Store the end of a job that is not yet ended; None where it was."""
         return await self._job(FINISH_JOB, job_id, status, message, at)
 
-    async def job(self, user_id: UUID, job_id: UUID) -> Job | None:
+    async def get_job(self, user_id: UUID, job_id: UUID) -> Job | None:
         """Return a job of the user."""
         return await self._job(JOB, job_id, user_id)
 
-    async def jobs_by_ids(self, ids: Sequence[UUID]) -> list[Job]:
+    async def get_many_jobs(self, ids: Sequence[UUID]) -> list[Job]:
         """Return the jobs that exist, in any order (for batches)."""
         return [job_of(row) for row in await self._connection.fetch(JOBS_BY_IDS, ids)]
 
-    async def jobs(self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None) -> list[Job]:
+    async def list_jobs(
+        self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
+    ) -> list[Job]:
         """Return the user's jobs."""
         conditions = [("user_id = {}", user_id), ("status = ANY({}::text[])", statuses)]
         return [job_of(row) for row in await self._page(SELECT_JOB, window, conditions)]
@@ -90,15 +92,15 @@ class PostgresReports(Repository):
         """Store a report whose job is still to run."""
         await self._connection.execute(INSERT_REPORT, *_report_values(report))
 
-    async def report(self, user_id: UUID, report_id: UUID) -> Report | None:
+    async def get_report(self, user_id: UUID, report_id: UUID) -> Report | None:
         """Return a report of the user."""
         return await self._report(REPORT, report_id, user_id)
 
-    async def report_of_job(self, job_id: UUID) -> Report | None:
+    async def get_report_for_job(self, job_id: UUID) -> Report | None:
         """Return the report that the job computes."""
         return await self._report(REPORT_OF_JOB, job_id)
 
-    async def reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
+    async def list_reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
         """Return the user's reports."""
         return [report_of(row) for row in await self._page(SELECT_REPORT, window, [("user_id = {}", user_id)])]
 
@@ -106,7 +108,7 @@ class PostgresReports(Repository):
         """Store what the report says."""
         await self._connection.execute(SET_RESULT, report_id, to_json(result))
 
-    async def result(self, report_id: UUID) -> ReportResult | None:
+    async def get_result(self, report_id: UUID) -> ReportResult | None:
         """Return what the report says; None until its job has succeeded."""
         stored: bytes | None = await self._connection.fetchval(RESULT, report_id)
         return None if stored is None else _RESULT.decode(stored)

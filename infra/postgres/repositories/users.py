@@ -41,7 +41,7 @@ class PostgresUsers(CredentialRepository):
         """Return the user."""
         return _user_or_none(await self._connection.fetchrow(f"{_SELECT} WHERE id = $1", user_id))
 
-    async def by_email(self, email: str) -> tuple[User, str] | None:
+    async def get_by_email(self, email: str) -> tuple[User, str] | None:
         """Return the user with that email (lower case) and the password hash."""
         row = await self._connection.fetchrow(f"{_SELECT} WHERE email = $1", email)
         return (user_of(row), row["password_hash"]) if row is not None else None
@@ -86,7 +86,7 @@ class PostgresUsers(CredentialRepository):
         rows = await self._page(SELECT_ACTIVITY, window, [("user_id = {}", user_id)])
         return [activity_of(row) for row in rows]
 
-    async def activity_by_id(self, user_id: UUID, activity_id: UUID) -> Activity | None:
+    async def get_activity(self, user_id: UUID, activity_id: UUID) -> Activity | None:
         """Return one activity of the user."""
         query = f"{SELECT_ACTIVITY} WHERE user_id = $1 AND id = $2"
         row = await self._connection.fetchrow(query, user_id, activity_id)

@@ -115,7 +115,7 @@ class Mirror:
                 listed = mirror_markets.choose(await self._live.source.load_markets(), self._live.symbols)
             except VenueUnreachable as error:
                 log.warning("%s can't be reached yet: %s", self._live.name, error)
-                await asyncio.sleep(backoff.seconds(error.retry_after_seconds))
+                await asyncio.sleep(backoff.next_delay(error.retry_after_seconds))
             else:
                 specs = {market.symbol.symbol: mirror_markets.spec_of(market) for market in listed}
                 # A market that was shown before stays: somebody may hold what is traded on it.
@@ -185,7 +185,7 @@ class MirroredMarket:
             self._close(what, reason)
             if monotonic_seconds() - began > STEADY_SECONDS:
                 backoff.reset()
-            await asyncio.sleep(backoff.seconds(asked))
+            await asyncio.sleep(backoff.next_delay(asked))
 
     def _close(self, what: str, reason: str) -> None:
         """Show no book and take no order until `what` is back; whoever follows the market is cut off, and so knows."""

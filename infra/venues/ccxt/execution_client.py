@@ -226,7 +226,7 @@ class CcxtExecutionClient:
             if opened:
                 backoff.reset()
                 emit(StreamLost())
-            await asyncio.sleep(backoff.seconds())
+            await asyncio.sleep(backoff.next_delay())
 
     async def _stream(self, emit: Callable[[VenueUpdate], None]) -> None:
         exchange = await self._ready()

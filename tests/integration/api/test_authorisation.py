@@ -101,7 +101,7 @@ BREAKS: dict[str, Break] = {
             PostgresPositions: ("get",),
             PostgresReports: ("job", "report"),
             PostgresTransfers: ("get",),
-            PostgresUsers: ("activity_by_id", "api_keys", "login_sessions", "revoke_api_key", "revoke_login_session"),
+            PostgresUsers: ("get_activity", "api_keys", "login_sessions", "revoke_api_key", "revoke_login_session"),
             EventLogReader: ("start", "head"),
         }.items()
         for method in methods

@@ -110,7 +110,7 @@ async def traded(api: Api, *, closed: bool = True) -> str:
     bought = api.floor_order(
         trading_session_id=session.id, signal_id=signal.id, status=OrderStatus.FILLED, quantity=Decimal(1)
     )
-    sold = replace(bought, id=api.floor.ids.new(), side=OrderSide.SELL, client_order_id="sell", signal_id=None)
+    sold = replace(bought, id=api.floor.ids.next_id(), side=OrderSide.SELL, client_order_id="sell", signal_id=None)
     buying = api.fill_of(
         bought, at=start + timedelta(minutes=1), price=Decimal(100), quantity=Decimal(1), fee=Decimal(1)
     )

@@ -9,7 +9,7 @@ import pytest
 
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.core.pagination import CursorScope, encode_cursor
-from domain.events.stream import EventLogReader, EventStream
+from domain.events.stream import EventLogReader, EventSubscription
 from domain.model.event_cursors import encode_event_cursor
 from domain.model.events import EventCursor, NewEvent, UserEvent, UserEventKind
 from domain.model.orders import OrderEvent, OrderEventKind
@@ -43,9 +43,9 @@ class MutedBus(EmbeddedBus):
         self.listeners: list[EmbeddedSubscription] = []
 
     async def subscribe(
-        self, topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None = None
+        self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> EmbeddedSubscription:
-        self.listeners.append(await super().subscribe(topic, lambda _message: None, on_gap))
+        self.listeners.append(await super().subscribe(topic, lambda _message: None, on_loss))
         return self.listeners[-1]
 
 
@@ -76,7 +76,7 @@ async def append(database: PostgresDatabase, *events: NewEvent) -> None:
 @asynccontextmanager
 async def following(
     streams: EventLogReader, user: User, after: str | None, *, orders_only: bool = False
-) -> AsyncIterator[EventStream]:
+) -> AsyncIterator[EventSubscription]:
     stream = streams.follow(await streams.start(user.id, after), orders_only=orders_only)
     try:
         yield stream
@@ -84,7 +84,7 @@ async def following(
         await stream.aclose()
 
 
-async def take(stream: EventStream, count: int) -> list[UserEvent]:
+async def take(stream: EventSubscription, count: int) -> list[UserEvent]:
     async with asyncio.timeout(60):
         return [await anext(stream) for _ in range(count)]
 

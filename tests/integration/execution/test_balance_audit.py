@@ -34,7 +34,7 @@ async def open_with(floor: OrderHarness, **balances: object) -> None:
         for balance in held(**balances).balances:
             await transaction.transfers.add(
                 AccountTransfer(
-                    floor.ids.new(), floor.user.id, floor.account.id, TransferKind.OPENING, balance.currency,
+                    floor.ids.next_id(), floor.user.id, floor.account.id, TransferKind.OPENING, balance.currency,
                     balance.total, floor.account.created_at, f"opening:{balance.currency}",
                 )
             )  # fmt: skip
@@ -70,7 +70,7 @@ async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_f
     async with floor.database.read_only() as reading:
         transfers = await reading.transfers.list_all(floor.account.id)
         assert await reading.transfers.unexplained(floor.account.id) == {}
-        events = await reading.events.after(floor.user.id, 0, None, 10)
+        events = await reading.events.read_after(floor.user.id, 0, None, 10)
     assert all(one.at <= noticed for one in transfers)
     assert [event.message for event in events if event.kind.value == "ACCOUNT"] == [
         "balance adjusted by 2 SOL, which no fill explains", "balance adjusted by 500 USDT, which no fill explains",

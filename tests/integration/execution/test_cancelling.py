@@ -34,7 +34,7 @@ async def test_somebody_elses_order_is_not_there(floor: OrderHarness) -> None:
     await floor.start()
     order = await floor.limit()
     with pytest.raises(InputError) as caught:
-        await floor.service.cancel(floor.ids.new(), order.id)
+        await floor.service.cancel(floor.ids.next_id(), order.id)
     assert caught.value.code is ErrorCode.NOT_FOUND
 
 

@@ -33,7 +33,9 @@ async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(
 ) -> None:
     order = await floor.place()
     async with floor.database.transaction() as transaction:
-        old = replace(order, id=floor.ids.new(), client_order_id="r3-old", created_at=order.created_at - timedelta(5))
+        old = replace(
+            order, id=floor.ids.next_id(), client_order_id="r3-old", created_at=order.created_at - timedelta(5)
+        )
         await transaction.orders.add(old)
     await floor.start()
     await floor.until(order.id, "FILLED")

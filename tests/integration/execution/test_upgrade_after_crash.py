@@ -222,7 +222,7 @@ async def check_report(floor: OrderHarness, order: Order) -> None:
     assert floor.markets.listed is not None
     assert await a_worker(floor.database, lambda: {BTC: floor.markets.listed}).work_once()
     async with floor.database.read_only() as reading:
-        result = await reading.reports.result(report.id)
+        result = await reading.reports.get_result(report.id)
     fills = await floor.fills(order.id)
     bought = sum(fill.quantity - fill.fee for fill in fills)
     profit = bought * fills[-1].price - sum(fill.price * fill.quantity for fill in fills)
@@ -334,7 +334,7 @@ async def test_a_deposit_that_was_paid_but_not_recorded_is_taken_out_of_the_open
         await floor.start()
         assert await settled(floor) == openings(USDT="1500")
         deposit = AccountTransfer(
-            floor.ids.new(), old.user.id, old.account.id, TransferKind.DEPOSIT, "USDT", Decimal(500),
+            floor.ids.next_id(), old.user.id, old.account.id, TransferKind.DEPOSIT, "USDT", Decimal(500),
             floor.clock.now(), "deposit:rent",
         )  # fmt: skip
         async with floor.database.transaction() as transaction:

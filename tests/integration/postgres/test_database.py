@@ -184,7 +184,7 @@ async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_d
                 async with database.transaction():
                     pass
         async with database.transaction() as transaction:
-            assert await transaction.users.by_email("nobody@example.com") is None
+            assert await transaction.users.get_by_email("nobody@example.com") is None
 
 
 async def test_a_closed_pool_is_unavailable(database_dsn: str) -> None:

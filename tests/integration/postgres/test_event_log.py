@@ -23,7 +23,7 @@ async def append(database: PostgresDatabase, *events: NewEvent) -> None:
 
 async def read(database: PostgresDatabase, event: NewEvent, after: int = 0) -> list[UserEvent]:
     async with database.read_only() as reading:
-        return await reading.events.after(event.user_id, after, None, 10_000)
+        return await reading.events.read_after(event.user_id, after, None, 10_000)
 
 
 async def test_every_kind_of_subject_comes_back_as_it_went_in(database: PostgresDatabase) -> None:
@@ -116,11 +116,11 @@ async def test_reading_after_a_cursor_gives_what_follows_within_the_limit(databa
     await append(database, *(alert(user.id, str(n), now) for n in range(1, 8)), alert(stranger.id, "not yours"))
 
     async with database.read_only() as reading:
-        assert [event.sequence for event in await reading.events.after(user.id, 2, now, 3)] == [3, 4, 5]
-        assert await reading.events.after(user.id, 7, now, 3) == []
+        assert [event.sequence for event in await reading.events.read_after(user.id, 2, now, 3)] == [3, 4, 5]
+        assert await reading.events.read_after(user.id, 7, now, 3) == []
         # Another node's clock is behind ours: what it tells after our event is dated before it.
         late = now + timedelta(hours=1)
-        assert [event.sequence for event in await reading.events.after(user.id, 6, late, 3)] == [7]
+        assert [event.sequence for event in await reading.events.read_after(user.id, 6, late, 3)] == [7]
 
 
 async def test_order_events_are_read_alone_and_by_order(database: PostgresDatabase) -> None:
@@ -137,10 +137,10 @@ async def test_order_events_are_read_alone_and_by_order(database: PostgresDataba
 
     async with database.read_only() as reading:
         events = reading.events
-        assert [event.sequence for event in await events.after(user.id, 0, None, 9, orders_only=True)] == [1, 3, 4]
-        assert [event.sequence for event in await events.after(user.id, 1, now, 1, orders_only=True)] == [3]
-        assert [event.sequence for event in await events.of_order(user.id, order.id, now)] == [1, 4]
-        assert await events.of_order(other.account_id, order.id, now) == []
+        assert [event.sequence for event in await events.read_after(user.id, 0, None, 9, orders_only=True)] == [1, 3, 4]
+        assert [event.sequence for event in await events.read_after(user.id, 1, now, 1, orders_only=True)] == [3]
+        assert [event.sequence for event in await events.list_for_order(user.id, order.id, now)] == [1, 4]
+        assert await events.list_for_order(other.account_id, order.id, now) == []
 
 
 async def test_a_cursor_with_a_time_reads_no_old_partition(database: PostgresDatabase, pool: Pool) -> None:

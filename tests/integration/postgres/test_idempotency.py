@@ -27,15 +27,15 @@ async def user(database: PostgresDatabase) -> User:
 
 
 async def test_a_key_is_claimed_once_and_tells_what_came_of_it(database: PostgresDatabase, user: User) -> None:
-    result = ids.new()
+    result = ids.next_id()
     async with database.transaction() as transaction:
-        assert await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", result, NOW) is None
+        assert await transaction.idempotency.reserve(user.id, "orderPlace", "k", b"hash", result, NOW) is None
 
     async with database.transaction() as transaction:
-        claim = transaction.idempotency.claim
-        assert await claim(user.id, "orderPlace", "k", b"other", ids.new(), NOW) == (b"hash", result)
-        assert await claim(user.id, "sessionStart", "k", b"hash", ids.new(), NOW) is None
-        assert await claim(user.id, "orderPlace", "k2", b"hash", ids.new(), NOW) is None
+        reserve = transaction.idempotency.reserve
+        assert await reserve(user.id, "orderPlace", "k", b"other", ids.next_id(), NOW) == (b"hash", result)
+        assert await reserve(user.id, "sessionStart", "k", b"hash", ids.next_id(), NOW) is None
+        assert await reserve(user.id, "orderPlace", "k2", b"hash", ids.next_id(), NOW) is None
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,13 @@ def deposit(*amounts: str) -> Deposit:
 
 
 async def test_a_number_is_the_same_input_however_it_is_written(database: PostgresDatabase, user: User) -> None:
-    result = ids.new()
+    result = ids.next_id()
     async with database.transaction() as transaction:
 
         async def claimed(key: str, *amounts: str) -> object:
-            return await idempotency.claim(transaction, CLOCK, user.id, "paperDeposit", key, deposit(*amounts), result)
+            return await idempotency.reserve(
+                transaction, CLOCK, user.id, "paperDeposit", key, deposit(*amounts), result
+            )
 
         assert await claimed("k", "7.50", "1000") is None
         assert await claimed("k", "7.5", "1e3") == result
@@ -62,21 +64,21 @@ async def test_a_number_is_the_same_input_however_it_is_written(database: Postgr
         assert refused.value.code is ErrorCode.CONFLICT
 
         released = hashlib.sha256(msgspec.json.encode(deposit("7.50"), order="deterministic")).digest()
-        await transaction.idempotency.claim(user.id, "paperDeposit", "of 0.1", released, result, NOW)
+        await transaction.idempotency.reserve(user.id, "paperDeposit", "of 0.1", released, result, NOW)
         assert await claimed("of 0.1", "7.50") == result
 
 
 async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
     database: PostgresDatabase, user: User, pool: Pool
 ) -> None:
-    result = ids.new()
+    result = ids.next_id()
 
     async def second() -> object:
         async with database.transaction() as transaction:
-            return await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
+            return await transaction.idempotency.reserve(user.id, "orderPlace", "k", b"hash", ids.next_id(), NOW)
 
     async with database.transaction() as transaction:
-        await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", result, NOW)
+        await transaction.idempotency.reserve(user.id, "orderPlace", "k", b"hash", result, NOW)
         waiting = asyncio.create_task(second())
         await somebody_waits_for_a_lock(pool)
         assert not waiting.done()
@@ -89,11 +91,11 @@ async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
 ) -> None:
     async def second() -> object:
         async with database.transaction() as transaction:
-            return await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
+            return await transaction.idempotency.reserve(user.id, "orderPlace", "k", b"hash", ids.next_id(), NOW)
 
     with contextlib.suppress(ZeroDivisionError):
         async with database.transaction() as transaction:
-            await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", ids.new(), NOW)
+            await transaction.idempotency.reserve(user.id, "orderPlace", "k", b"hash", ids.next_id(), NOW)
             waiting = asyncio.create_task(second())
             await somebody_waits_for_a_lock(pool)
             raise ZeroDivisionError
@@ -104,12 +106,12 @@ async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
 async def test_of_many_at_once_one_has_the_key_and_all_agree_on_the_result(
     database: PostgresDatabase, user: User
 ) -> None:
-    async def claim() -> object:
-        own = ids.new()
+    async def reserve() -> object:
+        own = ids.next_id()
         async with database.transaction() as transaction:
-            earlier = await transaction.idempotency.claim(user.id, "orderPlace", "k", b"hash", own, NOW)
+            earlier = await transaction.idempotency.reserve(user.id, "orderPlace", "k", b"hash", own, NOW)
         return earlier[1] if earlier is not None else own
 
-    results = await asyncio.gather(*(claim() for _ in range(12)))
+    results = await asyncio.gather(*(reserve() for _ in range(12)))
 
     assert len(set(results)) == 1

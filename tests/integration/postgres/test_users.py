@@ -16,11 +16,11 @@ HOUR = timedelta(hours=1)
 
 
 def a_session(user: User, expires_at: datetime = NOW + HOUR) -> LoginSession:
-    return LoginSession(ids.new(), user.id, NOW, NOW, expires_at)
+    return LoginSession(ids.next_id(), user.id, NOW, NOW, expires_at)
 
 
 def a_key(user: User) -> ApiKey:
-    return ApiKey(ids.new(), user.id, "bot", frozenset({ApiScope.READ, ApiScope.TRADE}), NOW, None, None)
+    return ApiKey(ids.next_id(), user.id, "bot", frozenset({ApiScope.READ, ApiScope.TRADE}), NOW, None, None)
 
 
 async def test_the_first_user_is_the_operator_and_the_second_is_not(database: PostgresDatabase) -> None:
@@ -44,10 +44,10 @@ async def test_a_user_is_found_as_stored(database: PostgresDatabase) -> None:
 
     async with database.read_only() as reading:
         assert await reading.users.get(user.id) == user
-        assert await reading.users.by_email(user.email) == (user, "the hash")
+        assert await reading.users.get_by_email(user.email) == (user, "the hash")
         assert await reading.users.password_hash(user.id) == "the hash"
-        assert await reading.users.get(ids.new()) is None
-        assert await reading.users.by_email("nobody@example.com") is None
+        assert await reading.users.get(ids.next_id()) is None
+        assert await reading.users.get_by_email("nobody@example.com") is None
 
 
 async def test_a_taken_email_is_refused_and_the_transaction_goes_on(database: PostgresDatabase) -> None:
@@ -57,7 +57,7 @@ async def test_a_taken_email_is_refused_and_the_transaction_goes_on(database: Po
         await transaction.users.set_password(user.id, "changed")
 
     async with database.read_only() as reading:
-        assert await reading.users.by_email(user.email) == (user, "changed")
+        assert await reading.users.get_by_email(user.email) == (user, "changed")
 
 
 async def test_an_email_that_is_not_lower_case_or_too_long_can_not_be_stored(database: PostgresDatabase) -> None:
@@ -90,7 +90,7 @@ async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(databas
 
         assert await users.login_session_by_token(b"hash") == (seen, user)
         assert await users.login_session_by_token(b"other") is None
-        assert await users.revoke_login_session(ids.new(), session.id, NOW) is None
+        assert await users.revoke_login_session(ids.next_id(), session.id, NOW) is None
         assert await users.revoke_login_session(user.id, session.id, NOW) == seen
         assert await users.revoke_login_session(user.id, session.id, NOW) is None
         assert await users.login_session_by_token(b"hash") is None
@@ -122,7 +122,7 @@ async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(database: P
 
         assert await users.api_key_by_secret(b"hash") == (used, user)
         assert await users.api_keys(user.id) == [used]
-        assert await users.revoke_api_key(ids.new(), key.id, NOW) is None
+        assert await users.revoke_api_key(ids.next_id(), key.id, NOW) is None
         assert await users.revoke_api_key(user.id, key.id, NOW) == used
         assert await users.revoke_api_key(user.id, key.id, NOW) is None
         assert await users.api_key_by_secret(b"hash") is None
@@ -131,7 +131,7 @@ async def test_an_api_key_is_found_by_its_secret_until_it_is_revoked(database: P
 
 async def test_activity_is_paged_both_ways_and_private(database: PostgresDatabase) -> None:
     user, stranger = await stored_user(database), await stored_user(database)
-    done = [Activity(ids.new(), user.id, NOW, "userLogin", detail=str(number)) for number in range(5)]
+    done = [Activity(ids.next_id(), user.id, NOW, "userLogin", detail=str(number)) for number in range(5)]
     async with database.transaction() as transaction:
         users = transaction.users
         for activity in done:
@@ -145,5 +145,5 @@ async def test_activity_is_paged_both_ways_and_private(database: PostgresDatabas
             await users.activity(user.id, KeysetPage(2, before=newest_first[3].id, backwards=True)) == newest_first[1:3]
         )
         assert await users.activity(stranger.id, KeysetPage(2)) == []
-        assert await users.activity_by_id(user.id, done[0].id) == done[0]
-        assert await users.activity_by_id(stranger.id, done[0].id) is None
+        assert await users.get_activity(user.id, done[0].id) == done[0]
+        assert await users.get_activity(stranger.id, done[0].id) is None

@@ -109,7 +109,7 @@ async def test_the_log_tells_of_the_job_and_of_the_report(
 ) -> None:
     await told(database, service, world)
     async with database.read_only() as reading:
-        events = await reading.events.after(world.user.id, 0, None, 10)
+        events = await reading.events.read_after(world.user.id, 0, None, 10)
     kinds = UserEventKind
     assert [event.kind for event in events] == [kinds.JOB, kinds.ACTIVITY, kinds.JOB, kinds.REPORT]
     assert [event.message for event in events if event.kind is kinds.JOB] == ["QUEUED", "SUCCEEDED"]
@@ -177,14 +177,14 @@ async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_
     database: PostgresDatabase, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, at_it = asyncio.Event(), asyncio.Event()
-    real = worker_module.computed
+    real = worker_module.compute_in_thread
 
     async def slowly(data: object) -> ReportResult:
         at_it.set()
         await go_on.wait()
         return await real(data)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(worker_module, "computed", slowly)
+    monkeypatch.setattr(worker_module, "compute_in_thread", slowly)
     report = await ask(service, world)
     async with running(a_worker(database, lease_seconds=0.3)):
         await at_it.wait()

@@ -28,11 +28,11 @@ class LossyBus(EmbeddedBus):
         return
 
     async def subscribe(
-        self, topic: str, on_message: Callable[[bytes], None], on_gap: Callable[[], None] | None = None
+        self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> BusSubscription:
-        if on_gap is not None:
-            self.gaps.append(on_gap)
-        return await super().subscribe(topic, on_message, on_gap)
+        if on_loss is not None:
+            self.gaps.append(on_loss)
+        return await super().subscribe(topic, on_message, on_loss)
 
 
 class Socket:

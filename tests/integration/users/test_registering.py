@@ -24,7 +24,9 @@ async def refused(attempt: object) -> ErrorCode:
 
 async def log_of(node: SignInNode, user: User) -> tuple[list[Activity], list[UserEvent]]:
     async with node.database.read_only() as reading:
-        return await reading.users.activity(user.id, KeysetPage(100)), await reading.events.after(user.id, 0, None, 100)
+        return await reading.users.activity(user.id, KeysetPage(100)), await reading.events.read_after(
+            user.id, 0, None, 100
+        )
 
 
 async def test_the_first_user_is_the_operator_and_the_others_are_not(node: SignInNode) -> None:

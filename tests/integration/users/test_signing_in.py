@@ -387,8 +387,8 @@ async def test_credentials_are_deleted_a_month_after_their_end_and_idempotency_k
     await node.keys.create(identity, "live", frozenset({ApiScope.READ}), None)
     await node.keys.revoke(identity, key.id)
     async with node.database.transaction() as transaction:
-        claim = (identity.user.id, "orderPlace", "k", b"hash")
-        assert await transaction.idempotency.claim(*claim, key.id, node.clock.now()) is None
+        reservation = (identity.user.id, "orderPlace", "k", b"hash")
+        assert await transaction.idempotency.reserve(*reservation, key.id, node.clock.now()) is None
     assert await purge_expired(node.database, node.clock) == (0, 0, 0)
     node.clock.move(30 * 86_400 - 60)
     assert await purge_expired(node.database, node.clock) == (0, 0, 0)
@@ -397,4 +397,4 @@ async def test_credentials_are_deleted_a_month_after_their_end_and_idempotency_k
     assert await pool.fetchval("SELECT count(*) FROM login_sessions") == 1
     assert await pool.fetchval("SELECT count(*) FROM api_keys") == 1
     async with node.database.transaction() as transaction:
-        assert await transaction.idempotency.claim(*claim, ada.user.id, node.clock.now()) is None
+        assert await transaction.idempotency.reserve(*reservation, ada.user.id, node.clock.now()) is None

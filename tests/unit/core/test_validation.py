@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.errors import ErrorCode, InputError
-from domain.core.validation import check_password, clean_email, clean_name
+from domain.core.validation import normalise_email, normalise_name, validate_password
 
 
 @pytest.mark.parametrize(
@@ -16,27 +16,27 @@ from domain.core.validation import check_password, clean_email, clean_name
 )  # fmt: skip
 def test_what_is_no_email_is_told_so(text: str) -> None:
     with pytest.raises(InputError) as refused:
-        clean_email(text)
+        normalise_email(text)
     assert refused.value.code is ErrorCode.INVALID
     assert refused.value.path == ("input", "email")
     assert len(refused.value.message) < 350
 
 
 def test_an_email_is_the_same_in_every_case_and_form_of_writing() -> None:
-    assert clean_email("  Ada.Lovelace@Example.COM ") == "ada.lovelace@example.com"
-    assert clean_email("zoe\u0301@example.com") == clean_email("zo\u00e9@example.com")
-    assert clean_email("\u00b5@example.com") == clean_email("\u00b5@example.com".upper())
+    assert normalise_email("  Ada.Lovelace@Example.COM ") == "ada.lovelace@example.com"
+    assert normalise_email("zoe\u0301@example.com") == normalise_email("zo\u00e9@example.com")
+    assert normalise_email("\u00b5@example.com") == normalise_email("\u00b5@example.com".upper())
 
 
 @given(st.text(st.characters(codec=None)))
 def test_whatever_is_taken_as_email_can_be_stored(text: str) -> None:
     try:
-        email = clean_email(text + "@example.com")
+        email = normalise_email(text + "@example.com")
     except InputError:
         return
     assert "\0" not in email
     assert email.encode()
-    assert clean_email(email) == email
+    assert normalise_email(email) == email
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_whatever_is_taken_as_email_can_be_stored(text: str) -> None:
 )
 def test_a_password_that_is_weak_or_no_text_is_refused_without_being_repeated(password: str, code: ErrorCode) -> None:
     with pytest.raises(InputError) as refused:
-        check_password(password)
+        validate_password(password)
     assert refused.value.code is code
     assert refused.value.path == ("input", "password")
     assert password not in refused.value.message
 
 
 def test_ten_characters_of_any_script_are_enough() -> None:
-    check_password("1234567890")
-    check_password("пароль-длинный 🔑")
+    validate_password("1234567890")
+    validate_password("пароль-длинный 🔑")
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\0b", "a\nb", "\ud800"])
 def test_a_name_that_cannot_be_shown_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="printable"):
-        clean_name(name, "displayName")
+        normalise_name(name, "displayName")

@@ -15,7 +15,7 @@ def test_now_is_aware_utc_and_monotonic_time_never_goes_back() -> None:
 
 def test_ids_are_of_version_7_and_strictly_increasing_even_within_a_millisecond() -> None:
     source = TimeOrderedIds()
-    ids = [source.new() for _ in range(20_000)]
+    ids = [source.next_id() for _ in range(20_000)]
     assert all(earlier < later for earlier, later in pairwise(ids))
     assert {(id_.version, id_.variant) for id_ in ids} == {(7, RFC_4122)}
     assert type(ids[0]) is UUID
@@ -23,21 +23,21 @@ def test_ids_are_of_version_7_and_strictly_increasing_even_within_a_millisecond(
 
 def test_an_id_tells_when_it_was_made() -> None:
     before = datetime.now(UTC)
-    milliseconds = TimeOrderedIds().new().int >> 80
+    milliseconds = TimeOrderedIds().next_id().int >> 80
     assert abs(milliseconds / 1000 - before.timestamp()) < 60
 
 
 def test_ids_made_by_several_threads_are_all_different() -> None:
     source = TimeOrderedIds()
     with ThreadPoolExecutor(4) as threads:
-        ids = list(threads.map(lambda _: source.new(), range(4_000)))
+        ids = list(threads.map(lambda _: source.next_id(), range(4_000)))
     assert len(set(ids)) == 4_000
 
 
 def test_ids_go_on_increasing_where_the_machines_clock_was_set_back() -> None:
     source = TimeOrderedIds()
-    tomorrow = UUID(int=source.new().int + (86_400_000 << 80))
+    tomorrow = UUID(int=source.next_id().int + (86_400_000 << 80))
     source._newest = tomorrow.int
-    first, second = source.new(), source.new()
+    first, second = source.next_id(), source.next_id()
     assert tomorrow < first < second
     assert first.version == 7

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill
-from domain.performance.equity_curve import redo
-from domain.performance.fills_ledger import ReportData, result_of
+from domain.performance.equity_curve import replay
+from domain.performance.fills_ledger import ReportData, compute_result
 from tests.support.fill_ledgers import BUY, MARKETS, SELL, ledger, marks, report_data
 from tests.support.orders import BTC, D, a_market
 
@@ -76,7 +76,7 @@ def test_who_ends_flat_has_gained_exactly_the_profits_of_the_round_trips(fills: 
     add dust x (price - average price).
     """
     endless = a_market(quantity_increment=D("1E-18"), minimum_quantity=D(0), minimum_notional=None)
-    result = result_of(report_data(fills, markets={BTC: endless}))
+    result = compute_result(report_data(fills, markets={BTC: endless}))
     book = Book()
     for fill in fills:
         book.take(fill)
@@ -91,7 +91,7 @@ def test_who_ends_flat_has_gained_exactly_the_profits_of_the_round_trips(fills: 
 @given(ledgers(flat=False), st.integers(5_000, 20_000))
 def test_the_equity_is_always_what_is_held_at_the_price_of_the_moment(fills: list[Fill], last: int) -> None:
     price = Decimal(last) / 100
-    result = result_of(report_data(fills, marks=marks((1_000, price))))
+    result = compute_result(report_data(fills, marks=marks((1_000, price))))
     book, expected = Book(), []
     for fill in fills:
         book.take(fill)
@@ -113,9 +113,9 @@ def test_the_equity_is_always_what_is_held_at_the_price_of_the_moment(fills: lis
 def test_a_period_cut_anywhere_tells_the_same_story_in_two_parts(fills: list[Fill], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(fills)))
     first, second = fills[:cut], fills[cut:]
-    whole = result_of(report_data(fills))
-    early = result_of(report_data(first))
-    late = result_of(_continued(first, second))
+    whole = compute_result(report_data(fills))
+    early = compute_result(report_data(first))
+    late = compute_result(_continued(first, second))
 
     gains = early.metrics.net_profit + late.metrics.net_profit
     revaluation = late.metrics.start_equity - early.metrics.end_equity
@@ -127,7 +127,7 @@ def test_a_period_cut_anywhere_tells_the_same_story_in_two_parts(fills: list[Fil
 
 def _continued(first: list[Fill], second: list[Fill]) -> ReportData:
     start = second[0].at if second else first[-1].at + timedelta(hours=1)
-    holdings = redo({"USDT": D(1000)}, first, MARKETS)
+    holdings = replay({"USDT": D(1000)}, first, MARKETS)
     return report_data(second, earlier=first, holdings=holdings, start=start)
 
 
@@ -142,7 +142,7 @@ def test_no_figure_is_ever_infinite_or_not_a_number(rows: list[tuple[Decimal, De
     for place, (quantity, price, gap) in enumerate(rows):
         hour += gap
         told.append((hour, (BUY, SELL)[place % 2], quantity, price))
-    result = result_of(report_data(ledger(*told), holdings={"USDT": Decimal("1E-6")}))
+    result = compute_result(report_data(ledger(*told), holdings={"USDT": Decimal("1E-6")}))
 
     points = [value for point in result.equity_curve for value in astuple(point)]
     trips = [value for trip in result.round_trips for value in astuple(trip)]

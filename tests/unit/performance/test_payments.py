@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.model.reports import EquityPoint, PerformanceMetrics, ReportResult
 from domain.model.trading import AccountTransfer, TransferKind
 from domain.performance.equity_curve import with_drawdown
-from domain.performance.fills_ledger import result_of, unpriced_markets
+from domain.performance.fills_ledger import compute_result, unpriced_markets
 from domain.performance.metrics import MetricsInput, metrics
 from tests.support.fill_ledgers import BUY, ETH, SELL, hours, ledger, marks, report_data
 from tests.support.orders import BTC
@@ -109,7 +109,7 @@ def an_account(deposits: list[AccountTransfer]) -> ReportResult:
     prices = [*marks(*((hour, 100 + 20 * (hour % 7) - hour) for hour in range(49)))]
     prices += marks(*((hour, 10 + hour % 5) for hour in range(0, 49, 2)), market=ETH)
     held = {"USDT": Decimal(1000), "ETH": Decimal(7)}
-    return result_of(report_data(fills, marks=prices, holdings=held, transfers=deposits, end=hours(48)))
+    return compute_result(report_data(fills, marks=prices, holdings=held, transfers=deposits, end=hours(48)))
 
 
 def deposit(hour: float, currency: str, amount: Decimal) -> AccountTransfer:
@@ -147,7 +147,7 @@ def test_a_share_of_everything_that_is_held_changes_no_return_at_all(hour: float
 def an_account_that_only_holds(deposits: list[AccountTransfer]) -> ReportResult:
     prices = marks(*((hour, 10 + hour % 5) for hour in range(49)), market=ETH)
     held = {"USDT": Decimal(1000), "ETH": Decimal(7)}
-    return result_of(report_data([], marks=prices, holdings=held, transfers=deposits, end=hours(48)))
+    return compute_result(report_data([], marks=prices, holdings=held, transfers=deposits, end=hours(48)))
 
 
 MINUTE = 1 / 60
@@ -163,7 +163,7 @@ def test_a_payment_counts_at_the_price_of_the_next_minutes_where_none_is_older(m
         transfers=[deposit(1, "BTC", Decimal(2))],
         marks=[*marks((1 + minutes * MINUTE, 100)), *marks((2, 110))],
     )
-    result = result_of(paid)
+    result = compute_result(paid)
     assert result.metrics.net_deposits == 200
     assert result.metrics.net_profit == 20
     assert {note.code.value for note in result.metrics.notes} - {"PERIOD_TOO_SHORT"} == notes

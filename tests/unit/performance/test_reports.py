@@ -10,8 +10,8 @@ from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import OrderStatus
 from domain.model.prices import Mark, Prices, Valuation
 from domain.model.reports import EquityPoint, PositionSide
-from domain.performance.equity_curve import downsample, redo
-from domain.performance.fills_ledger import ReportData, result_of
+from domain.performance.equity_curve import downsample, replay
+from domain.performance.fills_ledger import ReportData, compute_result
 from tests.support.call_count import effort
 from tests.support.fill_ledgers import BUY, ETH, ETH_BTC, MARKETS, NOW, SELL, hours, ledger, marks, report_data
 from tests.support.orders import D, a_market
@@ -20,7 +20,7 @@ from tests.support.orders import D, a_market
 def test_a_round_trip_with_fees_in_quote_by_hand() -> None:
     # Buys 2 at 100 for a fee of 0.2, sells 2 at 110 for 0.22: 20 - 0.42.
     fills = ledger((1, BUY, 2, 100, "0.2"), (3, SELL, 2, 110, "0.22"))
-    result = result_of(report_data(fills, exit_reasons={fills[1].order_id: "TAKE_PROFIT"}))
+    result = compute_result(report_data(fills, exit_reasons={fills[1].order_id: "TAKE_PROFIT"}))
 
     (trip,) = result.round_trips
     assert (trip.opened_at, trip.closed_at) == (hours(1), hours(3))
@@ -43,7 +43,7 @@ def test_a_round_trip_with_fees_in_quote_by_hand() -> None:
 def test_a_fee_in_base_lessens_what_is_held_and_the_rest_below_the_lot_is_dust() -> None:
     # 1 BTC less 0.001 of fee is held; 0.99899 of it is sold, and 0.00001 is worth less than the least notional.
     fills = ledger((1, BUY, 1, 100, "0.001", "BTC"), (2, SELL, "0.99899", 120, 0))
-    result = result_of(report_data(fills))
+    result = compute_result(report_data(fills))
 
     (trip,) = result.round_trips
     assert trip.closed_at == hours(2)
@@ -55,7 +55,7 @@ def test_a_fee_in_base_lessens_what_is_held_and_the_rest_below_the_lot_is_dust()
 
 def test_partial_fills_make_one_round_trip_at_average_prices() -> None:
     fills = ledger((1, BUY, 1, 100), (2, BUY, 3, 104), (3, SELL, 2, 110), (4, SELL, 2, 90))
-    (trip,) = result_of(report_data(fills)).round_trips
+    (trip,) = compute_result(report_data(fills)).round_trips
 
     assert (trip.entry_price, trip.exit_price, trip.quantity) == (D(103), D(100), D(4))
     assert trip.profit == D(-12)
@@ -65,20 +65,20 @@ def test_a_rest_of_an_order_that_goes_on_is_no_dust() -> None:
     first, second, third = ledger((1, BUY, "0.04", 100), (2, BUY, 1, 100), (3, SELL, "1.04", 101))
     fills = [first, replace(second, order_id=first.order_id), third]
 
-    (trip,) = result_of(report_data(fills)).round_trips
+    (trip,) = compute_result(report_data(fills)).round_trips
     assert (trip.quantity, trip.profit) == (D("1.04"), D("1.04"))
 
 
 def test_markets_and_sessions_keep_their_round_trips_apart() -> None:
     fills = ledger((1, BUY, 1, 100), (2, BUY, 1, 10, 0, "USDT", ETH), (3, SELL, 1, 12, 0, "USDT", ETH), (4, BUY, 1, 90))
     fills[3] = replace(fills[3], trading_session_id=UUID(int=77))
-    trips = result_of(report_data(fills)).round_trips
+    trips = compute_result(report_data(fills)).round_trips
 
     assert [(trip.entry_price, trip.closed_at) for trip in trips] == [(D(100), None), (D(10), hours(3)), (D(90), None)]
 
 
 def test_an_open_round_trip_is_told_and_not_counted() -> None:
-    result = result_of(report_data(ledger((1, BUY, 1, 100)), marks=marks((0, 100), (5, 130))))
+    result = compute_result(report_data(ledger((1, BUY, 1, 100)), marks=marks((0, 100), (5, 130))))
 
     (trip,) = result.round_trips
     assert (trip.closed_at, trip.exit_price, trip.profit) == (None, None, D(0))
@@ -90,7 +90,9 @@ def test_an_open_round_trip_is_told_and_not_counted() -> None:
 
 def test_what_goes_through_flat_is_split_between_two_round_trips() -> None:
     fills = ledger((1, BUY, 1, 100), (2, SELL, 3, 110), (3, BUY, 2, 105))
-    trips = result_of(report_data(fills, holdings={"USDT": D(1000), "BTC": D(5)}, marks=marks((0, 100)))).round_trips
+    trips = compute_result(
+        report_data(fills, holdings={"USDT": D(1000), "BTC": D(5)}, marks=marks((0, 100)))
+    ).round_trips
 
     assert [(trip.side, trip.quantity, trip.entry_price, trip.exit_price, trip.profit) for trip in trips] == [
         (PositionSide.LONG, D(1), D(100), D(110), D(10)),
@@ -101,7 +103,7 @@ def test_what_goes_through_flat_is_split_between_two_round_trips() -> None:
 def test_a_position_from_before_the_period_is_closed_and_not_turned_into_a_short_one() -> None:
     earlier, fills = ledger((-5, BUY, 1, 100), (-4, SELL, 1, 90), (-2, BUY, 1, 80)), ledger((2, SELL, 1, 95, 1))
     fills = [replace(fill, id=UUID(int=50), order_id=UUID(int=51)) for fill in fills]
-    result = result_of(
+    result = compute_result(
         report_data(fills, earlier=earlier, holdings={"USDT": D(910), "BTC": D(1)}, marks=marks((0, 85)))
     )
 
@@ -112,7 +114,7 @@ def test_a_position_from_before_the_period_is_closed_and_not_turned_into_a_short
 
 
 def test_an_empty_period_has_one_point_and_no_figures() -> None:
-    result = result_of(report_data([]))
+    result = compute_result(report_data([]))
 
     assert result.equity_curve == (EquityPoint(NOW, D(1000), 0.0),)
     assert result.round_trips == ()
@@ -124,7 +126,7 @@ def test_an_empty_period_has_one_point_and_no_figures() -> None:
 
 def test_a_currency_that_is_held_and_not_traded_has_its_worth_and_one_that_nothing_prices_has_none() -> None:
     holdings = {"USDT": D(100), "BTC": D(2), "SHIB": D(1_000_000)}
-    result = result_of(report_data([], holdings=holdings, marks=marks((0, 50), (1, 60))))
+    result = compute_result(report_data([], holdings=holdings, marks=marks((0, 50), (1, 60))))
 
     assert [point.equity for point in result.equity_curve] == [D(200), D(220)]
 
@@ -133,7 +135,7 @@ def test_a_market_in_another_quote_is_told_in_the_currency_of_the_report() -> No
     # Earns 0.1 BTC on ETH/BTC, when BTC stands at 200 USDT, and pays a fee of 0.01 BTC when it stands at 100.
     fills = ledger((1, BUY, 1, "0.5", "0.01", "BTC", ETH_BTC), (3, SELL, 1, "0.6", 0, "BTC", ETH_BTC))
     prices = marks((0, 100), (2, 200)) + marks((0, 50), market=ETH)
-    result = result_of(report_data(fills, holdings={"BTC": D(1)}, marks=sorted(prices, key=lambda mark: mark.at)))
+    result = compute_result(report_data(fills, holdings={"BTC": D(1)}, marks=sorted(prices, key=lambda mark: mark.at)))
 
     (trip,) = result.round_trips
     assert trip.profit == D("0.09") * 200
@@ -144,7 +146,7 @@ def test_a_market_in_another_quote_is_told_in_the_currency_of_the_report() -> No
 
 def test_a_fee_in_a_third_currency_counts_where_it_can_be_priced() -> None:
     fills = ledger((1, BUY, 1, 100, "0.01", "ETH"), (2, SELL, 1, 100, "0.01", "BNB"))
-    result = result_of(report_data(fills, marks=marks((0, 10), market=ETH)))
+    result = compute_result(report_data(fills, marks=marks((0, 10), market=ETH)))
 
     assert result.metrics.fees == D("0.1")
     assert result.metrics.net_profit == D("-0.1")
@@ -156,7 +158,7 @@ def test_a_fee_in_a_third_currency_counts_where_it_can_be_priced() -> None:
 
 def test_the_rate_that_a_fill_was_recorded_with_goes_before_the_prices_of_the_report() -> None:
     (bought,) = ledger((1, BUY, 1, 100, "0.01", "ETH"))
-    result = result_of(report_data([replace(bought, fee_rate=D(2000))], marks=marks((0, 10), market=ETH)))
+    result = compute_result(report_data([replace(bought, fee_rate=D(2000))], marks=marks((0, 10), market=ETH)))
     assert result.round_trips[0].fees == 20
 
 
@@ -172,13 +174,13 @@ def test_the_ways_to_a_price_are_found_once_for_however_many_fills() -> None:
 def test_slippage_is_what_fills_cost_above_the_arrival_prices_of_their_orders() -> None:
     fills = ledger((1, BUY, 2, 101), (2, SELL, 2, 99), (3, BUY, 1, 99), (4, SELL, 1, 50))
     arrivals = dict(zip((fill.order_id for fill in fills), (D(100), D(100), D(100)), strict=False))
-    assert result_of(report_data(fills, arrival_prices=arrivals)).metrics.slippage == 2 + 2 - 1
-    assert result_of(report_data(fills)).metrics.slippage is None
+    assert compute_result(report_data(fills, arrival_prices=arrivals)).metrics.slippage == 2 + 2 - 1
+    assert compute_result(report_data(fills)).metrics.slippage is None
 
 
 def test_denied_and_rejected_orders_are_counted() -> None:
     counts = {OrderStatus.DENIED: 3, OrderStatus.REJECTED: 2, OrderStatus.FILLED: 9}
-    figures = result_of(report_data([], order_counts=counts)).metrics
+    figures = compute_result(report_data([], order_counts=counts)).metrics
 
     assert (figures.orders_denied, figures.orders_rejected) == (3, 2)
 
@@ -187,7 +189,7 @@ def test_denied_and_rejected_orders_are_counted() -> None:
 def test_what_is_held_after_fills_follows_from_what_was_held_before_them(markets: dict[MarketSymbol, Market]) -> None:
     fills = ledger((1, BUY, 2, 100, "0.002", "BTC"), (2, SELL, 1, 110, "0.11"))
 
-    assert redo({"USDT": D(1000)}, fills, markets) == {"USDT": D("909.89"), "BTC": D("0.998")}
+    assert replay({"USDT": D(1000)}, fills, markets) == {"USDT": D("909.89"), "BTC": D("0.998")}
 
 
 def test_a_thinned_curve_keeps_its_ends() -> None:
@@ -204,8 +206,8 @@ def test_a_thinned_curve_keeps_its_ends() -> None:
 def test_ten_times_the_fills_are_ten_times_the_work() -> None:
     few, many = _busy(300), _busy(3_000)
 
-    assert effort(lambda: result_of(many)) < 13 * effort(lambda: result_of(few))
-    assert result_of(many).metrics.round_trips == 1_500
+    assert effort(lambda: compute_result(many)) < 13 * effort(lambda: compute_result(few))
+    assert compute_result(many).metrics.round_trips == 1_500
 
 
 def _busy(fills: int) -> ReportData:

@@ -36,7 +36,7 @@ class Door:
             return right
 
         before = sum(self.waits)
-        assert await self.throttle.checked(address, email, check) is right
+        assert await self.throttle.verify(address, email, check) is right
         return sum(self.waits) - before
 
     async def _wait(self, seconds: float) -> None:
@@ -110,7 +110,7 @@ async def test_tries_at_the_same_time_count_as_failures_and_all_but_a_few_for_on
         return False
 
     addresses = [f"203.0.113.{number}" for number in range(MAXIMUM_AT_ONCE + WAITING_FOR_ACCOUNT)]
-    tries = [asyncio.create_task(door.throttle.checked(one, "ada@example.com", check)) for one in addresses]
+    tries = [asyncio.create_task(door.throttle.verify(one, "ada@example.com", check)) for one in addresses]
     await asyncio.sleep(0)
     assert not any(one.done() for one in tries)
     assert len(door.waits) == MAXIMUM_AT_ONCE - 2, "only so many are under way, and all but two of them wait longer"
@@ -128,7 +128,7 @@ async def test_more_than_a_few_tries_of_one_address_at_once_are_refused_whatever
         await release.wait()
         return False
 
-    tries = [asyncio.create_task(door.throttle.checked(HERE, f"{number}@example.com", check)) for number in range(8)]
+    tries = [asyncio.create_task(door.throttle.verify(HERE, f"{number}@example.com", check)) for number in range(8)]
     await asyncio.sleep(0)
     assert [one.done() for one in tries] == [False] * MAXIMUM_AT_ONCE + [True] * 3
     release.set()
@@ -147,9 +147,9 @@ async def test_tries_that_one_address_keeps_under_way_do_not_keep_the_owner_out_
     async def right() -> bool:
         return True
 
-    tries = [asyncio.create_task(door.throttle.checked(HERE, "ada@example.com", wrong)) for _ in range(MAXIMUM_AT_ONCE)]
+    tries = [asyncio.create_task(door.throttle.verify(HERE, "ada@example.com", wrong)) for _ in range(MAXIMUM_AT_ONCE)]
     await asyncio.sleep(0)
-    assert await door.throttle.checked(ELSEWHERE, "ada@example.com", right)
+    assert await door.throttle.verify(ELSEWHERE, "ada@example.com", right)
     never.set()
     assert await asyncio.gather(*tries) == [False] * MAXIMUM_AT_ONCE
 
@@ -165,7 +165,7 @@ async def test_the_owner_waits_for_nobody_where_few_addresses_keep_many_tries_un
             await all_have_come.wait()
             return False
 
-        await door.throttle.checked(address, "ada@example.com", check)
+        await door.throttle.verify(address, "ada@example.com", check)
 
     attackers = [f"203.0.113.{number}" for number in range(2)]
     tries = [asyncio.create_task(try_from(one)) for one in attackers * MAXIMUM_AT_ONCE]
@@ -186,7 +186,7 @@ async def test_an_owner_waits_in_turn_where_several_addresses_try_and_is_refused
         return True
 
     def attempt(address: str) -> "asyncio.Task[bool]":
-        return asyncio.create_task(door.throttle.checked(address, "ada@example.com", check))
+        return asyncio.create_task(door.throttle.verify(address, "ada@example.com", check))
 
     few = [attempt(f"203.0.113.{number}") for number in range(3) for _ in range(MAXIMUM_AT_ONCE)]
     await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain.core.money import EXACT, ZERO
 from domain.model.order_side import OrderSide
 from domain.model.trading import AccountTransfer, TransferKind
-from domain.performance.equity_curve import redo
+from domain.performance.equity_curve import replay
 from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
@@ -108,7 +108,7 @@ async def all_added_up(connection: Connection, world: World) -> dict[str, Decima
     total: dict[str, Decimal] = {}
     for transfer in await PostgresTransfers(connection).list_all(world.account.id):
         total[transfer.currency] = EXACT.add(total.get(transfer.currency, ZERO), transfer.amount)
-    return {currency: amount for currency, amount in redo(total, fills, MARKETS).items() if amount}
+    return {currency: amount for currency, amount in replay(total, fills, MARKETS).items() if amount}
 
 
 async def kept(connection: Connection, world: World) -> dict[str, Decimal]:

@@ -105,7 +105,7 @@ async def test_what_the_executor_asks_for(explaining: Explaining, world: World) 
 
 async def test_the_events_of_an_order(explaining: Explaining, world: World) -> None:
     await explaining.driver.execute("SET enable_seqscan = off")  # the partitions of the next months are empty
-    await PostgresEventLog(explaining).of_order(world.user.id, new_id(), NOW.replace(year=2020))
+    await PostgresEventLog(explaining).list_for_order(world.user.id, new_id(), NOW.replace(year=2020))
     assert explaining.used("order_id"), explaining.plan
 
 

@@ -69,7 +69,7 @@ async def test_a_job_comes_back_as_it_was_stored(reports: PostgresReports, world
     )
     for job in (bare, full):
         await reports.add_job(job)
-        assert await reports.job(world.user.id, job.id) == job
+        assert await reports.get_job(world.user.id, job.id) == job
 
 
 async def test_the_oldest_job_of_a_kind_is_taken_first(reports: PostgresReports, world: World) -> None:
@@ -123,7 +123,7 @@ async def test_the_job_of_a_lapsed_worker_is_taken_again(reports: PostgresReport
     assert taken.id == job.id
     assert not await reports.renew_job(job.id, "dead", LEASE_SECONDS, 0.5)
     assert await reports.renew_job(job.id, "alive", LEASE_SECONDS, 0.5)
-    assert await reports.job(world.user.id, job.id) == replace(taken, progress=0.5)
+    assert await reports.get_job(world.user.id, job.id) == replace(taken, progress=0.5)
     assert await reports.claim_job(KINDS, "dead", LEASE_SECONDS) is None
 
 
@@ -147,7 +147,7 @@ async def test_a_job_ends_once(reports: PostgresReports, world: World, status: J
     assert await reports.finish_job(job.id, JobStatus.FAILED, None, at(10)) is None
     assert not await reports.renew_job(job.id, "a", LEASE_SECONDS, 0.8)
     assert await reports.claim_job(KINDS, "b", LEASE_SECONDS) is None
-    assert await reports.job(world.user.id, job.id) == ended
+    assert await reports.get_job(world.user.id, job.id) == ended
 
 
 async def test_jobs_and_reports_are_paged_for_their_owner_alone(
@@ -160,15 +160,15 @@ async def test_jobs_and_reports_are_paged_for_their_owner_alone(
         await reports.add_report(report)
     await reports.finish_job(jobs[0].id, JobStatus.CANCELED, None, NOW)
     user, other = world.user.id, stranger.user.id
-    assert [job.id for job in await reports.jobs(user, KeysetPage(9))] == [job.id for job in jobs[::-1]]
-    assert await reports.jobs(user, KeysetPage(2, after=jobs[3].id), (JobStatus.QUEUED,)) == [jobs[2], jobs[1]]
-    assert await reports.reports(user, KeysetPage(2)) == [made[3], made[2]]
-    assert await reports.reports(user, KeysetPage(2, backwards=True)) == [made[1], made[0]]
-    assert {job.id for job in await reports.jobs_by_ids([jobs[1].id, new_id()])} == {jobs[1].id}
-    assert await reports.jobs(other, KeysetPage(9)) == []
-    assert await reports.reports(other, KeysetPage(9)) == []
-    assert await reports.job(other, jobs[0].id) is None
-    assert await reports.report(other, made[0].id) is None
+    assert [job.id for job in await reports.list_jobs(user, KeysetPage(9))] == [job.id for job in jobs[::-1]]
+    assert await reports.list_jobs(user, KeysetPage(2, after=jobs[3].id), (JobStatus.QUEUED,)) == [jobs[2], jobs[1]]
+    assert await reports.list_reports(user, KeysetPage(2)) == [made[3], made[2]]
+    assert await reports.list_reports(user, KeysetPage(2, backwards=True)) == [made[1], made[0]]
+    assert {job.id for job in await reports.get_many_jobs([jobs[1].id, new_id()])} == {jobs[1].id}
+    assert await reports.list_jobs(other, KeysetPage(9)) == []
+    assert await reports.list_reports(other, KeysetPage(9)) == []
+    assert await reports.get_job(other, jobs[0].id) is None
+    assert await reports.get_report(other, made[0].id) is None
 
 
 @pytest.mark.parametrize("scope", ReportScope)
@@ -177,9 +177,9 @@ async def test_a_report_comes_back_as_it_was_stored(reports: PostgresReports, wo
     report = _report(world, job, scope)
     await reports.add_job(job)
     await reports.add_report(report)
-    assert await reports.report(world.user.id, report.id) == report
-    assert await reports.report_of_job(job.id) == report
-    assert await reports.report_of_job(new_id()) is None
+    assert await reports.get_report(world.user.id, report.id) == report
+    assert await reports.get_report_for_job(job.id) == report
+    assert await reports.get_report_for_job(new_id()) is None
 
 
 async def test_a_report_says_nothing_until_its_job_has_succeeded(reports: PostgresReports, world: World) -> None:
@@ -188,11 +188,11 @@ async def test_a_report_says_nothing_until_its_job_has_succeeded(reports: Postgr
     result = ReportResult(_metrics(), (), ())
     await reports.add_job(job)
     await reports.add_report(report)
-    assert await reports.result(report.id) is None
+    assert await reports.get_result(report.id) is None
     await reports.set_result(report.id, result)
-    assert await reports.result(report.id) is None
+    assert await reports.get_result(report.id) is None
     await reports.finish_job(job.id, JobStatus.SUCCEEDED, None, at(1))
-    assert await reports.result(report.id) == result
+    assert await reports.get_result(report.id) == result
 
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -237,4 +237,4 @@ async def test_a_result_keeps_every_digit(
     await reports.add_report(report)
     await reports.set_result(report.id, result)
     await reports.finish_job(job.id, JobStatus.SUCCEEDED, None, at(1))
-    assert await reports.result(report.id) == result
+    assert await reports.get_result(report.id) == result
