@@ -13,7 +13,7 @@ from domain.model.reports import ReportScope
 from domain.model.trading import AccountKind, TradingSessionStatus
 from domain.ports.lists import AccountFilter, ActivityFilter, PositionFilter, ReportFilter
 from domain.ports.orders import OrderFilter
-from domain.ports.trading import TradingSessionFilter
+from domain.ports.trading_sessions import TradingSessionFilter
 from resolvers.ids import uuid_in
 
 NOTHING = UUID(int=0)

@@ -13,7 +13,7 @@ from domain.model.strategies import StrategyVersion
 from domain.model.trading import Account, ParameterValue, Position, Signal, TradingSession
 from domain.model.users import ApiScope, User
 from domain.ports.lists import AccountFilter, NoFilter, PositionFilter
-from domain.ports.trading import TradingSessionFilter
+from domain.ports.trading_sessions import TradingSessionFilter
 from domain.reports.session_metrics import MetricsRequest
 from domain.trading.trading_sessions import TradingSessionRequest
 from resolvers.context import RequestContext

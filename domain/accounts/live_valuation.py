@@ -22,7 +22,7 @@ from domain.model.trading import Account, Balance, Position
 from domain.portfolio.equity import Equity, equity
 from domain.portfolio.positions import unrealized_profit
 from domain.ports.lists import Owner, PositionFilter
-from domain.ports.market_feed import MarketDataProvider
+from domain.ports.market_data import MarketDataProvider
 from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)

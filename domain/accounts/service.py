@@ -33,12 +33,12 @@ from domain.model.trading import (
     TransferKind,
     VenueCredentials,
 )
+from domain.ports.accounts import Vault
 from domain.ports.execution_client import CredentialsRejected
 from domain.ports.market_data import RequestRejected, VenueUnreachable
 from domain.ports.messaging import MessageBus
-from domain.ports.trading import NoSuchPaperAccount, PaperRefused, PaperVenue, Vault
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.ports.venues import VenueDirectory
+from domain.ports.venues import NoSuchPaperAccount, PaperRefused, PaperVenue, VenueDirectory
 from domain.users.activity import record_activity
 
 ACCOUNTS_TOPIC = "accounts-changed"

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.ports.trading import Lease, LeaseHolder
+from domain.ports.leases import Lease, LeaseHolder
 from domain.ports.unit_of_work import Database
 
 LEASE_SECONDS = 6.0

@@ -21,8 +21,8 @@ from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Order
 from domain.model.trading import Account
 from domain.ports.execution_client import ExecutionClient, NotSent
+from domain.ports.leases import Lease, StaleLease
 from domain.ports.orders import MarketView
-from domain.ports.trading import Lease, StaleLease
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import Step
 

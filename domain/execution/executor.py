@@ -28,9 +28,9 @@ from domain.ports.execution_client import (
     StreamOpened,
     VenueUpdate,
 )
+from domain.ports.leases import Lease, StaleLease
 from domain.ports.market_data import VenueUnreachable
 from domain.ports.orders import MarketView
-from domain.ports.trading import Lease, StaleLease
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.risk.checks import check
 from domain.rules.arrival_price import arrival_price

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, TradingSession
-from domain.ports.market_feed import MarketDataProvider
+from domain.ports.market_data import MarketDataProvider
 from domain.ports.unit_of_work import UnitOfWork
 
 

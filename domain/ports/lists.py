@@ -15,7 +15,7 @@ from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, AccountKind, AccountTransfer, Position, Signal, TradingSession
 from domain.model.users import Activity
 from domain.ports.orders import OrderFilter
-from domain.ports.trading import TradingSessionFilter
+from domain.ports.trading_sessions import TradingSessionFilter
 
 MAX_COUNT = 10_000
 """How many items of a list are counted: more would read more of an index than a page is worth."""

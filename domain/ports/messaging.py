@@ -6,6 +6,7 @@ Both are fast and forgetful. What must not be lost is in the database; these two
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 
 class CacheSpace(StrEnum):
@@ -87,3 +88,8 @@ class MessageBus(Protocol):
     async def close(self) -> None:
         """Close every subscription and let go of all resources."""
         ...
+
+
+def commands_topic(account_id: UUID) -> str:
+    """Return the topic that wakes an account's executor when it has something to do; the message is empty."""
+    return f"commands:{account_id}"

@@ -14,7 +14,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType
 from domain.model.trading import Account, Balance, Position, TradingSession
 from domain.model.trading_state import TradingState
-from domain.ports.trading import Lease
+from domain.ports.leases import Lease
 
 
 @dataclass(frozen=True, slots=True)

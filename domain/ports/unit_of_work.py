@@ -8,20 +8,16 @@ user it is for.
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
 from domain.ports.event_log import EventLog
+from domain.ports.leases import LeaseRepository
 from domain.ports.lists import Lists
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
 from domain.ports.orders import OrderRepository
+from domain.ports.positions import PositionRepository
 from domain.ports.reports import PriceRepository, ReportRepository
 from domain.ports.strategies import StrategyRepository
-from domain.ports.trading import (
-    AccountRepository,
-    HaltRepository,
-    LeaseRepository,
-    PositionRepository,
-    TradingSessionRepository,
-    TransferRepository,
-)
+from domain.ports.trading_sessions import TradingSessionRepository
 from domain.ports.users import IdempotencyRepository, UserRepository
 
 

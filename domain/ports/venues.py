@@ -1,12 +1,41 @@
-"""The port to all venues that this engine reaches."""
+"""The ports to all venues that this engine reaches, and to the sandbox's administrative side."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from domain.model.markets import Venue
-from domain.model.trading import Account, VenueCredentials
+from domain.model.trading import Account, Balance, VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
 from domain.ports.execution_client import ExecutionClient
-from domain.ports.trading import PaperVenue
+
+
+class PaperRefused(Exception):
+    """The sandbox refuses a request about paper money for good: a retry would fail again. The message is its reason."""
+
+
+class NoSuchPaperAccount(PaperRefused):
+    """The sandbox has no such account."""
+
+
+class PaperVenue(Protocol):
+    """The administrative side of a sandbox exchange.
+
+    Each call raises `VenueUnreachable` if there is no answer, `PaperRefused` for a definite refusal, and `Unavailable`
+    if the sandbox refuses the engine's own token, which only the operator can fix.
+    """
+
+    async def currencies(self) -> tuple[str, ...]:
+        """Return the currencies that its accounts can hold."""
+        ...
+
+    async def open_account(self, name: str, balances: Sequence[Balance]) -> VenueCredentials:
+        """Open an account with balances; idempotent by `name`: a second call pays nothing and returns the same."""
+        ...
+
+    async def deposit(self, name: str, currency: str, amount: Decimal, key: str) -> bool:
+        """Pay into an account once for each `key`; False if that was done before. Raises `NoSuchPaperAccount` too."""
+        ...
 
 
 class VenueDirectory(Protocol):
@@ -21,13 +50,13 @@ class VenueDirectory(Protocol):
         ...
 
     async def abilities(self, name: str) -> VenueAbilities | None:
-        """Return what the engine can have done at the venue; None where none is called so."""
+        """Return which orders and requests the venue supports; None if there is no such venue."""
         ...
 
     def paper(self, name: str) -> PaperVenue | None:
-        """Return the administrative side of a venue where paper accounts can be made; None for all others."""
+        """Return the administrative side of a venue where paper accounts can be opened; None for all others."""
         ...
 
     def account(self, account: Account, credentials: VenueCredentials) -> ExecutionClient:
-        """Return a connection of the account, which the caller closes."""
+        """Return an execution client for the account, which the caller closes."""
         ...

@@ -13,7 +13,7 @@ from uuid import UUID
 from domain.core.errors import Unavailable
 from domain.model.orders import OrderRole
 from domain.model.trading import TradingSession, TradingSessionStatus
-from domain.ports.trading import Lease, StaleLease
+from domain.ports.leases import Lease, StaleLease
 from domain.rules.session_plan import SessionPlan
 from domain.trading.position_closer import Due, PositionCloser
 from domain.trading.protection import ProtectionMonitor

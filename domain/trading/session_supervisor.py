@@ -12,7 +12,7 @@ from domain.market_data.market_subscriptions import MarketSubscriptions, markets
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
-from domain.ports.trading import Lease, StaleLease
+from domain.ports.leases import Lease, StaleLease
 from domain.rules.session_plan import SessionPlan, session_plan
 from domain.trading.session_context import RunnerDependencies
 from domain.trading.session_runner import SessionRunner

@@ -12,7 +12,7 @@ from domain.core.errors import Unavailable
 from domain.core.money import plain
 from domain.model.trading import Balance, VenueCredentials
 from domain.ports.market_data import VenueUnreachable
-from domain.ports.trading import NoSuchPaperAccount, PaperRefused
+from domain.ports.venues import NoSuchPaperAccount, PaperRefused
 
 TIMEOUT_SECONDS = 10.0
 _PASSING = frozenset({408, 418, 425, 429})
@@ -43,7 +43,7 @@ class _Currencies(msgspec.Struct):
 
 
 class SandboxAdmin:
-    """`domain.ports.trading.PaperVenue` over the sandbox's administrative address."""
+    """`domain.ports.venues.PaperVenue` over the sandbox's administrative address."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")

@@ -20,7 +20,7 @@ from domain.model.orders import Fill, Order, OrderEvent, OrderType
 from domain.model.trading import Account, Position
 from domain.model.users import User
 from domain.ports.execution_client import ExecutionClient
-from domain.ports.trading import Lease
+from domain.ports.leases import Lease
 from domain.rules.order_request import OrderRequest
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus

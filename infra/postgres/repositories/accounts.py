@@ -66,7 +66,7 @@ _RISK = msgspec.json.Decoder(RiskLimits)
 
 
 class PostgresAccounts(Repository):
-    """See `domain.ports.trading.AccountRepository`."""
+    """See `domain.ports.accounts.AccountRepository`."""
 
     async def add(self, account: Account, sealed_credentials: bytes) -> None:
         await self._connection.execute(INSERT, *_params(account), sealed_credentials)

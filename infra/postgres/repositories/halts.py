@@ -22,7 +22,7 @@ _AUTHORS = members_by_value(HaltAuthor)
 
 
 class PostgresHalts(Repository):
-    """See `domain.ports.trading.HaltRepository`."""
+    """See `domain.ports.accounts.HaltRepository`."""
 
     async def put(self, halt: Halt) -> None:
         values = (halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason)

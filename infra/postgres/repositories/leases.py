@@ -1,7 +1,7 @@
 """Leases in PostgreSQL: one row for each leased thing, expiring by the database's clock."""
 
 from domain.core.clock import Clock
-from domain.ports.trading import Lease, LeaseHolder, StaleLease
+from domain.ports.leases import Lease, LeaseHolder, StaleLease
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 
@@ -29,7 +29,7 @@ _CHECK = f"SELECT true FROM leases WHERE {_IS_HELD} FOR SHARE"
 
 
 class PostgresLeases(Repository):
-    """See `domain.ports.trading.LeaseRepository`."""
+    """See `domain.ports.leases.LeaseRepository`."""
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         super().__init__(connection)

@@ -20,7 +20,7 @@ from domain.ports.lists import (
     StrategyFilter,
 )
 from domain.ports.orders import OrderFilter
-from domain.ports.trading import TradingSessionFilter
+from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories import accounts, positions, reports, strategies, transfers, users
 from infra.postgres.repositories.lists import ListTable, PostgresList

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.model.events import NewEvent
 from domain.model.orders import Order
-from domain.ports.trading import Lease
+from domain.ports.leases import Lease
 from infra.postgres.repositories.event_log import append_statement, event_columns
 from infra.postgres.repositories.leases import IS_HELD, lease_params
 from infra.postgres.rows.orders import UPDATE_ORDER, order_values

@@ -8,8 +8,8 @@ from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import ACTIVE as ACTIVE_STATES
 from domain.model.orders import Fill, Order, OrderStatus
+from domain.ports.leases import Lease
 from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
-from domain.ports.trading import Lease
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.order_updates import OrderStep
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY

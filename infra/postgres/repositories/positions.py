@@ -44,7 +44,7 @@ CROSS JOIN LATERAL ({SELECT} WHERE trading_session_id = asked.session_id ORDER B
 
 
 class PostgresPositions(Repository):
-    """See `domain.ports.trading.PositionRepository`."""
+    """See `domain.ports.positions.PositionRepository`."""
 
     async def get_open_for_update(
         self, account_id: UUID, market: MarketSymbol, trading_session_id: UUID | None

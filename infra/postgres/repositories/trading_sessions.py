@@ -6,7 +6,7 @@ from uuid import UUID
 from domain.core.keyset import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Signal, TradingSession
-from domain.ports.trading import TradingSessionFilter
+from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import market_symbol
 from infra.postgres.rows.trading_sessions import (
@@ -43,7 +43,7 @@ SET_SIGNAL_ORDER = "UPDATE signals SET order_id = $2 WHERE id = $1"
 
 
 class PostgresTradingSessions(Repository):
-    """See `domain.ports.trading.TradingSessionRepository`."""
+    """See `domain.ports.trading_sessions.TradingSessionRepository`."""
 
     async def add(self, session: TradingSession) -> None:
         await self._connection.execute(INSERT_TRADING_SESSION, *trading_session_params(session))

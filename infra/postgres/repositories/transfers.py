@@ -45,7 +45,7 @@ _KINDS = members_by_value(TransferKind)
 
 
 class PostgresTransfers(Repository):
-    """See `domain.ports.trading.TransferRepository`."""
+    """See `domain.ports.accounts.TransferRepository`."""
 
     async def add(self, transfer: AccountTransfer) -> bool:
         return await self._connection.execute(INSERT, *_params(transfer)) == "INSERT 0 1"

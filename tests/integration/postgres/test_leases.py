@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from domain.events.leases import LEASE_SECONDS, LeaseHandle
-from domain.ports.trading import Lease, StaleLease
+from domain.ports.leases import Lease, StaleLease
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from domain.events.leases import acquire_lease
-from domain.ports.trading import StaleLease
+from domain.ports.leases import StaleLease
 from infra.runtime.backends import open_backends
 from infra.settings import Settings
 

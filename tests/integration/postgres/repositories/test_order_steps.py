@@ -8,8 +8,8 @@ import pytest
 
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderEvent, OrderEventKind, OrderStatus
+from domain.ports.leases import Lease
 from domain.ports.orders import StaleOrder
-from domain.ports.trading import Lease
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.postgres import somebody_waits_for_a_lock

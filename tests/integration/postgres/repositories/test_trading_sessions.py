@@ -18,7 +18,7 @@ from domain.model.trading import (
     TradingSessionStatusCode,
 )
 from domain.model.trading_state import TradingState
-from domain.ports.trading import TradingSessionFilter
+from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions

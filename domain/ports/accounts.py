@@ -1,0 +1,178 @@
+"""The ports of accounts: their balances, transfers, halts and sealed credentials."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from domain.core.keyset import KeysetPage
+from domain.model.trading import Account, AccountTransfer, Balance, VenueCredentials
+from domain.model.trading_state import Halt, HaltLevel, TradingState
+
+
+class AccountRepository(Protocol):
+    """Accounts, their sealed credentials and balances, and the engine's own trading state."""
+
+    async def add(self, account: Account, sealed_credentials: bytes) -> None:
+        """Store a new account."""
+        ...
+
+    async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
+        """Return an account of the user."""
+        ...
+
+    async def by_id(self, account_id: UUID) -> Account | None:
+        """Return any account."""
+        ...
+
+    async def get_for_update(self, account_id: UUID) -> Account | None:
+        """Return any account and lock its row until the transaction ends."""
+        ...
+
+    async def update(self, account: Account) -> None:
+        """Store the account's name, risk limits, trading state and times of archiving and reconciliation."""
+        ...
+
+    async def credentials(self, account_id: UUID) -> bytes | None:
+        """Return the sealed credentials."""
+        ...
+
+    async def all_credentials(self) -> dict[UUID, bytes]:
+        """Return the sealed credentials of all accounts."""
+        ...
+
+    async def replace_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
+        """Replace sealed credentials if they are still `old` (compare and set); return whether they were."""
+        ...
+
+    async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
+        """Replace the sealed credentials."""
+        ...
+
+    async def list_page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
+        """Return a page of the user's accounts, archived ones too."""
+        ...
+
+    async def get_many(self, ids: Sequence[UUID]) -> list[Account]:
+        """Return the accounts that exist, in any order (for batches)."""
+        ...
+
+    async def list_tradable(self) -> list[Account]:
+        """Return every account that is not archived, or has active orders, oldest first."""
+        ...
+
+    async def replace_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
+        """Store all the balances of the account: currencies that are not among them are deleted."""
+        ...
+
+    async def upsert_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
+        """Store these balances and leave those of other currencies as they are."""
+        ...
+
+    async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
+        """Return the balances by account, sorted by currency; accounts without any have empty lists (for batches)."""
+        ...
+
+    async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
+        """Store when an alert of the account was last raised; False if any node had raised it before."""
+        ...
+
+    async def delete_expired_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
+        """Delete up to `most` alerts that can't be raised again by the same cause, and return how many.
+
+        They were last raised longer than `kept` before the account's last reconciliation, or before `now` if the
+        account is archived.
+        """
+        ...
+
+    async def delete_alert(self, account_id: UUID, key: str) -> None:
+        """Delete an alert whose cause has ended, so that it can be raised again."""
+        ...
+
+    async def engine_state(self) -> TradingState:
+        """Return whether the engine as a whole may trade."""
+        ...
+
+    async def set_engine_state(self, state: TradingState) -> None:
+        """Halt or resume the whole engine."""
+        ...
+
+
+class TransferRepository(Protocol):
+    """The money that came into accounts and left them otherwise than by fills."""
+
+    async def add(self, transfer: AccountTransfer) -> bool:
+        """Store a transfer; False if the account has one with the same reference already."""
+        ...
+
+    async def get(self, user_id: UUID, transfer_id: UUID) -> AccountTransfer | None:
+        """Return a transfer of the user."""
+        ...
+
+    async def update(self, transfer: AccountTransfer) -> None:
+        """Store the kind, amount and reference of a transfer."""
+        ...
+
+    async def get_by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
+        """Return the account's transfer with that reference."""
+        ...
+
+    async def list_page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
+        """Return a page of the account's transfers."""
+        ...
+
+    async def list_all(self, account_id: UUID) -> list[AccountTransfer]:
+        """Return all transfers of the account, oldest first (for reports)."""
+        ...
+
+    async def unexplained(self, account_id: UUID) -> dict[str, Decimal]:
+        """Return by currency the stored balances less the sum of transfers and fills.
+
+        Currencies whose difference is 0 are left out. The sums are maintained as transfers and fills are stored, so
+        this reads one row for each currency, however many transfers and fills there are.
+        """
+        ...
+
+    async def has_provisional_opening(self, account_id: UUID) -> bool:
+        """Return whether the opening transfers may still be corrected: the account is older than transfers are."""
+        ...
+
+    async def correct_opening(self, account_id: UUID) -> dict[str, Decimal]:
+        """Add what is unexplained to the opening transfers, and return it by currency.
+
+        The caller has locked the account's row.
+        """
+        ...
+
+    async def confirm_opening(self, account_id: UUID) -> None:
+        """Mark the opening transfers as final."""
+        ...
+
+
+class HaltRepository(Protocol):
+    """The halts in force, at most one for each engine, user, account or trading session."""
+
+    async def put(self, halt: Halt) -> None:
+        """Store a halt, replacing the one that its subject may have."""
+        ...
+
+    async def remove(self, level: HaltLevel, subject_id: UUID) -> None:
+        """Delete the halt of a subject, if there is one."""
+        ...
+
+    async def get_many(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
+        """Return the halts of these subjects themselves, in any order (for batches)."""
+        ...
+
+
+class Vault(Protocol):
+    """Seals venue credentials so that the database alone can't read them (AES-256-GCM)."""
+
+    def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
+        """Return the sealed form, bound to the account."""
+        ...
+
+    def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:
+        """Return the credentials; raises ValueError if they were sealed with another key or for another account."""
+        ...

@@ -1,0 +1,66 @@
+"""The port of leases: the right of one holder to act for one thing, until it expires.
+
+The epoch of a lease is a fencing token: it is checked in the transaction that depends on it, so that a holder which
+lost the lease without noticing can't commit.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one holder to act for one thing, until it expires; a later holder has a higher epoch.
+
+    `renewed_at` is this node's monotonic time just before the request that acquired or renewed it.
+    """
+
+    kind: str
+    key: str
+    holder: str
+    epoch: int
+    renewed_at: float
+
+
+class StaleLease(Exception):
+    """The lease that a transaction named is no longer held; the transaction must not commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseHolder:
+    """Who acquired a lease last, and when it expires unless it is renewed."""
+
+    name: str
+    until: datetime
+
+
+class LeaseRepository(Protocol):
+    """Leases, which expire by the database's clock."""
+
+    async def acquire(self, kind: str, key: str, holder: str, seconds: float) -> Lease | None:
+        """Acquire a lease that is free or has expired, with the next epoch; None if another holder has it.
+
+        A holder that has the lease already renews it, with its epoch unchanged.
+        """
+        ...
+
+    async def renew(self, lease: Lease, seconds: float) -> Lease | None:
+        """Extend the lease; None if it has expired or another holder has it."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """End the lease at once; nothing happens if it isn't held any more."""
+        ...
+
+    async def release_all(self) -> None:
+        """End every lease of every holder, for a start that knows all earlier holders to be dead."""
+        ...
+
+    async def get_holder(self, kind: str, key: str) -> LeaseHolder | None:
+        """Return who holds the lease; None if it is free."""
+        ...
+
+    async def check(self, lease: Lease) -> None:
+        """Raise `StaleLease` unless the lease is held; nobody else can acquire it before the transaction ends."""
+        ...

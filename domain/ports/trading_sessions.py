@@ -1,0 +1,82 @@
+"""The port of trading sessions and their signals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from domain.core.keyset import KeysetPage
+from domain.model.markets import MarketSymbol
+from domain.model.trading import Signal, TradingSession, TradingSessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TradingSessionFilter:
+    """Which trading sessions of a user to list; a field that is None lets all of them through."""
+
+    account_id: UUID | None = None
+    market: MarketSymbol | None = None
+    statuses: tuple[TradingSessionStatus, ...] | None = None
+    strategy_id: UUID | None = None
+
+
+class TradingSessionRepository(Protocol):
+    """Trading sessions and their signals."""
+
+    async def add(self, session: TradingSession) -> None:
+        """Store a new session."""
+        ...
+
+    async def get(self, user_id: UUID, session_id: UUID) -> TradingSession | None:
+        """Return a session of the user."""
+        ...
+
+    async def get_for_update(self, session_id: UUID) -> TradingSession | None:
+        """Return any session and lock its row until the transaction ends."""
+        ...
+
+    async def save(self, session: TradingSession) -> None:
+        """Store a changed session."""
+        ...
+
+    async def list_live(self, account_id: UUID) -> list[TradingSession]:
+        """Return the account's sessions that are not final, oldest first."""
+        ...
+
+    async def count_live(self, user_id: UUID) -> int:
+        """Return how many of the user's sessions are not final."""
+        ...
+
+    async def markets_in_use(self) -> list[MarketSymbol]:
+        """Return the markets of all sessions that are not final, of open positions and of active orders, sorted."""
+        ...
+
+    async def list_page(
+        self, user_id: UUID, window: KeysetPage, session_filter: TradingSessionFilter
+    ) -> list[TradingSession]:
+        """Return a page of the user's sessions."""
+        ...
+
+    async def get_many(self, ids: Sequence[UUID]) -> list[TradingSession]:
+        """Return the sessions that exist, in any order (for batches)."""
+        ...
+
+    async def add_signal(self, signal: Signal) -> bool:
+        """Store a signal; False if the session has one with the same action on the same candle already."""
+        ...
+
+    async def set_signal_order(self, signal_id: UUID, order_id: UUID) -> None:
+        """Store which order the signal caused."""
+        ...
+
+    async def get_signal(self, user_id: UUID, signal_id: UUID) -> Signal | None:
+        """Return a signal of the user."""
+        ...
+
+    async def get_many_signals(self, ids: Sequence[UUID]) -> list[Signal]:
+        """Return the signals that exist, in any order (for batches)."""
+        ...
+
+    async def list_signals(self, user_id: UUID, session_id: UUID, window: KeysetPage) -> list[Signal]:
+        """Return a page of a session's signals."""
+        ...
