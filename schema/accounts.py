@@ -26,72 +26,138 @@ from schema.pagination import After, Before, CountedConnection, Edge, Last
 from schema.transfers import AccountTransfer, AccountTransferConnection
 
 
-@strawberry.type(description="What an account holds of a currency.")
+@strawberry.type(description="The balance of one currency on an account.")
 class Balance:
     """The schema's face of `domain.model.trading.Balance`."""
 
-    currency: str = strawberry.field(description="Its code at the venue.")
-    total: Decimal = strawberry.field(description="All that the account holds of it.")
-    free: Decimal = strawberry.field(description="What no open order has locked.")
+    currency: str = strawberry.field(description="The currency's code at the venue, such as USDT.")
+    total: Decimal = strawberry.field(description="The whole balance, including what open orders have locked.")
+    free: Decimal = strawberry.field(description="The part of the balance that no open order has locked.")
 
 
-@strawberry.type(description="What an account or a session may do; null where there is no limit.")
+@strawberry.type(
+    description=(
+        "The risk limits of an account or a trading session. Each limit is null if it isn't set. An order that breaks "
+        "one is denied with the limit's `RiskCode`."
+    )
+)
 class RiskLimits:
     """The schema's face of `domain.model.trading.RiskLimits`."""
 
-    max_order_notional: Decimal | None = strawberry.field(description="The most that one order may be worth.")
-    max_position_notional: Decimal | None = strawberry.field(description="The most that a position may be worth.")
-    max_open_orders: int | None = strawberry.field(description="How many orders may be alive at once.")
-    max_orders_per_minute: int | None = strawberry.field(description="How many orders may be sent in a minute.")
+    max_order_notional: Decimal | None = strawberry.field(
+        description="The greatest value of one order, in the account's currency."
+    )
+    max_position_notional: Decimal | None = strawberry.field(
+        description=(
+            "The greatest value that the position in one market may grow to, in the account's currency. Open orders "
+            "count as filled."
+        )
+    )
+    max_open_orders: int | None = strawberry.field(
+        description="The greatest number of open orders at one time. An order that closes a position is always allowed."
+    )
+    max_orders_per_minute: int | None = strawberry.field(
+        description="The greatest number of orders sent within one minute. An order that closes a position is always "
+        "allowed."
+    )
     max_daily_loss: Decimal | None = strawberry.field(
-        description="The most that may be lost from one daily reset to the next."
+        description=(
+            "The greatest loss since the last daily reset, in the account's currency. Once it is reached, only orders "
+            "that close a position are sent."
+        )
     )
     max_drawdown_percent: Decimal | None = strawberry.field(
-        description="How far equity may fall below its highest, in percent."
+        description=(
+            "The greatest fall of the equity below its highest value, in percent of that value. Once it is reached, "
+            "only orders that close a position are sent."
+        )
     )
     price_collar_percent: Decimal | None = strawberry.field(
-        description="How far a limit price may be from the market's, in percent."
+        description=(
+            "How far from the market price an order may trade to its own disadvantage, in percent of the market price."
+        )
     )
     cool_down_losses: int | None = strawberry.field(
-        description="Pauses entries after so many losing round trips in a row, for so long."
+        description=(
+            "The number of losing round trips in a row after which new entries are paused. It takes effect together "
+            "with `coolDownMinutes`."
+        )
     )
-    cool_down_minutes: int | None = strawberry.field(description="How long entries are paused.")
-    daily_reset_hour: int | None = strawberry.field(description="UTC hour at which the daily loss starts again.")
+    cool_down_minutes: int | None = strawberry.field(
+        description=(
+            "How long new entries are paused after `coolDownLosses` losing round trips, in minutes since the last of "
+            "them."
+        )
+    )
+    daily_reset_hour: int | None = strawberry.field(
+        description=(
+            "The hour of the day, in UTC, at which the daily loss is counted from 0 again, from 0 to 23. Null means 0."
+        )
+    )
 
 
-@strawberry.input(description="What an account or a session may do; what isn't given has no limit.")
+@strawberry.input(
+    description="The risk limits of an account or a trading session. A limit that isn't given is not set."
+)
 class RiskLimitsInput:
     """Limits as they are given."""
 
     max_order_notional: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="The most that one order may be worth."
+        default=strawberry.UNSET,
+        description="The greatest value of one order, in the account's currency. It must be more than 0.",
     )
     max_position_notional: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="The most that a position may be worth."
+        default=strawberry.UNSET,
+        description=(
+            "The greatest value that the position in one market may grow to, in the account's currency. It must be "
+            "more than 0."
+        ),
     )
     max_open_orders: int | None = strawberry.field(
-        default=strawberry.UNSET, description="How many orders may be alive at once."
+        default=strawberry.UNSET, description="The greatest number of open orders at one time. It must be more than 0."
     )
     max_orders_per_minute: int | None = strawberry.field(
-        default=strawberry.UNSET, description="How many orders may be sent in a minute."
+        default=strawberry.UNSET,
+        description="The greatest number of orders sent within one minute. It must be more than 0.",
     )
     max_daily_loss: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="The most that may be lost from one daily reset to the next."
+        default=strawberry.UNSET,
+        description="The greatest loss since the last daily reset, in the account's currency. It must be more than 0.",
     )
     max_drawdown_percent: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="How far equity may fall below its highest, in percent."
+        default=strawberry.UNSET,
+        description=(
+            "The greatest fall of the equity below its highest value, in percent of that value. It must be more than "
+            "0 and at most 100."
+        ),
     )
     price_collar_percent: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="How far a limit price may be from the market's, in percent."
+        default=strawberry.UNSET,
+        description=(
+            "How far from the market price an order may trade to its own disadvantage, in percent of the market "
+            "price. It must be more than 0 and at most 100."
+        ),
     )
     cool_down_losses: int | None = strawberry.field(
-        default=strawberry.UNSET, description="Pauses entries after so many losing round trips in a row, for so long."
+        default=strawberry.UNSET,
+        description=(
+            "The number of losing round trips in a row after which new entries are paused. It must be more than 0, "
+            "and takes effect together with `coolDownMinutes`."
+        ),
     )
     cool_down_minutes: int | None = strawberry.field(
-        default=strawberry.UNSET, description="How long entries are paused."
+        default=strawberry.UNSET,
+        description=(
+            "How long new entries are paused after `coolDownLosses` losing round trips, in minutes. It must be more "
+            "than 0."
+        ),
     )
     daily_reset_hour: int | None = strawberry.field(
-        default=strawberry.UNSET, description="UTC hour at which the daily loss starts again."
+        default=strawberry.UNSET,
+        description=(
+            "The hour of the day, in UTC, at which the daily loss is counted from 0 again, from 0 to 23. The default "
+            "is 0."
+        ),
     )
 
     def to_domain(self) -> domain.RiskLimits:
@@ -103,38 +169,54 @@ class RiskLimitsInput:
 class AccountFacts:
     """What is told of an account as it is now and as it once stood."""
 
-    name: str = strawberry.field(description="What the user calls it.")
-    kind: domain.AccountKind = strawberry.field(description="PAPER or LIVE.")
-    created_at: datetime = strawberry.field(description="When it was opened.")
-    archived_at: datetime | None = strawberry.field(description="When it was closed for new orders.")
-    trading_state: TradingState = strawberry.field(description="Whether it may trade.")
-    risk: RiskLimits = strawberry.field(description="The limits within which it may trade.")
-    currency: str = strawberry.field(description="What equity and limits are counted in.")
+    name: str = strawberry.field(description="The name that the user gave the account.")
+    kind: domain.AccountKind = strawberry.field(
+        description="Whether the account trades with play money (PAPER) or with real money (LIVE)."
+    )
+    created_at: datetime = strawberry.field(description="When the account was opened.")
+    archived_at: datetime | None = strawberry.field(
+        description="When the account was archived. Null if it isn't archived."
+    )
+    trading_state: TradingState = strawberry.field(
+        description=(
+            "What halts allow the account itself to do. A halt of the user or of the engine is not counted here: see "
+            "`Account.halts`."
+        )
+    )
+    risk: RiskLimits = strawberry.field(description="The risk limits of the account.")
+    currency: str = strawberry.field(description="The currency in which the account's equity and limits are counted.")
     reconciled_at: datetime | None = strawberry.field(
-        description="When its orders were last compared with the venue's."
+        description=(
+            "When the account was last compared with the venue: its orders, fills and balances. Null before the first "
+            "time."
+        )
     )
 
-    @strawberry.field(graphql_type=lazy("markets", "Venue"), description="The venue that the account is at.")
+    @strawberry.field(graphql_type=lazy("markets", "Venue"), description="The venue at which the account trades.")
     def venue(parent: strawberry.Parent[domain.Account], info: Info) -> object:
         """Return the venue."""
         return accounts.venue(info.context, parent)
 
 
-@strawberry.type(description="What a user trades with at a venue.")
+@strawberry.type(description="An account with which a user trades at a venue.")
 class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, AccountSessionList):
     """The schema's face of `domain.model.trading.Account`."""
 
     is_type_of = serves(domain.Account)
 
-    @strawberry.field(graphql_type=list[Balance], description="What it holds, as the venue last told.")
+    @strawberry.field(
+        graphql_type=list[Balance], description="The balances of the account, as the venue last reported them."
+    )
     async def balances(parent: strawberry.Parent[domain.Account], info: Info) -> object:
         """Return the balances."""
         return await accounts.balances(info.context, parent)
 
     @strawberry.field(
-        description="What it is worth in its currency at present prices, over as many markets as it needs. `unpriced` "
-        "names what isn't in it; null while nothing that it holds can be priced. Feeds that are needed for it are "
-        "started, and waited for up to 3 s."
+        description=(
+            "The value of all balances that have a price, in the account's currency, at current prices. The "
+            "conversion uses as many markets as it needs. Null if no balance has a price. The feeds that are needed "
+            "are started, and waited for up to 3 seconds."
+        )
     )
     async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:
         """Return the equity."""
@@ -142,8 +224,10 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, Account
         return None if total is None else rounded(total)
 
     @strawberry.field(
-        description="The currencies that it holds and that can't be priced now, because no market leads to its "
-        "currency, or none whose prices are known: `equity` leaves them out."
+        description=(
+            "The currencies that `equity` leaves out because they have no price now: no market leads from them to the "
+            "account's currency, or no price on the way is known."
+        )
     )
     async def unpriced(parent: strawberry.Parent[domain.Account], info: Info) -> list[str]:
         """Return the currencies."""
@@ -152,7 +236,7 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, Account
     @strawberry.field(
         graphql_type=AccountTransferConnection | None,
         metadata=NESTED,
-        description="What came in and went out otherwise than by fills.",
+        description="Money that came into the account or left it otherwise than by fills, such as deposits.",
     )
     async def transfers(
         parent: strawberry.Parent[domain.Account],
@@ -168,31 +252,39 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists, Account
         return await accounts.transfers(info.context, parent, page, order_by)
 
 
-@strawberry.type(description="An account in a list.")
+@strawberry.type(description="An account in a list, with its cursor.")
 class AccountEdge(Edge[Account]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Accounts, a page at a time.")
+@strawberry.type(description="One page of a list of accounts.")
 class AccountConnection(CountedConnection[Account, AccountEdge]):
     """See `Connection`."""
 
 
-@strawberry.input(description="An amount of a currency.")
+@strawberry.input(description="An amount of one currency.")
 class BalanceInput:
     """A starting balance."""
 
-    currency: str = strawberry.field(description="Its code at the venue, such as USDT.")
-    amount: Decimal = strawberry.field(description="More than 0, at most 1,000,000,000, with at most 8 decimals.")
+    currency: str = strawberry.field(description="The currency's code at the venue, such as USDT.")
+    amount: Decimal = strawberry.field(
+        description="The amount: more than 0, at most 1,000,000,000, and with at most 8 decimals."
+    )
 
 
-@strawberry.input(description="What signs requests to a venue; it can never be read again.")
+@strawberry.input(
+    description=(
+        "The credentials with which requests to a venue are signed. They are stored encrypted and can't be read again."
+    )
+)
 class VenueCredentialsInput:
     """Credentials as they are given."""
 
-    api_key: str = strawberry.field(description="The API key, as the venue has given it.")
+    api_key: str = strawberry.field(description="The API key that the venue issued.")
     secret: str = strawberry.field(description="The secret of the API key.")
-    passphrase: str | None = strawberry.field(default=None, description="Where the venue wants one.")
+    passphrase: str | None = strawberry.field(
+        default=None, description="The passphrase of the API key. Required only by venues that issue one."
+    )
 
     def to_domain(self) -> domain.VenueCredentials:
         """Return the credentials."""
@@ -200,21 +292,37 @@ class VenueCredentialsInput:
 
 
 @strawberry.input(
-    description="PAPER: `balances` to start with, on a venue that isn't live. LIVE: `credentials`, which can never be "
-    "read again."
+    description=(
+        "The account to open. A PAPER account needs `balances` and a venue that isn't live. A LIVE account needs "
+        "`credentials`."
+    )
 )
 class AccountCreateInput:
     """The input of `accountCreate`."""
 
-    name: str = strawberry.field(description="What the user calls it.")
-    kind: domain.AccountKind = strawberry.field(description="PAPER or LIVE.")
+    name: str = strawberry.field(description="The name of the account, of 1 to 100 printable characters.")
+    kind: domain.AccountKind = strawberry.field(
+        description="Whether the account trades with play money (PAPER) or with real money (LIVE)."
+    )
     venue: str = strawberry.field(description="The name of the venue, such as sandbox.")
-    balances: list[BalanceInput] | None = strawberry.field(default=None, description="Of a PAPER account.")
-    credentials: VenueCredentialsInput | None = strawberry.field(default=None, description="Of a LIVE account.")
-    currency: str = strawberry.field(default="USDT", description="What equity and limits are counted in.")
-    risk: RiskLimitsInput | None = strawberry.field(default=None, description="The limits within which it may trade.")
+    balances: list[BalanceInput] | None = strawberry.field(
+        default=None, description="The balances that a PAPER account starts with, at most 50, each in another currency."
+    )
+    credentials: VenueCredentialsInput | None = strawberry.field(
+        default=None, description="The credentials of a LIVE account. The venue must accept them."
+    )
+    currency: str = strawberry.field(
+        default="USDT", description="The currency in which the account's equity and limits are counted."
+    )
+    risk: RiskLimitsInput | None = strawberry.field(
+        default=None, description="The risk limits of the account. By default none is set."
+    )
     idempotency_key: str | None = strawberry.field(
-        default=None, description="The same key with the same input gives the same account."
+        default=None,
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the account of the first "
+            "request. At most 128 characters."
+        ),
     )
 
     def to_domain(self) -> service.AccountRequest:
@@ -231,65 +339,72 @@ class AccountCreateInput:
         )
 
 
-@strawberry.input(description="What is to change; what isn't given stays.")
+@strawberry.input(description="The changes of an account. A field that isn't given keeps its value.")
 class AccountUpdateInput:
     """The input of `accountUpdate`."""
 
     name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="What the user calls it. It can't be null."
+        default=strawberry.UNSET,
+        description="The new name of the account, of 1 to 100 printable characters. It can't be null.",
     )
     risk: RiskLimitsInput | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The limits that are to change: one that isn't given stays, null takes it away. `risk` itself "
-        "can't be null.",
+        description=(
+            "The limits to change. A limit that isn't given keeps its value, and null removes it. `risk` itself can't "
+            "be null."
+        ),
     )
 
 
-@strawberry.input(description="What is paid into a PAPER account.")
+@strawberry.input(description="A deposit of play money into a PAPER account.")
 class PaperDepositInput:
     """The input of `paperDeposit`."""
 
-    currency: str = strawberry.field(description="Its code at the venue, such as USDT.")
-    amount: Decimal = strawberry.field(description="More than 0, at most 1,000,000,000, with at most 8 decimals.")
-    idempotency_key: str = strawberry.field(description="The same key pays once.")
+    currency: str = strawberry.field(description="The currency's code at the venue, such as USDT.")
+    amount: Decimal = strawberry.field(
+        description="The amount: more than 0, at most 1,000,000,000, and with at most 8 decimals."
+    )
+    idempotency_key: str = strawberry.field(
+        description="Makes it safe to repeat the request: the same key pays only once. At most 128 characters."
+    )
 
 
-@strawberry.type(description="The answer of `accountCreate`.")
+@strawberry.type(description="The result of `accountCreate`.")
 class AccountCreatePayload(Payload):
     """The answer of `accountCreate`."""
 
-    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+    account: Account | None = strawberry.field(description="The new account. Null if there are errors.")
 
 
-@strawberry.type(description="The answer of `accountUpdate`.")
+@strawberry.type(description="The result of `accountUpdate`.")
 class AccountUpdatePayload(Payload):
     """The answer of `accountUpdate`."""
 
-    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+    account: Account | None = strawberry.field(description="The account after the change. Null if there are errors.")
 
 
-@strawberry.type(description="The answer of `accountArchive`.")
+@strawberry.type(description="The result of `accountArchive`.")
 class AccountArchivePayload(Payload):
     """The answer of `accountArchive`."""
 
-    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+    account: Account | None = strawberry.field(description="The archived account. Null if there are errors.")
 
 
-@strawberry.type(description="The answer of `accountCredentialsReplace`.")
+@strawberry.type(description="The result of `accountCredentialsReplace`.")
 class AccountCredentialsReplacePayload(Payload):
     """The answer of `accountCredentialsReplace`."""
 
-    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+    account: Account | None = strawberry.field(description="The account. Null if there are errors.")
 
 
-@strawberry.type(description="The answer of `paperDeposit`.")
+@strawberry.type(description="The result of `paperDeposit`.")
 class PaperDepositPayload(Payload):
     """The answer of `paperDeposit`."""
 
-    account: Account | None = strawberry.field(description="The account; null where there are errors.")
+    account: Account | None = strawberry.field(description="The account after the deposit. Null if there are errors.")
     transfer: AccountTransfer | None = strawberry.field(
-        description="What was paid in. Null where there are errors, and for a key that was used before transfers were "
-        "recorded."
+        description="The deposit. Null if there are errors, or if the key was used before the engine recorded "
+        "transfers."
     )
 
 
@@ -297,7 +412,9 @@ class PaperDepositPayload(Payload):
 class AccountMutation:
     """The accounts' part of the mutation root."""
 
-    @strawberry.mutation(description="Open an account.")
+    @strawberry.mutation(
+        description="Open an account at a venue. A user can have at most 100 accounts, including archived ones."
+    )
     @payload(AccountCreatePayload)
     async def account_create(
         self, info: Info, input: Annotated[AccountCreateInput, INPUT]
@@ -306,12 +423,12 @@ class AccountMutation:
         info.context.require(ApiScope.ADMIN)
         return answer(AccountCreatePayload, account=await accounts.create(info.context, input.to_domain()))
 
-    @strawberry.mutation(description="Change an account's name or limits.")
+    @strawberry.mutation(description="Change an account's name or risk limits.")
     @payload(AccountUpdatePayload)
     async def account_update(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="The account.")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the account.")],
         input: Annotated[AccountUpdateInput, INPUT],
     ) -> AccountUpdatePayload | None:
         """Change an account."""
@@ -320,22 +437,24 @@ class AccountMutation:
         account = await accounts.update(info.context, account_id, change(input.name), changes(input.risk))
         return answer(AccountUpdatePayload, account=account)
 
-    @strawberry.mutation(description="Close an account for new orders; nothing of it may be alive.")
+    @strawberry.mutation(
+        description="Close an account for new orders. It must have no open order and no active trading session."
+    )
     @payload(AccountArchivePayload)
     async def account_archive(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The account.")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the account.")]
     ) -> AccountArchivePayload | None:
         """Archive an account."""
         info.context.require(ApiScope.ADMIN)
         account_id = decode_uuid(id, "Account", ("id",))
         return answer(AccountArchivePayload, account=await accounts.archive(info.context, account_id))
 
-    @strawberry.mutation(description="Give a LIVE account other credentials, which the venue must accept.")
+    @strawberry.mutation(description="Replace the credentials of a LIVE account. The venue must accept the new ones.")
     @payload(AccountCredentialsReplacePayload)
     async def account_credentials_replace(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="The account.")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the LIVE account.")],
         input: Annotated[VenueCredentialsInput, INPUT],
     ) -> AccountCredentialsReplacePayload | None:
         """Replace credentials."""
@@ -344,12 +463,12 @@ class AccountMutation:
         account = await accounts.replace_credentials(info.context, account_id, input.to_domain())
         return answer(AccountCredentialsReplacePayload, account=account)
 
-    @strawberry.mutation(description="A PAPER account only.")
+    @strawberry.mutation(description="Pay play money into a PAPER account.")
     @payload(PaperDepositPayload)
     async def paper_deposit(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="The PAPER account.")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the PAPER account.")],
         input: Annotated[PaperDepositInput, INPUT],
     ) -> PaperDepositPayload | None:
         """Pay into a paper account."""

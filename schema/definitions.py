@@ -10,108 +10,204 @@ from domain.strategies.errors import DefinitionError
 from schema.errors import UserError, shows_error
 
 
-@strawberry.type(description="A number that the rules name.")
+@strawberry.type(
+    description="A named number that the rules use. A trading session can set another value than its default."
+)
 class StrategyParameter:
     """The schema's face of `domain.model.definitions.StrategyParameter`."""
 
-    name: str = strawberry.field(description="How the rules name it.")
-    default: Decimal = strawberry.field(description="Its value where a session sets none.")
-    min: Decimal | None = strawberry.field(description="The least that it may be.")
-    max: Decimal | None = strawberry.field(description="The most that it may be.")
-    step: Decimal | None = strawberry.field(description="In which steps a search may set it.")
+    name: str = strawberry.field(description="The name by which the rules use the parameter.")
+    default: Decimal = strawberry.field(description="The value that is used if a trading session sets none.")
+    min: Decimal | None = strawberry.field(
+        description="The least value that a trading session may set. Null if there is no lower bound."
+    )
+    max: Decimal | None = strawberry.field(
+        description="The greatest value that a trading session may set. Null if there is no upper bound."
+    )
+    step: Decimal | None = strawberry.field(
+        description="The step between the values that a search over parameters tries. Null if none is set."
+    )
 
 
-@strawberry.type(description="How far from the entry price an exit lies; one of the three is set.")
+@strawberry.type(description="The distance of an exit from the entry price. Exactly one of the three fields is set.")
 class ExitDistance:
     """The schema's face of `domain.model.definitions.ExitDistance`."""
 
-    percent: Decimal | None = strawberry.field(description="Of the entry price.")
-    atr_multiple: Decimal | None = strawberry.field(description="Of ATR(14) at the entry candle.")
-    absolute: Decimal | None = strawberry.field(description="In quote currency per base.")
+    percent: Decimal | None = strawberry.field(description="The distance in percent of the entry price.")
+    atr_multiple: Decimal | None = strawberry.field(
+        description="The distance as a multiple of ATR(14), the average true range at the entry's candle."
+    )
+    absolute: Decimal | None = strawberry.field(
+        description="The distance as a difference of prices, in quote currency for one unit of the base currency."
+    )
 
 
-@strawberry.type(description="How large an entry is; one of the four is set.")
+@strawberry.type(description="The size of an entry. Exactly one of the four fields is set.")
 class Sizing:
     """The schema's face of `domain.model.definitions.Sizing`."""
 
-    quote_amount: Decimal | None = strawberry.field(description="In quote currency.")
-    equity_percent: Decimal | None = strawberry.field(description="Of the account's equity.")
-    risk_percent: Decimal | None = strawberry.field(description="Of equity, lost when the stop-loss is hit.")
-    volatility_percent: Decimal | None = strawberry.field(description="Of equity, moved by one ATR(14).")
+    quote_amount: Decimal | None = strawberry.field(description="The value of the entry, in quote currency.")
+    equity_percent: Decimal | None = strawberry.field(
+        description="The value of the entry, in percent of the account's equity."
+    )
+    risk_percent: Decimal | None = strawberry.field(
+        description="The loss if the stop-loss is hit, in percent of the account's equity."
+    )
+    volatility_percent: Decimal | None = strawberry.field(
+        description=(
+            "The change of the position's value if the price moves by one ATR(14), in percent of the account's equity."
+        )
+    )
 
 
-@strawberry.type(description="How entries are ordered.")
+@strawberry.type(description="The kind of order with which positions are entered.")
 class OrderStyle:
     """The schema's face of `domain.model.definitions.OrderStyle`."""
 
     type: OrderType = strawberry.field(description="MARKET or LIMIT.")
-    offset_bps: Decimal | None = strawberry.field(description="How far a limit lies from the best price.")
-    time_in_force: TimeInForce | None = strawberry.field(description="How long a limit order rests.")
-    post_only: bool = strawberry.field(description="Whether it must not take.")
-    give_up_after_seconds: int | None = strawberry.field(description="When it is cancelled by the engine.")
+    offset_bps: Decimal | None = strawberry.field(
+        description=(
+            "How far below the best bid a LIMIT order is placed, in basis points (hundredths of a percent). Null "
+            "means 0, or a MARKET order."
+        )
+    )
+    time_in_force: TimeInForce | None = strawberry.field(
+        description="How long a LIMIT order rests. Null means GTC, or a MARKET order."
+    )
+    post_only: bool = strawberry.field(
+        description="True if a LIMIT order is to be rejected instead of taking liquidity."
+    )
+    give_up_after_seconds: int | None = strawberry.field(
+        description=(
+            "The time after which the engine cancels a LIMIT order that is not filled, in seconds. Null if it is not "
+            "cancelled."
+        )
+    )
 
 
-@strawberry.type(description="A strategy as data.")
+@strawberry.type(description="A strategy as data: its rules, exits, size and kind of order.")
 class StrategyDefinition:
     """The schema's face of `domain.model.definitions.StrategyDefinition`."""
 
-    parameters: list[StrategyParameter] = strawberry.field(description="The numbers that the rules name.")
-    enter_long: str | None = strawberry.field(description="When to buy.")
-    exit_long: str | None = strawberry.field(description="When to sell what was bought.")
+    parameters: list[StrategyParameter] = strawberry.field(description="The parameters that the rules use.")
+    enter_long: str | None = strawberry.field(
+        description="The rule that buys to open a position. Null if the strategy never does."
+    )
+    exit_long: str | None = strawberry.field(
+        description="The rule that sells what was bought. Null if the strategy has none; the other exits still apply."
+    )
     enter_short: str | None = strawberry.field(
-        description="The rule that says when to sell short. Not supported yet: it can be stored, and "
-        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED."
+        description=(
+            "The rule that sells short. Not supported yet: it can be stored, but `strategyValidate` and "
+            "`tradingSessionStart` return UNSUPPORTED."
+        )
     )
     exit_short: str | None = strawberry.field(
-        description="The rule that says when to buy back what was sold short. Not supported yet: it can be stored, and "
-        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED."
+        description=(
+            "The rule that buys back what was sold short. Not supported yet: it can be stored, but `strategyValidate` "
+            "and `tradingSessionStart` return UNSUPPORTED."
+        )
     )
-    stop_loss: ExitDistance | None = strawberry.field(description="Where a loss is cut.")
-    take_profit: ExitDistance | None = strawberry.field(description="Where a profit is taken.")
+    stop_loss: ExitDistance | None = strawberry.field(
+        description="How far below the entry price the position is closed with a loss. Null if there is no stop-loss."
+    )
+    take_profit: ExitDistance | None = strawberry.field(
+        description="How far above the entry price the position is closed with a profit. Null if there is no "
+        "take-profit."
+    )
     trailing_stop: ExitDistance | None = strawberry.field(
-        description="How far behind the best price a stop follows. Not supported yet: it can be stored, and "
-        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED."
+        description=(
+            "How far a stop follows the best price. Not supported yet: it can be stored, but `strategyValidate` and "
+            "`tradingSessionStart` return UNSUPPORTED."
+        )
     )
-    max_holding_bars: int | None = strawberry.field(description="After how many closed candles to exit.")
-    sizing: Sizing = strawberry.field(description="How large an entry is.")
-    order: OrderStyle = strawberry.field(description="How entries are ordered.")
+    max_holding_bars: int | None = strawberry.field(
+        description="The number of closed candles after which the position is closed. Null if there is no such limit."
+    )
+    sizing: Sizing = strawberry.field(description="The size of an entry.")
+    order: OrderStyle = strawberry.field(description="The kind of order with which positions are entered.")
 
 
-@strawberry.input(description="A number that the rules name.")
+@strawberry.input(
+    description="A named number that the rules use. A trading session can set another value than its default."
+)
 class StrategyParameterInput:
     """A parameter as it is given."""
 
-    name: str = strawberry.field(description="How the rules name it.")
-    default: Decimal = strawberry.field(description="Its value where a session sets none.")
-    min: Decimal | None = strawberry.field(default=None, description="The least that it may be.")
-    max: Decimal | None = strawberry.field(default=None, description="The most that it may be.")
-    step: Decimal | None = strawberry.field(default=None, description="In which steps a search may set it.")
+    name: str = strawberry.field(
+        description=(
+            "The name by which the rules use the parameter: at most 40 ASCII letters, digits and `_`, and not a digit "
+            "first."
+        )
+    )
+    default: Decimal = strawberry.field(description="The value that is used if a trading session sets none.")
+    min: Decimal | None = strawberry.field(
+        default=None, description="The least value that a trading session may set. By default there is no lower bound."
+    )
+    max: Decimal | None = strawberry.field(
+        default=None,
+        description="The greatest value that a trading session may set. By default there is no upper bound.",
+    )
+    step: Decimal | None = strawberry.field(
+        default=None, description="The step between the values that a search over parameters tries."
+    )
 
 
-@strawberry.input(one_of=True, description="Exactly one.")
+@strawberry.input(
+    one_of=True, description="The distance of an exit from the entry price. Give exactly one of the three fields."
+)
 class ExitDistanceInput:
     """A distance as it is given."""
 
-    percent: Decimal | None = strawberry.field(default=strawberry.UNSET, description="Of the entry price.")
-    atr_multiple: Decimal | None = strawberry.field(default=strawberry.UNSET, description="Of ATR(14).")
-    absolute: Decimal | None = strawberry.field(default=strawberry.UNSET, description="In quote currency per base.")
+    percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The distance in percent of the entry price. It must be more than 0 and, for a stop, less than "
+        "100.",
+    )
+    atr_multiple: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The distance as a multiple of ATR(14), the average true range at the entry's candle. It must be more "
+            "than 0."
+        ),
+    )
+    absolute: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The distance as a difference of prices, in quote currency for one unit of the base currency. It must be "
+            "more than 0."
+        ),
+    )
 
     def to_domain(self) -> domain.ExitDistance:
         """Return the distance."""
         return domain.ExitDistance(_set(self.percent), _set(self.atr_multiple), _set(self.absolute))
 
 
-@strawberry.input(one_of=True, description="Exactly one.")
+@strawberry.input(one_of=True, description="The size of an entry. Give exactly one of the four fields.")
 class SizingInput:
     """A sizing as it is given."""
 
-    quote_amount: Decimal | None = strawberry.field(default=strawberry.UNSET, description="In quote currency.")
-    equity_percent: Decimal | None = strawberry.field(default=strawberry.UNSET, description="Of the equity.")
+    quote_amount: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="The value of the entry, in quote currency. It must be more than 0."
+    )
+    equity_percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The value of the entry, in percent of the account's equity: more than 0, at most 100.",
+    )
     risk_percent: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="Of equity, lost when the stop-loss is hit."
+        default=strawberry.UNSET,
+        description=(
+            "The loss if the stop-loss is hit, in percent of the account's equity: more than 0, at most 100. The "
+            "strategy must have a `stopLoss`."
+        ),
     )
     volatility_percent: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="Of equity, moved by one ATR(14)."
+        default=strawberry.UNSET,
+        description=(
+            "The change of the position's value if the price moves by one ATR(14), in percent of the account's "
+            "equity: more than 0, at most 100."
+        ),
     )
 
     def to_domain(self) -> domain.Sizing:
@@ -121,18 +217,33 @@ class SizingInput:
         )
 
 
-@strawberry.input(description="How entries are ordered.")
+@strawberry.input(description="The kind of order with which positions are entered.")
 class OrderStyleInput:
     """An order style as it is given."""
 
-    type: OrderType = strawberry.field(default=OrderType.MARKET, description="MARKET or LIMIT.")
-    offset_bps: Decimal | None = strawberry.field(
-        default=None, description="How far a limit lies from the best price, to the passive side."
+    type: OrderType = strawberry.field(
+        default=OrderType.MARKET, description="MARKET or LIMIT. The other fields are only valid with LIMIT."
     )
-    time_in_force: TimeInForce | None = strawberry.field(default=None, description="How long a limit order rests.")
-    post_only: bool | None = strawberry.field(default=None, description="Whether it must not take.")
+    offset_bps: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "How far below the best bid a LIMIT order is placed, in basis points (hundredths of a percent): from 0 to "
+            "less than 10,000. The default is 0."
+        ),
+    )
+    time_in_force: TimeInForce | None = strawberry.field(
+        default=None, description="How long a LIMIT order rests. The default is GTC. GTD requires `giveUpAfterSeconds`."
+    )
+    post_only: bool | None = strawberry.field(
+        default=None,
+        description="Reject instead of taking liquidity (LIMIT only, and not with IOC or FOK). The default is false.",
+    )
     give_up_after_seconds: int | None = strawberry.field(
-        default=None, description="When the engine cancels a limit order that still rests."
+        default=None,
+        description=(
+            "The time after which the engine cancels a LIMIT order that is not filled, in seconds: from 1 to 604,800 "
+            "(7 days). By default it is not cancelled."
+        ),
     )
 
     def to_domain(self) -> domain.OrderStyle:
@@ -142,35 +253,55 @@ class OrderStyleInput:
         )
 
 
-@strawberry.input(description="A strategy as data; see the rule language in the API guide.")
+@strawberry.input(
+    description=(
+        "A strategy as data: its rules, exits, size and kind of order. The API guide describes the rule language. A "
+        "strategy without rules trades only on signals that are sent to it."
+    )
+)
 class StrategyDefinitionInput:
     """A definition as it is given."""
 
     parameters: list[StrategyParameterInput] | None = strawberry.field(
-        default=None, description="The numbers that the rules name."
+        default=None, description="The parameters that the rules use, at most 32."
     )
-    enter_long: str | None = strawberry.field(default=None, description="When to buy.")
-    exit_long: str | None = strawberry.field(default=None, description="When to sell what was bought.")
+    enter_long: str | None = strawberry.field(default=None, description="The rule that buys to open a position.")
+    exit_long: str | None = strawberry.field(default=None, description="The rule that sells what was bought.")
     enter_short: str | None = strawberry.field(
         default=None,
-        description="The rule that says when to sell short. Not supported yet: it can be stored, and "
-        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED.",
+        description=(
+            "The rule that sells short. Not supported yet: it can be stored, but `strategyValidate` and "
+            "`tradingSessionStart` return UNSUPPORTED."
+        ),
     )
     exit_short: str | None = strawberry.field(
         default=None,
-        description="The rule that says when to buy back what was sold short. Not supported yet: it can be stored, and "
-        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED.",
+        description=(
+            "The rule that buys back what was sold short. Not supported yet: it can be stored, but `strategyValidate` "
+            "and `tradingSessionStart` return UNSUPPORTED."
+        ),
     )
-    stop_loss: ExitDistanceInput | None = strawberry.field(default=None, description="Where a loss is cut.")
-    take_profit: ExitDistanceInput | None = strawberry.field(default=None, description="Where a profit is taken.")
+    stop_loss: ExitDistanceInput | None = strawberry.field(
+        default=None, description="How far below the entry price the position is closed with a loss."
+    )
+    take_profit: ExitDistanceInput | None = strawberry.field(
+        default=None, description="How far above the entry price the position is closed with a profit."
+    )
     trailing_stop: ExitDistanceInput | None = strawberry.field(
         default=None,
-        description="How far behind the best price a stop follows. Not supported yet: it can be stored, and "
-        "`strategyValidate` and `tradingSessionStart` answer UNSUPPORTED.",
+        description=(
+            "How far a stop follows the best price. Not supported yet: it can be stored, but `strategyValidate` and "
+            "`tradingSessionStart` return UNSUPPORTED."
+        ),
     )
-    max_holding_bars: int | None = strawberry.field(default=None, description="After how many closed candles to exit.")
-    sizing: SizingInput = strawberry.field(description="How large an entry is.")
-    order: OrderStyleInput | None = strawberry.field(default=None, description="How entries are ordered.")
+    max_holding_bars: int | None = strawberry.field(
+        default=None,
+        description="The number of closed candles after which the position is closed, from 1 to 1,000,000.",
+    )
+    sizing: SizingInput = strawberry.field(description="The size of an entry.")
+    order: OrderStyleInput | None = strawberry.field(
+        default=None, description="The kind of order with which positions are entered. The default is MARKET."
+    )
 
     def to_domain(self) -> domain.StrategyDefinition:
         """Return the definition, not yet validated."""
@@ -190,13 +321,20 @@ class StrategyDefinitionInput:
 
 
 @shows_error(DefinitionError)
-@strawberry.type(description="`start` and `end` are character offsets into the rule named by `path`.")
+@strawberry.type(
+    description=(
+        "An error in a strategy definition. `start` and `end` are character offsets into the rule that `path` names. "
+        "Both are null if the error is not in a rule."
+    )
+)
 class StrategyDefinitionError(UserError):
     """The schema's face of `domain.strategies.errors.DefinitionError`."""
 
-    start: int | None = strawberry.field(description="The first character of the mistake.")
-    end: int | None = strawberry.field(description="The first character after it.")
-    suggestion: str | None = strawberry.field(description="What would be right in its place, where one is near.")
+    start: int | None = strawberry.field(description="The offset of the first character of the error, counted from 0.")
+    end: int | None = strawberry.field(description="The offset of the first character after the error.")
+    suggestion: str | None = strawberry.field(
+        description="A text that would be valid in place of the error. Null if there is no similar one."
+    )
 
 
 def _set(value: Decimal | None) -> Decimal | None:

@@ -17,15 +17,15 @@ class Engine(Node, EngineHaltField):
 
     is_type_of = serves(EngineInfo)
 
-    version: str = strawberry.field(description="Its version.")
-    started_at: datetime = strawberry.field(description="When the answering node started.")
+    version: str = strawberry.field(description="The version of the engine.")
+    started_at: datetime = strawberry.field(description="When the node that answers this request started.")
 
-    @strawberry.field(description="Whether every part of the answering node works now.")
+    @strawberry.field(description="True if every part of the node that answers this request works.")
     async def healthy(parent: strawberry.Parent[EngineInfo]) -> bool:
         """Tell whether the node works."""
         return await parent.is_healthy()
 
-    @strawberry.field(description="Whether anything may trade.")
+    @strawberry.field(description="What a halt of the whole engine allows.")
     async def trading_state(self, info: Info) -> TradingState:
         """Return the engine's trading state."""
         return await trading_state(info.context.services.database)

@@ -9,7 +9,7 @@ from schema.described import describe_enum
 
 describe_enum(
     Timeframe,
-    "The length of a candle. Candles begin at whole multiples of it, counted in UTC: a day at 00:00, a week on Monday.",
+    "The length of a candle. Candles start at whole multiples of it in UTC: a day at 00:00, a week on Monday.",
     {
         "M1": "One minute.",
         "M3": "Three minutes.",
@@ -27,65 +27,68 @@ describe_enum(
 )
 describe_enum(
     DepthLevels,
-    "How many levels of the order book are shown on each side.",
+    "How many levels of the order book are sent on each side.",
     {"L5": "The best 5 levels.", "L20": "The best 20 levels.", "L100": "The best 100 levels."},
 )
 describe_enum(
     DepthCadence,
-    "The shortest time from one event to the next. A venue may send less often.",
+    "The shortest time between two events. A venue may send updates less often.",
     {
-        "MS20": "At most one event in 20 milliseconds.",
-        "MS100": "At most one event in 100 milliseconds.",
-        "MS500": "At most one event in 500 milliseconds.",
-        "MS1000": "At most one event a second.",
+        "MS20": "At most one event every 20 milliseconds.",
+        "MS100": "At most one event every 100 milliseconds.",
+        "MS500": "At most one event every 500 milliseconds.",
+        "MS1000": "At most one event every second.",
     },
 )
 describe_enum(
     DepthMode,
-    "What the events of an order book hold.",
+    "What the events of an order book contain.",
     {
-        "SNAPSHOTS": "Every event holds all levels.",
-        "DELTAS": "After a snapshot, an event holds the levels that have changed.",
+        "SNAPSHOTS": "Every event contains all levels.",
+        "DELTAS": "The first event is a snapshot. Later events contain only the levels that changed.",
     },
 )
 describe_enum(
     FeedState,
-    "Whether a market's data can be trusted now.",
+    "Whether a market's data can be relied on.",
     {
-        "LIVE": "The venue sends data, and the book is complete.",
-        "STALE": "The venue has gone silent. Orders of this market are denied until it speaks again.",
-        "RECONNECTING": "The connection to the venue is being made again.",
+        "LIVE": "The venue sends data, and the order book is complete.",
+        "STALE": "The venue has stopped sending data. New orders on this market are denied until data arrives again.",
+        "RECONNECTING": "The engine is reconnecting to the venue.",
     },
 )
 describe_enum(
     VolumeSource,
-    "What a volume profile is computed from.",
+    "The data from which a volume profile is computed.",
     {
-        "TRADES": "Every trade is counted at its price, on the side of its taker.",
-        "CANDLES": "Minute candles are divided among the levels, as not enough trades are stored.",
+        "TRADES": "Trades. Each trade counts at its price, on the side of its taker.",
+        "CANDLES": (
+            "One-minute candles, because too few trades are stored. The volume of each candle is spread over its "
+            "price range."
+        ),
     },
 )
 describe_enum(
     TrendDirection,
-    "Where prices go, by Wilder's directional movement (1978) over 14 candles.",
+    "The direction of the price, by Wilder's directional movement (1978) over 14 candles.",
     {
-        "UP": "+DI(14) is above -DI(14), and the ADX(14) is at least 20.",
-        "DOWN": "-DI(14) is above +DI(14), and the ADX(14) is at least 20.",
+        "UP": "The plus directional indicator, +DI(14), is above -DI(14), and the ADX(14) is at least 20.",
+        "DOWN": "The minus directional indicator, -DI(14), is above +DI(14), and the ADX(14) is at least 20.",
         "SIDEWAYS": "The ADX(14) is below 20.",
     },
 )
 describe_enum(
     VolatilityRegime,
-    "How much prices swing: where the ATR(14), in percent of the close, lies among its own newest 100 values.",
+    "How volatile the price is: the ATR(14) in percent of the close, compared with its own newest 100 values.",
     {
-        "LOW": "In the lowest quarter of them.",
-        "NORMAL": "Between the lowest and the highest quarter.",
-        "HIGH": "In the highest quarter of them.",
+        "LOW": "The value is in the lowest quarter of them.",
+        "NORMAL": "The value is between the lowest and the highest quarter.",
+        "HIGH": "The value is in the highest quarter of them.",
     },
 )
 describe_enum(
     ParameterKind,
-    "What values a parameter of an indicator takes.",
+    "Which values a parameter of an indicator accepts.",
     {
         "INTEGER": "A whole number.",
         "REAL": "Any number.",

@@ -21,23 +21,29 @@ T = TypeVar("T")
 
 
 @strawberry.interface(
-    description="Something that the caller can put right. `path` starts at the argument, such as "
-    '["input", "definition", "enterLong"]; a list index is written as a string.'
+    description=(
+        'An error that the caller can correct. `path` starts at the argument, such as ["input", "definition", '
+        '"enterLong"]. An index of a list is written as a string.'
+    )
 )
 class UserError:
     """The interface of all errors in payloads."""
 
-    code: domain_errors.ErrorCode = strawberry.field(description="What kind of error it is, for programs.")
-    message: str = strawberry.field(description="What was wrong, with which value, and what would be right.")
-    path: list[str] | None = strawberry.field(description="Where in the arguments; null where it is nowhere in them.")
+    code: domain_errors.ErrorCode = strawberry.field(description="The kind of error, for programs.")
+    message: str = strawberry.field(
+        description="The error in words: what is wrong, with which value, and what would be right."
+    )
+    path: list[str] | None = strawberry.field(
+        description="The place of the error in the arguments. Null if it has no place there."
+    )
 
 
-@strawberry.type(description="Something wrong with an argument.")
+@strawberry.type(description="An error in an argument.")
 class InputError(UserError):
     """The schema's face of `domain.core.errors.InputError`."""
 
 
-INPUT: Final = strawberry.argument(description="What is asked for.")
+INPUT: Final = strawberry.argument(description="The input of the mutation.")
 """The description of the `input` of every mutation; its type says the rest."""
 
 
@@ -46,7 +52,7 @@ class Payload:
     """The base of the payloads of all mutations."""
 
     errors: list[UserError] = strawberry.field(
-        description="Everything that is wrong with the input. The list is empty where the mutation did what was asked."
+        description="All errors in the input. The list is empty if the mutation succeeded."
     )
 
 
@@ -129,13 +135,15 @@ def _nulls(payload_type: type) -> dict[str, None]:
 
 DESCRIPTION: Final = (
     "The API of a self-hosted trading engine: market data, accounts, orders, strategies, trading sessions and reports, "
-    "with live subscriptions that go on after an interruption without a gap.\n\nMarket data is public. Everything else "
-    "hangs below `viewer`, or is found by its `id`, and is the viewer's own: what is another user's answers as what "
-    "doesn't exist. Send a token of `userLogin` or an API key as `Authorization: Bearer …`. What is wrong with an "
-    "input is told in the `errors` of a mutation's payload; faults of the request come as top-level errors with a code "
-    "in `extensions.code` (see `ErrorCode`). A field that fails is null and spoils nothing beside it. "
-    'Money, prices and quantities are decimals in strings. What is marked "Not supported yet" is refused with '
-    "UNSUPPORTED."
+    "with live subscriptions that continue without a gap after an interruption.\n\n"
+    "Market data is public. All other data is private: it is below `viewer`, or found by its `id`. An object of "
+    "another user is treated as if it didn't exist. To sign in, send a token of `userLogin` or an API key as "
+    "`Authorization: Bearer …`.\n\n"
+    "Errors in the input of a mutation are in the `errors` of its payload. Errors of the request itself are top-level "
+    "errors, with a code in `extensions.code` (see `ErrorCode`). A field that fails is null and doesn't affect the "
+    "fields beside it.\n\n"
+    'Money, prices and quantities are decimals in strings. Anything that is marked as "Not supported yet" results in '
+    "the error UNSUPPORTED."
 )
 
 

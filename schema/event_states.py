@@ -16,7 +16,12 @@ from schema.trading import Signal, SignalFacts, TradingSession, TradingSessionFa
 from schema.users import Activity
 
 
-@strawberry.type(description="An account as it once stood, with the account's id and a type of its own.")
+@strawberry.type(
+    description=(
+        "An account as it was at the time of an event. It has the account's id but a type of its own, so that a "
+        "client's cache doesn't mix it with the current account."
+    )
+)
 class AccountState(AccountFacts):
     """The schema's face of `domain.model.trading.Account` as an event carries it."""
 
@@ -33,7 +38,12 @@ class AccountState(AccountFacts):
         return await events.current(info.context, parent)
 
 
-@strawberry.type(description="A job as it once stood, with the job's id and a type of its own.")
+@strawberry.type(
+    description=(
+        "A job as it was at the time of an event. It has the job's id but a type of its own, so that a client's cache "
+        "doesn't mix it with the current job."
+    )
+)
 class JobState(JobFacts):
     """The schema's face of `domain.model.reports.Job` as an event carries it."""
 
@@ -50,7 +60,12 @@ class JobState(JobFacts):
         return await events.current(info.context, parent)
 
 
-@strawberry.type(description="A position as it once stood, with the position's id and a type of its own.")
+@strawberry.type(
+    description=(
+        "A position as it was at the time of an event. It has the position's id but a type of its own, so that a "
+        "client's cache doesn't mix it with the current position."
+    )
+)
 class PositionState(PositionFacts):
     """The schema's face of `domain.model.trading.Position` as an event carries it."""
 
@@ -67,7 +82,12 @@ class PositionState(PositionFacts):
         return await events.current(info.context, parent)
 
 
-@strawberry.type(description="A report as it once stood, with the report's id and a type of its own.")
+@strawberry.type(
+    description=(
+        "A report as it was at the time of an event. It has the report's id but a type of its own, so that a client's "
+        "cache doesn't mix it with the current report."
+    )
+)
 class ReportState(ReportFacts):
     """The schema's face of `domain.model.reports.Report` as an event carries it."""
 
@@ -84,7 +104,12 @@ class ReportState(ReportFacts):
         return await events.current(info.context, parent)
 
 
-@strawberry.type(description="A signal as it once stood, with the signal's id and a type of its own.")
+@strawberry.type(
+    description=(
+        "A signal as it was at the time of an event. It has the signal's id but a type of its own, so that a client's "
+        "cache doesn't mix it with the current signal."
+    )
+)
 class SignalState(SignalFacts):
     """The schema's face of `domain.model.trading.Signal` as an event carries it."""
 
@@ -101,7 +126,12 @@ class SignalState(SignalFacts):
         return await events.current(info.context, parent)
 
 
-@strawberry.type(description="A trading session as it once stood, with the trading session's id and a type of its own.")
+@strawberry.type(
+    description=(
+        "A trading session as it was at the time of an event. It has the trading session's id but a type of its own, "
+        "so that a client's cache doesn't mix it with the current trading session."
+    )
+)
 class TradingSessionState(TradingSessionFacts):
     """The schema's face of `domain.model.trading.TradingSession` as an event carries it."""
 
@@ -122,7 +152,9 @@ EventState = Annotated[
     AccountState | Activity | JobState | OrderState | PositionState | ReportState | SignalState | TradingSessionState,
     strawberry.union(
         "EventState",
-        description="What an event is about, as it stood when it happened. An activity never changes, so it is told "
-        "as it is.",
+        description=(
+            "The object of an event, as it was when the event happened. An activity never changes, so it is the "
+            "activity itself."
+        ),
     ),
 ]

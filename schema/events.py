@@ -18,28 +18,41 @@ from schema.scalars import Sequence
 
 AfterEvent = Annotated[
     str | None,
-    strawberry.argument(description="The cursor of the last event that was seen, or `viewer.eventCursor`."),
+    strawberry.argument(
+        description=(
+            "The events after this cursor are sent first. Give the cursor of the last event that you received, or "
+            "`viewer.eventCursor`."
+        )
+    ),
 ]
 
 
-@strawberry.type(description="Something that happened to what is the viewer's.")
+@strawberry.type(description="An event in the user's event log.")
 class UserEvent:
     """The schema's face of `domain.model.events.UserEvent`."""
 
-    sequence: Sequence = strawberry.field(description="Its place in the user's log, from 1, without gaps.")
-    at: datetime = strawberry.field(description="When it happened.")
-    kind: domain.UserEventKind = strawberry.field(description="What it is about.")
-    message: str | None = strawberry.field(description="What there is to say.")
+    sequence: Sequence = strawberry.field(
+        description="The position of the event in the user's log. It counts from 1, without gaps."
+    )
+    at: datetime = strawberry.field(description="When the event happened.")
+    kind: domain.UserEventKind = strawberry.field(description="What the event is about.")
+    message: str | None = strawberry.field(
+        description="The event in words. Null if there is nothing to add to its kind and state."
+    )
 
-    @strawberry.field(description="Where a later subscription goes on; that of `OrderEvent` too.")
+    @strawberry.field(
+        description="The cursor of the event. A later `events` or `orderEvents` subscription continues after it."
+    )
     def cursor(parent: strawberry.Parent[domain.UserEvent]) -> str:
         """Return the cursor."""
         return events.cursor(parent)
 
     @strawberry.field(
         graphql_type=EventState | None,
-        description="What the event is about, as it stood when it happened: of ORDER and FILL the order. Null for an "
-        "alert.",
+        description=(
+            "The object of the event, as it was when the event happened. For ORDER and FILL it is the order. Null for "
+            "an alert."
+        ),
     )
     def state(parent: strawberry.Parent[domain.UserEvent]) -> object:
         """Return the object as stored with the event."""
@@ -47,14 +60,16 @@ class UserEvent:
 
     @strawberry.field(
         graphql_type=Node | None,
-        description="What the event is about, as it is now. Null for an alert, and where the object is gone.",
+        description="The object of the event, as it is now. Null for an alert, and if the object no longer exists.",
     )
     async def subject(parent: strawberry.Parent[domain.UserEvent], info: Info) -> object:
         """Return the object as it is now."""
         told = events.state(parent)
         return None if told is None else await events.current(info.context, told)
 
-    @strawberry.field(graphql_type=Fill | None, description="The execution, of an event of kind FILL; null for others.")
+    @strawberry.field(
+        graphql_type=Fill | None, description="The fill, for an event of kind FILL. Null for all other kinds."
+    )
     def fill(parent: strawberry.Parent[domain.UserEvent]) -> object:
         """Return the fill as stored with the event."""
         return events.fill(parent)
@@ -66,20 +81,23 @@ class EventSubscription:
 
     @strawberry.subscription(
         graphql_type=AsyncIterator[OrderEvent],
-        description="Without `after`: a SNAPSHOT event for each open order, oldest first, with the log's head as "
-        "cursor and sequence, then every event that the snapshot doesn't hold yet. With `after`: every event since "
-        "that cursor, then live. No gap, no repeat. To miss nothing: read `viewer.eventCursor`, then the state, then "
-        "subscribe with `after`.",
+        description=(
+            "The events of the viewer's orders. Without `after`, it starts with one SNAPSHOT event for each open "
+            "order, oldest first, with the cursor and the sequence of the log's end. Then every later event follows. "
+            "With `after`, it starts with all events since that cursor and then continues live. No event is missing "
+            "or repeated. To miss nothing, read `viewer.eventCursor`, then read the orders, then subscribe with "
+            "`after`."
+        ),
     )
     async def order_events(
         self,
         info: Info,
         after: AfterEvent = None,
         account: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Orders of this account alone.")
+            strawberry.ID | None, strawberry.argument(description="Only orders of the account with this id.")
         ] = None,
         trading_session: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Orders of this trading session alone.")
+            strawberry.ID | None, strawberry.argument(description="Only orders of the trading session with this id.")
         ] = None,
     ) -> AsyncIterator[object]:
         """Return the stream."""
@@ -87,8 +105,11 @@ class EventSubscription:
 
     @strawberry.subscription(
         graphql_type=AsyncIterator[UserEvent],
-        description="Everything in the viewer's event log, live or since a cursor; the cursors are those of "
-        "`orderEvents`.",
+        description=(
+            "All events of the viewer's event log. Without `after`, it starts with the next event. With `after`, it "
+            "starts with all events since that cursor and then continues live. No event is missing or repeated. The "
+            "cursors are the same as those of `orderEvents`."
+        ),
     )
     async def events(self, info: Info, after: AfterEvent = None) -> AsyncIterator[object]:
         """Return the stream."""
@@ -96,10 +117,10 @@ class EventSubscription:
 
     @strawberry.subscription(
         graphql_type=AsyncIterator[Job],
-        description="The job as it is now, then whenever it changes, until it has ended.",
+        description="The job as it is now, and then after each change, until it has ended.",
     )
     async def job_progress(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The job.")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the job.")]
     ) -> AsyncIterator[object]:
         """Return the stream."""
         return await events.job_progress(info.context, id)

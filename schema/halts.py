@@ -14,11 +14,14 @@ from schema.described import describe_enum
 
 describe_enum(
     domain.HaltLevel,
-    "What a halt is of. It holds everything below, from the engine down to the trading session.",
+    (
+        "The level at which trading is halted. A halt also applies to everything below it: ENGINE is above USER, USER "
+        "above ACCOUNT, and ACCOUNT above TRADING_SESSION."
+    ),
     {
-        "ENGINE": "The whole engine, all users.",
-        "USER": "Everything of the user.",
-        "ACCOUNT": "One account with its trading sessions.",
+        "ENGINE": "The whole engine, with all users.",
+        "USER": "One user, with all accounts.",
+        "ACCOUNT": "One account, with all its trading sessions.",
         "TRADING_SESSION": "One trading session.",
     },
 )
@@ -26,27 +29,27 @@ describe_enum(
     domain.HaltAuthor,
     "Who made a halt.",
     {
-        "SELF": "The user whose trading it holds.",
+        "SELF": "The user whose trading is halted.",
         "OPERATOR": "An operator of the engine.",
     },
 )
 
 
-@strawberry.type(description="A block of new orders, which holds until `tradingResume`.")
+@strawberry.type(description="A halt of trading. It blocks new orders until `tradingResume`.")
 class Halt:
     """The schema's face of `domain.model.trading_state.Halt`."""
 
-    level: domain.HaltLevel = strawberry.field(description="What is halted.")
-    since: datetime = strawberry.field(description="When it was made.")
-    by: domain.HaltAuthor = strawberry.field(description="Who made it.")
+    level: domain.HaltLevel = strawberry.field(description="The level at which trading is halted.")
+    since: datetime = strawberry.field(description="When the halt was made.")
+    by: domain.HaltAuthor = strawberry.field(description="Who made the halt.")
 
-    @strawberry.field(description="Whether positions may still be reduced and closed.")
+    @strawberry.field(description="True if orders that reduce or close a position are still allowed.")
     def reduce_only(parent: strawberry.Parent[domain.Halt]) -> bool:
         """Tell whether positions may be closed."""
         return parent.state is domain.TradingState.REDUCING
 
     @strawberry.field(
-        description="The reason that was given with it. Null where none was, and for whoever isn't signed in."
+        description="The reason that was given for the halt. Null if none was given, or if the caller isn't signed in."
     )
     def reason(parent: strawberry.Parent[domain.Halt], info: Info) -> str | None:
         """Return the reason."""
@@ -59,7 +62,8 @@ class HaltFields:
 
     @strawberry.field(
         graphql_type=Halt | None,
-        description="The halt of this very object. Null where there is none, also where one above it holds it.",
+        description="The halt of this object itself. Null if it has none, even if a halt at a higher level applies to "
+        "it.",
     )
     async def halt(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:
         """Return the halt."""
@@ -67,7 +71,10 @@ class HaltFields:
 
     @strawberry.field(
         graphql_type=list[Halt] | None,
-        description="Every halt that holds it, its own and those above it, the engine's first. The strictest counts.",
+        description=(
+            "All halts that apply to this object: its own and those at higher levels, highest level first. The "
+            "strictest one decides."
+        ),
     )
     async def halts(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:
         """Return the halts."""
@@ -78,7 +85,7 @@ class HaltFields:
 class EngineHaltField:
     """What the engine says of its halt."""
 
-    @strawberry.field(graphql_type=Halt | None, description="The halt of the whole engine, if there is one.")
+    @strawberry.field(graphql_type=Halt | None, description="The halt of the whole engine. Null if there is none.")
     async def halt(self, info: Info) -> object:
         """Return the halt."""
         return await halts.of_engine(info.context)

@@ -15,17 +15,17 @@ from schema.lazy import lazy
 
 describe_enum(
     TimeOrder,
-    "Which end of a list comes first, by the time at which its items were made.",
+    "The order of a list, by the time at which its items were created.",
     {"NEWEST_FIRST": "The newest item comes first.", "OLDEST_FIRST": "The oldest item comes first."},
 )
 describe_enum(
     PositionOrder,
-    "By what positions are listed, and which end comes first.",
+    "The order of a list of positions.",
     {
-        "OPENED_NEWEST_FIRST": "By when they were opened, the newest first.",
-        "OPENED_OLDEST_FIRST": "By when they were opened, the oldest first.",
-        "CLOSED_NEWEST_FIRST": "By when they were closed, the newest first. Open positions are left out.",
-        "CLOSED_OLDEST_FIRST": "By when they were closed, the oldest first. Open positions are left out.",
+        "OPENED_NEWEST_FIRST": "By the time of opening, newest first.",
+        "OPENED_OLDEST_FIRST": "By the time of opening, oldest first.",
+        "CLOSED_NEWEST_FIRST": "By the time of closing, newest first. Open positions are left out.",
+        "CLOSED_OLDEST_FIRST": "By the time of closing, oldest first. Open positions are left out.",
     },
 )
 
@@ -38,49 +38,46 @@ PositionConnection = lazy("positions", "PositionConnection")
 JobConnection = lazy("reports", "JobConnection")
 ReportConnection = lazy("reports", "ReportConnection")
 
-OfAccount = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Only what is of the account with this id.")
-]
+OfAccount = Annotated[strawberry.ID | None, strawberry.argument(description="Only items of the account with this id.")]
 OfSession = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Only what is of the trading session with this id.")
+    strawberry.ID | None, strawberry.argument(description="Only items of the trading session with this id.")
 ]
 OfStrategy = Annotated[
     strawberry.ID | None,
-    strawberry.argument(
-        description="Only what is of trading sessions that run a version of the strategy with this id."
-    ),
+    strawberry.argument(description="Only items of trading sessions that run a version of the strategy with this id."),
 ]
-OfMarket = Annotated[MarketSymbol | None, strawberry.argument(description="Only what is on this market.")]
+OfMarket = Annotated[MarketSymbol | None, strawberry.argument(description="Only items on this market.")]
 OfSide = Annotated[OrderSide | None, strawberry.argument(description="Only buys, or only sells.")]
 InStatus = Annotated[
-    list[OrderStatus] | None, strawberry.argument(description="Only orders that are in one of these states.")
+    list[OrderStatus] | None, strawberry.argument(description="Only orders with one of these statuses.")
 ]
 OfType = Annotated[list[OrderType] | None, strawberry.argument(description="Only orders of one of these types.")]
-OfRole = Annotated[
-    list[OrderRole] | None, strawberry.argument(description="Only orders that exist for one of these reasons.")
-]
+OfRole = Annotated[list[OrderRole] | None, strawberry.argument(description="Only orders with one of these roles.")]
 InSessionStatus = Annotated[
     list[TradingSessionStatus] | None,
-    strawberry.argument(description="Only trading sessions that are in one of these states."),
+    strawberry.argument(description="Only trading sessions with one of these statuses."),
 ]
 IsOpen = Annotated[
-    bool | None, strawberry.argument(name="open", description="True: only open positions. False: only closed ones.")
+    bool | None,
+    strawberry.argument(
+        name="open", description="True: only open positions. False: only closed positions. By default both."
+    ),
 ]
 From = Annotated[
     datetime | None,
-    strawberry.argument(name="from", description="Only what happened at this time or later."),
+    strawberry.argument(name="from", description="Only items from this time on, inclusive."),
 ]
-To = Annotated[datetime | None, strawberry.argument(description="Only what happened before this time.")]
+To = Annotated[datetime | None, strawberry.argument(description="Only items before this time, exclusive.")]
 OrderBy = Annotated[
     TimeOrder,
     strawberry.argument(
-        description="Which end of the list comes first. A cursor can only be used with the order that it came from."
+        description="The order of the list. A cursor is only valid with the order in which it was returned."
     ),
 ]
 PositionOrderBy = Annotated[
     PositionOrder,
     strawberry.argument(
-        description="By what the positions are listed. A cursor can only be used with the order that it came from."
+        description="The order of the list. A cursor is only valid with the order in which it was returned."
     ),
 ]
 
@@ -92,5 +89,11 @@ NESTED: Final = {"default_page": NESTED_PAGE}
 
 FirstOfNested = Annotated[
     int | None,
-    strawberry.argument(name="first", description="How many items from the beginning of the list; 10 by default."),
+    strawberry.argument(
+        name="first",
+        description=(
+            "The size of the page, from the start of the list. The default is 10, the maximum 100. Not valid together "
+            "with `last`."
+        ),
+    ),
 ]

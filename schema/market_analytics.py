@@ -18,91 +18,125 @@ from schema.lazy import lazy
 from schema.parameters import ParameterInput, ParameterValue
 
 OfTimeframe = Annotated[domain.Timeframe, strawberry.argument(description="The length of the candles.")]
-From = Annotated[datetime, strawberry.argument(name="from", description="From then on, that moment included.")]
-To = Annotated[datetime, strawberry.argument(description="Up to then, that moment not included.")]
+From = Annotated[datetime, strawberry.argument(name="from", description="The start of the period, inclusive.")]
+To = Annotated[datetime, strawberry.argument(description="The end of the period, exclusive.")]
 
 
-@strawberry.type(description="What was traded in a range of prices.")
+@strawberry.type(description="The volume that was traded in one range of prices.")
 class VolumeLevel:
     """The schema's face of `domain.indicators.volume_profile.VolumeLevel`."""
 
-    price_low: Decimal = strawberry.field(description="The lowest price, included.")
-    price_high: Decimal = strawberry.field(description="The upper end, not included: where the next level begins.")
-    volume: Decimal = strawberry.field(description="How much was traded, in base currency.")
-    buy_volume: Decimal = strawberry.field(description="What takers bought of it; from candles, what rising ones hold.")
-    sell_volume: Decimal = strawberry.field(description="What takers sold of it; from candles, what falling ones hold.")
+    price_low: Decimal = strawberry.field(description="The lower end of the range, inclusive.")
+    price_high: Decimal = strawberry.field(
+        description="The upper end of the range, exclusive. The next level starts here."
+    )
+    volume: Decimal = strawberry.field(description="The traded volume, in base currency.")
+    buy_volume: Decimal = strawberry.field(
+        description=(
+            "The part of the volume that takers bought. If the profile is computed from candles, the volume of rising "
+            "candles."
+        )
+    )
+    sell_volume: Decimal = strawberry.field(
+        description=(
+            "The part of the volume that takers sold. If the profile is computed from candles, the volume of falling "
+            "candles."
+        )
+    )
 
 
 @strawberry.type(
-    description="Volume by price, with the value area of the CBOT's Market Profile: from the point of control on, the "
-    "two levels above or the two below are taken in, whichever pair has more volume, until 70 % is held."
+    description=(
+        "The traded volume by price, with the value area of the CBOT's Market Profile. The value area starts at the "
+        "point of control. It then grows by the two levels above or the two levels below, whichever have more volume, "
+        "until it holds 70 % of the volume."
+    )
 )
 class VolumeProfile:
     """The schema's face of `domain.indicators.volume_profile.VolumeProfile`."""
 
     source: volume_domain.VolumeSource = strawberry.field(
-        description="TRADES while they hold at least 99 % of the volume that the minute candles tell, else CANDLES, "
-        "each of which is divided evenly among the levels from its low to its high."
+        description=(
+            "The data from which the profile is computed. It is TRADES if the stored trades hold at least 99 % of the "
+            "volume of the one-minute candles. Otherwise it is CANDLES, and the volume of each candle is spread "
+            "evenly from its low to its high."
+        )
     )
     point_of_control: Decimal | None = strawberry.field(
-        description="The middle of the level with the most volume, on the price increment; null where nothing was "
-        "traded, as with the value area."
+        description=(
+            "The middle of the level with the most volume, rounded to the price increment. It and the value area are "
+            "null if nothing was traded."
+        )
     )
     value_area_high: Decimal | None = strawberry.field(description="The upper end of the value area.")
     value_area_low: Decimal | None = strawberry.field(description="The lower end of the value area.")
-    volume: Decimal = strawberry.field(description="All that was traded, in base: the sum of the levels.")
+    volume: Decimal = strawberry.field(description="The whole traded volume, in base currency: the sum of the levels.")
     missing_minutes: int = strawberry.field(
-        description="How many whole minutes of the period have closed and have no stored candle: 0 where the profile "
-        "is of all that was traded."
+        description=(
+            "The number of closed minutes in the period that have no stored candle. 0 means that the profile is "
+            "complete."
+        )
     )
-    levels: list[VolumeLevel] = strawberry.field(description="Lowest price first, without a gap; some may be empty.")
+    levels: list[VolumeLevel] = strawberry.field(
+        description="The levels, lowest price first and without gaps. A level can be empty."
+    )
 
-    @strawberry.field(name="from", description="The beginning, included.")
+    @strawberry.field(name="from", description="The start of the period, inclusive.")
     def start(parent: strawberry.Parent[volume_domain.VolumeProfile]) -> datetime:
         """Return the beginning."""
         return parent.start
 
-    @strawberry.field(name="to", description="The end, not included.")
+    @strawberry.field(name="to", description="The end of the period, exclusive.")
     def end(parent: strawberry.Parent[volume_domain.VolumeProfile]) -> datetime:
         """Return the end."""
         return parent.end
 
 
 @strawberry.type(
-    description="One output of an indicator. `values` runs beside the series' `times`; null where the look-back is not "
-    "yet filled, and where a function has no finite value, as the arc cosine of a price."
+    description=(
+        "One output of an indicator. A value is null until the indicator has seen enough candles, and if the function "
+        "has no finite value, such as the arc cosine of a price."
+    )
 )
 class IndicatorOutput:
     """The schema's face of `domain.indicators.series.IndicatorOutput`."""
 
-    name: str = strawberry.field(description="The name in the catalogue `indicators`.")
-    values: list[float | None] = strawberry.field(description="One for each of the times.")
+    name: str = strawberry.field(description="The name of the output in the catalogue `indicators`.")
+    values: list[float | None] = strawberry.field(description="The values, one for each of the series' `times`.")
 
 
-@strawberry.type(description="An indicator at closed candles, at most 5,000 times.")
+@strawberry.type(description="The values of an indicator at closed candles, at most 5,000 of them.")
 class IndicatorSeries:
     """The schema's face of `domain.indicators.series.IndicatorSeries`."""
 
-    name: str = strawberry.field(description="The name in the catalogue `indicators`.")
+    name: str = strawberry.field(description="The name of the indicator in the catalogue `indicators`.")
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candles.")
-    inputs: list[str] = strawberry.field(description="The series that it was computed of, in order.")
-    parameters: list[ParameterValue] = strawberry.field(description="All of them, with those that were not given.")
-    times: list[datetime] = strawberry.field(description="When each candle opened, oldest first.")
-    outputs: list[IndicatorOutput] = strawberry.field(description="In the order of the catalogue.")
+    inputs: list[str] = strawberry.field(description="The series from which the indicator was computed, in order.")
+    parameters: list[ParameterValue] = strawberry.field(
+        description="All parameters of the indicator, including those with their default value."
+    )
+    times: list[datetime] = strawberry.field(description="The open times of the candles, oldest first.")
+    outputs: list[IndicatorOutput] = strawberry.field(description="The outputs, in the order of the catalogue.")
 
 
 @strawberry.type(
-    description="Direction and strength by Wilder's directional movement (1978) of 14 candles, and how much prices "
-    "swing compared with the newest 100 candles."
+    description=(
+        "The trend of a market: direction and strength by Wilder's directional movement (1978) over 14 candles, and "
+        "volatility compared with the newest 100 candles."
+    )
 )
 class Trend:
     """The schema's face of `domain.indicators.trend.Trend`."""
 
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candles.")
     at: datetime = strawberry.field(description="When the newest candle closed.")
-    direction: trend_domain.TrendDirection = strawberry.field(description="Where prices go.")
-    strength: float = strawberry.field(description="The ADX(14), from 0 to 100; 25 and more is commonly called strong.")
-    volatility: trend_domain.VolatilityRegime = strawberry.field(description="By the ATR(14) in percent of the close.")
+    direction: trend_domain.TrendDirection = strawberry.field(description="The direction of the price.")
+    strength: float = strawberry.field(
+        description="The ADX(14), from 0 to 100. A trend of 25 or more is commonly called strong."
+    )
+    volatility: trend_domain.VolatilityRegime = strawberry.field(
+        description="The volatility of the price, by the ATR(14) in percent of the close."
+    )
 
 
 @strawberry.type
@@ -111,7 +145,10 @@ class MarketAnalyticsFields:
 
     @strawberry.field(
         graphql_type=VolumeProfile | None,
-        description="Volume by price between the lowest and the highest that was traded, of at most 31 days.",
+        description=(
+            "The traded volume by price. The period may be at most 31 days. The levels reach from the lowest to the "
+            "highest traded price."
+        ),
     )
     async def volume_profile(
         parent: strawberry.Parent[domain.Market],
@@ -121,8 +158,10 @@ class MarketAnalyticsFields:
         bins: Annotated[
             int,
             strawberry.argument(
-                description="How many levels at most, up to 1,000; fewer where that makes their edges whole multiples "
-                "of the price increment, or of a step of five digits of the price."
+                description=(
+                    "The greatest number of levels, from 1 to 1,000. There can be fewer, so that their edges are "
+                    "multiples of the price increment, or of a step of five digits of the price."
+                )
             ),
         ] = 50,
     ) -> object:
@@ -131,34 +170,51 @@ class MarketAnalyticsFields:
 
     @strawberry.field(
         graphql_type=IndicatorSeries | None,
-        description="An indicator of the catalogue at closed candles, null where there are none. Enough earlier "
-        "candles are read, where they are stored, that its values don't depend on where the series begins; sums "
-        "without end, such as OBV, begin with it. After a gap between candles it begins anew.",
+        description=(
+            "The values of an indicator at closed candles. Null if there are no candles. Enough earlier candles are "
+            "read, if they are stored, that the values don't depend on where the series starts. Cumulative "
+            "indicators, such as OBV, start with the series. After a gap between candles the indicator starts again."
+        ),
     )
     async def indicator(
         parent: strawberry.Parent[domain.Market],
         info: Info,
-        name: Annotated[str, strawberry.argument(description="As in the catalogue, in any case.")],
+        name: Annotated[
+            str,
+            strawberry.argument(
+                description="The name of the indicator in the catalogue `indicators`. Upper and lower case are the "
+                "same."
+            ),
+        ],
         timeframe: OfTimeframe,
         parameters: Annotated[
-            list[ParameterInput] | None, strawberry.argument(description="Those that are not their default.")
+            list[ParameterInput] | None,
+            strawberry.argument(
+                description="Values of the indicator's parameters. Those that are not given have their default."
+            ),
         ] = None,
         inputs: Annotated[
             list[str] | None,
             strawberry.argument(
-                description="The series to compute it of, in the order of the catalogue's, all of them: open, high, "
-                "low, close, volume, or an indicator with one output, computed with its defaults, such as typprice; "
-                "where not given, the catalogue's, and ht_dcperiod for the periods of MAVP."
+                description=(
+                    "The series from which to compute the indicator, all of them, in the order of the catalogue. Each "
+                    "is open, high, low, close, volume, or the name of an indicator with one output, such as "
+                    "typprice, which is computed with its defaults. By default they are those of the catalogue, and "
+                    "ht_dcperiod for the periods of MAVP."
+                )
             ),
         ] = None,
         from_: Annotated[
-            datetime | None, strawberry.argument(name="from", description="Candles that opened then or later.")
+            datetime | None,
+            strawberry.argument(name="from", description="Only candles that opened at this time or later."),
         ] = None,
-        to: Annotated[datetime | None, strawberry.argument(description="Candles that opened before.")] = None,
+        to: Annotated[
+            datetime | None, strawberry.argument(description="Only candles that opened before this time.")
+        ] = None,
         last: Annotated[
             int | None,
             strawberry.argument(
-                description="The newest of them alone, at most 5,000; where neither it nor `from` is given, 500."
+                description="Only the newest candles, at most 5,000. The default is 500 if `from` isn't given either."
             ),
         ] = None,
     ) -> object:
@@ -170,8 +226,10 @@ class MarketAnalyticsFields:
 
     @strawberry.field(
         graphql_type=Trend | None,
-        description="Null while there are too few candles: it takes some 430 without a gap. They are fetched like "
-        "those of `candles`.",
+        description=(
+            "The trend of the market. Null if there are too few candles: about 430 in a row are needed. Missing "
+            "candles are fetched from the venue, as for `candles`."
+        ),
     )
     async def trend(parent: strawberry.Parent[domain.Market], info: Info, timeframe: OfTimeframe) -> object:
         """Return the trend."""
@@ -179,8 +237,10 @@ class MarketAnalyticsFields:
 
     @strawberry.field(
         graphql_type=list[lazy("depth", "MarketDepthSnapshot")] | None,  # type: ignore[misc]  # an annotation made at run time
-        description="Stored snapshots, oldest first, at most 1,000: the first of each interval that has one. A time "
-        "of more than 1,000 intervals is refused.",
+        description=(
+            "Stored snapshots of the order book, oldest first. The period is divided into intervals, and the first "
+            "snapshot of each interval is returned. A period of more than 1,000 intervals is an error."
+        ),
     )
     async def depth_history(
         parent: strawberry.Parent[domain.Market],
@@ -188,10 +248,13 @@ class MarketAnalyticsFields:
         from_: From,
         to: To,
         every_seconds: Annotated[
-            int, strawberry.argument(description="The length of the intervals, counted from `from`; at least 1.")
+            int,
+            strawberry.argument(
+                description="The length of an interval in seconds, at least 1. The first interval starts at `from`."
+            ),
         ] = 60,
         levels: Annotated[
-            views.DepthLevels, strawberry.argument(description="How many levels a side.")
+            views.DepthLevels, strawberry.argument(description="How many levels to return on each side.")
         ] = views.DepthLevels.L20,
     ) -> object:
         """Return the snapshots."""

@@ -23,7 +23,7 @@ SHARED: Final = {"shared": True}
 
 describe_enum(
     MarketOrder,
-    "In which order markets are listed.",
+    "The order of a list of markets.",
     {
         "SYMBOL": "By venue and symbol, from A to Z.",
         "SYMBOL_DESCENDING": "By venue and symbol, from Z to A.",
@@ -31,38 +31,44 @@ describe_enum(
 )
 
 Search = Annotated[
-    str | None, strawberry.argument(description="Only markets with this text in their symbol, in any case.")
+    str | None,
+    strawberry.argument(description="Only markets whose symbol contains this text. Upper and lower case are the same."),
 ]
 Base = Annotated[
-    str | None, strawberry.argument(description="Only markets on which this currency is bought and sold, in any case.")
+    str | None,
+    strawberry.argument(description="Only markets with this base currency. Upper and lower case are the same."),
 ]
 Quote = Annotated[
-    str | None, strawberry.argument(description="Only markets whose prices are in this currency, in any case.")
+    str | None,
+    strawberry.argument(description="Only markets with this quote currency. Upper and lower case are the same."),
 ]
 IsActive = Annotated[
     bool | None,
-    strawberry.argument(description="True: only markets that are traded now. False: only the others. Both by default."),
+    strawberry.argument(
+        description="True: only markets that are traded now. False: only markets that are not traded now. By default "
+        "both."
+    ),
 ]
 MarketOrderBy = Annotated[
     MarketOrder,
     strawberry.argument(
-        description="In which order the markets are listed. A cursor can only be used with the order that it came from."
+        description="The order of the list. A cursor is only valid with the order in which it was returned."
     ),
 ]
 Markets = Annotated[
     list[MarketSymbol],
-    strawberry.argument(description="From 1 to 500 markets; one that is named twice counts once."),
+    strawberry.argument(description="The markets, from 1 to 500. A market that is named twice counts once."),
 ]
 
 
-@strawberry.type(description="The state of a market's feed, which all of its data comes by.")
+@strawberry.type(description="The state of the feed through which all data of a market arrives.")
 class MarketFeed:
     """The schema's face of `domain.model.markets.FeedStatus`."""
 
-    state: FeedState = strawberry.field(description="Whether the market's data can be trusted now.")
-    since: datetime = strawberry.field(description="Since when the feed has been in this state.")
+    state: FeedState = strawberry.field(description="Whether the market's data can be relied on.")
+    since: datetime = strawberry.field(description="When the feed entered this state.")
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market whose feed it is.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market of the feed.")
     def market(parent: strawberry.Parent[domain.FeedStatus], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
@@ -74,8 +80,10 @@ class MarketFeedField:
 
     @strawberry.field(
         graphql_type=MarketFeed | None,
-        description="The state of the market's feed. Null while the answering node doesn't follow the market, as "
-        "before anybody has asked for its ticker or its book.",
+        description=(
+            "The state of the market's feed. Null if the node that answers doesn't follow the market, for example "
+            "because nobody has asked for its ticker or its order book."
+        ),
     )
     def feed(parent: strawberry.Parent[domain.Market], info: Info) -> object:
         """Return the state."""
@@ -87,7 +95,9 @@ class VenueMarkets:
     """What `Venue` lists."""
 
     @strawberry.field(
-        graphql_type=lazy("markets", "MarketConnection") | None, metadata=NESTED, description="The venue's markets."
+        graphql_type=lazy("markets", "MarketConnection") | None,
+        metadata=NESTED,
+        description="The markets of the venue.",
     )
     def markets(
         parent: strawberry.Parent[domain.Venue],
@@ -114,7 +124,7 @@ class MarketListQuery:
 
     @strawberry.field(
         graphql_type=lazy("markets", "MarketConnection") | None,
-        description="The markets of all venues, in the order of their symbols.",
+        description="The markets of all venues.",
     )
     def markets(
         self,
@@ -127,7 +137,7 @@ class MarketListQuery:
         symbols: Annotated[
             list[MarketSymbol] | None,
             strawberry.argument(
-                description="Only these markets, at most 500. One that doesn't exist is left out of the list."
+                description="Only these markets, at most 500. A market that doesn't exist is left out."
             ),
         ] = None,
         venue: Annotated[
@@ -151,9 +161,11 @@ class MarketListSubscription:
     @strawberry.subscription(
         graphql_type=lazy("markets", "Ticker"),
         metadata=SHARED,
-        description="The tickers of many markets in one stream: first those that are known, then one event a change of "
-        "any of them. A slow reader gets the newest of each market. It is the same for everyone who names the same "
-        "markets in the same order.",
+        description=(
+            "The tickers of several markets in one stream. It starts with all tickers that are known, and then sends "
+            "one event for each change. A slow client receives the newest ticker of each market. All subscribers to "
+            "the same markets, in the same order, receive the same data."
+        ),
     )
     async def tickers(self, info: Info, markets: Markets) -> AsyncGenerator[object]:
         """Stream the tickers."""
@@ -162,8 +174,10 @@ class MarketListSubscription:
     @strawberry.subscription(
         graphql_type=MarketFeed,
         metadata=SHARED,
-        description="The states of the feeds of many markets: first those that are known, then one event a change of "
-        "any of them. With it a page can tell that a ticker, trades or candles have gone silent.",
+        description=(
+            "The states of the feeds of several markets. It starts with all states that are known, and then sends one "
+            "event for each change. Use it to notice that tickers, trades or candles have stopped."
+        ),
     )
     async def market_feeds(self, info: Info, markets: Markets) -> AsyncGenerator[object]:
         """Stream the states."""

@@ -23,35 +23,46 @@ from schema.node import Node, encode_id, serves
 from schema.pagination import After, Before, Connection, CountedConnection, Edge, First, Last
 
 SHARED = {"shared": True}
-OfMarket = Annotated[MarketSymbol, strawberry.argument(description="The market's name, such as sandbox:BTC/USDT.")]
+OfMarket = Annotated[
+    MarketSymbol, strawberry.argument(description="The symbol of the market, such as sandbox:BTC/USDT.")
+]
 OfTimeframe = Annotated[domain.Timeframe, strawberry.argument(description="The length of the candles.")]
-START = Annotated[datetime | None, strawberry.argument(name="from", description="From then on, that moment included.")]
-END = Annotated[datetime | None, strawberry.argument(description="Up to then, that moment not included.")]
+START = Annotated[
+    datetime | None,
+    strawberry.argument(
+        name="from", description="The start of the period, inclusive. By default the list starts with the oldest item."
+    ),
+]
+END = Annotated[
+    datetime | None,
+    strawberry.argument(description="The end of the period, exclusive. By default the list ends with the newest item."),
+]
 
 
-@strawberry.type(description="A trading platform.")
+@strawberry.type(description="A trading platform that the engine can reach.")
 class Venue(Node, VenueMarkets):
     """The schema's face of `domain.model.markets.Venue`."""
 
     is_type_of = serves(domain.Venue)
 
     name: str = strawberry.field(
-        description="The name of the venue, as it stands before the colon in the symbols of its markets."
+        description="The name of the venue. The symbols of its markets start with it, followed by a colon."
     )
-    live: bool = strawberry.field(description="Whether real money moves on it.")
+    live: bool = strawberry.field(description="True if real money is traded at the venue.")
 
-    @strawberry.field(description="Opaque, and unique among all objects.")
+    @strawberry.field(description="An opaque id, unique among all objects.")
     def id(parent: strawberry.Parent[domain.Venue]) -> strawberry.ID:
         """Return the global id."""
         return encode_id("Venue", parent.name)
 
-    @strawberry.field(description="The kinds of account that can be opened at the venue with `accountCreate`.")
+    @strawberry.field(description="The kinds of account that `accountCreate` can open at the venue.")
     def account_kinds(parent: strawberry.Parent[domain.Venue], info: Info) -> list[AccountKind]:
         """Return the kinds."""
         return markets.account_kinds(info.context, parent)
 
     @strawberry.field(
-        description="The types of order that can be placed at the venue. Null where the venue is no longer configured."
+        description="The types of order that `orderPlace` accepts at the venue. Null if the venue is no longer "
+        "configured."
     )
     async def order_types(parent: strawberry.Parent[domain.Venue], info: Info) -> list[OrderType] | None:
         """Return the types."""
@@ -59,8 +70,10 @@ class Venue(Node, VenueMarkets):
         return None if abilities is None else list(abilities.order_types)
 
     @strawberry.field(
-        description="How long an order can rest at the venue. GTD is ended by the engine itself. Null where the venue "
-        "is no longer configured."
+        description=(
+            "The times in force that `orderPlace` accepts at the venue. The engine itself cancels GTD orders. Null if "
+            "the venue is no longer configured."
+        )
     )
     async def times_in_force(parent: strawberry.Parent[domain.Venue], info: Info) -> list[TimeInForce] | None:
         """Return the times in force."""
@@ -68,7 +81,7 @@ class Venue(Node, VenueMarkets):
         return None if abilities is None else list(abilities.times_in_force)
 
     @strawberry.field(
-        description="Whether a LIMIT order can be post-only at the venue. Null where the venue is no longer configured."
+        description="True if a LIMIT order can be post-only at the venue. Null if the venue is no longer configured."
     )
     async def post_only(parent: strawberry.Parent[domain.Venue], info: Info) -> bool | None:
         """Tell whether it can."""
@@ -76,8 +89,10 @@ class Venue(Node, VenueMarkets):
         return None if abilities is None else abilities.post_only
 
     @strawberry.field(
-        description="The timeframes of the venue's candles; what it lacks is made of its shorter candles where that is "
-        "possible. Null where the venue is no longer configured."
+        description=(
+            "The timeframes of the venue's candles. If the venue lacks one, its candles are computed from shorter "
+            "ones where that is possible. Null if the venue is no longer configured."
+        )
     )
     async def timeframes(parent: strawberry.Parent[domain.Venue], info: Info) -> list[domain.Timeframe] | None:
         """Return the timeframes."""
@@ -85,177 +100,240 @@ class Venue(Node, VenueMarkets):
         return None if abilities is None else list(abilities.timeframes)
 
 
-@strawberry.type(description="The best prices, the last trade, and the day so far.")
+@strawberry.type(description="The best prices and the last trade of a market, and its last 24 hours.")
 class Ticker:
     """The schema's face of `domain.model.markets.Ticker`."""
 
-    at: datetime = strawberry.field(description="When it happened, by the venue's clock.")
-    bid: Decimal | None = strawberry.field(description="The best price to sell at.")
-    ask: Decimal | None = strawberry.field(description="The best price to buy at.")
-    last: Decimal | None = strawberry.field(description="The price of the last trade.")
+    at: datetime = strawberry.field(description="The time of the ticker, by the venue's clock.")
+    bid: Decimal | None = strawberry.field(
+        description=(
+            "The highest price at which somebody buys, in quote currency for one unit of the base currency. Null if "
+            "it isn't known."
+        )
+    )
+    ask: Decimal | None = strawberry.field(
+        description=(
+            "The lowest price at which somebody sells, in quote currency for one unit of the base currency. Null if "
+            "it isn't known."
+        )
+    )
+    last: Decimal | None = strawberry.field(
+        description=(
+            "The price of the last trade, in quote currency for one unit of the base currency. Null if it isn't known."
+        )
+    )
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market of the ticker.")
     def market(parent: strawberry.Parent[domain.Ticker], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
 
-    @strawberry.field(name="volume24h", description="How much was traded in 24 hours, in base currency.")
+    @strawberry.field(
+        name="volume24h",
+        description="The volume of the last 24 hours, in base currency. Null if the venue doesn't report it.",
+    )
     def volume(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the volume."""
         return parent.volume_24h
 
-    @strawberry.field(name="changePercent24h", description="How much the price has changed in 24 hours, in percent.")
+    @strawberry.field(
+        name="changePercent24h",
+        description="The change of the price in the last 24 hours, in percent. Null if the venue doesn't report it.",
+    )
     def change(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the change."""
         return parent.change_percent_24h
 
-    @strawberry.field(name="high24h", description="The highest price of the last 24 hours.")
+    @strawberry.field(
+        name="high24h",
+        description=(
+            "The highest price of the last 24 hours, in quote currency for one unit of the base currency. Null if the "
+            "venue doesn't report it."
+        ),
+    )
     def high(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the highest price."""
         return parent.high_24h
 
-    @strawberry.field(name="low24h", description="The lowest price of the last 24 hours.")
+    @strawberry.field(
+        name="low24h",
+        description=(
+            "The lowest price of the last 24 hours, in quote currency for one unit of the base currency. Null if the "
+            "venue doesn't report it."
+        ),
+    )
     def low(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the lowest price."""
         return parent.low_24h
 
-    @strawberry.field(name="quoteVolume24h", description="What was traded in the last 24 hours, in quote currency.")
+    @strawberry.field(
+        name="quoteVolume24h",
+        description="The volume of the last 24 hours, in quote currency. Null if the venue doesn't report it.",
+    )
     def quote_volume(parent: strawberry.Parent[domain.Ticker]) -> Decimal | None:
         """Return the volume in quote."""
         return parent.quote_volume_24h
 
 
-@strawberry.type(description="One execution on the venue, of anybody.")
+@strawberry.type(description="A trade at the venue between any two of its clients.")
 class Trade:
     """The schema's face of `domain.model.markets.Trade`."""
 
-    venue_trade_id: str = strawberry.field(description="The venue's own id.")
-    at: datetime = strawberry.field(description="When it happened, by the venue's clock.")
-    price: Decimal = strawberry.field(description="In quote currency for one unit of the base currency.")
-    quantity: Decimal = strawberry.field(description="In base currency.")
+    venue_trade_id: str = strawberry.field(description="The venue's id of the trade.")
+    at: datetime = strawberry.field(description="When the trade happened, by the venue's clock.")
+    price: Decimal = strawberry.field(description="The price, in quote currency for one unit of the base currency.")
+    quantity: Decimal = strawberry.field(description="The quantity, in base currency.")
     side: OrderSide = strawberry.field(
-        description="Which way the taker went: BUY where the one who took the resting order bought."
+        description="The side of the taker: BUY if the order that met a resting one was a buy."
     )
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market of the trade.")
     def market(parent: strawberry.Parent[domain.Trade], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
 
 
-@strawberry.type(description="A trade in a list.")
+@strawberry.type(description="A trade in a list, with its cursor.")
 class TradeEdge(Edge[Trade]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Trades, a page at a time.")
+@strawberry.type(description="One page of a list of trades.")
 class TradeConnection(Connection[Trade, TradeEdge]):
     """See `Connection`."""
 
 
-@strawberry.type(description="Trades since the event before; `dropped` counts those that a slow reader missed.")
+@strawberry.type(description="The trades since the previous event.")
 class TradeBatch:
     """The schema's face of `domain.model.depth_views.TradeBatch`."""
 
-    trades: list[Trade] = strawberry.field(description="Oldest first.")
-    dropped: int = strawberry.field(description="How many are missing before them.")
+    trades: list[Trade] = strawberry.field(description="The trades, oldest first.")
+    dropped: int = strawberry.field(
+        description="The number of trades before these that a slow client missed. It is 0 for a client that keeps up."
+    )
 
 
-@strawberry.type(description="Open, high, low, close and volume of one bucket of time.")
+@strawberry.type(description="The prices and the volume of a market in one period of time.")
 class Candle:
     """The schema's face of `domain.model.markets.Candle`."""
 
     timeframe: domain.Timeframe = strawberry.field(description="The length of the candle.")
-    open_time: datetime = strawberry.field(description="When it began.")
+    open_time: datetime = strawberry.field(description="The start of the candle's period.")
     open: Decimal = strawberry.field(
         description="The first price, in quote currency for one unit of the base currency."
     )
-    high: Decimal = strawberry.field(description="The highest price.")
-    low: Decimal = strawberry.field(description="The lowest price.")
-    close: Decimal = strawberry.field(description="The last price.")
-    volume: Decimal = strawberry.field(description="In base currency.")
-    closed: bool = strawberry.field(description="Whether it will not change any more.")
+    high: Decimal = strawberry.field(
+        description="The highest price, in quote currency for one unit of the base currency."
+    )
+    low: Decimal = strawberry.field(
+        description="The lowest price, in quote currency for one unit of the base currency."
+    )
+    close: Decimal = strawberry.field(
+        description="The last price, in quote currency for one unit of the base currency."
+    )
+    volume: Decimal = strawberry.field(description="The volume, in base currency.")
+    closed: bool = strawberry.field(
+        description="True if the candle's period is over and the candle doesn't change any more."
+    )
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market that it is of.")
+    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market of the candle.")
     def market(parent: strawberry.Parent[domain.Candle], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
 
 
-@strawberry.type(description="A candle in a list.")
+@strawberry.type(description="A candle in a list, with its cursor.")
 class CandleEdge(Edge[Candle]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Candles, a page at a time.")
+@strawberry.type(description="One page of a list of candles.")
 class CandleConnection(Connection[Candle, CandleEdge]):
     """See `Connection`."""
 
 
-@strawberry.type(description="A tradable instrument on a venue, with its filters.")
+@strawberry.type(description="A tradable instrument at a venue, with the venue's rules for its orders.")
 class Market(Node, MarketFeedField, MarketAnalyticsFields):
     """The schema's face of `domain.model.markets.Market`."""
 
     is_type_of = serves(domain.Market)
 
-    symbol: MarketSymbol = strawberry.field(description="Its name on all of the engine.")
-    base: str = strawberry.field(description="What is bought and sold.")
-    quote: str = strawberry.field(description="What it is paid in.")
-    active: bool = strawberry.field(description="Whether it is traded now.")
-    price_increment: Decimal = strawberry.field(description="Prices are multiples of it.")
-    quantity_increment: Decimal = strawberry.field(description="Quantities are multiples of it.")
-    minimum_notional: Decimal | None = strawberry.field(
-        description="The least that an order may be worth, in quote currency; null where there is no limit."
+    symbol: MarketSymbol = strawberry.field(
+        description="The symbol of the market, unique in the engine, such as sandbox:BTC/USDT."
     )
-    minimum_quantity: Decimal | None = strawberry.field(description="The least quantity of an order, in base currency.")
+    base: str = strawberry.field(description="The base currency: the one that is bought and sold.")
+    quote: str = strawberry.field(description="The quote currency: the one in which prices are given.")
+    active: bool = strawberry.field(description="True if the venue trades the market now.")
+    price_increment: Decimal = strawberry.field(
+        description="The step of prices, in quote currency. Every price is a multiple of it."
+    )
+    quantity_increment: Decimal = strawberry.field(
+        description="The step of quantities, in base currency. Every quantity is a multiple of it."
+    )
+    minimum_notional: Decimal | None = strawberry.field(
+        description="The least value of an order, in quote currency. Null if there is no limit."
+    )
+    minimum_quantity: Decimal | None = strawberry.field(
+        description="The least quantity of an order, in base currency. Null if there is no limit."
+    )
     maximum_quantity: Decimal | None = strawberry.field(
-        description="The greatest quantity of an order, in base currency; null where the venue tells no limit."
+        description="The greatest quantity of an order, in base currency. Null if the venue reports no limit."
     )
     maximum_market_quantity: Decimal | None = strawberry.field(
-        description="The greatest quantity of a MARKET order, in base currency, where the venue has another for it; "
-        "null where `maximumQuantity` holds."
+        description=(
+            "The greatest quantity of a MARKET order, in base currency. Null if `maximumQuantity` applies to MARKET "
+            "orders too."
+        )
     )
 
     @strawberry.field(
-        description="What the venue takes of a fill of an order that rested, in percent; of an account without "
-        "discounts. Null where the venue doesn't tell, negative where it pays."
+        description=(
+            "The fee for a fill of an order that rested in the book, in percent of its value, for an account without "
+            "discounts. Negative if the venue pays it. Null if the venue doesn't report it."
+        )
     )
     def maker_fee_percent(parent: strawberry.Parent[domain.Market]) -> Decimal | None:
         """Return the fee in percent."""
         return markets.percent(parent.maker_fee)
 
     @strawberry.field(
-        description="What the venue takes of a fill of an order that met one that rested, in percent; of an account "
-        "without discounts. Null where the venue doesn't tell."
+        description=(
+            "The fee for a fill of an order that met a resting one, in percent of its value, for an account without "
+            "discounts. Null if the venue doesn't report it."
+        )
     )
     def taker_fee_percent(parent: strawberry.Parent[domain.Market]) -> Decimal | None:
         """Return the fee in percent."""
         return markets.percent(parent.taker_fee)
 
-    @strawberry.field(description="Opaque, and unique among all objects.")
+    @strawberry.field(description="An opaque id, unique among all objects.")
     def id(parent: strawberry.Parent[domain.Market]) -> strawberry.ID:
         """Return the global id."""
         return encode_id("Market", parent.symbol)
 
-    @strawberry.field(graphql_type=Venue, description="Where it is traded.")
+    @strawberry.field(graphql_type=Venue, description="The venue of the market.")
     def venue(parent: strawberry.Parent[domain.Market], info: Info) -> object:
         """Return the venue."""
         return markets.venue_of(info.context, parent)
 
-    @strawberry.field(graphql_type=Ticker | None, description="Null where the feed doesn't start in 3 s.")
+    @strawberry.field(
+        graphql_type=Ticker | None,
+        description="The current ticker. The feed is started if needed. Null if it has no ticker within 3 seconds.",
+    )
     async def ticker(parent: strawberry.Parent[domain.Market], info: Info) -> object:
         """Return the ticker."""
         return await markets.ticker(info.context, parent)
 
     @strawberry.field(
         graphql_type=lazy("depth", "MarketDepthSnapshot") | None,
-        description="The book; null where the feed doesn't start in 3 s.",
+        description="The current order book. The feed is started if needed. Null if it has no order book within 3 "
+        "seconds.",
     )
     async def depth(
         parent: strawberry.Parent[domain.Market],
         info: Info,
         levels: Annotated[
-            views.DepthLevels, strawberry.argument(description="How many levels a side.")
+            views.DepthLevels, strawberry.argument(description="How many levels to return on each side.")
         ] = views.DepthLevels.L20,
     ) -> object:
         """Return the book."""
@@ -263,9 +341,11 @@ class Market(Node, MarketFeedField, MarketAnalyticsFields):
 
     @strawberry.field(
         graphql_type=CandleConnection | None,
-        description="Closed ones, oldest first; `first` and `last` at most 1,000. What is missing of the newest 10,000 "
-        "is fetched from the venue, and waited for up to 3 s; older ones are those imported or back-filled. The "
-        "forming candle is the first that the subscription gives.",
+        description=(
+            "Closed candles, oldest first, at most 1,000 a page. If one of the newest 10,000 candles is missing, it "
+            "is fetched from the venue and waited for up to 3 seconds. Older candles are those that were imported or "
+            "back-filled. The forming candle is the first event of the `candles` subscription."
+        ),
     )
     async def candles(
         parent: strawberry.Parent[domain.Market],
@@ -283,7 +363,8 @@ class Market(Node, MarketFeedField, MarketAnalyticsFields):
         return await markets.candles(info.context, parent, timeframe, from_, to, page)
 
     @strawberry.field(
-        graphql_type=TradeConnection | None, description="Those collected, oldest first; at most 1,000 a page."
+        graphql_type=TradeConnection | None,
+        description="The trades that the engine has collected, oldest first, at most 1,000 a page.",
     )
     async def trades(
         parent: strawberry.Parent[domain.Market],
@@ -300,12 +381,12 @@ class Market(Node, MarketFeedField, MarketAnalyticsFields):
         return await markets.trades(info.context, parent, from_, to, page)
 
 
-@strawberry.type(description="A market in a list.")
+@strawberry.type(description="A market in a list, with its cursor.")
 class MarketEdge(Edge[Market]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Markets, a page at a time.")
+@strawberry.type(description="One page of a list of markets.")
 class MarketConnection(CountedConnection[Market, MarketEdge]):
     """See `Connection`."""
 
@@ -314,12 +395,12 @@ class MarketConnection(CountedConnection[Market, MarketEdge]):
 class MarketQuery:
     """The markets' part of the query root."""
 
-    @strawberry.field(graphql_type=list[Venue], description="Every venue that this engine reaches.")
+    @strawberry.field(graphql_type=list[Venue], description="All venues that this engine can reach.")
     def venues(self, info: Info) -> object:
         """Return the venues."""
         return markets.venues(info.context)
 
-    @strawberry.field(graphql_type=Market | None, description="A market; null where there is none of that symbol.")
+    @strawberry.field(graphql_type=Market | None, description="The market with this symbol. Null if there is none.")
     def market(self, info: Info, symbol: OfMarket) -> object:
         """Return the market."""
         return markets.market(info.context, symbol)
@@ -330,7 +411,12 @@ class MarketSubscription:
     """The markets' part of the subscription root; what it streams is the same for everyone."""
 
     @strawberry.subscription(
-        graphql_type=Ticker, metadata=SHARED, description="The same for everyone; merged for a slow reader."
+        graphql_type=Ticker,
+        metadata=SHARED,
+        description=(
+            "The ticker of a market. It starts with the current ticker, if one is known. A slow client receives the "
+            "newest ticker. All subscribers receive the same data."
+        ),
     )
     async def ticker(self, info: Info, market: OfMarket) -> AsyncGenerator[object]:
         """Stream the ticker."""
@@ -339,7 +425,10 @@ class MarketSubscription:
     @strawberry.subscription(
         graphql_type=TradeBatch,
         metadata=SHARED,
-        description="Trades since the event before, never merged; `dropped` counts those that a slow reader missed.",
+        description=(
+            "The trades of a market. An event contains the trades since the previous event. Trades are never merged. "
+            "If a slow client misses some, `dropped` counts them. All subscribers receive the same data."
+        ),
     )
     async def trades(self, info: Info, market: OfMarket) -> AsyncGenerator[object]:
         """Stream the trades."""
@@ -348,8 +437,11 @@ class MarketSubscription:
     @strawberry.subscription(
         graphql_type=Candle,
         metadata=SHARED,
-        description="Changes of the forming candle, merged for a slow reader, then the closed one, which is never "
-        "merged away.",
+        description=(
+            "The candles of a market. It starts with the forming candle and sends it again after changes. A slow "
+            "client receives its newest state. When the candle closes, the closed candle is sent, and no client "
+            "misses it. All subscribers receive the same data."
+        ),
     )
     async def candles(self, info: Info, market: OfMarket, timeframe: OfTimeframe) -> AsyncGenerator[object]:
         """Stream the candles."""

@@ -11,87 +11,139 @@ from schema.rounded import rounded_field
 
 describe_enum(
     domain.ReportNoteCode,
-    "What a reader of a report's figures has to know.",
+    "What a reader must know about the figures of a report.",
     {
-        "PRICE_MISSING": "No price was known of something that was held. Where that lasted over the end of a day, the "
-        "figures of returns are null.",
-        "PRICE_STALE": "Prices of a market are missing for more than a day, and the last one counts there.",
-        "NO_MARKET": "No market that is traded leads from a currency to that of the account; it isn't counted.",
-        "PERIOD_TOO_SHORT": "There are too few days for figures of daily returns.",
-        "OPENING_ESTIMATED": "What came in and went out before transfers were recorded isn't known.",
-        "START_UNKNOWN": "The equity at the start of the trading session isn't known.",
-        "MARKET_UNKNOWN": "Fills on a market that isn't listed any more are left out.",
-        "BALANCE_UNEXPLAINED": "The balance of a currency isn't what transfers and fills come to now. The difference "
-        "isn't counted; if it lasts, it is recorded as an adjustment at the time at which it was noticed.",
+        "PRICE_MISSING": (
+            "No price was known for a currency that was held. If this lasted past the end of a day, the figures of "
+            "returns are null."
+        ),
+        "PRICE_STALE": "Prices of a market are missing for more than a day. The last known price is used for this "
+        "time.",
+        "NO_MARKET": (
+            "No market that is traded leads from a currency to the account's currency. Balances in this currency are "
+            "left out."
+        ),
+        "PERIOD_TOO_SHORT": "The period has too few days for figures of daily returns.",
+        "OPENING_ESTIMATED": "It is not known what came into the account and left it before the engine recorded "
+        "transfers.",
+        "START_UNKNOWN": "The equity at the start of the trading session is not known.",
+        "MARKET_UNKNOWN": "Fills on a market that the venue no longer lists are left out.",
+        "BALANCE_UNEXPLAINED": (
+            "The current balance of a currency differs from the sum of its transfers and fills. The difference is "
+            "left out. If it lasts, it is recorded as a transfer of kind ADJUSTMENT, with the time at which it was "
+            "noticed."
+        ),
     },
 )
 
 
-@strawberry.type(
-    description="What a reader of the figures has to know: which prices were missing, why a figure is null."
-)
+@strawberry.type(description="A note on the figures of a report, such as missing prices, or why a figure is null.")
 class ReportNote:
     """The schema's face of `domain.model.reports.ReportNote`."""
 
-    code: domain.ReportNoteCode = strawberry.field(description="What kind of note it is, for programs.")
-    message: str = strawberry.field(description="What was missing, and what would help.")
-    subject: str | None = strawberry.field(description="The currency or the market that it is about.")
-    from_: datetime | None = strawberry.field(name="from", description="Since when.")
-    to: datetime | None = strawberry.field(description="Until when.")
+    code: domain.ReportNoteCode = strawberry.field(description="The kind of note, for programs.")
+    message: str = strawberry.field(description="The note in words: what was missing, and what would help.")
+    subject: str | None = strawberry.field(
+        description="The currency or the market of the note. Null if it is about neither."
+    )
+    from_: datetime | None = strawberry.field(
+        name="from", description="The start of the time that the note is about. Null if it is about no particular time."
+    )
+    to: datetime | None = strawberry.field(
+        description="The end of the time that the note is about. Null if it is about no particular time."
+    )
 
 
-@strawberry.type(description="Null where too few round trips or too short a period make the figure meaningless.")
+@strawberry.type(
+    description=(
+        "The performance of an account or a trading session over a period. Amounts are in `currency`. A figure is "
+        "null if it would mean nothing: ratios of daily returns need 10 days, the growth rate a week, and the system "
+        "quality number 10 round trips."
+    )
+)
 class PerformanceMetrics:
     """The schema's face of `domain.model.reports.PerformanceMetrics`; that module's neighbours tell the formulas."""
 
-    currency: str = strawberry.field(description="What amounts are in.")
-    start_equity: Decimal = rounded_field("At the start.")
-    end_equity: Decimal = rounded_field("At the end.")
-    net_deposits: Decimal = rounded_field("What was paid in meanwhile, less what was taken out.")
-    net_profit: Decimal = rounded_field("What the equity grew by, less `netDeposits`: deposits are no profit.")
+    currency: str = strawberry.field(description="The currency of all amounts.")
+    start_equity: Decimal = rounded_field("The equity at the start of the period.")
+    end_equity: Decimal = rounded_field("The equity at the end of the period.")
+    net_deposits: Decimal = rounded_field("The deposits during the period, minus the withdrawals.")
+    net_profit: Decimal = rounded_field("The growth of the equity during the period, minus `netDeposits`.")
     net_profit_percent: float | None = strawberry.field(
-        description="The time-weighted return in percent, which deposits and withdrawals don't change; without any, "
-        "`netProfit` in percent of `startEquity`."
+        description=(
+            "The time-weighted return in percent. Deposits and withdrawals don't affect it. Without any of them, it "
+            "is `netProfit` in percent of `startEquity`."
+        )
     )
     market_change_percent: float | None = strawberry.field(
-        description="What the market did meanwhile; null where there are several."
+        description=(
+            "The change of the market's price during the period, in percent. Null if the report is about several "
+            "markets."
+        )
     )
-    cagr: float | None = strawberry.field(description="Compound annual growth rate, in percent.")
+    cagr: float | None = strawberry.field(description="The compound annual growth rate, in percent.")
     volatility: float | None = strawberry.field(
-        description="Sample deviation of daily returns, annualised by √365, in percent."
+        description="The sample standard deviation of the daily returns, annualised by √365, in percent."
     )
-    sharpe: float | None = strawberry.field(description="Mean over deviation of daily returns, annualised.")
-    sortino: float | None = strawberry.field(description="Mean over downside deviation of daily returns, annualised.")
-    calmar: float | None = strawberry.field(description="CAGR over the greatest drawdown.")
-    omega: float | None = strawberry.field(description="Gains over losses of daily returns, around 0.")
-    sqn: float | None = strawberry.field(description="System quality number of the round trips.")
-    max_drawdown: Decimal = rounded_field("The greatest fall of the profit below its highest so far.")
+    sharpe: float | None = strawberry.field(
+        description=(
+            "The Sharpe ratio: the mean of the daily returns divided by their standard deviation, annualised by √365, "
+            "without a risk-free rate."
+        )
+    )
+    sortino: float | None = strawberry.field(
+        description=(
+            "The Sortino ratio: the mean of the daily returns divided by their downside deviation, annualised by "
+            "√365, without a risk-free rate."
+        )
+    )
+    calmar: float | None = strawberry.field(description="The Calmar ratio: `cagr` divided by `maxDrawdownPercent`.")
+    omega: float | None = strawberry.field(
+        description="The omega ratio: the sum of the positive daily returns divided by the sum of the negative ones."
+    )
+    sqn: float | None = strawberry.field(
+        description=(
+            "The system quality number (SQN): the mean profit of the round trips divided by their standard deviation, "
+            "times the square root of their number."
+        )
+    )
+    max_drawdown: Decimal = rounded_field("The greatest fall of the profit below its highest value so far.")
     max_drawdown_percent: float | None = strawberry.field(
-        description="The greatest fall of the time-weighted return below its highest so far, in percent."
+        description="The greatest fall of the time-weighted return below its highest value so far, in percent of that "
+        "value."
     )
-    max_drawdown_days: float | None = strawberry.field(description="The longest time that it was below its highest.")
-    round_trips: int = strawberry.field(description="How many positions were closed.")
-    wins: int = strawberry.field(description="How many with a profit.")
-    losses: int = strawberry.field(description="How many with a loss.")
-    win_rate: float | None = strawberry.field(description="Wins in percent of round trips.")
-    profit_factor: float | None = strawberry.field(description="Sum of profits over sum of losses.")
+    max_drawdown_days: float | None = strawberry.field(
+        description="The longest time for which the time-weighted return was below its highest value, in days."
+    )
+    round_trips: int = strawberry.field(description="The number of positions that were closed.")
+    wins: int = strawberry.field(description="The number of round trips with a profit.")
+    losses: int = strawberry.field(description="The number of round trips with a loss.")
+    win_rate: float | None = strawberry.field(description="The number of wins in percent of the round trips.")
+    profit_factor: float | None = strawberry.field(
+        description="The sum of all profits divided by the sum of all losses."
+    )
     expectancy: Decimal | None = rounded_field("The mean profit of a round trip.")
-    average_win: Decimal | None = rounded_field("The mean of the wins.")
-    average_loss: Decimal | None = rounded_field("The mean of the losses.")
-    best_trade: Decimal | None = rounded_field("The greatest profit.")
-    worst_trade: Decimal | None = rounded_field("The greatest loss.")
-    longest_win_streak: int = strawberry.field(description="How many wins came in a row at most.")
-    longest_loss_streak: int = strawberry.field(description="How many losses came in a row at most.")
-    average_holding_seconds: float | None = strawberry.field(description="How long a position was open.")
-    exposure_percent: float | None = strawberry.field(description="Of the time, with a position open.")
-    turnover: Decimal = rounded_field("The sum of what was bought and sold.")
-    fees: Decimal = rounded_field("What the venues took.")
-    slippage: Decimal | None = rounded_field(
-        "What the fills cost above the `arrivalPrice` of their orders, negative where they were cheaper; "
-        "null where that isn't known of any."
+    average_win: Decimal | None = rounded_field("The mean profit of the winning round trips.")
+    average_loss: Decimal | None = rounded_field("The mean loss of the losing round trips. It is negative.")
+    best_trade: Decimal | None = rounded_field("The profit of the best round trip.")
+    worst_trade: Decimal | None = rounded_field("The profit of the worst round trip. It is negative if it was a loss.")
+    longest_win_streak: int = strawberry.field(description="The greatest number of wins in a row.")
+    longest_loss_streak: int = strawberry.field(description="The greatest number of losses in a row.")
+    average_holding_seconds: float | None = strawberry.field(
+        description="The mean time for which a position was open, in seconds."
     )
-    orders_denied: int = strawberry.field(description="How many orders failed the risk checks.")
-    orders_rejected: int = strawberry.field(description="How many orders the venue refused.")
+    exposure_percent: float | None = strawberry.field(
+        description="The part of the period in which at least one position was open, in percent."
+    )
+    turnover: Decimal = rounded_field("The value of everything that was bought and sold.")
+    fees: Decimal = rounded_field("The fees that the venues charged.")
+    slippage: Decimal | None = rounded_field(
+        "The cost of the fills compared with the `arrivalPrice` of their orders. It is negative if the fills were "
+        "cheaper. Null if no arrival price is known."
+    )
+    orders_denied: int = strawberry.field(description="The number of orders that the risk checks denied.")
+    orders_rejected: int = strawberry.field(description="The number of orders that the venue rejected.")
     notes: list[ReportNote] = strawberry.field(
-        description="What was missing for these figures, and why some are null; empty where nothing was."
+        description="Notes on these figures: what was missing, and why some are null. Empty if there is nothing to "
+        "note."
     )

@@ -41,11 +41,11 @@ def serves(*domain_classes: type) -> Callable[[object, GraphQLResolveInfo[object
     return staticmethod(is_type_of)
 
 
-@strawberry.interface(description="An object with a global id.")
+@strawberry.interface(description="An object with an id that is unique in the whole API.")
 class Node:
     """The base of types that `node` can find; the domain object has its key as `id`, or the type overrides `id`."""
 
-    @strawberry.field(description="Opaque, and unique among all objects.")
+    @strawberry.field(description="An opaque id, unique among all objects.")
     def id(self, info: Info[object, object]) -> strawberry.ID:
         """Return the global id of the domain object by the type that it is served as."""
         parent: GraphQLResolveInfo[object] = info._raw_info  # noqa: SLF001  # strawberry shows the parent type nowhere else
@@ -56,20 +56,25 @@ class Node:
 class NodeQuery:
     """The root fields for Relay; the query type inherits them."""
 
-    @strawberry.field(description="The object with this id; null where there is none, or none of the viewer's.")
+    @strawberry.field(description="The object with this id. Null if there is none, or if it belongs to another user.")
     async def node(
         self,
         info: Info[NodeContext, None],
-        id: Annotated[strawberry.ID, strawberry.argument(description="The `id` of any object.")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of any object.")],
     ) -> Node | None:
         """Return the object with this id, or None."""
         return await load_node(info.context, id)  # type: ignore[return-value]  # a domain object, served as its type
 
-    @strawberry.field(description="The objects with these ids, at most 100, in their order; null where there is none.")
+    @strawberry.field(
+        description=(
+            "The objects with these ids, in the same order. An item is null if there is no such object, or if it "
+            "belongs to another user."
+        )
+    )
     async def nodes(
         self,
         info: Info[NodeContext, None],
-        ids: Annotated[list[strawberry.ID], strawberry.argument(description="At most 100.")],
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="The ids, at most 100.")],
     ) -> list[Node | None]:
         """Return the objects with these ids; one that can't be read spoils none of the others."""
         if len(ids) > MAX_NODES:

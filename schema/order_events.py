@@ -14,15 +14,17 @@ from schema.scalars import Sequence
 
 
 @strawberry.type(
-    description="An order as it once stood. It has the order's id and a type of its own, so that a client's cache "
-    "never mixes it with the order as it is now."
+    description=(
+        "An order as it was at the time of an event. It has the order's id but a type of its own, so that a client's "
+        "cache doesn't mix it with the current order."
+    )
 )
 class OrderState(OrderFacts):
     """The schema's face of `domain.model.orders.Order` as an event carries it."""
 
     is_type_of = serves(domain.Order)
 
-    @strawberry.field(description="The id of the order, for `node` and for every field that takes an order's id.")
+    @strawberry.field(description="The id of the order. `node` and all arguments that take an order's id accept it.")
     def id(parent: strawberry.Parent[domain.Order]) -> strawberry.ID:
         """Return the order's global id."""
         return encode_id("Order", parent.id)
@@ -33,30 +35,37 @@ class OrderState(OrderFacts):
         return await events.current(info.context, parent)
 
 
-@strawberry.type(description="`order` is the order as it stood after this event, as it was stored with it.")
+@strawberry.type(description="A step in the life of an order.")
 class OrderEvent:
     """The schema's face of `resolvers.events.OrderStep`."""
 
-    cursor: str = strawberry.field(description="Where a later subscription goes on; that of `UserEvent` too.")
-    sequence: Sequence = strawberry.field(
-        description="Its place in the user's log, without gaps; other things have places there too."
+    cursor: str = strawberry.field(
+        description="The cursor of the event. A later `events` or `orderEvents` subscription continues after it."
     )
-    at: datetime = strawberry.field(description="When it happened.")
-    kind: domain.OrderEventKind = strawberry.field(description="What happened.")
-    fill: Fill | None = strawberry.field(description="The execution, where it is one.")
-    reason: str | None = strawberry.field(description="Why, where there is something to say.")
+    sequence: Sequence = strawberry.field(
+        description=(
+            "The position of the event in the user's log. The log has no gaps, but it also contains events about "
+            "other things than orders."
+        )
+    )
+    at: datetime = strawberry.field(description="When the event happened.")
+    kind: domain.OrderEventKind = strawberry.field(description="What happened to the order.")
+    fill: Fill | None = strawberry.field(description="The fill, for an event of kind FILL. Null for all other kinds.")
+    reason: str | None = strawberry.field(
+        description="The reason for the event, in words. Null if there is nothing to add to its kind."
+    )
 
-    @strawberry.field(graphql_type=OrderState, description="The order as it stood after this event.")
+    @strawberry.field(graphql_type=OrderState, description="The order as it was after this event.")
     def order(parent: strawberry.Parent[events.OrderStep]) -> object:
         """Return the order as stored with the event."""
         return parent.order
 
 
-@strawberry.type(description="An order event in a list.")
+@strawberry.type(description="An order event in a list, with its cursor.")
 class OrderEventEdge(Edge[OrderEvent]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Order events, a page at a time.")
+@strawberry.type(description="One page of a list of order events.")
 class OrderEventConnection(Connection[OrderEvent, OrderEventEdge]):
     """See `Connection`."""

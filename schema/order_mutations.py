@@ -19,7 +19,8 @@ from schema.orders import Order
 
 
 @strawberry.input(
-    one_of=True, description="How far a trailing stop follows the price; exactly one of the two is given."
+    one_of=True,
+    description="The distance at which a trailing stop follows the price. Give exactly one of the two fields.",
 )
 class TrailInput:
     """How far a trailing stop follows."""
@@ -28,66 +29,91 @@ class TrailInput:
         default=strawberry.UNSET, description='The distance in percent of the best price so far, such as "1.5".'
     )
     absolute: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="A price in quote currency for one unit of the base currency."
+        default=strawberry.UNSET,
+        description="The distance as a difference of prices, in quote currency for one unit of the base currency.",
     )
 
 
-@strawberry.input(one_of=True, description="Where a protecting order lies; exactly one of the two is given.")
+@strawberry.input(one_of=True, description="The price of a protecting order. Give exactly one of the two fields.")
 class ProtectionInput:
     """Where a protecting order lies."""
 
     price: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="A price in quote currency for one unit of the base currency."
+        default=strawberry.UNSET, description="The price, in quote currency for one unit of the base currency."
     )
     percent: Decimal | None = strawberry.field(
-        default=strawberry.UNSET, description="Of the entry's price, away from it."
+        default=strawberry.UNSET, description="The distance from the entry's price, in percent of it."
     )
 
 
-@strawberry.input(description="An instruction to buy or sell.")
+@strawberry.input(description="The order to place.")
 class OrderPlaceInput:
     """The input of `orderPlace`."""
 
-    account: strawberry.ID = strawberry.field(description="The account to trade on.")
-    market: MarketSymbol = strawberry.field(description="A market of the account's venue.")
-    side: OrderSide = strawberry.field(description="BUY or SELL, of the base currency.")
-    type: OrderType = strawberry.field(description="How it is to be executed.")
-    quantity: Decimal = strawberry.field(description="More than 0, in base currency, in steps of the market's.")
+    account: strawberry.ID = strawberry.field(description="The id of the account on which to trade.")
+    market: MarketSymbol = strawberry.field(description="The market. It must be a market of the account's venue.")
+    side: OrderSide = strawberry.field(description="Whether to buy or to sell the base currency.")
+    type: OrderType = strawberry.field(description="How the order is executed.")
+    quantity: Decimal = strawberry.field(
+        description="The quantity, in base currency. It must be more than 0 and a multiple of "
+        "`Market.quantityIncrement`."
+    )
     price: Decimal | None = strawberry.field(
         default=None,
-        description="The limit price of the types that have one, in quote currency for one unit of the base currency.",
+        description=(
+            "The limit price, in quote currency for one unit of the base currency. A multiple of "
+            "`Market.priceIncrement`. Required for LIMIT, STOP_LIMIT and TAKE_PROFIT_LIMIT, invalid otherwise."
+        ),
     )
     stop_price: Decimal | None = strawberry.field(
         default=None,
-        description="The price that STOP and TAKE_PROFIT orders wait for, in quote currency for one unit of the base "
-        "currency.",
+        description=(
+            "The price that triggers the order, in quote currency for one unit of the base currency. A multiple of "
+            "`Market.priceIncrement`. Required for STOP, STOP_LIMIT, TAKE_PROFIT and TAKE_PROFIT_LIMIT, invalid "
+            "otherwise."
+        ),
     )
     time_in_force: TimeInForce | None = strawberry.field(
         default=None,
-        description="How long the order rests. GTC where none is given, for the types that have a limit price; the "
-        "others take none.",
+        description=(
+            "How long the order rests in the book. Only valid for types with a limit price, for which the default is "
+            "GTC."
+        ),
     )
     expires_at: datetime | None = strawberry.field(
-        default=None, description="When a GTD order is given up; it needs this and no other may have it."
+        default=None,
+        description="The time at which a GTD order expires. It must be in the future. Required for GTD, invalid "
+        "otherwise.",
     )
     post_only: bool | None = strawberry.field(
-        default=None, description="Whether a LIMIT order is refused where it would be filled at once."
+        default=None,
+        description="Reject instead of taking liquidity (LIMIT only, and not with IOC or FOK). The default is false.",
     )
     reduce_only: bool | None = strawberry.field(
-        default=None, description="Whether the order may only make a position smaller."
+        default=None, description="Only reduce a position, and never open or enlarge one. The default is false."
     )
     trailing: TrailInput | None = strawberry.field(
-        default=None, description="How far a TRAILING_STOP follows. Not supported yet: it is answered with UNSUPPORTED."
+        default=None,
+        description=(
+            "The distance at which a TRAILING_STOP follows the price. Not supported yet: the result is the error "
+            "UNSUPPORTED."
+        ),
     )
     stop_loss: ProtectionInput | None = strawberry.field(
         default=None,
-        description="An order that limits the loss. Not supported yet: it is answered with UNSUPPORTED.",
+        description="An order that limits the loss of the position. Not supported yet: the result is the error "
+        "UNSUPPORTED.",
     )
     take_profit: ProtectionInput | None = strawberry.field(
-        default=None, description="An order that takes the profit. Not supported yet: it is answered with UNSUPPORTED."
+        default=None,
+        description="An order that takes the profit of the position. Not supported yet: the result is the error "
+        "UNSUPPORTED.",
     )
     idempotency_key: str = strawberry.field(
-        description="The same key with the same input answers with the same order; with another input, with CONFLICT."
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the same order and sends "
+            "nothing again. With another input the result is the error CONFLICT. At most 128 characters."
+        )
     )
 
     def to_domain(self) -> service.OrderRequest:
@@ -110,44 +136,46 @@ class OrderPlaceInput:
         )
 
 
-@strawberry.input(description="Which orders are to be cancelled: all of an account that fit.")
+@strawberry.input(
+    description="The orders to cancel: all open orders of an account, or those that the other fields select."
+)
 class OrdersCancelInput:
     """The input of `ordersCancel`."""
 
-    account: strawberry.ID = strawberry.field(description="The account that they are on.")
-    market: MarketSymbol | None = strawberry.field(
-        default=None, description="Only orders on this market are cancelled."
-    )
+    account: strawberry.ID = strawberry.field(description="The id of the account.")
+    market: MarketSymbol | None = strawberry.field(default=None, description="Only cancel orders on this market.")
     trading_session: strawberry.ID | None = strawberry.field(
-        default=None, description="Those of this trading session alone."
+        default=None, description="Only cancel orders of the trading session with this id."
     )
 
 
-@strawberry.type(description="The answer of `orderPlace`.")
+@strawberry.type(description="The result of `orderPlace`.")
 class OrderPlacePayload(Payload):
     """The answer of `orderPlace`."""
 
     order: Order | None = strawberry.field(
-        description="The order, one that was DENIED or REJECTED too; null where there is none."
+        description="The order, even if it was DENIED or REJECTED. Null if no order was stored."
     )
 
 
-@strawberry.type(description="The answer of `orderCancel`.")
+@strawberry.type(description="The result of `orderCancel`.")
 class OrderCancelPayload(Payload):
     """The answer of `orderCancel`."""
 
-    order: Order | None = strawberry.field(
-        description="The order, one that was DENIED or REJECTED too; null where there is none."
-    )
+    order: Order | None = strawberry.field(description="The order after the request. Null if there are errors.")
 
 
-@strawberry.type(description="`requested`: how many orders are being cancelled; the events tell the rest.")
+@strawberry.type(
+    description="The result of `ordersCancel`. The cancels go on after it: subscribe to `orderEvents` to follow them."
+)
 class OrdersCancelPayload(Payload):
     """The answer of `ordersCancel`."""
 
-    requested: int = strawberry.field(description="How many orders are being cancelled; 0 where there are errors.")
+    requested: int = strawberry.field(
+        description="The number of orders that are being cancelled. 0 if there are errors."
+    )
     orders: list[Order] | None = strawberry.field(
-        description="The orders that are being cancelled, oldest first; null where there are errors."
+        description="The orders that are being cancelled, oldest first. Null if there are errors."
     )
 
 
@@ -156,9 +184,12 @@ class OrderMutation:
     """The orders' part of the mutation root."""
 
     @strawberry.mutation(
-        description="Place an order. Answers when the order has left PENDING and SUBMITTED, or after 2 s with the "
-        "state it then has. An order that fails the risk checks is stored as DENIED and told with ORDER_DENIED; one "
-        "that the venue refuses is REJECTED and told with ORDER_REJECTED; one that can't be read leaves nothing."
+        description=(
+            "Place an order. The request returns when the order is neither PENDING nor SUBMITTED any more, or after 2 "
+            "seconds with the status that it has then. An order that fails the risk checks is stored with status "
+            "DENIED, and the result has the error ORDER_DENIED. An order that the venue refuses has status REJECTED, "
+            "and the result has the error ORDER_REJECTED. If the input is invalid, no order is stored."
+        )
     )
     @payload(OrderPlacePayload)
     async def order_place(self, info: Info, input: Annotated[OrderPlaceInput, INPUT]) -> OrderPlacePayload | None:
@@ -169,19 +200,26 @@ class OrderMutation:
         return answer(OrderPlacePayload, order=order, errors=[user_error(refusal)] if refusal else [])
 
     @strawberry.mutation(
-        description="Cancel an order. Answers when the cancel has ended, or after 2 s with the state the order then "
-        "has; one that was cancelled or has expired already is answered as it is, one that is at another end with "
-        "CONFLICT."
+        description=(
+            "Cancel an order. The request returns when the cancel has ended, or after 2 seconds with the status that "
+            "the order has then. An order that is already CANCELED or EXPIRED is returned as it is. For an order with "
+            "another final status the result is the error CONFLICT."
+        )
     )
     @payload(OrderCancelPayload)
     async def order_cancel(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The order.")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the order.")]
     ) -> OrderCancelPayload | None:
         """Cancel an order."""
         info.context.require(ApiScope.TRADE)
         return answer(OrderCancelPayload, order=await orders.cancel(info.context, decode_uuid(id, "Order", ("id",))))
 
-    @strawberry.mutation(description="Cancel all orders of an account that fit.")
+    @strawberry.mutation(
+        description=(
+            "Cancel all open orders of an account, or those on a market or of a trading session. The request returns "
+            "before the cancels have ended."
+        )
+    )
     @payload(OrdersCancelPayload, requested=0)
     async def orders_cancel(self, info: Info, input: Annotated[OrdersCancelInput, INPUT]) -> OrdersCancelPayload | None:
         """Cancel many orders."""

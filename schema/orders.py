@@ -27,29 +27,41 @@ Signal = lazy("trading", "Signal")
 class RiskDenial:
     """The schema's face of `domain.model.orders.RiskDenial`."""
 
-    code: domain.RiskCode = strawberry.field(description="Which check the order failed.")
-    message: str = strawberry.field(description="What was wrong, with which value, and what would be right.")
-    limit: Decimal | None = strawberry.field(description="What was allowed, in the check's own unit.")
-    actual: Decimal | None = strawberry.field(description="What was asked for, in the check's own unit.")
+    code: domain.RiskCode = strawberry.field(description="The check that the order failed.")
+    message: str = strawberry.field(
+        description="The failure in words: what is wrong, with which value, and what would be right."
+    )
+    limit: Decimal | None = strawberry.field(
+        description="The limit of the check, in the unit that `RiskCode` names. Null if the check has none."
+    )
+    actual: Decimal | None = strawberry.field(
+        description="The value that the order would have, in the same unit as `limit`. Null if the check has none."
+    )
 
 
-@strawberry.type(description="One execution of part of an order.")
+@strawberry.type(description="An execution of an order, or of a part of it.")
 class Fill(Node):
     """The schema's face of `domain.model.orders.Fill`."""
 
     is_type_of = serves(domain.Fill)
 
-    venue_trade_id: str = strawberry.field(description="The venue's own id of it; it counts once.")
-    at: datetime = strawberry.field(description="When it was executed, by the venue's clock.")
-    price: Decimal = strawberry.field(description="The price in quote currency for one unit of the base currency.")
-    quantity: Decimal = strawberry.field(description="How much was filled, in base currency.")
-    fee: Decimal = strawberry.field(description="What the venue took, in `feeCurrency`; negative where it gave.")
-    fee_currency: str = strawberry.field(description="What the fee was paid in.")
-    fee_rate: Decimal | None = rounded_field(
-        "What one unit of a `feeCurrency` that is neither base nor quote was worth in quote. Null where it "
-        "is one of them, and where no price was known when the fill was recorded."
+    venue_trade_id: str = strawberry.field(
+        description="The venue's id of the trade. A fill with the same id is never counted twice."
     )
-    maker: bool | None = strawberry.field(description="Whether the order rested; null where the venue doesn't say.")
+    at: datetime = strawberry.field(description="When the fill happened, by the venue's clock.")
+    price: Decimal = strawberry.field(description="The price, in quote currency for one unit of the base currency.")
+    quantity: Decimal = strawberry.field(description="The filled quantity, in base currency.")
+    fee: Decimal = strawberry.field(
+        description="The fee that the venue charged, in `feeCurrency`. It is negative if the venue paid it."
+    )
+    fee_currency: str = strawberry.field(description="The currency of the fee.")
+    fee_rate: Decimal | None = rounded_field(
+        "The price of one unit of `feeCurrency` in quote currency, when the fill was recorded. Null if the fee "
+        "currency is the base or the quote currency, or if no price was known."
+    )
+    maker: bool | None = strawberry.field(
+        description="True if the order rested in the book and another one met it. Null if the venue doesn't report it."
+    )
 
     @strawberry.field(graphql_type=lazy("orders", "Order"), description="The order that was filled.")
     async def order(parent: strawberry.Parent[domain.Fill], info: Info) -> object:
@@ -57,23 +69,23 @@ class Fill(Node):
         return await orders.order_by_id(info.context, parent.order_id)
 
 
-@strawberry.type(description="A fill in a list.")
+@strawberry.type(description="A fill in a list, with its cursor.")
 class FillEdge(Edge[Fill]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Fills, a page at a time.")
+@strawberry.type(description="One page of a list of fills.")
 class FillConnection(CountedConnection[Fill, FillEdge]):
     """See `Connection`."""
 
 
-@strawberry.type(description="What was paid in fees in one currency.")
+@strawberry.type(description="The sum of the fees in one currency.")
 class FeeTotal:
     """The schema's face of `resolvers.orders.FeeTotal`."""
 
-    currency: str = strawberry.field(description="The currency that the fees were paid in.")
+    currency: str = strawberry.field(description="The currency of the fees.")
     amount: Decimal = strawberry.field(
-        description="The sum of the fees; negative where the venue gave more than it took."
+        description="The sum of the fees. It is negative if the venue paid more than it charged."
     )
 
 
@@ -81,66 +93,93 @@ class FeeTotal:
 class OrderFacts:
     """What is told of an order as it is now and as it once stood."""
 
-    client_order_id: str = strawberry.field(description="The engine's id of it at the venue: a hash of its cause.")
-    venue_order_id: str | None = strawberry.field(description="The venue's id of it; null until it has answered.")
-    side: OrderSide = strawberry.field(description="BUY or SELL, of the base currency.")
-    type: domain.OrderType = strawberry.field(description="How it is executed.")
-    role: domain.OrderRole = strawberry.field(description="Why it exists.")
+    client_order_id: str = strawberry.field(
+        description="The id that the engine gave the order at the venue: a hash of what caused the order."
+    )
+    venue_order_id: str | None = strawberry.field(
+        description="The venue's id of the order. Null until the venue has confirmed it."
+    )
+    side: OrderSide = strawberry.field(description="Whether the base currency is bought or sold.")
+    type: domain.OrderType = strawberry.field(description="How the order is executed.")
+    role: domain.OrderRole = strawberry.field(description="Why the order exists.")
     time_in_force: domain.TimeInForce | None = strawberry.field(
-        description="Null where it has no meaning, as for a market order."
+        description="How long the order rests in the book. Null for types without a limit price, such as MARKET."
     )
-    expires_at: datetime | None = strawberry.field(description="When the order is given up; null where it is not GTD.")
-    post_only: bool = strawberry.field(description="Whether it is refused where it would be filled at once.")
-    reduce_only: bool = strawberry.field(description="Whether it may only make a position smaller.")
-    quantity: Decimal = strawberry.field(description="What was asked for, in base currency.")
-    price: Decimal | None = strawberry.field(description="The limit, in quote currency per base.")
-    stop_price: Decimal | None = strawberry.field(description="The price that it waits for.")
-    status: domain.OrderStatus = strawberry.field(description="Where it is in its life.")
+    expires_at: datetime | None = strawberry.field(description="When the order expires. Null if it is not GTD.")
+    post_only: bool = strawberry.field(description="True if the order is rejected instead of taking liquidity.")
+    reduce_only: bool = strawberry.field(description="True if the order may only reduce a position.")
+    quantity: Decimal = strawberry.field(description="The ordered quantity, in base currency.")
+    price: Decimal | None = strawberry.field(
+        description="The limit price, in quote currency for one unit of the base currency. Null for types without one."
+    )
+    stop_price: Decimal | None = strawberry.field(
+        description=(
+            "The price that triggers the order, in quote currency for one unit of the base currency. Null for types "
+            "without one."
+        )
+    )
+    status: domain.OrderStatus = strawberry.field(description="The status of the order in its life.")
     revision: Sequence = strawberry.field(
-        description="Grows with every change: a client keeps the state with the highest."
+        description=(
+            "A number that increases with every change of the order. Of two states of an order, keep the one with the "
+            "higher revision."
+        )
     )
-    filled_quantity: Decimal = strawberry.field(description="What the fills add up to, in base currency.")
-    remaining_quantity: Decimal = strawberry.field(description="What isn't filled, in base currency.")
+    filled_quantity: Decimal = strawberry.field(description="The sum of the fills, in base currency.")
+    remaining_quantity: Decimal = strawberry.field(description="The quantity that is not filled, in base currency.")
     average_price: Decimal | None = rounded_field(
-        "The mean price of the fills, weighted by their quantities; null before the first."
+        "The mean price of the fills, weighted by their quantities, in quote currency for one unit of the base "
+        "currency. Null before the first fill."
     )
-    denials: list[RiskDenial] = strawberry.field(description="All risk checks that it failed.")
+    denials: list[RiskDenial] = strawberry.field(description="All risk checks that the order failed.")
     reject_reason: str | None = strawberry.field(
-        description="Why the venue rejected the order, in words; null where it did not."
+        description="Why the venue rejected the order, in words. Null if it wasn't rejected."
     )
     reject_code: RejectCode | None = strawberry.field(
-        description="The kind of reason for which the venue rejected the order, for programs; `rejectReason` says it "
-        "in words. Null where the order was not rejected, and in states that version 0.1 stored."
+        description=(
+            "Why the venue rejected the order, for programs. `rejectReason` has the reason in words. Null if it "
+            "wasn't rejected, and in states that version 0.1 stored."
+        )
     )
     arrival_price: Decimal | None = strawberry.field(
-        description="What its slippage is measured from: the price that it waits for, or else the middle of the book "
-        "when it was sent. Null until then, and for orders that were sent before it was recorded."
+        description=(
+            "The price from which the order's slippage is measured, in quote currency for one unit of the base "
+            "currency. It is the stop price, or else the middle of the book when the order was sent. Null until then, "
+            "and for orders that were sent before the engine recorded it."
+        )
     )
-    created_at: datetime = strawberry.field(description="When it was taken in.")
-    updated_at: datetime = strawberry.field(description="When it last changed.")
+    created_at: datetime = strawberry.field(description="When the order was stored.")
+    updated_at: datetime = strawberry.field(description="When the order last changed.")
 
-    @strawberry.field(graphql_type=Account, description="The account that it is on.")
+    @strawberry.field(graphql_type=Account, description="The account of the order.")
     async def account(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the account."""
         return await trading.account_of(info.context, parent)
 
-    @strawberry.field(graphql_type=Market, description="What is bought or sold.")
+    @strawberry.field(graphql_type=Market, description="The market of the order.")
     def market(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
 
-    @strawberry.field(graphql_type=TradingSession | None, description="The session that made it; null where none did.")
+    @strawberry.field(
+        graphql_type=TradingSession | None,
+        description="The trading session that created the order. Null if it was placed by hand.",
+    )
     async def trading_session(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the trading session."""
         return await trading.session_of(info.context, parent)
 
-    @strawberry.field(graphql_type=Signal | None, description="The signal that caused it.")
+    @strawberry.field(
+        graphql_type=Signal | None, description="The signal that caused the order. Null if no signal did."
+    )
     async def signal(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the signal."""
         return await orders.signal(info.context, parent)
 
 
-@strawberry.type(description="An instruction to a venue and all that is known of its fate.")
+@strawberry.type(
+    description="An instruction to a venue to buy or sell, with everything that is known about its execution."
+)
 class Order(Node, OrderFacts):
     """The schema's face of `domain.model.orders.Order`."""
 
@@ -148,7 +187,8 @@ class Order(Node, OrderFacts):
 
     @strawberry.field(
         graphql_type=lazy("orders", "Order") | None,
-        description="The entry that this order protects. Null for every order, as none protects another yet.",
+        description="The entry that this order protects. Always null, because the engine doesn't place protecting "
+        "orders yet.",
     )
     async def parent(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the entry."""
@@ -156,7 +196,8 @@ class Order(Node, OrderFacts):
 
     @strawberry.field(
         graphql_type=list[lazy("orders", "Order")],  # type: ignore[misc]  # made at run time
-        description="The orders that protect this one. Empty for every order, as none protects another yet.",
+        description="The orders that protect this one. Always empty, because the engine doesn't place protecting "
+        "orders yet.",
     )
     async def protections(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the protecting orders."""
@@ -164,7 +205,7 @@ class Order(Node, OrderFacts):
 
     @strawberry.field(
         graphql_type=lazy("orders", "Order") | None,
-        description="The order whose place this one has taken. Null for every order, as none can be amended yet.",
+        description="The order that this one replaces. Always null, because orders can't be amended yet.",
     )
     async def replaces(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the order that this one replaces."""
@@ -172,18 +213,21 @@ class Order(Node, OrderFacts):
 
     @strawberry.field(
         graphql_type=lazy("orders", "Order") | None,
-        description="The order that has taken the place of this one. Null for every order, as none can be amended yet.",
+        description="The order that replaces this one. Always null, because orders can't be amended yet.",
     )
     async def replaced_by(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the order that replaces this one."""
         return await orders.replaced_by(info.context, parent)
 
-    @strawberry.field(graphql_type=list[FeeTotal] | None, description="The sum of its fees so far, by currency.")
+    @strawberry.field(
+        graphql_type=list[FeeTotal] | None,
+        description="The sum of the order's fees so far, one item for each currency.",
+    )
     async def fees(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         """Return the sums."""
         return await orders.fees(info.context, parent)
 
-    @strawberry.field(graphql_type=FillConnection, description="Its fills, newest first.")
+    @strawberry.field(graphql_type=FillConnection, description="The fills of the order, newest first.")
     async def fills(
         parent: strawberry.Parent[domain.Order],
         info: Info,
@@ -196,7 +240,7 @@ class Order(Node, OrderFacts):
         return await orders.fills(info.context, parent, PageArguments(first, after, last, before))
 
     @strawberry.field(
-        graphql_type=lazy("order_events", "OrderEventConnection"), description="Its whole life, oldest first."
+        graphql_type=lazy("order_events", "OrderEventConnection"), description="All events of the order, oldest first."
     )
     async def events(
         parent: strawberry.Parent[domain.Order],
@@ -210,11 +254,11 @@ class Order(Node, OrderFacts):
         return await orders.events(info.context, parent, PageArguments(first, after, last, before))
 
 
-@strawberry.type(description="An order in a list.")
+@strawberry.type(description="An order in a list, with its cursor.")
 class OrderEdge(Edge[Order]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Orders, a page at a time.")
+@strawberry.type(description="One page of a list of orders.")
 class OrderConnection(CountedConnection[Order, OrderEdge]):
     """See `Connection`."""

@@ -59,7 +59,7 @@ async def order_list(
     return await orders.listed(info.context, parent, _page(first, after, last, before), wanted, order_by)
 
 
-ORDERS_TOLD = "Its orders. `from` and `to` are compared with the time of their making."
+ORDERS_TOLD = "The orders that belong to this object. `from` and `to` select by the time at which the order was stored."
 
 
 @strawberry.type
@@ -73,8 +73,10 @@ class OrderLists:
     @strawberry.field(
         graphql_type=FillConnection | None,
         metadata=NESTED,
-        description="Its fills, in the order in which the engine learnt of them. `from` and `to` are compared with the "
-        "venue's time.",
+        description=(
+            "The fills of the orders that belong to this object, in the order in which the engine recorded them. "
+            "`from` and `to` select by the venue's time."
+        ),
     )
     async def fills(
         parent: strawberry.Parent[Account | TradingSession | Position],
@@ -98,7 +100,9 @@ class OrderLists:
 class PositionLists:
     """What everything lists that positions are held for."""
 
-    @strawberry.field(graphql_type=PositionConnection | None, metadata=NESTED, description="Its positions.")
+    @strawberry.field(
+        graphql_type=PositionConnection | None, metadata=NESTED, description="The positions that belong to this object."
+    )
     async def positions(
         parent: strawberry.Parent[Account | TradingSession],
         info: Info,
@@ -120,7 +124,9 @@ class AccountSessionList:
     """The trading sessions on an account."""
 
     @strawberry.field(
-        graphql_type=TradingSessionConnection | None, metadata=NESTED, description="The trading sessions that use it."
+        graphql_type=TradingSessionConnection | None,
+        metadata=NESTED,
+        description="The trading sessions that trade with this account.",
     )
     async def trading_sessions(
         parent: strawberry.Parent[Account],
@@ -144,7 +150,9 @@ class StrategySessionList:
     """The trading sessions that run a strategy, or a version of one."""
 
     @strawberry.field(
-        graphql_type=TradingSessionConnection | None, metadata=NESTED, description="The trading sessions that run it."
+        graphql_type=TradingSessionConnection | None,
+        metadata=NESTED,
+        description="The trading sessions that run this strategy or version.",
     )
     async def trading_sessions(
         parent: strawberry.Parent[Strategy | StrategyVersion],

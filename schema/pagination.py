@@ -18,30 +18,50 @@ import strawberry
 
 from domain.core.pagination import Page
 
-First = Annotated[int | None, strawberry.argument(description="How many items from the beginning; 50 by default.")]
-After = Annotated[str | None, strawberry.argument(description="The cursor that the page begins after.")]
-Last = Annotated[int | None, strawberry.argument(description="How many items from the end; not together with `first`.")]
-Before = Annotated[str | None, strawberry.argument(description="The cursor that the page ends before.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description=(
+            "The size of the page, from the start of the list. The default is 50, the maximum 100 (1,000 for candles "
+            "and trades). Not valid together with `last`."
+        )
+    ),
+]
+After = Annotated[str | None, strawberry.argument(description="The page starts after the item with this cursor.")]
+Last = Annotated[
+    int | None,
+    strawberry.argument(
+        description=(
+            "The size of the page, from the end of the list. The maximum is 100 (1,000 for candles and trades). Not "
+            "valid together with `first`."
+        )
+    ),
+]
+Before = Annotated[str | None, strawberry.argument(description="The page ends before the item with this cursor.")]
 
 NodeT = TypeVar("NodeT")
 EdgeT = TypeVar("EdgeT")
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     """The schema's face of `domain.core.pagination.PageInfo`."""
 
-    has_next_page: bool = strawberry.field(description="Whether more items follow this page.")
-    has_previous_page: bool = strawberry.field(description="Whether items come before this page.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the page's first item; null when empty.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the page's last item; null when empty.")
+    has_next_page: bool = strawberry.field(description="True if the list has items after this page.")
+    has_previous_page: bool = strawberry.field(description="True if the list has items before this page.")
+    start_cursor: str | None = strawberry.field(
+        description="The cursor of the first item of the page. Null if the page is empty."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last item of the page. Null if the page is empty."
+    )
 
 
 @strawberry.type
 class Edge(Generic[NodeT]):
     """The base of every edge type."""
 
-    cursor: str = strawberry.field(description="The item's place in the list, for `after` and `before`.")
+    cursor: str = strawberry.field(description="The position of the item in the list. `after` and `before` accept it.")
     node: NodeT = strawberry.field(description="The item.")
 
 
@@ -49,9 +69,9 @@ class Edge(Generic[NodeT]):
 class Connection(Generic[NodeT, EdgeT]):
     """The base of every connection type."""
 
-    edges: list[EdgeT] = strawberry.field(description="The items of the page with their cursors.")
+    edges: list[EdgeT] = strawberry.field(description="The items of the page, with their cursors.")
     nodes: list[NodeT] = strawberry.field(description="The items of the page.")
-    page_info: PageInfo = strawberry.field(description="Where the page lies in its list.")
+    page_info: PageInfo = strawberry.field(description="The position of the page in the list.")
 
 
 @strawberry.type
@@ -59,8 +79,10 @@ class CountedConnection(Connection[NodeT, EdgeT]):
     """The base of the connections of lists whose items can be counted."""
 
     @strawberry.field(
-        description="How many items the list has with these filters, whatever the page. It is counted when it is asked "
-        "for, and null where there are more than 10,000."
+        description=(
+            "The number of items in the list with these filters, independent of the page. It is counted only if the "
+            "field is requested. Null if it is more than 10,000."
+        )
     )
     async def total_count(parent: strawberry.Parent[Page[object]]) -> int | None:
         """Return the count."""

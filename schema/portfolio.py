@@ -19,34 +19,38 @@ from schema.rounded import rounded_field
 EveryMilliseconds = Annotated[
     int,
     strawberry.argument(
-        description="How much time passes at least from one event that only prices have caused to the next: from 500 "
-        "to 60,000 milliseconds."
+        description=(
+            "The shortest time between two events that only a change of prices caused, in milliseconds: from 500 to "
+            "60,000."
+        )
     ),
 ]
 
 
-@strawberry.type(description="What an account was worth at a moment.")
+@strawberry.type(description="The value of an account at a moment.")
 class AccountEquity:
     """The schema's face of `domain.accounts.live_valuation.AccountValue`."""
 
     account: Account = strawberry.field(description="The account.")
-    at: datetime = strawberry.field(description="When it was worth that.")
+    at: datetime = strawberry.field(description="The moment of the value.")
     unrealized_profit: Decimal | None = rounded_field(
-        "What closing all open positions at the present prices would add, before fees, in the account's "
-        "currency. It is the sum over those that can be priced, and null where none can."
+        "The profit that closing all open positions at current prices would add, before fees, in the account's "
+        "currency. It is the sum over the positions that have a price. Null if none has one."
     )
     unpriced_markets: list[MarketSymbol] = strawberry.field(
-        description="The markets of the positions that `unrealizedProfit` leaves out, since they have no price now."
+        description="The markets of the positions that `unrealizedProfit` leaves out because they have no price now."
     )
 
     @strawberry.field(
-        description="The sum of the balances that can be priced, in the account's currency; null where none can."
+        description="The value of the balances that have a price, in the account's currency. Null if none has one."
     )
     def equity(parent: strawberry.Parent[AccountValue]) -> Decimal | None:
         """Return the sum."""
         return None if parent.equity.total is None else rounded(parent.equity.total)
 
-    @strawberry.field(description="The currencies of the balances that `equity` leaves out, since nothing prices them.")
+    @strawberry.field(
+        description="The currencies of the balances that `equity` leaves out because they have no price now."
+    )
     def unpriced(parent: strawberry.Parent[AccountValue]) -> list[str]:
         """Return the currencies."""
         return list(parent.equity.unpriced)
@@ -58,10 +62,13 @@ class PortfolioSubscription:
 
     @strawberry.subscription(
         graphql_type=AsyncIterator[Position],
-        description="First each open position, then the newest state of each that has changed, the closed one at its "
-        "end. A change of the position is sent at once; where only the price has changed, `everyMilliseconds` goes by. "
-        "A slow reader gets the newest state and misses those between: what must not be missed stands in `events`. "
-        "With `account` the stream ends once the account is archived.",
+        description=(
+            "The viewer's positions, live. It starts with each open position. Then it sends the newest state of each "
+            "position that changed, including the closed state at its end. A change of the position itself is sent at "
+            "once. If only the price changed, `everyMilliseconds` applies. A slow client receives the newest state "
+            "and misses earlier ones: use `events` if you must not miss any. With `account`, the stream ends when the "
+            "account is archived."
+        ),
     )
     async def position_updates(
         self,
@@ -80,8 +87,10 @@ class PortfolioSubscription:
 
     @strawberry.subscription(
         graphql_type=AsyncIterator[AccountEquity],
-        description="What the account is worth, then whenever that has changed. A slow reader gets the newest. The "
-        "stream ends once the account is archived.",
+        description=(
+            "The value of an account, live. It starts with the current value and sends each change. A slow client "
+            "receives the newest value. The stream ends when the account is archived."
+        ),
     )
     async def account_equity(
         self,

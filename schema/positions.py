@@ -21,62 +21,85 @@ class PositionFacts:
     """What is told of a position as it is now and as it once stood."""
 
     quantity: Decimal = strawberry.field(
-        description="Signed: negative is short. Net of fees paid in the base currency."
+        description=(
+            "The quantity that is held, in base currency, after fees in the base currency. It is negative for a short "
+            "position."
+        )
     )
     dust: Decimal = strawberry.field(
-        description="What is left below the lot or the minimum notional when it closed, in base currency."
+        description=(
+            "The quantity that was left when the position closed, in base currency: less than the market's least "
+            "quantity or least value."
+        )
     )
-    average_price: Decimal | None = rounded_field("What it was opened at, in quote currency per base.")
+    average_price: Decimal | None = rounded_field(
+        "The mean price of the fills that opened the position, in quote currency for one unit of the base currency. "
+        "Null before the first fill."
+    )
     realized_profit: Decimal = rounded_field(
-        "What was gained or lost by closing parts of it, after fees, in quote currency."
+        "The profit of the parts that were closed, after fees, in quote currency. It is negative for a loss."
     )
     fees: Decimal = rounded_field(
-        "In quote currency; one paid in base is valued at its fill's price, one in a third currency by the "
-        "fill's `feeRate`."
+        "The fees of the position, in quote currency. A fee in the base currency is valued at the price of its fill, "
+        "a fee in a third currency at the fill's `feeRate`."
     )
     unpriced_fees: list[str] = strawberry.field(
-        description="The currencies of fees that `fees` and `realizedProfit` leave out, since no price of them was "
-        "known when their fills were recorded."
+        description=(
+            "The currencies of fees that `fees` and `realizedProfit` leave out, because no price was known when their "
+            "fills were recorded."
+        )
     )
-    opened_at: datetime = strawberry.field(description="When its first fill was.")
-    closed_at: datetime | None = strawberry.field(description="When it became flat; null while it is open.")
+    opened_at: datetime = strawberry.field(description="When the first fill of the position happened.")
+    closed_at: datetime | None = strawberry.field(description="When the position was closed. Null while it is open.")
 
-    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="The account that it is on.")
+    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="The account of the position.")
     async def account(parent: strawberry.Parent[domain.Position], info: Info) -> object:
         """Return the account."""
         return await trading.account_of(info.context, parent)
 
-    @strawberry.field(graphql_type=lazy("markets", "Market"), description="The market whose base currency is held.")
+    @strawberry.field(
+        graphql_type=lazy("markets", "Market"),
+        description="The market of the position. The quantity is in its base currency.",
+    )
     def market(parent: strawberry.Parent[domain.Position], info: Info) -> object:
         """Return the market."""
         return markets.market(info.context, parent.market)
 
     @strawberry.field(
         graphql_type=lazy("trading", "TradingSession") | None,
-        description="The session that opened it; null where orders by hand did.",
+        description="The trading session that opened the position. Null if orders that were placed by hand opened it.",
     )
     async def trading_session(parent: strawberry.Parent[domain.Position], info: Info) -> object:
         """Return the trading session."""
         return await trading.session_of(info.context, parent)
 
 
-@strawberry.type(description="What fills add up to, by account, market and trading session; one from opening to flat.")
+@strawberry.type(
+    description=(
+        "The sum of fills on one account and market, for one trading session or for orders by hand. A position lasts "
+        "from its first fill until it is closed."
+    )
+)
 class Position(Node, PositionFacts, OrderLists):
     """The schema's face of `domain.model.trading.Position`."""
 
     is_type_of = serves(domain.Position)
 
     @strawberry.field(
-        description="The present price of its market, by which `unrealizedProfit` is counted, in quote currency per "
-        "base. Null where no price is known."
+        description=(
+            "The current price of the market, in quote currency for one unit of the base currency. `unrealizedProfit` "
+            "is computed with it. Null if no price is known."
+        )
     )
     def market_price(parent: strawberry.Parent[domain.Position], info: Info) -> Decimal | None:
         """Return the price."""
         return trading.market_price(info.context, parent)
 
     @strawberry.field(
-        description="What closing it at the present price would add, before fees, in quote currency; null where no "
-        "price is known."
+        description=(
+            "The profit that closing the position at the current price would add, before fees, in quote currency. "
+            "Null if no price is known."
+        )
     )
     def unrealized_profit(parent: strawberry.Parent[domain.Position], info: Info) -> Decimal | None:
         """Return the profit on paper."""
@@ -84,11 +107,11 @@ class Position(Node, PositionFacts, OrderLists):
         return None if profit is None else rounded(profit)
 
 
-@strawberry.type(description="A position in a list.")
+@strawberry.type(description="A position in a list, with its cursor.")
 class PositionEdge(Edge[Position]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Positions, a page at a time.")
+@strawberry.type(description="One page of a list of positions.")
 class PositionConnection(CountedConnection[Position, PositionEdge]):
     """See `Connection`."""

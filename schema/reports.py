@@ -35,11 +35,11 @@ class ReportFormat(StrEnum):
 
 describe_enum(
     ReportFormat,
-    "What a report can be downloaded as.",
+    "The file formats of a report.",
     {
         "HTML": "A page with charts, for reading.",
-        "CSV": "Tables as text with commas, for spreadsheets.",
-        "PARQUET": "Tables with types, for data analysis.",
+        "CSV": "Tables as comma-separated text, for spreadsheets.",
+        "PARQUET": "Tables with typed columns, for data analysis.",
     },
 )
 
@@ -48,32 +48,37 @@ describe_enum(
 class JobFacts:
     """What is told of a job as it is now and as it once stood."""
 
-    kind: str = strawberry.field(description="What is computed, such as report.")
-    status: domain.JobStatus = strawberry.field(description="Where it is in its life.")
-    progress: float = strawberry.field(description="How much of it is done, from 0 to 1.")
-    message: str | None = strawberry.field(description="What there is to say, such as why it failed.")
-    created_at: datetime = strawberry.field(description="When it was asked for.")
-    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    kind: str = strawberry.field(description="The kind of result that the job computes, such as report.")
+    status: domain.JobStatus = strawberry.field(description="The status of the job in its life.")
+    progress: float = strawberry.field(description="The part of the job that is done, from 0 to 1.")
+    message: str | None = strawberry.field(
+        description="The status in words, such as why the job failed. Null if there is nothing to add."
+    )
+    created_at: datetime = strawberry.field(description="When the job was requested.")
+    finished_at: datetime | None = strawberry.field(description="When the job ended. Null until then.")
 
 
-@strawberry.type(description="A computation that outlives its request.")
+@strawberry.type(description="A computation that continues after the request that started it.")
 class Job(Node, JobFacts):
     """The schema's face of `domain.model.reports.Job`."""
 
     is_type_of = serves(domain.Job)
 
-    @strawberry.field(graphql_type=Node | None, description="What it has made; null until it has succeeded.")
+    @strawberry.field(
+        graphql_type=Node | None,
+        description="The object that the job made, such as the report. Null until the job has succeeded.",
+    )
     async def result(parent: strawberry.Parent[domain.Job], info: Info) -> object:
         """Return the result."""
         return await reports.result_of(info.context, parent)
 
 
-@strawberry.type(description="A job in a list.")
+@strawberry.type(description="A job in a list, with its cursor.")
 class JobEdge(Edge[Job]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Jobs, a page at a time.")
+@strawberry.type(description="One page of a list of jobs.")
 class JobConnection(CountedConnection[Job, JobEdge]):
     """See `Connection`."""
 
@@ -82,74 +87,91 @@ class JobConnection(CountedConnection[Job, JobEdge]):
 class EquityPoint:
     """The schema's face of `domain.model.reports.EquityPoint`."""
 
-    at: datetime = strawberry.field(description="The moment of the equity.")
-    equity: Decimal = rounded_field("In the report's currency.")
+    at: datetime = strawberry.field(description="The moment.")
+    equity: Decimal = rounded_field("The equity, in the report's currency.")
     drawdown_percent: float = strawberry.field(
-        description="How far the time-weighted return is below its highest so far."
+        description="The fall of the time-weighted return below its highest value so far, in percent of that value."
     )
     net_deposits: Decimal = rounded_field(
-        "What was paid in since the start, less what was taken out; `equity` holds it."
+        "The deposits since the start of the period, minus the withdrawals, in the report's currency. `equity` "
+        "includes it."
     )
 
 
-@strawberry.type(description="One position from opening to flat.")
+@strawberry.type(description="A position from its opening to its closing.")
 class RoundTrip:
     """The schema's face of `domain.model.reports.RoundTrip`."""
 
-    opened_at: datetime = strawberry.field(description="When its first fill was.")
-    closed_at: datetime | None = strawberry.field(description="When it became flat; null while it is open.")
-    side: domain.PositionSide = strawberry.field(description="Which way the position went.")
-    quantity: Decimal = strawberry.field(description="What was opened, in base currency.")
-    entry_price: Decimal = rounded_field("The mean, in quote currency per base.")
-    exit_price: Decimal | None = rounded_field("The mean; null before the first exit.")
-    profit: Decimal = rounded_field("After fees, in quote currency.")
-    profit_percent: float | None = strawberry.field(description="Of what the entry cost.")
-    fees: Decimal = rounded_field("What the venue took, in quote currency.")
-    exit_reason: OrderRole | None = strawberry.field(description="The role of the order that closed it.")
+    opened_at: datetime = strawberry.field(description="When the first fill of the position happened.")
+    closed_at: datetime | None = strawberry.field(description="When the position was closed. Null while it is open.")
+    side: domain.PositionSide = strawberry.field(description="The direction of the position.")
+    quantity: Decimal = strawberry.field(description="The quantity that was opened, in base currency.")
+    entry_price: Decimal = rounded_field(
+        "The mean price of the entries, in quote currency for one unit of the base currency."
+    )
+    exit_price: Decimal | None = rounded_field(
+        "The mean price of the exits, in quote currency for one unit of the base currency. Null before the first exit."
+    )
+    profit: Decimal = rounded_field("The profit after fees, in the report's currency. It is negative for a loss.")
+    profit_percent: float | None = strawberry.field(description="The profit in percent of the cost of the entry.")
+    fees: Decimal = rounded_field("The fees that the venue charged, in the report's currency.")
+    exit_reason: OrderRole | None = strawberry.field(
+        description="The role of the order that closed the position. Null while it is open."
+    )
     max_adverse_excursion: float | None = strawberry.field(
-        description="How far it was under water at most, in percent of the entry; null where it wasn't measured."
+        description=(
+            "The greatest loss while the position was open, in percent of the entry price. Null if it wasn't measured."
+        )
     )
     max_favorable_excursion: float | None = strawberry.field(
-        description="How far it was ahead at most, in percent of the entry; null where it wasn't measured."
+        description=(
+            "The greatest profit while the position was open, in percent of the entry price. Null if it wasn't "
+            "measured."
+        )
     )
 
 
-@strawberry.type(description="A round trip in a list.")
+@strawberry.type(description="A round trip in a list, with its cursor.")
 class RoundTripEdge(Edge[RoundTrip]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Round trips, a page at a time.")
+@strawberry.type(description="One page of a list of round trips.")
 class RoundTripConnection(CountedConnection[RoundTrip, RoundTripEdge]):
     """See `Connection`."""
 
 
 ReportScope = Annotated[
     Account | TradingSession | Strategy,
-    strawberry.union("ReportScope", description="What a report can be about."),
+    strawberry.union("ReportScope", description="The object that a report is about."),
 ]
 
 
-@strawberry.type(description="`url` is signed and short-lived, since a browser sends no token with it.")
+@strawberry.type(description="A file of a report.")
 class ReportDownload:
     """A file made of a report."""
 
     format: ReportFormat = strawberry.field(description="The format of the file.")
-    url: str = strawberry.field(description="The address of the file.")
+    url: str = strawberry.field(
+        description=(
+            "The address of the file. It is signed and valid for a short time, because a browser sends no token with "
+            "it."
+        )
+    )
     bytes: int = strawberry.field(description="The size of the file in bytes.")
-    expires_at: datetime = strawberry.field(description="Until when the address is good.")
+    expires_at: datetime = strawberry.field(description="The time until which the address is valid.")
 
 
 @strawberry.type
 class ReportFacts:
     """What is told of a report as it is now and as it once stood."""
 
-    from_: datetime = strawberry.field(name="from", description="The beginning, included.")
-    to: datetime = strawberry.field(description="The end, not included.")
-    created_at: datetime = strawberry.field(description="When it was asked for.")
+    from_: datetime = strawberry.field(name="from", description="The start of the period, inclusive.")
+    to: datetime = strawberry.field(description="The end of the period, exclusive.")
+    created_at: datetime = strawberry.field(description="When the report was requested.")
 
 
-@strawberry.type(description="A computed account of performance and transactions over a period.")
+@strawberry.type(description="The performance and the transactions of an account or a trading session over a period.")
 class Report(Node, ReportFacts):
     """The schema's face of `domain.model.reports.Report`."""
 
@@ -157,19 +179,20 @@ class Report(Node, ReportFacts):
 
     @strawberry.field(
         graphql_type=ReportScope | None,
-        description="What it is about; null where that can't be read.",
+        description="The object that the report is about. Null if it can't be read.",
     )
     async def scope(parent: strawberry.Parent[domain.Report], info: Info) -> object:
         """Return the account, the trading session or the strategy."""
         return await reports.scope_of(info.context, parent)
 
-    @strawberry.field(graphql_type=Job, description="What computes it.")
+    @strawberry.field(graphql_type=Job, description="The job that computes the report.")
     async def job(parent: strawberry.Parent[domain.Report], info: Info) -> object:
         """Return the job."""
         return await reports.job_of(info.context, parent)
 
     @strawberry.field(
-        graphql_type=PerformanceMetrics | None, description="How it went; null until the job has succeeded."
+        graphql_type=PerformanceMetrics | None,
+        description="The figures of the report. Null until the job has succeeded.",
     )
     async def metrics(parent: strawberry.Parent[domain.Report], info: Info) -> object:
         """Return the figures."""
@@ -177,19 +200,22 @@ class Report(Node, ReportFacts):
 
     @strawberry.field(
         graphql_type=list[EquityPoint],
-        description="The equity over time, evenly thinned; empty until the job has succeeded.",
+        description="The equity over time, reduced to evenly spread points. Empty until the job has succeeded.",
     )
     async def equity_curve(
         parent: strawberry.Parent[domain.Report],
         info: Info,
-        points: Annotated[int, strawberry.argument(description="At most so many, from 1 to 5,000.")] = 500,
+        points: Annotated[
+            int, strawberry.argument(description="The greatest number of points, from 1 to 5,000.")
+        ] = 500,
     ) -> object:
         """Return the curve."""
         return await reports.equity_curve(info.context, parent, points)
 
     @strawberry.field(
         graphql_type=RoundTripConnection,
-        description="In the order of their opening; empty until the job has succeeded.",
+        description="The positions of the period, in the order in which they were opened. Empty until the job has "
+        "succeeded.",
     )
     async def round_trips(
         parent: strawberry.Parent[domain.Report],
@@ -202,32 +228,38 @@ class Report(Node, ReportFacts):
         """Return the page."""
         return await reports.round_trips(info.context, parent, PageArguments(first, after, last, before))
 
-    @strawberry.field(description="Files made of it; there are none yet.")
+    @strawberry.field(description="The files of the report. Always empty, because the engine doesn't make files yet.")
     def downloads(self) -> list[ReportDownload]:
         """Return the files."""
         return []
 
 
-@strawberry.type(description="A report in a list.")
+@strawberry.type(description="A report in a list, with its cursor.")
 class ReportEdge(Edge[Report]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Reports, a page at a time.")
+@strawberry.type(description="One page of a list of reports.")
 class ReportConnection(CountedConnection[Report, ReportEdge]):
     """See `Connection`."""
 
 
-@strawberry.input(one_of=True, description="Exactly one.")
+@strawberry.input(one_of=True, description="The object that a report is about. Give exactly one of the fields.")
 class ReportScopeInput:
     """What a report is to be about."""
 
-    account: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="All of an account.")
-    trading_session: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="One trading session."
+    account: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of an account. The report is about everything on it."
     )
-    strategy: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Not supported yet.")
-    backtest: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Not supported yet.")
+    trading_session: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of a trading session."
+    )
+    strategy: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of a strategy. Not supported yet."
+    )
+    backtest: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of a backtest. Not supported yet."
+    )
 
 
 _SCOPES = (
@@ -238,19 +270,28 @@ _SCOPES = (
 )
 
 
-@strawberry.input(description="What a report is to be about.")
+@strawberry.input(description="The report to compute.")
 class ReportGenerateInput:
     """The input of `reportGenerate`."""
 
-    scope: ReportScopeInput = strawberry.field(description="What the report is about.")
+    scope: ReportScopeInput = strawberry.field(description="The object that the report is about.")
     from_: datetime | None = strawberry.field(
         default=None,
         name="from",
-        description="If null, when the account was created or the session started; not before 2009.",
+        description=(
+            "The start of the period, inclusive, not before 2009. By default the time at which the account was "
+            "created or the trading session started."
+        ),
     )
-    to: datetime | None = strawberry.field(default=None, description="Now, if null or later than that.")
+    to: datetime | None = strawberry.field(
+        default=None, description="The end of the period, exclusive. The default is now. A later time counts as now."
+    )
     idempotency_key: str | None = strawberry.field(
-        default=None, description="The same key with the same input gives the same report."
+        default=None,
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the same report. At most "
+            "128 characters."
+        ),
     )
 
     def to_domain(self) -> ReportRequest:
@@ -263,18 +304,23 @@ class ReportGenerateInput:
         return ReportRequest(scope, scope_id, self.from_, self.to)
 
 
-@strawberry.type(description="The answer of `reportGenerate`.")
+@strawberry.type(description="The result of `reportGenerate`.")
 class ReportGeneratePayload(Payload):
     """The answer of `reportGenerate`."""
 
-    report: Report | None = strawberry.field(description="The report; null where there are errors.")
+    report: Report | None = strawberry.field(description="The report. Null if there are errors.")
 
 
 @strawberry.type
 class ReportMutation:
     """The reports' part of the mutation root."""
 
-    @strawberry.mutation(description="Have a report computed; `job` tells how far it is.")
+    @strawberry.mutation(
+        description=(
+            "Start to compute a report. `Report.job` shows its progress. At most 5 jobs of a user can wait or run at "
+            "the same time."
+        )
+    )
     @payload(ReportGeneratePayload)
     async def report_generate(
         self, info: Info, input: Annotated[ReportGenerateInput, INPUT]

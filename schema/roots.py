@@ -24,17 +24,17 @@ from schema.user_mutations import UserMutation
 from schema.users import UserQuery
 
 
-@strawberry.type(description="What can be asked. Private data hangs below `viewer`, or is found by `node`.")
+@strawberry.type(description="All queries. Private data is below `viewer`, or found with `node`.")
 class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, MarketListQuery, AnalyticsQuery, StrategyQuery):
     """The query root."""
 
 
-@strawberry.type(description="What can be done; what was wrong with an input is told in `errors` of the payload.")
+@strawberry.type(description="All mutations. Errors in the input are in the `errors` of the payload.")
 class Mutation(UserMutation, AccountMutation, StrategyMutation, TradingMutation, OrderMutation, ReportMutation):
     """The mutation root."""
 
 
-@strawberry.type(description="What can be followed live.")
+@strawberry.type(description="All subscriptions.")
 class Subscription(
     DepthSubscription, MarketSubscription, MarketListSubscription, PortfolioSubscription, EventSubscription
 ):

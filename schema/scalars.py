@@ -136,17 +136,21 @@ def _string_literal(read: Callable[[object], object]) -> Callable[..., object]:
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="An exact decimal number, written as a string in plain notation: no exponent, no trailing zeros, "
-        'such as "0.1" or "64000". It is taken as a string or a whole number of at most 38 digits; floats are refused, '
-        "as they lose digits. What is written matches `^-?(0|[1-9][0-9]*)(\\.[0-9]*[1-9])?$`.",
+        description=(
+            "An exact decimal number, written as a string in plain notation, without an exponent and without trailing "
+            'zeros, such as "0.1" or "64000". An input can be a string or a whole number, with at most 38 digits. '
+            "Floats are errors, because they lose digits. An output matches `^-?(0|[1-9][0-9]*)(\\.[0-9]*[1-9])?$`."
+        ),
         serialize=write_decimal,
         parse_value=read_decimal,
         parse_literal=_literal(read_decimal),
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A moment in UTC, written as ISO 8601 with Z, such as 2026-01-31T12:00:00Z, with up to six places "
-        "of the second where it has some. It is taken with any offset, but not without one.",
+        description=(
+            "A moment in UTC, written as ISO 8601 with Z and up to six decimals of the second, such as "
+            "2026-01-31T12:00:00Z. An input can have any offset from UTC, but it must have one."
+        ),
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=write_time,
         parse_value=read_time,
@@ -154,16 +158,20 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     Sequence: strawberry.scalar(
         name="Sequence",
-        description="A whole number from 0 to 9223372036854775807, written as a string, since GraphQL's Int has 32 "
-        "bits. It matches `^(0|[1-9][0-9]{0,18})$`.",
+        description=(
+            "A whole number from 0 to 9223372036854775807, written as a string, because GraphQL's Int has only 32 "
+            "bits. It matches `^(0|[1-9][0-9]{0,18})$`."
+        ),
         serialize=write_sequence,
         parse_value=read_sequence,
         parse_literal=_literal(read_sequence),
     ),
     MarketSymbol: strawberry.scalar(
         name="MarketSymbol",
-        description="The name of a market: the venue's name, a colon, and ccxt's unified symbol, such as "
-        "sandbox:BTC/USDT. It has at most 80 characters and matches `^[^:]+:[^/]+/.+$`.",
+        description=(
+            "The symbol of a market: the venue's name, a colon, and ccxt's unified symbol, such as sandbox:BTC/USDT. "
+            "It has at most 80 characters and matches `^[^:]+:[^/]+/.+$`."
+        ),
         serialize=str,
         parse_value=read_symbol,
         parse_literal=_string_literal(read_symbol),

@@ -35,32 +35,35 @@ from schema.positions import Position
 class SignalFacts:
     """What is told of a signal as it is now and as it once stood."""
 
-    at: datetime = strawberry.field(description="When it was said.")
-    action: domain.SignalAction = strawberry.field(description="What the strategy says to do.")
-    price: Decimal = strawberry.field(description="The close of the candle, in quote currency per base.")
-    reason: str = strawberry.field(description="Which rule said so, with the values that it looked at.")
+    at: datetime = strawberry.field(description="When the signal was given.")
+    action: domain.SignalAction = strawberry.field(description="The action that the strategy signals.")
+    price: Decimal = strawberry.field(
+        description="The close of the candle, in quote currency for one unit of the base currency."
+    )
+    reason: str = strawberry.field(description="The rule that gave the signal, with the values that it used.")
 
 
-@strawberry.type(description="What a strategy said on a closed candle, and why.")
+@strawberry.type(description="A signal that a strategy gave on a closed candle.")
 class Signal(Node, SignalFacts):
     """The schema's face of `domain.model.trading.Signal`."""
 
     is_type_of = serves(domain.Signal)
 
     @strawberry.field(
-        graphql_type=lazy("orders", "Order") | None, description="The order that it caused; null where it caused none."
+        graphql_type=lazy("orders", "Order") | None,
+        description="The order that the signal caused. Null if it caused none.",
     )
     async def order(parent: strawberry.Parent[domain.Signal], info: Info) -> object:
         """Return the order."""
         return await orders.order_by_id(info.context, parent.order_id)
 
 
-@strawberry.type(description="A signal in a list.")
+@strawberry.type(description="A signal in a list, with its cursor.")
 class SignalEdge(Edge[Signal]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Signals, a page at a time.")
+@strawberry.type(description="One page of a list of signals.")
 class SignalConnection(CountedConnection[Signal, SignalEdge]):
     """See `Connection`."""
 
@@ -69,16 +72,25 @@ class SignalConnection(CountedConnection[Signal, SignalEdge]):
 class TradingSessionFacts:
     """What is told of a trading session as it is now and as it once stood."""
 
-    timeframe: Timeframe = strawberry.field(description="The length of the candles that it looks at.")
-    status: domain.TradingSessionStatus = strawberry.field(description="Where it is in its life.")
-    status_reason: str | None = strawberry.field(description="Why, where there is something to say.")
-    status_code: domain.TradingSessionStatusCode | None = strawberry.field(
-        description="Why the session is where it is, for programs; `statusReason` says it in words, where there is "
-        "more to say. Null where it runs as it should."
+    timeframe: Timeframe = strawberry.field(description="The length of the candles on which the strategy runs.")
+    status: domain.TradingSessionStatus = strawberry.field(description="The status of the trading session in its life.")
+    status_reason: str | None = strawberry.field(
+        description="The reason for the status, in words. Null if there is nothing to add."
     )
-    started_at: datetime = strawberry.field(description="When it was started.")
-    stopped_at: datetime | None = strawberry.field(description="When it came to its end.")
-    trading_state: TradingState = strawberry.field(description="Whether a halt of its own holds it.")
+    status_code: domain.TradingSessionStatusCode | None = strawberry.field(
+        description=(
+            "The reason for the status, for programs. `statusReason` has details in words. Null if the session runs "
+            "normally."
+        )
+    )
+    started_at: datetime = strawberry.field(description="When the trading session was started.")
+    stopped_at: datetime | None = strawberry.field(description="When the trading session ended. Null until then.")
+    trading_state: TradingState = strawberry.field(
+        description=(
+            "What halts allow the trading session itself to do. A halt of the account, the user or the engine is not "
+            "counted here: see `TradingSession.halts`."
+        )
+    )
 
     @strawberry.field(
         graphql_type=lazy("strategies", "StrategyVersion"), description="The strategy version that the session runs."
@@ -87,7 +99,7 @@ class TradingSessionFacts:
         """Return the strategy version."""
         return await trading.version_of(info.context, parent)
 
-    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="The account that the session trades with.")
+    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="The account on which the session trades.")
     async def account(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the account."""
         return await trading.account_of(info.context, parent)
@@ -98,14 +110,15 @@ class TradingSessionFacts:
         return markets.market(info.context, parent.market)
 
     @strawberry.field(
-        graphql_type=list[ParameterValue], description="The value of each of the strategy's parameters, defaults too."
+        graphql_type=list[ParameterValue],
+        description="The value of each of the strategy's parameters, including those with their default value.",
     )
     async def parameters(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the values."""
         return await trading.parameters(info.context, parent)
 
 
-@strawberry.type(description="One strategy version running on one account, market and timeframe.")
+@strawberry.type(description="A strategy version that runs on one account, market and timeframe.")
 class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, PositionLists):
     """The schema's face of `domain.model.trading.TradingSession`."""
 
@@ -115,7 +128,7 @@ class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, Position
         resolver=order_list, graphql_type=OrderConnection, metadata=NESTED, description=ORDERS_TOLD
     )
 
-    @strawberry.field(graphql_type=SignalConnection, metadata=NESTED, description="What the strategy said.")
+    @strawberry.field(graphql_type=SignalConnection, metadata=NESTED, description="The signals that the strategy gave.")
     async def signals(
         parent: strawberry.Parent[domain.TradingSession],
         info: Info,
@@ -130,7 +143,8 @@ class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, Position
         return await trading.signals(info.context, parent, page, order_by)
 
     @strawberry.field(
-        graphql_type=Position | None, description="Its newest position, open or closed; null before the first fill."
+        graphql_type=Position | None,
+        description="The newest position of the session, open or closed. Null before the first fill.",
     )
     async def position(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the position."""
@@ -138,38 +152,53 @@ class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, Position
 
     @strawberry.field(
         graphql_type=PerformanceMetrics | None,
-        description="From the account's equity at the start; null before the first round trip.",
+        description=(
+            "The performance of the session so far, starting from the account's equity at its start. Null before the "
+            "first round trip."
+        ),
     )
     async def metrics(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         """Return the figures so far."""
         return await trading.metrics(info.context, parent)
 
 
-@strawberry.type(description="A trading session in a list.")
+@strawberry.type(description="A trading session in a list, with its cursor.")
 class TradingSessionEdge(Edge[TradingSession]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Trading sessions, a page at a time.")
+@strawberry.type(description="One page of a list of trading sessions.")
 class TradingSessionConnection(CountedConnection[TradingSession, TradingSessionEdge]):
     """See `Connection`."""
 
 
-@strawberry.input(description="What is to be run where.")
+@strawberry.input(description="The trading session to start.")
 class TradingSessionStartInput:
     """The input of `tradingSessionStart`."""
 
-    strategy_version: strawberry.ID = strawberry.field(description="What to run.")
-    account: strawberry.ID = strawberry.field(description="What to trade with.")
-    market: MarketSymbol = strawberry.field(description="A market of the account's venue.")
-    timeframe: Timeframe = strawberry.field(description="The length of the candles to look at.")
-    parameters: list[ParameterInput] | None = strawberry.field(
-        default=None, description="Values for the strategy's parameters; the others keep their defaults."
+    strategy_version: strawberry.ID = strawberry.field(description="The id of the strategy version to run.")
+    account: strawberry.ID = strawberry.field(description="The id of the account on which to trade.")
+    market: MarketSymbol = strawberry.field(
+        description="The market to trade. It must be a market of the account's venue."
     )
-    sizing: SizingInput | None = strawberry.field(default=None, description="In the place of the strategy's own.")
-    risk: RiskLimitsInput | None = strawberry.field(default=None, description="Limits beside the account's.")
+    timeframe: Timeframe = strawberry.field(description="The length of the candles on which the strategy runs.")
+    parameters: list[ParameterInput] | None = strawberry.field(
+        default=None, description="Values for the strategy's parameters. Those that are not given have their default."
+    )
+    sizing: SizingInput | None = strawberry.field(
+        default=None, description="The size of entries. By default that of the strategy's definition."
+    )
+    risk: RiskLimitsInput | None = strawberry.field(
+        default=None,
+        description="Risk limits of the session. They apply together with those of the account. By default none is "
+        "set.",
+    )
     idempotency_key: str | None = strawberry.field(
-        default=None, description="The same key with the same input gives the same session."
+        default=None,
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the trading session of the "
+            "first request. At most 128 characters."
+        ),
     )
 
     def to_domain(self) -> TradingSessionRequest:
@@ -185,56 +214,74 @@ class TradingSessionStartInput:
         )
 
 
-@strawberry.input(description="How a trading session is to end.")
+@strawberry.input(description="How to stop a trading session.")
 class TradingSessionStopInput:
     """The input of `tradingSessionStop`."""
 
-    close_position: bool = strawberry.field(default=False, description="Whether its position is to be closed.")
+    close_position: bool = strawberry.field(
+        default=False,
+        description="True to close the session's position at the market. With false, the position stays open.",
+    )
 
 
-@strawberry.type(description="The answer of `tradingSessionStart`.")
+@strawberry.type(description="The result of `tradingSessionStart`.")
 class TradingSessionStartPayload(Payload):
     """The answer of `tradingSessionStart`."""
 
-    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
+    trading_session: TradingSession | None = strawberry.field(
+        description="The new trading session. Null if there are errors."
+    )
 
 
-@strawberry.type(description="The answer of `tradingSessionPause`.")
+@strawberry.type(description="The result of `tradingSessionPause`.")
 class TradingSessionPausePayload(Payload):
     """The answer of `tradingSessionPause`."""
 
-    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
+    trading_session: TradingSession | None = strawberry.field(
+        description="The trading session after the change. Null if there are errors."
+    )
 
 
-@strawberry.type(description="The answer of `tradingSessionResume`.")
+@strawberry.type(description="The result of `tradingSessionResume`.")
 class TradingSessionResumePayload(Payload):
     """The answer of `tradingSessionResume`."""
 
-    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
+    trading_session: TradingSession | None = strawberry.field(
+        description="The trading session after the change. Null if there are errors."
+    )
 
 
-@strawberry.type(description="The answer of `tradingSessionStop`.")
+@strawberry.type(description="The result of `tradingSessionStop`.")
 class TradingSessionStopPayload(Payload):
     """The answer of `tradingSessionStop`."""
 
-    trading_session: TradingSession | None = strawberry.field(description="The session; null where there are errors.")
+    trading_session: TradingSession | None = strawberry.field(
+        description="The trading session after the change. Null if there are errors."
+    )
 
 
-@strawberry.input(
-    description="`reduceOnly` lets positions be closed but not opened. Blocks new orders at once and stays, restarts "
-    "included, until resumed."
-)
+@strawberry.input(description="How to halt trading.")
 class TradingHaltInput:
     """The input of `tradingHalt`."""
 
-    cancel_orders: bool = strawberry.field(default=True, description="Whether open orders are cancelled.")
+    cancel_orders: bool = strawberry.field(
+        default=True, description="True to cancel all open orders. With false, they stay open."
+    )
     close_positions: bool = strawberry.field(
         default=False,
-        description="Whether positions are closed at the market. Not supported yet: true is answered with UNSUPPORTED.",
+        description="True to close all positions at the market. Not supported yet: true results in the error "
+        "UNSUPPORTED.",
     )
-    reduce_only: bool = strawberry.field(default=False, description="Whether positions may still be closed.")
+    reduce_only: bool = strawberry.field(
+        default=False,
+        description="True to allow orders that reduce or close a position. With false, no new order is sent.",
+    )
     reason: str | None = strawberry.field(
-        default=None, description="Why. It is told with the halt to whoever it holds, and stands in the activity log."
+        default=None,
+        description=(
+            "The reason for the halt. Every signed-in user to whom the halt applies can read it, and the activity log "
+            "keeps it."
+        ),
     )
 
     def to_domain(self) -> HaltRequest:
@@ -245,21 +292,21 @@ class TradingHaltInput:
         return HaltRequest(self.cancel_orders, self.reduce_only, self.reason)
 
 
-@strawberry.type(description="The answer of `tradingHalt`.")
+@strawberry.type(description="The result of `tradingHalt`.")
 class TradingHaltPayload(Payload):
     """The answer of `tradingHalt`."""
 
     subject: Node | None = strawberry.field(
-        description="The trading session, account, user or engine; null where there are errors, and for another user."
+        description="The trading session, account, user or engine. Null if there are errors, or if it is another user."
     )
 
 
-@strawberry.type(description="The answer of `tradingResume`.")
+@strawberry.type(description="The result of `tradingResume`.")
 class TradingResumePayload(Payload):
     """The answer of `tradingResume`."""
 
     subject: Node | None = strawberry.field(
-        description="The trading session, account, user or engine; null where there are errors, and for another user."
+        description="The trading session, account, user or engine. Null if there are errors, or if it is another user."
     )
 
 
@@ -267,7 +314,12 @@ class TradingResumePayload(Payload):
 class TradingMutation:
     """The trading sessions' part of the mutation root."""
 
-    @strawberry.mutation(description="Start a trading session; it is STARTING until its candles are there.")
+    @strawberry.mutation(
+        description=(
+            "Start a trading session. Its status is STARTING until it has all candles that it needs. The user's plan "
+            "limits the number of sessions: see `Plan.maxTradingSessions`."
+        )
+    )
     @payload(TradingSessionStartPayload)
     async def trading_session_start(
         self, info: Info, input: Annotated[TradingSessionStartInput, INPUT]
@@ -277,20 +329,31 @@ class TradingMutation:
         session = await trading.start(info.context, input.to_domain(), input.idempotency_key)
         return answer(TradingSessionStartPayload, trading_session=session)
 
-    @strawberry.mutation(description="No entries from now on, resting ones are cancelled; exits and protection go on.")
+    @strawberry.mutation(
+        description=(
+            "Pause a trading session. It opens no new positions, and entries that rest in the book are cancelled. "
+            "Exits and protection continue."
+        )
+    )
     @payload(TradingSessionPausePayload)
     async def trading_session_pause(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The trading session.")]
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the trading session.")],
     ) -> TradingSessionPausePayload | None:
         """Pause a session."""
         info.context.require(ApiScope.TRADE)
         session = await trading.pause(info.context, decode_uuid(id, "TradingSession", ("id",)))
         return answer(TradingSessionPausePayload, trading_session=session)
 
-    @strawberry.mutation(description="Entries again, from the next closed candle on.")
+    @strawberry.mutation(
+        description="Resume a paused trading session. It can open positions again from the next closed candle on."
+    )
     @payload(TradingSessionResumePayload)
     async def trading_session_resume(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The trading session.")]
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the trading session.")],
     ) -> TradingSessionResumePayload | None:
         """Resume a session."""
         info.context.require(ApiScope.TRADE)
@@ -298,14 +361,16 @@ class TradingMutation:
         return answer(TradingSessionResumePayload, trading_session=session)
 
     @strawberry.mutation(
-        description="Cancel the session's orders and, if asked, close its position; it is STOPPED once both have "
-        "happened."
+        description=(
+            "Stop a trading session. Its open orders are cancelled and, with `closePosition`, its position is closed. "
+            "Its status is STOPPING until then, and STOPPED afterwards."
+        )
     )
     @payload(TradingSessionStopPayload)
     async def trading_session_stop(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="The trading session.")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the trading session.")],
         input: Annotated[TradingSessionStopInput | None, INPUT] = None,
     ) -> TradingSessionStopPayload | None:
         """Stop a session."""
@@ -318,8 +383,8 @@ class TradingMutation:
         )
 
     @strawberry.mutation(
-        description="Block new orders at once, until resumed. `id`: a trading session, an account, a user (oneself; "
-        "any for an operator) or the engine (operators)."
+        description="Halt trading at once. No new order is sent until `tradingResume`, even after a restart of the "
+        "engine."
     )
     @payload(TradingHaltPayload)
     async def trading_halt(
@@ -328,8 +393,10 @@ class TradingMutation:
         id: Annotated[
             strawberry.ID,
             strawberry.argument(
-                description="The id of a trading session, of an account, of a user (yourself; any user for an "
-                "operator), or of the engine (for operators)."
+                description=(
+                    "The id of a trading session, an account, a user or the engine. Users can only halt themselves. "
+                    "Operators can also halt other users and the engine."
+                )
             ),
         ],
         input: Annotated[TradingHaltInput | None, INPUT] = None,
@@ -339,7 +406,7 @@ class TradingMutation:
         request = (input or TradingHaltInput()).to_domain()
         return answer(TradingHaltPayload, subject=await trading.halt(info.context, id, request))
 
-    @strawberry.mutation(description="Let what was halted trade again; `id` as in `tradingHalt`.")
+    @strawberry.mutation(description="End a halt, so that orders can be sent again. Halts at other levels still apply.")
     @payload(TradingResumePayload)
     async def trading_resume(
         self,
@@ -347,8 +414,10 @@ class TradingMutation:
         id: Annotated[
             strawberry.ID,
             strawberry.argument(
-                description="The id of a trading session, of an account, of a user (yourself; any user for an "
-                "operator), or of the engine (for operators)."
+                description=(
+                    "The id of a trading session, an account, a user or the engine. Users can only resume themselves. "
+                    "Operators can also resume other users and the engine."
+                )
             ),
         ],
     ) -> TradingResumePayload | None:

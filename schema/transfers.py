@@ -15,13 +15,15 @@ from schema.pagination import CountedConnection, Edge
 
 describe_enum(
     domain.TransferKind,
-    "What moved money into an account or out of it, otherwise than by a fill.",
+    "The kind of a transfer.",
     {
-        "OPENING": "It is what the account began with.",
-        "DEPOSIT": "It was paid in.",
-        "WITHDRAWAL": "It was paid out.",
-        "ADJUSTMENT": "A change of the balance at the venue that no fill and no known transfer explains, such as a "
-        "transfer made there, a trade in another client, or interest; `at` is when it was noticed.",
+        "OPENING": "The account's balance when it was opened.",
+        "DEPOSIT": "Money that was paid in.",
+        "WITHDRAWAL": "Money that was paid out.",
+        "ADJUSTMENT": (
+            "A change of the balance at the venue that no fill and no known transfer explains, such as a deposit at "
+            "the venue, a trade in another client, or interest. `at` is the time at which the engine noticed it."
+        ),
     },
     name="AccountTransferKind",
 )
@@ -33,27 +35,30 @@ class AccountTransfer(Node):
 
     is_type_of = serves(domain.AccountTransfer)
 
-    kind: domain.TransferKind = strawberry.field(description="What moved it.")
-    currency: str = strawberry.field(description="Its code at the venue.")
-    amount: Decimal = strawberry.field(description="Signed: negative where it left the account.")
-    at: datetime = strawberry.field(description="When it counts from on.")
+    kind: domain.TransferKind = strawberry.field(description="The kind of the transfer.")
+    currency: str = strawberry.field(description="The currency's code at the venue, such as USDT.")
+    amount: Decimal = strawberry.field(description="The amount. It is negative if the money left the account.")
+    at: datetime = strawberry.field(description="The time from which the transfer counts.")
     reference: str = strawberry.field(
-        description="What caused it, unique in the account: `deposit:` and the `idempotencyKey`, `opening:`, "
-        "`adjustment:`. `estimated:` is the opening of a LIVE account from before transfers were recorded: all "
-        "that its fills don't explain."
+        description=(
+            "The cause of the transfer, unique within the account. It starts with `deposit:` (followed by the "
+            "`idempotencyKey`), `opening:`, `adjustment:` or `estimated:`. An estimated transfer is the opening "
+            "balance of a LIVE account from before the engine recorded transfers: the part of its balance that its "
+            "fills don't explain."
+        )
     )
 
-    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="The account.")
+    @strawberry.field(graphql_type=lazy("accounts", "Account"), description="The account of the transfer.")
     async def account(parent: strawberry.Parent[domain.AccountTransfer], info: Info) -> object:
         """Return the account."""
         return await accounts.account_of(info.context, parent)
 
 
-@strawberry.type(description="A transfer in a list.")
+@strawberry.type(description="A transfer in a list, with its cursor.")
 class AccountTransferEdge(Edge[AccountTransfer]):
     """See `Edge`."""
 
 
-@strawberry.type(description="Transfers, a page at a time.")
+@strawberry.type(description="One page of a list of transfers.")
 class AccountTransferConnection(CountedConnection[AccountTransfer, AccountTransferEdge]):
     """See `Connection`."""

@@ -47,7 +47,7 @@ Viewer = strawberry.Parent[domain.User]
 class ViewerLists:
     """What `User` lists."""
 
-    @strawberry.field(graphql_type=AccountConnection | None, description="The user's accounts.")
+    @strawberry.field(graphql_type=AccountConnection | None, description="The accounts of the user.")
     async def accounts(
         parent: Viewer,
         info: Info,
@@ -56,11 +56,13 @@ class ViewerLists:
         last: Last = None,
         before: Before = None,
         kind: Annotated[
-            AccountKind | None, strawberry.argument(description="Only PAPER accounts, or only LIVE ones.")
+            AccountKind | None, strawberry.argument(description="Only PAPER accounts, or only LIVE accounts.")
         ] = None,
         archived: Annotated[
             bool | None,
-            strawberry.argument(description="True: only archived accounts. False: none of them. Both by default."),
+            strawberry.argument(
+                description="True: only archived accounts. False: only accounts that are not archived. By default both."
+            ),
         ] = None,
         order_by: OrderBy = NEWEST,
     ) -> object:
@@ -68,7 +70,7 @@ class ViewerLists:
         page, wanted = PageArguments(first, after, last, before), filters.account_filter(kind, archived=archived)
         return await trading.accounts(info.context, parent, page, wanted, order_by)
 
-    @strawberry.field(graphql_type=StrategyConnection | None, description="The user's strategies.")
+    @strawberry.field(graphql_type=StrategyConnection | None, description="The strategies of the user.")
     async def strategies(
         parent: Viewer,
         info: Info,
@@ -78,7 +80,12 @@ class ViewerLists:
         before: Before = None,
         archived: Annotated[
             bool | None,
-            strawberry.argument(description="True: only archived strategies. False: none of them, as by default."),
+            strawberry.argument(
+                description=(
+                    "True: only archived strategies. False or null: only strategies that are not archived, which is "
+                    "the default."
+                )
+            ),
         ] = False,
         order_by: OrderBy = NEWEST,
     ) -> object:
@@ -86,7 +93,7 @@ class ViewerLists:
         page = PageArguments(first, after, last, before)
         return await strategies.of_user(info.context, parent, page, order_by, archived=bool(archived))
 
-    @strawberry.field(graphql_type=TradingSessionConnection | None, description="The user's trading sessions.")
+    @strawberry.field(graphql_type=TradingSessionConnection | None, description="The trading sessions of the user.")
     async def trading_sessions(
         parent: Viewer,
         info: Info,
@@ -107,7 +114,7 @@ class ViewerLists:
 
     @strawberry.field(
         graphql_type=OrderConnection | None,
-        description="The user's orders. `from` and `to` are compared with the time of their making.",
+        description="The orders of the user. `from` and `to` select by the time at which the order was stored.",
     )
     async def orders(
         parent: Viewer,
@@ -137,8 +144,10 @@ class ViewerLists:
 
     @strawberry.field(
         graphql_type=FillConnection | None,
-        description="The user's fills, in the order in which the engine learnt of them. `from` and `to` are compared "
-        "with the venue's time.",
+        description=(
+            "The fills of the user's orders, in the order in which the engine recorded them. `from` and `to` select "
+            "by the venue's time."
+        ),
     )
     async def fills(
         parent: Viewer,
@@ -164,7 +173,7 @@ class ViewerLists:
         page = PageArguments(first, after, last, before)
         return await orders.fills_listed(info.context, parent, page, wanted, order_by)
 
-    @strawberry.field(graphql_type=PositionConnection | None, description="The user's positions.")
+    @strawberry.field(graphql_type=PositionConnection | None, description="The positions of the user.")
     async def positions(
         parent: Viewer,
         info: Info,
@@ -186,7 +195,7 @@ class ViewerLists:
         page = PageArguments(first, after, last, before)
         return await trading.positions(info.context, parent, page, wanted, order_by)
 
-    @strawberry.field(graphql_type=JobConnection | None, description="The user's jobs.")
+    @strawberry.field(graphql_type=JobConnection | None, description="The jobs of the user.")
     async def jobs(
         parent: Viewer,
         info: Info,
@@ -195,7 +204,7 @@ class ViewerLists:
         last: Last = None,
         before: Before = None,
         status: Annotated[
-            list[JobStatus] | None, strawberry.argument(description="Only jobs that are in one of these states.")
+            list[JobStatus] | None, strawberry.argument(description="Only jobs with one of these statuses.")
         ] = None,
         order_by: OrderBy = NEWEST,
     ) -> object:
@@ -205,8 +214,10 @@ class ViewerLists:
 
     @strawberry.field(
         graphql_type=ReportConnection | None,
-        description="The user's reports. Give at most one of `account`, `tradingSession` and `strategy`: a report is "
-        "about one thing, so of two nothing is found.",
+        description=(
+            "The reports of the user. Give at most one of `account`, `tradingSession` and `strategy`: a report is "
+            "about one object, so two of them select nothing."
+        ),
     )
     async def reports(
         parent: Viewer,
@@ -232,7 +243,7 @@ class ViewerLists:
         wanted = filters.report_filter(account, trading_session, strategy)
         return await reports.of_user(info.context, parent, page, wanted, order_by)
 
-    @strawberry.field(graphql_type=lazy("users", "ActivityConnection") | None, description="What the user did.")
+    @strawberry.field(graphql_type=lazy("users", "ActivityConnection") | None, description="The actions of the user.")
     async def activity(
         parent: Viewer,
         info: Info,
@@ -242,7 +253,9 @@ class ViewerLists:
         before: Before = None,
         action: Annotated[
             list[str] | None,
-            strawberry.argument(description="Only these actions, by the names of their mutations: `tradingHalt`."),
+            strawberry.argument(
+                description="Only these actions, by the names of their mutations, such as `tradingHalt`."
+            ),
         ] = None,
         from_: From = None,
         to: To = None,
