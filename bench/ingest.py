@@ -66,15 +66,15 @@ async def _all_taken(running: Collecting, recording: Recording) -> None:
             await asyncio.sleep(0.01)
         while running.collector.trade_count < trades:  # noqa: ASYNC110  # as above
             await asyncio.sleep(0.01)
-        while running.feeds.recorder.waiting:
-            await running.feeds.recorder.flush()
+        while running.feeds.writer.waiting:
+            await running.feeds.writer.flush()
 
 
 async def _compare(running: Collecting, recording: Recording) -> None:
     """Hold the end against the recording; raises AssertionError for anything that is missing or wrong."""
     collector, trades = running.collector, [frame.event for frame in _trades(recording)]
     assert (collector.gaps, collector.crossed_books, collector.late_trades) == (0, 0, 0)
-    assert (running.feeds.recorder.dropped_rows, running.followed.trades) == (0, len(trades))
+    assert (running.feeds.writer.dropped_rows, running.followed.trades) == (0, len(trades))
     second = SecondBook(*FILES)
     while second.advance():
         pass

@@ -41,7 +41,7 @@ class Services:
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub
-    past: MarketHistory
+    market_history: MarketHistory
     analytics: MarketAnalytics
     accounts: AccountService
     strategies: StrategyService

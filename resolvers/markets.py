@@ -151,7 +151,7 @@ async def candles(
     scope = CursorScope(f"candles:{one.symbol}:{timeframe.value}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
     window = request.time_window(start, end)
-    rows = await context.services.past.candles(one.symbol, timeframe, window)
+    rows = await context.services.market_history.candles(one.symbol, timeframe, window)
     return page_of(request, rows, lambda candle: time_key(candle.open_time))
 
 
@@ -162,7 +162,7 @@ async def trades(
     validate_time_range(start, end)
     scope = CursorScope(f"trades:{one.symbol}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
-    rows = await context.services.past.trades(one.symbol, request.tied_window(start, end))
+    rows = await context.services.market_history.trades(one.symbol, request.tied_window(start, end))
     return page_of(request, rows, lambda trade: (str(to_milliseconds(trade.at)), trade.venue_trade_id))
 
 

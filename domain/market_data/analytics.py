@@ -57,9 +57,9 @@ class CandleRange:
 class MarketAnalytics:
     """Answers from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for what can't be asked."""
 
-    def __init__(self, database: Database, past: MarketHistory) -> None:
+    def __init__(self, database: Database, history: MarketHistory) -> None:
         self._database = database
-        self._past = past
+        self._history = history
 
     async def volume_profile(self, market: Market, start: datetime, end: datetime, bins: int) -> VolumeProfile:
         """Return the volume by price of a period of at most 31 days, in at most `bins` levels."""
@@ -67,7 +67,7 @@ class MarketAnalytics:
         _check_size("bins", bins, MAX_BINS)
         if end - start > MAX_PROFILE:
             raise _invalid(f"`from` and `to` are {(end - start).days} days apart; at most {MAX_PROFILE.days}.")
-        missing = await self._past.missing_minutes(market.symbol, start, end)
+        missing = await self._history.missing_minutes(market.symbol, start, end)
         async with self._database.read_only() as reading:
             profile = await _profile(reading.market_history, market, start, end, bins)
         return replace(profile, missing_minutes=missing)
@@ -104,7 +104,7 @@ class MarketAnalytics:
     async def trend(self, market: Market, timeframe: Timeframe) -> Trend | None:
         """Return the trend at the newest closed candle; None where there are too few without a gap before it."""
         window = TimeKeysetPage(bars_needed(), backwards=True)
-        return latest_trend(await self._past.candles(market.symbol, timeframe, window), timeframe)
+        return latest_trend(await self._history.candles(market.symbol, timeframe, window), timeframe)
 
     async def _candles(
         self, market: Market, timeframe: Timeframe, shown: CandleRange, bars_before: int
@@ -114,7 +114,7 @@ class MarketAnalytics:
         limit = bars_before + (MAX_TIMES + 1 if last is None else last)
         start = None if shown.start is None else _before(shown.start, bars_before * timeframe.duration)
         window = TimeKeysetPage(limit, start, shown.end, backwards=last is not None)
-        candles = await self._past.candles(market.symbol, timeframe, window)
+        candles = await self._history.candles(market.symbol, timeframe, window)
         count = sum(1 for candle in candles if shown.start is None or candle.open_time >= shown.start)
         if last is None and count > MAX_TIMES:
             raise _invalid(

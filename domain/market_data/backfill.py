@@ -40,17 +40,17 @@ class Backfill:
     """Fills what is missing, each venue by itself: demands one after another, and only then holes that were found."""
 
     def __init__(
-        self, sources: Mapping[str, MarketDataSource], database: Database, recorder: MarketDataWriter, clock: Clock
+        self, sources: Mapping[str, MarketDataSource], database: Database, writer: MarketDataWriter, clock: Clock
     ) -> None:
-        self._queues = {name: _Queue(source, database, recorder, clock) for name, source in sources.items()}
+        self._queues = {name: _Queue(source, database, writer, clock) for name, source in sources.items()}
 
-    def want(self, demand: CandlesDemand) -> None:
+    def request(self, demand: CandlesDemand) -> None:
         """Fetch what is missing, soon; the earlier start of two demands that wait counts."""
-        self._queues[demand.market.venue].want(demand)
+        self._queues[demand.market.venue].request(demand)
 
-    def look(self, market: MarketSymbol) -> None:
+    def scan(self, market: MarketSymbol) -> None:
         """Look for holes between the stored candles of a market that has just begun to be collected, and fill them."""
-        self._queues[market.venue].look(market)
+        self._queues[market.venue].scan(market)
 
     @property
     def waiting(self) -> int:
@@ -63,18 +63,18 @@ class Backfill:
             for queue in self._queues.values():
                 group.create_task(queue.run())
 
-    async def fill(self, demand: CandlesDemand) -> None:
+    async def run_once(self, demand: CandlesDemand) -> None:
         """Store what is missing since the demand's start; raises `VenueUnreachable` and `Unavailable`."""
-        await self._queues[demand.market.venue].fill(demand)
+        await self._queues[demand.market.venue].run_once(demand)
 
 
 class _Queue:
     """What is to be fetched from one venue."""
 
-    def __init__(self, source: MarketDataSource, database: Database, recorder: MarketDataWriter, clock: Clock) -> None:
+    def __init__(self, source: MarketDataSource, database: Database, writer: MarketDataWriter, clock: Clock) -> None:
         self._source = source
         self._database = database
-        self._recorder = recorder
+        self._writer = writer
         self._clock = clock
         self._demands: dict[tuple[MarketSymbol, Timeframe], CandlesDemand] = {}
         self._looks: dict[tuple[MarketSymbol, Timeframe], None] = {}
@@ -86,14 +86,14 @@ class _Queue:
     def waiting(self) -> int:
         return len(self._demands) + len(self._looks) + self._busy
 
-    def want(self, demand: CandlesDemand) -> None:
+    def request(self, demand: CandlesDemand) -> None:
         key = (demand.market, demand.timeframe)
         waiting = self._demands.get(key)
         if waiting is None or demand.start < waiting.start:
             self._demands[key] = demand
         self._more.set()
 
-    def look(self, market: MarketSymbol) -> None:
+    def scan(self, market: MarketSymbol) -> None:
         self._looks |= dict.fromkeys((market, timeframe) for timeframe in Timeframe)
         self._more.set()
 
@@ -107,7 +107,7 @@ class _Queue:
     async def _next(self) -> None:
         self._busy += 1
         try:
-            await (self._answer() if self._demands else self._mend(*self._looks.popitem()[0]))
+            await (self._answer() if self._demands else self._scan_stored(*self._looks.popitem()[0]))
         except (VenueUnreachable, Unavailable) as error:
             log.warning("candles of %s could not be fetched: %s", self._source.venue, error)
         except Exception:
@@ -117,28 +117,28 @@ class _Queue:
 
     async def _answer(self) -> None:
         key = next(iter(self._demands))
-        await self.fill(self._demands.pop(key))
+        await self.run_once(self._demands.pop(key))
 
-    async def fill(self, demand: CandlesDemand) -> None:
+    async def run_once(self, demand: CandlesDemand) -> None:
         market, timeframe = demand.market, demand.timeframe
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
         start = max(timeframe.open_time(demand.start), demand_horizon(timeframe, until))
-        async for _ in self._fill_holes(market, timeframe, start, until):
+        async for _ in self._fill_gaps(market, timeframe, start, until):
             pass
 
-    async def _mend(self, market: MarketSymbol, timeframe: Timeframe) -> None:
+    async def _scan_stored(self, market: MarketSymbol, timeframe: Timeframe) -> None:
         """Fill the holes between the candles that are stored, as far back as the horizon."""
         until = timeframe.open_time(self._source.venue_now() - SETTLED)
         start = max(until - HORIZON_CANDLES * timeframe.duration, timeframe.open_time(BEFORE_ALL_MARKETS))
         async with self._database.read_only() as reading:
             stored = await reading.market_data.candles(market, timeframe, TimeKeysetPage(limit=1, start=start))
         if stored:
-            async with aclosing(self._fill_holes(market, timeframe, stored[0].open_time, until)) as parts:
+            async with aclosing(self._fill_gaps(market, timeframe, stored[0].open_time, until)) as parts:
                 async for _ in parts:
                     while self._demands:  # somebody waits for those
                         await self._answer()
 
-    async def _fill_holes(
+    async def _fill_gaps(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, until: datetime
     ) -> AsyncGenerator[None, None]:
         """Fill all holes of a period, and yield after every part."""
@@ -150,7 +150,7 @@ class _Queue:
                 history = HistoryDownloader(self._source, market, timeframe, log.info)
                 async for part in history.fetch(Gap(first, end, before, end < until)):
                     if part.candles:
-                        await self._recorder.backfill(part.candles)
+                        await self._writer.backfill(part.candles)
                     yield
                 self._asked[market, timeframe, first, end] = self._clock.monotonic()
 

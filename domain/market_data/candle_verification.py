@@ -37,14 +37,14 @@ class CandleVerifier:
     """
 
     def __init__(
-        self, market: MarketSymbol, source: MarketDataSource, recorder: MarketDataWriter, final_after: float
+        self, market: MarketSymbol, source: MarketDataSource, writer: MarketDataWriter, final_after: float
     ) -> None:
         self.checked = 0
         self.unconfirmed = 0
         self.corrections: dict[Timeframe, int] = dict.fromkeys(Timeframe, 0)
         self._market = market
         self._source = source
-        self._recorder = recorder
+        self._writer = writer
         self._settled_after = timedelta(seconds=final_after)
         self._untold: list[Candle] = []
         self._pending: dict[Timeframe, dict[datetime, _Pending]] = {timeframe: {} for timeframe in Timeframe}
@@ -54,7 +54,7 @@ class CandleVerifier:
         """How many candles wait for their check."""
         return sum(len(each) for each in self._pending.values())
 
-    def note(self, closed: Sequence[Candle]) -> None:
+    def enqueue(self, closed: Sequence[Candle]) -> None:
         """Check candles that have closed, once the venue's own are final."""
         for candle in closed:
             waiting = self._pending[candle.timeframe]
@@ -82,7 +82,7 @@ class CandleVerifier:
         page = await self._source.fetch_candles(self._market, timeframe, first, count)
         own = {candle.open_time: candle for candle in page if candle.closed}
         told = [own[each.candle.open_time] for each in due if each.candle.open_time in own]
-        await self._recorder.correct(told)
+        await self._writer.correct(told)
         # What lies beyond an answer may not have fitted into it.
         judged = [each for each in due if not told or each.candle.open_time <= told[-1].open_time]
         corrected = [each.candle for each in judged if self._settle(each, own.get(each.candle.open_time))]

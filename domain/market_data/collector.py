@@ -41,13 +41,13 @@ class FeedTimings:
     status_every: float = 2.0
     snapshot_every: float = 10.0
     cache_every: float = 1.0
-    cache_lives: float = 30.0
-    store_within: float = 1.0
-    demand_lasts: float = 60.0
-    resume_every: float = 1.0
-    check_every: float = 10.0
-    look_every: float = 3_600.0
-    checked_after: float = 10.0
+    cache_seconds: float = 30.0
+    store_timeout: float = 1.0
+    demand_seconds: float = 60.0
+    resync_every: float = 1.0
+    verify_every: float = 10.0
+    scan_every: float = 3_600.0
+    verify_after: float = 10.0
     """How long after its end a candle is compared with the venue's own."""
 
 
@@ -57,7 +57,7 @@ class FeedOutputs:
 
     bus: MessageBus
     cache: Cache
-    recorder: MarketDataWriter
+    writer: MarketDataWriter
     backfill: Backfill
 
 
@@ -89,10 +89,10 @@ class Collector:
         self,
         market: MarketSymbol,
         source: MarketDataSource,
-        outlets: FeedOutputs,
+        outputs: FeedOutputs,
         clock: Clock,
         ids: IdGenerator,
-        pace: FeedTimings,
+        timings: FeedTimings,
     ) -> None:
         self.market = market
         self.gaps = 0
@@ -100,26 +100,26 @@ class Collector:
         self.reconnects = 0
         self._source = source
         self._clock = clock
-        self._out = outlets
+        self._out = outputs
         self._ids = ids
-        self._pace = pace
-        self._health = FeedHealth(market, clock, pace.stale_after)
-        self._tape = TradeSequencer(market, source)
+        self._timings = timings
+        self._health = FeedHealth(market, clock, timings.stale_after)
+        self._sequencer = TradeSequencer(market, source)
         self._beginning = asyncio.Lock()
         self._time = SlewedClock(source.venue_now, clock.monotonic)
         self.depth_seconds = Histogram(PUBLISHED_WITHIN)
         self.candles_closed: dict[Timeframe, int] = dict.fromkeys(Timeframe, 0)
-        self.checks = CandleVerifier(market, source, outlets.recorder, pace.checked_after)
+        self.verifier = CandleVerifier(market, source, outputs.writer, timings.verify_after)
         self._depth: Depth | None = None
         self._closing = 0
         self._heard_at: datetime | None = None
         self._hearing: asyncio.Timeout | None = None
         self._told: FeedStatus | None = None
-        self._snapshot = Interval(clock, pace.snapshot_every)
-        self._cached = Interval(clock, pace.cache_every)
-        self._forming = Interval(clock, pace.forming_every)
-        self._status = Interval(clock, pace.status_every)
-        self._look = Interval(clock, pace.look_every)
+        self._snapshot = Interval(clock, timings.snapshot_every)
+        self._cached = Interval(clock, timings.cache_every)
+        self._forming = Interval(clock, timings.forming_every)
+        self._status = Interval(clock, timings.status_every)
+        self._look = Interval(clock, timings.scan_every)
 
     @property
     def status(self) -> FeedStatus:
@@ -134,22 +134,22 @@ class Collector:
     @property
     def late_trades(self) -> int:
         """How many trades came after their minute had closed."""
-        return self._tape.candles.late
+        return self._sequencer.candles.late
 
     @property
     def makes_candles(self) -> bool:
         """Whether every trade of the present minute is known, so that candles are made of them."""
-        return self._health.trades_connected and self._tape.whole
+        return self._health.trades_connected and self._sequencer.is_complete
 
     @property
     def trade_count(self) -> int:
         """How many trades were taken, each once."""
-        return self._tape.taken
+        return self._sequencer.trade_count
 
     @property
     def corrections(self) -> dict[Timeframe, int]:
         """How many closed candles differed from the venue's own, which took their place in the storage."""
-        return self.checks.corrections
+        return self.verifier.corrections
 
     async def run(self) -> None:
         """Collect until cancelled; only a fault of the program ends it otherwise."""
@@ -208,9 +208,9 @@ class Collector:
         self.depth_seconds.add(max(0.0, (self._clock.now() - depth.received_at).total_seconds()))
         await self._tell_status()
         if self._cached.is_due():
-            await self._out.cache.put(CacheSpace.DEPTH, str(self.market), message, self._pace.cache_lives)
+            await self._out.cache.put(CacheSpace.DEPTH, str(self.market), message, self._timings.cache_seconds)
         if self._snapshot.is_due():
-            self._out.recorder.add_depth(depth)
+            self._out.writer.add_depth(depth)
 
     async def _collect_tickers(self, attempts: StreamRetry) -> None:
         async with aclosing(self._source.tickers(self.market)) as tickers:  # type: ignore[type-var]
@@ -223,23 +223,23 @@ class Collector:
             ticker = with_top_of_book(ticker, self._depth)
         message = codec.encode_ticker(ticker)
         await self._out.bus.publish(ticker_topic(self.market), message)
-        await self._out.cache.put(CacheSpace.TICKER, str(self.market), message, self._pace.cache_lives)
+        await self._out.cache.put(CacheSpace.TICKER, str(self.market), message, self._timings.cache_seconds)
 
     async def _collect_trades(self, attempts: StreamRetry) -> None:
         async with aclosing(self._source.trades(self.market)) as batches:  # type: ignore[type-var]
             first = asyncio.ensure_future(anext(batches))
             try:
                 async with self._beginning:
-                    self._tape.lose()
+                    self._sequencer.reset()
                     await self._begin()
                 self._health.on_trades()
                 await self._tell_status()
                 # Once more: a stream may have begun a moment after it was asked for.
-                await self._take_trades(await self._tape.recent())
+                await self._take_trades(await self._sequencer.recent())
                 async with self._unless_deaf():
                     begun = await first
                     # And again: it may have taken longer to begin than the questions took.
-                    await self._take_trades([*await self._tape.recent(), *begun])
+                    await self._take_trades([*await self._sequencer.recent(), *begun])
                     async for batch in batches:
                         attempts.succeeded()
                         self._heard_at = self._source.venue_now()
@@ -270,47 +270,47 @@ class Collector:
             self._hearing.reschedule(asyncio.get_running_loop().time())
 
     def _lose_trades(self) -> None:
-        self._tape.lose()
+        self._sequencer.reset()
         self._health.on_trades_lost()
 
     async def _begin(self) -> None:
         """Go on from what the venue tells; where that isn't all of the present minute, show it, and close nothing."""
         with self._closing_first():
-            start = await self._tape.begin()
+            start = await self._sequencer.resync()
             self._time.reset()
-            await self._out.recorder.correct(start.history)
-            self._out.recorder.add_trades(start.earlier)
+            await self._out.writer.correct(start.history)
+            self._out.writer.add_trades(start.earlier)
             await self._close(start.missed)
             await self._take_trades(start.trades)
-        if not self._tape.whole:
+        if not self._sequencer.is_complete:
             await self._tell_candles(start.forming)
-        self._out.backfill.look(self.market)
+        self._out.backfill.scan(self.market)
 
     async def _keep_whole(self) -> None:
         """Begin again once a minute is over of which too much was missed to make a candle of it."""
         while True:
-            await asyncio.sleep(self._pace.tick_every)
+            await asyncio.sleep(self._timings.tick_every)
             async with self._beginning:
-                at = self._tape.resync_at
+                at = self._sequencer.resync_at
                 if at is None or self._source.venue_now() < at:
                     continue
                 try:
                     await self._begin()
                 except (VenueGap, VenueUnreachable, Unavailable) as error:
                     log.info("the candles of %s go on later: %s", self.market, error)
-                    await asyncio.sleep(self._pace.resume_every)
+                    await asyncio.sleep(self._timings.resync_every)
 
     async def _keep_checking(self) -> None:
         failed = False
         while True:
-            await asyncio.sleep(self._pace.check_every)
+            await asyncio.sleep(self._timings.verify_every)
             try:
-                corrected = await self.checks.check(self._source.venue_now())
-                self._tape.candles.correct(corrected)
+                corrected = await self.verifier.check(self._source.venue_now())
+                self._sequencer.candles.correct(corrected)
                 self._doubt(corrected)
                 failed = False
                 if self._look.is_due():
-                    self._out.backfill.look(self.market)
+                    self._out.backfill.scan(self.market)
             except (VenueUnreachable, Unavailable) as error:
                 if not failed:
                     log.info("the candles of %s are checked later: %s", self.market, error)
@@ -318,9 +318,9 @@ class Collector:
 
     async def _take_trades(self, batch: Sequence[Trade]) -> None:
         with self._closing_first():
-            new, closed = self._tape.take(batch)
+            new, closed = self._sequencer.handle(batch)
             if new:
-                self._out.recorder.add_trades(new)
+                self._out.writer.add_trades(new)
                 await self._out.bus.publish(trades_topic(self.market), codec.encode_trades(new))
             await self._close(closed)
 
@@ -339,23 +339,23 @@ class Collector:
             return
         for candle in candles:
             self.candles_closed[candle.timeframe] += 1
-        self.checks.note(candles)
-        self._out.recorder.add_candles(candles)
+        self.verifier.enqueue(candles)
+        self._out.writer.add_candles(candles)
         try:
-            async with asyncio.timeout(self._pace.store_within):
-                await self._out.recorder.flush()
+            async with asyncio.timeout(self._timings.store_timeout):
+                await self._out.writer.flush()
         except TimeoutError:
             log.warning("candles of %s are told before they are stored", self.market)
         await self._tell_candles(candles)
 
     async def _keep_time(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.tick_every)
+            await asyncio.sleep(self._timings.tick_every)
             if self.makes_candles:
                 if self._health.status.state is FeedState.LIVE:  # silence isn't a market without trades
-                    await self._close(self._tape.candles.close_due(self._time.now()))
+                    await self._close(self._sequencer.candles.close_due(self._time.now()))
                 if not self._closing and self._forming.is_due():
-                    await self._tell_candles(self._tape.changed())
+                    await self._tell_candles(self._sequencer.changed())
             await self._tell_status()
 
     async def _tell_candles(self, candles: Sequence[Candle]) -> None:

@@ -50,7 +50,7 @@ class FeedManager:
         ids: IdGenerator,
         holder: str,
         always: Sequence[MarketSymbol] = (),
-        pace: FeedTimings | None = None,
+        timings: FeedTimings | None = None,
     ) -> None:
         self._sources = sources
         self._database = database
@@ -59,10 +59,10 @@ class FeedManager:
         self._ids = ids
         self._holder = holder
         self._always = frozenset(always)
-        self._pace = pace or FeedTimings()
-        self.recorder = MarketDataWriter(database)
-        self._backfill = Backfill(sources, database, self.recorder, clock)
-        self._outlets = FeedOutputs(bus, cache, self.recorder, self._backfill)
+        self._timings = timings or FeedTimings()
+        self.writer = MarketDataWriter(database)
+        self._backfill = Backfill(sources, database, self.writer, clock)
+        self._outputs = FeedOutputs(bus, cache, self.writer, self._backfill)
         self._known: set[MarketSymbol] = set()
         self._demanded: dict[MarketSymbol, float] = {}
         self._in_use: frozenset[MarketSymbol] = frozenset()
@@ -94,7 +94,7 @@ class FeedManager:
             await self._bus.subscribe(CANDLES_DEMAND, self._hear_candles_demand),
         ]
         loops = [self._keep_markets(name, source) for name, source in self._sources.items()]
-        loops += [self._manage(), self.recorder.run(), self._backfill.run()]
+        loops += [self._manage(), self.writer.run(), self._backfill.run()]
         self._tasks = [asyncio.create_task(loop, name="feed-manager") for loop in loops]
 
     async def close(self) -> None:
@@ -103,7 +103,7 @@ class FeedManager:
             await subscription.close()
         await _end(self._tasks)
         await self._stop_all(tuple(self._running))
-        await self.recorder.flush()
+        await self.writer.flush()
 
     def _hear_demand(self, message: bytes) -> None:
         try:
@@ -117,7 +117,7 @@ class FeedManager:
     def _hear_candles_demand(self, message: bytes) -> None:
         demand = decode_demand(message)
         if demand.market in self._running:
-            self._backfill.want(demand)
+            self._backfill.request(demand)
 
     async def _keep_markets(self, name: str, source: MarketDataSource) -> None:
         backoff = Backoff(cap_seconds=30.0)
@@ -169,7 +169,7 @@ class FeedManager:
                 await self._stop(market, release=False)
 
     async def _follow(self) -> bool:
-        """Start what is wanted and stop what isn't or has failed; tell whether another node holds some of it."""
+        """ResyncResult what is wanted and stop what isn't or has failed; tell whether another node holds some of it."""
         wanted = await self._wanted()
         over = [each for each, running in self._running.items() if each not in wanted or running.task.done()]
         await self._stop_all(over)
@@ -183,7 +183,9 @@ class FeedManager:
             async with self._database.read_only() as reading:
                 self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
             self._in_use_at = now
-        self._demanded = {market: at for market, at in self._demanded.items() if now - at < self._pace.demand_lasts}
+        self._demanded = {
+            market: at for market, at in self._demanded.items() if now - at < self._timings.demand_seconds
+        }
         return (self._always | self._in_use | self._demanded.keys()) & self._known
 
     async def _start(self, market: MarketSymbol) -> None:
@@ -191,7 +193,7 @@ class FeedManager:
         if lease is None:
             return
         source = self._sources[market.venue]
-        collector = Collector(market, source, self._outlets, self._clock, self._ids, self._pace)
+        collector = Collector(market, source, self._outputs, self._clock, self._ids, self._timings)
         task = asyncio.create_task(collector.run(), name=f"feed:{market}")
         self._running[market] = _Running(lease, collector, task)
         log.info("collecting %s", market)

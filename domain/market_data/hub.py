@@ -117,7 +117,9 @@ class MarketDataHub:
             await memory.close()
 
     @asynccontextmanager
-    async def want(self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE) -> AsyncIterator[MarketState]:
+    async def subscribe(
+        self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[MarketState]:
         """Keep the market's feed alive, and this node listening to it, inside the block.
 
         Raises `RateLimited` where clients follow too many markets of the venue; the engine itself is never refused.
@@ -130,7 +132,7 @@ class MarketDataHub:
     ) -> Depth | None:
         """Return a fresh book, waiting for the feed to start where it must; None after the time, or if it may not."""
         with suppress(RateLimited):
-            async with self.want(market, reader) as memory:
+            async with self.subscribe(market, reader) as memory:
                 await self._warm_depth(memory)
                 return await _first(memory.open_depth_queue, memory.depth_queues.discard, Depth, timeout_seconds)
         return None
@@ -140,7 +142,7 @@ class MarketDataHub:
     ) -> Ticker | None:
         """Return a fresh ticker, waiting for the feed to start where it must; None after the time, or if it may not."""
         with suppress(RateLimited):
-            async with self.want(market, reader) as memory:
+            async with self.subscribe(market, reader) as memory:
                 await self._warm_ticker(memory)
                 return await _first(memory.open_ticker_queue, memory.ticker_queues.discard, Ticker, timeout_seconds)
         return None
@@ -179,7 +181,7 @@ class MarketDataHub:
         self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[Depth | FeedStatus]:
         """Yield the newest known book, then every newest one, and changes of the feed's state."""
-        async with self.want(market, reader) as memory:
+        async with self.subscribe(market, reader) as memory:
             await self._warm_depth(memory)
             box = memory.open_depth_queue()
             try:
@@ -192,7 +194,7 @@ class MarketDataHub:
         self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[Ticker]:
         """Yield the newest known ticker, then every newest one."""
-        async with self.want(market, reader) as memory:
+        async with self.subscribe(market, reader) as memory:
             box = memory.open_ticker_queue()
             try:
                 while True:
@@ -235,7 +237,7 @@ class MarketDataHub:
         self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
     ) -> AsyncIterator[tuple[Trade, ...]]:
         """Yield all trades from now on; `dropped_trades` counts batches that a reader was far too slow for."""
-        async with self.want(market, reader) as memory:
+        async with self.subscribe(market, reader) as memory:
             box = memory.open_trade_queue()
             try:
                 while True:
@@ -249,7 +251,7 @@ class MarketDataHub:
     ) -> AsyncIterator[Candle]:
         """Yield the forming candle, then its newest states, and every closed candle once."""
         unbroken = ClosedCandleStream(self._database)
-        async with self.want(market, reader) as memory:
+        async with self.subscribe(market, reader) as memory:
             box = memory.open_candle_queue(timeframe)
             try:
                 while True:

@@ -24,7 +24,7 @@ class MarketSubscriptions:
             await self._wanted.pop(market).aclose()
         for market in sorted(markets - self._wanted.keys()):
             stack = AsyncExitStack()
-            await stack.enter_async_context(self._hub.want(market))
+            await stack.enter_async_context(self._hub.subscribe(market))
             self._wanted[market] = stack
 
     async def close(self) -> None:

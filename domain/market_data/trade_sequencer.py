@@ -27,10 +27,10 @@ AHEAD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What the venue told when the tape began (again).
+class ResyncResult:
+    """What the venue told when the sequencer began (again).
 
-    `history` holds closed candles of every timeframe, `missed` those of them that closed since the tape was lost,
+    `history` holds closed candles of every timeframe, `missed` those of them that closed since the sequencer was lost,
     `forming` what the venue shows as forming, `trades` the newest trades and `earlier` those of them that nobody is
     to be told any more: they were made before anybody listened.
     """
@@ -46,13 +46,13 @@ class TradeSequencer:
     """Puts a market's trades, from the stream and on request, into candles.
 
     A venue gives only so many of its newest trades. Where they don't reach back to the start of the present minute,
-    candles made of them would be wrong: then the tape isn't `whole`, makes no candles, keeps what comes, and is to
+    candles made of them would be wrong: then the sequencer isn't `whole`, makes no candles, keeps what comes, and is to
     begin again at `resync_at`, when the venue's own candle tells what happened in that minute.
     """
 
     def __init__(self, market: MarketSymbol, source: MarketDataSource) -> None:
         self.candles = CandleAggregator(market)
-        self.taken = 0
+        self.trade_count = 0
         self._market = market
         self._source = source
         self._counted = TradeDeduplicator()
@@ -66,7 +66,7 @@ class TradeSequencer:
         self._told_minute: Candle | None = None
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every trade since the start of the present minute is known."""
         return self._from is not None
 
@@ -75,13 +75,13 @@ class TradeSequencer:
         """When, by the venue's clock, to begin again; None where that isn't needed."""
         return self._resume_at
 
-    def lose(self) -> None:
+    def reset(self) -> None:
         """Note that the stream broke: what was kept for later may have a hole, and what is being asked for is old."""
         self._generation += 1
         self._from = self._resume_at = None
         self._waiting = []
 
-    async def begin(self) -> Start:
+    async def resync(self) -> ResyncResult:
         """Ask for the last candles and trades and go on from them; raises `VenueUnreachable` and `VenueGap`.
 
         The stream must be open already: what it brings meanwhile is taken afterwards, and counts once.
@@ -108,7 +108,7 @@ class TradeSequencer:
         known = in_order([*self._waiting, *trades])
         self._go_on(until, known, complete=_is_complete(known, told[Timeframe.M1], until))
         closed = tuple(candle for each in history.values() for candle in each)
-        return Start(closed, tuple(missed), tuple(own.values()), tuple(trades), tuple(earlier))
+        return ResyncResult(closed, tuple(missed), tuple(own.values()), tuple(trades), tuple(earlier))
 
     async def recent(self) -> list[Trade]:
         """Return the venue's newest trades; raises `VenueUnreachable`."""
@@ -116,7 +116,7 @@ class TradeSequencer:
         oldest = self._source.venue_now() - OLDEST_TRADE
         return [trade for trade in trades if trade.at >= oldest]
 
-    def take(self, batch: Sequence[Trade]) -> tuple[list[Trade], list[Candle]]:
+    def handle(self, batch: Sequence[Trade]) -> tuple[list[Trade], list[Candle]]:
         """Return which of the trades were never taken, in order, and the candles closed by them; raises `VenueGap`.
 
         Trades from before the last beginning are in the venue's own candles already. A trade of the future would
@@ -128,7 +128,7 @@ class TradeSequencer:
                 raise VenueGap(f"a trade of {trade.at:%Y-%m-%d %H:%M:%S} is ahead of the venue's clock")
         batch = in_order(batch)
         new = [trade for trade in batch if self._taken.add(trade)]
-        self.taken += len(new)
+        self.trade_count += len(new)
         if self._from is None:
             self._waiting += new
             return new, []
@@ -137,7 +137,7 @@ class TradeSequencer:
 
     def changed(self) -> list[Candle]:
         """Return the forming candles that have changed since the last call."""
-        if not self.whole or self.candles.minute == self._told_minute:
+        if not self.is_complete or self.candles.minute == self._told_minute:
             return []
         self._told_minute = self.candles.minute
         forming = {candle.timeframe: candle for candle in self.candles.forming()}

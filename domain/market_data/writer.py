@@ -121,7 +121,7 @@ class MarketDataWriter:
     async def _make_room(
         self, transaction: UnitOfWork, table: str, times: Sequence[datetime]
     ) -> set[tuple[str, int, int]]:
-        """Make the partitions of months that this recorder hasn't written to yet; return the months."""
+        """Make the partitions of months that this writer hasn't written to yet; return the months."""
         months = {(table, at.year, at.month) for at in times}
         if months <= self._months:
             return set()

@@ -223,6 +223,6 @@ class MarketFeed(Protocol):
 class MarketDataProvider(MarketFeed, MarketView, Protocol):
     """All that the trading of accounts needs of markets."""
 
-    def want(self, market: MarketSymbol) -> AbstractAsyncContextManager[object]:
+    def subscribe(self, market: MarketSymbol) -> AbstractAsyncContextManager[object]:
         """Keep the market's feed alive, and this node listening to it, inside the block."""
         ...

@@ -97,18 +97,18 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
 
 
 def _storing(feeds: FeedManager) -> Iterator[Metric]:
-    recorder = feeds.recorder
+    writer = feeds.writer
     stored = CounterMetricFamily("r3edge_recorder_rows", "Rows of market data stored.", labels=["kind"])
-    stored.add_metric(["trades"], recorder.stored_trades)
-    stored.add_metric(["candles"], recorder.stored_candles)
-    stored.add_metric(["depth_snapshots"], recorder.stored_depths)
-    stored.add_metric(["backfilled_candles"], recorder.backfilled_candles)
+    stored.add_metric(["trades"], writer.stored_trades)
+    stored.add_metric(["candles"], writer.stored_candles)
+    stored.add_metric(["depth_snapshots"], writer.stored_depths)
+    stored.add_metric(["backfilled_candles"], writer.backfilled_candles)
     yield stored
     for family, value in (
-        (GaugeMetricFamily("r3edge_recorder_waiting_rows", "Rows that wait for the next batch."), recorder.waiting),
+        (GaugeMetricFamily("r3edge_recorder_waiting_rows", "Rows that wait for the next batch."), writer.waiting),
         (
             CounterMetricFamily("r3edge_recorder_lost_rows", "Rows let go while the database was away."),
-            recorder.dropped_rows,
+            writer.dropped_rows,
         ),
         (
             GaugeMetricFamily("r3edge_backfill_waiting", "Back-fills that wait or are under way."),

@@ -85,7 +85,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
         venues=container.venues,
         markets=hub,
-        past=history,
+        market_history=history,
         analytics=MarketAnalytics(database, history),
         accounts=AccountService(database, container.venues, container.vault, bus, clock, ids),
         strategies=StrategyService(database, clock, ids),

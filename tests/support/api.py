@@ -201,7 +201,7 @@ async def open_api(floor: OrderHarness) -> AsyncIterator[Api]:
     try:
         past = MarketHistory(database, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
         analytics = MarketAnalytics(database, past)
-        yield Api(floor, replace(services, orders=floor.service, past=past, analytics=analytics), database)
+        yield Api(floor, replace(services, orders=floor.service, market_history=past, analytics=analytics), database)
     finally:
         await hub.close()
         await venues.close()

@@ -88,24 +88,24 @@ class Collecting:
 
 @asynccontextmanager
 async def collecting(
-    sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings | None = None
+    sandbox: SandboxProcess, database: PostgresDatabase, timings: FeedTimings | None = None
 ) -> AsyncIterator[Collecting]:
     """Collect BTC/USDT inside the block."""
     clock, bus = SystemClock(), EmbeddedBus()
     venues = Venues([VenueSettings("sandbox", "binance", sandbox.url, live=False)], clock)
-    source, recorder = venues.public("sandbox"), MarketDataWriter(database)
+    source, writer = venues.public("sandbox"), MarketDataWriter(database)
     async with database.transaction() as transaction:
         await transaction.market_data.ensure_partitions(1)
-    backfill = Backfill({"sandbox": source}, database, recorder, clock)
-    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, backfill)
-    pace = pace or FeedTimings(check_every=0.1, checked_after=1.0)
-    running = Collecting(sandbox, database, venues, Collector(BTC, source, outlets, clock, TimeOrderedIds(), pace))
+    backfill = Backfill({"sandbox": source}, database, writer, clock)
+    outputs = FeedOutputs(bus, EmbeddedCache(clock), writer, backfill)
+    timings = timings or FeedTimings(verify_every=0.1, verify_after=1.0)
+    running = Collecting(sandbox, database, venues, Collector(BTC, source, outputs, clock, TimeOrderedIds(), timings))
 
     def hear(message: bytes) -> None:
         running.told.extend(candle for candle in codec.decode_candles(message) if candle.closed)
 
     await bus.subscribe(candles_topic(BTC), hear)
-    tasks = [asyncio.create_task(work) for work in (running.collector.run(), recorder.run(), backfill.run())]
+    tasks = [asyncio.create_task(work) for work in (running.collector.run(), writer.run(), backfill.run())]
     try:
         yield running
     finally:

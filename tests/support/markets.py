@@ -33,7 +33,7 @@ class MarketNode:
 async def running_node(
     url: str,
     database: PostgresDatabase,
-    pace: FeedTimings,
+    timings: FeedTimings,
     bus: MessageBus | None = None,
     holder: str = "node",
     always: Sequence[MarketSymbol] = (),
@@ -44,7 +44,7 @@ async def running_node(
     venues = Venues([VenueSettings("sandbox", "binance", url, live=False)], clock)
     sources = {"sandbox": venues.public("sandbox")}
     hub = MarketDataHub(bus, cache, database, clock, lambda name: venues.public(name).venue_now())
-    feeds = FeedManager(sources, database, bus, cache, clock, TimeOrderedIds(), holder, always, pace)
+    feeds = FeedManager(sources, database, bus, cache, clock, TimeOrderedIds(), holder, always, timings)
     await hub.start()
     await feeds.start()
     try:

@@ -341,13 +341,13 @@ async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> Asyn
 
 @asynccontextmanager
 async def collecting_node(
-    pool: Pool, sandbox_url: str, sandbox_token: str, pace: FeedTimings | None = None
+    pool: Pool, sandbox_url: str, sandbox_token: str, timings: FeedTimings | None = None
 ) -> AsyncIterator[TradingNode]:
     """Run a node inside the block that collects its markets itself, with nothing scripted."""
     node = TradingNode(pool, sandbox_url, sandbox_token)
     cache, source = EmbeddedCache(node.clock), node.venues.public("sandbox")
     parts = (node.database, node.bus, cache, node.clock, node.ids)
-    feeds = FeedManager({"sandbox": source}, *parts, "node-1", [BTC], pace)
+    feeds = FeedManager({"sandbox": source}, *parts, "node-1", [BTC], timings)
     async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)

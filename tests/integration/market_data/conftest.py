@@ -24,11 +24,11 @@ def _leases_that_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.fixture
-def pace() -> FeedTimings:
+def timings() -> FeedTimings:
     return FeedTimings(stale_after=30, snapshot_every=0.5)
 
 
 @pytest.fixture
-async def node(sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings) -> AsyncIterator[MarketNode]:
-    async with running_node(sandbox.url, database, pace) as node:
+async def node(sandbox: SandboxProcess, database: PostgresDatabase, timings: FeedTimings) -> AsyncIterator[MarketNode]:
+    async with running_node(sandbox.url, database, timings) as node:
         yield node

@@ -73,7 +73,7 @@ class Subscriber:
         source = DepthSource(
             self._node.hub, SystemClock(), self._market, DepthLevels.L20, DepthCadence.MS20, DepthMode.DELTAS
         )
-        async with self._node.hub.want(self._market), aclosing(source):  # type: ignore[type-var]
+        async with self._node.hub.subscribe(self._market), aclosing(source):  # type: ignore[type-var]
             async for event in source:
                 if not isinstance(event, FeedStatus):
                     await self._take(event)
@@ -141,7 +141,7 @@ async def test_a_line_that_goes_dead_without_a_word_is_stale_then_reconnected(
     monkeypatch.setattr(market_data, "SILENT_SECONDS", 2.5)
     monkeypatch.setattr(market_data, "FIRST_SECONDS", 2.5)
     market = MARKETS[0]
-    async with running_node(proxy.url, database, FeedTimings(stale_after=0.5)) as node, node.hub.want(market):
+    async with running_node(proxy.url, database, FeedTimings(stale_after=0.5)) as node, node.hub.subscribe(market):
         await eventually(lambda: node.hub.latest_depth(market), "a book")
         states: list[FeedState] = []
 

@@ -70,9 +70,9 @@ async def test_every_break_is_told_counted_by_its_kind_and_followed_by_a_book_of
     bus, clock, told = EmbeddedBus(), SystemClock(), []
     await bus.subscribe(depth_topic(BTC), lambda message: told.append(codec.decode_depth(message)))
     await bus.subscribe(status_topic(BTC), lambda message: told.append(codec.decode_status(message).state))
-    recorder = MarketDataWriter(database)
-    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, Backfill({"sandbox": source}, database, recorder, clock))
-    collector = Collector(BTC, source, outlets, clock, TimeOrderedIds(), FeedTimings())
+    writer = MarketDataWriter(database)
+    outputs = FeedOutputs(bus, EmbeddedCache(clock), writer, Backfill({"sandbox": source}, database, writer, clock))
+    collector = Collector(BTC, source, outputs, clock, TimeOrderedIds(), FeedTimings())
     collecting = asyncio.create_task(collector.run())
     try:
         await eventually(lambda: source.subscriptions == 5 and told[-1] is FeedState.LIVE, "the stream stands", 30)

@@ -27,7 +27,7 @@ async def test_where_the_venues_own_minute_differs_it_is_stored_and_counted_and_
     caplog.set_level(logging.INFO, "domain.market_data.candle_verification")
     built = await feed.leap(falsifyMinutes=1)
     await eventually(lambda: feed.collector.corrections[Timeframe.M1], "the correction is counted", 60)
-    await eventually(lambda: not feed.collector.checks.pending, "the check is done", 60)
+    await eventually(lambda: not feed.collector.verifier.pending, "the check is done", 60)
     (own,) = await feed.own(Timeframe.M1, built)
     assert own == replace(built, high=own.high, volume=2 * built.volume)
     assert await feed.stored(built) == own
@@ -42,7 +42,7 @@ async def test_where_the_venues_own_minute_differs_it_is_stored_and_counted_and_
 async def test_a_minute_that_the_venue_leaves_out_stays_as_it_was_traded(feed: Collecting) -> None:
     built = await feed.leap(hideMinutes=1)
     assert built.volume
-    await eventually(lambda: feed.collector.checks.unconfirmed == 1, "the venue is asked often enough", 60)
+    await eventually(lambda: feed.collector.verifier.unconfirmed == 1, "the venue is asked often enough", 60)
     assert await feed.stored(built) == built
     assert feed.collector.corrections[Timeframe.M1] == 0
 
@@ -51,8 +51,8 @@ async def test_minutes_that_agree_are_confirmed_and_nothing_is_corrected(feed: C
     first = await feed.leap()
     second = await feed.leap()
     assert second.open_time == first.close_time
-    await eventually(lambda: not feed.collector.checks.pending, "both are checked", 60)
-    assert feed.collector.checks.checked >= 2
+    await eventually(lambda: not feed.collector.verifier.pending, "both are checked", 60)
+    assert feed.collector.verifier.checked >= 2
     assert not any(feed.collector.corrections.values())
     assert [await feed.stored(each) for each in (first, second)] == [first, second]
 

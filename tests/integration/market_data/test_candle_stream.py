@@ -46,7 +46,7 @@ async def reader(database: PostgresDatabase) -> AsyncIterator[Reader]:
     await hub.start()
     stream = hub.candle_stream(BTC, Timeframe.M1)
     reader = Reader(bus, stream)
-    async with hub.want(BTC):
+    async with hub.subscribe(BTC):
         # The stream listens from its first `anext` on, and begins with what is forming.
         assert await reader.hears(candle(0, closed=False), told=1) == [candle(0, closed=False)]
         yield reader

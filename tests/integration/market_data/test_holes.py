@@ -63,13 +63,13 @@ async def source(sandbox: SandboxProcess) -> AsyncIterator[Withholding]:
 
 
 @pytest.fixture
-def recorder(database: PostgresDatabase) -> MarketDataWriter:
+def writer(database: PostgresDatabase) -> MarketDataWriter:
     return MarketDataWriter(database)
 
 
 @pytest.fixture
-async def backfill(source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter) -> Backfill:
-    return Backfill({"sandbox": source}, database, recorder, SystemClock())
+async def backfill(source: Withholding, database: PostgresDatabase, writer: MarketDataWriter) -> Backfill:
+    return Backfill({"sandbox": source}, database, writer, SystemClock())
 
 
 async def stored(database: PostgresDatabase, timeframe: Timeframe = M1) -> list[Candle]:
@@ -81,7 +81,7 @@ async def stored(database: PostgresDatabase, timeframe: Timeframe = M1) -> list[
 async def looking(backfill: Backfill) -> AsyncIterator[None]:
     """Let the back-fill work inside the block, after it was told to look."""
     task = asyncio.create_task(backfill.run())
-    backfill.look(BTC)
+    backfill.scan(BTC)
     try:
         yield
     finally:
@@ -102,27 +102,27 @@ async def some(source: Withholding, ago: timedelta, count: int) -> list[Candle]:
 
 
 async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
-    source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, writer: MarketDataWriter, backfill: Backfill
 ) -> None:
     old = await some(source, timedelta(days=3), 2)
-    await recorder.correct(old)
+    await writer.correct(old)
     candles = await mended(database, backfill)
     assert all(a.close_time == b.open_time for a, b in pairwise(candles))
     assert candles[0] == old[0]
     assert source.venue_now() - candles[-1].close_time < 2 * MINUTE
     assert candles[2000:3000] == await source.fetch_candles(BTC, M1, candles[2000].open_time, 1_000)
-    assert recorder.backfilled_candles == len(candles) - 2
+    assert writer.backfilled_candles == len(candles) - 2
     assert await stored(database, Timeframe.H1) == []  # nobody ever had them
 
 
 async def test_minutes_that_the_venue_does_not_have_become_candles_without_volume_and_are_asked_for_once(
-    source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, writer: MarketDataWriter, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     own = [replace(each, volume=Decimal(0)) if 10 <= index < 20 else each for index, each in enumerate(own)]
     source.without = {each.open_time for each in own[10:20]}
     source.longer = False
-    await recorder.correct([*own[:5], *own[25:]])
+    await writer.correct([*own[:5], *own[25:]])
     candles = await mended(database, backfill)
     assert candles[:10] == own[:10]
     assert [(each.close, each.high, each.volume) for each in candles[10:20]] == [(own[9].close, own[9].close, 0)] * 10
@@ -133,12 +133,12 @@ async def test_minutes_that_the_venue_does_not_have_become_candles_without_volum
 
 
 async def test_what_was_traded_here_is_not_overwritten_by_what_the_venue_leaves_out(
-    source: Withholding, database: PostgresDatabase, recorder: MarketDataWriter, backfill: Backfill
+    source: Withholding, database: PostgresDatabase, writer: MarketDataWriter, backfill: Backfill
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     built = replace(own[15], volume=Decimal(7))
     source.without = {built.open_time}
-    await recorder.correct([*own[:10], built, *own[20:]])
+    await writer.correct([*own[:10], built, *own[20:]])
     candles = await mended(database, backfill)
     assert candles[15] == built
     assert candles[:15] + candles[16:30] == own[:15] + own[16:]
@@ -150,7 +150,7 @@ async def test_nothing_is_made_up_before_the_markets_first_candle(
     now = source.venue_now()
     own = await some(source, timedelta(minutes=40), 40)
     source.listed = own[20].open_time
-    await backfill.fill(CandlesDemand(BTC, M1, now - timedelta(minutes=40)))
+    await backfill.run_once(CandlesDemand(BTC, M1, now - timedelta(minutes=40)))
     assert (await stored(database))[:19] == own[20:39]
 
 
@@ -158,7 +158,7 @@ async def test_a_forming_candle_is_not_stored(
     source: Withholding, database: PostgresDatabase, backfill: Backfill
 ) -> None:
     for timeframe in Timeframe:
-        await backfill.fill(CandlesDemand(BTC, timeframe, source.venue_now() - 3 * timeframe.duration))
+        await backfill.run_once(CandlesDemand(BTC, timeframe, source.venue_now() - 3 * timeframe.duration))
         candles = await stored(database, timeframe)
         assert len(candles) >= 2
         assert candles[-1].close_time <= source.venue_now() < candles[-1].close_time + 2 * timeframe.duration

@@ -63,7 +63,7 @@ async def test_books_come_in_order_within_one_epoch(node: MarketNode) -> None:
 
 
 async def test_a_ticker_has_the_best_prices_of_the_book(node: MarketNode) -> None:
-    async with node.hub.want(BTC):
+    async with node.hub.subscribe(BTC):
         await node.hub.depth(BTC, PATIENCE_SECONDS)
         (ticker,) = await taken(node.hub.ticker_stream(BTC), 1)
         assert ticker.bid is not None
@@ -73,7 +73,7 @@ async def test_a_ticker_has_the_best_prices_of_the_book(node: MarketNode) -> Non
 
 
 async def test_readers_share_one_feed_and_each_gets_every_trade(node: MarketNode) -> None:
-    async with node.hub.want(BTC):
+    async with node.hub.subscribe(BTC):
         first, second = await asyncio.gather(taken(node.hub.trade_stream(BTC), 6), taken(node.hub.trade_stream(BTC), 6))
     assert first == second
     ids = [int(trade.venue_trade_id) for batch in first for trade in batch]
@@ -118,7 +118,7 @@ async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> No
                 stored[timeframe] = await reading.market_data.candles(BTC, timeframe, TimeKeysetPage(limit=1000))
         return all(len(stored[each]) >= (500 if each in VENUE_TIMEFRAMES else 70) for each in Timeframe)
 
-    async with node.hub.want(BTC):
+    async with node.hub.subscribe(BTC):
         for _ in range(600):
             if await read():
                 break
@@ -139,7 +139,7 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
             trades = await reading.market_data.trades(BTC, TimeKeysetPage(limit=1000))
         return [trade.venue_trade_id for trade in trades]
 
-    async with node.hub.want(BTC), asyncio.timeout(PATIENCE_SECONDS):
+    async with node.hub.subscribe(BTC), asyncio.timeout(PATIENCE_SECONDS):
         while last.venue_trade_id not in (ids := await stored()):  # noqa: ASYNC110  # the database tells no event of it
             await asyncio.sleep(0.1)
     numbers = [int(each) for each in ids]
@@ -147,11 +147,11 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
 
 
 async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venues_own(
-    sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings
+    sandbox: SandboxProcess, database: PostgresDatabase, timings: FeedTimings
 ) -> None:
     await sandbox.skip_to_seconds_before_a_minute(10)
     told: list[Candle] = []
-    async with running_node(sandbox.url, database, pace) as node:
+    async with running_node(sandbox.url, database, timings) as node:
         registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
         await eventually(lambda: told, "a minute closes", 120)
         await registration.close()
@@ -162,7 +162,7 @@ async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venue
     assert told == [stored] == [own]
 
 
-@pytest.mark.parametrize("pace", [FeedTimings(stale_after=0.7)])
+@pytest.mark.parametrize("timings", [FeedTimings(stale_after=0.7)])
 async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
     node: MarketNode, sandbox: SandboxProcess
 ) -> None:
@@ -190,14 +190,14 @@ async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
 
 
 async def test_two_nodes_collect_a_market_once(
-    sandbox: SandboxProcess, database: PostgresDatabase, pace: FeedTimings, node: MarketNode
+    sandbox: SandboxProcess, database: PostgresDatabase, timings: FeedTimings, node: MarketNode
 ) -> None:
-    async with running_node(sandbox.url, database, pace, node.bus, "other") as other:
+    async with running_node(sandbox.url, database, timings, node.bus, "other") as other:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert await other.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert len([each for each in (node, other) if BTC in each.feeds.running]) == 1
         owner, heir = (node, other) if BTC in node.feeds.running else (other, node)
-        async with heir.hub.want(BTC):
+        async with heir.hub.subscribe(BTC):
             await owner.feeds.close()
             await eventually(lambda: BTC in heir.feeds.running, "the other node takes over")
             await eventually(lambda: heir.hub.latest_depth(BTC), "the book is back")
@@ -206,7 +206,7 @@ async def test_two_nodes_collect_a_market_once(
 async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_again_on_demand(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, database, FeedTimings(demand_lasts=1)) as node:
+    async with running_node(sandbox.url, database, FeedTimings(demand_seconds=1)) as node:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert node.feeds.running == {BTC}
         await eventually(lambda: not node.feeds.running, "the feed ends")
@@ -219,7 +219,7 @@ async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_agai
 async def test_a_market_that_is_always_kept_is_collected_without_demand(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, database, FeedTimings(demand_lasts=0), always=[BTC]) as node:
+    async with running_node(sandbox.url, database, FeedTimings(demand_seconds=0), always=[BTC]) as node:
         await eventually(lambda: node.feeds.running == {BTC}, "the feed runs")
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
 

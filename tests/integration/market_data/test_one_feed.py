@@ -50,10 +50,10 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    pace = FeedTimings(demand_lasts=3)
+    timings = FeedTimings(demand_seconds=3)
     async with (
-        running_node(sandbox.url, database, pace) as node,
-        running_node(sandbox.url, database, pace, node.bus, "other") as other,
+        running_node(sandbox.url, database, timings) as node,
+        running_node(sandbox.url, database, timings, node.bus, "other") as other,
     ):
 
         async def streams() -> list[str]:
@@ -80,9 +80,9 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
 async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, database, FeedTimings(demand_lasts=1, snapshot_every=0.2)) as node:
+    async with running_node(sandbox.url, database, FeedTimings(demand_seconds=1, snapshot_every=0.2)) as node:
         market = str(BTC)
-        async with node.hub.want(BTC):
+        async with node.hub.subscribe(BTC):
             keeping = asyncio.create_task(_keep_wanting(node))
             await eventually(
                 lambda: of(figures(node), "r3edge_feed_state", market=market, state="LIVE") == 1, "the feed is live"

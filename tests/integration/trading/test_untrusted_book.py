@@ -38,7 +38,7 @@ async def buy(node: TradingNode, account: Account, key: str) -> Order:
 
 async def test_orders_are_denied_on_a_book_that_is_old_or_was_lost(real: TradingNode, sandbox: SandboxProcess) -> None:
     account = await real.account()
-    async with real.hub.want(BTC) as memory:
+    async with real.hub.subscribe(BTC) as memory:
 
         def is_in(state: FeedState) -> bool:
             return memory.status is not None and memory.status.state is state

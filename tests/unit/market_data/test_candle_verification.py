@@ -28,7 +28,7 @@ def trade(number: int, seconds: float, price: int = 100, quantity: int = 1) -> T
 
 
 class Stored:
-    """Stands in for the recorder: what was corrected."""
+    """Stands in for the writer: what was corrected."""
 
     def __init__(self) -> None:
         self.candles: dict[tuple[Timeframe, datetime], Candle] = {}
@@ -72,17 +72,17 @@ def seen(trades: Sequence[Trade], now: datetime) -> tuple[CandleAggregator, list
 async def test_a_candle_is_compared_once_its_own_is_final_with_one_question_a_timeframe(stored: Stored) -> None:
     trades = [trade(number, number * 20) for number in range(20)]
     venue = Venue(trades)
-    checks = CandleVerifier(MARKET, venue, stored, 10)
+    verifier = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=381)
     _, closed = seen(trades, venue.now)
-    checks.note(closed)
-    assert checks.pending == 9
-    assert await checks.check(START + timedelta(seconds=309)) == []
+    verifier.enqueue(closed)
+    assert verifier.pending == 9
+    assert await verifier.check(START + timedelta(seconds=309)) == []
     assert venue.asked == [(Timeframe.M1, 4), (Timeframe.M3, 1)]
     venue.asked.clear()
-    assert await checks.check(START + timedelta(seconds=390)) == []
+    assert await verifier.check(START + timedelta(seconds=390)) == []
     assert venue.asked == [(Timeframe.M1, 2), (Timeframe.M3, 1), (Timeframe.M5, 1)]
-    assert (checks.pending, checks.checked) == (0, 9)
+    assert (verifier.pending, verifier.checked) == (0, 9)
     assert set(stored.candles.values()) == set(closed)
 
 
@@ -90,61 +90,61 @@ async def test_longer_candles_that_hold_a_corrected_minute_are_corrected_too(sto
     trades = [trade(number, number * 20, 100 + number) for number in range(20)]
     missed = [each for each in trades if each.venue_trade_id != "4"]
     venue = Venue(trades)
-    checks = CandleVerifier(MARKET, venue, stored, 10)
+    verifier = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=400)
     _, closed = seen(missed, venue.now)
-    checks.note(closed)
-    corrected = await checks.check(venue.now)
+    verifier.enqueue(closed)
+    corrected = await verifier.check(venue.now)
     volumes = [(each.timeframe, each.volume) for each in corrected]
     assert volumes == [(Timeframe.M1, 3), (Timeframe.M3, 9), (Timeframe.M5, 15)]
-    assert [checks.corrections[each] for each in (Timeframe.M1, Timeframe.M3, Timeframe.M5)] == [1, 1, 1]
-    await checks.check(venue.now)
-    assert (checks.pending, checks.corrections[Timeframe.M1]) == (0, 1)
+    assert [verifier.corrections[each] for each in (Timeframe.M1, Timeframe.M3, Timeframe.M5)] == [1, 1, 1]
+    await verifier.check(venue.now)
+    assert (verifier.pending, verifier.corrections[Timeframe.M1]) == (0, 1)
 
 
 async def test_a_venue_that_is_late_is_looked_at_again_until_it_agrees_with_itself(stored: Stored) -> None:
     trades = [trade(number, number * 20) for number in range(6)]
     venue = Venue(trades)
     venue.late[START] = Decimal(2)
-    checks = CandleVerifier(MARKET, venue, stored, 10)
+    verifier = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=100)
     _, closed = seen(trades, venue.now)
-    checks.note(closed)
+    verifier.enqueue(closed)
     for _ in range(3):
-        await checks.check(venue.now)
-    assert checks.pending == 0
+        await verifier.check(venue.now)
+    assert verifier.pending == 0
     assert stored.candles[Timeframe.M1, START] == closed[0]
 
 
 async def test_what_the_venue_leaves_out_is_empty_or_stays_as_it_was_traded(stored: Stored) -> None:
     trades = [trade(1, 0), trade(2, 130)]
     venue = Venue(trades)
-    checks = CandleVerifier(MARKET, venue, stored, 10)
+    verifier = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=200)
     _, closed = seen(trades, venue.now)
     venue.without = {each.open_time for each in closed}
-    checks.note(closed)
-    await checks.check(venue.now)
-    assert checks.pending == 3
+    verifier.enqueue(closed)
+    await verifier.check(venue.now)
+    assert verifier.pending == 3
     for _ in range(MAX_ATTEMPTS):
-        await checks.check(venue.now)
-    assert (checks.pending, checks.unconfirmed) == (0, 3)
+        await verifier.check(venue.now)
+    assert (verifier.pending, verifier.unconfirmed) == (0, 3)
     assert stored.candles == {}
 
 
 async def test_a_venue_that_is_away_is_asked_again_for_all_that_waits(stored: Stored) -> None:
     trades = [trade(number, number * 20) for number in range(20)]
     venue = Venue(trades)
-    checks = CandleVerifier(MARKET, venue, stored, 10)
+    verifier = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=400)
     _, closed = seen(trades, venue.now)
-    checks.note(closed)
+    verifier.enqueue(closed)
     venue.away = True
     with pytest.raises(VenueUnreachable):
-        await checks.check(venue.now)
+        await verifier.check(venue.now)
     venue.away = False
-    await checks.check(venue.now)
-    assert (checks.pending, checks.checked) == (0, len(closed))
+    await verifier.check(venue.now)
+    assert (verifier.pending, verifier.checked) == (0, len(closed))
 
 
 prices = st.lists(st.tuples(st.integers(0, 90), st.integers(95, 105), st.integers(1, 9)), min_size=2, max_size=60)

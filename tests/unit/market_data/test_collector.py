@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
 START = datetime(2024, 8, 8, 12, 0, 5, tzinfo=UTC)
 ONE = Decimal(1)
-PACE = FeedTimings(stale_after=1e9, forming_every=0.0, tick_every=0.001, check_every=0.001, checked_after=1.0)
+TIMINGS = FeedTimings(stale_after=1e9, forming_every=0.0, tick_every=0.001, verify_every=0.001, verify_after=1.0)
 
 
 def trade(number: int, seconds: float) -> Trade:
@@ -75,7 +75,7 @@ class StreamingVenue:
         return await self.plain.fetch_trades(market, limit)
 
 
-class SlowRecorder(MarketDataWriter):
+class SlowWriter(MarketDataWriter):
     """Stores nothing; a flush takes until the test lets it end."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class SlowRecorder(MarketDataWriter):
 class Feed:
     venue: StreamingVenue
     clock: ManualClock
-    recorder: SlowRecorder
+    writer: SlowWriter
     collector: Collector
     trades: list[str] = field(default_factory=list)
     minutes: list[Candle] = field(default_factory=list)
@@ -105,11 +105,11 @@ class Feed:
 @asynccontextmanager
 async def feed(*traded: Trade) -> AsyncIterator[Feed]:
     clock, bus = ManualClock(START), EmbeddedBus()
-    venue, recorder = StreamingVenue(list(traded), clock), SlowRecorder()
-    backfill = Backfill({"sandbox": venue}, None, recorder, clock)  # type: ignore[arg-type,dict-item]
-    outlets = FeedOutputs(bus, EmbeddedCache(clock), recorder, backfill)
-    collector = Collector(MARKET, venue, outlets, clock, TimeOrderedIds(), PACE)  # type: ignore[arg-type]
-    running = Feed(venue, clock, recorder, collector)
+    venue, writer = StreamingVenue(list(traded), clock), SlowWriter()
+    backfill = Backfill({"sandbox": venue}, None, writer, clock)  # type: ignore[arg-type,dict-item]
+    outputs = FeedOutputs(bus, EmbeddedCache(clock), writer, backfill)
+    collector = Collector(MARKET, venue, outputs, clock, TimeOrderedIds(), TIMINGS)  # type: ignore[arg-type]
+    running = Feed(venue, clock, writer, collector)
     await bus.subscribe(
         trades_topic(MARKET),
         lambda told: running.trades.extend(each.venue_trade_id for each in codec.decode_trades(told)),
@@ -131,13 +131,13 @@ async def feed(*traded: Trade) -> AsyncIterator[Feed]:
 
 async def test_a_forming_candle_is_told_after_the_closed_one_before_it_however_long_that_takes_to_store() -> None:
     async with feed(trade(1, -10), trade(2, 0)) as running:
-        running.recorder.may_end.clear()
+        running.writer.may_end.clear()
         running.clock.move(55.5)
         running.venue.batches.put_nowait([trade(3, 55.4)])
-        await eventually(lambda: running.recorder.flushing, "the minute is being stored")
+        await eventually(lambda: running.writer.flushing, "the minute is being stored")
         asked = running.venue.time_asked
         await eventually(lambda: running.venue.time_asked > asked + 20, "the feed's clock has ticked")
-        running.recorder.may_end.set()
+        running.writer.may_end.set()
         await eventually(
             lambda: running.minutes and running.minutes[-1].open_time > START, "the next minute is told of"
         )
@@ -171,5 +171,5 @@ async def test_a_stream_that_says_nothing_while_the_venue_trades_is_begun_anew()
 async def test_a_stream_that_says_nothing_where_nothing_is_traded_goes_on() -> None:
     async with feed(trade(1, -10), trade(2, 0)) as running:
         running.clock.move(180)
-        await eventually(lambda: running.collector.checks.checked >= 3, "the empty minutes are checked")
+        await eventually(lambda: running.collector.verifier.checked >= 3, "the empty minutes are checked")
         assert (running.venue.streams, running.collector.gaps) == (1, 0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.market_data import history_download as bulk_history
+from domain.market_data import history_download
 from domain.market_data.history_download import MAX_FAILURES, Gap, HistoryDownloader
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import VenueUnreachable
@@ -63,19 +63,19 @@ def candle(timeframe: Timeframe, at: datetime, minute: int, volume: int = 1) -> 
     return Candle(BTC, timeframe, at, price, price, price, price, Decimal(volume), closed=False)
 
 
-def history(venue: Venue, told: list[str] | None = None) -> HistoryDownloader:
-    return HistoryDownloader(venue, BTC, Timeframe.M1, (told if told is not None else []).append)
+def new_downloader(venue: Venue, messages: list[str] | None = None) -> HistoryDownloader:
+    return HistoryDownloader(venue, BTC, Timeframe.M1, (messages if messages is not None else []).append)
 
 
-async def fetched(history: HistoryDownloader, hole: Gap) -> dict[int, tuple[int, int]]:
+async def fetched(downloader: HistoryDownloader, hole: Gap) -> dict[int, tuple[int, int]]:
     """Return what came of a hole: price and volume by minute; each once, in order, and all of the hole dealt with."""
     found: dict[int, tuple[int, int]] = {}
     until = hole.start
-    async for part in history.fetch(hole):
+    async for part in downloader.fetch(hole):
         for each in part.candles:
             minute = (each.open_time - START) // MINUTE
             assert each.closed
-            assert not found or minute == max(found) + 1 or history.withheld
+            assert not found or minute == max(found) + 1 or downloader.withheld
             found[minute] = (int(each.close) - 1_000, int(each.volume))
         assert part.until >= until
         until = part.until
@@ -111,7 +111,7 @@ async def test_every_minute_between_two_known_candles_is_there_and_no_other(
         expected[minute] = (last, 1 if minute in traded else 0)
     known = {minute: found for minute, found in expected.items() if inside and minute <= inside[-1]}
 
-    found = await fetched(history(Venue(list(traded), answer)), hole(first, end, before, followed=followed))
+    found = await fetched(new_downloader(Venue(list(traded), answer)), hole(first, end, before, followed=followed))
     if followed:
         assert found == expected
     elif answer is from_the_next:
@@ -123,30 +123,30 @@ async def test_every_minute_between_two_known_candles_is_there_and_no_other(
 
 async def test_nothing_is_made_up_where_a_venue_withholds_its_older_candles() -> None:
     venue = Venue(range(10_000), the_newest)
-    past = history(venue)
-    found = await fetched(past, hole(100, 10_000, before=99))
+    downloader = new_downloader(venue)
+    found = await fetched(downloader, hole(100, 10_000, before=99))
     assert found == {minute: (minute, 1) for minute in range(9_280, 10_000)}
-    assert past.withheld == [(START + 100 * MINUTE, START + 9_280 * MINUTE)]
+    assert downloader.withheld == [(START + 100 * MINUTE, START + 9_280 * MINUTE)]
 
 
 @pytest.mark.parametrize("length", [3, 5_000])
 async def test_nothing_is_made_up_in_a_stretch_that_is_older_than_all_that_the_venue_gives(length: int) -> None:
-    past = history(Venue(range(10_000), the_newest))
-    assert await fetched(past, hole(100, 100 + length, before=99, followed=True)) == {}
-    assert past.withheld == [(START + 100 * MINUTE, START + (100 + length) * MINUTE)]
+    downloader = new_downloader(Venue(range(10_000), the_newest))
+    assert await fetched(downloader, hole(100, 100 + length, before=99, followed=True)) == {}
+    assert downloader.withheld == [(START + 100 * MINUTE, START + (100 + length) * MINUTE)]
 
 
 async def test_years_without_a_trade_cost_few_questions() -> None:
     a_year = 365 * 1_440
     venue = Venue([5 * a_year + 7], within_a_window)
-    found = await fetched(history(venue), hole(0, 5 * a_year + 100))
+    found = await fetched(new_downloader(venue), hole(0, 5 * a_year + 100))
     assert found == {5 * a_year + 7: (5 * a_year + 7, 1)}
     assert len(venue.asked) < 40
 
 
 async def test_a_full_history_is_asked_page_by_page_and_nothing_twice() -> None:
     venue = Venue(range(3_500), from_the_next)
-    assert len(await fetched(history(venue), hole(0, 3_500))) == 3_500
+    assert len(await fetched(new_downloader(venue), hole(0, 3_500))) == 3_500
     assert venue.asked == [(Timeframe.M1, START + begin * MINUTE) for begin in (0, 1_000, 2_000, 3_000)]
 
 
@@ -158,15 +158,15 @@ async def test_a_venue_that_does_not_answer_is_asked_again_after_what_it_asks_fo
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(bulk_history.asyncio, "sleep", sleep)
-    told: list[str] = []
+    monkeypatch.setattr(history_download.asyncio, "sleep", sleep)
+    messages: list[str] = []
     venue = Venue(range(10), from_the_next)
     venue.failures = [VenueUnreachable("RequestTimeout"), VenueUnreachable("too many", 30.0), VenueUnreachable("502")]
-    assert len(await fetched(history(venue, told), hole(0, 10))) == 10
+    assert len(await fetched(new_downloader(venue, messages), hole(0, 10))) == 10
     assert slept == [1, 30, 4]
-    assert told[0] == "kraken did not answer (RequestTimeout); asked again in 1 s"
+    assert messages[0] == "kraken did not answer (RequestTimeout); asked again in 1 s"
 
     venue.failures = [VenueUnreachable("away")] * MAX_FAILURES
     with pytest.raises(VenueUnreachable):
-        await fetched(history(venue), hole(0, 10))
+        await fetched(new_downloader(venue), hole(0, 10))
     assert max(slept) == 60

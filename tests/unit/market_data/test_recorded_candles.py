@@ -39,11 +39,11 @@ def recorded(day: str) -> list[Trade]:
 
 async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[str]]:
     """Stream all trades in batches of up to 50, but for those at `cut`, after which the stream begins anew."""
-    tape = TradeSequencer(MARKET, venue)
+    sequencer = TradeSequencer(MARKET, venue)
     trades = venue.trades
     venue.now = trades[0].at
-    start = await tape.begin()
-    new, _ = tape.take(start.trades)
+    start = await sequencer.resync()
+    new, _ = sequencer.handle(start.trades)
     told, heard = [], [each.venue_trade_id for each in new]
     for begin in range(0, len(trades), 50):
         batch = trades[begin : begin + 50]
@@ -51,15 +51,15 @@ async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[s
         if begin in cut:
             continue
         if begin - 50 in cut:
-            tape.lose()
-            start = await tape.begin()
+            sequencer.reset()
+            start = await sequencer.resync()
             told += start.missed
             batch = [*start.trades]
-        new, closed = tape.take(batch)
+        new, closed = sequencer.handle(batch)
         told += closed
         heard += [each.venue_trade_id for each in new]
     venue.now += LONGEST
-    return told + tape.candles.close_due(venue.now), heard
+    return told + sequencer.candles.close_due(venue.now), heard
 
 
 @pytest.mark.parametrize("day", ["20240808", "20240809"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.market_data.trade_sequencer import HISTORY_CANDLES, Start, TradeSequencer
+from domain.market_data.trade_sequencer import HISTORY_CANDLES, ResyncResult, TradeSequencer
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import VenueGap
@@ -30,42 +30,46 @@ def trade(number: int, milliseconds: int, price: int = 100, quantity: int = 1) -
 
 @dataclass
 class Engine:
-    """What an engine does with its tape, and what it stored and told."""
+    """What an engine does with its sequencer, and what it stored and told."""
 
     venue: PlainVenue
     stored: dict[Key, Candle] = field(default_factory=dict)
     told: list[Candle] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
-    tape: TradeSequencer = field(init=False)
+    sequencer: TradeSequencer = field(init=False)
 
     def __post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        self.tape = TradeSequencer(MARKET, self.venue)
+        self.sequencer = TradeSequencer(MARKET, self.venue)
 
-    async def begin(self) -> Start:
-        start = await self.tape.begin()
+    async def begin(self) -> ResyncResult:
+        start = await self.sequencer.resync()
         self.stored |= {(each.timeframe, each.open_time): each for each in start.history}
         self._close(start.missed)
         self.take(start.trades)
         return start
 
     async def reconnect(self) -> None:
-        self.tape.lose()
+        self.sequencer.reset()
         await self.begin()
 
     def take(self, batch: tuple[Trade, ...] | list[Trade]) -> None:
-        new, closed = self.tape.take(batch)
+        new, closed = self.sequencer.handle(batch)
         self.heard += [each.venue_trade_id for each in new]
         self._close(closed)
 
     async def passes(self) -> None:
         """Let the venue's time do what it does."""
-        if not self.tape.whole and self.tape.resync_at is not None and self.venue.now >= self.tape.resync_at:
+        if (
+            not self.sequencer.is_complete
+            and self.sequencer.resync_at is not None
+            and self.venue.now >= self.sequencer.resync_at
+        ):
             await self.begin()
-        if self.tape.whole:
-            self._close(self.tape.candles.close_due(self.venue.now))
+        if self.sequencer.is_complete:
+            self._close(self.sequencer.candles.close_due(self.venue.now))
 
     def _close(self, candles: tuple[Candle, ...] | list[Candle]) -> None:
         self.told += candles
@@ -113,7 +117,7 @@ async def lived(batches: list[tuple[list[Trade], str, int]], most: int) -> Engin
         if wrong in {"cut", "restart"}:
             await engine.reconnect()
         elif wrong == "miss":
-            engine.tape.lose()
+            engine.sequencer.reset()
         else:
             engine.take({"repeat": before + batch, "reverse": batch[::-1]}.get(wrong, batch))
         venue.now += timedelta(milliseconds=quiet)
@@ -138,7 +142,7 @@ def test_closed_candles_are_those_of_all_trades_whatever_happens_to_the_stream(
         assert {key: each for key, each in right.items() if key in mine} == mine
         assert still_open == list(right)[len(mine) :]
         behind = engine.venue.now - timedelta(seconds=1)
-        if engine.tape.whole:
+        if engine.sequencer.is_complete:
             assert all(right[key].close_time > behind for key in still_open)
 
 
@@ -191,13 +195,13 @@ async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_ow
     engine = Engine(venue)
     venue.now = trades[29].at
     start = await engine.begin()
-    assert not engine.tape.whole
+    assert not engine.sequencer.is_complete
     assert {each.timeframe for each in start.forming} == set(Timeframe)
     engine.take(trades[30:])
-    assert (engine.told, engine.tape.changed()) == ([], [])
+    assert (engine.told, engine.sequencer.changed()) == ([], [])
     venue.now = START.replace(minute=52, second=2, microsecond=100_000)
     await engine.passes()
-    assert engine.tape.whole
+    assert engine.sequencer.is_complete
     (minute,) = [each for each in engine.told if each.timeframe is Timeframe.M1]
     assert (minute.open_time, minute.volume) == (START.replace(second=0), 40)
 
@@ -213,7 +217,7 @@ async def test_a_minute_that_closed_just_before_the_stream_broke_is_in_the_longe
     await engine.passes()
     await engine.reconnect()
     assert [(each.timeframe, each.volume) for each in engine.told] == [(Timeframe.M1, 6)]
-    assert {each.volume for each in engine.tape.candles.forming() if each.timeframe is not Timeframe.M1} == {6}
+    assert {each.volume for each in engine.sequencer.candles.forming() if each.timeframe is not Timeframe.M1} == {6}
     venue.now = START.replace(minute=54, second=1, microsecond=500_000)
     await engine.passes()
     (longer,) = [each for each in engine.told if each.timeframe is Timeframe.M3]
@@ -227,22 +231,22 @@ async def test_a_trade_of_the_future_ends_the_stream_and_closes_nothing() -> Non
     with pytest.raises(VenueGap, match="ahead of the venue's clock"):
         engine.take([trade(2, 3_600_000)])
     assert engine.told == []
-    assert {each.volume for each in engine.tape.candles.forming()} == {1}
+    assert {each.volume for each in engine.sequencer.candles.forming()} == {1}
 
 
 async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing() -> None:
     venue = PlainVenue([trade(1, 0)])
-    tape = TradeSequencer(MARKET, venue)
+    sequencer = TradeSequencer(MARKET, venue)
     fetch = venue.fetch_trades
 
     async def broken(market: MarketSymbol, limit: int) -> list[Trade]:
-        tape.lose()
+        sequencer.reset()
         return await fetch(market, limit)
 
     venue.fetch_trades = broken
     with pytest.raises(Exception, match="broke while"):
-        await tape.begin()
-    assert not tape.whole
+        await sequencer.resync()
+    assert not sequencer.is_complete
 
 
 async def test_the_past_of_a_venue_that_leaves_out_empty_minutes_is_not_filled_for_years() -> None:
@@ -255,5 +259,5 @@ async def test_the_past_of_a_venue_that_leaves_out_empty_minutes_is_not_filled_f
         return [replace(newest, open_time=newest.open_time - each, closed=True) for each in days]
 
     venue.fetch_candles = sparse
-    start = await TradeSequencer(MARKET, venue).begin()
+    start = await TradeSequencer(MARKET, venue).resync()
     assert len(start.history) <= HISTORY_CANDLES * len(Timeframe)
