@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.events.stream import EventSubscription
 from domain.model.event_cursors import encode_event_cursor
 from domain.model.events import EventCursor, UserEvent

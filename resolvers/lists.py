@@ -10,8 +10,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.keyset import KeysetPage
-from domain.core.pagination import CursorScope, Key, Page, dated_key, id_key, page_of, page_request
+from domain.core.pagination import CursorScope, Key, KeysetPage, Page, dated_key, id_key, page_of, page_request
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Position, TradingSession
 from domain.model.users import User

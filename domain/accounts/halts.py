@@ -10,7 +10,7 @@ from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from domain.model.users import Identity, User, UserRole
-from domain.ports.messaging import MessageBus, commands_topic
+from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 

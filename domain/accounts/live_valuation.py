@@ -13,8 +13,8 @@ from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.core.keyset import KeysetPage
 from domain.core.money import EXACT, ZERO
+from domain.core.pagination import KeysetPage
 from domain.events.stream import EventLogReader, EventSubscription
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
 from domain.model.markets import MarketSymbol

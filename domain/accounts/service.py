@@ -19,7 +19,7 @@ from domain.accounts.validation import (
 from domain.core.changes import UNCHANGED, Changes, Unchanged, reject_nulls
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.core.validation import normalise_name
 from domain.events.idempotency import reserve, validate_key
 from domain.model.events import NewEvent, UserEventKind
@@ -34,9 +34,9 @@ from domain.model.trading import (
     VenueCredentials,
 )
 from domain.ports.accounts import Vault
+from domain.ports.bus import MessageBus
 from domain.ports.execution_client import CredentialsRejected
 from domain.ports.market_data import RequestRejected, VenueUnreachable
-from domain.ports.messaging import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import NoSuchPaperAccount, PaperRefused, PaperVenue, VenueDirectory
 from domain.users.activity import record_activity

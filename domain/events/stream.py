@@ -10,7 +10,7 @@ from domain.core.clock import Clock
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.model.event_cursors import decode_event_cursor, encode_event_cursor
 from domain.model.events import EventCursor, UserEvent, events_topic
-from domain.ports.messaging import BusSubscription, MessageBus
+from domain.ports.bus import BusSubscription, MessageBus
 from domain.ports.unit_of_work import Database
 
 PAGE = 200

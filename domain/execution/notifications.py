@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from domain.model.orders import Order
-from domain.ports.messaging import MessageBus, commands_topic
+from domain.ports.bus import MessageBus, commands_topic
 
 Listener = Callable[[UUID | None], None]
 """Called with the id of the order that there is something to do about; None where it may be any."""

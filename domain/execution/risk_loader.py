@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from domain.core.keyset import KeysetPage
 from domain.core.money import EXACT, ZERO, divide
+from domain.core.pagination import KeysetPage
 from domain.model.markets import FeedState, MarketSymbol
 from domain.model.orders import Order
 from domain.model.trading import Position, RiskLimits, TradingSession

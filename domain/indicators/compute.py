@@ -10,6 +10,7 @@ import talib
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.money import plain
+from domain.core.text import closest_match
 from domain.indicators.candle_arrays import PRICES, CandleArrays, Floats
 from domain.indicators.catalogue import (
     MOVING_AVERAGES,
@@ -18,7 +19,6 @@ from domain.indicators.catalogue import (
     ParameterKind,
     indicator,
     indicator_names,
-    nearest,
 )
 from domain.indicators.inputs import input_names
 from domain.indicators.warmup import NEVER, look_back, warm_up
@@ -136,7 +136,7 @@ def find_indicator(name: str) -> IndicatorDefinition:
     definition = indicator(name.lower())
     if definition is not None:
         return definition
-    near = nearest(name[:50], indicator_names())
+    near = closest_match(name[:50], indicator_names())
     hint = f"; did you mean {near}?" if near else "; `indicators` lists them all."
     raise InputError(ErrorCode.NOT_FOUND, f"There is no indicator {name[:50]!r}{hint}", ["name"])
 
@@ -161,7 +161,7 @@ def parameter_values(definition: IndicatorDefinition, parameters: Mapping[str, D
 def _unknown(definition: IndicatorDefinition, name: str) -> InputError:
     names = [parameter.name for parameter in definition.parameters]
     takes = ", ".join(names) or "no parameters"
-    near = nearest(name[:50], names)
+    near = closest_match(name[:50], names)
     hint = f"; did you mean {near}?" if near else f"; it takes {takes}."
     message = f"{definition.name} has no parameter {name[:50]!r}{hint}"
     return InputError(ErrorCode.INVALID, message, ["parameters", name])

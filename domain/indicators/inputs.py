@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from domain.core.errors import ErrorCode, InputError
+from domain.core.text import closest_match
 from domain.indicators.candle_arrays import PRICES
-from domain.indicators.catalogue import IndicatorDefinition, indicator, indicator_names, nearest
+from domain.indicators.catalogue import IndicatorDefinition, indicator, indicator_names
 
 DOMINANT_CYCLE = "ht_dcperiod"
 """What takes the place of a series of periods, which candles don't have: the length of the market's own cycle.
@@ -32,7 +33,7 @@ def _checked(given: str) -> str:
         return name
     definition = indicator(name)
     if definition is None:
-        near = nearest(name[:50], [*PRICES, *indicator_names()])
+        near = closest_match(name[:50], [*PRICES, *indicator_names()])
         hint = f"; did you mean {near}?" if near else "."
         raise InputError(ErrorCode.INVALID, f"There is no series {given[:50]!r}{hint} {_ALLOWED}", ["inputs"])
     if len(definition.outputs) > 1:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.core.time import validate_time_range
 from domain.indicators.series import MAX_TIMES, IndicatorSeries, indicator_query, indicator_series
 from domain.indicators.trend import Trend, bars_needed, latest_trend

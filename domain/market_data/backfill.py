@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data.codec import CandlesDemand
 from domain.market_data.history_download import BEFORE_ALL_MARKETS, PAGE, Gap, HistoryDownloader, split_into_pages
 from domain.market_data.writer import MarketDataWriter

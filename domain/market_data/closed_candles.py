@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.model.markets import Candle
 from domain.ports.unit_of_work import Database
 

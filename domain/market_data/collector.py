@@ -21,8 +21,9 @@ from domain.market_data.trade_sequencer import TradeSequencer
 from domain.market_data.writer import MarketDataWriter
 from domain.model.depth import with_top_of_book
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
+from domain.ports.bus import MessageBus
+from domain.ports.cache import Cache, CacheSpace
 from domain.ports.market_data import CrossedBook, MarketDataSource, VenueGap, VenueUnreachable
-from domain.ports.messaging import Cache, CacheSpace, MessageBus
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,9 @@ from domain.market_data.collector import Collector, FeedOutputs, FeedTimings
 from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import MarketSymbol
+from domain.ports.bus import BusSubscription, MessageBus
+from domain.ports.cache import Cache
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
-from domain.ports.messaging import BusSubscription, Cache, MessageBus
 from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data.backfill import demand_horizon
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.feed_limit import FeedReader
 from domain.market_data.hub import MarketDataHub
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle, FeedState, MarketSymbol, Timeframe, Trade
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 

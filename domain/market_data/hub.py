@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited, Unavailable
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.catalogue import MarketCatalogue
 from domain.market_data.closed_candles import ClosedCandleStream
@@ -21,7 +21,8 @@ from domain.market_data.priced_paths import PricedPaths
 from domain.market_data.topics import DEMAND_SECONDS, FEED_DEMAND, MARKETS_CHANGED
 from domain.model.conversion import CurrencyGraph, convert
 from domain.model.markets import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
-from domain.ports.messaging import BusSubscription, Cache, CacheSpace, MessageBus
+from domain.ports.bus import BusSubscription, MessageBus
+from domain.ports.cache import Cache, CacheSpace
 from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)

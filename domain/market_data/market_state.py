@@ -17,7 +17,7 @@ from domain.market_data.conflating_queue import (
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.model.depth import with_top_of_book
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
-from domain.ports.messaging import BusSubscription, MessageBus
+from domain.ports.bus import BusSubscription, MessageBus
 
 FRESH_SECONDS = 10.0
 SILENT_SECONDS = 10.0

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, AccountTransfer, Balance, VenueCredentials
 from domain.model.trading_state import Halt, HaltLevel, TradingState
 

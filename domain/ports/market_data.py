@@ -6,11 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
-from domain.ports.messaging import BusSubscription
+from domain.ports.bus import BusSubscription
 from domain.ports.orders import MarketView
 
 

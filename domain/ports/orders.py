@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Depth, FeedStatus, Market, MarketSymbol
 from domain.model.order_side import OrderSide

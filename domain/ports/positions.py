@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Position
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import KeysetPage, TimeKeysetPage
+from domain.core.pagination import KeysetPage, TimeKeysetPage
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.prices import Mark
 from domain.model.reports import Extremes, Job, JobStatus, Report, ReportResult, Span

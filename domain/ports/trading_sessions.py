@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Signal, TradingSession, TradingSessionStatus
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
 from domain.ports.event_log import EventLog
+from domain.ports.idempotency import IdempotencyRepository
 from domain.ports.leases import LeaseRepository
 from domain.ports.lists import Lists
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
@@ -18,7 +19,7 @@ from domain.ports.positions import PositionRepository
 from domain.ports.reports import PriceRepository, ReportRepository
 from domain.ports.strategies import StrategyRepository
 from domain.ports.trading_sessions import TradingSessionRepository
-from domain.ports.users import IdempotencyRepository, UserRepository
+from domain.ports.users import UserRepository
 
 
 class UnitOfWork(Protocol):

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.events.idempotency import reserve
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.reports import Job, JobStatus, Report, ReportScope
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 

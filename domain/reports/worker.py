@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.reports import Job, JobStatus, Report, ReportResult
 from domain.performance.fills_ledger import ReportData, unpriced_markets
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 from domain.ports.reports import PastCandles
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.reports.compute import EmptyReport, ReportComputer, compute_in_thread, with_excursions

@@ -7,8 +7,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
-from domain.core.expiry import expiry_error
 from domain.core.money import ZERO, plain
+from domain.core.time import expiry_error
 from domain.model.markets import Market, MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType, TimeInForce

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Mapping, Sequence
 
+from domain.core.text import closest_match
 from domain.indicators.candle_arrays import PRICES
 from domain.indicators.catalogue import (
     MOVING_AVERAGES,
@@ -10,7 +11,6 @@ from domain.indicators.catalogue import (
     IndicatorParameter,
     ParameterKind,
     indicator,
-    nearest,
 )
 from domain.indicators.compute import combination_fault, parameter_fault
 from domain.strategies.builtins import read_helper
@@ -49,7 +49,7 @@ def _no_output(reading: Reading, tree: ast.Attribute, definition: IndicatorDefin
     outputs = ", ".join(definition.short_outputs)
     message = f"{definition.name} has no output {tree.attr[:SHOWN]!r}; it has {outputs}."
     _, end = reading.span(tree)
-    suggestion = nearest(tree.attr[:SHOWN], definition.output_aliases)
+    suggestion = closest_match(tree.attr[:SHOWN], definition.output_aliases)
     return RuleErrors([RuleError(message, end - len(tree.attr), end, suggestion)])
 
 
@@ -147,7 +147,7 @@ def _takes(definition: IndicatorDefinition) -> str:
 def _no_parameter(reading: Reading, keyword: ast.keyword, definition: IndicatorDefinition) -> RuleErrors:
     name = keyword.arg or "**"
     start, _ = reading.span(keyword)
-    suggestion = nearest(name[:SHOWN], [parameter.name for parameter in definition.parameters])
+    suggestion = closest_match(name[:SHOWN], [parameter.name for parameter in definition.parameters])
     message = f"{definition.name} has no parameter {name[:SHOWN]!r}; it {_takes(definition)}."
     return RuleErrors([RuleError(message, start, start + len(name), suggestion)])
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.money import plain
+from domain.core.text import closest_match
 from domain.indicators.candle_arrays import CandleArrays, Floats
-from domain.indicators.catalogue import nearest
 from domain.indicators.compute import compute_indicator, indicator_warm_up
 from domain.model.definitions import StrategyDefinition, StrategyParameter
 from domain.strategies.errors import DefinitionError, RuleErrors
@@ -150,7 +150,7 @@ def range_fault(parameter: StrategyParameter, value: Decimal) -> str | None:
 
 
 def _unknown(name: str, known: list[str]) -> InputError:
-    near = nearest(name[:SHOWN], known)
+    near = closest_match(name[:SHOWN], known)
     hint = f"; did you mean {near}?" if near else f"; it has {', '.join(known) or 'none'}."
     message = f"The strategy has no parameter {name[:SHOWN]!r}{hint}"
     return InputError(ErrorCode.INVALID, message, ["parameters", name[:SHOWN]])

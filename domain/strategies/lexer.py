@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
-from domain.indicators.catalogue import nearest
+from domain.core.text import closest_match
 from domain.strategies.errors import RuleError
 
 MAX_LENGTH = 2_000
@@ -54,7 +54,7 @@ def _check_characters(rule: str, names: Iterable[str]) -> None:
         raise RuleError(f"{sign} can't be read; write {_SIGNS[sign]}.", place, place + 1, _SIGNS[sign])
     start, end = _word_around(rule, place)
     word = unicodedata.normalize("NFKC", rule[start:end])
-    suggestion = word if word.isascii() and word in names else nearest(word[:50], names)
+    suggestion = word if word.isascii() and word in names else closest_match(word[:50], names)
     message = f"{sign!a} at character {place} can't be read: a rule is written in ASCII letters, digits and signs."
     raise RuleError(message, start, end, suggestion)
 

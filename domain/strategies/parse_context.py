@@ -4,8 +4,9 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from domain.core.text import closest_match
 from domain.indicators.candle_arrays import PRICES
-from domain.indicators.catalogue import indicator_names, nearest
+from domain.indicators.catalogue import indicator_names
 from domain.strategies.errors import RuleError, RuleErrors
 from domain.strategies.expressions import Node, Number
 
@@ -82,12 +83,12 @@ def read_all(reading: Reading, trees: Iterable[ast.expr], read: Read) -> list[No
 
 def nearest_value(reading: Reading, name: str) -> str | None:
     """Return the parameter, series or function that was most likely meant."""
-    return nearest(name[:SHOWN], [*reading.parameters, *PRICES, *HELPERS, *indicator_names()])
+    return closest_match(name[:SHOWN], [*reading.parameters, *PRICES, *HELPERS, *indicator_names()])
 
 
 def nearest_function(name: str) -> str | None:
     """Return the function that was most likely meant."""
-    return nearest(name[:SHOWN], [*HELPERS, *indicator_names()])
+    return closest_match(name[:SHOWN], [*HELPERS, *indicator_names()])
 
 
 def all_names(parameters: Iterable[str]) -> list[str]:

@@ -12,9 +12,9 @@ from domain.events.leases import RENEW_SECONDS, LeaseHandle
 from domain.execution.executor import AccountExecutor
 from domain.model.events import events_topic
 from domain.model.trading import Account
+from domain.ports.bus import commands_topic
 from domain.ports.execution_client import ExecutionClient
 from domain.ports.leases import Lease, StaleLease
-from domain.ports.messaging import commands_topic
 from domain.trading.session_supervisor import SessionSupervisor
 from domain.trading.trader_dependencies import TraderDependencies
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position

@@ -13,9 +13,9 @@ from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.portfolio.equity import Equity, equity
+from domain.ports.bus import MessageBus
 from domain.ports.leases import Lease
 from domain.ports.market_data import MarketFeed
-from domain.ports.messaging import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import pending
 from domain.rules.session_plan import SessionPlan

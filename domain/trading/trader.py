@@ -12,8 +12,8 @@ from domain.events.leases import acquire_lease, describe_holder, is_same_host
 from domain.execution.notifications import OrderNotifier
 from domain.model.trading import Account
 from domain.ports.accounts import Vault
+from domain.ports.bus import BusSubscription, MessageBus
 from domain.ports.market_data import MarketDataProvider
-from domain.ports.messaging import BusSubscription, MessageBus
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.trading.account_worker import AccountWorker

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from domain.core.clock import Clock, IdGenerator
 from domain.execution.notifications import OrderNotifier
 from domain.ports.accounts import Vault
+from domain.ports.bus import MessageBus
 from domain.ports.market_data import MarketDataProvider
-from domain.ports.messaging import MessageBus
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 

@@ -24,7 +24,7 @@ from domain.model.trading import (
     TradingSessionStatusCode,
 )
 from domain.model.users import User
-from domain.ports.messaging import MessageBus, commands_topic
+from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.strategies.compiled import compile_definition
 from domain.strategies.unsupported import unsupported

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
-from domain.core.expiry import expiry_error
+from domain.core.time import expiry_error
 from domain.core.validation import normalise_name
 from domain.model.users import ApiKey, ApiScope, Identity
 from domain.ports.unit_of_work import Database

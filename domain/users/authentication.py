@@ -7,7 +7,8 @@ import msgspec
 
 from domain.core.clock import Clock
 from domain.model.users import ALL_SCOPES, Identity
-from domain.ports.messaging import Cache, CacheSpace, MessageBus
+from domain.ports.bus import MessageBus
+from domain.ports.cache import Cache, CacheSpace
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.tokens import API_KEY_PREFIX, LOGIN_PREFIX, credential_hash
 

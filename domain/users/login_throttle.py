@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited
 from domain.core.fair_queue import FairQueue, QueueFull
-from domain.ports.messaging import Cache
+from domain.ports.cache import Cache
 
 FREE_FAILURES = 10
 WINDOW_SECONDS = 60.0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from io import StringIO
 
 from domain.core.errors import Unavailable
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data.backfill import SETTLED
 from domain.market_data.history_download import (
     BEFORE_ALL_MARKETS,

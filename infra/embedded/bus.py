@@ -51,7 +51,7 @@ class EmbeddedSubscription:
 
 
 class EmbeddedBus:
-    """`domain.ports.messaging.MessageBus` for one node: every listener has had the message when `publish` returns."""
+    """`domain.ports.bus.MessageBus` for one node: every listener has had the message when `publish` returns."""
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, dict[EmbeddedSubscription, None]] = {}

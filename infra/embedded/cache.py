@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from domain.core.clock import Clock
-from domain.ports.messaging import CacheSpace
+from domain.ports.cache import CacheSpace
 
 MAX_ENTRIES: Mapping[CacheSpace, int] = MappingProxyType(
     {
@@ -59,7 +59,7 @@ class _Space:
 
 
 class EmbeddedCache:
-    """`domain.ports.messaging.Cache` for one node: exact times to live, at most `max_entries` entries a space."""
+    """`domain.ports.cache.Cache` for one node: exact times to live, at most `max_entries` entries a space."""
 
     def __init__(self, clock: Clock, max_entries: Mapping[CacheSpace, int] = MAX_ENTRIES) -> None:
         self._clock = clock

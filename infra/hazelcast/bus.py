@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 
 from domain.core.clock import Clock, to_milliseconds
-from domain.ports.messaging import BusSubscription
+from domain.ports.bus import BusSubscription
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.client import HazelcastConnection
 from infra.hazelcast.frames import SENDER_BYTES, Frame, place_of, shard_for
@@ -41,7 +41,7 @@ _REASONS = {
 
 
 class HazelcastBus:
-    """`domain.ports.messaging.MessageBus` for several nodes.
+    """`domain.ports.bus.MessageBus` for several nodes.
 
     Listeners on the publisher's own node have had the message when `publish` returns, whether or not Hazelcast can be
     reached; the node's own messages that come back from the cluster are dropped. Other nodes get it a moment later. A

@@ -8,7 +8,7 @@ from uuid import uuid4
 from hazelcast.asyncio import HazelcastClient, Map
 
 from domain.core.clock import Clock
-from domain.ports.messaging import CacheSpace
+from domain.ports.cache import CacheSpace
 from infra.embedded.cache import EmbeddedCache
 from infra.hazelcast.client import HazelcastConnection
 from infra.hazelcast.seal import Seal
@@ -26,7 +26,7 @@ _EXPIRY = struct.Struct(">d")
 
 
 class HazelcastCache:
-    """`domain.ports.messaging.Cache` for several nodes.
+    """`domain.ports.cache.Cache` for several nodes.
 
     Hazelcast keeps time in whole seconds, so that an entry may go up to a second before its time. The spaces for hot
     market data are read through a near cache of our own, which is never more than 0.25 s behind: the client's own keeps

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector as MetricsCollector
 
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 
 
 @runtime_checkable

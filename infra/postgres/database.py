@@ -10,7 +10,7 @@ from typing import Self
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.model.events import NewEvent
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 from domain.ports.orders import StaleOrder
 from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier

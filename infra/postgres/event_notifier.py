@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from domain.model.events import events_topic
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 
 
 class EventNotifier:

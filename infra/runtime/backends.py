@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.ports.messaging import Cache, MessageBus
+from domain.ports.bus import MessageBus
+from domain.ports.cache import Cache
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database
 from domain.users.authentication import REVOKED_TOPIC, Authenticator
 from infra.web.connections import ConnectionRegistry

@@ -7,7 +7,7 @@ from domain.core.clock import Clock
 from domain.model.markets import Venue
 from domain.model.trading import Account, VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from infra.venues.ccxt.market_data import CcxtMarketData

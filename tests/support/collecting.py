@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
 from domain.market_data.collector import Collector, FeedOutputs, FeedTimings

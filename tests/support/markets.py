@@ -8,7 +8,7 @@ from domain.market_data.collector import FeedTimings
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.model.markets import MarketSymbol
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache

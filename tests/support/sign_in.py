@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.ports.messaging import Cache, CacheSpace, MessageBus
+from domain.ports.bus import MessageBus
+from domain.ports.cache import Cache, CacheSpace
 from domain.ports.unit_of_work import Database
 from domain.ports.users import PasswordHasher
 from domain.users.api_keys import ApiKeyService

@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 
 from domain.accounts.halts import HaltService
 from domain.accounts.service import AccountRequest, AccountService
-from domain.core.keyset import KeysetPage
 from domain.core.money import round_down
+from domain.core.pagination import KeysetPage
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.market_data import codec

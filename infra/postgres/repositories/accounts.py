@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, AccountKind, Balance, RiskLimits
 from domain.model.trading_state import TradingState
 from infra.postgres.repositories.base import Repository

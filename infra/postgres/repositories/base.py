@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from infra.postgres.connection import Connection
 from infra.postgres.sql import Condition, where
 

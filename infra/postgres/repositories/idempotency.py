@@ -14,7 +14,7 @@ _FIND = "SELECT input_hash, result_id FROM idempotency WHERE user_id = $1 AND op
 
 
 class PostgresIdempotency(Repository):
-    """One row a (user, operation, key); see `domain.ports.users.IdempotencyRepository`."""
+    """One row a (user, operation, key); see `domain.ports.idempotency.IdempotencyRepository`."""
 
     async def reserve(
         self, user_id: UUID, operation: str, key: str, input_hash: bytes, result_id: UUID, at: datetime

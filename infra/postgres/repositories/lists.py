@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.ports.lists import MAX_COUNT, Owner
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import keyset

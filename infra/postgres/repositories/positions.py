@@ -5,7 +5,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Position
 from infra.postgres.repositories.base import Repository

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.reports import Job, JobStatus, Report, ReportResult, ReportScope
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value, to_json

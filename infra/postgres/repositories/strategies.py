@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.strategies.serialization import decode_definition, encode_definition
 from infra.postgres.repositories.base import Repository

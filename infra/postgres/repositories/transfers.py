@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.trading import AccountTransfer, TransferKind
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.trading_state import TradingState
 from domain.model.users import Activity, User, UserRole
 from infra.postgres.repositories.credentials import USER_COLUMNS, CredentialRepository, user_of

@@ -6,7 +6,7 @@ import logging
 import msgspec
 
 from domain.core.clock import Clock
-from domain.ports.messaging import BusSubscription, MessageBus
+from domain.ports.bus import BusSubscription, MessageBus
 from infra.venues.config import VenueSettings
 from infra.venues.rate_limit.rate_limiter import RateLimiter
 

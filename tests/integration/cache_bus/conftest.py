@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.ports.messaging import Cache, MessageBus
+from domain.ports.bus import MessageBus
+from domain.ports.cache import Cache
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.hazelcast.bus import HazelcastBus

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from domain.ports.messaging import MessageBus
+from domain.ports.bus import MessageBus
 
 
 async def test_every_listener_of_the_topic_gets_the_message_once(bus: MessageBus) -> None:

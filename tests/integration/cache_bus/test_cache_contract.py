@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.ports.messaging import Cache, CacheSpace
+from domain.ports.cache import Cache, CacheSpace
 
 SPACES = [space for space in CacheSpace if space is not CacheSpace.COUNTERS]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.ports.messaging import CacheSpace
+from domain.ports.cache import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.frames import LANES

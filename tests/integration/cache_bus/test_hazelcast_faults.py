@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.ports.messaging import CacheSpace
+from domain.ports.cache import CacheSpace
 from infra.hazelcast import client as client_module
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache

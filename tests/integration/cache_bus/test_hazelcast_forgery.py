@@ -9,7 +9,7 @@ import pytest
 
 from domain.core.clock import to_milliseconds
 from domain.model.users import ALL_SCOPES, Identity, UserRole
-from domain.ports.messaging import CacheSpace
+from domain.ports.cache import CacheSpace
 from domain.ports.unit_of_work import Database
 from domain.users.authentication import Authenticator
 from domain.users.tokens import credential_hash

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.ports.messaging import CacheSpace
+from domain.ports.cache import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.frames import shard_for

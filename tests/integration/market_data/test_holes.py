@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data.backfill import HORIZON_CANDLES, Backfill
 from domain.market_data.codec import CandlesDemand
 from domain.market_data.writer import MarketDataWriter

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data.collector import FeedTimings
 from domain.model.depth import is_crossed
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data.history import MARKETS_AT_ONCE, MarketHistory
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.clock import SystemClock

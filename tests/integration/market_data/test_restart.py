@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.model.markets import Depth, FeedState, FeedStatus, Timeframe
 from tests.support.markets import MarketNode
 from tests.support.sandbox import SandboxProcess

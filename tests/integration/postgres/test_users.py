@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.trading_state import TradingState
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User, UserRole
 from infra.postgres.database import PostgresDatabase

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
-from domain.ports.messaging import BusSubscription
+from domain.ports.bus import BusSubscription
 from infra.embedded.bus import EmbeddedBus
 from infra.runtime.credential_watcher import close_revoked_connections
 from infra.web.connections import FORBIDDEN, ConnectionRegistry

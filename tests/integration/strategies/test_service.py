@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.strategies import Strategy
 from domain.model.users import User

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.model.markets import Timeframe
 from infra.postgres.pool import Pool
 from tests.integration.trading.conftest import SandboxAddress

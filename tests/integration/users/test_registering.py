@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, RateLimited
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.events import UserEvent, UserEventKind
 from domain.model.users import Activity, User, UserRole
 from domain.users.service import Registration

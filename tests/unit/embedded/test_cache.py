@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from domain.ports.messaging import CacheSpace
+from domain.ports.cache import CacheSpace
 from infra.embedded.cache import MAX_ENTRIES, EmbeddedCache
 
 SPACE = CacheSpace.TICKER

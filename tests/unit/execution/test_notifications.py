@@ -2,7 +2,7 @@ import asyncio
 from uuid import UUID
 
 from domain.execution.notifications import OrderNotifier
-from domain.ports.messaging import commands_topic
+from domain.ports.bus import commands_topic
 from infra.embedded.bus import EmbeddedBus
 from tests.support.orders import an_order
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.market_data.backfill import MAXIMUM_CANDLES
 from domain.market_data.history import wanted
 from domain.model.markets import Timeframe

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.keyset import KeysetPage, TimeKeysetPage
 from domain.core.pagination import (
     CursorScope,
+    KeysetPage,
     Page,
+    TimeKeysetPage,
     decode_cursor,
     encode_cursor,
     id_key,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountKind, Balance, RiskLimits
 from domain.model.trading_state import TradingState

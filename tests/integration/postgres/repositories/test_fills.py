@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderStatus
 from domain.ports.orders import OrderFilter

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.core.keyset import TimeKeysetPage
+from domain.core.pagination import TimeKeysetPage
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from infra.postgres.connection import Connection

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import (

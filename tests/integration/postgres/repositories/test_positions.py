@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.trading import Position
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.positions import PostgresPositions

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from domain.core.keyset import KeysetPage, TimeKeysetPage
+from domain.core.pagination import KeysetPage, TimeKeysetPage
 from domain.model.markets import Timeframe
 from domain.model.orders import OrderStatus
 from domain.ports.lists import Owner, PositionFilter

@@ -6,7 +6,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.orders import OrderType, TimeInForce
 from infra.postgres.connection import Connection

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.core.keyset import KeysetPage
+from domain.core.pagination import KeysetPage
 from domain.model.definitions import Sizing
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.orders import OrderStatus
