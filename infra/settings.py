@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     )
     previous_secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
-        description="earlier secret keys, with commas; what they sealed is sealed anew under the present one at the "
+        description="earlier secret keys, with commas; what they sealed is sealed again under the present one at the "
         "start",
     )
     registration: RegistrationMode = Field(

@@ -9,7 +9,7 @@ export function eventClient(url, token, patience = 30_000) {
   });
 }
 
-// A connection may be dead without anybody being told: then not even the comment comes that is sent every 15 s.
+// A connection may be dead without anybody noticing: then not even the comment comes that is sent every 15 s.
 function watched(response, patience) {
   let deadline;
   const watch = (stream) => {

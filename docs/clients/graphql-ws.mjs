@@ -2,7 +2,7 @@ import { createClient } from 'graphql-ws';
 import WebSocket from 'ws'; // in Node.js; a browser has its own
 
 export function socketClient(url, token, patience = 30_000) {
-  let deadline; // a connection may be dead without anybody being told: then nothing answers a ping
+  let deadline; // a connection may be dead without anybody noticing: then nothing answers a ping
   const client = createClient({
     url, // ws://127.0.0.1:8000/graphql
     connectionParams: { Authorization: `Bearer ${token}` },

@@ -20,7 +20,7 @@ async def resume(
 ) -> AsyncIterator[dict[str, Any]]:
     authorization = {"Authorization": f"Bearer {token}"}
     while True:
-        # A connection may be dead without anybody being told: then not even the pings come that are sent every 15 s.
+        # A connection may be dead without anybody noticing: then not even the pings come that are sent every 15 s.
         transport = WebsocketsTransport(
             url, init_payload=authorization, keep_alive_timeout=patience_seconds, close_timeout=1
         )
