@@ -25,8 +25,8 @@ from bench.figures import Figure, report
 from bench.parts import database, scratch
 from domain.model.markets import MarketSymbol
 from infra.candle_files.formats import FileFormat, FileOptions
-from infra.candle_files.importer import Progress, load_file
-from infra.candle_files.inspection import Reading
+from infra.candle_files.importer import ImportProgress, load_file
+from infra.candle_files.inspection import ReadOptions
 from infra.postgres.bulk_candles import COLUMNS, BulkCandleWriter, OnConflict
 from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
@@ -85,17 +85,17 @@ async def _copied(dsn: str, lines: bytes, rows: int) -> float:
 
 
 async def _imported(dsn: str, file: Path, *, empty: bool = True) -> float:
-    reading = Reading(file, FileOptions(FileFormat.AUTO, ZoneInfo("UTC")), None, datetime.now(UTC))
-    silent = Progress(_ignore, _ignore, _ignore)
+    read_options = ReadOptions(file, FileOptions(FileFormat.AUTO, ZoneInfo("UTC")), None, datetime.now(UTC))
+    silent = ImportProgress(_ignore, _ignore, _ignore)
     async with _emptied(dsn) if empty else _connected(dsn) as connection:
         started = time.perf_counter()
         await load_file(
-            reading,
+            read_options,
             MARKET,
             lambda found: BulkCandleWriter(connection, MARKET, found.timeframe),
             OnConflict.REPLACE,
             silent,
-            fill=False,
+            fill_gaps=False,
         )
         return time.perf_counter() - started
 

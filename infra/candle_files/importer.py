@@ -1,4 +1,4 @@
-"""Stores a file of candles that was found to be right, all of it or nothing."""
+"""Imports a file of candles: checks all of it, then stores it in one transaction."""
 
 import asyncio
 import time
@@ -12,27 +12,27 @@ import polars as pl
 
 from domain.core.clock import from_milliseconds
 from domain.model.markets import MarketSymbol
-from infra.candle_files.column_reader import tables
+from infra.candle_files.column_reader import read_tables
 from infra.candle_files.errors import UnusableFileError
-from infra.candle_files.inspection import Reading, Survey, survey
+from infra.candle_files.inspection import FileSummary, ReadOptions, inspect_file
 from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, Written
 
-Open = Callable[[Survey], BulkCandleWriter]
+OpenWriter = Callable[[FileSummary], BulkCandleWriter]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What came of a file: what was in it, what was written, how many missing candles were filled, and the seconds."""
+class ImportResult:
+    """The result of an import: the file's summary, the rows written, the gaps filled, and how long it took."""
 
-    survey: Survey
+    summary: FileSummary
     written: Written
     filled: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Who is told of rows as they are checked, of how many there are to load then, and of them as they are loaded."""
+class ImportProgress:
+    """Callbacks: with rows checked so far, once with the number of rows to load, then with rows loaded."""
 
     checked: Callable[[int], None]
     counted: Callable[[int], None]
@@ -40,8 +40,8 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Rows as COPY takes them, and when the oldest and the newest of them open."""
+class CopyBatch:
+    """Rows in COPY's text format, with the opening times of the oldest and the newest."""
 
     data: bytes
     rows: int
@@ -50,62 +50,68 @@ class Lines:
 
 
 async def load_file(
-    reading: Reading, market: MarketSymbol, copy: Open, conflict: OnConflict, progress: Progress, *, fill: bool
-) -> Loaded:
+    options: ReadOptions,
+    market: MarketSymbol,
+    open_writer: OpenWriter,
+    on_conflict: OnConflict,
+    progress: ImportProgress,
+    *,
+    fill_gaps: bool,
+) -> ImportResult:
     """Check a file, then store it in one transaction; raises `UnusableFileError`, `MalformedRows` and `Unavailable`."""
-    started, before = time.monotonic(), _fingerprint(reading)
-    found = await asyncio.to_thread(survey, reading, progress.checked)
-    progress.counted(found.rows - found.forming)
-    target = copy(found)
-    await target.ensure_months(found.first, found.last)
-    async with target.transaction():
+    started, before = time.monotonic(), _fingerprint(options)
+    summary = await asyncio.to_thread(inspect_file, options, progress.checked)
+    progress.counted(summary.rows - summary.forming)
+    writer = open_writer(summary)
+    await writer.ensure_months(summary.first, summary.last)
+    async with writer.transaction():
         written = Written()
-        async with aclosing(_ahead(_batches(reading, market, found))) as batches:
-            async for lines in batches:
-                written += await target.write(lines.data, lines.first, lines.last, conflict)
-                progress.loaded(lines.rows)
-        if _fingerprint(reading) != before:
-            raise UnusableFileError(reading.path, "it was changed while it was read; nothing of it was loaded")
-        filled = await target.fill(found.first, found.last) if fill and found.missing else 0
-    return Loaded(found, written, filled, time.monotonic() - started)
+        async with aclosing(_read_ahead(_copy_batches(options, market, summary))) as batches:
+            async for batch in batches:
+                written += await writer.write(batch.data, batch.first, batch.last, on_conflict)
+                progress.loaded(batch.rows)
+        if _fingerprint(options) != before:
+            raise UnusableFileError(options.path, "it was changed while it was read; nothing of it was loaded")
+        filled = await writer.fill_gaps(summary.first, summary.last) if fill_gaps and summary.missing else 0
+    return ImportResult(summary, written, filled, time.monotonic() - started)
 
 
-async def _ahead(batches: Iterator[Lines]) -> AsyncGenerator[Lines]:
-    """Yield batches, the next one being read in a thread while the database takes the one before."""
+async def _read_ahead(batches: Iterator[CopyBatch]) -> AsyncGenerator[CopyBatch]:
+    """Yield batches, reading the next one in a thread while the database stores the current one."""
     reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
     try:
-        while (lines := await reading) is not None:
+        while (batch := await reading) is not None:
             reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
-            yield lines
+            yield batch
     finally:
         await asyncio.wait([reading])
 
 
-def _fingerprint(reading: Reading) -> tuple[int, int] | None:
+def _fingerprint(options: ReadOptions) -> tuple[int, int] | None:
     try:
-        status = reading.path.stat()
+        status = options.path.stat()
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
 
 
-def _batches(reading: Reading, market: MarketSymbol, found: Survey) -> Iterator[Lines]:
-    """Yield what of the file has closed."""
-    end = int(found.last.timestamp()) * 1_000_000
-    for table in tables(reading.path, reading.options, reading.block_bytes):
-        rows = table.rows.filter(pl.col("at") <= end) if found.forming else table.rows
+def _copy_batches(options: ReadOptions, market: MarketSymbol, summary: FileSummary) -> Iterator[CopyBatch]:
+    """Yield the closed candles of the file."""
+    end = int(summary.last.timestamp()) * 1_000_000
+    for table in read_tables(options.path, options.file, options.block_bytes):
+        rows = table.rows.filter(pl.col("at") <= end) if summary.forming else table.rows
         if rows.height:
-            yield _lines(rows, market, found)
+            yield _copy_batch(rows, market, summary)
 
 
-def _lines(rows: pl.DataFrame, market: MarketSymbol, found: Survey) -> Lines:
+def _copy_batch(rows: pl.DataFrame, market: MarketSymbol, summary: FileSummary) -> CopyBatch:
     opened = pl.from_epoch("at", time_unit="us").dt.strftime("%Y-%m-%d %H:%M:%S+00")
     # In COPY's text a backslash begins an escape (PostgreSQL manual, COPY, "Text Format").
     name = pl.lit(str(market).replace("\\", "\\\\")).alias("market")
-    timeframe = pl.lit(found.timeframe.value).alias("timeframe")
+    timeframe = pl.lit(summary.timeframe.value).alias("timeframe")
     written = BytesIO()
     rows.select(name, timeframe, opened, "open", "high", "low", "close", "volume").write_csv(
         written, include_header=False, separator="\t", quote_style="never"
     )
     first, last = rows.select(pl.min("at").alias("first"), pl.max("at").alias("last")).row(0)
-    return Lines(written.getvalue(), rows.height, from_milliseconds(first // 1000), from_milliseconds(last // 1000))
+    return CopyBatch(written.getvalue(), rows.height, from_milliseconds(first // 1000), from_milliseconds(last // 1000))

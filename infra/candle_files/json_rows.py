@@ -1,4 +1,4 @@
-"""Candles in JSON, as freqtrade and the venues' APIs write them: rows as arrays or as objects, made lines of a CSV."""
+"""Reads candles in JSON, as freqtrade and venues write them (arrays or objects), as lines of a CSV."""
 
 import gzip
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from infra.candle_files.errors import UnusableFileError
-from infra.candle_files.line_reader import GZIP, Block, raising_unusable_file, starts_with
+from infra.candle_files.line_reader import GZIP, Block, read_prefix, translate_read_errors
 
 MOST_BYTES = 2 * 1024**3
 _SEPARATOR = ","
@@ -18,18 +18,18 @@ _decoder = msgspec.json.Decoder(list[Any], float_hook=str)
 
 
 def is_json(path: Path) -> bool:
-    """Tell whether a file, plain or gzipped, begins as JSON does."""
-    packed = starts_with(path, 2) == GZIP
-    with raising_unusable_file(path):
-        if not packed:
-            return starts_with(path, 64).lstrip()[:1] in {b"[", b"{"}
+    """Tell whether a file, plain or gzipped, begins like JSON."""
+    is_gzipped = read_prefix(path, 2) == GZIP
+    with translate_read_errors(path):
+        if not is_gzipped:
+            return read_prefix(path, 64).lstrip()[:1] in {b"[", b"{"}
         with gzip.open(path) as file:
             return file.read(64).lstrip()[:1] in {b"[", b"{"}
 
 
-def json_blocks(path: Path) -> Iterator[Block]:
+def read_json_blocks(path: Path) -> Iterator[Block]:
     """Yield the rows as lines, of objects after one with their names; raises `UnusableFileError`."""
-    with raising_unusable_file(path), gzip.open(path) if starts_with(path, 2) == GZIP else path.open("rb") as file:
+    with translate_read_errors(path), gzip.open(path) if read_prefix(path, 2) == GZIP else path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise UnusableFileError(path, "JSON of more than 2 GiB; write it as CSV, Parquet or Feather")
@@ -39,22 +39,24 @@ def json_blocks(path: Path) -> Iterator[Block]:
         raise UnusableFileError(path, f"it can't be read as an array of candles in JSON ({error})") from None
     if not rows:
         raise UnusableFileError(path, "there are no rows of candles in it")
-    lines, first = _lines(path, rows)
+    lines, first = _to_lines(path, rows)
     yield Block(
         path.name, "".join(f"{line}\n" for line in lines).encode(), np.arange(first, first + len(lines), dtype=np.int64)
     )
 
 
-def _lines(path: Path, rows: Sequence[Any]) -> tuple[list[str], int]:
-    """Return the lines, and the number of the first: a row's is its place in the array, from 1."""
+def _to_lines(path: Path, rows: Sequence[Any]) -> tuple[list[str], int]:
+    """Return the lines, and the number of the first; rows are numbered from 1, so a header line has 0."""
     if isinstance(rows[0], dict):
         names = list(rows[0])
-        values = [[_text(row.get(name)) for name in names] if isinstance(row, dict) else [_text(row)] for row in rows]
-        return [_SEPARATOR.join(_text(name) for name in names), *map(_SEPARATOR.join, values)], 0
+        values = [
+            [_to_text(row.get(name)) for name in names] if isinstance(row, dict) else [_to_text(row)] for row in rows
+        ]
+        return [_SEPARATOR.join(_to_text(name) for name in names), *map(_SEPARATOR.join, values)], 0
     if isinstance(rows[0], list):
-        return [_SEPARATOR.join(map(_text, row)) if isinstance(row, list) else _text(row) for row in rows], 1
+        return [_SEPARATOR.join(map(_to_text, row)) if isinstance(row, list) else _to_text(row) for row in rows], 1
     raise UnusableFileError(path, "its array holds neither arrays nor objects, one for each candle")
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     return "" if value is None else str(value).replace("\n", " ")

@@ -1,4 +1,4 @@
-"""What must hold of every row of candles, checked by column: only what fails is looked at by itself."""
+"""Checks rows of candles: by column first, then one by one for the rows that fail."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import polars as pl
 from domain.core.money import MAX_DIGITS
 from domain.model.markets import Timeframe
 from infra.candle_files.line_reader import Numbers
-from infra.candle_files.timestamps import shown
+from infra.candle_files.timestamps import format_time
 
 NUMBERS = ("open", "high", "low", "close", "volume")
 PRICES = NUMBERS[:4]
@@ -25,8 +25,8 @@ _NOT_A_NUMBER, _TOO_LONG, _NOT_POSITIVE, _NEGATIVE, _RANGE = "number:", "long:",
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What rows are held to: `end` is when the newest candle that has closed ended, in microseconds since 1970."""
+class RowRules:
+    """The rules for rows: `end` is when the newest candle that has closed ended, in microseconds since 1970."""
 
     timeframe: Timeframe
     end: int
@@ -49,42 +49,42 @@ def first_opening(timeframe: Timeframe) -> int:
     return opened % timeframe.seconds * 1_000_000
 
 
-def malformed(rows: pl.DataFrame, rules: Rules) -> Iterator[tuple[int, str]]:
-    """Yield the place and the mistake of every malformed row.
+def find_malformed(rows: pl.DataFrame, rules: RowRules) -> Iterator[tuple[int, str]]:
+    """Yield the index and the error message of every malformed row.
 
     `rows` has the columns `at` (microseconds since 1970 or null), `time` as it was written, and `NUMBERS` as text.
     """
     suspect = rows.with_row_index("row").filter(_is_suspect(rows, rules))
     for row in suspect.with_columns(_verdict(rules).alias("verdict")).iter_rows(named=True):
         if row["verdict"] is not None:
-            yield row["row"], _explained(row["verdict"], row, rules)
-        elif not _spans(row):
-            yield row["row"], _explained(_RANGE, row, rules)
+            yield row["row"], _describe(row["verdict"], row, rules)
+        elif not _is_consistent(row):
+            yield row["row"], _describe(_RANGE, row, rules)
 
 
-def repeated(buckets: Numbers, lines: Numbers, first_lines: Numbers) -> list[tuple[int, int]]:
-    """Note the lines of rows by the buckets of time that they are for.
+def find_duplicates(buckets: Numbers, lines: Numbers, first_lines: Numbers) -> list[tuple[int, int]]:
+    """Record the line of each row by its bucket of time, and return the duplicates.
 
-    `first_lines` has an element for each bucket: its line, or 0. Returns the place among these rows of each whose
-    bucket was taken before, and the line that had taken it.
+    `first_lines` has an element for each bucket: its line, or 0. A duplicate is its index among these rows, and the
+    line that came first.
     """
-    fresh = first_lines[buckets] == 0
-    # Of equal ones the first one's line stays, for it is written last.
-    first_lines[buckets[fresh][::-1]] = lines[fresh][::-1]
-    taken = first_lines[buckets]
-    return [(int(index), int(taken[index])) for index in np.flatnonzero(taken != lines)]
+    unseen = first_lines[buckets] == 0
+    # Of several rows in one bucket the first one's line stays, since it is written last.
+    first_lines[buckets[unseen][::-1]] = lines[unseen][::-1]
+    seen_at = first_lines[buckets]
+    return [(int(index), int(seen_at[index])) for index in np.flatnonzero(seen_at != lines)]
 
 
-def _is_suspect(rows: pl.DataFrame, rules: Rules) -> pl.Series:
-    """Return which rows are to be looked at: all that anything is wrong with, and those that floats can't decide.
+def _is_suspect(rows: pl.DataFrame, rules: RowRules) -> pl.Series:
+    """Return which rows to check one by one: all that have an error, and those that floats can't decide.
 
-    What is no number is null, and a NaN is above all numbers to polars, so that each comparison fails of them.
+    What is no number becomes null, and polars sorts NaN above all numbers, so every comparison with them fails.
     """
     at, value = pl.col("at"), {name: pl.col(f"{name}_value") for name in NUMBERS}
     sizes = [pl.col(name).str.len_bytes() for name in NUMBERS]
     pairs = [("low", "open"), ("low", "close"), ("open", "high"), ("close", "high")]
-    undecided = [(value[one] == value[other]) & (pl.col(one) != pl.col(other)) for one, other in pairs]
-    fine = (
+    undecided = [(value[first] == value[second]) & (pl.col(first) != pl.col(second)) for first, second in pairs]
+    is_valid = (
         ((at - rules.first) % rules.step == 0)
         & at.is_between(0, rules.end)
         & (value["low"] > _SMALLEST)
@@ -98,11 +98,11 @@ def _is_suspect(rows: pl.DataFrame, rules: Rules) -> pl.Series:
         & ((pl.max_horizontal(sizes[:4]) <= _EXACT_FLOAT_DIGITS + 1) | ~pl.any_horizontal(undecided))
     )
     values = (pl.col(name).cast(pl.Float64, strict=False).alias(f"{name}_value") for name in NUMBERS)
-    return rows.with_columns(*values).select(~fine.fill_null(value=False)).to_series()
+    return rows.with_columns(*values).select(~is_valid.fill_null(value=False)).to_series()
 
 
-def _verdict(rules: Rules) -> pl.Expr:
-    """Return what is wrong with each row, the first that is; null where nothing is."""
+def _verdict(rules: RowRules) -> pl.Expr:
+    """Return the first error of each row; null if it has none."""
     at = pl.col("at")
     verdict = (
         pl.when(at.is_null())
@@ -128,13 +128,13 @@ def _too_long(name: str, value: pl.Expr) -> pl.Expr:
     return (pl.col(name).str.len_bytes() > _LONGEST_NUMBER) | (size >= _LARGEST) | ((size > 0) & (size <= _SMALLEST))
 
 
-def _spans(row: dict[str, str]) -> bool:
+def _is_consistent(row: dict[str, str]) -> bool:
     opened, high, low, closed = (Decimal(row[name]) for name in PRICES)
     return low <= min(opened, closed) and max(opened, closed) <= high
 
 
-def _explained(verdict: str, row: dict[str, str], rules: Rules) -> str:
-    """Return what is wrong in words, with the value and with what would be right."""
+def _describe(verdict: str, row: dict[str, str], rules: RowRules) -> str:
+    """Return the error message, with the value and with what would be right."""
     kind, colon, name = verdict.partition(":")
     if colon:
         return _number_error(kind + colon, name, (row[name] or "")[:60])
@@ -142,18 +142,18 @@ def _explained(verdict: str, row: dict[str, str], rules: Rules) -> str:
         return rules.explain_time(row["time"])
     if kind == _NEGATIVE:
         return f"volume is {row['volume']}, and can't be below 0"
-    return _range_error(row) if kind == _RANGE else _time_error(kind, shown(int(row["at"])), rules)
+    return _range_error(row) if kind == _RANGE else _time_error(kind, format_time(int(row["at"])), rules)
 
 
-def _number_error(kind: str, name: str, told: str) -> str:
+def _number_error(kind: str, name: str, text: str) -> str:
     if kind == _TOO_LONG:
-        return f"{name} is {told!r}; a number may have {MAX_DIGITS} digits"
+        return f"{name} is {text!r}; a number may have {MAX_DIGITS} digits"
     if kind == _NOT_POSITIVE:
-        return f"{name} is {told}, and a price is above 0"
-    return f"{name} is {told!r}, which is no number such as 7424.91" if told else f"{name} is missing"
+        return f"{name} is {text}, and a price is above 0"
+    return f"{name} is {text!r}, which is no number such as 7424.91" if text else f"{name} is missing"
 
 
-def _time_error(kind: str, opened: str, rules: Rules) -> str:
+def _time_error(kind: str, opened: str, rules: RowRules) -> str:
     if kind == _FUTURE:
         return f"it opens at {opened} UTC, which is in the future; --timezone may be another"
     if kind == _TOO_OLD:

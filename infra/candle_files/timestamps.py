@@ -1,4 +1,4 @@
-"""How a file writes the times at which its candles open."""
+"""How a file writes the opening times of its candles."""
 
 import re
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ _LAST_MONTH = 12
 _COMPACT = re.compile(r"\d{8}( \d{2}:\d{2}(:\d{2})?| \d{4}(\d{2})?)?")
 _CLOCK_ALONE = re.compile(rf"{_CLOCK}|\d{{4}}|\d{{6}}")
 _EPOCH = re.compile(r"\d{1,19}(\.0*)?")
-# Seconds reach the year 5138 before they pass for milliseconds of 1973, and so on: the size alone tells the unit.
+# Seconds reach the year 5138 before they pass for milliseconds of 1973, and so on: the size alone shows the unit.
 _SECONDS_BELOW, _MILLISECONDS_BELOW, _MICROSECONDS_BELOW = 10**11, 10**14, 10**17
 
 
-class Writing(StrEnum):
-    """What kind of thing stands in the column of times; the value says it in an error."""
+class TimestampKind(StrEnum):
+    """What the column of times holds; the value describes it in error messages."""
 
     EPOCH = "seconds, milliseconds, microseconds or nanoseconds since 1970, such as 1522800000"
     MIDNIGHT = "milliseconds since midnight, 0 to 86399999"
@@ -31,112 +31,114 @@ class Writing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeForm:
-    """How times are written: `pattern` (of strftime) where they are text, `midnight` where they count from one.
+class TimestampFormat:
+    """How times are written: `pattern` (strftime) for text, `midnight` for milliseconds since it.
 
-    `zone` is what times without an offset of their own are in.
+    `zone` is that of times without an offset of their own.
     """
 
-    writing: Writing
+    kind: TimestampKind
     zone: ZoneInfo
     pattern: str = ""
     midnight: datetime | None = None
     sample: str = ""
-    is_unclear: bool = False
+    is_ambiguous: bool = False
 
     @property
-    def says_zone(self) -> bool:
-        """Whether each time tells its own offset from UTC."""
+    def has_offset(self) -> bool:
+        """Whether each time has its own offset from UTC."""
         return self.pattern.endswith(("Z", "UTC", "GMT", "%:z"))
 
     @property
     def is_day(self) -> bool:
         """Whether the times are days without an hour."""
-        return self.writing is Writing.TEXT and "%H" not in self.pattern
+        return self.kind is TimestampKind.TEXT and "%H" not in self.pattern
 
     @property
-    def counts_from_midnight(self) -> bool:
-        """Whether times are milliseconds of a day that the file's name tells."""
-        return self.writing is Writing.MIDNIGHT
+    def is_since_midnight(self) -> bool:
+        """Whether times are milliseconds of a day, which is in the file's name."""
+        return self.kind is TimestampKind.MIDNIGHT
 
     def explain(self, text: str) -> str:
-        """Return what is wrong with a time that can't be read, with what would be right."""
-        if self.writing is Writing.TEXT and not self.says_zone:
+        """Return the error message for a time that can't be read."""
+        if self.kind is TimestampKind.TEXT and not self.has_offset:
             read = pl.select(_from_text(pl.lit(text), self.pattern)).item()
-            change = None if read is None else clock_change(read, self.zone)
-            if change is not None:
-                return f"{text[:60]!r} {change}"
-        right = f"{self.writing.value} like {self.sample}" if self.writing is Writing.TEXT else self.writing.value
+            reason = None if read is None else describe_clock_change(read, self.zone)
+            if reason is not None:
+                return f"{text[:60]!r} {reason}"
+        right = f"{self.kind.value} like {self.sample}" if self.kind is TimestampKind.TEXT else self.kind.value
         return f"{text[:60]!r} is no time as this file writes it: {right}"
 
 
-def time_form(
-    samples: Sequence[str], zone: ZoneInfo, midnight: datetime | None = None, *, can_be_of_day: bool
-) -> TimeForm | None:
-    """Return how the first of `samples`, the first times of a file, is written; None where it is no time.
+def detect_timestamp_format(
+    samples: Sequence[str], zone: ZoneInfo, midnight: datetime | None = None, *, may_be_since_midnight: bool
+) -> TimestampFormat | None:
+    """Return the format of the first of `samples`, the first times of a file; None if it is no time.
 
-    `can_be_of_day` allows milliseconds since midnight; then `midnight` says of which day, as the file's name told it.
-    Eight digits are a date unless they end in 000, as no date does and every candle's milliseconds do. Of 01/02/2024
-    the other samples may tell which is the day; where they don't, the form is unclear.
+    `may_be_since_midnight` allows milliseconds since midnight; `midnight` is then that of the day in the file's name.
+    Eight digits are a date unless they end in 000, as no date does and every candle's milliseconds do. For
+    01/02/2024 the other samples may show which is the day; if they don't, the format is ambiguous.
     """
     sample = samples[0]
     if _COMPACT.fullmatch(sample) and not (sample.isdigit() and sample.endswith("000")):
-        return TimeForm(Writing.TEXT, zone, _compact_pattern(sample), sample=sample)
+        return TimestampFormat(TimestampKind.TEXT, zone, _compact_pattern(sample), sample=sample)
     if _EPOCH.fullmatch(sample):
-        if can_be_of_day and float(sample) < DAY_MS:
-            return TimeForm(Writing.MIDNIGHT, zone, midnight=midnight)
-        return TimeForm(Writing.EPOCH, zone, sample=sample)
-    return _dated(samples, zone)
+        if may_be_since_midnight and float(sample) < DAY_MS:
+            return TimestampFormat(TimestampKind.MIDNIGHT, zone, midnight=midnight)
+        return TimestampFormat(TimestampKind.EPOCH, zone, sample=sample)
+    return _detect_date_format(samples, zone)
 
 
-def _dated(samples: Sequence[str], zone: ZoneInfo) -> TimeForm | None:
-    if written := _DATE.fullmatch(samples[0]):
-        dash, *rest = written.groups()[1:]
-        return TimeForm(Writing.TEXT, zone, _pattern(f"%Y{dash}%m{dash}%d", *rest), sample=samples[0])
-    written = _DAY_OR_MONTH.fullmatch(samples[0])
-    if written is None:
+def _detect_date_format(samples: Sequence[str], zone: ZoneInfo) -> TimestampFormat | None:
+    if match := _DATE.fullmatch(samples[0]):
+        separator, *rest = match.groups()[1:]
+        return TimestampFormat(
+            TimestampKind.TEXT, zone, _pattern(f"%Y{separator}%m{separator}%d", *rest), sample=samples[0]
+        )
+    match = _DAY_OR_MONTH.fullmatch(samples[0])
+    if match is None:
         return None
-    _, dash, _, *rest = written.groups()
-    days = {_day_first(dash, each) for each in samples} - {None}
+    _, separator, _, *rest = match.groups()
+    days = {_day_first(separator, sample) for sample in samples} - {None}
     if len(days) != 1:
-        return TimeForm(Writing.TEXT, zone, is_unclear=True, sample=samples[0])
-    day = f"%d{dash}%m{dash}%Y" if days.pop() else f"%m{dash}%d{dash}%Y"
-    return TimeForm(Writing.TEXT, zone, _pattern(day, *rest), sample=samples[0])
+        return TimestampFormat(TimestampKind.TEXT, zone, is_ambiguous=True, sample=samples[0])
+    day = f"%d{separator}%m{separator}%Y" if days.pop() else f"%m{separator}%d{separator}%Y"
+    return TimestampFormat(TimestampKind.TEXT, zone, _pattern(day, *rest), sample=samples[0])
 
 
 def is_clock(text: str) -> bool:
-    """Tell whether a field is a time of the day, as it stands beside a column of days."""
+    """Tell whether a field is a time of day, as in a column next to one of days."""
     return bool(_CLOCK_ALONE.fullmatch(text))
 
 
-def _day_first(dash: str, text: str) -> bool | None:
-    """Tell whether a date such as 31/01/2024 begins with its day; None where it doesn't show. With dots it does."""
-    written = _DAY_OR_MONTH.fullmatch(text)
-    if written is None:
+def _day_first(separator: str, text: str) -> bool | None:
+    """Tell whether a date such as 31/01/2024 begins with its day, as dates with dots do; None if it is unclear."""
+    match = _DAY_OR_MONTH.fullmatch(text)
+    if match is None:
         return None
-    first, second = int(written[1]), int(written[3])
-    if dash == "." or first > _LAST_MONTH:
+    first, second = int(match[1]), int(match[3])
+    if separator == "." or first > _LAST_MONTH:
         return True
     return False if second > _LAST_MONTH else None
 
 
-def microseconds(column: pl.Expr, form: TimeForm) -> pl.Expr:
-    """Return the times of a column of strings as microseconds since 1970 (UTC); null for what can't be read."""
-    match form.writing:
-        case Writing.EPOCH:
-            return _from_epoch(_integers(column, form.sample))
-        case Writing.MIDNIGHT:
-            assert form.midnight is not None
-            start = int(form.midnight.timestamp()) * 1_000_000
-            of_day = _integers(column, form.sample)
-            return pl.when(of_day.is_between(0, DAY_MS - 1)).then(of_day * 1000 + start)
-        case Writing.TEXT:
-            times = _from_text(column, form.pattern)
-            return (times if form.says_zone else _utc(times, form.zone)).dt.epoch("us")
+def microseconds(column: pl.Expr, time_format: TimestampFormat) -> pl.Expr:
+    """Return a column of strings as microseconds since 1970 (UTC); null for what can't be read."""
+    match time_format.kind:
+        case TimestampKind.EPOCH:
+            return _from_epoch(_integers(column, time_format.sample))
+        case TimestampKind.MIDNIGHT:
+            assert time_format.midnight is not None
+            start = int(time_format.midnight.timestamp()) * 1_000_000
+            since_midnight = _integers(column, time_format.sample)
+            return pl.when(since_midnight.is_between(0, DAY_MS - 1)).then(since_midnight * 1000 + start)
+        case TimestampKind.TEXT:
+            times = _from_text(column, time_format.pattern)
+            return (times if time_format.has_offset else _utc(times, time_format.zone)).dt.epoch("us")
 
 
 def typed_microseconds(column: pl.Expr, kind: pl.DataType, zone: ZoneInfo) -> pl.Expr:
-    """Return the times of a column that isn't text: whole numbers since 1970, dates, or times with or without zone."""
+    """Return a typed column (whole numbers since 1970, dates, or times) as microseconds since 1970 (UTC)."""
     if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
         return column.dt.convert_time_zone("UTC").dt.epoch("us")
     if isinstance(kind, pl.Datetime | pl.Date):
@@ -144,27 +146,27 @@ def typed_microseconds(column: pl.Expr, kind: pl.DataType, zone: ZoneInfo) -> pl
     return _from_epoch(column.cast(pl.Int64, strict=False))
 
 
-def clock_change(local: datetime, zone: ZoneInfo) -> str | None:
-    """Return why a time of a zone is none or two, where the clock's change made it so."""
+def describe_clock_change(local: datetime, zone: ZoneInfo) -> str | None:
+    """Return why a clock change makes a local time ambiguous or non-existent; None if none does."""
     offsets = {local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
     if len(offsets) == 1:
         return None
-    back = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
-    what = "stands for two times" if back == local else "doesn't exist"
+    round_trip = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    problem = "stands for two times" if round_trip == local else "doesn't exist"
     return (
-        f"{what} in {zone.key}: the clocks were changed then; write times in UTC or with their offset, or name the "
+        f"{problem} in {zone.key}: the clocks were changed then; write times in UTC or with their offset, or name the "
         "--timezone in which they are written"
     )
 
 
-def shown(microseconds_: int) -> str:
-    """Return a moment as people read it, in UTC."""
+def format_time(microseconds_: int) -> str:
+    """Return microseconds since 1970 as a UTC date and time."""
     at = datetime.fromtimestamp(microseconds_ // 1_000_000, UTC)
     return f"{at:%Y-%m-%d %H:%M:%S}" if microseconds_ % 60_000_000 else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _integers(column: pl.Expr, sample: str) -> pl.Expr:
-    """Return whole numbers, also those that a float wrote, as in 1522800000.0."""
+    """Return whole numbers, also those that were written as floats, such as 1522800000.0."""
     return (column.str.replace(r"\.0*$", "") if "." in sample else column).cast(pl.Int64, strict=False)
 
 
@@ -189,7 +191,7 @@ def _from_text(column: pl.Expr, pattern: str) -> pl.Expr:
 
 
 def _utc(times: pl.Expr, zone: ZoneInfo) -> pl.Expr:
-    """Return times without zone as those of `zone`; null where they are none of it, or two (the clock's change)."""
+    """Return local times of `zone` as UTC; null for those that a clock change makes ambiguous or non-existent."""
     if zone.key == "UTC":
         return times
     local = times.dt.replace_time_zone(zone.key, ambiguous="null", non_existent="null")

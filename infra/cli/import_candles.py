@@ -1,114 +1,54 @@
-"""`r3edge import candles`: stores candles out of files, beside a running engine or alone."""
+"""`r3edge import candles`: stores candles out of files."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
-from domain.model.markets import MarketSymbol, Timeframe
-from infra.candle_files.arguments import unknown
-from infra.candle_files.columns import ColumnChoice, Traded
-from infra.candle_files.errors import MalformedRows, UnusableFileError
-from infra.candle_files.formats import FileFormat, FileOptions
-from infra.candle_files.importer import Loaded, Progress, load_file
-from infra.candle_files.inspection import Reading
-from infra.cli.progress import Telling, rate
-from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, connected
-from infra.postgres.connection import Connection
-from infra.postgres.pool import Pool
-from infra.postgres.repositories.market_data import PostgresMarketData
-from infra.runtime.command_resources import open_command_resources
-from infra.settings import Settings
+import typer
 
-PURPOSE = "r3edge import"
+from infra.cli.options import FAILED, DataDirectory, run_command
+from infra.settings import load_settings
+
+import_app = typer.Typer(help="Data out of files.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """What is wanted: these files as candles of `market`; `timeframe` None is told by the files' times."""
+@import_app.command("candles")
+def candles(
+    files: Annotated[list[Path], typer.Argument(help="CSV (also .gz or .zip), JSON, Parquet or Feather files.")],
+    market: Annotated[str, typer.Option(help="The market that they are of, such as sandbox:BTC/USDT.")],
+    timeframe: Annotated[str | None, typer.Option(help="1m, 3m, … 12h, 1d or 1w (as the times lie apart).")] = None,
+    format: Annotated[str, typer.Option(help="auto, lean, binance or generic.")] = "auto",
+    columns: Annotated[
+        str | None, typer.Option(help="Which is what, by name or number from 1: time=Date+Time,open=2,volume=none.")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="The zone of times without offset, such as Europe/Berlin.")] = "UTC",
+    on_conflict: Annotated[str, typer.Option(help="What becomes of a stored candle: replace or keep it.")] = "replace",
+    fill_gaps: Annotated[
+        bool, typer.Option("--fill-gaps", help="Candles without volume where the file has none.")
+    ] = False,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Store candles out of files, each as a whole or not at all."""
+    settings = load_settings(data_dir=data_dir)
+    from infra.candle_files.columns import ColumnChoice  # noqa: PLC0415  # other commands start without
+    from infra.candle_files.formats import FileFormat  # noqa: PLC0415  # as above
+    from infra.cli import arguments  # noqa: PLC0415  # as above
+    from infra.cli.candle_import import ImportRequest, import_candles  # noqa: PLC0415  # as above
+    from infra.cli.progress import show_progress  # noqa: PLC0415  # as above
+    from infra.postgres.bulk_candles import OnConflict  # noqa: PLC0415  # as above
 
-    files: Sequence[Path]
-    market: MarketSymbol
-    timeframe: Timeframe | None
-    format: FileFormat
-    zone: ZoneInfo
-    on_conflict: OnConflict
-    fill_gaps: bool
-    columns: ColumnChoice = field(default_factory=ColumnChoice)
-
-
-async def import_candles(settings: Settings, request: ImportRequest, told: Telling) -> list[Path]:
-    """Store each file in a transaction of its own; return those that could not be, the reasons told.
-
-    Raises `BadArgument` for a market that the venue hasn't, and `Unavailable`.
-    """
-    failed: list[Path] = []
-    async with open_command_resources(settings, PURPOSE) as beside:
-        pool = await beside.pool()
-        await _check_market(pool, request.market)
-        for path in request.files:
-            try:
-                await _import_file(pool, path, request, told)
-            except (UnusableFileError, MalformedRows) as error:
-                told.line(str(error))
-                failed.append(path)
-    return failed
-
-
-async def _check_market(pool: Pool, market: MarketSymbol) -> None:
-    """Hold that the market is known, where its venue's markets are: a typing error would lose the file for good."""
-    async with connected(pool) as driver:
-        stored = await PostgresMarketData(Connection(driver)).markets()
-    known = [str(each.symbol) for each in stored if each.symbol.venue == market.venue]
-    if known and str(market) not in known:
-        raise unknown("market", str(market), known)
-
-
-async def _import_file(pool: Pool, path: Path, request: ImportRequest, told: Telling) -> None:
-    base, _, quote = request.market.symbol.partition("/")
-    options = FileOptions(request.format, request.zone, request.columns, Traded(base, quote))
-    reading = Reading(path, options, request.timeframe, datetime.now(UTC))
-    progress = Progress(told.advance, lambda rows: told.begin(f"{path.name}: storing", rows), told.advance)
-    told.begin(f"{path.name}: checking", None)
-    async with connected(pool) as driver:
-        loaded = await load_file(
-            reading,
-            request.market,
-            lambda found: BulkCandleWriter(driver, request.market, found.timeframe),
-            request.on_conflict,
-            progress,
-            fill=request.fill_gaps,
+    async def run() -> list[Path]:
+        request = ImportRequest(
+            files,
+            arguments.parse_market(market),
+            None if timeframe is None else arguments.parse_timeframe(timeframe),
+            arguments.parse_choice(FileFormat, format, "--format"),
+            arguments.parse_zone(timezone),
+            arguments.parse_choice(OnConflict, on_conflict, "--on-conflict"),
+            fill_gaps,
+            ColumnChoice() if columns is None else arguments.parse_columns(columns),
         )
-    for line in summary(path, request.market, loaded):
-        told.line(line)
+        with show_progress() as progress:
+            return await import_candles(settings, request, progress)
 
-
-def summary(path: Path, market: MarketSymbol, loaded: Loaded) -> list[str]:
-    """Return what came of a file, as people read it."""
-    found, written = loaded.survey, loaded.written
-    first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (found.first, found.last))
-    kept = f", {written.kept:,} kept as they were stored" if written.kept else ""
-    lines = [
-        (
-            f"{path.name}: {found.rows:,} rows ({found.format}) to {market} {found.timeframe.venue_name}, "
-            f"{first} to {last} UTC"
-        ),
-        (
-            f"  {written.new:,} new, {written.replaced:,} replaced, {written.unchanged:,} unchanged{kept}; "
-            f"{loaded.seconds:.1f} s, {rate(found.rows, loaded.seconds)}"
-        ),
-    ]
-    if found.blank:
-        lines.append(f"  {found.blank:,} rows without prices left out")
-    if found.forming:
-        lines.append(f"  {found.forming:,} left out, for it has not closed yet")
-    if found.missing:
-        lines.append(f"  between the first and the last {found.missing:,} are not in the file{_filled(loaded)}")
-    return lines
-
-
-def _filled(loaded: Loaded) -> str:
-    if not loaded.filled:
-        return ""
-    return f"; {loaded.filled:,} of them weren't stored either and are candles without volume now"
+    if run_command(run()):
+        raise SystemExit(FAILED)

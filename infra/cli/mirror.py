@@ -17,7 +17,8 @@ from infra.sandbox.market_data.mirror import LiveVenue
 from infra.sandbox.market_data.mirror_markets import CannotMirror
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.process import run_exchange, run_sandbox
-from infra.settings import LogFormat, check_venue, split
+from infra.setting_types import check_venue, split_commas
+from infra.settings import LogFormat
 from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.market_data import CcxtMarketData
 from infra.venues.config import VenueSettings
@@ -44,7 +45,7 @@ async def run_mirror(options: SandboxOptions, mirror: MirrorOptions) -> None:
 
 
 def run_mirror_to_end(options: SandboxOptions, mirror: MirrorOptions, log_format: LogFormat = LogFormat.CONSOLE) -> int:
-    """Run a mirror and return the exit code: 2, the reason told, where the options can't be used."""
+    """Run a mirror and return the exit code: 2, with the reason printed, if the options can't be used."""
     configure_logging("info", log_format)
     return run_exchange(run_mirror(options, mirror))
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder=given.folder, host=given.host, port=given.port, unlimited=given.unlimited,
         exit_with_stdin=given.exit_with_stdin,
     )  # fmt: skip
-    mirror = MirrorOptions(given.mirror, given.mirror_url, split(given.markets))
+    mirror = MirrorOptions(given.mirror, given.mirror_url, split_commas(given.markets))
     sys.exit(run_mirror_to_end(options, mirror, given.log_format))
 
 

@@ -78,7 +78,7 @@ class Written:
 
 
 @asynccontextmanager
-async def connected(pool: Pool) -> AsyncIterator[DriverConnection]:
+async def acquired_connection(pool: Pool) -> AsyncIterator[DriverConnection]:
     """Give a connection of the pool; raises `Unavailable`."""
     driver = await acquire(pool, _ACQUIRE_SECONDS)
     try:
@@ -124,8 +124,8 @@ class BulkCandleWriter:
                 pass  # a collector stored one of them this moment
         return await self._merge(lines, key, conflict)
 
-    async def fill(self, first: datetime, last: datetime) -> int:
-        """Put a candle without volume, at the close before, where none is stored from `first` to `last`."""
+    async def fill_gaps(self, first: datetime, last: datetime) -> int:
+        """Fill gaps from `first` to `last` with candles without volume, at the close before; return how many."""
         key = (self._market, self._timeframe, first, last)
         return _count(await self._connection.execute(_FILL, *key, self._timeframe.duration))
 

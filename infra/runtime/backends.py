@@ -19,7 +19,8 @@ from infra.postgres.pool import Pool, connect, create_pool
 from infra.postgres.server.address import connection_error_reason, display_address
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.runtime.data_dir import DataDir
-from infra.settings import Settings, decode_secret_key
+from infra.setting_types import decode_secret_key
+from infra.settings import Settings
 
 WARM_CONNECTIONS = 8
 """Opened at the start, since a log-in to PostgreSQL in the middle of an order costs it several milliseconds."""

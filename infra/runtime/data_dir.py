@@ -5,10 +5,13 @@ import binascii
 import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from infra.settings import SECRET_KEY_BYTES, Settings, decode_secret_key
+from infra.setting_types import SECRET_KEY_BYTES, decode_secret_key
+from infra.settings import Settings
 
 LOCK_FILE = "lock"
 KEY_FILE = "secret-key"
@@ -96,3 +99,16 @@ class DataDir:
     def release(self) -> None:
         """Let another engine have it."""
         os.close(self._lock)
+
+
+@contextmanager
+def held_data_dir(settings: Settings) -> Iterator[DataDir | None]:
+    """Hold the data directory inside the block if the database is embedded in it; give None if it isn't."""
+    if settings.database_url is not None:
+        yield None
+        return
+    data_dir = DataDir.hold(settings.data_dir)
+    try:
+        yield data_dir
+    finally:
+        data_dir.release()

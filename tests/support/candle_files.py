@@ -8,12 +8,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from domain.model.markets import Timeframe
-from infra.candle_files.columns import ColumnChoice, Traded, parse_columns
+from infra.candle_files.columns import ColumnChoice, TradedPair
 from infra.candle_files.errors import MalformedRows
 from infra.candle_files.formats import FileFormat, FileOptions
-from infra.candle_files.inspection import Reading, Survey, survey
+from infra.candle_files.inspection import FileSummary, ReadOptions, inspect_file
+from infra.cli.arguments import parse_columns
 
-BTC = Traded("BTC", "USDT")
+BTC = TradedPair("BTC", "USDT")
 HEADER = "open_time,open,high,low,close,volume"
 START = datetime(2024, 1, 31, 23, 55, tzinfo=UTC)
 NOW = datetime(2026, 11, 5, 12, 0, 30, tzinfo=UTC)
@@ -39,28 +40,30 @@ def csv(folder: Path, lines: Iterable[str], name: str = "candles.csv", header: s
     return path
 
 
-def reading(
+def read_options(
     path: Path,
     timeframe: Timeframe | None = None,
     zone: str = "UTC",
     format: FileFormat = FileFormat.AUTO,
     block_bytes: int = 1024,
     columns: str | None = None,
-) -> Reading:
-    """Return how a file is read: in small blocks, so that a few rows are several of them."""
+) -> ReadOptions:
+    """Return options that read a file in small blocks, so that a few rows are several of them."""
     choice = ColumnChoice() if columns is None else parse_columns(columns)
-    return Reading(path, FileOptions(format, ZoneInfo(zone), choice, BTC), timeframe, NOW, block_bytes)
+    return ReadOptions(path, FileOptions(format, ZoneInfo(zone), choice, BTC), timeframe, NOW, block_bytes)
 
 
-def surveyed(path: Path, timeframe: Timeframe | None = None, zone: str = "UTC", columns: str | None = None) -> Survey:
-    """Return what is in a file."""
-    return survey(reading(path, timeframe, zone, columns=columns), lambda _: None)
+def inspected(
+    path: Path, timeframe: Timeframe | None = None, zone: str = "UTC", columns: str | None = None
+) -> FileSummary:
+    """Return the summary of a file."""
+    return inspect_file(read_options(path, timeframe, zone, columns=columns), lambda _: None)
 
 
-def problems(path: Path, timeframe: Timeframe | None = Timeframe.M1, zone: str = "UTC") -> list[str]:
-    """Return what is told of the malformed rows of a file, nothing where it has none."""
+def errors(path: Path, timeframe: Timeframe | None = Timeframe.M1, zone: str = "UTC") -> list[str]:
+    """Return the error messages of a file's malformed rows."""
     try:
-        surveyed(path, timeframe, zone)
-    except MalformedRows as error:
-        return [str(problem) for problem in error.problems]
+        inspected(path, timeframe, zone)
+    except MalformedRows as malformed:
+        return [str(error) for error in malformed.errors]
     return []

@@ -44,9 +44,9 @@ class Command:
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         process = await self.start(*arguments)
-        said, _ = await process.communicate()
+        printed, _ = await process.communicate()
         assert process.returncode is not None
-        return process.returncode, said.decode()
+        return process.returncode, printed.decode()
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ async def test_a_back_fill_that_is_killed_goes_on_where_it_was(
         await transaction.rollback()
     assert await driver.fetchval("SELECT count(*) FROM candles") == 1_000
 
-    code, said = await command.run(*arguments)
-    assert (code, "3,320 of 3,320 missing candles stored" in said) == (0, True)
+    code, printed = await command.run(*arguments)
+    assert (code, "3,320 of 3,320 missing candles stored" in printed) == (0, True)
     assert await driver.fetchval("SELECT count(*) FROM candles") == 4_320
 
 
@@ -88,19 +88,19 @@ async def test_ctrl_c_ends_it_with_what_was_done(command: Command, driver: Drive
         process = await command.start("--timeframe", "1m", "--from", "2026-01-31", "--to", "2026-02-03")
         await somebody_waits_for_a_lock(pool)
         process.send_signal(signal.SIGINT)
-        said, _ = await process.communicate()
+        printed, _ = await process.communicate()
         await transaction.rollback()
     assert process.returncode == 130
-    assert said.decode().startswith("stopped; 1,000 candles stored")
-    assert len(said.decode().splitlines()) == 1
+    assert printed.decode().startswith("stopped; 1,000 candles stored")
+    assert len(printed.decode().splitlines()) == 1
 
 
 async def test_only_holes_are_asked_for_and_each_candle_is_the_venues(
     command: Command, driver: DriverConnection, sandbox: SandboxProcess
 ) -> None:
     arguments = ("--timeframe", "1m,1h", "--from", "2026-01-31", "--to", "2026-02-03")
-    code, said = await command.run(*arguments)
-    assert (code, "4,320 of 4,320 missing" in said, "72 of 72 missing" in said) == (0, True, True)
+    code, printed = await command.run(*arguments)
+    assert (code, "4,320 of 4,320 missing" in printed, "72 of 72 missing" in printed) == (0, True, True)
     whole = await driver.fetch("SELECT * FROM candles ORDER BY timeframe, open_time")
     rows = await sandbox.get("/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime=1769904000000&limit=1000")
     mine = [row for row in whole if row["timeframe"] == "M1" and row["open_time"].timestamp() * 1000 >= rows[0][0]]
@@ -111,16 +111,16 @@ async def test_only_holes_are_asked_for_and_each_candle_is_the_venues(
         "DELETE FROM candles WHERE open_time BETWEEN $1 AND $2", START + 70 * MINUTE, START + 90 * MINUTE
     )
     await driver.execute("DELETE FROM candles WHERE timeframe = 'M1' AND open_time > $1", START + 4_000 * MINUTE)
-    code, said = await command.run(*arguments)
-    assert re.findall("(.*) missing candles stored", said) == ["sandbox:BTC/USDT 1m: 340 of 340"]
+    code, printed = await command.run(*arguments)
+    assert re.findall("(.*) missing candles stored", printed) == ["sandbox:BTC/USDT 1m: 340 of 340"]
     assert await driver.fetch("SELECT * FROM candles ORDER BY timeframe, open_time") == whole
 
 
 async def test_from_the_beginning_of_time_is_from_the_markets_first_candle(
     command: Command, driver: DriverConnection
 ) -> None:
-    code, said = await command.run("--timeframe", "1d", "--from", "0001-01-01", "--to", "2026-02-01")
-    assert code == 0, said
+    code, printed = await command.run("--timeframe", "1d", "--from", "0001-01-01", "--to", "2026-02-01")
+    assert code == 0, printed
     days = await driver.fetch("SELECT open_time FROM candles ORDER BY open_time")
     assert days[-1][0] == START
     assert len(days) == (days[-1][0] - days[0][0]).days + 1 > 1_000

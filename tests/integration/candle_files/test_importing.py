@@ -12,38 +12,40 @@ import pytest
 
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.candle_files.errors import MalformedRows, UnusableFileError
-from infra.candle_files.importer import Loaded, Progress, load_file
+from infra.candle_files.importer import ImportProgress, ImportResult, load_file
 from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, Written
 from infra.postgres.connection import DriverConnection
 from infra.postgres.pool import Pool
-from tests.support.candle_files import START, csv, reading, row
+from tests.support.candle_files import START, csv, read_options, row
 from tests.support.engine import PROGRAM, ROOT, engine_environment
 from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.recorded_data import COINBASE, skip_without
 from tests.support.waiting import eventually
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
-SILENT = Progress(lambda _: None, lambda _: None, lambda _: None)
+SILENT = ImportProgress(lambda _: None, lambda _: None, lambda _: None)
 MINUTE = timedelta(minutes=1)
 
 
 async def load(
     driver: DriverConnection,
     path: Path,
-    conflict: OnConflict = OnConflict.REPLACE,
+    on_conflict: OnConflict = OnConflict.REPLACE,
     market: MarketSymbol = BTC,
     *,
-    fill: bool = False,
+    fill_gaps: bool = False,
     block_bytes: int = 1024,
-) -> Loaded:
-    def copy(found: object) -> BulkCandleWriter:
-        return BulkCandleWriter(driver, market, found.timeframe)
+) -> ImportResult:
+    def open_writer(summary: object) -> BulkCandleWriter:
+        return BulkCandleWriter(driver, market, summary.timeframe)
 
-    return await load_file(reading(path, block_bytes=block_bytes), market, copy, conflict, SILENT, fill=fill)
+    return await load_file(
+        read_options(path, block_bytes=block_bytes), market, open_writer, on_conflict, SILENT, fill_gaps=fill_gaps
+    )
 
 
 async def stored(driver: DriverConnection, columns: str = "open_time, close, volume") -> list[tuple[object, ...]]:
-    return [tuple(each) for each in await driver.fetch(f"SELECT {columns} FROM candles ORDER BY open_time")]
+    return [tuple(record) for record in await driver.fetch(f"SELECT {columns} FROM candles ORDER BY open_time")]
 
 
 def minutes(count: int, **changes: str) -> list[str]:
@@ -69,18 +71,18 @@ async def test_the_same_file_twice_changes_nothing(driver: DriverConnection, tmp
 
 
 @pytest.mark.parametrize(
-    ("conflict", "written", "close"),
+    ("on_conflict", "written", "close"),
     [
         (OnConflict.REPLACE, Written(new=60, replaced=100, unchanged=40), "41999.99"),
         (OnConflict.KEEP, Written(new=60, kept=100, unchanged=40), "42001.5"),
     ],
 )
 async def test_where_candles_are_stored_they_are_replaced_or_kept_as_it_is_asked(
-    driver: DriverConnection, tmp_path: Path, conflict: OnConflict, written: Written, close: str
+    driver: DriverConnection, tmp_path: Path, on_conflict: OnConflict, written: Written, close: str
 ) -> None:
     await load(driver, csv(tmp_path, minutes(140)))
     changed = minutes(40) + [row(minute, close="41999.99") for minute in range(40, 200)]
-    assert (await load(driver, csv(tmp_path, changed), conflict)).written == written
+    assert (await load(driver, csv(tmp_path, changed), on_conflict)).written == written
     rows = await stored(driver, "close")
     assert rows == [(Decimal("42001.5"),)] * 40 + [(Decimal(close),)] * 100 + [(Decimal("41999.99"),)] * 60
 
@@ -105,15 +107,15 @@ async def test_nothing_is_stored_of_a_file_that_changes_while_it_is_read(
     driver: DriverConnection, tmp_path: Path
 ) -> None:
     path = csv(tmp_path, minutes(300))
-    changing = Progress(SILENT.checked, lambda _: csv(tmp_path, minutes(400)), SILENT.loaded)
+    changing = ImportProgress(SILENT.checked, lambda _: csv(tmp_path, minutes(400)), SILENT.loaded)
     with pytest.raises(UnusableFileError, match="it was changed while it was read"):
         await load_file(
-            reading(path),
+            read_options(path),
             BTC,
-            lambda found: BulkCandleWriter(driver, BTC, found.timeframe),
+            lambda summary: BulkCandleWriter(driver, BTC, summary.timeframe),
             OnConflict.REPLACE,
             changing,
-            fill=False,
+            fill_gaps=False,
         )
     assert await stored(driver) == []
 
@@ -123,9 +125,9 @@ async def test_missing_minutes_are_told_and_filled_only_where_it_is_asked(
 ) -> None:
     closes = {0: "42000", 1: "42001", 4: "42002"}
     path = csv(tmp_path, [row(minute, close=close) for minute, close in closes.items()])
-    assert [(await load(driver, path)).survey.missing, len(await stored(driver))] == [2, 3]
+    assert [(await load(driver, path)).summary.missing, len(await stored(driver))] == [2, 3]
     await driver.execute("UPDATE candles SET close = 41999.99 WHERE open_time = $1", START + MINUTE)
-    assert (await load(driver, path, OnConflict.KEEP, fill=True)).filled == 2
+    assert (await load(driver, path, OnConflict.KEEP, fill_gaps=True)).filled == 2
     empty = Decimal("41999.99")
     assert await stored(driver) == [
         (START, Decimal(42000), Decimal("0.5")),
@@ -134,7 +136,7 @@ async def test_missing_minutes_are_told_and_filled_only_where_it_is_asked(
         (START + 3 * MINUTE, empty, Decimal(0)),
         (START + 4 * MINUTE, Decimal(42002), Decimal("0.5")),
     ]
-    assert (await load(driver, path, OnConflict.KEEP, fill=True)).filled == 0
+    assert (await load(driver, path, OnConflict.KEEP, fill_gaps=True)).filled == 0
 
 
 async def test_a_candle_that_a_collector_stores_at_the_same_moment_is_no_failure(
@@ -195,9 +197,9 @@ async def test_floats_of_parquet_are_stored_as_the_number_that_was_meant(
     assert await stored(driver, "close") == [(Decimal(text),) for text in meant]
 
 
-async def insert(driver: DriverConnection, places: Sequence[int]) -> None:
+async def insert(driver: DriverConnection, minutes: Sequence[int]) -> None:
     """Store candles at the price of 1."""
-    values = [(str(BTC), "M1", START + place * MINUTE) for place in places]
+    values = [(str(BTC), "M1", START + minute * MINUTE) for minute in minutes]
     await driver.executemany("INSERT INTO candles VALUES ($1, $2, $3, 1, 1, 1, 1, 1)", values)
 
 
@@ -205,18 +207,18 @@ async def stored_at(driver: DriverConnection, day: str) -> list[tuple[object, ..
     rows = await driver.fetch(
         "SELECT open, high, low, close, volume FROM candles WHERE open_time = $1::text::timestamptz", day
     )
-    return [tuple(each) for each in rows]
+    return [tuple(record) for record in rows]
 
 
 async def nobody_else_works(driver: DriverConnection) -> None:
     """Wait until the server has noticed that a client is gone."""
     query = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'
         AND pid <> pg_backend_pid()"""
-    left = [await driver.fetchval(query)]
+    active = [await driver.fetchval(query)]
 
-    async def look() -> None:
-        while left[0]:
-            left[0] = await driver.fetchval(query)
+    async def poll() -> None:
+        while active[0]:
+            active[0] = await driver.fetchval(query)
 
-    looking = asyncio.create_task(look())
-    await eventually(looking.done, "the server has noticed that its client is gone")
+    polling = asyncio.create_task(poll())
+    await eventually(polling.done, "the server has noticed that its client is gone")

@@ -1,4 +1,4 @@
-"""What is told of a file that isn't right, and that nothing else is refused."""
+"""The errors of malformed files, and that nothing else is refused."""
 
 import re
 import zipfile
@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from domain.model.markets import Timeframe
 from infra.candle_files.errors import MalformedRows, UnusableFileError
-from tests.support.candle_files import HEADER, NOW, START, csv, problems, reading, row, surveyed
+from tests.support.candle_files import HEADER, NOW, START, csv, errors, inspected, read_options, row
 
 GOOD = [row(minute) for minute in range(4)]
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("2024-02-01T00:00:00+00:00,x,2,1,1,1", "open is 'x', which is no number such as 7424.91"),
         ("2024-02-01T00:00:00+00:00,1,NaN,1,1,1", "high is 'NaN', which is no number such as 7424.91"),
@@ -60,14 +60,14 @@ GOOD = [row(minute) for minute in range(4)]
         ("no", "it has 1 column where the file has 6"),
     ],
 )
-def test_a_malformed_row_is_told_with_its_line_and_what_would_be_right(tmp_path: Path, line: str, told: str) -> None:
-    assert problems(csv(tmp_path, [*GOOD, line, row(8)])) == [f"candles.csv, line 6: {told}"]
+def test_a_malformed_row_is_told_with_its_line_and_what_would_be_right(tmp_path: Path, line: str, message: str) -> None:
+    assert errors(csv(tmp_path, [*GOOD, line, row(8)])) == [f"candles.csv, line 6: {message}"]
 
 
 def test_a_time_that_stands_twice_is_told_with_the_line_that_has_it_already(tmp_path: Path) -> None:
     later = [row(minute) for minute in range(40, 80)]
-    told = problems(csv(tmp_path, [*GOOD, row(5), row(1), *later, row(5)]))
-    assert told == [
+    reported = errors(csv(tmp_path, [*GOOD, row(5), row(1), *later, row(5)]))
+    assert reported == [
         "candles.csv, line 7: it opens when the candle of candles.csv, line 3 does; one of them is too many",
         "candles.csv, line 48: it opens when the candle of candles.csv, line 6 does; one of them is too many",
     ]
@@ -77,29 +77,29 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
     path = tmp_path / "candles.csv"
     lines = ["\ufeff" + HEADER, row(0), "", row(1), "", "", '"' + row(2).replace(",", '","') + '"', row(3, close="x")]
     path.write_bytes("\r\n".join(lines).encode())
-    assert problems(path) == ["candles.csv, line 8: close is 'x', which is no number such as 7424.91"]
+    assert errors(path) == ["candles.csv, line 8: close is 'x', which is no number such as 7424.91"]
 
 
 def test_the_first_ten_are_told_and_that_there_are_more(tmp_path: Path) -> None:
     lines = [row(minute, close="?") for minute in range(200)]
     with pytest.raises(MalformedRows) as caught:
-        surveyed(csv(tmp_path, lines), Timeframe.M1)
-    assert [problem.place.number for problem in caught.value.problems] == list(range(2, 12))
+        inspected(csv(tmp_path, lines), Timeframe.M1)
+    assert [error.location.number for error in caught.value.errors] == list(range(2, 12))
     assert "nothing of it was loaded" in str(caught.value)
     assert str(caught.value).endswith("… and more")
 
 
 def test_a_row_of_an_archive_is_told_with_its_file_and_one_of_parquet_as_row(tmp_path: Path) -> None:
     packed = csv(tmp_path, [row(0), row(1, volume="-1")], "candles.zip")
-    assert problems(packed) == ["candles.zip/candles.csv, line 3: volume is -1, and can't be below 0"]
+    assert errors(packed) == ["candles.zip/candles.csv, line 3: volume is -1, and can't be below 0"]
     path = tmp_path / "candles.parquet"
     prices = {name: [1.5, float("nan")] for name in ("open", "high", "low", "close")}
     pl.DataFrame({"date": [START, START + timedelta(minutes=1)], **prices, "volume": [1, 2]}).write_parquet(path)
-    assert problems(path) == ["candles.parquet, row 2: open is 'NaN', which is no number such as 7424.91"]
+    assert errors(path) == ["candles.parquet, row 2: open is 'NaN', which is no number such as 7424.91"]
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"", "it is empty"),
         (HEADER.encode(), "there are no rows of candles"),
@@ -116,11 +116,11 @@ def test_a_row_of_an_archive_is_told_with_its_file_and_one_of_parquet_as_row(tmp
         (b"0,1,2,1,1,1\n60000,1,2,1,1,1\n", "milliseconds since midnight it seems, and its name doesn't tell the day"),
     ],
 )
-def test_a_file_that_holds_no_candles_is_refused_as_a_whole(tmp_path: Path, data: bytes, told: str) -> None:
+def test_a_file_that_holds_no_candles_is_refused_as_a_whole(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "candles.csv"
     path.write_bytes(data)
-    with pytest.raises(UnusableFileError, match=re.escape(told)):
-        surveyed(path)
+    with pytest.raises(UnusableFileError, match=re.escape(message)):
+        inspected(path)
 
 
 def test_an_archive_that_was_torn_or_holds_no_csv_is_refused(tmp_path: Path) -> None:
@@ -129,22 +129,22 @@ def test_an_archive_that_was_torn_or_holds_no_csv_is_refused(tmp_path: Path) -> 
     data[len(data) // 2] ^= 0xFF
     whole.write_bytes(data)
     with pytest.raises(UnusableFileError, match="can't be read to its end"):
-        surveyed(whole)
+        inspected(whole)
     packed = csv(tmp_path, [row(minute) for minute in range(500)], "torn.csv.gz")
     packed.write_bytes(packed.read_bytes()[:-20])
     with pytest.raises(UnusableFileError, match="can't be read to its end"):
-        surveyed(packed)
+        inspected(packed)
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
         archive.writestr("cat.png", b"")
     with pytest.raises(UnusableFileError, match=r"there is no \.csv file in this archive"):
-        surveyed(tmp_path / "pictures.zip")
+        inspected(tmp_path / "pictures.zip")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnusableFileError, match="there is no such file"):
-        surveyed(tmp_path / "absent.csv")
+        inspected(tmp_path / "absent.csv")
     with pytest.raises(UnusableFileError, match="it is a folder"):
-        surveyed(tmp_path)
+        inspected(tmp_path)
 
 
 TIMES = [(START + timedelta(minutes=minute)).isoformat() for minute in range(6)]
@@ -162,14 +162,14 @@ ROWS = st.lists(
 )
 
 
-def says_nothing(fields: list[str]) -> bool:
+def is_blank(fields: list[str]) -> bool:
     """Tell whether a row has no prices, and so is left out."""
     return len(fields) == 6 and set(fields[1:5]) <= {"", "nan"} and fields[5] in {"", "nan", "0"}
 
 
-def plainly_wrong(fields: list[str]) -> bool:
+def is_malformed(fields: list[str]) -> bool:
     """Tell whether a row is malformed, one rule after the other, in exact numbers."""
-    if says_nothing(fields):
+    if is_blank(fields):
         return False
     if len(fields) != 6:
         return True
@@ -187,17 +187,17 @@ def plainly_wrong(fields: list[str]) -> bool:
 @given(ROWS)
 @settings(max_examples=150, deadline=None)
 def test_just_the_rows_are_refused_that_break_a_rule(rows: list[list[str]]) -> None:
-    wrong = [number for number, fields in enumerate(rows, start=3) if plainly_wrong(fields)]
+    wrong = [number for number, fields in enumerate(rows, start=3) if is_malformed(fields)]
     seen = Counter([START.isoformat()])
-    told_of = [(number, fields[0]) for number, fields in enumerate(rows, start=3) if not says_nothing(fields)]
-    repeated = [number for number, at in told_of if seen[at] or seen.update([at])]
+    dated = [(number, fields[0]) for number, fields in enumerate(rows, start=3) if not is_blank(fields)]
+    duplicates = [number for number, at in dated if seen[at] or seen.update([at])]
     with TemporaryDirectory() as folder:
         path = csv(Path(folder), [row(0), *(",".join(fields) for fields in rows)])
-        told = [int(re.findall(r"line (\d+):", problem)[0]) for problem in problems(path)]
-    assert told == (wrong or repeated)
+        reported = [int(re.findall(r"line (\d+):", error)[0]) for error in errors(path)]
+    assert reported == (wrong or duplicates)
 
 
 def test_small_blocks_and_large_ones_tell_the_same(tmp_path: Path) -> None:
     path = csv(tmp_path, [row(minute) for minute in range(300)])
-    assert surveyed(path).rows == 300
-    assert reading(path).block_bytes < path.stat().st_size / 10
+    assert inspected(path).rows == 300
+    assert read_options(path).block_bytes < path.stat().st_size / 10

@@ -13,12 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.model.markets import Timeframe
-from infra.candle_files.arguments import BadArgument
-from infra.candle_files.column_reader import tables
-from infra.candle_files.columns import parse_columns
+from infra.candle_files.column_reader import read_tables
 from infra.candle_files.errors import MalformedRows, UnusableFileError
-from infra.candle_files.inspection import Survey, survey
-from tests.support.candle_files import problems, reading, surveyed
+from infra.candle_files.inspection import FileSummary, inspect_file
+from infra.cli.arguments import BadArgument, parse_columns
+from tests.support.candle_files import errors, inspected, read_options
 
 ANOTHER = "--timeframe or --timezone may be another"
 CHANGED = (
@@ -132,14 +131,14 @@ def file(folder: Path, text: str, name: str = "candles.csv") -> Path:
     return path
 
 
-def said(found: Survey) -> tuple[Timeframe, datetime, datetime]:
+def ends(found: FileSummary) -> tuple[Timeframe, datetime, datetime]:
     return found.timeframe, found.first, found.last
 
 
 def values(path: Path, columns: str | None = None) -> set[tuple[float, ...]]:
     """Return the different candles of a file, in numbers."""
     found: set[tuple[float, ...]] = set()
-    for table in tables(path, reading(path, columns=columns).options):
+    for table in read_tables(path, read_options(path, columns=columns).file):
         rows = table.rows.select("open", "high", "low", "close", "volume").rows()
         found |= {tuple(map(float, row)) for row in rows}
     return found
@@ -172,33 +171,33 @@ CANDLE = {(42000.5, 42100.0, 41900.0, 42050.0, 500.5)}
 )
 def test_what_a_source_writes_is_read_as_it_is_meant(tmp_path: Path, text: str) -> None:
     path = file(tmp_path, text)
-    assert said(surveyed(path)) == HOURS
+    assert ends(inspected(path)) == HOURS
     assert values(path) == CANDLE
 
 
 def test_rows_without_prices_are_left_out_and_counted(tmp_path: Path) -> None:
-    found = surveyed(file(tmp_path, BITSTAMP_OF_KAGGLE))
+    found = inspected(file(tmp_path, BITSTAMP_OF_KAGGLE))
     assert (found.rows, found.blank, found.missing) == (3, 1, 1)
     begins = BITSTAMP_OF_KAGGLE.splitlines()
     silent = [f"{1704153600 - 60 * number},NaN,NaN,NaN,NaN,NaN,NaN,NaN" for number in range(200)]
-    found = surveyed(file(tmp_path, "\n".join([begins[0], *silent, *begins[1:]])))
+    found = inspected(file(tmp_path, "\n".join([begins[0], *silent, *begins[1:]])))
     assert (found.rows, found.blank, found.timeframe) == (3, 201, Timeframe.H1)
     with pytest.raises(UnusableFileError, match=r"a single row|no rows with prices"):
-        surveyed(file(tmp_path, "\n".join([begins[0], *silent])))
-    told = problems(file(tmp_path, f"{BITSTAMP_OF_KAGGLE}1704168000,NaN,NaN,NaN,NaN,7,7,7\n"), Timeframe.H1)
-    assert told == ["candles.csv, line 6: open is 'NaN', which is no number such as 7424.91"]
+        inspected(file(tmp_path, "\n".join([begins[0], *silent])))
+    message = errors(file(tmp_path, f"{BITSTAMP_OF_KAGGLE}1704168000,NaN,NaN,NaN,NaN,7,7,7\n"), Timeframe.H1)
+    assert message == ["candles.csv, line 6: open is 'NaN', which is no number such as 7424.91"]
 
 
 def test_yahoos_adjusted_close_is_no_volume(tmp_path: Path) -> None:
     head = "Date,Open,High,Low,Close,Adj Close,Volume"
     days = [f"2024-01-0{day},42000.5,42100,41900,42050,41000.25,500.5" for day in (2, 3, 4)]
     path = file(tmp_path, "\n".join([head, *days, "2024-01-05,null,null,null,null,null,null"]))
-    assert said(surveyed(path)) == (Timeframe.D1, JANUARY, JANUARY + timedelta(days=2))
+    assert ends(inspected(path)) == (Timeframe.D1, JANUARY, JANUARY + timedelta(days=2))
     assert values(path) == CANDLE
     for adjusted in ("42050", "41000.25"):
         bare = file(tmp_path, "\n".join(day.replace("41000.25", adjusted) for day in days))
         with pytest.raises(UnusableFileError, match=r"volume and one more, or as .* adjusted close, volume") as refused:
-            surveyed(bare)
+            inspected(bare)
         assert "--columns time=1,open=2,high=3,low=4,close=5,volume=6 or --columns" in str(refused.value)
         assert values(bare, "time=1,open=2,high=3,low=4,close=5,volume=7") == CANDLE
 
@@ -220,45 +219,45 @@ def test_without_a_header_another_order_is_refused_and_read_as_the_option_says(
 ) -> None:
     path = file(tmp_path, "\n".join(row.format(1704153600 + 3600 * number) for number in range(4)))
     with pytest.raises(UnusableFileError, match="--columns") as refused:
-        surveyed(path)
+        inspected(path)
     if option.endswith("none") or "volume=6" in option:
         assert option in str(refused.value)
-    assert said(surveyed(path, columns=option)) == HOURS
+    assert ends(inspected(path, columns=option)) == HOURS
     assert {each[:4] for each in values(path, option)} == {each[:4] for each in CANDLE}
 
 
 def test_without_a_header_one_malformed_row_is_told_as_such(tmp_path: Path) -> None:
     rows = [f"{1704153600 + 60 * number},5,7,4,6,1" for number in range(9)]
     path = file(tmp_path, "\n".join([*rows[:3], rows[3].replace("5,7,4", "9,7,4"), *rows[4:]]))
-    assert problems(path) == ["candles.csv, line 4: open 9 is outside low 4 to high 7"]
+    assert errors(path) == ["candles.csv, line 4: open 9 is outside low 4 to high 7"]
     volume_first = file(tmp_path, "\n".join(f"{1704153600 + 60 * number},2.5,6,7,4,5" for number in range(9)))
     with pytest.raises(UnusableFileError, match=r"don't fit as open, high, low, close\. Say which is what: --columns"):
-        surveyed(volume_first)
+        inspected(volume_first)
 
 
 def test_a_missing_volume_is_told_with_the_option_that_does_without(tmp_path: Path) -> None:
     text = "time,open,high,low,close\n" + "".join(f"{1704153600 + 60 * n},1,1,1,1\n" for n in range(3))
     path = file(tmp_path, text)
     with pytest.raises(UnusableFileError, match="as in --columns volume=…; none for a volume that isn't there"):
-        surveyed(path)
-    assert surveyed(path, columns="volume=none").rows == 3
+        inspected(path)
+    assert inspected(path, columns="volume=none").rows == 3
     assert values(path, "volume=none") == {(1, 1, 1, 1, 0)}
 
 
 def test_columns_are_named_by_the_user_where_no_name_is_known(tmp_path: Path) -> None:
     with pytest.raises(UnusableFileError, match="there is no column time; its first line is Zeit, Open"):
-        surveyed(file(tmp_path, GERMAN))
+        inspected(file(tmp_path, GERMAN))
     path = file(tmp_path, GERMAN + "02.01.2024 01:00;42000,5;42100;41900;42050;500,5\n")
-    assert surveyed(path, columns="time=zeit").first == JANUARY
+    assert inspected(path, columns="time=zeit").first == JANUARY
     foreign = file(tmp_path, "Tag,Uhr,Auf,Hoch,Tief,Zu,Menge\n2024-01-02,00:00,1,2,1,2,5\n2024-01-02,01:00,1,2,1,2,5\n")
-    assert surveyed(foreign, columns="time=Tag+Uhr,open=Auf,high=Hoch,low=Tief,close=Zu,volume=7").rows == 2
+    assert inspected(foreign, columns="time=Tag+Uhr,open=Auf,high=Hoch,low=Tief,close=Zu,volume=7").rows == 2
     assert values(foreign, "time=1+2,open=3,high=4,low=5,close=6,volume=7") == {(1, 2, 1, 2, 5)}
     with pytest.raises(UnusableFileError, match=r"--columns names 'Menge2' \(did you mean Menge\?\); there are Tag"):
-        surveyed(foreign, columns="time=Tag+Uhr,open=Auf,high=Hoch,low=Tief,close=Zu,volume=Menge2")
+        inspected(foreign, columns="time=Tag+Uhr,open=Auf,high=Hoch,low=Tief,close=Zu,volume=Menge2")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("time", "write each as field=name or field=number from 1"),
         ("time=", "write each as field=name"),
@@ -268,8 +267,8 @@ def test_columns_are_named_by_the_user_where_no_name_is_known(tmp_path: Path) ->
         ("time=1+2+3", "a time is one column, or two as in time=Date\\+Time"),
     ],
 )
-def test_an_option_that_can_mean_nothing_is_told_with_what_would(text: str, told: str) -> None:
-    with pytest.raises(BadArgument, match=told):
+def test_an_option_that_can_mean_nothing_is_told_with_what_would(text: str, message: str) -> None:
+    with pytest.raises(BadArgument, match=message):
         parse_columns(text)
 
 
@@ -280,12 +279,12 @@ def test_volumes_in_other_currencies_alone_are_not_guessed(tmp_path: Path) -> No
     with pytest.raises(
         UnusableFileError, match="none of its volumes is called after BTC; say --columns volume='Volume EUR'"
     ):
-        surveyed(file(tmp_path, text))
+        inspected(file(tmp_path, text))
     assert values(file(tmp_path, text), "volume=Volume ETH") == {(1, 1, 1, 1, 6)}
 
 
 def test_a_day_without_its_hour_is_never_taken_for_the_whole_time(tmp_path: Path) -> None:
-    assert surveyed(file(tmp_path, DAY_AND_HOUR)).timeframe is Timeframe.H1
+    assert inspected(file(tmp_path, DAY_AND_HOUR)).timeframe is Timeframe.H1
     days = pl.DataFrame({"date": [JANUARY.date()] * 2, "time": ["00:00", "01:00"]})
     prices = {name: [1.0, 1.0] for name in ("open", "high", "low", "close", "volume")}
     path = tmp_path / "candles.parquet"
@@ -293,18 +292,18 @@ def test_a_day_without_its_hour_is_never_taken_for_the_whole_time(tmp_path: Path
     with pytest.raises(
         UnusableFileError, match="its column date is a day, and time its hour it seems; write both as one"
     ):
-        surveyed(path)
+        inspected(path)
 
 
 @pytest.mark.parametrize(("first", "second", "day"), [("13/01", "14/01", 13), ("01/13", "01/14", 13)])
 def test_days_and_months_are_told_apart_where_they_show_it(tmp_path: Path, first: str, second: str, day: int) -> None:
     lines = [f"{each}/2024,1,1,1,1,1" for each in (first, second)]
-    assert surveyed(file(tmp_path, "\n".join(["date,open,high,low,close,volume", *lines]))).first.day == day
+    assert inspected(file(tmp_path, "\n".join(["date,open,high,low,close,volume", *lines]))).first.day == day
     intraday = [f"01/02/2024,{hour:02}:{minute:02},1,1,1,1,1" for hour in range(24) for minute in range(60)]
     later = file(tmp_path, "\n".join([*intraday, "01/13/2024,00:00,1,1,1,1,1\n"]))
-    assert survey(reading(later, block_bytes=1 << 20), lambda _: None).first == JANUARY
+    assert inspect_file(read_options(later, block_bytes=1 << 20), lambda _: None).first == JANUARY
     with pytest.raises(UnusableFileError, match="may be day/month or month/day"):
-        surveyed(file(tmp_path, "date,open,high,low,close,volume\n01/02/2024,1,1,1,1,1\n01/03/2024,1,1,1,1,1\n"))
+        inspected(file(tmp_path, "date,open,high,low,close,volume\n01/02/2024,1,1,1,1,1\n01/03/2024,1,1,1,1,1\n"))
 
 
 def typed_frame() -> pl.DataFrame:
@@ -317,8 +316,8 @@ def typed_frame() -> pl.DataFrame:
 def test_feather_is_read_as_freqtrade_writes_it(tmp_path: Path, compression: str) -> None:
     path = tmp_path / "BTC_USDT-1h.feather"
     typed_frame().with_columns(pl.col("date").dt.cast_time_unit("ms")).write_ipc(path, compression=compression)  # type: ignore[arg-type]
-    found = surveyed(path)
-    assert (found.format, said(found), values(path)) == ("feather", HOURS, CANDLE)
+    found = inspected(path)
+    assert (found.format, ends(found), values(path)) == ("feather", HOURS, CANDLE)
 
 
 def test_a_broken_or_old_feather_file_is_refused(tmp_path: Path) -> None:
@@ -326,36 +325,36 @@ def test_a_broken_or_old_feather_file_is_refused(tmp_path: Path) -> None:
     typed_frame().write_ipc(path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UnusableFileError, match="it can't be read as Feather"):
-        surveyed(path)
+        inspected(path)
     path.write_bytes(b"FEA1" + bytes(100))
     with pytest.raises(UnusableFileError, match="Feather of version 1"):
-        surveyed(path)
+        inspected(path)
 
 
 def test_pandas_index_is_the_time_and_one_that_counts_rows_is_not(tmp_path: Path) -> None:
     path = tmp_path / "candles.parquet"
     typed_frame().rename({"date": "__index_level_0__"}).write_parquet(path)
-    assert said(surveyed(path)) == HOURS
+    assert ends(inspected(path)) == HOURS
     counted = BACKTESTING_PY.splitlines()
     lines = [counted[0], *(f"{number},{line.partition(',')[2]}" for number, line in enumerate(counted[1:]))]
     with pytest.raises(UnusableFileError, match="there is no column time"):
-        surveyed(file(tmp_path, "\n".join(lines)))
+        inspected(file(tmp_path, "\n".join(lines)))
 
 
 def test_json_is_read_gzipped_too_and_told_by_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "BTC_USDT-1h.json.gz"
     path.write_bytes(gzip.compress(FREQTRADE.encode()))
-    assert said(surveyed(path)) == HOURS
+    assert ends(inspected(path)) == HOURS
     wrong = file(tmp_path, FREQTRADE.replace("42050.0,500.5]]", '"x",500.5]]'), "candles.json")
-    assert problems(wrong, Timeframe.H1) == ["candles.json, row 4: close is 'x', which is no number such as 7424.91"]
+    assert errors(wrong, Timeframe.H1) == ["candles.json, row 4: close is 'x', which is no number such as 7424.91"]
     exact = FREQTRADE.replace("42000.5", "42000.123456789012345678")
-    assert {table.rows["open"][0] for table in tables(file(tmp_path, exact), reading(path).options)} == {
+    assert {table.rows["open"][0] for table in read_tables(file(tmp_path, exact), read_options(path).file)} == {
         "42000.123456789012345678"
     }
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[]", "there are no rows of candles in it"),
         ("[1, 2]", "its array holds neither arrays nor objects"),
@@ -364,9 +363,9 @@ def test_json_is_read_gzipped_too_and_told_by_its_rows(tmp_path: Path) -> None:
         ("[[1,2,3]]", "there are no rows of candles"),
     ],
 )
-def test_json_that_holds_no_candles_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(UnusableFileError, match=told):
-        surveyed(file(tmp_path, text, "candles.json"))
+def test_json_that_holds_no_candles_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UnusableFileError, match=message):
+        inspected(file(tmp_path, text, "candles.json"))
 
 
 def minutes(folder: Path, numbers: Iterable[int]) -> Path:
@@ -377,27 +376,27 @@ def minutes(folder: Path, numbers: Iterable[int]) -> Path:
 
 def test_the_users_word_on_the_timeframe_stands_where_any_row_bears_it_out(tmp_path: Path) -> None:
     thin = [0, 5, 10, 15, 25, 30, 45, 60, 75, 80, 95, 100, 121]
-    assert surveyed(minutes(tmp_path, thin), Timeframe.M1).rows == len(thin)
+    assert inspected(minutes(tmp_path, thin), Timeframe.M1).rows == len(thin)
     with pytest.raises(UnusableFileError, match="0:05:00 or multiples of it apart, so they are not of 1m"):
-        surveyed(minutes(tmp_path, thin[:-1]), Timeframe.M1)
+        inspected(minutes(tmp_path, thin[:-1]), Timeframe.M1)
     few = [0, 5, 10]
-    assert surveyed(minutes(tmp_path, few), Timeframe.M1).timeframe is Timeframe.M1
+    assert inspected(minutes(tmp_path, few), Timeframe.M1).timeframe is Timeframe.M1
 
 
 def test_a_market_with_few_trades_is_known_by_its_grid(tmp_path: Path) -> None:
     thin = [0, 2, 5, 7, 10, 12, 15, 16, 19, 21, 24, 26]
-    assert surveyed(minutes(tmp_path, thin)).timeframe is Timeframe.M1
+    assert inspected(minutes(tmp_path, thin)).timeframe is Timeframe.M1
     with pytest.raises(UnusableFileError, match="which isn't the length of all of them; pass --timeframe"):
-        surveyed(minutes(tmp_path, [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27]))
+        inspected(minutes(tmp_path, [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27]))
     with pytest.raises(UnusableFileError, match="pass --timeframe"):
-        surveyed(minutes(tmp_path, [1, 6, 11]))  # five minutes apart, but not on the grid of five minutes
-    assert surveyed(minutes(tmp_path, [0, 5, 10])).timeframe is Timeframe.M5
-    assert surveyed(minutes(tmp_path, [*range(40), 47, 48, 90, 91])).timeframe is Timeframe.M1
+        inspected(minutes(tmp_path, [1, 6, 11]))  # five minutes apart, but not on the grid of five minutes
+    assert inspected(minutes(tmp_path, [0, 5, 10])).timeframe is Timeframe.M5
+    assert inspected(minutes(tmp_path, [*range(40), 47, 48, 90, 91])).timeframe is Timeframe.M1
 
 
 def test_one_time_off_the_grid_is_a_malformed_row_and_no_other_timeframe(tmp_path: Path) -> None:
     path = minutes(tmp_path, [*(60 * hour for hour in range(20)), 61])
-    assert problems(path, None) == [
+    assert errors(path, None) == [
         f"candles.csv, line 22: it opens at 2024-01-02 01:01 UTC, when no 1h candle does; {ANOTHER}"
     ]
 
@@ -405,11 +404,11 @@ def test_one_time_off_the_grid_is_a_malformed_row_and_no_other_timeframe(tmp_pat
 def test_weeks_begin_on_mondays(tmp_path: Path) -> None:
     head = "date,open,high,low,close,volume"
     mondays = "\n".join(f"2024-01-{day:02},1,1,1,1,1" for day in (1, 8, 15, 29))
-    found = surveyed(file(tmp_path, f"{head}\n{mondays}"))
+    found = inspected(file(tmp_path, f"{head}\n{mondays}"))
     assert (found.timeframe, found.first.day, found.last.day, found.missing) == (Timeframe.W1, 1, 29, 1)
     sundays = "\n".join(f"2024-01-{day:02},1,1,1,1,1" for day in (7, 14, 21))
-    (told, *_) = problems(file(tmp_path, f"{head}\n{sundays}"), Timeframe.W1)
-    assert "it opens at 2024-01-07 00:00 UTC, when no 1w candle does" in told
+    (message, *_) = errors(file(tmp_path, f"{head}\n{sundays}"), Timeframe.W1)
+    assert "it opens at 2024-01-07 00:00 UTC, when no 1w candle does" in message
 
 
 @pytest.mark.parametrize(
@@ -420,14 +419,14 @@ def test_weeks_begin_on_mondays(tmp_path: Path) -> None:
 def test_a_time_of_the_clocks_change_is_told_as_such(tmp_path: Path, at: str, what: str) -> None:
     rows = "".join(f"{each},1,1,1,1,1\n" for each in ("2024-03-30 00:00", "2024-03-30 00:30", at))
     path = file(tmp_path, f"time,open,high,low,close,volume\n{rows}")
-    assert problems(path, Timeframe.M30, "Europe/Berlin") == [
+    assert errors(path, Timeframe.M30, "Europe/Berlin") == [
         f"candles.csv, line 4: '{at}' {what} in Europe/Berlin: {CHANGED}"
     ]
     times = [datetime.fromisoformat(each) for each in ("2024-03-30 00:00", "2024-03-30 00:30", at)]
     typed = typed_frame().head(3).with_columns(pl.Series("date", times))
     typed.write_parquet(tmp_path / "candles.parquet")
-    (told,) = problems(tmp_path / "candles.parquet", Timeframe.M30, "Europe/Berlin")
-    assert f"{what} in Europe/Berlin" in told
+    (message,) = errors(tmp_path / "candles.parquet", Timeframe.M30, "Europe/Berlin")
+    assert f"{what} in Europe/Berlin" in message
 
 
 TOKENS = st.sampled_from(
@@ -442,7 +441,7 @@ LINES = st.lists(TOKENS, max_size=9)
 
 def test_json_that_is_nested_too_deeply_is_unusable(tmp_path: Path) -> None:
     with pytest.raises(UnusableFileError, match="can't be read as an array of candles"):
-        surveyed(file(tmp_path, "[" * 100_000), None, "UTC", None)
+        inspected(file(tmp_path, "[" * 100_000), None, "UTC", None)
 
 
 @given(st.lists(LINES, max_size=8), st.sampled_from([",", ";", "\t", "|"]), st.booleans(), st.data())
@@ -455,4 +454,4 @@ def test_no_file_is_more_than_unusable(
     columns = data.draw(st.sampled_from([None, "time=1+2,open=3,high=4,low=5,close=6,volume=none", "volume=none"]))
     timeframe = data.draw(st.sampled_from([None, Timeframe.M1, Timeframe.W1]))
     with TemporaryDirectory() as folder, suppress(UnusableFileError, MalformedRows):
-        surveyed(file(Path(folder), text), timeframe, "Europe/Berlin", columns)
+        inspected(file(Path(folder), text), timeframe, "Europe/Berlin", columns)

@@ -1,0 +1,57 @@
+"""What the commands have in common: options, exit codes, and how a command's work is run."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+
+FAILED = 1
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
+Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]
+Seed = Annotated[int | None, typer.Option(help="The seed of the sandbox's order flow.")]
+Mirror = Annotated[str | None, typer.Option(help="A ccxt venue whose live public prices are shown, such as binance.")]
+
+_Result = TypeVar("_Result")
+
+
+def run_command(work: Coroutine[None, None, _Result]) -> _Result:
+    """Run a command's work to its end; an error that the operator can correct ends it with one line.
+
+    Raises `SystemExit` with `USAGE_ERROR` for a bad argument, `FAILED` for other errors, and `INTERRUPTED` after
+    SIGTERM or Ctrl-C.
+    """
+    # Not at the top: a command that only checks its options, or prints its help, starts without them.
+    import uvloop  # noqa: PLC0415
+
+    from domain.ports.market_data import VenueUnreachable  # noqa: PLC0415
+    from infra.cli.arguments import BadArgument  # noqa: PLC0415
+    from infra.runtime.errors import STARTUP_ERRORS  # noqa: PLC0415
+
+    try:
+        return uvloop.run(_until_stopped(work))
+    except BadArgument as error:
+        _end(error, USAGE_ERROR)
+    except (*STARTUP_ERRORS, VenueUnreachable) as error:
+        _end(error, FAILED)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise SystemExit(INTERRUPTED) from None
+
+
+async def _until_stopped(work: Coroutine[None, None, _Result]) -> _Result:
+    """Do the work; SIGTERM cancels it as Ctrl-C does, so that it reports what is done and stops the database."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
+def _end(error: Exception, code: int) -> NoReturn:
+    sys.stderr.write(f"r3edge: {error}\n")
+    raise SystemExit(code) from None

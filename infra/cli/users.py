@@ -1,0 +1,35 @@
+"""`r3edge user`: changes users, for the operator of the machine."""
+
+import sys
+
+import typer
+
+from infra.cli.options import FAILED, DataDirectory, run_command
+from infra.settings import Settings, load_settings
+
+user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@user_app.command("promote")
+def promote(email: str, data_dir: DataDirectory = None) -> None:
+    """Make a registered user an operator."""
+    if not run_command(promote_user(load_settings(data_dir=data_dir), email)):
+        print(f"nobody is registered as {email}", file=sys.stderr)
+        raise SystemExit(FAILED)
+    print(f"{email} is an operator now")
+
+
+async def promote_user(settings: Settings, email: str) -> bool:
+    """Make a user an operator; False if nobody has that email."""
+    from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
+    from domain.model.users import UserRole  # noqa: PLC0415  # as above
+    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # as above
+    from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
+
+    with held_data_dir(settings) as data_dir:
+        async with (
+            database(settings, data_dir) as dsn,
+            open_backends(settings, dsn) as backends,
+            backends.database.transaction() as transaction,
+        ):
+            return await transaction.users.set_role(normalise_email(email), UserRole.OPERATOR) is not None

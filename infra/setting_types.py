@@ -1,0 +1,124 @@
+"""Types of settings: each checks one value, and its error says what the value may be."""
+
+import base64
+import binascii
+import difflib
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+SECRET_KEY_BYTES = 32
+HIGHEST_PORT = 65_535
+
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)"
+_HOSTS = rf"{_HOST}(:\d{{1,5}})?(,{_HOST}(:\d{{1,5}})?)*"
+_DATABASE_URL = re.compile(rf"postgres(ql)?://([^\s/@]*@)?({_HOSTS}(/[^\s/?]*)?(\?\S*)?|/[^\s/?]*\?\S+)")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]{2,45}")
+_ORIGIN = re.compile(rf"https?://{_HOST}(:\d{{1,5}})?")
+
+_T = TypeVar("_T")
+
+
+def split_commas(text: str) -> tuple[str, ...]:
+    """Return the parts of a list with commas, without blanks and empty parts."""
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+def check_venue(venue: str) -> str:
+    """Return the id of a venue of ccxt.pro; raises ValueError, with the nearest name, if there is none."""
+    # Loading ccxt takes a second, which an engine on the sandbox alone need not wait for.
+    from ccxt import pro  # noqa: PLC0415
+
+    if venue not in pro.exchanges:
+        near = difflib.get_close_matches(venue, pro.exchanges, 1)
+        raise ValueError(f"{venue!r} is no venue of ccxt.pro" + (f"; did you mean {near[0]}?" if near else ""))
+    return venue
+
+
+def decode_secret_key(text: str) -> bytes:
+    """Return the 32 bytes that `text` encodes in base64; raises ValueError saying what would be right."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("is not base64; make one with: openssl rand -base64 32") from None
+    if len(key) != SECRET_KEY_BYTES:
+        raise ValueError(f"has {len(key)} bytes and must have 32; make one with: openssl rand -base64 32")
+    return key
+
+
+def _split_text(value: object) -> object:
+    return split_commas(value) if isinstance(value, str) else value
+
+
+def _check_member(member: str) -> str:
+    host, _, port = member.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
+        raise ValueError(f"{member!r} is not host:port")
+    return member
+
+
+def _check_database_url(url: SecretStr) -> SecretStr:
+    # The value isn't repeated in the error: it may hold a password.
+    if not _DATABASE_URL.fullmatch(url.get_secret_value()):
+        raise ValueError("is not the address of a PostgreSQL database")
+    return url
+
+
+def _check_origin(origin: str) -> str:
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError(f"{origin!r} is not an origin: scheme, host and perhaps port, without a path")
+    return origin
+
+
+def _check_host(host: str) -> str:
+    if host != "*" and not _HOST_NAME.fullmatch(host.removeprefix("*.")):
+        raise ValueError(f"{host!r} is not the name of a host: without scheme, port and path")
+    return host
+
+
+def _check_network(network: str) -> str:
+    try:
+        ip_network(network, strict=False)
+    except ValueError:
+        raise ValueError(f"{network!r} is neither an address nor a network such as 10.0.0.0/8") from None
+    return network
+
+
+def _check_recording(recording: Path) -> Path:
+    if not recording.is_file():
+        raise ValueError(f"there is no file {recording}")
+    return recording
+
+
+def _check_secret_key(key: SecretStr) -> SecretStr:
+    decode_secret_key(key.get_secret_value())
+    return key
+
+
+def _each(check: Callable[[_T], _T]) -> AfterValidator:
+    """Return a validator of a whole list, so that an error has the place of the setting, not that of an item."""
+
+    def check_all(items: tuple[_T, ...]) -> tuple[_T, ...]:
+        return tuple(check(item) for item in items)
+
+    return AfterValidator(check_all)
+
+
+CommaList: TypeAlias = Annotated[tuple[_T, ...], NoDecode, BeforeValidator(_split_text)]
+"""A tuple that is written with commas in the environment."""
+
+DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_check_database_url)]
+SecretKey: TypeAlias = Annotated[SecretStr, AfterValidator(_check_secret_key)]
+SecretKeys: TypeAlias = Annotated[CommaList[SecretStr], _each(_check_secret_key)]
+VenueId: TypeAlias = Annotated[str, AfterValidator(check_venue)]
+VenueIds: TypeAlias = Annotated[CommaList[str], _each(check_venue)]
+Members: TypeAlias = Annotated[CommaList[str], _each(_check_member)]
+Origins: TypeAlias = Annotated[CommaList[str], _each(_check_origin)]
+HostNames: TypeAlias = Annotated[CommaList[str], _each(_check_host)]
+Networks: TypeAlias = Annotated[CommaList[str], _each(_check_network)]
+Recordings: TypeAlias = Annotated[CommaList[Path], _each(_check_recording)]
