@@ -43,8 +43,8 @@ async def measure(pace: float) -> None:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while running.followed.book is None or running.followed.book.sequence < last:  # noqa: ASYNC110  # no event
                     await asyncio.sleep(0.01)
-            ours = _delays(await remote.sent(), running.followed.heard)
-    _tell(pace, ours, theirs)
+            ours = _delays(await remote.sent(), running.followed.received)
+    _report(pace, ours, theirs)
 
 
 async def _ccxt(remote: Remote, pace: float, last: int) -> list[float]:
@@ -55,15 +55,15 @@ async def _ccxt(remote: Remote, pace: float, last: int) -> list[float]:
     )
     async with aclosing(_Closing(exchange)):
         await exchange.load_markets()
-        heard: dict[int, float] = {}
-        tasks = [asyncio.create_task(_books(exchange, heard, last)), asyncio.create_task(_trades(exchange))]
+        received: dict[int, float] = {}
+        tasks = [asyncio.create_task(_books(exchange, received, last)), asyncio.create_task(_trades(exchange))]
         await asyncio.sleep(3)
         await remote.play(pace)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await tasks[0]
         tasks[1].cancel()
         await asyncio.gather(tasks[1], return_exceptions=True)
-        return _delays(await remote.sent(), heard)
+        return _delays(await remote.sent(), received)
 
 
 class _Closing:
@@ -71,11 +71,11 @@ class _Closing:
         self.aclose = exchange.close
 
 
-async def _books(exchange: Any, heard: dict[int, float], last: int) -> None:
+async def _books(exchange: Any, received: dict[int, float], last: int) -> None:
     nonce = 0
     while nonce < last:
         nonce = (await exchange.watch_order_book("BTC/USDT"))["nonce"]
-        heard[nonce] = time.monotonic()
+        received[nonce] = time.monotonic()
 
 
 async def _trades(exchange: Any) -> None:
@@ -83,9 +83,9 @@ async def _trades(exchange: Any) -> None:
         await exchange.watch_trades("BTC/USDT")
 
 
-def _delays(sent: dict[int, float], heard: dict[int, float]) -> list[float]:
-    """Return for each update, the first ones aside, how long after it was sent a book that has it was heard."""
-    books = sorted(heard.items())
+def _delays(sent: dict[int, float], received: dict[int, float]) -> list[float]:
+    """Return for each update, the first ones aside, how long after it was sent a book that has it was received."""
+    books = sorted(received.items())
     delays, place = [], 0
     for update, at in sorted(sent.items())[SKIPPED:]:
         if update > books[-1][0]:
@@ -96,7 +96,7 @@ def _delays(sent: dict[int, float], heard: dict[int, float]) -> list[float]:
     return delays
 
 
-def _tell(pace: float, ours: list[float], theirs: list[float]) -> None:
+def _report(pace: float, ours: list[float], theirs: list[float]) -> None:
     rows = [
         ["update → marketDepth reader", len(ours), *spread(ours).values()],
         ["update → ccxt.pro alone", len(theirs), *spread(theirs).values()],

@@ -47,7 +47,7 @@ async def measure(rows: int, runs: int) -> None:
             imports.append(await _imported(dsn, file))
             again.append(await _imported(dsn, file, empty=False))
         size = await asyncio.to_thread(file.stat)
-        _tell(rows, size.st_size, {"bare COPY": copies, "import": imports, "the same file again": again})
+        _report(rows, size.st_size, {"bare COPY": copies, "import": imports, "the same file again": again})
 
 
 def _write(file: Path, rows: int) -> bytes:
@@ -124,7 +124,7 @@ def _ignore(_rows: int) -> None:
     return
 
 
-def _tell(rows: int, size: int, runs: dict[str, list[float]]) -> None:
+def _report(rows: int, size: int, runs: dict[str, list[float]]) -> None:
     table = [
         [name, len(seconds), median(seconds), rows / median(seconds), rows / min(seconds), rows / max(seconds)]
         for name, seconds in runs.items()

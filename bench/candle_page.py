@@ -75,9 +75,9 @@ class Pages:
         body = {"query": document, "variables": {"m": self._market, "at": _written(at), "c": cursor}}
         began = time.perf_counter()
         async with self._session.post(self._url, json=body) as response:
-            told = await response.read()
+            answer = await response.read()
         self.times[way].append(time.perf_counter() - began)
-        page = json.loads(told)["data"]["market"]["candles"]
+        page = json.loads(answer)["data"]["market"]["candles"]
         assert len(page["nodes"]) == PAGE
         return page
 
@@ -85,9 +85,9 @@ class Pages:
         asked = {"market": self._market, "from": _written(at), "limit": str(PAGE + 1)}
         began = time.perf_counter()
         async with self._session.get(self._bare, params=asked) as response:
-            told = await response.read()
+            answer = await response.read()
         self.times["bare, forwards"].append(time.perf_counter() - began)
-        assert json.loads(told)["nodes"][0]["openTime"] == _written(at)
+        assert json.loads(answer)["nodes"][0]["openTime"] == _written(at)
 
 
 async def measure(pages: int, cold_pages: int) -> None:
@@ -104,7 +104,7 @@ async def measure(pages: int, cold_pages: int) -> None:
         async with _asking(folder, 2) as cold:
             for _ in range(cold_pages):
                 await cold.ask()
-    _tell(warm.times, cold.times)
+    _report(warm.times, cold.times)
 
 
 async def _load(folder: Path) -> None:
@@ -131,7 +131,7 @@ def _written(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}Z"
 
 
-def _tell(warm: Times, cold: Times) -> None:
+def _report(warm: Times, cold: Times) -> None:
     rows: list[list[object]] = []
     for state, times in (("warm", warm), ("cold", cold)):
         rows += [[state, way, len(each), *spread(each).values()] for way, each in times.items()]

@@ -40,17 +40,17 @@ class Client:
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         body = {"query": document, "variables": variables}
         async with self._session.post(self._url, json=body, headers=headers) as response:
-            told = await response.json()
-        if "errors" in told:
-            raise RuntimeError(str(told["errors"]))
-        return next(iter(told["data"].values()))
+            answer = await response.json()
+        if "errors" in answer:
+            raise RuntimeError(str(answer["errors"]))
+        return next(iter(answer["data"].values()))
 
     async def change(self, document: str, **input: Any) -> Any:
         """Run a mutation that must succeed."""
-        told = await self.run(document, i=input)
-        if told["errors"]:
-            raise RuntimeError(str(told["errors"]))
-        return told
+        answer = await self.run(document, i=input)
+        if answer["errors"]:
+            raise RuntimeError(str(answer["errors"]))
+        return answer
 
     async def begin(self, balances: dict[str, str]) -> None:
         """Register, and make the account."""
@@ -104,14 +104,14 @@ class Client:
 
 
 async def _events(socket: Any) -> AsyncIterator[Any]:
-    async for message in socket:
-        told = json.loads(message)
-        if told["type"] == "ping":
+    async for text in socket:
+        message = json.loads(text)
+        if message["type"] == "ping":
             await socket.send('{"type":"pong"}')
-        elif told["type"] == "next" and "errors" not in told["payload"]:
-            yield next(iter(told["payload"]["data"].values()))
+        elif message["type"] == "next" and "errors" not in message["payload"]:
+            yield next(iter(message["payload"]["data"].values()))
         else:
-            raise RuntimeError(f"the subscription ended with {told}")
+            raise RuntimeError(f"the subscription ended with {message}")
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ class Followed:
     """What a reader of each stream was given: books with the time, by the monotonic clock, and trades and candles."""
 
     book: Depth | None = None
-    heard: dict[int, float] = field(default_factory=dict)
+    received: dict[int, float] = field(default_factory=dict)
     trades: int = 0
     candles: list[Candle] = field(default_factory=list)
     state: FeedState | None = None
@@ -108,12 +108,12 @@ async def collecting(dsn: str, remote: Remote) -> AsyncGenerator[Collecting]:
 
 def _readers(hub: MarketDataHub, followed: Followed) -> list[object]:
     async def books() -> None:
-        async for told in hub.depth_stream(BTC):
-            if isinstance(told, Depth):
-                followed.heard[told.sequence] = time.monotonic()
-                followed.book = told
+        async for update in hub.depth_stream(BTC):
+            if isinstance(update, Depth):
+                followed.received[update.sequence] = time.monotonic()
+                followed.book = update
             else:
-                followed.state = told.state
+                followed.state = update.state
 
     async def trades() -> None:
         async for batch in hub.trade_stream(BTC):

@@ -35,7 +35,7 @@ async def measure(rounds: int) -> None:
             await add_candles(connection, BTC, START, 4 * 1440, 1)
         async with engine(folder) as running, aiohttp.ClientSession(auto_decompress=False) as session:
             found = {name: await _compare(session, running, text, rounds) for name, text in DOCUMENTS.items()}
-    _tell(found)
+    _report(found)
 
 
 async def _compare(session: aiohttp.ClientSession, running: Engine, document: str, rounds: int) -> dict[str, Row]:
@@ -84,7 +84,7 @@ def _packing_seconds(body: bytes) -> float:
     return percentile(times, 50)
 
 
-def _tell(found: dict[str, dict[str, Row]]) -> None:
+def _report(found: dict[str, dict[str, Row]]) -> None:
     columns = ["answer", "encoding", "bytes", "compressing ms", "p50 ms", "p99 ms"]
     rows = [[name, encoding, *row] for name, both in found.items() for encoding, row in both.items()]
     report("compression", columns, rows, [_figure(name, *both.values()) for name, both in found.items()])

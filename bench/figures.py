@@ -47,7 +47,7 @@ def report(bench: str, columns: Sequence[str], rows: Sequence[Sequence[object]],
         table.add_row(*map(_shown, row))
     Console().print(table)
     RESULTS.mkdir(exist_ok=True)
-    told = {
+    result = {
         "bench": bench,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -55,7 +55,7 @@ def report(bench: str, columns: Sequence[str], rows: Sequence[Sequence[object]],
         "figures": [asdict(figure) for figure in figures],
         "rows": [dict(zip(columns, row, strict=True)) for row in rows],
     }
-    (RESULTS / f"{bench}.json").write_text(json.dumps(told, indent=2) + "\n")
+    (RESULTS / f"{bench}.json").write_text(json.dumps(result, indent=2) + "\n")
     for figure in figures:
         verdict = "" if figure.holds is None else "  holds" if figure.holds else "  MISSED"
         sys.stdout.write(f"{figure.name}: {figure.measured} (target {figure.target or 'none'}){verdict}\n")

@@ -29,13 +29,13 @@ EVENTS = """subscription { orderEvents { kind order { id } fill { venueTradeId a
 
 
 class Fills:
-    """When each trade was made, by the venue's clock, and when it was told; by trade id, in seconds of the epoch."""
+    """When each trade was made (the venue's clock) and when it was reported, by trade id, in epoch seconds."""
 
     def __init__(self) -> None:
         self.made: dict[str, float] = {}
         self.framed: dict[str, float] = {}
         self.streamed: dict[str, float] = {}
-        self._news = asyncio.Event()
+        self._received = asyncio.Event()
 
     async def read_frames(self, events: AsyncIterator[Any]) -> None:
         async for event in events:
@@ -43,20 +43,20 @@ class Fills:
                 trade_id = event["fill"]["venueTradeId"]
                 self.framed[trade_id] = time.time()
                 self.made[trade_id] = datetime.fromisoformat(event["fill"]["at"]).timestamp()
-                self._news.set()
+                self._received.set()
 
     async def read_stream(self, baseline: Direct) -> None:
         while True:
             for trade in await baseline.watch_trades():
                 self.streamed[str(trade["id"])] = time.time()
-                self._news.set()
+                self._received.set()
 
-    async def told(self, trade_ids: set[str]) -> None:
-        """Return when both streams have told the trades."""
+    async def reported(self, trade_ids: set[str]) -> None:
+        """Return when both streams have reported the trades."""
         async with asyncio.timeout(FRAME_SECONDS):
             while not (trade_ids <= self.framed.keys() and trade_ids <= self.streamed.keys()):
-                self._news.clear()
-                await self._news.wait()
+                self._received.clear()
+                await self._received.wait()
 
 
 async def measure(fills: int) -> None:
@@ -74,7 +74,7 @@ async def measure(fills: int) -> None:
         hit = await _hit(user, baseline, seen, fills + WARM_UP)
         for reader in readers:
             reader.cancel()
-    _tell(seen, hit[WARM_UP:])
+    _report(seen, hit[WARM_UP:])
 
 
 async def _hit(user: Client, baseline: Direct, seen: Fills, fills: int) -> list[str]:
@@ -89,7 +89,7 @@ async def _hit(user: Client, baseline: Direct, seen: Fills, fills: int) -> list[
             ours = {trade["tradeId"] for trade in trades if Decimal(trade["price"]) == Decimal(price)}
             if not ours:
                 break  # The price has moved on: nobody bids that little, or somebody bids more.
-            await seen.told(ours)
+            await seen.reported(ours)
             hit += ours
         await user.cancel_all()
     return hit
@@ -103,12 +103,12 @@ async def _clear(baseline: Direct, price: str) -> None:
 
 
 async def _sell(baseline: Direct, price: str, quantity: str) -> list[dict[str, str]]:
-    told = await baseline.place_limit("SELL", price, quantity, timeInForce="IOC")
-    trades: list[dict[str, str]] = [{**each, "tradeId": str(each["tradeId"])} for each in told["info"]["fills"]]
+    answer = await baseline.place_limit("SELL", price, quantity, timeInForce="IOC")
+    trades: list[dict[str, str]] = [{**each, "tradeId": str(each["tradeId"])} for each in answer["info"]["fills"]]
     return trades
 
 
-def _tell(seen: Fills, hit: list[str]) -> None:
+def _report(seen: Fills, hit: list[str]) -> None:
     ours = [seen.framed[one] - seen.made[one] for one in hit]
     theirs = [seen.streamed[one] - seen.made[one] for one in hit]
     rows = [

@@ -45,7 +45,7 @@ def measure(candles: int, runs: int) -> None:
         ours, bare = _both(arrays, name, parameters, inputs, runs)
         written = f"{name}({', '.join(map(str, parameters.values()))})"
         rows.append([written, runs, ours * 1000, bare * 1000, ours / bare])
-    _tell(candles, rows)
+    _report(candles, rows)
 
 
 def _walk(candles: int) -> CandleArrays:
@@ -85,7 +85,7 @@ def _timed(action: Callable[[], object]) -> float:
     return time.thread_time() - began
 
 
-def _tell(candles: int, rows: list[list[Any]]) -> None:
+def _report(candles: int, rows: list[list[Any]]) -> None:
     ours, bare = (sum(row[column] for row in rows) for column in (2, 3))
     ratio = ours / bare
     worst = max(rows, key=lambda row: row[4])

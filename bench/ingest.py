@@ -4,7 +4,7 @@ The recording comes over real sockets, 60 times as fast as it was made; that all
 and the processor time says what would be left. The engine's side, ccxt's parsing included, is this process, held on one
 core; PostgreSQL and the sender have the others. In the end nothing may be missing: the book, every trade and every
 closed candle are compared with what was recorded, and no stream may have broken. Books are published as `serve` does
-it: updates that were read together are one book, and how many there were is told.
+it: updates that were read together are one book, and how many there were is printed.
 """
 
 import asyncio
@@ -53,13 +53,13 @@ async def measure(pace: float) -> None:
             began, processor = time.perf_counter(), time.process_time()
             await remote.play(pace)
             await _all_taken(running, recording)
-            run = Run(time.perf_counter() - began, time.process_time() - processor, len(running.followed.heard))
+            run = Run(time.perf_counter() - began, time.process_time() - processor, len(running.followed.received))
             await _compare(running, recording)
-    _tell(recording, run)
+    _report(recording, run)
 
 
 async def _all_taken(running: Collecting, recording: Recording) -> None:
-    """Return when the last book was heard and the last trade is stored."""
+    """Return when the last book was received and the last trade is stored."""
     last, trades = _updates(recording)[-1].event["u"], len(_trades(recording))
     async with asyncio.timeout(PATIENCE_SECONDS):
         while running.followed.book is None or running.followed.book.sequence < last:  # noqa: ASYNC110  # no event of it
@@ -115,7 +115,7 @@ def _trades(recording: Recording) -> list[Frame]:
     return [frame for frame in recording.frames if not frame.is_depth]
 
 
-def _tell(recording: Recording, run: Run) -> None:
+def _report(recording: Recording, run: Run) -> None:
     updates, trades = len(_updates(recording)), len(_trades(recording))
     seconds = recording.seconds
     speed, capacity = seconds / run.wall, seconds / run.processor

@@ -19,10 +19,10 @@ async def measure(rest_seconds: float) -> None:
     async with scratch() as folder, engine(folder) as running:
         await asyncio.sleep(rest_seconds)
         parts = memory_by_part(running.process.pid)
-    _tell(parts)
+    _report(parts)
 
 
-def _tell(parts: dict[str, Memory]) -> None:
+def _report(parts: dict[str, Memory]) -> None:
     everything = sum(parts.values(), Memory())
     rows: list[list[object]] = [
         [name, memory.processes, *(round(value, 1) for value in (memory.rss, memory.pss, memory.uss))]

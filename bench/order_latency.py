@@ -34,7 +34,7 @@ async def measure(orders: int) -> None:
         await _place(user, baseline, price, WARM_UP)
         ours, theirs, ids = await _place(user, baseline, price, orders)
         steps = [await _steps(user, order_id) for order_id in ids]
-    _tell(ours, theirs, steps)
+    _report(ours, theirs, steps)
 
 
 async def _place(user: Client, baseline: Direct, price: str, orders: int) -> tuple[list[float], list[float], list[str]]:
@@ -61,14 +61,15 @@ async def _ended(user: Client, id: str) -> None:
 
 async def _steps(user: Client, id: str) -> dict[str, float]:
     """Return when the order was SUBMITTED and ACCEPTED, in seconds after it was taken in."""
-    told = await user.run(ORDER, id=id)
-    created = datetime.fromisoformat(told["createdAt"])
+    answer = await user.run(ORDER, id=id)
+    created = datetime.fromisoformat(answer["createdAt"])
     return {
-        step["kind"]: (datetime.fromisoformat(step["at"]) - created).total_seconds() for step in told["events"]["nodes"]
+        step["kind"]: (datetime.fromisoformat(step["at"]) - created).total_seconds()
+        for step in answer["events"]["nodes"]
     }
 
 
-def _tell(ours: list[float], theirs: list[float], steps: list[dict[str, float]]) -> None:
+def _report(ours: list[float], theirs: list[float], steps: list[dict[str, float]]) -> None:
     p50, p99 = ((percentile(ours, at) - percentile(theirs, at)) * 1000 for at in (50, 99))
     timed = {
         "orderPlace, at the client": ours,

@@ -21,7 +21,7 @@ async def measure(first: int, warm: int) -> None:
     async with scratch() as folder:
         await _start(folder)
         warms = [await _start(folder) for _ in range(warm)]
-    _tell(firsts, warms)
+    _report(firsts, warms)
 
 
 async def _start(folder: Path) -> tuple[float, float]:
@@ -30,7 +30,7 @@ async def _start(folder: Path) -> tuple[float, float]:
         return running.listening_seconds, running.ready_seconds
 
 
-def _tell(firsts: list[tuple[float, float]], warms: list[tuple[float, float]]) -> None:
+def _report(firsts: list[tuple[float, float]], warms: list[tuple[float, float]]) -> None:
     rows = []
     for name, starts in (("first start (initdb, migrations)", firsts), ("warm start", warms)):
         listening, ready = [one for one, _ in starts], [one for _, one in starts]

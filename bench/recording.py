@@ -154,8 +154,8 @@ class Venue:
         for socket in tuple(self._sockets[event["e"]]):
             await socket.send_str(frame.text)
         if not frame.is_depth:
-            told = {"id": event["t"], "price": event["p"], "qty": event["q"], "time": event["T"]}
-            self._trades.append(told | {"quoteQty": "0", "isBuyerMaker": event["m"], "isBestMatch": True})
+            answer = {"id": event["t"], "price": event["p"], "qty": event["q"], "time": event["T"]}
+            self._trades.append(answer | {"quoteQty": "0", "isBuyerMaker": event["m"], "isBestMatch": True})
         elif event["u"] > self._update_id:
             self._update_id = event["u"]
             self._book.set(event["b"], event["a"])
@@ -163,13 +163,13 @@ class Venue:
 
 async def _exchange_info(_: web.Request) -> web.Response:
     with gzip.open(EXCHANGE_INFO, "rt") as lines:
-        told = json.loads(next(lines).partition(": ")[2])
-    told["symbols"] = [each for each in told["symbols"] if each["symbol"] == "BTCUSDT"]
-    return await _answer(told)
+        answer = json.loads(next(lines).partition(": ")[2])
+    answer["symbols"] = [each for each in answer["symbols"] if each["symbol"] == "BTCUSDT"]
+    return await _answer(answer)
 
 
-async def _answer(told: object) -> web.Response:
-    return web.json_response(told)
+async def _answer(answer: object) -> web.Response:
+    return web.json_response(answer)
 
 
 class Remote:

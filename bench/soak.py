@@ -166,7 +166,7 @@ async def soak(load: Load) -> None:
                 churning.result()
         await _cancel([churning])
         await crowd.leave()
-    _tell(load, samples, crowd.counts)
+    _report(load, samples, crowd.counts)
 
 
 @asynccontextmanager
@@ -201,7 +201,7 @@ def _shown(samples: Samples) -> str:
     return "  ".join(f"{part} {values[-1]:.1f}" for part, values in samples.parts.items())
 
 
-def _tell(load: Load, samples: Samples, counts: Counts) -> None:
+def _report(load: Load, samples: Samples, counts: Counts) -> None:
     rows: list[list[object]] = []
     for part, values in samples.parts.items():
         growth = samples.growth_per_hour(part)

@@ -49,7 +49,7 @@ FROM trades GROUP BY market, minute, cut"""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Kind:
     """One kind of profile that is asked for."""
 
     name: str
@@ -59,9 +59,9 @@ class Wanted:
 
 
 KINDS = (
-    Wanted("trades, whole minutes", WITH_TRADES, timedelta(0), "TRADES"),
-    Wanted("trades, from within a minute", WITH_TRADES, timedelta(seconds=17), "TRADES"),
-    Wanted("candles", WITHOUT, timedelta(0), "CANDLES"),
+    Kind("trades, whole minutes", WITH_TRADES, timedelta(0), "TRADES"),
+    Kind("trades, from within a minute", WITH_TRADES, timedelta(seconds=17), "TRADES"),
+    Kind("candles", WITHOUT, timedelta(0), "CANDLES"),
 )
 Times = dict[str, list[float]]
 
@@ -69,13 +69,13 @@ Times = dict[str, list[float]]
 async def measure(trades: int, asked: int) -> None:
     async with scratch() as folder:
         volume = await _load(folder, trades)
-        async with _asking(folder) as session:
-            await _ask(session, volume, 5)
-            warm = await _ask(session, volume, asked)
+        async with _asking(folder) as client:
+            await _ask(client, volume, 5)
+            warm = await _ask(client, volume, asked)
         await asyncio.to_thread(forget, folder / "engine" / "postgres")
-        async with _asking(folder) as session:
-            cold = await _ask(session, volume, 1)
-    _tell(trades, warm, cold)
+        async with _asking(folder) as client:
+            cold = await _ask(client, volume, 1)
+    _report(trades, warm, cold)
 
 
 async def _load(folder: Path, trades: int) -> Decimal:
@@ -140,43 +140,43 @@ def _candles(made: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-class Session:
+class HttpClient:
     """A client that asks for profiles."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
         self._http = http
         self._url = f"{url}/graphql"
 
-    async def ask(self, wanted: Wanted) -> tuple[float, Any]:
+    async def ask(self, kind: Kind) -> tuple[float, Any]:
         """Return the seconds until the answer was there, and the profile."""
-        start = DAY + wanted.shift
+        start = DAY + kind.shift
         period = {"from": start.isoformat(), "to": (start + LENGTH).isoformat()}
-        body = {"query": PROFILE, "variables": {"m": str(wanted.market), "bins": BINS} | period}
+        body = {"query": PROFILE, "variables": {"m": str(kind.market), "bins": BINS} | period}
         began = time.perf_counter()
         async with self._http.post(self._url, json=body) as response:
-            told = await response.json()
-        return time.perf_counter() - began, told["data"]["market"]["volumeProfile"]
+            answer = await response.json()
+        return time.perf_counter() - began, answer["data"]["market"]["volumeProfile"]
 
 
 @asynccontextmanager
-async def _asking(folder: Path) -> AsyncGenerator[Session]:
+async def _asking(folder: Path) -> AsyncGenerator[HttpClient]:
     async with engine(folder) as running, aiohttp.ClientSession() as http:
-        yield Session(http, running.url)
+        yield HttpClient(http, running.url)
 
 
-async def _ask(session: Session, volume: Decimal, times: int) -> Times:
-    asked: Times = {wanted.name: [] for wanted in KINDS}
+async def _ask(client: HttpClient, volume: Decimal, times: int) -> Times:
+    asked: Times = {kind.name: [] for kind in KINDS}
     for _ in range(times):
-        for wanted in KINDS:
-            seconds, profile = await session.ask(wanted)
-            asked[wanted.name].append(seconds)
-            assert profile["source"] == wanted.source
-            if wanted is KINDS[0]:
+        for kind in KINDS:
+            seconds, profile = await client.ask(kind)
+            asked[kind.name].append(seconds)
+            assert profile["source"] == kind.source
+            if kind is KINDS[0]:
                 assert sum(Decimal(level["volume"]) for level in profile["levels"]) == volume
     return asked
 
 
-def _tell(trades: int, warm: Times, cold: Times) -> None:
+def _report(trades: int, warm: Times, cold: Times) -> None:
     rows: list[list[object]] = [["warm", name, len(each), *spread(each).values()] for name, each in warm.items()]
     rows += [["first after a restart", name, len(each), *spread(each).values()] for name, each in cold.items()]
     whole, within, candles = (percentile(each, 99) * 1000 for each in warm.values())

@@ -78,7 +78,7 @@ def moved_environment(ahead: timedelta, library: Path) -> dict[str, str]:
     """
     return {
         "LD_PRELOAD": str(library),
-        # A distance and not a moment: each process would begin anew at that moment.
+        # A distance and not a moment: each process would start again at that moment.
         "FAKETIME": f"+{int(ahead.total_seconds())}",
         # Time-outs and Java wait by the monotonic clock, and the kernel's own wouldn't move with it.
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",

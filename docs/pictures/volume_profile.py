@@ -105,10 +105,10 @@ def volumes(market: Answer, scale: alt.Scale) -> alt.LayerChart:
 
 def names(profile: Answer, scale: alt.Scale) -> list[alt.Chart]:
     """Return what stands beside the lines, at the right edge; the control's is clear of its own bar, the longest."""
-    told = (("value area high", "valueAreaHigh", -3), ("point of control", "pointOfControl", -9))
+    shown = (("value area high", "valueAreaHigh", -3), ("point of control", "pointOfControl", -9))
     low = ("value area low", "valueAreaLow", 11)
     charts = []
-    for name, field, shift in (*told, low):
+    for name, field, shift in (*shown, low):
         row = alt.Data(values=[{"price": float(profile[field]), "name": f"{name} {float(profile[field]):,.0f}"}])
         mark = alt.Chart(row).mark_text(align="right", baseline="alphabetic", dy=shift, fontSize=11, color=INK)
         charts.append(mark.encode(y=alt.Y("price:Q", scale=scale, title=None), x=alt.value(336), text="name:N"))
