@@ -1,9 +1,10 @@
-"""Closes a trading session's position, and keeps at it until it is flat."""
+"""Closes a trading session's position, and retries until it is flat."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from domain.core.backoff import Backoff
 from domain.core.pagination import KeysetPage
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole
@@ -12,15 +13,21 @@ from domain.portfolio.positions import close_dust, is_dust
 from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.session_plan import exit_order
-from domain.trading.session_context import EXIT_ROLES, SessionContext, SessionHolding, SessionTransaction, cancel
+from domain.trading.session_context import (
+    EXIT_ROLES,
+    SessionContext,
+    SessionState,
+    SessionTransaction,
+    request_cancels,
+)
 
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """Why a position is to be closed."""
+class ExitReason:
+    """Why a position is to be closed: the role that its exit orders have, and the signal that caused them."""
 
     role: OrderRole
     signal_id: UUID | None = None
@@ -29,107 +36,108 @@ class Due:
 class PositionCloser:
     """Places the orders that close the position, one at a time.
 
-    Such an order has the entry as its parent. So what was begun is known after a restart: a position whose entry has
-    one is to be closed. One that was denied, refused or filled in part is followed by another, at first after a second.
+    Such an order has the entry as its parent, which makes the intention durable: after a restart, a position whose
+    entry has an exit order is to be closed. An exit order that is denied, rejected or partially filled is followed by
+    another one, after a back-off that starts at a second.
     """
 
-    def __init__(self, desk: SessionContext) -> None:
-        self._desk = desk
-        self._due: Due | None = None
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._reason: ExitReason | None = None
         self._position: Position | None = None
-        self._pause = FIRST_PAUSE_SECONDS
+        self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         self._next_try = float("-inf")
 
     @property
-    def is_due(self) -> bool:
-        """Whether the position is to be closed already."""
-        return self._due is not None
+    def is_closing(self) -> bool:
+        """Whether the position is being closed already."""
+        return self._reason is not None
 
-    async def go_on(self, holding: SessionHolding) -> None:
-        """Place what is still needed to close a position whose closing has begun."""
-        position = holding.position
+    async def resume(self, state: SessionState) -> None:
+        """Place the next order of a position whose closing has started, if one is needed."""
+        position = state.position
         if position is None:
-            self._due, self._position = None, None
+            self._reason, self._position = None, None
             return
         if self._position is None or self._position.id != position.id:
-            self._due = await self._begun(position)
+            self._reason = await self._stored_reason(position)
         if self._position is None or self._position.quantity != position.quantity:
-            self._pause = FIRST_PAUSE_SECONDS
+            self._backoff.reset()
         self._position = position
-        if self._due is not None and not holding.is_exiting:
-            await self.close(self._due)
+        if self._reason is not None and not state.is_exiting:
+            await self.close(self._reason)
 
-    async def close(self, due: Due) -> None:
-        """Close the position, now or as soon as the pause since the last try is over."""
+    async def close(self, reason: ExitReason) -> None:
+        """Close the position, now or as soon as the back-off since the last order is over."""
         if self._is_too_soon():
-            self._due = due
+            self._reason = reason
             return
-        async with self._desk.acting() as acting:
-            order = await self.place(acting, due)
-        self.placed(due, order)
+        async with self._context.transaction() as transaction:
+            order = await self.place(transaction, reason)
+        self.on_placed(reason, order)
 
-    async def place(self, acting: SessionTransaction, due: Due) -> Order | None:
-        """Commit the order that closes the position; None where one is under way, or nothing can be sold.
+    async def place(self, transaction: SessionTransaction, reason: ExitReason) -> Order | None:
+        """Store an order that closes the position; None if one is active already, or nothing can be sold.
 
-        `placed` is to follow the commit. What can't be sold any more is told as dust, and the position is closed.
+        Call `on_placed` after the commit. A rest that is too small to be sold is recorded as dust, and the position
+        is closed.
         """
-        holding = acting.holding
-        if holding.position is None or holding.is_exiting or self._is_too_soon():
+        state = transaction.state
+        if state.position is None or state.is_exiting or self._is_too_soon():
             return None
-        await cancel(acting.transaction, holding.entries, acting.now)
-        if await self._swept(acting, holding.position):
+        await request_cancels(transaction.unit_of_work, state.entries, transaction.now)
+        if await self._close_dust(transaction, state.position):
             return None
-        entry, tries = await _tries(acting.transaction, holding.position)
+        entry, exits = await _entry_and_exits(transaction.unit_of_work, state.position)
         order = exit_order(
-            self._desk.plan,
-            self._desk.ports.ids.next_id(),
-            holding.position,
-            due.role,
-            len(tries),
-            acting.now,
-            due.signal_id,
+            self._context.plan,
+            self._context.ids.next_id(),
+            state.position,
+            reason.role,
+            len(exits),
+            transaction.now,
+            reason.signal_id,
             entry.id if entry else None,
         )
         if order is not None:
-            await acting.add_order(order)
+            await transaction.add_order(order)
         return order
 
-    def placed(self, due: Due, order: Order | None) -> None:
-        """Take note of what was committed, and have it sent."""
-        self._due = due
-        self._desk.wake_executor(order.id if order else None)
+    def on_placed(self, reason: ExitReason, order: Order | None) -> None:
+        """Remember what was committed, and have it sent."""
+        self._reason = reason
+        self._context.wake_executor(order.id if order else None)
         if order is not None:
-            self._next_try = self._desk.ports.clock.monotonic() + self._pause
-            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+            self._next_try = self._context.clock.monotonic() + self._backoff.next_delay()
 
     def _is_too_soon(self) -> bool:
-        return self._desk.ports.clock.monotonic() < self._next_try
+        return self._context.clock.monotonic() < self._next_try
 
-    async def _begun(self, position: Position) -> Due | None:
-        async with self._desk.ports.database.read_only() as reading:
-            _, tries = await _tries(reading, position)
-        newest = max(tries, key=lambda order: order.id, default=None)
-        return None if newest is None else Due(newest.role, newest.signal_id)
+    async def _stored_reason(self, position: Position) -> ExitReason | None:
+        async with self._context.database.read_only() as reading:
+            _, exits = await _entry_and_exits(reading, position)
+        newest = max(exits, key=lambda order: order.id, default=None)
+        return None if newest is None else ExitReason(newest.role, newest.signal_id)
 
-    async def _swept(self, acting: SessionTransaction, position: Position) -> bool:
-        """Close the position where the rest of it can't be sold, and tell whether that was so."""
-        market = self._desk.plan.market
-        price = self._desk.ports.feed.price_of(market.symbol) or position.average_price or Decimal(0)
-        if acting.holding.orders or not is_dust(position.quantity, market, price):
+    async def _close_dust(self, transaction: SessionTransaction, position: Position) -> bool:
+        """Close the position if the rest of it can't be sold; return whether it can't."""
+        market = self._context.plan.market
+        price = self._context.feed.price_of(market.symbol) or position.average_price or Decimal(0)
+        if transaction.state.orders or not is_dust(position.quantity, market, price):
             return False
-        locked = await acting.transaction.positions.get_open_for_update(
+        locked = await transaction.unit_of_work.positions.get_open_for_update(
             position.account_id, position.market, position.trading_session_id
         )
         if locked is not None:
-            await acting.save_position(close_dust(locked, market, price, acting.now), "dust")
+            await transaction.save_position(close_dust(locked, market, price, transaction.now), "dust")
         return True
 
 
-async def _tries(reading: UnitOfWork, position: Position) -> tuple[Order | None, list[Order]]:
-    """Return the newest entry of the position's session, and the orders that were to close what it opened."""
-    wanted = OrderFilter(trading_session_id=position.trading_session_id, side=OrderSide.BUY)
-    entries = await reading.orders.page(position.user_id, KeysetPage(limit=1), wanted)
+async def _entry_and_exits(unit_of_work: UnitOfWork, position: Position) -> tuple[Order | None, list[Order]]:
+    """Return the newest entry of the position's session, and the exit orders that it is the parent of."""
+    bought = OrderFilter(trading_session_id=position.trading_session_id, side=OrderSide.BUY)
+    entries = await unit_of_work.orders.page(position.user_id, KeysetPage(limit=1), bought)
     if not entries:
         return None, []
-    children = await reading.orders.protecting([entries[0].id])
+    children = await unit_of_work.orders.protecting([entries[0].id])
     return entries[0], [order for order in children if order.role in EXIT_ROLES]

@@ -24,9 +24,9 @@ MAXIMUM_MISSED = 500
 class SessionCandles:
     """The session's history and the candles that follow on it."""
 
-    def __init__(self, desk: SessionContext) -> None:
-        self._desk = desk
-        self._needed = desk.plan.candles_needed
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._needed = context.plan.candles_needed
         self._queue: asyncio.Queue[Candle] = asyncio.Queue()
         self._newest: datetime | None = None
         self.history = CandleBuffer(self._needed + MAXIMUM_MISSED)
@@ -46,11 +46,11 @@ class SessionCandles:
         """
         demanded, pause = float("-inf"), FIRST_LOOK_SECONDS
         while not await self._is_loaded():
-            now = self._desk.ports.clock.monotonic()
+            now = self._context.clock.monotonic()
             if now - demanded >= DEMAND_SECONDS:
                 demanded = now
                 await self._demand()
-                await self._desk.explain(self._lack())
+                await self._context.set_status_reason(self._lack())
             await asyncio.sleep(pause)
             pause = min(1.2 * pause, SLOWEST_LOOK_SECONDS)
 
@@ -71,16 +71,16 @@ class SessionCandles:
                 unseen = (candle,)
             else:
                 await self.load()
-                await self._desk.explain(None)
+                await self._context.set_status_reason(None)
                 unseen = self.history.after(last)[-MAXIMUM_MISSED:]
 
     def _is_newest(self, candle: Candle) -> bool:
         return self._newest is None or candle.open_time >= self._newest
 
     async def _is_loaded(self) -> bool:
-        session = self._desk.plan.session
+        session = self._context.plan.session
         window = TimeKeysetPage(limit=self._needed + MAXIMUM_MISSED, backwards=True)
-        async with self._desk.ports.database.read_only() as reading:
+        async with self._context.database.read_only() as reading:
             candles = await reading.market_data.candles(session.market, session.timeframe, window)
         self.history.load(candles)
         return len(self.history) >= self._needed and self._is_current()
@@ -90,21 +90,21 @@ class SessionCandles:
         newest = self.history.newest
         if newest is None:
             return False
-        now = self._desk.ports.feed.venue_now(newest.market.venue)
+        now = self._context.feed.venue_now(newest.market.venue)
         return now - newest.close_time < newest.timeframe.duration + CLOSING_TIME
 
     async def _demand(self) -> None:
-        session = self._desk.plan.session
-        now = self._desk.ports.feed.venue_now(session.market.venue)
+        session = self._context.plan.session
+        now = self._context.feed.venue_now(session.market.venue)
         start = session.timeframe.open_time(now) - self._needed * session.timeframe.duration
         if session.last_candle_at is not None:
             earliest = start - MAXIMUM_MISSED * session.timeframe.duration
             start = max(min(start, session.last_candle_at), earliest)
         demand = CandlesDemand(session.market, session.timeframe, start)
-        await self._desk.ports.bus.publish(CANDLES_DEMAND, encode_demand(demand))
+        await self._context.bus.publish(CANDLES_DEMAND, encode_demand(demand))
 
     def _lack(self) -> str:
-        session, count = self._desk.plan.session, len(self.history)
+        session, count = self._context.plan.session, len(self.history)
         if count < self._needed:
             return f"It waits for candles of {session.market}: {count} of the {self._needed} that it needs are here."
         return f"It waits for the newest candles of {session.market}."

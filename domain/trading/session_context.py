@@ -1,4 +1,4 @@
-"""A trading session's desk: what everything that works for the session shares, and its way to the database."""
+"""What everything that works for one trading session shares: its plan, its dependencies and its transactions."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -7,40 +7,29 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.clock import Clock, IdGenerator
 from domain.execution.log_events import order_events
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.portfolio.equity import Equity, equity
-from domain.ports.bus import MessageBus
 from domain.ports.leases import Lease
-from domain.ports.market_data import MarketFeed
-from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import pending
 from domain.rules.session_plan import SessionPlan
+from domain.trading.dependencies import TradingDependencies
 
 EXIT_ROLES = frozenset(OrderRole) - {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
 
+_STATUSES_OF_ACTIVE_RUNS = frozenset({TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING})
+
 
 class SessionEnded(Exception):
-    """The session has ended, by whoever's hand."""
+    """The session is stopped or failed; its runner must end."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunnerDependencies:
-    """What the runners of all sessions share."""
-
-    database: Database
-    feed: MarketFeed
-    bus: MessageBus
-    clock: Clock
-    ids: IdGenerator
-
-
-@dataclass(frozen=True, slots=True)
-class SessionHolding:
-    """What a session has now: its row, its open position, its orders that are still alive."""
+class SessionState:
+    """A session's row, its open position and its active orders, as stored."""
 
     session: TradingSession
     position: Position | None
@@ -48,122 +37,127 @@ class SessionHolding:
 
     @property
     def is_exiting(self) -> bool:
-        """Whether an order that closes the position is under way."""
+        """Whether an order that closes the position is active."""
         return any(order.role in EXIT_ROLES for order in self.orders)
 
     @property
     def entries(self) -> tuple[Order, ...]:
-        """The orders that may still open a position, or make it larger."""
+        """The active orders that may still open or enlarge a position."""
         return tuple(order for order in self.orders if order.role is OrderRole.ENTRY)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTransaction:
-    """A transaction under the account's lease, in which the session's row is held."""
+    """A transaction under the account's lease that has locked the session's row; `state` is what it read then."""
 
-    transaction: UnitOfWork
-    holding: SessionHolding
+    unit_of_work: UnitOfWork
+    state: SessionState
     now: datetime
 
-    async def save(self, session: TradingSession, *, told: bool = True) -> None:
-        """Store the changed session; the user is told, but of what only the engine looks at."""
-        await self.transaction.trading_sessions.save(session)
-        if told:
+    async def save_session(self, session: TradingSession, *, publish: bool = True) -> None:
+        """Store the changed session, with an event for its user unless only the engine needs the change."""
+        await self.unit_of_work.trading_sessions.save(session)
+        if publish:
             event = NewEvent(session.user_id, self.now, UserEventKind.TRADING_SESSION, session, session.status.value)
-            self.transaction.events.append([event])
+            self.unit_of_work.events.append([event])
 
     async def add_order(self, order: Order) -> None:
-        """Commit to an order: the account's executor sends it."""
-        step = pending(order)
-        await self.transaction.orders.add(step.order)
-        self.transaction.events.append(order_events(step.events))
+        """Store the order as PENDING; the account's executor sends it after the commit."""
+        transition = pending(order)
+        await self.unit_of_work.orders.add(transition.order)
+        self.unit_of_work.events.append(order_events(transition.events))
 
     async def save_position(self, position: Position, message: str) -> None:
-        """Store a changed position, whose row is held, and tell of it."""
-        await self.transaction.positions.save(position)
+        """Store a changed position, whose row is locked, with an event for its user."""
+        await self.unit_of_work.positions.save(position)
         event = NewEvent(position.user_id, self.now, UserEventKind.POSITION, position, message)
-        self.transaction.events.append([event])
-
-
-_AT_WORK = frozenset({TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING})
+        self.unit_of_work.events.append([event])
 
 
 class SessionContext:
-    """The session's plan, its ports, and its transactions."""
+    """The session's plan, what it trades with, and its transactions.
+
+    `lease` returns the account's lease or raises `StaleLease`; `wake_executor` has an order (None: any) sent soon.
+    """
 
     def __init__(
         self,
         plan: SessionPlan,
-        ports: RunnerDependencies,
+        dependencies: TradingDependencies,
         lease: Callable[[], Lease],
         wake_executor: Callable[[UUID | None], None],
     ) -> None:
         self.plan = plan
-        self.ports = ports
+        self.database = dependencies.database
+        self.feed = dependencies.feed
+        self.bus = dependencies.bus
+        self.clock = dependencies.clock
+        self.ids = dependencies.ids
+        self.timings = dependencies.timings
         self.wake_executor = wake_executor
         self._lease = lease
 
     def __repr__(self) -> str:
         return f"SessionContext({self.plan.session.id}, {self.plan.session.market})"
 
-    async def look(self) -> SessionHolding:
-        """Return what the session has; raises `SessionEnded`."""
-        async with self.ports.database.read_only() as reading:
+    async def load_state(self) -> SessionState:
+        """Return the session's present state; raises `SessionEnded`."""
+        async with self.database.read_only() as reading:
             session = await reading.trading_sessions.get(self.plan.session.user_id, self.plan.session.id)
-            return await _holding(reading, session)
+            return await _load_state(reading, session)
 
     @asynccontextmanager
-    async def acting(self) -> AsyncIterator[SessionTransaction]:
-        """A transaction that may act for the session; raises `StaleLease` if another node may, and `SessionEnded`."""
-        async with self.ports.database.transaction() as transaction:
-            await transaction.leases.check(self._lease())
-            session = await transaction.trading_sessions.get_for_update(self.plan.session.id)
-            yield SessionTransaction(transaction, await _holding(transaction, session), self.ports.clock.now())
+    async def transaction(self) -> AsyncIterator[SessionTransaction]:
+        """A transaction that may act for the session; raises `StaleLease` if the lease is lost, and `SessionEnded`."""
+        async with self.database.transaction() as unit_of_work:
+            await unit_of_work.leases.check(self._lease())
+            session = await unit_of_work.trading_sessions.get_for_update(self.plan.session.id)
+            yield SessionTransaction(unit_of_work, await _load_state(unit_of_work, session), self.clock.now())
 
     async def equity(self, reading: UnitOfWork) -> Equity:
-        """Return what the account is worth in its currency, and what of it can't be priced now."""
+        """Return the account's equity in its currency, and the currencies that can't be priced now."""
         session = self.plan.session
         balances = (await reading.accounts.balances([session.account_id])).get(session.account_id, [])
         return equity(self.plan.currency, balances, self.convert)
 
     def convert(self, amount: Decimal, currency: str, into: str) -> Decimal | None:
         """Return an amount's worth in another currency at present prices of the session's venue."""
-        return self.ports.feed.convert(self.plan.session.market.venue, amount, currency, into)
+        return self.feed.convert(self.plan.session.market.venue, amount, currency, into)
 
-    def waits_for_prices(self, worth: Equity) -> bool:
-        """Tell whether the equity lacks the price of something that markets which are traded do price."""
-        graph = self.ports.feed.graph(self.plan.session.market.venue)
+    def is_missing_prices(self, worth: Equity) -> bool:
+        """Return whether the equity leaves out a currency that markets of the venue connect with the account's."""
+        graph = self.feed.graph(self.plan.session.market.venue)
         return any(graph.connects(currency, self.plan.currency) for currency in worth.unpriced)
 
-    async def explain(self, reason: str | None) -> None:
-        """Show in the session's row which candles it waits for; None where it waits for none any more."""
-        async with self.acting() as acting:
-            session = acting.holding.session
-            explained = replace(session, status_reason=reason)
-            if session.status in _AT_WORK:
+    async def set_status_reason(self, reason: str | None) -> None:
+        """Store in the session's row which candles it waits for; None once they are there."""
+        async with self.transaction() as transaction:
+            session = transaction.state.session
+            changed = replace(session, status_reason=reason)
+            if session.status in _STATUSES_OF_ACTIVE_RUNS:
                 code = None if reason is None else TradingSessionStatusCode.WAITING_FOR_CANDLES
-                explained = replace(explained, status_code=code)
-            if explained != session:
-                await acting.save(explained)
+                changed = replace(changed, status_code=code)
+            if changed != session:
+                await transaction.save_session(changed)
 
 
-async def cancel(transaction: UnitOfWork, orders: Iterable[Order], now: datetime) -> None:
-    """Ask for the cancel of orders that are still alive."""
+async def request_cancels(unit_of_work: UnitOfWork, orders: Iterable[Order], now: datetime) -> None:
+    """Request the cancel of those orders that are still active."""
     for order in orders:
-        locked = await transaction.orders.locked(order.id)
+        locked = await unit_of_work.orders.locked(order.id)
         if locked is not None and not locked.status.is_final and locked.cancel_requested_at is None:
-            await transaction.orders.save(locked.changed(now, cancel_requested_at=now))
+            await unit_of_work.orders.save(locked.changed(now, cancel_requested_at=now))
 
 
-async def live_orders(reading: UnitOfWork, session: TradingSession) -> tuple[Order, ...]:
+async def active_orders(unit_of_work: UnitOfWork, session: TradingSession) -> tuple[Order, ...]:
     """Return the session's orders that are not final, oldest first."""
-    active = await reading.orders.active(session.account_id)
-    return tuple(order for order in active if order.trading_session_id == session.id)
+    orders = await unit_of_work.orders.active(session.account_id)
+    return tuple(order for order in orders if order.trading_session_id == session.id)
 
 
-async def _holding(reading: UnitOfWork, session: TradingSession | None) -> SessionHolding:
+async def _load_state(unit_of_work: UnitOfWork, session: TradingSession | None) -> SessionState:
     if session is None or session.status.is_final:
         raise SessionEnded
-    positions = await reading.positions.list_open(session.account_id)
+    positions = await unit_of_work.positions.list_open(session.account_id)
     own = next((position for position in positions if position.trading_session_id == session.id), None)
-    return SessionHolding(session, own, await live_orders(reading, session))
+    return SessionState(session, own, await active_orders(unit_of_work, session))

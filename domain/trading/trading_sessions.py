@@ -29,7 +29,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.strategies.compiled import compile_definition
 from domain.strategies.unsupported import unsupported
 from domain.strategies.validation import sizing_errors
-from domain.trading.session_context import cancel, live_orders
+from domain.trading.session_context import active_orders, request_cancels
 from domain.users.activity import record_activity
 
 MarketOf = Callable[[MarketSymbol], Market | None]
@@ -162,9 +162,9 @@ class TradingSessionService:
         return session
 
     async def _cancel_entries(self, transaction: UnitOfWork, session: TradingSession) -> None:
-        orders = await live_orders(transaction, session)
+        orders = await active_orders(transaction, session)
         entries = [order for order in orders if order.role is OrderRole.ENTRY]
-        await cancel(transaction, entries, self._clock.now())
+        await request_cancels(transaction, entries, self._clock.now())
 
     async def _store(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
         await transaction.trading_sessions.save(session)

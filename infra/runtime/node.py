@@ -12,6 +12,7 @@ from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
 from domain.reports.worker import ReportWorker
+from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
 from infra.runtime.container import Container
 from infra.runtime.retention import purge_expired_hourly
@@ -78,16 +79,18 @@ def _feeds(container: Container, settings: Settings, name: str) -> FeedManager:
 def _trader(container: Container, settings: Settings, name: str) -> Trader:
     backends = container.backends
     return Trader(
-        database=backends.database,
-        venues=container.venues,
-        vault=container.vault,
-        hub=container.hub,
-        bus=backends.bus,
-        clock=backends.clock,
-        ids=backends.ids,
-        bell=container.bell,
-        holder=name,
-        cancel_foreign=settings.cancel_foreign_orders,
+        TradingDependencies(
+            database=backends.database,
+            venues=container.venues,
+            vault=container.vault,
+            feed=container.hub,
+            bus=backends.bus,
+            clock=backends.clock,
+            ids=backends.ids,
+            notifier=container.bell,
+            holder=name,
+            cancel_foreign=settings.cancel_foreign_orders,
+        )
     )
 
 

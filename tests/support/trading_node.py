@@ -37,6 +37,7 @@ from domain.model.trading import (
 )
 from domain.model.users import User
 from domain.ports.orders import OrderFilter
+from domain.trading.dependencies import TradingDependencies, TradingTimings
 from domain.trading.trader import Trader
 from domain.trading.trading_sessions import TradingSessionRequest, TradingSessionService
 from infra.clock import SystemClock, TimeOrderedIds
@@ -67,7 +68,7 @@ class ScriptedFeed:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, history: int = 50) -> None:
-        """Store the markets and flat candles up to now, and begin to copy the book."""
+        """Store the markets and flat candles up to now, and start to copy the book."""
         markets = await self._venues.public("sandbox").load_markets()
         async with aclosing(self._venues.public("sandbox").depth(BTC)) as books:
             self.price = (await anext(books)).asks[0].price
@@ -80,11 +81,11 @@ class ScriptedFeed:
         self.follow_book()
 
     def follow_book(self) -> None:
-        """Begin to copy the sandbox's book, until `close`."""
+        """Start to copy the sandbox's book, until `close`."""
         self._task = asyncio.create_task(self._copy_book())
 
     async def lose_book(self) -> None:
-        """Stop copying, and say so."""
+        """Stop copying, and publish that the feed is stale."""
         await self.close()
         status = FeedStatus(BTC, FeedState.STALE, datetime.now(UTC))
         await self._bus.publish(status_topic(BTC), codec.encode_status(status))
@@ -101,18 +102,18 @@ class ScriptedFeed:
         candle = Candle(BTC, Timeframe.M1, open_time, price, price, price, price, Decimal(1), closed=True)
         return replace(candle, **changes)
 
-    async def close_candle(self, *, told: bool = True, **changes: Decimal) -> Candle:
-        """Let a minute pass and its candle close; one that isn't `told` closes while nobody listens."""
+    async def close_candle(self, *, published: bool = True, **changes: Decimal) -> Candle:
+        """Let a minute pass and its candle close; one that isn't `published` closes while nobody listens."""
         candle = self.candle(self.venue_time, **changes)
         self.venue_time = candle.close_time
         async with self._database.transaction() as transaction:
             await transaction.market_data.upsert_candles([candle])
-        if told:
-            await self.tell(candle)
+        if published:
+            await self.publish(candle)
         return candle
 
-    async def tell(self, candle: Candle) -> None:
-        """Tell of a candle on the bus."""
+    async def publish(self, candle: Candle) -> None:
+        """Publish a candle on the bus."""
         await self._bus.publish(candles_topic(BTC), codec.encode_candles([candle]))
 
     async def fill_history(self, count: int, **changes: Decimal) -> None:
@@ -140,32 +141,47 @@ class ScriptedFeed:
 class TradingNode:
     """The parts of a node, and what a test asks of them. `trader` may be closed and started again."""
 
-    def __init__(self, pool: Pool, sandbox_url: str, sandbox_token: str) -> None:
+    def __init__(self, pool: Pool, sandbox_url: str, sandbox_token: str, *, scripted: bool = True) -> None:
+        self.pool = pool
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
         self.database = PostgresDatabase(pool, self.bus, self.clock)
         settings = VenueSettings("sandbox", "binance", sandbox_url, live=False)
         self.venues = Venues([settings], self.clock, {"sandbox": sandbox_token})
         self.feed = ScriptedFeed(self.database, self.bus, self.venues)
-        self.hub = MarketDataHub(
-            self.bus, EmbeddedCache(self.clock), self.database, self.clock, lambda _venue: self.feed.venue_time
-        )
-        self.vault, self.bell = AesVault(b"k" * 32), OrderNotifier(self.bus)
+        venue_now = (lambda _venue: self.feed.venue_time) if scripted else self.venues.venue_now
+        self.hub = MarketDataHub(self.bus, EmbeddedCache(self.clock), self.database, self.clock, venue_now)
+        self.vault, self.notifier = AesVault(b"k" * 32), OrderNotifier(self.bus)
         self.accounts = AccountService(self.database, self.venues, self.vault, self.bus, self.clock, self.ids)
-        self.sessions = TradingSessionService(self.database, self.hub.catalogue.get, self.bus, self.clock, self.ids)
-        self.orders = OrderService(self.database, self.hub, self.clock, self.ids, self.bell, PATIENCE_SECONDS)
+        self.trading_sessions = TradingSessionService(
+            self.database, self.hub.catalogue.get, self.bus, self.clock, self.ids
+        )
+        self.orders = OrderService(self.database, self.hub, self.clock, self.ids, self.notifier, PATIENCE_SECONDS)
         self.halts = HaltService(self.database, self.bus, self.clock, self.ids)
         self.user: User = new_user()
         self.trader = self.new_trader("node-1")
+        self._trader_made_at = self.clock.now()
 
-    def new_trader(self, holder: str) -> Trader:
+    def new_trader(self, holder: str, timings: TradingTimings | None = None) -> Trader:
         """Return a trader that isn't started, on this node's parts."""
         return Trader(
-            self.database, self.venues, self.vault, self.hub, self.bus, self.clock, self.ids, self.bell, holder
+            TradingDependencies(
+                self.database,
+                self.venues,
+                self.vault,
+                self.hub,
+                self.bus,
+                self.clock,
+                self.ids,
+                self.notifier,
+                holder,
+                timings=timings or TradingTimings(),
+            )
         )
 
-    async def restart(self, holder: str = "node-2") -> None:
+    async def restart(self, holder: str = "node-2", timings: TradingTimings | None = None) -> None:
         """Start another trader after the first was closed."""
-        self.trader = self.new_trader(holder)
+        self.trader = self.new_trader(holder, timings)
+        self._trader_made_at = self.clock.now()
         await self.trader.start()
 
     async def account(self, usdt: str = "100000", **changes: object) -> Account:
@@ -186,13 +202,20 @@ class TradingNode:
     async def session(self, account: Account, definition: StrategyDefinition, **changes: object) -> TradingSession:
         """Start a session of a new strategy and wait until it runs, and until its account's orders are sent."""
         session = await self.start_session(account, definition, **changes)
-        await eventually(lambda: self._agrees(account), "the account agrees with its venue")
+        await self.until_reconciled(account)
         return await self.until(session, lambda now: now.status.value != "STARTING", "it starts")
 
-    def _agrees(self, account: Account) -> bool:
-        running = self.trader._running.get(account.id)
-        executor = running.trading._executor if running else None
-        return executor is not None and executor.reconciled
+    async def until_reconciled(self, account: Account) -> None:
+        """Return once the present trader has reconciled the account with its venue."""
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
+        while True:
+            async with self.database.read_only() as reading:
+                stored = await reading.accounts.by_id(account.id)
+            assert stored is not None
+            if stored.reconciled_at is not None and stored.reconciled_at >= self._trader_made_at:
+                return
+            assert self.clock.monotonic() < deadline, f"not in time: reconciled; it is {stored}"
+            await asyncio.sleep(0.01)
 
     async def start_session(
         self, account: Account, definition: StrategyDefinition, **changes: object
@@ -200,10 +223,10 @@ class TradingNode:
         """Start a session of a new strategy."""
         version = await self._version(definition)
         request = replace(TradingSessionRequest(version.id, account.id, BTC, Timeframe.M1), **changes)
-        return await self.sessions.start(self.user, request, None)
+        return await self.trading_sessions.start(self.user, request, None)
 
     async def stored_session(self, account: Account, definition: StrategyDefinition) -> TradingSession:
-        """Store a session as it is, which the service would refuse."""
+        """Store a session that the service would refuse."""
         version = await self._version(definition)
         session = new_session(self.user.id, account.id, version.id, started_at=datetime.now(UTC))
         async with self.database.transaction() as transaction:
@@ -233,9 +256,9 @@ class TradingNode:
             await asyncio.sleep(0.01)
         return now
 
-    async def seen(self, session: TradingSession, candle: Candle) -> TradingSession:
-        """Return the session once it has acted on the candle."""
-        return await self.until(session, lambda now: now.last_candle_at == candle.open_time, "it saw the candle")
+    async def until_processed(self, session: TradingSession, candle: Candle) -> TradingSession:
+        """Return the session once it has processed the candle."""
+        return await self.until(session, lambda now: now.last_candle_at == candle.open_time, "it processed the candle")
 
     async def position(self, session: TradingSession) -> Position | None:
         """Return the session's newest position, open or closed."""
@@ -249,38 +272,40 @@ class TradingNode:
         """Return the session's newest position once the condition holds of it."""
         deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while (now := await self.position(session)) is None or not condition(now):
-            assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}, {await self.told(session)}"
+            assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}, {await self.summary(session)}"
             await asyncio.sleep(0.01)
         return now
 
     async def orders_of(self, session: TradingSession) -> list[Order]:
         """Return the session's orders, oldest first."""
         async with self.database.read_only() as reading:
-            wanted = OrderFilter(trading_session_id=session.id)
-            return (await reading.orders.page(self.user.id, KeysetPage(limit=1000), wanted))[::-1]
+            of_session = OrderFilter(trading_session_id=session.id)
+            return (await reading.orders.page(self.user.id, KeysetPage(limit=1000), of_session))[::-1]
 
     async def signals(self, session: TradingSession) -> list[Signal]:
         """Return the session's signals, oldest first."""
         async with self.database.read_only() as reading:
             return (await reading.trading_sessions.list_signals(self.user.id, session.id, KeysetPage(limit=1000)))[::-1]
 
-    async def told(self, session: TradingSession) -> list[str]:
+    async def summary(self, session: TradingSession) -> list[str]:
         """Return the session's signals and orders in short."""
-        signals = [f"{each.action.value}{' missed' if each.missed else ''}" for each in await self.signals(session)]
+        signals = [
+            f"{signal.action.value}{' missed' if signal.missed else ''}" for signal in await self.signals(session)
+        ]
         return signals + [_short(order) for order in await self.orders_of(session)]
 
-    async def until_told(self, session: TradingSession, what: str) -> None:
+    async def until_summarised(self, session: TradingSession, what: str) -> None:
         """Return once one of the session's signals or orders reads like that in short."""
         deadline = self.clock.monotonic() + PATIENCE_SECONDS
-        while what not in (told := await self.told(session)):
-            assert self.clock.monotonic() < deadline, f"not in time: {what}; there is {told}"
+        while what not in (summary := await self.summary(session)):
+            assert self.clock.monotonic() < deadline, f"not in time: {what}; there is {summary}"
             await asyncio.sleep(0.01)
 
     async def until_order(self, session: TradingSession, condition: Callable[[Order], object]) -> Order:
         """Return the first of the session's orders of which the condition holds."""
         deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while not (found := [order for order in await self.orders_of(session) if condition(order)]):
-            assert self.clock.monotonic() < deadline, f"not in time; there is {await self.told(session)}"
+            assert self.clock.monotonic() < deadline, f"not in time; there is {await self.summary(session)}"
             await asyncio.sleep(0.01)
         return found[0]
 
@@ -297,7 +322,7 @@ class TradingNode:
         while True:
             async with self.database.read_only() as reading:
                 held = (await reading.accounts.balances([account.id])).get(account.id, [])
-            if any((each.currency, each.total) == (currency, total) for each in held):
+            if any((balance.currency, balance.total) == (currency, total) for balance in held):
                 return
             assert self.clock.monotonic() < deadline, f"not in time: {total} {currency}; there is {held}"
             await asyncio.sleep(0.01)
@@ -344,14 +369,13 @@ async def collecting_node(
     pool: Pool, sandbox_url: str, sandbox_token: str, timings: FeedTimings | None = None
 ) -> AsyncIterator[TradingNode]:
     """Run a node inside the block that collects its markets itself, with nothing scripted."""
-    node = TradingNode(pool, sandbox_url, sandbox_token)
+    node = TradingNode(pool, sandbox_url, sandbox_token, scripted=False)
     cache, source = EmbeddedCache(node.clock), node.venues.public("sandbox")
     parts = (node.database, node.bus, cache, node.clock, node.ids)
     feeds = FeedManager({"sandbox": source}, *parts, "node-1", [BTC], timings)
     async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)
-    node.hub._venue_now = node.venues.venue_now
     await node.hub.start()
     await feeds.start()
     await node.trader.start()

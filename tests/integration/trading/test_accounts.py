@@ -26,14 +26,13 @@ LIVE = AccountRequest("live", AccountKind.LIVE, "sandbox", "USDT", credentials=V
 
 async def balances(node: TradingNode, account_id: object) -> dict[str, Decimal]:
     async with node.database.read_only() as reading:
-        return {
-            each.currency: each.total for each in (await reading.accounts.balances([account_id])).get(account_id, [])
-        }
+        held = (await reading.accounts.balances([account_id])).get(account_id, [])
+    return {balance.currency: balance.total for balance in held}
 
 
-def service(node: TradingNode, settings: VenueSettings) -> tuple[AccountService, Venues]:
-    """Return the service of an engine whose only venue is this one, without a sandbox's token."""
-    venues = Venues([settings], node.clock)
+def service(node: TradingNode, settings: VenueSettings, token: str | None = None) -> tuple[AccountService, Venues]:
+    """Return the service of an engine whose only venue is this one, with the sandbox's token or without one."""
+    venues = Venues([settings], node.clock, {settings.name: token} if token else {})
     return AccountService(node.database, venues, node.vault, node.bus, node.clock, node.ids), venues
 
 
@@ -80,9 +79,10 @@ async def test_an_unknown_venue_is_answered_with_those_that_there_are(node: Trad
 
 
 async def test_a_venue_that_is_down_is_unavailable_and_leaves_nothing(node: TradingNode) -> None:
-    node.venues.paper("sandbox")._url = "http://127.0.0.1:9"
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", "http://127.0.0.1:9", live=False), "token")
     with pytest.raises(Unavailable, match="same idempotencyKey"):
-        await node.accounts.create(node.user.id, replace(PAPER, idempotency_key="k"))
+        await accounts.create(node.user.id, replace(PAPER, idempotency_key="k"))
+    await venues.close()
     async with node.database.read_only() as reading:
         assert await reading.accounts.list_tradable() == []
 
@@ -91,14 +91,14 @@ async def test_currencies_that_the_sandbox_lacks_are_invalid_each_at_its_place(n
     euro, w = Balance("EUR", Decimal(1), Decimal(1)), Balance("W", Decimal(1), Decimal(1))
     with pytest.raises(InputErrors) as found:
         await node.accounts.create(node.user.id, replace(PAPER, currency="USD", balances=(USDT, euro, w)))
-    told = {error.path: error for error in found.value.errors}
-    assert set(told) == {
+    errors = {error.path: error for error in found.value.errors}
+    assert set(errors) == {
         ("input", "currency"),
         ("input", "balances", "1", "currency"),
         ("input", "balances", "2", "currency"),
     }
-    assert {error.code for error in told.values()} == {ErrorCode.INVALID}
-    message = told["input", "balances", "1", "currency"].message
+    assert {error.code for error in errors.values()} == {ErrorCode.INVALID}
+    message = errors["input", "balances", "1", "currency"].message
     assert message.startswith("sandbox has no currency 'EUR'")
     assert "there are: " in message
     assert "USDT" in message
@@ -135,17 +135,14 @@ async def test_an_account_that_the_sandbox_forgot_is_not_there(node: TradingNode
 
 
 async def test_a_token_that_the_sandbox_refuses_is_the_operators_to_mend(
-    node: TradingNode, caplog: pytest.LogCaptureFixture
+    node: TradingNode, shared_sandbox: SandboxAddress, caplog: pytest.LogCaptureFixture
 ) -> None:
-    paper = node.venues.paper("sandbox")
-    await paper.close()
-    headers, paper._headers, paper._session = paper._headers, {"Authorization": "Bearer wrong"}, None
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", shared_sandbox.url, live=False), "wrong")
     with pytest.raises(Unavailable, match="its operator has to set the right token"):
-        await node.accounts.create(node.user.id, PAPER)
+        await accounts.create(node.user.id, PAPER)
     assert "set R3EDGE_SANDBOX_TOKEN" in caplog.text
     assert "wrong" not in caplog.text
-    await paper.close()
-    paper._headers, paper._session = headers, None
+    await venues.close()
 
 
 async def test_a_live_account_in_a_currency_that_no_market_of_its_venue_has_is_invalid(
@@ -317,7 +314,7 @@ async def test_an_account_with_a_live_session_isnt_archived(node: TradingNode) -
     with pytest.raises(InputError) as refused:
         await node.accounts.archive(node.user.id, account.id)
     assert refused.value.code is ErrorCode.CONFLICT
-    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=False)
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     archived = await node.accounts.archive(node.user.id, account.id)
     assert (await node.accounts.archive(node.user.id, account.id)) == archived

@@ -11,7 +11,8 @@ from domain.model.definitions import ExitDistance, OrderStyle
 from domain.model.orders import OrderType
 from domain.model.trading import TradingSession
 from domain.model.trading import TradingSessionStatusCode as Code
-from domain.trading.session_supervisor import FAILED
+from domain.trading.dependencies import TradingTimings
+from domain.trading.session_supervisor import INTERNAL_ERROR
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from tests.support.trading_node import MINUTE, TradingNode, strategy
 from tests.support.waiting import eventually
@@ -30,11 +31,11 @@ async def test_an_entry_of_a_candle_that_closed_while_the_engine_was_down_is_rec
 ) -> None:
     session = await node.session(await node.account(), strategy())
     await node.trader.close()
-    missed = [await node.feed.close_candle(told=False) for _ in range(3)]
+    missed = [await node.feed.close_candle(published=False) for _ in range(3)]
     node.feed.venue_time += timedelta(seconds=20)
     await node.restart()
-    await node.seen(session, missed[-1])
-    assert await node.told(session) == ["ENTER_LONG missed"] * 3
+    await node.until_processed(session, missed[-1])
+    assert await node.summary(session) == ["ENTER_LONG missed"] * 3
     assert [signal.candle_at for signal in await node.signals(session)] == [candle.open_time for candle in missed]
 
 
@@ -43,35 +44,35 @@ async def test_an_exit_that_is_still_true_is_acted_on_after_a_restart(node: Trad
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
     await node.trader.close()
     for _ in range(2):
-        await node.feed.close_candle(told=False, close=price / 4)
+        await node.feed.close_candle(published=False, close=price / 4)
     node.feed.venue_time += timedelta(seconds=40)
     await node.restart()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
-    assert (await node.told(session))[:3] == ["ENTER_LONG", "EXIT_LONG missed", "EXIT_LONG"]
+    assert (await node.summary(session))[:3] == ["ENTER_LONG", "EXIT_LONG missed", "EXIT_LONG"]
 
 
 async def test_an_exit_that_is_over_isnt_acted_on_after_a_restart(node: TradingNode) -> None:
     price = node.feed.price
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
     await node.trader.close()
-    await node.feed.close_candle(told=False, close=price / 4)
-    newest = await node.feed.close_candle(told=False)
+    await node.feed.close_candle(published=False, close=price / 4)
+    newest = await node.feed.close_candle(published=False)
     await node.restart()
-    await node.seen(session, newest)
-    assert await node.told(session) == ["ENTER_LONG", "EXIT_LONG missed", "ENTRY FILLED"]
+    await node.until_processed(session, newest)
+    assert await node.summary(session) == ["ENTER_LONG", "EXIT_LONG missed", "ENTRY FILLED"]
     assert (await node.position(session)).closed_at is None
 
 
 async def test_a_stop_loss_that_was_hit_while_the_engine_was_down_fires_at_start(node: TradingNode) -> None:
     session = await in_a_position(node, stop_loss=ExitDistance(percent=Decimal(2)))
     position = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
-    await node.seen(session, await node.feed.close_candle())
+    await node.until_processed(session, await node.feed.close_candle())
     await node.trader.close()
-    await node.feed.close_candle(told=False, low=position.stop_loss_price - 1)
-    await node.feed.close_candle(told=False)
+    await node.feed.close_candle(published=False, low=position.stop_loss_price - 1)
+    await node.feed.close_candle(published=False)
     await node.restart()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
-    assert "STOP_LOSS FILLED" in await node.told(session)
+    assert "STOP_LOSS FILLED" in await node.summary(session)
 
 
 async def test_protection_goes_on_after_a_restart(node: TradingNode) -> None:
@@ -80,7 +81,7 @@ async def test_protection_goes_on_after_a_restart(node: TradingNode) -> None:
     await node.trader.close()
     await node.restart()
     await eventually(lambda: node.trader.accounts, "the account is traded again")
-    await node.seen(session, await node.feed.close_candle())
+    await node.until_processed(session, await node.feed.close_candle())
     after = await node.position(session)
     assert after.stop_loss_price == before.stop_loss_price
     await node.feed.trade(after.stop_loss_price - 1)
@@ -117,19 +118,19 @@ async def test_a_candle_that_is_told_again_after_a_restart_makes_no_second_order
     price = node.feed.price
     session = await node.session(await node.account("10"), strategy(enter_long=f"close > {price * 2}"))
     candle = await node.feed.close_candle(close=price * 3)
-    await node.until_told(session, "ENTRY DENIED INSUFFICIENT_BALANCE")
-    await node.feed.tell(candle)
+    await node.until_summarised(session, "ENTRY DENIED INSUFFICIENT_BALANCE")
+    await node.feed.publish(candle)
     await node.trader.close()
     await node.restart()
-    await node.feed.tell(candle)
-    await node.seen(session, await node.feed.close_candle())
-    assert await node.told(session) == ["ENTER_LONG", "ENTRY DENIED INSUFFICIENT_BALANCE"]
+    await node.feed.publish(candle)
+    await node.until_processed(session, await node.feed.close_candle())
+    assert await node.summary(session) == ["ENTER_LONG", "ENTRY DENIED INSUFFICIENT_BALANCE"]
 
 
 async def test_a_session_that_was_stopped_while_the_engine_was_down_stops_at_its_start(node: TradingNode) -> None:
     session = await in_a_position(node)
     await node.trader.close()
-    await node.sessions.stop(node.user.id, session.id, close_position=True)
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=True)
     await node.restart()
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     assert (await node.position(session)).closed_at is not None
@@ -155,7 +156,7 @@ async def test_a_lease_that_another_node_took_ends_the_work_at_once(node: Tradin
         await transaction.leases.acquire("account", str(account.id), "another", 600)
     await node.feed.close_candle()
     await eventually(lambda: account.id not in node.trader.accounts, "the node lets go")
-    assert await node.told(session) == []
+    assert await node.summary(session) == []
 
 
 async def test_an_account_that_is_let_go_closes_its_connections_however_long_that_takes(
@@ -170,7 +171,8 @@ async def test_an_account_that_is_let_go_closes_its_connections_however_long_tha
         closed.append(venue)
 
     monkeypatch.setattr(CcxtExecutionClient, "close", slowly)
-    monkeypatch.setattr("domain.trading.account_worker.CLOSING_SECONDS", 0.05)
+    await node.trader.close()
+    await node.restart(timings=TradingTimings(close=0.05))
     account = await node.account()
     await node.session(account, strategy())
     await node.trader.close()
@@ -205,7 +207,7 @@ async def test_a_session_that_meets_a_fault_fails_alone_and_tells_nothing_intern
     await node.until(bad, lambda now: now.status.value == "RUNNING", "it runs")
     await node.feed.close_candle()
     failed = await node.until(bad, lambda now: now.status.value == "FAILED", "it fails")
-    assert (failed.status_reason, failed.status_code) == (FAILED, Code.INTERNAL)
+    assert (failed.status_reason, failed.status_code) == (INTERNAL_ERROR, Code.INTERNAL)
     assert failed.stopped_at is not None
     await node.until_position(good, lambda now: now.quantity > 0, "the other one buys")
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [
@@ -225,9 +227,9 @@ async def test_a_session_shows_what_it_waits_for_until_it_is_warm(node: TradingN
 
 async def test_a_session_goes_on_over_a_candle_that_the_bus_lost(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy(enter_long="close < 0"))
-    await node.feed.close_candle(told=False)
+    await node.feed.close_candle(published=False)
     newest = await node.feed.close_candle()
-    await node.seen(session, newest)
+    await node.until_processed(session, newest)
     assert newest.open_time - session.last_candle_at == 2 * MINUTE
 
 

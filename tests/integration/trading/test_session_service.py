@@ -31,7 +31,7 @@ async def refusal(
 async def test_what_isnt_there_is_told_all_at_once(node: TradingNode) -> None:
     nowhere = TradingSessionRequest(UUID(int=1), UUID(int=2), MarketSymbol("sandbox", "NO/SUCH"), Timeframe.M1)
     with pytest.raises(InputErrors) as found:
-        await node.sessions.start(node.user, nowhere, None)
+        await node.trading_sessions.start(node.user, nowhere, None)
     assert {(error.code, error.path) for error in found.value.errors} == {
         (ErrorCode.NOT_FOUND, ("input", "account")),
         (ErrorCode.NOT_FOUND, ("input", "market")),
@@ -82,7 +82,7 @@ async def test_an_account_of_somebody_else_isnt_there(node: TradingNode) -> None
     stranger = await node.another_user()
     request = TradingSessionRequest(UUID(int=1), account.id, BTC, Timeframe.M1)
     with pytest.raises(InputErrors) as found:
-        await node.sessions.start(stranger, request, None)
+        await node.trading_sessions.start(stranger, request, None)
     assert ("input", "account") in [error.path for error in found.value.errors]
 
 
@@ -90,11 +90,11 @@ async def test_one_key_starts_one_session(node: TradingNode) -> None:
     account = await node.account()
     session = await node.start_session(account, strategy())
     request = TradingSessionRequest(session.strategy_version_id, account.id, BTC, Timeframe.M1)
-    first = await node.sessions.start(node.user, request, "k")
-    again = await node.sessions.start(node.user, request, "k")
+    first = await node.trading_sessions.start(node.user, request, "k")
+    again = await node.trading_sessions.start(node.user, request, "k")
     assert again.id == first.id != session.id
     with pytest.raises(InputError) as conflict:
-        await node.sessions.start(node.user, replace(request, timeframe=Timeframe.M5), "k")
+        await node.trading_sessions.start(node.user, replace(request, timeframe=Timeframe.M5), "k")
     assert conflict.value.code is ErrorCode.CONFLICT
 
 
@@ -109,21 +109,21 @@ async def test_a_plan_allows_so_many_sessions(node: TradingNode) -> None:
 
 async def test_a_session_that_has_ended_is_neither_paused_nor_resumed(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy())
-    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=False)
     stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
-    for attempt in (node.sessions.pause, node.sessions.resume):
+    for attempt in (node.trading_sessions.pause, node.trading_sessions.resume):
         with pytest.raises(InputError, match="STOPPED") as refused:
             await attempt(node.user.id, session.id)
         assert refused.value.code is ErrorCode.CONFLICT
-    assert await node.sessions.stop(node.user.id, session.id, close_position=True) == stopped
+    assert await node.trading_sessions.stop(node.user.id, session.id, close_position=True) == stopped
 
 
 async def test_a_session_that_was_paused_before_it_was_warm_starts_when_it_is_resumed(node: TradingNode) -> None:
     session = await node.start_session(await node.account(), strategy(enter_long="close > sma(close, 300)"))
     await node.until(session, lambda now: now.status_reason, "it waits")
-    paused = await node.sessions.pause(node.user.id, session.id)
+    paused = await node.trading_sessions.pause(node.user.id, session.id)
     assert (paused.status.value, paused.status_code) == ("PAUSED", Code.PAUSED_BY_USER)
-    resumed = await node.sessions.resume(node.user.id, session.id)
+    resumed = await node.trading_sessions.resume(node.user.id, session.id)
     assert (resumed.status.value, resumed.status_code) == ("STARTING", None)
     await node.feed.fill_history(400)
     running = await node.until(session, lambda now: now.status.value == "RUNNING", "it runs")
@@ -133,10 +133,10 @@ async def test_a_session_that_was_paused_before_it_was_warm_starts_when_it_is_re
 async def test_a_session_that_is_paused_while_it_waits_for_candles_stays_paused_by_its_user(node: TradingNode) -> None:
     session = await node.start_session(await node.account(), strategy(enter_long="close > sma(close, 300)"))
     await node.until(session, lambda now: now.status_reason, "it waits")
-    await node.sessions.pause(node.user.id, session.id)
+    await node.trading_sessions.pause(node.user.id, session.id)
     await node.feed.fill_history(400)
     warm = await node.until(session, lambda now: now.last_candle_at, "its candles are there")
     assert (warm.status.value, warm.status_code) == ("PAUSED", Code.PAUSED_BY_USER)
-    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=False)
     stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     assert stopped.status_code is Code.STOPPED_BY_USER

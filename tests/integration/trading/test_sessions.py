@@ -27,7 +27,7 @@ async def test_a_candle_that_says_enter_buys_and_one_that_says_exit_sells(node: 
     assert abs(position.quantity * price - 500) < 5
     await node.feed.close_candle(close=price / 4)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
-    assert await node.told(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
+    assert await node.summary(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
     entry, exit_ = await node.orders_of(session)
     assert exit_.parent_id == entry.id
     assert [signal.order_id for signal in await node.signals(session)] == [entry.id, exit_.id]
@@ -37,21 +37,21 @@ async def test_a_session_begins_with_the_candle_that_closes_next(node: TradingNo
     session = await node.session(await node.account(), strategy())
     assert session.status.value == "RUNNING"
     assert session.start_equity == 100_000
-    assert await node.told(session) == []
+    assert await node.summary(session) == []
 
 
 async def test_exit_wins_over_entry_on_the_same_candle(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy(exit_long=ALWAYS))
-    await node.seen(session, await node.feed.close_candle())
-    assert await node.told(session) == []
+    await node.until_processed(session, await node.feed.close_candle())
+    assert await node.summary(session) == []
 
 
 async def test_a_session_that_holds_a_position_doesnt_enter_again(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy())
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    await node.seen(session, await node.feed.close_candle())
-    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED"]
+    await node.until_processed(session, await node.feed.close_candle())
+    assert await node.summary(session) == ["ENTER_LONG", "ENTRY FILLED"]
 
 
 async def test_a_session_sells_what_it_bought_and_not_what_was_bought_by_hand(node: TradingNode) -> None:
@@ -60,7 +60,7 @@ async def test_a_session_sells_what_it_bought_and_not_what_was_bought_by_hand(no
     by_hand = OrderRequest(account.id, BTC, OrderSide.BUY, OrderType.MARKET, Decimal("0.5"))
     bought = await node.orders.place(node.user.id, by_hand, "by hand")
     assert bought.status is OrderStatus.FILLED
-    await node.seen(session, await node.feed.close_candle(close=price / 4))
+    await node.until_processed(session, await node.feed.close_candle(close=price / 4))
     await node.feed.close_candle()
     own = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     await node.feed.close_candle(close=price / 4)
@@ -78,12 +78,12 @@ async def test_a_paused_session_enters_no_more_and_still_exits(node: TradingNode
     session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    await node.sessions.pause(node.user.id, session.id)
+    await node.trading_sessions.pause(node.user.id, session.id)
     await node.feed.close_candle(close=price / 4)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
-    await node.seen(session, await node.feed.close_candle())
-    assert await node.told(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
-    await node.sessions.resume(node.user.id, session.id)
+    await node.until_processed(session, await node.feed.close_candle())
+    assert await node.summary(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
+    await node.trading_sessions.resume(node.user.id, session.id)
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys again")
 
@@ -91,9 +91,9 @@ async def test_a_paused_session_enters_no_more_and_still_exits(node: TradingNode
 async def test_pausing_takes_back_an_entry_that_rests(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy(order=PASSIVE))
     await node.feed.close_candle()
-    await node.until_told(session, "ENTRY OPEN")
-    await node.sessions.pause(node.user.id, session.id)
-    await node.until_told(session, "ENTRY CANCELED")
+    await node.until_summarised(session, "ENTRY OPEN")
+    await node.trading_sessions.pause(node.user.id, session.id)
+    await node.until_summarised(session, "ENTRY CANCELED")
 
 
 async def test_an_exit_takes_back_an_entry_that_rests(node: TradingNode) -> None:
@@ -101,10 +101,10 @@ async def test_an_exit_takes_back_an_entry_that_rests(node: TradingNode) -> None
     definition = strategy(order=PASSIVE, exit_long=f"close < {price / 2}")
     session = await node.session(await node.account(), definition)
     await node.feed.close_candle()
-    await node.until_told(session, "ENTRY OPEN")
+    await node.until_summarised(session, "ENTRY OPEN")
     await node.feed.close_candle(close=price / 4)
-    await node.until_told(session, "ENTRY CANCELED")
-    assert await node.told(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY CANCELED"]
+    await node.until_summarised(session, "ENTRY CANCELED")
+    assert await node.summary(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY CANCELED"]
 
 
 async def test_an_entry_that_isnt_filled_in_time_is_given_up(node: TradingNode) -> None:
@@ -119,19 +119,19 @@ async def test_stopping_with_close_position_ends_flat(node: TradingNode) -> None
     session = await node.session(await node.account(), strategy())
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    await node.sessions.stop(node.user.id, session.id, close_position=True)
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=True)
     stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     position = await node.position(session)
     assert position.closed_at is not None
     assert stopped.stopped_at is not None
-    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED", "CLOSE FILLED"]
+    assert await node.summary(session) == ["ENTER_LONG", "ENTRY FILLED", "CLOSE FILLED"]
 
 
 async def test_stopping_without_close_position_keeps_it(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy())
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    await node.sessions.stop(node.user.id, session.id, close_position=False)
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=False)
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     assert (await node.position(session)).closed_at is None
 
@@ -139,10 +139,10 @@ async def test_stopping_without_close_position_keeps_it(node: TradingNode) -> No
 async def test_stopping_cancels_an_entry_that_rests(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy(order=PASSIVE))
     await node.feed.close_candle()
-    await node.until_told(session, "ENTRY OPEN")
-    await node.sessions.stop(node.user.id, session.id, close_position=True)
+    await node.until_summarised(session, "ENTRY OPEN")
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=True)
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
-    assert await node.told(session) == ["ENTER_LONG", "ENTRY CANCELED"]
+    assert await node.summary(session) == ["ENTER_LONG", "ENTRY CANCELED"]
 
 
 async def test_a_position_below_the_lot_is_told_as_dust_and_doesnt_keep_a_session_from_stopping(
@@ -153,7 +153,7 @@ async def test_a_position_below_the_lot_is_told_as_dust_and_doesnt_keep_a_sessio
     position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     async with node.database.transaction() as transaction:
         await transaction.positions.save(position.changed(quantity=Decimal("0.0000031")))
-    await node.sessions.stop(node.user.id, session.id, close_position=True)
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=True)
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     position = await node.position(session)
     assert (position.quantity, position.dust) == (0, Decimal("0.0000031"))
@@ -185,7 +185,7 @@ async def test_the_stop_loss_sells_when_a_trade_reaches_it(node: TradingNode) ->
     await node.feed.trade(position.stop_loss_price + Decimal("0.01"))
     await node.feed.trade(position.stop_loss_price)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
-    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED", "STOP_LOSS FILLED"]
+    assert await node.summary(session) == ["ENTER_LONG", "ENTRY FILLED", "STOP_LOSS FILLED"]
 
 
 async def test_the_take_profit_sells_when_a_trade_reaches_it(node: TradingNode) -> None:
@@ -194,7 +194,7 @@ async def test_the_take_profit_sells_when_a_trade_reaches_it(node: TradingNode) 
     position = await node.until_position(session, lambda now: now.take_profit_price, "it is protected")
     await node.feed.trade(position.take_profit_price)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
-    assert await node.told(session) == ["ENTER_LONG", "ENTRY FILLED", "TAKE_PROFIT FILLED"]
+    assert await node.summary(session) == ["ENTER_LONG", "ENTRY FILLED", "TAKE_PROFIT FILLED"]
 
 
 async def test_an_atr_stop_is_measured_on_the_candles_before_the_entry(node: TradingNode) -> None:
@@ -211,9 +211,9 @@ async def test_a_position_is_sold_after_the_most_bars_that_it_may_be_held(node: 
     position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     # Orders are filled by the sandbox's time, and bars are counted from there; candles close by the script's.
     statement = "UPDATE positions SET opened_at = $2 WHERE id = $1"
-    await node.database._pool.execute(statement, position.id, node.feed.venue_time)
-    await node.seen(session, await node.feed.close_candle())
-    assert (await node.told(session)) == ["ENTER_LONG", "ENTRY FILLED"]
+    await node.pool.execute(statement, position.id, node.feed.venue_time)
+    await node.until_processed(session, await node.feed.close_candle())
+    assert (await node.summary(session)) == ["ENTER_LONG", "ENTRY FILLED"]
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     signals = await node.signals(session)
@@ -248,13 +248,13 @@ async def test_the_limits_of_a_session_are_checked_on_its_orders(node: TradingNo
     risk = RiskLimits(max_order_notional=Decimal(100))
     session = await node.session(await node.account(), strategy(), risk=risk)
     await node.feed.close_candle()
-    await node.until_told(session, "ENTRY DENIED MAX_ORDER_NOTIONAL")
+    await node.until_summarised(session, "ENTRY DENIED MAX_ORDER_NOTIONAL")
 
 
 async def test_an_entry_that_cant_be_sized_is_a_signal_without_an_order(node: TradingNode) -> None:
     sizing = Sizing(quote_amount=Decimal("0.01"))
     session = await node.session(await node.account(), strategy(sizing=sizing))
-    await node.seen(session, await node.feed.close_candle())
+    await node.until_processed(session, await node.feed.close_candle())
     (signal,) = await node.signals(session)
     assert "no order: " in signal.reason
     assert signal.order_id is None
@@ -263,7 +263,7 @@ async def test_an_entry_that_cant_be_sized_is_a_signal_without_an_order(node: Tr
 async def test_the_orders_of_a_candle_are_sent_without_waiting_for_the_executor_to_look(
     node: TradingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.execution.account_context.Timing", lambda: OrderTimings(poll=3600))
+    monkeypatch.setattr("domain.execution.account_context.OrderTimings", lambda: OrderTimings(poll=3600))
     account, price = await node.account(), node.feed.price
     session = await node.session(account, strategy(exit_long=f"close < {price / 2}"))
     for _ in range(3):
@@ -271,4 +271,4 @@ async def test_the_orders_of_a_candle_are_sent_without_waiting_for_the_executor_
         await node.until_position(session, lambda now: now.quantity > 0, "it buys")
         await node.feed.close_candle(close=price / 4)
         await node.until_position(session, lambda now: now.closed_at, "it sells")
-    assert (await node.told(session))[-6:] == ["ENTRY FILLED", "EXIT FILLED"] * 3
+    assert (await node.summary(session))[-6:] == ["ENTRY FILLED", "EXIT FILLED"] * 3

@@ -5,12 +5,11 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import pytest
-
 from domain.market_data import codec
 from domain.market_data.topics import depth_topic, status_topic
 from domain.model.markets import Depth, FeedState, FeedStatus, MarketSymbol
 from domain.model.trading import Balance
+from domain.trading.dependencies import TradingTimings
 from tests.support.orders import a_market
 from tests.support.trading_node import TradingNode, strategy
 from tests.support.waiting import PATIENCE_SECONDS
@@ -18,35 +17,32 @@ from tests.support.waiting import PATIENCE_SECONDS
 SOL = MarketSymbol("sandbox", "SOL/USDT")
 
 
-async def test_a_session_waits_for_the_price_of_what_the_account_holds(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("domain.trading.session_runner.PRICES_SECONDS", 60)
+async def test_a_session_waits_for_the_price_of_what_the_account_holds(node: TradingNode) -> None:
+    await node.trader.close()
+    await node.restart(timings=TradingTimings(equity=60))
     holdings = tuple(Balance(name, Decimal(100), Decimal(100)) for name in ("USDT", "SOL"))
     account = await node.account(balances=holdings)
     starting = asyncio.create_task(node.session(account, strategy()))
     book = await _book(node)
     while not starting.done():
-        await _tell(node, book)
+        await _publish(node, book)
         await asyncio.sleep(0.1)
     session = await starting
     assert session.start_equity == 100 + 100 * (book.bids[0].price + book.asks[0].price) / 2
 
 
-async def test_a_session_begins_without_a_price_that_never_comes(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("domain.trading.session_runner.PRICES_SECONDS", 0.5)
+async def test_a_session_begins_without_a_price_that_never_comes(node: TradingNode) -> None:
+    await node.trader.close()
+    await node.restart(timings=TradingTimings(equity=0.5))
     holdings = tuple(Balance(name, Decimal(100), Decimal(100)) for name in ("USDT", "SOL"))
     session = await node.session(await node.account(balances=holdings), strategy())
     assert session.status.value == "RUNNING"
     assert session.start_equity is None
 
 
-async def test_a_session_waits_for_no_price_of_a_market_that_is_delisted(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("domain.trading.session_runner.PRICES_SECONDS", 10 * PATIENCE_SECONDS)
+async def test_a_session_waits_for_no_price_of_a_market_that_is_delisted(node: TradingNode) -> None:
+    await node.trader.close()
+    await node.restart(timings=TradingTimings(equity=10 * PATIENCE_SECONDS))
     delisted = a_market(symbol=MarketSymbol("sandbox", "LUNA/USDT"), base="LUNA", active=False)
     async with node.database.transaction() as transaction:
         await transaction.market_data.save_markets([*await transaction.market_data.markets(), delisted])
@@ -64,6 +60,6 @@ async def _book(node: TradingNode) -> Depth:
         return await anext(books)
 
 
-async def _tell(node: TradingNode, book: Depth) -> None:
+async def _publish(node: TradingNode, book: Depth) -> None:
     await node.bus.publish(status_topic(SOL), codec.encode_status(FeedStatus(SOL, FeedState.LIVE, datetime.now(UTC))))
     await node.bus.publish(depth_topic(SOL), codec.encode_depth(book))

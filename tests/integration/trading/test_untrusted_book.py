@@ -44,7 +44,7 @@ async def test_orders_are_denied_on_a_book_that_is_old_or_was_lost(real: Trading
             return memory.status is not None and memory.status.state is state
 
         assert await real.hub.depth(BTC, PATIENCE_SECONDS) is not None
-        await eventually(lambda: real._agrees(account), "the account agrees with its venue")
+        await real.until_reconciled(account)
         assert (await buy(real, account, "live")).status is OrderStatus.FILLED
         await sandbox.misbehave(silenceMarketStreams=True)
         await eventually(lambda: is_in(FeedState.STALE), "the feed is stale")
@@ -58,5 +58,5 @@ async def test_orders_are_denied_on_a_book_that_is_old_or_was_lost(real: Trading
 
 
 def stale(order: Order) -> bool:
-    codes = [each.code for each in order.denials]
+    codes = [denial.code for denial in order.denials]
     return order.status is OrderStatus.DENIED and codes == [RiskCode.STALE_MARKET_DATA]

@@ -1,0 +1,45 @@
+"""What everything that trades on a node is given: the parts of the engine that it works with, and its waiting times."""
+
+from dataclasses import dataclass
+
+from domain.core.clock import Clock, IdGenerator
+from domain.execution.notifications import OrderNotifier
+from domain.ports.accounts import Vault
+from domain.ports.bus import MessageBus
+from domain.ports.market_data import MarketDataProvider
+from domain.ports.unit_of_work import Database
+from domain.ports.venues import VenueDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class TradingTimings:
+    """How often trading polls, and how long it waits, all in seconds.
+
+    `scan` is the interval between searches for accounts that no node trades; `poll` that between reads of an account's
+    sessions, of a session's state and of a market that isn't known yet. `equity` is how long a new session waits for
+    the prices that its start equity needs, `close` how long the end of an account's trading waits for the venue's
+    connections to close, and `stable` how long an executor must have run for its back-off to start over.
+    """
+
+    scan: float = 2.0
+    poll: float = 1.0
+    equity: float = 5.0
+    close: float = 3.0
+    stable: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class TradingDependencies:
+    """The parts; `holder` is the node's name in leases, `cancel_foreign` cancels orders that the engine didn't make."""
+
+    database: Database
+    venues: VenueDirectory
+    vault: Vault
+    feed: MarketDataProvider
+    bus: MessageBus
+    clock: Clock
+    ids: IdGenerator
+    notifier: OrderNotifier
+    holder: str
+    cancel_foreign: bool = False
+    timings: TradingTimings = TradingTimings()
