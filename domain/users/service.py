@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.core.changes import UNCHANGED, Unchanged, changed, reject_nulls
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, RateLimited
-from domain.core.validation import normalise_email, normalise_name, validate_password
+from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
 from domain.model.trading_state import TradingState
 from domain.model.users import Identity, LoginSession, User, UserRole
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -84,7 +84,7 @@ class UserService:
         closed); `RateLimited` where the address registers too many.
         """
         began = self._clock.monotonic()
-        email = normalise_email(email)
+        email = validate_email(email)
         validate_password(password)
         name = normalise_name(display_name, "displayName") if display_name is not None else None
         await self._registrations.count(address)
