@@ -2,10 +2,12 @@
 
 import asyncio
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited
@@ -53,7 +55,7 @@ class LoginThrottle:
         self._trying: Counter[str] = Counter()
         self._turns: dict[str, FairQueue] = {}
         self._at_turns: Counter[str] = Counter()
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._known: LRUCache[tuple[str, str], None] = LRUCache(MAXIMUM_REMEMBERED)
 
     def is_known(self, address: str, account: str) -> bool:
         """Tell whether somebody has signed in to the account from this address."""
@@ -62,9 +64,6 @@ class LoginThrottle:
     def remember(self, address: str, account: str) -> None:
         """Note that somebody who may has signed in to the account from this address."""
         self._known[address, account] = None
-        self._known.move_to_end((address, account))
-        if len(self._known) > MAXIMUM_REMEMBERED:
-            self._known.popitem(last=False)
 
     async def verify(self, address: str, account: str, check: Callable[[], Awaitable[bool]]) -> bool:
         """Return what `check` finds, after the wait that the last minute asks for; a wrong password is counted.
