@@ -19,7 +19,7 @@ from bench.collecting import collecting
 from bench.figures import Figure, percentile, report, spread
 from bench.parts import database, scratch
 from bench.recording import FILES, Remote, read, venue
-from infra.venues.ccxt.client import _addresses
+from infra.venues.ccxt.client import api_urls
 
 PACE, SECONDS = 2.0, 120.0
 """How many times as fast as life, and how much of the recording."""
@@ -51,7 +51,7 @@ async def _ccxt(remote: Remote, pace: float, last: int) -> list[float]:
     """Return the delays of ccxt.pro's own books, its trades being read as well."""
     exchange = importlib.import_module("ccxt.pro.binance").binance(
         {"options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False}}
-        | {"urls": {"api": _addresses(remote.url)}, "newUpdates": True}
+        | {"urls": {"api": api_urls(remote.url)}, "newUpdates": True}
     )
     async with aclosing(_Closing(exchange)):
         await exchange.load_markets()

@@ -47,9 +47,9 @@ class Direct:
 async def direct(sandbox: SandboxProcess, name: str, **balances: str) -> AsyncGenerator[Direct]:
     """Give a new account of the exchange."""
     connection = VenueConnection(VenueSettings("sandbox", "binance", sandbox.url, live=False), SystemClock())
-    await connection.ready()
+    await connection.ensure_connected()
     # The budget is Binance's; the exchange of a bench has none.
-    connection.budget.limit(10**9)
+    connection.limiter.set_limit(10**9)
     keys = await sandbox.create_account(name, balances)
     exchange = connection.new_account_exchange(VenueCredentials(keys.api_key, keys.secret))
     try:

@@ -28,7 +28,7 @@ from infra.postgres.pool import Pool
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.runtime.command_resources import CommandResources, open_command_resources
 from infra.settings import Settings
-from infra.venues.ccxt.longer_candles import lacks, parts_of
+from infra.venues.ccxt.longer_candles import missing_timeframe_error, source_timeframe
 from infra.venues.registry import Venues
 
 PURPOSE = "r3edge backfill"
@@ -117,8 +117,8 @@ async def _market(venues: Venues, request: BackfillRequest) -> MarketSymbol:
 
 def _check_timeframe(venues: Venues, venue: str, timeframe: Timeframe) -> None:
     known = venues.connection(venue).public.timeframes or {}
-    if parts_of(timeframe, known) is None:
-        raise BadArgument(str(lacks(venue, timeframe, known)))
+    if source_timeframe(timeframe, known) is None:
+        raise BadArgument(str(missing_timeframe_error(venue, timeframe, known)))
 
 
 class _TimeframeBackfill:

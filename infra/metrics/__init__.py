@@ -1,1 +1,1 @@
-"""What Prometheus is told of the engine beyond its web server."""
+"""Prometheus metrics of the engine beyond its web server."""

@@ -1,7 +1,7 @@
-"""The figures of market data: read from the parts where they are counted, when Prometheus asks for them.
+"""Metrics of market data, read from the objects that count them whenever Prometheus scrapes.
 
 A market has series while this node collects it; those of a feed that has ended disappear, and start at 0 when it is
-collected again, which `rate()` and `increase()` allow for.
+collected again, which `rate()` and `increase()` handle.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from domain.model.markets import FeedState
 
 
 class MarketDataMetrics(MetricsCollector):
-    """Metrics of the feeds that this node collects (none where it has no such role), and of its readers."""
+    """Metrics of the feeds that this node collects (none without that role), and of its subscribers."""
 
     def __init__(self, registry: CollectorRegistry, hub: MarketDataHub, feeds: FeedManager | None) -> None:
         self._hub = hub
@@ -30,11 +30,11 @@ class MarketDataMetrics(MetricsCollector):
     def collect(self) -> Iterator[Metric]:
         """Return the metrics as they are now."""
         yield _single(
-            CounterMetricFamily("r3edge_dropped_trade_batches", "Batches of trades that slow readers lost."),
+            CounterMetricFamily("r3edge_dropped_trade_batches", "Batches of trades that slow subscribers missed."),
             self._hub.dropped_trades,
         )
         if self._feeds is not None:
-            collectors = [(str(market), each) for market, each in sorted(self._feeds.collectors.items())]
+            collectors = [(str(market), collector) for market, collector in sorted(self._feeds.collectors.items())]
             yield from _states(collectors)
             yield from _counts(collectors)
             yield from _candles(collectors)
@@ -47,7 +47,7 @@ Feeds = list[tuple[str, Collector]]
 
 def _states(feeds: Feeds) -> Iterable[Metric]:
     states = GaugeMetricFamily("r3edge_feed_state", "1 for the state that the feed is in.", labels=["market", "state"])
-    ages = GaugeMetricFamily("r3edge_feed_book_age_seconds", "Age of the newest good book.", labels=["market"])
+    ages = GaugeMetricFamily("r3edge_feed_book_age_seconds", "Age of the last valid book.", labels=["market"])
     for market, feed in feeds:
         for state in FeedState:
             states.add_metric([market, state.value], float(feed.status.state is state))
@@ -58,11 +58,11 @@ def _states(feeds: Feeds) -> Iterable[Metric]:
 
 def _counts(feeds: Feeds) -> Iterator[Metric]:
     for name, text, attribute in (
-        ("gaps", "Times a stream skipped or began anew.", "gaps"),
+        ("gaps", "Times a stream had a gap or restarted.", "gaps"),
         ("reconnects", "Times a stream lost the venue.", "reconnects"),
-        ("crossed_books", "Crossed books, none of which was published.", "crossed_books"),
-        ("trades", "Trades taken, each once.", "trade_count"),
-        ("late_trades", "Trades that came after their minute had closed.", "late_trades"),
+        ("crossed_books", "Crossed books, which are never published.", "crossed_books"),
+        ("trades", "Trades received, without duplicates.", "trade_count"),
+        ("late_trades", "Trades that arrived after their minute had closed.", "late_trades"),
     ):
         family = CounterMetricFamily(f"r3edge_feed_{name}", text, labels=["market"])
         for market, feed in feeds:
@@ -84,7 +84,7 @@ def _candles(feeds: Feeds) -> Iterator[Metric]:
 
 def _latency(feeds: Feeds) -> Metric:
     family = HistogramMetricFamily(
-        "r3edge_feed_depth_publish_seconds", "Time from a book's being read to its being published.", labels=["market"]
+        "r3edge_feed_depth_publish_seconds", "Time from reading a book to publishing it.", labels=["market"]
     )
     for market, feed in feeds:
         family.add_metric([market], _buckets(feed.depth_seconds), feed.depth_seconds.sum)
@@ -107,11 +107,11 @@ def _storing(feeds: FeedManager) -> Iterator[Metric]:
     for family, value in (
         (GaugeMetricFamily("r3edge_recorder_waiting_rows", "Rows that wait for the next batch."), writer.waiting),
         (
-            CounterMetricFamily("r3edge_recorder_lost_rows", "Rows let go while the database was away."),
+            CounterMetricFamily("r3edge_recorder_lost_rows", "Rows dropped during an outage of the database."),
             writer.dropped_rows,
         ),
         (
-            GaugeMetricFamily("r3edge_backfill_waiting", "Back-fills that wait or are under way."),
+            GaugeMetricFamily("r3edge_backfill_waiting", "Back-fills that wait or run."),
             feeds.backfill_waiting,
         ),
     ):

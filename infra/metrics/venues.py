@@ -1,4 +1,4 @@
-"""The figures of the venues: their clocks, their rate budgets, and what they answered."""
+"""Metrics of the venues: clocks, rate limits, and answers by status."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from infra.venues.registry import Venues
 
 
 class VenueMetrics(MetricsCollector):
-    """Metrics of every venue; two that share a budget tell the same of it."""
+    """Metrics of every venue; venues that share a rate limiter have the same values of it."""
 
     def __init__(self, registry: CollectorRegistry, venues: Venues) -> None:
         self._venues = venues
@@ -23,14 +23,14 @@ class VenueMetrics(MetricsCollector):
         """Return the metrics as they are now."""
         connections = [(name, self._venues.connection(name)) for name in self._venues.names()]
         yield from _clocks(connections)
-        yield from _budgets(connections)
-        answers = CounterMetricFamily(
+        yield from _limiters(connections)
+        responses = CounterMetricFamily(
             "r3edge_venue_requests", "Requests by the status of the answer.", labels=["venue", "status"]
         )
         for name, connection in connections:
-            for status, count in connection.traffic.answers.items():
-                answers.add_metric([name, "none" if status == NO_ANSWER else str(status)], count)
-        yield answers
+            for status, count in connection.responses.by_status.items():
+                responses.add_metric([name, "none" if status == NO_ANSWER else str(status)], count)
+        yield responses
 
 
 def _clocks(connections: Sequence[tuple[str, VenueConnection]]) -> Iterator[Metric]:
@@ -38,7 +38,7 @@ def _clocks(connections: Sequence[tuple[str, VenueConnection]]) -> Iterator[Metr
         "r3edge_venue_clock_offset_seconds", "How far the venue's clock is ahead of this node's.", labels=["venue"]
     )
     trip = GaugeMetricFamily(
-        "r3edge_venue_clock_round_trip_seconds", "The round trip by which that was measured.", labels=["venue"]
+        "r3edge_venue_clock_round_trip_seconds", "The round trip of that measurement.", labels=["venue"]
     )
     for name, connection in connections:
         if connection.clock.is_measured:
@@ -48,20 +48,20 @@ def _clocks(connections: Sequence[tuple[str, VenueConnection]]) -> Iterator[Metr
     yield trip
 
 
-def _budgets(connections: Sequence[tuple[str, VenueConnection]]) -> Iterator[Metric]:
+def _limiters(connections: Sequence[tuple[str, VenueConnection]]) -> Iterator[Metric]:
     used = GaugeMetricFamily("r3edge_venue_budget_used_weight", "Weight used this minute.", labels=["venue"])
-    limit = GaugeMetricFamily("r3edge_venue_budget_limit_weight", "Weight a minute that is allowed.", labels=["venue"])
-    waiting = GaugeMetricFamily("r3edge_venue_budget_waiting_calls", "Calls that wait for it.", labels=["venue"])
-    silence = GaugeMetricFamily(
-        "r3edge_venue_silence_seconds", "How long the venue still wants no requests.", labels=["venue"]
+    limit = GaugeMetricFamily("r3edge_venue_budget_limit_weight", "Weight per minute allowed.", labels=["venue"])
+    waiting = GaugeMetricFamily("r3edge_venue_budget_waiting_calls", "Requests that wait for it.", labels=["venue"])
+    bans = GaugeMetricFamily(
+        "r3edge_venue_silence_seconds", "Seconds that the venue's ban (418 or 429) still lasts.", labels=["venue"]
     )
-    refusals = CounterMetricFamily("r3edge_venue_silences", "Times the venue asked for silence.", labels=["venue"])
+    rejections = CounterMetricFamily("r3edge_venue_silences", "Requests rejected with 418 or 429.", labels=["venue"])
     for name, connection in connections:
-        budget = connection.budget
-        if budget.weight_per_minute is not None:
-            used.add_metric([name], budget.used)
-            limit.add_metric([name], budget.weight_per_minute)
-        waiting.add_metric([name], budget.waiting)
-        silence.add_metric([name], budget.silent_seconds)
-        refusals.add_metric([name], budget.silence.asked_for)
-    yield from (used, limit, waiting, silence, refusals)
+        limiter = connection.limiter
+        if limiter.weight_per_minute is not None:
+            used.add_metric([name], limiter.used)
+            limit.add_metric([name], limiter.weight_per_minute)
+        waiting.add_metric([name], limiter.waiting)
+        bans.add_metric([name], limiter.banned_seconds)
+        rejections.add_metric([name], limiter.venue_ban.count)
+    yield from (used, limit, waiting, bans, rejections)

@@ -1,4 +1,4 @@
-"""Which venues there are and how ccxt is told to reach them."""
+"""The configured venues, and how ccxt reaches them."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from domain.model.markets import Venue
 
 @dataclass(frozen=True, slots=True)
 class VenueSettings:
-    """One venue: its name in the engine, the ccxt id that speaks to it, and `url` where it is a sandbox's address.
+    """One venue: its name in the engine, ccxt's id, and `url` if it is a sandbox.
 
-    A sandbox speaks Binance's protocol, so its `ccxt_id` is `binance`; `url` is its base, as in `http://host:port`.
+    A sandbox speaks Binance's protocol, so its `ccxt_id` is `binance`; `url` is its base, such as `http://host:port`.
     """
 
     name: str
@@ -24,12 +24,12 @@ class VenueSettings:
 
     @property
     def is_binance(self) -> bool:
-        """Whether Binance's own protocol is spoken, which the adapter knows more of than ccxt's unified calls."""
+        """Whether the venue speaks Binance's protocol, of which the adapter uses more than ccxt's unified calls."""
         return self.ccxt_id in {"binance", "binanceus"}
 
 
 class UnknownVenue(Exception):
-    """A venue is named that isn't configured, or that ccxt doesn't know."""
+    """No configured venue has this name, or ccxt doesn't know its id."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -54,7 +54,7 @@ class Collecting:
         now = self.venues.public("sandbox").venue_now()
         self.drift_ms += max(0, (forming.close_time - now) // MILLISECOND) + 50
         await self.sandbox.misbehave(**faults, driftMs=self.drift_ms)
-        self.venues.connection("sandbox").clock.doubt()
+        self.venues.connection("sandbox").clock.invalidate()
         await eventually(lambda: any(each.open_time == forming.open_time for each in self.minutes()), "it closes", 60)
         return next(each for each in self.minutes() if each.open_time == forming.open_time)
 

@@ -1,4 +1,4 @@
-"""A venue in memory that speaks Binance's depth protocol into a real ccxt client, through a line that can be bad.
+"""A venue in memory that speaks Binance's depth protocol into a real ccxt client, through a line that can fail.
 
 It remembers its book at every update id, so that whatever is shown of it can be held against the truth.
 """
@@ -16,6 +16,7 @@ from ccxt.base.errors import RequestTimeout
 
 from domain.core.clock import Clock
 from domain.model.markets import Market, MarketSymbol
+from infra.venues.binance.depth import DepthSettings
 from infra.venues.ccxt.client import exchange_class, new_exchange
 from infra.venues.ccxt.clock import VenueClock
 from infra.venues.config import VenueSettings
@@ -48,13 +49,13 @@ class DepthVenue:
         self._remember()
 
     def frame(self) -> dict[str, Any]:
-        """Change the book and return the event that says so."""
+        """Change the book and return the event of the change."""
         first = self.update_id + 1
         self.update_id += self.random.randint(1, 5)
         changes: dict[str, dict[Decimal, Decimal]] = {"b": {}, "a": {}}
         self.middle += self.random.randint(-3, 3)
         for side, sign in (("b", -1), ("a", 1)):
-            for price in [each for each in self.book[side] if (each * 100 - self.middle) * sign <= 0]:
+            for price in [passed for passed in self.book[side] if (passed * 100 - self.middle) * sign <= 0]:
                 changes[side][price] = Decimal(0)
             for _ in range(self.random.randint(0, 3)):
                 price = self._price(sign * self.random.randint(1, 30))
@@ -93,12 +94,12 @@ class Socket:
 
     _conn = None
 
-    def __init__(self, hear: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, on_request: Callable[[dict[str, Any]], None]) -> None:
         self.closed = False
-        self._hear = hear
+        self._on_request = on_request
 
     async def send_str(self, text: str) -> None:
-        self._hear(json.loads(text))
+        self._on_request(json.loads(text))
 
     async def close(self, *_: object) -> None:
         self.closed = True
@@ -117,15 +118,15 @@ class Line:
         exchange.line = self
 
     def connected(self, client: Any) -> None:
-        """Take the place of the network under a client that ccxt has just made."""
+        """Replace the network of a client that ccxt has just made."""
         self.client = client
         self.subscribed = False
-        client.connection = Socket(self._hear)
+        client.connection = Socket(self._on_request)
         client.connected.resolve(client.url)
 
-    async def depth(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def depth(self, params: dict[str, Any]) -> dict[str, Any]:
         """Answer a request for a snapshot: it is of the moment of asking, and may be held back."""
-        answer = self.snapshots(asked["limit"])
+        answer = self.snapshots(params["limit"])
         if self._holds_back:
             self._held_back.append(asyncio.Event())
             await self._held_back[-1].wait()
@@ -135,7 +136,7 @@ class Line:
         """Hold the answers of snapshots back from now on, or no more."""
         self._holds_back = holds
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let the answers that were held back arrive."""
         for held in self._held_back:
             held.set()
@@ -151,7 +152,7 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """Whether updates are asked for by a connection that stands."""
+        """Whether a connected client is subscribed to updates."""
         return self.client is not None and self.subscribed and self.client.error is None
 
     def cut(self) -> None:
@@ -163,7 +164,7 @@ class Line:
         """End the connection as ccxt's keep-alive does."""
         self.client.on_error(RequestTimeout("no pong"))
 
-    def _hear(self, request: dict[str, Any]) -> None:
+    def _on_request(self, request: dict[str, Any]) -> None:
         self.subscribed = request["method"] == "SUBSCRIBE"
         asyncio.get_running_loop().call_soon(self._answer, self.client, request["id"])
 
@@ -172,11 +173,11 @@ class Line:
             self.send({"result": None, "id": request_id})
 
 
-async def ccxt_exchange(clock: Clock) -> Any:
-    """Return ccxt's Binance with the engine's wire, whose network is the `Line` made last."""
-    wire = await exchange_class(SETTINGS)
+async def ccxt_exchange(clock: Clock, settings: DepthSettings | None = None) -> Any:
+    """Return ccxt's Binance with the engine's transport, whose network is the `Line` made last."""
+    transport = await exchange_class(SETTINGS)
 
-    class OverLine(wire):  # type: ignore[misc, valid-type]
+    class OverLine(transport):  # type: ignore[misc, valid-type]
         line: Line
 
         def client(self, url: str) -> Any:
@@ -185,10 +186,11 @@ async def ccxt_exchange(clock: Clock) -> Any:
                 self.line.connected(made)
             return made
 
-        async def fetch_depth(self, asked: dict[str, Any]) -> dict[str, Any]:
-            return await self.line.depth(asked)
+        async def fetch_depth(self, params: dict[str, Any]) -> dict[str, Any]:
+            return await self.line.depth(params)
 
     exchange = new_exchange(OverLine, SETTINGS, VenueClock(clock), RateLimiter(clock))
+    exchange.depth_settings = settings or DepthSettings()
     exchange.publicGetDepth = exchange.fetch_depth
     exchange.set_markets([exchange.safe_market_structure(MARKET | {"active": True, "info": {}})])
     return exchange
@@ -200,8 +202,7 @@ class LineConnection:
 
     public: Any
 
-    async def ready(self) -> None:
-        """It is."""
+    async def ensure_connected(self) -> None: ...
 
     def market(self, _symbol: MarketSymbol) -> Market:
         return GRID

@@ -13,6 +13,7 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.database import PostgresDatabase
+from infra.venues.ccxt.market_data import StreamTimings
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.waiting import eventually
@@ -37,11 +38,12 @@ async def running_node(
     bus: MessageBus | None = None,
     holder: str = "node",
     always: Sequence[MarketSymbol] = (),
+    stream_timings: StreamTimings | None = None,
 ) -> AsyncIterator[MarketNode]:
     """Run the hub and the feeds of the sandbox at `url` inside the block, its markets known."""
     clock = SystemClock()
     bus, cache = bus or EmbeddedBus(), EmbeddedCache(clock)
-    venues = Venues([VenueSettings("sandbox", "binance", url, live=False)], clock)
+    venues = Venues([VenueSettings("sandbox", "binance", url, live=False)], clock, timings=stream_timings)
     sources = {"sandbox": venues.public("sandbox")}
     hub = MarketDataHub(bus, cache, database, clock, lambda name: venues.public(name).venue_now())
     feeds = FeedManager(sources, database, bus, cache, clock, TimeOrderedIds(), holder, always, timings)

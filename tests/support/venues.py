@@ -52,20 +52,20 @@ class Trader:
 
 
 @dataclass
-class Told:
-    """What an account's stream has told so far."""
+class UpdateLog:
+    """The updates of an account's stream so far."""
 
     updates: list[VenueUpdate] = field(default_factory=list)
 
     def of(self, kind: type) -> list:
-        return [each for each in self.updates if isinstance(each, kind)]
+        return [update for update in self.updates if isinstance(update, kind)]
 
     @property
     def fills(self) -> list[FillReport]:
         return [*self.of(FillReport), *(fill for order in self.of(OrderReport) for fill in order.fills)]
 
     async def until(
-        self, condition: Callable[["Told"], object], what: str, timeout_seconds: float = PATIENCE_SECONDS
+        self, condition: Callable[["UpdateLog"], object], what: str, timeout_seconds: float = PATIENCE_SECONDS
     ) -> None:
         await eventually(lambda: condition(self), what, timeout_seconds)
 
@@ -85,18 +85,18 @@ async def best_bid(venues: Venues) -> Decimal:
 
 
 @asynccontextmanager
-async def listening(account: CcxtExecutionClient) -> AsyncIterator[Told]:
-    """Collect what the account's stream tells inside the block."""
-    told = Told()
+async def recorded_updates(account: CcxtExecutionClient) -> AsyncIterator[UpdateLog]:
+    """Record the updates of the account's stream inside the block."""
+    log = UpdateLog()
 
     async def listen() -> None:
         async with aclosing(account.updates()) as updates:
             async for update in updates:
-                told.updates.append(update)
+                log.updates.append(update)
 
     task = asyncio.create_task(listen())
     try:
-        yield told
+        yield log
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

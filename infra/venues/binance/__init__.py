@@ -1,1 +1,1 @@
-"""Binance's own rule for a book that is kept from updates."""
+"""Binance's own rule for keeping a local order book."""

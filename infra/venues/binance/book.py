@@ -1,7 +1,7 @@
-"""Binance's rule of a local order book: which update may follow which, and how far down the book is known.
+"""Binance's rule for a local order book: which update may follow which, and down to which depth the book is known.
 
 Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "How to manage a local order book
-correctly". Nothing here talks to anybody; `binance_depth` feeds it.
+correctly". This module does no I/O; `infra.venues.binance.depth` feeds it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,29 +13,36 @@ from typing import Any
 from domain.model.depth import MAX_LEVELS
 from domain.ports.market_data import VenueGap, VenueUnreachable
 
-SNAPSHOT_LEVELS = 1_000
-"""How many levels a side a snapshot is asked for; one that has as many says nothing of what lies below them."""
 
-THIN_LEVELS = 3 * MAX_LEVELS
-"""With fewer known levels than this on a side, it is time for another snapshot."""
+@dataclass(frozen=True, slots=True)
+class BookSettings:
+    """How many levels and updates a local book holds.
 
-MAX_HELD = 1_000
-"""Updates that are kept while a snapshot is awaited: 100 s of Binance's fastest stream."""
+    A snapshot has `snapshot_levels` a side; if it is full, levels below it are unknown. With fewer than
+    `refill_levels` known on a side, another snapshot is due. `shown_levels` a side are shown. `buffered_updates` are
+    kept while a snapshot is on its way: 1,000 are 100 s of Binance's fastest stream.
+    """
+
+    snapshot_levels: int = 1_000
+    refill_levels: int = 3 * MAX_LEVELS
+    shown_levels: int = MAX_LEVELS
+    buffered_updates: int = 1_000
+
 
 Row = tuple[str, str]
-"""A price and the quantity that rests there, in the venue's own digits."""
+"""A price and the quantity at it, in the venue's own digits."""
 
 Change = tuple[float, bool, Row]
-"""A row with its price as a number to sort by, and whether anything rests there."""
+"""A row, with its price as a number to sort by, and whether its quantity is above zero."""
 
 
 class DepthError(ValueError):
-    """An update or snapshot that isn't one: a field is missing, or holds what it can't."""
+    """An update or snapshot that can't be read: a field is missing or has an impossible value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What changed in the book from update `first` to update `last`: new quantities by price, zero for none left."""
+    """The changes of the book from update `first` to `last`: new quantities by price, zero for a removed level."""
 
     first: int
     last: int
@@ -55,228 +62,239 @@ class Snapshot:
 
 def read_update(message: Mapping[str, Any]) -> Update:
     """Return a `depthUpdate` event; raises `DepthError`."""
-    first, last = _whole(message, "U"), _whole(message, "u")
+    first, last = _whole_number(message, "U"), _whole_number(message, "u")
     if last < first:
         raise DepthError(f"an update from {first} to {last}")
-    return Update(first, last, _whole(message, "E"), _changes(message, "b"), _changes(message, "a"))
+    return Update(first, last, _whole_number(message, "E"), _changes(message, "b"), _changes(message, "a"))
 
 
 def read_snapshot(answer: Mapping[str, Any]) -> Snapshot:
     """Return the answer of `GET /api/v3/depth`; raises `DepthError`."""
-    return Snapshot(_whole(answer, "lastUpdateId"), _changes(answer, "bids"), _changes(answer, "asks"))
+    return Snapshot(_whole_number(answer, "lastUpdateId"), _changes(answer, "bids"), _changes(answer, "asks"))
 
 
-class BookSide:
-    """One side, best price first, down to its `reach`: what lies beyond was never told, and isn't kept."""
+class LocalBookSide:
+    """One side, best price first, down to its `known_depth`: the levels beyond are unknown, and aren't kept.
 
-    __slots__ = ("_keys", "_rows", "_sign", "reach")
+    `known_depth` is a signed price (negative for bids), infinite if the whole side is known.
+    """
 
-    def __init__(self, changes: Sequence[Change], *, descending: bool) -> None:
+    __slots__ = ("_keys", "_rows", "_settings", "_sign", "known_depth")
+
+    def __init__(self, changes: Sequence[Change], settings: BookSettings, *, descending: bool) -> None:
+        self._settings = settings
         self._sign = -1.0 if descending else 1.0
-        self._rows = {self._sign * price: row for price, rests, row in changes if rests}
+        self._rows = {self._sign * price: row for price, has_quantity, row in changes if has_quantity}
         self._keys = sorted(self._rows)
-        self.reach = self._keys[-1] if len(changes) >= SNAPSHOT_LEVELS and self._keys else inf
+        is_cut = len(changes) >= settings.snapshot_levels and bool(self._keys)
+        self.known_depth = self._keys[-1] if is_cut else inf
 
     @property
-    def is_thin(self) -> bool:
+    def needs_snapshot(self) -> bool:
         """Whether few levels are known although the venue may have more."""
-        return self.reach != inf and len(self._keys) < THIN_LEVELS
+        return self.known_depth != inf and len(self._keys) < self._settings.refill_levels
 
     @property
-    def is_used_up(self) -> bool:
-        """Whether nothing is known any more of a side that may have levels."""
-        return self.reach != inf and not self._keys
+    def is_exhausted(self) -> bool:
+        """Whether no level is known any more although the venue may have some."""
+        return self.known_depth != inf and not self._keys
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Set the quantities that were told; a level that isn't there may be told to be gone."""
-        keys, rows, sign, reach = self._keys, self._rows, self._sign, self.reach
-        for price, rests, row in changes:
+        """Set the changed quantities. Binance may remove a level that isn't there; that changes nothing."""
+        keys, rows, sign, known_depth = self._keys, self._rows, self._sign, self.known_depth
+        for price, has_quantity, row in changes:
             key = sign * price
-            if key > reach:
+            if key > known_depth:
                 continue
-            if rests:
+            if has_quantity:
                 if key not in rows:
                     keys.insert(bisect_left(keys, key), key)
                 rows[key] = row
             elif rows.pop(key, None) is not None:
                 del keys[bisect_left(keys, key)]
-        if len(keys) > 2 * SNAPSHOT_LEVELS:
-            self._cut()
+        if len(keys) > 2 * self._settings.snapshot_levels:
+            self._truncate()
 
     def top(self, levels: int) -> list[Row]:
-        """Return the best `levels` rows, fewer where fewer are known."""
+        """Return the best `levels` rows, or fewer if fewer are known."""
         rows = self._rows
         return [rows[key] for key in self._keys[:levels]]
 
-    def within(self, reach: float) -> list[tuple[float, float]]:
-        """Return the levels down to `reach` as numbers that can be compared."""
-        keys = self._keys[: bisect_right(self._keys, reach)]
+    def levels_within(self, depth: float) -> list[tuple[float, float]]:
+        """Return the signed prices and quantities down to `depth`, as numbers that can be compared."""
+        keys = self._keys[: bisect_right(self._keys, depth)]
         return [(key, float(self._rows[key][1])) for key in keys]
 
-    def agrees_with(self, other: "BookSide") -> bool:
-        """Tell whether both hold the same quantities as far as both reach."""
-        reach = min(self.reach, other.reach)
-        return self.within(reach) == other.within(reach)
+    def matches(self, other: "LocalBookSide") -> bool:
+        """Return whether both have the same quantities down to the depth that both know."""
+        depth = min(self.known_depth, other.known_depth)
+        return self.levels_within(depth) == other.levels_within(depth)
 
-    def _cut(self) -> None:
-        for key in self._keys[SNAPSHOT_LEVELS:]:
+    def _truncate(self) -> None:
+        levels = self._settings.snapshot_levels
+        for key in self._keys[levels:]:
             del self._rows[key]
-        del self._keys[SNAPSHOT_LEVELS:]
-        self.reach = self._keys[-1]
+        del self._keys[levels:]
+        self.known_depth = self._keys[-1]
 
 
-class Sides:
-    """Both sides of a snapshot, and what has been applied to them."""
+class LocalBookSides:
+    """Both sides of a snapshot, with the updates that have been applied to them."""
 
     __slots__ = ("asks", "bids")
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.bids = BookSide(snapshot.bids, descending=True)
-        self.asks = BookSide(snapshot.asks, descending=False)
+    def __init__(self, snapshot: Snapshot, settings: BookSettings) -> None:
+        self.bids = LocalBookSide(snapshot.bids, settings, descending=True)
+        self.asks = LocalBookSide(snapshot.asks, settings, descending=False)
 
     @property
-    def is_thin(self) -> bool:
-        """Whether one of them is."""
-        return self.bids.is_thin or self.asks.is_thin
+    def needs_snapshot(self) -> bool:
+        """Whether either side does."""
+        return self.bids.needs_snapshot or self.asks.needs_snapshot
 
     def apply(self, update: Update) -> None:
-        """Apply an update that follows on what is held; raises `VenueGap` where nothing known is left of a side."""
+        """Apply the update that follows; raises `VenueGap` if no known level is left on a side."""
         self.bids.apply(update.bids)
         self.asks.apply(update.asks)
-        if self.bids.is_used_up or self.asks.is_used_up:
+        if self.bids.is_exhausted or self.asks.is_exhausted:
             raise VenueGap("the price ran past the levels of the last snapshot")
 
-    def agrees_with(self, other: "Sides") -> bool:
-        """Tell whether both hold the same book as far as both reach."""
-        return self.bids.agrees_with(other.bids) and self.asks.agrees_with(other.asks)
+    def matches(self, other: "LocalBookSides") -> bool:
+        """Return whether both hold the same book down to the depth that both know."""
+        return self.bids.matches(other.bids) and self.asks.matches(other.asks)
 
 
 class LocalBook:
     """One market's book, at `update_id`, which is None before the first snapshot.
 
-    Updates are held while a snapshot is awaited, the first one or a further one. A further snapshot makes the book
-    reach down to its depth again, and must agree with it. What raises `VenueGap` leaves a book that must be ended.
+    Updates are buffered while a snapshot is on its way, the first or a later one. A later snapshot restores the depth
+    to which the book is known, and must match it. After a method has raised `VenueGap` the book must be invalidated.
 
-    `ask_after` and `audit_at` are the caller's notes: seconds of its clock from which to ask for another snapshot when
-    the book is thin, and in any case.
+    `refill_after` and `audit_at` are set by the caller, in seconds of its clock: the time from which a book with few
+    levels may request another snapshot, and the time at which any book does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: BookSettings | None = None) -> None:
         self.update_id: int | None = None
-        self.ask_after = 0.0
+        self.refill_after = 0.0
         self.audit_at = inf
-        self.ended_by: VenueGap | VenueUnreachable | None = None
+        self.invalidated_by: VenueGap | VenueUnreachable | None = None
+        self._settings = settings or BookSettings()
         self._at_ms: int | None = None
-        self._told: int | None = None
-        self._bridged = True
-        self._sides: Sides | None = None
-        self._held: list[Update] | None = []
+        self._last_update_id: int | None = None
+        self._has_bridged = True
+        self._sides: LocalBookSides | None = None
+        self._buffer: list[Update] | None = []
         self._snapshot: Snapshot | None = None
 
     @property
-    def is_thin(self) -> bool:
+    def needs_snapshot(self) -> bool:
         """Whether few levels are known of a side that may have more."""
-        return self._sides is not None and self._sides.is_thin
+        return self._sides is not None and self._sides.needs_snapshot
 
     @property
     def awaits_snapshot(self) -> bool:
-        """Whether a snapshot was asked for and isn't part of the book yet."""
-        return self._held is not None
+        """Whether a snapshot was requested and isn't part of the book yet."""
+        return self._buffer is not None
 
-    def ask(self) -> None:
-        """Begin to hold updates for a further snapshot, which is asked for now."""
-        self._held = []
+    def request_snapshot(self) -> None:
+        """Start to buffer updates for a later snapshot, which the caller requests now."""
+        self._buffer = []
 
-    def give_up(self) -> None:
-        """Hold no more updates: no further snapshot came."""
-        self._held = self._snapshot = None
+    def cancel_snapshot(self) -> None:
+        """Stop buffering updates: no later snapshot will come."""
+        self._buffer = self._snapshot = None
 
-    def end(self, reason: VenueGap | VenueUnreachable) -> None:
-        """Show nothing any more: what is held may be half of something, or wrong."""
-        self.ended_by = self.ended_by or reason
+    def invalidate(self, reason: VenueGap | VenueUnreachable) -> None:
+        """Show nothing from now on: the book may be incomplete or wrong. The first reason is kept."""
+        self.invalidated_by = self.invalidated_by or reason
 
-    def take(self, update: Update) -> bool:
-        """Take the next update; tell whether the book has changed. Repeats change nothing; a skip is a `VenueGap`."""
-        if self._told is not None and update.last <= self._told:
+    def apply_update(self, update: Update) -> bool:
+        """Apply the next update; return whether the book has changed.
+
+        A repeated update changes nothing. Raises `VenueGap` if updates are missing before this one.
+        """
+        if self._last_update_id is not None and update.last <= self._last_update_id:
             return False
-        if self._told is not None and not self._follows(update):
-            raise VenueGap(f"update {self._told} was followed by {update.first}")
-        self._told, self._bridged = update.last, True
-        self._hold(update)
+        if self._last_update_id is not None and not self._follows(update):
+            raise VenueGap(f"update {self._last_update_id} was followed by {update.first}")
+        self._last_update_id, self._has_bridged = update.last, True
+        self._buffer_update(update)
         if self._sides is None:
             return False
         self._sides.apply(update)
         self.update_id, self._at_ms = update.last, update.at_ms
-        self._settle()
+        self._merge_snapshot()
         return True
 
-    def load(self, snapshot: Snapshot) -> bool:
-        """Take the snapshot that was asked for; False where it is older than what is held, and another is needed."""
-        held = self._held or []
-        oldest = held[0].first - 1 if held else self.update_id
+    def apply_snapshot(self, snapshot: Snapshot) -> bool:
+        """Apply the requested snapshot; return False if it is older than the buffer, so that another is needed."""
+        buffer = self._buffer or []
+        oldest = buffer[0].first - 1 if buffer else self.update_id
         if oldest is not None and snapshot.last < oldest:
             return False
         if self._sides is None:
-            self._begin(snapshot)
+            self._start(snapshot)
         else:
             self._snapshot = snapshot
-            self._settle()
+            self._merge_snapshot()
         return True
 
     def limit(self) -> dict[str, Any]:
-        """Return the book as it stands, in ccxt's form and under its name; raises what ended it, where it has."""
-        if self.ended_by is not None:
-            raise self.ended_by
+        """Return the present book in ccxt's form, which calls this method by this name; raises `invalidated_by`."""
+        if self.invalidated_by is not None:
+            raise self.invalidated_by
         assert self._sides is not None
         return {
             "book": self,
             "nonce": self.update_id,
             "timestamp": self._at_ms,
-            "bids": self._sides.bids.top(MAX_LEVELS),
-            "asks": self._sides.asks.top(MAX_LEVELS),
+            "bids": self._sides.bids.top(self._settings.shown_levels),
+            "asks": self._sides.asks.top(self._settings.shown_levels),
         }
 
     def _follows(self, update: Update) -> bool:
-        """Tell whether nothing is missing before the update; the first after a snapshot may begin before its end."""
-        assert self._told is not None
-        return update.first == self._told + 1 or (not self._bridged and update.first <= self._told)
+        """Return whether no update is missing; only the first after a snapshot may overlap the snapshot's end."""
+        assert self._last_update_id is not None
+        return update.first == self._last_update_id + 1 or (
+            not self._has_bridged and update.first <= self._last_update_id
+        )
 
-    def _hold(self, update: Update) -> None:
-        if self._held is None:
+    def _buffer_update(self, update: Update) -> None:
+        if self._buffer is None:
             return
-        if len(self._held) >= MAX_HELD:
-            raise VenueGap(f"no snapshot of the book came within {MAX_HELD} updates")
-        self._held.append(update)
+        if len(self._buffer) >= self._settings.buffered_updates:
+            raise VenueGap(f"no snapshot of the book came within {self._settings.buffered_updates} updates")
+        self._buffer.append(update)
 
-    def _begin(self, snapshot: Snapshot) -> None:
+    def _start(self, snapshot: Snapshot) -> None:
         """Make the first snapshot the book, with the updates that came after it."""
-        sides, at_ms, last = _replayed(snapshot, self._held or [])
+        sides, at_ms, last = self._replay(snapshot, self._buffer or [])
         self._sides, self._at_ms, self.update_id = sides, at_ms, last
-        if self._told is None or self._told < snapshot.last:
-            self._told, self._bridged = snapshot.last, False
-        self._held = None
+        if self._last_update_id is None or self._last_update_id < snapshot.last:
+            self._last_update_id, self._has_bridged = snapshot.last, False
+        self._buffer = None
 
-    def _settle(self) -> None:
-        """Put a further snapshot under the book once the book has come as far as it."""
-        snapshot, held = self._snapshot, self._held
-        if snapshot is None or held is None or self.update_id is None or snapshot.last > self.update_id:
+    def _merge_snapshot(self) -> None:
+        """Replace the book by a later snapshot with the updates after it, once the book has reached the snapshot."""
+        snapshot, buffer = self._snapshot, self._buffer
+        if snapshot is None or buffer is None or self.update_id is None or snapshot.last > self.update_id:
             return
-        sides, _, _ = _replayed(snapshot, held)
-        if self._sides is None or not sides.agrees_with(self._sides):
+        sides, _, _ = self._replay(snapshot, buffer)
+        if self._sides is None or not sides.matches(self._sides):
             raise VenueGap(f"the book at update {self.update_id} is not what the venue's snapshot says")
-        self._sides, self._held, self._snapshot = sides, None, None
+        self._sides, self._buffer, self._snapshot = sides, None, None
+
+    def _replay(self, snapshot: Snapshot, updates: Sequence[Update]) -> tuple[LocalBookSides, int | None, int]:
+        sides, at_ms, last = LocalBookSides(snapshot, self._settings), None, snapshot.last
+        for update in updates:
+            if update.last > snapshot.last:
+                sides.apply(update)
+                at_ms, last = update.at_ms, update.last
+        return sides, at_ms, last
 
 
-def _replayed(snapshot: Snapshot, held: Sequence[Update]) -> tuple[Sides, int | None, int]:
-    sides, at_ms, last = Sides(snapshot), None, snapshot.last
-    for update in held:
-        if update.last > snapshot.last:
-            sides.apply(update)
-            at_ms, last = update.at_ms, update.last
-    return sides, at_ms, last
-
-
-def _whole(message: Mapping[str, Any], name: str) -> int:
+def _whole_number(message: Mapping[str, Any], name: str) -> int:
     value = message.get(name)
     if type(value) is not int or value < 0:
         raise DepthError(f"{name} is {value!r}"[:100])

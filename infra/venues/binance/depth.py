@@ -1,50 +1,65 @@
 """Binance's depth stream in ccxt's connection, kept by the venue's own rule instead of ccxt's looser one.
 
-ccxt applies an update half before it fails on the other half, takes a missing side for no change, and shows levels
-below its snapshot's as if none were missing between them; here each of these ends in a right book or in none.
+ccxt applies half of an update before it fails on the other half, takes a missing side for no change, and shows levels
+below its snapshot's as if none were missing in between. Here each of these ends in a correct book or in none.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from domain.ports.market_data import VenueGap, VenueUnreachable
-from infra.venues.binance.book import SNAPSHOT_LEVELS, DepthError, LocalBook, read_snapshot, read_update
+from infra.venues.binance.book import BookSettings, DepthError, LocalBook, read_snapshot, read_update
+from infra.venues.ccxt.conversion import CcxtValue
 from infra.venues.ccxt.errors import stream_error
-from infra.venues.ccxt.types import Ccxt
 
 log = logging.getLogger(__name__)
-
-AUDIT_SECONDS = 300.0
-"""How often a book is compared with a new snapshot although nothing asks for one."""
-
-MAX_ASKED = 10
-ASK_AGAIN_SECONDS = 0.2
-GIVE_UP_SECONDS = 5.0
-"""How long a book that goes on without the snapshot that it wanted waits before it asks again."""
 
 TOPIC = "orderbook::"
 
 
-class BinanceDepth:
-    """Takes the place of ccxt's handlers of spot depth; `orderbooks` holds `LocalBook`s then."""
+@dataclass(frozen=True, slots=True)
+class DepthSettings:
+    """When snapshots are requested, and how large the books are.
 
+    Every book is compared with a new snapshot after `audit_seconds`. At most `max_snapshots` are requested,
+    `retry_seconds` apart, until one is new enough. A book with few levels whose snapshot failed requests the next one
+    after `refill_seconds`.
+    """
+
+    book: BookSettings = field(default_factory=BookSettings)
+    audit_seconds: float = 300.0
+    max_snapshots: int = 10
+    retry_seconds: float = 0.2
+    refill_seconds: float = 5.0
+
+
+class BinanceDepth:
+    """Replaces ccxt's handlers of spot depth; `orderbooks` then holds `LocalBook`s."""
+
+    depth_settings = DepthSettings()
     orderbooks: dict[str, LocalBook]
     if TYPE_CHECKING:
-        spawn: Callable[..., Ccxt]
-        safe_market: Callable[..., Ccxt]
-        market: Callable[[str], Ccxt]
-        publicGetDepth: Callable[..., Ccxt]  # noqa: N815  # ccxt's
+        spawn: Callable[..., CcxtValue]
+        safe_market: Callable[..., CcxtValue]
+        market: Callable[[str], CcxtValue]
+        publicGetDepth: Callable[..., CcxtValue]  # noqa: N815  # ccxt's
 
-    def handle_order_book_subscription(self, client: Ccxt, message: Ccxt, subscription: Mapping[str, Any]) -> None:  # noqa: ARG002  # ccxt's
-        """Begin a new book: the venue has answered that its updates will come."""
+    def handle_order_book_subscription(
+        self,
+        client: CcxtValue,
+        message: CcxtValue,  # noqa: ARG002  # ccxt's
+        subscription: Mapping[str, Any],
+    ) -> None:
+        """Start a new book: the venue has confirmed the subscription to its updates."""
         for symbol in subscription["symbols"]:
-            book = self.orderbooks[symbol] = LocalBook()
-            self.spawn(self._ask, client, symbol, book)
+            book = self.orderbooks[symbol] = LocalBook(self.depth_settings.book)
+            self.spawn(self._fetch_snapshot, client, symbol, book)
 
-    def handle_order_book(self, client: Ccxt, message: Mapping[str, Any]) -> None:
-        """Take an update; one that skips ends the book, one that can't be read the connection (`DepthError`)."""
+    def handle_order_book(self, client: CcxtValue, message: Mapping[str, Any]) -> None:
+        """Apply an update. A missing update ends the book, an unreadable one the connection (`DepthError`)."""
         market_id = message.get("s")
         if not isinstance(market_id, str):
             raise DepthError(f"s is {market_id!r}"[:100])
@@ -53,88 +68,90 @@ class BinanceDepth:
         if book is None:
             return
         try:
-            changed = book.take(read_update(message))
+            changed = book.apply_update(read_update(message))
         except VenueGap as gap:
-            self._end(client, symbol, gap)
+            self._invalidate(client, symbol, gap)
             return
         if changed:
             client.resolve(book, TOPIC + symbol)
-            self._renew_when_due(client, symbol, book)
+            self._refresh_if_due(client, symbol, book)
 
-    async def is_present(self, symbol: str, book: LocalBook) -> bool:
+    async def is_current(self, symbol: str, book: LocalBook) -> bool:
         """Ask the venue whether a book that gets no updates is still its present one; False without an answer."""
         try:
             answer = await self.publicGetDepth({"symbol": self.market(symbol)["id"], "limit": 5})
         except Exception:  # noqa: BLE001  # whatever ccxt raises, there is no answer
             return False
-        return book.ended_by is None and answer.get("lastUpdateId") == book.update_id
+        return book.invalidated_by is None and answer.get("lastUpdateId") == book.update_id
 
-    def on_error(self, client: Ccxt, error: Exception) -> None:
-        """End the books of a connection that broke; another one can't go on with them."""
-        self._end_all(client, stream_error(error))
+    def on_error(self, client: CcxtValue, error: Exception) -> None:
+        """Invalidate the books of a broken connection; another one can't continue them."""
+        self._invalidate_all(client, stream_error(error))
         super().on_error(client, error)  # type: ignore[misc]
 
-    def on_close(self, client: Ccxt, error: object) -> None:
-        """End the books of a connection that the venue closed."""
-        self._end_all(client, VenueUnreachable("the venue closed the connection"))
+    def on_close(self, client: CcxtValue, error: object) -> None:
+        """Invalidate the books of a connection that the venue has closed."""
+        self._invalidate_all(client, VenueUnreachable("the venue closed the connection"))
         super().on_close(client, error)  # type: ignore[misc]
 
-    def _renew_when_due(self, client: Ccxt, symbol: str, book: LocalBook) -> None:
+    def _refresh_if_due(self, client: CcxtValue, symbol: str, book: LocalBook) -> None:
         now = asyncio.get_running_loop().time()
-        wanted = now >= book.audit_at or (book.is_thin and now >= book.ask_after)
-        if wanted and not book.awaits_snapshot:
-            book.ask()
-            self.spawn(self._ask, client, symbol, book)
+        is_due = now >= book.audit_at or (book.needs_snapshot and now >= book.refill_after)
+        if is_due and not book.awaits_snapshot:
+            book.request_snapshot()
+            self.spawn(self._fetch_snapshot, client, symbol, book)
 
-    async def _ask(self, client: Ccxt, symbol: str, book: LocalBook) -> None:
-        """Give the book a snapshot. Without a first one it ends; without a further one it goes on for now."""
+    async def _fetch_snapshot(self, client: CcxtValue, symbol: str, book: LocalBook) -> None:
+        """Give the book a snapshot. Without its first one the book ends; without a later one it goes on for now."""
         try:
-            loaded = await self._load(symbol, book)
+            applied = await self._apply_snapshot(symbol, book)
         except VenueGap as gap:
-            self._end(client, symbol, gap)
+            self._invalidate(client, symbol, gap)
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises, there is no snapshot
-            self._go_without(client, symbol, book, error)
+            self._on_snapshot_failed(client, symbol, book, error)
         else:
-            if loaded:
-                book.audit_at = asyncio.get_running_loop().time() + AUDIT_SECONDS
+            if applied:
+                book.audit_at = asyncio.get_running_loop().time() + self.depth_settings.audit_seconds
                 client.resolve(book, TOPIC + symbol)
 
-    async def _load(self, symbol: str, book: LocalBook) -> bool:
-        """Fetch snapshots until one is new enough; False where the book has ended meanwhile."""
-        asked = {"symbol": self.market(symbol)["id"], "limit": SNAPSHOT_LEVELS}
-        for _ in range(MAX_ASKED):
-            answer = await self.publicGetDepth(asked)
+    async def _apply_snapshot(self, symbol: str, book: LocalBook) -> bool:
+        """Fetch snapshots until one is new enough; return False if the book has ended meanwhile."""
+        settings = self.depth_settings
+        params = {"symbol": self.market(symbol)["id"], "limit": settings.book.snapshot_levels}
+        for _ in range(settings.max_snapshots):
+            answer = await self.publicGetDepth(params)
             if self.orderbooks.get(symbol) is not book:
                 return False
-            if book.load(read_snapshot(answer)):
+            if book.apply_snapshot(read_snapshot(answer)):
                 return True
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
-        raise VenueUnreachable(f"{MAX_ASKED} snapshots of {symbol} were all older than its updates")
+            await asyncio.sleep(settings.retry_seconds)
+        raise VenueUnreachable(f"{settings.max_snapshots} snapshots of {symbol} were all older than its updates")
 
-    def _go_without(self, client: Ccxt, symbol: str, book: LocalBook, error: Exception) -> None:
+    def _on_snapshot_failed(self, client: CcxtValue, symbol: str, book: LocalBook, error: Exception) -> None:
         if self.orderbooks.get(symbol) is not book:
             return
         if book.update_id is None:
-            self._end(client, symbol, error)
+            self._invalidate(client, symbol, error)
             return
         log.info("no further snapshot of %s yet: %s", symbol, type(error).__name__)
-        book.give_up()
+        book.cancel_snapshot()
         now = asyncio.get_running_loop().time()
-        book.ask_after, book.audit_at = now + GIVE_UP_SECONDS, now + AUDIT_SECONDS
+        book.refill_after = now + self.depth_settings.refill_seconds
+        book.audit_at = now + self.depth_settings.audit_seconds
 
-    def _end(self, client: Ccxt, symbol: str, error: Exception) -> None:
+    def _invalidate(self, client: CcxtValue, symbol: str, error: Exception) -> None:
         if isinstance(error, DepthError):
             error = VenueUnreachable(f"the snapshot of {symbol} can't be read: {error}")
-        ended_by = stream_error(error)
+        reason = stream_error(error)
         book = self.orderbooks.pop(symbol, None)
         if book is not None:
-            book.end(ended_by)
+            book.invalidate(reason)
         client.subscriptions.pop(TOPIC + symbol, None)
-        client.reject(ended_by, TOPIC + symbol)
+        client.reject(reason, TOPIC + symbol)
 
-    def _end_all(self, client: Ccxt, error: VenueGap | VenueUnreachable) -> None:
+    def _invalidate_all(self, client: CcxtValue, error: VenueGap | VenueUnreachable) -> None:
         for key in client.subscriptions:
             if isinstance(key, str) and key.startswith(TOPIC):
                 book = self.orderbooks.pop(key.removeprefix(TOPIC), None)
                 if book is not None:
-                    book.end(error)
+                    book.invalidate(error)

@@ -11,7 +11,7 @@ MEASURE_EVERY_SECONDS = 180.0
 
 
 class VenueClock:
-    """The venue's time. Before the first measurement it is this node's own, good enough to show and never signed."""
+    """The venue's time. Before the first measurement it is this node's own, which may be shown but is never signed."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -21,7 +21,7 @@ class VenueClock:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the venue was ever asked."""
+        """Whether the offset was measured at least once."""
         return self._base_ms is not None
 
     @property
@@ -39,26 +39,26 @@ class VenueClock:
         """Return the venue's time."""
         return from_milliseconds(self.milliseconds())
 
-    async def measure(self, ask: Callable[[], Awaitable[int]]) -> None:
-        """Ask for the venue's milliseconds a few times; the shortest round trip, halved, gives the offset."""
+    async def measure(self, fetch_milliseconds: Callable[[], Awaitable[int]]) -> None:
+        """Measure the offset by Cristian's algorithm: of a few requests, the shortest round trip, halved, counts."""
         best: tuple[float, float] | None = None
         for _ in range(SAMPLES):
             started = self._clock.monotonic()
-            told = await ask()
+            venue_ms = await fetch_milliseconds()
             ended = self._clock.monotonic()
-            # Half a millisecond more: the venue cuts its time to whole ones.
-            sample = (ended - started, told + 0.5 - (started + ended) * 500)
+            # Half a millisecond more, because the venue rounds its time down.
+            sample = (ended - started, venue_ms + 0.5 - (started + ended) * 500)
             best = sample if best is None else min(best, sample)
         assert best is not None
         self.round_trip_seconds, self._base_ms = best
         self._stale.clear()
 
-    def doubt(self) -> None:
-        """Say that the venue refused a timestamp: measure again now."""
+    def invalidate(self) -> None:
+        """Request a measurement now: the venue has rejected a timestamp."""
         self._stale.set()
 
     async def wait_for_next_measurement(self) -> None:
-        """Return when it is time to measure again."""
+        """Return when the next measurement is due or requested."""
         try:
             async with asyncio.timeout(MEASURE_EVERY_SECONDS):
                 await self._stale.wait()

@@ -1,23 +1,28 @@
-"""ccxt's structures, with `number = str`, as the domain's objects."""
+"""ccxt's structures, with `number = str`, as the domain's objects, and the domain's orders as ccxt's arguments."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from domain.core.clock import from_milliseconds
 from domain.core.money import ZERO, plain, round_nearest
 from domain.model.markets import Candle, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.model.order_side import OrderSide
-from domain.model.orders import OrderStatus, OrderType
+from domain.model.orders import Order, OrderStatus, OrderType, TimeInForce
+from domain.model.reject_codes import RejectCode
 from domain.model.trading import Balance
-from domain.ports.execution_client import FillReport, OrderReport
+from domain.ports.execution_client import FillReport, OrderReport, VenueRefused
 
 TICK_SIZE = 4
 """ccxt's precision mode in which `precision` holds increments; in the other ones it holds counts of decimals."""
 
-Told = Mapping[str, Any]
-"""A structure of ccxt: the boundary at which its fields become typed."""
+CcxtValue: TypeAlias = Any
+"""A value whose type ccxt doesn't declare; this module and `user_stream` turn such values into typed ones."""
+
+CcxtStructure = Mapping[str, Any]
+"""One of ccxt's unified structures: https://docs.ccxt.com/#/?id=unified-api."""
 
 T = TypeVar("T", Trade, FillReport)
 
@@ -41,177 +46,184 @@ _TYPES = {
     "TAKE_PROFIT": OrderType.TAKE_PROFIT,
     "TAKE_PROFIT_LIMIT": OrderType.TAKE_PROFIT_LIMIT,
 }
+_TRIGGERS = {
+    OrderType.STOP: "stopLossPrice",
+    OrderType.STOP_LIMIT: "stopLossPrice",
+    OrderType.TAKE_PROFIT: "takeProfitPrice",
+    OrderType.TAKE_PROFIT_LIMIT: "takeProfitPrice",
+}
+_SENT_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, *_TRIGGERS})
 
 
-def decimal(told: object) -> Decimal | None:
-    """Return the exact number that was told, without trailing zeros; None where none was.
+def decimal(value: object) -> Decimal | None:
+    """Return the exact number without trailing zeros; None for None and an empty text.
 
-    Raises ValueError for what is no finite number: PostgreSQL would store a NaN, and take it for greater than zero.
+    Raises ValueError unless it is finite: PostgreSQL would store a NaN, and treat it as greater than any number.
     """
-    if told is None or told == "":
+    if value is None or value == "":
         return None
-    value = Decimal(str(told))
-    if not value.is_finite():
-        raise ValueError(f"{told!r} is not a finite number")
-    return Decimal(plain(value))
+    exact = Decimal(str(value))
+    if not exact.is_finite():
+        raise ValueError(f"{value!r} is not a finite number")
+    return Decimal(plain(exact))
 
 
-def number(told: object) -> Decimal:
-    """Return the exact number that was told, zero where none was."""
-    return decimal(told) or ZERO
+def number(value: object) -> Decimal:
+    """Return the exact number, zero for None and an empty text."""
+    return decimal(value) or ZERO
 
 
-def market(venue: str, told: Told, precision_mode: int) -> Market:
+def market(venue: str, data: CcxtStructure, precision_mode: int) -> Market:
     """Return the market that ccxt describes."""
-    amount, cost = told["limits"]["amount"], told["limits"]["cost"]
-    step = _increment(told["precision"]["amount"], precision_mode)
+    amount, cost = data["limits"]["amount"], data["limits"]["cost"]
+    step = _increment(data["precision"]["amount"], precision_mode)
     return Market(
-        symbol=MarketSymbol(venue, told["symbol"]),
-        base=told["base"],
-        quote=told["quote"],
-        active=told["active"] is not False,
-        price_increment=_increment(told["precision"]["price"], precision_mode),
+        symbol=MarketSymbol(venue, data["symbol"]),
+        base=data["base"],
+        quote=data["quote"],
+        active=data["active"] is not False,
+        price_increment=_increment(data["precision"]["price"], precision_mode),
         quantity_increment=step,
         minimum_quantity=number(amount["min"]) or step,
         maximum_quantity=decimal(amount["max"]),
         minimum_notional=decimal(cost["min"]),
-        maker_fee=decimal(told["maker"]),
-        taker_fee=decimal(told["taker"]),
-        maximum_market_quantity=decimal((told["limits"].get("market") or {}).get("max")) or None,
+        maker_fee=decimal(data["maker"]),
+        taker_fee=decimal(data["taker"]),
+        maximum_market_quantity=decimal((data["limits"].get("market") or {}).get("max")) or None,
     )
 
 
-def trade(symbol: MarketSymbol, told: Told) -> Trade:
-    """Return a public trade; raises ValueError for one that can't be: it would be the low of its candle."""
-    if told["id"] in (None, ""):
-        raise ValueError("a trade without an id can't be told from the others")
+def trade(symbol: MarketSymbol, data: CcxtStructure) -> Trade:
+    """Return a public trade; raises ValueError without an id, or unless price and quantity are above zero."""
+    if data["id"] in (None, ""):
+        raise ValueError("a trade without an id can't be distinguished from others")
     return Trade(
         market=symbol,
-        venue_trade_id=str(told["id"]),
-        at=from_milliseconds(told["timestamp"]),
-        price=positive(told["price"]),
-        quantity=positive(told["amount"]),
-        side=OrderSide(told["side"].upper()),
+        venue_trade_id=str(data["id"]),
+        at=from_milliseconds(data["timestamp"]),
+        price=positive(data["price"]),
+        quantity=positive(data["amount"]),
+        side=OrderSide(data["side"].upper()),
     )
 
 
-def in_order(trades: Iterable[T]) -> list[T]:
+def sort_trades(trades: Iterable[T]) -> list[T]:
     """Return trades or fills by time, those of the same millisecond by their ids.
 
     ccxt sorts ids as text, which puts 100 before 99.
     """
-    return sorted(trades, key=lambda each: (each.at, len(each.venue_trade_id), each.venue_trade_id))
+    return sorted(trades, key=lambda trade: (trade.at, len(trade.venue_trade_id), trade.venue_trade_id))
 
 
-def candle(symbol: MarketSymbol, timeframe: Timeframe, told: Sequence[Any], now: datetime) -> Candle:
-    """Return a candle of `[milliseconds, open, high, low, close, volume]`; it is closed where its end is past.
+def candle(symbol: MarketSymbol, timeframe: Timeframe, row: Sequence[Any], now: datetime) -> Candle:
+    """Return a candle of `[milliseconds, open, high, low, close, volume]`; it is closed if it ends by `now`.
 
-    Raises ValueError for one without a price, or with less than nothing traded.
+    Raises ValueError if a price is missing or not above zero, or the volume is negative.
     """
-    opened = from_milliseconds(int(told[0]))
-    prices = (positive(told[1]), positive(told[2]), positive(told[3]), positive(told[4]))
-    volume = number(told[5])
+    opened = from_milliseconds(int(row[0]))
+    prices = (positive(row[1]), positive(row[2]), positive(row[3]), positive(row[4]))
+    volume = number(row[5])
     if volume < ZERO:
         raise ValueError(f"{volume} is no volume")
     return Candle(symbol, timeframe, opened, *prices, volume=volume, closed=opened + timeframe.duration <= now)
 
 
-def ticker(symbol: MarketSymbol, told: Told, now: datetime) -> Ticker:
-    """Return the best prices, the last trade and the day's figures, as far as they are told."""
+def ticker(symbol: MarketSymbol, data: CcxtStructure, now: datetime) -> Ticker:
+    """Return the best prices, the last trade and the day's figures; None for those that are missing."""
     return Ticker(
         market=symbol,
-        at=_at(told) or now,
-        bid=decimal(told.get("bid")),
-        ask=decimal(told.get("ask")),
-        last=decimal(told.get("last")),
-        volume_24h=decimal(told.get("baseVolume")),
-        change_percent_24h=_percent(told.get("percentage")),
-        high_24h=decimal(told.get("high")),
-        low_24h=decimal(told.get("low")),
-        quote_volume_24h=decimal(told.get("quoteVolume")),
+        at=_at(data) or now,
+        bid=decimal(data.get("bid")),
+        ask=decimal(data.get("ask")),
+        last=decimal(data.get("last")),
+        volume_24h=decimal(data.get("baseVolume")),
+        change_percent_24h=_percent(data.get("percentage")),
+        high_24h=decimal(data.get("high")),
+        low_24h=decimal(data.get("low")),
+        quote_volume_24h=decimal(data.get("quoteVolume")),
     )
 
 
-def _percent(told: object) -> Decimal | None:
+def _percent(value: object) -> Decimal | None:
     """Return a percentage to hundredths: ccxt computes it in floats, whose further digits mean nothing."""
-    exact = decimal(told)
+    exact = decimal(value)
     return None if exact is None else round_nearest(exact, _HUNDREDTH)
 
 
-def balances(told: Told) -> tuple[Balance, ...]:
-    """Return what is held, in the order of the currencies."""
+def balances(data: CcxtStructure) -> tuple[Balance, ...]:
+    """Return the balances that aren't zero, sorted by currency."""
     found = (
         Balance(currency, number(amounts["total"]), number(amounts["free"]))
-        for currency, amounts in sorted(told.items())
+        for currency, amounts in sorted(data.items())
         if isinstance(amounts, Mapping) and "total" in amounts and currency not in {"info", "total", "free", "used"}
     )
     return tuple(balance for balance in found if balance.total)
 
 
-def positive(told: object) -> Decimal:
-    """Return the exact number that was told; raises ValueError unless it is above zero."""
-    value = number(told)
-    if value <= ZERO:
-        raise ValueError(f"{told!r} is not above zero")
-    return value
+def positive(value: object) -> Decimal:
+    """Return the exact number; raises ValueError unless it is above zero."""
+    exact = number(value)
+    if exact <= ZERO:
+        raise ValueError(f"{value!r} is not above zero")
+    return exact
 
 
-def fill(symbol: MarketSymbol, told: Told, client_order_id: str | None) -> FillReport:
-    """Return one execution of an own order; raises ValueError for one that can't be."""
-    fee = told.get("fee") or {}
-    maker = told.get("takerOrMaker")
+def fill(symbol: MarketSymbol, data: CcxtStructure, client_order_id: str | None) -> FillReport:
+    """Return one execution of an own order; raises ValueError unless price and quantity are above zero."""
+    fee = data.get("fee") or {}
+    maker = data.get("takerOrMaker")
     return FillReport(
         market=symbol,
-        venue_order_id=str(told["order"]),
+        venue_order_id=str(data["order"]),
         client_order_id=client_order_id,
-        venue_trade_id=str(told["id"]),
-        at=from_milliseconds(told["timestamp"]),
-        side=OrderSide(told["side"].upper()),
-        price=positive(told["price"]),
-        quantity=positive(told["amount"]),
+        venue_trade_id=str(data["id"]),
+        at=from_milliseconds(data["timestamp"]),
+        side=OrderSide(data["side"].upper()),
+        price=positive(data["price"]),
+        quantity=positive(data["amount"]),
         fee=number(fee.get("cost")),
         fee_currency=fee.get("currency") or "",
         maker=None if maker is None else maker == "maker",
     )
 
 
-def order(symbol: MarketSymbol, told: Told, client_order_id: str | None = None) -> OrderReport:
-    """Return an own order; `client_order_id` is given where it is known, for a cancel's answer has its own."""
-    filled = number(told.get("filled"))
-    kind = order_type(told)
-    own_id = client_order_id or str(told.get("clientOrderId") or "")
+def order(symbol: MarketSymbol, data: CcxtStructure, client_order_id: str | None = None) -> OrderReport:
+    """Return an own order. Pass `client_order_id` if it is known, because a cancel's answer has its own."""
+    filled = number(data.get("filled"))
+    kind = order_type(data)
+    own_id = client_order_id or str(data.get("clientOrderId") or "")
     return OrderReport(
         market=symbol,
         client_order_id=own_id,
-        venue_order_id=str(told["id"]),
-        status=_status(told, filled),
-        side=OrderSide(told["side"].upper()),
+        venue_order_id=str(data["id"]),
+        status=_status(data, filled),
+        side=OrderSide(data["side"].upper()),
         type=kind,
-        quantity=number(told["amount"]),
+        quantity=number(data["amount"]),
         filled_quantity=filled,
-        price=decimal(told.get("price")) if kind.has_price else None,
-        stop_price=decimal(told.get("triggerPrice")) if kind.has_stop_price else None,
-        at=_at(told),
-        fills=tuple(in_order(fill(symbol, each, own_id) for each in _fills(told))),
+        price=decimal(data.get("price")) if kind.has_price else None,
+        stop_price=decimal(data.get("triggerPrice")) if kind.has_stop_price else None,
+        at=_at(data),
+        fills=tuple(sort_trades(fill(symbol, trade_data, own_id) for trade_data in _fills(data))),
     )
 
 
-def order_type(told: Told) -> OrderType:
-    """Return the kind of an own order: as the venue calls it where that is known, else as ccxt does."""
-    raw = str(told.get("info", {}).get("type") or told.get("type") or "").upper()
-    return _TYPES.get(raw) or _TYPES.get(str(told.get("type")).upper(), OrderType.LIMIT)
+def order_type(data: CcxtStructure) -> OrderType:
+    """Return the type of an own order: by the venue's own name if we know it, else by ccxt's."""
+    raw = str(data.get("info", {}).get("type") or data.get("type") or "").upper()
+    return _TYPES.get(raw) or _TYPES.get(str(data.get("type")).upper(), OrderType.LIMIT)
 
 
 LevelKey = tuple[float | str, float | str]
-"""A level's price and quantity as the venue told them, or as ccxt's floats."""
+"""A level's price and quantity in the venue's own digits, or as ccxt's floats."""
 
 
 def levels(
     side: Sequence[Sequence[Any]], grid: Market, known: Mapping[LevelKey, PriceLevel]
 ) -> tuple[tuple[PriceLevel, ...], dict[LevelKey, PriceLevel]]:
-    """Return a side of the book as levels, and what to give as `known` the next time; raises ValueError.
+    """Return one side of the book, and the `known` levels to pass the next time; raises ValueError.
 
-    Most levels stay as they are from one book to the next, so their objects are used again.
+    Most levels don't change from one book to the next, so their objects are reused.
     """
     seen: dict[LevelKey, PriceLevel] = {}
     for row in side:
@@ -220,53 +232,91 @@ def levels(
     return tuple(level for level in seen.values() if level.quantity), seen
 
 
-def _level(told: LevelKey, grid: Market) -> PriceLevel:
-    price, quantity = _on_grid(told[0], grid.price_increment), _on_grid(told[1], grid.quantity_increment)
+def _level(key: LevelKey, grid: Market) -> PriceLevel:
+    price, quantity = _on_grid(key[0], grid.price_increment), _on_grid(key[1], grid.quantity_increment)
     if price <= ZERO or quantity < ZERO:
         raise ValueError(f"{quantity} at {price} is no level")
     return PriceLevel(price, quantity)
 
 
-def _on_grid(told: float | str, step: Decimal) -> Decimal:
-    """Return a number of the book put exactly on the market's increments, which ccxt's floats may be beside.
+def _on_grid(value: float | str, step: Decimal) -> Decimal:
+    """Return a number of the book rounded to the market's increment, which ccxt's floats may miss.
 
-    One that the venue wrote itself is exact, even where it is finer than the increment that was last heard of.
+    A number in the venue's own digits is exact, even if it is finer than the increment that the venue last published.
     """
-    value = Decimal(str(told))
-    if not value.is_finite():
-        raise ValueError(f"{told!r} is not a finite number")
-    nearest = round_nearest(value, step)
-    return nearest if nearest == value or isinstance(told, float) else Decimal(plain(value))
+    exact = Decimal(str(value))
+    if not exact.is_finite():
+        raise ValueError(f"{value!r} is not a finite number")
+    nearest = round_nearest(exact, step)
+    return nearest if nearest == exact or isinstance(value, float) else Decimal(plain(exact))
 
 
-def _fills(told: Told) -> list[Told]:
-    """The fills that came with an order: in the answer to placing one they lack its facts, and all of them took."""
+def _fills(data: CcxtStructure) -> list[CcxtStructure]:
+    """Return an order's fills. Those of a new order lack the order's fields, and all of them took liquidity."""
     common = {
-        "order": told["id"],
-        "side": told["side"],
-        "timestamp": told.get("lastTradeTimestamp") or told.get("timestamp"),
+        "order": data["id"],
+        "side": data["side"],
+        "timestamp": data.get("lastTradeTimestamp") or data.get("timestamp"),
         "takerOrMaker": "taker",
     }
     return [
-        common | {name: value for name, value in each.items() if value is not None}
-        for each in told.get("trades") or []
-        if each.get("id") is not None
+        common | {name: value for name, value in trade_data.items() if value is not None}
+        for trade_data in data.get("trades") or []
+        if trade_data.get("id") is not None
     ]
 
 
-def _status(told: Told, filled: Decimal) -> OrderStatus:
-    status = _STATUSES.get(str(told.get("status")), OrderStatus.OPEN)
+def _status(data: CcxtStructure, filled: Decimal) -> OrderStatus:
+    status = _STATUSES.get(str(data.get("status")), OrderStatus.OPEN)
     return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
 
 
-def _increment(told: object, precision_mode: int) -> Decimal:
-    if told is None:
+def _increment(value: object, precision_mode: int) -> Decimal:
+    if value is None:
         return Decimal("1E-8")
     if precision_mode == TICK_SIZE:
-        return Decimal(plain(Decimal(str(told))))
-    return Decimal(1).scaleb(-int(str(told)))
+        return Decimal(plain(Decimal(str(value))))
+    return Decimal(1).scaleb(-int(str(value)))
 
 
-def _at(told: Told) -> datetime | None:
-    milliseconds = told.get("timestamp")
+def _at(data: CcxtStructure) -> datetime | None:
+    milliseconds = data.get("timestamp")
     return None if milliseconds is None else from_milliseconds(int(milliseconds))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderArguments:
+    """The arguments of ccxt's `create_order`; numbers are strings, which ccxt passes on digit by digit."""
+
+    symbol: str
+    type: str
+    side: str
+    amount: str
+    price: str | None
+    params: dict[str, str | bool]
+
+
+def order_arguments(order: Order) -> OrderArguments:
+    """Return the arguments that place `order`; raises `VenueRefused` for a type that can't be sent.
+
+    GTD is sent as GTC, because the engine cancels the order in time. Post-only has no time in force (LIMIT_MAKER).
+    """
+    if order.type not in _SENT_TYPES:
+        raise VenueRefused(f"{order.type.value} can't be placed at this venue.", RejectCode.UNSUPPORTED)
+    params: dict[str, str | bool] = {"clientOrderId": order.client_order_id}
+    if order.type in _TRIGGERS and order.stop_price is not None:
+        params[_TRIGGERS[order.type]] = plain(order.stop_price)
+    if order.post_only:
+        params["postOnly"] = True
+    elif order.type.has_price:
+        params["timeInForce"] = _time_in_force(order)
+    price = plain(order.price) if order.type.has_price and order.price is not None else None
+    ccxt_type = "limit" if order.type.has_price else "market"
+    return OrderArguments(
+        order.market.symbol, ccxt_type, order.side.value.lower(), plain(order.quantity), price, params
+    )
+
+
+def _time_in_force(order: Order) -> str:
+    time_in_force = order.time_in_force or TimeInForce.GTC
+    return "GTC" if time_in_force is TimeInForce.GTD else time_in_force.value

@@ -1,7 +1,7 @@
-"""What an error of ccxt says about the fate of a request.
+"""Maps ccxt's errors to the outcome of a request: rejected, unknown, or not sent.
 
 The classes are known by name, so that nothing here imports ccxt, which takes a second. Their order matters: ccxt puts
-`InvalidNonce` under `NetworkError` although it is the venue's own word, and `ChecksumError` under `InvalidNonce`.
+`InvalidNonce` under `NetworkError` although the venue answered, and `ChecksumError` under `InvalidNonce`.
 """
 
 import json
@@ -9,12 +9,12 @@ import re
 
 from domain.ports.execution_client import CredentialsRejected, OutcomeUnknown, VenueRefused
 from domain.ports.market_data import RequestRejected, VenueGap, VenueUnreachable
-from infra.venues.ccxt.rejections import in_plain_words, reject_code
+from infra.venues.ccxt.rejections import explain, reject_code
 
-# A duplicate client order id says that the venue has such an order: whoever asks for it by that id learns its fate.
+# A duplicate client order id shows that the venue has such an order; a query by that id returns its state.
 # For Binance's ("Duplicate order sent.", -2010) ccxt has no class of its own: it raises a plain InvalidOrder.
-_NAMED = re.compile(r"^[a-z][a-z0-9]* (?=[A-Z])")
-"""ccxt puts its own name of the venue before what the venue said; the engine may call that venue otherwise."""
+_CCXT_PREFIX = re.compile(r"^[a-z][a-z0-9]* (?=[A-Z])")
+"""ccxt puts its own name of the venue before the venue's message; the engine may use another name."""
 
 _NEVER_DEFINITE = frozenset({"ChecksumError", "DuplicateOrderId"})
 _DUPLICATE = "duplicate order"
@@ -33,34 +33,34 @@ _DEFINITE = frozenset(
 )
 
 
-def kinds(error: BaseException) -> frozenset[str]:
-    """Return the names of the error's class and all that it derives from."""
-    return frozenset(each.__name__ for each in type(error).__mro__)
+def error_names(error: BaseException) -> frozenset[str]:
+    """Return the names of the error's class and of its base classes."""
+    return frozenset(cls.__name__ for cls in type(error).__mro__)
 
 
-def is_definite(error: BaseException) -> bool:
-    """Tell whether the error is the venue's own word that nothing was done."""
-    names = kinds(error)
+def is_definite_rejection(error: BaseException) -> bool:
+    """Return whether the venue has answered that it did nothing."""
+    names = error_names(error)
     if names & _NEVER_DEFINITE or _DUPLICATE in str(error).lower():
         return False
     return bool(names & _DEFINITE)
 
 
-def says_absent(error: BaseException) -> bool:
-    """Tell whether the error is the venue's own word that it has no such order."""
-    return "OrderNotFound" in kinds(error)
+def is_order_not_found(error: BaseException) -> bool:
+    """Return whether the venue has answered that it has no such order."""
+    return "OrderNotFound" in error_names(error)
 
 
 def is_clock_error(error: BaseException) -> bool:
-    """Tell whether the venue refused a request for its timestamp (Binance: -1021)."""
-    names = kinds(error)
+    """Return whether the venue rejected a request for its timestamp (Binance: -1021)."""
+    names = error_names(error)
     return "InvalidNonce" in names and "ChecksumError" not in names
 
 
-def reason(error: BaseException) -> str:
-    """Return what the venue said, in its own words; else the name that ccxt gives to the error, or what went wrong.
+def describe(error: BaseException) -> str:
+    """Return the venue's own message; else ccxt's name of the error, or what went wrong.
 
-    An error of the network holds the address with signature and key, so its text is never shown.
+    The text of a network error contains the URL with signature and key, so it is never returned.
     """
     text = str(error)
     try:
@@ -71,44 +71,44 @@ def reason(error: BaseException) -> str:
     return f"{message} ({code})"[:200] if message else _name(error)
 
 
-def command_error(error: Exception, *, left: bool) -> VenueRefused | OutcomeUnknown:
-    """Return what an error of placing or cancelling means; `left` where bytes may have left."""
-    if is_definite(error) or not left:
-        told = reason(error)
-        return VenueRefused(in_plain_words(told), reject_code(kinds(error), told))
-    return OutcomeUnknown(reason(error))
+def command_error(error: Exception, *, may_have_left: bool) -> VenueRefused | OutcomeUnknown:
+    """Return the outcome of a failed order or cancel; `may_have_left`: whether bytes of the request may have left."""
+    if is_definite_rejection(error) or not may_have_left:
+        description = describe(error)
+        return VenueRefused(explain(description), reject_code(error_names(error), description))
+    return OutcomeUnknown(describe(error))
 
 
-def question_error(error: Exception) -> VenueUnreachable:
-    """Return what an error of a question means: there is no answer, for the credentials' sake perhaps, or for ever."""
+def query_error(error: Exception) -> VenueUnreachable:
+    """Return the error of a failed query: wrong credentials, a query that never works, or no answer for now."""
     if isinstance(error, VenueUnreachable):
         return error
-    if "AuthenticationError" in kinds(error):
-        return CredentialsRejected(reason(error))
-    if is_definite(error) and not is_clock_error(error):
-        return RequestRejected(reason(error))
-    return VenueUnreachable(reason(error))
+    if "AuthenticationError" in error_names(error):
+        return CredentialsRejected(describe(error))
+    if is_definite_rejection(error) and not is_clock_error(error):
+        return RequestRejected(describe(error))
+    return VenueUnreachable(describe(error))
 
 
 def stream_error(error: Exception) -> VenueGap | VenueUnreachable:
-    """Return what an error of a stream means: it skipped (`VenueGap`), or the venue can't be reached."""
+    """Return the error of a failed stream: messages are missing (`VenueGap`), or the venue can't be reached."""
     if isinstance(error, VenueGap | VenueUnreachable):
         return error
-    names = kinds(error)
+    names = error_names(error)
     if "NetworkError" in names and "ChecksumError" not in names:
-        return VenueUnreachable(reason(error))
-    return VenueGap(reason(error))
+        return VenueUnreachable(describe(error))
+    return VenueGap(describe(error))
 
 
 def _name_or_text(error: BaseException, text: str) -> str:
-    if "://" in text or "signature" in text or "NetworkError" in kinds(error) or not is_definite(error):
+    if "://" in text or "signature" in text or "NetworkError" in error_names(error) or not is_definite_rejection(error):
         return _name(error)
-    return _NAMED.sub("", text)[:200]
+    return _CCXT_PREFIX.sub("", text)[:200]
 
 
 def _name(error: BaseException) -> str:
-    """Return ccxt's name of the error; one of Python's would say nothing of the venue by itself."""
-    if any(each.__module__.startswith("ccxt.") for each in type(error).__mro__):
+    """Return ccxt's name of the error; for one of Python's, a description."""
+    if any(cls.__module__.startswith("ccxt.") for cls in type(error).__mro__):
         return type(error).__name__
     if isinstance(error, TimeoutError):
         return "there was no answer in time"

@@ -1,4 +1,4 @@
-"""Why a venue refused an order: the kind of reason by ccxt's class and the venue's words, and plain words for it.
+"""Why a venue rejected an order: a reject code by ccxt's class and the venue's message, and an explanation.
 
 Binance's texts: https://developers.binance.com/docs/binance-spot-api-docs/errors and …/filters.
 """
@@ -9,36 +9,36 @@ from typing import Final, NamedTuple
 from domain.model.reject_codes import RejectCode
 
 
-class _Filter(NamedTuple):
+class _FilterReason(NamedTuple):
     code: RejectCode
-    words: str
+    explanation: str
 
 
 _PRICE_RANGE = "The price is outside of the range that the venue takes, or isn't a multiple of its price increment."
 _PRICE_DISTANCE = "The price is too far from the market's present price for this venue."
 _QUANTITY_RANGE = "The quantity is too small or too large for the venue, or isn't a multiple of its quantity increment."
-_WORTH = "The order is worth less or more than the venue takes."
+_NOTIONAL = "The order is worth less or more than the venue takes."
 _OPEN_ORDERS = "The account has as many open orders as the venue allows."
 _FILTERS: Final = {
-    "PRICE_FILTER": _Filter(RejectCode.PRICE, _PRICE_RANGE),
-    "PERCENT_PRICE": _Filter(RejectCode.PRICE, _PRICE_DISTANCE),
-    "PERCENT_PRICE_BY_SIDE": _Filter(RejectCode.PRICE, _PRICE_DISTANCE),
-    "LOT_SIZE": _Filter(RejectCode.QUANTITY, _QUANTITY_RANGE),
-    "MARKET_LOT_SIZE": _Filter(RejectCode.QUANTITY, _QUANTITY_RANGE),
-    "MIN_NOTIONAL": _Filter(RejectCode.NOTIONAL, _WORTH),
-    "NOTIONAL": _Filter(RejectCode.NOTIONAL, _WORTH),
-    "MAX_POSITION": _Filter(RejectCode.QUANTITY, "The account would hold more than the venue allows."),
-    "MAX_NUM_ORDERS": _Filter(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
-    "MAX_NUM_ALGO_ORDERS": _Filter(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
-    "MAX_NUM_ICEBERG_ORDERS": _Filter(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
-    "EXCHANGE_MAX_NUM_ORDERS": _Filter(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
-    "EXCHANGE_MAX_NUM_ALGO_ORDERS": _Filter(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
-    "TRAILING_DELTA": _Filter(
+    "PRICE_FILTER": _FilterReason(RejectCode.PRICE, _PRICE_RANGE),
+    "PERCENT_PRICE": _FilterReason(RejectCode.PRICE, _PRICE_DISTANCE),
+    "PERCENT_PRICE_BY_SIDE": _FilterReason(RejectCode.PRICE, _PRICE_DISTANCE),
+    "LOT_SIZE": _FilterReason(RejectCode.QUANTITY, _QUANTITY_RANGE),
+    "MARKET_LOT_SIZE": _FilterReason(RejectCode.QUANTITY, _QUANTITY_RANGE),
+    "MIN_NOTIONAL": _FilterReason(RejectCode.NOTIONAL, _NOTIONAL),
+    "NOTIONAL": _FilterReason(RejectCode.NOTIONAL, _NOTIONAL),
+    "MAX_POSITION": _FilterReason(RejectCode.QUANTITY, "The account would hold more than the venue allows."),
+    "MAX_NUM_ORDERS": _FilterReason(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
+    "MAX_NUM_ALGO_ORDERS": _FilterReason(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
+    "MAX_NUM_ICEBERG_ORDERS": _FilterReason(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
+    "EXCHANGE_MAX_NUM_ORDERS": _FilterReason(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
+    "EXCHANGE_MAX_NUM_ALGO_ORDERS": _FilterReason(RejectCode.TOO_MANY_ORDERS, _OPEN_ORDERS),
+    "TRAILING_DELTA": _FilterReason(
         RejectCode.STOP_PRICE, "The trailing distance is outside of the range that the venue takes."
     ),
 }
 _FILTER = re.compile(r"Filter failure: (\w+)")
-_WORDS: Final = (
+_PATTERNS: Final = (
     (re.compile(r"insufficient (balance|funds|margin)", re.IGNORECASE), RejectCode.INSUFFICIENT_BALANCE),
     (re.compile(r"immediately match and take|post.?only", re.IGNORECASE), RejectCode.WOULD_TAKE),
     (re.compile(r"would trigger immediately|stop price", re.IGNORECASE), RejectCode.STOP_PRICE),
@@ -68,22 +68,22 @@ _CLASSES: Final = (
 )
 
 
-def reject_code(names: frozenset[str], told: str) -> RejectCode:
-    """Return the kind of reason: by the venue's filter, by the class of ccxt, or by a word; else UNKNOWN."""
-    filtered = _filter(told)
+def reject_code(names: frozenset[str], message: str) -> RejectCode:
+    """Return the code by the venue's filter, by ccxt's class of the error, or by the message; else UNKNOWN."""
+    filtered = _filter(message)
     if filtered is not None:
         return filtered.code
     by_class = (code for name, code in _CLASSES if name in names)
-    by_words = (code for pattern, code in _WORDS if pattern.search(told))
-    return next(by_class, None) or next(by_words, RejectCode.UNKNOWN)
+    by_pattern = (code for pattern, code in _PATTERNS if pattern.search(message))
+    return next(by_class, None) or next(by_pattern, RejectCode.UNKNOWN)
 
 
-def in_plain_words(told: str) -> str:
-    """Return the reason with plain words before a filter's name; other reasons are sentences of the venue's own."""
-    filtered = _filter(told)
-    return told if filtered is None else f"{filtered.words} The venue's words: {told}"
+def explain(message: str) -> str:
+    """Return the message with an explanation before a filter's name; other messages are sentences already."""
+    filtered = _filter(message)
+    return message if filtered is None else f"{filtered.explanation} The venue's words: {message}"
 
 
-def _filter(told: str) -> _Filter | None:
-    found = _FILTER.search(told)
+def _filter(message: str) -> _FilterReason | None:
+    found = _FILTER.search(message)
     return _FILTERS.get(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""What Binance's user data stream tells, message by message.
+"""Binance's user data stream messages as the domain's reports.
 
 Payloads: https://developers.binance.com/docs/binance-spot-api-docs/user-data-stream
 """
@@ -31,7 +31,7 @@ _STATUSES = {
 
 
 def execution_report(report: Report, symbol: MarketSymbol) -> OrderReport:
-    """Return the order of an `executionReport` as it stands after it, with the fill where it tells of one."""
+    """Return the order of an `executionReport` after the event, with its fill if the event is a trade."""
     kind = order_type({"type": report["o"]})
     price = decimal(report["p"]) if kind.has_price else None
     status = _STATUSES.get(report["X"], OrderStatus.OPEN)
@@ -79,5 +79,5 @@ def _fill(report: Report, symbol: MarketSymbol) -> FillReport:
 
 
 def _client_order_id(report: Report) -> str:
-    """A cancel has an id of its own in `c` and the order's in `C`, which is empty otherwise."""
+    """Return the order's id: `C` for a cancel, whose own id is in `c`; `C` is empty otherwise."""
     return str(report.get("C") or report["c"])

@@ -1,1 +1,1 @@
-"""The budget of requests at a venue: priorities, weights, bans."""
+"""Rate limiting of the requests to a venue: weights, priorities, and the bans that a venue imposes."""

@@ -1,4 +1,8 @@
-"""How long a venue that has answered 418 or 429 is to be left alone."""
+"""Back-off after HTTP 418 or 429.
+
+Honours Retry-After (RFC 9110, 10.2.3) and Binance's "banned until"; without either it doubles from 10 s (429) or 120 s
+(418).
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,60 +12,62 @@ from email.utils import parsedate_to_datetime
 from domain.core.clock import Clock, from_milliseconds
 
 BANNED = 418
-TOO_MANY = frozenset({BANNED, 429})
+BAN_STATUSES = frozenset({BANNED, 429})
 FIRST_SECONDS = {429: 10.0, BANNED: 120.0}
-"""Without a word of the venue. Binance bans for two minutes at first, and for three days in the end."""
+"""The first back-off if the venue names no time. Binance bans for two minutes at first, for three days in the end."""
 
 LONGEST_SECONDS = {429: 320.0, BANNED: 3 * 86_400.0}
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 
 
 class VenueBan:
-    """Grows with every time that it was asked for without a good answer in between, where the venue names no time."""
+    """The time during which a venue must get no requests; doubles with each rejection until a request succeeds."""
 
     def __init__(self, clock: Clock) -> None:
-        self.asked_for = 0
+        self.count = 0
+        """How many requests the venue has rejected with 418 or 429."""
         self._clock = clock
         self._until = float("-inf")
-        self._in_a_row = 0
+        self._consecutive = 0
 
     @property
     def seconds(self) -> float:
-        """How long the venue still wants to be left alone; 0 where it doesn't."""
+        """How many seconds of the ban are left; 0 without one."""
         return max(0.0, self._until - self._clock.monotonic())
 
-    def keep(self, seconds: float) -> None:
-        """Be silent for at least so long; a shorter word never ends a longer one."""
+    def extend(self, seconds: float) -> None:
+        """Make the ban last at least `seconds` from now; a shorter time never shortens it."""
         self._until = max(self._until, self._clock.monotonic() + seconds)
 
-    def asked(self, status: int, headers: Mapping[str, str], text: str = "") -> None:
-        """Take a 418 or 429: `headers` with names in lower case, `text` is what the venue said."""
+    def on_rejected(self, status: int, headers: Mapping[str, str], text: str = "") -> None:
+        """Start or extend the ban after a 418 or 429: `headers` with names in lower case, `text` is the body."""
         if not self.seconds:
-            # Answers to calls that were under way together are one time.
-            self._in_a_row += 1
-        self.asked_for += 1
-        told = _retry_after(headers, self._clock.now())
-        if told is None:
-            told = _banned_for(text, _said_at(headers, self._clock.now()))
-        self.keep(self._grown(status) if told is None else told)
+            # Rejections of requests that were in flight together count once.
+            self._consecutive += 1
+        self.count += 1
+        now = self._clock.now()
+        seconds = _retry_after(headers, now)
+        if seconds is None:
+            seconds = _banned_for(text, _sent_at(headers, now))
+        self.extend(self._backoff_seconds(status) if seconds is None else seconds)
 
-    def answered(self) -> None:
-        """Take a good answer: the venue is content."""
+    def on_success(self) -> None:
+        """Reset the doubling: the venue has answered a request."""
         if not self.seconds:
-            self._in_a_row = 0
+            self._consecutive = 0
 
-    def _grown(self, status: int) -> float:
-        kind = status if status in TOO_MANY else 429
-        return float(min(LONGEST_SECONDS[kind], FIRST_SECONDS[kind] * 2 ** min(20, self._in_a_row - 1)))
+    def _backoff_seconds(self, status: int) -> float:
+        status = status if status in BAN_STATUSES else 429
+        return float(min(LONGEST_SECONDS[status], FIRST_SECONDS[status] * 2 ** min(20, self._consecutive - 1)))
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the seconds of `Retry-After`: a number, or a date by the sender's clock (RFC 9110, 10.2.3)."""
-    told = headers.get("retry-after", "").strip()
-    if told.isascii() and told.isdigit():
-        return float(told)
-    until = _date(told)
-    return None if until is None else max(0.0, (until - _said_at(headers, now)).total_seconds())
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    until = _parse_date(value)
+    return None if until is None else max(0.0, (until - _sent_at(headers, now)).total_seconds())
 
 
 def _banned_for(text: str, now: datetime) -> float | None:
@@ -70,13 +76,13 @@ def _banned_for(text: str, now: datetime) -> float | None:
     return None if found is None else max(0.0, (from_milliseconds(int(found[1])) - now).total_seconds())
 
 
-def _said_at(headers: Mapping[str, str], now: datetime) -> datetime:
-    return _date(headers.get("date", "")) or now
+def _sent_at(headers: Mapping[str, str], now: datetime) -> datetime:
+    return _parse_date(headers.get("date", "")) or now
 
 
-def _date(text: str) -> datetime | None:
+def _parse_date(text: str) -> datetime | None:
     try:
-        told = parsedate_to_datetime(text)
+        parsed = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):
         return None
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The rate budgets of this node, one a venue and address, and the word of a ban that nodes tell each other."""
+"""The rate limiters of this node, one for each venue and address, and the bans that nodes announce to each other."""
 
 import asyncio
 import logging
@@ -12,73 +12,75 @@ from infra.venues.rate_limit.rate_limiter import RateLimiter
 
 log = logging.getLogger(__name__)
 
-SILENCE_TOPIC = "venue-silence"
-"""A venue has asked a node for silence; the message is `_Told`."""
+BAN_TOPIC = "venue-silence"
+"""A venue has banned a node; the message is a `_BanMessage`."""
 
-TELL_AGAIN_SECONDS = 5.0
-"""How often that is told again while it lasts, for nodes that came later and for what the bus lost."""
+ANNOUNCE_EVERY_SECONDS = 5.0
+"""How often a ban is announced while it lasts, for nodes that start later and for messages that the bus loses."""
 
 
-class _Told(msgspec.Struct):
-    """Which venue, by ccxt's name for it and its address, and for how many more seconds."""
+class _BanMessage(msgspec.Struct):
+    """The banned venue, by ccxt's id and its address, and how many seconds are left."""
 
     venue: str
     address: str
     seconds: float
 
 
-class RateBudgets:
-    """Two names of one venue at one address share one budget; a sandbox's address is its own, all else is the venue's.
+class RateLimiters:
+    """Two names of one venue at one address share a limiter. A sandbox's address is its own, others have none.
 
-    Nodes can't know whether they share an address in the venue's eyes, so a ban of one silences all: a node that is
-    silent for nothing loses minutes, and one that goes on where another was banned makes the ban longer.
+    Nodes can't know whether the venue sees them at the same address, so a ban of one stops all of them: a node that
+    stops without need loses minutes, and one that goes on while another is banned makes the ban longer.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._budgets: dict[tuple[str, str], RateLimiter] = {}
+        self._limiters: dict[tuple[str, str], RateLimiter] = {}
         self._bus: MessageBus | None = None
         self._subscription: BusSubscription | None = None
-        self._telling: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._announcements: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    def of(self, settings: VenueSettings) -> RateLimiter:
-        """Return the budget of a venue."""
+    def get(self, settings: VenueSettings) -> RateLimiter:
+        """Return the rate limiter of a venue."""
         key = (settings.ccxt_id, (settings.url or "").rstrip("/"))
-        if key not in self._budgets:
-            budget = self._budgets[key] = RateLimiter(self._clock)
-            budget.on_silence = lambda: self._silenced(key)
-        return self._budgets[key]
+        if key not in self._limiters:
+            limiter = self._limiters[key] = RateLimiter(self._clock)
+            limiter.on_ban = lambda: self._on_ban(key)
+        return self._limiters[key]
 
-    async def share(self, bus: MessageBus) -> None:
-        """Tell other nodes of bans, and heed theirs, until `close`."""
+    async def share_bans(self, bus: MessageBus) -> None:
+        """Announce bans to other nodes and observe theirs, until `close`."""
         self._bus = bus
-        self._subscription = await bus.subscribe(SILENCE_TOPIC, self._hear)
+        self._subscription = await bus.subscribe(BAN_TOPIC, self._on_ban_message)
 
     async def close(self) -> None:
-        """Stop telling and listening."""
-        for task in (telling := list(self._telling.values())):
+        """Stop the announcements and the subscription."""
+        for task in (tasks := list(self._announcements.values())):
             task.cancel()
-        await asyncio.gather(*telling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._subscription is not None:
             await self._subscription.close()
 
-    def _hear(self, message: bytes) -> None:
+    def _on_ban_message(self, payload: bytes) -> None:
         try:
-            told = msgspec.json.decode(message, type=_Told)
+            message = msgspec.json.decode(payload, type=_BanMessage)
         except msgspec.DecodeError:
             return
-        budget = self._budgets.get((told.venue, told.address))
-        if budget is not None:
-            budget.hush(told.seconds)
+        limiter = self._limiters.get((message.venue, message.address))
+        if limiter is not None:
+            limiter.ban(message.seconds)
 
-    def _silenced(self, key: tuple[str, str]) -> None:
+    def _on_ban(self, key: tuple[str, str]) -> None:
         log.warning(
-            "%s asked for fewer requests: nothing is asked for %.0f s", key[0], self._budgets[key].silent_seconds
+            "%s asked for fewer requests: nothing is asked for %.0f s", key[0], self._limiters[key].banned_seconds
         )
-        if self._bus is not None and (key not in self._telling or self._telling[key].done()):
-            self._telling[key] = asyncio.create_task(self._tell(self._bus, key), name=f"venue-silence:{key[0]}")
+        if self._bus is not None and (key not in self._announcements or self._announcements[key].done()):
+            self._announcements[key] = asyncio.create_task(
+                self._announce(self._bus, key), name=f"venue-silence:{key[0]}"
+            )
 
-    async def _tell(self, bus: MessageBus, key: tuple[str, str]) -> None:
-        while seconds := self._budgets[key].silent_seconds:
-            await bus.publish(SILENCE_TOPIC, msgspec.json.encode(_Told(*key, seconds)))
-            await asyncio.sleep(min(seconds, TELL_AGAIN_SECONDS))
+    async def _announce(self, bus: MessageBus, key: tuple[str, str]) -> None:
+        while seconds := self._limiters[key].banned_seconds:
+            await bus.publish(BAN_TOPIC, msgspec.json.encode(_BanMessage(*key, seconds)))
+            await asyncio.sleep(min(seconds, ANNOUNCE_EVERY_SECONDS))

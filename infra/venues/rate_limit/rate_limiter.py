@@ -1,12 +1,12 @@
-"""The rate budget of one venue and address, which every account and every public call of this process shares.
+"""The rate limiter of one venue and address, which all accounts and public calls of this process share.
 
-Binance counts a weight a minute by address and tells the sum in each answer (`x-mbx-used-weight-1m`), so nodes behind
-one address learn of each other's calls; who goes on after a 429 is banned with a 418
+Binance counts a weight per minute and address and reports the sum with each answer (`x-mbx-used-weight-1m`), so nodes
+behind one address learn of each other's requests. A client that goes on after a 429 is banned with a 418
 (https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits). Other venues are asked at ccxt's pace.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,82 +14,84 @@ from enum import Enum
 
 from domain.core.clock import Clock
 from domain.ports.market_data import VenueUnreachable
-from infra.venues.rate_limit.ban import TOO_MANY, VenueBan
-from infra.venues.rate_limit.windows import Allowance, FixedWindow, TokenBucket
+from infra.venues.rate_limit.ban import BAN_STATUSES, VenueBan
+from infra.venues.rate_limit.windows import FixedWindow, RateLimitAlgorithm, TokenBucket
 
-USED_WEIGHT = "x-mbx-used-weight-1m"
-BAD_ANSWER = 400
+USED_WEIGHT_HEADER = "x-mbx-used-weight-1m"
+CLIENT_ERROR = 400
 TRADING_WAITS_SECONDS = 5.0
-"""How long an order waits for the budget: one that was sent much later would meet another market."""
+"""How long an order may wait for the limiter: sent much later, it would meet another market."""
 
 HISTORY_WAITS_SECONDS = 60.0
-"""How long history waits before it counts as live data, so that a busy venue doesn't starve it."""
+"""How long a request for history waits before it counts as live data, so that a busy venue doesn't starve it."""
 
-LOOK_AGAIN_SECONDS = 5.0
+RECHECK_SECONDS = 5.0
 
 
 class Priority(Enum):
-    """What a call is for; the value is the share of the budget up to which such calls may use it."""
+    """What a request is for; the value is the share of the limit up to which such requests may use it."""
 
     TRADING = 1.0
     LIVE = 0.9
     HISTORY = 0.6
 
 
-_urgency: ContextVar[Priority] = ContextVar("urgency", default=Priority.LIVE)
+_priority: ContextVar[Priority] = ContextVar("priority", default=Priority.LIVE)
 
 
 @contextmanager
-def urgency(value: Priority) -> Iterator[None]:
-    """Make calls inside the block count as `value`."""
-    token = _urgency.set(value)
+def request_priority(value: Priority) -> Iterator[None]:
+    """Give the requests inside the block the priority `value`."""
+    token = _priority.set(value)
     try:
         yield
     finally:
-        _urgency.reset(token)
+        _priority.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """A call under way, and the minute in which it was counted."""
+class _Request:
+    """A request in flight, and the minute in which it was counted."""
 
     weight: float
     minute: int
 
 
-_call: ContextVar[_Call | None] = ContextVar("call", default=None)
+_request: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting:
-    weight: float
-    urgency: Priority
-    since: float
-    look: asyncio.Event = field(default_factory=asyncio.Event)
+class _Waiter:
+    """A request that waits for its turn."""
 
-    def urgent_at(self, now: float) -> Priority:
-        """Return its urgency, which grows where it has waited long."""
-        is_old = self.urgency is Priority.HISTORY and now - self.since >= HISTORY_WAITS_SECONDS
-        return Priority.LIVE if is_old else self.urgency
+    weight: float
+    priority: Priority
+    since: float
+    wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def priority_at(self, now: float) -> Priority:
+        """Return its priority, which rises after a long wait."""
+        is_old = self.priority is Priority.HISTORY and now - self.since >= HISTORY_WAITS_SECONDS
+        return Priority.LIVE if is_old else self.priority
 
 
 class RateLimiter:
-    """Calls wait until their urgency's share holds them: the most urgent goes first, then who came first."""
+    """Delays requests until the share of their priority has room: by priority first, then in order of arrival."""
 
     def __init__(self, clock: Clock, weight_per_minute: int = 6_000) -> None:
-        self.silence = VenueBan(clock)
-        self.on_silence: Callable[[], None] = lambda: None
-        """Called when the venue has asked for silence."""
+        self.venue_ban = VenueBan(clock)
+        self.on_ban: Callable[[], None] = lambda: None
+        """Called after the venue has rejected a request for being one too many."""
         self._clock = clock
         self._window = FixedWindow(clock, weight_per_minute)
-        self._pace: TokenBucket | None = None
-        self._under_way = 0.0
-        self._waiting: list[_Waiting] = []
+        self._bucket: TokenBucket | None = None
+        self._in_flight_weight = 0.0
+        self._waiters: list[_Waiter] = []
 
     @property
     def weight_per_minute(self) -> int | None:
-        """The weight that the venue takes a minute; None where it is asked at a pace."""
-        return self._window.limit if self._pace is None else None
+        """The weight that the venue allows per minute; None if a token bucket is used instead."""
+        return self._window.limit if self._bucket is None else None
 
     @property
     def used(self) -> float:
@@ -98,105 +100,105 @@ class RateLimiter:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait."""
-        return len(self._waiting)
+        """How many requests wait."""
+        return len(self._waiters)
 
     @property
-    def silent_seconds(self) -> float:
-        """How long the venue still wants to be left alone; 0 where it doesn't."""
-        return self.silence.seconds
+    def banned_seconds(self) -> float:
+        """How many seconds the venue's ban still lasts; 0 without one."""
+        return self.venue_ban.seconds
 
-    def limit(self, weight_per_minute: int) -> None:
-        """Learn the venue's limit from its own word."""
+    def set_limit(self, weight_per_minute: int) -> None:
+        """Set the limit that the venue publishes."""
         self._window.limit = weight_per_minute
 
-    def follow(self, venue_ms: Callable[[], int]) -> None:
+    def sync_clock(self, venue_ms: Callable[[], int]) -> None:
         """Count by the minutes of the venue's clock from now on."""
-        self._window.follow(venue_ms)
+        self._window.sync_clock(venue_ms)
 
-    def keep_pace(self, token_seconds: float) -> None:
-        """Ask the venue at ccxt's pace, one call of weight 1 every so often, instead of counting minutes."""
-        if self._pace is None or self._pace.token_seconds != token_seconds:
-            self._pace = TokenBucket(self._clock, token_seconds)
+    def use_token_bucket(self, token_seconds: float) -> None:
+        """Allow one request of weight 1 every `token_seconds`, as ccxt does, instead of a weight per minute."""
+        if self._bucket is None or self._bucket.token_seconds != token_seconds:
+            self._bucket = TokenBucket(self._clock, token_seconds)
 
-    async def take(self, weight: float) -> None:
-        """Count a call of `weight`, after waiting where it must.
+    async def acquire(self, weight: float) -> None:
+        """Count a request of `weight`, after waiting for its turn.
 
-        Raises `VenueUnreachable` while the venue has asked for silence, and where a call of trading would wait longer
-        than `TRADING_WAITS_SECONDS`.
+        Raises `VenueUnreachable` during a ban, and if a request of trading would wait longer than
+        `TRADING_WAITS_SECONDS`.
         """
-        turn = _Waiting(weight, _urgency.get(), self._clock.monotonic())
-        self._waiting.append(turn)
+        waiter = _Waiter(weight, _priority.get(), self._clock.monotonic())
+        self._waiters.append(waiter)
         try:
-            while (seconds := self._seconds(turn)) > 0:
-                turn.look.clear()
+            while (seconds := self._delay(waiter)) > 0:
+                waiter.wakeup.clear()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(seconds, LOOK_AGAIN_SECONDS)):
-                        await turn.look.wait()
-            self._allowance.take(weight)
+                    async with asyncio.timeout(min(seconds, RECHECK_SECONDS)):
+                        await waiter.wakeup.wait()
+            self._algorithm.consume(weight)
         finally:
-            self._waiting.remove(turn)
-            self._look_again()
+            self._waiters.remove(waiter)
+            self._wake_waiters()
 
     @contextmanager
-    def under_way(self, weight: float) -> Iterator[None]:
-        """Count the call inside the block, taken before, as one that the venue may not have counted yet."""
-        token = _call.set(_Call(weight, self._window.minute))
-        self._under_way += weight
+    def reserve(self, weight: float) -> Iterator[None]:
+        """Count the already acquired request inside the block as one that the venue may not have counted yet."""
+        token = _request.set(_Request(weight, self._window.minute))
+        self._in_flight_weight += weight
         try:
             yield
         finally:
-            self._under_way -= weight
-            _call.reset(token)
+            self._in_flight_weight -= weight
+            _request.reset(token)
 
     def observe(self, status: int, headers: Mapping[str, str], text: str = "") -> None:
-        """Learn from an answer what the venue has counted, and whether it wants silence."""
-        call = _call.get()
-        told = headers.get(USED_WEIGHT, "")
-        # An answer to a call of an earlier minute tells that minute's sum.
-        if told.isdigit() and (call is None or call.minute == self._window.minute):
-            others = self._under_way - (call.weight if call is not None else 0.0)
-            self._window.told(int(told) + max(0.0, others))
-        if status in TOO_MANY:
-            self.refuse(status, headers, text)
-        elif status < BAD_ANSWER:
-            self.silence.answered()
-        self._look_again()
+        """Apply what an answer shows: the weight that the venue has counted, and whether it bans us."""
+        request = _request.get()
+        used = headers.get(USED_WEIGHT_HEADER, "")
+        # The answer to a request of an earlier minute has that minute's sum.
+        if used.isdigit() and (request is None or request.minute == self._window.minute):
+            others = self._in_flight_weight - (request.weight if request is not None else 0.0)
+            self._window.observe(int(used) + max(0.0, others))
+        if status in BAN_STATUSES:
+            self.on_rejected(status, headers, text)
+        elif status < CLIENT_ERROR:
+            self.venue_ban.on_success()
+        self._wake_waiters()
 
-    def refuse(self, status: int, headers: Mapping[str, str], text: str = "") -> None:
-        """Be silent, as the venue asks for."""
-        self.silence.asked(status, headers, text)
-        self.on_silence()
-        self._look_again()
+    def on_rejected(self, status: int, headers: Mapping[str, str], text: str = "") -> None:
+        """Send nothing for as long as the venue asks for."""
+        self.venue_ban.on_rejected(status, headers, text)
+        self.on_ban()
+        self._wake_waiters()
 
-    def hush(self, seconds: float) -> None:
-        """Be silent because another node of this address was asked to be."""
-        self.silence.keep(seconds)
-        self._look_again()
+    def ban(self, seconds: float) -> None:
+        """Send nothing for `seconds`, because the venue has banned another node."""
+        self.venue_ban.extend(seconds)
+        self._wake_waiters()
 
     @property
-    def _allowance(self) -> Allowance:
-        return self._window if self._pace is None else self._pace
+    def _algorithm(self) -> RateLimitAlgorithm:
+        return self._window if self._bucket is None else self._bucket
 
-    def _seconds(self, turn: _Waiting) -> float:
-        """Return how long to wait before looking again; 0 where it may go, as `take` tells."""
-        if self.silent_seconds:
-            raise VenueUnreachable("The venue asked for fewer requests.", self.silent_seconds)
+    def _delay(self, waiter: _Waiter) -> float:
+        """Return the seconds until the next check; 0 if the request may be sent. Raises as `acquire` does."""
+        if self.banned_seconds:
+            raise VenueUnreachable("The venue asked for fewer requests.", self.banned_seconds)
         now = self._clock.monotonic()
-        ahead = self._ahead(turn, now)
-        seconds = self._allowance.seconds_until(turn.weight, turn.urgent_at(now).value)
-        if turn.urgency is Priority.TRADING and now + seconds > turn.since + TRADING_WAITS_SECONDS:
+        seconds = self._algorithm.seconds_until(waiter.weight, waiter.priority_at(now).value)
+        if waiter.priority is Priority.TRADING and now + seconds > waiter.since + TRADING_WAITS_SECONDS:
             raise VenueUnreachable("The venue's rate limit is used up.", seconds)
-        return max(seconds, LOOK_AGAIN_SECONDS) if ahead else seconds
+        return max(seconds, RECHECK_SECONDS) if self._is_behind(waiter, now) else seconds
 
-    def _ahead(self, turn: _Waiting, now: float) -> Sequence[_Waiting]:
-        rank = _rank(turn, now)
-        return [each for each in self._waiting if each is not turn and _rank(each, now) < rank]
+    def _is_behind(self, waiter: _Waiter, now: float) -> bool:
+        """Return whether another request goes first."""
+        rank = _rank(waiter, now)
+        return any(other is not waiter and _rank(other, now) < rank for other in self._waiters)
 
-    def _look_again(self) -> None:
-        for turn in self._waiting:
-            turn.look.set()
+    def _wake_waiters(self) -> None:
+        for waiter in self._waiters:
+            waiter.wakeup.set()
 
 
-def _rank(turn: _Waiting, now: float) -> tuple[float, float, int]:
-    return (-turn.urgent_at(now).value, turn.since, id(turn))
+def _rank(waiter: _Waiter, now: float) -> tuple[float, float, int]:
+    return (-waiter.priority_at(now).value, waiter.since, id(waiter))

@@ -14,7 +14,7 @@ from domain.model.depth_views import DepthCadence, DepthDelta, DepthLevels, Dept
 from domain.model.markets import FeedState, FeedStatus, MarketSymbol
 from infra.clock import SystemClock
 from infra.postgres.database import PostgresDatabase
-from infra.venues.ccxt import market_data
+from infra.venues.ccxt.market_data import StreamTimings
 from resolvers.depth import DepthSource
 from tests.support.frame_proxy import FrameProxy, frame_proxy
 from tests.support.markets import MarketNode, running_node
@@ -136,12 +136,12 @@ async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_a
 
 
 async def test_a_line_that_goes_dead_without_a_word_is_stale_then_reconnected(
-    proxy: FrameProxy, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+    proxy: FrameProxy, database: PostgresDatabase
 ) -> None:
-    monkeypatch.setattr(market_data, "SILENT_SECONDS", 2.5)
-    monkeypatch.setattr(market_data, "FIRST_SECONDS", 2.5)
+    timings = StreamTimings(first_book_seconds=2.5, stall_seconds=2.5)
     market = MARKETS[0]
-    async with running_node(proxy.url, database, FeedTimings(stale_after=0.5)) as node, node.hub.subscribe(market):
+    node_at_proxy = running_node(proxy.url, database, FeedTimings(stale_after=0.5), stream_timings=timings)
+    async with node_at_proxy as node, node.hub.subscribe(market):
         await eventually(lambda: node.hub.latest_depth(market), "a book")
         states: list[FeedState] = []
 

@@ -80,8 +80,8 @@ async def test_orders_that_wait_for_a_price_rest_at_the_venue(
     placed = await trader.venue.place(order, allow)
     found = await trader.venue.find(order)
     assert found is not None
-    for told in (placed, found):
-        assert (told.status, told.type, told.side) == (OrderStatus.OPEN, type, side)
+    for report in (placed, found):
+        assert (report.status, report.type, report.side) == (OrderStatus.OPEN, type, side)
     assert (found.stop_price, found.price) == (stop, price)
 
 

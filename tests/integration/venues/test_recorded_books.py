@@ -28,7 +28,7 @@ def rows(levels: tuple[PriceLevel, ...]) -> Rows:
 
 
 class Comparison:
-    """Follows the recording to the update of each book. The sandbox numbers a recording's updates anew, from 1."""
+    """Follows the recording to the update of each book. The sandbox numbers a recording's updates from 1."""
 
     def __init__(self, recording: Path) -> None:
         self._second = SecondBook(recording)
@@ -57,7 +57,7 @@ class Comparison:
 
 
 async def replayed(folder: Path, recording: Path, speed: float, books: int | None = None) -> Comparison:
-    """Compare every book until the recording's end, or `books` of it; subscribe anew where the stream says it broke."""
+    """Compare every book until the recording's end, or `books` of it; subscribe again after each break."""
     comparison = Comparison(recording)
     async with running_sandbox(folder, replay=[recording], speed=speed) as sandbox:
         venues = Venues([VenueSettings("sandbox", "binance", sandbox.url, live=False)], SystemClock())

@@ -27,7 +27,7 @@ async def test_names_of_one_venue_at_one_address_share_a_budget(sandbox: Sandbox
     settings = [VenueSettings(name, "binance", sandbox.url, live=False) for name in ("one", "two")]
     settings += [VenueSettings("real", "binance", None, live=True), VenueSettings("kraken", "kraken", None, live=True)]
     venues = Venues(settings, SystemClock())
-    one, two, real, kraken = (venues.connection(each.name).budget for each in settings)
+    one, two, real, kraken = (venues.connection(venue.name).limiter for venue in settings)
     assert one is two
     assert len({id(one), id(real), id(kraken)}) == 3
     await venues.public("one").load_markets()
@@ -40,30 +40,30 @@ async def test_an_order_goes_at_once_while_history_has_used_its_share(
 ) -> None:
     await sandbox.skip_to_seconds_before_a_minute(59)
     await venues.public("sandbox").load_markets()
-    budget = venues.connection("sandbox").budget
-    assert budget.weight_per_minute == 6_000
+    limiter = venues.connection("sandbox").limiter
+    assert limiter.weight_per_minute == 6_000
     # What was used is more than history's share of this, and leaves trading enough.
-    budget.limit(int(budget.used) + 20)
+    limiter.set_limit(int(limiter.used) + 20)
     source = venues.public("sandbox")
     past = Timeframe.M1.open_time(source.venue_now()) - 20 * Timeframe.M1.duration
-    asking = [asyncio.create_task(source.fetch_candles(BTC, Timeframe.M1, past, 10)) for _ in range(20)]
-    await eventually(lambda: budget.waiting == 20, "history waits")
-    told = await trader.venue.place(new_order(), allow)
-    assert told.status is OrderStatus.FILLED
-    assert budget.waiting == 20
-    budget.limit(6_000)
-    budget.observe(200, {})
-    assert all(len(candles) == 10 for candles in await asyncio.gather(*asking))
+    requests = [asyncio.create_task(source.fetch_candles(BTC, Timeframe.M1, past, 10)) for _ in range(20)]
+    await eventually(lambda: limiter.waiting == 20, "history waits")
+    report = await trader.venue.place(new_order(), allow)
+    assert report.status is OrderStatus.FILLED
+    assert limiter.waiting == 20
+    limiter.set_limit(6_000)
+    limiter.observe(200, {})
+    assert all(len(candles) == 10 for candles in await asyncio.gather(*requests))
 
 
 async def test_the_guard_is_asked_after_the_budget_so_that_no_order_is_sent_late(
     venues: Venues, trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    budget, asked = venues.connection("sandbox").budget, list[str]()
-    take: Callable[..., object] = budget.take
+    limiter, asked = venues.connection("sandbox").limiter, list[str]()
+    acquire: Callable[..., object] = limiter.acquire
 
     async def slowly(weight: float) -> None:
-        await take(weight)  # type: ignore[misc]
+        await acquire(weight)  # type: ignore[misc]
         asked.append("budget")
 
     def lapsed() -> None:
@@ -71,7 +71,7 @@ async def test_the_guard_is_asked_after_the_budget_so_that_no_order_is_sent_late
         raise NotSent("the lease ended meanwhile")
 
     await trader.venue.balances()
-    monkeypatch.setattr(budget, "take", slowly)
+    monkeypatch.setattr(limiter, "acquire", slowly)
     order = new_order()
     with pytest.raises(NotSent, match="the lease ended"):
         await trader.venue.place(order, lapsed)
@@ -95,12 +95,12 @@ async def test_a_ban_of_one_call_silences_every_account_feed_and_node(
     with pytest.raises(NotSent, match="fewer requests"):
         await trader.venue.place(new_order(), allow)
     there = other.connection("elsewhere")
-    await eventually(lambda: there.budget.silent_seconds, "the other node hears of it")
-    asked = there.traffic.answers.total()
+    await eventually(lambda: there.limiter.banned_seconds, "the other node hears of it")
+    asked = there.responses.by_status.total()
     with pytest.raises(VenueUnreachable, match="fewer requests"):
         await other.public("elsewhere").fetch_trades(BTC, 1)
-    assert there.traffic.answers.total() == asked
-    assert venues.connection("sandbox").traffic.answers[status] == 1
+    assert there.responses.by_status.total() == asked
+    assert venues.connection("sandbox").responses.by_status[status] == 1
     await other.close()
     await bus.close()
 
@@ -109,5 +109,5 @@ async def test_a_refused_order_is_counted_as_an_answer_and_silences_nobody(venue
     connection = venues.connection("sandbox")
     with pytest.raises(VenueRefused):
         await trader.venue.place(new_order(quantity=Decimal(9)), allow)
-    assert connection.traffic.answers[400] == 1
-    assert not connection.budget.silent_seconds
+    assert connection.responses.by_status[400] == 1
+    assert not connection.limiter.banned_seconds

@@ -10,45 +10,47 @@ from domain.model.orders import OrderStatus, OrderType
 from domain.ports.execution_client import BalanceReport, OrderReport, StreamLost, StreamOpened
 from infra.venues.registry import Venues
 from tests.support.sandbox import SandboxProcess
-from tests.support.venues import Told, Trader, allow, best_bid, listening, new_order, open_trader
+from tests.support.venues import Trader, UpdateLog, allow, best_bid, new_order, open_trader, recorded_updates
 
 
-def opened(told: Told) -> object:
-    return told.of(StreamOpened)
+def opened(log: UpdateLog) -> object:
+    return log.of(StreamOpened)
 
 
-async def test_an_order_is_told_from_its_acceptance_to_its_fill(trader: Trader) -> None:
-    async with listening(trader.venue) as told:
-        await told.until(opened, "the stream opened")
+async def test_an_order_is_reported_from_its_acceptance_to_its_fill(trader: Trader) -> None:
+    async with recorded_updates(trader.venue) as log:
+        await log.until(opened, "the stream opened")
         order = new_order()
         placed = await trader.venue.place(order, allow)
-        await told.until(lambda t: t.of(BalanceReport) and t.of(OrderReport)[-1].status is OrderStatus.FILLED, "fill")
-    orders = told.of(OrderReport)
+        await log.until(
+            lambda log: log.of(BalanceReport) and log.of(OrderReport)[-1].status is OrderStatus.FILLED, "fill"
+        )
+    orders = log.of(OrderReport)
     assert {each.client_order_id for each in orders} == {order.client_order_id}
     assert orders[0].status is OrderStatus.OPEN
-    assert {fill.venue_trade_id: fill for fill in told.fills} == {fill.venue_trade_id: fill for fill in placed.fills}
-    held = {balance.currency: balance for balance in told.of(BalanceReport)[-1].balances}
+    assert {fill.venue_trade_id: fill for fill in log.fills} == {fill.venue_trade_id: fill for fill in placed.fills}
+    held = {balance.currency: balance for balance in log.of(BalanceReport)[-1].balances}
     assert held["BTC"].total == Decimal(2) + Decimal("0.01") * Decimal("0.999")
 
 
-async def test_a_cancel_is_told_under_the_orders_own_id(trader: Trader, venues: Venues) -> None:
+async def test_a_cancel_is_reported_under_the_orders_own_id(trader: Trader, venues: Venues) -> None:
     price = (await best_bid(venues) * Decimal("0.97")).quantize(Decimal("0.01"))
     order = new_order(type=OrderType.LIMIT, price=price)
-    async with listening(trader.venue) as told:
-        await told.until(opened, "the stream opened")
+    async with recorded_updates(trader.venue) as log:
+        await log.until(opened, "the stream opened")
         await trader.venue.place(order, allow)
         await trader.venue.cancel(order, allow)
-        await told.until(lambda t: len(t.of(OrderReport)) == 2, "both steps")
-    assert [each.status for each in told.of(OrderReport)] == [OrderStatus.OPEN, OrderStatus.CANCELED]
-    assert {each.client_order_id for each in told.of(OrderReport)} == {order.client_order_id}
+        await log.until(lambda log: len(log.of(OrderReport)) == 2, "both steps")
+    assert [each.status for each in log.of(OrderReport)] == [OrderStatus.OPEN, OrderStatus.CANCELED]
+    assert {each.client_order_id for each in log.of(OrderReport)} == {order.client_order_id}
 
 
-async def test_a_deposit_is_told_as_the_new_balance(trader: Trader, venues: Venues) -> None:
-    async with listening(trader.venue) as told:
-        await told.until(opened, "the stream opened")
+async def test_a_deposit_is_reported_as_the_new_balance(trader: Trader, venues: Venues) -> None:
+    async with recorded_updates(trader.venue) as log:
+        await log.until(opened, "the stream opened")
         await venues.paper("sandbox").deposit("ann", "USDT", Decimal(5), "once")
-        await told.until(lambda t: t.of(BalanceReport), "the deposit")
-    held = {balance.currency: balance.total for balance in told.of(BalanceReport)[-1].balances}
+        await log.until(lambda log: log.of(BalanceReport), "the deposit")
+    held = {balance.currency: balance.total for balance in log.of(BalanceReport)[-1].balances}
     assert held["USDT"] == Decimal(100_005)
 
 
@@ -61,51 +63,51 @@ async def test_none_of_500_fast_fills_is_lost(trader: Trader) -> None:
             fills += len(placed.fills)
         return fills
 
-    async with listening(trader.venue) as told:
-        await told.until(opened, "the stream opened")
+    async with recorded_updates(trader.venue) as log:
+        await log.until(opened, "the stream opened")
         made = sum(await asyncio.gather(*(trade(50) for _ in range(10))))
         assert made >= 500
-        await told.until(lambda t: len(t.fills) >= made, "every fill")
-    assert len({fill.venue_trade_id for fill in told.fills}) == len(told.fills) == made
+        await log.until(lambda log: len(log.fills) >= made, "every fill")
+    assert len({fill.venue_trade_id for fill in log.fills}) == len(log.fills) == made
 
 
 async def test_a_stream_that_is_cut_says_so_and_comes_back(trader: Trader, sandbox: SandboxProcess) -> None:
-    async with listening(trader.venue) as told:
-        await told.until(opened, "the stream opened")
+    async with recorded_updates(trader.venue) as log:
+        await log.until(opened, "the stream opened")
         await sandbox.misbehave(dropUserStreams=True)
-        await told.until(lambda t: len(t.of(StreamOpened)) == 2, "the stream is open again")
+        await log.until(lambda log: len(log.of(StreamOpened)) == 2, "the stream is open again")
         await trader.venue.place(new_order(), allow)
-        await told.until(lambda t: t.fills, "a fill on the new stream")
-    assert [type(each) for each in told.updates[:3]] == [StreamOpened, StreamLost, StreamOpened]
+        await log.until(lambda log: log.fills, "a fill on the new stream")
+    assert [type(each) for each in log.updates[:3]] == [StreamOpened, StreamLost, StreamOpened]
 
 
 async def test_a_venue_that_restarts_is_found_again_without_a_traceback(
     trader: Trader, sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with listening(trader.venue) as told:
-        await told.until(opened, "the stream opened")
+    async with recorded_updates(trader.venue) as log:
+        await log.until(opened, "the stream opened")
         await sandbox.kill()
-        await told.until(lambda t: t.of(StreamLost), "the loss is noticed")
+        await log.until(lambda log: log.of(StreamLost), "the loss is noticed")
         await sandbox.start()
-        await told.until(lambda t: len(t.of(StreamOpened)) == 2, "the stream is open again", 20)
+        await log.until(lambda log: len(log.of(StreamOpened)) == 2, "the stream is open again", 20)
         await trader.venue.place(new_order(), allow)
-        await told.until(lambda t: t.fills, "a fill on the new stream")
-    assert len(told.of(StreamLost)) == 1
+        await log.until(lambda log: log.fills, "a fill on the new stream")
+    assert len(log.of(StreamLost)) == 1
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
     assert "signature" not in caplog.text
 
 
-async def test_a_refusal_of_the_stream_is_told_in_the_venues_words_and_mended(
+async def test_a_rejected_stream_is_logged_in_the_venues_words_and_reopened(
     trader: Trader, sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with listening(trader.venue) as told:
-        await told.until(opened, "the stream opened")
+    async with recorded_updates(trader.venue) as log:
+        await log.until(opened, "the stream opened")
         await sandbox.misbehave(driftMs=60_000)
         await sandbox.misbehave(dropUserStreams=True)
-        await told.until(
-            lambda t: len(t.of(StreamOpened)) == 2, "the clock is measured, and the stream is open again", 20
+        await log.until(
+            lambda log: len(log.of(StreamOpened)) == 2, "the clock is measured, and the stream is open again", 20
         )
     broke = [record.getMessage() for record in caplog.records if "broke" in record.getMessage()]
     assert [line for line in broke if "-1021" in line], broke

@@ -12,10 +12,9 @@ import pytest
 from domain.model.markets import Depth
 from domain.ports.market_data import VenueGap, VenueUnreachable
 from infra.clock import SystemClock
-from infra.venues.binance import book as binance_book
-from infra.venues.binance import depth as binance_depth
-from infra.venues.ccxt import market_data
-from infra.venues.ccxt.market_data import CcxtMarketData
+from infra.venues.binance.book import BookSettings
+from infra.venues.binance.depth import DepthSettings
+from infra.venues.ccxt.market_data import CcxtMarketData, StreamTimings
 from tests.support.fake_depth_server import BTC, DepthVenue, Line, LineConnection, ccxt_exchange
 from tests.support.waiting import eventually
 
@@ -34,12 +33,15 @@ class Stream:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Stream]:
-    """Subscribe, and take the first book."""
-    exchange = await ccxt_exchange(SystemClock())
+async def opened(
+    *, timings: StreamTimings | None = None, settings: DepthSettings | None = None
+) -> AsyncIterator[Stream]:
+    """Subscribe, and read the first book."""
+    exchange = await ccxt_exchange(SystemClock(), settings)
     line = Line(DepthVenue(Random(7)), exchange)
     try:
-        async with aclosing(CcxtMarketData(LineConnection(exchange), SystemClock()).depth(BTC)) as books:
+        source = CcxtMarketData(LineConnection(exchange), SystemClock(), timings)
+        async with aclosing(source.depth(BTC)) as books:
             stream = Stream(line, exchange, books)
             first = await stream.next()
             assert first.sequence == line.venue.update_id
@@ -116,9 +118,8 @@ async def test_a_connection_that_broke_while_nobody_read_ends_the_stream_althoug
             await stream.next()
 
 
-async def test_a_venue_that_says_nothing_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with opened() as stream:
-        monkeypatch.setattr(market_data, "SILENT_SECONDS", 0.02)
+async def test_a_venue_that_sends_nothing_is_disconnected() -> None:
+    async with opened(timings=StreamTimings(stall_seconds=0.02)) as stream:
         client = stream.line.client
         stream.line.venue.frame()
         with pytest.raises(VenueUnreachable, match="nothing came"):
@@ -126,19 +127,16 @@ async def test_a_venue_that_says_nothing_is_hung_up_on(monkeypatch: pytest.Monke
         await eventually(client.closed, "the connection is closed")
 
 
-async def test_a_market_in_which_nothing_happens_is_confirmed_by_the_venue(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with opened() as stream:
-        monkeypatch.setattr(market_data, "QUIET_SECONDS", 0.02)
+async def test_a_market_in_which_nothing_happens_is_confirmed_by_the_venue() -> None:
+    async with opened(timings=StreamTimings(confirm_seconds=0.02)) as stream:
         first, second = await stream.next(), await stream.next()
         assert first.sequence == second.sequence == stream.line.venue.update_id
         assert first.bids == second.bids
         assert second.received_at > first.received_at
 
 
-async def test_a_book_whose_updates_do_not_come_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with opened() as stream:
-        monkeypatch.setattr(market_data, "QUIET_SECONDS", 0.02)
-        monkeypatch.setattr(market_data, "SILENT_SECONDS", 0.2)
+async def test_a_book_whose_updates_do_not_come_is_not_confirmed() -> None:
+    async with opened(timings=StreamTimings(confirm_seconds=0.02, stall_seconds=0.2)) as stream:
         stream.line.venue.frame()
         with pytest.raises(VenueUnreachable, match="nothing came"):
             await stream.next()
@@ -161,30 +159,28 @@ async def test_a_first_snapshot_that_fails_ends_the_stream() -> None:
     await exchange.close()
 
 
-async def test_a_snapshot_older_than_the_updates_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binance_depth, "ASK_AGAIN_SECONDS", 0.0)
-    exchange = await ccxt_exchange(SystemClock())
+async def test_a_snapshot_older_than_the_updates_is_requested_again() -> None:
+    exchange = await ccxt_exchange(SystemClock(), DepthSettings(retry_seconds=0.0))
     line = Line(DepthVenue(Random(7)), exchange)
-    asked: list[int] = []
+    requested: list[int] = []
     old = line.venue.update_id
     line.venue.frame()
 
     def answer(levels: int) -> dict[str, Any]:
-        if not asked:
+        if not requested:
             line.send(line.venue.frame())
-        asked.append(levels)
-        return line.venue.snapshot(levels, old if len(asked) < 3 else None)
+        requested.append(levels)
+        return line.venue.snapshot(levels, old if len(requested) < 3 else None)
 
     line.snapshots = answer
     async with aclosing(CcxtMarketData(LineConnection(exchange), SystemClock()).depth(BTC)) as books:
         assert (await anext(books)).sequence == line.venue.update_id
-    assert len(asked) == 3
+    assert len(requested) == 3
     await exchange.close()
 
 
-async def test_a_book_goes_on_while_no_further_snapshot_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with opened() as stream:
-        monkeypatch.setattr(binance_depth, "AUDIT_SECONDS", 0.0)
+async def test_a_book_goes_on_while_no_further_snapshot_can_be_had() -> None:
+    async with opened(settings=DepthSettings(audit_seconds=0.0)) as stream:
         (book,) = stream.exchange.orderbooks.values()
         book.audit_at = 0.0
         stream.line.snapshots = lambda _levels: {}
@@ -203,13 +199,9 @@ async def test_a_book_that_is_not_what_a_further_snapshot_says_ends() -> None:
             [await stream.next() for _ in range(3)]
 
 
-async def test_levels_below_the_snapshot_are_not_shown_until_another_one_has_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(binance_book, "SNAPSHOT_LEVELS", 5)
-    monkeypatch.setattr(binance_book, "THIN_LEVELS", 5)
-    monkeypatch.setattr(binance_depth, "SNAPSHOT_LEVELS", 5)
-    async with opened() as stream:
+async def test_levels_below_the_snapshot_are_not_shown_until_another_one_has_them() -> None:
+    settings = DepthSettings(BookSettings(snapshot_levels=5, refill_levels=5))
+    async with opened(settings=settings) as stream:
         venue = stream.line.venue
         stream.line.hold_back(True)
         best = [price for price, _ in venue.best(venue.update_id, 2)[0]]
@@ -218,7 +210,7 @@ async def test_levels_below_the_snapshot_are_not_shown_until_another_one_has_the
         rows = [[str(price), "0"] for price in best] + [[str(low), "9"]]
         stream.line.send({"e": "depthUpdate", "s": "BTCUSDT"} | gone | {"b": rows})
         book = await stream.next()
-        assert len(book.bids) == 3, "two of five are gone, and what was told of a deeper one is no neighbour of theirs"
+        assert len(book.bids) == 3, "two of five are gone, and a deeper one that was updated is no neighbour of theirs"
 
 
 def _another(snapshot: dict[str, Any]) -> dict[str, Any]:

@@ -13,40 +13,34 @@ import pytest
 from domain.model.markets import Depth
 from domain.ports.market_data import VenueGap, VenueUnreachable
 from infra.clock import SystemClock
-from infra.venues.binance import book as binance_book
-from infra.venues.binance import depth as binance_depth
-from infra.venues.ccxt import market_data
-from infra.venues.ccxt.market_data import CcxtMarketData
+from infra.venues.binance.book import BookSettings
+from infra.venues.binance.depth import DepthSettings
+from infra.venues.ccxt.market_data import CcxtMarketData, StreamTimings
 from tests.support.fake_depth_server import BTC, DepthVenue, Line, LineConnection, ccxt_exchange
 
 CASES = int(os.environ.get("DEPTH_FAULT_CASES", "300"))
 SHOWN = 4
 
 
-@pytest.fixture(autouse=True)
-def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small snapshots, so that a book soon runs past them, and no waiting."""
-    monkeypatch.setattr(binance_book, "SNAPSHOT_LEVELS", 16)
-    monkeypatch.setattr(binance_book, "THIN_LEVELS", 8)
-    monkeypatch.setattr(binance_book, "MAX_LEVELS", SHOWN)
-    monkeypatch.setattr(binance_depth, "SNAPSHOT_LEVELS", 16)
-    monkeypatch.setattr(binance_depth, "ASK_AGAIN_SECONDS", 0.0)
-    monkeypatch.setattr(binance_depth, "GIVE_UP_SECONDS", 0.0)
-    monkeypatch.setattr(market_data, "UNSUBSCRIBE_SECONDS", 0.0)
+SHALLOW = DepthSettings(
+    BookSettings(snapshot_levels=16, refill_levels=8, shown_levels=SHOWN), retry_seconds=0.0, refill_seconds=0.0
+)
+"""Small snapshots, so that a book soon runs past them, and no waiting."""
 
 
 @pytest.fixture
 async def exchange() -> AsyncIterator[Any]:
-    made = await ccxt_exchange(SystemClock())
-    yield made
-    await made.close()
+    exchange = await ccxt_exchange(SystemClock(), SHALLOW)
+    yield exchange
+    await exchange.close()
 
 
 class Follower:
     """Follows the stream of books as a collector does, and holds every one against the venue's."""
 
     def __init__(self, exchange: Any, venue: DepthVenue, name: object) -> None:
-        self.source = CcxtMarketData(LineConnection(exchange), SystemClock())
+        timings = StreamTimings(unsubscribe_seconds=0.0)
+        self.source = CcxtMarketData(LineConnection(exchange), SystemClock(), timings)
         self.venue = venue
         self.name = name
         self.books: list[Depth] = []
@@ -73,7 +67,7 @@ class Follower:
         self.books.append(book)
 
 
-SPOILED: list[Callable[[dict[str, Any], Random], Any]] = [
+CORRUPTED: list[Callable[[dict[str, Any], Random], Any]] = [
     lambda frame, random: (text := json.dumps(frame))[: random.randrange(len(text))],
     lambda _frame, random: random.randbytes(20),
     lambda _frame, _random: "null garbage",
@@ -102,18 +96,18 @@ class BadLine:
         self._sent: list[dict[str, Any]] = []
         self._late: dict[str, Any] | None = None
         self._faults = (
-            self.well,
-            self.lose,
+            self.deliver,
+            self.drop,
             self.repeat,
             self.swap,
-            self.spoil,
+            self.corrupt,
             self.cut,
             self.answer_twice,
             self.stall,
         )
 
     async def play(self) -> None:
-        well = self._random.choice([60, 400, 4_000])
+        good_weight = self._random.choice([60, 400, 4_000])
         for _ in range(self._random.randint(5, 60)):
             frame = self._line.venue.frame()
             self._sent.append(frame)
@@ -121,14 +115,14 @@ class BadLine:
                 await asyncio.sleep(0)
             if self._line.is_open:
                 late, self._late = self._late, None
-                self._random.choices(self._faults, (well, 5, 5, 5, 5, 3, 3, 4))[0](frame)
+                self._random.choices(self._faults, (good_weight, 5, 5, 5, 5, 3, 3, 4))[0](frame)
                 if late is not None and self._line.is_open:
                     self._line.send(late)
 
-    def well(self, frame: dict[str, Any]) -> None:
+    def deliver(self, frame: dict[str, Any]) -> None:
         self._line.send(frame)
 
-    def lose(self, _frame: dict[str, Any]) -> None:
+    def drop(self, _frame: dict[str, Any]) -> None:
         """Send nothing."""
 
     def repeat(self, frame: dict[str, Any]) -> None:
@@ -138,9 +132,9 @@ class BadLine:
     def swap(self, frame: dict[str, Any]) -> None:
         self._late = frame
 
-    def spoil(self, frame: dict[str, Any]) -> None:
+    def corrupt(self, frame: dict[str, Any]) -> None:
         self._line.send(frame)
-        self._line.send(self._random.choice(SPOILED)(self._line.venue.frame(), self._random))
+        self._line.send(self._random.choice(CORRUPTED)(self._line.venue.frame(), self._random))
 
     def cut(self, frame: dict[str, Any]) -> None:
         self._line.send(frame)
@@ -162,7 +156,7 @@ async def recover(line: Line, follower: Follower) -> None:
     """Let the line be good again, and wait until the newest book is shown."""
     line.snapshots = line.venue.snapshot
     line.hold_back(False)
-    line.let_go()
+    line.release()
     for _ in range(400):
         if line.is_open:
             line.send(line.venue.frame())
@@ -184,16 +178,16 @@ async def test_whatever_the_line_does_every_book_shown_is_the_venues_and_it_reco
         venue = DepthVenue(random)
         line = Line(venue, exchange)
         follower = Follower(exchange, venue, f"case {seed}")
-        following = asyncio.create_task(follower.follow())
-        playing = asyncio.create_task(BadLine(line, random).play())
-        await asyncio.wait({following, playing}, return_when=asyncio.FIRST_COMPLETED)
-        recovering = asyncio.create_task(recover(line, follower))
-        await asyncio.wait({following, recovering}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (playing, recovering, following):
+        follow_task = asyncio.create_task(follower.follow())
+        play_task = asyncio.create_task(BadLine(line, random).play())
+        await asyncio.wait({follow_task, play_task}, return_when=asyncio.FIRST_COMPLETED)
+        recover_task = asyncio.create_task(recover(line, follower))
+        await asyncio.wait({follow_task, recover_task}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (play_task, recover_task, follow_task):
             if task.done():
                 task.result()
             task.cancel()
-        await asyncio.gather(playing, recovering, following, return_exceptions=True)
+        await asyncio.gather(play_task, recover_task, follow_task, return_exceptions=True)
         line.cut()
         shown, broken = shown + len(follower.books), broken + len(follower.broken)
     assert shown > 5 * CASES

@@ -12,9 +12,9 @@ async def test_the_shortest_round_trip_halved_gives_the_offset() -> None:
     async def ask() -> int:
         there, back = next(ways)
         here.move(there)
-        told = int(here.now().timestamp() * 1000) + AHEAD_MS
+        milliseconds = int(here.now().timestamp() * 1000) + AHEAD_MS
         here.move(back)
-        return told
+        return milliseconds
 
     await clock.measure(ask)
     assert clock.is_measured
@@ -37,7 +37,7 @@ async def test_the_venues_time_goes_on_with_the_monotonic_clock() -> None:
 
 async def test_doubt_asks_for_a_measurement_now() -> None:
     clock = VenueClock(ManualClock())
-    clock.doubt()
+    clock.invalidate()
     await clock.wait_for_next_measurement()
 
 

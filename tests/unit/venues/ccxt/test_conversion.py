@@ -36,7 +36,7 @@ def test_levels_that_stay_keep_their_objects_and_empty_ones_go() -> None:
 
 
 def test_precision_in_decimals_becomes_an_increment() -> None:
-    told = {
+    data = {
         "symbol": "BTC/USDT",
         "base": "BTC",
         "quote": "USDT",
@@ -46,13 +46,17 @@ def test_precision_in_decimals_becomes_an_increment() -> None:
         "maker": 0.001,
         "taker": "0.0015",
     }
-    market = convert.market("kraken", told, 2)
+    market = convert.market("kraken", data, 2)
     assert (market.price_increment, market.quantity_increment) == (Decimal("0.01"), Decimal("0.00001"))
     assert (market.minimum_quantity, market.active) == (Decimal("0.00001"), True)
     assert (market.maker_fee, market.taker_fee) == (Decimal("0.001"), Decimal("0.0015"))
     assert market.maximum_market_quantity is None
-    untold = told | {"maker": None, "taker": None, "limits": told["limits"] | {"market": {"min": "0", "max": "120.5"}}}
-    market = convert.market("kraken", untold, 2)
+    without_fees = data | {
+        "maker": None,
+        "taker": None,
+        "limits": data["limits"] | {"market": {"min": "0", "max": "120.5"}},
+    }
+    market = convert.market("kraken", without_fees, 2)
     assert (market.maker_fee, market.taker_fee) == (None, None)
     assert market.maximum_market_quantity == Decimal("120.5")
 
@@ -68,7 +72,7 @@ def test_trades_of_one_millisecond_are_in_the_order_of_their_numbers() -> None:
     rows = [
         {"id": name, "timestamp": 1, "price": "1", "amount": "1", "side": "buy"} for name in ("100", "99", "9", "101")
     ]
-    trades = convert.in_order(convert.trade(MARKET, row) for row in rows)
+    trades = convert.sort_trades(convert.trade(MARKET, row) for row in rows)
     assert [trade.venue_trade_id for trade in trades] == ["9", "99", "100", "101"]
 
 
@@ -107,19 +111,19 @@ def test_a_fill_that_can_not_be_is_not_read(name: str, nonsense: str | None) -> 
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"), [(-0.3639031169954318, "-0.36"), ("0.4625638180632295", "0.46"), ("12", "12"), (None, None)]
+    ("data", "shown"), [(-0.3639031169954318, "-0.36"), ("0.4625638180632295", "0.46"), ("12", "12"), (None, None)]
 )
-def test_the_change_of_the_day_is_told_in_hundredths(told: object, shown: str | None) -> None:
-    ticker = convert.ticker(MARKET, {"percentage": told}, datetime.now(UTC))
+def test_the_change_of_the_day_is_rounded_to_hundredths(data: object, shown: str | None) -> None:
+    ticker = convert.ticker(MARKET, {"percentage": data}, datetime.now(UTC))
     assert ticker.change_percent_24h == (None if shown is None else Decimal(shown))
 
 
 @pytest.mark.parametrize("wrong", [{"price": None}, {"price": "0"}, {"amount": "-1"}, {"price": "NaN"}, {"id": None}])
 def test_a_trade_that_cannot_be_is_refused_instead_of_becoming_the_low_of_its_candle(wrong: dict[str, object]) -> None:
-    told = {"id": "7", "timestamp": 1_723_161_600_000, "price": "100.5", "amount": "0.25", "side": "buy"}
-    assert convert.trade(MARKET, told).price == Decimal("100.5")
+    data = {"id": "7", "timestamp": 1_723_161_600_000, "price": "100.5", "amount": "0.25", "side": "buy"}
+    assert convert.trade(MARKET, data).price == Decimal("100.5")
     with pytest.raises(ValueError, match=r"above zero|finite|without an id"):
-        convert.trade(MARKET, told | wrong)
+        convert.trade(MARKET, data | wrong)
 
 
 @pytest.mark.parametrize(("column", "wrong"), [(1, None), (3, "0"), (4, "-1"), (5, "-1")])

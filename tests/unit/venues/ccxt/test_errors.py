@@ -5,7 +5,14 @@ import pytest
 
 from domain.ports.execution_client import CredentialsRejected, OutcomeUnknown, VenueRefused
 from domain.ports.market_data import RequestRejected, VenueGap, VenueUnreachable
-from infra.venues.ccxt.errors import command_error, is_clock_error, question_error, reason, says_absent, stream_error
+from infra.venues.ccxt.errors import (
+    command_error,
+    describe,
+    is_clock_error,
+    is_order_not_found,
+    query_error,
+    stream_error,
+)
 
 BODY = 'binance {"code":-2010,"msg":"Account has insufficient balance for requested action."}'
 ADDRESS = "binance POST https://api.binance.com/api/v3/order?timestamp=1&signature=abcdef"
@@ -28,42 +35,44 @@ ALL = sorted(
 @pytest.mark.parametrize("name", ALL)
 def test_every_error_of_ccxt_is_definite_or_unknown(name: str) -> None:
     error = getattr(ccxt, name)(BODY)
-    told = command_error(error, left=True)
-    assert type(told) is (VenueRefused if name in DEFINITE else OutcomeUnknown)
+    outcome = command_error(error, may_have_left=True)
+    assert type(outcome) is (VenueRefused if name in DEFINITE else OutcomeUnknown)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_question_that_is_refused_for_good_is_told_from_one_without_an_answer(name: str) -> None:
-    told = question_error(getattr(ccxt, name)(BODY))
+def test_a_question_that_is_refused_for_good_differs_from_one_without_an_answer(name: str) -> None:
+    outcome = query_error(getattr(ccxt, name)(BODY))
     kind = getattr(ccxt, name)
     if issubclass(kind, ccxt.AuthenticationError):
-        assert type(told) is CredentialsRejected
+        assert type(outcome) is CredentialsRejected
     else:
         refused = name in DEFINITE and name != "InvalidNonce"
-        assert type(told) is (RequestRejected if refused else VenueUnreachable)
+        assert type(outcome) is (RequestRejected if refused else VenueUnreachable)
 
 
 def test_a_duplicate_client_order_id_says_that_the_venue_has_the_order() -> None:
-    told = command_error(ccxt.InvalidOrder('binance {"code":-2010,"msg":"Duplicate order sent."}'), left=True)
-    assert type(told) is OutcomeUnknown
+    outcome = command_error(
+        ccxt.InvalidOrder('binance {"code":-2010,"msg":"Duplicate order sent."}'), may_have_left=True
+    )
+    assert type(outcome) is OutcomeUnknown
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), TimeoutError(), OSError(), RuntimeError()])
 def test_what_is_not_ccxts_is_unknown_once_bytes_may_have_left(error: Exception) -> None:
-    assert type(command_error(error, left=True)) is OutcomeUnknown
-    assert type(command_error(error, left=False)) is VenueRefused
+    assert type(command_error(error, may_have_left=True)) is OutcomeUnknown
+    assert type(command_error(error, may_have_left=False)) is VenueRefused
 
 
 def test_a_reason_is_the_venues_own_words() -> None:
-    assert reason(ccxt.InvalidOrder(BODY)) == "Account has insufficient balance for requested action. (-2010)"
+    assert describe(ccxt.InvalidOrder(BODY)) == "Account has insufficient balance for requested action. (-2010)"
     assert (
-        reason(ccxt.BadSymbol("binance does not have market symbol X/Y")) == "binance does not have market symbol X/Y"
+        describe(ccxt.BadSymbol("binance does not have market symbol X/Y")) == "binance does not have market symbol X/Y"
     )
 
 
 @pytest.mark.parametrize("name", ["RequestTimeout", "ExchangeNotAvailable", "ExchangeError", "BadRequest"])
 def test_a_reason_never_holds_an_address_or_a_signature(name: str) -> None:
-    assert reason(getattr(ccxt, name)(ADDRESS)) == name
+    assert describe(getattr(ccxt, name)(ADDRESS)) == name
 
 
 def test_the_clock_is_doubted_for_its_own_error_alone() -> None:
@@ -73,9 +82,9 @@ def test_the_clock_is_doubted_for_its_own_error_alone() -> None:
 
 
 def test_only_the_venue_says_that_an_order_is_absent() -> None:
-    assert says_absent(ccxt.OrderNotFound("x"))
-    assert not says_absent(ccxt.NetworkError("order not found"))
-    assert not says_absent(ccxt.InvalidOrder("x"))
+    assert is_order_not_found(ccxt.OrderNotFound("x"))
+    assert not is_order_not_found(ccxt.NetworkError("order not found"))
+    assert not is_order_not_found(ccxt.InvalidOrder("x"))
 
 
 def test_a_skipped_update_is_a_gap_and_a_broken_wire_is_not() -> None:
@@ -87,8 +96,8 @@ def test_a_skipped_update_is_a_gap_and_a_broken_wire_is_not() -> None:
 @pytest.mark.parametrize(
     "error", [KeyError("spot"), ValueError("x"), TypeError("x"), TimeoutError(), ConnectionResetError()]
 )
-def test_an_error_that_is_not_the_venues_is_never_told_by_its_bare_name(error: Exception) -> None:
-    told = reason(error)
-    assert " " in told
-    assert told != type(error).__name__
-    assert "spot" not in told
+def test_an_error_that_is_not_the_venues_is_never_shown_by_its_bare_name(error: Exception) -> None:
+    description = describe(error)
+    assert " " in description
+    assert description != type(error).__name__
+    assert "spot" not in description

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
-from infra.venues.ccxt.longer_candles import is_on_grid, longer_candles, parts_of
+from infra.venues.ccxt.longer_candles import build_longer_candles, is_on_grid, source_timeframe
 from tests.support.fake_venue import PlainVenue
 
 MARKET = MarketSymbol("kraken", "BTC/USD")
@@ -34,14 +34,14 @@ COINBASE = ("1m", "5m", "15m", "30m", "1h", "2h", "6h", "1d")
 def test_what_a_venue_lacks_is_made_of_the_longest_that_divides_it(
     offered: tuple[str, ...], timeframe: Timeframe, parts: Timeframe | None
 ) -> None:
-    assert parts_of(timeframe, offered) is parts
+    assert source_timeframe(timeframe, offered) is parts
 
 
 def test_weeks_that_begin_on_another_day_are_made_of_days() -> None:
     one = Decimal(1)
     thursday = Candle(MARKET, Timeframe.W1, datetime(2024, 1, 4, tzinfo=UTC), one, one, one, one, one, closed=True)
     assert not is_on_grid([thursday])
-    assert parts_of(Timeframe.W1, KRAKEN, {Timeframe.W1}) is Timeframe.D1
+    assert source_timeframe(Timeframe.W1, KRAKEN, {Timeframe.W1}) is Timeframe.D1
 
 
 class Pages:
@@ -52,7 +52,7 @@ class Pages:
         self.size = size
         self.reach = reach
 
-    async def ask(self, timeframe: Timeframe, start: datetime, limit: int) -> list[Candle]:
+    async def fetch(self, timeframe: Timeframe, start: datetime, limit: int) -> list[Candle]:
         found = await self.venue.fetch_candles(MARKET, timeframe, start, 100_000)
         traded = [each for each in found if each.volume]  # as many venues leave out what has no trade
         within = [each for each in traded if self.reach is None or each.open_time < start + self.reach]
@@ -79,8 +79,8 @@ async def test_made_candles_are_those_of_the_trades_whatever_the_venues_pages_ar
     pages = Pages(venue, size, timedelta(minutes=300) if windowed else None)
     start = START + asked_from * timeframe.duration
     right = [each for each in venue.candles(timeframe) if each.volume and each.open_time >= start]
-    made = await longer_candles(pages.ask, Timeframe.M1, timeframe, start, 1_000, venue.now)
+    made = await build_longer_candles(pages.fetch, Timeframe.M1, timeframe, start, 1_000, venue.now)
     assert made == right[: len(made)]
     assert made or not right or right[0].open_time - start >= 300 * Timeframe.M1.duration
-    newest = await longer_candles(pages.ask, Timeframe.M1, timeframe, None, 4, venue.now)
+    newest = await build_longer_candles(pages.fetch, Timeframe.M1, timeframe, None, 4, venue.now)
     assert newest == [each for each in venue.candles(timeframe)[-4:] if each.volume]

@@ -1,4 +1,4 @@
-"""What a venue's refusal means to a program, and how it is told to a person."""
+"""A rejection of a venue: its code for programs, and its explanation for people."""
 
 import json
 
@@ -11,9 +11,9 @@ from infra.venues.ccxt.errors import command_error
 
 
 def refused(error: Exception) -> VenueRefused:
-    told = command_error(error, left=True)
-    assert isinstance(told, VenueRefused)
-    return told
+    refusal = command_error(error, may_have_left=True)
+    assert isinstance(refusal, VenueRefused)
+    return refusal
 
 
 def binance(message: str, code: int = -1013) -> Exception:
@@ -76,13 +76,13 @@ def test_a_refusal_of_another_venue_has_a_code_by_its_class_or_its_words(error: 
     assert refused(error).code is code
 
 
-def test_a_filter_is_told_in_plain_words_before_the_venues_own() -> None:
+def test_a_filter_is_explained_before_the_venues_own() -> None:
     assert refused(binance("Filter failure: PERCENT_PRICE_BY_SIDE")).reason == (
         "The price is too far from the market's present price for this venue. "
         "The venue's words: Filter failure: PERCENT_PRICE_BY_SIDE (-1013)"
     )
 
 
-def test_a_sentence_of_the_venue_is_told_as_it_is() -> None:
+def test_a_sentence_of_the_venue_is_passed_on_unchanged() -> None:
     sentence = "Account has insufficient balance for requested action."
     assert refused(binance(sentence, -2010)).reason == f"{sentence} (-2010)"

@@ -6,7 +6,7 @@ import pytest
 from domain.model.markets import Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import VenueGap
-from infra.venues.ccxt.trade_ids import TradeNumbers
+from infra.venues.ccxt.market_data import TradeIdSequence
 from tests.support.venues import BTC
 
 
@@ -16,16 +16,16 @@ def trades(*numbers: int) -> list[Trade]:
 
 
 def test_trades_that_follow_on_each_other_are_whole_also_where_some_come_again() -> None:
-    numbers = TradeNumbers()
-    numbers.check(trades(98, 99, 100))
-    numbers.check(trades(99, 100, 101))
-    numbers.check([])
-    numbers.check(trades(102))
+    ids = TradeIdSequence()
+    ids.check(trades(98, 99, 100))
+    ids.check(trades(99, 100, 101))
+    ids.check([])
+    ids.check(trades(102))
 
 
 @pytest.mark.parametrize("second", [(102,), (101, 103), (101, 102, 200)])
 def test_a_number_that_is_skipped_is_a_gap(second: tuple[int, ...]) -> None:
-    numbers = TradeNumbers()
-    numbers.check(trades(99, 100))
+    ids = TradeIdSequence()
+    ids.check(trades(99, 100))
     with pytest.raises(VenueGap, match="of sandbox:BTC/USDT are missing"):
-        numbers.check(trades(*second))
+        ids.check(trades(*second))

@@ -13,16 +13,16 @@ LIMITS = [
 
 
 def test_limits_are_learnt_from_the_venue() -> None:
-    traffic = ResponseCounter()
-    assert traffic.learn_limits(LIMITS) == 1200
-    assert traffic.order_limits == {"10s": 3, "1d": 10}
-    assert traffic.learn_limits(None) is None
+    responses = ResponseCounter()
+    assert responses.read_limits(LIMITS) == 1200
+    assert responses.order_limits == {"10s": 3, "1d": 10}
+    assert responses.read_limits(None) is None
 
 
 def test_an_account_that_has_placed_all_its_orders_places_none_until_the_interval_is_over() -> None:
-    clock, traffic = ManualClock(), ResponseCounter()
-    traffic.learn_limits(LIMITS)
-    counts = OrderCountTracker(clock, traffic)
+    clock, responses = ManualClock(), ResponseCounter()
+    responses.read_limits(LIMITS)
+    counts = OrderCountTracker(clock, responses)
     for number in "12":
         counts.observe({"x-mbx-order-count-10s": number, "x-mbx-order-count-1d": number})
         counts.check()
