@@ -10,7 +10,7 @@ from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.users import ApiScope, User
 from domain.ports.lists import NoFilter, StrategyFilter
 from domain.strategies.errors import ValidationResult
-from domain.strategies.unsupported import unsupported
+from domain.strategies.validation import unsupported_errors
 from domain.strategies.validation import validate as validate_definition
 from domain.trading.strategies import StrategyRequest
 from resolvers.context import RequestContext
@@ -53,7 +53,7 @@ async def strategy_of(context: RequestContext, version: StrategyVersion) -> Stra
 def validate(definition: StrategyDefinition) -> ValidationResult:
     """Return whether a trading session can run the definition, and all that is wrong with it or can't be done yet."""
     result = validate_definition(definition)
-    errors = (*result.errors, *unsupported(definition))
+    errors = (*result.errors, *unsupported_errors(definition))
     return replace(result, valid=not errors, errors=errors)
 
 

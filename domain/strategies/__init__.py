@@ -1,1 +1,1 @@
-"""Strategies: definitions as data, the rule language they are written in, and what it says on candles."""
+"""Strategies: definitions as data, the rule language they are written in, and its evaluation on candles."""

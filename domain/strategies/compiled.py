@@ -15,7 +15,7 @@ from domain.indicators.compute import compute_indicator, indicator_warm_up
 from domain.model.definitions import StrategyDefinition, StrategyParameter
 from domain.strategies.errors import DefinitionError, RuleErrors
 from domain.strategies.evaluation import Booleans, Evaluation, LatestSignals, RuleName, SignalArrays
-from domain.strategies.parse_context import SHOWN
+from domain.strategies.parse_context import MAX_SHOWN
 from domain.strategies.parser import Rule, parse_rule
 
 ATR_PERIOD = 14
@@ -26,47 +26,51 @@ MAX_REASON = 400
 
 @dataclass(frozen=True, slots=True)
 class CompiledStrategy:
-    """Rules ready to be evaluated; `warm_up` is the closed candles needed before the first right value."""
+    """Rules ready to be evaluated; `warm_up` is the count of closed candles before the first value that is right."""
 
     rules: Mapping[RuleName, Rule]
     parameters: Mapping[str, Decimal]
     warm_up: int
 
     def evaluate(self, candles: CandleArrays) -> SignalArrays:
-        """Return what each rule says at each bar, false until it is warmed up."""
+        """Return what each rule evaluates to at each bar, false until it is warmed up."""
         evaluation = Evaluation(candles)
-        return SignalArrays(**{name.value: self._says(evaluation, name) for name in RuleName})
+        return SignalArrays(**{name.value: self._evaluate_rule(evaluation, name) for name in RuleName})
 
     def latest(self, candles: CandleArrays) -> LatestSignals:
-        """Return what each rule says on the newest candle, computed over the warm-up window alone."""
+        """Return what each rule evaluates to on the newest candle, computed over the warm-up window alone."""
         evaluation = Evaluation(candles.last(self.warm_up + 1))
-        said = {name.value: bool(self._says(evaluation, name)[-1:].any()) for name in RuleName}
-        return LatestSignals(**said)
+        signals = {name.value: bool(self._evaluate_rule(evaluation, name)[-1:].any()) for name in RuleName}
+        return LatestSignals(**signals)
 
     def explain(self, candles: CandleArrays, rule: str) -> str:
-        """Return a rule (`enter_long`, …) and the values of its parts on the newest candle, as a signal's reason.
+        """Return a rule (`enter_long`, …) and the values of its operands on the newest candle, as a signal's reason.
 
-        Such as `close > sma(close, n)  [close=50123.1, sma(close, n)=50100.2]`; empty where there is no such rule.
+        Such as `close > sma(close, n)  [close=50123.1, sma(close, n)=50100.2]`; empty if there is no such rule.
         """
         known = self.rules.get(RuleName(rule))
         if known is None:
             return ""
         evaluation = Evaluation(candles.last(self.warm_up + 1))
-        parts = ", ".join(f"{part.text}={_number(evaluation.latest(part.node))}" for part in known.parts)
+        values = ", ".join(
+            f"{operand.text}={_format_number(evaluation.latest(operand.node))}" for operand in known.operands
+        )
         text = " ".join(known.text.split())
-        return _shortened(f"{text}  [{parts}]" if parts else text)
+        return _shortened(f"{text}  [{values}]" if values else text)
 
-    def _says(self, evaluation: Evaluation, name: RuleName) -> Booleans:
+    def _evaluate_rule(self, evaluation: Evaluation, name: RuleName) -> Booleans:
         rule = self.rules.get(name)
-        return np.zeros(len(evaluation.candles), dtype=np.bool_) if rule is None else evaluation.says(rule.node)
+        return (
+            np.zeros(len(evaluation.candles), dtype=np.bool_) if rule is None else evaluation.evaluate_rule(rule.node)
+        )
 
 
 def compile_definition(
     definition: StrategyDefinition, parameters: Mapping[str, Decimal] | None = None
 ) -> CompiledStrategy:
-    """Return the definition ready to run, `parameters` in place of their defaults.
+    """Return the definition ready to run, with `parameters` in place of their defaults.
 
-    Raise InputErrors: INVALID at `("parameters", name)` for an unknown parameter or a value out of its range,
+    Raises `InputErrors`: INVALID at `("parameters", name)` for an unknown parameter or a value out of its range,
     STRATEGY_INVALID (DefinitionError) for a rule that can't be read with these values.
     """
     values = _parameter_values(definition, parameters or {})
@@ -79,7 +83,7 @@ def compile_definition(
 def parse_rules(
     definition: StrategyDefinition, values: Mapping[str, Decimal]
 ) -> tuple[dict[RuleName, Rule], list[DefinitionError]]:
-    """Return the definition's rules with parameters at `values`, and what is wrong with the others."""
+    """Return the definition's rules with parameters at `values`, and the errors of those that can't be parsed."""
     numbers = {name: float(value) for name, value in values.items()}
     rules: dict[RuleName, Rule] = {}
     errors: list[DefinitionError] = []
@@ -98,19 +102,19 @@ def parse_rules(
 
 
 def bars_needed(definition: StrategyDefinition, rules: Mapping[RuleName, Rule]) -> int:
-    """Return the closed candles before the definition's first right value, that of ATR included where it is used."""
+    """Return how many closed candles come before the first right value of the rules, and of ATR if it is used."""
     return max([rule.warm_up for rule in rules.values()] + [atr_warm_up() if definition.needs_atr else 0])
 
 
 def average_true_range(candles: CandleArrays) -> Decimal | None:
-    """Return ATR(14) at the newest candle, in quote per base; None where there aren't 15 candles.
+    """Return ATR(14) at the newest candle, in quote per base; None if there are fewer than 15 candles.
 
-    It is right to 1e-9 after `atr_warm_up` candles, which a definition that needs it has in its own warm-up.
+    Its relative error is below 1e-9 after `atr_warm_up` candles, which a definition that needs it counts in its own.
     """
     if len(candles) <= ATR_PERIOD:
         return None
     values = compute_indicator("atr", {"timeperiod": ATR_PERIOD}, candles.last(atr_warm_up() + 1))["real"]
-    return Decimal(_number(float(values[-1]))) if np.isfinite(values[-1]) else None
+    return Decimal(_format_number(float(values[-1]))) if np.isfinite(values[-1]) else None
 
 
 def average_true_ranges(candles: CandleArrays) -> Floats:
@@ -120,7 +124,7 @@ def average_true_ranges(candles: CandleArrays) -> Floats:
 
 @cache
 def atr_warm_up() -> int:
-    """Return the candles before ATR(14) no longer depends on where they begin."""
+    """Return how many candles it takes until ATR(14) no longer depends on the first candle."""
     bars = indicator_warm_up("atr", {"timeperiod": ATR_PERIOD})
     assert bars is not None
     return bars
@@ -130,16 +134,16 @@ def _parameter_values(definition: StrategyDefinition, given: Mapping[str, Decima
     known = {parameter.name: parameter for parameter in definition.parameters}
     errors = [_unknown(name, list(known)) for name in given if name not in known]
     for name, parameter in known.items():
-        fault = range_fault(parameter, given.get(name, parameter.default))
-        if fault:
-            errors.append(InputError(ErrorCode.INVALID, f"{name} {fault}.", ["parameters", name]))
+        error = range_error(parameter, given.get(name, parameter.default))
+        if error:
+            errors.append(InputError(ErrorCode.INVALID, f"{name} {error}.", ["parameters", name]))
     if errors:
         raise InputErrors(errors)
     return {name: given.get(name, parameter.default) for name, parameter in known.items()}
 
 
-def range_fault(parameter: StrategyParameter, value: Decimal) -> str | None:
-    """Return what is wrong with a parameter's value as the end of a sentence, None where nothing is."""
+def range_error(parameter: StrategyParameter, value: Decimal) -> str | None:
+    """Return what is wrong with a parameter's value as the end of a sentence, None if nothing is."""
     if not value.is_finite():
         return "must be a finite number"
     if parameter.min is not None and value < parameter.min:
@@ -150,13 +154,13 @@ def range_fault(parameter: StrategyParameter, value: Decimal) -> str | None:
 
 
 def _unknown(name: str, known: list[str]) -> InputError:
-    near = closest_match(name[:SHOWN], known)
+    near = closest_match(name[:MAX_SHOWN], known)
     hint = f"; did you mean {near}?" if near else f"; it has {', '.join(known) or 'none'}."
-    message = f"The strategy has no parameter {name[:SHOWN]!r}{hint}"
-    return InputError(ErrorCode.INVALID, message, ["parameters", name[:SHOWN]])
+    message = f"The strategy has no parameter {name[:MAX_SHOWN]!r}{hint}"
+    return InputError(ErrorCode.INVALID, message, ["parameters", name[:MAX_SHOWN]])
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return np.format_float_positional(value, precision=8, fractional=False, trim="-") if np.isfinite(value) else "?"
 
 

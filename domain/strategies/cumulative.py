@@ -1,30 +1,30 @@
-"""Running sums without end, such as OBV: their level depends on where the history begins, their change doesn't."""
+"""Cumulative indicators, such as OBV: their level depends on where the history starts, their change doesn't."""
 
 import ast
 
 from domain.indicators.warmup import ADDITIVE, ANCHORED, MULTIPLICATIVE
 from domain.strategies.errors import RuleError, RuleErrors
-from domain.strategies.parse_context import Reading
+from domain.strategies.parse_context import ParseContext
 
-_WITHIN = {
+_CHANGE_FUNCTIONS = {
     **dict.fromkeys(ADDITIVE, frozenset({"change", "mom"})),
     **dict.fromkeys(MULTIPLICATIVE, frozenset({"roc", "rocp", "rocr", "rocr100"})),
     **dict.fromkeys(ANCHORED, frozenset[str]()),
 }
 
 
-def reject_cumulative_levels(reading: Reading, tree: ast.expr) -> None:
-    """Raise RuleErrors for every running sum whose level, not its change, is used."""
+def reject_cumulative_levels(context: ParseContext, tree: ast.expr) -> None:
+    """Raise `RuleErrors` for each cumulative indicator whose level, not its change, is used."""
     found = []
     allowed: set[int] = set()
-    for part in ast.walk(tree):
-        if not isinstance(part, ast.Call):
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
             continue
-        name = _name(part)
-        if part.args and name in _WITHIN.get(_name(part.args[0]), ()):
-            allowed.add(id(part.args[0]))
-        if name in _WITHIN and id(part) not in allowed:
-            found.append(RuleError(_message(name), *reading.span(part)))
+        name = _name(node)
+        if node.args and name in _CHANGE_FUNCTIONS.get(_name(node.args[0]), ()):
+            allowed.add(id(node.args[0]))
+        if name in _CHANGE_FUNCTIONS and id(node) not in allowed:
+            found.append(RuleError(_message(name), *context.span(node)))
     if found:
         raise RuleErrors(found)
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a rule or a definition, told with its place and, where one is near, the right name."""
+"""Errors in a rule or a definition, with their place and, if there is a similar one, the right name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from domain.core.errors import ErrorCode, InputError
 
 
 class RuleError(Exception):
-    """One mistake in a rule: from character `start` up to, not including, character `end`.
+    """One error in a rule, at characters `start` to `end`, the latter not included.
 
-    `suggestion` would be right in place of the characters between, where one is known.
+    `suggestion`, if there is one, would be right in place of these characters.
     """
 
     def __init__(self, message: str, start: int, end: int, suggestion: str | None = None) -> None:
@@ -25,7 +25,7 @@ class RuleError(Exception):
 
 
 class RuleErrors(Exception):
-    """All mistakes found in a rule, at least one, in the order of their places."""
+    """All errors found in a rule, at least one, in the order of their places."""
 
     def __init__(self, errors: Sequence[RuleError]) -> None:
         self.errors = tuple(sorted(errors, key=lambda error: (error.start, error.end)))
@@ -33,9 +33,9 @@ class RuleErrors(Exception):
 
 
 class DefinitionError(InputError):
-    """One mistake in a definition; `path` starts at the definition's own field, in the schema's spelling.
+    """One error in a definition; `path` starts at the definition's own field, in the schema's spelling.
 
-    `start` and `end` are character offsets into the rule named by `path`, None where the mistake isn't in a rule.
+    `start` and `end` are character offsets into the rule named by `path`, None if the error isn't in a rule.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class DefinitionError(InputError):
         self.suggestion = suggestion
 
     def under(self, prefix: Sequence[str]) -> "DefinitionError":
-        """Return the same mistake with `prefix` before its path, such as `("input", "definition")`."""
+        """Return the same error with `prefix` before its path, such as `("input", "definition")`."""
         return DefinitionError(
             self.message, (*prefix, *(self.path or ())), self.start, self.end, self.suggestion, self.code
         )
@@ -61,7 +61,7 @@ class DefinitionError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """Whether a definition can be run; `lookback` is the bars that it needs before its first signal, if it can."""
+    """Whether a definition can be run; `lookback` is the count of bars before its first signal, None if it can't be."""
 
     valid: bool
     lookback: int | None

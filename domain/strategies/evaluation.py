@@ -1,4 +1,4 @@
-"""Rules over candles: the same computation over a whole series and over the newest window."""
+"""Evaluates rules over candles: the same computation over a whole series and over the newest window."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,7 +30,7 @@ class RuleName(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalArrays:
-    """What each rule says at each bar; false where the rule is absent or has no value."""
+    """Each rule's value at each bar; false if the rule is absent or has no value there."""
 
     enter_long: Booleans
     exit_long: Booleans
@@ -40,7 +40,7 @@ class SignalArrays:
 
 @dataclass(frozen=True, slots=True)
 class LatestSignals:
-    """What each rule says on the newest closed candle."""
+    """Each rule's value on the newest closed candle."""
 
     enter_long: bool
     exit_long: bool
@@ -49,30 +49,30 @@ class LatestSignals:
 
     @property
     def any(self) -> bool:
-        """Whether any rule says anything."""
+        """Whether any rule is true."""
         return self.enter_long or self.exit_long or self.enter_short or self.exit_short
 
 
 class Evaluation:
-    """Nodes computed over one run of candles, each once, however many rules share it."""
+    """Evaluates nodes over one series of candles, each node once, however many rules share it."""
 
     def __init__(self, candles: CandleArrays) -> None:
         self.candles = candles
         self._known: dict[Node, tuple[Floats, ...]] = {}
 
-    def of(self, node: Node) -> tuple[Floats, ...]:
+    def outputs(self, node: Node) -> tuple[Floats, ...]:
         """Return the outputs of `node` over the candles."""
         known = self._known.get(node)
         if known is None:
             known = self._known[node] = node.outputs(self)
         return known
 
-    def says(self, condition: Node) -> Booleans:
-        """Return where the condition holds; where it has no value it doesn't."""
-        holds: Booleans = self.of(condition)[0] == 1.0
+    def evaluate_rule(self, condition: Node) -> Booleans:
+        """Return at which bars the condition is true; without a value it is false."""
+        holds: Booleans = self.outputs(condition)[0] == 1.0
         return holds
 
     def latest(self, node: Node) -> float:
-        """Return the value of a number at the newest bar, NaN where there is none."""
-        values = self.of(node)[0]
+        """Return the value of a number at the newest bar, NaN if there is none."""
+        values = self.outputs(node)[0]
         return float(values[-1]) if len(values) else float("nan")

@@ -1,6 +1,6 @@
-"""The parts of a parsed rule: each knows the bars that it needs and computes itself over a series.
+"""The expression tree of a rule: each node knows its warm-up and computes itself over a series.
 
-Nodes compare by what they say, not by where they stand, so an evaluation computes what two rules share once.
+Nodes compare by value, not by their place in the rule, so an evaluation computes what two rules share once.
 A condition's series holds 1.0 and 0.0; NaN, in both kinds, means that there is no value.
 """
 
@@ -17,49 +17,49 @@ from domain.indicators.compute import compute
 from domain.indicators.warmup import warm_up
 
 TOLERANCE = 1e-9
-"""Numbers closer than this fraction of the greater compare as equal.
+"""Numbers whose difference is at most this fraction of the greater compare as equal.
 
-A window and a long history agree to 1e-9 and no better, so without it the two could differ where two series touch.
+A window and a long history agree to 1e-9 and no better, so without it the two could differ when two series touch.
 """
 _NOISE = 1e-12
 
 
 class Node:
-    """A part of a rule; `condition` tells whether it is true or false rather than a number."""
+    """A node of a rule's tree; `is_condition` is whether it is true or false rather than a number."""
 
-    condition: ClassVar[bool] = False
+    is_condition: ClassVar[bool] = False
 
     @property
     def warm_up(self) -> int:
-        """The bars before the first value that is right."""
+        """How many bars come before the first value that is right."""
         return 0
 
-    def compute(self, evaluation: "Values") -> Floats:
+    def compute(self, evaluation: "EvaluationContext") -> Floats:
         """Return the value at each bar of the evaluation's candles."""
         return self.outputs(evaluation)[0]
 
-    def outputs(self, evaluation: "Values") -> tuple[Floats, ...]:
+    def outputs(self, evaluation: "EvaluationContext") -> tuple[Floats, ...]:
         """Return the values of each output; all nodes but indicators have one. A node defines this or `compute`."""
         return (self.compute(evaluation),)
 
 
-class Values(Protocol):
-    """What a node computes with: the candles, and the values of its own parts."""
+class EvaluationContext(Protocol):
+    """What a node computes with: the candles, and the outputs of its child nodes."""
 
     candles: CandleArrays
 
-    def of(self, node: Node) -> tuple[Floats, ...]:
+    def outputs(self, node: Node) -> tuple[Floats, ...]:
         """Return the outputs of `node` over the candles, computed once."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Number(Node):
-    """A number that is known before the candles are: written, or a parameter."""
+    """A constant: a literal, or the value of a parameter."""
 
     value: float
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the number at each bar."""
         return np.full(len(evaluation.candles), self.value)
 
@@ -70,7 +70,7 @@ class Price(Node):
 
     name: str
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the series."""
         return evaluation.candles.series(self.name)
 
@@ -86,9 +86,9 @@ class Negation(Node):
         """That of the operand."""
         return self.operand.warm_up
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the negative at each bar."""
-        return -evaluation.of(self.operand)[0]
+        return -evaluation.outputs(self.operand)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,9 @@ class Arithmetic(Node):
         """The longer of the two."""
         return max(self.left.warm_up, self.right.warm_up)
 
-    def compute(self, evaluation: Values) -> Floats:
-        """Return the result at each bar, NaN where it isn't a finite number."""
-        return arithmetic(self.sign, evaluation.of(self.left)[0], evaluation.of(self.right)[0])
+    def compute(self, evaluation: EvaluationContext) -> Floats:
+        """Return the result at each bar, NaN if it isn't a finite number."""
+        return arithmetic(self.sign, evaluation.outputs(self.left)[0], evaluation.outputs(self.right)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ class Absolute(Node):
         """That of the operand."""
         return self.operand.warm_up
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the absolute value at each bar."""
-        return np.abs(evaluation.of(self.operand)[0])
+        return np.abs(evaluation.outputs(self.operand)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +137,14 @@ class Shift(Node):
         """The operand's, and the bars."""
         return self.operand.warm_up + self.bars
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the earlier value at each bar, NaN at the first ones."""
-        return shifted(evaluation.of(self.operand)[0], self.bars)
+        return shifted(evaluation.outputs(self.operand)[0], self.bars)
 
 
 @dataclass(frozen=True, slots=True)
 class Change(Node):
-    """How much the number has grown in `bars`; a node of its own, since its operand would stand twice in others."""
+    """The difference to the number `bars` ago; a node of its own, or its operand would occur twice in the tree."""
 
     operand: Node
     bars: int
@@ -154,9 +154,9 @@ class Change(Node):
         """The operand's, and the bars."""
         return self.operand.warm_up + self.bars
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the difference at each bar, NaN at the first ones."""
-        now = evaluation.of(self.operand)[0]
+        now = evaluation.outputs(self.operand)[0]
         return arithmetic("-", now, shifted(now, self.bars))
 
 
@@ -178,9 +178,9 @@ class IndicatorCall(Node):
         """The longest of the inputs', and the function's own."""
         return self.own_warm_up + max(node.warm_up for node in self.inputs)
 
-    def outputs(self, evaluation: Values) -> tuple[Floats, ...]:
+    def outputs(self, evaluation: EvaluationContext) -> tuple[Floats, ...]:
         """Return each output at each bar, NaN until it is right."""
-        inputs = [np.ascontiguousarray(evaluation.of(node)[0]) for node in self.inputs]
+        inputs = [np.ascontiguousarray(evaluation.outputs(node)[0]) for node in self.inputs]
         return compute(self.definition, inputs, self.values, self.own_warm_up)
 
 
@@ -196,16 +196,16 @@ class Output(Node):
         """That of the call."""
         return self.call.warm_up
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the output at each bar."""
-        return evaluation.of(self.call)[self.place]
+        return evaluation.outputs(self.call)[self.place]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Node):
     """Two numbers and one of the signs of `COMPARISONS`."""
 
-    condition: ClassVar[bool] = True
+    is_condition: ClassVar[bool] = True
     sign: str
     left: Node
     right: Node
@@ -215,9 +215,9 @@ class Comparison(Node):
         """The longer of the two."""
         return max(self.left.warm_up, self.right.warm_up)
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return whether it holds at each bar."""
-        order = ordered(evaluation.of(self.left)[0], evaluation.of(self.right)[0])
+        order = compare(evaluation.outputs(self.left)[0], evaluation.outputs(self.right)[0])
         return np.where(np.isnan(order), np.nan, COMPARISONS[self.sign](order))
 
 
@@ -225,7 +225,7 @@ class Comparison(Node):
 class Cross(Node):
     """Whether the left number is on the other side of the right one since this bar; `direction` 1 is above."""
 
-    condition: ClassVar[bool] = True
+    is_condition: ClassVar[bool] = True
     direction: int
     left: Node
     right: Node
@@ -235,19 +235,19 @@ class Cross(Node):
         """The longer of the two, and the bar before."""
         return max(self.left.warm_up, self.right.warm_up) + 1
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return whether it crossed at each bar: beyond now, and not beyond on the bar before."""
-        now = self.direction * ordered(evaluation.of(self.left)[0], evaluation.of(self.right)[0])
+        now = self.direction * compare(evaluation.outputs(self.left)[0], evaluation.outputs(self.right)[0])
         before = shifted(now, 1)
         return np.where(np.isnan(now + before), np.nan, (now > 0) & (before <= 0))
 
 
 @dataclass(frozen=True, slots=True)
-class LogicalAnd(Node):
-    """Several conditions, all (`and`) or any (`or`) of which must hold; without a value where one has none."""
+class BooleanOperation(Node):
+    """Several conditions, all (`and`) or any (`or`) of which must hold; without a value if one of them has none."""
 
-    condition: ClassVar[bool] = True
-    word: str
+    is_condition: ClassVar[bool] = True
+    operator: str
     operands: tuple[Node, ...]
 
     @property
@@ -255,17 +255,17 @@ class LogicalAnd(Node):
         """The longest of all."""
         return max(node.warm_up for node in self.operands)
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return whether they hold at each bar."""
-        join = np.minimum if self.word == "and" else np.maximum
-        return reduce(join, (evaluation.of(node)[0] for node in self.operands))
+        join = np.minimum if self.operator == "and" else np.maximum
+        return reduce(join, (evaluation.outputs(node)[0] for node in self.operands))
 
 
 @dataclass(frozen=True, slots=True)
 class Not(Node):
     """The opposite of a condition."""
 
-    condition: ClassVar[bool] = True
+    is_condition: ClassVar[bool] = True
     operand: Node
 
     @property
@@ -273,13 +273,13 @@ class Not(Node):
         """That of the operand."""
         return self.operand.warm_up
 
-    def compute(self, evaluation: Values) -> Floats:
+    def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return whether the operand doesn't hold, at each bar."""
-        return 1.0 - evaluation.of(self.operand)[0]
+        return 1.0 - evaluation.outputs(self.operand)[0]
 
 
 def arithmetic(sign: str, left: Floats, right: Floats) -> Floats:
-    """Return the numbers joined by `sign`, NaN where the result isn't a finite number."""
+    """Return the numbers joined by `sign`, NaN if the result isn't a finite number."""
     with np.errstate(all="ignore"):
         result = ARITHMETIC[sign](left, right)
     return np.where(np.isfinite(result), result, np.nan)
@@ -293,8 +293,8 @@ def shifted(values: Floats, bars: int) -> Floats:
     return result
 
 
-def ordered(left: Floats, right: Floats) -> Floats:
-    """Return 1.0 where left is greater, -1.0 where it is less, 0.0 where they are equal within the tolerance."""
+def compare(left: Floats, right: Floats) -> Floats:
+    """Return 1.0 if left is greater, -1.0 if it is less, 0.0 if they are equal within the tolerance."""
     close = np.abs(left - right) <= TOLERANCE * np.maximum(np.abs(left), np.abs(right))
     return np.where(close, 0.0, np.sign(left - right))
 

@@ -1,7 +1,7 @@
-"""The first look at a rule: its length, its characters and its brackets, before Python's parser sees it.
+"""Checks a rule's length, characters, tokens and brackets before Python's parser gets it.
 
 Only ASCII passes, so byte and character offsets are the same from here on, no identifier is rewritten by Unicode
-normalisation, and none looks like another. Only tokens of the language pass, so the parser never warns.
+normalisation, and no two that look alike are different. Only tokens of the language pass, so the parser never warns.
 """
 
 import re
@@ -29,8 +29,8 @@ _SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
-def scan(rule: str, names: Iterable[str]) -> None:
-    """Raise RuleError at the first thing that can't stand in a rule; `names` are those to suggest from."""
+def check_tokens(rule: str, names: Iterable[str]) -> None:
+    """Raise `RuleError` at the first token that a rule can't have; `names` are those to suggest from."""
     if len(rule) > MAX_LENGTH:
         message = f"The rule has {len(rule):,} characters; at most {MAX_LENGTH:,} are allowed."
         raise RuleError(message, MAX_LENGTH, len(rule))
@@ -40,8 +40,8 @@ def scan(rule: str, names: Iterable[str]) -> None:
     tokens = list(_tokens(rule))
     for token in tokens:
         _check_token(token)
-    for one, other in pairwise(token for token in tokens if token.lastgroup != "space"):
-        _check_neighbours(one, other)
+    for left, right in pairwise(token for token in tokens if token.lastgroup != "space"):
+        _check_neighbours(left, right)
     _check_brackets(tokens)
 
 
@@ -90,10 +90,10 @@ def _check_token(token: re.Match[str]) -> None:
         raise RuleError("The number is too large; numbers reach up to 1.7e308.", *token.span())
 
 
-def _check_neighbours(one: re.Match[str], other: re.Match[str]) -> None:
+def _check_neighbours(left: re.Match[str], right: re.Match[str]) -> None:
     words = {"number", "name"}
-    if one.lastgroup == "number" and other.lastgroup in words and one.end() == other.start():
-        raise RuleError(f"{one.group()}{other.group()} is not a number.", one.start(), other.end())
+    if left.lastgroup == "number" and right.lastgroup in words and left.end() == right.start():
+        raise RuleError(f"{left.group()}{right.group()} is not a number.", left.start(), right.end())
 
 
 def _check_brackets(tokens: Iterable[re.Match[str]]) -> None:

@@ -1,7 +1,7 @@
-"""The rule language: Python's expression grammar, read by `ast` and never executed.
+"""The rule language: Python's expression grammar, parsed by `ast` and never executed.
 
 A rule is a condition built of numbers, parameters, `open high low close volume`, `+ - * / % **`, comparisons,
-`and or not`, every function of TA-Lib by its lower-case name, and the helpers of `domain.strategies.parse_context`.
+`and or not`, every function of TA-Lib by its lower-case name, and the functions of `domain.strategies.builtins`.
 """
 
 import ast
@@ -14,13 +14,13 @@ import numpy as np
 
 from domain.indicators.candle_arrays import PRICES
 from domain.indicators.catalogue import indicator
-from domain.strategies.call_parser import read_call, read_output
+from domain.strategies.call_parser import parse_call, parse_output
 from domain.strategies.cumulative import reject_cumulative_levels
 from domain.strategies.errors import RuleError, RuleErrors
 from domain.strategies.expressions import (
     Arithmetic,
+    BooleanOperation,
     Comparison,
-    LogicalAnd,
     Negation,
     Node,
     Not,
@@ -28,18 +28,27 @@ from domain.strategies.expressions import (
     Price,
     arithmetic,
 )
-from domain.strategies.lexer import scan
-from domain.strategies.parse_context import HELPERS, LATER, SHOWN, Part, Reading, all_names, nearest_value, read_all
+from domain.strategies.lexer import check_tokens
+from domain.strategies.parse_context import (
+    BUILTINS,
+    MAX_SHOWN,
+    RESERVED_NAMES,
+    Operand,
+    ParseContext,
+    all_names,
+    closest_value,
+    parse_all,
+)
 
 LANGUAGE_VERSION = 1
-"""Grows when a rule would mean something else than before; each strategy version stores the one it was written in."""
+"""Incremented when the meaning of a rule changes; each strategy version stores the one that it was written in."""
 MAX_NODES = 500
 MAX_DEPTH = 60
 MAX_WARM_UP = 5_000
 
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.Pow: "**"}
 _COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
-_REFUSED = {
+_UNSUPPORTED = {
     ast.Lambda: "lambda",
     ast.IfExp: "if … else",
     ast.Subscript: "[…] after a value",
@@ -63,29 +72,29 @@ _ALLOWED = "a rule has numbers, series, functions, arithmetic, comparisons, and,
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that can be evaluated: its text, its condition, and the numbers that the condition looks at."""
+    """A rule that can be evaluated: its text, its condition, and the numbers that the condition compares."""
 
     text: str
     node: Node
-    parts: tuple[Part, ...]
+    operands: tuple[Operand, ...]
     warm_up: int
 
 
 def parse_rule(text: str, parameters: Mapping[str, float]) -> Rule:
-    """Return the rule that `text` writes, with `parameters` at the given values; raise RuleErrors."""
+    """Parse `text`, with `parameters` at the given values; raises `RuleErrors`."""
     try:
-        scan(text, all_names(parameters))
+        check_tokens(text, all_names(parameters))
         tree, offset = _tree(text)
     except RuleError as error:
         raise RuleErrors([error]) from None
-    reading = Reading(text, offset, parameters)
-    _check_size(reading, tree)
-    node = _condition(reading, tree)
-    reject_cumulative_levels(reading, tree)
-    return _bounded(Rule(text, node, tuple(reading.parts), node.warm_up))
+    context = ParseContext(text, offset, parameters)
+    _check_size(context, tree)
+    node = _condition(context, tree)
+    reject_cumulative_levels(context, tree)
+    return _check_warm_up(Rule(text, node, tuple(context.operands), node.warm_up))
 
 
-def _bounded(rule: Rule) -> Rule:
+def _check_warm_up(rule: Rule) -> Rule:
     if rule.warm_up > MAX_WARM_UP:
         message = (
             f"The rule needs more than {MAX_WARM_UP:,} candles before its first right value "
@@ -111,7 +120,7 @@ def _tree(text: str) -> tuple[ast.expr, int]:
 
 
 def _unreadable(error: SyntaxError, text: str, offset: int) -> RuleError:
-    if not error.offset:  # Python's parser reached the end and wanted more
+    if not error.offset:  # Python's parser reached the end and expected more
         end = len(text.rstrip())
         return RuleError("The rule ends where a value was expected.", end, end)
     start = min(error.offset - 1 + offset, len(text))
@@ -121,114 +130,116 @@ def _unreadable(error: SyntaxError, text: str, offset: int) -> RuleError:
     return RuleError("The rule can't be read from here on: a value or an operator is missing.", start, end)
 
 
-def _check_size(reading: Reading, tree: ast.expr) -> None:
+def _check_size(context: ParseContext, tree: ast.expr) -> None:
     waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
     seen = 0
     while waiting:
         part, depth = waiting.pop()
         seen += 1
         if depth > MAX_DEPTH:
-            raise reading.wrong(f"The rule is nested deeper than {MAX_DEPTH} levels.", part)
+            raise context.error_at(f"The rule is nested deeper than {MAX_DEPTH} levels.", part)
         waiting.extend((child, depth + 1) for child in ast.iter_child_nodes(part))
     if seen > MAX_NODES:
-        raise reading.wrong(f"The rule has {seen:,} parts; at most {MAX_NODES} are allowed.", tree)
+        raise context.error_at(f"The rule has {seen:,} parts; at most {MAX_NODES} are allowed.", tree)
 
 
-def _condition(reading: Reading, tree: ast.expr) -> Node:
-    node = _read(reading, tree)
-    if not node.condition:
-        shown = reading.shown(tree)
-        raise reading.wrong(f"{shown} is a number, a condition was expected; compare it, as in {shown} > 0.", tree)
+def _condition(context: ParseContext, tree: ast.expr) -> Node:
+    node = _parse(context, tree)
+    if not node.is_condition:
+        shown = context.excerpt(tree)
+        raise context.error_at(f"{shown} is a number, a condition was expected; compare it, as in {shown} > 0.", tree)
     return node
 
 
-def _number(reading: Reading, tree: ast.expr) -> Node:
-    node = _read(reading, tree)
-    if node.condition:
-        raise reading.wrong(f"{reading.shown(tree)} is a condition, a number was expected.", tree)
+def _number(context: ParseContext, tree: ast.expr) -> Node:
+    node = _parse(context, tree)
+    if node.is_condition:
+        raise context.error_at(f"{context.excerpt(tree)} is a condition, a number was expected.", tree)
     return node
 
 
-def _read(reading: Reading, tree: ast.expr) -> Node:
+def _parse(context: ParseContext, tree: ast.expr) -> Node:
     if isinstance(tree, ast.Call):
-        return read_call(reading, tree, _number)
+        return parse_call(context, tree, _number)
     if isinstance(tree, ast.Attribute):
-        return read_output(reading, tree, _number)
-    reader = _READERS.get(type(tree))
-    if reader is None:
-        raise reading.wrong(f"{_REFUSED.get(type(tree), 'This')} isn't part of the rule language; {_ALLOWED}.", tree)
-    return reader(reading, tree)
+        return parse_output(context, tree, _number)
+    parser = _PARSERS.get(type(tree))
+    if parser is None:
+        raise context.error_at(
+            f"{_UNSUPPORTED.get(type(tree), 'This')} isn't part of the rule language; {_ALLOWED}.", tree
+        )
+    return parser(context, tree)
 
 
-def _constant(reading: Reading, tree: ast.Constant) -> Node:
+def _constant(context: ParseContext, tree: ast.Constant) -> Node:
     if isinstance(tree.value, (int, float)) and not isinstance(tree.value, bool):
         return Number(float(tree.value))
-    raise reading.wrong(f"{reading.shown(tree)} isn't part of the rule language; {_ALLOWED}.", tree)
+    raise context.error_at(f"{context.excerpt(tree)} isn't part of the rule language; {_ALLOWED}.", tree)
 
 
-def _name(reading: Reading, tree: ast.Name) -> Node:
+def _name(context: ParseContext, tree: ast.Name) -> Node:
     name = tree.id
-    if name in reading.parameters:
-        return Number(reading.parameters[name])
+    if name in context.parameters:
+        return Number(context.parameters[name])
     if name in PRICES:
         return Price(name)
-    if name in LATER:
-        raise reading.wrong(f"{name} isn't supported yet in rules.", tree)
-    if name in HELPERS or indicator(name) is not None:
-        raise reading.wrong(f"{name} is a function; write what it is of, as in {name}(close, 14).", tree)
-    suggestion = nearest_value(reading, name)
+    if name in RESERVED_NAMES:
+        raise context.error_at(f"{name} isn't supported yet in rules.", tree)
+    if name in BUILTINS or indicator(name) is not None:
+        raise context.error_at(f"{name} is a function; write what it is of, as in {name}(close, 14).", tree)
+    suggestion = closest_value(context, name)
     hint = f"; did you mean {suggestion}?" if suggestion else "; it is no parameter and no series."
-    raise reading.wrong(f"Nothing is called {name[:SHOWN]!r}{hint}", tree, suggestion)
+    raise context.error_at(f"Nothing is called {name[:MAX_SHOWN]!r}{hint}", tree, suggestion)
 
 
-def _unary(reading: Reading, tree: ast.UnaryOp) -> Node:
+def _unary(context: ParseContext, tree: ast.UnaryOp) -> Node:
     if isinstance(tree.op, ast.Not):
-        return Not(_condition(reading, tree.operand))
-    operand = _number(reading, tree.operand)
+        return Not(_condition(context, tree.operand))
+    operand = _number(context, tree.operand)
     if isinstance(tree.op, ast.UAdd):
         return operand
     return Number(-operand.value) if isinstance(operand, Number) else Negation(operand)
 
 
-def _binary(reading: Reading, tree: ast.BinOp) -> Node:
+def _binary(context: ParseContext, tree: ast.BinOp) -> Node:
     sign = _ARITHMETIC.get(type(tree.op))
     if sign is None:
-        raise reading.wrong("Only + - * / % and ** join numbers.", tree)
-    left, right = read_all(reading, [tree.left, tree.right], _number)
+        raise context.error_at("Only + - * / % and ** join numbers.", tree)
+    left, right = parse_all(context, [tree.left, tree.right], _number)
     if isinstance(left, Number) and isinstance(right, Number):
-        return _folded(reading, tree, sign, left.value, right.value)
+        return _folded(context, tree, sign, left.value, right.value)
     return Arithmetic(sign, left, right)
 
 
-def _folded(reading: Reading, tree: ast.BinOp, sign: str, left: float, right: float) -> Node:
+def _folded(context: ParseContext, tree: ast.BinOp, sign: str, left: float, right: float) -> Node:
     value = float(arithmetic(sign, np.array([left]), np.array([right]))[0])
     if np.isnan(value):
-        raise reading.wrong(f"{reading.shown(tree)} has no finite value.", tree)
+        raise context.error_at(f"{context.excerpt(tree)} has no finite value.", tree)
     return Number(value)
 
 
-def _comparison(reading: Reading, tree: ast.Compare) -> Node:
+def _comparison(context: ParseContext, tree: ast.Compare) -> Node:
     signs = [_COMPARISONS.get(type(operator)) for operator in tree.ops]
     if None in signs:
-        raise reading.wrong("Numbers are compared by > >= < <= == and != alone.", tree)
+        raise context.error_at("Numbers are compared by > >= < <= == and != alone.", tree)
     trees = [tree.left, *tree.comparators]
-    nodes = read_all(reading, trees, _number)
-    for part, node in zip(trees, nodes, strict=True):
-        reading.look_at(part, node)
+    nodes = parse_all(context, trees, _number)
+    for operand, node in zip(trees, nodes, strict=True):
+        context.record_operand(operand, node)
     links = tuple(Comparison(sign or "", *pair) for sign, pair in zip(signs, pairwise(nodes), strict=True))
-    return links[0] if len(links) == 1 else LogicalAnd("and", links)
+    return links[0] if len(links) == 1 else BooleanOperation("and", links)
 
 
-def _both(reading: Reading, tree: ast.BoolOp) -> Node:
+def _boolean(context: ParseContext, tree: ast.BoolOp) -> Node:
     word = "and" if isinstance(tree.op, ast.And) else "or"
-    return LogicalAnd(word, tuple(read_all(reading, tree.values, _condition)))
+    return BooleanOperation(word, tuple(parse_all(context, tree.values, _condition)))
 
 
-_READERS: Mapping[type[ast.expr], Callable[[Reading, Any], Node]] = {  # each reads its own kind of tree alone
+_PARSERS: Mapping[type[ast.expr], Callable[[ParseContext, Any], Node]] = {  # each parses its own kind of tree alone
     ast.Constant: _constant,
     ast.Name: _name,
     ast.UnaryOp: _unary,
     ast.BinOp: _binary,
-    ast.BoolOp: _both,
+    ast.BoolOp: _boolean,
     ast.Compare: _comparison,
 }

@@ -1,4 +1,4 @@
-"""Whether a definition can be run, and all that is wrong with it where it can't."""
+"""Validates a strategy definition, and names what of it can be stored but not traded yet."""
 
 import keyword
 import re
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
+from domain.core.errors import ErrorCode
 from domain.core.money import plain
 from domain.indicators.candle_arrays import PRICES
 from domain.indicators.catalogue import MOVING_AVERAGES, indicator_names
@@ -14,20 +15,22 @@ from domain.model.orders import OrderType, TimeInForce
 from domain.strategies.compiled import bars_needed, parse_rules
 from domain.strategies.errors import DefinitionError, ValidationResult
 from domain.strategies.evaluation import RuleName
-from domain.strategies.parse_context import HELPERS, LATER
+from domain.strategies.parse_context import BUILTINS, RESERVED_NAMES
 from domain.strategies.parser import LANGUAGE_VERSION
 
-__all__ = ["LANGUAGE_VERSION", "DefinitionError", "ValidationResult", "sizing_errors", "validate"]
+__all__ = ["LANGUAGE_VERSION", "DefinitionError", "ValidationResult", "sizing_errors", "unsupported_errors", "validate"]
 
 MAX_PARAMETERS = 32
 MAX_NAME_LENGTH = 40
 LARGEST_PARAMETER = Decimal(10) ** 15
 MAX_HOLDING_BARS = 1_000_000
 RANGE_BUDGET = 20_000
-"""How many characters of rules are read again to try the ends of parameters' ranges; a session's start tries its own
-values in any case, so what is beyond the budget is found later, not never."""
+"""How many characters of rules are parsed again to try both ends of the parameters' ranges. The start of a session
+validates its own values in any case, so an error beyond the budget is found later, not never."""
 MAX_GIVE_UP_SECONDS = 7 * 24 * 3_600
 
+_SHORT = "Nothing can be sold short on a spot market, and there are no others yet; use rules for long alone."
+_TRAILING = "A trailing stop can't be traded yet; use stopLoss."
 _HUNDRED = Decimal(100)
 _LARGEST = Decimal(10) ** 18
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -64,7 +67,7 @@ def validate(definition: StrategyDefinition) -> ValidationResult:
 
 
 def sizing_errors(sizing: Sizing, definition: StrategyDefinition) -> list[DefinitionError]:
-    """Return what is wrong with a sizing for the definition: its own, or one that a session sets instead."""
+    """Return the errors of a sizing for the definition: its own, or one that a session sets instead."""
     names = chosen(sizing)
     if len(names) != 1:
         return [_not_one("sizing", "quoteAmount, equityPercent, riskPercent and volatilityPercent", len(names))]
@@ -80,6 +83,20 @@ def sizing_errors(sizing: Sizing, definition: StrategyDefinition) -> list[Defini
     return []
 
 
+def unsupported_errors(definition: StrategyDefinition) -> list[DefinitionError]:
+    """Return an UNSUPPORTED error for each part of the definition that trading sessions can't carry out yet."""
+    found = [
+        ("enterShort", definition.enter_short, _SHORT),
+        ("exitShort", definition.exit_short, _SHORT),
+        ("trailingStop", definition.trailing_stop, _TRAILING),
+    ]
+    return [
+        DefinitionError(message, (name,), code=ErrorCode.UNSUPPORTED)
+        for name, part, message in found
+        if part is not None
+    ]
+
+
 def _parameter_errors(parameters: tuple[StrategyParameter, ...]) -> Iterator[DefinitionError]:
     if len(parameters) > MAX_PARAMETERS:
         message = f"{len(parameters)} parameters are given; at most {MAX_PARAMETERS} are allowed."
@@ -87,33 +104,33 @@ def _parameter_errors(parameters: tuple[StrategyParameter, ...]) -> Iterator[Def
         return
     seen: set[str] = set()
     for index, parameter in enumerate(parameters):
-        fault = _name_fault(parameter.name, seen)
-        if fault:
-            yield DefinitionError(fault, ("parameters", str(index), "name"))
+        error = _name_error(parameter.name, seen)
+        if error:
+            yield DefinitionError(error, ("parameters", str(index), "name"))
         seen.add(parameter.name)
-        for field, problem in _value_faults(parameter):
-            yield DefinitionError(f"{field} {problem}.", ("parameters", str(index), field))
+        for field, error in _value_errors(parameter):
+            yield DefinitionError(f"{field} {error}.", ("parameters", str(index), field))
 
 
-def _name_fault(name: str, seen: set[str]) -> str | None:
+def _name_error(name: str, seen: set[str]) -> str | None:
     shown = name[:MAX_NAME_LENGTH]
     if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
         return f"{shown!r} can't be a name; use up to {MAX_NAME_LENGTH} ASCII letters, digits and _, a letter first."
     if name in seen:
         return f"{shown!r} is given twice; each parameter needs a name of its own."
-    if keyword.iskeyword(name) or name in {*PRICES, *HELPERS, *LATER, *MOVING_AVERAGES, *indicator_names()}:
+    if keyword.iskeyword(name) or name in {*PRICES, *BUILTINS, *RESERVED_NAMES, *MOVING_AVERAGES, *indicator_names()}:
         return f"{shown!r} means something in rules already; choose another name."
     return None
 
 
-def _value_faults(parameter: StrategyParameter) -> Iterator[tuple[str, str]]:
+def _value_errors(parameter: StrategyParameter) -> Iterator[tuple[str, str]]:
     values = {"default": parameter.default, "min": parameter.min, "max": parameter.max, "step": parameter.step}
-    wrong = False
+    is_invalid = False
     for field, value in values.items():
         if value is not None and not (value.is_finite() and abs(value) <= LARGEST_PARAMETER):
-            wrong = True
+            is_invalid = True
             yield field, f"is {value}; it must be a number within ±{LARGEST_PARAMETER:f}"
-    if wrong:
+    if is_invalid:
         return
     low, high, step = parameter.min, parameter.max, parameter.step
     if low is not None and high is not None and low > high:
@@ -183,13 +200,13 @@ def _distance_errors(path: str, distance: ExitDistance, *, is_below: bool) -> It
         return
     (name,) = names
     value: Decimal = getattr(distance, name)
-    where = (path, _PATHS[name])
+    error_path = (path, _PATHS[name])
     if name == "percent" and is_below:
         if not _within(value, _HUNDRED) or value == _HUNDRED:
-            yield DefinitionError(f"percent is {value}; it must be {_BELOW_HUNDRED}.", where)
+            yield DefinitionError(f"percent is {value}; it must be {_BELOW_HUNDRED}.", error_path)
     elif not _within(value, _LARGEST):
         message = f"{_PATHS[name]} is {value}; it must be greater than 0 and at most {_LARGEST:f}."
-        yield DefinitionError(message, where)
+        yield DefinitionError(message, error_path)
 
 
 def _order_errors(order: OrderStyle) -> Iterator[DefinitionError]:

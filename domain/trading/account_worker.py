@@ -16,7 +16,7 @@ from domain.ports.bus import commands_topic
 from domain.ports.execution_client import ExecutionClient
 from domain.ports.leases import Lease, StaleLease
 from domain.trading.dependencies import TradingDependencies
-from domain.trading.session_supervisor import SessionSupervisor
+from domain.trading.session_supervisor import TradingSessionSupervisor
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class AccountWorker:
         self._dependencies = dependencies
         self._log_ids = {"user_id": str(account.user_id), "account_id": str(account.id)}
         self._executor: AccountExecutor | None = None
-        self._sessions = SessionSupervisor(account, dependencies, self._lease, self._wake_executor)
+        self._sessions = TradingSessionSupervisor(account, dependencies, self._lease, self._wake_executor)
 
     def __repr__(self) -> str:
         return f"AccountWorker({self.account.id}, lease={self._lease_handle!r})"

@@ -15,9 +15,9 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.session_plan import exit_order
 from domain.trading.session_context import (
     EXIT_ROLES,
-    SessionContext,
-    SessionState,
-    SessionTransaction,
+    TradingSessionContext,
+    TradingSessionState,
+    TradingSessionTransaction,
     request_cancels,
 )
 
@@ -41,7 +41,7 @@ class PositionCloser:
     another one, after a back-off that starts at a second.
     """
 
-    def __init__(self, context: SessionContext) -> None:
+    def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
         self._reason: ExitReason | None = None
         self._position: Position | None = None
@@ -53,7 +53,7 @@ class PositionCloser:
         """Whether the position is being closed already."""
         return self._reason is not None
 
-    async def resume(self, state: SessionState) -> None:
+    async def resume(self, state: TradingSessionState) -> None:
         """Place the next order of a position whose closing has started, if one is needed."""
         position = state.position
         if position is None:
@@ -76,7 +76,7 @@ class PositionCloser:
             order = await self.place(transaction, reason)
         self.on_placed(reason, order)
 
-    async def place(self, transaction: SessionTransaction, reason: ExitReason) -> Order | None:
+    async def place(self, transaction: TradingSessionTransaction, reason: ExitReason) -> Order | None:
         """Store an order that closes the position; None if one is active already, or nothing can be sold.
 
         Call `on_placed` after the commit. A rest that is too small to be sold is recorded as dust, and the position
@@ -119,7 +119,7 @@ class PositionCloser:
         newest = max(exits, key=lambda order: order.id, default=None)
         return None if newest is None else ExitReason(newest.role, newest.signal_id)
 
-    async def _close_dust(self, transaction: SessionTransaction, position: Position) -> bool:
+    async def _close_dust(self, transaction: TradingSessionTransaction, position: Position) -> bool:
         """Close the position if the rest of it can't be sold; return whether it can't."""
         market = self._context.plan.market
         price = self._context.feed.price_of(market.symbol) or position.average_price or Decimal(0)

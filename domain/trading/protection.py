@@ -9,13 +9,13 @@ from domain.model.trading import Position
 from domain.rules.session_plan import protection, triggered
 from domain.strategies.compiled import average_true_range
 from domain.trading.candle_buffer import CandleBuffer
-from domain.trading.session_context import SessionContext
+from domain.trading.session_context import TradingSessionContext
 
 
 class ProtectionMonitor:
     """Sets a position's stop-loss and take-profit prices in its row, and detects trades that reach them."""
 
-    def __init__(self, context: SessionContext) -> None:
+    def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
         self._position: Position | None = None
         self._protected_price: Decimal | None = None

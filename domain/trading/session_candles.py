@@ -9,7 +9,7 @@ from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle
 from domain.trading.candle_buffer import CandleBuffer
-from domain.trading.session_context import SessionContext
+from domain.trading.session_context import TradingSessionContext
 
 CLOSING_TIME = timedelta(seconds=3)
 """How long a candle may take from its end to the storage."""
@@ -21,10 +21,10 @@ MAXIMUM_MISSED = 500
 """How many candles that closed while nobody ran the session are looked at one by one."""
 
 
-class SessionCandles:
+class TradingSessionCandles:
     """The session's history and the candles that follow on it."""
 
-    def __init__(self, context: SessionContext) -> None:
+    def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
         self._needed = context.plan.candles_needed
         self._queue: asyncio.Queue[Candle] = asyncio.Queue()
@@ -32,7 +32,7 @@ class SessionCandles:
         self.history = CandleBuffer(self._needed + MAXIMUM_MISSED)
 
     def __repr__(self) -> str:
-        return f"SessionCandles({self.history!r}, needed={self._needed})"
+        return f"TradingSessionCandles({self.history!r}, needed={self._needed})"
 
     def take(self, candle: Candle) -> None:
         """Take a candle that has just closed."""

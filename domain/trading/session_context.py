@@ -23,12 +23,12 @@ EXIT_ROLES = frozenset(OrderRole) - {OrderRole.ENTRY, OrderRole.MANUAL, OrderRol
 _STATUSES_OF_ACTIVE_RUNS = frozenset({TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING})
 
 
-class SessionEnded(Exception):
+class TradingSessionEnded(Exception):
     """The session is stopped or failed; its runner must end."""
 
 
 @dataclass(frozen=True, slots=True)
-class SessionState:
+class TradingSessionState:
     """A session's row, its open position and its active orders, as stored."""
 
     session: TradingSession
@@ -47,11 +47,11 @@ class SessionState:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionTransaction:
+class TradingSessionTransaction:
     """A transaction under the account's lease that has locked the session's row; `state` is what it read then."""
 
     unit_of_work: UnitOfWork
-    state: SessionState
+    state: TradingSessionState
     now: datetime
 
     async def save_session(self, session: TradingSession, *, publish: bool = True) -> None:
@@ -74,7 +74,7 @@ class SessionTransaction:
         self.unit_of_work.events.append([event])
 
 
-class SessionContext:
+class TradingSessionContext:
     """The session's plan, what it trades with, and its transactions.
 
     `lease` returns the account's lease or raises `StaleLease`; `wake_executor` has an order (None: any) sent soon.
@@ -98,21 +98,24 @@ class SessionContext:
         self._lease = lease
 
     def __repr__(self) -> str:
-        return f"SessionContext({self.plan.session.id}, {self.plan.session.market})"
+        return f"TradingSessionContext({self.plan.session.id}, {self.plan.session.market})"
 
-    async def load_state(self) -> SessionState:
-        """Return the session's present state; raises `SessionEnded`."""
+    async def load_state(self) -> TradingSessionState:
+        """Return the session's present state; raises `TradingSessionEnded`."""
         async with self.database.read_only() as reading:
             session = await reading.trading_sessions.get(self.plan.session.user_id, self.plan.session.id)
             return await _load_state(reading, session)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SessionTransaction]:
-        """A transaction that may act for the session; raises `StaleLease` if the lease is lost, and `SessionEnded`."""
+    async def transaction(self) -> AsyncIterator[TradingSessionTransaction]:
+        """A transaction that may act for the session.
+
+        Raises `StaleLease` if the account's lease is lost, and `TradingSessionEnded`.
+        """
         async with self.database.transaction() as unit_of_work:
             await unit_of_work.leases.check(self._lease())
             session = await unit_of_work.trading_sessions.get_for_update(self.plan.session.id)
-            yield SessionTransaction(unit_of_work, await _load_state(unit_of_work, session), self.clock.now())
+            yield TradingSessionTransaction(unit_of_work, await _load_state(unit_of_work, session), self.clock.now())
 
     async def equity(self, reading: UnitOfWork) -> Equity:
         """Return the account's equity in its currency, and the currencies that can't be priced now."""
@@ -155,9 +158,9 @@ async def active_orders(unit_of_work: UnitOfWork, session: TradingSession) -> tu
     return tuple(order for order in orders if order.trading_session_id == session.id)
 
 
-async def _load_state(unit_of_work: UnitOfWork, session: TradingSession | None) -> SessionState:
+async def _load_state(unit_of_work: UnitOfWork, session: TradingSession | None) -> TradingSessionState:
     if session is None or session.status.is_final:
-        raise SessionEnded
+        raise TradingSessionEnded
     positions = await unit_of_work.positions.list_open(session.account_id)
     own = next((position for position in positions if position.trading_session_id == session.id), None)
-    return SessionState(session, own, await active_orders(unit_of_work, session))
+    return TradingSessionState(session, own, await active_orders(unit_of_work, session))

@@ -16,26 +16,31 @@ from domain.model.trading import TradingSession, TradingSessionStatus
 from domain.ports.leases import StaleLease
 from domain.trading.position_closer import ExitReason, PositionCloser
 from domain.trading.protection import ProtectionMonitor
-from domain.trading.session_candles import SessionCandles
-from domain.trading.session_context import SessionContext, SessionEnded, SessionState, SessionTransaction
+from domain.trading.session_candles import TradingSessionCandles
+from domain.trading.session_context import (
+    TradingSessionContext,
+    TradingSessionEnded,
+    TradingSessionState,
+    TradingSessionTransaction,
+)
 from domain.trading.signal_processor import SignalProcessor
 
 PRICE_POLL_SECONDS = 0.1
 
 
-class SessionRunner:
+class TradingSessionRunner:
     """Owns one session while this node holds the lease of its account."""
 
-    def __init__(self, context: SessionContext) -> None:
+    def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
-        self._candles = SessionCandles(context)
+        self._candles = TradingSessionCandles(context)
         self._closer = PositionCloser(context)
         self._protection = ProtectionMonitor(context)
         self._signals = SignalProcessor(context, self._closer, self._candles.history)
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
-        return f"SessionRunner({self._context!r}, {self._candles!r})"
+        return f"TradingSessionRunner({self._context!r}, {self._candles!r})"
 
     def wake(self) -> None:
         """Have the session's state read soon, instead of at the next poll."""
@@ -46,11 +51,11 @@ class SessionRunner:
         session, feed = self._context.plan.session, self._context.feed
         subscription = await feed.closed_candles(session.market, session.timeframe, self._candles.take)
         try:
-            with suppress(SessionEnded):
+            with suppress(TradingSessionEnded):
                 await self._run_loops()
         except BaseExceptionGroup as group:
             cause = _decisive_cause(group)
-            if not isinstance(cause, SessionEnded):
+            if not isinstance(cause, TradingSessionEnded):
                 raise cause from None
         finally:
             await subscription.close()
@@ -70,15 +75,15 @@ class SessionRunner:
             self._wakeup.clear()
             await self._process(await self._context.load_state())
 
-    async def _process(self, state: SessionState) -> None:
-        """Do what the session's row, orders and position require; raises `SessionEnded` once nothing is left to do."""
+    async def _process(self, state: TradingSessionState) -> None:
+        """Do what the session's row, orders and position require; raises `TradingSessionEnded` in the end."""
         await self._protection.update(state.position, self._candles.history)
         if state.session.status is TradingSessionStatus.STOPPING:
             await self._wind_down(state)
         else:
             await self._closer.resume(state)
 
-    async def _wind_down(self, state: SessionState) -> None:
+    async def _wind_down(self, state: TradingSessionState) -> None:
         must_close = state.position is not None and state.session.close_on_stop
         if must_close and not state.entries:
             await self._closer.resume(state)
@@ -87,7 +92,7 @@ class SessionRunner:
         elif not state.orders:
             async with self._context.transaction() as transaction:
                 await _save_stopped(transaction)
-            raise SessionEnded
+            raise TradingSessionEnded
 
     # -- candles -----------------------------------------------------------------------------------------------------
 
@@ -145,7 +150,7 @@ class SessionRunner:
                 await self._closer.close(ExitReason(role))
 
 
-async def _save_stopped(transaction: SessionTransaction) -> None:
+async def _save_stopped(transaction: TradingSessionTransaction) -> None:
     session = transaction.state.session
     if session.status is TradingSessionStatus.STOPPING and not transaction.state.orders:
         stopped = replace(session, status=TradingSessionStatus.STOPPED, stopped_at=transaction.now, status_reason=None)
@@ -156,8 +161,8 @@ def _decisive_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the exception of a group to act on: a lost lease before a fault, a fault before all others."""
     causes = list(_leaves(group))
     stale = [cause for cause in causes if isinstance(cause, StaleLease)]
-    faults = [cause for cause in causes if not isinstance(cause, Unavailable | SessionEnded)]
-    ended = [cause for cause in causes if isinstance(cause, SessionEnded)]
+    faults = [cause for cause in causes if not isinstance(cause, Unavailable | TradingSessionEnded)]
+    ended = [cause for cause in causes if isinstance(cause, TradingSessionEnded)]
     return (stale or faults or ended or causes)[0]
 
 

@@ -16,8 +16,8 @@ from domain.model.trading import Account, TradingSession, TradingSessionStatus, 
 from domain.ports.leases import Lease, StaleLease
 from domain.rules.session_plan import SessionPlan, session_plan
 from domain.trading.dependencies import TradingDependencies
-from domain.trading.session_context import SessionContext
-from domain.trading.session_runner import SessionRunner
+from domain.trading.session_context import TradingSessionContext
+from domain.trading.session_runner import TradingSessionRunner
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ DEBOUNCE_SECONDS = 0.1
 INTERNAL_ERROR = "The engine met an error of its own and ended this session; its open orders are cancelled."
 
 
-class SessionSupervisor:
+class TradingSessionSupervisor:
     """Finds the account's live sessions, runs each, and keeps the feeds of their markets alive."""
 
     def __init__(
@@ -42,12 +42,12 @@ class SessionSupervisor:
         self._lease = lease
         self._wake_executor = wake_executor
         self._subscriptions = MarketSubscriptions(dependencies.feed)
-        self._runners: dict[UUID, SessionRunner] = {}
+        self._runners: dict[UUID, TradingSessionRunner] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
-        return f"SessionSupervisor({self._account.id}, sessions={len(self._tasks)})"
+        return f"TradingSessionSupervisor({self._account.id}, sessions={len(self._tasks)})"
 
     def wake(self) -> None:
         """Have all sessions read their state soon, instead of at the next poll."""
@@ -109,8 +109,8 @@ class SessionSupervisor:
 
     async def _run_once(self, session: TradingSession) -> None:
         plan = await self._plan(session)
-        context = SessionContext(plan, self._dependencies, self._lease, self._wake_executor)
-        runner = SessionRunner(context)
+        context = TradingSessionContext(plan, self._dependencies, self._lease, self._wake_executor)
+        runner = TradingSessionRunner(context)
         self._runners[session.id] = runner
         try:
             await runner.run()

@@ -17,7 +17,7 @@ from domain.strategies.evaluation import LatestSignals
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.position_closer import ExitReason, PositionCloser
 from domain.trading.protection import stop_hit_within
-from domain.trading.session_context import SessionContext, SessionTransaction, request_cancels
+from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction, request_cancels
 
 MAX_ENTRY_DELAY = timedelta(seconds=10)
 """How long after a candle's close an entry on it may still be made."""
@@ -30,7 +30,7 @@ _ONE = Decimal(1)
 class SignalProcessor:
     """Processes one candle in one transaction: the signal, its order, and that the candle was processed."""
 
-    def __init__(self, context: SessionContext, closer: PositionCloser, history: CandleBuffer) -> None:
+    def __init__(self, context: TradingSessionContext, closer: PositionCloser, history: CandleBuffer) -> None:
         self._context = context
         self._closer = closer
         self._history = history
@@ -72,7 +72,7 @@ class SignalProcessor:
 
     async def _manage_position(
         self,
-        transaction: SessionTransaction,
+        transaction: TradingSessionTransaction,
         position: Position,
         candle: Candle,
         signals: LatestSignals,
@@ -97,7 +97,7 @@ class SignalProcessor:
         return exit_reason, order
 
     async def _check_stop(
-        self, transaction: SessionTransaction, position: Position, candle: Candle
+        self, transaction: TradingSessionTransaction, position: Position, candle: Candle
     ) -> tuple[ExitReason | None, Order | None]:
         if self._closer.is_closing or not stop_hit_within(position, candle):
             return None, None
@@ -105,7 +105,7 @@ class SignalProcessor:
         return exit_reason, await self._closer.place(transaction, exit_reason)
 
     async def _cancel_entries(
-        self, transaction: SessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool
+        self, transaction: TradingSessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool
     ) -> None:
         """Cancel resting entry orders; without a position or a resting entry an exit signal has no effect."""
         entries = transaction.state.entries
@@ -117,7 +117,7 @@ class SignalProcessor:
         await self._record(transaction, signal, None)
 
     async def _enter(
-        self, transaction: SessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool
+        self, transaction: TradingSessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool
     ) -> Order | None:
         reason = self._context.plan.compiled.explain(arrays, "enter_long")
         missed = not is_newest or self._age(candle) > MAX_ENTRY_DELAY
@@ -133,7 +133,7 @@ class SignalProcessor:
         await self._record(transaction, signal, order)
         return order
 
-    async def _record(self, transaction: SessionTransaction, signal: Signal, order: Order | None) -> None:
+    async def _record(self, transaction: TradingSessionTransaction, signal: Signal, order: Order | None) -> None:
         """Store a signal with the order that it causes; their references to each other are checked at the commit."""
         signal = replace(signal, order_id=order.id if order else None)
         await transaction.unit_of_work.trading_sessions.add_signal(signal)
@@ -142,7 +142,7 @@ class SignalProcessor:
         transaction.unit_of_work.events.append([event])
 
     def _signal(
-        self, transaction: SessionTransaction, candle: Candle, action: SignalAction, reason: str, *, missed: bool
+        self, transaction: TradingSessionTransaction, candle: Candle, action: SignalAction, reason: str, *, missed: bool
     ) -> Signal:
         session = transaction.state.session
         return Signal(
@@ -170,7 +170,7 @@ class SignalProcessor:
 
 
 async def _build_entry(
-    context: SessionContext, transaction: SessionTransaction, signal: Signal, atr: Decimal | None
+    context: TradingSessionContext, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None
 ) -> Order:
     """Return the order to buy that an entry signal causes, not stored yet; raises `SizingError`.
 

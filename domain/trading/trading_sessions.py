@@ -27,8 +27,7 @@ from domain.model.users import User
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.strategies.compiled import compile_definition
-from domain.strategies.unsupported import unsupported
-from domain.strategies.validation import sizing_errors
+from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_context import active_orders, request_cancels
 from domain.users.activity import record_activity
 
@@ -202,7 +201,7 @@ def _place_problems(request: TradingSessionRequest, account: Account | None, mar
 
 def _definition_problems(definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
     problems = _parameter_problems(definition, request.parameters)
-    messages = dict.fromkeys(error.message for error in unsupported(definition))
+    messages = dict.fromkeys(error.message for error in unsupported_errors(definition))
     problems += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]
     if request.sizing is not None:
         problems += [error.under(("input",)) for error in sizing_errors(request.sizing, definition)]

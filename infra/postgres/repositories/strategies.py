@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
+from domain.model.definitions import StrategyDefinition
 from domain.model.strategies import Strategy, StrategyVersion
-from domain.strategies.serialization import decode_definition, encode_definition
 from infra.postgres.repositories.base import Repository
 
 COLUMNS = "id, user_id, name, description, created_at, archived_at, current_version"
@@ -35,6 +36,9 @@ GET_MANY_VERSIONS = SELECT_VERSION + " WHERE id = ANY($1::uuid[])"
 GET_LATEST_VERSIONS = SELECT_VERSION + (
     " WHERE (strategy_id, number) IN (SELECT id, current_version FROM strategies WHERE id = ANY($1::uuid[]))"
 )
+
+
+_DEFINITION = msgspec.json.Decoder(StrategyDefinition)
 
 
 class PostgresStrategies(Repository):
@@ -139,3 +143,13 @@ def _version_params(version: StrategyVersion) -> tuple[object, ...]:
         encode_definition(version.definition),
         version.language_version,
     )
+
+
+def encode_definition(definition: StrategyDefinition) -> bytes:
+    """Return the stored form: UTF-8 JSON, keys named and ordered as the fields are, decimals as strings."""
+    return msgspec.json.encode(definition)
+
+
+def decode_definition(data: bytes | str) -> StrategyDefinition:
+    """Return what `encode_definition` wrote; raises `msgspec.ValidationError` on anything else."""
+    return _DEFINITION.decode(data)

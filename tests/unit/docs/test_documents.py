@@ -13,7 +13,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.model.order_transitions import LEGAL
 from domain.model.orders import OrderEventKind, RiskCode
 from domain.model.users import ApiScope
-from domain.strategies.parse_context import HELPERS, LATER
+from domain.strategies.parse_context import BUILTINS, RESERVED_NAMES
 from domain.strategies.parser import LANGUAGE_VERSION, parse_rule
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
@@ -88,8 +88,8 @@ def test_the_api_guide_names_every_code(codes: type[StrEnum]) -> None:
 
 def test_the_api_guide_names_every_function_of_the_rule_language() -> None:
     told = set(re.findall(r"`([a-z_]+)\(", API))
-    assert set(HELPERS) <= told
-    assert all(f"`{name}`" in API for name in LATER)
+    assert set(BUILTINS) <= told
+    assert all(f"`{name}`" in API for name in RESERVED_NAMES)
     assert f"now {LANGUAGE_VERSION}." in " ".join(API.split())
 
 

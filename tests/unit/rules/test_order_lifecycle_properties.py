@@ -16,7 +16,7 @@ from domain.rules.order_lifecycle import Step, apply_fill, apply_venue_order, fi
 from tests.support.orders import NOW, an_order, told, told_fill
 
 S = OrderStatus
-LATER = NOW + timedelta(seconds=1)
+RESERVED_NAMES = NOW + timedelta(seconds=1)
 
 Telling: TypeAlias = "tuple[Story, list[FillReport | OrderReport]]"
 
@@ -75,9 +75,9 @@ class Book:
         if isinstance(message, FillReport):
             if message.venue_trade_id not in self.trades:
                 self.trades.add(message.venue_trade_id)
-                self.take(apply_fill(self.order, fill_of(self.order, message, UUID(int=5)), "v-1", LATER))
+                self.take(apply_fill(self.order, fill_of(self.order, message, UUID(int=5)), "v-1", RESERVED_NAMES))
         else:
-            self.take(apply_venue_order(self.order, message, LATER))
+            self.take(apply_venue_order(self.order, message, RESERVED_NAMES))
 
     def take(self, step: Step) -> None:
         before = self.order

@@ -1,4 +1,4 @@
-"""Rules say the same over a whole series as over the newest window, and what they say is right."""
+"""Rules evaluate to the same over a whole series as over the newest window, and to the right values."""
 
 from decimal import Decimal
 
@@ -66,7 +66,7 @@ def compiled(**rules: str) -> CompiledStrategy:
     return compile_definition(StrategyDefinition(sizing=SIZING, parameters=parameters, **rules))
 
 
-def says(rule: str, candles: CandleArrays) -> list[bool]:
+def values_of(rule: str, candles: CandleArrays) -> list[bool]:
     return compiled(enter_long=rule).evaluate(candles).enter_long.tolist()
 
 
@@ -77,7 +77,7 @@ def prices(*close: float) -> CandleArrays:
 
 @settings(max_examples=150, deadline=None)
 @given(CONDITIONS, st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 5.0]))
-def test_the_newest_window_says_what_the_whole_series_says(rule: str, seed: int, tick: float) -> None:
+def test_the_newest_window_evaluates_to_what_the_whole_series_does(rule: str, seed: int, tick: float) -> None:
     try:
         strategy = compiled(enter_long=rule)
     except InputErrors:  # such as a division by a zero that was folded
@@ -102,7 +102,7 @@ def test_the_newest_window_says_what_the_whole_series_says(rule: str, seed: int,
         "change(obv(), 20) > 0 and close > highest(shift(high, 1), 20)",
     ],
 )
-def test_well_known_rules_say_the_same_live_and_over_history(rule: str, tick: float) -> None:
+def test_well_known_rules_are_equal_live_and_over_history(rule: str, tick: float) -> None:
     strategy = compiled(enter_long=rule)
     candles = random_candles(strategy.warm_up + 600, 11, tick=tick)
     series = strategy.evaluate(candles).enter_long
@@ -111,7 +111,7 @@ def test_well_known_rules_say_the_same_live_and_over_history(rule: str, tick: fl
     assert [strategy.latest(candles.first(bar + 1)).enter_long for bar in bars] == series[list(bars)].tolist()
 
 
-def test_nothing_is_said_before_the_warm_up_is_over() -> None:
+def test_no_rule_is_true_before_the_warm_up_is_over() -> None:
     strategy = compiled(enter_long="ema(close, 5) > 0")
     signals = strategy.evaluate(random_candles(strategy.warm_up + 5, 1)).enter_long.tolist()
     assert signals == [False] * strategy.warm_up + [True] * 5
@@ -166,12 +166,12 @@ def test_too_few_candles_say_nothing(count: int) -> None:
     ],
 )
 def test_the_language_means_what_it_says(rule: str, expected: list[int]) -> None:
-    assert says(rule, prices(1, 2, 3, 4, 2)) == [bool(value) for value in expected]
+    assert values_of(rule, prices(1, 2, 3, 4, 2)) == [bool(value) for value in expected]
 
 
 def test_a_missing_value_leaves_no_trace_once_it_is_out_of_the_window() -> None:
     candles = prices(1, 2, 3, 2, 3, 4, 5, 6)  # its third change is below zero, which has no root
-    assert says("sma(sqrt(change(close)), 2) > 0", candles) == [False] * 2 + [True] + [False] * 2 + [True] * 3
+    assert values_of("sma(sqrt(change(close)), 2) > 0", candles) == [False] * 2 + [True] + [False] * 2 + [True] * 3
 
 
 def test_rounding_is_not_a_signal_in_a_market_that_does_not_move() -> None:
@@ -184,7 +184,7 @@ def test_rounding_is_not_a_signal_in_a_market_that_does_not_move() -> None:
         "macd(close).hist < 0",
         "crosses_above(sma(close, 3), sma(close, 7))",
     ):
-        assert not any(says(rule, candles)), rule
+        assert not any(values_of(rule, candles)), rule
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_indicators_of_rules_are_the_librarys() -> None:
     candles = random_candles(800, 3)
     adx = talib.ADX(candles.high, candles.low, candles.close, 14)
     warm_up = compiled(enter_long="adx(14) > 20").warm_up
-    assert says("adx(14) > 20", candles)[warm_up:] == (adx[warm_up:] > 20).tolist()
+    assert values_of("adx(14) > 20", candles)[warm_up:] == (adx[warm_up:] > 20).tolist()
 
 
 def test_parameters_take_the_place_of_their_defaults() -> None:
@@ -239,7 +239,7 @@ def test_a_parameter_that_spoils_a_rule_is_refused_with_the_rules_place() -> Non
     assert (error.path, error.start, error.end) == (("enterLong",), 11, 12)
 
 
-def test_a_reason_tells_the_rule_and_the_values_of_its_parts() -> None:
+def test_a_reason_shows_the_rule_and_the_values_of_its_operands() -> None:
     strategy = compiled(enter_long="close > 0 and\n  sma(close, n) > 0", exit_long="crosses_below(close, low - 1)")
     candles = prices(50_099.3, 50_101.2, 50_100.3, 50_123.1)
     assert strategy.explain(candles, RuleName.ENTER_LONG) == (

@@ -1,4 +1,4 @@
-"""Rules are read with their mistakes told by place, meaning and the nearest name."""
+"""Rules are parsed, and their errors have a place, a meaning and a suggestion."""
 
 import sys
 
@@ -18,14 +18,14 @@ def read(text: str) -> Rule:
     return parse_rule(text, PARAMETERS)
 
 
-def mistakes(text: str) -> list[tuple[str, int, int, str | None]]:
+def errors_of(text: str) -> list[tuple[str, int, int, str | None]]:
     with pytest.raises(RuleErrors) as caught:
         read(text)
     return [(error.message, error.start, error.end, error.suggestion) for error in caught.value.errors]
 
 
 def test_a_misspelt_function_is_answered_with_its_place_and_the_right_name() -> None:
-    ((message, start, end, suggestion),) = mistakes("close > smaa(close, 3)")
+    ((message, start, end, suggestion),) = errors_of("close > smaa(close, 3)")
     assert (start, end, suggestion) == (8, 12, "sma")
     assert "smaa" in message
 
@@ -185,17 +185,17 @@ def test_a_rule_is_read_and_tells_the_bars_that_it_needs(text: str, warm_up: int
         ("sma(close, 3)(4) > 1", 0, 13, None, "function's name"),
     ],
 )
-def test_a_mistake_tells_where_it_is_and_what_is_right(
+def test_an_error_has_its_place_and_what_would_be_right(
     text: str, start: int, end: int, suggestion: str | None, message: str
 ) -> None:
-    found = mistakes(text)[0]
+    found = errors_of(text)[0]
     assert message in found[0]
     if end:
         assert found[1:] == (start, end, suggestion)
 
 
-def test_all_mistakes_of_a_rule_are_told_in_order() -> None:
-    found = mistakes("close > smaa(close, 3) and opne > 3 or rsi(close, 1) > sma(close, 0)")
+def test_all_errors_of_a_rule_are_raised_in_order() -> None:
+    found = errors_of("close > smaa(close, 3) and opne > 3 or rsi(close, 1) > sma(close, 0)")
     assert [(start, suggestion) for _, start, _, suggestion in found] == [
         (8, "sma"),
         (27, "open"),
@@ -205,7 +205,7 @@ def test_all_mistakes_of_a_rule_are_told_in_order() -> None:
 
 
 def test_bytes_and_characters_are_not_confused() -> None:
-    ((_, start, end, _),) = mistakes("close > 1 and 'é' > smaa(3)")
+    ((_, start, end, _),) = errors_of("close > 1 and 'é' > smaa(3)")
     assert (start, end) == (15, 16)
 
 
@@ -228,11 +228,11 @@ def test_bytes_and_characters_are_not_confused() -> None:
     ],
 )
 def test_a_rule_of_absurd_depth_or_length_is_answered_cleanly(text: str) -> None:
-    assert mistakes(text)
+    assert errors_of(text)
 
 
 def test_a_rule_of_many_parts_is_answered_cleanly() -> None:
-    assert "at most 500" in mistakes(" or ".join(["close>1"] * 140))[0][0]
+    assert "at most 500" in errors_of(" or ".join(["close>1"] * 140))[0][0]
 
 
 def test_a_deep_caller_can_still_read_the_deepest_rule() -> None:
@@ -300,10 +300,10 @@ WORDS = st.sampled_from(
 @example("print(close)")
 @example("print close")
 @example("minimum()")
-def test_any_text_is_a_rule_or_a_mistake_within_it(text: str) -> None:
+def test_any_text_is_a_rule_or_has_an_error_within_it(text: str) -> None:
     rule, errors = outcome(text)
     assert (rule is None) == bool(errors)
-    assert rule is None or (rule.node.condition and 0 <= rule.warm_up <= MAX_WARM_UP)
+    assert rule is None or (rule.node.is_condition and 0 <= rule.warm_up <= MAX_WARM_UP)
     for error in errors:
         assert error.message
         assert 0 <= error.start <= error.end <= len(text)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from domain.core.errors import ErrorCode
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.orders import OrderType, TimeInForce
-from domain.strategies.serialization import decode_definition, encode_definition
 from domain.strategies.validation import sizing_errors, validate
+from infra.postgres.repositories.strategies import decode_definition, encode_definition
 from tests.support.call_count import effort
 
 QUOTE = Sizing(quote_amount=Decimal(500))
@@ -71,7 +71,7 @@ def test_a_definition_without_rules_is_for_signals_from_outside() -> None:
     assert validate(simple()).lookback == 0
 
 
-def test_a_mistake_in_a_rule_has_the_rules_path_and_place() -> None:
+def test_an_error_in_a_rule_has_the_rules_path_and_place() -> None:
     result = validate(simple(enter_long="close > smaa(close, 3)", exit_short="opne > 1"))
     assert [(e.path, e.start, e.end, e.suggestion) for e in result.errors] == [
         (("enterLong",), 8, 12, "sma"),
@@ -85,7 +85,7 @@ def test_a_mistake_in_a_rule_has_the_rules_path_and_place() -> None:
     )
 
 
-def test_mistakes_of_all_parts_are_told_together() -> None:
+def test_errors_of_all_parts_are_returned_together() -> None:
     definition = simple(
         enter_long="close",
         stop_loss=ExitDistance(),
