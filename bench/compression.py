@@ -15,7 +15,7 @@ from bench.figures import Figure, percentile, report
 from bench.history import add_candles, add_markets, database
 from bench.parts import Engine, engine, scratch
 from domain.model.markets import MarketSymbol
-from infra.web.http.compression import pack
+from infra.web.http.compression import gzip_body
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BTC = MarketSymbol("sandbox", "BTC/USDT")
@@ -79,7 +79,7 @@ def _packing_seconds(body: bytes) -> float:
     times = []
     for _ in range(PACKED):
         began = time.thread_time()
-        pack(body)
+        gzip_body(body)
         times.append(time.thread_time() - began)
     return percentile(times, 50)
 

@@ -22,7 +22,7 @@ from bench.client import Client
 from bench.figures import Figure, report
 from bench.parts import Engine, engine, scratch
 from bench.processes import PARTS, memory_by_part
-from infra.web.documents.documents import REMEMBERED_DOCUMENTS
+from infra.web.documents.documents import MAX_CACHED_DOCUMENTS
 
 MARKETS = ("sandbox:BTC/USDT", "sandbox:ETH/USDT", "sandbox:SOL/USDT")
 SETTLING_MINUTES = 10.0
@@ -107,7 +107,7 @@ class Crowd:
 
     async def fill_memories(self) -> None:
         """Ask for as many documents as the engine remembers at most, which it would only reach after a while."""
-        for _ in range(REMEMBERED_DOCUMENTS):
+        for _ in range(MAX_CACHED_DOCUMENTS):
             await self._ask(next(self._questions))
 
     async def churn(self) -> None:

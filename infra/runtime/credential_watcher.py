@@ -12,7 +12,7 @@ from domain.core.errors import Unavailable
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database
 from domain.users.authentication import REVOKED_TOPIC, Authenticator
-from infra.web.connections import ConnectionRegistry
+from infra.web.connections.registry import ConnectionRegistry
 
 log = logging.getLogger(__name__)
 

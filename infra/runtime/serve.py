@@ -35,7 +35,7 @@ from infra.runtime.venues import sandboxes, venues
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
-from infra.web.connection_limits import raise_descriptor_limit
+from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings

@@ -1,12 +1,12 @@
 """The ASGI application: GraphQL at `/graphql` over HTTP, SSE and WebSocket, GraphiQL, health and metrics."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
 import strawberry
-from prometheus_client import CollectorRegistry
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -16,56 +16,57 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
 
-from infra.web.connection_limits import ConnectionLimits
-from infra.web.connections import ConnectionRegistry
+from infra.web.connections.client_address import ClientAddressMiddleware, TrustedProxies
+from infra.web.connections.limits import ConnectionLimits
+from infra.web.connections.registry import ConnectionRegistry
 from infra.web.context import ContextFactory
-from infra.web.graphiql_page import ide_page, ide_routes
-from infra.web.http.client_address import ClientAddress, TrustedProxies
-from infra.web.http.handler import GraphQLHttp
-from infra.web.http.health import Readiness, health_routes
-from infra.web.http.hosts import AllowedHosts, HostCheck
-from infra.web.http.middleware import REQUEST_ID_HEADER, AccessLog
+from infra.web.dependencies import TransportDependencies
+from infra.web.graphiql.page import graphiql_page, graphiql_routes
+from infra.web.http.access_log import REQUEST_ID_HEADER, AccessLogMiddleware
+from infra.web.http.handler import GraphQLHttpHandler
+from infra.web.http.hosts import AllowedHosts, AllowedHostsMiddleware
 from infra.web.http.negotiation import prefers_html
 from infra.web.metrics import WebMetrics
 from infra.web.operations import Operations
 from infra.web.settings import WebSettings
-from infra.web.websocket.handler import WebSocketConnection, WebSocketParts
+from infra.web.websocket.connection import WebSocketConnection
 
 GRAPHQL_PATH: Final = "/graphql"
 EXPOSED_HEADERS: Final = (REQUEST_ID_HEADER, "retry-after")
 PREFLIGHT_SECONDS: Final = 7_200
-"""How long a browser may remember what it was allowed: the most that Chromium takes."""
+"""How long a browser may cache a preflight answer: the maximum of Chromium."""
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+Readiness = Callable[[], Awaitable[Sequence[str]]]
+"""Returns what is still missing, in words; empty when the node is ready to serve."""
 
 
 class GraphQLEndpoint:
     """One path for all transports."""
 
-    def __init__(self, http: GraphQLHttp, websocket: WebSocketParts) -> None:
-        self._http = http
-        self._websocket = websocket
+    def __init__(self, dependencies: TransportDependencies) -> None:
+        self._dependencies = dependencies
+        self._http = GraphQLHttpHandler(dependencies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or one socket."""
         if scope["type"] == "websocket":
-            await WebSocketConnection(self._websocket, scope, receive, send).serve()
+            await WebSocketConnection(self._dependencies, scope, receive, send).serve()
             return
         request = Request(scope, receive)
-        response: ASGIApp = ide_page(request) if self._is_for_page(request) else await self._answer(request)
+        response: ASGIApp = graphiql_page(request) if self._is_for_page(request) else await self._handle(request)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> ASGIApp:
-        """Answer; the server cancels what is still under way when its grace is over, and that is no failure."""
+    async def _handle(self, request: Request) -> ASGIApp:
+        """Return the response; requests that the server cancels at the end of its grace are answered as unavailable."""
         try:
-            return await self._http.answer(request)
+            return await self._http.handle(request)
         except asyncio.CancelledError:
             error = {"message": "The server stops; ask again.", "extensions": {"code": "UNAVAILABLE"}}
             return JSONResponse({"errors": [error]}, status_code=503)
 
     def _is_for_page(self, request: Request) -> bool:
         return (
-            self._websocket.settings.graphiql
+            self._dependencies.settings.graphiql
             and request.method == "GET"
             and "query" not in request.query_params
             and prefers_html(request.headers.get("accept"))
@@ -81,17 +82,14 @@ def build_app(
     routes: list[BaseRoute] | None = None,
     lifespan: Lifespan = nullcontext,
 ) -> Starlette:
-    """Return the application; `app.state.connections` closes sockets, `app.state.operations` executes.
+    """Return the application; `app.state` has its `connections`, `limits`, `operations` and `metrics`.
 
-    `routes` are served beside ours; `lifespan` surrounds the time in which requests are served.
+    `routes` are served besides ours; requests are served inside of `lifespan`.
     """
     metrics = WebMetrics(registry)
     operations = Operations(schema, contexts, settings, metrics)
     connections = ConnectionRegistry(metrics)
-    endpoint = GraphQLEndpoint(
-        GraphQLHttp(operations, contexts, settings, metrics, connections),
-        WebSocketParts(operations, contexts, settings, metrics, connections),
-    )
+    endpoint = GraphQLEndpoint(TransportDependencies(operations, contexts, settings, metrics, connections))
 
     @asynccontextmanager
     async def run(_app: Starlette) -> AsyncGenerator[None]:
@@ -100,35 +98,35 @@ def build_app(
             await connections.close_all()
             await operations.aclose()
 
-    all_routes = [_GraphQLRoute(endpoint), *_pages(settings), *health_routes(readiness, registry), *(routes or [])]
+    all_routes = [_GraphQLRoute(endpoint), *_pages(settings), *_health_routes(readiness, registry), *(routes or [])]
     app = Starlette(routes=all_routes, middleware=_middleware(settings, metrics), lifespan=run)
     app.state.connections = connections
     app.state.limits = ConnectionLimits(settings, metrics)
     app.state.operations = operations
+    app.state.metrics = metrics
     return app
 
 
 def build_health_app(readiness: Readiness, registry: CollectorRegistry, settings: WebSettings) -> Starlette:
-    """Return the application of a node that serves no API: health and metrics alone."""
+    """Return the application of a node that serves no API: health and metrics only."""
     metrics = WebMetrics(registry)
-    app = Starlette(routes=[*health_routes(readiness, registry)], middleware=_entrance(settings, metrics))
+    app = Starlette(routes=[*_health_routes(readiness, registry)], middleware=_connection_middleware(settings, metrics))
     app.state.connections = ConnectionRegistry(metrics)
     app.state.limits = ConnectionLimits(settings, metrics)
     return app
 
 
 class _GraphQLRoute(BaseRoute):
-    """Hands both kinds of connection and every method at one path to the endpoint."""
+    """Routes requests of every method, and WebSockets, to the endpoint."""
 
     def __init__(self, endpoint: GraphQLEndpoint) -> None:
         self._endpoint = endpoint
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match the path alone; the endpoint answers for the method."""
+        """Match by the path; the endpoint checks the method."""
         return (Match.FULL, {}) if scope["path"] == GRAPHQL_PATH else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a connection."""
         await self._endpoint(scope, receive, send)
 
 
@@ -136,37 +134,54 @@ def _pages(settings: WebSettings) -> list[BaseRoute]:
     async def root(_request: Request) -> Response:
         return RedirectResponse("/graphiql")
 
-    return [Route("/", root), *ide_routes()] if settings.graphiql else []
+    return [Route("/", root), *graphiql_routes()] if settings.graphiql else []
+
+
+def _health_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Route]:
+    """Return `/healthz` (200 if the process runs), `/readyz` (503 with what is missing, or 200) and `/metrics`."""
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_request: Request) -> Response:
+        missing = list(await readiness())
+        status = {"status": "ready"} if not missing else {"status": "not ready", "missing": missing}
+        return JSONResponse(status, 503 if missing else 200, {"cache-control": "no-store"})
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
 def _middleware(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
-    return [*_entrance(settings, metrics), *_cors(settings.allowed_origins)]
+    return [*_connection_middleware(settings, metrics), *_cors(settings.allowed_origins)]
 
 
-def _entrance(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
+def _connection_middleware(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
     return [
-        Middleware(ClientAddress, proxies=TrustedProxies(settings.trusted_proxies)),
-        Middleware(AccessLog, metrics=metrics),
-        Middleware(HostCheck, hosts=AllowedHosts(settings.allowed_hosts)),
+        Middleware(ClientAddressMiddleware, proxies=TrustedProxies(settings.trusted_proxies)),
+        Middleware(AccessLogMiddleware, metrics=metrics),
+        Middleware(AllowedHostsMiddleware, hosts=AllowedHosts(settings.allowed_hosts)),
     ]
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:
-    """Let pages of these origins call with any header and read the answers.
+    """Let pages of these origins send any header and read the answers.
 
-    Any header, since none of them gives rights but `authorization`, which a page must know the token for; a list would
-    only break what tracing and client libraries add. Credentials are for what may stand in front of the engine, which
-    has no cookies of its own; where every origin is let in, they aren't.
+    Any header, since only `authorization` gives rights, and a page must know the token for it; a list would only break
+    what tracing and client libraries add. Credentials (cookies) are allowed for a proxy that may stand in front of the
+    engine, which has none of its own; they aren't if every origin is allowed.
     """
     if not origins:
         return []
-    lets_all_in = "*" in origins
+    allows_all = "*" in origins
     cors = Middleware(
         CORSMiddleware,
-        allow_origins=origins if lets_all_in else [normalize_origin(origin) or origin for origin in origins],
+        allow_origins=origins if allows_all else [normalize_origin(origin) or origin for origin in origins],
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
-        allow_credentials=not lets_all_in,
+        allow_credentials=not allows_all,
         expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,
     )

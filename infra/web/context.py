@@ -1,4 +1,4 @@
-"""What the transport hands to the composition root to learn who is asking, and what it needs to know of the answer."""
+"""What the transports give to the composition root to authenticate a client, and what they read of the result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,75 +8,75 @@ from uuid import uuid4
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from infra.web.http.client_address import network_of
+from infra.web.connections.client_address import network_of
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """Where a request or a socket comes from."""
+    """The origin of a request or a socket."""
 
     address: str
-    """The client's; what limits are counted by is its `network`."""
+    """The client's address; limits are counted by `network`."""
 
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict)
     opened_by_user: bool = False
-    """Whether it is a shared stream that a user opened: what it follows counts as a user's."""
+    """Whether it is a shared stream that a user opened: the feeds that it subscribes to count as a user's."""
 
     @property
     def network(self) -> str:
-        """The address, or the network of a customer that it belongs to."""
+        """The address, or for IPv6 the customer's network that it belongs to."""
         return network_of(self.address)
 
     @classmethod
-    def of(cls, scope: Scope) -> "ConnectionInfo":
-        """Return the facts of an ASGI scope."""
+    def from_scope(cls, scope: Scope) -> "ConnectionInfo":
+        """Return the origin of the request or socket of an ASGI scope."""
         client = scope.get("client")
         request_id = scope.get("state", {}).get("request_id") or uuid4().hex
         return cls(client[0] if client else "", request_id, Headers(scope=scope))
 
 
 class OperationContext(Protocol):
-    """The part of the request context that the transport reads."""
+    """The part of the request context that the transports read."""
 
     @property
     def client(self) -> str:
-        """Whom limits are counted for: a user, or the network of a stranger."""
+        """The key that limits are counted by: the user, or the network of an anonymous client."""
         ...
 
     @property
     def credential_id(self) -> str | None:
-        """Which login session or API key was accepted; None for a stranger, whether without or with a bad token."""
+        """The id of the accepted login session or API key; None for an anonymous client, also with a bad token."""
         ...
 
     @property
     def credential_kind(self) -> str | None:
-        """What was accepted: `login_session` or `api_key`; None for a stranger."""
+        """The kind of credential: `login_session` or `api_key`; None for an anonymous client."""
         ...
 
     @property
     def principal_id(self) -> str | None:
-        """The id of the user who asks, for the log; None for a stranger."""
+        """The user's id, for the log; None for an anonymous client."""
         ...
 
     @property
     def credential_seconds_left(self) -> float | None:
-        """For how long the credential is good; None where it doesn't expire (or there is none)."""
+        """How long the credential stays valid; None if it doesn't expire, or there is none."""
         ...
 
 
 class ContextFactory(Protocol):
-    """Makes the context of one operation; its loaders live as long as the operation and no longer."""
+    """Makes the context of one operation; its loaders live as long as the operation."""
 
     async def __call__(self, credential: str | None, connection: ConnectionInfo) -> OperationContext:
-        """Return the context for this bearer token; raise RequestFault where the operation may not run at all."""
+        """Return the context for this bearer token; raise RequestFault if the operation may not run at all."""
         ...
 
 
-def bearer(authorization: object) -> str | None:
-    """Return the token of an `Authorization: Bearer …` value, or None where there is none.
+def bearer_token(authorization: object) -> str | None:
+    """Return the token of an `Authorization: Bearer …` value, or None if it is empty.
 
-    A value of another scheme is a credential too, one that nobody accepts: it is returned as it stands.
+    A value of another scheme is a credential too, one that is never accepted: it is returned unchanged.
     """
     if not isinstance(authorization, str) or not authorization.strip():
         return None

@@ -1,4 +1,4 @@
-"""JSON in and out, with the answers that hostile text deserves."""
+"""JSON in and out, safe for hostile input."""
 
 import json
 
@@ -12,12 +12,13 @@ class InvalidJson(ValueError):
 
 
 def decode_json(text: str | bytes) -> object:
-    """Return what `text` says; raise InvalidJson for all that isn't JSON, is nested too deeply or has endless numbers.
+    """Return the value of a JSON text; raise InvalidJson if it isn't JSON, is nested too deeply or has NaN or infinity.
 
-    The standard decoder is used because it alone keeps whole numbers of more than 64 bits, which decimals may be.
+    Not msgspec's decoder: it rejects texts that are valid JSON (a lone surrogate, 1e400), which are answered later by
+    errors that name the variable.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise InvalidJson("not JSON") from None
 
@@ -30,5 +31,5 @@ def encode_json(value: object) -> str:
         return json.dumps(value, separators=(",", ":"))
 
 
-def _refuse(name: str) -> object:
+def _reject_constant(name: str) -> object:
     raise InvalidJson(f"{name} is not JSON")

@@ -1,4 +1,4 @@
-"""What clients share (the event loop, the database, rooms), and how much of it one of them may have at once."""
+"""Shares the event loop, the database and rooms among clients: queues and limits for each client."""
 
 import asyncio
 import sys
@@ -15,114 +15,116 @@ from infra.web.settings import WebSettings
 RETRY_AFTER_SECONDS: Final = 1
 
 _PAUSE_FROM_SECONDS: Final = 0.002
-"""Shorter pauses are not worth a timer."""
+"""Shorter pauses aren't worth a timer."""
 
-_QUERIES_AT_ONCE: Final = 1_000
-_MUTATIONS_AT_ONCE: Final = 10_000
-_WAITING_IN_ALL: Final = 20_000
+_MAX_RUNNING_QUERIES: Final = 1_000
+_MAX_RUNNING_MUTATIONS: Final = 10_000
+_MAX_WAITING: Final = 20_000
 
 
 class LoopShare:
-    """Lets costly synchronous work run one piece at a time, each client in turn, for half of the time at most.
+    """Runs costly synchronous work one piece at a time, each client in turn, for half of the time at most.
 
-    Between two pieces everything else that is ready on the loop runs: orders, leases, sockets. Without this, a thousand
-    pieces that become ready at once would keep all of that waiting until the last of them is done.
+    Between two pieces everything else that is ready on the loop runs: orders, leases, sockets. Otherwise a thousand
+    pieces that become ready at once would delay all of that until the last of them is done.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.perf_counter, max_waiting: int = _MAX_WAITING) -> None:
         self._queue = FairQueue(1, waiting_per_client=sys.maxsize, waiting_in_all=sys.maxsize)
         self._monotonic = monotonic
+        self._max_waiting = max_waiting
         self._debt = 0.0
         self._ended = monotonic()
 
     @asynccontextmanager
-    async def turn(self, client: str, *, patiently: bool = False) -> AsyncIterator[None]:
+    async def turn(self, client: str, *, unbounded: bool = False) -> AsyncIterator[None]:
         """Wait for a turn and hold it inside the block, in which nothing should be awaited.
 
-        Raises RATE_LIMITED where very many of the client's wait already; never for who waits patiently, whose number is
-        bounded elsewhere.
+        Raises RATE_LIMITED if too many of the client's pieces wait already; never if `unbounded`, for callers whose
+        number is bounded elsewhere.
         """
-        if not patiently and self._queue.waiting_of(client) >= _WAITING_IN_ALL:
+        if not unbounded and self._queue.waiting_of(client) >= self._max_waiting:
             raise RateLimited("Too many of your operations wait already", RETRY_AFTER_SECONDS)
         await self._queue.acquire(client)
-        began = self._monotonic()
-        self._debt = max(0.0, self._debt - (began - self._ended))
+        started = self._monotonic()
+        self._debt = max(0.0, self._debt - (started - self._ended))
         try:
             yield
         finally:
             self._ended = self._monotonic()
-            self._debt += self._ended - began
+            self._debt += self._ended - started
             pause = self._debt if self._debt >= _PAUSE_FROM_SECONDS else 0.0
             asyncio.get_running_loop().call_later(pause, self._queue.release, client)
 
 
 class FairUse:
-    """The queues and counts of one web server, by client: a user, or the address of a stranger."""
+    """The queues and counts of one web server, by client: a user, or the network of an anonymous client."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         self.loop = LoopShare()
-        self._queries = FairQueue(
-            _QUERIES_AT_ONCE,
+        self.queries = FairQueue(
+            _MAX_RUNNING_QUERIES,
             per_client=settings.queries_at_once_per_client,
             waiting_per_client=settings.waiting_operations_per_client,
-            waiting_in_all=_WAITING_IN_ALL,
+            waiting_in_all=_MAX_WAITING,
         )
-        self._heavy = FairQueue(
+        self.heavy_queries = FairQueue(
             settings.heavy_queries_at_once,
             per_client=max(settings.heavy_queries_at_once // 2, 1),
             waiting_per_client=settings.waiting_operations_per_client,
-            waiting_in_all=_WAITING_IN_ALL,
+            waiting_in_all=_MAX_WAITING,
         )
-        at_once = settings.queries_at_once_per_client
-        self._events = _patient_queue(_QUERIES_AT_ONCE, at_once)
-        self._heavy_events = _patient_queue(settings.heavy_queries_at_once, max(settings.heavy_queries_at_once // 2, 1))
-        self._mutations = FairQueue(
-            _MUTATIONS_AT_ONCE,
+        self.events = _unbounded_queue(_MAX_RUNNING_QUERIES, settings.queries_at_once_per_client)
+        self.heavy_events = _unbounded_queue(
+            settings.heavy_queries_at_once, max(settings.heavy_queries_at_once // 2, 1)
+        )
+        self.mutations = FairQueue(
+            _MAX_RUNNING_MUTATIONS,
             per_client=settings.mutations_at_once_per_client,
             waiting_per_client=settings.waiting_operations_per_client,
-            waiting_in_all=_WAITING_IN_ALL,
+            waiting_in_all=_MAX_WAITING,
         )
-        self._subscriptions: Counter[str] = Counter()
+        self.subscriptions: Counter[str] = Counter()
 
     @asynccontextmanager
     async def query(self, client: str, cost: int) -> AsyncIterator[None]:
-        """Wait until the client may run one more query; raises RATE_LIMITED where it has too many waiting."""
-        async with _turn(self._heavy if cost > self._settings.heavy_cost else self._queries, client):
+        """Wait until the client may run one more query; raises RATE_LIMITED if too many of its queries wait."""
+        async with _turn(self.heavy_queries if cost > self._settings.heavy_cost else self.queries, client):
             yield
 
     @asynccontextmanager
     async def event(self, client: str, cost: int) -> AsyncIterator[None]:
         """Wait, for however long, until one more event of the client's streams may be completed.
 
-        A stream must not end because others wait too. How many wait is bounded by the subscriptions: each waits for one
-        event at a time.
+        A stream must not end because others wait too. The number of waiting events is bounded by the number of
+        subscriptions: each waits for one event at a time.
         """
-        async with (self._heavy_events if cost > self._settings.heavy_cost else self._events).turn(client):
+        async with (self.heavy_events if cost > self._settings.heavy_cost else self.events).turn(client):
             yield
 
     async def begin_mutation(self, client: str) -> None:
-        """Wait until the client may run one more mutation; raises RATE_LIMITED where it has too many waiting."""
-        await _acquire(self._mutations, client)
+        """Wait until the client may run one more mutation; raises RATE_LIMITED if too many of its queries wait."""
+        await _acquire(self.mutations, client)
 
     def end_mutation(self, client: str) -> None:
-        """Give back the turn of a mutation that has ended."""
-        self._mutations.release(client)
+        """Release the turn of a mutation that has ended."""
+        self.mutations.release(client)
 
     @contextmanager
     def subscription(self, client: str, *, is_stranger: bool) -> Iterator[None]:
-        """Count a subscription inside the block; raises RATE_LIMITED where the client has too many."""
+        """Count a subscription inside the block; raises RATE_LIMITED if the client has too many."""
         settings = self._settings
-        most = settings.max_subscriptions_per_stranger if is_stranger else settings.max_subscriptions_per_user
-        if self._subscriptions[client] >= most:
-            raise RequestFault(FaultCode.RATE_LIMITED, f"You may have at most {most:,} subscriptions at once.")
-        self._subscriptions[client] += 1
+        maximum = settings.max_subscriptions_per_stranger if is_stranger else settings.max_subscriptions_per_user
+        if self.subscriptions[client] >= maximum:
+            raise RequestFault(FaultCode.RATE_LIMITED, f"You may have at most {maximum:,} subscriptions at once.")
+        self.subscriptions[client] += 1
         try:
             yield
         finally:
-            self._subscriptions[client] -= 1
-            if not self._subscriptions[client]:
-                del self._subscriptions[client]
+            self.subscriptions[client] -= 1
+            if not self.subscriptions[client]:
+                del self.subscriptions[client]
 
 
 @asynccontextmanager
@@ -141,5 +143,5 @@ async def _acquire(queue: FairQueue, client: str) -> None:
         raise RateLimited("Too many of your operations wait already", RETRY_AFTER_SECONDS) from None
 
 
-def _patient_queue(turns: int, per_client: int) -> FairQueue:
+def _unbounded_queue(turns: int, per_client: int) -> FairQueue:
     return FairQueue(turns, per_client=per_client, waiting_per_client=sys.maxsize, waiting_in_all=sys.maxsize)

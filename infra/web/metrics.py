@@ -1,4 +1,4 @@
-"""The figures that the web server exports to Prometheus."""
+"""The metrics that the web server exports to Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -21,12 +21,16 @@ class WebMetrics:
         self.rejected = Counter(
             "r3edge_connections_rejected", "Connections ended before they were served.", ["reason"], registry=registry
         )
-        self.sockets = Gauge("r3edge_websocket_connections", "Open WebSocket connections.", registry=registry)
+        self.sockets = Gauge(
+            "r3edge_websocket_connections", "Open WebSocket connections and event streams.", registry=registry
+        )
         self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)
-        self.members = Gauge("r3edge_room_members", "Members of all rooms.", registry=registry)
+        self.members = Gauge("r3edge_room_members", "Subscribers of all rooms.", registry=registry)
         self.executions = Counter("r3edge_room_executions", "Executions of a shared selection.", registry=registry)
-        self.frames = Counter("r3edge_room_frames", "Events handed to members' mailboxes.", registry=registry)
-        self.overflows = Counter("r3edge_room_overflows", "Times a slow member's mailbox was full.", registry=registry)
+        self.frames = Counter("r3edge_room_frames", "Events queued for subscribers of rooms.", registry=registry)
+        self.overflows = Counter(
+            "r3edge_room_overflows", "Times the queue of a slow subscriber was full.", registry=registry
+        )
         self.slow_readers = Counter(
             "r3edge_slow_readers", "Streams ended because their reader was too slow.", registry=registry
         )

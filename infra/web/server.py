@@ -1,27 +1,25 @@
-"""The server under the application: uvicorn with the options that live data needs, and a shutdown that ends streams."""
+"""The server that runs the application: uvicorn, with limits for connections and a shutdown that ends streams."""
 
 import asyncio
 import socket
-from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 
-from infra.web.connection_limits import ConnectionLimits
+from infra.web.connections.limits import LimitedConfig
 from infra.web.http.protocol import BoundedHttpProtocol
 from infra.web.settings import WebSettings
 from infra.web.websocket.protocol import BoundedWebSocketProtocol
 
-_GRACE_SECONDS: Final = 5
-_SWEEP_TICKS: Final = 100
-"""How many of uvicorn's ticks, of 0.1 s, lie between two looks at connections that don't end."""
+_TICKS_A_SECOND = 10
+"""How often uvicorn calls `on_tick`."""
 
 
-class ServerConfig(uvicorn.Config):
-    """Uvicorn's options, and the limits that its protocols hold to; logging is left to the caller.
+class ServerConfig(LimitedConfig):
+    """Uvicorn's options, and the limits of its protocols; logging is left to the caller.
 
-    Frames aren't deflated: for market data it costs more processor time and memory a connection than it saves. What a
-    proxy says of its clients is read by `infra.web.http.client_address`, of proxies that are trusted alone.
+    Frames aren't deflated: for market data that costs more processor time and memory per connection than it saves.
+    Headers of proxies are read by `infra.web.connections.client_address`, from trusted proxies only.
     """
 
     def __init__(self, app: Starlette, settings: WebSettings, host: str, port: int) -> None:
@@ -34,25 +32,26 @@ class ServerConfig(uvicorn.Config):
             ws_per_message_deflate=False,
             ws_max_size=settings.max_message_bytes,
             proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_graceful_shutdown=settings.shutdown_grace_seconds,
             log_config=None,
             access_log=False,
             server_header=False,
         )
-        self.limits: ConnectionLimits = app.state.limits
+        self.limits = app.state.limits
 
 
 class WebServer(uvicorn.Server):
     """Ends all streams before it waits for connections to finish, which an endless one never would."""
 
-    def __init__(self, app: Starlette, config: uvicorn.Config) -> None:
+    def __init__(self, app: Starlette, config: ServerConfig) -> None:
         super().__init__(config)
         self._app = app
+        self._sweep_ticks = max(round(config.limits.settings.closed_sweep_seconds * _TICKS_A_SECOND), 1)
         self._closing: set[asyncio.Transport] = set()
 
     async def on_tick(self, counter: int) -> bool:
-        """Drop now and then what was closed a while ago and whose peer doesn't take its last bytes."""
-        if counter % _SWEEP_TICKS == 0:
+        """Abort, at intervals, connections that were closed before the last interval and whose peer doesn't read on."""
+        if counter % self._sweep_ticks == 0:
             transports = {connection.transport for connection in self.server_state.connections}
             closing = {transport for transport in transports if transport.is_closing()}
             for transport in closing & self._closing:
@@ -61,9 +60,9 @@ class WebServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop to listen, close the sockets and streams of clients, then stop as usual.
+        """Stop listening, close the sockets and streams of clients, then stop as usual.
 
-        In this order, so that no client comes back to the server that it has just been sent away from.
+        In this order, so that no client reconnects to the server that has just disconnected it.
         """
         for server in self.servers:
             server.close()

@@ -1,20 +1,20 @@
-"""How the web server behaves; the composition root fills it from the engine's settings."""
+"""The web server's settings; the composition root fills them from the engine's."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """The limits of what clients may ask, and the switches; sizes in bytes, durations in seconds."""
+    """The switches, the limits of requests and connections, and the time-outs; sizes are in bytes."""
 
     introspection: bool = True
     suggestions: bool = True
     graphiql: bool = True
     allowed_origins: tuple[str, ...] = ()
-    """Origins such as `https://app.example` whose pages may call from a browser; `*` lets all in."""
+    """Origins such as `https://app.example` whose pages may call from a browser; `*` allows all."""
 
     allowed_hosts: tuple[str, ...] = ()
-    """Names that `Host` may have beside addresses, localhost and this machine's; `*.example.com` or `*` for any."""
+    """Names that `Host` may have besides addresses, localhost and this machine's; `*.example.com` or `*` for any."""
 
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies whose `X-Forwarded-For` is believed."""
@@ -27,15 +27,24 @@ class WebSettings:
     """URL and header lines together."""
 
     max_raw_body_bytes: int = 12 * 1024 * 1024
-    """What may come after the head; what is above `max_body_bytes` is dropped, and told in the shape of GraphQL."""
+    """How much is read after the head; what exceeds `max_body_bytes` is discarded, and answered by a GraphQL error."""
 
     head_timeout_seconds: float = 10.0
     body_timeout_seconds: float = 30.0
     write_timeout_seconds: float = 30.0
-    """How long a peer may take nothing at all of what it is sent."""
+    """How long a peer may read nothing at all of what it is sent."""
+
+    closed_sweep_seconds: float = 10.0
+    """How often connections are aborted that were closed before the last such sweep and still have unsent bytes."""
+
+    linger_seconds: float = 1.0
+    """How long a rejected request is still read, so that its client sees the answer and no reset."""
+
+    shutdown_grace_seconds: int = 5
+    """How long requests may still run when the server stops."""
 
     gzip_min_bytes: int = 2_048
-    """Answers of queries from this size on are compressed for clients that take it; 0 compresses none."""
+    """Answers of queries are compressed from this size on if the client accepts it; 0 compresses none."""
 
     max_tokens: int = 1_000
     max_depth: int = 10
@@ -48,22 +57,27 @@ class WebSettings:
     max_rooms: int = 10_000
     max_rooms_per_stranger: int = 50
     max_rooms_per_user: int = 200
-    """How many different live queries one client may have opened."""
+    """How many different live queries (rooms) one client may have opened."""
 
     max_subscriptions_per_stranger: int = 2_000
     max_subscriptions_per_user: int = 5_000
     heavy_cost: int = 500
-    """Queries above it run a few at a time."""
+    """Queries that cost more run a few at a time."""
 
     heavy_queries_at_once: int = 2
     queries_at_once_per_client: int = 20
     mutations_at_once_per_client: int = 100
     waiting_operations_per_client: int = 500
-    mailbox_events: int = 8
-    """How many events a slow reader of a shared stream may lag behind before its source decides what it gets."""
+    queued_events_per_subscriber: int = 8
+    """How many events of a shared stream may be queued for a slow reader before its source conflates them."""
 
     init_timeout_seconds: float = 5.0
     operation_timeout_seconds: float = 10.0
     ping_interval_seconds: float = 15.0
+    """Between two pings of a WebSocket, and between two events of an event stream before a comment is sent."""
+
     send_timeout_seconds: float = 10.0
     """How long a private stream waits for its reader to take one frame."""
+
+    close_timeout_seconds: float = 2.0
+    """How long a peer may take for the close of a connection, or the last errors of an operation."""

@@ -74,7 +74,7 @@ class Feed:
 
 
 @dataclass
-class Shop:
+class DemoBackend:
     """What the resolvers work on, and what tests look at."""
 
     depth: Feed = field(default_factory=Feed)
@@ -100,7 +100,7 @@ class Shop:
 
 @dataclass
 class Context:
-    shop: Shop
+    backend: DemoBackend
     credential_id: str | None
     credential_seconds_left: float | None
     connection: ConnectionInfo
@@ -152,13 +152,13 @@ class Tick:
 
     @strawberry.field
     def text(self, info: Info) -> str:
-        info.context.shop.depth_executions += 1
+        info.context.backend.depth_executions += 1
         return self.text
 
     @strawberry.field
     async def slow_text(self, info: Info) -> str:
-        info.context.shop.waiting += 1
-        await info.context.shop.gate.wait()
+        info.context.backend.waiting += 1
+        await info.context.backend.gate.wait()
         return self.text
 
     @strawberry.field
@@ -205,8 +205,8 @@ class Query(NodeQuery):
 
     @strawberry.field
     async def slow(self, info: Info) -> str:
-        info.context.shop.waiting += 1
-        await info.context.shop.gate.wait()
+        info.context.backend.waiting += 1
+        await info.context.backend.gate.wait()
         return "done"
 
 
@@ -217,14 +217,14 @@ class Mutation:
     async def order_place(self, info: Info, price: Decimal) -> OrderPayload | None:
         if price <= 0:
             raise DomainInputError(ErrorCode.INVALID, f"The price is {price}; it must be above 0.", ("price",))
-        info.context.shop.placed.append(price)
+        info.context.backend.placed.append(price)
         return answer(OrderPayload, product=Item(7, price))
 
     @strawberry.mutation
     async def order_slowly(self, info: Info, price: Decimal) -> bool:
-        info.context.shop.waiting += 1
-        await info.context.shop.gate.wait()
-        info.context.shop.placed.append(price)
+        info.context.backend.waiting += 1
+        await info.context.backend.gate.wait()
+        info.context.backend.placed.append(price)
         return True
 
 
@@ -243,23 +243,23 @@ class WordSource(DeltaStream[Level]):
 class Subscription:
     @strawberry.subscription(metadata={"shared": True})
     async def depth(self, info: Info, levels: int = 20) -> AsyncIterator[Tick]:
-        shop = info.context.shop
+        backend = info.context.backend
         if levels > 100:
             raise RequestFault(FaultCode.INVALID, "At most 100 levels.")
-        return DeltaStream(shop.depth.events(), shop.depth.snapshot, _covers)  # type: ignore[return-value]
+        return DeltaStream(backend.depth.events(), backend.depth.snapshot, _covers)  # type: ignore[return-value]
 
     @strawberry.subscription(metadata={"shared": True})
     async def ticker(self, info: Info) -> AsyncIterator[Tick]:
-        return LatestStream(info.context.shop.ticker.events())  # type: ignore[return-value]
+        return LatestStream(info.context.backend.ticker.events())  # type: ignore[return-value]
 
     @strawberry.subscription(metadata={"shared": True})
     async def words(self, info: Info) -> AsyncIterator[Tick]:
-        shop = info.context.shop
-        return WordSource(shop.depth.events(), shop.depth.snapshot, _covers)  # type: ignore[return-value]
+        backend = info.context.backend
+        return WordSource(backend.depth.events(), backend.depth.snapshot, _covers)  # type: ignore[return-value]
 
     @strawberry.subscription
     async def journal(self, info: Info) -> AsyncIterator[Tick]:
-        events = info.context.shop.journal.events()
+        events = info.context.backend.journal.events()
         return ResumableStream(events, lambda event: f"after-{event.sequence}")  # type: ignore[return-value]
 
     @strawberry.subscription
@@ -276,6 +276,6 @@ async def ready() -> Sequence[str]:
     return ()
 
 
-def shop_app(shop: Shop, settings: WebSettings | None = None) -> Starlette:
-    """Return the application over one shop."""
-    return build_app(SCHEMA, shop.context, settings or WebSettings(), ready, CollectorRegistry())
+def demo_app(backend: DemoBackend, settings: WebSettings | None = None) -> Starlette:
+    """Return the application over one backend."""
+    return build_app(SCHEMA, backend.context, settings or WebSettings(), ready, CollectorRegistry())

@@ -20,11 +20,11 @@ from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 class Served:
-    """Where an application is served."""
+    """An application that is being served."""
 
-    def __init__(self, server: uvicorn.Server, port: int) -> None:
+    def __init__(self, app: Starlette, server: uvicorn.Server, port: int) -> None:
+        self.app = app
         self.server = server
-        self.port = port
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.ws_url = f"ws://127.0.0.1:{port}/graphql"
@@ -46,14 +46,14 @@ async def serving(app: Starlette, settings: WebSettings | None = None) -> AsyncI
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await eventually(lambda: server.started or task.done(), "the server has started")
         try:
-            yield Served(server, listener.getsockname()[1])
+            yield Served(app, server, listener.getsockname()[1])
         finally:
             server.should_exit = True
             await task
 
 
 class Socket:
-    """A graphql-transport-ws client that sends exactly what it is told to."""
+    """A graphql-transport-ws client that sends exactly the given messages."""
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         self._connect = connect(
@@ -75,7 +75,7 @@ class Socket:
         await self.ws.send(json.dumps(message))
 
     async def receive(self, timeout_seconds: float = PATIENCE_SECONDS, *, pings: bool = False) -> dict[str, Any]:
-        """Return the next message; the server's pings, which come by time, are passed over but where asked for."""
+        """Return the next message; the server's pings are skipped unless `pings` is set."""
         async with asyncio.timeout(timeout_seconds):
             while True:
                 message = json.loads(await self.ws.recv())
@@ -83,7 +83,7 @@ class Socket:
                     return message
 
     async def init(self, token: str | None = None) -> None:
-        """Initialise and see it acknowledged."""
+        """Initialise, and check that it is acknowledged."""
         payload = {"Authorization": f"Bearer {token}"} if token else {}
         await self.send(type="connection_init", payload=payload)
         assert (await self.receive())["type"] == "connection_ack"

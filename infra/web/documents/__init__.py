@@ -1,1 +1,1 @@
-"""Parsed and validated documents, and the limits they have to keep."""
+"""Parsed and validated documents, and their limits."""

@@ -1,4 +1,4 @@
-"""What an operation costs: one for each object that it may load, by the page sizes that it asks for."""
+"""The cost of an operation: one for each object that it may load, by the page sizes that it requests."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -30,18 +30,18 @@ from domain.market_data.analytics import DEFAULT_TIMES
 from domain.model.depth_views import DepthLevels
 
 PLAIN_LIST_SIZE: Final = 10
-"""How many items a list that can't be paged is taken to have."""
+"""How many items a list without paging is assumed to have."""
 
 SIZE_ARGUMENTS: Final = ("first", "last", "points", "bins")
-"""What tells the size of a list; an object that is made of so much costs that much more."""
+"""The arguments with the size of a list; an object that is computed from so many items costs that much more."""
 
-SIZING: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels"}
+COST_ARGUMENTS: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels"}
 
 NO_PAGE: Final = -1
-"""The page size within what is no page."""
+"""The page size inside an object that is no page."""
 
-LEVELS_AN_OBJECT: Final = 20
-"""How many levels of a book cost as much as one object: they are two numbers each, and come with their book."""
+LEVELS_PER_OBJECT: Final = 20
+"""How many levels of a book cost as much as one object: they are two numbers each, and are loaded with their book."""
 
 
 def cost_of(
@@ -88,12 +88,12 @@ class _Cost:
         if type_.name.endswith("Connection"):
             return 1 + self.selections(node.selection_set, type_, _default_page(field) if size is None else size)
         books = _book_size(values)
-        each = 1 + self.selections(node.selection_set, type_, NO_PAGE if books is None else books)
+        item_cost = 1 + self.selections(node.selection_set, type_, NO_PAGE if books is None else books)
         if not is_list_type(get_nullable_type(field.type)):
-            return each + _made_of(field, size) + max(_named(field, values) - 1, 0)
+            return item_cost + _source_size(field, size) + max(_named(field, values) - 1, 0)
         if page != NO_PAGE:
-            return page * each
-        return (_plain_size(field, values) if size is None else size) * each
+            return page * item_cost
+        return (_plain_size(field, values) if size is None else size) * item_cost
 
     def _spread(self, name: str, page: int) -> int:
         key = (name, page)
@@ -116,17 +116,17 @@ class _Cost:
         return fields.get(node.name.value)
 
     def _values(self, node: FieldNode, field: GraphQLField) -> Mapping[str, object]:
-        """Return the arguments of a field that may say how much it gives; nothing where they can't be read."""
-        if not SIZING & field.args.keys() and not _item_arguments(field):
+        """Return the arguments of a field that may set its size; none if they can't be read."""
+        if not COST_ARGUMENTS & field.args.keys() and not _item_arguments(field):
             return {}
         try:
             return get_argument_values(field, node, self._variables)
         except GraphQLError:
-            return {}  # the execution tells what is wrong with it
+            return {}  # the execution reports it
 
 
 def _default_page(field: GraphQLField) -> int:
-    """Return how many items a page of this connection holds where none is asked for."""
+    """Return how many items a page of this connection holds by default."""
     definition = field.extensions.get("strawberry-definition")
     page = getattr(definition, "metadata", {}).get("default_page", DEFAULT_PAGE)
     assert isinstance(page, int)
@@ -134,24 +134,24 @@ def _default_page(field: GraphQLField) -> int:
 
 
 def _item_arguments(field: GraphQLField) -> list[str]:
-    """Return the arguments that name each item of an answer: `ids`, `markets`; a list of enum values is a filter."""
+    """Return the arguments that name each item of the result: `ids`, `markets`; a list of enum values is a filter."""
     lists = [name for name, argument in field.args.items() if is_list_type(get_nullable_type(argument.type))]
     return [name for name in lists if not is_enum_type(get_named_type(field.args[name].type))]
 
 
 def _plain_size(field: GraphQLField, values: Mapping[str, object]) -> int:
-    """Return how many items a plain list has: as many as are named, if they are."""
+    """Return how many items a list without paging has: as many as its arguments name, if they do."""
     return _named(field, values, PLAIN_LIST_SIZE)
 
 
 def _named(field: GraphQLField, values: Mapping[str, object], default: int = 0) -> int:
     """Return how many items the arguments name: a stream of so many markets costs as much as a list of them."""
-    asked = [len(items) for name in _item_arguments(field) if isinstance(items := values.get(name), list | tuple)]
-    return max(asked, default=default)
+    counts = [len(items) for name in _item_arguments(field) if isinstance(items := values.get(name), list | tuple)]
+    return max(counts, default=default)
 
 
 def _size(values: Mapping[str, object]) -> int | None:
-    """Return how many items these arguments ask for: that number, or the intervals of a time."""
+    """Return how many items these arguments request: a number, or the number of intervals in a time range."""
     start, end, every = values.get("from"), values.get("to"), values.get("everySeconds")
     if isinstance(start, datetime) and isinstance(end, datetime) and isinstance(every, int):
         return _bounded((end - start) // timedelta(seconds=max(every, 1)) + 1)
@@ -160,13 +160,13 @@ def _size(values: Mapping[str, object]) -> int | None:
 
 
 def _book_size(values: Mapping[str, object]) -> int | None:
-    """Return what one side of a book with so many levels costs, in the place of a list's size."""
+    """Return the cost of one side of a book with so many levels, used as the size of the list."""
     levels = values.get("levels")
-    return -(-levels.per_side // LEVELS_AN_OBJECT) if isinstance(levels, DepthLevels) else None
+    return -(-levels.per_side // LEVELS_PER_OBJECT) if isinstance(levels, DepthLevels) else None
 
 
-def _made_of(field: GraphQLField, size: int | None) -> int:
-    """Return what an object costs that isn't a list and yet takes a size: what it is computed from."""
+def _source_size(field: GraphQLField, size: int | None) -> int:
+    """Return the cost of what an object with a size is computed from, such as a volume profile; 0 for others."""
     if not any(name in field.args for name in SIZE_ARGUMENTS):
         return 0
     return DEFAULT_TIMES if size is None else size

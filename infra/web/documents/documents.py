@@ -1,8 +1,8 @@
-"""Documents as they come in: parsed, held to the limits, validated, and remembered."""
+"""Parses documents, checks their limits, validates and caches them."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -31,32 +31,27 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from infra.web.documents.limits import check_limits, too_much_to_validate
+from infra.web.documents.limits import check_limits, validation_aborted_error
 from infra.web.documents.redaction import RedactedValuesRule, redact_syntax_error
+from infra.web.errors import RequestErrors
 from infra.web.settings import WebSettings
 
 MAX_VALIDATION_ERRORS = 5
-REMEMBERED_DOCUMENTS = 512
-REMEMBERED_CHARACTERS = 128 * 1024
-"""Of all documents together: a parsed one takes some 120 bytes a character, of short names up to 300."""
-_LONGEST_REMEMBERED = 16 * 1024
+MAX_CACHED_DOCUMENTS = 512
+MAX_CACHED_CHARACTERS = 128 * 1024
+"""Of all documents together: a parsed one takes some 120 bytes a character, with short names up to 300."""
+_MAX_CACHED_LENGTH = 16 * 1024
+_MIN_CACHED_SIZE = MAX_CACHED_CHARACTERS // MAX_CACHED_DOCUMENTS
+"""How many characters a shorter document counts for, which bounds the number of documents."""
 
 
 class StorableTextRule(ASTValidationRule):
-    """Refuses strings with a NUL character, which no column of PostgreSQL can hold."""
+    """Rejects strings with a NUL character, which no column of PostgreSQL can hold."""
 
     def enter_string_value(self, node: StringValueNode, *_args: object) -> None:
-        """Look at one string of the document."""
+        """Check one string of the document."""
         if "\0" in node.value:
             self.report_error(GraphQLError("A string must not hold the NUL character.", node))
-
-
-class RequestErrors(Exception):
-    """An operation that can't be executed, and all that is wrong with it."""
-
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        self.errors = errors
-        super().__init__("; ".join(error.message for error in errors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,10 @@ class Document:
     node: DocumentNode
     fragments: dict[str, FragmentDefinitionNode]
     text: str
-    """The document in the printer's form, the same for all ways to lay it out."""
+    """The document as graphql-core prints it, the same however the client formats it."""
+
+    length: int
+    """How many characters the client's text has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class PreparedOperation:
     operation: OperationDefinitionNode
     operation_name: str | None
     shared: bool
-    """Whether it is a subscription of fields alone that opted in to sharing."""
+    """Whether it is a subscription all of whose fields opted in to sharing."""
 
     @property
     def type(self) -> OperationType:
@@ -85,25 +83,31 @@ class PreparedOperation:
         return self.operation.operation
 
     @property
+    def is_subscription(self) -> bool:
+        """Whether its result is a stream."""
+        return self.type is OperationType.SUBSCRIPTION
+
+    @property
     def name(self) -> str:
-        """The operation's name, empty where it has none."""
+        """The operation's name, empty if it has none."""
         return self.operation.name.value if self.operation.name else ""
 
     @property
     def root_fields(self) -> list[str]:
-        """The names of the fields that it asks the root for."""
+        """The names of its fields at the root."""
         return _root_fields(self.operation.selection_set, self.document.fragments)
 
 
 class Documents:
-    """Prepares operations against one schema; the same text is parsed and validated once."""
+    """Prepares operations against one schema; a text that is in the cache isn't parsed and validated again."""
 
     def __init__(self, schema: GraphQLSchema, settings: WebSettings) -> None:
         self._schema = schema
         self._settings = settings
-        self._known: OrderedDict[str, Document] = OrderedDict()
-        self._known_characters = 0
-        # Made once: rules made anew for each request would defeat every cache keyed by them.
+        self._cache: LRUCache[str, Document] = LRUCache(
+            MAX_CACHED_CHARACTERS, getsizeof=lambda document: max(document.length, _MIN_CACHED_SIZE)
+        )
+        # Created once: rules created for each request would defeat every cache keyed by them.
         self._rules = (
             *(RedactedValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules),
             MaxIntrospectionDepthRule,
@@ -113,32 +117,26 @@ class Documents:
             *(() if settings.introspection else (NoSchemaIntrospectionCustomRule,)),
         )
 
-    def knows(self, query: str) -> bool:
-        """Tell whether the text need not be read again."""
-        return query in self._known
+    def is_cached(self, query: str) -> bool:
+        """Return whether the text need not be parsed and validated again."""
+        return query in self._cache
 
     def prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
-        """Return the operation that is asked for; raise RequestErrors where there is none that can be executed."""
-        document = self._recalled(query) or self._read(query)
+        """Return the requested operation; raise RequestErrors if there is none that can be executed."""
+        document = self._cache.get(query) or self._load(query)
         operation = get_operation_ast(document.node, operation_name)
         if operation is None:
             raise RequestErrors([_no_operation(operation_name)])
         return PreparedOperation(document, operation, operation_name, self._is_shared(operation, document.fragments))
 
-    def _recalled(self, query: str) -> Document | None:
-        if query not in self._known:
-            return None
-        self._known.move_to_end(query)
-        return self._known[query]
-
-    def _read(self, query: str) -> Document:
+    def _load(self, query: str) -> Document:
         node = self._parse(query)
         if errors := check_limits(node, self._settings):
             raise RequestErrors(errors)
         hide = not self._settings.suggestions
         if errors := validate(self._schema, node, self._rules, MAX_VALIDATION_ERRORS, hide_suggestions=hide):
             raise RequestErrors([_explain(error, node) for error in errors])
-        return self._remember(query, node)
+        return self._store(query, node)
 
     def _parse(self, query: str) -> DocumentNode:
         try:
@@ -148,15 +146,11 @@ class Documents:
         except RecursionError:
             raise RequestErrors([GraphQLError("The document is nested too deeply.")]) from None
 
-    def _remember(self, query: str, node: DocumentNode) -> Document:
+    def _store(self, query: str, node: DocumentNode) -> Document:
         fragments = {part.name.value: part for part in node.definitions if isinstance(part, FragmentDefinitionNode)}
-        document = Document(node, fragments, print_ast(node))
-        if len(query) <= _LONGEST_REMEMBERED:
-            self._known[query] = document
-            self._known_characters += len(query)
-            while len(self._known) > REMEMBERED_DOCUMENTS or self._known_characters > REMEMBERED_CHARACTERS:
-                oldest, _ = self._known.popitem(last=False)
-                self._known_characters -= len(oldest)
+        document = Document(node, fragments, print_ast(node), len(query))
+        if document.length <= _MAX_CACHED_LENGTH:
+            self._cache[query] = document
         return document
 
     def _is_shared(self, operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]) -> bool:
@@ -168,7 +162,7 @@ class Documents:
 
 
 def is_shared(extensions: dict[str, object]) -> bool:
-    """Tell whether a field opted in with `metadata={"shared": True}`."""
+    """Return whether a field opted in to sharing with `metadata={"shared": True}`."""
     definition = extensions.get("strawberry-definition")
     return bool(getattr(definition, "metadata", {}).get("shared"))
 
@@ -186,12 +180,12 @@ def _root_fields(selection_set: SelectionSetNode, fragments: dict[str, FragmentD
 
 
 def _explain(error: GraphQLError, document: DocumentNode) -> GraphQLError:
-    """Return a mistake as it is, and a reason in the place of the word that the validation was aborted."""
+    """Return an error unchanged, except that an aborted validation gets its reason."""
     if not isinstance(error, ValidationAbortedError):
         return error
     if error.message.startswith("Too many"):
         return GraphQLError(f"The document has more mistakes; the first {MAX_VALIDATION_ERRORS} are told.")
-    return too_much_to_validate(document)
+    return validation_aborted_error(document)
 
 
 def _no_operation(name: str | None) -> GraphQLError:

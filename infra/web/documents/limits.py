@@ -1,4 +1,4 @@
-"""How much one document may ask for: depth, aliases and directives, counted through fragments."""
+"""The limits of a document: depth, aliases and directives, counted through fragments."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -32,27 +32,27 @@ _MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a selection amounts to with all of its fragments spread; leaves add no depth."""
+    """The depth and the counts of a selection with all of its fragments spread; leaves add no depth."""
 
     depth: int = 0
     aliases: int = 0
     directives: int = 0
 
-    def beside(self, other: "Measure") -> "Measure":
-        """Return what both amount to side by side."""
+    def max_with(self, other: "Measure") -> "Measure":
+        """Return the measure of both selections in one document: the greater depth, and the sums of the counts."""
         return Measure(max(self.depth, other.depth), self.aliases + other.aliases, self.directives + other.directives)
 
 
 def check_limits(document: DocumentNode, settings: WebSettings) -> list[GraphQLError]:
-    """Return an error for each limit that any operation of the document passes."""
+    """Return an error for each limit that the operations of the document exceed."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     measurer = _Measurer(fragments)
     total = Measure()
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
-            total = total.beside(measurer.operation(node))
-    for fragment in fragments.values():  # spread or not, they have to be validated
-        total = total.beside(Measure(directives=len(fragment.directives or ())))
+            total = total.max_with(measurer.operation(node))
+    for fragment in fragments.values():  # used or not, they have to be validated
+        total = total.max_with(Measure(directives=len(fragment.directives or ())))
     return [
         complexity_error(name, maximum, actual)
         for name, maximum, actual in (
@@ -65,40 +65,40 @@ def check_limits(document: DocumentNode, settings: WebSettings) -> list[GraphQLE
 
 
 def complexity_error(limit: str, maximum: int, actual: int) -> GraphQLError:
-    """Return the error of an operation that asks for too much."""
+    """Return the error of an operation that exceeds a limit."""
     return GraphQLError(
         _MESSAGES[limit].format(maximum=maximum, actual=actual),
         extensions={"code": TOO_COMPLEX, "limit": limit, "maximum": maximum, "actual": actual},
     )
 
 
-def too_much_to_validate(document: DocumentNode) -> GraphQLError:
-    """Return the error of a document whose validation was given up since comparing its selections takes too long.
+def validation_aborted_error(document: DocumentNode) -> GraphQLError:
+    """Return the error of a document whose validation was aborted since comparing its selections takes too long.
 
-    graphql-core ends that work with "Validation aborted." alone. What is repeated most is what took the time.
+    graphql-core's own error says "Validation aborted." only. The name that is repeated most is what took the time.
     """
-    names = _Names()
+    names = _NameCounter()
     visit(document, names)
-    (what, name), count = names.counted.most_common(1)[0]
+    (kind, name), count = names.counts.most_common(1)[0]
     return GraphQLError(
-        f"The document is too much to validate: it names the {what} {name!r} {count:,} times. "
+        f"The document is too much to validate: it names the {kind} {name!r} {count:,} times. "
         f"Name each field and fragment once in a selection.",
         extensions={"code": TOO_COMPLEX},
     )
 
 
-class _Names(Visitor):
-    """Counts how often each field and fragment is named, by the text of the document."""
+class _NameCounter(Visitor):
+    """Counts how often each field and fragment is named in the text of the document."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.counted: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def enter_field(self, node: FieldNode, *_args: object) -> None:
-        self.counted["field", (node.alias or node.name).value] += 1
+        self.counts["field", (node.alias or node.name).value] += 1
 
     def enter_fragment_spread(self, node: FragmentSpreadNode, *_args: object) -> None:
-        self.counted["fragment", node.name.value] += 1
+        self.counts["fragment", node.name.value] += 1
 
 
 class _Measurer:
@@ -111,30 +111,30 @@ class _Measurer:
     def operation(self, node: OperationDefinitionNode) -> Measure:
         """Return the measure of an operation with its variables."""
         own = len(node.directives or ()) + sum(_directives(variable) for variable in node.variable_definitions or ())
-        return self._selections(node.selection_set).beside(Measure(directives=own))
+        return self._selections(node.selection_set).max_with(Measure(directives=own))
 
     def _selections(self, selection_set: SelectionSetNode | None) -> Measure:
         total = Measure()
         for selection in selection_set.selections if selection_set else ():
-            total = total.beside(self._selection(selection))
+            total = total.max_with(self._selection(selection))
         return total
 
     def _selection(self, node: SelectionNode) -> Measure:
         own = Measure(directives=len(node.directives or ()))
         if isinstance(node, FragmentSpreadNode):
-            return own.beside(self._fragment(node.name.value))
+            return own.max_with(self._fragment(node.name.value))
         inner: SelectionSetNode | None = getattr(node, "selection_set", None)
         below = self._selections(inner)
         if not isinstance(node, FieldNode):
-            return own.beside(below)
-        # What introspection may nest is bounded by a validation rule of its own.
+            return own.max_with(below)
+        # The depth of introspection is limited by a validation rule of its own.
         depth = below.depth + 1 if inner and not node.name.value.startswith("__") else 0
         aliases = below.aliases + (node.alias is not None)
-        return Measure(depth, aliases, below.directives).beside(own)
+        return Measure(depth, aliases, below.directives).max_with(own)
 
     def _fragment(self, name: str) -> Measure:
         if name not in self._measured:
-            self._measured[name] = Measure()  # what a cycle adds; validation refuses it later
+            self._measured[name] = Measure()  # counts for a cycle, which validation rejects later
             fragment = self._fragments.get(name)
             self._measured[name] = self._selections(fragment.selection_set) if fragment else Measure()
         return self._measured[name]

@@ -1,9 +1,9 @@
 """Errors of a request's values that quote no text: any String may hold a password, a token or a venue's secret.
 
 GraphQL's own errors quote the value that is wrong, and the whole object that it stands in. Here they are made from a
-copy in which each text of type String or ID, each value of an unknown field, and whatever has the wrong shape for its
-place is replaced by a word for what it is. Quoted is only a single value
-at the place of a decimal, time, enum or market, and a whole number that is too large for an Int.
+copy in which each text of type String or ID, each value of an unknown field, and everything of the wrong shape is
+replaced by a word for its kind. Only a single value in the place of a decimal, time, enum or market is quoted, and a
+whole number that is too large for an Int.
 """
 
 import re
@@ -65,7 +65,7 @@ class RedactedValuesRule(ValuesOfCorrectTypeRule):
     """GraphQL's rule for literals, with errors that quote no text."""
 
     def is_valid_value_node(self, node: ValueNode, input_type: GraphQLInputType | None) -> VisitorAction:
-        """Check one literal with all that it holds."""
+        """Check one literal with everything inside it."""
         if input_type and self._errors(node, input_type):
             redacted = self._errors(redact_literal(node, input_type), input_type)
             for error in redacted or [GraphQLError(f"Expected value of type '{input_type}'.", node)]:
@@ -82,36 +82,36 @@ class RedactedValuesRule(ValuesOfCorrectTypeRule):
 def redact_variables(
     schema: GraphQLSchema, definitions: Collection[VariableDefinitionNode] | None, values: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the variables' values with placeholders; each is as wrong as what it stands for."""
-    types = {each.variable.name.value: type_from_ast(schema, each.type) for each in definitions or ()}
-    # Validation lets no variable through that is of an output type.
+    """Return the variables' values with placeholders; each is invalid wherever the value that it replaces is."""
+    types = {definition.variable.name.value: type_from_ast(schema, definition.type) for definition in definitions or ()}
+    # Validation rejects variables of output types.
     return {
         name: redact_value(value, cast("GraphQLInputType | None", types.get(name))) for name, value in values.items()
     }
 
 
 def redact_value(value: Any, expected: GraphQLInputType | None) -> Any:  # noqa: ANN401  # JSON
-    """Return a JSON value with placeholders in the place of texts and of what has another shape than is expected."""
+    """Return a JSON value with placeholders in the place of texts and of values of an unexpected shape."""
     kind = get_nullable_type(expected)
     if isinstance(kind, GraphQLList):
         items = kind.of_type
-        return [redact_value(each, items) for each in value] if isinstance(value, list) else redact_value(value, items)
+        return [redact_value(item, items) for item in value] if isinstance(value, list) else redact_value(value, items)
     if isinstance(kind, GraphQLInputObjectType) and isinstance(value, dict):
         types = {name: field.type for name, field in kind.fields.items()}
-        return {name: redact_value(each, types.get(name)) for name, each in value.items()}
+        return {name: redact_value(item, types.get(name)) for name, item in value.items()}
     if value is None or (not isinstance(value, dict | list) and _may_quote(kind, is_whole=type(value) is int)):
         return value
     return HIDDEN if isinstance(value, str) and _holds_text(kind) else _Placeholder(value)
 
 
 def redact_literal(node: ValueNode, expected: GraphQLInputType | None) -> ValueNode:
-    """Return a literal with placeholders in the place of texts and of what has another shape than is expected."""
+    """Return a literal with placeholders in the place of texts and of values of an unexpected shape."""
     kind = get_nullable_type(expected)
     if isinstance(kind, GraphQLList):
         return _redact_list(node, kind.of_type)
     if isinstance(kind, GraphQLInputObjectType) and isinstance(node, ObjectValueNode):
         types = {name: field.type for name, field in kind.fields.items()}
-        return ObjectValueNode(fields=tuple(_redact_field(each, types) for each in node.fields), loc=node.loc)
+        return ObjectValueNode(fields=tuple(_redact_field(field, types) for field in node.fields), loc=node.loc)
     is_single = not isinstance(node, ListValueNode | ObjectValueNode)
     is_quotable = is_single and _may_quote(kind, is_whole=isinstance(node, IntValueNode))
     if is_quotable or isinstance(node, NullValueNode | VariableNode):
@@ -124,7 +124,7 @@ def redact_literal(node: ValueNode, expected: GraphQLInputType | None) -> ValueN
 
 
 def redact_syntax_error(error: GraphQLError, text: str) -> GraphQLError:
-    """Return a syntax error that quotes no literal, nor a name where one may be what is left of a broken literal."""
+    """Return a syntax error that quotes no literal, nor a name that may be part of a broken literal."""
     message = _VALUE_TOKEN.sub(rf"\1 '{HIDDEN}'", error.message)
     place = next(iter(error.positions or ()), 0)
     if "(" in text[:place]:
@@ -133,7 +133,7 @@ def redact_syntax_error(error: GraphQLError, text: str) -> GraphQLError:
 
 
 class _Placeholder:
-    """Stands for a value that is never right where it stands, and is shown by what kind of value it was."""
+    """Stands for a value; it is invalid everywhere, and is shown as the kind of the value."""
 
     def __init__(self, value: object) -> None:
         self._kind = _kind_of(value)
@@ -161,14 +161,14 @@ def _kind_of(value: object) -> str:
 
 
 def _holds_text(kind: GraphQLType | None) -> bool:
-    """Tell whether a text may stand there; that of an unknown field is taken for one at its right place."""
+    """Return whether a text is expected; of an unknown field it is assumed."""
     return kind is None or (isinstance(kind, GraphQLScalarType) and kind.name in _TEXT_TYPES)
 
 
 def _may_quote(kind: GraphQLType | None, *, is_whole: bool) -> bool:
-    """Tell whether an error may quote a single value where this type is expected.
+    """Return whether an error may quote a single value in the place of this type.
 
-    A whole number where an Int is expected can only be too large.
+    A whole number in the place of an Int can only be too large.
     """
     if kind is None or isinstance(kind, GraphQLInputObjectType):
         return False
@@ -182,7 +182,7 @@ def _placeholder(node: ValueNode) -> ValueNode:
 
 
 def _without_content(node: ListValueNode | ObjectValueNode) -> ValueNode:
-    """Return it empty: a word in its place would be read as one of an enum's names."""
+    """Return it empty: a word in its place would be read as an enum value."""
     if isinstance(node, ListValueNode):
         return ListValueNode(values=(), loc=node.loc)
     return ObjectValueNode(fields=(), loc=node.loc)
@@ -191,7 +191,7 @@ def _without_content(node: ListValueNode | ObjectValueNode) -> ValueNode:
 def _redact_list(node: ValueNode, items: GraphQLInputType) -> ValueNode:
     if not isinstance(node, ListValueNode):
         return redact_literal(node, items)
-    return ListValueNode(values=tuple(redact_literal(each, items) for each in node.values), loc=node.loc)
+    return ListValueNode(values=tuple(redact_literal(value, items) for value in node.values), loc=node.loc)
 
 
 def _redact_field(field: ObjectFieldNode, types: dict[str, GraphQLInputType]) -> ObjectFieldNode:

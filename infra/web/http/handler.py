@@ -6,17 +6,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from domain.core.errors import FaultCode, RequestFault
-from infra.web.connections import ConnectionRegistry
-from infra.web.context import ConnectionInfo, ContextFactory, bearer
-from infra.web.documents.documents import RequestErrors
+from infra.web.context import ConnectionInfo, bearer_token
+from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import encode_json
-from infra.web.http.compression import compress
+from infra.web.errors import RequestErrors, errors_from_fault, public_errors
+from infra.web.execution import Payload
+from infra.web.http.compression import compress_response
 from infra.web.http.negotiation import EVENT_STREAM, JSON, RESPONSE_JSON, negotiate
-from infra.web.http.requests import GraphQLRequest, read_body, read_query_string
-from infra.web.http.sse import EventStream, StreamParts
-from infra.web.metrics import WebMetrics
-from infra.web.operations import Operations, Payload, is_subscription, public_errors
-from infra.web.settings import WebSettings
+from infra.web.http.requests import GraphQLRequest, parse_body, parse_query_string
+from infra.web.http.sse import SseResponse
 from schema.errors import public_error
 
 _STATUS = {FaultCode.RATE_LIMITED: 429, FaultCode.UNAVAILABLE: 503}
@@ -31,35 +29,25 @@ class HttpError(Exception):
         super().__init__(message)
 
 
-class GraphQLHttp:
-    """Answers one HTTP request after another."""
+class GraphQLHttpHandler:
+    """Answers the HTTP requests of the GraphQL path."""
 
-    def __init__(
-        self,
-        operations: Operations,
-        contexts: ContextFactory,
-        settings: WebSettings,
-        metrics: WebMetrics,
-        connections: ConnectionRegistry,
-    ) -> None:
-        self._operations = operations
-        self._contexts = contexts
-        self._settings = settings
-        self._metrics = metrics
-        self._streams = StreamParts(operations, connections, metrics, settings)
+    def __init__(self, dependencies: TransportDependencies) -> None:
+        self._dependencies = dependencies
+        self._settings = dependencies.settings
 
-    async def answer(self, request: Request) -> ASGIApp:
-        """Return the response; whatever is wrong is told in the shape of GraphQL."""
+    async def handle(self, request: Request) -> ASGIApp:
+        """Return the response; errors of every kind are reported in the shape of GraphQL."""
         media_type = negotiate(request.headers.get("accept"))
         try:
-            return await self._operate(request, await self._read(request), _acceptable(media_type))
-        except HttpError as refusal:
-            fault = RequestFault(FaultCode.INVALID, str(refusal))
-            return _refused(media_type, refusal.status, fault, refusal.headers)
+            return await self._execute(request, await self._parse(request), _acceptable(media_type))
+        except HttpError as error:
+            fault = RequestFault(FaultCode.INVALID, str(error))
+            return _fault_response(media_type, error.status, fault, error.headers)
         except RequestFault as fault:
-            return _refused(media_type, _STATUS.get(fault.code, 400), fault, _retry_after(fault))
+            return _fault_response(media_type, _STATUS.get(fault.code, 400), fault, _retry_after(fault))
         except RequestErrors as errors:
-            self._metrics.refused.inc()
+            self._dependencies.metrics.refused.inc()
             return _response({"errors": public_errors(errors)}, media_type)
         except ClientDisconnect:
             return Response(status_code=400)
@@ -67,25 +55,26 @@ class GraphQLHttp:
             masked = public_error(GraphQLError("", path=["request"], original_error=error))
             return _response({"errors": [{**masked, "path": None}]}, media_type, 500)
 
-    async def _operate(self, http: Request, request: GraphQLRequest, media_type: str) -> ASGIApp:
-        connection = ConnectionInfo.of(http.scope)
-        prepared = await self._operations.prepare(request.query, request.operation_name, connection.network)
+    async def _execute(self, http: Request, request: GraphQLRequest, media_type: str) -> ASGIApp:
+        connection = ConnectionInfo.from_scope(http.scope)
+        operations, metrics = self._dependencies.operations, self._dependencies.metrics
+        prepared = await operations.prepare(request.query, request.operation_name, connection.network)
         if http.method == "GET" and prepared.type is OperationType.MUTATION:
             raise HttpError(405, "GET answers queries only; use POST.", {"allow": "POST"})
-        if is_subscription(prepared) and media_type != EVENT_STREAM:
+        if prepared.is_subscription and media_type != EVENT_STREAM:
             raise HttpError(406, f"A subscription needs `Accept: {EVENT_STREAM}`, or the WebSocket.")
-        context = await self._contexts(bearer(http.headers.get("authorization")), connection)
-        self._metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
+        context = await self._dependencies.contexts(bearer_token(http.headers.get("authorization")), connection)
+        metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
-            return EventStream(self._streams, prepared, request, context)
-        response = _response(await self._operations.execute(prepared, request.variables, context), media_type)
+            return SseResponse(self._dependencies, prepared, request, context)
+        response = _response(await operations.execute(prepared, request.variables, context), media_type)
         if prepared.type is OperationType.QUERY:
-            await compress(response, http.headers.get("accept-encoding"), self._settings.gzip_min_bytes)
+            await compress_response(response, http.headers.get("accept-encoding"), self._settings.gzip_min_bytes)
         return response
 
-    async def _read(self, http: Request) -> GraphQLRequest:
+    async def _parse(self, http: Request) -> GraphQLRequest:
         if http.method == "GET":
-            return read_query_string(http.query_params)
+            return parse_query_string(http.query_params)
         if http.method != "POST":
             raise HttpError(405, "Use POST, or GET for queries.", {"allow": "GET, POST"})
         content_type, _, parameters = http.headers.get("content-type", "").partition(";")
@@ -93,9 +82,9 @@ class GraphQLHttp:
             raise HttpError(415, f"Send the request as {JSON}; charset=utf-8.", {"accept-post": JSON})
         if http.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
             raise HttpError(415, "Send the body as it is, without a content-encoding.", {"accept-encoding": "identity"})
-        return read_body(await self._body(http))
+        return parse_body(await self._read_body(http))
 
-    async def _body(self, http: Request) -> bytes:
+    async def _read_body(self, http: Request) -> bytes:
         length = http.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self._settings.max_body_bytes:
             raise self._too_large()
@@ -117,15 +106,14 @@ def _acceptable(media_type: str | None) -> str:
     return media_type
 
 
-def _refused(
+def _fault_response(
     media_type: str | None, status: int, fault: RequestFault, headers: dict[str, str] | None = None
 ) -> Response:
-    payload: Payload = {"errors": [public_error(GraphQLError(fault.message, original_error=fault))]}
-    return _response(payload, media_type, status, headers)
+    return _response({"errors": public_errors(errors_from_fault(fault))}, media_type, status, headers)
 
 
 def _retry_after(fault: RequestFault) -> dict[str, str]:
-    """Return when to try again as HTTP says it too (RFC 9110, 10.2.3)."""
+    """Return the header that repeats when to try again (RFC 9110, 10.2.3)."""
     seconds = fault.extensions.get("retryAfterSeconds")
     return {} if seconds is None else {"retry-after": str(seconds)}
 
@@ -133,9 +121,10 @@ def _retry_after(fault: RequestFault) -> dict[str, str]:
 def _response(
     payload: Payload, media_type: str | None, status: int | None = None, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return a response; its status tells whether anything was executed, but for old clients, who expect 200.
+    """Return a response whose status says whether anything was executed, except for `application/json`.
 
-    Who asked for a stream would take a 200 for one, and one without events for the end of it.
+    Old clients, which accept that alone, expect 200. A client that accepts an event stream gets 400 too: it would take
+    a 200 for a stream that has ended without events.
     """
     if status is None:
         status = 400 if media_type != JSON and "data" not in payload else 200

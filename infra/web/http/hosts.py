@@ -1,4 +1,4 @@
-"""Under which names the engine is reached: a page of another name that resolves to it (DNS rebinding) is refused."""
+"""Refuses requests for host names that aren't the engine's, which stops DNS rebinding."""
 
 import json
 import re
@@ -13,15 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 MISDIRECTED: Final = 421
 BAD_REQUEST: Final = 400
 PROBES: Final = frozenset({"/healthz", "/readyz"})
-"""Asked by orchestrators under any name; they tell nothing that a stranger may not know."""
+"""Requested by orchestrators under any name; they answer nothing that isn't public."""
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@,\[\]?#]+)(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 
 
 class AllowedHosts:
-    """The names that `Host` may have: IP addresses, localhost, this machine's name, and those that are set.
+    """The values that `Host` may have: IP addresses, localhost, this machine's name, and those that are configured.
 
-    DNS rebinding needs a name, of a domain that the attacker owns; an address proves that none was looked up.
+    DNS rebinding needs a name of a domain that the attacker owns; an address proves that no name was looked up.
     """
 
     def __init__(self, hosts: Sequence[str]) -> None:
@@ -31,8 +31,8 @@ class AllowedHosts:
         self._exact = own | {host for host in named if not host.startswith("*")}
         self._suffixes = (".localhost", *(host[1:] for host in named if host.startswith("*.")))
 
-    def allows(self, header: str) -> bool:
-        """Tell whether a `Host` header, perhaps with a port, is one of the names."""
+    def is_allowed(self, header: str) -> bool:
+        """Return whether a `Host` header, perhaps with a port, is one of them."""
         matched = _HOST.fullmatch(header.strip())
         if matched is None:
             return False
@@ -40,31 +40,30 @@ class AllowedHosts:
         return self._any or host in self._exact or host.endswith(self._suffixes) or _is_address(host)
 
 
-class HostCheck:
-    """Refuses requests and handshakes whose `Host` isn't allowed, before anything else is read."""
+class AllowedHostsMiddleware:
+    """Rejects requests and handshakes whose `Host` isn't allowed, before anything else is read."""
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
         self._app = app
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or one socket."""
         if scope["type"] in {"http", "websocket"} and scope["path"] not in PROBES:
             given = Headers(scope=scope).getlist("host")
             if len(given) > 1 or (not given and scope.get("http_version") != "1.0"):
-                await _refuse(scope, send, BAD_REQUEST, "Send one Host header.")
+                await _reject(scope, send, BAD_REQUEST, "Send one Host header.")
                 return
-            if given and not self._hosts.allows(given[0]):
+            if given and not self._hosts.is_allowed(given[0]):
                 shown = given[0][:100]
                 message = (
                     f"This engine isn't known as {shown!r}; its operator can add the name to R3EDGE_ALLOWED_HOSTS."
                 )
-                await _refuse(scope, send, MISDIRECTED, message)
+                await _reject(scope, send, MISDIRECTED, message)
                 return
         await self._app(scope, receive, send)
 
 
-async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
+async def _reject(scope: Scope, send: Send, status: int, message: str) -> None:
     body = json.dumps({"errors": [{"message": message, "extensions": {"code": "INVALID"}}]}).encode()
     headers = [
         (b"content-type", b"application/json; charset=utf-8"),

@@ -1,4 +1,4 @@
-"""Which media type and encoding an answer gets, by the Accept headers (RFC 9110, 12.5) and GraphQL over HTTP."""
+"""The media type and encoding of a response, by the Accept headers (RFC 9110, 12.5) and GraphQL over HTTP."""
 
 from typing import Final
 
@@ -11,9 +11,9 @@ OFFERED: Final = (RESPONSE_JSON, JSON, EVENT_STREAM)
 
 
 def negotiate(accept: str | None, offered: tuple[str, ...] = OFFERED) -> str | None:
-    """Return the offered media type that is wanted most, or None where none is acceptable.
+    """Return the offered media type that the client prefers, or None if it accepts none of them.
 
-    Without a header it is `application/json`, which old clients expect; the same for `*/*`.
+    Without a header, and for `*/*`, it is `application/json`, which old clients expect.
     """
     if accept is None or not accept.strip():
         return JSON
@@ -27,13 +27,13 @@ def negotiate(accept: str | None, offered: tuple[str, ...] = OFFERED) -> str | N
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Tell whether a browser asks for a page: it names HTML, and nothing that GraphQL answers with."""
+    """Return whether a browser requests a page: it accepts HTML, and names none of GraphQL's media types."""
     types = [media_range for media_range, quality in _ranges(accept or "") if quality > 0]
     return HTML in types and not any(offered in types for offered in OFFERED)
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Tell whether a client takes gzip, and not less than the plain text (RFC 9110, 12.5.3)."""
+    """Return whether a client accepts gzip, and doesn't prefer plain text (RFC 9110, 12.5.3)."""
     qualities = dict(_ranges(accept_encoding or ""))
     gzip = next((qualities[name] for name in ("gzip", "x-gzip", "*") if name in qualities), 0.0)
     return gzip > 0 and gzip >= qualities.get("identity", 0.0)

@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's, with bounds to what a peer may send before it is understood, and to its time."""
+"""Uvicorn's HTTP protocol with limits on the size of a request and on the time in which it has to arrive."""
 
 import asyncio
 from enum import Enum
@@ -7,30 +7,27 @@ from typing import TYPE_CHECKING, Any, Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from infra.web.connection_limits import Rejection
-from infra.web.write_watch import WatchedWriting, WriteWatch
+from infra.web.connections.limits import LimitedConfig, Rejection
+from infra.web.connections.write_timeout import WriteTimeout, WriteTimeoutMixin
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
-    from infra.web.server import ServerConfig
-
 _PIECE_BYTES: Final = 16 * 1024
-"""As much as the parser gets at once, so that a head that doesn't end is noticed that early."""
+"""How much the parser gets at once, so that an endless head is noticed after so many bytes."""
 
 _MAX_LINE_BYTES: Final = 8 * 1024
-"""A header's name and value; the URL of a handshake too, of which the WebSocket library takes no longer one."""
+"""Of a header's name and value, and of a handshake's URL, which the websockets library limits to this."""
 
 _MAX_OVERHEAD_BYTES: Final = 1024 * 1024
-"""What a body may have beside its data: sizes and extensions of chunks, trailers."""
+"""What a body may have besides its data: sizes and extensions of chunks, trailers."""
 
 _MAX_PIPELINED_REQUESTS: Final = 16
-"""Requests that may wait on one connection for the answers to those before them; clients hardly ever send two."""
+"""How many requests may wait on one connection for the responses to earlier ones; clients rarely send two."""
 
 _MAX_PIPELINED_BYTES: Final = 1024 * 1024
-"""What the bodies of the requests that wait may have together."""
+"""What the bodies of the waiting requests may have together."""
 
-_LINGER_SECONDS: Final = 1.0
 _MAX_LINGER_BYTES: Final = 1024 * 1024
 _STILL_SENDING: Final = frozenset(
     {Rejection.URL_TOO_LONG, Rejection.HEAD_TOO_LARGE, Rejection.BODY_TOO_LARGE, Rejection.PIPELINE_TOO_LONG}
@@ -48,17 +45,17 @@ _STATUS = {
 
 
 class _Part(Enum):
-    """Which part of a request is awaited or being received."""
+    """The part of a request that is expected or being received."""
 
     NONE = "none"
     HEAD = "head"
     BODY = "body"
 
 
-class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
-    """Ends a connection that sends too much, or too slowly, with the status that says so."""
+class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
+    """Rejects requests that are too large or too slow, with the status for it."""
 
-    config: "ServerConfig"
+    config: LimitedConfig
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own
         super().__init__(*args, **kwargs)
@@ -67,58 +64,57 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
         self._part = _Part.NONE
         self._bytes = 0
         self._body_bytes = 0
-        self._dropped_bytes = 0
+        self._discarded_bytes = 0
         self._rejection: Rejection | None = None
         self._served: RequestResponseCycle | None = None
         self._admitted_as: str | None = None
-        self._timed: _Part | None = None
+        self._timed_part: _Part | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._writing: WriteWatch | None = None
+        self._write_timeout: WriteTimeout | None = None
 
     # ---- the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Take up a connection, or end it where there are too many."""
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
         if not self._limits.admit(address):
-            self._answer(Rejection.TOO_MANY_CONNECTIONS)
+            self._send_rejection(Rejection.TOO_MANY_CONNECTIONS)
             return
         self._admitted_as = address
-        self._writing = WriteWatch(self.loop, transport, self._settings.write_timeout_seconds, self._on_unresponsive)
-        self._watch()
+        seconds = self._settings.write_timeout_seconds
+        self._write_timeout = WriteTimeout(self.loop, transport, seconds, self._on_unresponsive)
+        self._restart_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the connection."""
-        self._stop_watching()
+        self._stop_timers()
         if self._admitted_as is not None:
-            self._limits.leave(self._admitted_as)
+            self._limits.release(self._admitted_as)
         self._disconnect_served()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to the WebSocket protocol, which lets go of it at the end."""
+        """Hand the connection over to the WebSocket protocol, which releases it at the end."""
         if len(self.url) > _MAX_LINE_BYTES - len(b"GET  HTTP/1.1\r\n"):
             self._reject(Rejection.URL_TOO_LONG)
             return
-        self._stop_watching()
+        self._stop_timers()
         super().handle_websocket_upgrade()
 
-    # ---- what comes in
+    # ---- received data
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, a piece at a time."""
+        """Parse the data, a piece at a time."""
         if self._rejection is not None:
-            self._drop(len(data))
+            self._discard(len(data))
             return
         self._unset_keepalive_if_required()
-        for begin in range(0, len(data), _PIECE_BYTES):
-            if not self._feed(data[begin : begin + _PIECE_BYTES] if len(data) > _PIECE_BYTES else data):
+        for start in range(0, len(data), _PIECE_BYTES):
+            if not self._feed(data[start : start + _PIECE_BYTES] if len(data) > _PIECE_BYTES else data):
                 return
-        self._watch()
+        self._restart_timer()
 
     def _feed(self, piece: bytes) -> bool:
-        """Parse one piece; False where the parser gets no more."""
+        """Parse one piece; return False if the parser gets no more."""
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade:
@@ -143,21 +139,19 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
             self._reject(Rejection.PIPELINE_TOO_LONG)
         return self._rejection is None
 
-    # ---- what the parser calls
+    # ---- callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
         self._part, self._bytes = _Part.HEAD, 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the URL."""
         if len(self.url) + len(url) > self._settings.max_url_bytes:
             self._stop_parsing(Rejection.URL_TOO_LONG)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; what comes after the body (a trailer) is nothing that anybody asked for."""
+        """Add a header; trailers, which come after the body, are ignored."""
         if self._part is not _Part.HEAD:
             return
         if len(self.headers) >= self._settings.max_header_lines or len(name) + len(value) > _MAX_LINE_BYTES - 4:
@@ -165,19 +159,16 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to serve the request, or let it wait for those before it."""
         if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
             self._stop_parsing(Rejection.PIPELINE_TOO_LONG)
         self._part, self._bytes, self._body_bytes = _Part.BODY, 0, 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body; once the request has been answered it is dropped."""
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """End the request."""
         self._part = _Part.NONE
         super().on_message_complete()
 
@@ -185,48 +176,48 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
         self._rejection = rejection
         raise ValueError(rejection)  # the parser stops at it
 
-    # ---- the requests, one after the other
+    # ---- pipelined requests
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
         self._served = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """Serve the next request that waits; after the last one, say why no more were taken."""
+        """Serve the next waiting request; after the last one, answer the rejection of further ones."""
         super().on_response_complete()
         is_last = self._served is None or self._served.response_complete
         if self._rejection is Rejection.PIPELINE_TOO_LONG and is_last and not self.transport.is_closing():
-            self._answer(self._rejection)
+            self._send_rejection(self._rejection)
 
     def _disconnect_served(self) -> None:
-        """Tell the request that is being served that its peer is gone; uvicorn tells the newest one alone."""
+        """Notify the request that is being served that its peer has left; uvicorn notifies the newest one only."""
         if self._served is not None and not self._served.response_complete:
             self._served.disconnected = True
             self._served.message_event.set()
 
-    # ---- time
+    # ---- time-outs
 
-    def _watch(self) -> None:
-        """Time what is awaited: a request's head, or the rest of its body; nothing while it is being answered."""
-        # uvicorn declares what is None before the first request to be there always
+    def _restart_timer(self) -> None:
+        """Limit the time for a request's head, or the rest of its body; no limit runs while it is being answered."""
+        # uvicorn annotates `cycle` as never None, which it is before the first request
         is_answering = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
-        awaited = self._part
-        if awaited is not _Part.BODY:
-            awaited = _Part.NONE if is_answering else _Part.HEAD
-        if awaited is self._timed:
+        expected = self._part
+        if expected is not _Part.BODY:
+            expected = _Part.NONE if is_answering else _Part.HEAD
+        if expected is self._timed_part:
             return
         self._stop_timer()
-        if awaited is not _Part.NONE:
-            is_head = awaited is _Part.HEAD
+        if expected is not _Part.NONE:
+            is_head = expected is _Part.HEAD
             seconds = self._settings.head_timeout_seconds if is_head else self._settings.body_timeout_seconds
-            self._timer = self.loop.call_later(seconds, self._on_late)
-            self._timed = awaited
+            self._timer = self.loop.call_later(seconds, self._on_timeout)
+            self._timed_part = expected
 
-    def _on_late(self) -> None:
+    def _on_timeout(self) -> None:
         if self.transport.is_closing():
             return
-        if self._part is _Part.NONE:  # nothing was asked, so nothing is answered
-            self._limits.reject(Rejection.TOO_SLOW)
+        if self._part is _Part.NONE:  # there is no request to answer
+            self._limits.count_rejection(Rejection.TOO_SLOW)
             self.transport.close()
         else:
             self._reject(Rejection.TOO_SLOW)
@@ -234,29 +225,29 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._timed = None
+        self._timer = self._timed_part = None
 
-    def _stop_watching(self) -> None:
+    def _stop_timers(self) -> None:
         self._stop_timer()
-        if self._writing is not None:
-            self._writing.stop()
+        if self._write_timeout is not None:
+            self._write_timeout.stop()
 
     def _on_unresponsive(self) -> None:
-        self._limits.reject(Rejection.UNRESPONSIVE)
+        self._limits.count_rejection(Rejection.UNRESPONSIVE)
 
     # ---- the end
 
     def _reject(self, rejection: Rejection) -> None:
         self._rejection = rejection
-        self._limits.reject(rejection)
+        self._limits.count_rejection(rejection)
         self._stop_timer()
         if rejection is Rejection.PIPELINE_TOO_LONG:  # those before it are answered first
             self.flow.resume_reading()
         else:
-            self._answer(rejection)
+            self._send_rejection(rejection)
 
-    def _answer(self, rejection: Rejection) -> None:
-        """Say why, unless an answer is under way, and close."""
+    def _send_rejection(self, rejection: Rejection) -> None:
+        """Send the status of the rejection, unless a response is under way, and close."""
         self._rejection = rejection
         served = self._served
         is_under_way = served is not None and served.response_started and not served.response_complete
@@ -265,15 +256,16 @@ class BoundedHttpProtocol(WatchedWriting, HttpToolsProtocol):
             status, message = _STATUS[rejection]
             self.transport.write(_plain_response(status, message))
             if rejection in _STILL_SENDING and self.transport.can_write_eof():
-                # What is closed with bytes unread is reset, and the peer may never see why (nginx: lingering_close).
+                # Closing with unread bytes resets the connection, and the peer may never see the status
+                # (nginx: lingering_close).
                 self.transport.write_eof()
-                self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+                self.loop.call_later(self._settings.linger_seconds, self.transport.close)
                 return
         self.transport.close()
 
-    def _drop(self, count: int) -> None:
-        self._dropped_bytes += count
-        if self._dropped_bytes > _MAX_LINGER_BYTES:
+    def _discard(self, count: int) -> None:
+        self._discarded_bytes += count
+        if self._discarded_bytes > _MAX_LINGER_BYTES:
             self.transport.close()
 
 

@@ -1,4 +1,4 @@
-"""What a client asks for: the parameters of an operation, read from JSON or a query string and checked."""
+"""The parameters of an operation, parsed from JSON or a query string and validated."""
 
 import re
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from graphql import GraphQLError
 from starlette.datastructures import QueryParams
 
 from domain.core.errors import FaultCode, RequestFault
-from infra.web.documents.documents import RequestErrors
 from infra.web.encoding import InvalidJson, decode_json
+from infra.web.errors import RequestErrors
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -23,16 +23,16 @@ class GraphQLRequest:
     operation_name: str | None
 
 
-def read_body(body: bytes) -> GraphQLRequest:
-    """Return the request of a JSON body; raise RequestFault (INVALID) saying what is wrong with it."""
+def parse_body(body: bytes) -> GraphQLRequest:
+    """Return the request of a JSON body; raise RequestFault (INVALID) if it isn't valid."""
     try:
-        return read_parameters(decode_json(body))
+        return parse_parameters(decode_json(body))
     except InvalidJson:
         raise RequestFault(FaultCode.INVALID, "The body is not JSON.") from None
 
 
-def read_query_string(params: QueryParams) -> GraphQLRequest:
-    """Return the request of a query string; raise RequestFault (INVALID) saying what is wrong with it."""
+def parse_query_string(params: QueryParams) -> GraphQLRequest:
+    """Return the request of a query string; raise RequestFault (INVALID) if it isn't valid."""
     values: dict[str, object] = dict(params)
     for name in ("variables", "extensions"):
         if text := params.get(name):
@@ -42,11 +42,11 @@ def read_query_string(params: QueryParams) -> GraphQLRequest:
                 raise RequestFault(FaultCode.INVALID, f"`{name}` is not JSON.") from None
         else:
             values.pop(name, None)
-    return read_parameters(values)
+    return parse_parameters(values)
 
 
-def read_parameters(values: object) -> GraphQLRequest:
-    """Return the request that a JSON value makes; raise RequestFault (INVALID) saying what is wrong with it.
+def parse_parameters(values: object) -> GraphQLRequest:
+    """Return the request that is in a JSON value; raise RequestFault (INVALID) if it isn't valid.
 
     Raises RequestErrors for the hash of a persisted query without its document.
     """
@@ -55,7 +55,7 @@ def read_parameters(values: object) -> GraphQLRequest:
     if not isinstance(values, dict):
         raise RequestFault(FaultCode.INVALID, "A request is a JSON object with `query`.")
     query, variables, name = values.get("query"), values.get("variables"), values.get("operationName")
-    if query is None and _names_persisted_query(values.get("extensions")):
+    if query is None and _is_persisted_query(values.get("extensions")):
         raise RequestErrors([_persisted_queries_unsupported()])
     if not isinstance(query, str) or not query.strip():
         raise RequestFault(FaultCode.INVALID, "`query` must be a string with a GraphQL document.")
@@ -70,12 +70,12 @@ def read_parameters(values: object) -> GraphQLRequest:
     return GraphQLRequest(query, variables, name or None)
 
 
-def _names_persisted_query(extensions: object) -> bool:
+def _is_persisted_query(extensions: object) -> bool:
     return isinstance(extensions, dict) and isinstance(extensions.get("persistedQuery"), dict)
 
 
 def _persisted_queries_unsupported() -> GraphQLError:
-    """Return the error on which clients send the document itself, and go on doing so.
+    """Return the error on which clients send the document itself, now and from then on.
 
     Source: https://www.apollographql.com/docs/apollo-server/performance/apq
     """
@@ -83,7 +83,7 @@ def _persisted_queries_unsupported() -> GraphQLError:
 
 
 def _has_unstorable_text(value: object) -> bool:
-    """Tell whether some text inside can be neither stored nor sent: no column of PostgreSQL holds it."""
+    """Return whether any text inside can't be stored: PostgreSQL holds neither NUL nor lone surrogates."""
     stack = [value]
     while stack:
         part = stack.pop()

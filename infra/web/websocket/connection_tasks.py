@@ -1,4 +1,4 @@
-"""What goes on beside a conversation: timers by name, and tasks that nobody waits for but its end."""
+"""Background tasks and named timers of one WebSocket connection, all cancelled when it closes."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,21 +14,21 @@ class ConnectionTasks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
-    def later(self, name: str, seconds: float, work: Work, *arguments: object) -> None:
-        """Begin the work after a while, unless `cancel` is called with the name before."""
-        self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._begin, work, *arguments)
+    def schedule(self, name: str, seconds: float, work: Work, *arguments: object) -> None:
+        """Start the work after `seconds`, unless `cancel` is called with the name before."""
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._start, work, *arguments)
 
     def cancel(self, name: str) -> None:
-        """Stop a timer; nothing happens where there is none of that name."""
+        """Stop a timer, if there is one of that name."""
         if timer := self._timers.pop(name, None):
             timer.cancel()
 
-    def keep(self, task: asyncio.Task[None]) -> None:
-        """Hold on to a task until it is done."""
+    def track(self, task: asyncio.Task[None]) -> None:
+        """Keep a reference to a task until it is done."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def end(self) -> list[asyncio.Task[None]]:
+    def cancel_all(self) -> list[asyncio.Task[None]]:
         """Stop all timers and cancel all tasks; return the tasks, to be waited for."""
         for name in tuple(self._timers):
             self.cancel(name)
@@ -37,5 +37,5 @@ class ConnectionTasks:
             task.cancel()
         return tasks
 
-    def _begin(self, work: Work, *arguments: object) -> None:
-        self.keep(asyncio.create_task(work(*arguments)))
+    def _start(self, work: Work, *arguments: object) -> None:
+        self.track(asyncio.create_task(work(*arguments)))

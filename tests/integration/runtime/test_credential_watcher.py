@@ -6,7 +6,8 @@ from prometheus_client import CollectorRegistry
 from domain.ports.bus import BusSubscription
 from infra.embedded.bus import EmbeddedBus
 from infra.runtime.credential_watcher import close_revoked_connections
-from infra.web.connections import FORBIDDEN, ConnectionRegistry
+from infra.web.connections.close_codes import CloseCode
+from infra.web.connections.registry import ConnectionRegistry
 from infra.web.metrics import WebMetrics
 from tests.support.sign_in import SignInNode, hasher, node
 from tests.support.waiting import eventually
@@ -54,7 +55,7 @@ async def test_a_revoked_credentials_sockets_close_and_others_stay(node: SignInN
             assert identity is not None
             sockets[email] = (Socket(), identity)
             connections.add(sockets[email][0])
-            connections.bind(sockets[email][0], str(identity.credential_id))
+            connections.set_credential(sockets[email][0], str(identity.credential_id))
 
         gone, identity = sockets["goes@example.com"]
         await node.users.revoke_login_session(identity.user.id, identity.credential_id)
@@ -62,5 +63,5 @@ async def test_a_revoked_credentials_sockets_close_and_others_stay(node: SignInN
         for tell_of_gap in getattr(bus, "gaps", ()):
             tell_of_gap()
 
-        await eventually(lambda: gone.closed_with == FORBIDDEN, "the revoked session's socket closes")
+        await eventually(lambda: gone.closed_with == CloseCode.FORBIDDEN, "the revoked session's socket closes")
         assert sockets["stays@example.com"][0].closed_with is None

@@ -2,12 +2,12 @@ import logging
 
 import pytest
 
-from tests.support.demo_schema import Shop
+from tests.support.demo_schema import DemoBackend
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
+def backend() -> DemoBackend:
+    return DemoBackend()
 
 
 @pytest.fixture(autouse=True)

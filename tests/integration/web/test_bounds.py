@@ -1,4 +1,4 @@
-"""What a peer may send, and how long it may take, before it is understood."""
+"""The limits on the size and time of what a peer sends."""
 
 import asyncio
 import json
@@ -12,9 +12,9 @@ import pytest
 from starlette.applications import Starlette
 from websockets.exceptions import InvalidStatus
 
-from infra.web.connection_limits import Rejection
+from infra.web.connections.limits import Rejection
 from infra.web.settings import WebSettings
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import Served, serving
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -33,31 +33,29 @@ class Peer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self._received = b""
 
-    async def flood(self, piece: bytes, most_bytes: int = 64 * 1024 * 1024) -> int:
-        """Send the piece over and over until the server closes; return how many bytes it took."""
+    async def flood(self, piece: bytes, max_bytes: int = 64 * 1024 * 1024) -> int:
+        """Send the piece over and over until the server answers or closes; return how many bytes it took."""
         sent = 0
-        try:
-            while sent < most_bytes and not self.reader.at_eof():
+        answer = asyncio.ensure_future(self.reader.read(65_536))
+        with suppress(ConnectionError):
+            while sent < max_bytes and not answer.done():
                 self.writer.write(piece)
                 await self.writer.drain()
+                await asyncio.sleep(0)
                 sent += len(piece)
-                if self.reader._buffer:
-                    break
-        except ConnectionError:
-            pass
+        with suppress(ConnectionError):
+            self._received += await answer
         return sent
 
     async def everything(self) -> bytes:
-        """Return all that the server says until it closes."""
-        said = b""
+        """Return all that the server sends until it closes."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            try:
+            with suppress(ConnectionError):
                 while piece := await self.reader.read(65_536):
-                    said += piece
-            except ConnectionError:
-                pass
-        return said
+                    self._received += piece
+        return self._received
 
     async def send_until_dropped(self, data: bytes) -> None:
         """Send it over and over, reading nothing, until the connection breaks."""
@@ -97,12 +95,14 @@ def post(body: bytes, *headers: bytes) -> bytes:
 
 
 def rejected(app: Starlette, reason: Rejection) -> float:
-    return float(app.state.limits._metrics.rejected.labels(reason.value)._value.get())
+    registry = app.state.metrics.registry
+    return registry.get_sample_value("r3edge_connections_rejected_total", {"reason": reason.value}) or 0.0
 
 
 @pytest.fixture
-async def served(shop: Shop) -> AsyncIterator[Served]:
-    async with serving(shop_app(shop)) as served:
+async def served(backend: DemoBackend) -> AsyncIterator[Served]:
+    settings = WebSettings(body_timeout_seconds=1.0, linger_seconds=0.2)
+    async with serving(demo_app(backend, settings), settings) as served:
         yield served
 
 
@@ -188,8 +188,10 @@ async def test_a_modest_pipeline_is_answered_in_order(served: Served) -> None:
         assert statuses_of(await peer.everything()) == [200, 404, 200, 404]
 
 
-async def test_requests_beyond_those_that_may_wait_are_refused_after_the_others_are_answered(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_requests_beyond_those_that_may_wait_are_refused_after_the_others_are_answered(
+    backend: DemoBackend,
+) -> None:
+    app = demo_app(backend)
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with serving(app) as served:
         async with peer_of(served) as peer:
@@ -206,56 +208,56 @@ async def test_bodies_that_wait_are_bounded_together(served: Served) -> None:
         assert statuses_of(await peer.everything()) == [200] * 14 + [429]
 
 
-async def test_a_stream_ends_with_its_client_though_a_request_waits_behind_it(shop: Shop) -> None:
+async def test_a_stream_ends_with_its_client_though_a_request_waits_behind_it(backend: DemoBackend) -> None:
     stream = post(b'{"query": "subscription { depth { sequence } }"}', b"Accept: text/event-stream")
-    async with serving(shop_app(shop)) as served:
+    async with serving(demo_app(backend)) as served:
         async with peer_of(served) as peer:
             await peer.send(stream + post(HELLO))
-            await eventually(lambda: shop.depth.readers, "the stream is open")
-        await eventually(lambda: shop.depth.push() and not shop.depth.readers, "the stream has ended")
+            await eventually(lambda: backend.depth.readers, "the stream is open")
+        await eventually(lambda: backend.depth.push() and not backend.depth.readers, "the stream has ended")
 
 
-async def test_a_peer_that_pipelines_on_and_on_and_reads_nothing_is_closed(shop: Shop) -> None:
+async def test_a_peer_that_pipelines_on_and_on_and_reads_nothing_is_closed(backend: DemoBackend) -> None:
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    app = shop_app(shop)
+    app = demo_app(backend)
     async with serving(app) as served, peer_of(served) as peer:
         peer.writer.transport.pause_reading()
         await peer.send_until_dropped(request * 500)
         assert rejected(app, Rejection.PIPELINE_TOO_LONG) == 1
-        await eventually(lambda: app.state.limits._total == 0, "it is gone")
+        await eventually(lambda: app.state.limits.open_connections == 0, "it is gone")
 
 
 @pytest.mark.parametrize(
     "slow", [b"", b"\r\n\r\n", b"GET /graphql HTTP/1.1\r\nHost:", post(b"", b"Content-Length: 40"), HANDSHAKE]
 )
-async def test_a_request_that_takes_too_long_to_arrive_is_ended(shop: Shop, slow: bytes) -> None:
-    async with serving(shop_app(shop, QUICK), QUICK) as served, peer_of(served) as peer:
+async def test_a_request_that_takes_too_long_to_arrive_is_ended(backend: DemoBackend, slow: bytes) -> None:
+    async with serving(demo_app(backend, QUICK), QUICK) as served, peer_of(served) as peer:
         await peer.send(slow)
         answer = await peer.everything()
         assert answer == b"" if not slow.strip() else status_of(answer) == 408
 
 
-async def test_an_answer_may_take_longer_than_a_request_may(shop: Shop) -> None:
-    async with serving(shop_app(shop, QUICK), QUICK) as served, served.client() as client:
+async def test_an_answer_may_take_longer_than_a_request_may(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, QUICK), QUICK) as served, served.client() as client:
         asking = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
-        await eventually(lambda: shop.waiting, "the mutation waits")
+        await eventually(lambda: backend.waiting, "the mutation waits")
         await asyncio.sleep(0.5)  # longer than all of the limits
-        shop.gate.set()
+        backend.gate.set()
         assert (await asking).status_code == 200
 
 
-async def test_a_peer_that_takes_nothing_is_dropped(shop: Shop) -> None:
+async def test_a_peer_that_takes_nothing_is_dropped(backend: DemoBackend) -> None:
     request = b"GET /graphiql/static/graphiql.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    app = shop_app(shop, QUICK)
+    app = demo_app(backend, QUICK)
     async with serving(app, QUICK) as served, peer_of(served) as peer:
         peer.writer.transport.pause_reading()
         await peer.send(request * 15)
         await eventually(lambda: rejected(app, Rejection.UNRESPONSIVE) == 1, "it is counted")
 
 
-async def test_a_peer_that_pings_and_does_not_read_is_dropped(shop: Shop) -> None:
+async def test_a_peer_that_pings_and_does_not_read_is_dropped(backend: DemoBackend) -> None:
     ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
-    async with serving(shop_app(shop, QUICK), QUICK) as served, peer_of(served) as peer:
+    async with serving(demo_app(backend, QUICK), QUICK) as served, peer_of(served) as peer:
         await peer.send(HANDSHAKE + b"\r\n")
         assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == 101
         peer.writer.transport.pause_reading()
@@ -272,33 +274,32 @@ async def test_a_message_in_ever_more_empty_frames_closes_the_socket(served: Ser
 
 
 async def test_connections_beyond_the_limit_of_an_address_are_refused_told_and_counted(
-    shop: Shop,
+    backend: DemoBackend,
 ) -> None:
     settings = WebSettings(max_connections_per_address=3)
-    app = shop_app(shop, settings)
+    app = demo_app(backend, settings)
     async with serving(app, settings) as served, peer_of(served) as first, peer_of(served), peer_of(served):
         for _ in range(2):
             async with peer_of(served) as refused:
                 assert status_of(await refused.everything()) == 503
-        metrics = app.state.limits._metrics
-        assert metrics.rejected.labels(Rejection.TOO_MANY_CONNECTIONS.value)._value.get() == 2
+        assert rejected(app, Rejection.TOO_MANY_CONNECTIONS) == 2
         first.writer.close()
-        await eventually(lambda: app.state.limits._total == 2, "the first has left")
+        await eventually(lambda: app.state.limits.open_connections == 2, "the first has left")
         async with served.client() as client:
             assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_a_socket_counts_as_one_connection_to_its_end(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_a_socket_counts_as_one_connection_to_its_end(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served:
         async with served.socket() as client:
             await client.init()
-            assert app.state.limits._total == 1
-        await eventually(lambda: app.state.limits._total == 0, "it has left")
+            assert app.state.limits.open_connections == 1
+        await eventually(lambda: app.state.limits.open_connections == 0, "it has left")
         async with peer_of(served) as peer:
             await peer.send(HANDSHAKE.replace(b"Version: 13", b"Version: 12") + b"\r\n")
             assert status_of(await peer.everything()) == 400
-        await eventually(lambda: app.state.limits._total == 0, "so has one that was refused")
+        await eventually(lambda: app.state.limits.open_connections == 0, "so has one that was refused")
 
 
 @pytest.mark.parametrize(
@@ -324,9 +325,11 @@ async def test_a_socket_counts_as_one_connection_to_its_end(shop: Shop) -> None:
         ("anything.example", ("*",), 200),
     ],
 )
-async def test_only_known_names_reach_the_engine(shop: Shop, host: str, allowed: tuple[str, ...], status: int) -> None:
+async def test_only_known_names_reach_the_engine(
+    backend: DemoBackend, host: str, allowed: tuple[str, ...], status: int
+) -> None:
     settings = replace(WebSettings(), allowed_hosts=allowed)
-    async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+    async with serving(demo_app(backend, settings), settings) as served, served.client() as client:
         answer = await client.post("/graphql", json={"query": "{ hello }"}, headers={"host": host})
         assert answer.status_code == status
         if status == 421:
@@ -353,7 +356,7 @@ async def test_a_request_with_two_hosts_or_with_none_is_refused(served: Served) 
             assert status_of(await peer.everything()) == 400
 
 
-async def test_forwarded_addresses_are_believed_of_trusted_proxies_alone(shop: Shop) -> None:
+async def test_forwarded_addresses_are_believed_of_trusted_proxies_alone(backend: DemoBackend) -> None:
     claimed = {"x-forwarded-for": "192.0.2.1, 198.51.100.7, 10.1.1.1"}
     for proxies, expected in (
         ((), "127.0.0.1"),
@@ -362,7 +365,7 @@ async def test_forwarded_addresses_are_believed_of_trusted_proxies_alone(shop: S
         (("192.0.2.0/24",), "127.0.0.1"),
     ):
         settings = WebSettings(trusted_proxies=proxies)
-        async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+        async with serving(demo_app(backend, settings), settings) as served, served.client() as client:
             answer = await client.post("/graphql", json={"query": "{ address }"}, headers=claimed)
             assert answer.json()["data"] == {"address": expected}
 

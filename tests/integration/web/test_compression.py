@@ -8,7 +8,7 @@ import pytest
 
 from infra.web.settings import WebSettings
 from schema import build_schema
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import Served, serving
 
 PRODUCTS = "{ products(first: 100) { nodes { id price } } }"
@@ -28,8 +28,8 @@ async def ask(served: Served, query: str, accept_encoding: str | None, **headers
 @pytest.mark.parametrize(
     "accept", ["gzip", "gzip, deflate, br, zstd", "x-gzip", "*", "br;q=1.0, gzip;q=0.8, *;q=0.1", "GZIP"]
 )
-async def test_a_large_answer_is_compressed_for_who_takes_it(shop: Shop, accept: str) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_large_answer_is_compressed_for_who_takes_it(backend: DemoBackend, accept: str) -> None:
+    async with serving(demo_app(backend)) as served:
         plain, packed = await ask(served, PRODUCTS, None), await ask(served, PRODUCTS, accept)
         assert packed.headers["content-encoding"] == "gzip"
         assert int(packed.headers["content-length"]) == len(packed.raw) < len(plain.raw) / 4
@@ -40,16 +40,16 @@ async def test_a_large_answer_is_compressed_for_who_takes_it(shop: Shop, accept:
 @pytest.mark.parametrize(
     "accept", [None, "", "identity", "gzip;q=0", "*;q=0", "br", "gzip;q=0.5, identity", "gzip;q=x"]
 )
-async def test_an_answer_stays_plain_for_who_does_not_take_gzip(shop: Shop, accept: str | None) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_an_answer_stays_plain_for_who_does_not_take_gzip(backend: DemoBackend, accept: str | None) -> None:
+    async with serving(demo_app(backend)) as served:
         answer = await ask(served, PRODUCTS, accept)
         assert "content-encoding" not in answer.headers
         assert answer.headers["vary"] == "accept, accept-encoding"
         assert len(json.loads(answer.raw)["data"]["products"]["nodes"]) == 100
 
 
-async def test_small_answers_mutations_and_streams_stay_plain(shop: Shop) -> None:
-    async with serving(shop_app(shop, WebSettings(gzip_min_bytes=200))) as served:
+async def test_small_answers_mutations_and_streams_stay_plain(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, WebSettings(gzip_min_bytes=200))) as served:
         assert "content-encoding" in (await ask(served, PRODUCTS, "gzip")).headers
         aliases = " ".join(f'a{n}: orderPlace(price: "1") {{ product {{ id price }} }}' for n in range(9))
         mutation = await ask(served, f"mutation {{ {aliases} }}", "gzip")
@@ -62,8 +62,10 @@ async def test_small_answers_mutations_and_streams_stay_plain(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize(("least", "packs"), [(0, False), (1, True), (10**9, False)])
-async def test_the_least_size_can_be_set_and_nothing_be_compressed(shop: Shop, least: int, packs: bool) -> None:
-    async with serving(shop_app(shop, WebSettings(gzip_min_bytes=least))) as served:
+async def test_the_least_size_can_be_set_and_nothing_be_compressed(
+    backend: DemoBackend, least: int, packs: bool
+) -> None:
+    async with serving(demo_app(backend, WebSettings(gzip_min_bytes=least))) as served:
         for query in ("{ hello }", PRODUCTS):
             assert ("content-encoding" in (await ask(served, query, "gzip")).headers) is packs
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from infra.web.settings import WebSettings
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import Served, serving
 from tests.support.waiting import eventually
 
@@ -45,27 +45,27 @@ def errors_of(line: str) -> list[dict[str, Any]]:
     return json.loads(line.removeprefix("data: "))["errors"]
 
 
-async def test_a_subscription_streams_as_server_sent_events(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_a_subscription_streams_as_server_sent_events(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     headers = {"accept": "text/event-stream"}
     async with serving(app) as served, served.client() as client:
         query = {"query": "subscription { depth { sequence } }"}
         async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
             assert response.headers["content-type"].startswith("text/event-stream")
-            await eventually(lambda: shop.depth.readers, "the room is open")
-            shop.depth.push()
+            await eventually(lambda: backend.depth.readers, "the room is open")
+            backend.depth.push()
             lines = response.aiter_lines()
             seen = [await anext(lines) for _ in range(3)]
-            shop.depth.push()
-            shop.depth.push("end")
+            backend.depth.push()
+            backend.depth.push("end")
             seen += [line async for line in lines]
         assert seen == [
             "event: next", 'data: {"data":{"depth":{"sequence":1}}}', "",
             "event: next", 'data: {"data":{"depth":{"sequence":2}}}', "", "event: complete", "data:", "",
         ]  # fmt: skip
         async with client.stream("POST", "/graphql", json=query, headers=headers) as response:
-            await eventually(lambda: shop.depth.readers, "the room is open again")
-        await eventually(lambda: not shop.depth.readers, "leaving closes the source")
+            await eventually(lambda: backend.depth.readers, "the room is open again")
+        await eventually(lambda: not backend.depth.readers, "leaving closes the source")
         assert not app.state.operations.rooms
         refused = await client.post(
             "/graphql", json={"query": "subscription { refused { sequence } }"}, headers=headers
@@ -77,16 +77,16 @@ async def test_a_subscription_streams_as_server_sent_events(shop: Shop) -> None:
         assert single.text.startswith('event: next\ndata: {"data":{"hello":"hello you"}')
 
 
-async def test_a_shutdown_ends_streams_without_complete_so_that_clients_open_them_again(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, streaming(served, DEPTH) as response:
-        await eventually(lambda: shop.depth.readers, "the room is open")
+async def test_a_shutdown_ends_streams_without_complete_so_that_clients_open_them_again(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, streaming(served, DEPTH) as response:
+        await eventually(lambda: backend.depth.readers, "the room is open")
         served.server.should_exit = True
         assert await lines_of(response) == LOST
-    assert not shop.depth.readers
+    assert not backend.depth.readers
 
 
-async def test_a_stream_that_is_opened_while_the_server_stops_ends_at_once(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_a_stream_that_is_opened_while_the_server_stops_ends_at_once(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served:
         await app.state.connections.close_all()
         async with streaming(served, DEPTH) as response:
@@ -95,32 +95,32 @@ async def test_a_stream_that_is_opened_while_the_server_stops_ends_at_once(shop:
         assert not app.state.operations.rooms
 
 
-async def test_a_shutdown_lets_a_mutation_tell_what_it_did(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_shutdown_lets_a_mutation_tell_what_it_did(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         async with streaming(served, 'mutation { orderSlowly(price: "1") }') as response:
-            await eventually(lambda: shop.waiting == 1, "the mutation has begun")
+            await eventually(lambda: backend.waiting == 1, "the mutation has begun")
             served.server.should_exit = True
             await eventually(lambda: not served.server.servers[0].is_serving(), "the server stops")
-            shop.gate.set()
+            backend.gate.set()
             _, data, _, *end = await lines_of(response)
         assert json.loads(data.removeprefix("data: "))["data"] == {"orderSlowly": True}
         assert end == COMPLETE
 
 
-async def test_a_revoked_credential_ends_its_streams_for_good(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_a_revoked_credential_ends_its_streams_for_good(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served, streaming(served, JOURNAL, "good") as response:
-        await eventually(lambda: shop.journal.readers, "the stream is open")
+        await eventually(lambda: backend.journal.readers, "the stream is open")
         assert await app.state.connections.close_credential("credential-1") == 1
         _, data, _, *end = await lines_of(response)
         assert errors_of(data)[0]["extensions"] == {"code": "UNAUTHENTICATED"}
         assert end == COMPLETE
-    assert not shop.journal.readers
+    assert not backend.journal.readers
 
 
-async def test_a_credential_that_expires_ends_its_streams_for_good(shop: Shop) -> None:
-    shop.seconds_left = 0.1
-    async with serving(shop_app(shop)) as served, streaming(served, JOURNAL, "good") as response:
+async def test_a_credential_that_expires_ends_its_streams_for_good(backend: DemoBackend) -> None:
+    backend.seconds_left = 0.1
+    async with serving(demo_app(backend)) as served, streaming(served, JOURNAL, "good") as response:
         _, data, _, *end = await lines_of(response)
         assert errors_of(data)[0]["extensions"] == {"code": "UNAUTHENTICATED"}
         assert end == COMPLETE
@@ -132,11 +132,11 @@ async def test_a_credential_that_expires_ends_its_streams_for_good(shop: Shop) -
      ("journal", "fault", "UNAVAILABLE", LOST), ("journal", "bug", "INTERNAL", COMPLETE)],
 )  # fmt: skip
 async def test_a_stream_that_fails_is_complete_only_where_trying_again_is_useless(
-    shop: Shop, field: str, text: str, code: str, end: list[str]
+    backend: DemoBackend, field: str, text: str, code: str, end: list[str]
 ) -> None:
-    feed = getattr(shop, field)
+    feed = getattr(backend, field)
     async with (
-        serving(shop_app(shop)) as served,
+        serving(demo_app(backend)) as served,
         streaming(served, f"subscription {{ {field} {{ sequence }} }}") as response,
     ):
         await eventually(lambda: feed.readers, "the stream is open")
@@ -147,15 +147,17 @@ async def test_a_stream_that_fails_is_complete_only_where_trying_again_is_useles
         assert lines[last + 2 :] == end
 
 
-async def test_a_failed_mutation_is_complete_whatever_failed_so_that_no_client_sends_it_again(shop: Shop) -> None:
+async def test_a_failed_mutation_is_complete_whatever_failed_so_that_no_client_sends_it_again(
+    backend: DemoBackend,
+) -> None:
     settings = WebSettings(operation_timeout_seconds=0.1)
-    async with serving(shop_app(shop, settings)) as served:
+    async with serving(demo_app(backend, settings)) as served:
         async with streaming(served, 'mutation { orderSlowly(price: "1") }') as response:
             _, data, _, *end = await lines_of(response)
         assert errors_of(data)[0]["extensions"]["code"] == "UNAVAILABLE"
         assert end == COMPLETE
-        shop.gate.set()
-        await eventually(lambda: shop.placed, "the mutation has ended")
+        backend.gate.set()
+        await eventually(lambda: backend.placed, "the mutation has ended")
 
 
 class SlowReader:
@@ -189,13 +191,13 @@ class SlowReader:
         self.writer.transport.abort()
 
 
-async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(shop: Shop) -> None:
-    async with serving(shop_app(shop, WebSettings(send_timeout_seconds=0.3))) as served:
+async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, WebSettings(send_timeout_seconds=0.3))) as served:
         slow = await SlowReader.open(served, JOURNAL)
-        await eventually(lambda: shop.journal.readers, "the stream is open")
+        await eventually(lambda: backend.journal.readers, "the stream is open")
         for _ in range(400):
-            shop.journal.push("x" * 60_000)
-        await eventually(lambda: not shop.journal.readers, "the server has given the stream up")
+            backend.journal.push("x" * 60_000)
+        await eventually(lambda: not backend.journal.readers, "the server has given the stream up")
         datas = [json.loads(line[6:]) for line in (await slow.rest()).splitlines() if line.startswith("data: ")]
         sequences = [data["data"]["journal"]["sequence"] for data in datas[:-1]]
         assert sequences == list(range(1, len(sequences) + 1))
@@ -203,25 +205,25 @@ async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(shop: S
         assert datas[-1]["errors"][0]["extensions"] == told
 
 
-async def test_a_reader_that_takes_nothing_at_all_loses_the_connection(shop: Shop) -> None:
-    app = shop_app(shop, WebSettings(send_timeout_seconds=0.1))
+async def test_a_reader_that_takes_nothing_at_all_loses_the_connection(backend: DemoBackend) -> None:
+    app = demo_app(backend, WebSettings(send_timeout_seconds=0.1, close_timeout_seconds=0.2))
     async with serving(app) as served:
         stuck = await SlowReader.open(served, JOURNAL)
-        await eventually(lambda: shop.journal.readers, "the stream is open")
+        await eventually(lambda: backend.journal.readers, "the stream is open")
         for _ in range(400):
-            shop.journal.push("x" * 60_000)
+            backend.journal.push("x" * 60_000)
         await eventually(lambda: not app.state.connections, "the server has let go")
-        assert not shop.journal.readers
+        assert not backend.journal.readers
         stuck.leave()
 
 
-async def test_a_reader_that_takes_nothing_does_not_hold_up_a_shutdown(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_a_reader_that_takes_nothing_does_not_hold_up_a_shutdown(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served:
         stuck = await SlowReader.open(served, DEPTH.replace("sequence", "sequence text"))
-        await eventually(lambda: shop.depth.readers, "the room is open")
+        await eventually(lambda: backend.depth.readers, "the room is open")
         for _ in range(400):
-            shop.depth.push("x" * 60_000)
+            backend.depth.push("x" * 60_000)
             await asyncio.sleep(0)
         served.server.should_exit = True
         await eventually(lambda: not app.state.connections, "the server has let go")

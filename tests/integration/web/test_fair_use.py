@@ -8,7 +8,7 @@ import pytest
 from domain.core.errors import RateLimited
 from infra.web.fair_use import FairUse, LoopShare
 from infra.web.settings import WebSettings
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import serving
 from tests.support.waiting import eventually
 
@@ -24,10 +24,10 @@ async def codes_of(client: object, count: int) -> list[str]:
     return answers
 
 
-async def test_a_stranger_opens_so_many_rooms_over_all_sockets_and_a_user_more(shop: Shop) -> None:
+async def test_a_stranger_opens_so_many_rooms_over_all_sockets_and_a_user_more(backend: DemoBackend) -> None:
     settings = WebSettings(max_rooms_per_stranger=3, max_rooms_per_user=5)
-    shop.depth.push()
-    async with serving(shop_app(shop, settings), settings) as served:
+    backend.depth.push()
+    async with serving(demo_app(backend, settings), settings) as served:
         async with served.socket() as one, served.socket() as two, served.socket() as user:
             await one.init()
             await two.init()
@@ -45,14 +45,14 @@ async def test_a_stranger_opens_so_many_rooms_over_all_sockets_and_a_user_more(s
 
 
 def served_rooms(served: object) -> object:
-    return served.server._app.state.operations.rooms  # type: ignore[attr-defined]
+    return served.app.state.operations.rooms  # type: ignore[attr-defined]
 
 
-async def test_a_stranger_has_so_many_subscriptions_over_all_sockets(shop: Shop) -> None:
+async def test_a_stranger_has_so_many_subscriptions_over_all_sockets(backend: DemoBackend) -> None:
     settings = WebSettings(max_subscriptions_per_stranger=2)
-    shop.depth.push()
+    backend.depth.push()
     async with (
-        serving(shop_app(shop, settings), settings) as served,
+        serving(demo_app(backend, settings), settings) as served,
         served.socket() as one,
         served.socket() as two,
         served.socket() as user,
@@ -67,18 +67,18 @@ async def test_a_stranger_has_so_many_subscriptions_over_all_sockets(shop: Shop)
         await user.subscribe("subscription { depth { sequence } }")
         assert (await user.receive())["type"] == "next"
         await one.send(type="complete", id="1")
-        await eventually(lambda: served.server._app.state.operations._fair_use._subscriptions["127.0.0.1"] == 1, "left")
+        await eventually(lambda: served.app.state.operations.fair_use.subscriptions["127.0.0.1"] == 1, "left")
         await two.subscribe("subscription { depth { sequence } }", "3")
         assert (await two.receive())["type"] == "next"
 
 
-async def test_a_client_runs_so_many_queries_at_once_and_others_are_not_kept_waiting(shop: Shop) -> None:
+async def test_a_client_runs_so_many_queries_at_once_and_others_are_not_kept_waiting(backend: DemoBackend) -> None:
     settings = WebSettings(queries_at_once_per_client=2, waiting_operations_per_client=1)
-    async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+    async with serving(demo_app(backend, settings), settings) as served, served.client() as client:
         ask = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(3)]
-        await eventually(lambda: shop.waiting == 2, "two of them run")
-        fair_use = served.server._app.state.operations._fair_use
-        await eventually(lambda: fair_use._queries.waiting == 1, "the third waits")
+        await eventually(lambda: backend.waiting == 2, "two of them run")
+        fair_use = served.app.state.operations.fair_use
+        await eventually(lambda: fair_use.queries.waiting == 1, "the third waits")
         refused = await client.post("/graphql", json={"query": "{ slow }"})
         assert (refused.status_code, refused.json()["errors"][0]["extensions"]) == (
             429,
@@ -86,7 +86,7 @@ async def test_a_client_runs_so_many_queries_at_once_and_others_are_not_kept_wai
         )
         other = await client.post("/graphql", json={"query": "{ hello }"}, headers={"authorization": "Bearer good"})
         assert other.json()["data"] == {"hello": "hello you"}
-        shop.gate.set()
+        backend.gate.set()
         assert [(await one).status_code for one in ask] == [200] * 3
 
 
@@ -133,10 +133,10 @@ async def test_pieces_of_work_run_one_at_a_time_with_room_between_them_for_every
     assert all((one, two) == ("loop", "loop") or one != two for one, two in itertools.pairwise(order))
 
 
-async def test_events_of_many_private_streams_take_turns_and_keep_no_other_user_waiting(shop: Shop) -> None:
+async def test_events_of_many_private_streams_take_turns_and_keep_no_other_user_waiting(backend: DemoBackend) -> None:
     settings = WebSettings(queries_at_once_per_client=2, waiting_operations_per_client=1)
     async with (
-        serving(shop_app(shop, settings), settings) as served,
+        serving(demo_app(backend, settings), settings) as served,
         served.socket() as greedy,
         served.socket() as modest,
     ):
@@ -145,42 +145,42 @@ async def test_events_of_many_private_streams_take_turns_and_keep_no_other_user_
         for number in range(20):
             await greedy.subscribe("subscription { journal { slowText } }", str(number))
         await modest.subscribe("subscription { journal { slowText } }")
-        await eventually(lambda: len(shop.journal.readers) == 21, "all streams are open")
-        shop.journal.push()
-        events = served.server._app.state.operations._fair_use._events
+        await eventually(lambda: len(backend.journal.readers) == 21, "all streams are open")
+        backend.journal.push()
+        events = served.app.state.operations.fair_use.events
         await eventually(lambda: events.waiting == 18, "all but two of the greedy user's events wait")
-        await eventually(lambda: shop.waiting == 3, "the other user's event doesn't")
-        shop.gate.set()
+        await eventually(lambda: backend.waiting == 3, "the other user's event doesn't")
+        backend.gate.set()
         assert (await modest.receive())["type"] == "next"
         assert [(await greedy.receive())["type"] for _ in range(20)] == ["next"] * 20
 
 
 async def test_events_of_private_streams_are_executed_in_the_turns_of_the_loop(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    backend: DemoBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: list[str] = []
     turn = LoopShare.turn
 
-    def counted(self: LoopShare, client: str, *, patiently: bool = False) -> object:
+    def counted(self: LoopShare, client: str, *, unbounded: bool = False) -> object:
         turns.append(client)
-        return turn(self, client, patiently=patiently)
+        return turn(self, client, unbounded=unbounded)
 
-    async with serving(shop_app(shop)) as served, served.socket() as socket:
+    async with serving(demo_app(backend)) as served, served.socket() as socket:
         await socket.init("good")
         await socket.subscribe("subscription { journal { text } }")
-        await eventually(lambda: len(shop.journal.readers) == 1, "the stream is open")
+        await eventually(lambda: len(backend.journal.readers) == 1, "the stream is open")
         monkeypatch.setattr(LoopShare, "turn", counted)
         for _ in range(3):
-            shop.journal.push()
+            backend.journal.push()
             await socket.receive()
     assert turns == ["credential-1"] * 3
 
 
-async def test_who_opened_a_room_cannot_end_it_for_others_by_having_too_much_waiting(shop: Shop) -> None:
+async def test_who_opened_a_room_cannot_end_it_for_others_by_having_too_much_waiting(backend: DemoBackend) -> None:
     settings = WebSettings(queries_at_once_per_client=1, waiting_operations_per_client=1)
     document = "subscription { depth { slowText } }"
     async with (
-        serving(shop_app(shop, settings), settings) as served,
+        serving(demo_app(backend, settings), settings) as served,
         served.socket() as opener,
         served.socket() as other,
         served.client() as client,
@@ -188,46 +188,43 @@ async def test_who_opened_a_room_cannot_end_it_for_others_by_having_too_much_wai
         await opener.init()
         await other.init("good")
         await opener.subscribe(document)
-        await eventually(lambda: len(shop.depth.readers) == 1, "the room is open")
+        await eventually(lambda: len(backend.depth.readers) == 1, "the room is open")
         await other.subscribe(document)
         ask = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(2)]
-        fair_use = served.server._app.state.operations._fair_use
-        await eventually(lambda: (shop.waiting, fair_use._queries.waiting) == (1, 1), "the opener may ask no more")
+        fair_use = served.app.state.operations.fair_use
+        await eventually(lambda: (backend.waiting, fair_use.queries.waiting) == (1, 1), "the opener may ask no more")
         assert (await client.post("/graphql", json={"query": "{ slow }"})).status_code == 429
-        shop.depth.push()
-        await eventually(lambda: shop.waiting == 2, "the room's event is executed all the same")
-        shop.gate.set()
+        backend.depth.push()
+        await eventually(lambda: backend.waiting == 2, "the room's event is executed all the same")
+        backend.gate.set()
         assert (await other.receive())["type"] == (await opener.receive())["type"] == "next"
         assert [(await one).status_code for one in ask] == [200, 200]
 
 
-async def test_a_mutation_that_nobody_waits_for_any_more_keeps_its_turn_until_it_ends(shop: Shop) -> None:
+async def test_a_mutation_that_nobody_waits_for_any_more_keeps_its_turn_until_it_ends(backend: DemoBackend) -> None:
     settings = WebSettings(mutations_at_once_per_client=1, operation_timeout_seconds=0.2)
-    async with serving(shop_app(shop, settings), settings) as served, served.client() as client:
+    async with serving(demo_app(backend, settings), settings) as served, served.client() as client:
         for price in (1, 2):
             answer = await client.post("/graphql", json={"query": f"mutation {{ orderSlowly(price: {price}) }}"})
             assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-            assert shop.waiting == 1
-        shop.gate.set()
-        await eventually(lambda: shop.placed == [1], "the first has ended")
+            assert backend.waiting == 1
+        backend.gate.set()
+        await eventually(lambda: backend.placed == [1], "the first has ended")
         answer = await client.post("/graphql", json={"query": "mutation { orderSlowly(price: 3) }"})
         assert answer.json()["data"] == {"orderSlowly": True}
-        assert shop.placed == [1, 3]
+        assert backend.placed == [1, 3]
 
 
-async def test_too_many_pieces_of_one_client_are_refused_with_a_code_and_patient_ones_never(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("infra.web.fair_use._WAITING_IN_ALL", 1)
-    share = LoopShare()
+async def test_too_many_pieces_of_one_client_are_refused_with_a_code_and_unbounded_ones_never() -> None:
+    share = LoopShare(max_waiting=1)
 
-    async def work(*, patiently: bool) -> str:
-        async with share.turn("greedy", patiently=patiently):
+    async def work(*, unbounded: bool) -> str:
+        async with share.turn("greedy", unbounded=unbounded):
             return "done"
 
     async with share.turn("greedy"):
-        tasks = [asyncio.create_task(work(patiently=False)) for _ in range(2)]
-        tasks += [asyncio.create_task(work(patiently=True)) for _ in range(3)]
+        tasks = [asyncio.create_task(work(unbounded=False)) for _ in range(2)]
+        tasks += [asyncio.create_task(work(unbounded=True)) for _ in range(3)]
         await asyncio.sleep(0)
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(outcomes[1], RateLimited)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.web.graphiql_page import STATIC
+from infra.web.graphiql.page import STATIC
 from tests.support.node import installed, run
 
-SOURCES = STATIC.parents[1] / "graphiql"
+SOURCES = STATIC.parent / "source"
 SCRIPT = Path(__file__).parent / "graphiql_storage.mjs"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.node import CACHE as NPM_CACHE
 from tests.support.node import run
 from tests.support.require import require_or_skip
@@ -35,9 +35,9 @@ async def installed() -> Path:
 
 
 @pytest.mark.timeout(180)
-async def test_all_audits_of_graphql_over_http_pass(shop: Shop) -> None:
+async def test_all_audits_of_graphql_over_http_pass(backend: DemoBackend) -> None:
     folder = await installed()
-    async with serving(shop_app(shop)) as served:
+    async with serving(demo_app(backend)) as served:
         code, output = await run("node", "audit.mjs", f"{served.url}/graphql", cwd=folder)
     assert code == 0, output
     results = json.loads(output)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from infra.web.settings import WebSettings
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import Served, serving
 from tests.support.waiting import eventually
 
@@ -23,8 +23,8 @@ async def post(served: Served, body: Any, token: str | None = None, accept: str 
         return await client.post("/graphql", content=content, headers=headers)
 
 
-async def test_a_query_is_answered_with_its_cost(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_query_is_answered_with_its_cost(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         response = await post(served, {"query": "{ products(first: 3) { nodes { price } } }"})
         assert response.status_code == 200
         assert response.headers["content-type"] == f"{NEW}; charset=utf-8"
@@ -34,16 +34,16 @@ async def test_a_query_is_answered_with_its_cost(shop: Shop) -> None:
         }
 
 
-async def test_a_bad_token_makes_a_stranger_and_a_good_one_does_not(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_bad_token_makes_a_stranger_and_a_good_one_does_not(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         for token, expected in ((None, None), ("bad", None), ("good", "credential-1")):
             assert (await post(served, {"query": "{ me }"}, token)).json()["data"] == {"me": expected}
 
 
 async def test_input_errors_are_data_faults_have_codes_and_bugs_are_masked(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    backend: DemoBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving(shop_app(shop)) as served:
+    async with serving(demo_app(backend)) as served:
         response = await post(
             served, {"query": "mutation { orderPlace(price: 0) { product { id } errors { code message path } } }"}
         )
@@ -89,26 +89,26 @@ async def test_input_errors_are_data_faults_have_codes_and_bugs_are_masked(
         (b" " * (128 * 1024 + 1), 413),
     ],
 )
-async def test_bad_bodies_are_answered_in_the_shape_of_graphql(shop: Shop, body: Any, status: int) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_bad_bodies_are_answered_in_the_shape_of_graphql(backend: DemoBackend, body: Any, status: int) -> None:
+    async with serving(demo_app(backend)) as served:
         response = await post(served, body)
         assert response.status_code == status
         assert "data" not in response.json()
         assert response.json()["errors"][0]["extensions"]["code"] == "INVALID"
 
 
-async def test_a_body_that_never_says_its_length_is_cut_off_at_the_limit(shop: Shop) -> None:
+async def test_a_body_that_never_says_its_length_is_cut_off_at_the_limit(backend: DemoBackend) -> None:
     async def endless():  # noqa: ANN202
         for _ in range(100):
             yield b" " * 10_000
 
-    async with serving(shop_app(shop)) as served, served.client() as client:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         response = await client.post("/graphql", content=endless(), headers={"content-type": "application/json"})
         assert response.status_code == 413
 
 
-async def test_numbers_keep_every_digit_from_json_to_json(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_numbers_keep_every_digit_from_json_to_json(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         for sent in ("12345678901234567890123456789012345678", '"0.10000000000000000000000000000000000001"'):
             body = f'{{"query": "query ($v: Decimal!) {{ echo(value: $v) }}", "variables": {{"v": {sent}}}}}'
             assert (await post(served, body)).json()["data"]["echo"] == sent.strip('"')
@@ -127,8 +127,10 @@ async def test_numbers_keep_every_digit_from_json_to_json(shop: Shop) -> None:
         ),
     ],
 )
-async def test_operations_that_ask_for_too_much_are_refused(shop: Shop, query: str, limit: str | None) -> None:
-    async with serving(shop_app(shop, WebSettings(max_cost=5000))) as served:
+async def test_operations_that_ask_for_too_much_are_refused(
+    backend: DemoBackend, query: str, limit: str | None
+) -> None:
+    async with serving(demo_app(backend, WebSettings(max_cost=5000))) as served:
         errors = (await post(served, {"query": query})).json()["errors"]
         if limit == "INVALID" or limit is None:
             assert errors[0]["extensions"]["code"] == "INVALID"
@@ -137,9 +139,9 @@ async def test_operations_that_ask_for_too_much_are_refused(shop: Shop, query: s
             assert errors[0]["extensions"]["limit"] == limit
 
 
-async def test_cost_counts_page_sizes_from_variables_too(shop: Shop) -> None:
+async def test_cost_counts_page_sizes_from_variables_too(backend: DemoBackend) -> None:
     query = "query ($n: Int = 1) { products(first: $n) { nodes { id } } }"
-    async with serving(shop_app(shop, WebSettings(max_cost=50))) as served:
+    async with serving(demo_app(backend, WebSettings(max_cost=50))) as served:
         assert (await post(served, {"query": query})).json()["extensions"]["cost"]["requested"] == 2
         refused = await post(served, {"query": query, "variables": {"n": 51}})
         assert refused.json()["errors"][0]["extensions"] == {
@@ -150,22 +152,22 @@ async def test_cost_counts_page_sizes_from_variables_too(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "arguments", ["first: 1, last: 1", "first: -1", "first: 101", 'after: "zzz"', 'before: "WzFd"']
 )
-async def test_bad_page_arguments_are_faults_of_the_request(shop: Shop, arguments: str) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_bad_page_arguments_are_faults_of_the_request(backend: DemoBackend, arguments: str) -> None:
+    async with serving(demo_app(backend)) as served:
         response = await post(served, {"query": f"{{ products({arguments}) {{ nodes {{ id }} }} }}"})
         assert response.json()["errors"][0]["extensions"]["code"] == "INVALID"
 
 
-async def test_an_unreadable_id_answers_null_and_spoils_nothing(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_an_unreadable_id_answers_null_and_spoils_nothing(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         known = (await post(served, {"query": "{ product { id } }"})).json()["data"]["product"]["id"]
         query = 'query ($id: ID!) { node(id: $id) { id ... on Product { price } } nodes(ids: [$id, "x", ""]) { id } }'
         data = (await post(served, {"query": query, "variables": {"id": known}})).json()["data"]
         assert data == {"node": {"id": known, "price": "1"}, "nodes": [{"id": known}, None, None]}
 
 
-async def test_get_answers_queries_alone(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+async def test_get_answers_queries_alone(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         variables = json.dumps({"n": "me"})
         query = "query A($n: String) { hello(name: $n) } query B { me }"
         response = await client.get("/graphql", params={"query": query, "variables": variables, "operationName": "A"})
@@ -174,7 +176,7 @@ async def test_get_answers_queries_alone(shop: Shop) -> None:
             "/graphql", params={"query": "mutation { orderPlace(price: 1) { errors { code } } }"}
         )
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
-        assert not shop.placed
+        assert not backend.placed
         assert (await client.get("/graphql", params={"query": "{ me }", "variables": "{"})).status_code == 400
         assert (await client.get("/graphql")).status_code == 400
         for method in ("PUT", "DELETE", "OPTIONS", "HEAD"):
@@ -193,8 +195,10 @@ async def test_get_answers_queries_alone(shop: Shop) -> None:
         ("", 415),
     ],
 )
-async def test_only_json_is_read_so_that_no_form_of_another_page_is(shop: Shop, content_type: str, status: int) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+async def test_only_json_is_read_so_that_no_form_of_another_page_is(
+    backend: DemoBackend, content_type: str, status: int
+) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         response = await client.post("/graphql", content='{"query":"{ me }"}', headers={"content-type": content_type})
         assert response.status_code == status
 
@@ -212,15 +216,17 @@ async def test_only_json_is_read_so_that_no_form_of_another_page_is(shop: Shop, 
         ("text/csv", None),
     ],
 )
-async def test_the_media_type_is_the_one_that_is_wanted_most(shop: Shop, accept: str, content_type: str | None) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_the_media_type_is_the_one_that_is_wanted_most(
+    backend: DemoBackend, accept: str, content_type: str | None
+) -> None:
+    async with serving(demo_app(backend)) as served:
         response = await post(served, {"query": "{ me }"}, accept=accept)
         assert response.status_code == (200 if content_type else 406)
         assert response.headers["content-type"] == f"{content_type or 'application/json'}; charset=utf-8"
 
 
-async def test_a_limit_that_the_context_knows_has_its_status(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_limit_that_the_context_knows_has_its_status(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         response = await post(served, {"query": "{ me }"}, "limited")
         assert response.status_code == 429
         assert response.json()["errors"][0]["extensions"] == {"retryAfterSeconds": 7, "code": "RATE_LIMITED"}
@@ -231,33 +237,33 @@ async def test_a_limit_that_the_context_knows_has_its_status(shop: Shop) -> None
         assert "secret" not in broken.text
 
 
-async def test_an_operation_that_takes_too_long_answers_so_and_a_mutation_still_ends(shop: Shop) -> None:
-    async with serving(shop_app(shop, WebSettings(operation_timeout_seconds=0.1))) as served:
+async def test_an_operation_that_takes_too_long_answers_so_and_a_mutation_still_ends(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, WebSettings(operation_timeout_seconds=0.1))) as served:
         for query in ("{ slow }", "mutation { orderSlowly(price: 1) }"):
             response = await post(served, {"query": query})
             assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
             assert response.status_code == 503
-        shop.gate.set()
-        await eventually(lambda: shop.placed, "the mutation has ended")
+        backend.gate.set()
+        await eventually(lambda: backend.placed, "the mutation has ended")
 
 
-async def test_introspection_and_suggestions_can_be_switched_off(shop: Shop) -> None:
+async def test_introspection_and_suggestions_can_be_switched_off(backend: DemoBackend) -> None:
     introspection = {"query": "{ __schema { queryType { name } } }"}
     circular = {"query": "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"}
-    async with serving(shop_app(shop)) as served:
+    async with serving(demo_app(backend)) as served:
         assert (await post(served, introspection)).json()["data"]
         assert "introspection depth" in (await post(served, circular)).json()["errors"][0]["message"]
         assert "hello" in (await post(served, {"query": "{ helo }"})).text
-    async with serving(shop_app(shop, WebSettings(introspection=False, suggestions=False))) as served:
+    async with serving(demo_app(backend, WebSettings(introspection=False, suggestions=False))) as served:
         assert (await post(served, introspection)).json()["errors"]
         assert "Did you mean" not in (await post(served, {"query": "{ helo }"})).text
         refused = await post(served, {"query": "query ($v: Decima) { echo(value: $v) }"})
         assert "Did you mean" not in refused.text
 
 
-async def test_the_requests_of_graphql_cop_find_nothing(shop: Shop) -> None:
+async def test_the_requests_of_graphql_cop_find_nothing(backend: DemoBackend) -> None:
     settings = WebSettings(introspection=False, suggestions=False, graphiql=False)
-    async with serving(shop_app(shop, settings)) as served, served.client() as client:
+    async with serving(demo_app(backend, settings)) as served, served.client() as client:
         aliases = "query cop {" + " ".join(f"alias{n}:__typename" for n in range(101)) + "}"
         assert "data" not in (await post(served, {"query": aliases})).json()
         assert isinstance((await post(served, [{"query": "query cop { __typename }"}] * 10)).json(), dict)
@@ -277,8 +283,8 @@ async def test_the_requests_of_graphql_cop_find_nothing(shop: Shop) -> None:
         assert repeated.json()["data"] == {"__typename": "Query"}
 
 
-async def test_graphiql_comes_from_our_own_files_under_a_strict_policy(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+async def test_graphiql_comes_from_our_own_files_under_a_strict_policy(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         assert (await client.get("/")).headers["location"] == "/graphiql"
         for path in ("/graphiql", "/graphql"):
             page = await client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
@@ -291,12 +297,12 @@ async def test_graphiql_comes_from_our_own_files_under_a_strict_policy(shop: Sho
         for name in ("graphiql.js", "graphiql.css", "LICENSES.txt"):
             assert (await client.get(f"/graphiql/static/{name}")).status_code == 200
         assert (await client.get("/graphiql/static/../app.py")).status_code == 404
-    async with serving(shop_app(shop, WebSettings(graphiql=False))) as served, served.client() as client:
+    async with serving(demo_app(backend, WebSettings(graphiql=False))) as served, served.client() as client:
         assert (await client.get("/graphiql")).status_code == 404
 
 
-async def test_health_readiness_and_metrics(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+async def test_health_readiness_and_metrics(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         await post(served, {"query": "{ me }"})
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert (await client.get("/readyz")).json() == {"status": "ready"}
@@ -306,9 +312,9 @@ async def test_health_readiness_and_metrics(shop: Shop) -> None:
 
 
 async def test_every_answer_has_a_request_id_and_the_log_holds_nothing_private(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    backend: DemoBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         params = {"query": '{ hello(name: "private") }'}
         response = await client.get("/graphql", params=params, headers={"x-request-id": "mine-1"})
         assert response.headers["x-request-id"] == "mine-1"
@@ -326,9 +332,9 @@ async def test_every_answer_has_a_request_id_and_the_log_holds_nothing_private(
         "apollo-require-preflight,apollographql-client-name,apollographql-client-version", "x-anything",
     ],
 )  # fmt: skip
-async def test_pages_of_allowed_origins_may_call_with_any_header(shop: Shop, requested: str) -> None:
+async def test_pages_of_allowed_origins_may_call_with_any_header(backend: DemoBackend, requested: str) -> None:
     settings = WebSettings(allowed_origins=("https://App.example:443",))
-    async with serving(shop_app(shop, settings)) as served, served.client() as client:
+    async with serving(demo_app(backend, settings)) as served, served.client() as client:
         preflight = {"access-control-request-method": "POST", "access-control-request-headers": requested}
         allowed = await client.options("/graphql", headers={"origin": "https://app.example", **preflight})
         assert allowed.status_code == 200
@@ -340,9 +346,9 @@ async def test_pages_of_allowed_origins_may_call_with_any_header(shop: Shop, req
         assert "access-control-allow-origin" not in refused.headers
 
 
-async def test_pages_of_allowed_origins_may_read_answers_whatever_the_status(shop: Shop) -> None:
+async def test_pages_of_allowed_origins_may_read_answers_whatever_the_status(backend: DemoBackend) -> None:
     settings = WebSettings(allowed_origins=("https://app.example",))
-    async with serving(shop_app(shop, settings)) as served, served.client() as client:
+    async with serving(demo_app(backend, settings)) as served, served.client() as client:
         for body, status in (('{"query": "{ me }"}', 200), ("no json", 400), ("x" * 200_000, 413)):
             headers = {"origin": "https://app.example", "content-type": "application/json", "accept": NEW}
             response = await client.post("/graphql", content=body, headers=headers)
@@ -352,32 +358,32 @@ async def test_pages_of_allowed_origins_may_read_answers_whatever_the_status(sho
             assert "origin" in response.headers["vary"].lower()
 
 
-async def test_where_all_origins_are_let_in_nothing_goes_with_credentials(shop: Shop) -> None:
-    async with serving(shop_app(shop, WebSettings(allowed_origins=("*",)))) as served, served.client() as client:
+async def test_where_all_origins_are_let_in_nothing_goes_with_credentials(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, WebSettings(allowed_origins=("*",)))) as served, served.client() as client:
         headers = {"origin": "https://any.example", "cookie": "session=1"}
         response = await client.get("/graphql", params={"query": "{ me }"}, headers=headers)
         assert "access-control-allow-credentials" not in response.headers
         assert response.headers["access-control-allow-origin"] != "https://any.example"
 
 
-async def test_no_answer_is_guessed_to_be_something_else(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+async def test_no_answer_is_guessed_to_be_something_else(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         answers = [await client.get(path) for path in ("/graphql?query={me}", "/graphql", "/readyz", "/metrics", "/no")]
         assert [answer.headers["x-content-type-options"] for answer in answers] == ["nosniff"] * 5
 
 
-async def test_a_compressed_body_is_refused_with_what_would_be_right(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+async def test_a_compressed_body_is_refused_with_what_would_be_right(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         headers = {"content-type": "application/json", "content-encoding": "gzip"}
         response = await client.post("/graphql", content=gzip.compress(b'{"query": "{ me }"}'), headers=headers)
         assert (response.status_code, response.headers["accept-encoding"]) == (415, "identity")
 
 
 @pytest.mark.parametrize("accept", ["application/json", NEW])
-async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(shop: Shop, accept: str) -> None:
+async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(backend: DemoBackend, accept: str) -> None:
     extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
     told = {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
-    async with serving(shop_app(shop)) as served, served.client() as client:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         posted = await post(served, {"operationName": "Me", "extensions": extensions}, accept=accept)
         params = {"extensions": json.dumps(extensions)}
         got = await client.get("/graphql", params=params, headers={"accept": accept})
@@ -404,13 +410,15 @@ async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(sho
     ],
     ids=["aliases", "directives", "depth", "cost", "repetition", "mistakes"],
 )  # fmt: skip
-async def test_what_is_too_much_is_told_with_what_would_be_right(shop: Shop, query: str, message: str) -> None:
-    async with serving(shop_app(shop, WebSettings(max_cost=50))) as served:
+async def test_what_is_too_much_is_told_with_what_would_be_right(
+    backend: DemoBackend, query: str, message: str
+) -> None:
+    async with serving(demo_app(backend, WebSettings(max_cost=50))) as served:
         assert (await post(served, {"query": query})).json()["errors"][-1]["message"] == message
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         port = int(served.url.rpartition(":")[2])
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
@@ -424,11 +432,11 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(shop: 
 
 
 async def test_a_query_that_outlasts_the_grace_of_a_stop_is_told_so_without_a_traceback(
-    shop: Shop, caplog: pytest.LogCaptureFixture
+    backend: DemoBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(shop_app(shop)) as served, served.client() as client:
+    async with serving(demo_app(backend)) as served, served.client() as client:
         asked = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
-        await eventually(lambda: shop.waiting == 1, "the query is under way")
+        await eventually(lambda: backend.waiting == 1, "the query is under way")
         for task in served.server.server_state.tasks:
             task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
         answer = await asked

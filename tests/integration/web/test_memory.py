@@ -15,7 +15,7 @@ from infra.web.context import ConnectionInfo
 from infra.web.metrics import WebMetrics
 from infra.web.operations import Operations
 from infra.web.settings import WebSettings
-from tests.support.demo_schema import SCHEMA, Shop, shop_app
+from tests.support.demo_schema import SCHEMA, DemoBackend, demo_app
 from tests.support.serving import Socket, serving
 from tests.support.waiting import eventually
 
@@ -56,15 +56,15 @@ def _few_records() -> Iterator[None]:
 
 
 @STREAMS
-async def test_nothing_is_left_of_thousands_of_events_of_one_subscription(shop: Shop, document: str) -> None:
-    operations = Operations(SCHEMA, shop.context, WebSettings(), WebMetrics(CollectorRegistry()))
-    context = await shop.context("good", ConnectionInfo("", ""))
+async def test_nothing_is_left_of_thousands_of_events_of_one_subscription(backend: DemoBackend, document: str) -> None:
+    operations = Operations(SCHEMA, backend.context, WebSettings(), WebMetrics(CollectorRegistry()))
+    context = await backend.context("good", ConnectionInfo("", ""))
     async with operations.subscribe(await operations.prepare(document, None), {}, context) as payloads:
 
         async def step() -> None:
             next_payload = asyncio.ensure_future(anext(payloads))
-            await eventually(lambda: shop.journal.readers or shop.depth.readers, "the stream is open")
-            _push(shop)
+            await eventually(lambda: backend.journal.readers or backend.depth.readers, "the stream is open")
+            _push(backend)
             await next_payload
 
         assert await growth(step, 3_000) == NOTHING
@@ -72,66 +72,66 @@ async def test_nothing_is_left_of_thousands_of_events_of_one_subscription(shop: 
 
 
 @STREAMS
-async def test_nothing_is_left_of_thousands_of_frames_on_a_socket(shop: Shop, document: str) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as socket:
+async def test_nothing_is_left_of_thousands_of_frames_on_a_socket(backend: DemoBackend, document: str) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as socket:
         await socket.init()
-        await _open(shop, socket, "1", document)
+        await _open(backend, socket, "1", document)
 
         async def step() -> None:
-            _push(shop)
+            _push(backend)
             await socket.receive()
 
         assert await growth(step, 2_000) == NOTHING
 
 
 @STREAMS
-async def test_nothing_is_left_of_thousands_of_server_sent_events(shop: Shop, document: str) -> None:
+async def test_nothing_is_left_of_thousands_of_server_sent_events(backend: DemoBackend, document: str) -> None:
     headers = {"accept": "text/event-stream"}
     async with (
-        serving(shop_app(shop)) as served,
+        serving(demo_app(backend)) as served,
         served.client() as client,
         client.stream("POST", "/graphql", json={"query": document}, headers=headers) as response,
     ):
-        await eventually(lambda: shop.journal.readers or shop.depth.readers, "the stream is open")
+        await eventually(lambda: backend.journal.readers or backend.depth.readers, "the stream is open")
         events = _data(response.aiter_lines())
 
         async def step() -> None:
-            _push(shop)
+            _push(backend)
             await anext(events)
 
         assert await growth(step, 2_000) == NOTHING
 
 
 @STREAMS
-async def test_nothing_is_left_of_subscriptions_that_come_and_go(shop: Shop, document: str) -> None:
+async def test_nothing_is_left_of_subscriptions_that_come_and_go(backend: DemoBackend, document: str) -> None:
     numbers = itertools.count()
-    async with serving(shop_app(shop)) as served, served.socket() as socket:
+    async with serving(demo_app(backend)) as served, served.socket() as socket:
         await socket.init()
 
         async def step() -> None:
             number = str(next(numbers))
-            await _open(shop, socket, number, document)
+            await _open(backend, socket, number, document)
             await socket.send(id=number, type="complete")
-            await eventually(lambda: not shop.journal.readers and not shop.depth.readers, "the stream is closed")
+            await eventually(lambda: not backend.journal.readers and not backend.depth.readers, "the stream is closed")
 
         assert await growth(step, 150, settling=50) == NOTHING
 
 
-async def test_nothing_is_left_of_sockets_that_come_and_go(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_nothing_is_left_of_sockets_that_come_and_go(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
 
         async def step() -> None:
             async with served.socket() as socket:
                 await socket.init()
-                await _open(shop, socket, "1", SHARED)
-            await eventually(lambda: not shop.depth.readers, "the stream is closed")
+                await _open(backend, socket, "1", SHARED)
+            await eventually(lambda: not backend.depth.readers, "the stream is closed")
 
         assert await growth(step, 100, settling=50) == NOTHING
 
 
-async def test_documents_of_which_each_differs_fill_a_bounded_memory(shop: Shop) -> None:
-    operations = Operations(SCHEMA, shop.context, WebSettings(), WebMetrics(CollectorRegistry()))
-    context = await shop.context("good", ConnectionInfo("", ""))
+async def test_documents_of_which_each_differs_fill_a_bounded_memory(backend: DemoBackend) -> None:
+    operations = Operations(SCHEMA, backend.context, WebSettings(), WebMetrics(CollectorRegistry()))
+    context = await backend.context("good", ConnectionInfo("", ""))
     numbers = itertools.count()
 
     async def step() -> None:
@@ -142,13 +142,13 @@ async def test_documents_of_which_each_differs_fill_a_bounded_memory(shop: Shop)
     assert await growth(step, 300, settling=600) == NOTHING
 
 
-def _push(shop: Shop) -> None:
-    (shop.journal if shop.journal.readers else shop.depth).push()
+def _push(backend: DemoBackend) -> None:
+    (backend.journal if backend.journal.readers else backend.depth).push()
 
 
-async def _open(shop: Shop, socket: Socket, id: str, document: str) -> None:
+async def _open(backend: DemoBackend, socket: Socket, id: str, document: str) -> None:
     await socket.send(id=id, type="subscribe", payload={"query": document})
-    await eventually(lambda: shop.journal.readers or shop.depth.readers, "the stream is open")
+    await eventually(lambda: backend.journal.readers or backend.depth.readers, "the stream is open")
 
 
 async def _data(lines: AsyncIterator[str]) -> AsyncIterator[object]:

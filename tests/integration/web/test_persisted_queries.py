@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.node import installed, run
 from tests.support.serving import serving
 
@@ -15,9 +15,9 @@ SCRIPT = Path(__file__).parent / "persisted_query.mjs"
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("method", ["post", "get"])
-async def test_the_link_falls_back_to_the_whole_document(shop: Shop, method: str) -> None:
+async def test_the_link_falls_back_to_the_whole_document(backend: DemoBackend, method: str) -> None:
     folder = await installed(RECIPES, [SCRIPT])
-    async with serving(shop_app(shop)) as served:
+    async with serving(demo_app(backend)) as served:
         code, output = await run("node", SCRIPT.name, f"{served.url}/graphql", method, cwd=folder)
     assert code == 0, output
     assert json.loads(output) == [{"hello": "hello Ada"}, {"hello": "hello Bob"}]

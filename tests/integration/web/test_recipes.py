@@ -14,7 +14,7 @@ from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection, serve
 
 from infra.web.settings import WebSettings
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.node import installed, run
 from tests.support.serving import serving
 from tests.support.stalling_proxy import stalling_proxy
@@ -40,10 +40,10 @@ async def lines_of(process: asyncio.subprocess.Process, seen: list[str]) -> None
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse", "gql"])
-async def test_a_connection_that_died_without_a_word_is_made_anew(shop: Shop, client: str) -> None:
+async def test_a_connection_that_died_without_a_word_is_made_anew(backend: DemoBackend, client: str) -> None:
     program = (sys.executable, "come_back.py") if client == "gql" else ("node", "come_back.mjs", client)
     settings = WebSettings(ping_interval_seconds=0.2)
-    async with serving(shop_app(shop, settings)) as served, stalling_proxy(served.port) as proxy:
+    async with serving(demo_app(backend, settings)) as served, stalling_proxy(served.port) as proxy:
         process = await asyncio.create_subprocess_exec(
             *program, f"http://127.0.0.1:{proxy.port}/graphql", cwd=await folder(),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
@@ -51,12 +51,12 @@ async def test_a_connection_that_died_without_a_word_is_made_anew(shop: Shop, cl
         seen: list[str] = []
         reading = asyncio.create_task(lines_of(process, seen))
         try:
-            await hears(shop, seen)
+            await hears(backend, seen)
             proxy.stall()
             heard = len(seen)
-            opened = shop.journal.opened
-            await eventually(lambda: shop.journal.opened > opened, "it has subscribed again", 60)
-            await hears(shop, seen, heard)
+            opened = backend.journal.opened
+            await eventually(lambda: backend.journal.opened > opened, "it has subscribed again", 60)
+            await hears(backend, seen, heard)
             assert all(line.isdecimal() for line in seen)
         finally:
             with suppress(ProcessLookupError):
@@ -65,12 +65,12 @@ async def test_a_connection_that_died_without_a_word_is_made_anew(shop: Shop, cl
             await reading
 
 
-async def hears(shop: Shop, seen: list[str], count: int = 0) -> None:
+async def hears(backend: DemoBackend, seen: list[str], count: int = 0) -> None:
     """Push events until one more is heard: the reader may be between two connections."""
     for _ in range(600):
         if len(seen) > count:
             return
-        shop.journal.push()
+        backend.journal.push()
         await asyncio.sleep(0.1)
     raise AssertionError(f"nothing more is heard after {seen}")
 

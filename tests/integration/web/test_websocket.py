@@ -5,7 +5,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from infra.web.settings import WebSettings
-from tests.support.demo_schema import Shop, shop_app
+from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import serving
 from tests.support.waiting import eventually
 
@@ -17,8 +17,8 @@ def tick(message: dict, field: str = "depth") -> int:
     return message["payload"]["data"][field]["sequence"]
 
 
-async def test_a_query_and_a_mutation_run_over_the_socket(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+async def test_a_query_and_a_mutation_run_over_the_socket(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init()
         await client.subscribe('mutation { orderPlace(price: "1.5") { product { price } errors { code } } }', id="a")
         message = await client.receive()
@@ -28,82 +28,82 @@ async def test_a_query_and_a_mutation_run_over_the_socket(shop: Shop) -> None:
         assert (await client.receive())["payload"]["data"] == {"hello": "hello you"}
 
 
-async def test_two_members_share_one_execution_whatever_the_layout_of_their_documents(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_two_members_share_one_execution_whatever_the_layout_of_their_documents(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served, served.socket() as one, served.socket() as two:
         for client, query in ((one, DEPTH), (two, "subscription{depth{sequence,previous,text}} # mine")):
             await client.init()
             await client.subscribe(query, id='q"1' if client is two else "1")
-        await eventually(lambda: shop.depth.opened == 1, "the source is open")
+        await eventually(lambda: backend.depth.opened == 1, "the source is open")
         await eventually(lambda: len(app.state.operations.rooms) == 1, "both meet in one room")
-        shop.depth.push("a")
+        backend.depth.push("a")
         first, second = await one.receive(), await two.receive()
         assert tick(first) == tick(second) == 1
         assert second["id"] == 'q"1'
-        before = shop.depth_executions
-        shop.depth.push("b")
+        before = backend.depth_executions
+        backend.depth.push("b")
         assert tick(await one.receive()) == tick(await two.receive()) == 2
-        assert shop.depth_executions == before + 1
-        assert shop.depth.opened == 1
+        assert backend.depth_executions == before + 1
+        assert backend.depth.opened == 1
 
 
-async def test_other_arguments_other_rooms_but_written_defaults_of_variables_are_the_same(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_other_arguments_other_rooms_but_written_defaults_of_variables_are_the_same(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     query = "subscription ($levels: Int! = 5) { depth(levels: $levels) { sequence } }"
     async with serving(app) as served, served.socket() as client:
         await client.init()
         await client.subscribe(query, id="default")
         await client.subscribe(query, id="given", variables={"levels": 5})
         await client.subscribe(query, id="other", variables={"levels": 6})
-        await eventually(lambda: shop.depth.opened == 2, "two rooms are open")
+        await eventually(lambda: backend.depth.opened == 2, "two rooms are open")
         assert len(app.state.operations.rooms) == 2
 
 
-async def test_a_late_joiner_gets_a_snapshot_and_then_only_what_follows_it(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as early, served.socket() as late:
+async def test_a_late_joiner_gets_a_snapshot_and_then_only_what_follows_it(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as early, served.socket() as late:
         await early.init()
         await early.subscribe(DEPTH)
-        await eventually(lambda: shop.depth.readers, "the room is open")
+        await eventually(lambda: backend.depth.readers, "the room is open")
         for number in (1, 2, 3):  # one after the other, since what comes while an event is rendered is merged
-            shop.depth.push()
+            backend.depth.push()
             assert tick(await early.receive()) == number
         await late.init()
         await late.subscribe(DEPTH)
         first = await late.receive()
         assert (tick(first), first["payload"]["data"]["depth"]["previous"]) == (3, None)
-        shop.depth.push()
+        backend.depth.push()
         following = await late.receive()
         assert following["payload"]["data"]["depth"] == {"sequence": 4, "previous": 3, "text": "x"}
         assert tick(await early.receive()) == 4
 
 
-async def test_a_room_has_a_strangers_context_whoever_came_first(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+async def test_a_room_has_a_strangers_context_whoever_came_first(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init("good")
         await client.subscribe("subscription { depth { sequence who } }")
-        await eventually(lambda: shop.depth.readers, "the room is open")
-        shop.depth.push()
+        await eventually(lambda: backend.depth.readers, "the room is open")
+        backend.depth.push()
         assert (await client.receive())["payload"]["data"]["depth"]["who"] is None
 
 
-async def test_a_private_stream_has_its_own_context_and_its_own_source(shop: Shop) -> None:
+async def test_a_private_stream_has_its_own_context_and_its_own_source(backend: DemoBackend) -> None:
     query = "subscription { journal { sequence who } }"
-    async with serving(shop_app(shop)) as served, served.socket() as one, served.socket() as two:
+    async with serving(demo_app(backend)) as served, served.socket() as one, served.socket() as two:
         await one.init("good")
         await two.init("other")
         await one.subscribe(query)
         await two.subscribe(query)
-        await eventually(lambda: shop.journal.opened == 2, "both streams are open")
-        shop.journal.push()
+        await eventually(lambda: backend.journal.opened == 2, "both streams are open")
+        backend.journal.push()
         seen = [(await client.receive())["payload"]["data"]["journal"]["who"] for client in (one, two)]
         assert seen == ["credential-1", "credential-2"]
 
 
 @pytest.mark.parametrize("ending", ["fault", "bug", "end"])
 @pytest.mark.parametrize("field", ["depth", "journal"])
-async def test_a_stream_that_ends_says_how(shop: Shop, field: str, ending: str) -> None:
-    app = shop_app(shop)
-    feed = getattr(shop, field)
+async def test_a_stream_that_ends_says_how(backend: DemoBackend, field: str, ending: str) -> None:
+    app = demo_app(backend)
+    feed = getattr(backend, field)
     async with serving(app) as served, served.socket() as client:
         await client.init()
         await client.subscribe(f"subscription {{ {field} {{ sequence }} }}")
@@ -122,8 +122,8 @@ async def test_a_stream_that_ends_says_how(shop: Shop, field: str, ending: str) 
         await eventually(lambda: not app.state.operations.rooms and not feed.readers, "nothing is left of the stream")
 
 
-async def test_a_resolver_that_refuses_answers_with_its_code(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+async def test_a_resolver_that_refuses_answers_with_its_code(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init()
         for operation, query, code in (
             ("1", "subscription { refused { sequence } }", "CURSOR_TOO_OLD"),
@@ -135,27 +135,27 @@ async def test_a_resolver_that_refuses_answers_with_its_code(shop: Shop) -> None
             assert message["payload"][0]["extensions"]["code"] == code
 
 
-async def test_leaving_closes_the_room_with_the_last_member_and_not_before(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_leaving_closes_the_room_with_the_last_member_and_not_before(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served, served.socket() as client:
         await client.init()
         await client.subscribe(DEPTH, id="1")
         await client.subscribe(DEPTH, id="2")
-        await eventually(lambda: shop.depth.readers, "the room is open")
+        await eventually(lambda: backend.depth.readers, "the room is open")
         await client.send(type="complete", id="1")
-        (room,) = app.state.operations.rooms._rooms.values()
-        await eventually(lambda: len(room._members) == 1, "one member has left")
-        shop.depth.push()
+        (room,) = app.state.operations.rooms
+        await eventually(lambda: len(room.subscribers) == 1, "one subscriber has left")
+        backend.depth.push()
         assert (await client.receive())["id"] == "2"
         await client.send(type="complete", id="2")
-        await eventually(lambda: not shop.depth.readers, "the source is closed")
+        await eventually(lambda: not backend.depth.readers, "the source is closed")
         assert not app.state.operations.rooms
         await client.subscribe(DEPTH, id="1")
         assert tick(await client.receive()) == 1
 
 
-async def test_abrupt_disconnects_leave_no_task_no_room_and_no_source(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_abrupt_disconnects_leave_no_task_no_room_and_no_source(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served:
         idle = len(asyncio.all_tasks())
         for _ in range(5):
@@ -164,30 +164,30 @@ async def test_abrupt_disconnects_leave_no_task_no_room_and_no_source(shop: Shop
                 await client.subscribe(DEPTH, id="1")
                 await client.subscribe("subscription { journal { sequence } }", id="2")
                 await client.subscribe("{ slow }", id="3")
-                await eventually(lambda: shop.depth.readers and shop.journal.readers, "the streams are open")
-                shop.depth.push()
+                await eventually(lambda: backend.depth.readers and backend.journal.readers, "the streams are open")
+                backend.depth.push()
                 client.ws.transport.abort()
-        await eventually(lambda: not shop.depth.readers and not shop.journal.readers, "the sources are closed")
+        await eventually(lambda: not backend.depth.readers and not backend.journal.readers, "the sources are closed")
         await eventually(lambda: not app.state.operations.rooms, "the rooms are closed")
         await eventually(lambda: not app.state.connections, "the connections are gone")
         await eventually(lambda: len(asyncio.all_tasks()) <= idle, "no task is left")
 
 
-async def test_a_stalled_member_neither_slows_the_others_nor_grows(shop: Shop) -> None:
-    app = shop_app(shop, WebSettings(mailbox_events=4))
+async def test_a_stalled_member_neither_slows_the_others_nor_grows(backend: DemoBackend) -> None:
+    app = demo_app(backend, WebSettings(queued_events_per_subscriber=4))
     async with serving(app) as served, served.socket() as quick, served.socket(max_queue=1) as stalled:
         for client in (quick, stalled):
             await client.init()
             await client.subscribe(DEPTH)
-        await eventually(lambda: shop.depth.readers, "the room is open")
-        room = next(iter(app.state.operations.rooms._rooms.values()))
-        await eventually(lambda: len(room._members) == 2, "both are in")
+        await eventually(lambda: backend.depth.readers, "the room is open")
+        (room,) = app.state.operations.rooms
+        await eventually(lambda: len(room.subscribers) == 2, "both are in")
         stalled.ws.transport.pause_reading()
         text = "x" * 60_000
         for n in range(400):
-            shop.depth.push(text)
+            backend.depth.push(text)
             assert tick(await quick.receive()) == n + 1
-            assert all(len(member) <= 4 for member in room._members)
+            assert all(len(subscriber) <= 4 for subscriber in room.subscribers)
         stalled.ws.transport.resume_reading()
         sequence = 0
         snapshots = 0
@@ -199,16 +199,16 @@ async def test_a_stalled_member_neither_slows_the_others_nor_grows(shop: Shop) -
         assert 1 <= snapshots < 100
 
 
-async def test_a_member_whose_events_cannot_be_made_fewer_is_cut_off(shop: Shop) -> None:
-    app = shop_app(shop, WebSettings(mailbox_events=4))
+async def test_a_member_whose_events_cannot_be_made_fewer_is_cut_off(backend: DemoBackend) -> None:
+    app = demo_app(backend, WebSettings(queued_events_per_subscriber=4))
     async with serving(app) as served, served.socket() as quick, served.socket(max_queue=1) as stalled:
         for client in (quick, stalled):
             await client.init()
             await client.subscribe("subscription { words { sequence text } }")
-        await eventually(lambda: shop.depth.readers, "the room is open")
+        await eventually(lambda: backend.depth.readers, "the room is open")
         stalled.ws.transport.pause_reading()
         for _ in range(300):
-            shop.depth.push("x" * 60_000)
+            backend.depth.push("x" * 60_000)
             assert tick(await quick.receive(), "words")
         stalled.ws.transport.resume_reading()
         while (message := await stalled.receive())["type"] == "next":
@@ -217,18 +217,20 @@ async def test_a_member_whose_events_cannot_be_made_fewer_is_cut_off(shop: Shop)
         assert message["payload"][0]["extensions"]["code"] == "SLOW_READER"
 
 
-async def test_a_private_reader_that_is_too_slow_gets_its_cursor_and_loses_nothing_before_it(shop: Shop) -> None:
+async def test_a_private_reader_that_is_too_slow_gets_its_cursor_and_loses_nothing_before_it(
+    backend: DemoBackend,
+) -> None:
     async with (
-        serving(shop_app(shop, WebSettings(send_timeout_seconds=0.3))) as served,
+        serving(demo_app(backend, WebSettings(send_timeout_seconds=0.3))) as served,
         served.socket(max_queue=1) as client,
     ):
         await client.init()
         await client.subscribe("subscription { journal { sequence text } }")
-        await eventually(lambda: shop.journal.readers, "the stream is open")
+        await eventually(lambda: backend.journal.readers, "the stream is open")
         client.ws.transport.pause_reading()
         for _ in range(400):
-            shop.journal.push("x" * 60_000)
-        await eventually(lambda: not shop.journal.readers, "the server has given the stream up")
+            backend.journal.push("x" * 60_000)
+        await eventually(lambda: not backend.journal.readers, "the server has given the stream up")
         client.ws.transport.resume_reading()
         sequences = []
         while (message := await client.receive())["type"] == "next":
@@ -237,36 +239,38 @@ async def test_a_private_reader_that_is_too_slow_gets_its_cursor_and_loses_nothi
         assert message["payload"][0]["extensions"] == {"cursor": f"after-{len(sequences)}", "code": "SLOW_READER"}
 
 
-async def test_a_private_reader_that_takes_nothing_at_all_loses_the_connection(shop: Shop) -> None:
-    app = shop_app(shop, WebSettings(send_timeout_seconds=0.1))
+async def test_a_private_reader_that_takes_nothing_at_all_loses_the_connection(backend: DemoBackend) -> None:
+    app = demo_app(backend, WebSettings(send_timeout_seconds=0.1, close_timeout_seconds=0.2))
     async with serving(app) as served, served.socket(max_queue=1) as client:
         await client.init()
         await client.subscribe("subscription { journal { sequence text } }")
-        await eventually(lambda: shop.journal.readers, "the stream is open")
+        await eventually(lambda: backend.journal.readers, "the stream is open")
         client.ws.transport.pause_reading()
         for _ in range(400):
-            shop.journal.push("x" * 60_000)
+            backend.journal.push("x" * 60_000)
         await eventually(lambda: not app.state.connections, "the server has let go")
-        assert not shop.journal.readers
+        assert not backend.journal.readers
         client.ws.transport.abort()
 
 
-async def test_a_query_has_fresh_loaders_each_time_and_a_token_that_is_revoked_meanwhile_closes(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+async def test_a_query_has_fresh_loaders_each_time_and_a_token_that_is_revoked_meanwhile_closes(
+    backend: DemoBackend,
+) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init("good")
-        before = shop.contexts
+        before = backend.contexts
         for operation in ("1", "2"):
             await client.subscribe("{ me }", id=operation)
             assert (await client.receive())["payload"]["data"] == {"me": "credential-1"}
             await client.receive()
-        assert shop.contexts == before + 2
-        shop.tokens.clear()
+        assert backend.contexts == before + 2
+        backend.tokens.clear()
         await client.subscribe("{ me }", id="3")
         assert (await client.closed())[0] == 4403
 
 
-async def test_revoking_a_credential_closes_its_sockets_and_no_others(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_revoking_a_credential_closes_its_sockets_and_no_others(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served, served.socket() as mine, served.socket() as other, served.socket() as stranger:
         await mine.init("good")
         await other.init("other")
@@ -278,22 +282,22 @@ async def test_revoking_a_credential_closes_its_sockets_and_no_others(shop: Shop
             assert (await client.receive())["type"] == "next"
 
 
-async def test_an_expiring_credential_closes_the_socket_by_itself(shop: Shop) -> None:
-    shop.seconds_left = 0.2
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+async def test_an_expiring_credential_closes_the_socket_by_itself(backend: DemoBackend) -> None:
+    backend.seconds_left = 0.2
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init("good")
         assert (await client.closed())[0] == 4403
 
 
 @pytest.mark.parametrize("payload", [{"Authorization": "Bearer bad"}, {"authorization": "x"}, {"Authorization": 5}])
-async def test_a_bad_token_is_refused_with_4403(shop: Shop, payload: dict) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+async def test_a_bad_token_is_refused_with_4403(backend: DemoBackend, payload: dict) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.send(type="connection_init", payload=payload)
         assert (await client.closed())[0] == 4403
 
 
-async def test_a_token_in_the_handshakes_header_counts(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_token_in_the_handshakes_header_counts(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         async with served.socket(additional_headers={"Authorization": "Bearer good"}) as client:
             await client.init()
             await client.subscribe("{ me }")
@@ -319,8 +323,10 @@ async def test_a_token_in_the_handshakes_header_counts(shop: Shop) -> None:
     ],
     ids=["binary", "text", "array", "null", "no type", "legacy", "early", "init array", "deep", "too big"],
 )
-async def test_what_the_protocol_does_not_know_closes_with_its_code(shop: Shop, sent: str | bytes, code: int) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+async def test_what_the_protocol_does_not_know_closes_with_its_code(
+    backend: DemoBackend, sent: str | bytes, code: int
+) -> None:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.ws.send(sent)
         assert (await client.closed())[0] == code
 
@@ -351,9 +357,9 @@ async def test_what_the_protocol_does_not_know_closes_with_its_code(shop: Shop, 
     ],
 )
 async def test_breaking_the_protocol_after_the_acknowledgement_closes(
-    shop: Shop, messages: list[dict], code: int
+    backend: DemoBackend, messages: list[dict], code: int
 ) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init()
         for message in messages:
             await client.send(**message)
@@ -377,9 +383,9 @@ async def test_breaking_the_protocol_after_the_acknowledgement_closes(
     ],
 )  # fmt: skip
 async def test_an_operation_that_cannot_run_is_answered_with_error_and_the_socket_lives(
-    shop: Shop, payload: dict, code: str
+    backend: DemoBackend, payload: dict, code: str
 ) -> None:
-    async with serving(shop_app(shop)) as served, served.socket() as client:
+    async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init()
         await client.send(type="subscribe", id="1", payload=payload)
         message = await client.receive()
@@ -389,9 +395,9 @@ async def test_an_operation_that_cannot_run_is_answered_with_error_and_the_socke
         assert (await client.receive())["type"] == "next"
 
 
-async def test_the_hundred_and_first_operation_is_refused(shop: Shop) -> None:
+async def test_the_hundred_and_first_operation_is_refused(backend: DemoBackend) -> None:
     settings = WebSettings(max_operations_per_connection=2)
-    async with serving(shop_app(shop, settings)) as served, served.socket() as client:
+    async with serving(demo_app(backend, settings)) as served, served.socket() as client:
         await client.init()
         for operation in ("1", "2", "3"):
             await client.subscribe(DEPTH, id=operation)
@@ -402,13 +408,13 @@ async def test_the_hundred_and_first_operation_is_refused(shop: Shop) -> None:
         assert (await client.receive())["payload"]["data"] == {"hello": "hello you"}
 
 
-async def test_who_does_not_initialise_is_sent_away(shop: Shop) -> None:
-    async with serving(shop_app(shop, WebSettings(init_timeout_seconds=0.1))) as served, served.socket() as client:
+async def test_who_does_not_initialise_is_sent_away(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, WebSettings(init_timeout_seconds=0.1))) as served, served.socket() as client:
         assert (await client.closed())[0] == 4408
 
 
-async def test_pings_are_echoed_and_the_server_sends_its_own(shop: Shop) -> None:
-    async with serving(shop_app(shop, WebSettings(ping_interval_seconds=0.2))) as served, served.socket() as client:
+async def test_pings_are_echoed_and_the_server_sends_its_own(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, WebSettings(ping_interval_seconds=0.2))) as served, served.socket() as client:
         await client.init()
         await client.send(type="ping", payload={"n": 1})
         assert await client.receive() == {"type": "pong", "payload": {"n": 1}}
@@ -422,13 +428,13 @@ async def test_pings_are_echoed_and_the_server_sends_its_own(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("subprotocols", [["graphql-ws"], None])
-async def test_the_legacy_protocol_is_refused(shop: Shop, subprotocols: list[str] | None) -> None:
-    async with serving(shop_app(shop)) as served, served.socket(subprotocols=subprotocols) as client:
+async def test_the_legacy_protocol_is_refused(backend: DemoBackend, subprotocols: list[str] | None) -> None:
+    async with serving(demo_app(backend)) as served, served.socket(subprotocols=subprotocols) as client:
         assert (await client.closed())[0] == 4406
 
 
-async def test_a_foreign_page_may_connect_only_where_its_origin_is_allowed(shop: Shop) -> None:
-    async with serving(shop_app(shop, WebSettings(allowed_origins=("https://app.example",)))) as served:
+async def test_a_foreign_page_may_connect_only_where_its_origin_is_allowed(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend, WebSettings(allowed_origins=("https://app.example",)))) as served:
         for origin in ("https://app.example", served.url):
             async with served.socket(origin=origin) as client:
                 await client.init()
@@ -438,19 +444,19 @@ async def test_a_foreign_page_may_connect_only_where_its_origin_is_allowed(shop:
         assert refused.value.response.status_code == 403
 
 
-async def test_a_mutation_ends_though_its_socket_has_gone(shop: Shop) -> None:
-    async with serving(shop_app(shop)) as served:
+async def test_a_mutation_ends_though_its_socket_has_gone(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served:
         async with served.socket() as client:
             await client.init()
             await client.subscribe('mutation { orderSlowly(price: "1") }')
-            await eventually(lambda: shop.waiting == 1, "the mutation has begun")
-        shop.gate.set()
-        await eventually(lambda: shop.placed, "the mutation has ended")
+            await eventually(lambda: backend.waiting == 1, "the mutation has begun")
+        backend.gate.set()
+        await eventually(lambda: backend.placed, "the mutation has ended")
 
 
-async def test_an_operation_that_takes_too_long_is_ended(shop: Shop) -> None:
+async def test_an_operation_that_takes_too_long_is_ended(backend: DemoBackend) -> None:
     async with (
-        serving(shop_app(shop, WebSettings(operation_timeout_seconds=0.1))) as served,
+        serving(demo_app(backend, WebSettings(operation_timeout_seconds=0.1))) as served,
         served.socket() as client,
     ):
         await client.init()
@@ -459,19 +465,19 @@ async def test_an_operation_that_takes_too_long_is_ended(shop: Shop) -> None:
         assert message["payload"][0]["extensions"]["code"] == "UNAVAILABLE"
 
 
-async def test_shutting_down_closes_the_sockets_and_the_rooms(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_shutting_down_closes_the_sockets_and_the_rooms(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served, served.socket() as client:
         await client.init()
         await client.subscribe(DEPTH)
-        await eventually(lambda: shop.depth.readers, "the room is open")
+        await eventually(lambda: backend.depth.readers, "the room is open")
         served.server.should_exit = True
         assert (await client.closed())[0] == 1001
-    assert not shop.depth.readers
+    assert not backend.depth.readers
 
 
-async def test_a_socket_that_is_opened_while_the_server_stops_is_sent_away(shop: Shop) -> None:
-    app = shop_app(shop)
+async def test_a_socket_that_is_opened_while_the_server_stops_is_sent_away(backend: DemoBackend) -> None:
+    app = demo_app(backend)
     async with serving(app) as served:
         await app.state.connections.close_all()
         async with served.socket() as client:

@@ -3,7 +3,7 @@ from graphql import GraphQLSchema
 
 from infra.web.documents.cost import cost_of
 from infra.web.documents.documents import Documents
-from infra.web.executor import Executor
+from infra.web.execution import build_executor
 from infra.web.settings import WebSettings
 from schema import build_schema
 from tests.support.demo_schema import SCHEMA
@@ -15,8 +15,7 @@ A_DAY = 'from: "2026-11-01T00:00:00Z", to: "2026-11-02T00:00:00Z"'
 
 def cost(query: str, schema: GraphQLSchema = GRAPHQL, **variables: object) -> int:
     prepared = Documents(schema, WebSettings()).prepare(query, None)
-    executor = Executor.build(schema, prepared.document.node, None, None, variables, operation_extensions=None)
-    assert isinstance(executor, Executor)
+    executor = build_executor(schema, prepared, variables, None)
     return cost_of(schema, prepared.operation, prepared.document.fragments, executor.variable_values)
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from infra.web.documents.documents import REMEMBERED_CHARACTERS, REMEMBERED_DOCUMENTS, Documents, RequestErrors
+from infra.web.documents.documents import MAX_CACHED_CHARACTERS, MAX_CACHED_DOCUMENTS, Documents
+from infra.web.errors import RequestErrors
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import SCHEMA
 
@@ -12,35 +13,38 @@ def documents() -> Documents:
     return Documents(GRAPHQL, WebSettings())
 
 
-def test_the_same_text_is_read_once_and_layouts_print_the_same(documents: Documents) -> None:
-    one, again = (documents.prepare("{ hello }", None) for _ in range(2))
+def test_the_same_text_is_parsed_once_and_layouts_print_the_same(documents: Documents) -> None:
+    first, second = (documents.prepare("{ hello }", None) for _ in range(2))
     other = documents.prepare("query { hello # comment\n }", None)
-    assert one.document is again.document
-    assert one.document.text == other.document.text
+    assert first.document is second.document
+    assert first.document.text == other.document.text
 
 
 def numbered(number: int, characters: int = 0) -> str:
     return f"query Q{number} {{ hello }}".ljust(characters)
 
 
-def test_a_document_that_is_asked_for_stays_remembered_among_many_that_are_asked_once(documents: Documents) -> None:
-    asked = documents.prepare("{ hello }", None)
-    for number in range(REMEMBERED_DOCUMENTS + 50):
+def test_a_document_in_use_stays_cached_among_many_that_are_used_once(documents: Documents) -> None:
+    used = documents.prepare("{ hello }", None)
+    for number in range(MAX_CACHED_DOCUMENTS + 50):
         documents.prepare(numbered(number), None)
-        assert documents.prepare("{ hello }", None).document is asked.document
+        assert documents.prepare("{ hello }", None).document is used.document
 
 
 @pytest.mark.parametrize("characters", [0, 1_000, 16_384])
-def test_what_is_remembered_is_bounded_by_number_and_by_length(documents: Documents, characters: int) -> None:
-    for number in range(REMEMBERED_DOCUMENTS + 50):
-        documents.prepare(numbered(number, characters), None)
-    assert 0 < len(documents._known) <= REMEMBERED_DOCUMENTS
-    assert sum(map(len, documents._known)) == documents._known_characters <= REMEMBERED_CHARACTERS
+def test_the_cache_is_bounded_by_number_and_by_length(documents: Documents, characters: int) -> None:
+    texts = [numbered(number, characters) for number in range(MAX_CACHED_DOCUMENTS + 50)]
+    for text in texts:
+        documents.prepare(text, None)
+    cached = [text for text in texts if documents.is_cached(text)]
+    assert cached == texts[-min(MAX_CACHED_DOCUMENTS, MAX_CACHED_CHARACTERS // max(len(texts[-1]), 1)) :]
+    assert sum(map(len, cached)) <= MAX_CACHED_CHARACTERS
 
 
-def test_a_document_of_unusual_length_is_not_remembered(documents: Documents) -> None:
-    documents.prepare(numbered(1, 16_385), None)
-    assert not documents._known
+def test_a_document_of_unusual_length_is_not_cached(documents: Documents) -> None:
+    text = numbered(1, 16_385)
+    documents.prepare(text, None)
+    assert not documents.is_cached(text)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_only_subscriptions_of_fields_that_opted_in_are_shared(documents: Docume
         "{ product { id ... on Nothing { id } } }",
     ],
 )
-def test_what_cannot_be_executed_says_why(documents: Documents, query: str) -> None:
+def test_an_operation_that_cannot_be_executed_is_answered_with_errors(documents: Documents, query: str) -> None:
     with pytest.raises(RequestErrors) as raised:
         documents.prepare(query, None)
     assert 1 <= len(raised.value.errors) <= 6

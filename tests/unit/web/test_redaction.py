@@ -18,12 +18,10 @@ from graphql import (
     is_input_object_type,
     is_list_type,
 )
-from prometheus_client import CollectorRegistry
 
-from infra.web.context import ConnectionInfo
-from infra.web.documents.documents import RequestErrors
-from infra.web.metrics import WebMetrics
-from infra.web.operations import Operations, public_errors
+from infra.web.documents.documents import Documents
+from infra.web.errors import RequestErrors, public_errors
+from infra.web.execution import build_executor
 from infra.web.settings import WebSettings
 from schema import build_schema
 
@@ -116,47 +114,44 @@ def nested_literal(kind: GraphQLType, path: tuple[str, ...], text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def operations() -> Operations:
-    async def contexts(_token: str | None, _connection: ConnectionInfo) -> Any:
-        raise AssertionError("nothing is executed here")
-
-    return Operations(SCHEMA, contexts, WebSettings(), WebMetrics(CollectorRegistry()))
+def documents() -> Documents:
+    return Documents(GRAPHQL, WebSettings())
 
 
-def refusal(operations: Operations, query: str, variables: dict[str, Any] | None = None) -> str:
-    """Return all that the client and the log are told of an operation that can't be executed; "" where it can."""
+def rejection(documents: Documents, query: str, variables: dict[str, Any] | None = None) -> str:
+    """Return all that the client and the log get for an operation that can't be executed; "" if it can."""
     try:
-        operations._build(operations._documents.prepare(query, None), variables, None)
-    except RequestErrors as refused:
-        errors = refused
+        build_executor(GRAPHQL, documents.prepare(query, None), variables or {}, None)
+    except RequestErrors as raised:
+        errors = raised
     else:
         return ""
-    told = json.dumps(public_errors(errors), ensure_ascii=False)
-    assert not [mark for mark in MARKS if mark in told + str(errors)], told
-    assert "Internal" not in told
-    return told
+    text = json.dumps(public_errors(errors), ensure_ascii=False)
+    assert not [mark for mark in MARKS if mark in text + str(errors)], text
+    assert "Internal" not in text
+    return text
 
 
 @pytest.mark.parametrize("place", TEXTS, ids=str)
-def test_no_variable_of_a_text_is_quoted_however_wrong(operations: Operations, place: Place) -> None:
+def test_no_variable_of_a_text_is_quoted_however_wrong(documents: Documents, place: Place) -> None:
     query = place.by_variable()
-    told = [refusal(operations, query, {"v": nested(place.argument, place.path[1:], value)}) for value in WRONG]
-    assert len([each for each in told if each]) >= len(WRONG) - 2, "lists are right where lists are expected"
+    answers = [rejection(documents, query, {"v": nested(place.argument, place.path[1:], value)}) for value in WRONG]
+    assert len([answer for answer in answers if answer]) >= len(WRONG) - 2, "lists are right where lists are expected"
 
 
 @pytest.mark.parametrize("place", TEXTS, ids=str)
-def test_no_literal_of_a_text_is_quoted_however_wrong(operations: Operations, place: Place) -> None:
-    told = [refusal(operations, place.by_literal(text)) for text in WRONG_LITERALS]
-    assert len([each for each in told if each]) >= len(WRONG_LITERALS) - 2
+def test_no_literal_of_a_text_is_quoted_however_wrong(documents: Documents, place: Place) -> None:
+    answers = [rejection(documents, place.by_literal(text)) for text in WRONG_LITERALS]
+    assert len([answer for answer in answers if answer]) >= len(WRONG_LITERALS) - 2
 
 
 @pytest.mark.parametrize("place", INPUTS, ids=str)
 def test_nothing_is_quoted_that_stands_for_an_input_or_under_an_unknown_name(
-    operations: Operations, place: Place
+    documents: Documents, place: Place
 ) -> None:
     for wrong in (SECRET, [SECRET], NUMBER, {"passwrod": SECRET}, {"passwrod": {"a": [NUMBER]}}):
-        assert refusal(operations, place.by_variable(), {"v": nested(place.argument, place.path[1:], wrong)})
-        assert refusal(operations, place.by_literal(re.sub(r'"(\w+)":', r"\1:", json.dumps(wrong))))
+        assert rejection(documents, place.by_variable(), {"v": nested(place.argument, place.path[1:], wrong)})
+        assert rejection(documents, place.by_literal(re.sub(r'"(\w+)":', r"\1:", json.dumps(wrong))))
 
 
 def test_whatever_is_named_like_a_secret_is_a_text_or_holds_texts() -> None:
@@ -170,17 +165,15 @@ LOGIN = "{ userLogin(input: {email: $e, password: $p}) { token } }"
 
 
 @pytest.mark.parametrize("kind", ["String", "String!", "Int", "Int!", "Float!", "Boolean!", "ID!", "[String!]!"])
-def test_a_secret_in_a_variable_or_default_of_any_declared_type_is_not_quoted(
-    operations: Operations, kind: str
-) -> None:
+def test_a_secret_in_a_variable_or_default_of_any_declared_type_is_not_quoted(documents: Documents, kind: str) -> None:
     for value in [*WRONG, SECRET]:
-        refusal(operations, f'mutation($e: String! = "a", $p: {kind}) {LOGIN}', {"p": value})
+        rejection(documents, f'mutation($e: String! = "a", $p: {kind}) {LOGIN}', {"p": value})
     for literal in [*WRONG_LITERALS[1:], f'"{SECRET}"']:
-        assert refusal(operations, f'mutation($e: Int! = "a", $p: {kind} = {literal}) {LOGIN}')
+        assert rejection(documents, f'mutation($e: Int! = "a", $p: {kind} = {literal}) {LOGIN}')
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [
         ({"name": "x", "scopes": ["REED"]}, "at .scopes[0]: Value 'REED' does not exist in 'ApiScope' enum."),
         ({"name": 5, "scopes": []}, "at .name: String cannot represent a non string value: a number"),
@@ -190,14 +183,14 @@ def test_a_secret_in_a_variable_or_default_of_any_declared_type_is_not_quoted(
     ],
 )
 def test_the_error_still_says_where_the_fault_is_and_what_would_be_right(
-    operations: Operations, value: Any, told: str
+    documents: Documents, value: Any, text: str
 ) -> None:
     query = "mutation($v: ApiKeyCreateInput!) { apiKeyCreate(input: $v) { secret } }"
-    assert told in refusal(operations, query, {"v": value})
+    assert text in rejection(documents, query, {"v": value})
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "text"),
     [
         ("quer { viewer { id } }", "Syntax Error: Unexpected Name 'quer'."),
         ("{ viewer { id }", "Syntax Error: Expected Name, found <EOF>."),
@@ -206,5 +199,5 @@ def test_the_error_still_says_where_the_fault_is_and_what_would_be_right(
         ("mutation { userLogin(input: {email: 1}) { token } }", "String cannot represent a non string value: a number"),
     ],
 )
-def test_a_mistake_in_the_document_is_still_named(operations: Operations, query: str, told: str) -> None:
-    assert told in refusal(operations, query)
+def test_a_mistake_in_the_document_is_still_named(documents: Documents, query: str, text: str) -> None:
+    assert text in rejection(documents, query)

@@ -6,9 +6,10 @@ from graphql import GraphQLError
 from prometheus_client import CollectorRegistry
 
 from domain.core.errors import RequestFault
-from infra.web.documents.documents import RequestErrors
+from infra.web.errors import RequestErrors
 from infra.web.metrics import WebMetrics
-from infra.web.rooms import Member, RoomKey, Rooms
+from infra.web.rooms.registry import RoomKey, Rooms
+from infra.web.rooms.subscriber import Subscriber
 from resolvers.streams import DeltaStream, LatestOfEachSource, LatestStream, MergingStream, SharedSource
 from tests.support.waiting import eventually
 
@@ -38,13 +39,13 @@ class Numbers:
         return -self.newest or None
 
 
-class Kitchen:
+class StubExecutor:
     def __init__(self, source: SharedSource[int], gate: asyncio.Event | None = None) -> None:
         self.source = source
         self.gate = gate
         self.rendered: list[object] = []
 
-    async def make(self) -> "Kitchen":
+    async def make(self) -> "StubExecutor":
         return self
 
     async def open(self) -> SharedSource[int]:
@@ -80,57 +81,57 @@ async def rooms() -> AsyncIterator[Rooms]:
     await rooms.aclose()
 
 
-async def take(member: Member, count: int) -> list[str]:
+async def take(subscriber: Subscriber, count: int) -> list[str]:
     async with asyncio.timeout(60):
-        return [await anext(member) for _ in range(count)]
+        return [await anext(subscriber) for _ in range(count)]
 
 
 async def drained(numbers: Numbers) -> None:
-    await eventually(numbers.queue.empty, "the pump has taken all")
+    await eventually(numbers.queue.empty, "the pump has read all")
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def test_what_the_snapshot_holds_does_not_follow_it(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(chain(numbers))
-    member = rooms.join(KEY, kitchen.make)
+    executor = StubExecutor(chain(numbers))
+    subscriber = rooms.join(KEY, executor.make)
     for number in (1, 2, 3):
         numbers.push(number)
-    assert await take(member, 1) == ["-3"]  # taken before the pump has seen any of them
+    assert await take(subscriber, 1) == ["-3"]  # taken before the pump has seen any of them
     numbers.push(4)
-    assert await take(member, 1) == ["4"]
+    assert await take(subscriber, 1) == ["4"]
 
 
 async def test_two_who_ask_at_the_same_moment_meet_and_the_source_opens_once(rooms: Rooms, numbers: Numbers) -> None:
     gate = asyncio.Event()
-    kitchen = Kitchen(chain(numbers), gate)
-    members = [rooms.join(KEY, kitchen.make) for _ in range(2)]
+    executor = StubExecutor(chain(numbers), gate)
+    subscribers = [rooms.join(KEY, executor.make) for _ in range(2)]
     assert len(rooms) == 1
     gate.set()
     numbers.push(1)
-    assert [await take(member, 1) for member in members] == [["-1"], ["-1"]]
+    assert [await take(subscriber, 1) for subscriber in subscribers] == [["-1"], ["-1"]]
 
 
-async def test_leaving_while_the_source_opens_leaves_nothing_behind(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(chain(numbers), asyncio.Event())
-    rooms.join(KEY, kitchen.make).leave()
+async def test_unsubscribing_while_the_source_opens_leaves_nothing_behind(rooms: Rooms, numbers: Numbers) -> None:
+    executor = StubExecutor(chain(numbers), asyncio.Event())
+    rooms.join(KEY, executor.make).unsubscribe()
     assert len(rooms) == 0
-    again = Kitchen(chain(numbers))
-    member = rooms.join(KEY, again.make)
+    again = StubExecutor(chain(numbers))
+    subscriber = rooms.join(KEY, again.make)
     numbers.push(1)
-    assert await take(member, 1) == ["-1"]
+    assert await take(subscriber, 1) == ["-1"]
 
 
 async def test_the_last_to_leave_closes_the_source(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(chain(numbers))
-    one, two = (rooms.join(KEY, kitchen.make) for _ in range(2))
+    executor = StubExecutor(chain(numbers))
+    first, second = (rooms.join(KEY, executor.make) for _ in range(2))
     numbers.push(1)
-    await take(one, 1)
-    one.leave()
-    one.leave()
+    await take(first, 1)
+    first.unsubscribe()
+    first.unsubscribe()
     await asyncio.sleep(0)
     assert not numbers.closed
-    two.leave()
+    second.unsubscribe()
     await eventually(lambda: numbers.closed == 1, "the source is closed")
     assert len(rooms) == 0
 
@@ -138,37 +139,37 @@ async def test_the_last_to_leave_closes_the_source(rooms: Rooms, numbers: Number
 async def test_a_slow_reader_of_a_chain_gets_one_snapshot_of_the_moment_it_is_ready(
     rooms: Rooms, numbers: Numbers
 ) -> None:
-    kitchen = Kitchen(chain(numbers))
-    member = rooms.join(KEY, kitchen.make)
+    executor = StubExecutor(chain(numbers))
+    subscriber = rooms.join(KEY, executor.make)
     numbers.push(1)
-    assert await take(member, 1) == ["-1"]
+    assert await take(subscriber, 1) == ["-1"]
     for number in range(2, 20):
         numbers.push(number)
         await drained(numbers)
-        assert len(member) <= 3
-    assert await take(member, 1) == ["-19"]
+        assert len(subscriber) <= 3
+    assert await take(subscriber, 1) == ["-19"]
     numbers.push(20)
-    assert await take(member, 1) == ["20"]
+    assert await take(subscriber, 1) == ["20"]
 
 
 async def test_a_slow_reader_of_whole_states_gets_the_newest(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(LatestStream(numbers.events()))
-    member = rooms.join(KEY, kitchen.make)
+    executor = StubExecutor(LatestStream(numbers.events()))
+    subscriber = rooms.join(KEY, executor.make)
     for number in range(1, 10):
         numbers.push(number)
         await drained(numbers)
-    assert (await take(member, 1))[0] in {"9", "8", "7"}
-    late = rooms.join(KEY, kitchen.make)
+    assert (await take(subscriber, 1))[0] in {"9", "8", "7"}
+    late = rooms.join(KEY, executor.make)
     assert await take(late, 1) == ["9"]
-    assert kitchen.rendered.count(9) == 1
+    assert executor.rendered.count(9) == 1
 
 
 async def test_merged_events_are_rendered_for_the_slow_one_alone(rooms: Rooms, numbers: Numbers) -> None:
     def merge(queued: Sequence[int]) -> Sequence[int]:
         return [sum(queued[:-1]), queued[-1]]
 
-    kitchen = Kitchen(MergingStream(numbers.events(), merge))
-    slow, quick = (rooms.join(KEY, kitchen.make) for _ in range(2))
+    executor = StubExecutor(MergingStream(numbers.events(), merge))
+    slow, quick = (rooms.join(KEY, executor.make) for _ in range(2))
     seen = []
     for number in range(1, 8):
         numbers.push(number)
@@ -179,63 +180,63 @@ async def test_merged_events_are_rendered_for_the_slow_one_alone(rooms: Rooms, n
     assert sum(map(int, rest)) == 28
 
 
-async def test_a_room_that_ends_tells_its_members_after_what_is_queued(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(chain(numbers))
-    member = rooms.join(KEY, kitchen.make)
+async def test_a_room_that_ends_ends_its_subscribers_after_what_is_queued(rooms: Rooms, numbers: Numbers) -> None:
+    executor = StubExecutor(chain(numbers))
+    subscriber = rooms.join(KEY, executor.make)
     numbers.push(1)
-    assert await take(member, 1) == ["-1"]
+    assert await take(subscriber, 1) == ["-1"]
     numbers.push(2)
     numbers.queue.put_nowait(None)
     await eventually(lambda: len(rooms) == 0, "the room has ended")
-    assert await take(member, 1) == ["2"]
+    assert await take(subscriber, 1) == ["2"]
     with pytest.raises(StopAsyncIteration):
-        await anext(member)
+        await anext(subscriber)
 
 
 async def test_there_is_a_cap_on_rooms(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(chain(numbers))
+    executor = StubExecutor(chain(numbers))
     for n in range(2):
-        rooms.join(RoomKey(str(n), None, ""), kitchen.make)
+        rooms.join(RoomKey(str(n), None, ""), executor.make)
     with pytest.raises(RequestFault, match="already serves 2 different live queries"):
-        rooms.join(KEY, kitchen.make)
+        rooms.join(KEY, executor.make)
     assert len(rooms) == 2
 
 
-async def test_closing_all_ends_every_member(numbers: Numbers) -> None:
+async def test_closing_all_ends_every_subscriber(numbers: Numbers) -> None:
     rooms = Rooms(3, 2, WebMetrics(CollectorRegistry()))
-    member = rooms.join(KEY, Kitchen(chain(numbers)).make)
+    subscriber = rooms.join(KEY, StubExecutor(chain(numbers)).make)
     numbers.push(1)
-    await take(member, 1)
+    await take(subscriber, 1)
     await rooms.aclose()
     with pytest.raises(StopAsyncIteration):
-        await anext(member)
+        await anext(subscriber)
     assert numbers.closed == 1
 
 
 def of_each_of_ten(numbers: Numbers) -> LatestOfEachSource[int]:
-    """Return a source of the states of ten things: a number is news of the thing that its last digit names."""
+    """Return a source of the states of ten things: a number is an event of the thing that its last digit names."""
     return LatestOfEachSource(numbers.events(), lambda number: number % 10, 10)
 
 
 async def test_a_joiner_gets_the_newest_of_each_thing_and_each_is_rendered_once(rooms: Rooms, numbers: Numbers) -> None:
-    kitchen = Kitchen(of_each_of_ten(numbers))
-    first = rooms.join(KEY, kitchen.make)
+    executor = StubExecutor(of_each_of_ten(numbers))
+    first = rooms.join(KEY, executor.make)
     for number in (1, 2, 12, 3):
         numbers.push(number)
     assert await take(first, 4) == ["1", "2", "12", "3"]
     for _ in range(3):
-        late = rooms.join(KEY, kitchen.make)
+        late = rooms.join(KEY, executor.make)
         assert await take(late, 3) == ["1", "12", "3"]
     numbers.push(13)
     assert await take(late, 1) == ["13"]
-    assert all(kitchen.rendered.count(known) == 1 for known in (1, 12, 3))
+    assert all(executor.rendered.count(known) == 1 for known in (1, 12, 3))
 
 
 async def test_a_slow_reader_gets_the_newest_of_each_thing_however_few_events_a_queue_has_room_for(
     rooms: Rooms, numbers: Numbers
 ) -> None:
-    kitchen = Kitchen(of_each_of_ten(numbers))
-    slow, quick = (rooms.join(KEY, kitchen.make) for _ in range(2))
+    executor = StubExecutor(of_each_of_ten(numbers))
+    slow, quick = (rooms.join(KEY, executor.make) for _ in range(2))
     numbers.push(0)
     assert await take(slow, 1) == await take(quick, 1) == ["0"]
     for number in range(1, 200):

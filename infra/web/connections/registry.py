@@ -1,49 +1,47 @@
-"""All open sockets, by the credential that they were opened with, so that a revoked one closes them."""
+"""All open sockets and streams, by the credential that they were opened with, so that revoking it closes them."""
 
 import asyncio
 from collections import defaultdict
 from typing import Protocol
 
+from infra.web.connections.close_codes import CloseCode
 from infra.web.metrics import WebMetrics
-
-FORBIDDEN = 4403
-GOING_AWAY = 1001
 
 
 class Closable(Protocol):
     """A connection that can be closed from outside."""
 
-    async def close(self, code: int, reason: str) -> None:
-        """Close it; nothing happens where it is closed already."""
+    async def close(self, code: CloseCode, reason: str) -> None:
+        """Close it; nothing happens if it is closed already."""
         ...
 
 
 class ConnectionRegistry:
-    """The open sockets of this process."""
+    """The open sockets and streams of this process."""
 
     def __init__(self, metrics: WebMetrics) -> None:
         self._metrics = metrics
         self._open: dict[Closable, str | None] = {}
         self._by_credential: defaultdict[str, set[Closable]] = defaultdict(set)
         self.is_closing = False
-        """Whether the server stops; what is added from then on closes itself."""
+        """Whether the server stops; a connection that is added from then on must close itself."""
 
     def __len__(self) -> int:
         return len(self._open)
 
     def add(self, connection: Closable) -> None:
-        """Take up a connection that has no credential yet."""
+        """Add a connection that has no credential yet."""
         self._open[connection] = None
         self._metrics.sockets.inc()
 
-    def bind(self, connection: Closable, credential_id: str | None) -> None:
-        """Note which credential a connection was opened with."""
+    def set_credential(self, connection: Closable, credential_id: str | None) -> None:
+        """Record which credential a connection was opened with."""
         if credential_id is not None and connection in self._open:
             self._open[connection] = credential_id
             self._by_credential[credential_id].add(connection)
 
     def remove(self, connection: Closable) -> None:
-        """Forget a connection that has ended."""
+        """Remove a connection that has ended."""
         if connection not in self._open:
             return
         self._metrics.sockets.dec()
@@ -61,14 +59,14 @@ class ConnectionRegistry:
 
     async def close_credential(self, credential_id: str) -> int:
         """Close all sockets of a login session or API key with 4403; return how many there were."""
-        return await self._close(tuple(self._by_credential.get(credential_id, ())), FORBIDDEN, "Forbidden")
+        return await self._close(tuple(self._by_credential.get(credential_id, ())), CloseCode.FORBIDDEN, "Forbidden")
 
     async def close_all(self) -> int:
         """Close all sockets because the server stops; return how many there were."""
         self.is_closing = True
-        return await self._close(tuple(self._open), GOING_AWAY, "Going away")
+        return await self._close(tuple(self._open), CloseCode.GOING_AWAY, "Going away")
 
     @staticmethod
-    async def _close(connections: tuple[Closable, ...], code: int, reason: str) -> int:
+    async def _close(connections: tuple[Closable, ...], code: CloseCode, reason: str) -> int:
         await asyncio.gather(*(connection.close(code, reason) for connection in connections))
         return len(connections)

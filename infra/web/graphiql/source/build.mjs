@@ -1,9 +1,9 @@
-// Bundles GraphiQL, React and graphql-ws into ../static/graphiql, with the licences of all that is in the bundle.
+// Bundles GraphiQL, React and graphql-ws into ../static, with the licences of all that is in the bundle.
 import { build } from 'esbuild';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const out = process.argv[2] ?? '../static/graphiql';
+const out = process.argv[2] ?? '../static';
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const { metafile } = await build({

@@ -1,4 +1,4 @@
-"""Request ids and the access log: what was asked and how it went, with nothing private."""
+"""Request ids and the access log: what was requested and how it ended, without anything private."""
 
 import re
 import time
@@ -10,20 +10,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.logging import request_lines
 from infra.web.metrics import WebMetrics
-from infra.web.operation_note import OperationNote
+from infra.web.operation_log import OperationLogEntry
 
 log = structlog.stdlib.get_logger("r3edge.access")
 
 REQUEST_ID_HEADER = "x-request-id"
-_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _ROUTES = _QUIET | {"/graphql", "/graphiql", "/"}
 
 
-class AccessLog:
-    """Gives every request an id, taken from the client where it sent a sane one, and logs its end.
+class AccessLogMiddleware:
+    """Gives every request an id, the client's own if it sent a valid one, and logs its end.
 
-    Neither the query string nor the address nor any header is logged: each may hold what is private.
+    Neither the query string nor the address nor any header is logged: each may hold private data.
     """
 
     def __init__(self, app: ASGIApp, metrics: WebMetrics) -> None:
@@ -31,7 +31,6 @@ class AccessLog:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or one socket."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -39,18 +38,18 @@ class AccessLog:
         scope.setdefault("state", {})["request_id"] = request_id
         outcome = _Outcome(send, request_id)
         started = time.monotonic()
-        with request_lines(request_id), OperationNote.begun() as note:
+        with request_lines(request_id), OperationLogEntry.open() as entry:
             try:
                 await self._app(scope, receive, outcome.send)
             finally:
-                self._tell(scope, outcome.status, time.monotonic() - started, note)
+                self._log(scope, outcome.status, time.monotonic() - started, entry)
 
     @staticmethod
     def _request_id(scope: Scope) -> str:
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        return given if _GIVEN_ID.fullmatch(given) else uuid4().hex
+        return given if _VALID_ID.fullmatch(given) else uuid4().hex
 
-    def _tell(self, scope: Scope, status: int, seconds: float, note: OperationNote) -> None:
+    def _log(self, scope: Scope, status: int, seconds: float, entry: OperationLogEntry) -> None:
         path = scope["path"]
         route = path if path in _ROUTES else "other"
         method = scope.get("method", "WEBSOCKET")
@@ -64,12 +63,12 @@ class AccessLog:
                 route=route,
                 status=status,
                 milliseconds=round(seconds * 1000, 2),
-                **note.fields(),
+                **entry.fields(),
             )
 
 
 class _Outcome:
-    """Passes messages on, adds the headers that every response has, and keeps its status (or a socket's close code)."""
+    """Forwards messages, adds the headers of every response, and keeps its status (or a socket's close code)."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -77,7 +76,6 @@ class _Outcome:
         self.status = 0
 
     async def send(self, message: Message) -> None:
-        """Pass a message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)

@@ -1,11 +1,11 @@
-"""Drops a peer that has stopped to take what it is sent."""
+"""Aborts the connection of a peer that no longer reads what it is sent."""
 
 import asyncio
 from collections.abc import Callable
 
 
-class WriteWatch:
-    """While a transport's buffer is full, looks now and then whether it gets any shorter."""
+class WriteTimeout:
+    """While a transport's write buffer is full, checks every `seconds` whether it has become any shorter."""
 
     def __init__(
         self,
@@ -22,18 +22,18 @@ class WriteWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Look after a while, and again, until it is stopped."""
+        """Check after `seconds`, and again, until it is stopped."""
         self.stop()
         self._size = self._transport.get_write_buffer_size()
-        self._timer = self._loop.call_later(self._seconds, self._look)
+        self._timer = self._loop.call_later(self._seconds, self._check)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._transport.get_write_buffer_size() < self._size:
             self.start()
             return
@@ -41,19 +41,17 @@ class WriteWatch:
         self._transport.abort()
 
 
-class WatchedWriting(asyncio.Protocol):
-    """A protocol that watches its peer while what is to be sent has to be held; stands before its base."""
+class WriteTimeoutMixin(asyncio.Protocol):
+    """Runs a protocol's write time-out while its writing is paused; stands before the protocol among the bases."""
 
-    _writing: WriteWatch | None = None
+    _write_timeout: WriteTimeout | None = None
 
     def pause_writing(self) -> None:
-        """Hold what is to be sent: the peer takes nothing at the moment."""
         super().pause_writing()
-        if self._writing is not None:
-            self._writing.start()
+        if self._write_timeout is not None:
+            self._write_timeout.start()
 
     def resume_writing(self) -> None:
-        """Send on."""
         super().resume_writing()
-        if self._writing is not None:
-            self._writing.stop()
+        if self._write_timeout is not None:
+            self._write_timeout.stop()

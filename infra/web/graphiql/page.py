@@ -1,4 +1,4 @@
-"""GraphiQL from our own files, under a content security policy that lets nothing else in."""
+"""Serves GraphiQL from our own files, under a content security policy that allows nothing else."""
 
 import re
 from pathlib import Path
@@ -9,16 +9,16 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-STATIC: Final = Path(__file__).parent / "static" / "graphiql"
+STATIC: Final = Path(__file__).parent / "static"
 
 _HEADERS: Final = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-cache"}
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
 
 
-def policy(host: str) -> str:
-    """Return the content security policy of the page as it is served to this `Host`.
+def content_security_policy(host: str) -> str:
+    """Return the policy of the page as it is served to this `Host`.
 
-    Scripts run from our files alone and nothing is fetched from elsewhere. Styles may be inline: the editor's menus
+    Scripts run from our files only, and nothing is fetched from elsewhere. Styles may be inline: the editor's menus
     insert theirs. The sockets are named since some browsers don't count them as `self`.
     """
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
@@ -29,16 +29,16 @@ def policy(host: str) -> str:
     )
 
 
-def ide_page(request: Request) -> Response:
+def graphiql_page(request: Request) -> Response:
     """Return the page of GraphiQL."""
-    headers = {**_HEADERS, "content-security-policy": policy(request.headers.get("host", ""))}
+    headers = {**_HEADERS, "content-security-policy": content_security_policy(request.headers.get("host", ""))}
     return FileResponse(STATIC / "index.html", headers=headers, media_type="text/html")
 
 
-def ide_routes() -> list[Route | Mount]:
+def graphiql_routes() -> list[Route | Mount]:
     """Return the page and its files."""
 
     async def page(request: Request) -> Response:
-        return ide_page(request)
+        return graphiql_page(request)
 
     return [Route("/graphiql", page), Mount("/graphiql/static", StaticFiles(directory=STATIC))]

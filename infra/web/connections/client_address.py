@@ -1,4 +1,4 @@
-"""Who a connection comes from: its peer, or the client that a trusted proxy names."""
+"""The client's address: that of the peer, or the one that a trusted proxy names in `X-Forwarded-For`."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -8,8 +8,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _HEADER: Final = "x-forwarded-for"
-_HOME_NETWORK_BITS: Final = 64
-"""What a provider gives to one customer: whoever has one IPv6 address has all of its /64."""
+_CUSTOMER_PREFIX_BITS: Final = 64
+"""What a provider assigns to one customer: a client with one IPv6 address has all of its /64."""
 
 
 class TrustedProxies:
@@ -18,20 +18,20 @@ class TrustedProxies:
     def __init__(self, proxies: Sequence[str]) -> None:
         self._networks = [ip_network(proxy, strict=False) for proxy in proxies]
 
-    def trusts(self, address: str) -> bool:
-        """Tell whether the address is one of a proxy."""
+    def is_trusted(self, address: str) -> bool:
+        """Return whether the address belongs to a trusted proxy."""
         parsed = _parse(address)
         return parsed is not None and any(parsed in network for network in self._networks)
 
-    def client(self, peer: str, forwarded: Sequence[str]) -> str:
-        """Return the client of a connection from `peer` with these header values, first to last.
+    def client_address(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Return the client's address for a connection from `peer` with these header values, first to last.
 
-        Every proxy adds whom it heard at the end, so the chain is read from there: the first address that is not a
-        trusted proxy's is the client, and whatever it says of those before it is only its word.
+        Every proxy appends the address that it was called from, so the chain is read from its end: the first address
+        that is not a trusted proxy's is the client's. Addresses before that one are only the client's own claim.
         """
         client = peer
-        for hop in _from_the_right(forwarded):
-            if not self.trusts(client):
+        for hop in _hops_from_last(forwarded):
+            if not self.is_trusted(client):
                 break
             if _parse(hop) is None:
                 break
@@ -39,38 +39,37 @@ class TrustedProxies:
         return client
 
 
-class ClientAddress:
-    """Replaces the peer in the ASGI scope by the client where the peer is a trusted proxy."""
+class ClientAddressMiddleware:
+    """Replaces the peer's address in the ASGI scope by the client's if the peer is a trusted proxy."""
 
     def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
         self._app = app
         self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or one socket."""
         peer = scope.get("client")
-        if peer and self._proxies.trusts(peer[0]):
-            address = self._proxies.client(peer[0], Headers(scope=scope).getlist(_HEADER))
+        if peer and self._proxies.is_trusted(peer[0]):
+            address = self._proxies.client_address(peer[0], Headers(scope=scope).getlist(_HEADER))
             scope["client"] = (address, 0 if address != peer[0] else peer[1])
         await self._app(scope, receive, send)
 
 
 def network_of(address: str) -> str:
-    """Return what limits are counted by: the IPv4 address, or the /64 of an IPv6 one; other text as it is."""
+    """Return the key that limits are counted by: an IPv4 address, or the /64 of an IPv6 one; other text unchanged."""
     parsed = _parse(address)
     if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((parsed, _HOME_NETWORK_BITS), strict=False))
+        return str(IPv6Network((parsed, _CUSTOMER_PREFIX_BITS), strict=False))
     return str(parsed) if parsed is not None else address
 
 
-def _from_the_right(values: Sequence[str]) -> Iterator[str]:
+def _hops_from_last(values: Sequence[str]) -> Iterator[str]:
     for value in reversed(values):
         for hop in reversed(value.split(",")):
             yield hop.strip()
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that is written, perhaps with a port, as `192.0.2.1:80` or `[2001:db8::1]:80`."""
+    """Return an address that may be written with a port, as `192.0.2.1:80` or `[2001:db8::1]:80`."""
     host = text.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]
