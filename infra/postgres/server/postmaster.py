@@ -1,4 +1,4 @@
-"""What a data folder says about the server that runs in it, or did (`postmaster.pid`)."""
+"""Reads `postmaster.pid`, the file in a data folder about the server that runs in it, or did."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _SOCKET_FOLDER, _SHARED_MEMORY = 4, 6
-"""Lines of the file, after: pid, data folder, start time, port; between them the address, and last the state."""
+"""Line numbers from 0. The lines: pid, data folder, start time, port, socket folder, address, shared memory, state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Postmaster:
     socket_folder: Path
 
     def is_running(self) -> bool:
-        """Tell whether that process lives and is this server: numbers of processes are used again."""
+        """Tell whether that process is alive and is this server: process ids are reused."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -29,32 +29,32 @@ class Postmaster:
             return False
         return not _PROC.exists() or os.fsencode(self.data) in _command_line(self.pid)
 
-    def send(self, number: signal.Signals) -> None:
-        """Send the signal, where the process still is."""
+    def send(self, signal_number: signal.Signals) -> None:
+        """Send the signal, if the process still exists."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+            os.kill(self.pid, signal_number)
 
 
 def running_postmaster(data: Path) -> Postmaster | None:
-    """Return the server that runs in `data`; None where none does."""
-    postmaster = _named_postmaster(data)
+    """Return the server that runs in `data`; None if none does."""
+    postmaster = _read_postmaster(data)
     return postmaster if postmaster is not None and postmaster.is_running() else None
 
 
 def orphans_remain(data: Path) -> bool:
-    """Tell whether processes of a server that was killed still hold its shared memory; they notice and end soon.
+    """Tell whether processes of a server that was killed still hold its shared memory; they soon notice and end.
 
-    It is known on Linux; elsewhere PostgreSQL itself refuses to start meanwhile.
+    Known on Linux only; elsewhere PostgreSQL itself refuses to start meanwhile.
     """
     lines = _pid_file_lines(data)
-    return len(lines) > _SHARED_MEMORY and _attached(lines[_SHARED_MEMORY])
+    return len(lines) > _SHARED_MEMORY and _is_attached(lines[_SHARED_MEMORY])
 
 
 def remove_stale_pidfile(data: Path) -> None:
-    """Remove the pid file of a server that is gone, where PostgreSQL itself would take it for a living one.
+    """Remove the pid file of a server that is gone, which PostgreSQL may take for a running one.
 
-    It does when the number belongs to another process by now, as it often does after a container has started again.
-    Neither the server nor orphans of it may be running.
+    It does if the process id belongs to another process by now, as it often does after a container has restarted.
+    Neither the server nor its orphans may be running.
     """
     if _PROC.exists():
         (data / "postmaster.pid").unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def _pid_file_lines(data: Path) -> list[str]:
         return []
 
 
-def _named_postmaster(data: Path) -> Postmaster | None:
+def _read_postmaster(data: Path) -> Postmaster | None:
     lines = _pid_file_lines(data)
     if len(lines) <= _SOCKET_FOLDER or not lines[0].strip().isdigit():
         return None
@@ -81,8 +81,8 @@ def _command_line(pid: int) -> bytes:
         return b""
 
 
-def _attached(shared_memory: str) -> bool:
-    """Tell whether a process is attached to the segment of "key id"; see `shmctl(2)`, `shm_nattch`."""
+def _is_attached(shared_memory: str) -> bool:
+    """Tell whether a process is attached to the segment named by "key id"; see `shmctl(2)`, `shm_nattch`."""
     segments = _PROC / "sysvipc" / "shm"
     fields = shared_memory.split()
     if len(fields) != 2 or not segments.exists():  # noqa: PLR2004  # the key and the id

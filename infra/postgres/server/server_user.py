@@ -1,18 +1,13 @@
-"""Who runs PostgreSQL where the engine runs as root, and how that user reaches its files."""
+"""The user that runs PostgreSQL if the engine runs as root, and how that user reaches its files."""
 
-import errno
 import os
 import pwd
-import struct
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-_ACL = "system.posix_acl_access"
-_ACL_VERSION = struct.pack("<I", 2)
-_ENTRY = struct.Struct("<HHI")
-_USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
-_NOBODY_ID = 0xFFFFFFFF
-_EXECUTE = 1
+_GROUP_BITS = 0o070
+_GROUP_MAY_PASS = 0o010
 
 
 class ServerFilesUnreachable(Exception):
@@ -36,7 +31,7 @@ class ServerUser:
 
 
 def server_user(cluster: Path) -> ServerUser | None:
-    """Return whom PostgreSQL must run as: None (ourselves) unless we are root.
+    """Return the user to run PostgreSQL as; None (the engine's own) unless that is root.
 
     An existing cluster keeps its owner; a new one goes to the machine's `postgres`, or to `nobody`.
     """
@@ -47,77 +42,40 @@ def server_user(cluster: Path) -> ServerUser | None:
         return ServerUser(f"number {owner.st_uid}", owner.st_uid, owner.st_gid)
     for name in ("postgres", "nobody"):
         try:
-            return _named(name)
+            entry = pwd.getpwnam(name)
         except KeyError:
             continue
+        return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
     raise RuntimeError("PostgreSQL refuses to run as root and this machine has neither a user 'postgres' nor 'nobody'.")
 
 
 def make_reachable(folder: Path, user: ServerUser) -> None:
-    """Let `user` pass every folder from the root down to `folder`; raises `ServerFilesUnreachable` where that can't be.
+    """Let `user` pass every folder from the root down to `folder`; raises `ServerFilesUnreachable` if that can't be.
 
-    A private folder on the way (a home of root, say) gets one access control entry, which lets this one user pass it
-    and neither list nor read it.
+    A private folder on the way, such as root's home, is given to the user's group, whose members may then pass it and
+    neither list nor read it.
     """
     resolved = folder.resolve()
+    if _may_pass(resolved, user):
+        return
     for ancestor in (*reversed(resolved.parents), resolved):
         if not _may_pass(ancestor, user):
-            _allow_passing(ancestor, user)
-
-
-def _named(name: str) -> ServerUser:
-    entry = pwd.getpwnam(name)
-    return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+            _open_to_group(ancestor, user)
 
 
 def _may_pass(folder: Path, user: ServerUser) -> bool:
-    status = folder.stat()
-    if status.st_uid == user.uid:
-        return bool(status.st_mode & 0o100)
-    if status.st_gid == user.gid:
-        return bool(status.st_mode & 0o010)
-    # Where there are access control entries the group's bits are the mask of what they allow (acl(5)).
-    named = any(tag == _USER and id_ == user.uid and allowed & _EXECUTE for tag, allowed, id_ in _entries(folder))
-    return bool(status.st_mode & 0o001) or (named and bool(status.st_mode & 0o010))
+    """Ask the kernel, as `user`: permission bits alone don't tell, since there may be access control entries."""
+    test = ["/bin/sh", "-c", 'test -x "$0"', str(folder)]
+    done = subprocess.run(test, user=user.uid, group=user.gid, extra_groups=[], check=False)  # noqa: S603  # fixed command
+    return done.returncode == 0
 
 
-def _entries(folder: Path) -> list[tuple[int, int, int]]:
+def _open_to_group(folder: Path, user: ServerUser) -> None:
+    mode = folder.stat().st_mode
+    if mode & _GROUP_BITS:  # another group has permissions here, and would lose them
+        raise ServerFilesUnreachable(folder, user.name)
     try:
-        packed = os.getxattr(folder, _ACL)
-    except OSError as error:
-        if error.errno in {errno.ENODATA, errno.ENOTSUP}:
-            return []
-        raise
-    return [(tag, permissions, id_) for tag, permissions, id_ in _ENTRY.iter_unpack(packed[len(_ACL_VERSION) :])]
-
-
-def _allow_passing(folder: Path, user: ServerUser) -> None:
-    entries = _entries(folder) or _entries_of_mode(folder.stat().st_mode)
-    entries = [entry for entry in entries if (entry[0], entry[2]) != (_USER, user.uid)]
-    entries.append((_USER, _EXECUTE, user.uid))
-    entries = _with_mask(entries)
-    try:
-        os.setxattr(folder, _ACL, _ACL_VERSION + b"".join(_ENTRY.pack(*entry) for entry in sorted(entries, key=_order)))
+        os.chown(folder, -1, user.gid)
+        folder.chmod(mode | _GROUP_MAY_PASS)
     except OSError as error:
         raise ServerFilesUnreachable(folder, user.name) from error
-
-
-def _entries_of_mode(mode: int) -> list[tuple[int, int, int]]:
-    return [
-        (_USER_OBJ, mode >> 6 & 7, _NOBODY_ID),
-        (_GROUP_OBJ, mode >> 3 & 7, _NOBODY_ID),
-        (_OTHER, mode & 7, _NOBODY_ID),
-    ]
-
-
-def _with_mask(entries: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Return the entries with the mask that lets each of them count in full (POSIX 1003.1e draft 17, 23.1.4)."""
-    mask = 0
-    for tag, permissions, _ in entries:
-        if tag in {_USER, _GROUP_OBJ, _GROUP}:
-            mask |= permissions
-    return [*(entry for entry in entries if entry[0] != _MASK), (_MASK, mask, _NOBODY_ID)]
-
-
-def _order(entry: tuple[int, int, int]) -> tuple[int, int]:
-    return entry[0], entry[2]

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +11,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infra.postgres.server.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from infra.postgres.server.embedded import EmbeddedPostgres
+from infra.postgres.server.installation import EmbeddedPostgresError
 from infra.postgres.server.postmaster import running_postmaster
 from infra.postgres.server.server_user import ServerFilesUnreachable, ServerUser, make_reachable
 from tests.support.postgres import execute
@@ -221,3 +223,22 @@ def test_a_folder_that_can_not_be_opened_to_one_user_is_named_with_what_to_do() 
         ServerFilesUnreachable, match=r"the user nobody .* can't pass /proc/\d+/fd\. Choose another --data-dir"
     ):
         make_reachable(Path("/proc/self/fd"), ServerUser("nobody", 65534, 65534))
+
+
+@as_root
+def test_a_folder_of_another_group_is_left_alone_and_named_with_what_to_do(data_folder: Path) -> None:
+    shared = data_folder / "shared"
+    shared.mkdir(mode=0o750)
+    data_folder.chmod(0o750)
+    with pytest.raises(ServerFilesUnreachable, match=f"can't pass {data_folder}"):
+        make_reachable(shared, ServerUser("nobody", 65534, 65534))
+    assert (data_folder.stat().st_gid, data_folder.stat().st_mode & 0o777) == (os.getgid(), 0o750)
+
+
+@as_root
+def test_an_access_control_entry_of_an_earlier_version_is_enough(data_folder: Path) -> None:
+    entries = ((0x01, 7, -1), (0x02, 1, 65534), (0x04, 0, -1), (0x10, 1, -1), (0x20, 0, -1))
+    packed = b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    os.setxattr(data_folder, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    make_reachable(data_folder, ServerUser("nobody", 65534, 65534))
+    assert data_folder.stat().st_gid == os.getgid()

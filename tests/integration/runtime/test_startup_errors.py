@@ -11,7 +11,7 @@ import pytest
 
 from infra.listening import listen_error
 from infra.postgres.migrate import head
-from infra.postgres.server.address import display_address
+from infra.postgres.pool import display_address
 from infra.sandbox.process import CannotListen, _listen
 from infra.sandbox.state.state_folder import FolderUnusableError, StateFolder
 from tests.support.engine import PROGRAM, engine_environment, run_program
