@@ -47,12 +47,12 @@ async def test_a_server_that_takes_no_writes_is_unavailable(
     database: PostgresDatabase, pool: Pool, database_dsn: str
 ) -> None:
     user = await stored_user(database)
-    database = await pool.fetchval("SELECT current_database()")
-    await execute(database_dsn, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    name = await pool.fetchval("SELECT current_database()")
+    await execute(database_dsn, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await pool.expire_connections()
     with pytest.raises(Unavailable):
         await _change(database, user.id)
-    await execute(database_dsn, f"BEGIN READ WRITE; ALTER DATABASE {database} RESET ALL; COMMIT")
+    await execute(database_dsn, f"BEGIN READ WRITE; ALTER DATABASE {name} RESET ALL; COMMIT")
     await _change(database, user.id)
 
 
