@@ -10,7 +10,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain.core.errors import FaultCode, RequestFault
-from domain.core.pagination import CursorScope, Key, KeysetPage, Page, dated_key, id_key, page_of, page_request
+from domain.core.pagination import CursorScope, Key, KeysetPage, Page, build_page, dated_key, id_key, page_request
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Position, TradingSession
 from domain.model.users import User
@@ -190,9 +190,9 @@ async def _page(
     request = page_request(
         scope, arguments.first, arguments.after, arguments.last, arguments.before, default=arguments.default
     )
-    make_window = request.window if dated_by is None else request.dated_window
-    items = await loader.pages.load((asked, make_window(oldest_first=oldest_first)))
-    page = page_of(request, items, dated_by or (lambda item: id_key(item.id)))
+    make_keyset_page = request.keyset_page if dated_by is None else request.dated_keyset_page
+    items = await loader.pages.load((asked, make_keyset_page(oldest_first=oldest_first)))
+    page = build_page(request, items, dated_by or (lambda item: id_key(item.id)))
     return replace(page, count=lambda: loader.counts.load(asked))
 
 

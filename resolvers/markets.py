@@ -16,8 +16,8 @@ from domain.core.pagination import (
     CursorScope,
     Key,
     Page,
+    build_page,
     invalid_cursor,
-    page_of,
     page_request,
     time_key,
 )
@@ -111,7 +111,7 @@ def markets(
     async def count() -> int:
         return len(found)
 
-    return replace(page_of(request, part, lambda one: (one.symbol.venue, one.symbol.symbol)), count=count)
+    return replace(build_page(request, part, lambda one: (one.symbol.venue, one.symbol.symbol)), count=count)
 
 
 def _symbol_in(key: Key | None) -> MarketSymbol | None:
@@ -149,10 +149,12 @@ async def candles(
     """Return closed candles, oldest first; what is missing of the newest 10,000 is fetched for up to 3 s."""
     validate_time_range(start, end)
     scope = CursorScope(f"candles:{one.symbol}:{timeframe.value}")
-    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
-    window = request.time_window(start, end)
+    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
+        start, end
+    )
+    window = request.time_keyset_page(start, end)
     rows = await context.services.market_history.candles(one.symbol, timeframe, window)
-    return page_of(request, rows, lambda candle: time_key(candle.open_time))
+    return build_page(request, rows, lambda candle: time_key(candle.open_time))
 
 
 async def trades(
@@ -161,9 +163,11 @@ async def trades(
     """Return stored trades, oldest first; the newest of a cold market are waited for up to 3 s."""
     validate_time_range(start, end)
     scope = CursorScope(f"trades:{one.symbol}")
-    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).within(start, end)
-    rows = await context.services.market_history.trades(one.symbol, request.tied_window(start, end))
-    return page_of(request, rows, lambda trade: (str(to_milliseconds(trade.at)), trade.venue_trade_id))
+    request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
+        start, end
+    )
+    rows = await context.services.market_history.trades(one.symbol, request.tied_time_keyset_page(start, end))
+    return build_page(request, rows, lambda trade: (str(to_milliseconds(trade.at)), trade.venue_trade_id))
 
 
 def depth_source(

@@ -1,1 +1,1 @@
-"""What everything else builds on: time, money, errors, pages, validation. Imports nothing of ours."""
+"""What everything else builds on: time, money, errors, pagination, validation, tasks. Imports nothing of ours."""

@@ -1,4 +1,4 @@
-"""Changes to an object: what isn't given stays as it is, and None takes a value away."""
+"""Partial updates: a field that isn't given stays as it is, and None removes its value."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -14,30 +14,30 @@ class Unchanged(Enum):
 
 
 UNCHANGED: Final = Unchanged.UNCHANGED
-"""Stands for "leave it as it is" where None means "take it away"."""
+"""Means "leave it as it is" where None means "remove it"."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Changes(Generic[T]):
-    """Changes to some fields of a dataclass: the names of those that are given, and an object with their values."""
+    """Changes to some fields of a dataclass: the names of the given fields, and an object with their values."""
 
     given: frozenset[str]
     values: T
 
-    def apply_to(self, present: T) -> T:
-        """Return the present object with the values of the fields that were given."""
-        return replace(present, **{name: getattr(self.values, name) for name in self.given})  # type: ignore[type-var]
+    def apply_to(self, current: T) -> T:
+        """Return a copy of `current` with the values of the fields that were given."""
+        return replace(current, **{name: getattr(self.values, name) for name in self.given})  # type: ignore[type-var]
 
 
-def changed(value: T | Unchanged, present: T) -> T:
-    """Return the new value, or the present one where none was given."""
-    return present if isinstance(value, Unchanged) else value
+def value_or_current(value: T | Unchanged, current: T) -> T:
+    """Return the new value, or the current one if none was given."""
+    return current if isinstance(value, Unchanged) else value
 
 
 def reject_nulls(**values: object) -> None:
-    """Raise INVALID for each field of the input that is None and can't be taken away, by its name in the API."""
+    """Raise INVALID for each input field that is None although it can't be removed, by its name in the API."""
     errors = [_null_error(name) for name, value in values.items() if value is None]
     if errors:
         raise InputErrors(errors)

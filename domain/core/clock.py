@@ -1,4 +1,4 @@
-"""Where time and identity come from, so that a test can own both."""
+"""The ports of time and of identifiers, so that a test can control both."""
 
 from datetime import UTC, datetime
 from typing import Protocol
@@ -6,10 +6,10 @@ from uuid import UUID
 
 
 class Clock(Protocol):
-    """The engine's time: `now` to stamp and to show, `monotonic` to measure and to expire."""
+    """The engine's time: `now` for timestamps, `monotonic` for durations and expiries."""
 
     def now(self) -> datetime:
-        """Return the present as an aware UTC datetime."""
+        """Return the current time as an aware UTC datetime."""
         ...
 
     def monotonic(self) -> float:
@@ -18,15 +18,15 @@ class Clock(Protocol):
 
 
 class IdGenerator(Protocol):
-    """A source of identifiers that sort by the time of their making (UUID version 7, RFC 9562)."""
+    """Generates identifiers that sort by their time of creation (UUID version 7, RFC 9562)."""
 
     def next_id(self) -> UUID:
-        """Return a fresh identifier, greater than all that this source made before."""
+        """Return a new identifier, greater than all that this generator returned before."""
         ...
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
-    """Return the aware UTC datetime of a count of milliseconds since 1970, exactly."""
+    """Return the aware UTC datetime of milliseconds since 1970, exactly."""
     seconds, rest = divmod(milliseconds, 1000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
 

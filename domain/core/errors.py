@@ -1,11 +1,11 @@
-"""What a caller can have got wrong, as errors with a code."""
+"""Errors of a caller, each with the code that the API shows."""
 
 from collections.abc import Sequence
 from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """What is wrong with the input of a mutation; told in its payload."""
+    """What is wrong with the input of a mutation; shown in its payload."""
 
     INVALID = "INVALID"
     NOT_FOUND = "NOT_FOUND"
@@ -21,7 +21,7 @@ class ErrorCode(StrEnum):
 
 
 class FaultCode(StrEnum):
-    """What is wrong with a request as a whole; told as a top-level error in `extensions.code`."""
+    """What is wrong with a request as a whole; shown as `extensions.code` of a top-level error."""
 
     INVALID = "INVALID"
     UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -33,7 +33,7 @@ class FaultCode(StrEnum):
 
 
 class InputError(Exception):
-    """One thing that is wrong with a mutation's input.
+    """One error in a mutation's input.
 
     `path` starts at the argument, such as `("input", "quantity")`; a list index is written as a string. The message
     says what was wrong, with which value, and what would be right.
@@ -50,7 +50,7 @@ class InputError(Exception):
 
 
 class InputErrors(Exception):
-    """All that is wrong with a mutation's input, at least one thing."""
+    """All errors in a mutation's input, at least one."""
 
     def __init__(self, errors: Sequence[InputError]) -> None:
         self.errors = tuple(errors)
@@ -58,7 +58,7 @@ class InputErrors(Exception):
 
 
 class RequestFault(Exception):
-    """A fault of the request itself, with what the caller needs to go on (`extensions` beside the code)."""
+    """A fault of the request itself; `extensions` are shown with the code, so that a client can act on them."""
 
     def __init__(self, code: FaultCode, message: str, extensions: dict[str, str | int | float] | None = None) -> None:
         self.code = code
@@ -71,7 +71,7 @@ class RequestFault(Exception):
 
 
 class Unauthenticated(RequestFault):
-    """Nobody is signed in where somebody must be."""
+    """The request needs a user, and none is signed in."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -81,22 +81,22 @@ class Unauthenticated(RequestFault):
 
 
 class Forbidden(RequestFault):
-    """Somebody is signed in and may not do this."""
+    """The user or the API key isn't allowed to do this."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(FaultCode.FORBIDDEN, what)
+    def __init__(self, message: str) -> None:
+        super().__init__(FaultCode.FORBIDDEN, message)
 
 
 class Unavailable(RequestFault):
-    """A part that the request needs can't be reached now; the same request may succeed later."""
+    """Something that the request depends on can't be reached; the same request may succeed later."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(FaultCode.UNAVAILABLE, what)
+    def __init__(self, message: str) -> None:
+        super().__init__(FaultCode.UNAVAILABLE, message)
 
 
 class RateLimited(RequestFault):
-    """The caller asks for more than it may; the same request may succeed after a while."""
+    """The caller has exceeded a limit; the same request may succeed after `retry_after_seconds`."""
 
-    def __init__(self, what: str, retry_after_seconds: int) -> None:
-        message = f"{what}; try again in {retry_after_seconds:,} s."
+    def __init__(self, reason: str, retry_after_seconds: int) -> None:
+        message = f"{reason}; try again in {retry_after_seconds:,} s."
         super().__init__(FaultCode.RATE_LIMITED, message, {"retryAfterSeconds": retry_after_seconds})

@@ -1,4 +1,4 @@
-"""Turns at something scarce, given to waiting clients one after the other, whoever asks most."""
+"""Fair access to a scarce resource: waiting clients take turns, however many requests each of them has."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 
 
 class QueueFull(Exception):
-    """Too many wait already, of this client or of all."""
+    """Too many are waiting already, of this client or in all."""
 
 
 class FairQueue:
-    """A semaphore whose waiters are grouped by client: each client's oldest is next in turn (round robin).
+    """A semaphore whose waiters are grouped by client and served round robin, the oldest of each client first.
 
-    One that waits for ten turns thus delays another by one turn, not ten. A client may hold at most `per_client` turns
-    at once, and wait for at most `waiting_per_client`; where `waiting_in_all` wait, a client that has none waiting
-    takes the place of the newest one of whoever waits most.
+    A client that waits for ten turns thus delays another by one turn, not ten. A client may hold at most `per_client`
+    turns at once, and wait for at most `waiting_per_client`. Once `waiting_in_all` are waiting, a client that has none
+    waiting displaces the newest waiter of the client that has most.
     """
 
     def __init__(
@@ -31,16 +31,16 @@ class FairQueue:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many are waiting."""
         return self._waiting
 
-    def waiting_of(self, client: str) -> int:
-        """Return how many of the client's wait."""
+    def waiting_count(self, client: str) -> int:
+        """Return how many of the client's are waiting."""
         return len(self._queues.get(client, ()))
 
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait for a turn and hold it inside the block; raises `QueueFull`."""
+        """Wait for a turn and hold it for the block; raises `QueueFull`."""
         await self.acquire(client)
         try:
             yield
@@ -48,26 +48,26 @@ class FairQueue:
             self.release(client)
 
     async def acquire(self, client: str) -> None:
-        """Wait for a turn, which is then held until `release`; raises `QueueFull`."""
+        """Wait for a turn and hold it until `release`; raises `QueueFull`."""
         if self._free and self._held[client] < self._per_client and client not in self._queues:
-            self._take(client)
+            self._grant(client)
         else:
             await self._wait(client)
 
     def release(self, client: str) -> None:
-        """Give a turn back, to whoever is next."""
+        """Give a turn back; the next waiter gets it."""
         self._free += 1
         self._held[client] -= 1
         if not self._held[client]:
             del self._held[client]
-        self._next()
+        self._serve_next()
 
-    def _take(self, client: str) -> None:
+    def _grant(self, client: str) -> None:
         self._free -= 1
         self._held[client] += 1
 
     async def _wait(self, client: str) -> None:
-        self._make_room(client)
+        self._ensure_room(client)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queues.setdefault(client, deque()).append(future)
         self._waiting += 1
@@ -75,12 +75,12 @@ class FairQueue:
             await future
         except asyncio.CancelledError:
             if not future.cancelled() and future.exception() is None:
-                self.release(client)  # the turn came in the same moment
+                self.release(client)  # the turn was granted at the same moment
             else:
-                self._forget(client, future)
+                self._remove(client, future)
             raise
 
-    def _make_room(self, client: str) -> None:
+    def _ensure_room(self, client: str) -> None:
         own = self._queues.get(client)
         if own is not None and len(own) >= self._waiting_per_client:
             raise QueueFull
@@ -90,10 +90,10 @@ class FairQueue:
         if own is not None or len(self._queues[greediest]) == 1:
             raise QueueFull
         newest = self._queues[greediest][-1]
-        self._forget(greediest, newest)
+        self._remove(greediest, newest)
         newest.set_exception(QueueFull())
 
-    def _forget(self, client: str, future: asyncio.Future[None]) -> None:
+    def _remove(self, client: str, future: asyncio.Future[None]) -> None:
         queue = self._queues.get(client)
         if queue is None or future not in queue:
             return
@@ -102,26 +102,26 @@ class FairQueue:
         if not queue:
             del self._queues[client]
 
-    def _next(self) -> None:
-        """Give free turns to the clients in their order; who got one goes to the end of it."""
+    def _serve_next(self) -> None:
+        """Grant free turns to the clients in order; a client that got one goes to the end."""
         for client in tuple(self._queues):
             if not self._free:
                 return
             if self._held[client] >= self._per_client:
                 continue
-            future = self._oldest(client)
+            future = self._pop_oldest(client)
             if client in self._queues:
                 self._queues.move_to_end(client)
             if future is not None:
-                self._take(client)
+                self._grant(client)
                 future.set_result(None)
 
-    def _oldest(self, client: str) -> asyncio.Future[None] | None:
-        """Take out the client's oldest waiter, passing over those that have been cancelled in this moment."""
+    def _pop_oldest(self, client: str) -> asyncio.Future[None] | None:
+        """Remove and return the client's oldest waiter, skipping those that were cancelled at this moment."""
         queue = self._queues[client]
         while queue:
             future = queue[0]
-            self._forget(client, future)
+            self._remove(client, future)
             if not future.done():
                 return future
         return None

@@ -1,4 +1,4 @@
-"""Pages of lists: which arguments are legal, what a cursor holds, and what a page tells of its neighbours."""
+"""Keyset pagination: valid arguments, cursors, what to fetch for a page, and the page with its neighbours."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ MAX_SERIES_PAGE = 1000
 
 T = TypeVar("T")
 Key = tuple[str, ...]
-"""What a cursor stands for: the values of the columns that order the list, as text."""
+"""A place in a list: the values of the columns that it is ordered by, as text."""
 
 _MAX_CURSOR_CHARACTERS = 1024
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -28,12 +28,13 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class KeysetPage:
-    """A part of a list whose order is that of its ids (UUID version 7: the time of their making), newest first.
+    """The arguments of a keyset query: at most `limit` items of a list that is ordered by id, newest first.
 
-    `after` and `before` are ids that are not included: the list continues after (older than) `after` and ends before
-    (newer than) `before`. With `backwards` the last `limit` of that are wanted, still given newest first. With
-    `oldest_first` the whole list runs the other way. With `dated` its order is that of a time which each list names
-    (positions: when they closed), then of the ids; `after_at` and `before_at` are the times of `after` and `before`.
+    Ids are of UUID version 7, so their order is that of creation. `after` and `before` are ids that are not included:
+    the page has items after (older than) `after` and before (newer than) `before`. `backwards` asks for the last
+    `limit` of them, still returned newest first. `oldest_first` reverses the whole list. A `dated` list is ordered by a
+    time of its own (positions: when they closed), then by id; `after_at` and `before_at` are the times of `after` and
+    `before`.
     """
 
     limit: int
@@ -48,11 +49,11 @@ class KeysetPage:
 
 @dataclass(frozen=True, slots=True)
 class TimeKeysetPage:
-    """A part of a list ordered by time, oldest first; `start` is included, `end` is not.
+    """The arguments of a keyset query: at most `limit` items of a list that is ordered by time, oldest first.
 
-    `after` and `before` (times that are not included) come from cursors. With `backwards` the last `limit` are
-    wanted, still given oldest first. Where several things share a time (trades do), `after_id` and `before_id` name
-    the one at that time which the cursor stands on; without them all things of that time are excluded.
+    `start` is included, `end` is not. `after` and `before` (not included) come from cursors. `backwards` asks for the
+    last `limit` items, still returned oldest first. If several items can have the same time (as trades do), `after_id`
+    and `before_id` say which of them the cursor is at; without them all items of that time are excluded.
     """
 
     limit: int
@@ -67,20 +68,20 @@ class TimeKeysetPage:
 
 @dataclass(frozen=True, slots=True)
 class CursorScope:
-    """What a cursor is good for: one kind of list (`orders`) of one owner (a user's id, empty for public lists)."""
+    """The list that a cursor is valid for: its kind (`orders`) and its owner (a user's id, empty for public lists)."""
 
     kind: str
     owner: str = ""
 
     @property
-    def mark(self) -> str:
-        """Twelve characters that tell this scope from every other."""
+    def digest(self) -> str:
+        """Twelve characters that identify the scope."""
         return hashlib.sha256(f"{self.kind}\0{self.owner}".encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A checked request for a page: `limit` items after and before keys that are not included."""
+    """A validated request for a page: `limit` items between the keys `after` and `before`, which are not included."""
 
     scope: CursorScope
     limit: int
@@ -88,13 +89,13 @@ class PageRequest:
     before: Key | None = None
     backwards: bool = False
 
-    def window(self, *, oldest_first: bool = False) -> KeysetPage:
-        """Return what to fetch of a list keyed by id: one item more than the page holds, to see if more follows."""
+    def keyset_page(self, *, oldest_first: bool = False) -> KeysetPage:
+        """Return the query for a list ordered by id: one item more than the page has, to know whether more follow."""
         after, before = self._key_as(_id, self.after), self._key_as(_id, self.before)
         return KeysetPage(self.limit + 1, after, before, self.backwards, oldest_first)
 
-    def dated_window(self, *, oldest_first: bool = False) -> KeysetPage:
-        """Return what to fetch of a list keyed by a time and, among those of one time, by id; one item more."""
+    def dated_keyset_page(self, *, oldest_first: bool = False) -> KeysetPage:
+        """Return the query for a list ordered by a time, then by id; one item more than the page has."""
         after_at, after = self._dated(self.after)
         before_at, before = self._dated(self.before)
         return KeysetPage(
@@ -102,19 +103,19 @@ class PageRequest:
             before_at=before_at,
         )  # fmt: skip
 
-    def time_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeKeysetPage:
-        """Return what to fetch of a list keyed by time: one item more than the page holds, to see if more follows."""
+    def time_keyset_page(self, start: datetime | None = None, end: datetime | None = None) -> TimeKeysetPage:
+        """Return the query for a list ordered by unique times; one item more than the page has."""
         after, before = self._key_as(_time, self.after), self._key_as(_time, self.before)
         return TimeKeysetPage(self.limit + 1, start, end, after, before, self.backwards)
 
-    def tied_window(self, start: datetime | None = None, end: datetime | None = None) -> TimeKeysetPage:
-        """Return what to fetch of a list keyed by time and, among those of one time, by id; one item more."""
+    def tied_time_keyset_page(self, start: datetime | None = None, end: datetime | None = None) -> TimeKeysetPage:
+        """Return the query for a list of items that may share a time, ordered by time, then by id; one item more."""
         after, after_id = self._tied(self.after)
         before, before_id = self._tied(self.before)
         return TimeKeysetPage(self.limit + 1, start, end, after, before, self.backwards, after_id, before_id)
 
-    def within(self, start: datetime | None, end: datetime | None) -> "PageRequest":
-        """Return the request without the cursors that a period leaves out: nothing of the list is on their far side."""
+    def drop_cursors_outside(self, start: datetime | None, end: datetime | None) -> "PageRequest":
+        """Return the request without cursors that lie outside of the period: they exclude nothing of it."""
         after, before = self._key_as(_time, _first(self.after)), self._key_as(_time, _first(self.before))
         return replace(
             self,
@@ -149,7 +150,7 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """Where a page lies in its list."""
+    """The position of a page in its list, as Relay defines it."""
 
     has_next_page: bool
     has_previous_page: bool
@@ -159,7 +160,7 @@ class PageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Edge(Generic[T]):
-    """An item and its place in the list."""
+    """An item and the cursor of its place in the list."""
 
     cursor: str
     node: T
@@ -167,7 +168,7 @@ class Edge(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A part of a list; the schema's connections read it by attribute."""
+    """A page of a list; the schema's connections read it by attribute."""
 
     nodes: tuple[T, ...]
     cursor_of: Callable[[T], str]
@@ -176,17 +177,17 @@ class Page(Generic[T]):
     count: Callable[[], Awaitable[int | None]] | None = None
 
     async def total_count(self) -> int | None:
-        """Return how many items the whole list has; None where they aren't counted, or are more than is counted."""
+        """Return how many items the whole list has; None if it isn't counted, or has more than is counted."""
         return None if self.count is None else await self.count()
 
     @property
     def edges(self) -> tuple[Edge[T], ...]:
-        """The items with their cursors, which are only made where they are asked for."""
+        """The items with their cursors, which are only encoded if they are asked for."""
         return tuple(Edge(self.cursor_of(node), node) for node in self.nodes)
 
     @property
     def page_info(self) -> PageInfo:
-        """What Relay wants to know of the page."""
+        """The position of the page in its list."""
         ends = (self.cursor_of(self.nodes[0]), self.cursor_of(self.nodes[-1])) if self.nodes else (None, None)
         return PageInfo(self.has_next, self.has_previous, *ends)
 
@@ -200,7 +201,7 @@ def page_request(
     maximum: int = MAX_PAGE,
     default: int = DEFAULT_PAGE,
 ) -> PageRequest:
-    """Return the page that a connection's arguments ask for; raise RequestFault (INVALID) for what can't be."""
+    """Return the request of a connection's arguments; raise `RequestFault` (INVALID) if they contradict each other."""
     if first is not None and last is not None:
         raise RequestFault(FaultCode.INVALID, "Give `first` or `last`, not both.")
     _check_size("first", first, maximum)
@@ -215,11 +216,11 @@ def page_request(
     )
 
 
-def page_of(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key]) -> Page[T]:
-    """Return the page of `rows`, which a repository fetched with `request.window()` or `request.time_window()`.
+def build_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key]) -> Page[T]:
+    """Return the page of `rows`, which were fetched with one of the request's keyset pages.
 
-    A cursor stands on an item of the list, so there is one on its far side. Rows come in the list's own order
-    whichever way the page goes; the one too many is the farthest from where the page begins.
+    A cursor is at an item of the list, so there is at least that one beyond it. Rows are in the list's own order in
+    both directions; the one too many is the farthest from where the page begins.
     """
     more = len(rows) > request.limit
     if request.backwards:
@@ -232,17 +233,17 @@ def page_of(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key])
 
 
 def slice_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key]) -> Page[T]:
-    """Return the page of a short list that is all in memory, by the keys that its rows have."""
+    """Return the page of a list that is wholly in memory, by the keys of its rows."""
     keys = [key_of(row) for row in rows]
     start = _index(keys, request.after) + 1 if request.after is not None else 0
     end = _index(keys, request.before) if request.before is not None else len(rows)
-    part = rows[start:end]
-    wanted = part[-request.limit - 1 :] if request.backwards else part[: request.limit + 1]
+    between = rows[start:end]
+    fetched = between[-request.limit - 1 :] if request.backwards else between[: request.limit + 1]
 
     async def count() -> int:
         return len(rows)
 
-    return replace(page_of(request, wanted, key_of), count=count)
+    return replace(build_page(request, fetched, key_of), count=count)
 
 
 def id_key(id: UUID) -> Key:
@@ -251,7 +252,7 @@ def id_key(id: UUID) -> Key:
 
 
 def dated_key(at: datetime, id: UUID) -> Key:
-    """Return the key of a list that is ordered by a time, and by id among what has the same time."""
+    """Return the key of a list that is ordered by a time, then by id."""
     return at.isoformat(), str(id)
 
 
@@ -261,26 +262,26 @@ def time_key(at: datetime) -> Key:
 
 
 def encode_cursor(scope: CursorScope, key: Key) -> str:
-    """Return an opaque cursor for the place `key` in the list `scope`."""
-    text = json.dumps([scope.mark, *key], separators=(",", ":"))
+    """Return an opaque cursor of the place `key` in the list `scope`."""
+    text = json.dumps([scope.digest, *key], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def decode_cursor(scope: CursorScope, cursor: str) -> Key:
-    """Return the place that `cursor` stands for; raise RequestFault (INVALID) where it isn't one of this list."""
+    """Return the key that `cursor` holds; raise `RequestFault` (INVALID) if it isn't a cursor of this list."""
     if len(cursor) > _MAX_CURSOR_CHARACTERS:
         raise invalid_cursor()
     try:
         parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         raise invalid_cursor() from None
-    if not isinstance(parts, list) or not all(map(_is_key_part, parts)) or parts[:1] != [scope.mark]:
+    if not isinstance(parts, list) or not all(map(_is_key_part, parts)) or parts[:1] != [scope.digest]:
         raise invalid_cursor()
     return tuple(parts[1:])
 
 
 def invalid_cursor() -> RequestFault:
-    """Return the fault of a cursor that can't be used here."""
+    """Return the fault of a cursor that isn't valid here."""
     return RequestFault(
         FaultCode.INVALID, "The cursor is not one of this list. Use a cursor that the same field gave to the same user."
     )
@@ -303,7 +304,7 @@ def _first(key: Key | None) -> Key | None:
 
 
 def _is_key_part(part: object) -> bool:
-    """Tell whether a cursor of ours can hold this: anybody can write one, with text that no database takes."""
+    """Return whether it may be part of a key; a forged cursor can hold text that PostgreSQL can't store."""
     return isinstance(part, str) and not _UNSTORABLE.search(part)
 
 

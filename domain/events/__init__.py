@@ -1,1 +1,1 @@
-"""The event log as a stream, leases, and idempotency keys."""
+"""Subscriptions to the event log, leases, and idempotency keys."""

@@ -1,4 +1,4 @@
-"""One answer to one key: a mutation called again with the same key and input gives what it gave before."""
+"""Idempotency keys: a mutation that is called again with the same key and input returns what it returned before."""
 
 import hashlib
 from decimal import Decimal
@@ -16,29 +16,29 @@ MAXIMUM_KEY_LENGTH = 128
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-def _with_plain_decimals(given: object) -> object:
-    """Return an input as plain values, each number written one way: 7.50 and 7.5 are the same input."""
-    if isinstance(given, Decimal):
-        return plain(given)
-    if isinstance(given, dict):
-        return {key: _with_plain_decimals(value) for key, value in given.items()}
-    if isinstance(given, list | tuple):
-        return [_with_plain_decimals(value) for value in given]
-    return given
+def _with_plain_decimals(value: object) -> object:
+    """Return an input with each number written in one way: 7.50 and 7.5 are the same input."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, dict):
+        return {key: _with_plain_decimals(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_plain_decimals(member) for member in value]
+    return value
 
 
-def _digest(given: object) -> bytes:
-    values = msgspec.to_builtins(given, builtin_types=(Decimal,), str_keys=True)
+def _digest(request: object) -> bytes:
+    values = msgspec.to_builtins(request, builtin_types=(Decimal,), str_keys=True)
     return hashlib.sha256(_encode(_with_plain_decimals(values))).digest()
 
 
-def _released_digest(given: object) -> bytes:
+def _digest_of_version_0_1(request: object) -> bytes:
     """Return the digest that version 0.1 stored of an input: of its numbers as they were written."""
-    return hashlib.sha256(_encode(given)).digest()
+    return hashlib.sha256(_encode(request)).digest()
 
 
 def validate_key(key: str) -> str:
-    """Return the key; raises INVALID where it is empty, long or unprintable."""
+    """Return the key; raises INVALID if it is empty, too long or unprintable."""
     if not key or len(key) > MAXIMUM_KEY_LENGTH or not key.isprintable():
         raise InputError(
             ErrorCode.INVALID,
@@ -49,22 +49,22 @@ def validate_key(key: str) -> str:
 
 
 async def reserve(
-    transaction: UnitOfWork, clock: Clock, user_id: UUID, operation: str, key: str, given: object, result_id: UUID
+    transaction: UnitOfWork, clock: Clock, user_id: UUID, operation: str, key: str, request: object, result_id: UUID
 ) -> UUID | None:
-    """Return None where the key is new, and then `result_id` is what it stands for once the transaction commits.
+    """Return None if the key is new; once the transaction has committed, `result_id` is the result of the key.
 
-    Where the key was used before, returns what it led to, or raises CONFLICT when the input (`given`, a dataclass) was
-    another. Waits for a transaction that is claiming the same key.
+    If the key was used before, returns its result, or raises CONFLICT if the input (`request`, a dataclass) was a
+    different one. Waits for another transaction that is reserving the same key.
     """
-    digest = _digest(given)
+    digest = _digest(request)
     found = await transaction.idempotency.reserve(user_id, operation, validate_key(key), digest, result_id, clock.now())
     if found is None:
         return None
-    known_digest, known_result = found
-    if known_digest not in {digest, _released_digest(given)}:
+    stored_digest, stored_result = found
+    if stored_digest not in {digest, _digest_of_version_0_1(request)}:
         raise InputError(
             ErrorCode.CONFLICT,
             f"The idempotencyKey {key!r} was used for another input of {operation}; use a new key for a new request.",
             ("input", "idempotencyKey"),
         )
-    return known_result
+    return stored_result

@@ -1,4 +1,4 @@
-"""Holding a lease: taken, renewed while its holder lives, and let go."""
+"""Acquires, renews and releases leases, by which one node at a time owns an account or a market's feed."""
 
 from contextlib import suppress
 
@@ -8,44 +8,47 @@ from domain.ports.leases import Lease, LeaseHolder
 from domain.ports.unit_of_work import Database
 
 LEASE_SECONDS = 6.0
-"""How long a lease is good without being renewed."""
+"""How long a lease is valid without being renewed."""
 
 RENEW_SECONDS = 2.0
 """How often its holder renews it."""
 
 
 class LeaseHandle:
-    """A lease that this node has taken, until it is lost."""
+    """A lease that this node has acquired, until it is lost."""
 
     def __init__(self, database: Database, clock: Clock, lease: Lease) -> None:
         self._database = database
         self._clock = clock
         self._lease: Lease | None = lease
-        self._newest = lease
+        self._last = lease
 
     def __repr__(self) -> str:
         return f"LeaseHandle({self._lease!r})"
 
     @property
     def current(self) -> Lease | None:
-        """The lease as it was renewed last; None once it is lost, or has lapsed because it couldn't be renewed."""
+        """The lease as it was last renewed; None once it is lost, or has lapsed because it couldn't be renewed."""
         lease = self._lease
         if lease is None or self._clock.monotonic() - lease.renewed_at > LEASE_SECONDS:
             return None
         return lease
 
     async def renew(self) -> bool:
-        """Prolong it, unless that was done a moment ago; False once it is lost. Raises `Unavailable`."""
+        """Renew the lease, unless that was done within the last second; return False once it is lost.
+
+        Raises `Unavailable`.
+        """
         lease = self._lease
         if lease is not None and self._clock.monotonic() - lease.renewed_at >= RENEW_SECONDS / 2:
             async with self._database.transaction() as transaction:
                 self._lease = await transaction.leases.renew(lease, LEASE_SECONDS)
-            self._newest = self._lease or lease
+            self._last = self._lease or lease
         return self.current is not None
 
     async def reason_lost(self) -> str:
-        """Return in words for the log why it is no longer held: it lapsed, or who has taken it since."""
-        lease, seconds = self._newest, self._clock.monotonic() - self._newest.renewed_at
+        """Return, for the log, why the lease is no longer held: it lapsed, or another holder has acquired it."""
+        lease, seconds = self._last, self._clock.monotonic() - self._last.renewed_at
         with suppress(Unavailable):
             async with self._database.read_only() as reading:
                 holder = await reading.leases.get_holder(lease.kind, lease.key)
@@ -56,7 +59,7 @@ class LeaseHandle:
         return f"its lease lapsed: this node did not renew it for {seconds:.1f} s"
 
     async def release(self) -> None:
-        """Let go of it, so that another node need not wait for its end; raises `Unavailable`."""
+        """Release the lease, so that another node need not wait until it lapses; raises `Unavailable`."""
         lease, self._lease = self._lease, None
         if lease is not None:
             async with self._database.transaction() as transaction:
@@ -64,18 +67,18 @@ class LeaseHandle:
 
 
 def is_same_host(name: str, other: str) -> bool:
-    """Tell whether two holders ran on one host, whose name stands before the colon of theirs."""
+    """Return whether two holders run on one host: a holder's name is its host, a colon and its process."""
     return name.rpartition(":")[0] == other.rpartition(":")[0]
 
 
 def describe_holder(holder: LeaseHolder, own_name: str) -> str:
-    """Return in words for the log who holds a lease."""
-    who = "another run on this host" if is_same_host(holder.name, own_name) else "another node"
-    return f"{who} ({holder.name}), until {holder.until:%H:%M:%S} UTC unless it is renewed"
+    """Return, for the log, who holds a lease."""
+    whose = "another run on this host" if is_same_host(holder.name, own_name) else "another node"
+    return f"{whose} ({holder.name}), until {holder.until:%H:%M:%S} UTC unless it is renewed"
 
 
 async def acquire_lease(database: Database, clock: Clock, kind: str, key: str, holder: str) -> LeaseHandle | None:
-    """Take the lease of a thing; None where another holder has it. Raises `Unavailable`."""
+    """Acquire the lease of `key` (an account's id, a market); None if another holder has it. Raises `Unavailable`."""
     async with database.transaction() as transaction:
         lease = await transaction.leases.acquire(kind, key, holder, LEASE_SECONDS)
     return None if lease is None else LeaseHandle(database, clock, lease)

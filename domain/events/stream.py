@@ -1,6 +1,5 @@
-"""A user's event log as a stream: what was missed, then what happens, without gap or repeat, on any node."""
+"""Subscriptions to users' event logs: events since a cursor, then new ones, without gap or repeat, on any node."""
 
-import asyncio
 from collections import deque
 from datetime import datetime
 from typing import Self
@@ -8,6 +7,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import FaultCode, RequestFault, Unavailable
+from domain.core.wakeup import Wakeup
 from domain.model.event_cursors import decode_event_cursor, encode_event_cursor
 from domain.model.events import EventCursor, UserEvent, events_topic
 from domain.ports.bus import BusSubscription, MessageBus
@@ -16,11 +16,11 @@ from domain.ports.unit_of_work import Database
 PAGE = 200
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 30.0
-"""For how long a stream waits for a database that is away; its reader can resume later."""
+"""For how long a subscription waits for an unreachable database; its subscriber can resume later."""
 
 
 class EventLogReader:
-    """Opens streams of users' event logs."""
+    """Opens subscriptions to users' event logs."""
 
     def __init__(self, database: Database, bus: MessageBus, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
@@ -29,16 +29,16 @@ class EventLogReader:
         self._poll_seconds = poll_seconds
 
     async def head(self, user_id: UUID) -> EventCursor:
-        """Return the place after the newest event of the user's log."""
+        """Return the cursor after the newest event of the user's log."""
         async with self._database.read_only() as reading:
             sequence, at = await reading.events.head(user_id)
         return EventCursor(user_id, sequence, at or self._clock.now())
 
     async def start(self, user_id: UUID, after: str | None) -> EventCursor:
-        """Return where a stream begins: at a cursor of this user, or at the head.
+        """Return where a subscription starts: at a cursor of this user, or at the head.
 
-        Raises `RequestFault` INVALID for a cursor that isn't one, or is another user's, or is ahead of the log, and
-        CURSOR_TOO_OLD where events since then have been archived.
+        Raises `RequestFault` INVALID if the cursor is malformed, another user's, or ahead of the log, and
+        CURSOR_TOO_OLD if events since then have been archived.
         """
         head = await self.head(user_id)
         if after is None:
@@ -50,7 +50,7 @@ class EventLogReader:
         return cursor
 
     def follow(self, start: EventCursor, *, orders_only: bool) -> "EventSubscription":
-        """Return the events after `start`, then all that follow, for ever."""
+        """Subscribe to all events after `start`."""
         return EventSubscription(
             self._database, self._bus, self._clock, start, self._poll_seconds, orders_only=orders_only
         )
@@ -62,13 +62,13 @@ class EventLogReader:
         async with self._database.read_only() as reading:
             following = await reading.events.read_after(cursor.user_id, cursor.sequence, at, 1)
         if not following or following[0].sequence != cursor.sequence + 1:
-            raise _too_old(head)
+            raise _cursor_too_old(head)
 
 
 class EventSubscription:
-    """An async iterator of one user's events after a place, without gap or repeat whatever the bus loses.
+    """An async iterator of one user's events after a cursor, without gap or repeat whatever the bus loses.
 
-    The bus only says that there is news; without it the log is read every second all the same.
+    The bus only says that the log has grown; the log is also read every `poll_seconds`.
     """
 
     def __init__(
@@ -89,34 +89,34 @@ class EventSubscription:
         self._user_id = start.user_id
         self._sequence = start.sequence
         self._at: datetime | None = start.at if start.sequence else None
-        self._waiting: deque[UserEvent] = deque()
-        self._news = asyncio.Event()
+        self._pending: deque[UserEvent] = deque()
+        self._wakeup = Wakeup()
         self._subscription: BusSubscription | None = None
         self._cursor: str | None = None
 
     @property
     def cursor(self) -> str | None:
-        """The place after the last event that was asked past."""
+        """The cursor after the last event that was returned; None before the first."""
         return self._cursor
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> UserEvent:
-        """Return the next event; waits for it as long as it takes.
+        """Return the next event; waits for it without limit.
 
-        Raises `Unavailable` where the database stays away, and CURSOR_TOO_OLD where events that were not read yet have
+        Raises `Unavailable` if the database stays unreachable, and CURSOR_TOO_OLD if events that weren't read yet have
         been archived.
         """
         if self._subscription is None:
             self._subscription = await self._bus.subscribe(
-                events_topic(self._user_id), lambda _message: self._news.set(), self._news.set
+                events_topic(self._user_id), lambda _message: self._wakeup.set(), self._wakeup.set
             )
-        while not self._waiting:
-            await self._read_patiently()
-            if not self._waiting:
-                await self._wait()
-        event = self._waiting.popleft()
+        while not self._pending:
+            await self._read_with_retry()
+            if not self._pending:
+                await self._wakeup.wait(self._poll_seconds)
+        event = self._pending.popleft()
         self._cursor = encode_event_cursor(EventCursor(event.user_id, event.sequence, event.at))
         return event
 
@@ -126,8 +126,8 @@ class EventSubscription:
             await self._subscription.close()
             self._subscription = None
 
-    async def _read_patiently(self) -> None:
-        """Read; a database that is away for a moment, as at a fail-over, is no news."""
+    async def _read_with_retry(self) -> None:
+        """Read; the database may be unreachable for a while, as during a fail-over."""
         deadline = self._clock.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -135,10 +135,10 @@ class EventSubscription:
             except Unavailable:
                 if self._clock.monotonic() >= deadline:
                     raise
-            await self._wait()
+            await self._wakeup.wait(self._poll_seconds)
 
     async def _read(self) -> None:
-        self._news.clear()
+        self._wakeup.clear()
         async with self._database.read_only() as reading:
             events = await reading.events.read_after(
                 self._user_id, self._sequence, self._at, PAGE, orders_only=self._orders_only
@@ -146,21 +146,14 @@ class EventSubscription:
         if not events:
             return
         if not self._orders_only and events[0].sequence != self._sequence + 1:
-            raise _too_old(EventCursor(self._user_id, events[-1].sequence, events[-1].at))
+            raise _cursor_too_old(EventCursor(self._user_id, events[-1].sequence, events[-1].at))
         self._sequence, self._at = events[-1].sequence, events[-1].at
-        self._waiting.extend(events)
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll_seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return
+        self._pending.extend(events)
 
 
-def _too_old(head: EventCursor) -> RequestFault:
+def _cursor_too_old(head: EventCursor) -> RequestFault:
     return RequestFault(
         FaultCode.CURSOR_TOO_OLD,
-        "Events since this cursor have been archived: read the state anew, then subscribe without `after`.",
+        "Events since this cursor have been archived: read the state again, then subscribe without `after`.",
         {"cursor": encode_event_cursor(head)},
     )

@@ -1,4 +1,4 @@
-"""The port of the message bus: fast and forgetful. It only saves a wait; what must not be lost is in the database."""
+"""The port of the message bus: fast, but messages may be lost. What must not be lost is in the database."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,39 +6,39 @@ from uuid import UUID
 
 
 class BusSubscription(Protocol):
-    """A listener on a topic, until it is closed."""
+    """A listener's subscription to a topic, until it is closed."""
 
     async def close(self) -> None:
-        """Stop listening; no call of the listener starts after this has returned."""
+        """Unsubscribe; the listener isn't called after this has returned."""
         ...
 
 
 class MessageBus(Protocol):
-    """Messages by topic to every listener on every node, in the order of each publisher.
+    """Delivers messages by topic to every listener on every node, in the order in which each publisher sent them.
 
-    A hint, not a truth: a message may be lost when a connection breaks. `on_loss` is then called, at least once after
-    listening works again, so that the listener reads the truth from where it is kept. It may be called for messages of
-    other topics too. Listeners on the publisher's own node miss nothing.
+    A message may be lost when a connection breaks. Then `on_loss` is called, at least once after listening works again,
+    so that the listener reads from the database what it missed. It may also be called when only messages of other
+    topics were lost. Listeners on the publisher's own node lose nothing.
     """
 
     async def publish(self, topic: str, message: bytes) -> None:
-        """Hand `message` to every present listener of `topic`; never raises for the bus's own failure.
+        """Deliver `message` to every listener of `topic`; never raises for a failure of the bus itself.
 
-        Listeners on this node have had it on return; for those elsewhere it is on its way, and nobody waits for them.
+        Listeners on this node have been called when this returns; other nodes get the message later.
         """
         ...
 
     async def subscribe(
         self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> BusSubscription:
-        """Call `on_message` on the event loop for every message from now on; it must hand over and return.
+        """Call `on_message` on the event loop for every message from now on; it must return at once.
 
-        A listener that raises is logged the first time, and keeps the message from nobody else.
+        An exception of a listener is logged the first time; other listeners get the message all the same.
         """
         ...
 
     async def close(self) -> None:
-        """Close every subscription and let go of all resources."""
+        """Close every subscription and release all resources."""
         ...
 
 

@@ -1,11 +1,11 @@
-"""The port of the cache: fast and forgetful. It only saves a look-up; what must not be lost is in the database."""
+"""The port of the cache: fast, but any entry may be lost. What must not be lost is in the database."""
 
 from enum import StrEnum
 from typing import Protocol
 
 
 class CacheSpace(StrEnum):
-    """The maps of the cache; each has its time to live."""
+    """The maps of the cache; each has its own time to live."""
 
     LOGIN_SESSIONS = "login-sessions"
     DEPTH = "depth"
@@ -17,32 +17,32 @@ class CacheSpace(StrEnum):
 class Cache(Protocol):
     """Bytes by key, in named spaces, each entry with a time to live.
 
-    A cache never raises for its own failure: while it can't be reached `get` misses and the rest does nothing. A value
-    may be gone at any time, and one of `DEPTH`, `TICKER` or `CANDLES` may be a few seconds old where another node wrote
-    it. What must be revoked at once is checked where it is kept: a `delete` while the cache is away is lost.
+    A cache never raises for its own failure: while it is unreachable, `get` misses and the rest does nothing. An entry
+    may disappear at any time, and one of `DEPTH`, `TICKER` or `CANDLES` that another node wrote may be a few seconds
+    old. A `delete` while the cache is unreachable is lost: what must be revoked at once is checked in the database.
     """
 
     async def get(self, space: CacheSpace, key: str) -> bytes | None:
-        """Return what was put, or None where there is nothing (any more)."""
+        """Return the value, or None if there is none (any more)."""
         ...
 
     async def put(self, space: CacheSpace, key: str, value: bytes, ttl_seconds: float) -> None:
-        """Keep `value` for at most `ttl_seconds`; it may go up to a second earlier, so give whole seconds."""
+        """Store `value` for `ttl_seconds`; it may expire up to a second earlier, so give whole seconds."""
         ...
 
     async def delete(self, space: CacheSpace, key: str) -> None:
-        """Forget the entry; nothing happens where there is none."""
+        """Remove the entry, if there is one."""
         ...
 
     async def increment(self, key: str, ttl_seconds: float) -> int:
-        """Add one to a counter of `CacheSpace.COUNTERS` and return the sum.
+        """Add one to a counter of `CacheSpace.COUNTERS` and return its new value.
 
-        The counter starts at zero and lives for `ttl_seconds` from its first increment, however often it grows. Two
-        nodes that count at once may both see the same sum; a limit may thus be passed by the number of nodes, as it may
-        while the cache is away and each node counts alone. `delete` sets a counter back; `get` doesn't read one.
+        The counter starts at zero and expires `ttl_seconds` after its first increment, however often it is incremented.
+        Two nodes that count at once may get the same value, and each counts alone while the cache is unreachable: with
+        n nodes a limit may be exceeded by up to n times. `delete` resets a counter; `get` doesn't read it.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of all resources; nothing may be called afterwards."""
+        """Release all resources; nothing may be called afterwards."""
         ...

@@ -12,15 +12,15 @@ class EventLog(Protocol):
     """Append and read; see `domain.model.events`."""
 
     def append(self, events: Sequence[NewEvent]) -> None:
-        """Put `events` into the log when the transaction commits, in this order.
+        """Append `events` to the log when the transaction commits, in this order.
 
-        They get their numbers as the last statement before the commit, so that a user's counter row is locked for the
-        shortest time, and the bus is told after it.
+        They get their sequence numbers by the last statement before the commit, so that a user's counter row is locked
+        for the shortest time; the bus is notified after the commit.
         """
         ...
 
     async def head(self, user_id: UUID) -> tuple[int, datetime | None]:
-        """Return the sequence and time of the user's newest event; 0 and None where there is none."""
+        """Return the sequence and time of the user's newest event; 0 and None if there is none."""
         ...
 
     async def read_after(
@@ -28,7 +28,7 @@ class EventLog(Protocol):
     ) -> list[UserEvent]:
         """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the partitions to read.
 
-        Events that carry an order are the only ones with `orders_only`.
+        With `orders_only`, only events that carry an order.
         """
         ...
 

@@ -6,14 +6,14 @@ from uuid import UUID
 
 
 class IdempotencyRepository(Protocol):
-    """One row a (user, operation, key): the hash of the input and what came of it."""
+    """One row for each (user, operation, key), with the hash of the input and the id of the result."""
 
     async def reserve(
         self, user_id: UUID, operation: str, key: str, input_hash: bytes, result_id: UUID, at: datetime
     ) -> tuple[bytes, UUID] | None:
-        """Write the row; where there is one already, wait for whoever is writing it and return its hash and result."""
+        """Insert the row; if there is one already, wait until its transaction ends and return its hash and result."""
         ...
 
-    async def delete_before(self, before: datetime, most: int) -> int:
-        """Delete rows that were written before then, at most so many; return how many."""
+    async def delete_before(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` rows that were inserted before then; return how many."""
         ...

@@ -1,4 +1,4 @@
-"""The lists that can be paged and counted, of one owner or of many at once, with the filters of each."""
+"""The ports of lists that are paged and counted, for one owner or for many at once, with their filters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 
 MAX_COUNT = 10_000
-"""How many items of a list are counted: more would read more of an index than a page is worth."""
+"""Up to how many items are counted: counting more would read more of an index than a page does."""
 
 
 class Owner(StrEnum):
@@ -34,12 +34,12 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoFilter:
-    """Everything is wanted."""
+    """The filter of a list that has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountFilter:
-    """Which accounts are wanted; None where it doesn't matter."""
+    """Selects accounts; None selects any."""
 
     kind: AccountKind | None = None
     archived: bool | None = None
@@ -47,7 +47,7 @@ class AccountFilter:
 
 @dataclass(frozen=True, slots=True)
 class PositionFilter:
-    """Which positions are wanted; None where it doesn't matter."""
+    """Selects positions; None selects any."""
 
     account_id: UUID | None = None
     trading_session_id: UUID | None = None
@@ -58,21 +58,21 @@ class PositionFilter:
 
 @dataclass(frozen=True, slots=True)
 class StrategyFilter:
-    """Archived strategies alone, or none of them."""
+    """Selects either the archived strategies or the others."""
 
     archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs are wanted; None where it doesn't matter."""
+    """Selects jobs; None selects any."""
 
     statuses: tuple[JobStatus, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFilter:
-    """Which reports are wanted: those about one thing, or about any."""
+    """Selects reports by what they are about; None selects any."""
 
     scope: ReportScope | None = None
     scope_id: UUID | None = None
@@ -80,7 +80,7 @@ class ReportFilter:
 
 @dataclass(frozen=True, slots=True)
 class ActivityFilter:
-    """Which activities are wanted; None where it doesn't matter. `start` is included, `end` is not."""
+    """Selects activities; None selects any. `start` is included, `end` is not."""
 
     actions: tuple[str, ...] | None = None
     start: datetime | None = None
@@ -92,16 +92,14 @@ F_contra = TypeVar("F_contra", contravariant=True)
 
 
 class ListRepository(Protocol[T, F_contra]):
-    """One kind of list. Who asks has checked that the owners are theirs."""
+    """One kind of list. The caller has checked that the owners are the user's."""
 
-    async def pages(
-        self, owner: Owner, ids: Sequence[UUID], window: KeysetPage, wanted: F_contra
-    ) -> dict[UUID, list[T]]:
-        """Return the part of the list of each owner that lies in the window, in one statement for all of them."""
+    async def pages(self, owner: Owner, ids: Sequence[UUID], page: KeysetPage, filter: F_contra) -> dict[UUID, list[T]]:
+        """Return a page of each owner's list, by one statement for all owners."""
         ...
 
-    async def counts(self, owner: Owner, ids: Sequence[UUID], wanted: F_contra) -> dict[UUID, int | None]:
-        """Return how many items that fit each owner has, in one statement; None where more than `MAX_COUNT`."""
+    async def counts(self, owner: Owner, ids: Sequence[UUID], filter: F_contra) -> dict[UUID, int | None]:
+        """Return how many matching items each owner has, by one statement; None if more than `MAX_COUNT`."""
         ...
 
 
@@ -145,12 +143,12 @@ class Lists(Protocol):
 
     @property
     def positions(self) -> ListRepository[Position, PositionFilter]:
-        """Positions of a user, an account or a trading session; a `dated` window is by when they closed."""
+        """Positions of a user, an account or a trading session; a `dated` page is ordered by when they closed."""
         ...
 
     @property
     def transfers(self) -> ListRepository[AccountTransfer, NoFilter]:
-        """What came into an account and left it otherwise than by fills."""
+        """Deposits, withdrawals and adjustments of an account."""
         ...
 
     @property
@@ -165,5 +163,5 @@ class Lists(Protocol):
 
     @property
     def activity(self) -> ListRepository[Activity, ActivityFilter]:
-        """What a user did."""
+        """The activity log of a user."""
         ...

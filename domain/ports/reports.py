@@ -1,4 +1,4 @@
-"""What the reports' domain needs of the outside."""
+"""The ports of reports: jobs, reports, and the historical prices that they are computed from."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,18 +12,18 @@ from domain.model.reports import Extremes, Job, JobStatus, Report, ReportResult,
 
 
 class PastCandles(Protocol):
-    """The past of markets, which may have to be fetched; `domain.market_data.history.MarketHistory` is one."""
+    """Historical candles, fetched from the venue if need be; implemented by `domain.market_data.history`."""
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
-        """Return closed candles, those included that weren't stored and came within some seconds."""
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
+        """Return closed candles, including those that weren't stored and arrived within some seconds."""
         ...
 
 
 class PriceRepository(Protocol):
-    """Prices of the past out of stored candles, whichever timeframes of a market are there."""
+    """Historical prices from stored candles of whichever timeframes are stored."""
 
     async def priced_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
-        """Return those of the markets of which any candle from before that moment is stored."""
+        """Return those of the markets of which any candle before that time is stored."""
         ...
 
     async def closes(
@@ -33,15 +33,16 @@ class PriceRepository(Protocol):
         ...
 
     async def last_closes(
-        self, asked: Sequence[tuple[MarketSymbol, datetime]], reach: timedelta | None = None
+        self, moments: Sequence[tuple[MarketSymbol, datetime]], max_age: timedelta | None = None
     ) -> list[Mark]:
-        """Return for each market and moment the newest close until then, however old, or less than `reach` old."""
+        """Return for each market and time the last close before it, unless that is `max_age` old or older."""
         ...
 
     async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
-        """Return by the place of each span the extremes of the candles during it, where there are any.
+        """Return, by the index of each span, the extremes of the stored candles that lie wholly inside of it.
 
-        Of those that lie wholly in it; of a span too short to hold one, of the minute candles that it touches.
+        For a span too short to contain one, those of the minute candles that overlap it. A span without candles is
+        left out.
         """
         ...
 
@@ -50,19 +51,19 @@ class ReportRepository(Protocol):
     """Jobs, and the reports that they compute."""
 
     async def add_job(self, job: Job) -> None:
-        """Store a job that waits for a worker."""
+        """Insert a job for a worker to claim."""
         ...
 
     async def claim_job(self, kinds: tuple[str, ...], worker: str, lease_seconds: float) -> Job | None:
-        """Take the oldest job that waits, or whose worker has let its lease run out; it is RUNNING from then on."""
+        """Claim the oldest job that is queued, or whose worker's lease has expired; it is RUNNING from then on."""
         ...
 
     async def renew_job(self, job_id: UUID, worker: str, lease_seconds: float, progress: float) -> bool:
-        """Store progress and go on; False where the job is no longer this worker's or was cancelled."""
+        """Store progress and renew the lease; False if the job is no longer this worker's or was cancelled."""
         ...
 
     async def finish_job(self, job_id: UUID, status: JobStatus, message: str | None, at: datetime) -> Job | None:
-        """Store the end of a job that is not yet ended; None where it was."""
+        """Store the end of a job; None if it had ended already."""
         ...
 
     async def get_job(self, user_id: UUID, job_id: UUID) -> Job | None:
@@ -74,13 +75,13 @@ class ReportRepository(Protocol):
         ...
 
     async def list_jobs(
-        self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
+        self, user_id: UUID, page: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
     ) -> list[Job]:
         """Return the user's jobs."""
         ...
 
     async def add_report(self, report: Report) -> None:
-        """Store a report whose job is still to run."""
+        """Insert a report whose job has yet to run."""
         ...
 
     async def get_report(self, user_id: UUID, report_id: UUID) -> Report | None:
@@ -91,14 +92,14 @@ class ReportRepository(Protocol):
         """Return the report that the job computes."""
         ...
 
-    async def list_reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
+    async def list_reports(self, user_id: UUID, page: KeysetPage) -> list[Report]:
         """Return the user's reports."""
         ...
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
-        """Store what the report says."""
+        """Store the report's result."""
         ...
 
     async def get_result(self, report_id: UUID) -> ReportResult | None:
-        """Return what the report says; None until its job has succeeded."""
+        """Return the report's result; None until its job has succeeded."""
         ...

@@ -1,8 +1,8 @@
-"""The port of everything that must not be lost: a transaction, and the repositories that are seen through it.
+"""The port of the database: transactions, and the repositories that work inside of them.
 
-A transaction is all or nothing. What it appends to the event log gets its sequence numbers last, and listeners are
-told after the commit. Every list is newest first unless its name says otherwise, and every private read names the
-user it is for.
+A transaction is all or nothing. Events that it appends to the log get their sequence numbers at its end, and listeners
+are notified after the commit. Every list is newest first unless its docstring says otherwise, and every read of private
+data names the user whose it is.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -32,7 +32,7 @@ class UnitOfWork(Protocol):
 
     @property
     def idempotency(self) -> IdempotencyRepository:
-        """The table of keys that mutations were called with."""
+        """The idempotency keys of mutations."""
         ...
 
     @property
@@ -47,7 +47,7 @@ class UnitOfWork(Protocol):
 
     @property
     def transfers(self) -> TransferRepository:
-        """The money that came into accounts and left them otherwise than by fills."""
+        """Deposits, withdrawals and adjustments: what changed balances otherwise than by fills."""
         ...
 
     @property
@@ -82,44 +82,45 @@ class UnitOfWork(Protocol):
 
     @property
     def prices(self) -> PriceRepository:
-        """Prices of the past, out of stored candles."""
+        """Historical prices from stored candles."""
         ...
 
     @property
     def market_history(self) -> MarketHistoryRepository:
-        """Volume by price, and books of the past."""
+        """Volume by price, and historical books."""
         ...
 
     @property
     def halts(self) -> HaltRepository:
-        """The halts that hold."""
+        """The halts in force."""
         ...
 
     @property
     def lists(self) -> Lists:
-        """Everything that is listed a page at a time."""
+        """The lists that are paged and counted."""
         ...
 
     @property
     def leases(self) -> LeaseRepository:
-        """Who owns what, until when."""
+        """Leases: which node owns an account or a feed, until when."""
         ...
 
 
 class Database(Protocol):
-    """Where transactions come from."""
+    """Opens transactions."""
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Begin; commit at the end of the block, roll back where it raises.
+        """Begin a transaction; it commits at the end of the block and rolls back if the block raises.
 
-        Raises `Unavailable` where the database can't be reached. A commit that broke on the wire may have happened.
+        Raises `Unavailable` if the database can't be reached. After `Unavailable` from the commit itself the
+        transaction may or may not have been committed.
         """
         ...
 
     def read_only(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A connection for reads alone: each statement sees what was committed when it began."""
+        """Open a connection for reads: each statement sees what was committed when it began (READ COMMITTED)."""
         ...
 
     def snapshot(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A connection for reads alone that belong together: all see what was committed when the first began."""
+        """Open a connection for reads that belong together: all see what was committed when the first began."""
         ...

@@ -1,4 +1,4 @@
-"""What the users' domain needs of the outside."""
+"""The ports of users: their repository, password hashing, and the randomness of credentials."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,9 +14,9 @@ class UserRepository(Protocol):
     """Users, login sessions, API keys and activity."""
 
     async def add(self, user: User, password_hash: str) -> bool:
-        """Add the user; return False where the email is taken. The very first user of all becomes the OPERATOR.
+        """Insert the user; return False if the email is taken. The very first user becomes the OPERATOR.
 
-        The repository decides that under a lock, and `get` tells what it decided.
+        The repository decides that under a lock; `get` returns the role that was stored.
         """
         ...
 
@@ -29,7 +29,7 @@ class UserRepository(Protocol):
         ...
 
     async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:
-        """Return the user's password hash; `lock` holds the user's row until the transaction ends."""
+        """Return the user's password hash; `lock` locks the user's row until the transaction ends."""
         ...
 
     async def update(self, user: User) -> None:
@@ -41,19 +41,19 @@ class UserRepository(Protocol):
         ...
 
     async def set_role(self, email: str, role: UserRole) -> User | None:
-        """Give the user with that email a role."""
+        """Set the role of the user with that email; None if there is none."""
         ...
 
     async def set_trading_state(self, user_id: UUID, state: TradingState) -> None:
-        """Halt or resume everything of the user."""
+        """Halt or resume all trading of the user."""
         ...
 
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
-        """Keep a login session by the SHA-256 of its token."""
+        """Insert a login session with the SHA-256 of its token."""
         ...
 
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
-        """Return the session that is not revoked, expired or not, and its user."""
+        """Return the session, unless it was revoked, and its user. It may have expired."""
         ...
 
     async def login_sessions(self, user_id: UUID, now: datetime) -> list[LoginSession]:
@@ -61,35 +61,35 @@ class UserRepository(Protocol):
         ...
 
     async def touch_login_session(self, session_id: UUID, at: datetime) -> None:
-        """Store when the session was last seen."""
+        """Store when the session was last used."""
         ...
 
     async def revoke_login_session(self, user_id: UUID, session_id: UUID, at: datetime) -> LoginSession | None:
-        """End a session of the user; None where there is no such live session."""
+        """Revoke a session of the user and return it; None if it doesn't exist, has expired or was revoked."""
         ...
 
     async def revoke_other_login_sessions(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
-        """End all sessions of the user but one, and return which."""
+        """Revoke all sessions of the user but `keep`; return their ids."""
         ...
 
     async def revoke_surplus_login_sessions(self, user_id: UUID, keep: int, at: datetime) -> list[UUID]:
-        """End all live sessions of the user but the newest `keep`, and return which."""
+        """Revoke all live sessions of the user but the newest `keep`; return their ids."""
         ...
 
     async def revoke_api_keys(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
-        """End all keys of the user but one, and return which."""
+        """Revoke all keys of the user but `keep`; return their ids."""
         ...
 
-    async def delete_ended_credentials(self, ended_before: datetime, most: int) -> int:
-        """Delete login sessions and keys that ended before then, at most so many; return how many."""
+    async def delete_ended_credentials(self, ended_before: datetime, limit: int) -> int:
+        """Delete login sessions and keys that expired or were revoked before then, at most `limit` of each."""
         ...
 
     async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Keep an API key by the SHA-256 of its secret."""
+        """Insert an API key with the SHA-256 of its secret."""
         ...
 
     async def api_key_by_secret(self, secret_hash: bytes) -> tuple[ApiKey, User] | None:
-        """Return the key that is not revoked, expired or not, and its user."""
+        """Return the key, unless it was revoked, and its user. It may have expired."""
         ...
 
     async def api_keys(self, user_id: UUID) -> list[ApiKey]:
@@ -101,7 +101,7 @@ class UserRepository(Protocol):
         ...
 
     async def revoke_api_key(self, user_id: UUID, key_id: UUID, at: datetime) -> ApiKey | None:
-        """End a key of the user; None where there is no such live key."""
+        """Revoke a key of the user and return it; None if it doesn't exist or was revoked."""
         ...
 
     async def valid_credential_ids(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
@@ -112,7 +112,7 @@ class UserRepository(Protocol):
         """Store what a user did."""
         ...
 
-    async def activity(self, user_id: UUID, window: KeysetPage) -> list[Activity]:
+    async def activity(self, user_id: UUID, page: KeysetPage) -> list[Activity]:
         """Return what the user did."""
         ...
 
@@ -122,13 +122,13 @@ class UserRepository(Protocol):
 
 
 class PasswordHasher(Protocol):
-    """Argon2id (RFC 9106), which takes tens of milliseconds on purpose and so runs beside the event loop."""
+    """Argon2id (RFC 9106), which takes tens of milliseconds on purpose and so runs in threads."""
 
     threads: int
-    """How many it computes at once."""
+    """How many hashes it computes at once."""
 
     def needs_rehash(self, password_hash: str) -> bool:
-        """Tell whether it was made with other parameters than a new one would be."""
+        """Return whether the hash was made with other parameters than a new one would be."""
         ...
 
     async def hash(self, password: str) -> str:
@@ -136,7 +136,7 @@ class PasswordHasher(Protocol):
         ...
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Tell whether the password is right; takes as long where there is no hash, so that time tells nothing."""
+        """Return whether the password is right; takes as long without a hash, so that timing reveals no user."""
         ...
 
 

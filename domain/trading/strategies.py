@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from domain.core.changes import UNCHANGED, Unchanged, changed, reject_nulls
+from domain.core.changes import UNCHANGED, Unchanged, reject_nulls, value_or_current
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.validation import is_encodable, normalise_name
@@ -76,7 +76,7 @@ class StrategyService:
             _check_version(strategy, expected_version)
             if isinstance(name, str):
                 strategy = replace(strategy, name=normalise_name(name, "name"))
-            strategy = replace(strategy, description=changed(description, strategy.description))
+            strategy = replace(strategy, description=value_or_current(description, strategy.description))
             if isinstance(definition, StrategyDefinition):
                 strategy = replace(strategy, current_version=strategy.current_version + 1)
                 await transaction.strategies.add_version(self._version(strategy, definition))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
-from domain.core.changes import UNCHANGED, Unchanged, changed, reject_nulls
+from domain.core.changes import UNCHANGED, Unchanged, reject_nulls, value_or_current
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
@@ -177,7 +177,7 @@ class UserService:
             present_hash = await transaction.users.password_hash(user_id, lock=True)
             user = await transaction.users.get(user_id) or identity.user
             if display_name is not UNCHANGED:
-                user = replace(user, display_name=changed(display_name, user.display_name))
+                user = replace(user, display_name=value_or_current(display_name, user.display_name))
                 await transaction.users.update(user)
             if change is not None:
                 if change.checked_hash != present_hash:

@@ -1,1 +1,1 @@
-"""The cache and the bus inside one process: the defaults, with nothing to install."""
+"""The cache and the bus of a single node, in its process: the default, with nothing to install."""

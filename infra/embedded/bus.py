@@ -1,4 +1,4 @@
-"""The bus inside one process: a message is handed over by a plain call."""
+"""The message bus inside one process: a message is delivered by a plain call."""
 
 import logging
 from collections.abc import Callable
@@ -7,7 +7,7 @@ _log = logging.getLogger(__name__)
 
 
 class EmbeddedSubscription:
-    """A listener on a topic of an `EmbeddedBus`, until it is closed."""
+    """A listener's subscription to a topic of an `EmbeddedBus`, until it is closed."""
 
     def __init__(
         self, bus: "EmbeddedBus", topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None
@@ -15,33 +15,32 @@ class EmbeddedSubscription:
         self.topic = topic
         self._bus = bus
         self._on_message = on_message
-        self._on_gap = on_loss
+        self._on_loss = on_loss
         self._closed = False
         self._failed = False
 
     def __repr__(self) -> str:
         return f"EmbeddedSubscription(topic={self.topic!r}, closed={self._closed})"
 
-    def hand_over(self, message: bytes) -> None:
-        """Call the listener, unless it was closed since the message was on its way."""
+    def deliver(self, message: bytes) -> None:
+        """Call the listener, unless the subscription was closed meanwhile."""
         self._call(lambda: self._on_message(message))
 
-    def tell_gap(self) -> None:
-        """Tell the listener that it may have missed messages."""
-        if self._on_gap is not None:
-            self._call(self._on_gap)
+    def notify_loss(self) -> None:
+        """Notify the listener that it may have missed messages."""
+        if self._on_loss is not None:
+            self._call(self._on_loss)
 
     async def close(self) -> None:
-        """Stop listening; no call of the listener starts after this has returned."""
         self._closed = True
-        self._bus.forget(self)
+        self._bus.remove(self)
 
     def _call(self, listener: Callable[[], None]) -> None:
         if self._closed:
             return
         try:
             listener()
-        except Exception as error:  # noqa: BLE001  # whatever one listener raises must not keep others from the message
+        except Exception as error:  # noqa: BLE001  # an error of one listener must not keep the message from others
             self._log_first(error)
 
     def _log_first(self, error: Exception) -> None:
@@ -51,45 +50,43 @@ class EmbeddedSubscription:
 
 
 class EmbeddedBus:
-    """`domain.ports.bus.MessageBus` for one node: every listener has had the message when `publish` returns."""
+    """`domain.ports.bus.MessageBus` for one node: all listeners have been called when `publish` returns."""
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, dict[EmbeddedSubscription, None]] = {}
 
     async def publish(self, topic: str, message: bytes) -> None:
-        """Hand `message` to every present listener of `topic`, in the order of their subscription."""
-        self.deliver(topic, message)
+        self.dispatch(topic, message)
 
     async def subscribe(
         self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> EmbeddedSubscription:
-        """Call `on_message` for every message from now on; `on_loss` never, for nothing is lost inside a process."""
+        # `on_loss` is only called through `notify_loss`: nothing is lost inside of a process.
         subscription = EmbeddedSubscription(self, topic, on_message, on_loss)
         self._subscriptions.setdefault(topic, {})[subscription] = None
         return subscription
 
     async def close(self) -> None:
-        """Close every subscription."""
-        for subscription in self._present():
+        for subscription in self._all():
             await subscription.close()
 
-    def deliver(self, topic: str, message: bytes) -> None:
-        """Hand `message` to every present listener of `topic` at once."""
+    def dispatch(self, topic: str, message: bytes) -> None:
+        """Deliver `message` to every listener of `topic`, in the order of their subscription."""
         for subscription in tuple(self._subscriptions.get(topic, ())):
-            subscription.hand_over(message)
+            subscription.deliver(message)
 
-    def tell_gap(self, concerns: Callable[[str], bool]) -> None:
-        """Tell the listeners of each topic that `concerns` holds for that they may have missed messages."""
-        for subscription in self._present():
-            if concerns(subscription.topic):
-                subscription.tell_gap()
+    def notify_loss(self, is_affected: Callable[[str], bool]) -> None:
+        """Notify the listeners of every topic for which `is_affected` holds that they may have missed messages."""
+        for subscription in self._all():
+            if is_affected(subscription.topic):
+                subscription.notify_loss()
 
-    def forget(self, subscription: EmbeddedSubscription) -> None:
-        """Take out a subscription that closes itself; nothing happens where it is out already."""
+    def remove(self, subscription: EmbeddedSubscription) -> None:
+        """Remove a subscription, if it is still there; called by its `close`."""
         listeners = self._subscriptions.get(subscription.topic, {})
         listeners.pop(subscription, None)
         if not listeners:
             self._subscriptions.pop(subscription.topic, None)
 
-    def _present(self) -> list[EmbeddedSubscription]:
+    def _all(self) -> list[EmbeddedSubscription]:
         return [subscription for listeners in self._subscriptions.values() for subscription in listeners]

@@ -65,7 +65,7 @@ class HazelcastBus:
 
     async def publish(self, topic: str, message: bytes) -> None:
         """Hand `message` to every present listener of `topic` here, and send it to those elsewhere."""
-        self._local.deliver(topic, message)
+        self._local.dispatch(topic, message)
         lane = shard_for(topic)
         frame = Frame(self._sender, topic, message, number=next(self._numbers[lane]), sent_ms=self._now_ms())
         self._writer(lane).send(self._sealed(lane, frame))
@@ -159,7 +159,7 @@ class HazelcastBus:
         if frame.gap:
             self._tell_gap(frame.topic)
         else:
-            self._local.deliver(frame.topic, frame.message)
+            self._local.dispatch(frame.topic, frame.message)
 
     def _tell_gap(self, lane: str) -> None:
-        self._local.tell_gap(lambda topic: shard_for(topic) == lane)
+        self._local.notify_loss(lambda topic: shard_for(topic) == lane)

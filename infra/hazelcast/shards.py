@@ -85,7 +85,7 @@ class ShardReader:
         self._connection = connection
         self._lane = lane
         self._on_frame = on_frame
-        self._on_gap = on_loss
+        self._on_loss = on_loss
         self._listening = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"read {lane}")
 
@@ -103,7 +103,7 @@ class ShardReader:
     async def _run(self) -> None:
         while True:
             link = await self._connection.link()
-            listener = _Listener(self._on_frame, self._on_gap)
+            listener = _Listener(self._on_frame, self._on_loss)
             link.when_lost(listener.ended.set)
             try:
                 await self._listen(listener)
@@ -118,7 +118,7 @@ class ShardReader:
             await asyncio.sleep(_RETRY_SECONDS)
             return
         self._listening.set()
-        self._on_gap()
+        self._on_loss()
         await listener.ended.wait()
 
 
@@ -128,7 +128,7 @@ class _Listener(ReliableMessageListener):  # type: ignore[misc]  # the client sh
     def __init__(self, on_frame: Callable[[bytes], None], on_loss: Callable[[], None]) -> None:
         self.ended = asyncio.Event()
         self._on_frame = on_frame
-        self._on_gap = on_loss
+        self._on_loss = on_loss
 
     def on_message(self, message: TopicMessage[bytes]) -> None:
         if not self.ended.is_set():
@@ -143,7 +143,7 @@ class _Listener(ReliableMessageListener):  # type: ignore[misc]  # the client sh
     def is_loss_tolerant(self) -> bool:
         # The client asks when, and only when, frames were lost (reliable_topic.py, _is_loss_tolerable).
         if not self.ended.is_set():
-            self._on_gap()
+            self._on_loss()
         return True
 
     def is_terminal(self, error: Exception) -> bool:  # noqa: ARG002  # the client passes it by position

@@ -1,4 +1,4 @@
-"""Transactions on PostgreSQL: the repositories, all on one connection."""
+"""Transactions on PostgreSQL: all repositories of one work on one connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -39,7 +39,7 @@ _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresTransaction:
-    """The repositories, made when first asked for; implements `domain.ports.unit_of_work.UnitOfWork`."""
+    """Implements `domain.ports.unit_of_work.UnitOfWork`; repositories are created when first used."""
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
@@ -47,82 +47,66 @@ class PostgresTransaction:
 
     @cached_property
     def users(self) -> PostgresUsers:
-        """Users, login sessions, API keys, activity."""
         return PostgresUsers(self._connection)
 
     @cached_property
     def idempotency(self) -> PostgresIdempotency:
-        """The table of keys that mutations were called with."""
         return PostgresIdempotency(self._connection)
 
     @cached_property
     def events(self) -> PostgresEventLog:
-        """The users' event logs."""
         return PostgresEventLog(self._connection)
 
     @cached_property
     def accounts(self) -> PostgresAccounts:
-        """Accounts, their sealed credentials and balances."""
         return PostgresAccounts(self._connection)
 
     @cached_property
     def transfers(self) -> PostgresTransfers:
-        """The money that came into accounts and left them otherwise than by fills."""
         return PostgresTransfers(self._connection)
 
     @cached_property
     def strategies(self) -> PostgresStrategies:
-        """Strategies and their versions."""
         return PostgresStrategies(self._connection)
 
     @cached_property
     def trading_sessions(self) -> PostgresTradingSessions:
-        """Trading sessions and their signals."""
         return PostgresTradingSessions(self._connection)
 
     @cached_property
     def positions(self) -> PostgresPositions:
-        """Positions, open and closed."""
         return PostgresPositions(self._connection)
 
     @cached_property
     def orders(self) -> PostgresOrders:
-        """Orders and fills."""
         return PostgresOrders(self._connection)
 
     @cached_property
     def reports(self) -> PostgresReports:
-        """Jobs and reports."""
         return PostgresReports(self._connection)
 
     @cached_property
     def market_data(self) -> PostgresMarketData:
-        """Markets, candles, trades and depth snapshots."""
         return PostgresMarketData(self._connection)
 
     @cached_property
     def prices(self) -> PostgresPrices:
-        """Prices of the past, out of stored candles."""
         return PostgresPrices(self._connection)
 
     @cached_property
     def market_history(self) -> PostgresMarketHistory:
-        """Volume by price, and books of the past."""
         return PostgresMarketHistory(self._connection)
 
     @cached_property
     def halts(self) -> PostgresHalts:
-        """The halts that hold."""
         return PostgresHalts(self._connection)
 
     @cached_property
     def lists(self) -> PostgresLists:
-        """Everything that is listed a page at a time."""
         return PostgresLists(self._connection)
 
     @cached_property
     def leases(self) -> PostgresLeases:
-        """Who owns what, until when."""
         return PostgresLeases(self._connection, self._clock)
 
 
@@ -134,24 +118,21 @@ class PostgresDatabase:
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
         self._notifier = EventNotifier(bus)
-        self._readings: asyncio.Semaphore | None = None
+        self._read_slots: asyncio.Semaphore | None = None
 
-    def with_readings(self, most: int) -> Self:
-        """Return the same database with at most so many readings at once, so that connections are left for others."""
+    def with_read_limit(self, limit: int) -> Self:
+        """Return the same database with at most `limit` reads at once, so that connections are left for writes."""
         bounded = copy(self)
-        bounded._readings = asyncio.Semaphore(most)  # noqa: SLF001  # its own
+        bounded._read_slots = asyncio.Semaphore(limit)  # noqa: SLF001  # its own
         return bounded
 
     async def close(self) -> None:
-        """Return when all listeners were told of what was committed; the pool belongs to whoever made it."""
+        """Return once listeners have been notified of everything that was committed; doesn't close the pool."""
         await self._notifier.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
-        """Begin with the first statement; commit at the end of the block, roll back where it raises.
-
-        Raises `Unavailable` where the database can't be reached. A commit that broke on the wire may have happened.
-        """
+        # The transaction begins with the first statement.
         driver = await acquire(self._pool, self._acquire_timeout_seconds)
         connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds)
         try:
@@ -169,14 +150,12 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[PostgresTransaction]:
-        """A connection for reads alone: each statement sees what was committed when it began."""
-        async with self._reading_place(), self._read() as transaction:
+        async with self._read_slot(), self._read() as transaction:
             yield transaction
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresTransaction]:
-        """A connection for reads alone that belong together: all see what was committed when the first began."""
-        async with self._reading_place():
+        async with self._read_slot():
             driver = await acquire(self._pool, self._acquire_timeout_seconds)
             connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds, _SNAPSHOT)
             try:
@@ -188,19 +167,19 @@ class PostgresDatabase:
                     await connection.release()
 
     @asynccontextmanager
-    async def _reading_place(self) -> AsyncIterator[None]:
-        if self._readings is None:
+    async def _read_slot(self) -> AsyncIterator[None]:
+        if self._read_slots is None:
             yield
             return
         try:
             async with asyncio.timeout(self._acquire_timeout_seconds):
-                await self._readings.acquire()
+                await self._read_slots.acquire()
         except TimeoutError:
             raise Unavailable("Too much is read from the database now.") from None
         try:
             yield
         finally:
-            self._readings.release()
+            self._read_slots.release()
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[PostgresTransaction]:
@@ -214,7 +193,7 @@ class PostgresDatabase:
 
 
 async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> Sequence[NewEvent]:
-    """Write what was kept for the end, in one statement; return the events. The commit must follow."""
+    """Write the order update and the events, by one statement; return the events. The commit must follow."""
     step, events = transaction.orders.step, transaction.events.take()
     if step is not None:
         if not await connection.execute_final(STEP, *step.values(events)):

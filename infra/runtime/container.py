@@ -58,7 +58,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     backends, hub = container.backends, container.hub
     reading_connections = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
     database, bus, clock, ids = (
-        backends.database.with_readings(reading_connections),
+        backends.database.with_read_limit(reading_connections),
         backends.bus,
         backends.clock,
         backends.ids,

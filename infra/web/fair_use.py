@@ -43,7 +43,7 @@ class LoopShare:
         Raises RATE_LIMITED if too many of the client's pieces wait already; never if `unbounded`, for callers whose
         number is bounded elsewhere.
         """
-        if not unbounded and self._queue.waiting_of(client) >= self._max_waiting:
+        if not unbounded and self._queue.waiting_count(client) >= self._max_waiting:
             raise RateLimited("Too many of your operations wait already", RETRY_AFTER_SECONDS)
         await self._queue.acquire(client)
         started = self._monotonic()

@@ -1,4 +1,4 @@
-"""Login sessions and API keys in PostgreSQL, known by the hashes of their secrets."""
+"""Login sessions and API keys in PostgreSQL, found by the hashes of their secrets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ USER_COLUMNS = (
     "users.id AS user_id, users.email, users.display_name, users.created_at AS user_created_at, users.role, "
     "users.plan_name, users.trading_state"
 )
-"""What `user_of` reads; named so that they can stand beside the columns of a credential."""
+"""What `user_from_row` reads; named so that they can be selected together with a credential's columns."""
 
 _SESSION = "login_sessions.id, login_sessions.user_id, login_sessions.created_at, last_seen_at, expires_at"
 _KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at"
@@ -23,7 +23,7 @@ _TABLES = ("login_sessions", "api_keys")
 
 
 class CredentialRepository(Repository):
-    """The half of the users' repository that proves who somebody is."""
+    """The part of the users' repository that stores credentials."""
 
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
         """Keep a login session by the SHA-256 of its token."""
@@ -40,14 +40,14 @@ class CredentialRepository(Repository):
             f"WHERE token_hash = $1 AND {_LIVE}"
         )
         row = await self._connection.fetchrow(query, token_hash)
-        return (_session_of(row), user_of(row)) if row is not None else None
+        return (_login_session_from_row(row), user_from_row(row)) if row is not None else None
 
     async def login_sessions(self, user_id: UUID, now: datetime) -> list[LoginSession]:
         """Return the sessions of the user that are neither revoked nor expired, newest first."""
         query = (
             f"SELECT {_SESSION} FROM login_sessions WHERE user_id = $1 AND {_LIVE} AND expires_at > $2 ORDER BY id DESC"
         )
-        return [_session_of(row) for row in await self._connection.fetch(query, user_id, now)]
+        return [_login_session_from_row(row) for row in await self._connection.fetch(query, user_id, now)]
 
     async def touch_login_session(self, session_id: UUID, at: datetime) -> None:
         """Store when the session was last seen."""
@@ -60,7 +60,7 @@ class CredentialRepository(Repository):
             f"RETURNING {_SESSION}"
         )
         row = await self._connection.fetchrow(query, user_id, session_id, at)
-        return _session_of(row) if row is not None else None
+        return _login_session_from_row(row) if row is not None else None
 
     async def revoke_other_login_sessions(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
         """End all sessions of the user but one, and return which."""
@@ -86,10 +86,10 @@ class CredentialRepository(Repository):
         )
         return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
 
-    async def delete_ended_credentials(self, ended_before: datetime, most: int) -> int:
+    async def delete_ended_credentials(self, ended_before: datetime, limit: int) -> int:
         """Delete login sessions and keys that ended before then, at most so many; return how many."""
         query = "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE least(revoked_at, expires_at) < $1 LIMIT $2)"
-        deleted = [await self._connection.execute(query.format(t), ended_before, most) for t in _TABLES]
+        deleted = [await self._connection.execute(query.format(table), ended_before, limit) for table in _TABLES]
         return sum(int(status.rpartition(" ")[2]) for status in deleted)
 
     async def valid_credential_ids(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
@@ -117,12 +117,12 @@ class CredentialRepository(Repository):
             f"WHERE secret_hash = $1 AND {_LIVE}"
         )
         row = await self._connection.fetchrow(query, secret_hash)
-        return (_key_of(row), user_of(row)) if row is not None else None
+        return (_api_key_from_row(row), user_from_row(row)) if row is not None else None
 
     async def api_keys(self, user_id: UUID) -> list[ApiKey]:
         """Return the keys of the user that are not revoked, newest first."""
         query = f"SELECT {_KEY} FROM api_keys WHERE user_id = $1 AND {_LIVE} ORDER BY id DESC"
-        return [_key_of(row) for row in await self._connection.fetch(query, user_id)]
+        return [_api_key_from_row(row) for row in await self._connection.fetch(query, user_id)]
 
     async def touch_api_key(self, key_id: UUID, at: datetime) -> None:
         """Store when the key was last used."""
@@ -132,10 +132,10 @@ class CredentialRepository(Repository):
         """End a key of the user; None where there is no such live key."""
         query = f"UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND {_LIVE} RETURNING {_KEY}"
         row = await self._connection.fetchrow(query, user_id, key_id, at)
-        return _key_of(row) if row is not None else None
+        return _api_key_from_row(row) if row is not None else None
 
 
-def user_of(row: asyncpg.Record) -> User:
+def user_from_row(row: asyncpg.Record) -> User:
     """Return the user of a row that has `USER_COLUMNS`."""
     return User(
         id=row["user_id"],
@@ -148,11 +148,11 @@ def user_of(row: asyncpg.Record) -> User:
     )
 
 
-def _session_of(row: asyncpg.Record) -> LoginSession:
+def _login_session_from_row(row: asyncpg.Record) -> LoginSession:
     return LoginSession(row["id"], row["user_id"], row["created_at"], row["last_seen_at"], row["expires_at"])
 
 
-def _key_of(row: asyncpg.Record) -> ApiKey:
+def _api_key_from_row(row: asyncpg.Record) -> ApiKey:
     scopes = frozenset(ApiScope(scope) for scope in row["scopes"])
-    named = (row["id"], row["user_id"], row["name"])
-    return ApiKey(*named, scopes, row["created_at"], row["last_used_at"], row["expires_at"])
+    identity = (row["id"], row["user_id"], row["name"])
+    return ApiKey(*identity, scopes, row["created_at"], row["last_used_at"], row["expires_at"])

@@ -1,4 +1,4 @@
-"""The keys that mutations were called with, in PostgreSQL."""
+"""Idempotency keys in PostgreSQL."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,24 +14,20 @@ _FIND = "SELECT input_hash, result_id FROM idempotency WHERE user_id = $1 AND op
 
 
 class PostgresIdempotency(Repository):
-    """One row a (user, operation, key); see `domain.ports.idempotency.IdempotencyRepository`."""
+    """Implements `domain.ports.idempotency.IdempotencyRepository`."""
 
     async def reserve(
         self, user_id: UUID, operation: str, key: str, input_hash: bytes, result_id: UUID, at: datetime
     ) -> tuple[bytes, UUID] | None:
-        """Write the row; where there is one already, wait for whoever is writing it and return its hash and result.
-
-        The waiting is PostgreSQL's: the insert blocks on an uncommitted row of the same key, and goes in where that
-        transaction is rolled back.
-        """
-        claimed = await self._connection.fetchval(_RESERVE, user_id, operation, key, input_hash, result_id, at)
-        if claimed is not None:
+        # PostgreSQL does the waiting: the insert blocks on an uncommitted row of the same key, and succeeds if that
+        # transaction rolls back.
+        inserted = await self._connection.fetchval(_RESERVE, user_id, operation, key, input_hash, result_id, at)
+        if inserted is not None:
             return None
         row = await self._connection.fetchrow(_FIND, user_id, operation, key)
-        if row is None:  # it was of its last day, and has been forgotten in between
+        if row is None:  # it had expired, and was deleted in between
             return await self.reserve(user_id, operation, key, input_hash, result_id, at)
         return row["input_hash"], row["result_id"]
 
-    async def delete_before(self, before: datetime, most: int) -> int:
-        """Delete rows that were written before then, at most so many; return how many."""
-        return int((await self._connection.execute(_DELETE_BEFORE, before, most)).rpartition(" ")[2])
+    async def delete_before(self, before: datetime, limit: int) -> int:
+        return int((await self._connection.execute(_DELETE_BEFORE, before, limit)).rpartition(" ")[2])

@@ -1,4 +1,4 @@
-"""What each kind of list is made of."""
+"""Where each kind of list is stored, and the conditions of its filter."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -49,52 +49,54 @@ FILL_OF_POSITION: Final = (
 ORDER_OF_POSITION: Final = f"id IN (SELECT fills.order_id FROM fills WHERE {FILL_OF_POSITION})"
 
 
-def _accounts(wanted: AccountFilter) -> Sequence[Condition]:
-    return [("kind = {}", wanted.kind), ("(archived_at IS NOT NULL) = {}", wanted.archived)]
+def _account_conditions(filter: AccountFilter) -> Sequence[Condition]:
+    return [("kind = {}", filter.kind), ("(archived_at IS NOT NULL) = {}", filter.archived)]
 
 
-def _positions(wanted: PositionFilter) -> Sequence[Condition]:
-    # By a text of its own, which the partial indexes of open and of closed positions answer.
-    is_open = {None: [], True: [("closed_at IS NULL",)], False: [("closed_at IS NOT NULL",)]}[wanted.is_open]
+def _position_conditions(filter: PositionFilter) -> Sequence[Condition]:
+    # Not as a parameter: the partial indexes of open and of closed positions need the condition in the text.
+    is_open = {None: [], True: [("closed_at IS NULL",)], False: [("closed_at IS NOT NULL",)]}[filter.is_open]
     return [
         *is_open,
-        ("account_id = {}", wanted.account_id),
-        ("trading_session_id = {}", wanted.trading_session_id),
-        ("market = {}", None if wanted.market is None else str(wanted.market)),
+        ("account_id = {}", filter.account_id),
+        ("trading_session_id = {}", filter.trading_session_id),
+        ("market = {}", None if filter.market is None else str(filter.market)),
         (
             f"trading_session_id IN (SELECT session.id FROM trading_sessions AS session WHERE {OF_STRATEGY})",
-            wanted.strategy_id,
+            filter.strategy_id,
         ),
     ]
 
 
-def _strategies(wanted: StrategyFilter) -> Sequence[Condition]:
-    return [(f"archived_at IS {'NOT ' if wanted.archived else ''}NULL",)]
+def _strategy_conditions(filter: StrategyFilter) -> Sequence[Condition]:
+    return [(f"archived_at IS {'NOT ' if filter.archived else ''}NULL",)]
 
 
-def _jobs(wanted: JobFilter) -> Sequence[Condition]:
-    return [("status = ANY({}::text[])", wanted.statuses)]
+def _job_conditions(filter: JobFilter) -> Sequence[Condition]:
+    return [("status = ANY({}::text[])", filter.statuses)]
 
 
-def _reports(wanted: ReportFilter) -> Sequence[Condition]:
-    return [("scope = {}", wanted.scope), ("scope_id = {}", wanted.scope_id)]
+def _report_conditions(filter: ReportFilter) -> Sequence[Condition]:
+    return [("scope = {}", filter.scope), ("scope_id = {}", filter.scope_id)]
 
 
-def _activity(wanted: ActivityFilter) -> Sequence[Condition]:
-    return [("action = ANY({}::text[])", wanted.actions), ("at >= {}", wanted.start), ("at < {}", wanted.end)]
+def _activity_conditions(filter: ActivityFilter) -> Sequence[Condition]:
+    return [("action = ANY({}::text[])", filter.actions), ("at >= {}", filter.start), ("at < {}", filter.end)]
 
 
-def _everything(_wanted: NoFilter) -> Sequence[Condition]:
+def _no_conditions(_filter: NoFilter) -> Sequence[Condition]:
     return []
 
 
-ACCOUNTS: Final = ListTable(accounts.SELECT, "accounts", OF_USER, _accounts, accounts.account_from_row)
-STRATEGIES: Final = ListTable(strategies.SELECT, "strategies", OF_USER, _strategies, strategies.strategy_from_row)
+ACCOUNTS: Final = ListTable(accounts.SELECT, "accounts", OF_USER, _account_conditions, accounts.account_from_row)
+STRATEGIES: Final = ListTable(
+    strategies.SELECT, "strategies", OF_USER, _strategy_conditions, strategies.strategy_from_row
+)
 VERSIONS: Final = ListTable(
     strategies.SELECT_VERSION,
     "strategy_versions",
     {Owner.STRATEGY: "strategy_id = {}"},
-    _everything,
+    _no_conditions,
     strategies.version_from_row,
 )
 SESSIONS: Final = ListTable(
@@ -104,7 +106,7 @@ SESSIONS: Final = ListTable(
     trading_session_conditions,
     trading_session_from_row,
 )
-SIGNALS: Final = ListTable(SELECT_SIGNAL, "signals", OF_SESSION, _everything, signal_from_row)
+SIGNALS: Final = ListTable(SELECT_SIGNAL, "signals", OF_SESSION, _no_conditions, signal_from_row)
 ORDERS: Final = ListTable(
     SELECT_ORDER,
     "orders",
@@ -120,16 +122,16 @@ POSITIONS: Final = ListTable(
     positions.SELECT,
     "positions",
     {**OF_USER, **OF_ACCOUNT, **OF_SESSION},
-    _positions,
+    _position_conditions,
     positions.position_from_row,
     dated="closed_at",
 )
 TRANSFERS: Final = ListTable(
-    transfers.SELECT, "account_transfers", OF_ACCOUNT, _everything, transfers.transfer_from_row
+    transfers.SELECT, "account_transfers", OF_ACCOUNT, _no_conditions, transfers.transfer_from_row
 )
-JOBS: Final = ListTable(reports.SELECT_JOB, "jobs", OF_USER, _jobs, reports.job_of)
-REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _reports, reports.report_of)
-ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity, users.activity_of)
+JOBS: Final = ListTable(reports.SELECT_JOB, "jobs", OF_USER, _job_conditions, reports.job_from_row)
+REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_conditions, reports.report_from_row)
+ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity_conditions, users.activity_from_row)
 
 
 class PostgresLists:
@@ -140,60 +142,48 @@ class PostgresLists:
 
     @cached_property
     def accounts(self) -> PostgresList[Account, AccountFilter]:
-        """Accounts of a user."""
         return PostgresList(self._connection, ACCOUNTS)
 
     @cached_property
     def strategies(self) -> PostgresList[Strategy, StrategyFilter]:
-        """Strategies of a user."""
         return PostgresList(self._connection, STRATEGIES)
 
     @cached_property
     def strategy_versions(self) -> PostgresList[StrategyVersion, NoFilter]:
-        """Versions of a strategy."""
         return PostgresList(self._connection, VERSIONS)
 
     @cached_property
     def trading_sessions(self) -> PostgresList[TradingSession, TradingSessionFilter]:
-        """Trading sessions of a user, an account, a strategy or a version of one."""
         return PostgresList(self._connection, SESSIONS)
 
     @cached_property
     def signals(self) -> PostgresList[Signal, NoFilter]:
-        """Signals of a trading session."""
         return PostgresList(self._connection, SIGNALS)
 
     @cached_property
     def orders(self) -> PostgresList[Order, OrderFilter]:
-        """Orders of a user, an account, a trading session or a position."""
         return PostgresList(self._connection, ORDERS)
 
     @cached_property
     def fills(self) -> PostgresList[Fill, OrderFilter]:
-        """Fills of a user, an account, a trading session or a position."""
         return PostgresList(self._connection, FILLS)
 
     @cached_property
     def positions(self) -> PostgresList[Position, PositionFilter]:
-        """Positions of a user, an account or a trading session; a `dated` window is by when they closed."""
         return PostgresList(self._connection, POSITIONS)
 
     @cached_property
     def transfers(self) -> PostgresList[AccountTransfer, NoFilter]:
-        """What came into an account and left it otherwise than by fills."""
         return PostgresList(self._connection, TRANSFERS)
 
     @cached_property
     def jobs(self) -> PostgresList[Job, JobFilter]:
-        """Jobs of a user."""
         return PostgresList(self._connection, JOBS)
 
     @cached_property
     def reports(self) -> PostgresList[Report, ReportFilter]:
-        """Reports of a user."""
         return PostgresList(self._connection, REPORTS)
 
     @cached_property
     def activity(self) -> PostgresList[Activity, ActivityFilter]:
-        """What a user did."""
         return PostgresList(self._connection, ACTIVITY)

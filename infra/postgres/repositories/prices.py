@@ -1,4 +1,4 @@
-"""Prices of the past out of stored candles, whichever timeframes of a market are there."""
+"""Historical prices from stored candles of whichever timeframes are stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -52,10 +52,9 @@ GROUP BY place"""
 
 
 class PostgresPrices(Repository):
-    """See `domain.ports.reports.PriceRepository`."""
+    """Implements `domain.ports.reports.PriceRepository`."""
 
     async def priced_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
-        """Return those of the markets of which any candle from before that moment is stored."""
         names = [str(market) for market in markets]
         rows = await self._connection.fetch(PRICED, names, list(Timeframe), before)
         return {market_symbol(row["market"]) for row in rows}
@@ -63,29 +62,23 @@ class PostgresPrices(Repository):
     async def closes(
         self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
     ) -> list[Mark]:
-        """Return the closes of candles of these timeframes that closed after `start` and until `end`."""
         lengths = [timeframe.duration for timeframe in timeframes]
         earliest = start - max(lengths, default=timedelta())
         rows = await self._connection.fetch(CLOSES, str(market), list(timeframes), lengths, start, end, earliest)
         return [Mark(closed, market, close) for closed, close in rows]
 
     async def last_closes(
-        self, asked: Sequence[tuple[MarketSymbol, datetime]], reach: timedelta | None = None
+        self, moments: Sequence[tuple[MarketSymbol, datetime]], max_age: timedelta | None = None
     ) -> list[Mark]:
-        """Return for each market and moment the newest close until then, however old, or less than `reach` old."""
-        oldest = timedelta(days=36_500) if reach is None else reach
-        markets, moments = [str(market) for market, _ in asked], [moment for _, moment in asked]
-        arguments = (markets, moments, [oldest] * len(asked), list(Timeframe), _DURATIONS)
+        oldest = timedelta(days=36_500) if max_age is None else max_age
+        markets, times = [str(market) for market, _ in moments], [at for _, at in moments]
+        arguments = (markets, times, [oldest] * len(moments), list(Timeframe), _DURATIONS)
         rows = await self._connection.fetch(LAST_CLOSES, *arguments)
         return [Mark(row["closed"], market_symbol(row["market"]), row["close"]) for row in rows]
 
     async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
-        """Return by the place of each span the extremes of the candles during it, where there are any.
-
-        Of those that lie wholly in it; of a span too short to hold one, of the minute candles that it touches.
-        """
         found = await self._extremes_within(dict(enumerate(spans)), list(Timeframe))
-        short = {place: _to_whole_minutes(span) for place, span in enumerate(spans) if place not in found}
+        short = {index: _to_whole_minutes(span) for index, span in enumerate(spans) if index not in found}
         return found | await self._extremes_within(short, [_SHORTEST])
 
     async def _extremes_within(self, spans: Mapping[int, Span], timeframes: Sequence[Timeframe]) -> dict[int, Extremes]:

@@ -58,7 +58,7 @@ class PostgresReports(Repository):
 
     async def add_job(self, job: Job) -> None:
         """Store a job that waits for a worker."""
-        await self._connection.execute(INSERT_JOB, *_job_values(job))
+        await self._connection.execute(INSERT_JOB, *_job_params(job))
 
     async def claim_job(self, kinds: tuple[str, ...], worker: str, lease_seconds: float) -> Job | None:
         """Take the oldest job that waits, or whose worker has let its lease run out; it is RUNNING from then on."""
@@ -79,18 +79,18 @@ class PostgresReports(Repository):
 
     async def get_many_jobs(self, ids: Sequence[UUID]) -> list[Job]:
         """Return the jobs that exist, in any order (for batches)."""
-        return [job_of(row) for row in await self._connection.fetch(JOBS_BY_IDS, ids)]
+        return [job_from_row(row) for row in await self._connection.fetch(JOBS_BY_IDS, ids)]
 
     async def list_jobs(
-        self, user_id: UUID, window: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
+        self, user_id: UUID, page: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
     ) -> list[Job]:
         """Return the user's jobs."""
         conditions = [("user_id = {}", user_id), ("status = ANY({}::text[])", statuses)]
-        return [job_of(row) for row in await self._page(SELECT_JOB, window, conditions)]
+        return [job_from_row(row) for row in await self._page(SELECT_JOB, page, conditions)]
 
     async def add_report(self, report: Report) -> None:
         """Store a report whose job is still to run."""
-        await self._connection.execute(INSERT_REPORT, *_report_values(report))
+        await self._connection.execute(INSERT_REPORT, *_report_params(report))
 
     async def get_report(self, user_id: UUID, report_id: UUID) -> Report | None:
         """Return a report of the user."""
@@ -100,9 +100,9 @@ class PostgresReports(Repository):
         """Return the report that the job computes."""
         return await self._report(REPORT_OF_JOB, job_id)
 
-    async def list_reports(self, user_id: UUID, window: KeysetPage) -> list[Report]:
+    async def list_reports(self, user_id: UUID, page: KeysetPage) -> list[Report]:
         """Return the user's reports."""
-        return [report_of(row) for row in await self._page(SELECT_REPORT, window, [("user_id = {}", user_id)])]
+        return [report_from_row(row) for row in await self._page(SELECT_REPORT, page, [("user_id = {}", user_id)])]
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
         """Store what the report says."""
@@ -115,14 +115,14 @@ class PostgresReports(Repository):
 
     async def _job(self, text: str, *arguments: object) -> Job | None:
         row = await self._connection.fetchrow(text, *arguments)
-        return None if row is None else job_of(row)
+        return None if row is None else job_from_row(row)
 
     async def _report(self, text: str, *arguments: object) -> Report | None:
         row = await self._connection.fetchrow(text, *arguments)
-        return None if row is None else report_of(row)
+        return None if row is None else report_from_row(row)
 
 
-def job_of(row: Record) -> Job:
+def job_from_row(row: Record) -> Job:
     """Return the job in a row of `SELECT_JOB`."""
     return Job(
         id=row["id"],
@@ -138,7 +138,7 @@ def job_of(row: Record) -> Job:
     )
 
 
-def report_of(row: Record) -> Report:
+def report_from_row(row: Record) -> Report:
     """Return the report in a row of `SELECT_REPORT`."""
     return Report(
         id=row["id"],
@@ -152,7 +152,7 @@ def report_of(row: Record) -> Report:
     )
 
 
-def _job_values(job: Job) -> tuple[object, ...]:
+def _job_params(job: Job) -> tuple[object, ...]:
     return (
         job.id,
         job.user_id,
@@ -167,7 +167,7 @@ def _job_values(job: Job) -> tuple[object, ...]:
     )
 
 
-def _report_values(report: Report) -> tuple[object, ...]:
+def _report_params(report: Report) -> tuple[object, ...]:
     return (
         report.id,
         report.user_id,

@@ -7,10 +7,10 @@ import asyncpg
 from domain.core.pagination import KeysetPage
 from domain.model.trading_state import TradingState
 from domain.model.users import Activity, User, UserRole
-from infra.postgres.repositories.credentials import USER_COLUMNS, CredentialRepository, user_of
+from infra.postgres.repositories.credentials import USER_COLUMNS, CredentialRepository, user_from_row
 
-_LOCK_OF_THE_FIRST = 7_235_843_403
-"""The advisory lock under which the first user is decided on."""
+_FIRST_USER_LOCK = 7_235_843_403
+"""The advisory lock under which it is decided who is the first user."""
 
 _SELECT = f"SELECT {USER_COLUMNS}, users.password_hash FROM users"
 _INSERT = """
@@ -25,16 +25,16 @@ class PostgresUsers(CredentialRepository):
 
     async def add(self, user: User, password_hash: str) -> bool:
         """Add the user; return False where the email is taken. The very first user of all becomes the OPERATOR."""
-        role = user.role if await self._anybody() else UserRole.OPERATOR
+        role = user.role if await self._any_user_exists() else UserRole.OPERATOR
         values = (user.id, user.email, user.display_name, user.created_at, role, user.plan_name, user.trading_state)
         return await self._connection.fetchval(_INSERT, *values, password_hash) is not None
 
-    async def _anybody(self) -> bool:
-        """Tell whether there is a user; where there is none nobody else finds that out before the transaction ends."""
+    async def _any_user_exists(self) -> bool:
+        """Return whether there is a user; if not, no other transaction finds that out until this one ends."""
         exists = "SELECT EXISTS (SELECT FROM users)"
         if await self._connection.fetchval(exists):
             return True
-        await self._connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_OF_THE_FIRST)
+        await self._connection.execute("SELECT pg_advisory_xact_lock($1)", _FIRST_USER_LOCK)
         return bool(await self._connection.fetchval(exists))
 
     async def get(self, user_id: UUID) -> User | None:
@@ -44,7 +44,7 @@ class PostgresUsers(CredentialRepository):
     async def get_by_email(self, email: str) -> tuple[User, str] | None:
         """Return the user with that email (lower case) and the password hash."""
         row = await self._connection.fetchrow(f"{_SELECT} WHERE email = $1", email)
-        return (user_of(row), row["password_hash"]) if row is not None else None
+        return (user_from_row(row), row["password_hash"]) if row is not None else None
 
     async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:
         """Return the user's password hash; `lock` holds the user's row until the transaction ends."""
@@ -81,19 +81,19 @@ class PostgresUsers(CredentialRepository):
             *(activity.subject_type, activity.subject_id, activity.detail),
         )
 
-    async def activity(self, user_id: UUID, window: KeysetPage) -> list[Activity]:
+    async def activity(self, user_id: UUID, page: KeysetPage) -> list[Activity]:
         """Return what the user did, newest first."""
-        rows = await self._page(SELECT_ACTIVITY, window, [("user_id = {}", user_id)])
-        return [activity_of(row) for row in rows]
+        rows = await self._page(SELECT_ACTIVITY, page, [("user_id = {}", user_id)])
+        return [activity_from_row(row) for row in rows]
 
     async def get_activity(self, user_id: UUID, activity_id: UUID) -> Activity | None:
         """Return one activity of the user."""
         query = f"{SELECT_ACTIVITY} WHERE user_id = $1 AND id = $2"
         row = await self._connection.fetchrow(query, user_id, activity_id)
-        return activity_of(row) if row is not None else None
+        return activity_from_row(row) if row is not None else None
 
 
-def activity_of(row: asyncpg.Record) -> Activity:
+def activity_from_row(row: asyncpg.Record) -> Activity:
     """Return the activity in a row of `SELECT_ACTIVITY`."""
     return Activity(
         row["id"], row["user_id"], row["at"], row["action"], row["subject_type"], row["subject_id"], row["detail"]
@@ -101,4 +101,4 @@ def activity_of(row: asyncpg.Record) -> Activity:
 
 
 def _user_or_none(row: asyncpg.Record | None) -> User | None:
-    return user_of(row) if row is not None else None
+    return user_from_row(row) if row is not None else None

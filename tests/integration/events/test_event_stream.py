@@ -154,7 +154,7 @@ async def test_news_wakes_a_stream_and_so_does_a_gap_of_the_bus(pool: Pool) -> N
         while not bus.listeners:  # noqa: ASYNC110  # the stream subscribes on a later turn of the loop
             await asyncio.sleep(0)
         await append(database, alert(user.id, "unheard"))
-        bus.tell_gap(lambda _topic: True)
+        bus.notify_loss(lambda _topic: True)
         assert [event.message for event in await waiting] == ["unheard"]
     await database.close()
 

@@ -11,10 +11,10 @@ from domain.core.pagination import (
     KeysetPage,
     Page,
     TimeKeysetPage,
+    build_page,
     decode_cursor,
     encode_cursor,
     id_key,
-    page_of,
     page_request,
     slice_page,
     time_key,
@@ -64,16 +64,16 @@ def test_a_longer_page_is_allowed_where_the_list_says_so() -> None:
 def test_windows_ask_for_one_more_and_pass_the_keys_on() -> None:
     after = uuid4()
     request = page_request(ORDERS, last=2, before=encode_cursor(ORDERS, id_key(after)))
-    assert request.window() == KeysetPage(3, None, after, backwards=True)
+    assert request.keyset_page() == KeysetPage(3, None, after, backwards=True)
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=1)
     request = page_request(ORDERS, first=2, after=encode_cursor(ORDERS, time_key(at)))
-    assert request.time_window(start=at) == TimeKeysetPage(3, at, None, at)
+    assert request.time_keyset_page(start=at) == TimeKeysetPage(3, at, None, at)
 
 
 @pytest.mark.parametrize("key", [("x",), (), ("1", "2"), ("9" * 40,)])
 def test_a_cursor_with_a_key_of_another_kind_is_refused(key: tuple[str, ...]) -> None:
     request = page_request(ORDERS, after=encode_cursor(ORDERS, key))
-    for window in (request.window, request.time_window):
+    for window in (request.keyset_page, request.time_keyset_page):
         with pytest.raises(RequestFault):
             window()
 
@@ -100,9 +100,9 @@ def test_going_through_all_pages_either_way_sees_everything_once(count: int, siz
 
 
 def test_an_empty_page_has_no_cursors() -> None:
-    info = page_of(page_request(ORDERS, first=0), [1], lambda n: (str(n),)).page_info
+    info = build_page(page_request(ORDERS, first=0), [1], lambda n: (str(n),)).page_info
     assert (info.start_cursor, info.end_cursor, info.has_next_page) == (None, None, True)
-    info = page_of(page_request(ORDERS, last=0), [1], lambda n: (str(n),)).page_info
+    info = build_page(page_request(ORDERS, last=0), [1], lambda n: (str(n),)).page_info
     assert (info.start_cursor, info.has_previous_page) == (None, True)
 
 
@@ -119,5 +119,5 @@ def test_a_cursor_outside_of_the_period_has_nothing_on_its_far_side() -> None:
     cursor = encode_cursor(ORDERS, time_key(at))
     request = page_request(ORDERS, after=cursor, before=cursor)
     second = timedelta(seconds=1)
-    assert request.within(at + second, at) == page_request(ORDERS)
-    assert request.within(at, at + second) == request.within(None, None) == request
+    assert request.drop_cursors_outside(at + second, at) == page_request(ORDERS)
+    assert request.drop_cursors_outside(at, at + second) == request.drop_cursors_outside(None, None) == request
