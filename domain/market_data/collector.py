@@ -16,6 +16,7 @@ from domain.market_data.candle_verification import CandleVerifier
 from domain.market_data.feed_health import FeedHealth
 from domain.market_data.slewed_clock import SlewedClock
 from domain.market_data.stream_retry import StreamRetry
+from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.market_data.trade_sequencer import TradeSequencer
 from domain.market_data.writer import MarketDataWriter
@@ -30,26 +31,6 @@ log = logging.getLogger(__name__)
 
 PUBLISHED_WITHIN = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 """The bounds in seconds by which the times to publish a book are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedTimings:
-    """How often a feed does what; all in seconds."""
-
-    stale_after: float = 10.0
-    forming_every: float = 0.25
-    tick_every: float = 0.1
-    status_every: float = 2.0
-    snapshot_every: float = 10.0
-    cache_every: float = 1.0
-    cache_seconds: float = 30.0
-    store_timeout: float = 1.0
-    demand_seconds: float = 60.0
-    resync_every: float = 1.0
-    verify_every: float = 10.0
-    scan_every: float = 3_600.0
-    verify_after: float = 10.0
-    """How long after its end a candle is compared with the venue's own."""
 
 
 @dataclass(frozen=True, slots=True)

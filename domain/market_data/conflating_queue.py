@@ -1,21 +1,19 @@
-"""What waits for one reader: never more than it needs, so that a slow reader costs nobody anything."""
+"""Conflating queues for one reader each: bounded, so that a slow reader delays nobody else."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from domain.model.markets import Candle, Depth, FeedStatus
 
 T = TypeVar("T")
-
-
 T_contra = TypeVar("T_contra", contravariant=True)
 K = TypeVar("K")
 
 
 class Sink(Protocol[T_contra]):
-    """Where items for a reader are put."""
+    """Anything that items for a reader can be put into."""
 
     def put(self, item: T_contra, /) -> None:
         """Add an item."""
@@ -23,9 +21,9 @@ class Sink(Protocol[T_contra]):
 
 
 class ConflatingQueue(Generic[T]):
-    """Items for one reader, oldest first. A new item takes the place of the last one where `replaces` says so.
+    """Items for one reader, oldest first. A new item replaces the last one if `replaces(last, new)` is true.
 
-    With a `limit` the oldest item makes room for a new one, and `dropped` counts it.
+    If there are more than `limit` items, the oldest is dropped and counted in `dropped`.
     """
 
     def __init__(self, replaces: Callable[[T, T], bool], limit: int | None = None) -> None:
@@ -37,6 +35,9 @@ class ConflatingQueue(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._items)
 
     def put(self, item: T) -> None:
         """Add an item."""
@@ -50,7 +51,7 @@ class ConflatingQueue(Generic[T]):
         self._filled.set()
 
     async def get(self) -> T:
-        """Return the oldest item, waiting for one where there is none."""
+        """Remove and return the oldest item; wait for one if there is none."""
         while not self._items:
             self._filled.clear()
             await self._filled.wait()
@@ -58,7 +59,7 @@ class ConflatingQueue(Generic[T]):
 
 
 class LatestByKey(Generic[K, T]):
-    """The newest item of each key for one reader; a key keeps its place in the line, so that none waits for ever."""
+    """The latest item of each key for one reader; a key keeps its place in the queue, so that none waits for ever."""
 
     def __init__(self, key_of: Callable[[T], K]) -> None:
         self._key_of = key_of
@@ -69,12 +70,12 @@ class LatestByKey(Generic[K, T]):
         return len(self._items)
 
     def put(self, item: T) -> None:
-        """Add an item in the place of the one of its key."""
+        """Add an item, or replace the one of the same key."""
         self._items[self._key_of(item)] = item
         self._filled.set()
 
     async def get(self) -> T:
-        """Return the newest item of the key that has waited longest."""
+        """Remove and return the latest item of the key that has waited longest."""
         while not self._items:
             self._filled.clear()
             await self._filled.wait()
@@ -82,7 +83,7 @@ class LatestByKey(Generic[K, T]):
 
 
 def keep_latest(_last: object, _new: object) -> bool:
-    """Keep the newest item alone."""
+    """Keep only the latest item."""
     return True
 
 
@@ -92,10 +93,10 @@ def keep_all(_last: object, _new: object) -> bool:
 
 
 def latest_per_type(last: Depth | FeedStatus, new: Depth | FeedStatus) -> bool:
-    """Keep the newest book and the newest state, in their order."""
+    """Keep the latest book and the latest status, in the order in which they came."""
     return type(last) is type(new)
 
 
 def latest_until_closed(last: Candle, _new: Candle) -> bool:
-    """Let a newer candle take the place of a forming one, never of a closed one."""
+    """Let a newer candle replace a forming one, never a closed one."""
     return not last.closed

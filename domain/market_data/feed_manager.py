@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.events.leases import RENEW_SECONDS, LeaseHandle, acquire_lease
+from domain.events.leases import LeaseHandle, acquire_lease
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
-from domain.market_data.collector import Collector, FeedOutputs, FeedTimings
+from domain.market_data.collector import Collector, FeedOutputs
+from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import MarketSymbol
@@ -24,11 +25,6 @@ from domain.ports.unit_of_work import Database
 log = logging.getLogger(__name__)
 
 LEASE_KIND = "feed"
-RETRY_SECONDS = 0.5
-"""How soon a feed that another node holds is asked for again: its lease may lapse, as after a crash."""
-
-IN_USE_SECONDS = 5.0
-RELOAD_MARKETS_SECONDS = 3_600.0
 
 
 @dataclass(slots=True)
@@ -126,7 +122,7 @@ class FeedManager:
             try:
                 await self._load_markets(name, source)
                 backoff.reset()
-                await asyncio.sleep(RELOAD_MARKETS_SECONDS)
+                await asyncio.sleep(self._timings.reload_markets_every)
             except VenueUnreachable as error:
                 log.warning("the markets of %s could not be loaded: %s", name, error)
                 await asyncio.sleep(backoff.next_delay(error.retry_after_seconds))
@@ -155,7 +151,7 @@ class FeedManager:
             except Exception:
                 log.exception("feeds could not be looked after, and are again at once")
             with suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_SECONDS if missing else RENEW_SECONDS):
+                async with asyncio.timeout(self._timings.retry_every if missing else self._timings.manage_every):
                     await self._wake.wait()
 
     async def _renew(self) -> None:
@@ -180,7 +176,7 @@ class FeedManager:
 
     async def _wanted(self) -> frozenset[MarketSymbol]:
         now = self._clock.monotonic()
-        if now - self._in_use_at > IN_USE_SECONDS:
+        if now - self._in_use_at > self._timings.in_use_every:
             async with self._database.read_only() as reading:
                 self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
             self._in_use_at = now

@@ -144,9 +144,9 @@ class MarketHistory:
     ) -> bool:
         deadline = self._clock.monotonic() + self._wait_seconds
         demand = None if timeframe is None else CandlesDemand(market, timeframe, start)
-        async with self._hub.subscribe(market, FeedReader.ANONYMOUS) as memory:
+        async with self._hub.subscribe(market, FeedReader.ANONYMOUS) as state:
             while self._clock.monotonic() < deadline:
-                if demand is not None and memory.status is not None and memory.status.state is FeedState.LIVE:
+                if demand is not None and state.status is not None and state.status.state is FeedState.LIVE:
                     await self._bus.publish(CANDLES_DEMAND, encode_demand(demand))
                     demand = None
                 await asyncio.sleep(LOOK_SECONDS)

@@ -3,15 +3,13 @@
 from domain.model.markets import MarketSymbol
 
 FEED_DEMAND = "feed-demand"
-"""A node wants the feed of the market that the message names; said again every `DEMAND_SECONDS`."""
+"""A node requests the feed of the market that the message names; repeated while somebody there follows it."""
 
 CANDLES_DEMAND = "candles-demand"
-"""A node wants closed candles of the past in the storage; the message is `domain.market_data.codec.CandlesDemand`."""
+"""A node requests that past candles be stored; the message is `domain.market_data.codec.CandlesDemand`."""
 
 MARKETS_CHANGED = "markets-changed"
 """The stored markets of the venue that the message names have changed."""
-
-DEMAND_SECONDS = 20.0
 
 
 def depth_topic(market: MarketSymbol) -> str:

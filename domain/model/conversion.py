@@ -13,7 +13,7 @@ MAXIMUM_STEPS = 4
 MAXIMUM_PATHS = 3
 """How many ways to one currency are told apart; more would be longer and no better."""
 
-KNOWN_PAIRS = 2_000
+CACHED_PAIRS = 2_000
 """Of how many pairs of currencies a graph knows the ways, which take many milliseconds to find on a large venue."""
 
 PriceOf = Callable[[MarketSymbol], Decimal | None]
@@ -43,8 +43,8 @@ class CurrencyGraph:
             if market.active:
                 self._active.add(market.symbol)
         # Found once: the graph never changes, and a thread that computes a report may ask beside the event loop.
-        self._all_paths = lru_cache(KNOWN_PAIRS)(self._find_all)
-        self._active_path = lru_cache(KNOWN_PAIRS)(self._find_active)
+        self._all_paths = lru_cache(CACHED_PAIRS)(self._find_all)
+        self._active_path = lru_cache(CACHED_PAIRS)(self._find_active)
 
     @property
     def markets(self) -> set[MarketSymbol]:

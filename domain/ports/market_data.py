@@ -1,6 +1,6 @@
 """What the markets' domain needs of the outside: where data is kept, and where it comes from."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,6 @@ from domain.core.pagination import TimeKeysetPage
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
-from domain.ports.bus import BusSubscription
 from domain.ports.orders import MarketView
 
 
@@ -182,6 +181,18 @@ class MarketDataSource(Protocol):
         ...
 
 
+class CandleSubscription(Protocol):
+    """The candles of one market and timeframe that close: each once, oldest first, none left out."""
+
+    def __aiter__(self) -> AsyncIterator[Candle]: ...
+
+    async def __anext__(self) -> Candle: ...
+
+    def is_latest(self, candle: Candle) -> bool:
+        """Return whether no later candle has arrived yet."""
+        ...
+
+
 class MarketFeed(Protocol):
     """Live market data on this node."""
 
@@ -209,10 +220,10 @@ class MarketFeed(Protocol):
         """Yield trades as they come, for ever."""
         ...
 
-    async def closed_candles(
-        self, market: MarketSymbol, timeframe: Timeframe, on_candle: Callable[[Candle], None]
-    ) -> BusSubscription:
-        """Call `on_candle` on the event loop for every candle that closes, until the subscription is closed."""
+    def closed_candles(
+        self, market: MarketSymbol, timeframe: Timeframe
+    ) -> AbstractAsyncContextManager[CandleSubscription]:
+        """Provide the candles that close inside the block, each stored before it is given out."""
         ...
 
     def venue_now(self, venue: str) -> datetime:

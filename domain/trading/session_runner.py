@@ -14,6 +14,7 @@ from domain.core.wakeup import Wakeup
 from domain.model.orders import OrderRole
 from domain.model.trading import TradingSession, TradingSessionStatus
 from domain.ports.leases import StaleLease
+from domain.ports.market_data import CandleSubscription
 from domain.trading.position_closer import ExitReason, PositionCloser
 from domain.trading.protection import ProtectionMonitor
 from domain.trading.session_candles import TradingSessionCandles
@@ -49,23 +50,21 @@ class TradingSessionRunner:
     async def run(self) -> None:
         """Run until the session has ended; cancel to stop earlier. Raises `StaleLease` and `Unavailable`."""
         session, feed = self._context.plan.session, self._context.feed
-        subscription = await feed.closed_candles(session.market, session.timeframe, self._candles.take)
         try:
-            with suppress(TradingSessionEnded):
-                await self._run_loops()
+            async with feed.closed_candles(session.market, session.timeframe) as arrivals:
+                with suppress(TradingSessionEnded):
+                    await self._run_loops(arrivals)
         except BaseExceptionGroup as group:
             cause = _decisive_cause(group)
             if not isinstance(cause, TradingSessionEnded):
                 raise cause from None
-        finally:
-            await subscription.close()
 
-    async def _run_loops(self) -> None:
+    async def _run_loops(self, arrivals: CandleSubscription) -> None:
         await self._process(await self._context.load_state())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._state_loop())
             group.create_task(self._price_loop())
-            group.create_task(self._candle_loop())
+            group.create_task(self._candle_loop(arrivals))
 
     # -- the session's row, orders and position ----------------------------------------------------------------------
 
@@ -96,10 +95,10 @@ class TradingSessionRunner:
 
     # -- candles -----------------------------------------------------------------------------------------------------
 
-    async def _candle_loop(self) -> None:
+    async def _candle_loop(self, arrivals: CandleSubscription) -> None:
         await self._candles.load()
         session = await self._start()
-        async for candle, is_newest in self._candles.closed(session.last_candle_at):
+        async for candle, is_newest in self._candles.closed(arrivals, session.last_candle_at):
             await self._signals.on_candle(candle, is_newest=is_newest)
             if is_newest:
                 self._wakeup.set()

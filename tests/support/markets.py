@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from domain.market_data.collector import FeedTimings
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
+from domain.market_data.timings import FeedTimings, HubTimings
 from domain.model.markets import MarketSymbol
 from domain.ports.bus import MessageBus
 from infra.clock import SystemClock, TimeOrderedIds
@@ -39,13 +39,14 @@ async def running_node(
     holder: str = "node",
     always: Sequence[MarketSymbol] = (),
     stream_timings: StreamTimings | None = None,
+    hub_timings: HubTimings | None = None,
 ) -> AsyncIterator[MarketNode]:
     """Run the hub and the feeds of the sandbox at `url` inside the block, its markets known."""
     clock = SystemClock()
     bus, cache = bus or EmbeddedBus(), EmbeddedCache(clock)
     venues = Venues([VenueSettings("sandbox", "binance", url, live=False)], clock, timings=stream_timings)
     sources = {"sandbox": venues.public("sandbox")}
-    hub = MarketDataHub(bus, cache, database, clock, lambda name: venues.public(name).venue_now())
+    hub = MarketDataHub(bus, cache, database, clock, lambda name: venues.public(name).venue_now(), timings=hub_timings)
     feeds = FeedManager(sources, database, bus, cache, clock, TimeOrderedIds(), holder, always, timings)
     await hub.start()
     await feeds.start()

@@ -18,9 +18,9 @@ from domain.core.pagination import KeysetPage
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.market_data import codec
-from domain.market_data.collector import FeedTimings
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
+from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, trades_topic
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, Timeframe, Trade

@@ -125,8 +125,8 @@ async def published(api: Api, *tickers: Ticker) -> None:
 
 def are_read(api: Api, markets: Sequence[MarketSymbol], readers: str) -> bool:
     """Tell whether somebody reads each of the markets."""
-    memories = api.services.markets._memories
-    return all(market in memories and getattr(memories[market], readers) for market in markets)
+    states = [api.services.markets.followed.get(market) for market in markets]
+    return all(state is not None and getattr(state, readers) for state in states)
 
 
 @pytest.fixture
@@ -153,8 +153,9 @@ async def test_the_tickers_of_many_markets_come_in_one_stream(many: Api, demande
         newest = {event["tickers"]["market"]["symbol"]: event["tickers"] for event in await stream.take(2)}
         assert newest[names[5]] == {"market": {"symbol": names[5]}, "last": "4", "high24h": "5"}
         assert newest[names[3]]["last"] == "3"
-    assert not any(many.services.markets._memories[market].ticker_queues for market in markets)
-    assert not any(many.services.markets._memories[market].subscriber_count for market in markets)
+    followed = {state.market: state for state in many.services.markets.followed.states}
+    assert not any(followed[market].ticker_queues for market in markets)
+    assert not any(followed[market].subscriber_count for market in markets)
 
 
 async def test_a_stream_of_many_markets_is_refused_where_one_is_unknown_or_too_many_are_named(api: Api) -> None:

@@ -69,8 +69,8 @@ async def until(stream: Stream, field: str, name: str, value: object) -> dict:
 
 async def followed(api: Api, *markets: MarketSymbol) -> None:
     """Wait until the markets are listened to, and give each its price."""
-    memories = api.services.markets._memories
-    await eventually(lambda: all(market in memories for market in markets), "the markets are followed")
+    markets_of_node = api.services.markets.followed
+    await eventually(lambda: all(map(markets_of_node.get, markets)), "the markets are followed")
     for market in markets:
         await priced(api, market, PRICES[market])
 
@@ -98,7 +98,9 @@ async def test_open_positions_come_first_then_each_change_of_position_or_price_a
         await told(live, grown.changed(quantity=Decimal(0), closed_at=at(90)))
         event = await until(stream, "positionUpdates", "quantity", "0")
         assert (event["id"], event["unrealizedProfit"]) == (encode_id("Position", position.id), "0")
-    await eventually(lambda: not live.services.markets._memories[BTC].subscriber_count, "the feed is let go of")
+    state = live.services.markets.followed.get(BTC)
+    assert state is not None
+    await eventually(lambda: not state.subscriber_count, "the feed is let go of")
 
 
 async def test_positions_are_those_of_the_account_or_the_session_that_is_named(live: Api) -> None:
@@ -205,7 +207,7 @@ async def test_what_only_a_delisted_market_prices_is_named_and_not_waited_for(li
         valued = asyncio.ensure_future(until(stream, "accountEquity", "equity", "1200"))
         await followed(live, BTC)
         assert (await valued)["unpriced"] == ["LUNA"]
-        assert luna not in live.services.markets._memories
+        assert live.services.markets.followed.get(luna) is None
 
 
 async def test_the_positions_of_an_archived_account_are_an_ended_stream(live: Api) -> None:

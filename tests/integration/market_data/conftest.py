@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.market_data.collector import FeedTimings
+from domain.market_data.timings import FeedTimings
 from infra.postgres.database import PostgresDatabase
 from tests.support.markets import MarketNode, running_node
 from tests.support.sandbox import SandboxProcess, running_sandbox

@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 import pytest
 from aiohttp import ClientSession
 
-from domain.market_data.collector import FeedTimings
+from domain.market_data.timings import FeedTimings
 from domain.model.depth_views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
 from domain.model.markets import FeedState, FeedStatus, MarketSymbol
 from infra.clock import SystemClock

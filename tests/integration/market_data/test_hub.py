@@ -8,7 +8,9 @@ from typing import TypeVar
 import pytest
 
 from domain.core.pagination import TimeKeysetPage
-from domain.market_data.collector import FeedTimings
+from domain.market_data import codec
+from domain.market_data.timings import FeedTimings, HubTimings
+from domain.market_data.topics import candles_topic
 from domain.model.depth import is_crossed
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe
 from infra.postgres.database import PostgresDatabase
@@ -146,20 +148,18 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-async def test_a_minute_closes_once_is_stored_before_it_is_told_and_is_the_venues_own(
+async def test_a_closed_minute_is_stored_before_it_is_published_and_is_the_venues_own(
     sandbox: SandboxProcess, database: PostgresDatabase, timings: FeedTimings
 ) -> None:
     await sandbox.skip_to_seconds_before_a_minute(10)
-    told: list[Candle] = []
     async with running_node(sandbox.url, database, timings) as node:
-        registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
-        await eventually(lambda: told, "a minute closes", 120)
-        await registration.close()
+        async with node.hub.closed_candles(BTC, Timeframe.M1) as arrivals, asyncio.timeout(120):
+            closed = await anext(arrivals)
         async with node.database.read_only() as reading:
-            window = TimeKeysetPage(limit=1, start=told[0].open_time)
-            (stored,) = await reading.market_data.candles(BTC, Timeframe.M1, window)
-        (own,) = await node.venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, told[0].open_time, 1)
-    assert told == [stored] == [own]
+            page = TimeKeysetPage(limit=1, start=closed.open_time)
+            (stored,) = await reading.market_data.candles(BTC, Timeframe.M1, page)
+        (own,) = await node.venues.public("sandbox").fetch_candles(BTC, Timeframe.M1, closed.open_time, 1)
+    assert closed == stored == own
 
 
 @pytest.mark.parametrize("timings", [FeedTimings(stale_after=0.7)])
@@ -203,15 +203,16 @@ async def test_two_nodes_collect_a_market_once(
             await eventually(lambda: heir.hub.latest_depth(BTC), "the book is back")
 
 
-async def test_a_feed_ends_when_nobody_has_wanted_it_for_a_while_and_starts_again_on_demand(
+async def test_a_feed_ends_when_nobody_has_followed_it_for_a_while_and_starts_again_on_request(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, database, FeedTimings(demand_seconds=1)) as node:
+    timings = FeedTimings(demand_seconds=1, manage_every=0.2)
+    async with running_node(sandbox.url, database, timings, hub_timings=HubTimings(fresh_seconds=2)) as node:
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
         assert node.feeds.running == {BTC}
         await eventually(lambda: not node.feeds.running, "the feed ends")
         clients = node.venues.connection("sandbox").public.clients.values()
-        await eventually(lambda: not any(client.subscriptions for client in clients), "the venue is told to stop")
+        await eventually(lambda: not any(client.subscriptions for client in clients), "the streams are unsubscribed")
         await eventually(lambda: node.hub.latest_depth(BTC) is None, "the last book is too old")
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
 
@@ -224,17 +225,15 @@ async def test_a_market_that_is_always_kept_is_collected_without_demand(
         assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
 
 
-async def test_a_candle_that_the_bus_lost_is_told_from_the_storage(node: MarketNode) -> None:
-    told: list[Candle] = []
+async def test_a_candle_that_the_bus_lost_comes_from_the_storage(node: MarketNode) -> None:
     await node.hub.depth(BTC, PATIENCE_SECONDS)
     history: list[Candle] = []
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(history) < 100:
             async with node.database.read_only() as reading:
                 history = await reading.market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit=1000))
-    # Not earlier: a minute that ended meanwhile would be told, and those before it would count as told.
-    registration = await node.hub.closed_candles(BTC, Timeframe.M1, told.append)
-    registration.take(history[-4])
-    await eventually(lambda: len(told) >= 4, "the lost candles")
-    await registration.close()
-    assert told[:4] == history[-4:]
+    # Not earlier: a minute that ended meanwhile would come first, and those before it would count as known.
+    async with node.hub.closed_candles(BTC, Timeframe.M1) as arrivals, asyncio.timeout(PATIENCE_SECONDS):
+        await node.bus.publish(candles_topic(BTC), codec.encode_candles(history[-4:-3]))
+        closed = [await anext(arrivals) for _ in range(4)]
+    assert closed == history[-4:]

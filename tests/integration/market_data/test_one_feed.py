@@ -1,12 +1,12 @@
 """A market is collected once however many want it, and its figures are there while it is."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from domain.market_data.collector import FeedTimings
+from domain.market_data.timings import FeedTimings, HubTimings
 from domain.model.markets import FeedState, Timeframe
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
@@ -15,6 +15,9 @@ from tests.support.markets import MarketNode, running_node
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC
 from tests.support.waiting import PATIENCE_SECONDS, eventually, read_until
+
+REQUESTS = HubTimings(request_every=0.1, maintain_every=0.1)
+"""Feeds are requested so often that they run for as long as somebody follows them."""
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -50,18 +53,18 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    timings = FeedTimings(demand_seconds=3)
+    timings = FeedTimings(demand_seconds=3, manage_every=0.2)
     async with (
-        running_node(sandbox.url, database, timings) as node,
-        running_node(sandbox.url, database, timings, node.bus, "other") as other,
+        running_node(sandbox.url, database, timings, hub_timings=REQUESTS) as node,
+        running_node(sandbox.url, database, timings, node.bus, "other", hub_timings=REQUESTS) as other,
     ):
 
         async def streams() -> list[str]:
             return sorted(name for each in (await sandbox.misbehave())["streams"] for name in each)
 
-        keeping = [asyncio.create_task(_keep_wanting(each)) for each in (node, other)]
         readers = await follow(node, 20) + await follow(other, 20)
-        session = await node.hub.closed_candles(BTC, Timeframe.M1, lambda _candle: None)
+        session = AsyncExitStack()
+        await session.enter_async_context(node.hub.closed_candles(BTC, Timeframe.M1))
         assert await other.hub.depth(BTC, PATIENCE_SECONDS) is not None
         told = await read_until(streams, lambda told: len(told) == 3, "three streams")
         assert told == ["btcusdt@depth@100ms", "btcusdt@miniTicker", "btcusdt@trade"]
@@ -71,19 +74,18 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
         taken = collector.trade_count
         await eventually(lambda: collector.trade_count > taken, "the session alone keeps the feed")
         assert await streams() == told
-        await session.close()
+        await session.aclose()
         await read_until(streams, lambda told: not told, "the venue is told to send no more")
         await eventually(lambda: not node.feeds.running | other.feeds.running, "the feed ends")
-        await end(keeping)
 
 
 async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    async with running_node(sandbox.url, database, FeedTimings(demand_seconds=1, snapshot_every=0.2)) as node:
+    timings = FeedTimings(demand_seconds=1, manage_every=0.2, snapshot_every=0.2)
+    async with running_node(sandbox.url, database, timings, hub_timings=REQUESTS) as node:
         market = str(BTC)
         async with node.hub.subscribe(BTC):
-            keeping = asyncio.create_task(_keep_wanting(node))
             await eventually(
                 lambda: of(figures(node), "r3edge_feed_state", market=market, state="LIVE") == 1, "the feed is live"
             )
@@ -95,7 +97,6 @@ async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
             await eventually(
                 lambda: of(figures(node), "r3edge_feed_reconnects_total", market=market), "the reconnect is counted"
             )
-            await end([keeping])
         assert {state: of(first, "r3edge_feed_state", market=market, state=state.value) for state in FeedState} == {
             FeedState.LIVE: 1,
             FeedState.STALE: 0,
@@ -113,9 +114,3 @@ async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
         assert of(first, "r3edge_venue_silence_seconds", venue="sandbox") == 0
         await eventually(lambda: not node.feeds.running, "the feed ends")
         assert not [name for name, labels in figures(node) if name.startswith("r3edge_feed") and labels]
-
-
-async def _keep_wanting(node: MarketNode) -> None:
-    while True:
-        await node.hub._demand_again()
-        await asyncio.sleep(0.1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.market_data.collector import FeedTimings
+from domain.market_data.timings import FeedTimings
 from domain.model.markets import FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType, RiskCode

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from domain.market_data.market_state import FRESH_SECONDS, MarketState
+from domain.market_data.market_state import MarketState
+from domain.market_data.timings import HubTimings
 from domain.model.markets import Depth, MarketSymbol, PriceLevel
 from infra.embedded.bus import EmbeddedBus
 from tests.support.clocks import ManualClock
 
+FRESH_SECONDS = HubTimings().fresh_seconds
 BTC = MarketSymbol("sandbox", "BTC/USDT")
 AT = datetime(2024, 8, 8, tzinfo=UTC)
 
@@ -18,20 +20,20 @@ def book(sequence: int, epoch: str = "e") -> Depth:
 
 async def test_a_book_that_is_told_again_is_fresh_again_and_an_older_one_changes_nothing() -> None:
     clock = ManualClock()
-    memory = MarketState(BTC, EmbeddedBus(), clock)
-    memory.apply_depth(book(5))
+    state = MarketState(BTC, EmbeddedBus(), clock)
+    state.apply_depth(book(5))
     clock.move(FRESH_SECONDS - 1)
-    memory.apply_depth(book(5))
+    state.apply_depth(book(5))
     clock.move(FRESH_SECONDS - 1)
-    assert memory.fresh_depth == book(5)
-    memory.apply_depth(book(4))
-    assert memory.fresh_depth == book(5)
+    assert state.fresh_depth == book(5)
+    state.apply_depth(book(4))
+    assert state.fresh_depth == book(5)
     clock.move(2)
-    assert memory.fresh_depth is None
+    assert state.fresh_depth is None
 
 
 async def test_a_book_of_a_new_epoch_counts_whatever_its_number() -> None:
-    memory = MarketState(BTC, EmbeddedBus(), ManualClock())
-    memory.apply_depth(book(5))
-    memory.apply_depth(book(2, "f"))
-    assert memory.fresh_depth == book(2, "f")
+    state = MarketState(BTC, EmbeddedBus(), ManualClock())
+    state.apply_depth(book(5))
+    state.apply_depth(book(2, "f"))
+    assert state.fresh_depth == book(2, "f")

@@ -8,8 +8,9 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.market_state import FRESH_SECONDS, MarketState
-from domain.market_data.priced_paths import PricedPaths
+from domain.market_data.catalogue import PricedPaths
+from domain.market_data.market_state import MarketState
+from domain.market_data.timings import HubTimings
 from domain.model.conversion import CurrencyGraph, Path
 from domain.model.markets import Depth, MarketSymbol, PriceLevel, Ticker
 from infra.embedded.bus import EmbeddedBus
@@ -68,7 +69,7 @@ def test_a_way_is_searched_once_until_other_markets_have_a_price_or_the_venue_ha
 
 LEVELS = st.sampled_from([(), (PriceLevel(Decimal(9), Decimal(1)),)])
 LAST = st.sampled_from([None, Decimal(9)])
-AGE = st.sampled_from([0.0, FRESH_SECONDS + 1])
+AGE = st.sampled_from([0.0, HubTimings().fresh_seconds + 1])
 
 
 @given(st.none() | st.tuples(LEVELS, LEVELS, AGE), st.none() | st.tuples(LAST, AGE))
@@ -77,11 +78,11 @@ def test_a_market_has_a_price_exactly_where_there_is_one(
     ticker: tuple[Decimal | None, float] | None,
 ) -> None:
     clock = ManualClock()
-    memory = MarketState(MARKETS[0], EmbeddedBus(), clock)
+    state = MarketState(MARKETS[0], EmbeddedBus(), clock)
     if ticker is not None:
-        memory.apply_ticker(Ticker(MARKETS[0], AT, None, None, ticker[0], None, None, None, None, None))
+        state.apply_ticker(Ticker(MARKETS[0], AT, None, None, ticker[0], None, None, None, None, None))
         clock.move(ticker[1])
     if book is not None:
-        memory.apply_depth(Depth(MARKETS[0], "e", 1, book[0], book[1], AT, AT))
+        state.apply_depth(Depth(MARKETS[0], "e", 1, book[0], book[1], AT, AT))
         clock.move(book[2])
-    assert memory.has_price == (memory.price is not None)
+    assert state.has_price == (state.price is not None)

@@ -120,7 +120,7 @@ def test_a_way_over_two_thousand_markets_is_found_once(pair: tuple[str, str]) ->
 
 
 def test_the_ways_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.model.conversion.KNOWN_PAIRS", 10)
+    monkeypatch.setattr("domain.model.conversion.CACHED_PAIRS", 10)
     large = a_large_venue()
     searched = effort(lambda: large.active_path("USDT", "C0"))
     for number in range(1, 11):
