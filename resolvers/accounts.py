@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.accounts.service import AccountRequest
 from domain.core.changes import Changes, Unchanged
 from domain.core.pagination import CursorScope, Page
-from domain.execution.feed_warmup import COLD_FEED_SECONDS
+from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.model.markets import MarketSymbol, Venue
 from domain.model.trading import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
 from domain.model.users import ApiScope
@@ -37,7 +37,7 @@ async def worth(context: RequestContext, account: Account) -> Equity:
     cold = _pricing(context, account, found.unpriced)
     if not cold:
         return found
-    await asyncio.gather(*(context.services.markets.depth(market, COLD_FEED_SECONDS) for market in cold))
+    await asyncio.gather(*(context.services.markets.depth(market, BOOK_WAIT_SECONDS) for market in cold))
     return _worth(context, account, held)
 
 

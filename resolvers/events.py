@@ -229,7 +229,7 @@ async def _open_orders(context: RequestContext, user_id: UUID, wanted: OrderFilt
     async with context.services.database.read_only() as reading:
         while True:
             window = KeysetPage(SNAPSHOT_PAGE, after=found[-1].id if found else None)
-            orders = await reading.orders.page(user_id, window, wanted)
+            orders = await reading.orders.list_page(user_id, window, wanted)
             found += orders
             if len(orders) < SNAPSHOT_PAGE:
                 return found[::-1]

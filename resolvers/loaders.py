@@ -84,12 +84,12 @@ class Loaders:
     @cached_property
     def orders(self) -> DataLoader[UUID, Order | None]:
         """Orders by id."""
-        return self._by_id(lambda reading, ids: reading.orders.many(ids))
+        return self._by_id(lambda reading, ids: reading.orders.get_many(ids))
 
     @cached_property
     def replacements(self) -> DataLoader[UUID, Order | None]:
         """The order that replaces an order."""
-        return self._by(lambda reading, ids: reading.orders.replacing(ids), lambda one: one.replaces_id)
+        return self._by(lambda reading, ids: reading.orders.list_replacements(ids), lambda one: one.replaces_id)
 
     @cached_property
     def protections(self) -> DataLoader[UUID, list[Order]]:
@@ -97,7 +97,7 @@ class Loaders:
 
         async def load(ids: list[UUID]) -> list[list[Order]]:
             async with self._database.read_only() as reading:
-                found = await reading.orders.protecting(ids)
+                found = await reading.orders.list_children(ids)
             return [[order for order in found if order.parent_id == parent] for parent in ids]
 
         return DataLoader(load)
@@ -108,7 +108,7 @@ class Loaders:
 
         async def load(ids: list[UUID]) -> list[list[Fill]]:
             async with self._database.read_only() as reading:
-                found = await reading.orders.fills_of_orders(ids)
+                found = await reading.orders.list_fills_of_orders(ids)
             by_order = defaultdict[UUID, list[Fill]](list)
             for fill in found:
                 by_order[fill.order_id].append(fill)

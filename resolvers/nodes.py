@@ -40,7 +40,7 @@ def node_loaders(context: "RequestContext") -> Mapping[str, NodeLoader]:
         "Signal": _owned(context, loaders.signals.load),
         "Order": _owned(context, loaders.orders.load),
         "Job": _owned(context, loaders.jobs.load),
-        "Fill": _found(context, lambda reading, user, key: reading.orders.fill(user, key)),
+        "Fill": _found(context, lambda reading, user, key: reading.orders.get_fill(user, key)),
         "Position": _found(context, lambda reading, user, key: reading.positions.get(user, key)),
         "Report": _found(context, lambda reading, user, key: reading.reports.get_report(user, key)),
         "Activity": _found(context, lambda reading, user, key: reading.users.get_activity(user, key)),

@@ -7,7 +7,7 @@ import strawberry
 
 from domain.model import orders as domain
 from domain.model.order_side import OrderSide
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import RejectCode
 from resolvers import markets, orders, trading
 from resolvers.pagination import PageArguments
 from schema.context import Info

@@ -3,8 +3,7 @@
 from domain.core.errors import ErrorCode
 from domain.model.events import UserEventKind
 from domain.model.order_side import OrderSide
-from domain.model.orders import OrderEventKind, OrderRole, OrderStatus, OrderType, RiskCode, TimeInForce
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import OrderEventKind, OrderRole, OrderStatus, OrderType, RejectCode, RiskCode, TimeInForce
 from domain.model.reports import JobStatus, PositionSide
 from domain.model.trading import AccountKind, SignalAction, TradingSessionStatus, TradingSessionStatusCode
 from domain.model.trading_state import TradingState

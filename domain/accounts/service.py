@@ -149,7 +149,9 @@ class AccountService:
             account = await self._own(transaction, user_id, account_id)
             if account.archived_at is not None:
                 return account
-            if await transaction.orders.active(account_id) or await transaction.trading_sessions.list_live(account_id):
+            if await transaction.orders.list_active(account_id) or await transaction.trading_sessions.list_live(
+                account_id
+            ):
                 raise InputError(
                     ErrorCode.CONFLICT, "Stop its trading sessions and cancel its open orders first.", ("id",)
                 )

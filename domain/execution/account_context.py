@@ -1,4 +1,4 @@
-"""An account's desk: what everything that works on the account's orders shares, and its one way to change them."""
+"""The execution context of an account: what all parts of its executor share, and the only way to change its orders."""
 
 import asyncio
 import logging
@@ -11,8 +11,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.execution.feed_warmup import COLD_FEED_SECONDS
-from domain.execution.log_events import order_events
+from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
 from domain.execution.order_cache import OrderCache
 from domain.execution.order_update import OrderUpdate
@@ -24,148 +23,164 @@ from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.leases import Lease, StaleLease
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.rules.order_lifecycle import Step
+from domain.rules.order_lifecycle import Transition
 
 _log = logging.getLogger(__name__)
 
-_ALERT_NOTED_FOR = timedelta(days=1)
-"""How long nobody asks the database whether an alert has been told, nor notes that what it tells of is still so."""
+_ALERT_REFRESH = timedelta(days=1)
+"""How long an alert is remembered in memory before the database is asked again, which also renews its row."""
 
-Change = Callable[[Order], Step]
+Change = Callable[[Order], Transition]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTimings:
-    """The protocol's times, all in seconds.
+    """The times of the order protocol, all in seconds.
 
-    `guard` is how old a lease's renewal may be when a request leaves. An answer "no such order" counts `absence`
-    after the send: the receive window of 2.5 s and 2 s more. Every `agreement` it is noted that a reconciled account
-    still agrees with its venue.
+    `maximum_lease_age` is the time since the lease's last renewal up to which requests are sent. An answer "no such
+    order" counts only `absence_after` the send: the venue's receive window of 2.5 s, and 2 s more. `book_wait` is how
+    long an order waits for the first book of its market. Every `checkpoint_interval` the time up to which the account
+    agrees with its venue is stored.
     """
 
-    poll: float = 0.25
-    expiry_poll: float = 1.0
-    guard: float = 3.0
-    absence: float = 4.5
-    settle_first: float = 0.1
-    settle_longest: float = 15.0
+    poll_interval: float = 0.25
+    expiry_poll_interval: float = 1.0
+    maximum_lease_age: float = 3.0
+    absence_after: float = 4.5
+    first_query_delay: float = 0.1
+    longest_query_delay: float = 15.0
+    in_flight_delay: float = 0.02
     unreconciled_wait: float = 5.0
-    pending_at_start: float = 5.0
-    cold_feed: float = COLD_FEED_SECONDS
-    retry: float = 0.25
-    agreement: float = 60.0
+    maximum_pending_age_at_start: float = 5.0
+    book_wait: float = BOOK_WAIT_SECONDS
+    retry_delay: float = 0.25
+    longest_retry_delay: float = 10.0
+    checkpoint_interval: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDependencies:
+    """What the executors of all accounts on a node share."""
+
+    database: Database
+    markets: MarketView
+    clock: Clock
+    ids: IdGenerator
+    notifier: OrderNotifier
+    timings: OrderTimings = OrderTimings()
 
 
 class AccountContext:
-    """The account's parts, and the transactions that move its orders.
+    """An account's dependencies and state, and the transactions that change its orders.
 
-    Every such transaction names the lease, and one runs at a time: together they make a position, which has no row to
-    be locked before its first fill.
+    Each of these transactions checks the lease, and only one runs at a time: two together could both create the same
+    position, which has no row to lock before its first fill.
+
+    `lease` returns the account's lease as it was last renewed, None once it is lost. `refusal` is why the venue
+    doesn't answer the account any more, None while it does.
     """
 
     def __init__(
         self,
         account: Account,
-        database: Database,
         venue: ExecutionClient,
-        markets: MarketView,
-        clock: Clock,
-        ids: IdGenerator,
         lease: Callable[[], Lease | None],
-        bell: OrderNotifier,
-        timing: OrderTimings | None = None,
+        dependencies: ExecutionDependencies,
     ) -> None:
         self.account = account
-        self.database = database
         self.venue = venue
-        self.markets = markets
-        self.clock = clock
-        self.ids = ids
-        self.bell = bell
-        self.timing = timing or OrderTimings()
+        self.database = dependencies.database
+        self.markets = dependencies.markets
+        self.clock = dependencies.clock
+        self.ids = dependencies.ids
+        self.notifier = dependencies.notifier
+        self.timings = dependencies.timings
         self.reconciled = False
         self.refusal: str | None = None
         self.in_flight: set[UUID] = set()
-        self.recent = OrderCache()
+        self.order_cache = OrderCache()
         self._lease = lease
-        self._moving = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._alerted: dict[str, datetime] = {}
 
     def __repr__(self) -> str:
         return f"AccountContext(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
 
-    def at_venue(self, at: datetime) -> datetime:
-        """Return the venue's time of a moment of this node's clock, to compare with what the venue tells."""
+    def to_venue_time(self, at: datetime) -> datetime:
+        """Return the venue's time at a moment of this node's clock, to compare with times of the venue's reports."""
         return at + (self.venue.venue_now() - self.clock.now())
 
-    def guard(self) -> None:
-        """Raise `NotSent` unless the lease was renewed so lately that nobody else can hold it yet."""
+    def check_lease(self) -> None:
+        """Raise `NotSent` unless the lease was renewed so recently that no other node can hold it yet."""
         lease = self._lease()
-        if lease is None or self.clock.monotonic() - lease.renewed_at >= self.timing.guard:
+        if lease is None or self.clock.monotonic() - lease.renewed_at >= self.timings.maximum_lease_age:
             raise NotSent("the right to trade the account was not renewed in time")
 
     @asynccontextmanager
-    async def moving(self) -> AsyncIterator[UnitOfWork]:
-        """A transaction that may move the account's orders; raises `StaleLease` where another node may."""
-        lease = self._held()
-        async with self._alone() as transaction:
+    async def fenced_transaction(self) -> AsyncIterator[UnitOfWork]:
+        """Open a transaction that may change the account's orders; raises `StaleLease` if another node may trade it."""
+        lease = self._require_lease()
+        async with self._exclusive_transaction() as transaction:
             await transaction.leases.check(lease)
             yield transaction
 
-    async def advance(self, known: Order, step: Step) -> Order:
-        """Go on from an order as it was committed last, unread; raises `StaleOrder` where it has moved since."""
-        async with self._alone() as transaction:
-            transaction.orders.advance(known, step.order, self._held())
-            transaction.events.append(order_events(step.events))
-        self.recent.keep(step.order, ())
-        self.bell.tell(step.order)
-        return step.order
+    async def compare_and_save(self, known: Order, transition: Transition) -> Order:
+        """Save a transition of an order as it was last committed, without reading it.
 
-    async def settled(self) -> None:
-        """Return when the transaction that moves an order at present, if one does, has ended."""
-        async with self._moving:
+        Raises `StaleOrder` if the stored order has changed since, or if the lease isn't held any more.
+        """
+        async with self._exclusive_transaction() as transaction:
+            transaction.orders.compare_and_save(known, transition.order, self._require_lease())
+            transaction.events.append(transition.log_events())
+        self.order_cache.put(transition.order, ())
+        self.notifier.publish(transition.order)
+        return transition.order
+
+    async def wait_idle(self) -> None:
+        """Return when no transaction changes an order of the account, so that the cache has what was committed."""
+        async with self._lock:
             return
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[UnitOfWork]:
+    async def _exclusive_transaction(self) -> AsyncIterator[UnitOfWork]:
         try:
-            async with self._moving, self.database.transaction() as transaction:
+            async with self._lock, self.database.transaction() as transaction:
                 yield transaction
         except Unavailable:
-            self.recent = OrderCache()  # The commit may have happened all the same, or may happen yet.
+            self.order_cache = OrderCache()  # The commit may have happened all the same, or may still happen.
             raise
 
-    def _held(self) -> Lease:
+    def _require_lease(self) -> Lease:
         lease = self._lease()
         if lease is None:
             raise StaleLease("the lease was lost")
         return lease
 
-    def recorder(self, transaction: UnitOfWork, order: Order) -> OrderUpdate:
-        """Return what writes the changes of an order whose row is held."""
+    def order_update(self, transaction: UnitOfWork, order: Order) -> OrderUpdate:
+        """Return the unit of change of an order whose row is locked."""
         market = self.market(order.market)
         return OrderUpdate(transaction, order, market, self.markets, self.ids, self.clock.now())
 
-    async def change(self, order_id: UUID, change: Change) -> Order | None:
-        """Change an order as it is now, under its lock, and return it as it then is; None where there is none."""
-        async with self.moving() as transaction:
-            order = await transaction.orders.locked(order_id)
+    async def update(self, order_id: UUID, change: Change) -> Order | None:
+        """Change an order under its row's lock and return it as it is then; None if there is no such order."""
+        async with self.fenced_transaction() as transaction:
+            order = await transaction.orders.get_for_update(order_id)
             if order is None:
                 return None
-            recorder = self.recorder(transaction, order)
-            recorder.take(change(order))
-            await recorder.finish()
-        self.tell(recorder)
-        return recorder.order
+            update = self.order_update(transaction, order)
+            update.apply(change(order))
+            await update.save()
+        self.publish(update)
+        return update.order
 
-    def tell(self, recorder: OrderUpdate) -> None:
-        """Tell those who wait on this node, after the commit."""
-        if recorder.changed:
-            self.recent.keep(recorder.order, recorder.counted)
-            self.bell.tell(recorder.order)
+    def publish(self, update: OrderUpdate) -> None:
+        """Put a committed change into the cache and notify those who wait for the order on this node."""
+        if update.has_changed:
+            self.order_cache.put(update.order, update.trade_ids)
+            self.notifier.publish(update.order)
 
     def market(self, symbol: MarketSymbol) -> Market:
-        """Return the market; one without filters where its venue doesn't list it (any more)."""
+        """Return the market; one without filters if its venue doesn't list it, or not any more."""
         known = self.markets.catalogue.get(symbol)
         if known is not None:
             return known
@@ -173,25 +188,26 @@ class AccountContext:
         none = Decimal(0)
         return Market(symbol, base, quote, False, none, none, none, None, None, none, none)  # noqa: FBT003  # inactive
 
-    async def end_alert(self, key: str) -> None:
-        """Note that what an alert told of has ended, so that it is told when it begins again."""
-        self._alerted.pop(key, None)
-        async with self.database.transaction() as transaction:
-            await transaction.accounts.delete_alert(self.account.id, key)
+    async def raise_alert(self, key: str, message: str) -> None:
+        """Alert the account's user of a condition once, across restarts and take-overs, until it is cleared.
 
-    async def alert(self, key: str, message: str) -> None:
-        """Tell the account's user once, whatever restarts or takes over in between, of something that should not be.
-
-        Once a day it is noted that it is still so, since what is seen no more is forgotten after a time.
+        While the condition lasts its row is renewed once a day: rows that aren't renewed are deleted after a time.
         """
         now = self.clock.now()
-        if key in self._alerted and now - self._alerted[key] < _ALERT_NOTED_FOR:
+        if key in self._alerted and now - self._alerted[key] < _ALERT_REFRESH:
             return
         async with self.database.transaction() as transaction:
             is_new = await transaction.accounts.record_alert(self.account.id, key, now)
             if is_new:
                 transaction.events.append([NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)])
-        self._alerted = {each: at for each, at in self._alerted.items() if now - at < _ALERT_NOTED_FOR} | {key: now}
+        recent = {known: at for known, at in self._alerted.items() if now - at < _ALERT_REFRESH}
+        self._alerted = recent | {key: now}
         if is_new:
             ids = {"user_id": str(self.account.user_id), "account_id": str(self.account.id)}
             _log.warning("alert", extra={**ids, "reason": message})
+
+    async def clear_alert(self, key: str) -> None:
+        """Note that an alert's condition has ended, so that the user is alerted when it begins again."""
+        self._alerted.pop(key, None)
+        async with self.database.transaction() as transaction:
+            await transaction.accounts.delete_alert(self.account.id, key)

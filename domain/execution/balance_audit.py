@@ -1,7 +1,7 @@
-"""Finds what moved an account's balances beside fills and known transfers, and records it with the time it was noticed.
+"""Records changes of an account's balances that neither fills nor known transfers explain, as adjustments.
 
-A venue's own list of deposits and withdrawals isn't asked for: it knows nothing of trades in another client, dust that
-was converted, or interest, and each venue has another one. The difference itself is certain.
+The venue's list of deposits and withdrawals isn't used: it doesn't contain trades by another program, converted dust
+or interest, and every venue has a list of its own kind. The difference itself is certain.
 """
 
 from datetime import datetime
@@ -17,45 +17,45 @@ from domain.ports.unit_of_work import UnitOfWork
 class BalanceAudit:
     """Compares an account's stored balances with its transfers and fills.
 
-    A fill and the balance after it come in two messages, so a difference counts only if the next check, at least
-    `OrderTimings.agreement` later, finds the same. The check delays no order; only what is to be recorded is checked
-    again under the account's lease.
+    A fill and the balance after it come in two reports, so a difference counts only if the next run, at least
+    `OrderTimings.checkpoint_interval` later, finds the same one. The comparison delays no order; only a difference that
+    is to be recorded is computed again under the account's lease.
 
     An account from before transfers were recorded has a provisional opening: it was computed from what a version
-    without them had stored, which lacks what was under way when it ended. A difference of such an account is one of its
-    opening, until a look finds none.
+    without transfers had stored, which lacks what was in flight when that version ended. A difference of such an
+    account corrects its opening, until a run finds none.
     """
 
-    def __init__(self, desk: AccountContext) -> None:
-        self.due = True
-        self._desk = desk
+    def __init__(self, context: AccountContext) -> None:
+        self.is_due = True
+        self._context = context
         self._opening_is_provisional = True
         self._noticed: dict[str, tuple[Decimal, datetime]] = {}
 
-    async def look(self) -> None:
-        """Compare, unless no balance has changed since the last time, and record what was found before already."""
+    async def run(self) -> None:
+        """Compare, unless no balance has changed since the last run, and record differences that were found before."""
         if self._opening_is_provisional and not await self.correct_opening():
             await self._confirm_opening()
-        if self._opening_is_provisional or not (self.due or self._noticed):
+        if self._opening_is_provisional or not (self.is_due or self._noticed):
             return
-        self.due = False
-        async with self._desk.database.read_only() as reading:
+        self.is_due = False
+        async with self._context.database.read_only() as reading:
             found = await self._differences(reading)
         if self._confirmed(found):
             found = await self._record()
-        now = self._desk.clock.now()
+        now = self._context.clock.now()
         self._noticed = {currency: (amount, self._since(currency, amount) or now) for currency, amount in found.items()}
 
     async def correct_opening(self) -> bool:
-        """Make the opening, while it is provisional, what transfers and fills don't explain; tell whether it changed.
+        """Correct a provisional opening by what transfers and fills don't explain; return whether it has changed.
 
-        It is to be called only when the account has been reconciled and nothing is open about any of its orders.
+        To be called only when the account has been reconciled and no query about its orders is pending.
         """
-        account, now = self._desk.account, self._desk.clock.now()
+        account, now = self._context.account, self._context.clock.now()
         if not await self._has_provisional_opening():
             return False
-        async with self._desk.moving() as transaction:
-            # A deposit holds the account's row from before it pays until its transfer is committed.
+        async with self._context.fenced_transaction() as transaction:
+            # A deposit locks the account's row from before it pays until its transfer is committed.
             await transaction.accounts.get_for_update(account.id)
             corrected = await transaction.transfers.correct_opening(account.id)
             for currency, amount in corrected.items():
@@ -65,22 +65,22 @@ class BalanceAudit:
 
     async def _has_provisional_opening(self) -> bool:
         if self._opening_is_provisional:
-            async with self._desk.database.read_only() as reading:
-                provisional = await reading.transfers.has_provisional_opening(self._desk.account.id)
+            async with self._context.database.read_only() as reading:
+                provisional = await reading.transfers.has_provisional_opening(self._context.account.id)
             self._opening_is_provisional = provisional
         return self._opening_is_provisional
 
     async def _confirm_opening(self) -> None:
         if self._opening_is_provisional:
-            async with self._desk.moving() as transaction:
-                await transaction.transfers.confirm_opening(self._desk.account.id)
+            async with self._context.fenced_transaction() as transaction:
+                await transaction.transfers.confirm_opening(self._context.account.id)
             self._opening_is_provisional = False
 
     async def _record(self) -> dict[str, Decimal]:
-        """Record what is still as it was noticed; return the differences that are left."""
-        account, now = self._desk.account, self._desk.clock.now()
-        async with self._desk.moving() as transaction:
-            # A deposit holds the account's row from before it pays until its transfer is committed.
+        """Record the differences that are still the same; return those that are left."""
+        account, now = self._context.account, self._context.clock.now()
+        async with self._context.fenced_transaction() as transaction:
+            # A deposit locks the account's row from before it pays until its transfer is committed.
             await transaction.accounts.get_for_update(account.id)
             found = await self._differences(transaction)
             for transfer in self._confirmed(found):
@@ -91,8 +91,8 @@ class BalanceAudit:
         return found
 
     async def _differences(self, reading: UnitOfWork) -> dict[str, Decimal]:
-        """Return what is more than the venue's rounding, which is kept until it adds up to more."""
-        account_id = self._desk.account.id
+        """Return the differences by currency, without those within the venue's rounding, which may add up later."""
+        account_id = self._context.account.id
         balances = await reading.accounts.balances([account_id])
         return considerable(await reading.transfers.unexplained(account_id), balances.get(account_id, []))
 
@@ -105,14 +105,14 @@ class BalanceAudit:
         return confirmed
 
     def _since(self, currency: str, amount: Decimal) -> datetime | None:
-        """Return when this difference was noticed first; None where it is new."""
+        """Return when this difference was first noticed; None if it is new."""
         noticed = self._noticed.get(currency)
         return noticed[1] if noticed is not None and noticed[0] == amount else None
 
     def _transfer(self, currency: str, amount: Decimal, at: datetime) -> AccountTransfer:
-        account = self._desk.account
+        account = self._context.account
         return AccountTransfer(
-            id=self._desk.ids.next_id(),
+            id=self._context.ids.next_id(),
             user_id=account.user_id,
             account_id=account.id,
             kind=TransferKind.ADJUSTMENT,

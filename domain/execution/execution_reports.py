@@ -1,4 +1,4 @@
-"""Takes in what a venue tells of an account: orders, fills and balances."""
+"""Applies the execution reports of an account's venue: orders, fills and balances."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,185 +14,187 @@ from domain.model.orders import Order, OrderRole, OrderStatus
 from domain.ports.execution_client import BalanceReport, FillReport, NotSent, OrderReport, OutcomeUnknown, VenueRefused
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.order_lifecycle import apply_venue_order, is_missing_fills
+from domain.rules.order_lifecycle import apply_report, is_missing_fills
 
-_MOST_VENUE_IDS = 10_000
-"""How many orders are known by their venue's id: whoever waits for news of older ones asks for them by our own id."""
+_MAXIMUM_VENUE_IDS = 10_000
+"""How many orders are indexed by their venue's id; older orders are read from the database."""
 
 _ENDED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
-AskLater = Callable[[UUID], None]
-"""Called with an order of which the venue knows more than it told."""
+QueryLater = Callable[[UUID], None]
+"""Called with the id of an order whose venue report counts more fills than we have."""
 
 
 class ReportHandler:
-    """Applies the venue's messages to the account's orders, however often and in whichever order they come."""
+    """Applies the venue's reports to the account's orders, however often and in whichever order they come."""
 
-    def __init__(self, desk: AccountContext, ask_later: AskLater, *, cancel_foreign: bool = False) -> None:
+    def __init__(self, context: AccountContext, query_later: QueryLater, *, cancel_foreign: bool = False) -> None:
         self.balances_changed = False
-        self._desk = desk
-        self._ask_later = ask_later
+        self._context = context
+        self._query_later = query_later
         self._cancel_foreign = cancel_foreign
-        # Binance numbers orders by market, so an id alone may be that of two orders.
+        # Binance numbers orders per market, so an id alone may be that of two orders.
         self._by_venue_id: OrderedDict[tuple[MarketSymbol, str], str] = OrderedDict()
 
-    async def take_order(self, told: OrderReport, *, complete: bool = False) -> Order | None:
-        """Apply an order that the venue tells of; return it as it then is, None where it isn't ours.
+    async def on_order(self, report: OrderReport, *, complete: bool = False) -> Order | None:
+        """Apply an order report and return the order as it is then; None if the order isn't the engine's.
 
-        `complete` says that the venue was asked and told all: an end then counts even where fills are missing.
+        `complete` means that the report answers a query for the order and all its fills: a final status is then
+        applied even if fills are missing.
         """
-        desk = self._desk
-        # The answer to a request and the stream tell the same at the same time: who comes second finds it committed.
-        await desk.settled()
-        known = desk.recent.get(self._client_order_id(told))
+        context = self._context
+        # The answer to a request and the stream report the same at the same time: the second finds it committed.
+        await context.wait_idle()
+        known = context.order_cache.get(self._client_order_id(report))
         if known is not None:
-            if self._says_nothing_new(known, told):
-                return known
-            after = await self._advance(known, told)
+            after = await self._apply_to_cached(known, report)
             if after is not None:
                 return after
         try:
-            async with desk.moving() as transaction:
-                order = await self._locked(transaction, told)
+            async with context.fenced_transaction() as transaction:
+                order = await self._get_for_update(transaction, report)
                 if order is not None:
-                    recorder = desk.recorder(transaction, order)
-                    await self._apply(recorder, told, complete=complete)
-                    await recorder.finish()
+                    update = context.order_update(transaction, order)
+                    await self._apply(update, report, complete=complete)
+                    await update.save()
         except IllegalTransition as illegal:
-            await desk.alert(f"illegal:{illegal.order.id}", f"{illegal}, as the venue says; it was left as it is")
+            message = f"{illegal}, as the venue reports; it was left as it is"
+            await context.raise_alert(f"illegal:{illegal.order.id}", message)
             return illegal.order
         if order is None:
-            await self._meet_foreign(told)
+            await self._on_foreign_order(report)
             return None
-        self._learn(told.market, told.venue_order_id, order.client_order_id)
-        desk.tell(recorder)
-        return recorder.order
+        self._index(report.market, report.venue_order_id, order.client_order_id)
+        context.publish(update)
+        return update.order
 
-    async def take_fill(self, told: FillReport) -> bool:
-        """Count a fill; return False where its order isn't known here."""
-        desk = self._desk
-        if desk.recent.counted(self._client_order_id(told), [told]):
+    async def on_fill(self, report: FillReport) -> bool:
+        """Add a fill to its order; return False if the engine doesn't know the order."""
+        context = self._context
+        if context.order_cache.has_fills(self._client_order_id(report), [report]):
             return True
         try:
-            async with desk.moving() as transaction:
-                order = await self._locked(transaction, told)
+            async with context.fenced_transaction() as transaction:
+                order = await self._get_for_update(transaction, report)
                 if order is None:
                     return False
-                recorder = desk.recorder(transaction, order)
-                await recorder.count_fills([told])
-                await recorder.finish()
+                update = context.order_update(transaction, order)
+                await update.add_fills([report])
+                await update.save()
         except IllegalTransition as illegal:
-            await desk.alert(f"illegal:{illegal.order.id}", f"{illegal}, though the venue tells of a fill")
+            message = f"{illegal}, though the venue reports a fill"
+            await context.raise_alert(f"illegal:{illegal.order.id}", message)
             return True
-        desk.tell(recorder)
+        context.publish(update)
         return True
 
-    async def take_balances(self, told: BalanceReport, *, all_of_them: bool = False) -> None:
-        """Store balances."""
-        async with self._desk.moving() as transaction:
-            save = transaction.accounts.replace_balances if all_of_them else transaction.accounts.upsert_balances
-            await save(self._desk.account.id, told.balances)
+    async def on_balances(self, report: BalanceReport, *, is_complete: bool = False) -> None:
+        """Save balances; `is_complete` means that the account holds nothing in any other currency."""
+        async with self._context.fenced_transaction() as transaction:
+            save = transaction.accounts.replace_balances if is_complete else transaction.accounts.upsert_balances
+            await save(self._context.account.id, report.balances)
         self.balances_changed = True
 
-    def remember(self, order: Order) -> None:
-        """Know the order by its venue's id, for fills that come without ours."""
+    def index(self, order: Order) -> None:
+        """Index the order by its venue's id, for fill reports without a client order id."""
         if order.venue_order_id is not None:
-            self._learn(order.market, order.venue_order_id, order.client_order_id)
+            self._index(order.market, order.venue_order_id, order.client_order_id)
 
-    def knows(self, told: FillReport) -> bool:
-        """Tell whether the fill is one of an order of ours."""
-        return bool(self._client_order_id(told))
+    def is_known(self, report: FillReport) -> bool:
+        """Return whether the fill is one of an indexed order."""
+        return bool(self._client_order_id(report))
 
-    def _learn(self, market: MarketSymbol, venue_order_id: str, client_order_id: str) -> None:
+    def _index(self, market: MarketSymbol, venue_order_id: str, client_order_id: str) -> None:
         self._by_venue_id[market, venue_order_id] = client_order_id
         self._by_venue_id.move_to_end((market, venue_order_id))
-        if len(self._by_venue_id) > _MOST_VENUE_IDS:
+        if len(self._by_venue_id) > _MAXIMUM_VENUE_IDS:
             self._by_venue_id.popitem(last=False)
 
-    def _client_order_id(self, told: OrderReport | FillReport) -> str:
-        """Return our id of the order that is told of, which some venues don't repeat; empty where it isn't known."""
-        return told.client_order_id or self._by_venue_id.get((told.market, told.venue_order_id), "")
+    def _client_order_id(self, report: OrderReport | FillReport) -> str:
+        """Return the order's client order id, which some venues leave out; empty if it isn't known."""
+        return report.client_order_id or self._by_venue_id.get((report.market, report.venue_order_id), "")
 
-    async def _locked(self, transaction: UnitOfWork, told: OrderReport | FillReport) -> Order | None:
-        """Return the order that is told of, its row held; None where it isn't ours, however old an order may be."""
-        account_id, client_order_id = self._desk.account.id, self._client_order_id(told)
+    async def _get_for_update(self, transaction: UnitOfWork, report: OrderReport | FillReport) -> Order | None:
+        """Return the report's order with its row locked, however old it is; None if it isn't the engine's."""
+        account_id, client_order_id = self._context.account.id, self._client_order_id(report)
         if client_order_id:
-            order = await transaction.orders.locked_by_client_id(account_id, client_order_id)
+            order = await transaction.orders.get_for_update_by_client_id(account_id, client_order_id)
         else:
-            order = await transaction.orders.locked_by_venue_id(account_id, told.market, told.venue_order_id)
+            venue_order_id = report.venue_order_id
+            order = await transaction.orders.get_for_update_by_venue_id(account_id, report.market, venue_order_id)
             if order is not None:
-                self.remember(order)
-        return order if order is not None and order.market == told.market else None
+                self.index(order)
+        return order if order is not None and order.market == report.market else None
 
-    def _says_nothing_new(self, known: Order, told: OrderReport) -> bool:
-        """Tell whether the message repeats what is committed, as most of the stream does after an answer."""
-        if is_missing_fills(known, told) or not self._desk.recent.counted(known.client_order_id, told.fills):
-            return False
-        try:
-            return not apply_venue_order(known, told, known.updated_at).events
-        except IllegalTransition:
-            return False
+    async def _apply_to_cached(self, known: Order, report: OrderReport) -> Order | None:
+        """Apply a report to a cached order without reading its row; None if that takes a transaction.
 
-    async def _advance(self, known: Order, told: OrderReport) -> Order | None:
-        """Apply a message without fills, as an answer mostly is, in one statement; None where it needs more."""
-        if told.fills or is_missing_fills(known, told) or told.market != known.market:
+        Most reports of the stream repeat the answer to a request, and are ignored. An answer mostly has no fills, and
+        is applied in one statement.
+        """
+        has_fills = self._context.order_cache.has_fills(known.client_order_id, report.fills)
+        if not has_fills or is_missing_fills(known, report):
             return None
         try:
-            step = apply_venue_order(known, told, self._desk.clock.now())
-            if step.order is known or (step.order.status.is_final and step.order.filled_quantity):
-                return None  # Nothing to write, or its position may be dust now.
-            after = await self._desk.advance(known, step)
+            transition = apply_report(known, report, self._context.clock.now())
+            if not transition.events:
+                return known
+            # A final order with fills may leave dust of its position, which is closed in the same transaction.
+            may_leave_dust = transition.order.status.is_final and transition.order.filled_quantity
+            if report.fills or report.market != known.market or may_leave_dust:
+                return None
+            after = await self._context.compare_and_save(known, transition)
         except (IllegalTransition, StaleOrder):
             return None
-        self._learn(told.market, told.venue_order_id, known.client_order_id)
+        self._index(report.market, report.venue_order_id, known.client_order_id)
         return after
 
-    async def _apply(self, recorder: OrderUpdate, told: OrderReport, *, complete: bool) -> None:
-        await recorder.count_fills(told.fills)
-        if is_missing_fills(recorder.order, told) and not complete:
-            self._ask_later(recorder.order.id)
-            if told.status in _ENDED and not recorder.order.status.is_final:
-                return  # An end without its fills would be a lie, if a short one.
-        recorder.take(apply_venue_order(recorder.order, told, self._desk.clock.now()))
+    async def _apply(self, update: OrderUpdate, report: OrderReport, *, complete: bool) -> None:
+        await update.add_fills(report.fills)
+        if is_missing_fills(update.order, report) and not complete:
+            self._query_later(update.order.id)
+            if report.status in _ENDED and not update.order.status.is_final:
+                return  # A final status without its fills would be wrong, if only for a moment.
+        update.apply(apply_report(update.order, report, self._context.clock.now()))
 
-    async def _meet_foreign(self, told: OrderReport) -> None:
-        if told.status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
-            whose = "an earlier installation" if is_engine_order_id(told.client_order_id) else "somebody else"
+    async def _on_foreign_order(self, report: OrderReport) -> None:
+        if report.status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
+            owner = "an earlier installation" if is_engine_order_id(report.client_order_id) else "somebody else"
             message = (
-                f"The venue has an order of {whose}: {told.side} {told.quantity} {told.market}, "
-                f"client order id {told.client_order_id}."
+                f"The venue has an order of {owner}: {report.side} {report.quantity} {report.market}, "
+                f"client order id {report.client_order_id}."
             )
-            await self._desk.alert(foreign_order_alert_key(told), message)
+            await self._context.raise_alert(foreign_order_alert_key(report), message)
             if self._cancel_foreign:
-                await self._cancel(told)
+                await self._cancel_foreign_order(report)
 
-    async def _cancel(self, told: OrderReport) -> None:
-        order = _foreign_order(self._desk, told, self._desk.clock.now())
+    async def _cancel_foreign_order(self, report: OrderReport) -> None:
+        order = _foreign_order(self._context, report, self._context.clock.now())
         try:
-            await self._desk.venue.cancel(order, self._desk.guard)
+            await self._context.venue.cancel(order, self._context.check_lease)
         except (VenueRefused, OutcomeUnknown, NotSent):
-            return  # The next reconciliation meets it again, if it is still there.
+            return  # The next reconciliation finds it again if it is still there.
 
 
-def foreign_order_alert_key(told: OrderReport | FillReport) -> str:
-    """Return the key of the one alert about a foreign order, whether it is met itself or a fill of it is."""
-    return f"foreign:{told.market}:{told.venue_order_id}"
+def foreign_order_alert_key(report: OrderReport | FillReport) -> str:
+    """Return the key of the one alert about a foreign order, whether the order is reported or a fill of it."""
+    return f"foreign:{report.market}:{report.venue_order_id}"
 
 
-def _foreign_order(desk: AccountContext, told: OrderReport, now: datetime) -> Order:
+def _foreign_order(context: AccountContext, report: OrderReport, now: datetime) -> Order:
     return Order(
-        id=desk.ids.next_id(),
-        user_id=desk.account.user_id,
-        account_id=desk.account.id,
-        market=told.market,
-        client_order_id=told.client_order_id,
-        side=told.side,
-        type=told.type,
+        id=context.ids.next_id(),
+        user_id=context.account.user_id,
+        account_id=context.account.id,
+        market=report.market,
+        client_order_id=report.client_order_id,
+        side=report.side,
+        type=report.type,
         role=OrderRole.FOREIGN,
-        quantity=told.quantity,
-        created_at=told.at or now,
+        quantity=report.quantity,
+        created_at=report.at or now,
         updated_at=now,
-        status=told.status,
-        price=told.price,
-        stop_price=told.stop_price,
-        venue_order_id=told.venue_order_id,
+        status=report.status,
+        price=report.price,
+        stop_price=report.stop_price,
+        venue_order_id=report.venue_order_id,
     )

@@ -1,302 +1,294 @@
-"""The serial executor of one account: it alone sends the account's orders, and follows each to its end."""
+"""The executor of one account: the only one who sends the account's orders, one after another, to their end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
-from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.execution.account_context import AccountContext, OrderTimings
+from domain.core.wakeup import Wakeup
+from domain.execution.account_context import AccountContext
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.in_doubt import InDoubtResolver
-from domain.execution.notifications import OrderNotifier
-from domain.execution.order_sender import Sender
+from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
-from domain.execution.risk_loader import gather
+from domain.execution.risk_loader import load_risk_context
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
-from domain.model.trading import Account
 from domain.ports.execution_client import (
     BalanceReport,
-    ExecutionClient,
     FillReport,
     OrderReport,
     StreamLost,
     StreamOpened,
-    VenueUpdate,
+    VenueReport,
 )
-from domain.ports.leases import Lease, StaleLease
+from domain.ports.leases import StaleLease
 from domain.ports.market_data import VenueUnreachable
-from domain.ports.orders import MarketView
-from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.risk.checks import check
-from domain.rules.arrival_price import arrival_price
-from domain.rules.order_lifecycle import Step, cancel_unsent, deny, doubt, expire_unsent, request_cancel, submit
+from domain.ports.unit_of_work import UnitOfWork
+from domain.risk.checks import check_order
+from domain.rules.order_lifecycle import (
+    Transition,
+    arrival_price,
+    cancel_unsent,
+    deny,
+    expire_unsent,
+    mark_in_doubt,
+    request_cancel,
+    submit,
+)
 
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
-_ON_ITS_WAY = _UNANSWERED | {OrderStatus.PENDING_CANCEL}
+_IN_FLIGHT = _UNANSWERED | {OrderStatus.PENDING_CANCEL}
 
 
-class _ColdFeed(Exception):
+class _BookMissing(Exception):
     def __init__(self, market: MarketSymbol) -> None:
         self.market = market
         super().__init__(str(market))
 
 
 class AccountExecutor:
-    """Carries out an account's commands one after another, while it settles doubts and takes in the venue's news.
+    """Carries out an account's commands in series, while it handles the venue's reports and resolves unknown outcomes.
 
-    `lease` returns the account's lease as it was renewed last, None once it is lost. `cancel_foreign` also cancels
-    resting orders that the engine doesn't know.
+    `cancel_foreign` also cancels resting orders that the engine doesn't know.
     """
 
-    def __init__(
-        self,
-        account: Account,
-        database: Database,
-        venue: ExecutionClient,
-        markets: MarketView,
-        clock: Clock,
-        ids: IdGenerator,
-        lease: Callable[[], Lease | None],
-        bell: OrderNotifier,
-        timing: OrderTimings | None = None,
-        *,
-        cancel_foreign: bool = False,
-    ) -> None:
-        self._desk = AccountContext(account, database, venue, markets, clock, ids, lease, bell, timing)
-        self._settler = InDoubtResolver(self._desk, self._cancel_again, cancel_foreign=cancel_foreign)
-        self._sender = Sender(self._desk, self._settler)
-        self._reconciler = Reconciler(self._desk, self._settler)
+    def __init__(self, context: AccountContext, *, cancel_foreign: bool = False) -> None:
+        self._context = context
+        self._resolver = InDoubtResolver(context, self._retry_cancel, cancel_foreign=cancel_foreign)
+        self._sender = OrderSender(context, self._resolver)
+        self._reconciler = Reconciler(context, self._resolver)
         self._queue: dict[UUID, None] = {}
-        self._again: set[UUID] = set()
-        self._look_at_all = True
-        self._expiry_due = 0.0
-        self._woken = asyncio.Event()
+        self._cancel_retries: set[UUID] = set()
+        self._must_load = True
+        self._expiry_check_at = 0.0
+        self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
-        return f"AccountExecutor({self._desk!r}, queued={len(self._queue)})"
+        return f"AccountExecutor({self._context!r}, queued={len(self._queue)})"
 
     @property
     def reconciled(self) -> bool:
         """Whether the account agrees with its venue, so that new orders are sent."""
-        return self._desk.reconciled
+        return self._context.reconciled
+
+    @property
+    def queued(self) -> tuple[UUID, ...]:
+        """The ids of the orders to be processed, the next one first."""
+        return tuple(self._queue)
 
     def wake(self, order_id: UUID | None = None) -> None:
-        """Have the order looked at now, or all there is to do; never waits."""
+        """Have the order processed next, or all commands loaded; never waits."""
         if order_id is None:
-            self._look_at_all = True
+            self._must_load = True
         else:
             self._queue[order_id] = None
-        self._woken.set()
+        self._wakeup.set()
 
     async def run(self) -> NoReturn:
         """Work until cancelled; raises `StaleLease` once another node may trade the account."""
-        stop = await self._desk.bell.answer(self._desk.account.id, self.wake)
+        account_id = self._context.account.id
+        stop = await self._context.notifier.listen_for_commands(account_id, self.wake)
         try:
             await self._recover()
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._carry_out(), self._follow(), self._settler.run(), self._reconciler.run()):
-                    tasks.create_task(work)
+                loops = (self._command_loop(), self._report_loop(), self._resolver.run(), self._reconciler.run())
+                for loop in loops:
+                    tasks.create_task(loop)
         except BaseExceptionGroup as group:
             _, others = group.split(StaleLease)
             if others is not None:
                 raise others from None
         finally:
-            self._desk.reconciled = False
+            self._context.reconciled = False
             await stop()
-        raise StaleLease(f"account {self._desk.account.id} may be traded by another node")
+        raise StaleLease(f"account {account_id} may be traded by another node")
 
     # ---- start
 
     async def _recover(self) -> None:
-        """Look at what an earlier run left: what was never sent is too old or is sent, what was sent is in doubt."""
+        """Handle what an earlier run left: old unsent orders are cancelled, sent ones without an outcome queried."""
         while True:
             try:
-                async with self._desk.database.read_only() as transaction:
-                    active = await transaction.orders.active(self._desk.account.id)
+                async with self._context.database.read_only() as transaction:
+                    active = await transaction.orders.list_active(self._context.account.id)
                 for order in active:
-                    await self._recover_one(order)
+                    await self._recover_order(order)
             except Unavailable:
-                await asyncio.sleep(self._desk.timing.retry)
+                await asyncio.sleep(self._context.timings.retry_delay)
             else:
                 return
 
-    async def _recover_one(self, order: Order) -> None:
-        now = self._desk.clock.now()
+    async def _recover_order(self, order: Order) -> None:
+        context, now = self._context, self._context.clock.now()
         if order.status is OrderStatus.PENDING:
-            if now - order.created_at > timedelta(seconds=self._desk.timing.pending_at_start):
+            if now - order.created_at > timedelta(seconds=context.timings.maximum_pending_age_at_start):
                 reason = "the engine was not running when the order could have been sent"
-                await self._desk.change(order.id, lambda o: cancel_unsent(o, now, reason) if _pending(o) else Step(o))
+                await context.update(
+                    order.id, lambda o: cancel_unsent(o, now, reason) if _is_pending(o) else Transition(o)
+                )
         elif order.status is OrderStatus.SUBMITTED:
             reason = "the engine stopped while the order was being sent"
-            await self._desk.change(order.id, lambda o: doubt(o, now, reason) if o == order else Step(o))
-        if order.status in _ON_ITS_WAY:
-            self._settler.ask(order.id)
+            await context.update(order.id, lambda o: mark_in_doubt(o, now, reason) if o == order else Transition(o))
+        if order.status in _IN_FLIGHT:
+            self._resolver.enqueue(order.id)
 
     # ---- commands
 
-    async def _carry_out(self) -> None:
+    async def _command_loop(self) -> None:
         while True:
             try:
-                await self._expire()
-                await self._collect()
+                await self._request_expired_cancels()
+                await self.load_commands()
                 while self._queue:
-                    await self._command(self._next())
-                    await self._collect()
+                    await self._process(self._next_order_id())
+                    await self.load_commands()
             except Unavailable:
-                self._look_at_all = True
-                await asyncio.sleep(self._desk.timing.retry)
+                self._must_load = True
+                await asyncio.sleep(self._context.timings.retry_delay)
             await self._wait()
 
     async def _wait(self) -> None:
-        try:
-            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
-            async with asyncio.timeout(self._desk.timing.poll):
-                await self._woken.wait()
-        except TimeoutError:
-            self._look_at_all = True
-        self._woken.clear()
+        if not await self._wakeup.wait(self._context.timings.poll_interval):
+            self._must_load = True
+        self._wakeup.clear()
 
-    async def _collect(self) -> None:
-        if not self._look_at_all:
+    async def load_commands(self) -> None:
+        """Load the orders to be sent or cancelled into the queue, if it may lack any."""
+        if not self._must_load:
             return
-        self._look_at_all = False
-        async with self._desk.database.read_only() as transaction:
-            orders = await transaction.orders.commands(self._desk.account.id)
-        # Those without an answer are cancelled once it is known what became of them.
+        self._must_load = False
+        async with self._context.database.read_only() as transaction:
+            orders = await transaction.orders.list_commands(self._context.account.id)
+        # Those without an answer are cancelled once their outcome is known.
         ready = [order for order in orders if order.status not in _UNANSWERED]
         cancels = [order.id for order in ready if order.cancel_requested_at is not None]
-        # What ends risk goes before what adds to it.
+        # Cancels, which reduce risk, go before new orders, which add to it.
         self._queue = dict.fromkeys([*cancels, *self._queue, *(order.id for order in ready)])
 
-    def _next(self) -> UUID:
+    def _next_order_id(self) -> UUID:
         order_id = next(iter(self._queue))
         del self._queue[order_id]
         return order_id
 
-    async def _expire(self) -> None:
-        monotonic, now = self._desk.clock.monotonic(), self._desk.clock.now()
-        if monotonic < self._expiry_due:
+    async def _request_expired_cancels(self) -> None:
+        monotonic, now = self._context.clock.monotonic(), self._context.clock.now()
+        if monotonic < self._expiry_check_at:
             return
-        self._expiry_due = monotonic + self._desk.timing.expiry_poll
-        async with self._desk.database.read_only() as transaction:
-            expired = await transaction.orders.expired(self._desk.account.id, now)
+        self._expiry_check_at = monotonic + self._context.timings.expiry_poll_interval
+        async with self._context.database.read_only() as transaction:
+            expired = await transaction.orders.list_expired(self._context.account.id, now)
         for order in expired:
-            await self._desk.change(
-                order.id, lambda o: Step(o if _ending(o) else o.changed(now, cancel_requested_at=now))
+            await self._context.update(
+                order.id, lambda o: Transition(o if _is_ending(o) else o.changed(now, cancel_requested_at=now))
             )
             self._queue[order.id] = None
 
-    async def _command(self, order_id: UUID) -> None:
-        """Decide on the order as it is now, commit that, and only then send what follows from it."""
-        self._desk.in_flight.add(order_id)
+    async def _process(self, order_id: UUID) -> None:
+        """Decide about the order as it is now, commit the decision, and only then send what follows from it."""
+        self._context.in_flight.add(order_id)
         try:
-            order = await self._commit_warm(order_id)
+            order = await self._commit_with_book(order_id)
             if order is not None and order.status is OrderStatus.SUBMITTED:
                 await self._sender.place(order)
             elif order is not None and order.status is OrderStatus.PENDING_CANCEL:
                 await self._sender.cancel(order)
         except Unavailable:
-            # The commit may have happened, or may happen yet, and nothing was sent.
-            self._settler.ask(order_id)
+            # The commit may have happened, or may still happen, and nothing was sent.
+            self._resolver.enqueue(order_id)
             self._queue[order_id] = None
             raise
         finally:
-            self._desk.in_flight.discard(order_id)
-            self._again.discard(order_id)
+            self._context.in_flight.discard(order_id)
+            self._cancel_retries.discard(order_id)
 
-    async def _commit_warm(self, order_id: UUID) -> Order | None:
+    async def _commit_with_book(self, order_id: UUID) -> Order | None:
+        """Commit the decision, after a wait for the market's first book if one may come soon."""
         try:
-            return await self._commit(order_id, book_needed=True)
-        except _ColdFeed as cold:
-            await self._desk.markets.depth(cold.market, self._desk.timing.cold_feed)
-            return await self._commit(order_id, book_needed=False)
+            return await self._commit_decision(order_id, require_book=True)
+        except _BookMissing as missing:
+            await self._context.markets.depth(missing.market, self._context.timings.book_wait)
+            return await self._commit_decision(order_id, require_book=False)
 
-    async def _commit(self, order_id: UUID, *, book_needed: bool) -> Order | None:
-        """Return the order if something is now to be sent for it."""
-        async with self._desk.moving() as transaction:
-            order = await transaction.orders.locked(order_id)
+    async def _commit_decision(self, order_id: UUID, *, require_book: bool) -> Order | None:
+        """Return the order if a request is to be sent for it now."""
+        async with self._context.fenced_transaction() as transaction:
+            order = await transaction.orders.get_for_update(order_id)
             if order is None:
                 return None
-            recorder = self._desk.recorder(transaction, order)
-            recorder.take(await self._decide(transaction, order, book_needed=book_needed))
-            await recorder.finish()
-        self._desk.tell(recorder)
-        if recorder.changed or order.id in self._again:
-            return recorder.order
-        if order.status in _ON_ITS_WAY:
-            self._settler.ask_soon(order.id)  # An earlier commit of this node's may have come to light.
+            update = self._context.order_update(transaction, order)
+            update.apply(await self._decide(transaction, order, require_book=require_book))
+            await update.save()
+        self._context.publish(update)
+        if update.has_changed or order.id in self._cancel_retries:
+            return update.order
+        if order.status in _IN_FLIGHT:
+            self._resolver.enqueue_later(order.id)  # An earlier commit of this node may have succeeded after all.
         return None
 
-    async def _decide(self, transaction: UnitOfWork, order: Order, *, book_needed: bool) -> Step:
-        now = self._desk.clock.now()
+    async def _decide(self, transaction: UnitOfWork, order: Order, *, require_book: bool) -> Transition:
+        context, now = self._context, self._context.clock.now()
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)
         if order.status is not OrderStatus.PENDING:
-            return Step(order)
+            return Transition(order)
         if order.expires_at is not None and order.expires_at <= now:
             return expire_unsent(order, now)
         if order.cancel_requested_at is not None:
             return cancel_unsent(order, now, "cancelled before it was sent")
-        if not self._desk.reconciled and now - order.created_at < self._unreconciled_wait:
-            return Step(order)
-        if book_needed and is_warming_up(self._desk.markets, order.market, now, self._desk.timing.cold_feed):
-            raise _ColdFeed(order.market)
-        reconciled = self._desk.reconciled
-        context = await gather(transaction, order, self._desk.markets, now, reconciled=reconciled)
-        context = replace(context, refusal=self._desk.refusal)
-        denials = check(order, context)
-        return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, context.depth))
+        if not context.reconciled and now - order.created_at < timedelta(seconds=context.timings.unreconciled_wait):
+            return Transition(order)
+        if require_book and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
+            raise _BookMissing(order.market)
+        reconciled = context.reconciled
+        risk = await load_risk_context(transaction, order, context.markets, now, reconciled=reconciled)
+        denials = check_order(order, replace(risk, refusal=context.refusal))
+        return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, risk.depth))
 
-    @property
-    def _unreconciled_wait(self) -> timedelta:
-        return timedelta(seconds=self._desk.timing.unreconciled_wait)
-
-    def _cancel_again(self, order_id: UUID) -> None:
-        self._again.add(order_id)
+    def _retry_cancel(self, order_id: UUID) -> None:
+        self._cancel_retries.add(order_id)
         self.wake(order_id)
 
-    # ---- news
+    # ---- reports
 
-    async def _follow(self) -> None:
+    async def _report_loop(self) -> None:
         while True:
-            updates = self._desk.venue.updates()
+            reports = self._context.venue.reports()
             try:
-                async for update in updates:
-                    await self._take_in(update)
+                async for report in reports:
+                    await self._handle_report(report)
             except VenueUnreachable:
-                self._desk.reconciled = False
+                self._context.reconciled = False
             finally:
-                if isinstance(updates, AsyncGenerator):
-                    await updates.aclose()
-            await asyncio.sleep(self._desk.timing.retry)
+                if isinstance(reports, AsyncGenerator):
+                    await reports.aclose()
+            await asyncio.sleep(self._context.timings.retry_delay)
 
-    async def _take_in(self, update: VenueUpdate) -> None:
-        news = self._settler.news
+    async def _handle_report(self, report: VenueReport) -> None:
+        handler = self._resolver.reports
         try:
-            match update:
+            match report:
                 case OrderReport():
-                    await news.take_order(update)
+                    await handler.on_order(report)
                 case FillReport():
-                    await news.take_fill(update)
+                    await handler.on_fill(report)
                 case BalanceReport():
-                    await news.take_balances(update)
+                    await handler.on_balances(report)
                 case StreamOpened():
-                    self._reconciler.want()
+                    self._reconciler.request()
                 case StreamLost():
-                    self._desk.reconciled = False
+                    self._context.reconciled = False
         except Unavailable:
-            self._reconciler.want()  # What couldn't be written down is asked for again.
+            self._reconciler.request()  # What couldn't be saved is queried again.
 
 
-def _pending(order: Order) -> bool:
+def _is_pending(order: Order) -> bool:
     return order.status is OrderStatus.PENDING
 
 
-def _ending(order: Order) -> bool:
+def _is_ending(order: Order) -> bool:
     return order.status.is_final or order.cancel_requested_at is not None

@@ -1,21 +1,21 @@
-"""Whether an order waits for the book of its market."""
+"""Whether an order waits for the first book of its market."""
 
 from datetime import datetime, timedelta
 
 from domain.model.markets import FeedState, MarketSymbol
 from domain.ports.orders import MarketView
 
-COLD_FEED_SECONDS = 3.0
+BOOK_WAIT_SECONDS = 3.0
 """How long a feed that nobody used may take to its first book."""
 
 
 def is_warming_up(
-    markets: MarketView, market: MarketSymbol, now: datetime, within_seconds: float = COLD_FEED_SECONDS
+    markets: MarketView, market: MarketSymbol, now: datetime, within_seconds: float = BOOK_WAIT_SECONDS
 ) -> bool:
-    """Tell whether there is no fresh book yet and one may come in a moment.
+    """Return whether there is no fresh book yet but one may come within `within_seconds`.
 
-    A feed that has been silent or broken for longer won't be back sooner because an order waits for it; all that are
-    behind it would wait too.
+    A feed that has been stale or broken for longer doesn't recover sooner because an order waits for it, and all
+    orders behind that one would wait too.
     """
     if markets.latest_depth(market) is not None:
         return False

@@ -1,217 +1,230 @@
-"""Settles what is not known of an order by asking the venue, never by sending again."""
+"""Resolves what isn't known of an order by querying the venue, never by sending the request again."""
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
+from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
+from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.execution_reports import ReportHandler
 from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import FillReport, OrderReport
 from domain.ports.market_data import VenueUnreachable
-from domain.rules.order_lifecycle import Step, cancel_refused, confirm_absent, doubt, is_missing_fills
+from domain.rules.order_lifecycle import Transition, confirm_absent, is_missing_fills, mark_in_doubt, reject_cancel
 
-_TRADE_MARGIN = timedelta(seconds=5)
-_PATIENCE = 3
-"""How many times an end is asked for again because fills of it are missing, before it is believed without them."""
-_GIVE_UP = 40
-_IN_FLIGHT_PAUSE = 0.02
+_FILLS_MARGIN = timedelta(seconds=5)
+"""How long before an order was sent its fills are looked for, since clocks differ."""
+
+_ATTEMPTS_FOR_FILLS = 3
+"""How many reports of a final status with missing fills are ignored before one is applied without them."""
+
+_MAXIMUM_QUICK_ATTEMPTS = 40
+"""After so many attempts queries get rare, and missing fills are given up with an alert."""
+
+_QUICK_QUERIES = 9
+"""How many quick queries fit into the time after which an absence counts."""
 
 
 @dataclass(slots=True)
-class Case:
-    """One order to be asked about: when the last request about it left, and when to ask next (monotonic seconds)."""
+class PendingQuery:
+    """An order to be queried. `sent_at` is when the last request about it was sent, `next_at` when to query next.
+
+    Both are in monotonic seconds. `cancel_refusal` is the venue's reason if it refused to cancel the order.
+    """
 
     order_id: UUID
     sent_at: float
     next_at: float
-    asked: int = 0
-    cancel_refusal: str | None = None
+    backoff: Backoff
+    attempts: int = field(default=0, kw_only=True)
+    cancel_refusal: str | None = field(default=None, kw_only=True)
 
 
 class InDoubtResolver:
-    """Asks for orders one by one, first at once and then with growing pauses, until nothing is open about them."""
+    """Queries orders one by one, at first at once and then with growing delays, until nothing about them is open."""
 
     def __init__(
-        self, desk: AccountContext, cancel_again: Callable[[UUID], None], *, cancel_foreign: bool = False
+        self, context: AccountContext, retry_cancel: Callable[[UUID], None], *, cancel_foreign: bool = False
     ) -> None:
-        self._desk = desk
-        self._cancel_again = cancel_again
-        self._cases: dict[UUID, Case] = {}
-        self._more = asyncio.Event()
-        self.news = ReportHandler(desk, self.ask_soon, cancel_foreign=cancel_foreign)
+        self._context = context
+        self._retry_cancel = retry_cancel
+        self._queries: dict[UUID, PendingQuery] = {}
+        self._wakeup = Wakeup()
+        self.reports = ReportHandler(context, self.enqueue_later, cancel_foreign=cancel_foreign)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is open about any order."""
-        return not self._cases
+        """Whether no query is pending."""
+        return not self._queries
 
-    def ask(self, order_id: UUID, *, sent_at: float | None = None, cancel_refusal: str | None = None) -> None:
-        """Ask for the order now; `sent_at` is when a request about it left last, by the monotonic clock."""
-        now = self._desk.clock.monotonic()
-        before = self._cases.get(order_id)
-        left = sent_at if sent_at is not None else before.sent_at if before else now
-        self._cases[order_id] = Case(order_id, left, now, cancel_refusal=cancel_refusal)
-        self._more.set()
+    def enqueue(self, order_id: UUID, *, sent_at: float | None = None, cancel_refusal: str | None = None) -> None:
+        """Query the order now; `sent_at` is when the last request about it was sent, in monotonic seconds."""
+        now = self._context.clock.monotonic()
+        before = self._queries.get(order_id)
+        last_sent_at = sent_at if sent_at is not None else before.sent_at if before else now
+        self._queries[order_id] = self._query(order_id, last_sent_at, now, cancel_refusal)
+        self._wakeup.set()
 
-    def ask_soon(self, order_id: UUID) -> None:
-        """Ask for the order unless the venue tells the rest by itself in the meantime."""
-        if order_id not in self._cases:
-            now = self._desk.clock.monotonic()
-            self._cases[order_id] = Case(order_id, now, now + self._desk.timing.settle_first)
-            self._more.set()
+    def enqueue_later(self, order_id: UUID) -> None:
+        """Query the order unless the venue reports the rest by itself in the meantime."""
+        if order_id not in self._queries:
+            now = self._context.clock.monotonic()
+            self._queries[order_id] = self._query(order_id, now, now + self._context.timings.first_query_delay)
+            self._wakeup.set()
 
     async def run(self) -> None:
-        """Settle what there is, for ever."""
+        """Resolve pending queries, for ever."""
         while True:
-            self._more.clear()
-            for case in self._due():
-                await self._attend(case)
+            self._wakeup.clear()
+            for query in self._due_queries():
+                await self._resolve_or_reschedule(query)
             await self._wait()
 
-    async def attend(self, order_id: UUID) -> None:
-        """Ask once for the order at once, and go on asking in `run` while anything is open.
+    async def resolve_now(self, order_id: UUID) -> None:
+        """Query the order once at once; `run` goes on with it if anything is still open.
 
-        Raises `VenueUnreachable` where the venue doesn't answer.
+        Raises `VenueUnreachable` if the venue doesn't answer.
         """
-        now = self._desk.clock.monotonic()
-        case = self._cases.setdefault(order_id, Case(order_id, now, now))
-        await self._settle(case)
+        now = self._context.clock.monotonic()
+        if order_id not in self._queries:
+            self._queries[order_id] = self._query(order_id, now, now)
+        await self._resolve(self._queries[order_id])
 
-    async def _attend(self, case: Case) -> None:
+    def _query(self, order_id: UUID, sent_at: float, next_at: float, cancel_refusal: str | None = None) -> PendingQuery:
+        timings = self._context.timings
+        backoff = Backoff(timings.first_query_delay * 2, timings.longest_query_delay)
+        return PendingQuery(order_id, sent_at, next_at, backoff, cancel_refusal=cancel_refusal)
+
+    async def _resolve_or_reschedule(self, query: PendingQuery) -> None:
         try:
-            await self._settle(case)
+            await self._resolve(query)
         except (VenueUnreachable, Unavailable) as error:
-            wanted = getattr(error, "retry_after_seconds", None)
-            self._again(case, wanted)
+            self._reschedule(query, getattr(error, "retry_after_seconds", None))
 
-    async def _settle(self, case: Case) -> None:
-        case.asked += 1
-        order = await self._read(case.order_id)
+    async def _resolve(self, query: PendingQuery) -> None:
+        query.attempts += 1
+        order = await self._read(query.order_id)
         if order is None or order.status is OrderStatus.PENDING or order.status is OrderStatus.DENIED:
-            self._close(case)
-        elif order.id in self._desk.in_flight:
-            # Its outcome is being written down this very moment.
-            case.asked -= 1
-            case.next_at = self._desk.clock.monotonic() + _IN_FLIGHT_PAUSE
+            self._discard(query)
+        elif order.id in self._context.in_flight:
+            # Its outcome is being saved at this moment.
+            query.attempts -= 1
+            query.next_at = self._context.clock.monotonic() + self._context.timings.in_flight_delay
         else:
-            await self._ask_venue(case, order)
+            await self._query_venue(query, order)
 
-    async def _ask_venue(self, case: Case, order: Order) -> None:
+    async def _query_venue(self, query: PendingQuery, order: Order) -> None:
         if order.status is OrderStatus.SUBMITTED:
             reason = "the answer of the venue is not known"
-            at = self._desk.clock.now()
-            changed = await self._desk.change(
-                order.id, lambda now: doubt(now, at, reason) if now == order else Step(now)
+            at = self._context.clock.now()
+            changed = await self._context.update(
+                order.id, lambda now: mark_in_doubt(now, at, reason) if now == order else Transition(now)
             )
             order = changed or order
-        told = await self._desk.venue.find(order)
-        if told is None:
-            await self._absent(case, order)
+        report = await self._context.venue.query_order(order)
+        if report is None:
+            await self._resolve_order_not_found(query, order)
         else:
-            await self._found(case, told)
+            await self._resolve_order_found(query, report)
 
-    async def _found(self, case: Case, told: OrderReport) -> None:
-        order = await self.news.take_order(told, complete=case.asked > _PATIENCE)
+    async def _resolve_order_found(self, query: PendingQuery, report: OrderReport) -> None:
+        order = await self.reports.on_order(report, complete=query.attempts > _ATTEMPTS_FOR_FILLS)
         if order is None:
-            self._close(case)
-        elif is_missing_fills(order, told):
-            await self._miss_fills(case, order)
+            self._discard(query)
+        elif is_missing_fills(order, report):
+            await self._resolve_missing_fills(query, order)
         elif order.status is OrderStatus.PENDING_CANCEL:
-            await self._not_cancelled(case, order)
+            await self._resolve_uncanceled_order(query, order)
         else:
-            self._close(case)
+            self._discard(query)
 
-    async def _miss_fills(self, case: Case, order: Order) -> None:
-        if case.asked < _GIVE_UP:
-            self._again(case)
+    async def _resolve_missing_fills(self, query: PendingQuery, order: Order) -> None:
+        if query.attempts < _MAXIMUM_QUICK_ATTEMPTS:
+            self._reschedule(query)
             return
-        self._close(case)
-        await self._desk.alert(f"fills:{order.id}", f"The venue never told all fills of order {order.client_order_id}.")
+        self._discard(query)
+        message = f"The venue never reported all fills of order {order.client_order_id}."
+        await self._context.raise_alert(f"fills:{order.id}", message)
 
-    async def _not_cancelled(self, case: Case, order: Order) -> None:
-        """The order rests although its cancel was sent: refused, on its way, or lost."""
-        if case.cancel_refusal is not None:
-            at, reason = self._desk.clock.now(), case.cancel_refusal
-            await self._desk.change(order.id, lambda o: cancel_refused(o, at, reason))
-            self._close(case)
-        elif self._could_still_arrive(case):
-            self._again(case)
+    async def _resolve_uncanceled_order(self, query: PendingQuery, order: Order) -> None:
+        """Handle an order that rests although its cancel was sent: the cancel is refused, in flight or lost."""
+        if query.cancel_refusal is not None:
+            at, reason = self._context.clock.now(), query.cancel_refusal
+            await self._context.update(order.id, lambda o: reject_cancel(o, at, reason))
+            self._discard(query)
+        elif self._may_still_arrive(query):
+            self._reschedule(query)
         else:
-            # To cancel twice harms nothing: the id is this order's alone.
-            self._close(case)
-            self._cancel_again(order.id)
+            # A second cancel does no harm: the client order id is this order's alone.
+            self._discard(query)
+            self._retry_cancel(order.id)
 
-    async def _absent(self, case: Case, order: Order) -> None:
+    async def _resolve_order_not_found(self, query: PendingQuery, order: Order) -> None:
         if order.status.is_final:
-            self._close(case)
-        elif self._could_still_arrive(case) or await self._left_a_trade(order):
-            self._again(case)
+            self._discard(query)
+        elif self._may_still_arrive(query) or await self._has_trade(order):
+            self._reschedule(query)
         else:
-            at = self._desk.clock.now()
-            after = await self._desk.change(order.id, lambda o: confirm_absent(o, at))
+            at = self._context.clock.now()
+            after = await self._context.update(order.id, lambda o: confirm_absent(o, at))
             if after is None or after.status.is_final:
-                self._close(case)
+                self._discard(query)
             else:
-                self._again(case)
+                self._reschedule(query)
 
-    async def _left_a_trade(self, order: Order) -> bool:
-        """Tell whether a trade of the order, or one that may be of it, is known to the venue."""
-        since = (order.submitted_at or order.created_at) - _TRADE_MARGIN
-        async with self._desk.database.read_only() as transaction:
-            for known in await transaction.orders.recent(self._desk.account.id, since):
-                self.news.remember(known)
-        for fill in await self._desk.venue.fills(order.market, self._desk.at_venue(since)):
+    async def _has_trade(self, order: Order) -> bool:
+        """Return whether the venue has a trade that is the order's, or that may be."""
+        since = (order.submitted_at or order.created_at) - _FILLS_MARGIN
+        async with self._context.database.read_only() as transaction:
+            for known in await transaction.orders.list_changed_since(self._context.account.id, since):
+                self.reports.index(known)
+        for fill in await self._context.venue.fills(order.market, self._context.to_venue_time(since)):
             if fill.client_order_id == order.client_order_id or fill.venue_order_id == order.venue_order_id:
-                await self.news.take_fill(replace(fill, client_order_id=order.client_order_id))
+                await self.reports.on_fill(replace(fill, client_order_id=order.client_order_id))
                 return True
-            if self._may_be_of(order, fill):
+            if self._may_belong_to(order, fill):
                 return True
         return False
 
-    def _may_be_of(self, order: Order, fill: FillReport) -> bool:
+    def _may_belong_to(self, order: Order, fill: FillReport) -> bool:
         return (
             fill.client_order_id is None
             and order.venue_order_id is None
             and fill.side is order.side
             and fill.quantity <= order.quantity
-            and not self.news.knows(fill)
+            and not self.reports.is_known(fill)
         )
 
     async def _read(self, order_id: UUID) -> Order | None:
-        async with self._desk.database.read_only() as transaction:
-            found = await transaction.orders.many([order_id])
-        return found[0] if found else None
+        async with self._context.database.read_only() as transaction:
+            orders = await transaction.orders.get_many([order_id])
+        return orders[0] if orders else None
 
-    def _could_still_arrive(self, case: Case) -> bool:
-        return self._desk.clock.monotonic() - case.sent_at < self._desk.timing.absence
+    def _may_still_arrive(self, query: PendingQuery) -> bool:
+        return self._context.clock.monotonic() - query.sent_at < self._context.timings.absence_after
 
-    def _again(self, case: Case, wanted_pause: float | None = None) -> None:
-        timing, now = self._desk.timing, self._desk.clock.monotonic()
-        pause = min(timing.settle_first * 2 ** min(case.asked, 16), timing.settle_longest)
-        certain_at = case.sent_at + timing.absence
-        if now < certain_at:
-            pause = min(pause, certain_at - now)
-        elif wanted_pause is None and case.asked < _GIVE_UP:
-            pause = min(pause, timing.absence / 9)
-        case.next_at = now + max(pause, wanted_pause or 0)
+    def _reschedule(self, query: PendingQuery, retry_after_seconds: float | None = None) -> None:
+        now, absence_after = self._context.clock.monotonic(), self._context.timings.absence_after
+        delay = query.backoff.next_delay()
+        absence_counts_at = query.sent_at + absence_after
+        if now < absence_counts_at:
+            delay = min(delay, absence_counts_at - now)
+        elif retry_after_seconds is None and query.attempts < _MAXIMUM_QUICK_ATTEMPTS:
+            delay = min(delay, absence_after / _QUICK_QUERIES)
+        query.next_at = now + max(delay, retry_after_seconds or 0)
 
-    def _close(self, case: Case) -> None:
-        if self._cases.get(case.order_id) is case:
-            del self._cases[case.order_id]
+    def _discard(self, query: PendingQuery) -> None:
+        if self._queries.get(query.order_id) is query:
+            del self._queries[query.order_id]
 
-    def _due(self) -> list[Case]:
-        now = self._desk.clock.monotonic()
-        return [case for case in list(self._cases.values()) if case.next_at <= now]
+    def _due_queries(self) -> list[PendingQuery]:
+        now = self._context.clock.monotonic()
+        return [query for query in list(self._queries.values()) if query.next_at <= now]
 
     async def _wait(self) -> None:
-        now = self._desk.clock.monotonic()
-        next_at = min((case.next_at for case in self._cases.values()), default=None)
-        with suppress(TimeoutError):
-            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
-            async with asyncio.timeout(None if next_at is None else max(next_at - now, 0)):
-                await self._more.wait()
+        next_at = min((query.next_at for query in self._queries.values()), default=None)
+        seconds = None if next_at is None else max(next_at - self._context.clock.monotonic(), 0)
+        await self._wakeup.wait(seconds)

@@ -1,4 +1,8 @@
-"""Wakes those who wait inside this process: an account's executor, and whoever waits for an order to move."""
+"""Notifications about orders inside a process, and between nodes by the bus.
+
+Only an optimisation: executors also poll, and callers also read the row again. A lost notification costs latency,
+never correctness.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,20 +11,25 @@ from uuid import UUID
 from domain.model.orders import Order
 from domain.ports.bus import MessageBus, commands_topic
 
-Listener = Callable[[UUID | None], None]
-"""Called with the id of the order that there is something to do about; None where it may be any."""
+CommandListener = Callable[[UUID | None], None]
+"""Called with the id of an order to be sent or cancelled; None if it may be any order of the account."""
 
 
 class OrderNotifier:
-    """Saves a wait, and nothing hangs on it: executors also poll, and waiters also read."""
+    """Notifies an account's executor of commands, and callers of changes of an order."""
 
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
-        self._listeners: dict[UUID, Listener] = {}
+        self._listeners: dict[UUID, CommandListener] = {}
         self._waiters: dict[UUID, list[asyncio.Future[Order]]] = {}
 
-    async def answer(self, account_id: UUID, listener: Listener) -> Callable[[], Awaitable[None]]:
-        """Call `listener` when the account's bell is rung, on any node, until the returned function is called."""
+    @property
+    def waiter_count(self) -> int:
+        """How many orders are waited for."""
+        return len(self._waiters)
+
+    async def listen_for_commands(self, account_id: UUID, listener: CommandListener) -> Callable[[], Awaitable[None]]:
+        """Call `listener` for commands from any node to the account's executor; the returned function stops that."""
         subscription = await self._bus.subscribe(
             commands_topic(account_id), lambda message: listener(_order_id(message)), lambda: listener(None)
         )
@@ -33,22 +42,22 @@ class OrderNotifier:
 
         return stop
 
-    async def ring(self, account_id: UUID, order_id: UUID | None = None) -> None:
-        """Wake the account's executor: here by a plain call, and on other nodes by the bus."""
+    async def notify_executor(self, account_id: UUID, order_id: UUID | None = None) -> None:
+        """Notify the account's executor of a command: by a plain call if it runs here, else by the bus."""
         listener = self._listeners.get(account_id)
         if listener is not None:
             listener(order_id)
         else:
             await self._bus.publish(commands_topic(account_id), b"" if order_id is None else order_id.bytes)
 
-    def tell(self, order: Order) -> None:
-        """Hand a committed order to all that wait for it on this node."""
+    def publish(self, order: Order) -> None:
+        """Hand a committed order to all who wait for it on this node."""
         for waiter in self._waiters.pop(order.id, ()):
             if not waiter.done():
                 waiter.set_result(order)
 
-    async def next_change(self, order_id: UUID, seconds: float) -> Order | None:
-        """Return the order after its next change made on this node; None where there is none within the time."""
+    async def wait_for_change(self, order_id: UUID, seconds: float) -> Order | None:
+        """Return the order after its next change made on this node; None if there is none within the time."""
         waiter: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(order_id, []).append(waiter)
         try:
@@ -57,9 +66,9 @@ class OrderNotifier:
         except TimeoutError:
             return None
         finally:
-            self._forget(order_id, waiter)
+            self._remove_waiter(order_id, waiter)
 
-    def _forget(self, order_id: UUID, waiter: "asyncio.Future[Order]") -> None:
+    def _remove_waiter(self, order_id: UUID, waiter: "asyncio.Future[Order]") -> None:
         waiters = self._waiters.get(order_id, [])
         if waiter in waiters:
             waiters.remove(waiter)

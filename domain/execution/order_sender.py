@@ -1,4 +1,4 @@
-"""Sends what has been committed, once, and records what came of it."""
+"""Sends committed orders and cancels to the venue, each once, and saves the outcome."""
 
 import logging
 
@@ -7,65 +7,67 @@ from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import InDoubtResolver
 from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import NotSent, OrderReport, OutcomeUnknown, VenueRefused
-from domain.rules.order_lifecycle import Step, cancel_unsent, doubt, reject
+from domain.rules.order_lifecycle import Transition, cancel_unsent, mark_in_doubt, reject
 
 _log = logging.getLogger(__name__)
 
 
-class Sender:
-    """The only caller of the venue's `place` and `cancel`."""
+class OrderSender:
+    """The only caller of the venue's `place`, and of its `cancel` for the engine's own orders."""
 
-    def __init__(self, desk: AccountContext, settler: InDoubtResolver) -> None:
-        self._desk = desk
-        self._settler = settler
+    def __init__(self, context: AccountContext, resolver: InDoubtResolver) -> None:
+        self._context = context
+        self._resolver = resolver
 
     async def place(self, order: Order) -> None:
-        """Send a SUBMITTED order and record its outcome; what is not definite is settled by asking."""
+        """Send a SUBMITTED order and save its outcome; an unknown outcome is resolved by querying the venue."""
         try:
-            told = await self._place(order)
-            if isinstance(told, OrderReport):
-                await self._settler.news.take_order(told)
+            outcome = await self._send(order)
+            if isinstance(outcome, OrderReport):
+                await self._resolver.reports.on_order(outcome)
             else:
-                await self._desk.change(order.id, told)
+                await self._context.update(order.id, outcome)
         except Unavailable:
-            # It was sent, and that can't be written down now: the settler writes it when it can.
-            self._ask(order)
+            # It was sent, and the outcome can't be saved now: the resolver saves it when it can.
+            self._resolve(order)
 
     async def cancel(self, order: Order) -> None:
-        """Send the cancel of an order that is PENDING_CANCEL, and record its outcome."""
+        """Send the cancel of a PENDING_CANCEL order and save its outcome."""
         try:
-            told = await self._desk.venue.cancel(order, self._desk.guard)
-            after = None if told is None else await self._settler.news.take_order(told)
+            report = await self._context.venue.cancel(order, self._context.check_lease)
+            after = None if report is None else await self._resolver.reports.on_order(report)
         except VenueRefused as refused:
-            self._ask(order, cancel_refusal=refused.reason)
+            self._resolve(order, cancel_refusal=refused.reason)
         except (OutcomeUnknown, NotSent, Unavailable):
-            self._ask(order)
+            self._resolve(order)
         else:
             if after is None or not after.status.is_final:
-                self._ask(order)
+                self._resolve(order)
 
-    async def _place(self, order: Order) -> OrderReport | Change:
-        """Return what the venue told, or the change that its silence or refusal makes."""
-        desk = self._desk
+    async def _send(self, order: Order) -> OrderReport | Change:
+        """Return the venue's report, or the change of the order that follows from its refusal or silence."""
+        context = self._context
         try:
-            return await desk.venue.place(order, desk.guard)
+            return await context.venue.place(order, context.check_lease)
         except VenueRefused as refused:
             reason, code = refused.reason, refused.code
-            return lambda now: reject(now, desk.clock.now(), reason, code)
+            return lambda now: reject(now, context.clock.now(), reason, code)
         except NotSent as unsent:
             reason = f"not sent: {unsent}"
-            return lambda now: cancel_unsent(now, desk.clock.now(), reason) if _is_submitted(now) else Step(now)
+            return lambda now: (
+                cancel_unsent(now, context.clock.now(), reason) if _is_submitted(now) else Transition(now)
+            )
         except OutcomeUnknown as unknown:
             reason = str(unknown) or "the venue did not answer"
         except Exception as error:  # noqa: BLE001  # whatever went wrong, the order may be at the venue
             ids = {"user_id": str(order.user_id), "account_id": str(order.account_id), "order_id": str(order.id)}
             _log.error("order %s: unexpected %r while it was sent", order.id, error, extra=ids)  # no traceback
             reason = "the answer of the venue could not be understood"
-        self._ask(order)
-        return lambda now: doubt(now, desk.clock.now(), reason) if _is_submitted(now) else Step(now)
+        self._resolve(order)
+        return lambda now: mark_in_doubt(now, context.clock.now(), reason) if _is_submitted(now) else Transition(now)
 
-    def _ask(self, order: Order, *, cancel_refusal: str | None = None) -> None:
-        self._settler.ask(order.id, sent_at=self._desk.clock.monotonic(), cancel_refusal=cancel_refusal)
+    def _resolve(self, order: Order, *, cancel_refusal: str | None = None) -> None:
+        self._resolver.enqueue(order.id, sent_at=self._context.clock.monotonic(), cancel_refusal=cancel_refusal)
 
 
 def _is_submitted(order: Order) -> bool:

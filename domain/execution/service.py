@@ -1,13 +1,13 @@
-"""What users do with orders: place, cancel, cancel all. Each commits a row, which is the command."""
+"""Places and cancels orders for users. A committed row is the command; the account's executor carries it out."""
 
 from collections.abc import Callable
 from uuid import UUID
 
+from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import reserve, validate_key
-from domain.execution.feed_warmup import COLD_FEED_SECONDS, is_warming_up
-from domain.execution.log_events import order_events
+from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
 from domain.execution.notifications import OrderNotifier
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import MarketSymbol
@@ -15,20 +15,20 @@ from domain.model.orders import Order, OrderRole, OrderStatus
 from domain.model.trading import Account
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.rules.order_lifecycle import Step, cancel_unsent, pending
+from domain.rules.order_lifecycle import Transition, cancel_unsent, initial_transition
 from domain.rules.order_request import OrderRequest, validate_order
 
 ANSWER_WITHIN_SECONDS = 2.0
-_FIRST_LOOK_SECONDS = 0.05
-_SLOWEST_LOOK_SECONDS = 0.4
-_ON_ITS_WAY = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
-_NEVER_RESTED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED, OrderStatus.FILLED})
+_FIRST_READ_SECONDS = 0.05
+_SLOWEST_READ_SECONDS = 0.4
+_UNANSWERED = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
+_NOT_CANCELABLE = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED, OrderStatus.FILLED})
 
-Done = Callable[[Order], bool]
+Predicate = Callable[[Order], bool]
 
 
 class OrderService:
-    """Takes orders and cancels in; the account's executor, wherever it runs, carries them out."""
+    """Accepts orders and cancels; the account's executor carries them out, on whichever node it runs."""
 
     def __init__(
         self,
@@ -36,58 +36,58 @@ class OrderService:
         markets: MarketView,
         clock: Clock,
         ids: IdGenerator,
-        bell: OrderNotifier,
+        notifier: OrderNotifier,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
     ) -> None:
         self._database = database
         self._markets = markets
         self._clock = clock
         self._ids = ids
-        self._bell = bell
+        self._notifier = notifier
         self._answer_within_seconds = answer_within_seconds
 
     async def place(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
-        """Place an order and return it once it has left PENDING and SUBMITTED, or as it is when the time is over.
+        """Place an order and return it once it has left PENDING and SUBMITTED, or as it is after 2 s.
 
-        The same key with the same input answers with the same order, a DENIED one included. Raises `InputErrors` for
-        an order that can't be read, and CONFLICT where the key was used for another input.
+        The same key with the same input returns the same order, a DENIED one included. Raises `InputErrors` for an
+        invalid order, and CONFLICT if the key was used for another input.
         """
         validate_key(idempotency_key)
-        request = request.normal()
-        await self._warm(request.market)
-        order = self._intended(user_id, request, idempotency_key)
+        request = request.normalised()
+        await self._warm_up(request.market)
+        order = self._new_order(user_id, request, idempotency_key)
         async with self._database.transaction() as transaction:
             known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
             if known is None:
-                await self._check(transaction, user_id, request)
-                await self._commit(transaction, order)
+                await self._validate(transaction, user_id, request)
+                await self._save_new(transaction, order)
         if known is None:
             return await self._wake_and_wait(order, _has_answer)
         before = await self._read(user_id, known)
-        return before if _has_answer(before) else await self._wait(user_id, known, _has_answer)
+        return before if _has_answer(before) else await self.wait_until(user_id, known, _has_answer)
 
     async def wake(self, account_id: UUID, order_id: UUID | None = None) -> None:
-        """Have the account's executor look at an order, or at all there is to do."""
-        await self._bell.ring(account_id, order_id)
+        """Notify the account's executor of a command for an order, or for any."""
+        await self._notifier.notify_executor(account_id, order_id)
 
     async def cancel(self, user_id: UUID, order_id: UUID) -> Order:
-        """Ask for an order's cancel and return it once that has ended, or as it is when the time is over.
+        """Request an order's cancel and return the order once that has ended, or as it is after 2 s.
 
-        One that was CANCELED or EXPIRED already is returned as it is. Raises NOT_FOUND, and CONFLICT where the order
+        An order that is already CANCELED or EXPIRED is returned as it is. Raises NOT_FOUND, and CONFLICT if the order
         can't be cancelled any more.
         """
         async with self._database.transaction() as transaction:
-            order = await transaction.orders.locked(order_id)
+            order = await transaction.orders.get_for_update(order_id)
             if order is None or order.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
-            step = self._asked_to_cancel(order)
-            if step.order is not order:
-                await transaction.orders.save(step.order)
-                transaction.events.append(order_events(step.events))
-        if step.order.status.is_final:
-            self._bell.tell(step.order)
-            return step.order
-        return await self._wake_and_wait(step.order, _has_ended)
+            transition = self._cancel_transition(order)
+            if transition.order is not order:
+                await transaction.orders.save(transition.order)
+                transaction.events.append(transition.log_events())
+        if transition.order.status.is_final:
+            self._notifier.publish(transition.order)
+            return transition.order
+        return await self._wake_and_wait(transition.order, _has_ended)
 
     async def cancel_all(
         self,
@@ -96,19 +96,19 @@ class OrderService:
         market: MarketSymbol | None = None,
         trading_session_id: UUID | None = None,
     ) -> list[Order]:
-        """Ask for the cancel of every active order that fits and return them; the events tell the rest.
+        """Request the cancel of every matching active order and return these orders; their events report the outcome.
 
-        Raises NOT_FOUND for an account, a market or a trading session that there isn't: whoever cancels in a hurry
-        must not read in "no orders" that all is well.
+        Raises NOT_FOUND if there is no such account, market or trading session: a user who cancels in a hurry must not
+        take an empty result for success.
         """
         async with self._database.transaction() as transaction:
             account = await transaction.accounts.get(user_id, account_id)
             if account is None:
-                raise _missing("account", "account of yours")
+                raise _not_found("account", "account of yours")
             if trading_session_id is not None:
                 session = await transaction.trading_sessions.get(user_id, trading_session_id)
                 if session is None or session.account_id != account_id:
-                    raise _missing("tradingSession", "trading session on this account")
+                    raise _not_found("tradingSession", "trading session on this account")
             orders = await transaction.orders.request_cancels(
                 user_id, account_id, market, trading_session_id, self._clock.now()
             )
@@ -118,17 +118,17 @@ class OrderService:
         return orders
 
     def _check_market(self, account: Account, market: MarketSymbol) -> None:
-        """Raise NOT_FOUND for a market on which the account can have no orders, nor had any to cancel."""
+        """Raise NOT_FOUND for a market on which the account can't have orders."""
         if market.venue != account.venue or self._markets.catalogue.get(market) is None:
-            raise _missing("market", f"market {market} at the account's venue, {account.venue}")
+            raise _not_found("market", f"market {market} at the account's venue, {account.venue}")
 
-    async def _warm(self, market: MarketSymbol) -> None:
-        """Start the market's feed where it is cold, before the order's time runs."""
+    async def _warm_up(self, market: MarketSymbol) -> None:
+        """Start the market's feed if it isn't running, before the order is created."""
         listed = self._markets.catalogue.get(market) is not None
         if listed and is_warming_up(self._markets, market, self._clock.now()):
-            await self._markets.depth(market, COLD_FEED_SECONDS)
+            await self._markets.depth(market, BOOK_WAIT_SECONDS)
 
-    def _intended(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
+    def _new_order(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
         now = self._clock.now()
         cause = f"{user_id}:{idempotency_key}"
         return Order(
@@ -151,43 +151,42 @@ class OrderService:
             reduce_only=request.reduce_only,
         )
 
-    async def _check(self, transaction: UnitOfWork, user_id: UUID, request: OrderRequest) -> None:
+    async def _validate(self, transaction: UnitOfWork, user_id: UUID, request: OrderRequest) -> None:
         account = await transaction.accounts.get(user_id, request.account_id)
         market = self._markets.catalogue.get(request.market)
         errors = validate_order(request, account, market, self._clock.now())
         if errors:
             raise InputErrors(errors)
 
-    async def _commit(self, transaction: UnitOfWork, order: Order) -> None:
+    async def _save_new(self, transaction: UnitOfWork, order: Order) -> None:
         await transaction.orders.add(order)
-        transaction.events.append(order_events(pending(order).events))
+        transaction.events.append(initial_transition(order).log_events())
 
-    def _asked_to_cancel(self, order: Order) -> Step:
-        if order.status in _NEVER_RESTED:
+    def _cancel_transition(self, order: Order) -> Transition:
+        if order.status in _NOT_CANCELABLE:
             message = f"The order is {order.status} and can't be cancelled any more."
             raise InputError(ErrorCode.CONFLICT, message, ("id",))
         now = self._clock.now()
         if order.status is OrderStatus.PENDING:
             return cancel_unsent(order, now, "cancelled before it was sent")
         if order.status.is_final or order.cancel_requested_at is not None:
-            return Step(order)
-        return Step(order.changed(now, cancel_requested_at=now))
+            return Transition(order)
+        return Transition(order.changed(now, cancel_requested_at=now))
 
-    async def _wake_and_wait(self, order: Order, done: Done) -> Order:
+    async def _wake_and_wait(self, order: Order, is_done: Predicate) -> Order:
         await self.wake(order.account_id, order.id)
-        return await self._wait(order.user_id, order.id, done)
+        return await self.wait_until(order.user_id, order.id, is_done)
 
-    async def _wait(self, user_id: UUID, order_id: UUID, done: Done) -> Order:
-        """Return the order once `done`, told by this node's executor or read again with growing pauses."""
+    async def wait_until(self, user_id: UUID, order_id: UUID, is_done: Predicate) -> Order:
+        """Return the order once `is_done`, notified by this node's executor or read again with growing delays."""
         deadline = self._clock.monotonic() + self._answer_within_seconds
-        pause = _FIRST_LOOK_SECONDS
+        backoff = Backoff(_FIRST_READ_SECONDS, _SLOWEST_READ_SECONDS)
         while True:
             left = deadline - self._clock.monotonic()
-            order = await self._bell.next_change(order_id, max(min(pause, left), 0))
+            order = await self._notifier.wait_for_change(order_id, max(min(backoff.next_delay(), left), 0))
             if order is None:
                 order = await self._read(user_id, order_id)
-                pause = min(pause * 2, _SLOWEST_LOOK_SECONDS)
-            if done(order) or left <= 0:
+            if is_done(order) or left <= 0:
                 return order
 
     async def _read(self, user_id: UUID, order_id: UUID) -> Order:
@@ -198,13 +197,13 @@ class OrderService:
 
 
 def _has_answer(order: Order) -> bool:
-    return order.status not in _ON_ITS_WAY
+    return order.status not in _UNANSWERED
 
 
 def _has_ended(order: Order) -> bool:
-    """Tell whether a cancel has ended: with the order, or by the venue's refusal."""
+    """Return whether a cancel has ended: with the order, or by the venue's refusal."""
     return order.status.is_final or order.cancel_requested_at is None
 
 
-def _missing(field: str, what: str) -> InputError:
+def _not_found(field: str, what: str) -> InputError:
     return InputError(ErrorCode.NOT_FOUND, f"There is no such {what}.", ("input", field))

@@ -40,7 +40,7 @@ async def markets_needed(
     Without the latter, an account that trades by shares of its equity couldn't be valued.
     """
     needed = {session.market for session in sessions}
-    needed |= {order.market for order in await reading.orders.active(account.id)}
+    needed |= {order.market for order in await reading.orders.list_active(account.id)}
     needed |= {position.market for position in await reading.positions.list_open(account.id)}
     if sessions:
         held = (await reading.accounts.balances([account.id])).get(account.id, [])

@@ -1,17 +1,17 @@
-"""The side of an order or a trade, which markets and orders both speak of."""
+"""The side of an order or of a trade; its own module because markets and orders both need it."""
 
 from enum import StrEnum
 
 
 class OrderSide(StrEnum):
-    """What the order does with the base currency."""
+    """Whether the base currency is bought or sold."""
 
     BUY = "BUY"
     SELL = "SELL"
 
     @property
     def opposite(self) -> "OrderSide":
-        """The side that undoes this one."""
+        """The other side."""
         return OrderSide.SELL if self is OrderSide.BUY else OrderSide.BUY
 
     @property

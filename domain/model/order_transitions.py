@@ -1,9 +1,9 @@
-"""Which state of an order may follow which: the table of the order protocol."""
+"""The legal transitions between the statuses of an order."""
 
 from domain.model.orders import Order, OrderStatus
 
 ABSENCES_TO_REJECT = 3
-"""How many clean "no such order" answers prove that an order in doubt never arrived."""
+"""How many definite answers "no such order" prove that an order in doubt never arrived."""
 
 _S = OrderStatus
 _LIVE = frozenset({_S.OPEN, _S.PARTIALLY_FILLED, _S.FILLED})
@@ -22,11 +22,11 @@ LEGAL: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.FILLED: frozenset(),
     _S.REJECTED: frozenset(),
 }
-"""What may follow each state; a REJECTED that rests on absence alone may also be revived (`followers`)."""
+"""The statuses that may follow each status; an order REJECTED by absence may also be revived (see `successors`)."""
 
 
 class IllegalTransition(Exception):
-    """An order was told to go where its state does not lead."""
+    """A transition of an order that its status doesn't allow."""
 
     def __init__(self, order: Order, status: OrderStatus) -> None:
         self.order = order
@@ -35,16 +35,16 @@ class IllegalTransition(Exception):
 
 
 def rejected_by_absence(order: Order) -> bool:
-    """Tell whether the order was given up because the venue did not know it, rather than refused by the venue."""
+    """Return whether the order is REJECTED because the venue didn't know it, not because the venue refused it."""
     return order.status is OrderStatus.REJECTED and order.absences >= ABSENCES_TO_REJECT
 
 
-def followers(order: Order) -> frozenset[OrderStatus]:
-    """Return the states that may follow the order's present one."""
+def successors(order: Order) -> frozenset[OrderStatus]:
+    """Return the statuses that may follow the order's."""
     return _LIVE if rejected_by_absence(order) else LEGAL[order.status]
 
 
 def require_legal(order: Order, status: OrderStatus) -> None:
-    """Raise `IllegalTransition` where the order may neither stay in nor go to `status`."""
-    if status is not order.status and status not in followers(order):
+    """Raise `IllegalTransition` unless `status` is the order's status or may follow it."""
+    if status is not order.status and status not in successors(order):
         raise IllegalTransition(order, status)

@@ -1,4 +1,4 @@
-"""What an order is: the instruction, its state, and one step of its life."""
+"""Orders: the instruction to a venue, its status, its fills and the events of its life."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +9,6 @@ from uuid import UUID
 from domain.core.money import ZERO, divide
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
-from domain.model.reject_codes import RejectCode
 
 
 class OrderType(StrEnum):
@@ -62,7 +61,7 @@ class TimeInForce(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """Where an order is in its life; `domain.model.order_transitions` says what may follow what."""
+    """The status of an order; `domain.model.order_transitions` has the legal transitions."""
 
     PENDING = "PENDING"
     DENIED = "DENIED"
@@ -78,7 +77,7 @@ class OrderStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing but a late word of the venue can change it."""
+        """Whether only a late report of the venue can still change the order."""
         return self in FINAL
 
 
@@ -89,7 +88,7 @@ ACTIVE = frozenset(OrderStatus) - FINAL
 
 
 class OrderEventKind(StrEnum):
-    """One kind of step in an order's life."""
+    """What happened to an order."""
 
     SNAPSHOT = "SNAPSHOT"
     PENDING = "PENDING"
@@ -133,9 +132,28 @@ class RiskCode(StrEnum):
     UNSUPPORTED_ORDER = "UNSUPPORTED_ORDER"
 
 
+class RejectCode(StrEnum):
+    """Why a venue rejected an order, for programs to act on; the venue's own text is the order's `reject_reason`."""
+
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    PRICE = "PRICE"
+    QUANTITY = "QUANTITY"
+    NOTIONAL = "NOTIONAL"
+    STOP_PRICE = "STOP_PRICE"
+    WOULD_TAKE = "WOULD_TAKE"
+    NOT_FILLABLE = "NOT_FILLABLE"
+    TOO_MANY_ORDERS = "TOO_MANY_ORDERS"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    UNSUPPORTED = "UNSUPPORTED"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    CLOCK = "CLOCK"
+    NOT_RECEIVED = "NOT_RECEIVED"
+    UNKNOWN = "UNKNOWN"
+
+
 @dataclass(frozen=True, slots=True)
 class RiskDenial:
-    """One failed risk check: what was allowed (`limit`) and what was asked (`actual`), in the code's own unit."""
+    """One failed risk check: the allowed value (`limit`) and the order's (`actual`), both in the unit of the code."""
 
     code: RiskCode
     message: str
@@ -145,13 +163,13 @@ class RiskDenial:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An instruction to a venue and all that is known of its fate.
+    """An instruction to a venue and its state.
 
-    Quantities are in base, prices in quote per base; `filled_cost` is the sum of price times quantity over the fills.
-    `revision` grows by one with every change. `cancel_requested_at` is the command to cancel: set by whoever asks,
-    acted on by the node that holds the account's lease. `absences` counts clean "no such order" answers while in
-    doubt. `arrival_price` is what its slippage is measured from: the price that it waits for, or else the middle of the
-    book when it was sent.
+    Quantities are in base, prices in quote per base; `filled_cost` is the sum of price times quantity over the fills,
+    in quote. `revision` grows by one with every change. `cancel_requested_at` is the command to cancel: any node sets
+    it, and the node that holds the account's lease carries it out. `absences` counts definite answers "no such order"
+    while the order is in doubt. `arrival_price` is the price that slippage is measured from: the stop price, or else
+    the middle of the book when the order was sent.
     """
 
     id: UUID
@@ -190,16 +208,16 @@ class Order:
 
     @property
     def remaining_quantity(self) -> Decimal:
-        """What is not filled yet, in base."""
+        """The quantity that isn't filled yet, in base."""
         return self.quantity - self.filled_quantity
 
     @property
     def average_price(self) -> Decimal | None:
-        """The mean price of the fills weighted by quantity; None before the first."""
+        """The mean price of the fills weighted by quantity, in quote per base; None before the first fill."""
         return divide(self.filled_cost, self.filled_quantity) if self.filled_quantity else None
 
     def changed(self, at: datetime, **changes: object) -> "Order":
-        """Return the order with `changes`, one revision on, updated at `at`."""
+        """Return a copy with `changes`, the next revision and `updated_at` = `at`."""
         return replace(self, updated_at=at, revision=self.revision + 1, **changes)  # type: ignore[arg-type]
 
 
@@ -207,8 +225,8 @@ class Order:
 class Fill:
     """One execution of part of an order; unique by account, market and the venue's trade id.
 
-    `fee` is in `fee_currency`, which may be the base, the quote or another one. `fee_rate` is what one unit of another
-    one was worth in quote then; None where it isn't needed, and where no price was known.
+    `fee` is in `fee_currency`, which may be the base, the quote or a third currency. `fee_rate` is the price of one
+    unit of a third currency in quote at that time; None if it isn't needed or no price was known.
     """
 
     id: UUID
@@ -230,7 +248,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """One step of an order's life, with the order as it stood after the step."""
+    """One event of an order's life, with the order as it was after the event."""
 
     kind: OrderEventKind
     order: Order

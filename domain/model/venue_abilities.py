@@ -1,4 +1,4 @@
-"""What a venue can do for the engine."""
+"""What the engine supports at a venue."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from domain.model.orders import OrderType, TimeInForce
 
 @dataclass(frozen=True, slots=True)
 class VenueAbilities:
-    """The orders that the engine can place at a venue, and the candles that it has of it.
+    """The orders that the engine can place at a venue, and the candles that it has of the venue.
 
-    GTD is there everywhere, as the engine ends such an order itself; `timeframes` are also those that are made of the
-    venue's shorter candles.
+    GTD is always included, as the engine cancels such an order itself. `timeframes` includes those that the engine
+    aggregates from the venue's shorter candles.
     """
 
     order_types: tuple[OrderType, ...]

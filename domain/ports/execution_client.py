@@ -1,4 +1,4 @@
-"""The port through which an account's orders reach a venue, and what the venue says of them."""
+"""The port to one account at a venue: it sends orders and cancels, and reports what became of them."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -8,15 +8,14 @@ from typing import Protocol
 
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderStatus, OrderType
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import Order, OrderStatus, OrderType, RejectCode
 from domain.model.trading import Balance
 from domain.ports.market_data import VenueUnreachable
 
 
 @dataclass(frozen=True, slots=True)
 class FillReport:
-    """One execution as the venue tells it; the client order id is None where the venue doesn't repeat it."""
+    """One execution as reported by the venue; `client_order_id` is None if the venue doesn't include it."""
 
     market: MarketSymbol
     venue_order_id: str
@@ -33,9 +32,9 @@ class FillReport:
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """An order as the venue tells it: OPEN, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED or REJECTED.
+    """An order as reported by the venue: OPEN, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED or REJECTED.
 
-    `fills` holds what came with the answer; it may be fewer than `filled_quantity` says.
+    `fills` are those that came with the report; their sum may be less than `filled_quantity`.
     """
 
     market: MarketSymbol
@@ -54,30 +53,30 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True)
 class BalanceReport:
-    """Balances as the venue tells them; currencies that are not named have not changed."""
+    """Balances as reported by the venue; currencies that aren't named haven't changed."""
 
     balances: tuple[Balance, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """The account's stream is (again) open; what happened before may have been missed."""
+    """The account's stream is open, for the first time or again; reports from before may have been missed."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLost:
-    """The account's stream broke; it is being opened again."""
+    """The account's stream broke; the client is reconnecting."""
 
 
-VenueUpdate = OrderReport | FillReport | BalanceReport | StreamOpened | StreamLost
+VenueReport = OrderReport | FillReport | BalanceReport | StreamOpened | StreamLost
 
 
 class CredentialsRejected(VenueUnreachable):
-    """A question was not answered because the venue doesn't take its signature: a wrong, revoked or restricted key."""
+    """A query failed because the venue doesn't accept the credentials: a wrong, revoked or restricted key."""
 
 
 class VenueRefused(Exception):
-    """The venue said no, and meant it: the order was not accepted, or the cancel had nothing to cancel."""
+    """The venue definitely rejected the request: it has no such order now, or there was nothing to cancel."""
 
     def __init__(self, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> None:
         self.reason = reason
@@ -86,52 +85,52 @@ class VenueRefused(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """A request was sent, and nothing definite is known: a time-out, a broken connection, a 5xx, an unknown error."""
+    """A request was sent and its outcome isn't known: a time-out, a broken connection, a 5xx or an unknown error."""
 
 
 class NotSent(Exception):
-    """The request did not leave: the guard forbade it."""
+    """The request was not sent, because the send guard forbade it."""
 
 
 SendGuard = Callable[[], None]
-"""Called after the request's timestamp is taken and before its bytes leave; raises `NotSent` where they must not."""
+"""Called after the request's timestamp is taken and before its bytes are sent; raises `NotSent` to stop it."""
 
 
 class ExecutionClient(Protocol):
-    """One account at one venue. Questions raise `VenueUnreachable` (of `domain.ports.market_data`) where unanswered."""
+    """One account at one venue. Queries raise `VenueUnreachable` (of `domain.ports.market_data`) without an answer."""
 
     async def place(self, order: Order, guard: SendGuard) -> OrderReport:
-        """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
+        """Send the order once, never again; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
         ...
 
     async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
-        """Cancel by client order id; raises as `place`. None where the venue's answer doesn't show the order."""
+        """Cancel by client order id; raises as `place`. None if the venue's answer doesn't contain the order."""
         ...
 
-    async def find(self, order: Order) -> OrderReport | None:
-        """Ask for an order by its client order id, its fills with it; None where the venue says "no such order"."""
+    async def query_order(self, order: Order) -> OrderReport | None:
+        """Return an order by its client order id, with its fills; None if the venue answers "no such order"."""
         ...
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
-        """Return the account's executions on a market since then, oldest first."""
+        """Return the account's executions on a market since a time of the venue's clock, oldest first."""
         ...
 
     async def open_orders(self) -> list[OrderReport]:
-        """Return all that rests at the venue for this account."""
+        """Return all resting orders of the account, those of other programs included."""
         ...
 
     async def balances(self) -> tuple[Balance, ...]:
-        """Return what the account holds; currencies of which it holds nothing are left out."""
+        """Return the account's balances; currencies with nothing are left out."""
         ...
 
-    def updates(self) -> AsyncIterator[VenueUpdate]:
-        """Yield what the venue tells of the account, for ever: it reconnects by itself and says so."""
+    def reports(self) -> AsyncIterator[VenueReport]:
+        """Yield the reports of the account's stream, for ever; it reconnects by itself and reports that too."""
         ...
 
     def venue_now(self) -> datetime:
-        """Return the venue's time by the measured offset."""
+        """Return the venue's time, by the measured offset of its clock."""
         ...
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         ...

@@ -1,4 +1,4 @@
-"""What the orders' domain needs of the outside: where orders are kept."""
+"""The ports of execution: the repository of orders and fills, and the view of the markets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from domain.ports.leases import Lease
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Which orders or fills of a user are wanted; None where it doesn't matter. `start` is included, `end` is not."""
+    """Selects orders or fills of a user; None selects all. `start` is included, `end` is not."""
 
     account_id: UUID | None = None
     trading_session_id: UUID | None = None
@@ -34,15 +34,15 @@ class OrderFilter:
 
 
 class DuplicateOrder(Exception):
-    """The account has an order by that client order id; the transaction can go on and read it."""
+    """The account already has an order with that client order id; the transaction stays usable."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        super().__init__(f"account {order.account_id} has an order by the client order id {order.client_order_id}")
+        super().__init__(f"account {order.account_id} has an order with the client order id {order.client_order_id}")
 
 
 class StaleOrder(Exception):
-    """The stored order is not older than the one to be saved; read it again, `locked`, and decide anew."""
+    """The stored order is not older than the one to be saved: read it with `get_for_update` and decide again."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -51,10 +51,10 @@ class StaleOrder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RiskSnapshot:
-    """What is stored of an order's account and the risk checks look at, all of one moment.
+    """The stored input of an order's risk checks, all as of one moment.
 
-    `session` is the order's. `active` are the account's other orders that may still fill; those that are PENDING are
-    left out, since each is checked when its own turn comes. The counts are of orders submitted since a given time.
+    `session` is the order's. `active` are the account's other orders that may still fill; PENDING ones are left out,
+    since each is checked before it is sent. The counts are of orders submitted since a given time.
     """
 
     engine_state: TradingState
@@ -72,80 +72,82 @@ class OrderRepository(Protocol):
     """Orders and fills."""
 
     async def add(self, order: Order) -> None:
-        """Store a new order; raises `DuplicateOrder` where its account has that client order id already."""
+        """Store a new order; raises `DuplicateOrder` if its account already has that client order id."""
         ...
 
     async def save(self, order: Order) -> None:
         """Store a changed order; raises `StaleOrder` unless its revision is higher than the stored one."""
         ...
 
-    def advance(self, before: Order, after: Order, lease: Lease | None = None) -> None:
-        """Replace `before` by `after` when the transaction commits, in one statement with the events of it.
+    def compare_and_save(self, before: Order, after: Order, lease: Lease | None = None) -> None:
+        """Replace `before` by `after` at the commit, in one statement together with the transaction's events.
 
-        The commit raises `StaleOrder` unless the stored order is still at the revision of `before` and `lease`, where
-        one is given, is held; the transaction has then done nothing.
+        The commit raises `StaleOrder`, and changes nothing, unless the stored order still has the revision of `before`
+        and `lease` (if one is given) is still held.
         """
         ...
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
-        """Return an order of the user."""
+        """Return an order of the user; None if there is none by that id."""
         ...
 
-    async def locked(self, order_id: UUID) -> Order | None:
-        """Return an order and hold its row until the transaction ends."""
+    async def get_for_update(self, order_id: UUID) -> Order | None:
+        """Return an order and lock its row until the transaction ends."""
         ...
 
-    async def locked_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
-        """Return an order by its client order id and hold its row."""
+    async def get_for_update_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
+        """Return an order by its client order id and lock its row."""
         ...
 
-    async def locked_by_venue_id(self, account_id: UUID, market: MarketSymbol, venue_order_id: str) -> Order | None:
-        """Return an order by the id that its venue gave it on that market, and hold its row."""
+    async def get_for_update_by_venue_id(
+        self, account_id: UUID, market: MarketSymbol, venue_order_id: str
+    ) -> Order | None:
+        """Return an order by its venue's id, which is unique per market, and lock its row."""
         ...
 
     async def recorded_trades(
         self, account_id: UUID, market: MarketSymbol, venue_trade_ids: Sequence[str]
     ) -> set[tuple[str, str]]:
-        """Return which of the venue's trades are stored as fills: the trade's id with the venue's id of its order."""
+        """Return those of the venue's trades that are stored as fills, as (trade id, the venue's order id)."""
         ...
 
-    async def commands(self, account_id: UUID) -> list[Order]:
-        """Return what the account's executor has to do, oldest first.
+    async def list_commands(self, account_id: UUID) -> list[Order]:
+        """Return the orders that the account's executor has to send or to cancel, oldest first.
 
-        PENDING orders, and active ones whose cancel is requested and that are not PENDING_CANCEL.
+        These are PENDING orders, and active ones with a requested cancel that are not PENDING_CANCEL.
         """
         ...
 
-    async def active(self, account_id: UUID) -> list[Order]:
+    async def list_active(self, account_id: UUID) -> list[Order]:
         """Return the account's orders that are not final, oldest first."""
         ...
 
-    async def expired(self, account_id: UUID, now: datetime) -> list[Order]:
-        """Return active orders whose `expires_at` has passed and whose cancel is not requested yet."""
+    async def list_expired(self, account_id: UUID, now: datetime) -> list[Order]:
+        """Return active orders whose `expires_at` has passed and whose cancel isn't requested yet, oldest first."""
         ...
 
-    async def recent(self, account_id: UUID, since: datetime) -> list[Order]:
+    async def list_changed_since(self, account_id: UUID, since: datetime) -> list[Order]:
         """Return the account's orders, final ones too, that changed since then, oldest first."""
         ...
 
-    async def page(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Order]:
-        """Return the user's orders."""
+    async def list_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Order]:
+        """Return a page of the user's orders."""
         ...
 
-    async def many(self, ids: Sequence[UUID]) -> list[Order]:
-        """Return the orders that exist, in any order (for batches)."""
+    async def get_many(self, ids: Sequence[UUID]) -> list[Order]:
+        """Return those of the orders that exist, in no particular order."""
         ...
 
-    async def replacing(self, ids: Sequence[UUID]) -> list[Order]:
-        """Return the orders that replace one of `ids` (for batches)."""
+    async def list_replacements(self, ids: Sequence[UUID]) -> list[Order]:
+        """Return the orders that replace one of `ids`."""
         ...
 
-    async def protecting(self, parent_ids: Sequence[UUID]) -> list[Order]:
-        """Return the orders whose parent is one of `parent_ids` (for batches)."""
+    async def list_children(self, parent_ids: Sequence[UUID]) -> list[Order]:
+        """Return the orders whose parent is one of `parent_ids`."""
         ...
 
-    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskSnapshot:
-        """Return what the risk checks of an order look at, read in one statement."""
+    async def risk_snapshot(self, order: Order, sent_since: datetime) -> RiskSnapshot:
+        """Return the stored input of an order's risk checks, read in one statement."""
         ...
 
     async def request_cancels(
@@ -156,70 +158,70 @@ class OrderRepository(Protocol):
         trading_session_id: UUID | None,
         at: datetime,
     ) -> list[Order]:
-        """Ask for the cancel of every active order that fits and isn't being cancelled; return them, oldest first."""
+        """Request the cancel of every matching active order without one; return these orders, oldest first."""
         ...
 
     async def add_fill(self, fill: Fill) -> bool:
-        """Store a fill; False where that venue trade of the account and market is there already."""
+        """Store a fill; return False if that venue trade of the account and market is stored already."""
         ...
 
-    async def fill(self, user_id: UUID, fill_id: UUID) -> Fill | None:
-        """Return a fill of the user."""
+    async def get_fill(self, user_id: UUID, fill_id: UUID) -> Fill | None:
+        """Return a fill of the user; None if there is none by that id."""
         ...
 
-    async def fills(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Fill]:
-        """Return the user's fills."""
+    async def list_fills_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Fill]:
+        """Return a page of the user's fills."""
         ...
 
-    async def fills_of_order(self, order_id: UUID) -> list[Fill]:
+    async def list_fills_of_order(self, order_id: UUID) -> list[Fill]:
         """Return the fills of one order, oldest first."""
         ...
 
-    async def fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
-        """Return the fills of several orders, newest first (for batches)."""
+    async def list_fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
+        """Return the fills of several orders, newest first."""
         ...
 
-    async def ledger(self, user_id: UUID, wanted: OrderFilter) -> list[Fill]:
-        """Return every fill that fits, oldest first (for reports)."""
+    async def list_all_fills(self, user_id: UUID, order_filter: OrderFilter) -> list[Fill]:
+        """Return every matching fill, oldest first."""
         ...
 
-    async def outcome_counts(self, user_id: UUID, wanted: OrderFilter) -> dict[OrderStatus, int]:
-        """Return how many orders that fit are in each state (for reports)."""
+    async def count_by_status(self, user_id: UUID, order_filter: OrderFilter) -> dict[OrderStatus, int]:
+        """Return the number of matching orders by status."""
         ...
 
 
-class MarketCatalogue(Protocol):
-    """The markets of every venue by their symbols."""
+class MarketLookup(Protocol):
+    """The markets of all venues by symbol."""
 
     def get(self, symbol: MarketSymbol) -> Market | None:
-        """Return the market, or None where there is none of that name."""
+        """Return the market; None if no venue lists it."""
         ...
 
 
 class MarketView(Protocol):
-    """What the risk checks see of the markets, from memory."""
+    """The markets as execution sees them; only `depth` waits, all else is answered from memory."""
 
     @property
-    def catalogue(self) -> MarketCatalogue:
-        """The markets with their filters and fees."""
+    def catalogue(self) -> MarketLookup:
+        """All markets, with their filters and fees."""
         ...
 
     def latest_depth(self, market: MarketSymbol) -> Depth | None:
-        """Return the newest book that is fresh; None where there is none."""
+        """Return the newest book; None if there is none or it is stale."""
         ...
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
-        """Return whether the market's feed can be trusted; None where nothing was told of it yet."""
+        """Return the status of the market's feed; None if none was reported yet."""
         ...
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
-        """Return a fresh book, starting its feed where it is cold; None where there is none within the time."""
+        """Return a fresh book, starting its feed if necessary; None if there is none within the time."""
         ...
 
     def graph(self, venue: str) -> CurrencyGraph:
-        """Return the currencies of a venue and the markets between them."""
+        """Return the graph of a venue's currencies, whose edges are markets."""
         ...
 
     def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
-        """Return an amount's worth in another currency at present prices; None where they aren't known."""
+        """Return an amount converted into another currency at present prices; None if a price is missing."""
         ...

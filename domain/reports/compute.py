@@ -80,7 +80,7 @@ class ReportComputer:
         moments: dict[str, set[datetime]] = {currency: set() for currency in currencies}
         for transfer in paid:
             moments[transfer.currency].add(transfer.at)
-        orders = await self._reading.orders.many(list({fill.order_id for fill in known}))
+        orders = await self._reading.orders.get_many(list({fill.order_id for fill in known}))
         in_period = replace(subject.wanted, start=report.from_)
         return ReportData(
             venue=account.venue,
@@ -96,7 +96,7 @@ class ReportComputer:
             traded=frozenset(traded),
             exit_reasons={one.id: one.role for one in orders if one.role is not OrderRole.ENTRY},
             arrival_prices={one.id: one.arrival_price for one in orders if one.arrival_price is not None},
-            order_counts=await self._reading.orders.outcome_counts(report.user_id, in_period),
+            order_counts=await self._reading.orders.count_by_status(report.user_id, in_period),
             graph=graph,
             notes=(*self._notes(subject, transfers), *await self._unexplained(subject)),
         )
@@ -119,7 +119,7 @@ class ReportComputer:
         return account
 
     async def _fills(self, wanted: OrderFilter) -> list[Fill]:
-        fills = await self._reading.orders.ledger(self._report.user_id, wanted)
+        fills = await self._reading.orders.list_all_fills(self._report.user_id, wanted)
         self._unlisted = [fill for fill in fills if fill.market not in self._markets]
         return [fill for fill in fills if fill.market in self._markets]
 

@@ -1,6 +1,6 @@
-"""The risk checks: what an order must pass before it is sent.
+"""The risk checks that an order must pass before it is sent.
 
-All of them run and all failures are told. What the checks look at is in a `RiskContext`; nothing here reads anything.
+All checks run and all failures are reported. Their whole input is a `RiskContext`; nothing here reads anything.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,19 +17,19 @@ from domain.risk.limits import limit_checks
 Check = Callable[[Order, RiskContext], Iterator[RiskDenial]]
 
 
-def check(order: Order, context: RiskContext) -> tuple[RiskDenial, ...]:
-    """Return every reason not to send the order, in a fixed order; none where it may be sent."""
-    return tuple(denial for one in CHECKS for denial in one(order, context))
+def check_order(order: Order, context: RiskContext) -> tuple[RiskDenial, ...]:
+    """Return every reason not to send the order, in the order of `CHECKS`; none if it may be sent."""
+    return tuple(denial for check in CHECKS for denial in check(order, context))
 
 
 def trading_state(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
-    """TRADING_HALTED where a halt of the engine, user, account or session holds."""
+    """TRADING_HALTED while the engine, the user, the account or the trading session is halted."""
     if context.state is TradingState.HALTED:
         yield RiskDenial(RiskCode.TRADING_HALTED, "Trading is halted; it stays so until it is resumed.")
 
 
 def reduce_only(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
-    """REDUCE_ONLY where the order or a REDUCING state asks for it and the order would open or turn a position."""
+    """REDUCE_ONLY if the order or a REDUCING state demands it and the order would open or reverse a position."""
     if not (order.reduce_only or context.state is TradingState.REDUCING):
         return
     closable = context.closable(order.side)
@@ -39,7 +39,7 @@ def reduce_only(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
 
 
 def short_sale(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
-    """UNSUPPORTED_ORDER where a session would sell on a spot market what it did not buy."""
+    """UNSUPPORTED_ORDER if a trading session would sell on a spot market what it didn't buy."""
     if order.side is not OrderSide.SELL or order.trading_session_id is None or order.reduce_only:
         return
     closable = context.closable(order.side)
@@ -49,7 +49,7 @@ def short_sale(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
 
 
 def order_type(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
-    """UNSUPPORTED_ORDER for a type that is not carried out yet."""
+    """UNSUPPORTED_ORDER for a type that isn't supported yet."""
     if order.type is OrderType.TRAILING_STOP:
         yield RiskDenial(RiskCode.UNSUPPORTED_ORDER, "TRAILING_STOP orders are not carried out yet; use STOP.")
 
@@ -62,7 +62,7 @@ def reconciled(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # n
 
 
 def market_data(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
-    """MARKET_INACTIVE where nothing trades there; STALE_MARKET_DATA where the book can't be trusted now."""
+    """MARKET_INACTIVE if the market doesn't trade now; STALE_MARKET_DATA if there is no complete fresh book."""
     if context.market is None or not context.market.active:
         yield RiskDenial(RiskCode.MARKET_INACTIVE, f"{order.market} is not traded at its venue now.")
     if context.feed is not FeedState.LIVE or context.depth is None or not (context.depth.bids and context.depth.asks):
@@ -86,7 +86,7 @@ def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
 
 
 def balance(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
-    """INSUFFICIENT_BALANCE where what is free does not cover what the order needs.
+    """INSUFFICIENT_BALANCE if the free balance doesn't cover what the order needs.
 
     A market order needs its quantity at the worst price that it would reach in the book, with the taker's fee.
     """

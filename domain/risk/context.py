@@ -1,4 +1,4 @@
-"""What the risk checks look at: the account, the market and all that is already under way."""
+"""The input of the risk checks: the account, the market, and the orders and positions that exist already."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _NOT_LOCKED_YET = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 
 @dataclass(frozen=True, slots=True)
 class LossRecord:
-    """How trading went lately, for the limits that look back; None where it is not known.
+    """The recent losses, for the limits that depend on them; None if unknown.
 
     `daily_loss` in the account's currency since the reset hour (positive is a loss), `drawdown_percent` from the
     highest equity, `losing_streak` in round trips, the last of which ended at `last_loss_at`.
@@ -31,11 +31,11 @@ class LossRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What one set of limits counts: those of the account, or those of the order's trading session.
+class LimitScope:
+    """One set of limits, of the account or of the order's trading session, with what these limits count.
 
-    `positions` are the open ones in the order's market, `active` the orders that may still fill (the new one left
-    out), `sent_last_minute` the number of orders submitted in the last minute.
+    `positions` are the open ones in the order's market, `active` the orders that may still fill (without the new
+    one), `sent_last_minute` the number of orders submitted in the last minute.
     """
 
     name: str
@@ -48,11 +48,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class RiskContext:
-    """Everything that the risk checks of one order look at.
+    """The whole input of the risk checks of one order.
 
-    `state` is the strictest of engine, user, account and session. `position` is the open one that the order works on.
-    `active` are the account's other orders that may still fill. `quote_rate` is the worth of one unit of the market's
-    quote in the account's currency, None where unknown. `refusal` is why the venue answers the account no more.
+    `state` is the strictest of engine, user, account and session. `position` is the open one that the order would
+    change. `active` are the account's other orders that may still fill. `quote_rate` is the price of one unit of the
+    market's quote in the account's currency, None if unknown. `refusal` is why the venue doesn't answer the account any
+    more.
     """
 
     now: datetime
@@ -67,7 +68,7 @@ class RiskContext:
     position: Position | None = None
     active: tuple[Order, ...] = ()
     quote_rate: Decimal | None = _ONE
-    scopes: tuple[Scope, ...] = ()
+    scopes: tuple[LimitScope, ...] = ()
     refusal: str | None = None
 
     def levels(self, side: OrderSide) -> tuple[PriceLevel, ...]:
@@ -82,7 +83,7 @@ class RiskContext:
         return levels[0].price if levels else None
 
     def worst_price(self, order: Order) -> Decimal | None:
-        """Return the price of the last level that the order would reach if it took all it wants now."""
+        """Return the price of the last level that the order would reach as a market order."""
         left = order.quantity
         price = None
         for level in self.levels(order.side):
@@ -92,11 +93,11 @@ class RiskContext:
         return price
 
     def reference_price(self, order: Order) -> Decimal | None:
-        """Return the price that the order is valued at: its limit, its stop, or the best in the book."""
+        """Return the price that the order is valued at: its limit, its stop price, or the best one in the book."""
         return order.price or order.stop_price or self.best_price(order.side)
 
     def needed(self, order: Order) -> Decimal | None:
-        """Return how much the order needs: quote for a BUY, base for a SELL; None where no price is known."""
+        """Return the amount that the order needs: quote for a BUY, base for a SELL; None if no price is known."""
         if order.side is OrderSide.SELL:
             return order.remaining_quantity
         if order.type is OrderType.MARKET:
@@ -111,7 +112,7 @@ class RiskContext:
         return EXACT.multiply(EXACT.multiply(order.remaining_quantity, price), rate)
 
     def free(self, currency: str) -> Decimal:
-        """Return what is free of a currency, less what orders need that the venue may not have locked yet."""
+        """Return the free balance of a currency, less what orders need that the venue may not have locked yet."""
         balance = self.balances.get(currency)
         free = balance.free if balance else ZERO
         for order in self.active:
@@ -121,7 +122,7 @@ class RiskContext:
         return free
 
     def closable(self, side: OrderSide) -> Decimal:
-        """Return how much of the position an order of `side` can close, beside the orders that close it already."""
+        """Return how much of the position an order of `side` can close, less what active orders already close."""
         if self.position is None or self.position.quantity * side.sign >= 0:
             return ZERO
         working = (

@@ -1,4 +1,4 @@
-"""The limits that users set themselves, for an account and for a trading session; the stricter one holds."""
+"""Checks of the limits that users set for an account and for a trading session; an order must pass both."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -6,25 +6,25 @@ from decimal import Decimal
 
 from domain.core.money import EXACT, ZERO, divide, plain, rounded
 from domain.model.orders import Order, OrderType, RiskCode, RiskDenial
-from domain.risk.context import RiskContext, Scope
+from domain.risk.context import LimitScope, RiskContext
 
-LimitCheck = Callable[[Order, RiskContext, Scope], Iterator[RiskDenial]]
+LimitCheck = Callable[[Order, RiskContext, LimitScope], Iterator[RiskDenial]]
 
 _HUNDRED = Decimal(100)
 
 
 def limit_checks(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
-    """Return what breaks a limit of the account or of the session."""
+    """Yield the limits of the account and of the trading session that the order would break."""
     for scope in context.scopes:
-        for one in LIMIT_CHECKS:
-            yield from one(order, context, scope)
+        for limit_check in LIMIT_CHECKS:
+            yield from limit_check(order, context, scope)
 
 
-def price_collar(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
-    """PRICE_COLLAR where the order could trade further from the market than allowed, to its own harm.
+def price_collar(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
+    """PRICE_COLLAR if the order could trade at a price that is worse than the market's by more than allowed.
 
-    A buy far below the market harms nobody and passes. A market order is held to the worst price that it would reach,
-    an order with a stop to the distance of its limit from its stop.
+    A buy far below the market does no harm and passes. For a market order the worst price that it would reach counts,
+    for an order with a stop price the distance of its limit from that.
     """
     collar = scope.limits.price_collar_percent
     start = order.stop_price or context.best_price(order.side)
@@ -38,7 +38,7 @@ def price_collar(order: Order, context: RiskContext, scope: Scope) -> Iterator[R
         yield RiskDenial(RiskCode.PRICE_COLLAR, message, limit=collar, actual=percent)
 
 
-def order_notional(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+def order_notional(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
     """MAX_ORDER_NOTIONAL, in the account's currency."""
     limit = scope.limits.max_order_notional
     if limit is None:
@@ -52,8 +52,8 @@ def order_notional(order: Order, context: RiskContext, scope: Scope) -> Iterator
         yield RiskDenial(RiskCode.MAX_ORDER_NOTIONAL, message, limit=limit, actual=actual)
 
 
-def position_notional(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
-    """MAX_POSITION_NOTIONAL: what the market's position could grow to, orders under way included."""
+def position_notional(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
+    """MAX_POSITION_NOTIONAL: the value that the market's position could reach, active orders included."""
     limit = scope.limits.max_position_notional
     if limit is None or _reduces(order, context):
         return
@@ -70,23 +70,23 @@ def position_notional(order: Order, context: RiskContext, scope: Scope) -> Itera
         yield RiskDenial(RiskCode.MAX_POSITION_NOTIONAL, message, limit=limit, actual=actual)
 
 
-def open_orders(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
-    """MAX_OPEN_ORDERS, the new one included; an order that closes a position always may."""
+def open_orders(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
+    """MAX_OPEN_ORDERS, the new one included; an order that closes a position always passes."""
     limit, actual = scope.limits.max_open_orders, len(scope.active) + 1
     if limit is not None and actual > limit and not _reduces(order, context):
         message = f"This would be open order number {actual}; {scope.name} allows {limit}."
         yield RiskDenial(RiskCode.MAX_OPEN_ORDERS, message, limit=Decimal(limit), actual=Decimal(actual))
 
 
-def order_rate(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
-    """ORDER_RATE: orders in the last minute, the new one included; an order that closes a position always may."""
+def order_rate(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
+    """ORDER_RATE: orders in the last minute, the new one included; an order that closes a position always passes."""
     limit, actual = scope.limits.max_orders_per_minute, scope.sent_last_minute + 1
     if limit is not None and actual > limit and not _reduces(order, context):
         message = f"This would be order number {actual} within a minute; {scope.name} allows {limit}."
         yield RiskDenial(RiskCode.ORDER_RATE, message, limit=Decimal(limit), actual=Decimal(actual))
 
 
-def daily_loss(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+def daily_loss(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
     """MAX_DAILY_LOSS: no new risk once the day's loss has reached the limit."""
     limit, actual = scope.limits.max_daily_loss, scope.losses.daily_loss
     if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
@@ -95,8 +95,8 @@ def daily_loss(order: Order, context: RiskContext, scope: Scope) -> Iterator[Ris
         yield RiskDenial(RiskCode.MAX_DAILY_LOSS, message, limit=limit, actual=actual)
 
 
-def drawdown(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
-    """MAX_DRAWDOWN: no new risk once equity has fallen so far from its highest."""
+def drawdown(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
+    """MAX_DRAWDOWN: no new risk once equity has fallen by the limit from its peak."""
     limit, actual = scope.limits.max_drawdown_percent, scope.losses.drawdown_percent
     if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
         actual = rounded(actual)
@@ -104,7 +104,7 @@ def drawdown(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskD
         yield RiskDenial(RiskCode.MAX_DRAWDOWN, message, limit=limit, actual=actual)
 
 
-def cool_down(order: Order, context: RiskContext, scope: Scope) -> Iterator[RiskDenial]:
+def cool_down(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
     """COOL_DOWN: no new risk for a while after so many losing round trips in a row."""
     losses, minutes, record = scope.limits.cool_down_losses, scope.limits.cool_down_minutes, scope.losses
     if losses is None or minutes is None or record.last_loss_at is None or record.losing_streak < losses:
@@ -140,6 +140,6 @@ def _notional(order: Order, context: RiskContext, quantity: Decimal) -> Decimal 
     return EXACT.multiply(EXACT.multiply(quantity, price), context.quote_rate)
 
 
-def _unmeasured(code: RiskCode, context: RiskContext, scope: Scope) -> RiskDenial:
+def _unmeasured(code: RiskCode, context: RiskContext, scope: LimitScope) -> RiskDenial:
     message = f"The limit of {scope.name} can't be measured: {context.quote} has no known price in its currency."
     return RiskDenial(code, message)

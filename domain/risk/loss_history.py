@@ -1,4 +1,4 @@
-"""How trading went lately, for the limits that look back: the day's loss, the drawdown, and losses in a row."""
+"""Recent losses, for the limits that depend on them: the day's loss, the drawdown, and losses in a row."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -11,20 +11,20 @@ from domain.portfolio.positions import unrealized_profit
 from domain.risk.context import LossRecord
 
 LOOK_BACK = 500
-"""How many closed positions are looked at."""
+"""How many closed positions are taken into account."""
 
 _HUNDRED = Decimal(100)
 
 RateOf = Callable[[MarketSymbol], Decimal | None]
-"""The worth of one unit of a market's quote in the account's currency; None where unknown."""
+"""The price of one unit of a market's quote in the account's currency; None if unknown."""
 
 PriceOf = Callable[[MarketSymbol], Decimal | None]
 
 
 def needs_history(limits: RiskLimits) -> bool:
-    """Tell whether any limit depends on how trading went."""
-    wanted = (limits.max_daily_loss, limits.max_drawdown_percent, limits.cool_down_losses)
-    return any(limit is not None for limit in wanted)
+    """Return whether any of the limits depends on recent losses."""
+    history_limits = (limits.max_daily_loss, limits.max_drawdown_percent, limits.cool_down_losses)
+    return any(limit is not None for limit in history_limits)
 
 
 def compute_losses(
@@ -35,11 +35,11 @@ def compute_losses(
     price_of: PriceOf,
     day_start: datetime,
 ) -> LossRecord:
-    """Return the record by round trips, newest first in `closed`, and by what the open positions would bring now.
+    """Return the losses of closed positions (newest first) and the unrealised ones of open positions.
 
-    `equity` is that of now in the account's currency; without it there is no drawdown. A market whose quote has no
-    known worth in that currency counts as nothing. The equity before a round trip is reckoned back from now, so that
-    deposits count neither as profit nor as a higher peak.
+    `equity` is the present one in the account's currency; without it there is no drawdown. A market whose quote can't
+    be converted into that currency counts as 0. The equity before each round trip is computed backwards from the
+    present one, so that deposits count neither as profit nor as a higher peak.
     """
     profits = [_worth(position.realized_profit, rate_of(position.market)) for position in closed]
     pending = sum((_worth(_profit_now(position, price_of), rate_of(position.market)) for position in opened), ZERO)
@@ -54,7 +54,7 @@ def compute_losses(
 
 
 def day_start(now: datetime, reset_hour: int | None) -> datetime:
-    """Return when the present day of the daily loss began: the last time the UTC clock showed the hour."""
+    """Return the start of the present day of the daily loss: the last time that UTC was at the reset hour."""
     start = now.replace(hour=reset_hour or 0, minute=0, second=0, microsecond=0)
     return start if start <= now else start - timedelta(days=1)
 

@@ -1,8 +1,8 @@
-"""What happens to an order: pure functions from an order and a happening to the order after it and its events.
+"""The life cycle of an order: pure functions that return the order after a change, and the events of the change.
 
-A venue's messages may come late, twice or in another order: none of these functions moves an order backwards, and a
-fill is counted by whoever stores it first (`OrderRepository.add_fill` says whether it is new). Fills alone decide the
-filled quantity and FILLED; a venue's status alone decides the other ends.
+A venue's messages may come late, twice or in another order. None of these functions moves an order backwards, and a
+fill is counted once, by the transaction that stores it first (`OrderRepository.add_fill` returns whether it is new).
+Only fills decide the filled quantity and FILLED; only the venue's status decides the other final states.
 """
 
 from dataclasses import dataclass
@@ -10,101 +10,128 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.money import EXACT
+from domain.core.money import EXACT, divide
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.markets import Depth
 from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition, rejected_by_absence, require_legal
-from domain.model.orders import Fill, Order, OrderEvent, OrderEventKind, OrderStatus, RiskDenial
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import Fill, Order, OrderEvent, OrderEventKind, OrderStatus, RejectCode, RiskDenial
 from domain.ports.execution_client import FillReport, OrderReport
 
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _KEPT_BY_A_FILL = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.FILLED})
-_TOLD_LIVE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED})
+_REPORTED_LIVE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED})
+_TWO = Decimal(2)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """An order after something happened to it, and the events that tell it; no events where nothing changed."""
+class Transition:
+    """An order after a change, and the events of the change; no events if nothing changed that users are shown."""
 
     order: Order
     events: tuple[OrderEvent, ...] = ()
 
-    def then(self, following: "Step") -> "Step":
-        """Return both steps as one."""
-        return Step(following.order, self.events + following.events)
+    def then(self, following: "Transition") -> "Transition":
+        """Return both transitions as one."""
+        return Transition(following.order, self.events + following.events)
+
+    def log_events(self) -> list[NewEvent]:
+        """Return the events for the user's event log: FILL if an event has a fill, else ORDER."""
+        return [
+            NewEvent(
+                event.order.user_id,
+                event.order.updated_at,
+                UserEventKind.ORDER if event.fill is None else UserEventKind.FILL,
+                event,
+            )
+            for event in self.events
+        ]
 
 
-def pending(order: Order) -> Step:
-    """Tell of a new order."""
-    return Step(order, (OrderEvent(OrderEventKind.PENDING, order),))
+def arrival_price(order: Order, depth: Depth | None) -> Decimal | None:
+    """Return the price that slippage is measured from: the order's stop price, or else the middle of the book.
+
+    Source of the middle at arrival: A. Perold, "The implementation shortfall", 1988. None if either side of the book
+    is empty.
+    """
+    if order.type.has_stop_price:
+        return order.stop_price
+    if depth is None or not (depth.bids and depth.asks):
+        return None
+    return divide(depth.bids[0].price + depth.asks[0].price, _TWO)
 
 
-def submit(order: Order, at: datetime, arrival_price: Decimal | None = None) -> Step:
-    """PENDING → SUBMITTED: its bytes may leave once this is committed."""
+def initial_transition(order: Order) -> Transition:
+    """Return the first event of a new order."""
+    return Transition(order, (OrderEvent(OrderEventKind.PENDING, order),))
+
+
+def submit(order: Order, at: datetime, arrival_price: Decimal | None = None) -> Transition:
+    """PENDING → SUBMITTED: the order may be sent once this is committed."""
     kind = OrderEventKind.SUBMITTED
-    return _moved(order, at, kind, OrderStatus.SUBMITTED, submitted_at=at, arrival_price=arrival_price)
+    return _transition(order, at, kind, OrderStatus.SUBMITTED, submitted_at=at, arrival_price=arrival_price)
 
 
-def deny(order: Order, denials: tuple[RiskDenial, ...], at: datetime) -> Step:
+def deny(order: Order, denials: tuple[RiskDenial, ...], at: datetime) -> Transition:
     """PENDING → DENIED: the risk checks failed."""
     reason = "; ".join(denial.message for denial in denials)
-    return _moved(order, at, OrderEventKind.DENIED, OrderStatus.DENIED, reason, denials=denials)
+    return _transition(order, at, OrderEventKind.DENIED, OrderStatus.DENIED, reason, denials=denials)
 
 
-def cancel_unsent(order: Order, at: datetime, reason: str) -> Step:
-    """PENDING or SUBMITTED → CANCELED: it is certain that it never left."""
-    return _moved(order, at, OrderEventKind.CANCELED, OrderStatus.CANCELED, reason)
+def cancel_unsent(order: Order, at: datetime, reason: str) -> Transition:
+    """PENDING or SUBMITTED → CANCELED: the order was certainly never sent."""
+    return _transition(order, at, OrderEventKind.CANCELED, OrderStatus.CANCELED, reason)
 
 
-def expire_unsent(order: Order, at: datetime) -> Step:
+def expire_unsent(order: Order, at: datetime) -> Transition:
     """PENDING → EXPIRED: its time ran out before it was sent."""
     reason = "the order expired before it was sent"
-    return _moved(order, at, OrderEventKind.EXPIRED, OrderStatus.EXPIRED, reason)
+    return _transition(order, at, OrderEventKind.EXPIRED, OrderStatus.EXPIRED, reason)
 
 
-def doubt(order: Order, at: datetime, reason: str) -> Step:
-    """SUBMITTED or PENDING_CANCEL → IN_DOUBT: whether the venue has it is not known."""
-    return _moved(order, at, OrderEventKind.IN_DOUBT, OrderStatus.IN_DOUBT, reason)
+def mark_in_doubt(order: Order, at: datetime, reason: str) -> Transition:
+    """SUBMITTED or PENDING_CANCEL → IN_DOUBT: it isn't known whether the venue has the order."""
+    return _transition(order, at, OrderEventKind.IN_DOUBT, OrderStatus.IN_DOUBT, reason)
 
 
-def reject(order: Order, at: datetime, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> Step:
-    """→ REJECTED by the venue's own word; an order that is already further is left alone."""
+def reject(order: Order, at: datetime, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> Transition:
+    """→ REJECTED by the venue; an order that the venue had confirmed stays as it is."""
     if order.status not in _UNANSWERED and order.status is not OrderStatus.PENDING_CANCEL:
-        return Step(order)
-    told = {"reject_reason": reason, "reject_code": code, "absences": 0}
-    return _moved(order, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **told)
+        return Transition(order)
+    changes = {"reject_reason": reason, "reject_code": code, "absences": 0}
+    return _transition(order, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **changes)
 
 
-def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None = None) -> Step:
-    """→ OPEN where the venue had not confirmed the order yet, or had denied knowing it; else nothing."""
+def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None = None) -> Transition:
+    """→ OPEN if the venue had not confirmed the order yet, or had denied knowing it; else no change."""
     if order.status in _UNANSWERED:
         kind = OrderEventKind.ACCEPTED
     elif rejected_by_absence(order):
         kind, reason = OrderEventKind.RECONCILED, "the venue has the order after all"
     else:
-        return Step(order)
-    known = {"venue_order_id": venue_order_id, "absences": 0, "reject_reason": None, "reject_code": None}
-    return _moved(order, at, kind, OrderStatus.OPEN, reason, None, **known)
+        return Transition(order)
+    changes = {"venue_order_id": venue_order_id, "absences": 0, "reject_reason": None, "reject_code": None}
+    return _transition(order, at, kind, OrderStatus.OPEN, reason, None, **changes)
 
 
-def apply_venue_order(order: Order, told: OrderReport, at: datetime) -> Step:
-    """Take over what the venue says of the order's state; its fills have been applied before as far as known.
+def apply_report(order: Order, report: OrderReport, at: datetime) -> Transition:
+    """Apply the venue's status of the order; the fills that are known must have been applied before.
 
-    Raises `IllegalTransition` where the venue has an order that was never sent or that it had refused.
+    Raises `IllegalTransition` if the venue has an order that was never sent or that it had rejected.
     """
-    if told.status in _TOLD_LIVE:
-        return _apply_live(order, told, at)
-    if told.status is OrderStatus.REJECTED:
+    if report.status in _REPORTED_LIVE:
+        return _apply_live(order, report, at)
+    if report.status is OrderStatus.REJECTED:
         return _apply_rejected(order, at)
-    return _apply_ended(order, told, at)
+    return _apply_ended(order, report, at)
 
 
-def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> Step:
-    """Count a fill that was not counted before.
+def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> Transition:
+    """Add a fill that was not counted before.
 
-    While a cancel is under way, and after a cancel or an expiry, the state stays until the fills complete the order.
-    What a venue fills beyond the order's quantity is counted too: it moved money. Raises `IllegalTransition` where the
-    order was never sent, or was refused by the venue.
+    While a cancel is pending, and after a cancel or an expiry, the status stays until the fills complete the order. A
+    quantity that a venue fills beyond the order's is counted too, since it moved money. Raises `IllegalTransition` if
+    the order was never sent, or was rejected by the venue.
     """
     accepted = accept(order, venue_order_id, at)
     order = accepted.order
@@ -116,46 +143,46 @@ def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> S
     cost = EXACT.add(order.filled_cost, EXACT.multiply(fill.price, fill.quantity))
     reason = "the venue filled more than was asked for" if filled > order.quantity else None
     return accepted.then(
-        _moved(order, at, OrderEventKind.FILL, status, reason, fill, filled_quantity=filled, filled_cost=cost)
+        _transition(order, at, OrderEventKind.FILL, status, reason, fill, filled_quantity=filled, filled_cost=cost)
     )
 
 
-def request_cancel(order: Order, at: datetime) -> Step:
+def request_cancel(order: Order, at: datetime) -> Transition:
     """→ PENDING_CANCEL: the cancel may be sent once this is committed."""
     requested_at = order.cancel_requested_at or at
     kind = OrderEventKind.PENDING_CANCEL
-    return _moved(order, at, kind, OrderStatus.PENDING_CANCEL, cancel_requested_at=requested_at)
+    return _transition(order, at, kind, OrderStatus.PENDING_CANCEL, cancel_requested_at=requested_at)
 
 
-def cancel_refused(order: Order, at: datetime, reason: str) -> Step:
-    """PENDING_CANCEL → OPEN or PARTIALLY_FILLED: the venue would not cancel, and has the order still."""
+def reject_cancel(order: Order, at: datetime, reason: str) -> Transition:
+    """PENDING_CANCEL → OPEN or PARTIALLY_FILLED: the venue rejected the cancel and still has the order."""
     if order.status is not OrderStatus.PENDING_CANCEL:
-        return Step(order)
+        return Transition(order)
     status = OrderStatus.PARTIALLY_FILLED if order.filled_quantity else OrderStatus.OPEN
-    return _moved(order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None)
+    return _transition(order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None)
 
 
-def confirm_absent(order: Order, at: datetime) -> Step:
-    """Count one clean "no such order"; the third ends the order.
+def confirm_absent(order: Order, at: datetime) -> Transition:
+    """Count one definite answer "no such order"; the third ends the order.
 
-    One that the venue never confirmed is REJECTED and may be revived; one that it had and has no longer is CANCELED.
-    The order comes back changed without an event where this was not the last answer needed.
+    An order that the venue never confirmed becomes REJECTED and may be revived; one that it had confirmed becomes
+    CANCELED. Before the third answer the transition has no events, and an order with one absence more.
     """
     if order.status.is_final or order.status is OrderStatus.PENDING:
-        return Step(order)
+        return Transition(order)
     counted = order.changed(at, absences=order.absences + 1)
     if counted.absences < ABSENCES_TO_REJECT:
-        return Step(counted)
+        return Transition(counted)
     if order.venue_order_id is not None:
         reason = "the venue no longer knows the order"
-        return _moved(counted, at, OrderEventKind.CANCELED, OrderStatus.CANCELED, reason)
+        return _transition(counted, at, OrderEventKind.CANCELED, OrderStatus.CANCELED, reason)
     reason = "the venue never received the order"
-    told = {"reject_reason": reason, "reject_code": RejectCode.NOT_RECEIVED}
-    return _moved(counted, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **told)
+    changes = {"reject_reason": reason, "reject_code": RejectCode.NOT_RECEIVED}
+    return _transition(counted, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **changes)
 
 
-def fill_of(order: Order, told: FillReport, fill_id: UUID, fee_rate: Decimal | None = None) -> Fill:
-    """Return the fill of the order that the venue tells of."""
+def fill_from_report(order: Order, report: FillReport, fill_id: UUID, fee_rate: Decimal | None = None) -> Fill:
+    """Return the fill that a report describes."""
     return Fill(
         id=fill_id,
         order_id=order.id,
@@ -163,58 +190,58 @@ def fill_of(order: Order, told: FillReport, fill_id: UUID, fee_rate: Decimal | N
         account_id=order.account_id,
         market=order.market,
         side=order.side,
-        venue_trade_id=told.venue_trade_id,
-        at=told.at,
-        price=told.price,
-        quantity=told.quantity,
-        fee=told.fee,
-        fee_currency=told.fee_currency,
-        maker=told.maker,
+        venue_trade_id=report.venue_trade_id,
+        at=report.at,
+        price=report.price,
+        quantity=report.quantity,
+        fee=report.fee,
+        fee_currency=report.fee_currency,
+        maker=report.maker,
         trading_session_id=order.trading_session_id,
         fee_rate=fee_rate,
     )
 
 
-def is_missing_fills(order: Order, told: OrderReport) -> bool:
-    """Tell whether the venue counts more filled than the fills that are known."""
-    return told.filled_quantity > order.filled_quantity
+def is_missing_fills(order: Order, report: OrderReport) -> bool:
+    """Return whether the venue reports a higher filled quantity than that of the known fills."""
+    return report.filled_quantity > order.filled_quantity
 
 
-def _apply_live(order: Order, told: OrderReport, at: datetime) -> Step:
+def _apply_live(order: Order, report: OrderReport, at: datetime) -> Transition:
     if order.status in {OrderStatus.PENDING, OrderStatus.DENIED} or _refused(order):
-        raise IllegalTransition(order, told.status)
-    accepted = accept(order, told.venue_order_id, at)
+        raise IllegalTransition(order, report.status)
+    accepted = accept(order, report.venue_order_id, at)
     order = accepted.order
-    complete = told.status is OrderStatus.FILLED and not is_missing_fills(order, told)
+    complete = report.status is OrderStatus.FILLED and not is_missing_fills(order, report)
     if complete and not order.status.is_final:
-        # Some venues fill a little less than was asked for and call it done.
+        # Some venues fill a little less than was asked for and report FILLED.
         reason = "the venue counts the order as filled"
-        return accepted.then(_moved(order, at, OrderEventKind.RECONCILED, OrderStatus.FILLED, reason))
+        return accepted.then(_transition(order, at, OrderEventKind.RECONCILED, OrderStatus.FILLED, reason))
     return accepted
 
 
-def _apply_rejected(order: Order, at: datetime) -> Step:
+def _apply_rejected(order: Order, at: datetime) -> Transition:
     if order.status in _RESTING:
-        # A stop order that the venue refuses when it triggers was accepted once: it has expired, not been rejected.
+        # A stop order that the venue rejects when it triggers had been accepted before: it has expired.
         reason = "the venue rejected the order after it had accepted it"
-        return _moved(order, at, OrderEventKind.EXPIRED, OrderStatus.EXPIRED, reason)
+        return _transition(order, at, OrderEventKind.EXPIRED, OrderStatus.EXPIRED, reason)
     return reject(order, at, "the venue rejected the order")
 
 
-def _apply_ended(order: Order, told: OrderReport, at: datetime) -> Step:
+def _apply_ended(order: Order, report: OrderReport, at: datetime) -> Transition:
     if rejected_by_absence(order):
-        revived = accept(order, told.venue_order_id, at)
-        return revived.then(_apply_ended(revived.order, told, at))
+        revived = accept(order, report.venue_order_id, at)
+        return revived.then(_apply_ended(revived.order, report, at))
     if order.status.is_final:
-        return Step(order)
+        return Transition(order)
     kind, status = OrderEventKind.CANCELED, OrderStatus.CANCELED
-    if told.status is OrderStatus.EXPIRED or _ended_by_time(order):
+    if report.status is OrderStatus.EXPIRED or _ended_by_time(order):
         kind, status = OrderEventKind.EXPIRED, OrderStatus.EXPIRED
-    return _moved(order, at, kind, status, venue_order_id=told.venue_order_id, absences=0)
+    return _transition(order, at, kind, status, venue_order_id=report.venue_order_id, absences=0)
 
 
 def _ended_by_time(order: Order) -> bool:
-    """Tell whether the engine asked for the cancel because the order's time had run out."""
+    """Return whether the engine requested the cancel because the order had expired."""
     if order.expires_at is None or order.cancel_requested_at is None:
         return False
     return order.cancel_requested_at >= order.expires_at
@@ -224,7 +251,7 @@ def _refused(order: Order) -> bool:
     return order.status is OrderStatus.REJECTED and not rejected_by_absence(order)
 
 
-def _moved(
+def _transition(
     order: Order,
     at: datetime,
     kind: OrderEventKind,
@@ -232,7 +259,7 @@ def _moved(
     reason: str | None = None,
     fill: Fill | None = None,
     **changes: object,
-) -> Step:
+) -> Transition:
     require_legal(order, status)
-    moved = order.changed(at, status=status, **changes)
-    return Step(moved, (OrderEvent(kind, moved, fill, reason),))
+    after = order.changed(at, status=status, **changes)
+    return Transition(after, (OrderEvent(kind, after, fill, reason),))

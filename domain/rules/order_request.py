@@ -1,4 +1,4 @@
-"""What a caller asks for with an order, and all that can be wrong with it before any risk check."""
+"""The input of an order, and its validation before any risk check."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,12 +14,12 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType, TimeInForce
 from domain.model.trading import Account
 
-_NOT_YET = "is not carried out yet; place the protecting order yourself once this one has filled"
+_NOT_SUPPORTED = "is not carried out yet; place the protecting order yourself once this one has filled"
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """The input of `orderPlace`; `trailing`, `stop_loss` and `take_profit` say only that those were given."""
+    """The input of `orderPlace`; `trailing`, `stop_loss` and `take_profit` only mean that those were given."""
 
     account_id: UUID
     market: MarketSymbol
@@ -36,8 +36,12 @@ class OrderRequest:
     stop_loss: bool = False
     take_profit: bool = False
 
-    def normal(self) -> "OrderRequest":
-        """Return the request with its numbers written one way, so that 0.10 and 0.1 are the same input."""
+    def normalised(self) -> "OrderRequest":
+        """Return the request with each number written one way, so that 0.10 and 0.1 are the same input.
+
+        Idempotency compares numbers by value by itself now; but version 0.1 stored the digest of the request in this
+        form, and a request repeated after an upgrade must still match it.
+        """
         price, stop_price = self.price, self.stop_price
         return replace(
             self,
@@ -48,7 +52,7 @@ class OrderRequest:
 
     @property
     def effective_time_in_force(self) -> TimeInForce | None:
-        """What holds where none is given: GTC for what rests at a price, none for what executes at once."""
+        """The given one, or else GTC for an order with a limit price; None for one that executes at once."""
         if self.time_in_force is None and self.type.has_price:
             return TimeInForce.GTC
         return self.time_in_force
@@ -57,10 +61,10 @@ class OrderRequest:
 def validate_order(
     request: OrderRequest, account: Account | None, market: Market | None, now: datetime
 ) -> list[InputError]:
-    """Return all that makes the request unreadable; none where it can become an order."""
+    """Return all errors of the request; none if it can become an order."""
     return [
         *_place_errors(request, account, market),
-        *_unsupported(request),
+        *_unsupported_errors(request),
         *_number_errors(request),
         *_time_errors(request, now),
     ]
@@ -77,15 +81,15 @@ def _place_errors(request: OrderRequest, account: Account | None, market: Market
         yield _error("market", f"The account trades at {account.venue}; {request.market} is another venue's.")
 
 
-def _unsupported(request: OrderRequest) -> Iterator[InputError]:
+def _unsupported_errors(request: OrderRequest) -> Iterator[InputError]:
     if request.type is OrderType.TRAILING_STOP:
         yield _error("type", "TRAILING_STOP is not carried out yet; use STOP.", ErrorCode.UNSUPPORTED)
     elif request.trailing:
         yield _error("trailing", "trailing belongs to a TRAILING_STOP alone.")
     if request.stop_loss:
-        yield _error("stopLoss", f"stopLoss {_NOT_YET}.", ErrorCode.UNSUPPORTED)
+        yield _error("stopLoss", f"stopLoss {_NOT_SUPPORTED}.", ErrorCode.UNSUPPORTED)
     if request.take_profit:
-        yield _error("takeProfit", f"takeProfit {_NOT_YET}.", ErrorCode.UNSUPPORTED)
+        yield _error("takeProfit", f"takeProfit {_NOT_SUPPORTED}.", ErrorCode.UNSUPPORTED)
     if request.post_only and request.type is not OrderType.LIMIT:
         yield _error("postOnly", f"Only a LIMIT order can be post-only, not a {request.type}.", ErrorCode.UNSUPPORTED)
 
@@ -119,8 +123,8 @@ def _time_errors(request: OrderRequest, now: datetime) -> Iterator[InputError]:
         yield _error("expiresAt", "A GTD order needs expiresAt.")
     if expires_at is not None and time_in_force is not TimeInForce.GTD:
         yield _error("expiresAt", "expiresAt belongs to timeInForce GTD alone.")
-    elif expires_at is not None and (wrong := expiry_error(expires_at, now)):
-        yield _error("expiresAt", f"expiresAt {wrong}.")
+    elif expires_at is not None and (error := expiry_error(expires_at, now)):
+        yield _error("expiresAt", f"expiresAt {error}.")
 
 
 def _error(field: str, message: str, code: ErrorCode = ErrorCode.INVALID) -> InputError:

@@ -1,4 +1,4 @@
-"""What a running trading session works by, and the orders it makes; pure."""
+"""The plan of a running trading session, and the entry and exit orders that follow from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,17 +13,17 @@ from domain.model.markets import Depth, Market
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderType, TimeInForce
 from domain.model.trading import Position, Signal, TradingSession
-from domain.rules.sizing import distance
+from domain.rules.sizing import exit_distance
 from domain.strategies.compiled import CompiledStrategy, compile_definition
 
 _BASIS_POINTS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
-class SessionPlan:
-    """A session with all that doesn't change while it runs.
+class TradingSessionPlan:
+    """A trading session with everything that doesn't change while it runs.
 
-    The definition has the session's own sizing where it has one; `currency` is the account's.
+    The definition has the session's own sizing if there is one; `currency` is the account's.
     """
 
     session: TradingSession
@@ -34,27 +34,29 @@ class SessionPlan:
 
     @property
     def sizing(self) -> Sizing:
-        """How large entries are."""
+        """How entries are sized."""
         return self.definition.sizing
 
     @property
     def candles_needed(self) -> int:
-        """How many closed candles a decision looks at."""
+        """How many closed candles a decision needs."""
         return self.compiled.warm_up + 1
 
 
-def session_plan(session: TradingSession, definition: StrategyDefinition, market: Market, currency: str) -> SessionPlan:
-    """Return the plan of a session of a strategy version; raises `InputErrors` where its rules can't be read."""
-    own = replace(definition, sizing=session.sizing) if session.sizing else definition
+def session_plan(
+    session: TradingSession, definition: StrategyDefinition, market: Market, currency: str
+) -> TradingSessionPlan:
+    """Return the plan of a session of a strategy version; raises `InputErrors` if the rules can't be parsed."""
+    effective = replace(definition, sizing=session.sizing) if session.sizing else definition
     values: Mapping[str, Decimal] = {parameter.name: parameter.value for parameter in session.parameters}
-    return SessionPlan(session, own, compile_definition(own, values), market, currency)
+    return TradingSessionPlan(session, effective, compile_definition(effective, values), market, currency)
 
 
 def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: Market) -> Decimal:
-    """Return the limit price of an entry to buy, or what a market order will about pay.
+    """Return the limit price of an entry to buy, or the approximate price of a market order, in quote per base.
 
-    The best ask for a market order; the best bid less the offset for a limit order, on the market's grid; the
-    candle's close where there is no book.
+    This is the best ask for a market order, and for a limit order the best bid less the offset, rounded down to the
+    market's price increment. Without a book the candle's close takes the place of the best price.
     """
     if style.type is OrderType.MARKET:
         return depth.asks[0].price if depth and depth.asks else close
@@ -64,9 +66,9 @@ def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: 
 
 
 def entry_order(
-    plan: SessionPlan, order_id: UUID, signal: Signal, quantity: Decimal, price: Decimal, now: datetime
+    plan: TradingSessionPlan, order_id: UUID, signal: Signal, quantity: Decimal, price: Decimal, now: datetime
 ) -> Order:
-    """Return the order to buy that a signal causes; the same signal makes the same client order id."""
+    """Return the buy order of a signal; the same signal gives the same client order id."""
     style = plan.definition.order
     limit = style.type is OrderType.LIMIT
     expires_at = now + timedelta(seconds=style.give_up_after_seconds) if style.give_up_after_seconds else None
@@ -92,7 +94,7 @@ def entry_order(
 
 
 def exit_order(
-    plan: SessionPlan,
+    plan: TradingSessionPlan,
     order_id: UUID,
     position: Position,
     role: OrderRole,
@@ -101,14 +103,14 @@ def exit_order(
     signal_id: UUID | None = None,
     entry_id: UUID | None = None,
 ) -> Order | None:
-    """Return the market order that closes the position, None where less than a lot is left.
+    """Return the market order that closes the position; None if less than one quantity increment is left.
 
-    `ordinal` counts the orders that tried to close this position before. What is more than one order may have is left
-    to the next one.
+    `ordinal` is the number of orders that tried to close this position before. A quantity above the market's maximum
+    is left to the next order.
     """
     most = plan.market.maximum_of(at_market=True)
-    wanted = position.quantity if most is None else min(position.quantity, most)
-    quantity = round_down(wanted, plan.market.quantity_increment)
+    target = position.quantity if most is None else min(position.quantity, most)
+    quantity = round_down(target, plan.market.quantity_increment)
     if quantity <= 0:
         return None
     cause = client_order_id(position.account_id, "position", str(position.id), role, ordinal)
@@ -131,15 +133,15 @@ def exit_order(
     )
 
 
-def protection(plan: SessionPlan, entry: Decimal, atr: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
-    """Return the prices of stop-loss and take-profit of a long position entered at `entry`, on the market's grid.
+def protection(plan: TradingSessionPlan, entry: Decimal, atr: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+    """Return the stop-loss and take-profit prices of a long position entered at `entry`, both None if undefined.
 
-    Each is rounded towards the entry, so that rounding never adds to the risk nor asks for more than was meant, but
-    never up to it. A stop-loss that would be at 0 or below is never reached, and there is none then.
+    Each is a multiple of the price increment, rounded towards the entry, so that rounding never increases the risk or
+    the target, but never up to the entry itself. A stop-loss at 0 or below could never be reached, and is None.
     """
     stop, profit = plan.definition.stop_loss, plan.definition.take_profit
-    stop_distance = distance(stop, entry, atr) if stop else None
-    profit_distance = distance(profit, entry, atr) if profit else None
+    stop_distance = exit_distance(stop, entry, atr) if stop else None
+    profit_distance = exit_distance(profit, entry, atr) if profit else None
     step = plan.market.price_increment
     return (
         _stop_price(entry, stop_distance, step) if stop_distance is not None else None,
@@ -163,8 +165,8 @@ def _profit_price(entry: Decimal, distance_: Decimal, step: Decimal) -> Decimal:
     return price if price > entry else price + step
 
 
-def triggered(position: Position, price: Decimal) -> OrderRole | None:
-    """Return which protection of a long position a price reaches; the stop-loss where it reaches both."""
+def exit_triggered_by(position: Position, price: Decimal) -> OrderRole | None:
+    """Return the role of the exit that a price triggers for a long position; the stop-loss if it triggers both."""
     if position.stop_loss_price is not None and price <= position.stop_loss_price:
         return OrderRole.STOP_LOSS
     if position.take_profit_price is not None and price >= position.take_profit_price:

@@ -1,4 +1,4 @@
-"""Sizes an entry: how much to buy for what a strategy wants to spend or to risk."""
+"""Position sizing: the quantity of an entry from what a strategy is to spend or to risk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,17 @@ from domain.model.markets import Market, PriceLevel
 
 HUNDRED = Decimal(100)
 MARKET_MARGIN = Decimal("1.001")
-"""How far the book may move between the sizing of a market order and the check that its balance suffices."""
+"""How far the book may move between the sizing of a market order and the risk check of its balance."""
 
 
 @dataclass(frozen=True, slots=True)
 class SizingContext:
-    """What an entry is sized by.
+    """The market and the means that an entry is sized by.
 
-    `price` in quote per base, `equity` in the account's currency: what of it can be priced (None where nothing can),
-    `free_quote` what
-    can be spent, `quote_rate` the worth of one unit of quote in the account's currency (None where unknown), `atr` in
-    quote per base, `stop_distance` in quote per base from the entry to the stop-loss. `asks` is the book that a market
-    order would take from, best first.
+    `price`, `atr` and `stop_distance` (from the entry to the stop-loss) are in quote per base; `free_quote` is what can
+    be spent, in quote. `equity` is the part of it that can be priced, in the account's currency; None if nothing can.
+    `quote_rate` is the price of one unit of quote in the account's currency; None if unknown. `asks` is the book that a
+    market order would take from, best first.
     """
 
     market: Market
@@ -35,35 +34,35 @@ class SizingContext:
 
 
 class SizingError(Exception):
-    """The entry can't be sized, and why."""
+    """The entry can't be sized; the message is the reason."""
 
 
-def quantity(sizing: Sizing, context: SizingContext) -> Decimal:
-    """Return the quantity in base, rounded down to the market's lot: never up in risk.
+def size_entry(sizing: Sizing, context: SizingContext) -> Decimal:
+    """Return the quantity in base, rounded down to the market's increment so that the risk never grows.
 
-    A share of equity is cut to what the free balance pays for with its fee; a fixed amount isn't, so that the risk
-    check tells what is missing. Raises `SizingError`.
+    A quantity by share of equity is limited to what the free balance can pay with its fee; a fixed amount isn't, so
+    that the risk check reports what is missing. Raises `SizingError`.
     """
-    wanted = _wanted(sizing, context)
+    target = _target_quantity(sizing, context)
     if sizing.quote_amount is None:
-        wanted = _cut(wanted, context)
-    rounded = round_down(wanted, context.market.quantity_increment)
+        target = _limit(target, context)
+    rounded = round_down(target, context.market.quantity_increment)
     if rounded <= 0:
         lot = context.market.quantity_increment
-        raise SizingError(f"{wanted:f} {context.market.base} is below the lot of {lot:f}")
+        raise SizingError(f"{target:f} {context.market.base} is below the lot of {lot:f}")
     return rounded
 
 
-def distance(exit_distance: ExitDistance, price: Decimal, atr: Decimal | None) -> Decimal | None:
-    """Return how far an exit lies from `price`, in quote per base; None where it needs an ATR that isn't known."""
-    if exit_distance.percent is not None:
-        return divide(EXACT.multiply(price, exit_distance.percent), HUNDRED)
-    if exit_distance.atr_multiple is not None:
-        return EXACT.multiply(exit_distance.atr_multiple, atr) if atr is not None else None
-    return exit_distance.absolute
+def exit_distance(exit_: ExitDistance, price: Decimal, atr: Decimal | None) -> Decimal | None:
+    """Return the distance of an exit from `price`, in quote per base; None if it needs an unknown ATR."""
+    if exit_.percent is not None:
+        return divide(EXACT.multiply(price, exit_.percent), HUNDRED)
+    if exit_.atr_multiple is not None:
+        return EXACT.multiply(exit_.atr_multiple, atr) if atr is not None else None
+    return exit_.absolute
 
 
-def _wanted(sizing: Sizing, context: SizingContext) -> Decimal:
+def _target_quantity(sizing: Sizing, context: SizingContext) -> Decimal:
     if sizing.quote_amount is not None:
         return divide(sizing.quote_amount, context.price)
     if sizing.equity_percent is not None:
@@ -88,20 +87,20 @@ def _share(context: SizingContext, percent: Decimal) -> Decimal:
     return divide(divide(EXACT.multiply(context.equity, percent), HUNDRED), context.quote_rate)
 
 
-def _cut(wanted: Decimal, context: SizingContext) -> Decimal:
-    """Return what of the wanted quantity the free balance pays for, and the market takes in one order."""
-    limits = [wanted]
+def _limit(target: Decimal, context: SizingContext) -> Decimal:
+    """Return the target limited to what the free balance can pay and the market takes in one order."""
+    limits = [target]
     most = context.market.maximum_of(at_market=bool(context.asks))
     if most is not None:
         limits.append(most)
-    cost_of_one = EXACT.multiply(_worst_price(wanted, context), 1 + (context.market.taker_fee or ZERO))
+    cost_of_one = EXACT.multiply(_worst_price(target, context), 1 + (context.market.taker_fee or ZERO))
     limits.append(divide(max(context.free_quote, ZERO), cost_of_one))
     return min(limits)
 
 
-def _worst_price(wanted: Decimal, context: SizingContext) -> Decimal:
-    """Return the price of the last level that a market order would reach, and a little more: the book moves."""
-    price, left = context.price, wanted
+def _worst_price(target: Decimal, context: SizingContext) -> Decimal:
+    """Return the price of the last level that a market order would reach, plus a margin since the book moves."""
+    price, left = context.price, target
     for level in context.asks:
         price, left = max(price, level.price), left - level.quantity
         if left <= 0:

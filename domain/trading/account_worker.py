@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.events.leases import RENEW_SECONDS, LeaseHandle
+from domain.execution.account_context import AccountContext
 from domain.execution.executor import AccountExecutor
 from domain.model.events import events_topic
 from domain.model.trading import Account
@@ -99,18 +100,9 @@ class AccountWorker:
     async def _execute(self) -> None:
         dependencies = self._dependencies
         client = await self._connect()
+        context = AccountContext(self.account, client, lambda: self._lease_handle.current, dependencies.execution)
         try:
-            self._executor = AccountExecutor(
-                self.account,
-                dependencies.database,
-                client,
-                dependencies.feed,
-                dependencies.clock,
-                dependencies.ids,
-                lambda: self._lease_handle.current,
-                dependencies.notifier,
-                cancel_foreign=dependencies.cancel_foreign,
-            )
+            self._executor = AccountExecutor(context, cancel_foreign=dependencies.cancel_foreign)
             await self._executor.run()
         finally:
             self._executor = None

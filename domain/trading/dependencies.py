@@ -1,8 +1,9 @@
 """What everything that trades on a node is given: the parts of the engine that it works with, and its waiting times."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.core.clock import Clock, IdGenerator
+from domain.execution.account_context import ExecutionDependencies, OrderTimings
 from domain.execution.notifications import OrderNotifier
 from domain.ports.accounts import Vault
 from domain.ports.bus import MessageBus
@@ -18,7 +19,8 @@ class TradingTimings:
     `scan` is the interval between searches for accounts that no node trades; `poll` that between reads of an account's
     sessions, of a session's state and of a market that isn't known yet. `equity` is how long a new session waits for
     the prices that its start equity needs, `close` how long the end of an account's trading waits for the venue's
-    connections to close, and `stable` how long an executor must have run for its back-off to start over.
+    connections to close, and `stable` how long an executor must have run for its back-off to start over. `execution`
+    are the times of the executors themselves.
     """
 
     scan: float = 2.0
@@ -26,6 +28,7 @@ class TradingTimings:
     equity: float = 5.0
     close: float = 3.0
     stable: float = 60.0
+    execution: OrderTimings = field(default_factory=OrderTimings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,10 @@ class TradingDependencies:
     holder: str
     cancel_foreign: bool = False
     timings: TradingTimings = TradingTimings()
+
+    @property
+    def execution(self) -> ExecutionDependencies:
+        """What the executors of the accounts are given."""
+        return ExecutionDependencies(
+            self.database, self.feed, self.clock, self.ids, self.notifier, self.timings.execution
+        )

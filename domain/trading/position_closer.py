@@ -136,8 +136,8 @@ class PositionCloser:
 async def _entry_and_exits(unit_of_work: UnitOfWork, position: Position) -> tuple[Order | None, list[Order]]:
     """Return the newest entry of the position's session, and the exit orders that it is the parent of."""
     bought = OrderFilter(trading_session_id=position.trading_session_id, side=OrderSide.BUY)
-    entries = await unit_of_work.orders.page(position.user_id, KeysetPage(limit=1), bought)
+    entries = await unit_of_work.orders.list_page(position.user_id, KeysetPage(limit=1), bought)
     if not entries:
         return None, []
-    children = await unit_of_work.orders.protecting([entries[0].id])
+    children = await unit_of_work.orders.list_children([entries[0].id])
     return entries[0], [order for order in children if order.role in EXIT_ROLES]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from domain.model.markets import Candle, Trade
 from domain.model.orders import OrderRole
 from domain.model.trading import Position
-from domain.rules.session_plan import protection, triggered
+from domain.rules.session_plan import exit_triggered_by, protection
 from domain.strategies.compiled import average_true_range
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext
@@ -38,7 +38,7 @@ class ProtectionMonitor:
         position = self._position
         if position is None:
             return None
-        reached = (triggered(position, trade.price) for trade in trades)
+        reached = (exit_triggered_by(position, trade.price) for trade in trades)
         return next((role for role in reached if role is not None), None)
 
     async def _protect(self, position: Position, history: CandleBuffer) -> None:

@@ -7,15 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.execution.log_events import order_events
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.portfolio.equity import Equity, equity
 from domain.ports.leases import Lease
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.order_lifecycle import pending
-from domain.rules.session_plan import SessionPlan
+from domain.rules.order_lifecycle import initial_transition
+from domain.rules.session_plan import TradingSessionPlan
 from domain.trading.dependencies import TradingDependencies
 
 EXIT_ROLES = frozenset(OrderRole) - {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
@@ -63,9 +62,9 @@ class TradingSessionTransaction:
 
     async def add_order(self, order: Order) -> None:
         """Store the order as PENDING; the account's executor sends it after the commit."""
-        transition = pending(order)
+        transition = initial_transition(order)
         await self.unit_of_work.orders.add(transition.order)
-        self.unit_of_work.events.append(order_events(transition.events))
+        self.unit_of_work.events.append(transition.log_events())
 
     async def save_position(self, position: Position, message: str) -> None:
         """Store a changed position, whose row is locked, with an event for its user."""
@@ -82,7 +81,7 @@ class TradingSessionContext:
 
     def __init__(
         self,
-        plan: SessionPlan,
+        plan: TradingSessionPlan,
         dependencies: TradingDependencies,
         lease: Callable[[], Lease],
         wake_executor: Callable[[UUID | None], None],
@@ -147,14 +146,14 @@ class TradingSessionContext:
 async def request_cancels(unit_of_work: UnitOfWork, orders: Iterable[Order], now: datetime) -> None:
     """Request the cancel of those orders that are still active."""
     for order in orders:
-        locked = await unit_of_work.orders.locked(order.id)
+        locked = await unit_of_work.orders.get_for_update(order.id)
         if locked is not None and not locked.status.is_final and locked.cancel_requested_at is None:
             await unit_of_work.orders.save(locked.changed(now, cancel_requested_at=now))
 
 
 async def active_orders(unit_of_work: UnitOfWork, session: TradingSession) -> tuple[Order, ...]:
     """Return the session's orders that are not final, oldest first."""
-    orders = await unit_of_work.orders.active(session.account_id)
+    orders = await unit_of_work.orders.list_active(session.account_id)
     return tuple(order for order in orders if order.trading_session_id == session.id)
 
 

@@ -14,7 +14,7 @@ from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.ports.leases import Lease, StaleLease
-from domain.rules.session_plan import SessionPlan, session_plan
+from domain.rules.session_plan import TradingSessionPlan, session_plan
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.session_context import TradingSessionContext
 from domain.trading.session_runner import TradingSessionRunner
@@ -117,7 +117,7 @@ class TradingSessionSupervisor:
         finally:
             del self._runners[session.id]
 
-    async def _plan(self, session: TradingSession) -> SessionPlan:
+    async def _plan(self, session: TradingSession) -> TradingSessionPlan:
         """Return the session ready to run, as soon as its market is known here; raises `InputErrors`."""
         async with self._dependencies.database.read_only() as reading:
             version = await reading.strategies.get_version(session.user_id, session.strategy_version_id)

@@ -11,7 +11,7 @@ from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.trading import Position, Signal, SignalAction, TradingSessionStatus
 from domain.portfolio.equity import equity
 from domain.rules.session_plan import entry_order, entry_price
-from domain.rules.sizing import SizingContext, SizingError, distance, quantity
+from domain.rules.sizing import SizingContext, SizingError, exit_distance, size_entry
 from domain.strategies.compiled import average_true_range
 from domain.strategies.evaluation import LatestSignals
 from domain.trading.candle_buffer import CandleBuffer
@@ -190,8 +190,8 @@ async def _build_entry(
         equity=equity(plan.currency, balances, context.convert).total,
         quote_rate=context.convert(_ONE, market.quote, plan.currency),
         atr=atr,
-        stop_distance=distance(stop, price, atr) if stop else None,
+        stop_distance=exit_distance(stop, price, atr) if stop else None,
         asks=depth.asks if depth and plan.definition.order.type is OrderType.MARKET else (),
     )
-    size = quantity(plan.sizing, sizing_context)
+    size = size_entry(plan.sizing, sizing_context)
     return entry_order(plan, context.ids.next_id(), signal, size, price, transaction.now)

@@ -16,7 +16,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.accounts import PostgresAccounts
-from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_columns
+from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
 from infra.postgres.repositories.halts import PostgresHalts
 from infra.postgres.repositories.idempotency import PostgresIdempotency
 from infra.postgres.repositories.leases import PostgresLeases
@@ -194,10 +194,10 @@ class PostgresDatabase:
 
 async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> Sequence[NewEvent]:
     """Write the order update and the events, by one statement; return the events. The commit must follow."""
-    step, events = transaction.orders.step, transaction.events.take()
+    step, events = transaction.orders.step, transaction.events.drain()
     if step is not None:
         if not await connection.execute_final(STEP, *step.values(events)):
             raise StaleOrder(step.after)
     elif events:
-        await connection.execute_final(APPEND, *event_columns(events))
+        await connection.execute_final(APPEND, *event_params(events))
     return events

@@ -9,7 +9,7 @@ from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 
 
-def plain_candles(trades: Sequence[Trade], seconds: int, timeframe: Timeframe, until: datetime) -> list[Candle]:
+def reference_candles(trades: Sequence[Trade], seconds: int, timeframe: Timeframe, until: datetime) -> list[Candle]:
     """Group trades, which are in order, by time alone; the last candle is the one that holds `until`."""
     if not trades:
         return []
@@ -29,7 +29,7 @@ def plain_candles(trades: Sequence[Trade], seconds: int, timeframe: Timeframe, u
     return candles
 
 
-class PlainVenue:
+class FakeVenue:
     """`MarketDataSource` as far as a tape asks it; gives at most `most` trades, and candles up to `now`."""
 
     venue = "sandbox"
@@ -57,4 +57,4 @@ class PlainVenue:
         """All candles up to the present one."""
         seconds = int(timeframe.value[1:]) * {"M": 60, "H": 3_600, "D": 86_400, "W": 604_800}[timeframe.value[0]]
         traded = [each for each in self.trades if each.at <= self.now]
-        return plain_candles(traded, seconds, timeframe, self.now)
+        return reference_candles(traded, seconds, timeframe, self.now)

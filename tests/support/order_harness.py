@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain.execution.account_context import OrderTimings
+from domain.execution.account_context import AccountContext, ExecutionDependencies, OrderTimings
 from domain.execution.executor import AccountExecutor
 from domain.execution.notifications import OrderNotifier
-from domain.execution.service import Done, OrderService
+from domain.execution.service import OrderService, Predicate
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Depth, FeedState, FeedStatus, Market, MarketSymbol
 from domain.model.order_side import OrderSide
@@ -30,9 +30,16 @@ from tests.support.orders import BTC, a_book, a_market
 from tests.support.trading import new_account, new_user
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-HASTE_SECONDS = 0.2
-QUICK = OrderTimings(absence=0.3, settle_first=0.02, expiry_poll=0.05, poll=0.05, retry=0.02, pending_at_start=60)
-"""The protocol's times, shortened where a test would only wait for them."""
+ANSWER_WITHIN_SECONDS = 0.2
+FAST_TIMINGS = OrderTimings(
+    absence_after=0.3,
+    first_query_delay=0.02,
+    expiry_poll_interval=0.05,
+    poll_interval=0.05,
+    retry_delay=0.02,
+    maximum_pending_age_at_start=60,
+)
+"""The order protocol's times, shortened if a test would only wait for them."""
 
 
 @dataclass
@@ -43,7 +50,7 @@ class FixedMarkets:
     listed: Market | None = field(default_factory=a_market)
     state: FeedState = FeedState.LIVE
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
-    waits: int = 0
+    depth_requests: int = 0
     rates: dict[str, Decimal] = field(default_factory=dict)
 
     @property
@@ -67,45 +74,52 @@ class FixedMarkets:
         return amount * self.rates[currency] if currency in self.rates else None
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
-        self.waits += 1
+        self.depth_requests += 1
         return self.latest_depth(market)
 
 
-class PatientOrders(OrderService):
-    """Waits for an answer as long as an executor runs, on however slow a machine, and else briefly."""
+class PatientOrderService(OrderService):
+    """Waits for an answer while an executor runs, however slow the machine is, and else for a short time only."""
 
-    def __init__(self, *parts: Any, is_worked_on: Callable[[], bool]) -> None:
-        super().__init__(*parts)
-        self._is_worked_on = is_worked_on
+    def __init__(self, *dependencies: Any, is_executor_running: Callable[[], bool]) -> None:
+        super().__init__(*dependencies)
+        self._is_executor_running = is_executor_running
 
-    async def _wait(self, user_id: UUID, order_id: UUID, done: Done) -> Order:
+    async def wait_until(self, user_id: UUID, order_id: UUID, is_done: Predicate) -> Order:
         deadline = self._clock.monotonic() + PATIENCE_SECONDS
         while True:
-            order = await super()._wait(user_id, order_id, done)
-            if done(order) or not self._is_worked_on() or self._clock.monotonic() > deadline:
+            order = await super().wait_until(user_id, order_id, is_done)
+            if is_done(order) or not self._is_executor_running() or self._clock.monotonic() > deadline:
                 return order
 
 
 class OrderHarness:
-    """Everything that one account's trading needs; `executor` is to be started, and may be killed and started again."""
+    """The dependencies of one account's execution; `start` starts the executor, which may be killed and restarted."""
 
     def __init__(self, pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets) -> None:
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
+        self.pool = pool
         self.database = PostgresDatabase(pool, self.bus, self.clock)
-        self.bell = OrderNotifier(self.bus)
+        self.notifier = OrderNotifier(self.bus)
         self.venue, self.user, self.account, self.markets = venue, user, account, markets
-        self.timing = QUICK
+        self.timings = FAST_TIMINGS
         self.cancel_foreign = False
-        self.service = PatientOrders(
-            self.database, markets, self.clock, self.ids, self.bell, HASTE_SECONDS, is_worked_on=lambda: self.runs
-        )
+        self.service = PatientOrderService(
+            self.database,
+            markets,
+            self.clock,
+            self.ids,
+            self.notifier,
+            ANSWER_WITHIN_SECONDS,
+            is_executor_running=lambda: self.is_running,
+        )  # fmt: skip
         self.lease: Lease | None = None
         self._task: asyncio.Task[None] | None = None
-        self._starts = 0
+        self.starts = 0
 
     @property
-    def runs(self) -> bool:
-        """Whether an executor works for the account."""
+    def is_running(self) -> bool:
+        """Whether an executor runs for the account."""
         return self._task is not None and not self._task.done()
 
     async def start(self) -> AccountExecutor:
@@ -117,17 +131,22 @@ class OrderHarness:
 
     async def start_unreconciled(self) -> AccountExecutor:
         """Start an executor under a new lease."""
-        self._starts += 1
+        self.starts += 1
         async with self.database.transaction() as transaction:
             key = str(self.account.id)
-            self.lease = await transaction.leases.acquire("account", key, f"node-{self._starts}", 600)
+            self.lease = await transaction.leases.acquire("account", key, f"node-{self.starts}", 600)
         assert self.lease is not None
-        executor = AccountExecutor(
-            self.account, self.database, self.venue, self.markets, self.clock, self.ids, self._fresh_lease, self.bell,
-            self.timing, cancel_foreign=self.cancel_foreign,
-        )  # fmt: skip
+        self.context = self.new_context()
+        executor = AccountExecutor(self.context, cancel_foreign=self.cancel_foreign)
         self._task = asyncio.create_task(executor.run())
         return executor
+
+    def new_context(self) -> AccountContext:
+        """Return an execution context of the account."""
+        dependencies = ExecutionDependencies(
+            self.database, self.markets, self.clock, self.ids, self.notifier, self.timings
+        )
+        return AccountContext(self.account, self.venue, self.fresh_lease, dependencies)
 
     @property
     def task(self) -> "asyncio.Task[None]":
@@ -135,13 +154,25 @@ class OrderHarness:
         return self._task
 
     async def kill(self) -> None:
-        """Stop the executor wherever it stands, and let its lease lapse: nothing is tidied up."""
+        """Stop the executor wherever it is, without any clean-up, and release its lease."""
         self.task.cancel()
         with suppress(asyncio.CancelledError):
             await self.task
         assert self.lease is not None
         async with self.database.transaction() as transaction:
             await transaction.leases.release(self.lease)
+
+    def take_error(self) -> BaseException | None:
+        """Return what the executor, which must have ended, failed with; the harness then closes without an error."""
+        error, self._task = self.task.exception(), None
+        return error
+
+    async def stop(self) -> None:
+        """Stop the executor if there is one; raises what it failed with."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
 
     async def place(self, key: str = "k", **changes: object) -> Order:
         """Place a market order to buy 1, or what `changes` make of it."""
@@ -164,7 +195,7 @@ class OrderHarness:
         return order
 
     async def until(self, order_id: UUID, *statuses: str, timeout_seconds: float = PATIENCE_SECONDS) -> Order:
-        """Return the order once its state is one of `statuses`."""
+        """Return the order once its status is one of `statuses`."""
         deadline = self.clock.monotonic() + timeout_seconds
         while (order := await self.read(order_id)).status not in statuses:
             assert self.clock.monotonic() < deadline, f"{order.status} and not {statuses}"
@@ -172,7 +203,7 @@ class OrderHarness:
         return order
 
     async def story(self, order_id: UUID) -> list[OrderEvent]:
-        """Return the order's events as the user's log has them."""
+        """Return the order's events from the user's event log."""
         async with self.database.read_only() as transaction:
             events = await transaction.events.list_for_order(self.user.id, order_id, self.account.created_at)
         return [event.subject for event in events if isinstance(event.subject, OrderEvent)]
@@ -184,7 +215,7 @@ class OrderHarness:
     async def fills(self, order_id: UUID) -> list[Fill]:
         """Return the order's stored fills."""
         async with self.database.read_only() as transaction:
-            return await transaction.orders.fills_of_order(order_id)
+            return await transaction.orders.list_fills_of_order(order_id)
 
     async def positions(self) -> list[Position]:
         """Return the account's open positions."""
@@ -197,34 +228,31 @@ class OrderHarness:
             events = await transaction.events.read_after(self.user.id, 0, None, 1000)
         return [event.message or "" for event in events if event.kind.value == "ALERT"]
 
-    def _fresh_lease(self) -> Lease | None:
+    def fresh_lease(self) -> Lease | None:
+        """Return the lease as if it had been renewed just now."""
         return None if self.lease is None else replace(self.lease, renewed_at=self.clock.monotonic())
 
 
 @asynccontextmanager
-async def open_floor(
+async def open_order_harness(
     pool: Pool, venue: ExecutionClient, markets: FixedMarkets | None = None
 ) -> AsyncIterator[OrderHarness]:
-    """Store a user with an account; at the end the executor is stopped, and must not have failed."""
+    """Open a harness of a new user and account; at the end the executor is stopped, and must not have failed."""
     user = new_user()
     account = new_account(user.id, created_at=datetime.now(UTC))
-    async with open_floor_of(pool, venue, user, account, markets) as floor:
-        async with floor.database.transaction() as transaction:
+    async with open_order_harness_for(pool, venue, user, account, markets) as harness:
+        async with harness.database.transaction() as transaction:
             await transaction.users.add(user, "argon2id")
             await transaction.accounts.add(account, b"sealed")
-        yield floor
+        yield harness
 
 
 @asynccontextmanager
-async def open_floor_of(
+async def open_order_harness_for(
     pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets | None = None
 ) -> AsyncIterator[OrderHarness]:
-    """The same for an account that is stored."""
-    floor = OrderHarness(pool, venue, user, account, markets or FixedMarkets())
-    yield floor
-    if floor._task is not None:
-        if not floor.task.done():
-            floor.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await floor.task
-    await floor.database.close()
+    """Open a harness of a stored user and account."""
+    harness = OrderHarness(pool, venue, user, account, markets or FixedMarkets())
+    yield harness
+    await harness.stop()
+    await harness.database.close()

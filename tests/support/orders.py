@@ -34,7 +34,7 @@ def an_order(**changes: object) -> Order:
     return replace(order, **changes)  # type: ignore[arg-type]
 
 
-def told(order: Order, status: OrderStatus, filled: Decimal | int = 0, *fills: FillReport) -> OrderReport:
+def order_report(order: Order, status: OrderStatus, filled: Decimal | int = 0, *fills: FillReport) -> OrderReport:
     """Return what a venue says of the order."""
     return OrderReport(
         market=order.market,
@@ -52,7 +52,7 @@ def told(order: Order, status: OrderStatus, filled: Decimal | int = 0, *fills: F
     )
 
 
-def told_fill(trade_id: str, quantity: Decimal | str, price: Decimal | str = "100", **changes: object) -> FillReport:
+def fill_report(trade_id: str, quantity: Decimal | str, price: Decimal | str = "100", **changes: object) -> FillReport:
     """Return what a venue says of a fill of `an_order`."""
     fill = FillReport(
         market=BTC,

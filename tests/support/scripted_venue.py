@@ -1,4 +1,4 @@
-"""A venue in memory that remembers orders as a venue does, and loses requests and answers as it is told."""
+"""A venue in memory that keeps orders as a venue does, and loses requests and answers by a script."""
 
 import asyncio
 from collections import deque
@@ -9,8 +9,7 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Order, OrderStatus, OrderType
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import Order, OrderStatus, OrderType, RejectCode
 from domain.model.trading import Balance
 from domain.ports.execution_client import (
     FillReport,
@@ -19,7 +18,7 @@ from domain.ports.execution_client import (
     SendGuard,
     StreamOpened,
     VenueRefused,
-    VenueUpdate,
+    VenueReport,
 )
 from domain.ports.market_data import VenueUnreachable
 
@@ -40,8 +39,8 @@ class Fate(Enum):
 class ScriptedVenue:
     """Implements `ExecutionClient`; outlives the executors that use it, as a venue does.
 
-    `fates` and `cancel_fates` are used up one a request. MARKET orders fill at 100 in `parts` fills. `received` names
-    the client order id of every order that arrived.
+    `fates` and `cancel_fates` are used up, one for each request. MARKET orders fill at 100 in `parts` fills. `received`
+    has the client order id of every order that arrived.
     """
 
     def __init__(self) -> None:
@@ -50,17 +49,18 @@ class ScriptedVenue:
         self.sent = 0
         self.fates: deque[Fate] = deque()
         self.cancel_fates: deque[Fate] = deque()
+        self.cancel_attempts = 0
         self.parts = 1
-        self.tells_by_stream = True
+        self.publishes_on_stream = True
         self.answers_with_fills = True
         self.unreachable = False
         self.refusal: VenueUnreachable | None = None
-        self.finds = 0
+        self.query_count = 0
         self.clock_ahead = timedelta(0)
         self.asked_since: list[datetime] = []
         self.hanging = asyncio.Event()
         self.holdings = (Balance("USDT", Decimal(100_000), Decimal(100_000)), Balance("BTC", Decimal(10), Decimal(10)))
-        self._inbox: asyncio.Queue[VenueUpdate] = asyncio.Queue()
+        self._inbox: asyncio.Queue[VenueReport] = asyncio.Queue()
         self._trades = 0
 
     async def place(self, order: Order, guard: SendGuard) -> OrderReport:
@@ -73,15 +73,16 @@ class ScriptedVenue:
             raise OutcomeUnknown("no answer within 10 s")
         if fate is Fate.HANGS_BEFORE:
             await self._hang()
-        self._receive(order)
+        self.receive(order)
         if fate is Fate.SWALLOWED:
             raise OutcomeUnknown("the connection broke")
         if fate is Fate.HANGS_AFTER:
             await self._hang()
-        told = self.orders[order.client_order_id]
-        return told if self.answers_with_fills else replace(told, fills=())
+        report = self.orders[order.client_order_id]
+        return report if self.answers_with_fills else replace(report, fills=())
 
     async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
+        self.cancel_attempts += 1
         guard()
         fate = self.cancel_fates.popleft() if self.cancel_fates else Fate.ANSWERED
         if fate is Fate.LOST:
@@ -98,26 +99,26 @@ class ScriptedVenue:
             await self._hang()
         return self.orders[order.client_order_id]
 
-    async def find(self, order: Order) -> OrderReport | None:
-        self._reach()
-        self.finds += 1
+    async def query_order(self, order: Order) -> OrderReport | None:
+        self._require_reachable()
+        self.query_count += 1
         return self.orders.get(order.client_order_id)
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
-        self._reach()
+        self._require_reachable()
         self.asked_since.append(since)
-        fills = [fill for told in self.orders.values() for fill in told.fills if told.market == market]
+        fills = [fill for report in self.orders.values() for fill in report.fills if report.market == market]
         return [replace(fill, client_order_id=None) for fill in fills if fill.at >= since]
 
     async def open_orders(self) -> list[OrderReport]:
-        self._reach()
-        return [replace(told, fills=()) for told in self.orders.values() if told.status not in ENDED]
+        self._require_reachable()
+        return [replace(report, fills=()) for report in self.orders.values() if report.status not in ENDED]
 
     async def balances(self) -> tuple[Balance, ...]:
-        self._reach()
+        self._require_reachable()
         return self.holdings
 
-    async def updates(self) -> AsyncIterator[VenueUpdate]:
+    async def reports(self) -> AsyncIterator[VenueReport]:
         self._inbox = asyncio.Queue()
         yield StreamOpened()
         while True:
@@ -129,47 +130,47 @@ class ScriptedVenue:
     async def close(self) -> None:
         pass
 
-    def tell(self, *updates: VenueUpdate) -> None:
-        """Say these on the stream."""
+    def publish(self, *updates: VenueReport) -> None:
+        """Publish reports on the account's stream."""
         for update in updates:
             self._inbox.put_nowait(update)
 
     def fill(self, client_order_id: str, quantity: object, price: object = "100") -> FillReport:
-        """Execute part of an order, and say so on the stream."""
-        told, size = self.orders[client_order_id], Decimal(str(quantity))
+        """Execute part of an order, and report that on the stream."""
+        report, size = self.orders[client_order_id], Decimal(str(quantity))
         self._trades += 1
         fill = FillReport(
-            market=told.market,
-            venue_order_id=told.venue_order_id,
+            market=report.market,
+            venue_order_id=report.venue_order_id,
             client_order_id=client_order_id,
             venue_trade_id=f"t{self._trades}",
             at=self.venue_now(),
-            side=told.side,
+            side=report.side,
             price=Decimal(str(price)),
             quantity=size,
             fee=Decimal(0),
             fee_currency="USDT",
             maker=False,
         )
-        filled = told.filled_quantity + size
-        ended = told.status in ENDED
-        status = OrderStatus.FILLED if filled == told.quantity else OrderStatus.PARTIALLY_FILLED
-        told = replace(told, filled_quantity=filled, status=told.status if ended else status, fills=(*told.fills, fill))
-        self.orders[client_order_id] = told
-        if self.tells_by_stream:
-            self.tell(replace(told, fills=(fill,)))
+        filled = report.filled_quantity + size
+        status = OrderStatus.FILLED if filled == report.quantity else OrderStatus.PARTIALLY_FILLED
+        status = report.status if report.status in ENDED else status
+        report = replace(report, filled_quantity=filled, status=status, fills=(*report.fills, fill))
+        self.orders[client_order_id] = report
+        if self.publishes_on_stream:
+            self.publish(replace(report, fills=(fill,)))
         return fill
 
     def end(self, client_order_id: str, status: OrderStatus) -> None:
-        """End an order, and say so on the stream."""
-        told = replace(self.orders[client_order_id], status=status)
-        self.orders[client_order_id] = told
-        if self.tells_by_stream:
-            self.tell(replace(told, fills=()))
+        """End an order, and report that on the stream."""
+        report = replace(self.orders[client_order_id], status=status)
+        self.orders[client_order_id] = report
+        if self.publishes_on_stream:
+            self.publish(replace(report, fills=()))
 
-    def _receive(self, order: Order) -> None:
+    def receive(self, order: Order) -> None:
         self.received.append(order.client_order_id)
-        told = OrderReport(
+        report = OrderReport(
             market=order.market,
             client_order_id=order.client_order_id,
             venue_order_id=f"v{len(self.received)}",
@@ -182,14 +183,14 @@ class ScriptedVenue:
             stop_price=order.stop_price,
             at=self.venue_now(),
         )
-        self.orders[order.client_order_id] = told
-        if self.tells_by_stream:
-            self.tell(told)
+        self.orders[order.client_order_id] = report
+        if self.publishes_on_stream:
+            self.publish(report)
         if order.type is OrderType.MARKET:
             for _ in range(self.parts):
                 self.fill(order.client_order_id, order.quantity / self.parts)
 
-    def _reach(self) -> None:
+    def _require_reachable(self) -> None:
         if self.refusal is not None:
             raise self.refusal
         if self.unreachable:

@@ -280,7 +280,7 @@ class TradingNode:
         """Return the session's orders, oldest first."""
         async with self.database.read_only() as reading:
             of_session = OrderFilter(trading_session_id=session.id)
-            return (await reading.orders.page(self.user.id, KeysetPage(limit=1000), of_session))[::-1]
+            return (await reading.orders.list_page(self.user.id, KeysetPage(limit=1000), of_session))[::-1]
 
     async def signals(self, session: TradingSession) -> list[Signal]:
         """Return the session's signals, oldest first."""

@@ -12,7 +12,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.trading import Account, AccountKind, Balance
-from domain.ports.execution_client import FillReport, OrderReport, VenueUpdate
+from domain.ports.execution_client import FillReport, OrderReport, VenueReport
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from infra.venues.registry import Venues
 from tests.support.waiting import PATIENCE_SECONDS, eventually
@@ -55,7 +55,7 @@ class Trader:
 class UpdateLog:
     """The updates of an account's stream so far."""
 
-    updates: list[VenueUpdate] = field(default_factory=list)
+    updates: list[VenueReport] = field(default_factory=list)
 
     def of(self, kind: type) -> list:
         return [update for update in self.updates if isinstance(update, kind)]
@@ -90,7 +90,7 @@ async def recorded_updates(account: CcxtExecutionClient) -> AsyncIterator[Update
     log = UpdateLog()
 
     async def listen() -> None:
-        async with aclosing(account.updates()) as updates:
+        async with aclosing(account.reports()) as updates:
             async for update in updates:
                 log.updates.append(update)
 

@@ -9,14 +9,14 @@ import asyncpg
 from domain.model.events import NewEvent, UserEvent, UserEventKind
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
-from infra.postgres.rows.events import decode_subject, encode_subject, order_id_of
+from infra.postgres.rows.events import decode_subject, encode_subject, subject_order_id
 
 CLOCK_SLACK = timedelta(days=1)
 """How far apart the clocks of nodes may be: an event may be that much older than the one before it in its log."""
 
 
 def append_statement(first: int, condition: str = "") -> str:
-    """Return the common table expressions that append what `event_columns` gives as the arguments from `$first` on.
+    """Return the common table expressions that append what `event_params` gives as the arguments from `$first` on.
 
     One statement, so one round trip. The counters are locked in the order of the users' ids, which keeps two
     transactions that tell the same users from waiting for each other.
@@ -65,7 +65,7 @@ class PostgresEventLog(Repository):
         """Keep `events` until the transaction ends."""
         self._pending.extend(events)
 
-    def take(self) -> list[NewEvent]:
+    def drain(self) -> list[NewEvent]:
         """Return what was appended, to be written; the commit must follow at once."""
         events, self._pending = self._pending, []
         return events
@@ -96,14 +96,14 @@ class PostgresEventLog(Repository):
         return _events(await self._connection.fetch(query, user_id, list(set(order_ids)), since - CLOCK_SLACK))
 
 
-def event_columns(events: Sequence[NewEvent]) -> tuple[list[object], ...]:
+def event_params(events: Sequence[NewEvent]) -> tuple[list[object], ...]:
     """Return the arguments of `append_statement`."""
     encoded = [encode_subject(event.subject) for event in events]
     return (
         [event.user_id for event in events],
         [event.at for event in events],
         [event.kind.value for event in events],
-        [order_id_of(event.subject) for event in events],
+        [subject_order_id(event.subject) for event in events],
         [name for name, _ in encoded],
         [data for _, data in encoded],
         [event.message for event in events],

@@ -24,9 +24,9 @@ from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories import accounts, positions, reports, strategies, transfers, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
-from infra.postgres.repositories.orders import fills_that_fit, orders_that_fit
+from infra.postgres.repositories.orders import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
-from infra.postgres.rows.orders import SELECT_FILL, SELECT_ORDER, fill_of, order_of
+from infra.postgres.rows.orders import SELECT_FILL, SELECT_ORDER, fill_from_row, order_from_row
 from infra.postgres.rows.trading_sessions import (
     SELECT_SIGNAL,
     SELECT_TRADING_SESSION,
@@ -111,12 +111,12 @@ ORDERS: Final = ListTable(
     SELECT_ORDER,
     "orders",
     {**OF_USER, **OF_ACCOUNT, **OF_SESSION, Owner.POSITION: ORDER_OF_POSITION},
-    orders_that_fit,
-    order_of,
+    order_conditions,
+    order_from_row,
 )
 FILLS: Final = ListTable(
     SELECT_FILL, "fills", {**OF_USER, **OF_ACCOUNT, **OF_SESSION, Owner.POSITION: FILL_OF_POSITION},
-    fills_that_fit, fill_of,
+    fill_conditions, fill_from_row,
 )  # fmt: skip
 POSITIONS: Final = ListTable(
     positions.SELECT,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from domain.model.events import NewEvent
 from domain.model.orders import Order
 from domain.ports.leases import Lease
-from infra.postgres.repositories.event_log import append_statement, event_columns
+from infra.postgres.repositories.event_log import append_statement, event_params
 from infra.postgres.repositories.leases import IS_HELD, lease_params
-from infra.postgres.rows.orders import UPDATE_ORDER, order_values
+from infra.postgres.rows.orders import UPDATE_ORDER, order_params
 
 _ORDER_VALUES = 33
 _LEASE_VALUES = 4
@@ -24,7 +24,7 @@ SELECT EXISTS (SELECT FROM moved)"""
 
 
 @dataclass(frozen=True, slots=True)
-class OrderStep:
+class OrderUpdateStatement:
     """`before` becomes `after`, if `lease` is held; it isn't looked at where it is None."""
 
     before: Order
@@ -34,4 +34,4 @@ class OrderStep:
     def values(self, events: Sequence[NewEvent]) -> tuple[object, ...]:
         """Return the arguments of `STEP`."""
         lease = (None,) * _LEASE_VALUES if self.lease is None else lease_params(self.lease)
-        return (*order_values(self.after), self.before.revision, *lease, *event_columns(events))
+        return (*order_params(self.after), self.before.revision, *lease, *event_params(events))

@@ -11,7 +11,7 @@ from domain.model.orders import Fill, Order, OrderStatus
 from domain.ports.leases import Lease
 from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
 from infra.postgres.repositories.base import Repository
-from infra.postgres.repositories.order_updates import OrderStep
+from infra.postgres.repositories.order_updates import OrderUpdateStatement
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.orders import (
@@ -21,12 +21,12 @@ from infra.postgres.rows.orders import (
     SELECT_FILL,
     SELECT_ORDER,
     UPDATE_ORDER,
-    fill_of,
-    fill_values,
-    order_of,
-    order_values,
+    fill_from_row,
+    fill_params,
+    order_from_row,
+    order_params,
 )
-from infra.postgres.rows.risk import SELECT_FACTS, facts_arguments, facts_of
+from infra.postgres.rows.risk import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
 from infra.postgres.sql import Condition, where
 
 # The texts below are those of the partial indexes orders_active and orders_commands, or PostgreSQL won't use them.
@@ -63,7 +63,7 @@ OUTCOME_COUNTS = "SELECT status, count(*) FROM orders"
 REQUEST_CANCELS = f"""
 UPDATE orders SET cancel_requested_at = {{at}}, updated_at = greatest(updated_at, {{at}}), revision = revision + 1
 WHERE id IN (
-    SELECT id FROM orders{{fits}} AND {IS_ACTIVE} AND status <> 'PENDING_CANCEL' AND cancel_requested_at IS NULL
+    SELECT id FROM orders{{conditions}} AND {IS_ACTIVE} AND status <> 'PENDING_CANCEL' AND cancel_requested_at IS NULL
     ORDER BY id FOR NO KEY UPDATE
 ) RETURNING {ORDER_COLUMNS}"""
 
@@ -73,36 +73,38 @@ _STATUSES = members_by_value(OrderStatus)
 class PostgresOrders(Repository):
     """See `domain.ports.orders.OrderRepository`."""
 
-    step: OrderStep | None = None
+    step: OrderUpdateStatement | None = None
 
     async def add(self, order: Order) -> None:
         """Store a new order; raises `DuplicateOrder` where its account has that client order id already."""
-        if await self._connection.execute(INSERT_ORDER, *order_values(order)) == "INSERT 0 0":
+        if await self._connection.execute(INSERT_ORDER, *order_params(order)) == "INSERT 0 0":
             raise DuplicateOrder(order)
 
     async def save(self, order: Order) -> None:
         """Store a changed order; raises `StaleOrder` unless its revision is higher than the stored one."""
-        if await self._connection.execute(UPDATE_ORDER, *order_values(order)) == "UPDATE 0":
+        if await self._connection.execute(UPDATE_ORDER, *order_params(order)) == "UPDATE 0":
             raise StaleOrder(order)
 
-    def advance(self, before: Order, after: Order, lease: Lease | None = None) -> None:
+    def compare_and_save(self, before: Order, after: Order, lease: Lease | None = None) -> None:
         """Write a step at the end of the transaction, together with its events, instead of `save` now."""
         assert self.step is None, "one step of one order a transaction"
-        self.step = OrderStep(before, after, lease)
+        self.step = OrderUpdateStatement(before, after, lease)
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
         """Return an order of the user."""
         return await self._one(GET, order_id, user_id)
 
-    async def locked(self, order_id: UUID) -> Order | None:
+    async def get_for_update(self, order_id: UUID) -> Order | None:
         """Return an order and hold its row until the transaction ends."""
         return await self._one(LOCKED, order_id)
 
-    async def locked_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
+    async def get_for_update_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
         """Return an order by its client order id and hold its row."""
         return await self._one(LOCKED_BY_CLIENT_ID, account_id, client_order_id)
 
-    async def locked_by_venue_id(self, account_id: UUID, market: MarketSymbol, venue_order_id: str) -> Order | None:
+    async def get_for_update_by_venue_id(
+        self, account_id: UUID, market: MarketSymbol, venue_order_id: str
+    ) -> Order | None:
         """Return an order by the id that its venue gave it on that market, and hold its row."""
         return await self._one(LOCKED_BY_VENUE_ID, account_id, str(market), venue_order_id)
 
@@ -113,44 +115,44 @@ class PostgresOrders(Repository):
         rows = await self._connection.fetch(RECORDED_TRADES, account_id, str(market), list(venue_trade_ids))
         return {(row["venue_trade_id"], row["venue_order_id"]) for row in rows}
 
-    async def commands(self, account_id: UUID) -> list[Order]:
+    async def list_commands(self, account_id: UUID) -> list[Order]:
         """Return what the account's executor has to do, oldest first."""
         return await self._all(COMMANDS, account_id)
 
-    async def active(self, account_id: UUID) -> list[Order]:
+    async def list_active(self, account_id: UUID) -> list[Order]:
         """Return the account's orders that are not final, oldest first."""
         return await self._all(ACTIVE, account_id)
 
-    async def expired(self, account_id: UUID, now: datetime) -> list[Order]:
+    async def list_expired(self, account_id: UUID, now: datetime) -> list[Order]:
         """Return active orders whose `expires_at` has passed and whose cancel is not requested yet."""
         return await self._all(EXPIRED, account_id, now)
 
-    async def recent(self, account_id: UUID, since: datetime) -> list[Order]:
+    async def list_changed_since(self, account_id: UUID, since: datetime) -> list[Order]:
         """Return the account's orders, final ones too, that changed since then, oldest first."""
         return await self._all(RECENT, account_id, since)
 
-    async def page(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Order]:
+    async def list_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Order]:
         """Return the user's orders."""
-        rows = await self._page(SELECT_ORDER, window, _of_user(user_id, orders_that_fit(wanted)))
-        return [order_of(row) for row in rows]
+        rows = await self._page(SELECT_ORDER, page, _of_user(user_id, order_conditions(order_filter)))
+        return [order_from_row(row) for row in rows]
 
-    async def many(self, ids: Sequence[UUID]) -> list[Order]:
+    async def get_many(self, ids: Sequence[UUID]) -> list[Order]:
         """Return the orders that exist, in any order (for batches)."""
         return await self._all(MANY, list(ids))
 
-    async def replacing(self, ids: Sequence[UUID]) -> list[Order]:
+    async def list_replacements(self, ids: Sequence[UUID]) -> list[Order]:
         """Return the orders that replace one of `ids` (for batches)."""
         return await self._all(REPLACING, list(ids))
 
-    async def protecting(self, parent_ids: Sequence[UUID]) -> list[Order]:
+    async def list_children(self, parent_ids: Sequence[UUID]) -> list[Order]:
         """Return the orders whose parent is one of `parent_ids` (for batches)."""
         return await self._all(PROTECTING, list(parent_ids))
 
-    async def risk_facts(self, order: Order, sent_since: datetime) -> RiskSnapshot:
+    async def risk_snapshot(self, order: Order, sent_since: datetime) -> RiskSnapshot:
         """Return what the risk checks of an order look at, read in one statement."""
-        row = await self._connection.fetchrow(SELECT_FACTS, *facts_arguments(order, sent_since))
+        row = await self._connection.fetchrow(SELECT_RISK_SNAPSHOT, *risk_snapshot_params(order, sent_since))
         assert row is not None  # the order's row refers to the account's
-        return facts_of(row)
+        return risk_snapshot_from_row(row)
 
     async def request_cancels(
         self,
@@ -161,92 +163,94 @@ class PostgresOrders(Repository):
         at: datetime,
     ) -> list[Order]:
         """Ask for the cancel of every active order that fits and isn't being cancelled; return them, oldest first."""
-        fits, arguments = where(_of_user(user_id, _in_common(OrderFilter(account_id, trading_session_id, market))))
-        text = REQUEST_CANCELS.format(fits=fits, at=f"${len(arguments) + 1}")
+        conditions, arguments = where(
+            _of_user(user_id, _shared_conditions(OrderFilter(account_id, trading_session_id, market)))
+        )
+        text = REQUEST_CANCELS.format(conditions=conditions, at=f"${len(arguments) + 1}")
         rows = await self._connection.fetch(text, *arguments, at)
-        return sorted((order_of(row) for row in rows), key=lambda order: order.id)
+        return sorted((order_from_row(row) for row in rows), key=lambda order: order.id)
 
     async def add_fill(self, fill: Fill) -> bool:
         """Store a fill; False where that venue trade of the account and market is there already."""
-        return await self._connection.execute(INSERT_FILL, *fill_values(fill)) == "INSERT 0 1"
+        return await self._connection.execute(INSERT_FILL, *fill_params(fill)) == "INSERT 0 1"
 
-    async def fill(self, user_id: UUID, fill_id: UUID) -> Fill | None:
+    async def get_fill(self, user_id: UUID, fill_id: UUID) -> Fill | None:
         """Return a fill of the user."""
         row = await self._connection.fetchrow(FILL, fill_id, user_id)
-        return None if row is None else fill_of(row)
+        return None if row is None else fill_from_row(row)
 
-    async def fills(self, user_id: UUID, window: KeysetPage, wanted: OrderFilter) -> list[Fill]:
+    async def list_fills_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Fill]:
         """Return the user's fills."""
-        rows = await self._page(SELECT_FILL, window, _of_user(user_id, fills_that_fit(wanted)))
-        return [fill_of(row) for row in rows]
+        rows = await self._page(SELECT_FILL, page, _of_user(user_id, fill_conditions(order_filter)))
+        return [fill_from_row(row) for row in rows]
 
-    async def fills_of_order(self, order_id: UUID) -> list[Fill]:
+    async def list_fills_of_order(self, order_id: UUID) -> list[Fill]:
         """Return the fills of one order, oldest first."""
         return await self._all_fills(FILLS_OF_ORDER, order_id)
 
-    async def fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
+    async def list_fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
         """Return the fills of several orders, newest first (for batches)."""
         return await self._all_fills(FILLS_OF_ORDERS, list(set(order_ids)))
 
-    async def ledger(self, user_id: UUID, wanted: OrderFilter) -> list[Fill]:
+    async def list_all_fills(self, user_id: UUID, order_filter: OrderFilter) -> list[Fill]:
         """Return every fill that fits, oldest first (for reports)."""
-        fits, arguments = where(_of_user(user_id, fills_that_fit(wanted)))
-        return await self._all_fills(f"{SELECT_FILL}{fits} ORDER BY at, id", *arguments)
+        conditions, arguments = where(_of_user(user_id, fill_conditions(order_filter)))
+        return await self._all_fills(f"{SELECT_FILL}{conditions} ORDER BY at, id", *arguments)
 
-    async def outcome_counts(self, user_id: UUID, wanted: OrderFilter) -> dict[OrderStatus, int]:
+    async def count_by_status(self, user_id: UUID, order_filter: OrderFilter) -> dict[OrderStatus, int]:
         """Return how many orders that fit are in each state (for reports)."""
-        fits, arguments = where(_of_user(user_id, orders_that_fit(wanted)))
-        rows = await self._connection.fetch(f"{OUTCOME_COUNTS}{fits} GROUP BY status", *arguments)
+        conditions, arguments = where(_of_user(user_id, order_conditions(order_filter)))
+        rows = await self._connection.fetch(f"{OUTCOME_COUNTS}{conditions} GROUP BY status", *arguments)
         return {_STATUSES[status]: count for status, count in rows}
 
     async def _one(self, text: str, *arguments: object) -> Order | None:
         row = await self._connection.fetchrow(text, *arguments)
-        return None if row is None else order_of(row)
+        return None if row is None else order_from_row(row)
 
     async def _all(self, text: str, *arguments: object) -> list[Order]:
-        return [order_of(row) for row in await self._connection.fetch(text, *arguments)]
+        return [order_from_row(row) for row in await self._connection.fetch(text, *arguments)]
 
     async def _all_fills(self, text: str, *arguments: object) -> list[Fill]:
-        return [fill_of(row) for row in await self._connection.fetch(text, *arguments)]
+        return [fill_from_row(row) for row in await self._connection.fetch(text, *arguments)]
 
 
-def orders_that_fit(wanted: OrderFilter) -> list[Condition]:
+def order_conditions(order_filter: OrderFilter) -> list[Condition]:
     """Return the conditions of a filter of orders, whoever's they are."""
     # Implied, but PostgreSQL sees only by this text that the few active orders have an index of their own.
-    is_active = wanted.statuses is not None and ACTIVE_STATES.issuperset(wanted.statuses)
+    is_active = order_filter.statuses is not None and ACTIVE_STATES.issuperset(order_filter.statuses)
     return [
         *([(IS_ACTIVE,)] if is_active else []),
-        *_in_common(wanted),
-        ("status = ANY({}::text[])", wanted.statuses),
-        ("type = ANY({}::text[])", wanted.types),
-        ("role = ANY({}::text[])", wanted.roles),
-        ("created_at >= {}", wanted.start),
-        ("created_at < {}", wanted.end),
+        *_shared_conditions(order_filter),
+        ("status = ANY({}::text[])", order_filter.statuses),
+        ("type = ANY({}::text[])", order_filter.types),
+        ("role = ANY({}::text[])", order_filter.roles),
+        ("created_at >= {}", order_filter.start),
+        ("created_at < {}", order_filter.end),
     ]
 
 
-def fills_that_fit(wanted: OrderFilter) -> list[Condition]:
+def fill_conditions(order_filter: OrderFilter) -> list[Condition]:
     """Return the conditions of a filter of fills, whoever's they are."""
     return [
-        *_in_common(wanted),
-        ("order_id IN (SELECT id FROM orders WHERE status = ANY({}::text[]))", wanted.statuses),
-        ("order_id IN (SELECT id FROM orders WHERE type = ANY({}::text[]))", wanted.types),
-        ("order_id IN (SELECT id FROM orders WHERE role = ANY({}::text[]))", wanted.roles),
-        ("at >= {}", wanted.start),
-        ("at < {}", wanted.end),
+        *_shared_conditions(order_filter),
+        ("order_id IN (SELECT id FROM orders WHERE status = ANY({}::text[]))", order_filter.statuses),
+        ("order_id IN (SELECT id FROM orders WHERE type = ANY({}::text[]))", order_filter.types),
+        ("order_id IN (SELECT id FROM orders WHERE role = ANY({}::text[]))", order_filter.roles),
+        ("at >= {}", order_filter.start),
+        ("at < {}", order_filter.end),
     ]
 
 
-def _in_common(wanted: OrderFilter) -> list[Condition]:
+def _shared_conditions(order_filter: OrderFilter) -> list[Condition]:
     """Return the conditions that orders and fills have in common."""
     return [
-        ("account_id = {}", wanted.account_id),
-        ("trading_session_id = {}", wanted.trading_session_id),
-        ("market = {}", None if wanted.market is None else str(wanted.market)),
-        ("side = {}", wanted.side),
+        ("account_id = {}", order_filter.account_id),
+        ("trading_session_id = {}", order_filter.trading_session_id),
+        ("market = {}", None if order_filter.market is None else str(order_filter.market)),
+        ("side = {}", order_filter.side),
         (
             f"trading_session_id IN (SELECT session.id FROM trading_sessions AS session WHERE {OF_STRATEGY})",
-            wanted.strategy_id,
+            order_filter.strategy_id,
         ),
     ]
 

@@ -29,7 +29,7 @@ def decode_subject(name: str | None, data: bytes | None) -> Subject | None:
     return _decoder(name).decode(data)
 
 
-def order_id_of(subject: Subject | None) -> UUID | None:
+def subject_order_id(subject: Subject | None) -> UUID | None:
     """Return the order that the event is a step of; None for events about something else."""
     return subject.order.id if isinstance(subject, OrderEvent) else None
 

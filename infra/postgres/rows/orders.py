@@ -4,8 +4,7 @@ import msgspec
 from asyncpg import Record
 
 from domain.model.order_side import OrderSide
-from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType, RiskDenial, TimeInForce
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType, RejectCode, RiskDenial, TimeInForce
 from infra.postgres.rows.columns import market_symbol, members_by_value, to_json
 
 ORDER_COLUMNS = """
@@ -53,7 +52,7 @@ _REJECT_CODES = members_by_value(RejectCode)
 _DENIALS = msgspec.json.Decoder(tuple[RiskDenial, ...])
 
 
-def order_of(row: Record) -> Order:
+def order_from_row(row: Record) -> Order:
     """Return the order in a row of `SELECT_ORDER`."""
     time_in_force, denials, reject_code = row["time_in_force"], row["denials"], row["reject_code"]
     return Order(
@@ -93,7 +92,7 @@ def order_of(row: Record) -> Order:
     )
 
 
-def order_values(order: Order) -> tuple[object, ...]:
+def order_params(order: Order) -> tuple[object, ...]:
     """Return the arguments of `INSERT_ORDER` and `UPDATE_ORDER`, in the order of the columns."""
     return (
         order.id,
@@ -132,7 +131,7 @@ def order_values(order: Order) -> tuple[object, ...]:
     )
 
 
-def fill_of(row: Record) -> Fill:
+def fill_from_row(row: Record) -> Fill:
     """Return the fill in a row of `SELECT_FILL`."""
     return Fill(
         id=row["id"],
@@ -153,7 +152,7 @@ def fill_of(row: Record) -> Fill:
     )
 
 
-def fill_values(fill: Fill) -> tuple[object, ...]:
+def fill_params(fill: Fill) -> tuple[object, ...]:
     """Return the arguments of `INSERT_FILL`, in the order of the columns."""
     return (
         fill.id,

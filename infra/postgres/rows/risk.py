@@ -11,12 +11,12 @@ from domain.ports.orders import RiskSnapshot
 from infra.postgres.repositories.accounts import account_from_row
 from infra.postgres.repositories.positions import position_from_row
 from infra.postgres.rows.columns import members_by_value
-from infra.postgres.rows.orders import order_of
+from infra.postgres.rows.orders import order_from_row
 from infra.postgres.rows.trading_sessions import trading_session_from_row
 
 # Whole rows as arrays of the tables' own types, whose fields have names and keep their types. PENDING is left out of
 # the condition on the status, which the partial index orders_active still implies.
-SELECT_FACTS = """
+SELECT_RISK_SNAPSHOT = """
 SELECT account.id, account.user_id, account.name, account.kind, account.venue, account.currency, account.created_at,
     account.archived_at, account.trading_state, account.risk, account.reconciled_at,
     users.trading_state AS user_state,
@@ -38,13 +38,13 @@ WHERE account.id = $1"""
 _STATES = members_by_value(TradingState)
 
 
-def facts_arguments(order: Order, sent_since: datetime) -> tuple[object, ...]:
-    """Return the arguments of `SELECT_FACTS`."""
+def risk_snapshot_params(order: Order, sent_since: datetime) -> tuple[object, ...]:
+    """Return the arguments of `SELECT_RISK_SNAPSHOT`."""
     return order.account_id, order.id, order.trading_session_id, sent_since
 
 
-def facts_of(row: Record) -> RiskSnapshot:
-    """Return the facts in a row of `SELECT_FACTS`."""
+def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
+    """Return the facts in a row of `SELECT_RISK_SNAPSHOT`."""
     session = row["session"]
     return RiskSnapshot(
         engine_state=_STATES[row["engine_state"]],
@@ -53,7 +53,7 @@ def facts_of(row: Record) -> RiskSnapshot:
         session=None if session is None else trading_session_from_row(session),
         balances=tuple(Balance(one["currency"], one["total"], one["free"]) for one in row["balances"]),
         positions=tuple(position_from_row(one) for one in row["positions"]),
-        active=tuple(order_of(one) for one in row["active"]),
+        active=tuple(order_from_row(one) for one in row["active"]),
         sent_by_account=row["sent_by_account"],
         sent_by_session=row["sent_by_session"],
     )

@@ -10,8 +10,7 @@ from domain.core.clock import from_milliseconds
 from domain.core.money import ZERO, plain, round_nearest
 from domain.model.markets import Candle, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderStatus, OrderType, TimeInForce
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import Order, OrderStatus, OrderType, RejectCode, TimeInForce
 from domain.model.trading import Balance
 from domain.ports.execution_client import FillReport, OrderReport, VenueRefused
 

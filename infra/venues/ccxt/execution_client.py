@@ -22,7 +22,7 @@ from domain.ports.execution_client import (
     StreamLost,
     StreamOpened,
     VenueRefused,
-    VenueUpdate,
+    VenueReport,
 )
 from domain.ports.market_data import VenueUnreachable
 from infra.venues.ccxt import conversion as convert
@@ -39,7 +39,7 @@ MAX_FILLS_A_CALL = 1_000
 
 T = TypeVar("T")
 Request = Callable[[CcxtValue], Awaitable[CcxtValue]]
-Emit = Callable[[VenueUpdate], None]
+Emit = Callable[[VenueReport], None]
 
 
 class CcxtExecutionClient:
@@ -50,7 +50,7 @@ class CcxtExecutionClient:
         self._credentials = credentials
         self._name = name
         self._exchange: CcxtValue = None
-        self._readers: dict[asyncio.Task[None], asyncio.Queue[VenueUpdate | None]] = {}
+        self._readers: dict[asyncio.Task[None], asyncio.Queue[VenueReport | None]] = {}
         self._closed = False
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class CcxtExecutionClient:
 
         return await self._send(guard, request, read, may_repeat=True)
 
-    async def find(self, order: Order) -> OrderReport | None:
+    async def query_order(self, order: Order) -> OrderReport | None:
         """Query an order by its client order id, with its fills; None if the venue answers "no such order"."""
         exchange = await self._ensure_exchange()
         try:
@@ -123,9 +123,9 @@ class CcxtExecutionClient:
         """Return the balances that aren't zero."""
         return await self._query(lambda exchange: exchange.fetch_balance(), convert.balances)
 
-    async def updates(self) -> AsyncIterator[VenueUpdate]:
+    async def reports(self) -> AsyncIterator[VenueReport]:
         """Yield the venue's reports on the account until `close`; reconnects by itself, and reports that too."""
-        queue: asyncio.Queue[VenueUpdate | None] = asyncio.Queue()
+        queue: asyncio.Queue[VenueReport | None] = asyncio.Queue()
         reader = asyncio.create_task(self._read(queue.put_nowait), name=f"user-stream:{self._name}")
         self._readers[reader] = queue
         try:
@@ -212,7 +212,7 @@ class CcxtExecutionClient:
         while True:
             opened = False
 
-            def on_update(update: VenueUpdate) -> None:
+            def on_update(update: VenueReport) -> None:
                 nonlocal opened
                 opened = opened or isinstance(update, StreamOpened)
                 emit(update)
@@ -267,16 +267,16 @@ class CcxtExecutionClient:
     def _order_reports(self, orders: CcxtValue) -> list[OrderReport]:
         return [convert.order(self._market(data["symbol"]), data) for data in orders]
 
-    def _read_orders(self, orders: CcxtValue) -> list[VenueUpdate]:
+    def _read_orders(self, orders: CcxtValue) -> list[VenueReport]:
         return [*self._order_reports(orders)]
 
-    def _read_trades(self, trades: CcxtValue) -> list[VenueUpdate]:
+    def _read_trades(self, trades: CcxtValue) -> list[VenueReport]:
         return [convert.fill(self._market(data["symbol"]), data, None) for data in trades]
 
 
 async def _watch(
     watch: Callable[[], Awaitable[CcxtValue]],
-    read: Callable[[CcxtValue], list[VenueUpdate]],
+    read: Callable[[CcxtValue], list[VenueReport]],
     emit: Emit,
 ) -> None:
     while True:
@@ -284,7 +284,7 @@ async def _watch(
             emit(update)
 
 
-def _read_balances(data: CcxtValue) -> list[VenueUpdate]:
+def _read_balances(data: CcxtValue) -> list[VenueReport]:
     return [BalanceReport(convert.balances(data))]
 
 

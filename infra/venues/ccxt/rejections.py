@@ -6,7 +6,7 @@ Binance's texts: https://developers.binance.com/docs/binance-spot-api-docs/error
 import re
 from typing import Final, NamedTuple
 
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import RejectCode
 
 
 class _FilterReason(NamedTuple):

@@ -4,7 +4,7 @@ import pytest
 
 from infra.postgres.pool import Pool
 from tests.support.api import Api, open_api
-from tests.support.order_harness import OrderHarness, open_floor
+from tests.support.order_harness import OrderHarness, open_order_harness
 from tests.support.scripted_venue import ScriptedVenue
 
 
@@ -15,7 +15,7 @@ def venue() -> ScriptedVenue:
 
 @pytest.fixture
 async def floor(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
-    async with open_floor(pool, venue) as floor:
+    async with open_order_harness(pool, venue) as floor:
         yield floor
 
 

@@ -94,7 +94,7 @@ BREAKS: dict[str, Break] = {
         f"the owner in {cls.__name__}.{method}": _asks_as(cls, method)
         for cls, methods in {
             OrderService: ("cancel",),
-            PostgresOrders: ("fill",),
+            PostgresOrders: ("get_fill",),
             PostgresAccounts: ("get",),
             PostgresStrategies: ("get", "version", "archive"),
             PostgresTradingSessions: ("get",),

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from infra.postgres.pool import Pool
-from tests.support.order_harness import OrderHarness, open_floor
+from tests.support.order_harness import OrderHarness, open_order_harness
 from tests.support.scripted_venue import ScriptedVenue
 
 
@@ -13,6 +13,6 @@ def venue() -> ScriptedVenue:
 
 
 @pytest.fixture
-async def floor(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
-    async with open_floor(pool, venue) as floor:
-        yield floor
+async def harness(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
+    async with open_order_harness(pool, venue) as harness:
+        yield harness

@@ -6,12 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from domain.execution.account_context import AccountContext
 from domain.execution.balance_audit import BalanceAudit
 from domain.model.trading import AccountTransfer, Balance, TransferKind
 from domain.ports.execution_client import BalanceReport
 from infra.postgres.pool import Pool
-from tests.support.order_harness import QUICK, OrderHarness, open_floor
+from tests.support.order_harness import FAST_TIMINGS, OrderHarness, open_order_harness
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import read_until
 
@@ -21,116 +20,111 @@ def held(**balances: object) -> BalanceReport:
     return BalanceReport(tuple(Balance(currency, amount, amount) for currency, amount in amounts.items()))
 
 
-async def recorded(floor: OrderHarness) -> list[tuple[str, str, Decimal]]:
-    async with floor.database.read_only() as reading:
-        transfers = await reading.transfers.list_all(floor.account.id)
+async def recorded(harness: OrderHarness) -> list[tuple[str, str, Decimal]]:
+    async with harness.database.read_only() as reading:
+        transfers = await reading.transfers.list_all(harness.account.id)
     return [(one.kind.value, one.currency, one.amount) for one in transfers]
 
 
-async def open_with(floor: OrderHarness, **balances: object) -> None:
+async def open_with(harness: OrderHarness, **balances: object) -> None:
     """Store what the account opens with, and that it holds it."""
-    async with floor.database.transaction() as transaction:
-        await transaction.accounts.replace_balances(floor.account.id, held(**balances).balances)
+    async with harness.database.transaction() as transaction:
+        await transaction.accounts.replace_balances(harness.account.id, held(**balances).balances)
         for balance in held(**balances).balances:
             await transaction.transfers.add(
                 AccountTransfer(
-                    floor.ids.next_id(), floor.user.id, floor.account.id, TransferKind.OPENING, balance.currency,
-                    balance.total, floor.account.created_at, f"opening:{balance.currency}",
+                    harness.ids.next_id(), harness.user.id, harness.account.id, TransferKind.OPENING, balance.currency,
+                    balance.total, harness.account.created_at, f"opening:{balance.currency}",
                 )
             )  # fmt: skip
 
 
-async def hold(floor: OrderHarness, **balances: object) -> None:
-    async with floor.database.transaction() as transaction:
-        await transaction.accounts.replace_balances(floor.account.id, held(**balances).balances)
+async def hold(harness: OrderHarness, **balances: object) -> None:
+    async with harness.database.transaction() as transaction:
+        await transaction.accounts.replace_balances(harness.account.id, held(**balances).balances)
 
 
 @pytest.fixture
-async def audit(floor: OrderHarness) -> BalanceAudit:
-    async with floor.database.transaction() as transaction:
-        floor.lease = await transaction.leases.acquire("account", str(floor.account.id), "node", 600)
-    return BalanceAudit(
-        AccountContext(
-            floor.account, floor.database, floor.venue, floor.markets, floor.clock, floor.ids, floor._fresh_lease,
-            floor.bell,
-        )
-    )  # fmt: skip
+async def audit(harness: OrderHarness) -> BalanceAudit:
+    async with harness.database.transaction() as transaction:
+        harness.lease = await transaction.leases.acquire("account", str(harness.account.id), "node", 600)
+    return BalanceAudit(harness.new_context())
 
 
 async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_first(
-    floor: OrderHarness, audit: BalanceAudit
+    harness: OrderHarness, audit: BalanceAudit
 ) -> None:
-    await open_with(floor, USDT=1000)
-    await hold(floor, USDT=1500, SOL=2)
-    await audit.look()
-    noticed = floor.clock.now()
-    assert await recorded(floor) == [("OPENING", "USDT", 1000)]
-    await audit.look()
-    assert await recorded(floor) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "SOL", 2), ("ADJUSTMENT", "USDT", 500)]
-    async with floor.database.read_only() as reading:
-        transfers = await reading.transfers.list_all(floor.account.id)
-        assert await reading.transfers.unexplained(floor.account.id) == {}
-        events = await reading.events.read_after(floor.user.id, 0, None, 10)
+    await open_with(harness, USDT=1000)
+    await hold(harness, USDT=1500, SOL=2)
+    await audit.run()
+    noticed = harness.clock.now()
+    assert await recorded(harness) == [("OPENING", "USDT", 1000)]
+    await audit.run()
+    assert await recorded(harness) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "SOL", 2), ("ADJUSTMENT", "USDT", 500)]
+    async with harness.database.read_only() as reading:
+        transfers = await reading.transfers.list_all(harness.account.id)
+        assert await reading.transfers.unexplained(harness.account.id) == {}
+        events = await reading.events.read_after(harness.user.id, 0, None, 10)
     assert all(one.at <= noticed for one in transfers)
     assert [event.message for event in events if event.kind.value == "ACCOUNT"] == [
         "balance adjusted by 2 SOL, which no fill explains", "balance adjusted by 500 USDT, which no fill explains",
     ]  # fmt: skip
 
 
-async def test_a_difference_that_passes_or_changes_is_no_transfer(floor: OrderHarness, audit: BalanceAudit) -> None:
-    await open_with(floor, USDT=1000)
+async def test_a_difference_that_passes_or_changes_is_no_transfer(harness: OrderHarness, audit: BalanceAudit) -> None:
+    await open_with(harness, USDT=1000)
     for amount in (900, 1000, 950, 960, 1000, 1000):
-        await hold(floor, USDT=amount)
-        audit.due = True
-        await audit.look()
-    assert await recorded(floor) == [("OPENING", "USDT", 1000)]
+        await hold(harness, USDT=amount)
+        audit.is_due = True
+        await audit.run()
+    assert await recorded(harness) == [("OPENING", "USDT", 1000)]
 
 
-async def test_what_rounding_leaves_is_kept_until_it_adds_up(floor: OrderHarness, audit: BalanceAudit) -> None:
-    await open_with(floor, USDT=1000)
+async def test_what_rounding_leaves_is_kept_until_it_adds_up(harness: OrderHarness, audit: BalanceAudit) -> None:
+    await open_with(harness, USDT=1000)
     for amount in ("1000.00000001", "1000.00000002"):
-        await hold(floor, USDT=amount)
+        await hold(harness, USDT=amount)
         for _ in range(3):
-            audit.due = True
-            await audit.look()
-    assert await recorded(floor) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "USDT", Decimal("2E-8"))]
+            audit.is_due = True
+            await audit.run()
+    assert await recorded(harness) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "USDT", Decimal("2E-8"))]
 
 
 @pytest.mark.parametrize("told", ["1000.1234", "1000.1235", "1000.12346", "1000.12345678"])
 async def test_a_balance_that_the_venue_rounds_is_no_movement(
-    floor: OrderHarness, audit: BalanceAudit, told: str
+    harness: OrderHarness, audit: BalanceAudit, told: str
 ) -> None:
-    await open_with(floor, USDT="1000.123456784")
-    await hold(floor, USDT=told)
+    await open_with(harness, USDT="1000.123456784")
+    await hold(harness, USDT=told)
     for _ in range(3):
-        audit.due = True
-        await audit.look()
-    assert [kind for kind, *_ in await recorded(floor)] == ["OPENING"]
+        audit.is_due = True
+        await audit.run()
+    assert [kind for kind, *_ in await recorded(harness)] == ["OPENING"]
 
 
 async def test_a_withdrawal_of_everything_is_noticed_though_its_balance_is_gone(
-    floor: OrderHarness, audit: BalanceAudit
+    harness: OrderHarness, audit: BalanceAudit
 ) -> None:
-    await open_with(floor, USDT=1000, ETH=3)
-    await hold(floor, USDT=1000)
-    await audit.look()
-    await audit.look()
-    assert ("ADJUSTMENT", "ETH", Decimal(-3)) in await recorded(floor)
+    await open_with(harness, USDT=1000, ETH=3)
+    await hold(harness, USDT=1000)
+    await audit.run()
+    await audit.run()
+    assert ("ADJUSTMENT", "ETH", Decimal(-3)) in await recorded(harness)
 
 
-async def test_without_a_change_nothing_is_looked_at(floor: OrderHarness, audit: BalanceAudit) -> None:
-    await audit.look()
-    await hold(floor, USDT=5)
-    await audit.look()
-    await audit.look()
-    assert await recorded(floor) == []
+async def test_without_a_change_nothing_is_looked_at(harness: OrderHarness, audit: BalanceAudit) -> None:
+    await audit.run()
+    await hold(harness, USDT=5)
+    await audit.run()
+    await audit.run()
+    assert await recorded(harness) == []
 
 
 @pytest.fixture
 async def quick(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
-    async with open_floor(pool, venue) as floor:
-        floor.timing = replace(QUICK, agreement=0.05)
-        yield floor
+    async with open_order_harness(pool, venue) as harness:
+        harness.timings = replace(FAST_TIMINGS, checkpoint_interval=0.05)
+        yield harness
 
 
 async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recorded_while_the_engine_runs(
@@ -144,7 +138,7 @@ async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recor
     (fill,) = await quick.fills(order.id)
     # A look between the fill and its balances may record what isn't so, and takes it back at the next.
     left = 1000 - fill.price * fill.quantity + 250
-    venue.tell(held(USDT=left, BTC=fill.quantity - fill.fee))
+    venue.publish(held(USDT=left, BTC=fill.quantity - fill.fee))
 
     async def unexplained() -> dict[str, Decimal] | None:
         async with quick.database.read_only() as reading:

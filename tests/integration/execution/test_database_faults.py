@@ -62,47 +62,47 @@ class FlakyDatabase:
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("fate", [Fate.ANSWERED, Fate.SWALLOWED, Fate.LOST])
 async def test_no_order_is_lost_or_sent_twice(
-    floor: OrderHarness, venue: ScriptedVenue, fate: Fate, number: int, *, commits_first: bool
+    harness: OrderHarness, venue: ScriptedVenue, fate: Fate, number: int, *, commits_first: bool
 ) -> None:
-    flaky = FlakyDatabase(floor.database)
-    executor = await floor.start()
-    executor._desk.database = flaky
+    flaky = FlakyDatabase(harness.database)
+    await harness.start()
+    harness.context.database = flaky
     venue.fates.append(fate)
     flaky.breaks_at, flaky.commits_first = number, commits_first
-    placed = await floor.place()
-    order = await floor.until(placed.id, "FILLED", "REJECTED")
-    assert not floor.task.done()
+    placed = await harness.place()
+    order = await harness.until(placed.id, "FILLED", "REJECTED")
+    assert not harness.task.done()
     assert len(venue.received) <= 1
     assert venue.sent <= 1
     assert order.filled_quantity == Decimal(len(venue.received))
     assert order.status is (OrderStatus.FILLED if venue.received else OrderStatus.REJECTED)
-    assert len(await floor.fills(order.id)) == len(venue.received)
-    revisions = [event.order.revision for event in await floor.story(order.id)]
+    assert len(await harness.fills(order.id)) == len(venue.received)
+    revisions = [event.order.revision for event in await harness.story(order.id)]
     assert revisions == sorted(set(revisions))
     venue.fates.clear()
     flaky.breaks_at = -1
-    assert (await floor.place("next")).status is OrderStatus.FILLED
-    assert sum(position.quantity for position in await floor.positions()) == len(venue.received)
+    assert (await harness.place("next")).status is OrderStatus.FILLED
+    assert sum(position.quantity for position in await harness.positions()) == len(venue.received)
 
 
 async def test_an_order_whose_submission_is_committed_late_is_asked_about_and_never_sent(
-    floor: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    flaky = FlakyDatabase(floor.database)
-    executor = await floor.start()
-    executor._desk.database = flaky
+    flaky = FlakyDatabase(harness.database)
+    await harness.start()
+    harness.context.database = flaky
     flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
-    placed = await floor.place()
-    await floor.until(placed.id, "REJECTED")
+    placed = await harness.place()
+    await harness.until(placed.id, "REJECTED")
     assert venue.sent == 0
 
 
-async def test_a_cancel_whose_request_is_committed_late_is_sent(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    flaky = FlakyDatabase(floor.database)
-    executor = await floor.start()
-    order = await floor.limit()
-    executor._desk.database = flaky
+async def test_a_cancel_whose_request_is_committed_late_is_sent(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    flaky = FlakyDatabase(harness.database)
+    await harness.start()
+    order = await harness.limit()
+    harness.context.database = flaky
     flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
-    await floor.service.cancel(floor.user.id, order.id)
-    await floor.until(order.id, "CANCELED")
+    await harness.service.cancel(harness.user.id, order.id)
+    await harness.until(order.id, "CANCELED")
     assert venue.orders[order.client_order_id].status is OrderStatus.CANCELED

@@ -14,7 +14,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.order_harness import OrderHarness
-from tests.support.orders import a_market, told_fill
+from tests.support.orders import a_market, fill_report
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import read_until
 
@@ -22,21 +22,21 @@ BNB = MarketSymbol("sandbox", "BNB/USDT")
 
 
 async def filled(
-    floor: OrderHarness, venue: ScriptedVenue, trade_id: str = "a", ago: timedelta = timedelta(0)
+    harness: OrderHarness, venue: ScriptedVenue, trade_id: str = "a", ago: timedelta = timedelta(0)
 ) -> tuple[Fill, Position]:
     """Buy 1 at 90 for a fee of 0.01 BNB, told so long after; return the fill, and the position after it."""
-    order = await floor.limit(trade_id)
-    fill = told_fill(
+    order = await harness.limit(trade_id)
+    fill = fill_report(
         trade_id, 1, 90, client_order_id=order.client_order_id, at=venue.venue_now() - ago, fee=Decimal("0.01"),
         fee_currency="BNB",
     )  # fmt: skip
-    venue.tell(fill)
-    (counted,) = await read_until(lambda: floor.fills(order.id), bool, "the fill is counted")
-    (position,) = await floor.positions()
+    venue.publish(fill)
+    (counted,) = await read_until(lambda: harness.fills(order.id), bool, "the fill is counted")
+    (position,) = await harness.positions()
     return counted, position
 
 
-async def stored(floor: OrderHarness, venue: ScriptedVenue, pool: Pool, prices: dict[timedelta, str]) -> None:
+async def stored(harness: OrderHarness, venue: ScriptedVenue, pool: Pool, prices: dict[timedelta, str]) -> None:
     """Store minutes of BNB that opened so long ago, and their closes."""
     now = venue.venue_now()
     candles = [
@@ -45,26 +45,26 @@ async def stored(floor: OrderHarness, venue: ScriptedVenue, pool: Pool, prices: 
     ]
     async with pool.acquire() as driver:
         await ensure_months(Connection(driver), "candles", now - max(prices), now)
-    async with floor.database.transaction() as transaction:
+    async with harness.database.transaction() as transaction:
         await transaction.market_data.upsert_candles(candles)
 
 
 async def test_a_fee_in_a_third_currency_is_converted_at_the_present_price(
-    floor: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    floor.markets.rates["BNB"] = Decimal(600)
-    await floor.start()
-    fill, position = await filled(floor, venue)
+    harness.markets.rates["BNB"] = Decimal(600)
+    await harness.start()
+    fill, position = await filled(harness, venue)
     assert fill.fee_rate == 600
     assert (position.fees, position.realized_profit, position.unpriced_fees) == (6, -6, ())
 
 
 async def test_without_a_present_price_the_stored_one_of_the_fill_counts(
-    floor: OrderHarness, venue: ScriptedVenue, pool: Pool
+    harness: OrderHarness, venue: ScriptedVenue, pool: Pool
 ) -> None:
-    await stored(floor, venue, pool, {timedelta(hours=3): "610", timedelta(days=2): "1"})
-    await floor.start()
-    fill, position = await filled(floor, venue)
+    await stored(harness, venue, pool, {timedelta(hours=3): "610", timedelta(days=2): "1"})
+    await harness.start()
+    fill, position = await filled(harness, venue)
     assert (fill.fee_rate, position.fees) == (610, Decimal("6.1"))
 
 
@@ -81,22 +81,22 @@ async def test_without_a_present_price_the_stored_one_of_the_fill_counts(
     ],
 )
 async def test_a_fill_that_is_told_late_counts_at_the_price_that_is_nearest_to_it(
-    floor: OrderHarness,
+    harness: OrderHarness,
     venue: ScriptedVenue,
     pool: Pool,
     ago: timedelta,
     prices: dict[timedelta, str],
     rate: int | None,
 ) -> None:
-    floor.markets.rates["BNB"] = Decimal(600)
-    await stored(floor, venue, pool, prices)
-    await floor.start()
-    fill, _ = await filled(floor, venue, ago=ago)
+    harness.markets.rates["BNB"] = Decimal(600)
+    await stored(harness, venue, pool, prices)
+    await harness.start()
+    fill, _ = await filled(harness, venue, ago=ago)
     assert fill.fee_rate == rate
 
 
 async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_told(
-    floor: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -104,33 +104,33 @@ async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_to
         asked.append(currency)
         return amount * 600
 
-    monkeypatch.setattr(floor.markets, "convert", convert)
-    await floor.start()
-    fill, _ = await filled(floor, venue)
-    again = told_fill("a", 1, 90, at=fill.at, fee=Decimal("0.01"), fee_currency="BNB")
-    async with floor.database.transaction() as transaction:
-        order = await transaction.orders.locked(fill.order_id)
+    monkeypatch.setattr(harness.markets, "convert", convert)
+    await harness.start()
+    fill, _ = await filled(harness, venue)
+    again = fill_report("a", 1, 90, at=fill.at, fee=Decimal("0.01"), fee_currency="BNB")
+    async with harness.database.transaction() as transaction:
+        order = await transaction.orders.get_for_update(fill.order_id)
         assert order is not None
-        recorder = OrderUpdate(transaction, order, a_market(), floor.markets, floor.ids, floor.clock.now())
-        await recorder.count_fills([again, again])
+        update = OrderUpdate(transaction, order, a_market(), harness.markets, harness.ids, harness.clock.now())
+        await update.add_fills([again, again])
     assert asked == ["BNB"]
-    assert not recorder.changed
-    assert recorder.counted == ["a", "a"]
+    assert not update.has_changed
+    assert update.trade_ids == ["a", "a"]
 
 
-async def test_without_any_price_the_position_names_the_currency(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    await floor.start()
-    fill, position = await filled(floor, venue)
+async def test_without_any_price_the_position_names_the_currency(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    fill, position = await filled(harness, venue)
     assert fill.fee_rate is None
     assert (position.fees, position.unpriced_fees) == (0, ("BNB",))
 
 
-async def test_an_order_keeps_the_price_that_it_was_sent_at(floor: OrderHarness) -> None:
-    await floor.start()
-    sent = await floor.place("market")
-    assert floor.markets.book is not None
+async def test_an_order_keeps_the_price_that_it_was_sent_at(harness: OrderHarness) -> None:
+    await harness.start()
+    sent = await harness.place("market")
+    assert harness.markets.book is not None
     assert sent.arrival_price == 100
-    floor.markets.book = replace(
-        floor.markets.book, asks=tuple(replace(level, price=level.price + 1) for level in floor.markets.book.asks)
+    harness.markets.book = replace(
+        harness.markets.book, asks=tuple(replace(level, price=level.price + 1) for level in harness.markets.book.asks)
     )
-    assert (await floor.limit("limit")).arrival_price == Decimal("100.5")
+    assert (await harness.limit("limit")).arrival_price == Decimal("100.5")

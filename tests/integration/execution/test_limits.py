@@ -15,9 +15,9 @@ from tests.support.orders import a_book
 from tests.support.scripted_venue import ScriptedVenue
 
 
-async def limit_account(floor: OrderHarness, **limits: object) -> None:
-    async with floor.database.transaction() as transaction:
-        account = await transaction.accounts.get_for_update(floor.account.id)
+async def limit_account(harness: OrderHarness, **limits: object) -> None:
+    async with harness.database.transaction() as transaction:
+        account = await transaction.accounts.get_for_update(harness.account.id)
         assert account is not None
         await transaction.accounts.update(replace(account, risk=RiskLimits(**limits)))  # type: ignore[arg-type]
 
@@ -26,37 +26,37 @@ def codes(order: Order) -> list[str]:
     return [denial.code.value for denial in order.denials]
 
 
-async def losing_round_trip(floor: OrderHarness, venue: ScriptedVenue) -> None:
+async def losing_round_trip(harness: OrderHarness, venue: ScriptedVenue) -> None:
     """Buy one at 100 and sell it at 90."""
-    await floor.place("in")
-    out = await floor.limit("out", "90", side=OrderSide.SELL)
+    await harness.place("in")
+    out = await harness.limit("out", "90", side=OrderSide.SELL)
     venue.fill(out.client_order_id, 1, "90")
-    await floor.until(out.id, "FILLED")
+    await harness.until(out.id, "FILLED")
 
 
 @pytest.mark.parametrize("whose", ["engine", "user", "account"])
 async def test_a_halt_denies_the_next_order_whoever_was_halted(
-    floor: OrderHarness, venue: ScriptedVenue, whose: str
+    harness: OrderHarness, venue: ScriptedVenue, whose: str
 ) -> None:
-    await floor.start()
-    async with floor.database.transaction() as transaction:
+    await harness.start()
+    async with harness.database.transaction() as transaction:
         if whose == "engine":
             await transaction.accounts.set_engine_state(TradingState.HALTED)
         elif whose == "user":
-            await transaction.users.set_trading_state(floor.user.id, TradingState.HALTED)
+            await transaction.users.set_trading_state(harness.user.id, TradingState.HALTED)
         else:
-            await transaction.accounts.update(replace(floor.account, trading_state=TradingState.HALTED))
-    assert codes(await floor.place()) == ["TRADING_HALTED"]
+            await transaction.accounts.update(replace(harness.account, trading_state=TradingState.HALTED))
+    assert codes(await harness.place()) == ["TRADING_HALTED"]
     assert venue.sent == 0
 
 
-async def test_reducing_lets_a_position_be_closed(floor: OrderHarness) -> None:
-    await floor.start()
-    await floor.place("in")
-    async with floor.database.transaction() as transaction:
-        await transaction.users.set_trading_state(floor.user.id, TradingState.REDUCING)
-    assert codes(await floor.place("more")) == ["REDUCE_ONLY"]
-    assert (await floor.place("out", side=OrderSide.SELL)).status is OrderStatus.FILLED
+async def test_reducing_lets_a_position_be_closed(harness: OrderHarness) -> None:
+    await harness.start()
+    await harness.place("in")
+    async with harness.database.transaction() as transaction:
+        await transaction.users.set_trading_state(harness.user.id, TradingState.REDUCING)
+    assert codes(await harness.place("more")) == ["REDUCE_ONLY"]
+    assert (await harness.place("out", side=OrderSide.SELL)).status is OrderStatus.FILLED
 
 
 @pytest.mark.parametrize(
@@ -68,37 +68,37 @@ async def test_reducing_lets_a_position_be_closed(floor: OrderHarness) -> None:
     ],
 )
 async def test_a_loss_stops_the_next_entry(
-    floor: OrderHarness, venue: ScriptedVenue, limits: dict[str, object], code: str
+    harness: OrderHarness, venue: ScriptedVenue, limits: dict[str, object], code: str
 ) -> None:
-    await floor.start()
-    await limit_account(floor, **limits)
-    await losing_round_trip(floor, venue)
-    assert codes(await floor.place("again")) == [code]
+    await harness.start()
+    await limit_account(harness, **limits)
+    await losing_round_trip(harness, venue)
+    assert codes(await harness.place("again")) == [code]
 
 
-async def test_a_loss_within_the_limits_stops_nothing(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    await floor.start()
-    await limit_account(floor, max_daily_loss=Decimal("10.01"), cool_down_losses=2, cool_down_minutes=10)
-    await losing_round_trip(floor, venue)
-    assert (await floor.place("again")).status is OrderStatus.FILLED
+async def test_a_loss_within_the_limits_stops_nothing(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    await limit_account(harness, max_daily_loss=Decimal("10.01"), cool_down_losses=2, cool_down_minutes=10)
+    await losing_round_trip(harness, venue)
+    assert (await harness.place("again")).status is OrderStatus.FILLED
 
 
-async def test_open_orders_and_the_rate_are_counted_from_what_is_stored(floor: OrderHarness) -> None:
-    await floor.start()
-    await limit_account(floor, max_open_orders=2, max_orders_per_minute=3)
+async def test_open_orders_and_the_rate_are_counted_from_what_is_stored(harness: OrderHarness) -> None:
+    await harness.start()
+    await limit_account(harness, max_open_orders=2, max_orders_per_minute=3)
     for key in ("1", "2"):
-        assert (await floor.limit(key)).status is OrderStatus.OPEN
-    assert codes(await floor.limit("3")) == ["MAX_OPEN_ORDERS"]
-    await floor.service.cancel_all(floor.user.id, floor.account.id)
-    await floor.until((await floor.place("4")).id, "FILLED", "DENIED")
-    assert "ORDER_RATE" in codes(await floor.place("5"))
+        assert (await harness.limit(key)).status is OrderStatus.OPEN
+    assert codes(await harness.limit("3")) == ["MAX_OPEN_ORDERS"]
+    await harness.service.cancel_all(harness.user.id, harness.account.id)
+    await harness.until((await harness.place("4")).id, "FILLED", "DENIED")
+    assert "ORDER_RATE" in codes(await harness.place("5"))
 
 
-async def test_a_limit_is_measured_by_the_book_of_the_moment(floor: OrderHarness) -> None:
-    await floor.start()
-    await limit_account(floor, price_collar_percent=Decimal(1))
+async def test_a_limit_is_measured_by_the_book_of_the_moment(harness: OrderHarness) -> None:
+    await harness.start()
+    await limit_account(harness, price_collar_percent=Decimal(1))
     thin: Depth = a_book(step="5", quantity="0.5")
-    floor.markets.book = thin
-    assert codes(await floor.place("thin")) == ["PRICE_COLLAR"]
-    floor.markets.book = a_book(quantity=100)
-    assert (await floor.place("deep")).status is OrderStatus.FILLED
+    harness.markets.book = thin
+    assert codes(await harness.place("thin")) == ["PRICE_COLLAR"]
+    harness.markets.book = a_book(quantity=100)
+    assert (await harness.place("deep")).status is OrderStatus.FILLED

@@ -4,15 +4,14 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from domain.execution.executor import AccountExecutor
-from domain.model.orders import OrderStatus, OrderType
-from domain.ports.execution_client import CredentialsRejected
+from domain.execution.order_update import OrderUpdate
+from domain.model.orders import Order, OrderStatus, OrderType
+from domain.ports.execution_client import CredentialsRejected, StreamOpened
 from domain.ports.market_data import RequestRejected, VenueUnreachable
-from domain.rules.order_lifecycle import Step
+from domain.ports.unit_of_work import UnitOfWork
 from infra.runtime.retention import purge_expired
 from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
@@ -20,26 +19,26 @@ from tests.support.waiting import eventually
 
 
 async def test_a_young_order_that_was_not_sent_is_sent_by_the_next_run(
-    floor: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    order = await floor.place()
-    await floor.start()
-    await floor.until(order.id, "FILLED")
+    order = await harness.place()
+    await harness.start()
+    await harness.until(order.id, "FILLED")
     assert venue.received == [order.client_order_id]
 
 
 async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(
-    floor: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    order = await floor.place()
-    async with floor.database.transaction() as transaction:
+    order = await harness.place()
+    async with harness.database.transaction() as transaction:
         old = replace(
-            order, id=floor.ids.next_id(), client_order_id="r3-old", created_at=order.created_at - timedelta(5)
+            order, id=harness.ids.next_id(), client_order_id="r3-old", created_at=order.created_at - timedelta(5)
         )
         await transaction.orders.add(old)
-    await floor.start()
-    await floor.until(order.id, "FILLED")
-    assert (await floor.until(old.id, "CANCELED")).id == old.id
+    await harness.start()
+    await harness.until(order.id, "FILLED")
+    assert (await harness.until(old.id, "CANCELED")).id == old.id
     assert venue.received == [order.client_order_id]
 
 
@@ -50,214 +49,218 @@ async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(
     ids=["before sending", "before reading"],
 )
 async def test_killed_while_sending_the_order_is_at_the_venue_once_or_never(
-    floor: OrderHarness, venue: ScriptedVenue, fate: Fate, type_: OrderType, *, arrived: bool
+    harness: OrderHarness, venue: ScriptedVenue, fate: Fate, type_: OrderType, *, arrived: bool
 ) -> None:
     venue.fates.append(fate)
-    venue.tells_by_stream = False
-    await floor.start()
+    venue.publishes_on_stream = False
+    await harness.start()
     price = Decimal(90) if type_ is OrderType.LIMIT else None
-    placing = asyncio.create_task(floor.place(type=type_, price=price))
+    placing = asyncio.create_task(harness.place(type=type_, price=price))
     await venue.hanging.wait()
-    await floor.kill()
+    await harness.kill()
     order = await placing
     assert order.status is OrderStatus.SUBMITTED
-    await floor.start()
+    await harness.start()
     outcome = ("FILLED" if type_ is OrderType.MARKET else "OPEN") if arrived else "REJECTED"
-    order = await floor.until(order.id, outcome)
+    order = await harness.until(order.id, outcome)
     assert venue.received == [order.client_order_id] * arrived
-    assert sum((fill.quantity for fill in await floor.fills(order.id)), Decimal(0)) == order.filled_quantity
-    assert "IN_DOUBT" in await floor.kinds(order.id)
+    assert sum((fill.quantity for fill in await harness.fills(order.id)), Decimal(0)) == order.filled_quantity
+    assert "IN_DOUBT" in await harness.kinds(order.id)
 
 
 @pytest.mark.parametrize("fate", [Fate.HANGS_BEFORE, Fate.HANGS_AFTER], ids=["before sending", "before reading"])
 async def test_killed_while_cancelling_the_order_is_cancelled_by_the_next_run(
-    floor: OrderHarness, venue: ScriptedVenue, fate: Fate
+    harness: OrderHarness, venue: ScriptedVenue, fate: Fate
 ) -> None:
     venue.cancel_fates.append(fate)
-    venue.tells_by_stream = False
-    await floor.start()
-    order = await floor.limit()
-    cancelling = asyncio.create_task(floor.service.cancel(floor.user.id, order.id))
+    venue.publishes_on_stream = False
+    await harness.start()
+    order = await harness.limit()
+    cancelling = asyncio.create_task(harness.service.cancel(harness.user.id, order.id))
     await venue.hanging.wait()
-    await floor.kill()
+    await harness.kill()
     assert (await cancelling).status is OrderStatus.PENDING_CANCEL
-    await floor.start()
-    await floor.until(order.id, "CANCELED")
+    await harness.start()
+    await harness.until(order.id, "CANCELED")
 
 
-async def test_a_cancel_asked_for_while_nobody_ran_is_carried_out(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    await floor.start()
-    order = await floor.limit()
-    await floor.kill()
-    assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.OPEN
-    await floor.start()
-    await floor.until(order.id, "CANCELED")
+async def test_a_cancel_asked_for_while_nobody_ran_is_carried_out(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    order = await harness.limit()
+    await harness.kill()
+    assert (await harness.service.cancel(harness.user.id, order.id)).status is OrderStatus.OPEN
+    await harness.start()
+    await harness.until(order.id, "CANCELED")
 
 
-async def test_what_happened_while_nobody_ran_is_caught_up(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    await floor.start()
-    filled, partly, ended = [await floor.limit(f"k{number}") for number in range(3)]
-    await floor.kill()
+async def test_what_happened_while_nobody_ran_is_caught_up(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    filled, partly, ended = [await harness.limit(f"k{number}") for number in range(3)]
+    await harness.kill()
     venue.fill(filled.client_order_id, 1, "89")
     venue.fill(partly.client_order_id, "0.3")
     venue.end(ended.client_order_id, OrderStatus.EXPIRED)
-    await floor.start()
-    assert (await floor.read(filled.id)).average_price == 89
-    assert (await floor.read(partly.id)).status is OrderStatus.PARTIALLY_FILLED
-    assert (await floor.read(ended.id)).status is OrderStatus.EXPIRED
-    (position,) = await floor.positions()
+    await harness.start()
+    assert (await harness.read(filled.id)).average_price == 89
+    assert (await harness.read(partly.id)).status is OrderStatus.PARTIALLY_FILLED
+    assert (await harness.read(ended.id)).status is OrderStatus.EXPIRED
+    (position,) = await harness.positions()
     assert position.quantity == Decimal("1.3")
 
 
 async def test_a_late_fill_that_nobody_heard_of_is_found_by_the_trades(
-    floor: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    await floor.start()
-    order = await floor.limit()
-    await floor.service.cancel(floor.user.id, order.id)
-    await floor.kill()
+    await harness.start()
+    order = await harness.limit()
+    await harness.service.cancel(harness.user.id, order.id)
+    await harness.kill()
     venue.fill(order.client_order_id, "0.25")
-    await floor.start()
-    assert (await floor.read(order.id)).filled_quantity == Decimal("0.25")
+    await harness.start()
+    assert (await harness.read(order.id)).filled_quantity == Decimal("0.25")
 
 
-async def test_until_reconciled_orders_wait_and_are_then_denied(floor: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_until_reconciled_orders_wait_and_are_then_denied(harness: OrderHarness, venue: ScriptedVenue) -> None:
     venue.unreachable = True
-    floor.timing = replace(floor.timing, unreconciled_wait=0.1)
-    await floor.start_unreconciled()
-    order = await floor.place()
+    harness.timings = replace(harness.timings, unreconciled_wait=0.1)
+    await harness.start_unreconciled()
+    order = await harness.place()
     assert "NOT_RECONCILED" in [denial.code.value for denial in order.denials]
-    await floor.kill()
-    floor.timing = replace(floor.timing, unreconciled_wait=3600)
-    executor = await floor.start_unreconciled()
-    waiting = asyncio.create_task(floor.place("k2"))
-    await _looked_at(executor)
+    await harness.kill()
+    harness.timings = replace(harness.timings, unreconciled_wait=3600)
+    await harness.start_unreconciled()
+    waiting = asyncio.create_task(harness.place("k2"))
+    await _decided_repeatedly(harness)
     venue.unreachable = False
     assert (await waiting).status is OrderStatus.FILLED
 
 
 @pytest.mark.parametrize("refusal", [CredentialsRejected("Invalid API-key (-2015)"), RequestRejected("not for you")])
 async def test_a_venue_that_says_no_for_good_is_told_once_and_again_when_it_has_agreed_in_between(
-    floor: OrderHarness, venue: ScriptedVenue, refusal: VenueUnreachable
+    harness: OrderHarness, venue: ScriptedVenue, refusal: VenueUnreachable
 ) -> None:
-    floor.timing = replace(floor.timing, unreconciled_wait=0.1)
+    harness.timings = replace(harness.timings, unreconciled_wait=0.1)
     for times in (1, 1, 2):
         venue.refusal = refusal
-        executor = await floor.start_unreconciled()
-        await eventually(lambda executor=executor: executor._desk.refusal is not None, "it is refused")  # type: ignore[misc]
-        order = await floor.place(f"k{floor._starts}")
+        executor = await harness.start_unreconciled()
+        await eventually(lambda: harness.context.refusal is not None, "it is refused")
+        order = await harness.place(f"k{harness.starts}")
         assert f"{refusal}." in next(denial.message for denial in order.denials)
-        assert len(await floor.alerts()) == times
-        assert str(refusal) in (await floor.alerts())[-1]
-        venue.refusal = None if floor._starts > 1 else refusal
+        assert len(await harness.alerts()) == times
+        assert str(refusal) in (await harness.alerts())[-1]
+        venue.refusal = None if harness.starts > 1 else refusal
         if venue.refusal is None:
             await eventually(lambda executor=executor: executor.reconciled, "it agrees again")  # type: ignore[misc]
-        await floor.kill()
+        await harness.kill()
 
 
-async def _looked_at(executor: AccountExecutor) -> None:
-    """Return when the executor has looked at an order that waits and has gone on."""
-    looks = []
-    decide = executor._decide
+async def _decided_repeatedly(harness: OrderHarness) -> None:
+    """Return when the executor has read a waiting order several times, and has left it as it was."""
+    orders = []
+    order_update = harness.context.order_update
 
-    async def noted(*facts: Any, **options: Any) -> Step:
-        looks.append(await decide(*facts, **options))
-        return looks[-1]
+    def noted(transaction: UnitOfWork, order: Order) -> OrderUpdate:
+        orders.append(order)
+        return order_update(transaction, order)
 
-    executor._decide = noted  # type: ignore[method-assign]
-    await eventually(lambda: len(looks) > 1, "the order is looked at again and again")
-    assert all(look.order.status is OrderStatus.PENDING for look in looks)
+    harness.context.order_update = noted  # type: ignore[method-assign]
+    await eventually(lambda: len(orders) > 2, "the order is read again and again")
+    assert all(order.status is OrderStatus.PENDING for order in orders)
 
 
-async def test_a_foreign_order_is_told_once_and_left_alone(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    venue._receive(_foreign(await floor.place()))
-    await floor.start()
-    alerts = await floor.alerts()
+async def test_a_foreign_order_is_told_once_and_left_alone(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    venue.receive(_foreign(await harness.place()))
+    await harness.start()
+    alerts = await harness.alerts()
     assert len(alerts) == 1
     assert "somebody else: BUY 1 sandbox:BTC/USDT" in alerts[0]
     assert venue.orders["theirs"].status is OrderStatus.OPEN
 
 
-async def test_a_foreign_order_that_rests_for_years_is_told_once(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    venue._receive(_foreign(await floor.place()))
+async def test_a_foreign_order_that_rests_for_years_is_told_once(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    venue.receive(_foreign(await harness.place()))
     for _ in range(3):
-        await floor.start()
-        await purge_expired(floor.database, floor.clock)
-        assert len(await floor.alerts()) == 1
-        await floor.kill()
-        async with floor.database._pool.acquire() as driver:
+        await harness.start()
+        await purge_expired(harness.database, harness.clock)
+        assert len(await harness.alerts()) == 1
+        await harness.kill()
+        async with harness.pool.acquire() as driver:
             await driver.execute("UPDATE account_alerts SET raised_at = raised_at - interval '500 days'")
 
 
 async def test_old_fills_of_our_own_are_nobody_elses_however_often_they_are_told(
-    floor: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    await floor.start()
-    await floor.limit("rests")
+    await harness.start()
+    await harness.limit("rests")
     for number in range(5):
-        await floor.place(f"filled {number}")
-    await floor.kill()
-    await _age(floor)
-    executor = await floor.start()
-    executor._reconciler.want()
+        await harness.place(f"filled {number}")
+    await harness.kill()
+    await _age(harness)
+    executor = await harness.start()
+    venue.publish(StreamOpened())
     await eventually(lambda: len(venue.asked_since) >= 2 and executor.reconciled, "it reconciles again")
-    assert await floor.alerts() == []
+    assert await harness.alerts() == []
 
 
-async def test_a_fill_that_was_missed_is_counted_for_its_old_order(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    await floor.start()
-    await floor.limit("rests")
-    old = await floor.limit("ended")
-    await floor.service.cancel(floor.user.id, old.id)
-    await floor.until(old.id, "CANCELED")
-    await floor.kill()
-    await _age(floor)
-    venue.tells_by_stream = False
+async def test_a_fill_that_was_missed_is_counted_for_its_old_order(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    await harness.limit("rests")
+    old = await harness.limit("ended")
+    await harness.service.cancel(harness.user.id, old.id)
+    await harness.until(old.id, "CANCELED")
+    await harness.kill()
+    await _age(harness)
+    venue.publishes_on_stream = False
     venue.fill(old.client_order_id, "0.4", "90")
-    await floor.start()
-    assert [fill.quantity for fill in await floor.fills(old.id)] == [Decimal("0.4")]
-    assert await floor.alerts() == []
+    await harness.start()
+    assert [fill.quantity for fill in await harness.fills(old.id)] == [Decimal("0.4")]
+    assert await harness.alerts() == []
 
 
 async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(
-    floor: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    await floor.start()
-    ours = await floor.limit("rests")
-    await floor.kill()
-    venue.tells_by_stream = False
-    venue._receive(replace(_foreign(ours), type=OrderType.MARKET))  # type: ignore[type-var]
+    await harness.start()
+    ours = await harness.limit("rests")
+    await harness.kill()
+    venue.publishes_on_stream = False
+    venue.receive(replace(_foreign(ours), type=OrderType.MARKET))  # type: ignore[type-var]
     for _ in range(3):
-        executor = await floor.start()
-        executor._reconciler.want()
-        await eventually(lambda executor=executor: executor.reconciled, "it reconciles again")  # type: ignore[misc]
-        await floor.kill()
-    assert await floor.alerts() == ["The venue has a fill of somebody else's order: BUY 1 sandbox:BTC/USDT."]
-    venue._receive(replace(_foreign(ours), client_order_id="theirs too"))  # type: ignore[type-var]
-    await floor.start()
-    assert len(await floor.alerts()) == 2
+        executor = await harness.start()
+        asked_before = len(venue.asked_since)
+        venue.publish(StreamOpened())
+        await eventually(
+            lambda executor=executor, before=asked_before: len(venue.asked_since) > before and executor.reconciled,  # type: ignore[misc]
+            "it reconciles again",
+        )
+        await harness.kill()
+    assert await harness.alerts() == ["The venue has a fill of somebody else's order: BUY 1 sandbox:BTC/USDT."]
+    venue.receive(replace(_foreign(ours), client_order_id="theirs too"))  # type: ignore[type-var]
+    await harness.start()
+    assert len(await harness.alerts()) == 2
 
 
-async def _age(floor: OrderHarness) -> None:
+async def _age(harness: OrderHarness) -> None:
     """Let all that happened lie hours back for the engine, but not for the venue."""
-    async with floor.database._pool.acquire() as driver:
+    async with harness.pool.acquire() as driver:
         await driver.execute(
             "UPDATE orders SET created_at = created_at - interval '5 h', updated_at = updated_at - interval '3 h'"
         )
 
 
-async def test_a_foreign_order_is_cancelled_where_so_configured(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    venue._receive(_foreign(await floor.place()))
-    floor.cancel_foreign = True
-    await floor.start()
+async def test_a_foreign_order_is_cancelled_where_so_configured(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    venue.receive(_foreign(await harness.place()))
+    harness.cancel_foreign = True
+    await harness.start()
     await eventually(lambda: venue.orders["theirs"].status is OrderStatus.CANCELED, "the foreign order is cancelled")
 
 
-async def test_balances_are_the_venues_after_reconciling(floor: OrderHarness, venue: ScriptedVenue) -> None:
-    await floor.start()
-    async with floor.database.read_only() as transaction:
-        stored = (await transaction.accounts.balances([floor.account.id]))[floor.account.id]
-        account = await transaction.accounts.by_id(floor.account.id)
+async def test_balances_are_the_venues_after_reconciling(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    async with harness.database.read_only() as transaction:
+        stored = (await transaction.accounts.balances([harness.account.id]))[harness.account.id]
+        account = await transaction.accounts.by_id(harness.account.id)
     assert {balance.currency: balance.total for balance in stored} == {"BTC": 10, "USDT": 100_000}
     assert account is not None
     assert account.reconciled_at is not None

@@ -17,7 +17,7 @@ from infra.clock import SystemClock
 from infra.postgres.pool import Pool
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from tests.support.order_harness import FixedMarkets, OrderHarness, open_floor
+from tests.support.order_harness import FixedMarkets, OrderHarness, open_order_harness
 from tests.support.orders import BTC, a_book
 from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.venues import Trader, open_trader
@@ -46,23 +46,23 @@ async def trader(venues: Venues) -> AsyncIterator[Trader]:
 
 
 @pytest.fixture
-async def floor(pool: Pool, venues: Venues, sandbox: SandboxProcess, trader: Trader) -> AsyncIterator[OrderHarness]:
+async def harness(pool: Pool, venues: Venues, sandbox: SandboxProcess, trader: Trader) -> AsyncIterator[OrderHarness]:
     (listed,) = [market for market in await venues.public("sandbox").load_markets() if market.symbol == BTC]
     book = await sandbox.get("/api/v3/depth?symbol=BTCUSDT&limit=5")
     markets = FixedMarkets(a_book(bid=book["bids"][0][0], ask=book["asks"][0][0], quantity=50), listed)
-    async with open_floor(pool, trader.venue, markets) as floor:
-        await floor.start()
-        yield floor
+    async with open_order_harness(pool, trader.venue, markets) as harness:
+        await harness.start()
+        yield harness
 
 
-def far(floor: OrderHarness) -> Decimal:
+def far(harness: OrderHarness) -> Decimal:
     """Return a price at which a buy rests."""
-    assert floor.markets.book is not None
-    return round_down(floor.markets.book.bids[0].price * Decimal("0.97"), Decimal("0.01"))
+    assert harness.markets.book is not None
+    return round_down(harness.markets.book.bids[0].price * Decimal("0.97"), Decimal("0.01"))
 
 
 async def at_the_venue(trader: Trader, order: Order) -> OrderReport:
-    told = await trader.venue.find(order)
+    told = await trader.venue.query_order(order)
     assert told is not None
     return told
 
@@ -70,70 +70,70 @@ async def at_the_venue(trader: Trader, order: Order) -> OrderReport:
 SMALL = Decimal("0.01")
 
 
-async def test_a_market_order_fills_and_its_fees_are_known(floor: OrderHarness, trader: Trader) -> None:
-    order = await floor.place(quantity=SMALL)
+async def test_a_market_order_fills_and_its_fees_are_known(harness: OrderHarness, trader: Trader) -> None:
+    order = await harness.place(quantity=SMALL)
     assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, SMALL)
-    fills = await floor.fills(order.id)
+    fills = await harness.fills(order.id)
     assert sum(fill.quantity for fill in fills) == SMALL
     assert {fill.fee_currency for fill in fills} == {"BTC"}
-    (position,) = await floor.positions()
+    (position,) = await harness.positions()
     assert position.quantity == SMALL - sum(fill.fee for fill in fills)
 
 
-async def test_a_limit_order_rests_and_is_cancelled(floor: OrderHarness, trader: Trader) -> None:
-    order = await floor.place(type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
+async def test_a_limit_order_rests_and_is_cancelled(harness: OrderHarness, trader: Trader) -> None:
+    order = await harness.place(type=OrderType.LIMIT, price=far(harness), quantity=SMALL)
     assert order.status is OrderStatus.OPEN
-    assert (await floor.service.cancel(floor.user.id, order.id)).status is OrderStatus.CANCELED
+    assert (await harness.service.cancel(harness.user.id, order.id)).status is OrderStatus.CANCELED
     assert (await at_the_venue(trader, order)).status is OrderStatus.CANCELED
 
 
-async def test_selling_all_that_was_bought_closes_the_position(floor: OrderHarness) -> None:
-    await floor.place("in", quantity=SMALL)
-    sold = await floor.place("out", side=OrderSide.SELL, quantity=SMALL)
+async def test_selling_all_that_was_bought_closes_the_position(harness: OrderHarness) -> None:
+    await harness.place("in", quantity=SMALL)
+    sold = await harness.place("out", side=OrderSide.SELL, quantity=SMALL)
     assert sold.status is OrderStatus.FILLED
-    assert await floor.positions() == []
+    assert await harness.positions() == []
 
 
 async def test_a_swallowed_answer_ends_filled_with_one_order_at_the_venue(
-    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
+    harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
     await sandbox.misbehave(swallowOrders=1)
-    order = await floor.until((await floor.place(quantity=SMALL)).id, "FILLED")
-    assert sum(fill.quantity for fill in await floor.fills(order.id)) == SMALL
+    order = await harness.until((await harness.place(quantity=SMALL)).id, "FILLED")
+    assert sum(fill.quantity for fill in await harness.fills(order.id)) == SMALL
     trades = await trader.venue.fills(order.market, order.created_at - timedelta(minutes=1))
     assert {trade.venue_order_id for trade in trades} == {order.venue_order_id}
 
 
 async def test_a_request_that_was_cut_before_it_arrived_ends_rejected(
-    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
+    harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
     await sandbox.misbehave(dropOrders=1)
-    order = await floor.until((await floor.place(quantity=SMALL)).id, "REJECTED")
-    assert await trader.venue.find(order) is None
+    order = await harness.until((await harness.place(quantity=SMALL)).id, "REJECTED")
+    assert await trader.venue.query_order(order) is None
 
 
-async def test_a_swallowed_cancel_ends_cancelled(floor: OrderHarness, sandbox: SandboxProcess) -> None:
-    order = await floor.place(type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
+async def test_a_swallowed_cancel_ends_cancelled(harness: OrderHarness, sandbox: SandboxProcess) -> None:
+    order = await harness.place(type=OrderType.LIMIT, price=far(harness), quantity=SMALL)
     await sandbox.misbehave(swallowCancels=1, muteUserEvents=5)
-    await floor.service.cancel(floor.user.id, order.id)
-    await floor.until(order.id, "CANCELED")
+    await harness.service.cancel(harness.user.id, order.id)
+    await harness.until(order.id, "CANCELED")
 
 
-async def test_repeated_and_reordered_fills_count_once(floor: OrderHarness, sandbox: SandboxProcess) -> None:
+async def test_repeated_and_reordered_fills_count_once(harness: OrderHarness, sandbox: SandboxProcess) -> None:
     await sandbox.misbehave(repeatFills=20, reorderFills=20)
-    orders = [await floor.place(f"k{number}", quantity=Decimal("0.2")) for number in range(5)]
+    orders = [await harness.place(f"k{number}", quantity=Decimal("0.2")) for number in range(5)]
     assert {order.status for order in orders} == {OrderStatus.FILLED}
     for order in orders:
-        fills = await floor.fills(order.id)
+        fills = await harness.fills(order.id)
         assert sum(fill.quantity for fill in fills) == Decimal("0.2")
         assert len({fill.venue_trade_id for fill in fills}) == len(fills)
 
 
 async def test_what_fills_while_the_stream_is_down_is_caught_up(
-    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
+    harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
-    price = far(floor)
-    order = await floor.place(type=OrderType.LIMIT, price=price, quantity=SMALL)
+    price = far(harness)
+    order = await harness.place(type=OrderType.LIMIT, price=price, quantity=SMALL)
     await sandbox.misbehave(muteUserEvents=50)
     await sandbox.move_price("BTC/USDT", str(round_down(price * Decimal("0.99"), Decimal("0.01"))))
 
@@ -142,7 +142,7 @@ async def test_what_fills_while_the_stream_is_down_is_caught_up(
 
     await until(filled)
     await sandbox.misbehave(dropUserStreams=True)
-    await floor.until(order.id, "FILLED")
+    await harness.until(order.id, "FILLED")
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
@@ -153,25 +153,25 @@ async def until(condition: Callable[[], Awaitable[object]]) -> None:
 
 
 async def test_a_killed_engine_finds_its_orders_again(
-    floor: OrderHarness, sandbox: SandboxProcess, trader: Trader
+    harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
     await sandbox.misbehave(hangOrders=1)
-    placing = asyncio.create_task(floor.place(quantity=SMALL))
-    await until(lambda: trader.venue.fills(BTC, floor.account.created_at - timedelta(minutes=1)))
-    await floor.kill()
+    placing = asyncio.create_task(harness.place(quantity=SMALL))
+    await until(lambda: trader.venue.fills(BTC, harness.account.created_at - timedelta(minutes=1)))
+    await harness.kill()
     order = await placing
-    await floor.start()
-    order = await floor.until(order.id, "FILLED")
+    await harness.start()
+    order = await harness.until(order.id, "FILLED")
     assert order.filled_quantity == SMALL
 
 
-async def test_a_venue_that_is_down_for_a_while_loses_no_order(floor: OrderHarness, sandbox: SandboxProcess) -> None:
-    resting = await floor.place("rests", type=OrderType.LIMIT, price=far(floor), quantity=SMALL)
+async def test_a_venue_that_is_down_for_a_while_loses_no_order(harness: OrderHarness, sandbox: SandboxProcess) -> None:
+    resting = await harness.place("rests", type=OrderType.LIMIT, price=far(harness), quantity=SMALL)
     await sandbox.kill()
-    doubted = await floor.place("in the dark", quantity=SMALL)
+    doubted = await harness.place("in the dark", quantity=SMALL)
     assert doubted.status is not OrderStatus.FILLED
     await sandbox.start()
-    assert (await floor.service.cancel(floor.user.id, resting.id)).status is not OrderStatus.OPEN
-    await floor.until(resting.id, "CANCELED")
-    ended = await floor.until(doubted.id, "REJECTED", "CANCELED", "DENIED", "FILLED")
+    assert (await harness.service.cancel(harness.user.id, resting.id)).status is not OrderStatus.OPEN
+    await harness.until(resting.id, "CANCELED")
+    ended = await harness.until(doubted.id, "REJECTED", "CANCELED", "DENIED", "FILLED")
     assert ended.filled_quantity in {0, SMALL}

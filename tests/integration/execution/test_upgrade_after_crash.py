@@ -24,7 +24,7 @@ from infra.postgres.migrate import _upgrade, migrate
 from infra.postgres.pool import create_pool
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from tests.support.order_harness import QUICK, FixedMarkets, OrderHarness, open_floor_of
+from tests.support.order_harness import FAST_TIMINGS, FixedMarkets, OrderHarness, open_order_harness_for
 from tests.support.orders import BTC, a_book
 from tests.support.reporting import a_worker
 from tests.support.sandbox import SandboxProcess, running_sandbox
@@ -110,30 +110,30 @@ async def upgraded(
     await migrate(dsn)
     async with (
         await create_pool(dsn, init_size=1) as pool,
-        open_floor_of(pool, venue, old.user, old.account, markets) as floor,
+        open_order_harness_for(pool, venue, old.user, old.account, markets) as harness,
     ):
-        floor.timing = replace(QUICK, agreement=agreement)
-        yield floor
+        harness.timings = replace(FAST_TIMINGS, checkpoint_interval=agreement)
+        yield harness
 
 
-async def transfers(floor: OrderHarness) -> list[tuple[str, str, str]]:
-    async with floor.database.read_only() as reading:
-        found = await reading.transfers.list_all(floor.account.id)
+async def transfers(harness: OrderHarness) -> list[tuple[str, str, str]]:
+    async with harness.database.read_only() as reading:
+        found = await reading.transfers.list_all(harness.account.id)
     return sorted((one.kind.value, one.currency, str(one.amount.normalize())) for one in found)
 
 
-async def settled(floor: OrderHarness) -> list[tuple[str, str, str]]:
+async def settled(harness: OrderHarness) -> list[tuple[str, str, str]]:
     """Return the transfers once the opening is corrected no more."""
 
     async def is_provisional() -> bool:
-        async with floor.database.read_only() as reading:
-            return await reading.transfers.has_provisional_opening(floor.account.id)
+        async with harness.database.read_only() as reading:
+            return await reading.transfers.has_provisional_opening(harness.account.id)
 
     await read_until(is_provisional, lambda provisional: not provisional, "the opening is settled")
-    async with floor.database.read_only() as reading:
-        assert await reading.transfers.unexplained(floor.account.id) == {}
-        assert all(one.at == OPENED for one in await reading.transfers.list_all(floor.account.id))
-    return await transfers(floor)
+    async with harness.database.read_only() as reading:
+        assert await reading.transfers.unexplained(harness.account.id) == {}
+        assert all(one.at == OPENED for one in await reading.transfers.list_all(harness.account.id))
+    return await transfers(harness)
 
 
 def openings(**amounts: str) -> list[tuple[str, str, str]]:
@@ -182,12 +182,12 @@ async def test_orders_that_two_accounts_had_sent_are_no_adjustments_whenever_the
         await old.keep_balances(await trader.venue.balances() if stores_newest_balances else before)
         accounts.append((old, trader, order))
     for old, trader, order in accounts:
-        async with upgraded(empty_database_dsn, old, trader.venue, markets) as floor:
-            await floor.start()
-            await floor.until(order.id, "FILLED")
-            assert await settled(floor) == openings(USDT="100000.00000001", BTC="0.5")
-            (position,) = await floor.positions()
-            assert position.quantity == SMALL - sum(fill.fee for fill in await floor.fills(order.id))
+        async with upgraded(empty_database_dsn, old, trader.venue, markets) as harness:
+            await harness.start()
+            await harness.until(order.id, "FILLED")
+            assert await settled(harness) == openings(USDT="100000.00000001", BTC="0.5")
+            (position,) = await harness.positions()
+            assert position.quantity == SMALL - sum(fill.fee for fill in await harness.fills(order.id))
         await trader.venue.close()
 
 
@@ -202,28 +202,28 @@ async def test_an_upgrade_that_is_killed_before_and_during_the_recovery_is_gone_
     assert "0012" in await migrate(empty_database_dsn)
     # The second run corrects the opening and ends before a look has confirmed it.
     for agreement in (600, 600, 0.05):
-        async with upgraded(empty_database_dsn, old, trader.venue, markets, agreement) as floor:
+        async with upgraded(empty_database_dsn, old, trader.venue, markets, agreement) as harness:
             if agreement < 1:
-                await floor.start()
-                assert await settled(floor) == openings(USDT="1000")
-                await check_report(floor, order)
+                await harness.start()
+                assert await settled(harness) == openings(USDT="1000")
+                await check_report(harness, order)
             else:
-                await floor.start_unreconciled()
-                await floor.until(order.id, "FILLED")
-                await floor.kill()
+                await harness.start_unreconciled()
+                await harness.until(order.id, "FILLED")
+                await harness.kill()
     await trader.venue.close()
 
 
-async def check_report(floor: OrderHarness, order: Order) -> None:
+async def check_report(harness: OrderHarness, order: Order) -> None:
     """See that the one order is all that the account has won or lost since it was opened with 1000 USDT."""
-    service = ReportService(floor.database, floor.bus, floor.clock, floor.ids)
-    request = ReportRequest(ReportScope.ACCOUNT, floor.account.id, None, floor.clock.now() + timedelta(seconds=1))
-    report = await service.generate(floor.user.id, request, None)
-    assert floor.markets.listed is not None
-    assert await a_worker(floor.database, lambda: {BTC: floor.markets.listed}).work_once()
-    async with floor.database.read_only() as reading:
+    service = ReportService(harness.database, harness.bus, harness.clock, harness.ids)
+    request = ReportRequest(ReportScope.ACCOUNT, harness.account.id, None, harness.clock.now() + timedelta(seconds=1))
+    report = await service.generate(harness.user.id, request, None)
+    assert harness.markets.listed is not None
+    assert await a_worker(harness.database, lambda: {BTC: harness.markets.listed}).work_once()
+    async with harness.database.read_only() as reading:
         result = await reading.reports.get_result(report.id)
-    fills = await floor.fills(order.id)
+    fills = await harness.fills(order.id)
     bought = sum(fill.quantity - fill.fee for fill in fills)
     profit = bought * fills[-1].price - sum(fill.price * fill.quantity for fill in fills)
     assert result is not None
@@ -247,10 +247,10 @@ async def test_a_cancel_that_was_on_its_way_leaves_the_opening_as_it_was(
     report = await trader.venue.place(order, allow)
     await old.keep(replace(order, venue_order_id=report.venue_order_id))
     await old.keep_balances(await trader.venue.balances())
-    async with upgraded(empty_database_dsn, old, trader.venue, markets) as floor:
-        await floor.start()
-        await floor.until(order.id, "CANCELED")
-        assert await settled(floor) == openings(USDT="1000")
+    async with upgraded(empty_database_dsn, old, trader.venue, markets) as harness:
+        await harness.start()
+        await harness.until(order.id, "CANCELED")
+        assert await settled(harness) == openings(USDT="1000")
     await trader.venue.close()
 
 
@@ -281,11 +281,11 @@ async def test_an_order_that_was_filled_in_part_counts_its_fills_wherever_the_cr
     # Balances of before the first fill, between the two, and after both of which one is not stored.
     await old.keep_balances(holdings(USDT=str(1000 - 100 * stored), BTC=str(stored)))
     venue.holdings = holdings(USDT="800", BTC="2")
-    async with upgraded(empty_database_dsn, old, venue) as floor:
-        await floor.start()
-        assert await settled(floor) == openings(USDT="1000")
+    async with upgraded(empty_database_dsn, old, venue) as harness:
+        await harness.start()
+        assert await settled(harness) == openings(USDT="1000")
         venue.fill(order.client_order_id, 1)
-        await floor.until(order.id, "FILLED")
+        await harness.until(order.id, "FILLED")
 
 
 @pytest.mark.parametrize("is_stored", [True, False])
@@ -301,11 +301,11 @@ async def test_a_fill_whose_fee_is_in_a_third_currency_leaves_all_three_openings
     await old.keep(order)
     venue.holdings = holdings(USDT="100", BNB="0.9999999877")
     await old.keep_balances(venue.holdings if is_stored else holdings(BTC="1", BNB="1"))
-    async with upgraded(empty_database_dsn, old, venue) as floor:
-        await floor.start()
-        await floor.until(order.id, "FILLED")
+    async with upgraded(empty_database_dsn, old, venue) as harness:
+        await harness.start()
+        await harness.until(order.id, "FILLED")
         # What it opened with is gone again, and no opening of nothing is left of USDT.
-        assert await settled(floor) == openings(BTC="1", BNB="1")
+        assert await settled(harness) == openings(BTC="1", BNB="1")
 
 
 async def test_what_moves_once_the_opening_is_settled_is_an_adjustment(
@@ -314,14 +314,14 @@ async def test_what_moves_once_the_opening_is_settled_is_an_adjustment(
     old = await old_account(old_database)
     venue.holdings = holdings(USDT="1000")
     await old.keep_balances(venue.holdings)
-    async with upgraded(empty_database_dsn, old, venue) as floor:
-        await floor.start()
-        await settled(floor)
-        await floor.kill()
+    async with upgraded(empty_database_dsn, old, venue) as harness:
+        await harness.start()
+        await settled(harness)
+        await harness.kill()
         venue.holdings = holdings(USDT="1500")
-        await floor.start()
+        await harness.start()
         expected = [("ADJUSTMENT", "USDT", "5E+2"), *openings(USDT="1000")]
-        await read_until(lambda: transfers(floor), lambda found: found == expected, "the payment is noticed")
+        await read_until(lambda: transfers(harness), lambda found: found == expected, "the payment is noticed")
 
 
 async def test_a_deposit_that_was_paid_but_not_recorded_is_taken_out_of_the_opening_when_it_is_asked_for_again(
@@ -330,13 +330,13 @@ async def test_a_deposit_that_was_paid_but_not_recorded_is_taken_out_of_the_open
     old = await old_account(old_database)
     venue.holdings = holdings(USDT="1500")
     await old.keep_balances(holdings(USDT="1000"))
-    async with upgraded(empty_database_dsn, old, venue) as floor:
-        await floor.start()
-        assert await settled(floor) == openings(USDT="1500")
+    async with upgraded(empty_database_dsn, old, venue) as harness:
+        await harness.start()
+        assert await settled(harness) == openings(USDT="1500")
         deposit = AccountTransfer(
-            floor.ids.next_id(), old.user.id, old.account.id, TransferKind.DEPOSIT, "USDT", Decimal(500),
-            floor.clock.now(), "deposit:rent",
+            harness.ids.next_id(), old.user.id, old.account.id, TransferKind.DEPOSIT, "USDT", Decimal(500),
+            harness.clock.now(), "deposit:rent",
         )  # fmt: skip
-        async with floor.database.transaction() as transaction:
+        async with harness.database.transaction() as transaction:
             await record_late(transaction, deposit)
-        assert await settled(floor) == [("DEPOSIT", "USDT", "5E+2"), *openings(USDT="1000")]
+        assert await settled(harness) == [("DEPOSIT", "USDT", "5E+2"), *openings(USDT="1000")]

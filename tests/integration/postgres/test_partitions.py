@@ -8,7 +8,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import PARTITIONED, ensure_months, ensure_partitions, partition_name
 from infra.postgres.pool import Pool
-from infra.postgres.repositories.event_log import APPEND, event_columns
+from infra.postgres.repositories.event_log import APPEND, event_params
 from tests.support.events import alert
 from tests.support.users import stored_user
 
@@ -61,6 +61,6 @@ async def test_a_row_of_a_month_that_was_not_made_is_refused(database: PostgresD
 async def test_partitions_are_made_while_a_transaction_writes(database: PostgresDatabase, pool: Pool) -> None:
     user = await stored_user(database)
     async with pool.acquire() as writer, writer.transaction():
-        await writer.execute(APPEND, *event_columns([alert(user.id, "x")]))
+        await writer.execute(APPEND, *event_params([alert(user.id, "x")]))
         async with asyncio.timeout(60):
             assert await ensure(pool, datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))

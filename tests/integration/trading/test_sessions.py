@@ -4,8 +4,6 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
-import pytest
-
 from domain.accounts.halts import HaltRequest
 from domain.execution.account_context import OrderTimings
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing
@@ -13,6 +11,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType
 from domain.model.trading import RiskLimits
 from domain.rules.order_request import OrderRequest
+from domain.trading.dependencies import TradingTimings
 from tests.support.trading import BTC
 from tests.support.trading_node import ALWAYS, TradingNode, cents, strategy
 
@@ -261,9 +260,10 @@ async def test_an_entry_that_cant_be_sized_is_a_signal_without_an_order(node: Tr
 
 
 async def test_the_orders_of_a_candle_are_sent_without_waiting_for_the_executor_to_look(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+    node: TradingNode,
 ) -> None:
-    monkeypatch.setattr("domain.execution.account_context.OrderTimings", lambda: OrderTimings(poll=3600))
+    await node.trader.close()
+    await node.restart(timings=TradingTimings(execution=OrderTimings(poll_interval=3600)))
     account, price = await node.account(), node.feed.price
     session = await node.session(account, strategy(exit_long=f"close < {price / 2}"))
     for _ in range(3):

@@ -33,7 +33,7 @@ async def test_a_market_order_comes_back_filled_with_its_fills(trader: Trader) -
 async def test_what_is_found_is_what_was_placed(trader: Trader) -> None:
     order = new_order()
     placed = await trader.venue.place(order, allow)
-    found = await trader.venue.find(order)
+    found = await trader.venue.query_order(order)
     assert found is not None
     assert (found.venue_order_id, found.status, found.filled_quantity) == (
         placed.venue_order_id,
@@ -78,7 +78,7 @@ async def test_orders_that_wait_for_a_price_rest_at_the_venue(
     price = stop if type.has_price else None
     order = new_order(type=type, side=side, stop_price=stop, price=price)
     placed = await trader.venue.place(order, allow)
-    found = await trader.venue.find(order)
+    found = await trader.venue.query_order(order)
     assert found is not None
     for report in (placed, found):
         assert (report.status, report.type, report.side) == (OrderStatus.OPEN, type, side)
@@ -120,7 +120,7 @@ async def test_a_cancel_of_nothing_is_refused(trader: Trader) -> None:
 
 
 async def test_an_order_that_never_was_is_not_found(trader: Trader) -> None:
-    assert await trader.venue.find(new_order()) is None
+    assert await trader.venue.query_order(new_order()) is None
 
 
 async def test_balances_are_exact_and_leave_out_what_is_nothing(trader: Trader) -> None:
@@ -177,7 +177,7 @@ async def test_a_guard_that_forbids_keeps_the_order_at_home(trader: Trader) -> N
     order = new_order()
     with pytest.raises(NotSent, match="the lease is too old"):
         await trader.venue.place(order, forbid)
-    assert await trader.venue.find(order) is None
+    assert await trader.venue.query_order(order) is None
     assert await trader.venue.place(new_order(), allow)
 
 
@@ -190,7 +190,7 @@ async def test_a_connection_that_breaks_leaves_the_outcome_unknown(
     await sandbox.misbehave(**{fault: 1})
     with pytest.raises(OutcomeUnknown):
         await trader.venue.place(order, allow)
-    found = await trader.venue.find(order)
+    found = await trader.venue.query_order(order)
     assert (found is not None) == (fault == "swallowOrders")
     assert len(await trader.venue.fills(BTC, datetime(2026, 1, 1, tzinfo=UTC))) == (len(found.fills) if found else 0)
 
@@ -224,8 +224,8 @@ async def test_a_question_that_breaks_is_no_answer(trader: Trader, sandbox: Sand
     await trader.venue.place(order, allow)
     await sandbox.misbehave(answerStatus=503, answerCount=1)
     with pytest.raises(VenueUnreachable):
-        await trader.venue.find(order)
-    assert await trader.venue.find(order) is not None
+        await trader.venue.query_order(order)
+    assert await trader.venue.query_order(order) is not None
 
 
 async def test_a_clock_that_drifts_is_refused_once_and_measured_again(
@@ -287,7 +287,7 @@ async def test_an_answer_that_never_comes_leaves_the_outcome_unknown(trader: Tra
     await sandbox.misbehave(hangOrders=1)
     with pytest.raises(OutcomeUnknown, match="RequestTimeout"):
         await trader.venue.place(order, allow)
-    assert await trader.venue.find(order) is not None
+    assert await trader.venue.query_order(order) is not None
 
 
 async def test_a_cancel_whose_answer_is_lost_leaves_the_outcome_unknown(
@@ -298,7 +298,7 @@ async def test_a_cancel_whose_answer_is_lost_leaves_the_outcome_unknown(
     await sandbox.misbehave(swallowCancels=1)
     with pytest.raises((OutcomeUnknown, VenueRefused)):
         await trader.venue.cancel(order, allow)
-    found = await trader.venue.find(order)
+    found = await trader.venue.query_order(order)
     assert found is not None
     assert found.status is OrderStatus.CANCELED
 

@@ -76,7 +76,7 @@ async def test_the_guard_is_asked_after_the_budget_so_that_no_order_is_sent_late
     with pytest.raises(NotSent, match="the lease ended"):
         await trader.venue.place(order, lapsed)
     assert asked == ["budget", "guard"]
-    assert await trader.venue.find(order) is None
+    assert await trader.venue.query_order(order) is None
 
 
 @pytest.mark.parametrize("status", [418, 429])

@@ -116,7 +116,7 @@ async def test_a_rejected_stream_is_logged_in_the_venues_words_and_reopened(
 
 async def test_the_updates_end_when_the_account_is_closed(venues: Venues) -> None:
     trader = await open_trader(venues, "bob", {"USDT": Decimal(1)})
-    async with aclosing(trader.venue.updates()) as updates:
+    async with aclosing(trader.venue.reports()) as updates:
         assert isinstance(await anext(updates), StreamOpened)
         await trader.venue.close()
         assert [update async for update in updates] == []

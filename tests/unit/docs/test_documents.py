@@ -116,7 +116,7 @@ def test_the_limits_that_the_api_guide_tells_are_those_of_the_server() -> None:
 def test_the_state_diagram_shows_no_illegal_transition() -> None:
     diagram = ARCHITECTURE.split("stateDiagram-v2")[1].split("```")[0]
     shown = re.findall(r"([A-Z_]+) --> ([A-Z_]+)", diagram)
-    legal = {(before.value, after.value) for before, followers in LEGAL.items() for after in followers}
+    legal = {(before.value, after.value) for before, successors in LEGAL.items() for after in successors}
     assert {before for before, _ in shown} | {after for _, after in shown} == {status.value for status in LEGAL}
     assert set(shown) - legal == {("REJECTED", "OPEN")}
 

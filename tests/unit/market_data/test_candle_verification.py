@@ -15,7 +15,7 @@ from domain.market_data.slewed_clock import SlewedClock
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import VenueUnreachable
-from tests.support.fake_venue import PlainVenue
+from tests.support.fake_venue import FakeVenue
 
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
 START = datetime(2024, 8, 5, tzinfo=UTC)  # a Monday: every timeframe begins
@@ -37,7 +37,7 @@ class Stored:
         self.candles |= {(each.timeframe, each.open_time): each for each in candles}
 
 
-class Venue(PlainVenue):
+class Venue(FakeVenue):
     """Knows trades that the engine missed; may leave out minutes, be away, or be late with a volume."""
 
     def __init__(self, trades: Sequence[Trade]) -> None:

@@ -19,7 +19,7 @@ from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from tests.support.clocks import ManualClock
-from tests.support.fake_venue import PlainVenue
+from tests.support.fake_venue import FakeVenue
 from tests.support.waiting import eventually
 
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
@@ -38,7 +38,7 @@ class StreamingVenue:
     venue = "sandbox"
 
     def __init__(self, traded: Sequence[Trade], clock: ManualClock) -> None:
-        self.plain = PlainVenue(traded)
+        self.plain = FakeVenue(traded)
         self.batches: asyncio.Queue[list[Trade]] = asyncio.Queue()
         self.streams = 0
         self.trades_asked = 0

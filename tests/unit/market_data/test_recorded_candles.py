@@ -11,7 +11,7 @@ import pytest
 from domain.market_data.trade_sequencer import TradeSequencer
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
-from tests.support.fake_venue import PlainVenue
+from tests.support.fake_venue import FakeVenue
 from tests.support.recorded_data import BINANCE, skip_without
 
 MARKET = MarketSymbol("binance", "BTC/USDT")
@@ -37,7 +37,7 @@ def recorded(day: str) -> list[Trade]:
     ]
 
 
-async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[str]]:
+async def collected(venue: FakeVenue, cut: range) -> tuple[list[Candle], list[str]]:
     """Stream all trades in batches of up to 50, but for those at `cut`, after which the stream begins anew."""
     sequencer = TradeSequencer(MARKET, venue)
     trades = venue.trades
@@ -64,7 +64,7 @@ async def collected(venue: PlainVenue, cut: range) -> tuple[list[Candle], list[s
 
 @pytest.mark.parametrize("day", ["20240808", "20240809"])
 def test_the_candles_of_a_recording_are_those_of_a_plain_grouping_also_across_a_cut(day: str) -> None:
-    venue = PlainVenue(recorded(day))
+    venue = FakeVenue(recorded(day))
     told, heard = asyncio.run(collected(venue, range(5_000, 5_500)))
     venue.now = venue.trades[-1].at + LONGEST
     for timeframe in Timeframe:

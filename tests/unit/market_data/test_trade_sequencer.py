@@ -14,7 +14,7 @@ from domain.market_data.trade_sequencer import HISTORY_CANDLES, ResyncResult, Tr
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import VenueGap
-from tests.support.fake_venue import PlainVenue
+from tests.support.fake_venue import FakeVenue
 
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
 START = datetime(2024, 8, 8, 23, 51, 7, tzinfo=UTC)
@@ -32,7 +32,7 @@ def trade(number: int, milliseconds: int, price: int = 100, quantity: int = 1) -
 class Engine:
     """What an engine does with its sequencer, and what it stored and told."""
 
-    venue: PlainVenue
+    venue: FakeVenue
     stored: dict[Key, Candle] = field(default_factory=dict)
     told: list[Candle] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
@@ -106,7 +106,7 @@ def histories(draw: st.DrawFn) -> list[tuple[list[Trade], str, int]]:
 
 async def lived(batches: list[tuple[list[Trade], str, int]], most: int) -> Engine:
     """Run an engine through a history; its stream tells everything but what `wrong` says."""
-    venue = PlainVenue([trade(1, 0), *(each for batch, _, _ in batches for each in batch)], most)
+    venue = FakeVenue([trade(1, 0), *(each for batch, _, _ in batches for each in batch)], most)
     engine, before = Engine(venue), []
     await engine.begin()
     for batch, wrong, quiet in batches:
@@ -191,7 +191,7 @@ def test_every_trade_that_the_venue_still_gives_is_told_once(batches: list[tuple
 
 async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_own_when_it_is_over() -> None:
     trades = [trade(number, number * 1_000) for number in range(40)]
-    venue = PlainVenue([trade(100, -60_000), *trades], most=5)
+    venue = FakeVenue([trade(100, -60_000), *trades], most=5)
     engine = Engine(venue)
     venue.now = trades[29].at
     start = await engine.begin()
@@ -207,7 +207,7 @@ async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_ow
 
 
 async def test_a_minute_that_closed_just_before_the_stream_broke_is_in_the_longer_candles() -> None:
-    venue = PlainVenue([trade(1, 0), trade(2, 30_000, price=103, quantity=5)])
+    venue = FakeVenue([trade(1, 0), trade(2, 30_000, price=103, quantity=5)])
     engine = Engine(venue)
     await engine.begin()
     venue.now = venue.trades[1].at
@@ -225,7 +225,7 @@ async def test_a_minute_that_closed_just_before_the_stream_broke_is_in_the_longe
 
 
 async def test_a_trade_of_the_future_ends_the_stream_and_closes_nothing() -> None:
-    venue = PlainVenue([trade(1, 0)])
+    venue = FakeVenue([trade(1, 0)])
     engine = Engine(venue)
     await engine.begin()
     with pytest.raises(VenueGap, match="ahead of the venue's clock"):
@@ -235,7 +235,7 @@ async def test_a_trade_of_the_future_ends_the_stream_and_closes_nothing() -> Non
 
 
 async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing() -> None:
-    venue = PlainVenue([trade(1, 0)])
+    venue = FakeVenue([trade(1, 0)])
     sequencer = TradeSequencer(MARKET, venue)
     fetch = venue.fetch_trades
 
@@ -250,7 +250,7 @@ async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing()
 
 
 async def test_the_past_of_a_venue_that_leaves_out_empty_minutes_is_not_filled_for_years() -> None:
-    venue = PlainVenue([trade(1, 0)])
+    venue = FakeVenue([trade(1, 0)])
     told = venue.fetch_candles
 
     async def sparse(market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int) -> list[Candle]:

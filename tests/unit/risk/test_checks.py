@@ -10,8 +10,8 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType, RiskCode
 from domain.model.trading import Balance, Position, RiskLimits
 from domain.model.trading_state import TradingState
-from domain.risk.checks import check
-from domain.risk.context import LossRecord, RiskContext, Scope
+from domain.risk.checks import check_order
+from domain.risk.context import LimitScope, LossRecord, RiskContext
 from tests.support.orders import BTC, NOW, D, a_book, a_market, an_order
 
 R = RiskCode
@@ -34,8 +34,8 @@ def context(**changes: object) -> RiskContext:
     return replace(ready, **changes)  # type: ignore[arg-type]
 
 
-def limited(order: Order | None = None, scope: Scope | None = None, **limits: object) -> RiskContext:
-    chosen = replace(scope or Scope("the account", RiskLimits()), limits=RiskLimits(**limits))  # type: ignore[arg-type]
+def limited(order: Order | None = None, scope: LimitScope | None = None, **limits: object) -> RiskContext:
+    chosen = replace(scope or LimitScope("the account", RiskLimits()), limits=RiskLimits(**limits))  # type: ignore[arg-type]
     return context(scopes=(chosen,))
 
 
@@ -49,7 +49,7 @@ def position(quantity: object) -> Position:
 
 
 def codes(order: Order, context: RiskContext) -> list[RiskCode]:
-    return [denial.code for denial in check(order, context)]
+    return [denial.code for denial in check_order(order, context)]
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,14 @@ def codes(order: Order, context: RiskContext) -> list[RiskCode]:
     ],
 )
 def test_an_order_within_all_bounds_is_not_denied(order: Order) -> None:
-    assert check(order, context()) == ()
+    assert check_order(order, context()) == ()
 
 
 def test_every_failure_is_told_at_once_with_limit_and_actual() -> None:
     order = an_order(quantity=D("9000.000001"), price=D("100.001"))
-    denials = {denial.code: denial for denial in check(order, context(reconciled=False, state=TradingState.HALTED))}
+    denials = {
+        denial.code: denial for denial in check_order(order, context(reconciled=False, state=TradingState.HALTED))
+    }
     assert set(denials) == {
         R.TRADING_HALTED, R.NOT_RECONCILED, R.PRICE_PRECISION, R.QUANTITY_PRECISION, R.QUANTITY_TOO_LARGE,
         R.INSUFFICIENT_BALANCE,
@@ -126,7 +128,7 @@ class TestBalance:
         enough = {"USDT": Balance("USDT", needed, needed)}
         short = {"USDT": Balance("USDT", needed, needed - D("0.00001"))}
         assert codes(order, context(balances=enough)) == []
-        (denial,) = check(order, context(balances=short))
+        (denial,) = check_order(order, context(balances=short))
         assert (denial.code, denial.actual) == (R.INSUFFICIENT_BALANCE, needed)
 
     def test_a_limit_order_needs_its_own_price(self) -> None:
@@ -173,7 +175,7 @@ class TestReducing:
         assert codes(order, context(position=held)) == []
 
     def test_trailing_stops_are_refused_by_name(self) -> None:
-        (denial,) = check(an_order(type=OrderType.TRAILING_STOP, price=None), context())
+        (denial,) = check_order(an_order(type=OrderType.TRAILING_STOP, price=None), context())
         assert denial.code is R.UNSUPPORTED_ORDER
         assert "TRAILING_STOP" in denial.message
 
@@ -181,15 +183,15 @@ class TestReducing:
 class TestLimits:
     def test_the_stricter_of_account_and_session_holds(self) -> None:
         scopes = (
-            Scope("the account", RiskLimits(max_order_notional=D(100))),
-            Scope("the trading session", RiskLimits(max_order_notional=D(99))),
+            LimitScope("the account", RiskLimits(max_order_notional=D(100))),
+            LimitScope("the trading session", RiskLimits(max_order_notional=D(99))),
         )
-        (denial,) = check(an_order(), context(scopes=scopes))
+        (denial,) = check_order(an_order(), context(scopes=scopes))
         assert (denial.code, denial.limit, denial.actual) == (R.MAX_ORDER_NOTIONAL, 99, 100)
         assert "the trading session" in denial.message
 
     def test_notionals_are_counted_in_the_accounts_currency(self) -> None:
-        scope = Scope("the account", RiskLimits(max_order_notional=D(150)))
+        scope = LimitScope("the account", RiskLimits(max_order_notional=D(150)))
         assert codes(an_order(), context(scopes=(scope,), quote_rate=D(2))) == [R.MAX_ORDER_NOTIONAL]
         assert codes(an_order(), context(scopes=(scope,), quote_rate=None)) == [R.MAX_ORDER_NOTIONAL]
 
@@ -217,24 +219,24 @@ class TestLimits:
 
     def test_a_position_is_counted_with_the_orders_that_could_grow_it(self) -> None:
         working = an_order(status=OrderStatus.OPEN, quantity=D(3))
-        scope = Scope("the account", RiskLimits(), positions=(position(5),), active=(working,))
-        (denial,) = check(an_order(), limited(scope=scope, max_position_notional=D(899)))
+        scope = LimitScope("the account", RiskLimits(), positions=(position(5),), active=(working,))
+        (denial,) = check_order(an_order(), limited(scope=scope, max_position_notional=D(899)))
         assert (denial.code, denial.actual) == (R.MAX_POSITION_NOTIONAL, 900)
         assert codes(an_order(), limited(scope=scope, max_position_notional=D(900))) == []
 
     def test_open_orders_are_counted_with_the_new_one(self) -> None:
-        scope = Scope("the account", RiskLimits(), active=(an_order(), an_order()))
+        scope = LimitScope("the account", RiskLimits(), active=(an_order(), an_order()))
         assert codes(an_order(), limited(scope=scope, max_open_orders=2)) == [R.MAX_OPEN_ORDERS]
         assert codes(an_order(), limited(scope=scope, max_open_orders=3)) == []
 
     def test_orders_of_the_last_minute_are_counted_with_the_new_one(self) -> None:
-        scope = Scope("the account", RiskLimits(), sent_last_minute=10)
+        scope = LimitScope("the account", RiskLimits(), sent_last_minute=10)
         assert codes(an_order(), limited(scope=scope, max_orders_per_minute=10)) == [R.ORDER_RATE]
         assert codes(an_order(), limited(scope=scope, max_orders_per_minute=11)) == []
 
     def test_losses_stop_new_risk(self) -> None:
         record = LossRecord(D(100), D(20), losing_streak=3, last_loss_at=NOW - timedelta(minutes=9))
-        scope = Scope("the account", RiskLimits(), losses=record)
+        scope = LimitScope("the account", RiskLimits(), losses=record)
         limits = {"max_daily_loss": D(100), "max_drawdown_percent": D(20)}
         pause = {"cool_down_losses": 3, "cool_down_minutes": 10}
         assert codes(an_order(), limited(scope=scope, **limits, **pause)) == [
@@ -244,8 +246,8 @@ class TestLimits:
 
     def test_a_denial_shows_a_computed_amount_with_the_digits_that_mean_something(self) -> None:
         record = LossRecord(D("123.6659472999999999999874"), D("20.00000000000000000000012"))
-        scope = Scope("the account", RiskLimits(), losses=record)
-        denials = check(an_order(), limited(scope=scope, max_daily_loss=D(100), max_drawdown_percent=D(20)))
+        scope = LimitScope("the account", RiskLimits(), losses=record)
+        denials = check_order(an_order(), limited(scope=scope, max_daily_loss=D(100), max_drawdown_percent=D(20)))
         assert [(denial.actual, denial.message) for denial in denials] == [
             (D("123.6659473"), "The loss of the day is 123.6659473; the account allows 100."),
             (D(20), "Equity is 20 % below its highest; the account allows 20 %."),
@@ -253,7 +255,7 @@ class TestLimits:
 
     def test_no_limit_but_the_collar_and_the_notional_keeps_a_position_from_being_closed(self) -> None:
         record = LossRecord(D(100), D(20), losing_streak=3, last_loss_at=NOW)
-        scope = Scope("the account", RiskLimits(), active=(an_order(),), sent_last_minute=9, losses=record)
+        scope = LimitScope("the account", RiskLimits(), active=(an_order(),), sent_last_minute=9, losses=record)
         strict = limited(
             scope=scope, max_daily_loss=D(1), max_drawdown_percent=D(1), cool_down_losses=1, cool_down_minutes=60,
             max_open_orders=1, max_orders_per_minute=1, max_position_notional=D(1),

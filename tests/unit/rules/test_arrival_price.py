@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from domain.model.orders import OrderType
-from domain.rules.arrival_price import arrival_price
+from domain.rules.order_lifecycle import arrival_price
 from tests.support.orders import D, a_book, an_order
 
 

@@ -5,58 +5,57 @@ from uuid import UUID
 import pytest
 
 from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition
-from domain.model.orders import Order, OrderEventKind, OrderStatus, OrderType, RiskCode, RiskDenial
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import Order, OrderEventKind, OrderStatus, OrderType, RejectCode, RiskCode, RiskDenial
 from domain.rules import order_lifecycle as lifecycle
-from domain.rules.order_lifecycle import Step, apply_fill, apply_venue_order, confirm_absent, fill_of
-from tests.support.orders import NOW, an_order, told, told_fill
+from domain.rules.order_lifecycle import Transition, apply_fill, apply_report, confirm_absent, fill_from_report
+from tests.support.orders import NOW, an_order, fill_report, order_report
 
 S, K = OrderStatus, OrderEventKind
-RESERVED_NAMES = NOW + timedelta(seconds=1)
+LATER = NOW + timedelta(seconds=1)
 
 
-def filled(order: Order, trade_id: str, quantity: str, price: str = "100") -> Step:
-    told_of = told_fill(trade_id, quantity, price)
-    return apply_fill(order, fill_of(order, told_of, UUID(int=5)), told_of.venue_order_id, RESERVED_NAMES)
+def filled(order: Order, trade_id: str, quantity: str, price: str = "100") -> Transition:
+    told_of = fill_report(trade_id, quantity, price)
+    return apply_fill(order, fill_from_report(order, told_of, UUID(int=5)), told_of.venue_order_id, LATER)
 
 
-def kinds(step: Step) -> list[OrderEventKind]:
+def kinds(step: Transition) -> list[OrderEventKind]:
     return [event.kind for event in step.events]
 
 
 def rejected_by_absence() -> Order:
     order = an_order(status=S.IN_DOUBT)
     for _ in range(ABSENCES_TO_REJECT):
-        order = confirm_absent(order, RESERVED_NAMES).order
+        order = confirm_absent(order, LATER).order
     return order
 
 
 class TestSending:
     def test_submitting_stamps_the_time_and_tells(self) -> None:
-        step = lifecycle.submit(an_order(), RESERVED_NAMES)
-        assert (step.order.status, step.order.submitted_at, step.order.revision) == (S.SUBMITTED, RESERVED_NAMES, 2)
+        step = lifecycle.submit(an_order(), LATER)
+        assert (step.order.status, step.order.submitted_at, step.order.revision) == (S.SUBMITTED, LATER, 2)
         assert kinds(step) == [K.SUBMITTED]
 
     def test_a_denial_keeps_every_reason(self) -> None:
         denials = (RiskDenial(RiskCode.PRICE_COLLAR, "a"), RiskDenial(RiskCode.ORDER_RATE, "b"))
-        step = lifecycle.deny(an_order(), denials, RESERVED_NAMES)
+        step = lifecycle.deny(an_order(), denials, LATER)
         assert step.order.status is S.DENIED
         assert step.order.denials == denials
         assert step.events[0].reason == "a; b"
 
     def test_what_was_never_submitted_cannot_be_in_doubt(self) -> None:
         with pytest.raises(IllegalTransition):
-            lifecycle.doubt(an_order(), RESERVED_NAMES, "?")
+            lifecycle.mark_in_doubt(an_order(), LATER, "?")
 
     def test_an_accepted_order_is_open_under_the_venues_id(self) -> None:
-        step = apply_venue_order(an_order(status=S.SUBMITTED), told(an_order(), S.OPEN), RESERVED_NAMES)
+        step = apply_report(an_order(status=S.SUBMITTED), order_report(an_order(), S.OPEN), LATER)
         assert (step.order.status, step.order.venue_order_id) == (S.OPEN, "v-1")
         assert kinds(step) == [K.ACCEPTED]
 
     @pytest.mark.parametrize("status", [S.OPEN, S.PARTIALLY_FILLED, S.FILLED, S.CANCELED])
     def test_a_refusal_does_not_undo_what_the_venue_told_before(self, status: OrderStatus) -> None:
         order = an_order(status=status)
-        assert lifecycle.reject(order, RESERVED_NAMES, "no").order is order
+        assert lifecycle.reject(order, LATER, "no").order is order
 
 
 class TestFills:
@@ -74,13 +73,13 @@ class TestFills:
         assert step.order.venue_order_id == "v-1"
 
     def test_a_status_alone_never_fills(self) -> None:
-        step = apply_venue_order(an_order(status=S.OPEN), told(an_order(), S.FILLED, 1), RESERVED_NAMES)
+        step = apply_report(an_order(status=S.OPEN), order_report(an_order(), S.FILLED, 1), LATER)
         assert step.order.status is S.OPEN
-        assert lifecycle.is_missing_fills(step.order, told(an_order(), S.FILLED, 1))
+        assert lifecycle.is_missing_fills(step.order, order_report(an_order(), S.FILLED, 1))
 
     def test_a_venue_that_calls_less_done_is_believed_once_its_fills_are_here(self) -> None:
         order = filled(an_order(status=S.OPEN), "1", "0.999").order
-        step = apply_venue_order(order, told(order, S.FILLED, Decimal("0.999")), RESERVED_NAMES)
+        step = apply_report(order, order_report(order, S.FILLED, Decimal("0.999")), LATER)
         assert step.order.status is S.FILLED
         assert kinds(step) == [K.RECONCILED]
 
@@ -110,7 +109,7 @@ class TestEnds:
     @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED])
     def test_an_ioc_that_fills_in_part_ends_as_the_venue_says(self, status: OrderStatus) -> None:
         order = filled(an_order(status=S.SUBMITTED, type=OrderType.MARKET), "1", "0.5").order
-        step = apply_venue_order(order, told(order, status, Decimal("0.5")), RESERVED_NAMES)
+        step = apply_report(order, order_report(order, status, Decimal("0.5")), LATER)
         assert step.order.status is status
         assert kinds(step) == [OrderEventKind(status)]
 
@@ -118,56 +117,56 @@ class TestEnds:
     def test_a_cancel_by_the_engine_for_time_is_an_expiry(self, after_seconds: int) -> None:
         asked = NOW + timedelta(seconds=after_seconds)
         order = an_order(status=S.PENDING_CANCEL, expires_at=NOW, cancel_requested_at=asked)
-        assert apply_venue_order(order, told(order, S.CANCELED), RESERVED_NAMES).order.status is S.EXPIRED
+        assert apply_report(order, order_report(order, S.CANCELED), LATER).order.status is S.EXPIRED
 
     def test_a_cancel_before_its_time_is_a_cancel(self) -> None:
-        order = an_order(status=S.PENDING_CANCEL, expires_at=RESERVED_NAMES, cancel_requested_at=NOW)
-        assert apply_venue_order(order, told(order, S.CANCELED), RESERVED_NAMES).order.status is S.CANCELED
+        order = an_order(status=S.PENDING_CANCEL, expires_at=LATER, cancel_requested_at=NOW)
+        assert apply_report(order, order_report(order, S.CANCELED), LATER).order.status is S.CANCELED
 
     def test_a_stop_refused_when_it_triggers_has_expired(self) -> None:
         order = an_order(status=S.OPEN, type=OrderType.STOP)
-        assert apply_venue_order(order, told(order, S.REJECTED), RESERVED_NAMES).order.status is S.EXPIRED
+        assert apply_report(order, order_report(order, S.REJECTED), LATER).order.status is S.EXPIRED
 
     @pytest.mark.parametrize("status", [S.FILLED, S.CANCELED, S.EXPIRED])
     @pytest.mark.parametrize("old", [S.OPEN, S.PARTIALLY_FILLED, S.CANCELED, S.EXPIRED, S.REJECTED])
     def test_an_old_message_never_moves_an_ended_order(self, status: OrderStatus, old: OrderStatus) -> None:
         order = an_order(status=status, filled_quantity=Decimal("0.5"))
-        assert apply_venue_order(order, told(order, old, Decimal("0.25")), RESERVED_NAMES).order is order
+        assert apply_report(order, order_report(order, old, Decimal("0.25")), LATER).order is order
 
     @pytest.mark.parametrize("status", [S.PENDING, S.DENIED, S.REJECTED])
     def test_an_order_the_venue_should_not_have_is_not_taken_over(self, status: OrderStatus) -> None:
         with pytest.raises(IllegalTransition):
-            apply_venue_order(an_order(status=status), told(an_order(), S.OPEN), RESERVED_NAMES)
+            apply_report(an_order(status=status), order_report(an_order(), S.OPEN), LATER)
 
 
 class TestCancels:
     def test_a_refused_cancel_returns_the_order_to_what_it_was(self) -> None:
         partly = filled(an_order(status=S.OPEN), "1", "0.5").order
-        asked = lifecycle.request_cancel(partly, RESERVED_NAMES).order
+        asked = lifecycle.request_cancel(partly, LATER).order
         assert asked.status is S.PENDING_CANCEL
-        assert asked.cancel_requested_at == RESERVED_NAMES
-        step = lifecycle.cancel_refused(asked, RESERVED_NAMES, "too late")
+        assert asked.cancel_requested_at == LATER
+        step = lifecycle.reject_cancel(asked, LATER, "too late")
         assert (step.order.status, step.order.cancel_requested_at) == (S.PARTIALLY_FILLED, None)
         assert kinds(step) == [K.CANCEL_REJECTED]
 
     def test_an_old_open_does_not_end_a_cancel_under_way(self) -> None:
         order = an_order(status=S.PENDING_CANCEL)
-        assert apply_venue_order(order, told(order, S.OPEN), RESERVED_NAMES).order is order
+        assert apply_report(order, order_report(order, S.OPEN), LATER).order is order
 
     @pytest.mark.parametrize("status", [S.CANCELED, S.FILLED])
     def test_a_refusal_that_comes_after_the_end_changes_nothing(self, status: OrderStatus) -> None:
         order = an_order(status=status)
-        assert lifecycle.cancel_refused(order, RESERVED_NAMES, "unknown order").order is order
+        assert lifecycle.reject_cancel(order, LATER, "unknown order").order is order
 
 
 class TestAbsence:
     def test_the_third_clean_absence_rejects_and_none_before(self) -> None:
         order = an_order(status=S.IN_DOUBT)
         for number in range(1, ABSENCES_TO_REJECT):
-            step = confirm_absent(order, RESERVED_NAMES)
+            step = confirm_absent(order, LATER)
             order = step.order
             assert (order.status, order.absences, step.events) == (S.IN_DOUBT, number, ())
-        step = confirm_absent(order, RESERVED_NAMES)
+        step = confirm_absent(order, LATER)
         assert step.order.status is S.REJECTED
         assert step.order.reject_reason == "the venue never received the order"
         assert step.order.reject_code is RejectCode.NOT_RECEIVED
@@ -175,11 +174,11 @@ class TestAbsence:
     @pytest.mark.parametrize("status", [S.OPEN, S.PENDING_CANCEL])
     def test_an_order_that_the_venue_had_and_lost_is_cancelled(self, status: OrderStatus) -> None:
         order = an_order(status=status, venue_order_id="v-1", absences=ABSENCES_TO_REJECT - 1)
-        assert confirm_absent(order, RESERVED_NAMES).order.status is S.CANCELED
+        assert confirm_absent(order, LATER).order.status is S.CANCELED
 
     def test_a_found_order_starts_counting_anew(self) -> None:
         order = an_order(status=S.IN_DOUBT, absences=2)
-        assert apply_venue_order(order, told(order, S.OPEN), RESERVED_NAMES).order.absences == 0
+        assert apply_report(order, order_report(order, S.OPEN), LATER).order.absences == 0
 
     @pytest.mark.parametrize(
         ("status", "expected"),
@@ -189,7 +188,7 @@ class TestAbsence:
         self, status: OrderStatus, expected: list[OrderEventKind]
     ) -> None:
         order = rejected_by_absence()
-        step = apply_venue_order(order, told(order, status), RESERVED_NAMES)
+        step = apply_report(order, order_report(order, status), LATER)
         assert kinds(step) == expected
         assert (step.order.reject_reason, step.order.reject_code) == (None, None)
 
@@ -201,4 +200,4 @@ class TestAbsence:
     @pytest.mark.parametrize("status", [S.FILLED, S.CANCELED, S.PENDING])
     def test_absence_of_an_order_that_is_not_at_the_venue_says_nothing(self, status: OrderStatus) -> None:
         order = an_order(status=status)
-        assert confirm_absent(order, RESERVED_NAMES).order is order
+        assert confirm_absent(order, LATER).order is order

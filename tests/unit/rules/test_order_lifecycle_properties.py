@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from domain.model.order_transitions import require_legal
 from domain.model.orders import Order, OrderEvent, OrderEventKind, OrderStatus
 from domain.ports.execution_client import FillReport, OrderReport
-from domain.rules.order_lifecycle import Step, apply_fill, apply_venue_order, fill_of
-from tests.support.orders import NOW, an_order, told, told_fill
+from domain.rules.order_lifecycle import Transition, apply_fill, apply_report, fill_from_report
+from tests.support.orders import NOW, an_order, fill_report, order_report
 
 S = OrderStatus
-RESERVED_NAMES = NOW + timedelta(seconds=1)
+LATER = NOW + timedelta(seconds=1)
 
 Telling: TypeAlias = "tuple[Story, list[FillReport | OrderReport]]"
 
@@ -35,11 +35,11 @@ class Story:
     def messages(self) -> list[FillReport | OrderReport]:
         """Everything that the venue says while it happens, in the order in which it happens."""
         order, sofar = an_order(), Decimal(0)
-        said: list[FillReport | OrderReport] = [told(order, S.OPEN)]
+        said: list[FillReport | OrderReport] = [order_report(order, S.OPEN)]
         for fill in self.fills:
             sofar += fill.quantity
-            said += [fill, told(order, S.FILLED if sofar == 1 else S.PARTIALLY_FILLED, sofar)]
-        return said + ([told(order, self.end, sofar)] if self.end else [])
+            said += [fill, order_report(order, S.FILLED if sofar == 1 else S.PARTIALLY_FILLED, sofar)]
+        return said + ([order_report(order, self.end, sofar)] if self.end else [])
 
     @property
     def outcome(self) -> OrderStatus:
@@ -56,7 +56,7 @@ def stories(draw: st.DrawFn) -> Story:
         parts.append(100 - sum(parts))
     prices = draw(st.lists(st.integers(1, 10**6), min_size=len(parts), max_size=len(parts)))
     fills = tuple(
-        told_fill(str(number), Decimal(part) / 100, Decimal(price) / 100)
+        fill_report(str(number), Decimal(part) / 100, Decimal(price) / 100)
         for number, (part, price) in enumerate(zip(parts, prices, strict=True))
     )
     full = sum(parts) == 100
@@ -75,11 +75,11 @@ class Book:
         if isinstance(message, FillReport):
             if message.venue_trade_id not in self.trades:
                 self.trades.add(message.venue_trade_id)
-                self.take(apply_fill(self.order, fill_of(self.order, message, UUID(int=5)), "v-1", RESERVED_NAMES))
+                self.take(apply_fill(self.order, fill_from_report(self.order, message, UUID(int=5)), "v-1", LATER))
         else:
-            self.take(apply_venue_order(self.order, message, RESERVED_NAMES))
+            self.take(apply_report(self.order, message, LATER))
 
-    def take(self, step: Step) -> None:
+    def take(self, step: Transition) -> None:
         before = self.order
         for event in step.events:
             require_legal(before, event.order.status)

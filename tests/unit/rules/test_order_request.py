@@ -75,8 +75,8 @@ def test_the_account_must_be_there_and_in_use(account: Account | None, code: Err
 
 
 def test_the_same_numbers_written_differently_are_the_same_request() -> None:
-    one = replace(LIMIT, quantity=Decimal("0.10"), price=Decimal("1E+2")).normal()
-    other = replace(LIMIT, quantity=Decimal("0.1"), price=Decimal("100.00")).normal()
+    one = replace(LIMIT, quantity=Decimal("0.10"), price=Decimal("1E+2")).normalised()
+    other = replace(LIMIT, quantity=Decimal("0.1"), price=Decimal("100.00")).normalised()
     assert repr(one) == repr(other)
 
 

@@ -15,13 +15,13 @@ from domain.model.markets import Timeframe
 from domain.model.orders import OrderRole, OrderType, TimeInForce
 from domain.model.trading import Position, Signal, SignalAction, TradingSession
 from domain.rules.session_plan import (
-    SessionPlan,
+    TradingSessionPlan,
     entry_order,
     entry_price,
     exit_order,
+    exit_triggered_by,
     protection,
     session_plan,
-    triggered,
 )
 from tests.support.orders import BTC, a_book, a_market
 
@@ -40,7 +40,7 @@ DISTANCES = st.one_of(
 )
 
 
-def a_plan(**changes: object) -> SessionPlan:
+def a_plan(**changes: object) -> TradingSessionPlan:
     return session_plan(SESSION, replace(DEFINITION, **changes), a_market(), "USDT")
 
 
@@ -72,9 +72,9 @@ def test_without_distances_there_is_no_protection() -> None:
 
 def test_the_stop_loss_wins_where_a_price_reaches_both() -> None:
     both = replace(POSITION, stop_loss_price=Decimal(100), take_profit_price=Decimal(100))
-    assert triggered(both, Decimal(100)) is OrderRole.STOP_LOSS
-    assert triggered(both, Decimal(101)) is OrderRole.TAKE_PROFIT
-    assert triggered(POSITION, Decimal(1)) is None
+    assert exit_triggered_by(both, Decimal(100)) is OrderRole.STOP_LOSS
+    assert exit_triggered_by(both, Decimal(101)) is OrderRole.TAKE_PROFIT
+    assert exit_triggered_by(POSITION, Decimal(1)) is None
 
 
 def test_the_same_signal_makes_the_same_client_order_id() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.core.money import is_multiple
 from domain.model.definitions import Sizing
 from domain.model.markets import PriceLevel
-from domain.rules.sizing import SizingContext, SizingError, quantity
+from domain.rules.sizing import SizingContext, SizingError, size_entry
 from tests.support.orders import a_market
 
 PERCENT = st.decimals(Decimal("0.01"), 100, places=2)
@@ -41,7 +41,7 @@ def contexts(draw: st.DrawFn) -> SizingContext:
 def sized(sizing: Sizing, context: SizingContext) -> Decimal:
     """Return the quantity, 0 where there is none."""
     try:
-        return quantity(sizing, context)
+        return size_entry(sizing, context)
     except SizingError:
         return Decimal(0)
 
@@ -97,9 +97,9 @@ def test_the_move_by_one_atr_is_never_exceeded_nor_is_what_is_free(context: Sizi
 def test_what_cant_be_known_cant_be_sized(sizing: Sizing, missing: dict[str, None]) -> None:
     known = {"equity": Decimal(1000), "atr": Decimal(1), "stop_distance": Decimal(1)} | missing
     with pytest.raises(SizingError):
-        quantity(sizing, SizingContext(a_market(), Decimal(100), Decimal(1000), **known))
+        size_entry(sizing, SizingContext(a_market(), Decimal(100), Decimal(1000), **known))
 
 
 def test_a_fixed_amount_isnt_cut_so_that_the_risk_check_tells_what_is_missing() -> None:
     context = SizingContext(a_market(), Decimal(100), free_quote=Decimal(1))
-    assert quantity(Sizing(quote_amount=Decimal(500)), context) == 5
+    assert size_entry(Sizing(quote_amount=Decimal(500)), context) == 5

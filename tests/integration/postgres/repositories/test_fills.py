@@ -32,7 +32,7 @@ async def test_a_fill_comes_back_as_it_was_stored(
     of_session = world.fill(order, maker=maker, trading_session_id=world.session.id, price=Decimal(0))
     for fill in (by_hand, of_session):
         assert await orders.add_fill(fill)
-        assert await orders.fill(world.user.id, fill.id) == fill
+        assert await orders.get_fill(world.user.id, fill.id) == fill
 
 
 async def test_a_fill_counts_once_by_account_market_and_trade_id(
@@ -46,14 +46,14 @@ async def test_a_fill_counts_once_by_account_market_and_trade_id(
     theirs = stranger.order()
     await orders.add(theirs)
     assert await orders.add_fill(stranger.fill(theirs, venue_trade_id="1"))
-    assert [stored.quantity for stored in await orders.fills_of_order(order.id)] == [fill.quantity, Decimal("0.1")]
+    assert [stored.quantity for stored in await orders.list_fills_of_order(order.id)] == [fill.quantity, Decimal("0.1")]
 
 
 async def test_a_fill_is_stored_while_somebody_holds_its_order(
     pool: Pool, orders: PostgresOrders, world: World, order: Order
 ) -> None:
     async with pool.acquire() as driver, driver.transaction():
-        assert await PostgresOrders(Connection(driver)).locked(order.id) == order
+        assert await PostgresOrders(Connection(driver)).get_for_update(order.id) == order
         assert await orders.add_fill(world.fill(order))
 
 
@@ -62,9 +62,9 @@ async def test_a_fill_of_another_user_is_as_if_absent(
 ) -> None:
     fill = world.fill(order)
     await orders.add_fill(fill)
-    assert await orders.fill(stranger.user.id, fill.id) is None
-    assert await orders.fills(stranger.user.id, KeysetPage(10), ALL) == []
-    assert await orders.ledger(stranger.user.id, OrderFilter(account_id=world.account.id)) == []
+    assert await orders.get_fill(stranger.user.id, fill.id) is None
+    assert await orders.list_fills_page(stranger.user.id, KeysetPage(10), ALL) == []
+    assert await orders.list_all_fills(stranger.user.id, OrderFilter(account_id=world.account.id)) == []
 
 
 async def _stored(orders: PostgresOrders, fills: list[Fill]) -> list[Fill]:
@@ -76,17 +76,17 @@ async def _stored(orders: PostgresOrders, fills: list[Fill]) -> list[Fill]:
 async def test_fills_are_paged_from_new_to_old_and_back(orders: PostgresOrders, world: World, order: Order) -> None:
     newest = (await _stored(orders, [world.fill(order) for _ in range(5)]))[::-1]
     user = world.user.id
-    assert await orders.fills(user, KeysetPage(2), ALL) == newest[:2]
-    assert await orders.fills(user, KeysetPage(2, after=newest[1].id), ALL) == newest[2:4]
-    assert await orders.fills(user, KeysetPage(2, backwards=True), ALL) == newest[3:]
-    assert await orders.fills(user, KeysetPage(9, before=newest[3].id, backwards=True), ALL) == newest[:3]
+    assert await orders.list_fills_page(user, KeysetPage(2), ALL) == newest[:2]
+    assert await orders.list_fills_page(user, KeysetPage(2, after=newest[1].id), ALL) == newest[2:4]
+    assert await orders.list_fills_page(user, KeysetPage(2, backwards=True), ALL) == newest[3:]
+    assert await orders.list_fills_page(user, KeysetPage(9, before=newest[3].id, backwards=True), ALL) == newest[:3]
 
 
 async def test_the_ledger_is_in_the_order_of_time(orders: PostgresOrders, world: World, order: Order) -> None:
     late, early, between = await _stored(orders, [world.fill(order, at=at(seconds)) for seconds in (9, 1, 5)])
-    assert await orders.ledger(world.user.id, ALL) == [early, between, late]
-    assert await orders.ledger(world.user.id, OrderFilter(start=at(1), end=at(9))) == [early, between]
-    assert await orders.fills_of_order(order.id) == [early, between, late]
+    assert await orders.list_all_fills(world.user.id, ALL) == [early, between, late]
+    assert await orders.list_all_fills(world.user.id, OrderFilter(start=at(1), end=at(9))) == [early, between]
+    assert await orders.list_fills_of_order(order.id) == [early, between, late]
 
 
 async def test_the_ledger_holds_only_what_is_wanted(orders: PostgresOrders, world: World, order: Order) -> None:
@@ -97,7 +97,7 @@ async def test_the_ledger_holds_only_what_is_wanted(orders: PostgresOrders, worl
     )
 
     async def found(**wanted: object) -> list[Fill]:
-        return await orders.ledger(world.user.id, OrderFilter(**wanted))  # type: ignore[arg-type]
+        return await orders.list_all_fills(world.user.id, OrderFilter(**wanted))  # type: ignore[arg-type]
 
     assert await found(account_id=world.account.id) == [bought, sold, elsewhere]
     assert await found(trading_session_id=world.session.id) == [sold]

@@ -104,7 +104,7 @@ def a_transfer(world: World, currency: str, amount: Decimal) -> AccountTransfer:
 
 async def all_added_up(connection: Connection, world: World) -> dict[str, Decimal]:
     """Return what each fill and each transfer of the account comes to, by currency."""
-    fills = await PostgresOrders(connection).ledger(world.user.id, OrderFilter(account_id=world.account.id))
+    fills = await PostgresOrders(connection).list_all_fills(world.user.id, OrderFilter(account_id=world.account.id))
     total: dict[str, Decimal] = {}
     for transfer in await PostgresTransfers(connection).list_all(world.account.id):
         total[transfer.currency] = EXACT.add(total.get(transfer.currency, ZERO), transfer.amount)

@@ -24,17 +24,17 @@ async def test_commands_are_pending_orders_and_cancels_asked_for(orders: Postgre
     plain = await _one_of_each_status(orders, world)
     asked = await _one_of_each_status(orders, world, cancel_requested_at=NOW)
     expected = [plain[OrderStatus.PENDING], asked[OrderStatus.PENDING], *(asked[status] for status in COMMANDED)]
-    assert await orders.commands(world.account.id) == sorted(expected, key=lambda order: order.id)
+    assert await orders.list_commands(world.account.id) == sorted(expected, key=lambda order: order.id)
 
 
 async def test_commands_of_another_account_are_not_given(orders: PostgresOrders, world: World, stranger: World) -> None:
     await orders.add(world.order())
-    assert await orders.commands(stranger.account.id) == []
+    assert await orders.list_commands(stranger.account.id) == []
 
 
 async def test_active_orders_are_those_that_are_not_final(orders: PostgresOrders, world: World) -> None:
     made = await _one_of_each_status(orders, world)
-    active = await orders.active(world.account.id)
+    active = await orders.list_active(world.account.id)
     assert {order.status for order in active} == set(ACTIVE_STATUSES)
     assert active == sorted((made[status] for status in ACTIVE_STATUSES), key=lambda order: order.id)
 
@@ -51,7 +51,7 @@ async def test_an_order_expires_when_its_time_has_come_unless_its_cancel_is_aske
     ]
     for order in (due, *others):
         await orders.add(order)
-    assert await orders.expired(world.account.id, NOW) == [due]
+    assert await orders.list_expired(world.account.id, NOW) == [due]
 
 
 async def test_recent_orders_are_those_that_changed_since(orders: PostgresOrders, world: World) -> None:
@@ -60,7 +60,7 @@ async def test_recent_orders_are_those_that_changed_since(orders: PostgresOrders
         await orders.add(order)
     changed = changed.changed(at(10), status=OrderStatus.SUBMITTED)
     await orders.save(changed)
-    assert await orders.recent(world.account.id, at(10)) == [changed, final]
+    assert await orders.list_changed_since(world.account.id, at(10)) == [changed, final]
 
 
 async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrders, world: World) -> None:
@@ -68,7 +68,7 @@ async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrder
         await orders.add(world.order(submitted_at=at(seconds), status=OrderStatus.FILLED))
     new = world.order()
     await orders.add(new)
-    assert (await orders.risk_facts(new, at(-60))).sent_by_account == 2
+    assert (await orders.risk_snapshot(new, at(-60))).sent_by_account == 2
 
 
 async def test_a_cancel_is_asked_for_once_of_every_active_order(orders: PostgresOrders, world: World) -> None:
@@ -112,7 +112,7 @@ async def test_a_locked_order_waits_for_whoever_holds_it(pool: Pool, orders: Pos
         other = PostgresOrders(Connection(driver))
         async with driver.transaction():
             assert await other.locked(order.id) == order
-            waiting = asyncio.create_task(orders.locked(order.id))
+            waiting = asyncio.create_task(orders.get_for_update(order.id))
             changed = order.changed(at(1), status=OrderStatus.SUBMITTED)
             await other.save(changed)
             assert not waiting.done()

@@ -41,7 +41,7 @@ async def step(database: PostgresDatabase, before: Order, lease: Lease | None) -
     after = opened(before)
     event = OrderEvent(OrderEventKind.ACCEPTED, after)
     async with database.transaction() as transaction:
-        transaction.orders.advance(before, after, lease)
+        transaction.orders.compare_and_save(before, after, lease)
         transaction.events.append([NewEvent(after.user_id, after.updated_at, UserEventKind.ORDER, event)])
     return after
 
@@ -49,7 +49,7 @@ async def step(database: PostgresDatabase, before: Order, lease: Lease | None) -
 async def add_and_advance(database: PostgresDatabase, new: Order, before: Order) -> None:
     async with database.transaction() as transaction:
         await transaction.orders.add(new)
-        transaction.orders.advance(before, opened(before))
+        transaction.orders.compare_and_save(before, opened(before))
 
 
 async def stored(database: PostgresDatabase, order: Order) -> tuple[Order | None, int]:

@@ -19,11 +19,11 @@ from domain.model.orders import (
     OrderRole,
     OrderStatus,
     OrderType,
+    RejectCode,
     RiskCode,
     RiskDenial,
     TimeInForce,
 )
-from domain.model.reject_codes import RejectCode
 from domain.ports.orders import DuplicateOrder, OrderFilter, StaleOrder
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.orders import PostgresOrders
@@ -155,7 +155,7 @@ async def test_the_same_client_order_id_makes_one_order_and_leaves_the_transacti
     async with connection.driver.transaction():
         with pytest.raises(DuplicateOrder):
             await orders.add(replace(world.order(), client_order_id=order.client_order_id))
-        assert await orders.locked_by_client_id(world.account.id, order.client_order_id) == order
+        assert await orders.get_for_update_by_client_id(world.account.id, order.client_order_id) == order
 
 
 async def test_another_account_may_use_the_same_client_order_id(
@@ -164,15 +164,15 @@ async def test_another_account_may_use_the_same_client_order_id(
     await orders.add(world.order(client_order_id="mine"))
     theirs = stranger.order(client_order_id="mine")
     await orders.add(theirs)
-    assert await orders.locked_by_client_id(stranger.account.id, "mine") == theirs
+    assert await orders.get_for_update_by_client_id(stranger.account.id, "mine") == theirs
 
 
 async def test_an_order_of_another_user_is_as_if_absent(orders: PostgresOrders, world: World, stranger: World) -> None:
     order = world.order()
     await orders.add(order)
     assert await orders.get(stranger.user.id, order.id) is None
-    assert await orders.page(stranger.user.id, KeysetPage(10), ALL) == []
-    assert await orders.page(stranger.user.id, KeysetPage(10), OrderFilter(account_id=world.account.id)) == []
+    assert await orders.list_page(stranger.user.id, KeysetPage(10), ALL) == []
+    assert await orders.list_page(stranger.user.id, KeysetPage(10), OrderFilter(account_id=world.account.id)) == []
     assert await orders.get(world.user.id, new_id()) is None
 
 
@@ -184,10 +184,10 @@ async def test_batches_find_orders_by_id_by_parent_and_by_what_they_replace(
     amended = world.order(replaces_id=first.id)
     for order in (first, stop, amended):
         await orders.add(order)
-    assert {order.id for order in await orders.many([first.id, stop.id, new_id()])} == {first.id, stop.id}
-    assert await orders.protecting([first.id, stop.id]) == [stop]
-    assert await orders.replacing([first.id, stop.id]) == [amended]
-    assert await orders.many([]) == []
+    assert {order.id for order in await orders.get_many([first.id, stop.id, new_id()])} == {first.id, stop.id}
+    assert await orders.list_children([first.id, stop.id]) == [stop]
+    assert await orders.list_replacements([first.id, stop.id]) == [amended]
+    assert await orders.get_many([]) == []
 
 
 async def _stored(orders: PostgresOrders, *new: Order) -> list[Order]:
@@ -201,7 +201,7 @@ async def test_pages_go_from_new_to_old_and_back(orders: PostgresOrders, world: 
     newest = made[::-1]
 
     async def page(**window: object) -> list[Order]:
-        return await orders.page(world.user.id, KeysetPage(3, **window), ALL)  # type: ignore[arg-type]
+        return await orders.list_page(world.user.id, KeysetPage(3, **window), ALL)  # type: ignore[arg-type]
 
     assert await page() == newest[:3]
     assert await page(after=newest[2].id) == newest[3:6]
@@ -222,7 +222,7 @@ async def test_a_page_holds_only_what_is_wanted(orders: PostgresOrders, world: W
     await _stored(orders, plain, other_market, sale, of_session, final, late)
 
     async def found(**wanted: object) -> list[Order]:
-        return await orders.page(world.user.id, KeysetPage(10), OrderFilter(**wanted))  # type: ignore[arg-type]
+        return await orders.list_page(world.user.id, KeysetPage(10), OrderFilter(**wanted))  # type: ignore[arg-type]
 
     assert await found(market=ETH) == [other_market]
     assert await found(side=OrderSide.SELL) == [sale]
@@ -244,7 +244,7 @@ async def test_outcomes_are_counted_by_state(orders: PostgresOrders, world: Worl
         world.order(status=OrderStatus.FILLED, created_at=at(-60)),
         stranger.order(status=OrderStatus.REJECTED),
     )
-    counts = await orders.outcome_counts(world.user.id, OrderFilter(start=NOW))
+    counts = await orders.count_by_status(world.user.id, OrderFilter(start=NOW))
     assert counts == {OrderStatus.FILLED: 2, OrderStatus.DENIED: 1}
 
 

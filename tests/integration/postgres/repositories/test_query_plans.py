@@ -79,27 +79,27 @@ async def explaining(connection: Connection, world: World, stranger: World) -> E
 
 async def test_a_page_of_a_users_orders(explaining: Explaining, world: World) -> None:
     orders = PostgresOrders(explaining)
-    page = await orders.page(world.user.id, KeysetPage(50), OrderFilter())
+    page = await orders.list_page(world.user.id, KeysetPage(50), OrderFilter())
     assert explaining.used("orders_of_user"), explaining.plan
-    await orders.page(world.user.id, KeysetPage(50, after=page[-1].id), OrderFilter())
+    await orders.list_page(world.user.id, KeysetPage(50, after=page[-1].id), OrderFilter())
     assert explaining.used("orders_of_user"), explaining.plan
     assert "Sort" not in explaining.plan
-    await orders.page(world.user.id, KeysetPage(50), OrderFilter(statuses=(OrderStatus.OPEN,)))
+    await orders.list_page(world.user.id, KeysetPage(50), OrderFilter(statuses=(OrderStatus.OPEN,)))
     assert explaining.used("orders_active_of_user"), explaining.plan
 
 
 async def test_what_the_executor_asks_for(explaining: Explaining, world: World) -> None:
     orders, account = PostgresOrders(explaining), world.account.id
-    await orders.commands(account)
+    await orders.list_commands(account)
     assert explaining.used("orders_commands"), explaining.plan
-    await orders.active(account)
+    await orders.list_active(account)
     assert explaining.used("orders_active"), explaining.plan
-    await orders.expired(account, NOW)
+    await orders.list_expired(account, NOW)
     assert explaining.used("orders_active"), explaining.plan
-    await orders.risk_facts(world.order(), NOW.replace(year=2027))
+    await orders.risk_snapshot(world.order(), NOW.replace(year=2027))
     assert "orders_by_submission" in explaining.plan, explaining.plan
     assert "Seq Scan on orders" not in explaining.plan, explaining.plan
-    await orders.locked_by_client_id(account, "c77")
+    await orders.get_for_update_by_client_id(account, "c77")
     assert explaining.used("orders_account_id_client_order_id_key"), explaining.plan
 
 
@@ -111,9 +111,9 @@ async def test_the_events_of_an_order(explaining: Explaining, world: World) -> N
 
 async def test_the_orders_that_belong_to_others(explaining: Explaining) -> None:
     orders = PostgresOrders(explaining)
-    await orders.protecting([new_id()])
+    await orders.list_children([new_id()])
     assert explaining.used("orders_protecting"), explaining.plan
-    await orders.replacing([new_id()])
+    await orders.list_replacements([new_id()])
     assert explaining.used("orders_replacing"), explaining.plan
 
 

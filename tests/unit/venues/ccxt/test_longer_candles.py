@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from infra.venues.ccxt.longer_candles import build_longer_candles, is_on_grid, source_timeframe
-from tests.support.fake_venue import PlainVenue
+from tests.support.fake_venue import FakeVenue
 
 MARKET = MarketSymbol("kraken", "BTC/USD")
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_weeks_that_begin_on_another_day_are_made_of_days() -> None:
 class Pages:
     """A venue that gives few candles a page."""
 
-    def __init__(self, venue: PlainVenue, size: int, reach: timedelta | None) -> None:
+    def __init__(self, venue: FakeVenue, size: int, reach: timedelta | None) -> None:
         self.venue = venue
         self.size = size
         self.reach = reach
@@ -74,7 +74,7 @@ async def test_made_candles_are_those_of_the_trades_whatever_the_venues_pages_ar
         at += step
         when = START + timedelta(seconds=at)
         trades.append(Trade(MARKET, str(number), when, Decimal(100 + step % 9), Decimal(1), OrderSide.BUY))
-    venue = PlainVenue(trades)
+    venue = FakeVenue(trades)
     venue.now = trades[-1].at
     pages = Pages(venue, size, timedelta(minutes=300) if windowed else None)
     start = START + asked_from * timeframe.duration

@@ -5,7 +5,7 @@ import json
 import ccxt
 import pytest
 
-from domain.model.reject_codes import RejectCode
+from domain.model.orders import RejectCode
 from domain.ports.execution_client import VenueRefused
 from infra.venues.ccxt.errors import command_error
 
