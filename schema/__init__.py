@@ -1,9 +1,19 @@
-"""The public schema: Strawberry types, inputs, enums and the three roots."""
+"""The public schema: Strawberry types, inputs, enums and the three roots, in one folder for each area."""
 
 import strawberry
 
-import schema.enums
-import schema.trading_enums  # noqa: F401  # before the first type that uses one
+# Strawberry must know an enum before the first type that mentions it.
+import schema.accounts.enums
+import schema.analytics.enums
+import schema.common.enums
+import schema.engine.enums
+import schema.events.enums
+import schema.markets.enums
+import schema.orders.enums
+import schema.positions.enums
+import schema.reports.enums
+import schema.trading.enums
+import schema.users.enums  # noqa: F401
 
 
 def build_schema() -> strawberry.Schema:

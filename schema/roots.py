@@ -1,44 +1,44 @@
-"""The three roots, put together of what each module gives, and the schema of them."""
+"""The three roots, assembled from all areas, and the schema."""
 
 from typing import Final
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.accounts import AccountMutation
-from schema.analytics import AnalyticsQuery
-from schema.depth import DepthSubscription
-from schema.engine import EngineQuery
-from schema.errors import EngineSchema, InputError
-from schema.events import EventSubscription
-from schema.market_lists import MarketListQuery, MarketListSubscription
-from schema.markets import MarketQuery, MarketSubscription
-from schema.node import NodeQuery
-from schema.order_mutations import OrderMutation
-from schema.portfolio import PortfolioSubscription
-from schema.reports import ReportMutation
-from schema.scalars import SCALARS
-from schema.strategies import StrategyMutation, StrategyQuery
-from schema.trading import TradingMutation
-from schema.user_mutations import UserMutation
-from schema.users import UserQuery
+from schema.accounts.mutations import AccountMutation
+from schema.accounts.subscriptions import AccountSubscription
+from schema.analytics.queries import AnalyticsQuery
+from schema.common.engine_schema import EngineSchema
+from schema.common.errors import InputError
+from schema.common.node import NodeQuery
+from schema.common.scalars import SCALARS
+from schema.engine.mutations import HaltMutation
+from schema.engine.queries import EngineQuery
+from schema.events.subscriptions import EventSubscription
+from schema.markets.queries import MarketQuery
+from schema.markets.subscriptions import MarketSubscription
+from schema.orders.mutations import OrderMutation
+from schema.positions.subscriptions import PositionSubscription
+from schema.reports.mutations import ReportMutation
+from schema.strategies.mutations import StrategyMutation
+from schema.strategies.queries import StrategyQuery
+from schema.trading.mutations import TradingMutation
+from schema.users.mutations import UserMutation
+from schema.users.queries import UserQuery
 
 
 @strawberry.type(description="All queries. Private data is below `viewer`, or found with `node`.")
-class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, MarketListQuery, AnalyticsQuery, StrategyQuery):
-    """The query root."""
+class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery): ...
 
 
 @strawberry.type(description="All mutations. Errors in the input are in the `errors` of the payload.")
-class Mutation(UserMutation, AccountMutation, StrategyMutation, TradingMutation, OrderMutation, ReportMutation):
-    """The mutation root."""
+class Mutation(
+    UserMutation, AccountMutation, StrategyMutation, TradingMutation, HaltMutation, OrderMutation, ReportMutation
+): ...
 
 
 @strawberry.type(description="All subscriptions.")
-class Subscription(
-    DepthSubscription, MarketSubscription, MarketListSubscription, PortfolioSubscription, EventSubscription
-):
-    """The subscription root."""
+class Subscription(MarketSubscription, PositionSubscription, AccountSubscription, EventSubscription): ...
 
 
 SCHEMA: Final = EngineSchema(

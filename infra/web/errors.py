@@ -3,7 +3,7 @@
 from graphql import GraphQLError, GraphQLFormattedError
 
 from domain.core.errors import FaultCode, RequestFault
-from schema.errors import public_error
+from schema.common.errors import public_error
 
 
 class RequestErrors(Exception):

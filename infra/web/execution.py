@@ -12,7 +12,7 @@ from domain.core.errors import Unavailable
 from infra.web.documents.documents import PreparedOperation
 from infra.web.documents.redaction import redact_variables
 from infra.web.errors import RequestErrors
-from schema.errors import public_error
+from schema.common.errors import public_error
 
 Payload = dict[str, Any]
 """A response: `data`, `errors`, `extensions`."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from infra.web.context import OperationContext
 from infra.web.documents.documents import PreparedOperation
-from schema.errors import listen_to_codes
+from schema.common.errors import listen_to_codes
 
 MAX_NAME_CHARACTERS: Final = 64
 MAX_ROOT_FIELDS: Final = 5

@@ -29,7 +29,7 @@ from resolvers.context import RequestContext, Services
 from resolvers.engine import EngineInfo
 from resolvers.ids import encode_id
 from schema import build_schema
-from schema.errors import public_error
+from schema.common.errors import public_error
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_market
 from tests.support.trading import World, new_account, new_session, new_strategy, new_user, new_version

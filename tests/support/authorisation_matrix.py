@@ -21,7 +21,7 @@ from infra.embedded.cache import EmbeddedCache
 from resolvers.context import RequestContext
 from resolvers.engine import ENGINE_KEY
 from resolvers.ids import decode_id, encode_id
-from schema.errors import public_error
+from schema.common.errors import public_error
 from tests.support import authorisation as rules
 from tests.support.api import SCHEMA, Api
 from tests.support.orders import BTC, a_market

@@ -18,10 +18,12 @@ from infra.web.app import build_app
 from infra.web.context import ConnectionInfo
 from infra.web.settings import WebSettings
 from resolvers.streams import DeltaStream, LatestStream, ResumableStream
-from schema.errors import EngineSchema, InputError, UserError, answer, payload
-from schema.node import Node, NodeQuery, serves
-from schema.pagination import Connection, Edge
-from schema.scalars import SCALARS
+from schema.common.engine_schema import EngineSchema
+from schema.common.errors import InputError, UserError
+from schema.common.mutations import Fields, mutation
+from schema.common.node import Node, NodeQuery, instance_of
+from schema.common.pagination import connection
+from schema.common.scalars import SCALARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +129,11 @@ class Context:
 
 @strawberry.type
 class Product(Node):
-    is_type_of = serves(Item)
+    is_type_of = instance_of(Item)
     price: Decimal
 
 
-@strawberry.type(description="A product in a list.")
-class ProductEdge(Edge[Product]): ...
-
-
-@strawberry.type(description="Products, a page at a time.")
-class ProductConnection(Connection[Product, ProductEdge]): ...
+ProductConnection = connection(Product, "products", counted=False)
 
 
 @strawberry.type
@@ -212,13 +209,12 @@ class Query(NodeQuery):
 
 @strawberry.type
 class Mutation:
-    @strawberry.mutation
-    @payload(OrderPayload)
-    async def order_place(self, info: Info, price: Decimal) -> OrderPayload | None:
+    @mutation(OrderPayload, scope=None, description="Place an order.")
+    async def order_place(self, info: Info, price: Decimal) -> Fields:
         if price <= 0:
             raise DomainInputError(ErrorCode.INVALID, f"The price is {price}; it must be above 0.", ("price",))
         info.context.backend.placed.append(price)
-        return answer(OrderPayload, product=Item(7, price))
+        return {"product": Item(7, price)}
 
     @strawberry.mutation
     async def order_slowly(self, info: Info, price: Decimal) -> bool:

@@ -15,7 +15,7 @@ from infra.web.http.compression import compress_response
 from infra.web.http.negotiation import EVENT_STREAM, JSON, RESPONSE_JSON, negotiate
 from infra.web.http.requests import GraphQLRequest, parse_body, parse_query_string
 from infra.web.http.sse import SseResponse
-from schema.errors import public_error
+from schema.common.errors import public_error
 
 _STATUS = {FaultCode.RATE_LIMITED: 429, FaultCode.UNAVAILABLE: 503}
 

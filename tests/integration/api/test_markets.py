@@ -15,7 +15,7 @@ from domain.market_data import codec
 from domain.market_data.topics import FEED_DEMAND, status_topic, ticker_topic
 from domain.model.markets import FeedState, FeedStatus, MarketSymbol, Ticker
 from resolvers.ids import encode_id
-from schema.errors import public_error
+from schema.common.errors import public_error
 from tests.support.api import SCHEMA, Api
 from tests.support.orders import BTC, a_market
 from tests.support.waiting import eventually

@@ -6,7 +6,10 @@ from graphql import GraphQLError
 
 from domain.core.errors import ErrorCode, FaultCode, InputErrors, RequestFault
 from domain.core.errors import InputError as DomainInputError
-from schema.errors import EngineSchema, InputError, UserError, answer, payload, public_error, shows_error
+from schema.common.engine_schema import EngineSchema
+from schema.common.errors import InputError, UserError, error_type, public_error
+from schema.common.mutations import Fields, mutation
+from schema.common.types import Info
 
 
 class RuleError(DomainInputError):
@@ -18,7 +21,7 @@ class RuleError(DomainInputError):
 class EmailTakenError(DomainInputError): ...
 
 
-@shows_error(RuleError)
+@error_type(RuleError)
 @strawberry.type
 class RuleMistakeError(UserError):
     start: int | None
@@ -48,16 +51,15 @@ class Query:
 
 @strawberry.type
 class Mutation:
-    @strawberry.mutation
-    @payload(Payload, requested=0)
-    async def act(self, how: str) -> Payload | None:
+    @mutation(Payload, scope=None, description="Act.", requested=0)
+    async def act(self, info: Info, how: str) -> Fields:
         if how == "one":
             raise EmailTakenError(ErrorCode.EMAIL_TAKEN, "taken", ("input", "email"))
         if how == "many":
             raise InputErrors([RuleError(3), DomainInputError(ErrorCode.INVALID, "bad")])
         if how == "fault":
             raise RequestFault(FaultCode.FORBIDDEN, "no")
-        return answer(Payload, thing=Thing("a"), requested=2)
+        return {"thing": Thing("a"), "requested": 2}
 
 
 SCHEMA = EngineSchema(Query, Mutation, types=[InputError, RuleMistakeError])

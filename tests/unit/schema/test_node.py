@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.core.errors import ErrorCode, InputError
 from resolvers.ids import decode_id
-from schema.node import decode_typed, decode_uuid, encode_id
+from schema.common.node import decode_id_of_type, decode_uuid, encode_id
 
 
 @given(st.from_regex(r"[A-Z][A-Za-z]{0,30}", fullmatch=True), st.text(min_size=1, max_size=40))
@@ -25,7 +25,7 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 def test_an_id_of_another_type_finds_nothing_and_says_where() -> None:
     id = encode_id("TradingSession", uuid4())  # noqa: A001
     with pytest.raises(InputError) as raised:
-        decode_typed(id, "Account", ("input", "account"))
+        decode_id_of_type(id, "Account", ("input", "account"))
     assert (raised.value.code, raised.value.path) == (ErrorCode.NOT_FOUND, ("input", "account"))
     assert raised.value.message == "There is no account with this id."
     with pytest.raises(InputError, match="There is no trading session with this id"):

@@ -5,13 +5,13 @@ import pytest
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.metrics import PerformanceMetrics
-from schema.orders import OrderFacts
-from schema.portfolio import AccountEquity
-from schema.positions import PositionFacts
-from schema.reports import EquityPoint, RoundTrip
-from schema.rounded import RoundedField, rounded_field
-from schema.scalars import SCALARS
+from schema.accounts.subscriptions import AccountEquity
+from schema.common.rounded import RoundedField, rounded_field
+from schema.common.scalars import SCALARS
+from schema.orders.types import OrderFacts
+from schema.positions.types import PositionFacts
+from schema.reports.metrics import PerformanceMetrics
+from schema.reports.types import EquityPoint, RoundTrip
 
 
 @strawberry.type

@@ -9,27 +9,27 @@ from hypothesis import strategies as st
 
 from domain.model.markets import MarketSymbol
 from schema import build_schema
-from schema.scalars import (
+from schema.common.scalars import (
     SCALARS,
     Sequence,
-    read_decimal,
-    read_sequence,
-    read_symbol,
-    read_time,
-    write_decimal,
-    write_sequence,
-    write_time,
+    parse_decimal,
+    parse_sequence,
+    parse_symbol,
+    parse_time,
+    serialize_decimal,
+    serialize_sequence,
+    serialize_time,
 )
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=-(10**19), max_value=10**19))
 def test_a_decimal_comes_back_as_it_went_out(value: Decimal) -> None:
-    assert read_decimal(write_decimal(value)) == value
+    assert parse_decimal(serialize_decimal(value)) == value
 
 
 @given(st.integers(min_value=-(10**38) + 1, max_value=10**38 - 1))
 def test_a_whole_number_is_read_exactly(value: int) -> None:
-    assert read_decimal(value) == value
+    assert parse_decimal(value) == value
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,16 @@ def test_a_whole_number_is_read_exactly(value: int) -> None:
 )
 def test_what_is_no_decimal_is_refused_in_words(value: object) -> None:
     with pytest.raises(GraphQLError, match=r"^Decimal: .* can't be used: .*\.$") as refused:
-        read_decimal(value)
+        parse_decimal(value)
     assert len(refused.value.message) < 200
 
 
 def test_decimals_are_plain() -> None:
-    assert [write_decimal(value) for value in (Decimal("1E+3"), Decimal("0.10"), Decimal("-0"), 5)] == [
+    assert [serialize_decimal(value) for value in (Decimal("1E+3"), Decimal("0.10"), Decimal("-0"), 5)] == [
         "1000", "0.1", "0", "5",
     ]  # fmt: skip
     with pytest.raises(TypeError):
-        write_decimal(1.5)
+        serialize_decimal(1.5)
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_literals_are_read_from_their_text(literal: str, expected: Decimal | Non
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)), st.integers(-720, 720))  # noqa: DTZ001
 def test_a_time_comes_back_as_it_went_out(at: datetime, minutes: int) -> None:
     aware = at.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    text = write_time(aware)
+    text = serialize_time(aware)
     assert text.endswith("Z")
-    assert read_time(text) == aware
-    assert read_time(aware.isoformat()) == aware
+    assert parse_time(text) == aware
+    assert parse_time(aware.isoformat()) == aware
 
 
 @pytest.mark.parametrize(
@@ -101,32 +101,32 @@ def test_a_time_comes_back_as_it_went_out(at: datetime, minutes: int) -> None:
 )  # fmt: skip
 def test_a_time_without_an_offset_or_off_the_calendar_is_refused(value: object) -> None:
     with pytest.raises(GraphQLError, match=r"^DateTime: "):
-        read_time(value)
+        parse_time(value)
 
 
 def test_a_naive_time_never_leaves() -> None:
     with pytest.raises(TypeError):
-        write_time(datetime(2026, 1, 1))  # noqa: DTZ001
+        serialize_time(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 def test_sequences_are_strings_of_up_to_64_bits() -> None:
-    assert write_sequence(2**63 - 1) == "9223372036854775807"
-    assert read_sequence("9223372036854775807") == read_sequence(2**63 - 1) == Sequence(2**63 - 1)
+    assert serialize_sequence(2**63 - 1) == "9223372036854775807"
+    assert parse_sequence("9223372036854775807") == parse_sequence(2**63 - 1) == Sequence(2**63 - 1)
     for value in ("9223372036854775808", "-1", "1.0", 1.0, True, None, "", "٣", 10**5000):
         with pytest.raises(GraphQLError):
-            read_sequence(value)
+            parse_sequence(value)
 
 
 def test_a_market_symbol_is_checked() -> None:
-    assert read_symbol("sandbox:BTC/USDT") == MarketSymbol("sandbox", "BTC/USDT")
+    assert parse_symbol("sandbox:BTC/USDT") == MarketSymbol("sandbox", "BTC/USDT")
     for value in ("BTC/USDT", "sandbox:BTC", "", ":/", 5, "x" * 200):
         with pytest.raises(GraphQLError, match=r"sandbox:BTC/USDT"):
-            read_symbol(value)
+            parse_symbol(value)
 
 
 def test_times_are_utc() -> None:
-    assert write_time(datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-01T00:00:00Z"
-    assert read_time("2026-01-01T02:00:00+02:00").tzinfo is UTC
+    assert serialize_time(datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-01T00:00:00Z"
+    assert parse_time("2026-01-01T02:00:00+02:00").tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ async def test_what_is_written_matches_the_documented_patterns() -> None:
     }
     assert set(patterns) == {"Decimal", "Sequence", "MarketSymbol"}
     for value in ("0", "0.1", "-12.5", "64000", "1E+3", "1E-18", "-0", "100.100"):
-        assert patterns["Decimal"].search(write_decimal(Decimal(value)))
+        assert patterns["Decimal"].search(serialize_decimal(Decimal(value)))
     for text in ("1.", "01", "1.10", "1e3", "+1", ""):
         assert not patterns["Decimal"].search(text)
     for number in (0, 7, 2**63 - 1):
-        assert patterns["Sequence"].search(write_sequence(number))
+        assert patterns["Sequence"].search(serialize_sequence(number))
     for symbol in ("sandbox:BTC/USDT", "kraken:BTC/USDT:USDT", "sandbox-binance:1000SATS/USDT"):
         assert patterns["MarketSymbol"].search(str(MarketSymbol.parse(symbol)))

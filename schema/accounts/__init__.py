@@ -1,0 +1,1 @@
+"""Accounts at venues, their limits, balances and transfers."""

@@ -1,0 +1,1 @@
+"""Indicators, trends and volume profiles."""

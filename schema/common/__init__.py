@@ -1,0 +1,1 @@
+"""What all areas of the schema use: scalars, errors, pagination, global ids."""

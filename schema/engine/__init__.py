@@ -1,0 +1,1 @@
+"""The engine itself, and halts of trading."""

@@ -1,0 +1,74 @@
+"""The engine and its halts."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain.model import trading_state as domain
+from domain.model.trading import Account, TradingSession
+from domain.model.trading_state import TradingState
+from domain.model.users import User
+from resolvers import halts
+from resolvers.engine import EngineInfo, trading_state
+from schema.common.node import Node, instance_of
+from schema.common.types import Info
+
+
+@strawberry.type(description="A halt of trading. It blocks new orders until `tradingResume`.")
+class Halt:
+    level: domain.HaltLevel = strawberry.field(description="The level at which trading is halted.")
+    since: datetime = strawberry.field(description="When the halt was made.")
+    by: domain.HaltAuthor = strawberry.field(description="Who made the halt.")
+
+    @strawberry.field(description="True if orders that reduce or close a position are still allowed.")
+    def reduce_only(parent: strawberry.Parent[domain.Halt]) -> bool:
+        return parent.state is domain.TradingState.REDUCING
+
+    @strawberry.field(
+        description="The reason that was given for the halt. Null if none was given, or if the caller isn't signed in."
+    )
+    def reason(parent: strawberry.Parent[domain.Halt], info: Info) -> str | None:
+        return halts.reason(info.context, parent)
+
+
+@strawberry.type
+class HaltFields:
+    """The halts of a user, an account or a trading session."""
+
+    @strawberry.field(
+        graphql_type=Halt | None,
+        description="The halt of this object itself. Null if it has none, even if a halt at a higher level applies to "
+        "it.",
+    )
+    async def halt(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:
+        return await halts.own(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[Halt] | None,
+        description=(
+            "All halts that apply to this object: its own and those at higher levels, highest level first. The "
+            "strictest one decides."
+        ),
+    )
+    async def halts(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:
+        return await halts.holding(info.context, parent)
+
+
+@strawberry.type(description="This engine.")
+class Engine(Node):
+    is_type_of = instance_of(EngineInfo)
+
+    version: str = strawberry.field(description="The version of the engine.")
+    started_at: datetime = strawberry.field(description="When the node that answers this request started.")
+
+    @strawberry.field(description="True if every part of the node that answers this request works.")
+    async def healthy(parent: strawberry.Parent[EngineInfo]) -> bool:
+        return await parent.is_healthy()
+
+    @strawberry.field(description="What a halt of the whole engine allows.")
+    async def trading_state(self, info: Info) -> TradingState:
+        return await trading_state(info.context.services.database)
+
+    @strawberry.field(graphql_type=Halt | None, description="The halt of the whole engine. Null if there is none.")
+    async def halt(self, info: Info) -> object:
+        return await halts.of_engine(info.context)

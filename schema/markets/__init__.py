@@ -1,0 +1,1 @@
+"""Venues, markets and market data."""

@@ -1,0 +1,135 @@
+"""The inputs of the mutations of orders."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderType, TimeInForce
+from domain.rules import order_request as service
+from schema.common.node import decode_uuid
+
+
+@strawberry.input(
+    one_of=True,
+    description="The distance at which a trailing stop follows the price. Give exactly one of the two fields.",
+)
+class TrailInput:
+    percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description='The distance in percent of the best price so far, such as "1.5".'
+    )
+    absolute: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The distance as a difference of prices, in quote currency for one unit of the base currency.",
+    )
+
+
+@strawberry.input(one_of=True, description="The price of a protecting order. Give exactly one of the two fields.")
+class ProtectionInput:
+    price: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="The price, in quote currency for one unit of the base currency."
+    )
+    percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="The distance from the entry's price, in percent of it."
+    )
+
+
+@strawberry.input(description="The order to place.")
+class OrderPlaceInput:
+    account: strawberry.ID = strawberry.field(description="The id of the account on which to trade.")
+    market: MarketSymbol = strawberry.field(description="The market. It must be a market of the account's venue.")
+    side: OrderSide = strawberry.field(description="Whether to buy or to sell the base currency.")
+    type: OrderType = strawberry.field(description="How the order is executed.")
+    quantity: Decimal = strawberry.field(
+        description="The quantity, in base currency. It must be more than 0 and a multiple of "
+        "`Market.quantityIncrement`."
+    )
+    price: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "The limit price, in quote currency for one unit of the base currency. A multiple of "
+            "`Market.priceIncrement`. Required for LIMIT, STOP_LIMIT and TAKE_PROFIT_LIMIT, invalid otherwise."
+        ),
+    )
+    stop_price: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "The price that triggers the order, in quote currency for one unit of the base currency. A multiple of "
+            "`Market.priceIncrement`. Required for STOP, STOP_LIMIT, TAKE_PROFIT and TAKE_PROFIT_LIMIT, invalid "
+            "otherwise."
+        ),
+    )
+    time_in_force: TimeInForce | None = strawberry.field(
+        default=None,
+        description=(
+            "How long the order rests in the book. Only valid for types with a limit price, for which the default is "
+            "GTC."
+        ),
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None,
+        description="The time at which a GTD order expires. It must be in the future. Required for GTD, invalid "
+        "otherwise.",
+    )
+    post_only: bool | None = strawberry.field(
+        default=None,
+        description="Reject instead of taking liquidity (LIMIT only, and not with IOC or FOK). The default is false.",
+    )
+    reduce_only: bool | None = strawberry.field(
+        default=None, description="Only reduce a position, and never open or enlarge one. The default is false."
+    )
+    trailing: TrailInput | None = strawberry.field(
+        default=None,
+        description=(
+            "The distance at which a TRAILING_STOP follows the price. Not supported yet: the result is the error "
+            "UNSUPPORTED."
+        ),
+    )
+    stop_loss: ProtectionInput | None = strawberry.field(
+        default=None,
+        description="An order that limits the loss of the position. Not supported yet: the result is the error "
+        "UNSUPPORTED.",
+    )
+    take_profit: ProtectionInput | None = strawberry.field(
+        default=None,
+        description="An order that takes the profit of the position. Not supported yet: the result is the error "
+        "UNSUPPORTED.",
+    )
+    idempotency_key: str = strawberry.field(
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the same order and sends "
+            "nothing again. With another input the result is the error CONFLICT. At most 128 characters."
+        )
+    )
+
+    def to_domain(self) -> service.OrderRequest:
+        """Return the request. Raises NOT_FOUND for an id that is no id of an account."""
+        return service.OrderRequest(
+            account_id=decode_uuid(self.account, "Account", ("input", "account")),
+            market=self.market,
+            side=self.side,
+            type=self.type,
+            quantity=self.quantity,
+            price=self.price,
+            stop_price=self.stop_price,
+            time_in_force=self.time_in_force,
+            expires_at=self.expires_at,
+            post_only=bool(self.post_only),
+            reduce_only=bool(self.reduce_only),
+            trailing=self.trailing is not None,
+            stop_loss=self.stop_loss is not None,
+            take_profit=self.take_profit is not None,
+        )
+
+
+@strawberry.input(
+    description="The orders to cancel: all open orders of an account, or those that the other fields select."
+)
+class OrdersCancelInput:
+    account: strawberry.ID = strawberry.field(description="The id of the account.")
+    market: MarketSymbol | None = strawberry.field(default=None, description="Only cancel orders on this market.")
+    trading_session: strawberry.ID | None = strawberry.field(
+        default=None, description="Only cancel orders of the trading session with this id."
+    )

@@ -1,0 +1,87 @@
+"""Placing and cancelling orders."""
+
+from typing import Annotated
+
+import strawberry
+
+from domain.model.users import ApiScope
+from resolvers import orders
+from schema.common.errors import user_error
+from schema.common.mutations import INPUT, Fields, Payload, mutation
+from schema.common.node import decode_uuid
+from schema.common.types import Info
+from schema.orders.inputs import OrderPlaceInput, OrdersCancelInput
+from schema.orders.types import Order
+
+
+@strawberry.type(description="The result of `orderPlace`.")
+class OrderPlacePayload(Payload):
+    order: Order | None = strawberry.field(
+        description="The order, even if it was DENIED or REJECTED. Null if no order was stored."
+    )
+
+
+@strawberry.type(description="The result of `orderCancel`.")
+class OrderCancelPayload(Payload):
+    order: Order | None = strawberry.field(description="The order after the request. Null if there are errors.")
+
+
+@strawberry.type(
+    description="The result of `ordersCancel`. The cancels go on after it: subscribe to `orderEvents` to follow them."
+)
+class OrdersCancelPayload(Payload):
+    requested: int = strawberry.field(
+        description="The number of orders that are being cancelled. 0 if there are errors."
+    )
+    orders: list[Order] | None = strawberry.field(
+        description="The orders that are being cancelled, oldest first. Null if there are errors."
+    )
+
+
+@strawberry.type
+class OrderMutation:
+    @mutation(
+        OrderPlacePayload,
+        scope=ApiScope.TRADE,
+        description=(
+            "Place an order. The request returns when the order is neither PENDING nor SUBMITTED any more, or after 2 "
+            "seconds with the status that it has then. An order that fails the risk checks is stored with status "
+            "DENIED, and the result has the error ORDER_DENIED. An order that the venue refuses has status REJECTED, "
+            "and the result has the error ORDER_REJECTED. If the input is invalid, no order is stored."
+        ),
+    )
+    async def order_place(self, info: Info, input: Annotated[OrderPlaceInput, INPUT]) -> Fields:
+        order = await orders.place(info.context, input.to_domain(), input.idempotency_key)
+        refusal = orders.refusal(order)
+        return {"order": order, "errors": [user_error(refusal)] if refusal else []}
+
+    @mutation(
+        OrderCancelPayload,
+        scope=ApiScope.TRADE,
+        description=(
+            "Cancel an order. The request returns when the cancel has ended, or after 2 seconds with the status that "
+            "the order has then. An order that is already CANCELED or EXPIRED is returned as it is. For an order with "
+            "another final status the result is the error CONFLICT."
+        ),
+    )
+    async def order_cancel(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the order.")]
+    ) -> Fields:
+        return {"order": await orders.cancel(info.context, decode_uuid(id, "Order", ("id",)))}
+
+    @mutation(
+        OrdersCancelPayload,
+        scope=ApiScope.TRADE,
+        description=(
+            "Cancel all open orders of an account, or those on a market or of a trading session. The request returns "
+            "before the cancels have ended."
+        ),
+        requested=0,
+    )
+    async def orders_cancel(self, info: Info, input: Annotated[OrdersCancelInput, INPUT]) -> Fields:
+        account_id = decode_uuid(input.account, "Account", ("input", "account"))
+        session_id = None
+        if input.trading_session is not None:
+            session_id = decode_uuid(input.trading_session, "TradingSession", ("input", "tradingSession"))
+        asked = await orders.cancel_all(info.context, account_id, input.market, session_id)
+        return {"requested": len(asked), "orders": asked}

@@ -1,0 +1,227 @@
+"""Orders and their fills."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.model import orders as domain
+from domain.model.order_side import OrderSide
+from domain.model.orders import RejectCode
+from resolvers import markets, orders, trading
+from resolvers.pagination import PageArguments
+from schema.common.arguments import connection_field
+from schema.common.node import Node, instance_of
+from schema.common.pagination import connection
+from schema.common.rounded import rounded_field
+from schema.common.scalars import Sequence
+from schema.common.types import Info, lazy
+
+Account = lazy("accounts.types", "Account")
+
+Market = lazy("markets.types", "Market")
+
+TradingSession = lazy("trading.types", "TradingSession")
+
+Signal = lazy("trading.types", "Signal")
+
+
+@strawberry.type(description="A risk check that an order failed.")
+class RiskDenial:
+    code: domain.RiskCode = strawberry.field(description="The check that the order failed.")
+    message: str = strawberry.field(
+        description="The failure in words: what is wrong, with which value, and what would be right."
+    )
+    limit: Decimal | None = strawberry.field(
+        description="The limit of the check, in the unit that `RiskCode` names. Null if the check has none."
+    )
+    actual: Decimal | None = strawberry.field(
+        description="The value that the order would have, in the same unit as `limit`. Null if the check has none."
+    )
+
+
+@strawberry.type(description="An execution of an order, or of a part of it.")
+class Fill(Node):
+    is_type_of = instance_of(domain.Fill)
+
+    venue_trade_id: str = strawberry.field(
+        description="The venue's id of the trade. A fill with the same id is never counted twice."
+    )
+    at: datetime = strawberry.field(description="When the fill happened, by the venue's clock.")
+    price: Decimal = strawberry.field(description="The price, in quote currency for one unit of the base currency.")
+    quantity: Decimal = strawberry.field(description="The filled quantity, in base currency.")
+    fee: Decimal = strawberry.field(
+        description="The fee that the venue charged, in `feeCurrency`. It is negative if the venue paid it."
+    )
+    fee_currency: str = strawberry.field(description="The currency of the fee.")
+    fee_rate: Decimal | None = rounded_field(
+        "The price of one unit of `feeCurrency` in quote currency, when the fill was recorded. Null if the fee "
+        "currency is the base or the quote currency, or if no price was known."
+    )
+    maker: bool | None = strawberry.field(
+        description="True if the order rested in the book and another one met it. Null if the venue doesn't report it."
+    )
+
+    @strawberry.field(graphql_type=lazy("orders.types", "Order"), description="The order that was filled.")
+    async def order(parent: strawberry.Parent[domain.Fill], info: Info) -> object:
+        return await orders.order_by_id(info.context, parent.order_id)
+
+
+FillConnection = connection(Fill, "fills")
+
+
+@strawberry.type(description="The sum of the fees in one currency.")
+class FeeTotal:
+    currency: str = strawberry.field(description="The currency of the fees.")
+    amount: Decimal = strawberry.field(
+        description="The sum of the fees. It is negative if the venue paid more than it charged."
+    )
+
+
+@strawberry.type
+class OrderFacts:
+    """The fields that an order and its state at an event have in common."""
+
+    client_order_id: str = strawberry.field(
+        description="The id that the engine gave the order at the venue: a hash of what caused the order."
+    )
+    venue_order_id: str | None = strawberry.field(
+        description="The venue's id of the order. Null until the venue has confirmed it."
+    )
+    side: OrderSide = strawberry.field(description="Whether the base currency is bought or sold.")
+    type: domain.OrderType = strawberry.field(description="How the order is executed.")
+    role: domain.OrderRole = strawberry.field(description="Why the order exists.")
+    time_in_force: domain.TimeInForce | None = strawberry.field(
+        description="How long the order rests in the book. Null for types without a limit price, such as MARKET."
+    )
+    expires_at: datetime | None = strawberry.field(description="When the order expires. Null if it is not GTD.")
+    post_only: bool = strawberry.field(description="True if the order is rejected instead of taking liquidity.")
+    reduce_only: bool = strawberry.field(description="True if the order may only reduce a position.")
+    quantity: Decimal = strawberry.field(description="The ordered quantity, in base currency.")
+    price: Decimal | None = strawberry.field(
+        description="The limit price, in quote currency for one unit of the base currency. Null for types without one."
+    )
+    stop_price: Decimal | None = strawberry.field(
+        description=(
+            "The price that triggers the order, in quote currency for one unit of the base currency. Null for types "
+            "without one."
+        )
+    )
+    status: domain.OrderStatus = strawberry.field(description="The status of the order in its life.")
+    revision: Sequence = strawberry.field(
+        description=(
+            "A number that increases with every change of the order. Of two states of an order, keep the one with the "
+            "higher revision."
+        )
+    )
+    filled_quantity: Decimal = strawberry.field(description="The sum of the fills, in base currency.")
+    remaining_quantity: Decimal = strawberry.field(description="The quantity that is not filled, in base currency.")
+    average_price: Decimal | None = rounded_field(
+        "The mean price of the fills, weighted by their quantities, in quote currency for one unit of the base "
+        "currency. Null before the first fill."
+    )
+    denials: list[RiskDenial] = strawberry.field(description="All risk checks that the order failed.")
+    reject_reason: str | None = strawberry.field(
+        description="Why the venue rejected the order, in words. Null if it wasn't rejected."
+    )
+    reject_code: RejectCode | None = strawberry.field(
+        description=(
+            "Why the venue rejected the order, for programs. `rejectReason` has the reason in words. Null if it "
+            "wasn't rejected, and in states that version 0.1 stored."
+        )
+    )
+    arrival_price: Decimal | None = strawberry.field(
+        description=(
+            "The price from which the order's slippage is measured, in quote currency for one unit of the base "
+            "currency. It is the stop price, or else the middle of the book when the order was sent. Null until then, "
+            "and for orders that were sent before the engine recorded it."
+        )
+    )
+    created_at: datetime = strawberry.field(description="When the order was stored.")
+    updated_at: datetime = strawberry.field(description="When the order last changed.")
+
+    @strawberry.field(graphql_type=Account, description="The account of the order.")
+    async def account(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await trading.account_of(info.context, parent)
+
+    @strawberry.field(graphql_type=Market, description="The market of the order.")
+    def market(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return markets.market(info.context, parent.market)
+
+    @strawberry.field(
+        graphql_type=TradingSession | None,
+        description="The trading session that created the order. Null if it was placed by hand.",
+    )
+    async def trading_session(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await trading.session_of(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=Signal | None, description="The signal that caused the order. Null if no signal did."
+    )
+    async def signal(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.signal(info.context, parent)
+
+
+@strawberry.type(
+    description="An instruction to a venue to buy or sell, with everything that is known about its execution."
+)
+class Order(Node, OrderFacts):
+    is_type_of = instance_of(domain.Order)
+
+    @strawberry.field(
+        graphql_type=lazy("orders.types", "Order") | None,
+        description="The entry that this order protects. Always null, because the engine doesn't place protecting "
+        "orders yet.",
+    )
+    async def parent(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.order_by_id(info.context, parent.parent_id)
+
+    @strawberry.field(
+        graphql_type=list[lazy("orders.types", "Order")],  # type: ignore[misc]  # made at run time
+        description="The orders that protect this one. Always empty, because the engine doesn't place protecting "
+        "orders yet.",
+    )
+    async def protections(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.protections(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=lazy("orders.types", "Order") | None,
+        description="The order that this one replaces. Always null, because orders can't be amended yet.",
+    )
+    async def replaces(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.order_by_id(info.context, parent.replaces_id)
+
+    @strawberry.field(
+        graphql_type=lazy("orders.types", "Order") | None,
+        description="The order that replaces this one. Always null, because orders can't be amended yet.",
+    )
+    async def replaced_by(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.replaced_by(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[FeeTotal] | None,
+        description="The sum of the order's fees so far, one item for each currency.",
+    )
+    async def fees(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.fees(info.context, parent)
+
+    @connection_field(FillConnection, description="The fills of the order, newest first.")
+    async def fills(
+        parent: strawberry.Parent[domain.Order],
+        info: Info,
+        page: PageArguments,
+    ) -> object:
+        return await orders.fills(info.context, parent, page)
+
+    @connection_field(
+        lazy("orders.events", "OrderEventConnection"), description="All events of the order, oldest first."
+    )
+    async def events(
+        parent: strawberry.Parent[domain.Order],
+        info: Info,
+        page: PageArguments,
+    ) -> object:
+        return await orders.events(info.context, parent, page)
+
+
+OrderConnection = connection(Order, "orders")

@@ -1,0 +1,1 @@
+"""Reports, and the jobs that compute them."""

@@ -1,0 +1,71 @@
+"""The enums of jobs and reports."""
+
+from enum import StrEnum
+
+from domain.model import reports as domain
+from domain.model.reports import JobStatus, PositionSide
+from schema.common.enums import describe_enum
+
+describe_enum(
+    JobStatus,
+    "The status of a job in its life. SUCCEEDED, FAILED and CANCELED are final.",
+    {
+        "QUEUED": "The job waits for a worker.",
+        "RUNNING": "A worker computes the job.",
+        "SUCCEEDED": "The result is available.",
+        "FAILED": "The job has no result. `message` has the reason.",
+        "CANCELED": "The job was cancelled. Jobs can't be cancelled yet, so no job has this status.",
+    },
+)
+
+
+describe_enum(
+    PositionSide,
+    "The direction of a position.",
+    {"LONG": "The position was opened by buying.", "SHORT": "The position was opened by selling."},
+)
+
+
+describe_enum(
+    domain.ReportNoteCode,
+    "What a reader must know about the figures of a report.",
+    {
+        "PRICE_MISSING": (
+            "No price was known for a currency that was held. If this lasted past the end of a day, the figures of "
+            "returns are null."
+        ),
+        "PRICE_STALE": "Prices of a market are missing for more than a day. The last known price is used for this "
+        "time.",
+        "NO_MARKET": (
+            "No market that is traded leads from a currency to the account's currency. Balances in this currency are "
+            "left out."
+        ),
+        "PERIOD_TOO_SHORT": "The period has too few days for figures of daily returns.",
+        "OPENING_ESTIMATED": "It is not known what came into the account and left it before the engine recorded "
+        "transfers.",
+        "START_UNKNOWN": "The equity at the start of the trading session is not known.",
+        "MARKET_UNKNOWN": "Fills on a market that the venue no longer lists are left out.",
+        "BALANCE_UNEXPLAINED": (
+            "The current balance of a currency differs from the sum of its transfers and fills. The difference is "
+            "left out. If it lasts, it is recorded as a transfer of kind ADJUSTMENT, with the time at which it was "
+            "noticed."
+        ),
+    },
+)
+
+
+class ReportFormat(StrEnum):
+    HTML = "HTML"
+    CSV = "CSV"
+    PARQUET = "PARQUET"
+
+
+describe_enum(
+    ReportFormat,
+    "The file formats of a report.",
+    {
+        "HTML": "A page with charts, for reading.",
+        "CSV": "Tables as comma-separated text, for spreadsheets.",
+        "PARQUET": "Tables with typed columns, for data analysis.",
+    },
+)

@@ -1,0 +1,65 @@
+"""The input of `reportGenerate`."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain.model import reports as domain
+from domain.reports.service import ReportRequest
+from schema.common.node import decode_uuid
+
+
+@strawberry.input(one_of=True, description="The object that a report is about. Give exactly one of the fields.")
+class ReportScopeInput:
+    account: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of an account. The report is about everything on it."
+    )
+    trading_session: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of a trading session."
+    )
+    strategy: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of a strategy. Not supported yet."
+    )
+    backtest: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The id of a backtest. Not supported yet."
+    )
+
+
+_SCOPES = (
+    (domain.ReportScope.ACCOUNT, "account", "account", "Account"),
+    (domain.ReportScope.TRADING_SESSION, "trading_session", "tradingSession", "TradingSession"),
+    (domain.ReportScope.STRATEGY, "strategy", "strategy", "Strategy"),
+    (domain.ReportScope.BACKTEST, "backtest", "backtest", "Backtest"),
+)
+
+
+@strawberry.input(description="The report to compute.")
+class ReportGenerateInput:
+    scope: ReportScopeInput = strawberry.field(description="The object that the report is about.")
+    from_: datetime | None = strawberry.field(
+        default=None,
+        name="from",
+        description=(
+            "The start of the period, inclusive, not before 2009. By default the time at which the account was "
+            "created or the trading session started."
+        ),
+    )
+    to: datetime | None = strawberry.field(
+        default=None, description="The end of the period, exclusive. The default is now. A later time counts as now."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the same report. At most "
+            "128 characters."
+        ),
+    )
+
+    def to_domain(self) -> ReportRequest:
+        """Return the request. Raises NOT_FOUND for an id of another type."""
+        given = ((one, getattr(self.scope, one[1])) for one in _SCOPES)
+        (scope, _, name, type_name), scope_text = next(
+            (one, text) for one, text in given if text is not None and text is not strawberry.UNSET
+        )
+        scope_id = decode_uuid(scope_text, type_name, ("input", "scope", name))
+        return ReportRequest(scope, scope_id, self.from_, self.to)

@@ -1,0 +1,177 @@
+"""Jobs and reports."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import strawberry
+
+from domain.model import reports as domain
+from domain.model.orders import OrderRole
+from resolvers import reports
+from resolvers.pagination import PageArguments
+from schema.common.arguments import connection_field
+from schema.common.node import Node, instance_of
+from schema.common.pagination import connection
+from schema.common.rounded import rounded_field
+from schema.common.types import Info, lazy
+from schema.reports.enums import ReportFormat
+from schema.reports.metrics import PerformanceMetrics
+
+
+@strawberry.type
+class JobFacts:
+    """The fields that a job and its state at an event have in common."""
+
+    kind: str = strawberry.field(description="The kind of result that the job computes, such as report.")
+    status: domain.JobStatus = strawberry.field(description="The status of the job in its life.")
+    progress: float = strawberry.field(description="The part of the job that is done, from 0 to 1.")
+    message: str | None = strawberry.field(
+        description="The status in words, such as why the job failed. Null if there is nothing to add."
+    )
+    created_at: datetime = strawberry.field(description="When the job was requested.")
+    finished_at: datetime | None = strawberry.field(description="When the job ended. Null until then.")
+
+
+@strawberry.type(description="A computation that continues after the request that started it.")
+class Job(Node, JobFacts):
+    is_type_of = instance_of(domain.Job)
+
+    @strawberry.field(
+        graphql_type=Node | None,
+        description="The object that the job made, such as the report. Null until the job has succeeded.",
+    )
+    async def result(parent: strawberry.Parent[domain.Job], info: Info) -> object:
+        return await reports.result_of(info.context, parent)
+
+
+JobConnection = connection(Job, "jobs")
+
+
+@strawberry.type(description="The equity at a moment.")
+class EquityPoint:
+    at: datetime = strawberry.field(description="The moment.")
+    equity: Decimal = rounded_field("The equity, in the report's currency.")
+    drawdown_percent: float = strawberry.field(
+        description="The fall of the time-weighted return below its highest value so far, in percent of that value."
+    )
+    net_deposits: Decimal = rounded_field(
+        "The deposits since the start of the period, minus the withdrawals, in the report's currency. `equity` "
+        "includes it."
+    )
+
+
+@strawberry.type(description="A position from its opening to its closing.")
+class RoundTrip:
+    opened_at: datetime = strawberry.field(description="When the first fill of the position happened.")
+    closed_at: datetime | None = strawberry.field(description="When the position was closed. Null while it is open.")
+    side: domain.PositionSide = strawberry.field(description="The direction of the position.")
+    quantity: Decimal = strawberry.field(description="The quantity that was opened, in base currency.")
+    entry_price: Decimal = rounded_field(
+        "The mean price of the entries, in quote currency for one unit of the base currency."
+    )
+    exit_price: Decimal | None = rounded_field(
+        "The mean price of the exits, in quote currency for one unit of the base currency. Null before the first exit."
+    )
+    profit: Decimal = rounded_field("The profit after fees, in the report's currency. It is negative for a loss.")
+    profit_percent: float | None = strawberry.field(description="The profit in percent of the cost of the entry.")
+    fees: Decimal = rounded_field("The fees that the venue charged, in the report's currency.")
+    exit_reason: OrderRole | None = strawberry.field(
+        description="The role of the order that closed the position. Null while it is open."
+    )
+    max_adverse_excursion: float | None = strawberry.field(
+        description=(
+            "The greatest loss while the position was open, in percent of the entry price. Null if it wasn't measured."
+        )
+    )
+    max_favorable_excursion: float | None = strawberry.field(
+        description=(
+            "The greatest profit while the position was open, in percent of the entry price. Null if it wasn't "
+            "measured."
+        )
+    )
+
+
+RoundTripConnection = connection(RoundTrip, "round trips")
+
+ReportScope: Any = Annotated[
+    lazy("accounts.types", "Account") | lazy("trading.types", "TradingSession") | lazy("strategies.types", "Strategy"),
+    strawberry.union("ReportScope", description="The object that a report is about."),
+]
+
+
+@strawberry.type(description="A file of a report.")
+class ReportDownload:
+    format: ReportFormat = strawberry.field(description="The format of the file.")
+    url: str = strawberry.field(
+        description=(
+            "The address of the file. It is signed and valid for a short time, because a browser sends no token with "
+            "it."
+        )
+    )
+    bytes: int = strawberry.field(description="The size of the file in bytes.")
+    expires_at: datetime = strawberry.field(description="The time until which the address is valid.")
+
+
+@strawberry.type
+class ReportFacts:
+    """The fields that a report and its state at an event have in common."""
+
+    from_: datetime = strawberry.field(name="from", description="The start of the period, inclusive.")
+    to: datetime = strawberry.field(description="The end of the period, exclusive.")
+    created_at: datetime = strawberry.field(description="When the report was requested.")
+
+
+@strawberry.type(description="The performance and the transactions of an account or a trading session over a period.")
+class Report(Node, ReportFacts):
+    is_type_of = instance_of(domain.Report)
+
+    @strawberry.field(
+        graphql_type=ReportScope | None,
+        description="The object that the report is about. Null if it can't be read.",
+    )
+    async def scope(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        return await reports.scope_of(info.context, parent)
+
+    @strawberry.field(graphql_type=Job, description="The job that computes the report.")
+    async def job(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        return await reports.job_of(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=PerformanceMetrics | None,
+        description="The figures of the report. Null until the job has succeeded.",
+    )
+    async def metrics(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        return await reports.metrics(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[EquityPoint],
+        description="The equity over time, reduced to evenly spread points. Empty until the job has succeeded.",
+    )
+    async def equity_curve(
+        parent: strawberry.Parent[domain.Report],
+        info: Info,
+        points: Annotated[
+            int, strawberry.argument(description="The greatest number of points, from 1 to 5,000.")
+        ] = 500,
+    ) -> object:
+        return await reports.equity_curve(info.context, parent, points)
+
+    @connection_field(
+        RoundTripConnection,
+        description="The positions of the period, in the order in which they were opened. Empty until the job has "
+        "succeeded.",
+    )
+    async def round_trips(
+        parent: strawberry.Parent[domain.Report],
+        info: Info,
+        page: PageArguments,
+    ) -> object:
+        return await reports.round_trips(info.context, parent, page)
+
+    @strawberry.field(description="The files of the report. Always empty, because the engine doesn't make files yet.")
+    def downloads(self) -> list[ReportDownload]:
+        return []
+
+
+ReportConnection = connection(Report, "reports")

@@ -1,0 +1,228 @@
+"""The inputs of the mutations of strategies."""
+
+from decimal import Decimal
+
+import strawberry
+
+from domain.model import definitions as domain
+from domain.model.orders import OrderType, TimeInForce
+
+
+@strawberry.input(
+    description="A named number that the rules use. A trading session can set another value than its default."
+)
+class StrategyParameterInput:
+    name: str = strawberry.field(
+        description=(
+            "The name by which the rules use the parameter: at most 40 ASCII letters, digits and `_`, and not a digit "
+            "first."
+        )
+    )
+    default: Decimal = strawberry.field(description="The value that is used if a trading session sets none.")
+    min: Decimal | None = strawberry.field(
+        default=None, description="The least value that a trading session may set. By default there is no lower bound."
+    )
+    max: Decimal | None = strawberry.field(
+        default=None,
+        description="The greatest value that a trading session may set. By default there is no upper bound.",
+    )
+    step: Decimal | None = strawberry.field(
+        default=None, description="The step between the values that a search over parameters tries."
+    )
+
+
+@strawberry.input(
+    one_of=True, description="The distance of an exit from the entry price. Give exactly one of the three fields."
+)
+class ExitDistanceInput:
+    percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The distance in percent of the entry price. It must be more than 0 and, for a stop, less than "
+        "100.",
+    )
+    atr_multiple: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The distance as a multiple of ATR(14), the average true range at the entry's candle. It must be more "
+            "than 0."
+        ),
+    )
+    absolute: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The distance as a difference of prices, in quote currency for one unit of the base currency. It must be "
+            "more than 0."
+        ),
+    )
+
+    def to_domain(self) -> domain.ExitDistance:
+        return domain.ExitDistance(_set(self.percent), _set(self.atr_multiple), _set(self.absolute))
+
+
+@strawberry.input(one_of=True, description="The size of an entry. Give exactly one of the four fields.")
+class SizingInput:
+    quote_amount: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="The value of the entry, in quote currency. It must be more than 0."
+    )
+    equity_percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The value of the entry, in percent of the account's equity: more than 0, at most 100.",
+    )
+    risk_percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The loss if the stop-loss is hit, in percent of the account's equity: more than 0, at most 100. The "
+            "strategy must have a `stopLoss`."
+        ),
+    )
+    volatility_percent: Decimal | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The change of the position's value if the price moves by one ATR(14), in percent of the account's "
+            "equity: more than 0, at most 100."
+        ),
+    )
+
+    def to_domain(self) -> domain.Sizing:
+        return domain.Sizing(
+            _set(self.quote_amount), _set(self.equity_percent), _set(self.risk_percent), _set(self.volatility_percent)
+        )
+
+
+@strawberry.input(description="The kind of order with which positions are entered.")
+class OrderStyleInput:
+    type: OrderType = strawberry.field(
+        default=OrderType.MARKET, description="MARKET or LIMIT. The other fields are only valid with LIMIT."
+    )
+    offset_bps: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "How far below the best bid a LIMIT order is placed, in basis points (hundredths of a percent): from 0 to "
+            "less than 10,000. The default is 0."
+        ),
+    )
+    time_in_force: TimeInForce | None = strawberry.field(
+        default=None, description="How long a LIMIT order rests. The default is GTC. GTD requires `giveUpAfterSeconds`."
+    )
+    post_only: bool | None = strawberry.field(
+        default=None,
+        description="Reject instead of taking liquidity (LIMIT only, and not with IOC or FOK). The default is false.",
+    )
+    give_up_after_seconds: int | None = strawberry.field(
+        default=None,
+        description=(
+            "The time after which the engine cancels a LIMIT order that is not filled, in seconds: from 1 to 604,800 "
+            "(7 days). By default it is not cancelled."
+        ),
+    )
+
+    def to_domain(self) -> domain.OrderStyle:
+        return domain.OrderStyle(
+            self.type, self.offset_bps, self.time_in_force, bool(self.post_only), self.give_up_after_seconds
+        )
+
+
+@strawberry.input(
+    description=(
+        "A strategy as data: its rules, exits, size and kind of order. The API guide describes the rule language. A "
+        "strategy without rules trades only on signals that are sent to it."
+    )
+)
+class StrategyDefinitionInput:
+    parameters: list[StrategyParameterInput] | None = strawberry.field(
+        default=None, description="The parameters that the rules use, at most 32."
+    )
+    enter_long: str | None = strawberry.field(default=None, description="The rule that buys to open a position.")
+    exit_long: str | None = strawberry.field(default=None, description="The rule that sells what was bought.")
+    enter_short: str | None = strawberry.field(
+        default=None,
+        description=(
+            "The rule that sells short. Not supported yet: it can be stored, but `strategyValidate` and "
+            "`tradingSessionStart` return UNSUPPORTED."
+        ),
+    )
+    exit_short: str | None = strawberry.field(
+        default=None,
+        description=(
+            "The rule that buys back what was sold short. Not supported yet: it can be stored, but `strategyValidate` "
+            "and `tradingSessionStart` return UNSUPPORTED."
+        ),
+    )
+    stop_loss: ExitDistanceInput | None = strawberry.field(
+        default=None, description="How far below the entry price the position is closed with a loss."
+    )
+    take_profit: ExitDistanceInput | None = strawberry.field(
+        default=None, description="How far above the entry price the position is closed with a profit."
+    )
+    trailing_stop: ExitDistanceInput | None = strawberry.field(
+        default=None,
+        description=(
+            "How far a stop follows the best price. Not supported yet: it can be stored, but `strategyValidate` and "
+            "`tradingSessionStart` return UNSUPPORTED."
+        ),
+    )
+    max_holding_bars: int | None = strawberry.field(
+        default=None,
+        description="The number of closed candles after which the position is closed, from 1 to 1,000,000.",
+    )
+    sizing: SizingInput = strawberry.field(description="The size of an entry.")
+    order: OrderStyleInput | None = strawberry.field(
+        default=None, description="The kind of order with which positions are entered. The default is MARKET."
+    )
+
+    def to_domain(self) -> domain.StrategyDefinition:
+        return domain.StrategyDefinition(
+            sizing=self.sizing.to_domain(),
+            parameters=tuple(domain.StrategyParameter(**vars(one)) for one in self.parameters or ()),
+            enter_long=self.enter_long,
+            exit_long=self.exit_long,
+            enter_short=self.enter_short,
+            exit_short=self.exit_short,
+            stop_loss=self.stop_loss.to_domain() if self.stop_loss else None,
+            take_profit=self.take_profit.to_domain() if self.take_profit else None,
+            trailing_stop=self.trailing_stop.to_domain() if self.trailing_stop else None,
+            max_holding_bars=self.max_holding_bars,
+            order=self.order.to_domain() if self.order else domain.OrderStyle(),
+        )
+
+
+def _set(value: Decimal | None) -> Decimal | None:
+    return None if value is strawberry.UNSET else value
+
+
+@strawberry.input(description="The strategy to create.")
+class StrategyCreateInput:
+    name: str = strawberry.field(description="The name of the strategy, of 1 to 100 printable characters.")
+    description: str | None = strawberry.field(
+        default=None, description="A description of the strategy, of at most 2,000 characters."
+    )
+    definition: StrategyDefinitionInput = strawberry.field(description="The definition of the first version.")
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the strategy of the first "
+            "request. At most 128 characters."
+        ),
+    )
+
+
+@strawberry.input(description="The changes of a strategy. A field that isn't given keeps its value.")
+class StrategyUpdateInput:
+    name: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The new name of the strategy, of 1 to 100 printable characters. It can't be null.",
+    )
+    description: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The new description of the strategy, of at most 2,000 characters. Null removes it.",
+    )
+    definition: StrategyDefinitionInput | None = strawberry.field(
+        default=strawberry.UNSET, description="The definition of a new version. It can't be null."
+    )
+    expected_version: int | None = strawberry.field(
+        default=None,
+        description=(
+            "The number of the newest version that you know. If there is a newer one, the result is the error "
+            "CONFLICT. By default this isn't checked."
+        ),
+    )

@@ -1,0 +1,26 @@
+"""Validating a definition, in the query root."""
+
+from typing import Annotated
+
+import strawberry
+
+from resolvers import strategies
+from schema.common.errors import user_error
+from schema.strategies.inputs import StrategyDefinitionInput
+from schema.strategies.types import StrategyValidation
+
+
+@strawberry.type
+class StrategyQuery:
+    @strawberry.field(description="Validate a strategy definition without storing it.")
+    def strategy_validate(
+        self,
+        definition: Annotated[StrategyDefinitionInput, strawberry.argument(description="The definition to validate.")],
+    ) -> StrategyValidation:
+        result = strategies.validate(definition.to_domain())
+        errors = [user_error(error) for error in result.errors]
+        return StrategyValidation(
+            valid=result.valid,
+            lookback=result.lookback,
+            errors=errors,  # type: ignore[arg-type]  # a DefinitionError is shown as nothing else
+        )

@@ -1,0 +1,1 @@
+"""Trading sessions and their signals."""

@@ -1,0 +1,58 @@
+"""The inputs of the mutations of trading sessions."""
+
+import strawberry
+
+from domain.model.markets import MarketSymbol, Timeframe
+from domain.trading.trading_sessions import TradingSessionRequest
+from schema.accounts.inputs import RiskLimitsInput
+from schema.analytics.inputs import ParameterInput
+from schema.common.node import decode_uuid
+from schema.strategies.inputs import SizingInput
+
+
+@strawberry.input(description="The trading session to start.")
+class TradingSessionStartInput:
+    strategy_version: strawberry.ID = strawberry.field(description="The id of the strategy version to run.")
+    account: strawberry.ID = strawberry.field(description="The id of the account on which to trade.")
+    market: MarketSymbol = strawberry.field(
+        description="The market to trade. It must be a market of the account's venue."
+    )
+    timeframe: Timeframe = strawberry.field(description="The length of the candles on which the strategy runs.")
+    parameters: list[ParameterInput] | None = strawberry.field(
+        default=None, description="Values for the strategy's parameters. Those that are not given have their default."
+    )
+    sizing: SizingInput | None = strawberry.field(
+        default=None, description="The size of entries. By default that of the strategy's definition."
+    )
+    risk: RiskLimitsInput | None = strawberry.field(
+        default=None,
+        description="Risk limits of the session. They apply together with those of the account. By default none is "
+        "set.",
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description=(
+            "Makes it safe to repeat the request: the same key with the same input returns the trading session of the "
+            "first request. At most 128 characters."
+        ),
+    )
+
+    def to_domain(self) -> TradingSessionRequest:
+        """Return the request. Raises NOT_FOUND for an id of another type."""
+        return TradingSessionRequest(
+            strategy_version_id=decode_uuid(self.strategy_version, "StrategyVersion", ("input", "strategyVersion")),
+            account_id=decode_uuid(self.account, "Account", ("input", "account")),
+            market=self.market,
+            timeframe=self.timeframe,
+            parameters=tuple(one.to_domain() for one in self.parameters or ()),
+            sizing=self.sizing.to_domain() if self.sizing else None,
+            risk=self.risk.to_domain() if self.risk else None,
+        )
+
+
+@strawberry.input(description="How to stop a trading session.")
+class TradingSessionStopInput:
+    close_position: bool = strawberry.field(
+        default=False,
+        description="True to close the session's position at the market. With false, the position stays open.",
+    )

@@ -1,0 +1,136 @@
+"""Trading sessions and their signals."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.model import trading as domain
+from domain.model.markets import Timeframe
+from domain.model.trading_state import TradingState
+from resolvers import markets, orders, trading
+from resolvers.lists import TimeOrder
+from resolvers.pagination import PageArguments
+from schema.analytics.types import ParameterValue
+from schema.common.arguments import OrderBy, connection_field
+from schema.common.node import Node, instance_of
+from schema.common.pagination import connection
+from schema.common.types import Info, lazy
+from schema.engine.types import HaltFields
+from schema.orders.lists import OrderConnection, OrderLists, orders_field
+from schema.positions.lists import PositionLists
+from schema.positions.types import Position
+from schema.reports.metrics import PerformanceMetrics
+
+
+@strawberry.type
+class SignalFacts:
+    """The fields that a signal and its state at an event have in common."""
+
+    at: datetime = strawberry.field(description="When the signal was given.")
+    action: domain.SignalAction = strawberry.field(description="The action that the strategy signals.")
+    price: Decimal = strawberry.field(
+        description="The close of the candle, in quote currency for one unit of the base currency."
+    )
+    reason: str = strawberry.field(description="The rule that gave the signal, with the values that it used.")
+
+
+@strawberry.type(description="A signal that a strategy gave on a closed candle.")
+class Signal(Node, SignalFacts):
+    is_type_of = instance_of(domain.Signal)
+
+    @strawberry.field(
+        graphql_type=lazy("orders.types", "Order") | None,
+        description="The order that the signal caused. Null if it caused none.",
+    )
+    async def order(parent: strawberry.Parent[domain.Signal], info: Info) -> object:
+        return await orders.order_by_id(info.context, parent.order_id)
+
+
+SignalConnection = connection(Signal, "signals")
+
+
+@strawberry.type
+class TradingSessionFacts:
+    """The fields that a trading session and its state at an event have in common."""
+
+    timeframe: Timeframe = strawberry.field(description="The length of the candles on which the strategy runs.")
+    status: domain.TradingSessionStatus = strawberry.field(description="The status of the trading session in its life.")
+    status_reason: str | None = strawberry.field(
+        description="The reason for the status, in words. Null if there is nothing to add."
+    )
+    status_code: domain.TradingSessionStatusCode | None = strawberry.field(
+        description=(
+            "The reason for the status, for programs. `statusReason` has details in words. Null if the session runs "
+            "normally."
+        )
+    )
+    started_at: datetime = strawberry.field(description="When the trading session was started.")
+    stopped_at: datetime | None = strawberry.field(description="When the trading session ended. Null until then.")
+    trading_state: TradingState = strawberry.field(
+        description=(
+            "What halts allow the trading session itself to do. A halt of the account, the user or the engine is not "
+            "counted here: see `TradingSession.halts`."
+        )
+    )
+
+    @strawberry.field(
+        graphql_type=lazy("strategies.types", "StrategyVersion"),
+        description="The strategy version that the session runs.",
+    )
+    async def strategy_version(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return await trading.version_of(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=lazy("accounts.types", "Account"), description="The account on which the session trades."
+    )
+    async def account(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return await trading.account_of(info.context, parent)
+
+    @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market that the session trades.")
+    def market(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return markets.market(info.context, parent.market)
+
+    @strawberry.field(
+        graphql_type=list[ParameterValue],
+        description="The value of each of the strategy's parameters, including those with their default value.",
+    )
+    async def parameters(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return await trading.parameters(info.context, parent)
+
+
+@strawberry.type(description="A strategy version that runs on one account, market and timeframe.")
+class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, PositionLists):
+    is_type_of = instance_of(domain.TradingSession)
+
+    # Non-null, unlike the list of other objects.
+    orders = orders_field(OrderConnection)
+
+    @connection_field(SignalConnection, nested=True, description="The signals that the strategy gave.")
+    async def signals(
+        parent: strawberry.Parent[domain.TradingSession],
+        info: Info,
+        page: PageArguments,
+        order_by: OrderBy = TimeOrder.NEWEST_FIRST,
+    ) -> object:
+        return await trading.signals(info.context, parent, page, order_by)
+
+    @strawberry.field(
+        graphql_type=Position | None,
+        description="The newest position of the session, open or closed. Null before the first fill.",
+    )
+    async def position(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return await trading.position(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=PerformanceMetrics | None,
+        description=(
+            "The performance of the session so far, starting from the account's equity at its start. Null before the "
+            "first round trip."
+        ),
+    )
+    async def metrics(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return await trading.metrics(info.context, parent)
+
+
+TradingSessionConnection = connection(TradingSession, "trading sessions")

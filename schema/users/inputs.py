@@ -1,0 +1,58 @@
+"""The inputs of the mutations of users."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain.model import users as domain
+
+
+@strawberry.input(description="The user to register.")
+class UserRegisterInput:
+    email: str = strawberry.field(
+        description="The email address. It must be unique among users. Upper and lower case are the same."
+    )
+    password: str = strawberry.field(
+        description="The password, of 10 to 256 characters. The most common passwords are not accepted."
+    )
+    display_name: str | None = strawberry.field(
+        default=None, description="The name to display, of 1 to 100 printable characters."
+    )
+
+
+@strawberry.input(description="The credentials of a user.")
+class UserLoginInput:
+    email: str = strawberry.field(
+        description="The email address with which the user registered. Upper and lower case are the same."
+    )
+    password: str = strawberry.field(description="The user's password.")
+
+
+@strawberry.input(description="The changes of the user. A field that isn't given keeps its value.")
+class UserUpdateInput:
+    display_name: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The new name to display, of 1 to 100 printable characters. Null removes it.",
+    )
+    password: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The new password, of 10 to 256 characters. It requires `currentPassword`, and can't be null.",
+    )
+    current_password: str | None = strawberry.field(
+        default=None, description="The present password. Required to change the password."
+    )
+    revoke_api_keys: bool = strawberry.field(
+        default=False, description="True to revoke all API keys, except the one with which this request is made."
+    )
+
+
+@strawberry.input(description="The API key to create.")
+class ApiKeyCreateInput:
+    name: str = strawberry.field(description="The name of the key, of 1 to 100 printable characters.")
+    scopes: list[domain.ApiScope] = strawberry.field(
+        description="What the key is allowed to do. At least one scope is required."
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None,
+        description="The time at which the key expires. It must be in the future. By default the key never expires.",
+    )

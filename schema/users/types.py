@@ -1,0 +1,110 @@
+"""Users: the viewer, API keys, login sessions and activities."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain.model import users as domain
+from domain.model.trading_state import TradingState
+from resolvers import nodes, users
+from schema.common.node import Node, instance_of
+from schema.common.pagination import connection
+from schema.common.types import Info
+from schema.engine.types import HaltFields
+from schema.users.lists import ViewerLists
+
+
+@strawberry.type(description="The limits that apply to a user.")
+class Plan:
+    name: str = strawberry.field(description="The name of the plan.")
+    max_trading_sessions: int = strawberry.field(
+        description="The greatest number of trading sessions that can be active at the same time."
+    )
+    max_subscriptions: int = strawberry.field(
+        description=(
+            "The greatest number of subscriptions on one connection. Not enforced yet: the limits of the engine apply."
+        )
+    )
+    requests_per_minute: int = strawberry.field(
+        description="The greatest number of requests within one minute. Not enforced yet: the limits of the engine "
+        "apply."
+    )
+
+
+@strawberry.type(
+    description="An API key: a credential for programs, with scopes. Its secret is only shown when it is created."
+)
+class ApiKey(Node):
+    is_type_of = instance_of(domain.ApiKey)
+
+    name: str = strawberry.field(description="The name that the user gave the key.")
+    created_at: datetime = strawberry.field(description="When the key was created.")
+    last_used_at: datetime | None = strawberry.field(
+        description="When the key was last used, accurate to one minute. Null if it was never used."
+    )
+    expires_at: datetime | None = strawberry.field(description="When the key expires. Null if it doesn't expire.")
+
+    @strawberry.field(description="What the key is allowed to do.")
+    def scopes(parent: strawberry.Parent[domain.ApiKey]) -> list[domain.ApiScope]:
+        return [scope for scope in domain.ApiScope if scope in parent.scopes]
+
+
+@strawberry.type(description="A client that signed in with email and password.")
+class LoginSession(Node):
+    is_type_of = instance_of(domain.LoginSession)
+
+    created_at: datetime = strawberry.field(description="When the client signed in.")
+    last_seen_at: datetime = strawberry.field(description="When the client was last active, accurate to one minute.")
+
+    @strawberry.field(description="True if this request is made with the session's token.")
+    def current(parent: strawberry.Parent[domain.LoginSession], info: Info) -> bool:
+        return users.is_current(info.context, parent)
+
+
+@strawberry.type(description="An action of a user.")
+class Activity(Node):
+    is_type_of = instance_of(domain.Activity)
+
+    at: datetime = strawberry.field(description="When the user did it.")
+    action: str = strawberry.field(description="The name of the mutation, such as `tradingHalt`.")
+    detail: str | None = strawberry.field(
+        description="Details of the action, such as a name or a reason. Null if there are none."
+    )
+
+    @strawberry.field(
+        graphql_type=Node | None,
+        description="The object of the action. Null if it no longer exists or the action has no object.",
+    )
+    async def subject(parent: strawberry.Parent[domain.Activity], info: Info) -> object:
+        return await nodes.subject(info.context, parent)
+
+
+ActivityConnection = connection(Activity, "activities")
+
+
+@strawberry.type(description="A user of this engine, with everything that belongs to them.")
+class User(Node, HaltFields, ViewerLists):
+    is_type_of = instance_of(domain.User)
+
+    email: str = strawberry.field(description="The email address, in lower case.")
+    display_name: str | None = strawberry.field(description="The name to display. Null if the user gave none.")
+    created_at: datetime = strawberry.field(description="When the user registered.")
+    role: domain.UserRole = strawberry.field(description="The role of the user on this engine.")
+    plan: Plan = strawberry.field(description="The limits that apply to the user.")
+    trading_state: TradingState = strawberry.field(
+        description="What halts allow the user to do. A halt of the engine is not counted here: see `User.halts`."
+    )
+
+    @strawberry.field(description="The cursor of the newest event in the user's event log.")
+    async def event_cursor(parent: strawberry.Parent[domain.User], info: Info) -> str:
+        return await users.event_cursor(info.context, parent)
+
+    @strawberry.field(graphql_type=list[ApiKey], description="The valid API keys, newest first.")
+    async def api_keys(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await users.api_keys(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[LoginSession], description="The login sessions that are signed in, newest first."
+    )
+    async def login_sessions(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await users.login_sessions(info.context, parent)
