@@ -1,26 +1,26 @@
-"""The viewer's positions and accounts as they are worth now, live."""
+"""Live values of the viewer's positions and accounts."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from uuid import UUID
 
-from domain.accounts.live_valuation import VALUE_SECONDS, AccountValue
+from domain.accounts.live_valuation import VALUATION_SECONDS, AccountValue
 from domain.core.errors import FaultCode, RequestFault
 from domain.model.trading import Position
 from domain.model.users import ApiScope
 from resolvers.context import RequestContext
 from resolvers.events import require_owned_id
 
-MIN_EVERY = int(VALUE_SECONDS * 1000)
+MIN_EVERY = int(VALUATION_SECONDS * 1000)
 MAX_EVERY = 60_000
 
 
 async def position_updates(
     context: RequestContext, account: str | None, trading_session: str | None, every_milliseconds: int
 ) -> AsyncIterator[Position]:
-    """Return the user's open positions that fit, and then each whenever it or its price has changed.
+    """Return the user's open positions of an account or a session, then each again when it or its price has changed.
 
-    Raises NOT_FOUND for an account or a trading session that isn't the user's, and INVALID.
+    Raises NOT_FOUND for an account or a trading session that isn't the user's, and INVALID for the interval.
     """
     user, every = context.require_user(ApiScope.READ), _seconds(every_milliseconds)
     account_id = await require_owned_id(context, "Account", account)
@@ -29,7 +29,7 @@ async def position_updates(
 
 
 async def account_equity(context: RequestContext, account: str, every_milliseconds: int) -> AsyncIterator[AccountValue]:
-    """Return what an account of the user is worth, and then whenever that has changed; raises as above."""
+    """Return the value of the user's account, then again whenever it has changed; raises as `position_updates`."""
     user, every = context.require_user(ApiScope.READ), _seconds(every_milliseconds)
     account_id = await require_owned_id(context, "Account", account)
     assert account_id is not None
@@ -41,15 +41,15 @@ async def _positions(
 ) -> AsyncIterator[Position]:
     account = None if account_id is None else await context.loaders.accounts.load(account_id)
 
-    def fits(position: Position) -> bool:
+    def matches(position: Position) -> bool:
         return account_id in {None, position.account_id} and session_id in {None, position.trading_session_id}
 
-    async with context.services.portfolios.of(user_id) as portfolio:
+    async with context.services.portfolios.for_user(user_id) as portfolio:
 
         def is_over() -> bool:
             return account is not None and (account.archived_at is not None or account.id in portfolio.archived)
 
-        async with aclosing(portfolio.position_values(fits, every, is_over)) as values:  # type: ignore[type-var]
+        async with aclosing(portfolio.position_values(matches, every, is_over)) as values:  # type: ignore[type-var]
             async for value in values:
                 context.forget()
                 yield value.position
@@ -59,7 +59,7 @@ async def _equity(
     context: RequestContext, user_id: UUID, account_id: UUID, every: float
 ) -> AsyncIterator[AccountValue]:
     async with (
-        context.services.portfolios.of(user_id) as portfolio,
+        context.services.portfolios.for_user(user_id) as portfolio,
         aclosing(portfolio.account_values(account_id, every)) as values,  # type: ignore[type-var]
     ):
         async for value in values:

@@ -1,4 +1,4 @@
-"""Halts: no new orders at once, for a session, an account, a user or the whole engine, until resumed."""
+"""Halts trading of a session, an account, a user or the whole engine until it is resumed."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from domain.users.activity import record_activity
 
 @dataclass(frozen=True, slots=True)
 class HaltRequest:
-    """How a halt is to be; `reduce_only` still lets positions be closed."""
+    """Options of a halt; with `reduce_only` positions can still be closed."""
 
     cancel_orders: bool = True
     reduce_only: bool = False
@@ -25,12 +25,15 @@ class HaltRequest:
 
     @property
     def state(self) -> TradingState:
-        """What the subject becomes."""
+        """The trading state that the halt sets."""
         return TradingState.REDUCING if self.reduce_only else TradingState.HALTED
 
 
 class HaltService:
-    """Halts and resumes; the state is a row that every order's own transaction reads."""
+    """Halts and resumes; every order's own transaction reads the state that this stores.
+
+    Each method halts, or resumes if the request is None.
+    """
 
     def __init__(self, database: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
         self._database = database
@@ -38,8 +41,10 @@ class HaltService:
         self._clock = clock
         self._ids = ids
 
-    async def session(self, user_id: UUID, session_id: UUID, request: HaltRequest | None) -> TradingSession:
-        """Halt one trading session, or resume it where `request` is None; raises NOT_FOUND."""
+    async def apply_to_trading_session(
+        self, user_id: UUID, session_id: UUID, request: HaltRequest | None
+    ) -> TradingSession:
+        """Halt or resume a trading session; raises NOT_FOUND."""
         async with self._database.transaction() as transaction:
             session = await transaction.trading_sessions.get_for_update(session_id)
             if session is None or session.user_id != user_id:
@@ -55,8 +60,8 @@ class HaltService:
         await self._bus.publish(commands_topic(session.account_id), b"")
         return session
 
-    async def account(self, user_id: UUID, account_id: UUID, request: HaltRequest | None) -> Account:
-        """Halt one account, or resume it; raises NOT_FOUND."""
+    async def apply_to_account(self, user_id: UUID, account_id: UUID, request: HaltRequest | None) -> Account:
+        """Halt or resume an account; raises NOT_FOUND."""
         async with self._database.transaction() as transaction:
             account = await transaction.accounts.get_for_update(account_id)
             if account is None or account.user_id != user_id:
@@ -72,8 +77,8 @@ class HaltService:
         await self._bus.publish(commands_topic(account_id), b"")
         return account
 
-    async def user(self, identity: Identity, user_id: UUID, request: HaltRequest | None) -> User:
-        """Halt all of a user: oneself, or anybody for an operator; raises NOT_FOUND."""
+    async def apply_to_user(self, identity: Identity, user_id: UUID, request: HaltRequest | None) -> User:
+        """Halt or resume all trading of a user: oneself, or anybody if an operator asks; raises NOT_FOUND."""
         if user_id != identity.user.id and identity.user.role is not UserRole.OPERATOR:
             raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
         cancelled: list[UUID] = []
@@ -86,11 +91,11 @@ class HaltService:
             await self._record(transaction, identity.user.id, ("User", str(user_id)), request)
             halted = await transaction.users.get(user_id)
         assert halted is not None
-        await self._wake(cancelled)
+        await self._wake_executors(cancelled)
         return halted
 
-    async def engine(self, identity: Identity, request: HaltRequest | None) -> None:
-        """Halt or resume everything; raises `Forbidden` unless an operator asks."""
+    async def apply_to_engine(self, identity: Identity, request: HaltRequest | None) -> None:
+        """Halt or resume all trading; raises `Forbidden` unless an operator asks."""
         if identity.user.role is not UserRole.OPERATOR:
             raise Forbidden("Only an operator can halt or resume the engine.")
         cancelled: list[UUID] = []
@@ -99,16 +104,19 @@ class HaltService:
             if request is not None and request.cancel_orders:
                 cancelled = await self._cancel_all(transaction, None)
             await self._record(transaction, identity.user.id, ("Engine", "engine"), request)
-        await self._wake(cancelled)
+        await self._wake_executors(cancelled)
 
     async def _cancel_all(self, transaction: UnitOfWork, user_id: UUID | None) -> list[UUID]:
-        """Ask for the cancel of all orders, of one user or of everybody; return the accounts that have some."""
+        """Request the cancel of all orders of a user (None: of everybody); return the accounts that had some."""
         now, orders = self._clock.now(), transaction.orders
-        accounts = [each for each in await transaction.accounts.list_tradable() if user_id in {None, each.user_id}]
-        asked = {each.id: await orders.request_cancels(each.user_id, each.id, None, None, now) for each in accounts}
-        return [account_id for account_id, cancelled in asked.items() if cancelled]
+        cancelled = []
+        for account in await transaction.accounts.list_tradable():
+            is_meant = user_id in {None, account.user_id}
+            if is_meant and await orders.request_cancels(account.user_id, account.id, None, None, now):
+                cancelled.append(account.id)
+        return cancelled
 
-    async def _wake(self, account_ids: list[UUID]) -> None:
+    async def _wake_executors(self, account_ids: list[UUID]) -> None:
         for account_id in account_ids:
             await self._bus.publish(commands_topic(account_id), b"")
 
@@ -140,7 +148,7 @@ _LEVELS = {
 def _halt(
     actor_id: UUID, subject: tuple[str, str], request: HaltRequest | None, now: datetime
 ) -> Halt | tuple[HaltLevel, UUID]:
-    """Return the halt that was asked for, or what is resumed."""
+    """Return the halt to store, or the level and subject of the halt to remove."""
     type_name, key = subject
     level = _LEVELS[type_name]
     subject_id = ENGINE_ID if level is HaltLevel.ENGINE else UUID(key)

@@ -1,4 +1,4 @@
-"""Deposits that are recorded after the audit has noticed them: the engine ended between the payment and its commit."""
+"""Records deposits after the balance audit has containing them: the engine ended between payment and commit."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -8,37 +8,37 @@ from domain.model.trading import AccountTransfer, TransferKind
 from domain.ports.unit_of_work import UnitOfWork
 
 
-async def record_late(transaction: UnitOfWork, deposit: AccountTransfer) -> None:
-    """Record a deposit that was paid some time ago, taking it out of the adjustment that the audit has made of it.
+async def record_late_deposit(transaction: UnitOfWork, deposit: AccountTransfer) -> None:
+    """Record a deposit that was paid earlier, in place of the adjustment that the audit has made of it.
 
-    It then counts from the time at which the audit noticed it. Where an upgrade came in between, it stands in what the
-    account opened with. The account's balances must be stored already.
+    It then has the time of that adjustment. After an upgrade it may be contained in an opening transfer instead. The
+    account's balances must be stored already.
     """
-    noticed = await _noticed(transaction, deposit)
-    if noticed is None:
+    containing = await _transfer_with(transaction, deposit)
+    if containing is None:
         await transaction.transfers.add(deposit)
-    elif noticed.amount == deposit.amount:
-        await transaction.transfers.update(replace(noticed, kind=deposit.kind, reference=deposit.reference))
+    elif containing.amount == deposit.amount:
+        await transaction.transfers.update(replace(containing, kind=deposit.kind, reference=deposit.reference))
     else:
-        left = EXACT.subtract(noticed.amount, deposit.amount)
-        await transaction.transfers.update(replace(noticed, amount=left))
-        await transaction.transfers.add(replace(deposit, at=noticed.at))
+        left = EXACT.subtract(containing.amount, deposit.amount)
+        await transaction.transfers.update(replace(containing, amount=left))
+        await transaction.transfers.add(replace(deposit, at=containing.at))
 
 
-async def _noticed(transaction: UnitOfWork, deposit: AccountTransfer) -> AccountTransfer | None:
-    """Return what holds the deposit: the newest adjustment of its amount, or else a greater one, or the opening."""
+async def _transfer_with(transaction: UnitOfWork, deposit: AccountTransfer) -> AccountTransfer | None:
+    """Return the transfer that contains the deposit: an adjustment of its amount, a greater one, or an opening."""
     unexplained = await transaction.transfers.unexplained(deposit.account_id)
     if unexplained.get(deposit.currency, ZERO) >= deposit.amount:
         return None
-    found = [
+    candidates = [
         transfer
         for transfer in await transaction.transfers.list_all(deposit.account_id)
         if transfer.kind in {TransferKind.ADJUSTMENT, TransferKind.OPENING}
         and transfer.currency == deposit.currency
         and transfer.amount >= deposit.amount
     ]
-    return max(found, key=lambda transfer: _fit(transfer, deposit), default=None)
+    return max(candidates, key=lambda transfer: _preference(transfer, deposit), default=None)
 
 
-def _fit(transfer: AccountTransfer, deposit: AccountTransfer) -> tuple[bool, bool, datetime]:
+def _preference(transfer: AccountTransfer, deposit: AccountTransfer) -> tuple[bool, bool, datetime]:
     return transfer.kind is TransferKind.ADJUSTMENT, transfer.amount == deposit.amount, transfer.at

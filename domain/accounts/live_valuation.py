@@ -1,20 +1,22 @@
-"""What a user's open positions and accounts are worth now, valued once on a node for all who follow them."""
+"""The present value of users' open positions and accounts, computed once on a node for all its subscribers."""
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.money import EXACT, ZERO
 from domain.core.pagination import KeysetPage
+from domain.core.wakeup import Wakeup
 from domain.events.stream import EventLogReader, EventSubscription
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
 from domain.model.markets import MarketSymbol
@@ -27,20 +29,20 @@ from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
-VALUE_SECONDS = 0.5
-"""How often positions and accounts are valued; no reader gets news of prices more often."""
+VALUATION_SECONDS = 0.5
+"""How often positions and accounts are valued; no subscriber gets changes of prices more often."""
 
 REFRESH_SECONDS = 5.0
-"""After how long balances are read again, though the log says nothing: the venue may tell of them alone."""
+"""How often balances are read again without an event: a venue may report balances alone, which makes none."""
 
 MAX_POSITIONS = 1_000
 MAX_MARKETS = 200
-"""How many markets are followed for one user's portfolio; what is priced by others has no price."""
+"""How many markets one user's portfolio subscribes to; currencies that other markets price have no price."""
 
 
 @dataclass(frozen=True, slots=True)
 class PositionValue:
-    """A position and the present price of its market in quote per base; None where it isn't known."""
+    """A position and the present price of its market in quote per base; None if it isn't known."""
 
     position: Position
     price: Decimal | None
@@ -48,9 +50,9 @@ class PositionValue:
 
 @dataclass(frozen=True, slots=True)
 class AccountValue:
-    """What an account is worth in its currency, and the profit on paper of its open positions, before fees.
+    """An account's equity, and the unrealised profit of its open positions before fees, both in its currency.
 
-    `unpriced_markets` are those of positions that the profit leaves out; it is None where nothing of it is known.
+    `unpriced_markets` are those of positions that the profit leaves out; the profit is None if it leaves out all.
     """
 
     account: Account = field(compare=False)
@@ -62,164 +64,161 @@ class AccountValue:
 
 
 class Portfolio:
-    """One user's open positions as the event log tells them, and the worth of the accounts that somebody follows."""
+    """One user's open positions, kept up to date by the event log, and the value of the accounts with subscribers."""
 
     def __init__(
         self, user_id: UUID, database: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock
     ) -> None:
-        self.readers = 0
+        self.subscriber_count = 0
         self.archived: set[UUID] = set()
         self._user_id = user_id
         self._database = database
         self._markets = markets
-        self._wants = MarketSubscriptions(markets)
+        self._subscriptions = MarketSubscriptions(markets)
         self._events = events
         self._clock = clock
         self._open: dict[UUID, PositionValue] = {}
         self._closed: dict[UUID, PositionValue] = {}
         self._accounts: dict[UUID, tuple[Account, list[Balance]]] = {}
         self._values: dict[UUID, AccountValue] = {}
-        self._followed: Counter[UUID] = Counter()
+        self._subscribers_by_account: Counter[UUID] = Counter()
         self._read_at = float("-inf")
-        self._bells: set[asyncio.Event] = set()
-        self._wake = asyncio.Event()
+        self._subscribers: set[Wakeup] = set()
+        self._wakeup = Wakeup()
         self._ready = asyncio.Event()
         self._failure: Exception | None = None
-        # Its lines are nobody's: without a context of its own they would tell the request of whoever came first.
+        # An empty context, or its log lines would carry the request id of the first subscriber.
         self._task = asyncio.create_task(self._run(), name=f"portfolio:{user_id}", context=Context())
 
     @property
     def has_failed(self) -> bool:
-        """Whether it follows nothing any more."""
+        """Whether it is no longer kept up to date."""
         return self._failure is not None
 
     async def close(self) -> None:
-        """Stop, and let go of the markets."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        """Stop, and unsubscribe from the markets."""
+        await cancel_and_wait(self._task)
 
     async def position_values(
-        self, fits: Callable[[Position], bool], every_seconds: float, is_over: Callable[[], bool]
+        self, matches: Callable[[Position], bool], every_seconds: float, is_over: Callable[[], bool]
     ) -> AsyncIterator[PositionValue]:
-        """Yield each open position that fits, then its newest state whenever it changes, the closed one at the end.
+        """Yield each open position that matches, then its newest state whenever it changes, in the end the closed one.
 
-        A change of the position is told at once, one of the price alone at most every `every_seconds`. Raises
-        `Unavailable` where the database stays away.
+        A change of the position is yielded at once, one of the price alone at most every `every_seconds`. Ends once
+        `is_over` returns true. Raises `Unavailable` if the database stays unreachable.
         """
-        told: dict[UUID, PositionValue] = {}
+        yielded: dict[UUID, PositionValue] = {}
         done = set(self._closed)
         due = float("-inf")
-        with self._bell() as bell:
+        with self._subscribe() as wakeup:
             while True:
-                bell.clear()
+                wakeup.clear()
                 by_price = self._clock.monotonic() >= due
                 due = self._clock.monotonic() + every_seconds if by_price else due
                 for key in [*self._closed, *self._open]:
                     value = self._open.get(key) or self._closed.get(key)
-                    if value is None or key in done or not fits(value.position):
+                    if value is None or key in done or not matches(value.position):
                         continue
-                    known = told.get(key)
+                    known = yielded.get(key)
                     if known is None or known.position != value.position or (by_price and known != value):
-                        told[key] = value
+                        yielded[key] = value
                         yield value
-                done = {key for key, value in self._closed.items() if key in done or told.get(key) == value}
-                told = {key: value for key, value in told.items() if key not in done}
-                if is_over() and not bell.is_set():
+                done = {key for key, value in self._closed.items() if key in done or yielded.get(key) == value}
+                yielded = {key: value for key, value in yielded.items() if key not in done}
+                if is_over() and not wakeup.is_set():
                     return
-                # A reader who was slow is late for prices already, and waits for nothing.
-                await (self._rung(bell, due) if self._clock.monotonic() < due else asyncio.sleep(0))
+                # A slow subscriber is late for prices already, and doesn't wait.
+                await (self._wait_for_change(wakeup, due) if self._clock.monotonic() < due else asyncio.sleep(0))
 
     async def account_values(self, account_id: UUID, every_seconds: float) -> AsyncIterator[AccountValue]:
-        """Yield what the account is worth, then whenever that has changed, at most every `every_seconds`.
+        """Yield the account's value, then again whenever it has changed, at most every `every_seconds`.
 
-        Ends once the account is archived. Raises `Unavailable` where the database stays away.
+        Ends once the account is archived. Raises `Unavailable` if the database stays unreachable.
         """
-        told: AccountValue | None = None
+        yielded: AccountValue | None = None
         due = float("-inf")
-        self._followed[account_id] += 1
+        self._subscribers_by_account[account_id] += 1
         self._read_at = float("-inf")
-        self._wake.set()
+        self._wakeup.set()
         try:
-            with self._bell() as bell:
+            with self._subscribe() as wakeup:
                 while True:
-                    bell.clear()
+                    wakeup.clear()
                     value, now = self._values.get(account_id), self._clock.monotonic()
-                    if value is not None and value != told and now >= due:
-                        told, due = value, now + every_seconds
+                    if value is not None and value != yielded and now >= due:
+                        yielded, due = value, now + every_seconds
                         yield value
-                    if told is not None and told.is_archived:
+                    if yielded is not None and yielded.is_archived:
                         return
-                    await self._rung(bell, due)
+                    await self._wait_for_change(wakeup, due)
         finally:
-            self._followed[account_id] -= 1
+            self._subscribers_by_account[account_id] -= 1
 
-    async def ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Wait until the positions are known."""
         await self._ready.wait()
         if self._failure is not None:
             raise self._failure
 
     @contextmanager
-    def _bell(self) -> Iterator[asyncio.Event]:
-        bell = asyncio.Event()
-        self._bells.add(bell)
+    def _subscribe(self) -> Iterator[Wakeup]:
+        wakeup = Wakeup()
+        self._subscribers.add(wakeup)
         try:
-            yield bell
+            yield wakeup
         finally:
-            self._bells.discard(bell)
+            self._subscribers.discard(wakeup)
 
-    async def _rung(self, bell: asyncio.Event, due: float) -> None:
-        """Wait for news, or until news of prices is due."""
+    async def _wait_for_change(self, wakeup: Wakeup, due: float) -> None:
+        """Wait for a change, or until the next change of prices is due."""
         if self._failure is not None:
             raise self._failure
         wait = due - self._clock.monotonic()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait if wait > 0 else None):
-                await bell.wait()
+        await wakeup.wait(wait if wait > 0 else None)
 
-    def _ring(self) -> None:
-        for bell in self._bells:
-            bell.set()
+    def _notify_subscribers(self) -> None:
+        for wakeup in self._subscribers:
+            wakeup.set()
 
     async def _run(self) -> None:
         stream: EventSubscription | None = None
         try:
             start = await self._events.head(self._user_id)
             await self._read_positions()
-            await self._wants.set_markets(self._markets_needed())
-            self._value()
+            await self._subscriptions.set_markets(self._markets_needed())
+            self._revalue()
             self._ready.set()
             stream = self._events.follow(start, orders_only=False)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(stream))
-                group.create_task(self._keep())
-        except* Exception as errors:  # noqa: BLE001  # whatever it is, the readers are told
+                group.create_task(self._event_loop(stream))
+                group.create_task(self._valuation_loop())
+        except* Exception as errors:  # noqa: BLE001  # whatever it is, the readers are yielded
             self._failure = errors.exceptions[0]
         finally:
             self._ready.set()
-            self._ring()
-            await self._wants.close()
+            self._notify_subscribers()
+            await self._subscriptions.close()
             if stream is not None:
                 await stream.aclose()
 
     async def _read_positions(self) -> None:
-        wanted, window = PositionFilter(is_open=True), KeysetPage(MAX_POSITIONS)
+        open_positions, window = PositionFilter(is_open=True), KeysetPage(MAX_POSITIONS)
         async with self._database.read_only() as reading:
-            found = await reading.lists.positions.pages(Owner.USER, [self._user_id], window, wanted)
+            found = await reading.lists.positions.pages(Owner.USER, [self._user_id], window, open_positions)
         for position in reversed(found[self._user_id]):
             self._open[position.id] = PositionValue(position, None)
 
-    async def _listen(self, stream: EventSubscription) -> None:
+    async def _event_loop(self, stream: EventSubscription) -> None:
         async for event in stream:
             if isinstance(event.subject, Position):
-                self._take(event.subject)
+                self._apply(event.subject)
             elif isinstance(event.subject, Account) and event.subject.archived_at is not None:
                 self.archived.add(event.subject.id)
-                self._ring()
+                self._notify_subscribers()
             self._read_at = float("-inf")  # at the next valuation, not at once: a busy account has many events a second
 
-    def _take(self, position: Position) -> None:
-        """Take a state of a position that the log tells; each is newer than those before."""
+    def _apply(self, position: Position) -> None:
+        """Apply a state of a position from the log; each is newer than those before."""
         value = PositionValue(position, self._markets.price_of(position.market))
         if position.closed_at is None:
             self._open[position.id] = value
@@ -228,23 +227,21 @@ class Portfolio:
             self._closed[position.id] = value
             while len(self._closed) > MAX_POSITIONS:
                 del self._closed[next(iter(self._closed))]
-        self._ring()
+        self._notify_subscribers()
 
-    async def _keep(self) -> None:
+    async def _valuation_loop(self) -> None:
         while True:
-            self._wake.clear()
+            self._wakeup.clear()
             try:
                 await self._read_accounts()
             except Unavailable as error:
                 log.warning("a portfolio waits for the database: %s", error.message)
-            await self._wants.set_markets(self._markets_needed())
-            self._value()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(VALUE_SECONDS):
-                    await self._wake.wait()
+            await self._subscriptions.set_markets(self._markets_needed())
+            self._revalue()
+            await self._wakeup.wait(VALUATION_SECONDS)
 
     async def _read_accounts(self) -> None:
-        followed = [account_id for account_id, readers in self._followed.items() if readers > 0]
+        followed = [account_id for account_id, subscribers in self._subscribers_by_account.items() if subscribers > 0]
         self._accounts = {key: known for key, known in self._accounts.items() if key in followed}
         if not followed or self._clock.monotonic() - self._read_at < REFRESH_SECONDS:
             return
@@ -266,19 +263,19 @@ class Portfolio:
     def _open_of(self, account: Account) -> list[PositionValue]:
         return [value for value in self._open.values() if value.position.account_id == account.id]
 
-    def _value(self) -> None:
+    def _revalue(self) -> None:
         valued = {
             key: replace(value, price=self._markets.price_of(value.position.market))
             for key, value in self._open.items()
         }
         is_new, self._open = valued != self._open, valued
-        worth = {key: self._worth(account, balances) for key, (account, balances) in self._accounts.items()}
-        if worth != self._values:
-            is_new, self._values = True, worth
+        values = {key: self._account_value(account, balances) for key, (account, balances) in self._accounts.items()}
+        if values != self._values:
+            is_new, self._values = True, values
         if is_new:
-            self._ring()
+            self._notify_subscribers()
 
-    def _worth(self, account: Account, balances: list[Balance]) -> AccountValue:
+    def _account_value(self, account: Account, balances: list[Balance]) -> AccountValue:
         def convert(amount: Decimal, currency: str, into: str) -> Decimal | None:
             return self._markets.convert(account.venue, amount, currency, into)
 
@@ -302,7 +299,7 @@ class Portfolio:
 
 
 class Portfolios:
-    """The portfolios that are followed on this node, one a user however many readers it has."""
+    """The portfolios with subscribers on this node, one for each user."""
 
     def __init__(self, database: Database, markets: MarketDataProvider, events: EventLogReader, clock: Clock) -> None:
         self._database = database
@@ -315,19 +312,19 @@ class Portfolios:
         return len(self._portfolios)
 
     @asynccontextmanager
-    async def of(self, user_id: UUID) -> AsyncIterator[Portfolio]:
-        """Give the user's portfolio, which is kept up to date inside the block; raises `Unavailable`."""
+    async def for_user(self, user_id: UUID) -> AsyncIterator[Portfolio]:
+        """Yield the user's portfolio, which is kept up to date inside the block; raises `Unavailable`."""
         portfolio = self._portfolios.get(user_id)
         if portfolio is None or portfolio.has_failed:
             portfolio = Portfolio(user_id, self._database, self._markets, self._events, self._clock)
             self._portfolios[user_id] = portfolio
-        portfolio.readers += 1
+        portfolio.subscriber_count += 1
         try:
-            await portfolio.ready()
+            await portfolio.wait_until_ready()
             yield portfolio
         finally:
-            portfolio.readers -= 1
-            if not portfolio.readers:
+            portfolio.subscriber_count -= 1
+            if not portfolio.subscriber_count:
                 if self._portfolios.get(user_id) is portfolio:
                     del self._portfolios[user_id]
                 await portfolio.close()

@@ -1,4 +1,4 @@
-"""What users do with their accounts: open, name, limit, fund, archive."""
+"""Opens accounts for users, and changes, funds and archives them."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from domain.accounts.late_deposits import record_late
-from domain.accounts.limits import validate_limits
+from domain.accounts.late_deposits import record_late_deposit
 from domain.accounts.validation import (
     balance_errors,
     credential_errors,
     currency_errors,
     paper_errors,
     unknown_currency_errors,
+    validate_limits,
 )
 from domain.core.changes import UNCHANGED, Changes, Unchanged, reject_nulls
 from domain.core.clock import Clock, IdGenerator
@@ -43,7 +43,7 @@ from domain.users.activity import record_activity
 
 ACCOUNTS_TOPIC = "accounts-changed"
 MAXIMUM_ACCOUNTS = 100
-ANSWER_SECONDS = 8.0
+QUERY_TIMEOUT_SECONDS = 8.0
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ _CURRENCY = ("input", "currency")
 
 @dataclass(frozen=True, slots=True)
 class _Paths:
-    """Where a mutation's input names the credentials that are tried, and the venue that refuses them."""
+    """The paths in a mutation's input of the credentials that are tried, and of the venue that refuses them."""
 
     credentials: tuple[str, ...]
     venue: tuple[str, ...]
@@ -65,7 +65,7 @@ _SEALED = _Paths(("id",), ("id",))
 
 @dataclass(frozen=True, slots=True)
 class AccountRequest:
-    """What an account is to be."""
+    """The account to open, as its user describes it."""
 
     name: str
     kind: AccountKind
@@ -93,7 +93,7 @@ class AccountService:
     async def create(self, user_id: UUID, request: AccountRequest) -> Account:
         """Open an account: PAPER with its starting balances at a sandbox, LIVE with credentials that the venue accepts.
 
-        Raises `InputErrors`, CREDENTIALS_REJECTED, CONFLICT, LIMIT_REACHED; `Unavailable` where the venue doesn't
+        Raises `InputErrors`, CREDENTIALS_REJECTED, CONFLICT, LIMIT_REACHED; `Unavailable` if the venue doesn't
         answer.
         """
         self._check(request)
@@ -109,7 +109,7 @@ class AccountService:
         )
         async with self._database.transaction() as transaction:
             if request.idempotency_key is not None:
-                known = await self._known(transaction, user_id, request, account.id)
+                known = await self._reserve_key(transaction, user_id, request, account.id)
                 if known is not None:
                     return known
             await self._check_count(transaction, user_id)
@@ -117,7 +117,7 @@ class AccountService:
             await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
             await transaction.accounts.replace_balances(account.id, balances)
             await self._record_opening(transaction, account, balances)
-            await self._tell(transaction, account, "accountCreate")
+            await self._publish_change(transaction, account, "accountCreate")
         await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
         return account
 
@@ -130,23 +130,23 @@ class AccountService:
     ) -> Account:
         """Change the name and those risk limits that are given; raises NOT_FOUND and INVALID."""
         reject_nulls(name=name, risk=risk)
-        problems = validate_limits(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
-        if problems:
-            raise InputErrors(problems)
+        errors = validate_limits(risk.values, ("input", "risk")) if isinstance(risk, Changes) else []
+        if errors:
+            raise InputErrors(errors)
         async with self._database.transaction() as transaction:
-            account = await self._own(transaction, user_id, account_id)
+            account = await self._get_owned(transaction, user_id, account_id)
             if isinstance(name, str):
                 account = replace(account, name=normalise_name(name, "name"))
             if isinstance(risk, Changes):
                 account = replace(account, risk=risk.apply_to(account.risk))
             await transaction.accounts.update(account)
-            await self._tell(transaction, account, "accountUpdate")
+            await self._publish_change(transaction, account, "accountUpdate")
         return account
 
     async def archive(self, user_id: UUID, account_id: UUID) -> Account:
-        """Close an account for new orders; raises CONFLICT while something of it is still alive."""
+        """Close an account for new orders; raises CONFLICT while it has active orders or live trading sessions."""
         async with self._database.transaction() as transaction:
-            account = await self._own(transaction, user_id, account_id)
+            account = await self._get_owned(transaction, user_id, account_id)
             if account.archived_at is not None:
                 return account
             if await transaction.orders.list_active(account_id) or await transaction.trading_sessions.list_live(
@@ -157,54 +157,54 @@ class AccountService:
                 )
             account = replace(account, archived_at=self._clock.now())
             await transaction.accounts.update(account)
-            await self._tell(transaction, account, "accountArchive")
+            await self._publish_change(transaction, account, "accountArchive")
         await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
         return account
 
     async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
-        """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED where the venue refuses them."""
-        problems = credential_errors(credentials, _REPLACED.credentials)
-        if problems:
-            raise InputErrors(problems)
+        """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED if the venue refuses them."""
+        errors = credential_errors(credentials, _REPLACED.credentials)
+        if errors:
+            raise InputErrors(errors)
         async with self._database.transaction() as transaction:
-            account = await self._own(transaction, user_id, account_id)
+            account = await self._get_owned(transaction, user_id, account_id)
             if account.kind is AccountKind.PAPER:
                 raise InputError(ErrorCode.UNSUPPORTED, "A PAPER account has credentials of the engine's own.", ("id",))
-            await self._prove(account, credentials, _REPLACED)
+            await self._fetch_balances(account, credentials, _REPLACED)
             await transaction.accounts.set_credentials(account_id, self._vault.seal(credentials, account_id))
-            await self._tell(transaction, account, "accountCredentialsReplace")
+            await self._publish_change(transaction, account, "accountCredentialsReplace")
         await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
         return account
 
     async def deposit(
         self, user_id: UUID, account_id: UUID, currency: str, amount: Decimal, key: str
     ) -> tuple[Account, AccountTransfer | None]:
-        """Pay into a PAPER account, once a key, and store its new balances and the transfer.
+        """Pay into a PAPER account once for each key, and store its new balances and the transfer.
 
-        The venue is paid before anything is committed, and pays once a key: where the engine ends in between, the same
-        call records the deposit, in the place of what the audit may have made of it. The transfer is None for a key
-        that was used before transfers were recorded.
+        The venue is called before anything is committed, and pays once for each key. If the engine ends in between, a
+        retry records the deposit, in place of the adjustment that the balance audit may have made of it. The transfer
+        is None for a key that was used before transfers were recorded.
         """
         validate_key(key)
-        problems = paper_errors(currency, amount, ("input",))
-        if problems:
-            raise InputErrors(problems)
+        errors = paper_errors(currency, amount, ("input",))
+        if errors:
+            raise InputErrors(errors)
         reference = f"deposit:{key}"
         async with self._database.transaction() as transaction:
-            account = await self._own(transaction, user_id, account_id)
+            account = await self._get_owned(transaction, user_id, account_id)
             paper = self._venues.paper(account.venue) if account.kind is AccountKind.PAPER else None
             if paper is None:
                 raise InputError(ErrorCode.UNSUPPORTED, "Only a PAPER account can be paid into.", ("id",))
-            given = (str(account_id), currency, amount)
-            if await reserve(transaction, self._clock, user_id, "paperDeposit", key, given, account_id) is None:
+            arguments = (str(account_id), currency, amount)
+            if await reserve(transaction, self._clock, user_id, "paperDeposit", key, arguments, account_id) is None:
                 await _check_currencies(paper, account.venue, [(currency, _CURRENCY)])
-                question = paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}")
-                paid_now = await _answered(question, ("input", "amount"))
+                query = paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}")
+                paid_now = await _query_venue(query, ("input", "amount"))
                 await self._refresh_balances(transaction, account)
                 kind, now = TransferKind.DEPOSIT, self._clock.now()
                 paid = AccountTransfer(self._ids.next_id(), user_id, account_id, kind, currency, amount, now, reference)
-                await (transaction.transfers.add(paid) if paid_now else record_late(transaction, paid))
-                await self._tell(transaction, account, "paperDeposit", f"{amount:f} {currency}")
+                await (transaction.transfers.add(paid) if paid_now else record_late_deposit(transaction, paid))
+                await self._publish_change(transaction, account, "paperDeposit", f"{amount:f} {currency}")
             transfer = await transaction.transfers.get_by_reference(account_id, reference)
         return account, transfer
 
@@ -218,10 +218,10 @@ class AccountService:
     async def _refresh_balances(self, transaction: UnitOfWork, account: Account) -> None:
         sealed = await transaction.accounts.credentials(account.id)
         assert sealed is not None
-        balances = await self._prove(account, self._vault.unseal(sealed, account.id), _SEALED)
+        balances = await self._fetch_balances(account, self._vault.unseal(sealed, account.id), _SEALED)
         await transaction.accounts.replace_balances(account.id, balances)
 
-    async def _known(
+    async def _reserve_key(
         self, transaction: UnitOfWork, user_id: UUID, request: AccountRequest, account_id: UUID
     ) -> Account | None:
         key = request.idempotency_key or ""
@@ -235,18 +235,18 @@ class AccountService:
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
     def _check(self, request: AccountRequest) -> None:
-        problems = validate_limits(request.risk, ("input", "risk"))
+        errors = validate_limits(request.risk, ("input", "risk"))
         normalise_name(request.name, "name")
         venue = self._venues.get(request.venue)
         if venue is None:
             names = ", ".join(venue.name for venue in self._venues.all())
             message = f"There is no venue {request.venue[:40]!r} here; there are: {names}."
             raise InputError(ErrorCode.NOT_FOUND, message, ("input", "venue"))
-        problems += currency_errors(request.currency, _CURRENCY)
+        errors += currency_errors(request.currency, _CURRENCY)
         paper = self._venues.paper(request.venue)
-        problems += _paper_problems(request, paper) if request.kind is AccountKind.PAPER else _live_problems(request)
-        if problems:
-            raise InputErrors(problems)
+        errors += _paper_errors(request, paper) if request.kind is AccountKind.PAPER else _live_errors(request)
+        if errors:
+            raise InputErrors(errors)
 
     async def _connect(
         self, transaction: UnitOfWork, account: Account, request: AccountRequest
@@ -254,56 +254,62 @@ class AccountService:
         if request.kind is AccountKind.LIVE:
             assert request.credentials is not None
             await self._check_listed(transaction, account)
-            return request.credentials, await self._prove(account, request.credentials, _OPENED)
+            return request.credentials, await self._fetch_balances(account, request.credentials, _OPENED)
         paper = self._venues.paper(account.venue)
         assert paper is not None
         balances = request.balances or ()
-        places = [(each.currency, ("input", "balances", str(at), "currency")) for at, each in enumerate(balances)]
-        await _check_currencies(paper, account.venue, [(account.currency, _CURRENCY), *places])
-        return await _answered(paper.open_account(str(account.id), balances), ("input", "balances")), balances
+        paths = [("input", "balances", str(index), "currency") for index in range(len(balances))]
+        currencies = [(balance.currency, path) for balance, path in zip(balances, paths, strict=True)]
+        await _check_currencies(paper, account.venue, [(account.currency, _CURRENCY), *currencies])
+        return await _query_venue(paper.open_account(str(account.id), balances), ("input", "balances")), balances
 
     async def _check_listed(self, transaction: UnitOfWork, account: Account) -> None:
-        """Raise INVALID for a currency that no market of the venue has, which nothing could be worth in."""
-        markets = [each for each in await transaction.market_data.markets() if each.symbol.venue == account.venue]
-        known = {each.base for each in markets} | {each.quote for each in markets}
+        """Raise INVALID for a currency that no market of the venue has, in which nothing could be valued."""
+        stored = await transaction.market_data.markets()
+        markets = [market for market in stored if market.symbol.venue == account.venue]
+        known = {market.base for market in markets} | {market.quote for market in markets}
         if markets and (errors := unknown_currency_errors(account.venue, account.currency, known, _CURRENCY)):
             raise InputErrors(errors)
 
-    async def _prove(self, account: Account, credentials: VenueCredentials, at: _Paths) -> tuple[Balance, ...]:
-        """Return what the venue says the account holds; where it refuses that, the error is at the input at fault."""
+    async def _fetch_balances(
+        self, account: Account, credentials: VenueCredentials, paths: _Paths
+    ) -> tuple[Balance, ...]:
+        """Return the account's balances at its venue; an error has the path of the input that the venue refuses."""
         connection = self._venues.account(account, credentials)
         try:
-            return await _answered(connection.balances(), at.credentials)
+            return await _query_venue(connection.balances(), paths.credentials)
         except CredentialsRejected as refusal:
             message = f"{account.venue} refuses these credentials: {refusal}"
-            raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, at.credentials) from None
+            raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, paths.credentials) from None
         except RequestRejected as refusal:
             message = f"{account.venue} doesn't tell this account's balances: {refusal}"
-            raise InputError(ErrorCode.UNSUPPORTED, message, at.venue) from None
+            raise InputError(ErrorCode.UNSUPPORTED, message, paths.venue) from None
         finally:
             await connection.close()
 
-    async def _own(self, transaction: UnitOfWork, user_id: UUID, account_id: UUID) -> Account:
+    async def _get_owned(self, transaction: UnitOfWork, user_id: UUID, account_id: UUID) -> Account:
         account = await transaction.accounts.get_for_update(account_id)
         if account is None or account.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
         return account
 
-    async def _tell(self, transaction: UnitOfWork, account: Account, action: str, detail: str | None = None) -> None:
+    async def _publish_change(
+        self, transaction: UnitOfWork, account: Account, action: str, detail: str | None = None
+    ) -> None:
         now = self._clock.now()
         transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, action)])
         subject = ("Account", str(account.id))
         await record_activity(transaction, self._ids, now, account.user_id, action, subject, detail)
 
 
-async def _answered(question: Awaitable[T], path: tuple[str, ...]) -> T:
-    """Return the venue's answer; a transaction waits for it, so not for long.
+async def _query_venue(query: Awaitable[T], path: tuple[str, ...]) -> T:
+    """Return the venue's answer; the time-out is short, since a transaction waits for it.
 
-    Raises `Unavailable` where there is none; a definite no that isn't foreseen is INVALID at `path`.
+    Raises `Unavailable` if there is none; an unexpected definite refusal is INVALID at `path`.
     """
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await question
+        async with asyncio.timeout(QUERY_TIMEOUT_SECONDS):
+            return await query
     except (CredentialsRejected, RequestRejected):
         raise
     except NoSuchPaperAccount:
@@ -316,28 +322,28 @@ async def _answered(question: Awaitable[T], path: tuple[str, ...]) -> T:
         raise Unavailable(message) from None
 
 
-async def _check_currencies(paper: PaperVenue, venue: str, given: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+async def _check_currencies(paper: PaperVenue, venue: str, currencies: Sequence[tuple[str, tuple[str, ...]]]) -> None:
     """Raise INVALID for each currency, given with its path, that the sandbox doesn't have."""
-    known = await _answered(paper.currencies(), ("input",))
-    errors = [error for currency, path in given for error in unknown_currency_errors(venue, currency, known, path)]
+    known = await _query_venue(paper.currencies(), ("input",))
+    errors = [error for currency, path in currencies for error in unknown_currency_errors(venue, currency, known, path)]
     if errors:
         raise InputErrors(errors)
 
 
-def _paper_problems(request: AccountRequest, paper: PaperVenue | None) -> list[InputError]:
-    problems = balance_errors(request.balances or (), ("input", "balances"))
+def _paper_errors(request: AccountRequest, paper: PaperVenue | None) -> list[InputError]:
+    errors = balance_errors(request.balances or (), ("input", "balances"))
     if paper is None:
         message = f"{request.venue} is live; paper accounts are opened on a sandbox venue."
-        problems.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")))
+        errors.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")))
     if request.credentials is not None:
         message = "A PAPER account takes no credentials; leave them out."
-        problems.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
-    return problems
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
+    return errors
 
 
-def _live_problems(request: AccountRequest) -> list[InputError]:
-    problems = []
+def _live_errors(request: AccountRequest) -> list[InputError]:
+    errors = []
     if request.balances is not None:
         message = "A LIVE account holds what the venue says; leave balances out."
-        problems.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
-    return [*problems, *credential_errors(request.credentials, _OPENED.credentials)]
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
+    return [*errors, *credential_errors(request.credentials, _OPENED.credentials)]

@@ -1,12 +1,13 @@
-"""Checks of what an account is opened and funded with, before any venue is asked; all mistakes are told at once."""
+"""Validates what an account is opened, funded and limited with, before any venue is asked; returns all errors."""
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from decimal import Decimal
 
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import EXACT, plain
-from domain.model.trading import Balance, VenueCredentials
+from domain.model.trading import Balance, RiskLimits, VenueCredentials
 
 MAXIMUM_CURRENCIES = 50
 MAXIMUM_PAPER_AMOUNT = Decimal(10) ** 9
@@ -15,36 +16,40 @@ PAPER_PLACES = 8
 
 MAXIMUM_SECRET_LENGTH = 4_096
 MAXIMUM_CURRENCY_LENGTH = 32
-_MOST_NAMES = 30
+_MAX_NAMES = 30
+_HUNDRED_PERCENT = Decimal(100)
+_LAST_HOUR = 23
 _NOT_IN_CURRENCIES = frozenset(" /:,;\"'\\")
 
 Path = tuple[str, ...]
 
 
 def currency_errors(currency: str, path: Path) -> list[InputError]:
-    """Return what keeps the text from being a currency's code; `W`, `USDe` and codes in other scripts are some."""
-    written = len(currency) <= MAXIMUM_CURRENCY_LENGTH and currency.isprintable() and any(map(str.isalnum, currency))
-    if written and not _NOT_IN_CURRENCIES.intersection(currency):
+    """Return the error of a text that can't be a currency's code; `W`, `USDe` and codes in other scripts can."""
+    is_printable = (
+        len(currency) <= MAXIMUM_CURRENCY_LENGTH and currency.isprintable() and any(map(str.isalnum, currency))
+    )
+    if is_printable and not _NOT_IN_CURRENCIES.intersection(currency):
         return []
     return [InputError(ErrorCode.INVALID, f"{currency[:20]!r} is not a currency such as USDT.", path)]
 
 
 def unknown_currency_errors(venue: str, currency: str, known: Iterable[str], path: Path) -> list[InputError]:
-    """Return the error for a currency that a venue doesn't have, with those that it has."""
+    """Return the error for a currency that a venue doesn't have, which lists those that it has."""
     names = sorted(known)
     if currency in names:
         return []
     by_case = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(currency.casefold(), by_case, 1)
     hint = f" (did you mean {by_case[close[0]]}?)" if close else ""
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    there_are = f"{', '.join(names[:_MOST_NAMES])}{more}"
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    there_are = f"{', '.join(names[:_MAX_NAMES])}{more}"
     message = f"{venue} has no currency {currency[:20]!r}{hint}; there are: {there_are}."
     return [InputError(ErrorCode.INVALID, message, path)]
 
 
 def balance_errors(balances: Sequence[Balance], path: Path) -> list[InputError]:
-    """Return what is wrong with the balances that a PAPER account is opened with."""
+    """Return the errors of the balances that a PAPER account is opened with."""
     if len(balances) > MAXIMUM_CURRENCIES:
         return [InputError(ErrorCode.INVALID, f"At most {MAXIMUM_CURRENCIES} balances can be given.", path)]
     errors: list[InputError] = []
@@ -59,20 +64,32 @@ def balance_errors(balances: Sequence[Balance], path: Path) -> list[InputError]:
 
 
 def paper_errors(currency: str, amount: Decimal, path: Path) -> list[InputError]:
-    """Return what is wrong with paper money."""
+    """Return the errors of an amount of paper money."""
     return [*currency_errors(currency, (*path, "currency")), *_amount_errors(amount, (*path, "amount"))]
 
 
-def credential_errors(given: VenueCredentials | None, path: Path) -> list[InputError]:
-    """Return what is wrong with a LIVE account's credentials as they are written, at `path`."""
-    if given is None or not given.api_key or not given.secret:
+def credential_errors(credentials: VenueCredentials | None, path: Path) -> list[InputError]:
+    """Return the errors of the form of a LIVE account's credentials, at `path`."""
+    if credentials is None or not credentials.api_key or not credentials.secret:
         return [InputError(ErrorCode.INVALID, "A LIVE account needs credentials: apiKey and secret.", path)]
-    parts = (given.api_key, given.secret, given.passphrase or "")
+    parts = (credentials.api_key, credentials.secret, credentials.passphrase or "")
     if max(map(len, parts)) > MAXIMUM_SECRET_LENGTH:
         return [InputError(ErrorCode.INVALID, f"A credential has at most {MAXIMUM_SECRET_LENGTH} characters.", path)]
-    if not all(part.isascii() for part in parts) or not given.api_key.isprintable():
+    if not all(part.isascii() for part in parts) or not credentials.api_key.isprintable():
         return [InputError(ErrorCode.INVALID, "A credential is written in ASCII characters.", path)]
     return []
+
+
+def validate_limits(limits: RiskLimits, path: tuple[str, ...]) -> list[InputError]:
+    """Return the errors of risk limits: each must be more than 0, percents at most 100, the hour 0 to 23."""
+    errors = []
+    for field in fields(limits):
+        value: Decimal | int | None = getattr(limits, field.name)
+        requirement = _broken_requirement(field.name, value) if value is not None else None
+        if requirement is not None:
+            name = _camel(field.name)
+            errors.append(InputError(ErrorCode.INVALID, f"{name} is {value} and must be {requirement}.", (*path, name)))
+    return errors
 
 
 def _amount_errors(amount: Decimal, path: Path) -> list[InputError]:
@@ -83,3 +100,16 @@ def _amount_errors(amount: Decimal, path: Path) -> list[InputError]:
         message = f"The amount has at most {PAPER_PLACES} decimals; it is {plain(amount)}."
         return [InputError(ErrorCode.INVALID, message, path)]
     return []
+
+
+def _broken_requirement(name: str, value: Decimal | int) -> str | None:
+    if name == "daily_reset_hour":
+        return None if 0 <= value <= _LAST_HOUR else "an hour from 0 to 23"
+    if name.endswith("_percent"):
+        return None if 0 < value <= _HUNDRED_PERCENT else "more than 0 and at most 100"
+    return None if value > 0 else "more than 0"
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from domain.execution.account_context import AccountContext
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import AccountTransfer, TransferKind
-from domain.portfolio.discrepancies import considerable
+from domain.portfolio.discrepancies import significant_differences
 from domain.ports.unit_of_work import UnitOfWork
 
 
@@ -94,7 +94,7 @@ class BalanceAudit:
         """Return the differences by currency, without those within the venue's rounding, which may add up later."""
         account_id = self._context.account.id
         balances = await reading.accounts.balances([account_id])
-        return considerable(await reading.transfers.unexplained(account_id), balances.get(account_id, []))
+        return significant_differences(await reading.transfers.unexplained(account_id), balances.get(account_id, []))
 
     def _confirmed(self, differences: dict[str, Decimal]) -> list[AccountTransfer]:
         confirmed = []

@@ -1,4 +1,4 @@
-"""Which differences between an account's balances and its transfers and fills are more than a venue's rounding."""
+"""Differences between an account's balances and its transfers and fills that a venue's rounding doesn't explain."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -9,10 +9,10 @@ COARSEST_PLACES, FINEST_PLACES = 4, 8
 """A balance with fewer decimals may have lost zeros at its end; beyond eight some venues round fees."""
 
 
-def considerable(differences: Mapping[str, Decimal], balances: Iterable[Balance]) -> dict[str, Decimal]:
-    """Return the differences that are more than one unit of the last decimal in which the venue told the balance.
+def significant_differences(differences: Mapping[str, Decimal], balances: Iterable[Balance]) -> dict[str, Decimal]:
+    """Return the differences that are more than one unit of the last decimal that the venue reports of the balance.
 
-    Rounding, however it is done, makes no greater one; a real movement is found once it adds up to more.
+    No way of rounding makes a greater one; smaller real movements are found once they add up to more.
     """
     places = {balance.currency: _places(balance.total) for balance in balances}
     return {
@@ -22,7 +22,7 @@ def considerable(differences: Mapping[str, Decimal], balances: Iterable[Balance]
     }
 
 
-def _places(told: Decimal) -> int:
-    exponent = told.as_tuple().exponent
+def _places(reported: Decimal) -> int:
+    exponent = reported.as_tuple().exponent
     assert isinstance(exponent, int), "a balance is finite"
     return min(max(-exponent, COARSEST_PLACES), FINEST_PLACES)

@@ -1,4 +1,4 @@
-"""What an account is worth in its own currency."""
+"""Values an account in its own currency."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from domain.core.money import EXACT, ZERO
 from domain.model.trading import Balance
 
 Convert = Callable[[Decimal, str, str], Decimal | None]
-"""Returns the worth of an amount of one currency in another; None where no price is known."""
+"""Converts an amount from one currency into another at present prices; None if no price is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equity:
-    """The worth of what can be priced, and the currencies of what can't, in the order of the balances.
+    """The value of the balances that can be priced, and the currencies of those that can't, in the balances' order.
 
-    `total` is None where something is held and nothing of it can be priced.
+    `total` is None if something is held and nothing of it can be priced.
     """
 
     total: Decimal | None
@@ -23,7 +23,7 @@ class Equity:
 
 
 def equity(currency: str, balances: Iterable[Balance], convert: Convert) -> Equity:
-    """Return what the balances are worth in `currency`."""
+    """Return the value of the balances in `currency`."""
     total, unpriced, priced = ZERO, [], False
     for balance in balances:
         if not balance.total:

@@ -1,10 +1,10 @@
-"""Positions: what fills add up to, by account, market and trading session.
+"""Positions, computed from fills by account, market and trading session.
 
-The arithmetic keeps one identity exact, but for the rounding of the average price to 18 places: realised profit plus
+One identity holds exactly, except for the rounding of the average price to 18 decimals: realised profit plus
 `quantity` times (price - average price) equals the cash that the fills moved plus `quantity` times price. A fee in the
 quote currency is cash; a fee in the base currency lessens the quantity and is valued at the fill's price; a fee in a
 third currency (BNB) counts by the rate that is kept with its fill, so that the same fills always give the same
-position. Where no rate was known then, the position names the currency among its `unpriced_fees`.
+position. If no rate was known then, the position has the currency in its `unpriced_fees`.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from domain.model.trading import Position
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """What a fill does: the signed change of the base quantity, at a price, and its fees in quote.
+class FillEffect:
+    """A fill's effect on a position: the signed change of the base quantity, at a price, and the fees in quote.
 
-    `unpriced_fee` is the currency of a fee whose worth in quote isn't known, which `fees` leaves out.
+    `unpriced_fee` is the currency of a fee whose value in quote isn't known, which `fees` leaves out.
     """
 
     quantity: Decimal
@@ -31,45 +31,45 @@ class Effect:
     unpriced_fee: str | None = None
 
 
-def effect_of(fill: Fill, market: Market) -> Effect:
+def fill_effect(fill: Fill, market: Market) -> FillEffect:
     """Return the fill's effect on a position of `market`."""
     quantity = EXACT.multiply(Decimal(fill.side.sign), fill.quantity)
     if fill.fee_currency == market.base:
-        return Effect(EXACT.subtract(quantity, fill.fee), fill.price, EXACT.multiply(fill.fee, fill.price))
+        return FillEffect(EXACT.subtract(quantity, fill.fee), fill.price, EXACT.multiply(fill.fee, fill.price))
     if fill.fee_currency == market.quote or not fill.fee:
-        return Effect(quantity, fill.price, fill.fee)
+        return FillEffect(quantity, fill.price, fill.fee)
     if fill.fee_rate is None:
-        return Effect(quantity, fill.price, ZERO, fill.fee_currency)
-    return Effect(quantity, fill.price, EXACT.multiply(fill.fee, fill.fee_rate))
+        return FillEffect(quantity, fill.price, ZERO, fill.fee_currency)
+    return FillEffect(quantity, fill.price, EXACT.multiply(fill.fee, fill.fee_rate))
 
 
 def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UUID) -> tuple[Position, ...]:
-    """Return the position after the fill; `new_id` names the one that the fill opens, if it does.
+    """Return the position after the fill; `new_id` is the id of the position that the fill opens, if it opens one.
 
-    Two positions come back where the fill goes through flat: the closed one and the one that it opened on the other
-    side. The fees are then all the closed one's.
+    A fill that turns a position to the other side returns two: the closed one, which gets all the fees, and the new
+    one.
     """
-    effect = effect_of(fill, market)
+    effect = fill_effect(fill, market)
     current = position or _opened(fill, new_id)
     charged = current.changed(
         fees=EXACT.add(current.fees, effect.fees),
         realized_profit=EXACT.subtract(current.realized_profit, effect.fees),
-        unpriced_fees=_with(current.unpriced_fees, effect.unpriced_fee),
+        unpriced_fees=_with_currency(current.unpriced_fees, effect.unpriced_fee),
     )
     if current.quantity * effect.quantity >= 0:
-        return (_grown(charged, effect),)
+        return (_increased(charged, effect),)
     if abs(effect.quantity) <= abs(current.quantity):
         return (_reduced(charged, effect, fill.at),)
-    rest = Effect(EXACT.add(charged.quantity, effect.quantity), effect.price, ZERO)
-    closing = Effect(EXACT.minus(charged.quantity), effect.price, ZERO)
-    return (_reduced(charged, closing, fill.at), _grown(_opened(fill, new_id), rest))
+    rest = FillEffect(EXACT.add(charged.quantity, effect.quantity), effect.price, ZERO)
+    closing = FillEffect(EXACT.minus(charged.quantity), effect.price, ZERO)
+    return (_reduced(charged, closing, fill.at), _increased(_opened(fill, new_id), rest))
 
 
 def close_dust(position: Position, market: Market, price: Decimal, at: datetime) -> Position:
-    """Return the position closed where what is left can't be sold; else as it is.
+    """Return the position closed if what is left of it can't be sold; else unchanged.
 
-    Less than the lot, or worth less than the market's minimum notional at `price`, can't. Only to be asked once no
-    order works on the position any more: the rest of a half-filled order is not dust.
+    That is less than the lot, or worth less than the market's minimum notional at `price`. Call it only if no order of
+    the position is active: the rest of a partially filled order isn't dust.
     """
     if position.closed_at is not None or not is_dust(position.quantity, market, price):
         return position
@@ -77,7 +77,7 @@ def close_dust(position: Position, market: Market, price: Decimal, at: datetime)
 
 
 def is_dust(quantity: Decimal, market: Market, price: Decimal) -> bool:
-    """Tell whether a signed base quantity is too small to be traded at `price`."""
+    """Return whether a signed base quantity is too small to be traded at `price`."""
     size = abs(quantity)
     if size < max(market.quantity_increment, market.minimum_quantity):
         return True
@@ -91,7 +91,7 @@ def unrealized_profit(position: Position, price: Decimal) -> Decimal:
     return EXACT.multiply(EXACT.subtract(price, position.average_price), position.quantity)
 
 
-def _with(known: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
+def _with_currency(known: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
     return known if currency is None or currency in known else (*known, currency)
 
 
@@ -106,7 +106,7 @@ def _opened(fill: Fill, position_id: UUID) -> Position:
     )
 
 
-def _grown(position: Position, effect: Effect) -> Position:
+def _increased(position: Position, effect: FillEffect) -> Position:
     quantity = EXACT.add(position.quantity, effect.quantity)
     if not quantity:
         return position
@@ -115,7 +115,7 @@ def _grown(position: Position, effect: Effect) -> Position:
     return position.changed(quantity=quantity, average_price=divide(cost, quantity))
 
 
-def _reduced(position: Position, effect: Effect, at: datetime) -> Position:
+def _reduced(position: Position, effect: FillEffect, at: datetime) -> Position:
     assert position.average_price is not None
     gain = EXACT.multiply(EXACT.subtract(position.average_price, effect.price), effect.quantity)
     quantity = EXACT.add(position.quantity, effect.quantity)

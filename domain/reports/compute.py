@@ -15,7 +15,7 @@ from domain.model.reports import Report, ReportNote, ReportNoteCode, ReportResul
 from domain.model.trading import Account, AccountTransfer, TradingSession
 from domain.performance.equity_curve import replay
 from domain.performance.fills_ledger import ReportData, compute_result, trip_spans
-from domain.portfolio.discrepancies import considerable
+from domain.portfolio.discrepancies import significant_differences
 from domain.ports.orders import OrderFilter
 from domain.ports.reports import PriceRepository
 from domain.ports.unit_of_work import UnitOfWork
@@ -150,7 +150,9 @@ class ReportComputer:
             return []
         account_id = subject.account.id
         balances = await self._reading.accounts.balances([account_id])
-        differences = considerable(await self._reading.transfers.unexplained(account_id), balances.get(account_id, []))
+        differences = significant_differences(
+            await self._reading.transfers.unexplained(account_id), balances.get(account_id, [])
+        )
         return [
             ReportNote(
                 ReportNoteCode.BALANCE_UNEXPLAINED,

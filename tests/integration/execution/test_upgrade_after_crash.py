@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from domain.accounts.late_deposits import record_late
+from domain.accounts.late_deposits import record_late_deposit
 from domain.core.money import round_down
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType
@@ -338,5 +338,5 @@ async def test_a_deposit_that_was_paid_but_not_recorded_is_taken_out_of_the_open
             harness.clock.now(), "deposit:rent",
         )  # fmt: skip
         async with harness.database.transaction() as transaction:
-            await record_late(transaction, deposit)
+            await record_late_deposit(transaction, deposit)
         assert await settled(harness) == [("DEPOSIT", "USDT", "5E+2"), *openings(USDT="1000")]

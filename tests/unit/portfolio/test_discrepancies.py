@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.model.trading import Balance
-from domain.portfolio.discrepancies import considerable
+from domain.portfolio.discrepancies import significant_differences
 
 amounts = st.decimals(0, 10**9, places=18)
 
@@ -13,7 +13,7 @@ amounts = st.decimals(0, 10**9, places=18)
 @given(amounts, st.sampled_from(range(4, 9)), st.sampled_from(["ROUND_FLOOR", "ROUND_CEILING", "ROUND_HALF_EVEN"]))
 def test_no_venues_rounding_is_a_movement(held: Decimal, places: int, rounding: str) -> None:
     told = held.quantize(Decimal(1).scaleb(-places), rounding=rounding)
-    assert considerable({"BTC": told - held}, [Balance("BTC", told, told)]) == {}
+    assert significant_differences({"BTC": told - held}, [Balance("BTC", told, told)]) == {}
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_no_venues_rounding_is_a_movement(held: Decimal, places: int, rounding: 
 )
 def test_what_rounding_cant_make_is_a_movement(told: str, amount: str) -> None:
     balance = Balance("BTC", Decimal(told), Decimal(told))
-    assert considerable({"BTC": Decimal(amount)}, [balance]) == {"BTC": Decimal(amount)}
+    assert significant_differences({"BTC": Decimal(amount)}, [balance]) == {"BTC": Decimal(amount)}
 
 
 def test_where_no_balance_is_left_all_that_is_missing_is_a_movement() -> None:
-    assert considerable({"ETH": Decimal("-0.00002")}, []) == {"ETH": Decimal("-0.00002")}
+    assert significant_differences({"ETH": Decimal("-0.00002")}, []) == {"ETH": Decimal("-0.00002")}
