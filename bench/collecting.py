@@ -5,6 +5,7 @@ its newest trade, since a recording that is played faster than it was made has n
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +25,6 @@ from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_partitions
 from infra.postgres.pool import Pool, create_pool
-from infra.runtime.garbage import spare_what_is_there
 from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.market_data import CcxtMarketData
 from infra.venues.config import VenueSettings
@@ -93,7 +93,7 @@ async def collecting(dsn: str, remote: Remote) -> AsyncGenerator[Collecting]:
         async with asyncio.timeout(READY_SECONDS):
             while hub.latest_depth(BTC) is None:  # noqa: ASYNC110  # the first book may be there before a reader is
                 await asyncio.sleep(0.05)
-        spare_what_is_there()  # as `serve` does
+        gc.freeze()  # as `serve` does
         yield Collecting(feeds, pool, followed)
     finally:
         for reader in readers:

@@ -1,4 +1,4 @@
-"""Why an address can't be listened on, in a sentence that says what to do."""
+"""Describes why an address can't be listened on, and what to do."""
 
 import errno
 import socket
@@ -13,7 +13,7 @@ _REASONS = {
 
 
 def listen_error(host: str, port: int, error: BaseException | None) -> str:
-    """Return what to tell whoever chose `host` and `port`, where `error` came of it."""
+    """Return the error message for the operator who chose `host` and `port`."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"{host}:{port} can't be listened on: nobody knows the name {host!r}; choose another --host"
     number = error.errno if isinstance(error, OSError) else None

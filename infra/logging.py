@@ -15,24 +15,24 @@ from infra.settings import LogFormat
 _QUIET = ("uvicorn", "asyncio", "hazelcast", "ccxt", "alembic", "websockets")
 
 _NOT_UTF8 = "Invalid UTF-8 sequence received from client."
-"""What uvicorn logs, with a traceback, of a WebSocket message that it closes with 1007."""
+"""Logged by uvicorn, with a traceback, for a WebSocket message that it closes with 1007."""
 
 _CUT_OFF = "ASGI callable returned without completing response."
-"""What uvicorn logs of an event stream whose connection is closed so that the client opens it again."""
+"""Logged by uvicorn for an event stream that is closed so that the client opens it again."""
 
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What could end a line, colour a terminal, or turn the direction of the text."""
+"""Characters that end a line, colour a terminal, or change the direction of text."""
 
 
 _open_requests: set[str] = set()
 _request_id: ContextVar[str] = ContextVar("r3edge_request", default="")
-"""The request in which something happens; a task that outlives it has no part in it any more."""
+"""The current request's id; it no longer counts in tasks that outlive the request."""
 
 
 @contextmanager
 def request_lines(request_id: str) -> Iterator[None]:
-    """Give every line that the block causes, in tasks of its own too, the request's id; not those after its end."""
+    """Add the request's id to every line logged by the block and its tasks, until the block ends."""
     _open_requests.add(request_id)
     token = _request_id.set(request_id)
     try:
@@ -42,11 +42,11 @@ def request_lines(request_id: str) -> Iterator[None]:
         _open_requests.discard(request_id)
 
 
-class _PeersFaults(logging.Filter):
-    """Makes a line of information of what the web server takes for an error of its own, but is the peer's."""
+class _PeerErrorFilter(logging.Filter):
+    """Lowers records to INFO that the web server logs as its own errors, though the peer causes them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through but one whose reason the engine tells in a sentence: where it can't listen."""
+        """Drop the record of an address that can't be listened on, which the engine reports itself; keep all others."""
         if isinstance(record.msg, OSError):
             return False
         if record.msg in {_NOT_UTF8, _CUT_OFF}:
@@ -84,7 +84,7 @@ def configure_logging(level: str, form: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("uvicorn.error").addFilter(_PeersFaults())
+    logging.getLogger("uvicorn.error").addFilter(_PeerErrorFilter())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -102,7 +102,7 @@ def _add_request_id(_logger: WrappedLogger, _method: str, line: EventDict) -> Ev
 
 
 def _in_order(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Put first what every line has, and escape what a library's text could forge a line with.
+    """Put the common fields first, and escape characters with which a library's text could forge a line.
 
     Fields are escaped by the renderers.
     """

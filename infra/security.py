@@ -1,6 +1,7 @@
 """Passwords, tokens and sealed credentials: the domain's security ports by argon2, `secrets` and AES-256-GCM."""
 
 import asyncio
+import logging
 import os
 import secrets
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.model.trading import VenueCredentials
+from domain.ports.unit_of_work import Database
+
+log = logging.getLogger(__name__)
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
@@ -37,10 +41,10 @@ class Argon2Hasher:
         self.threads = min(max((os.cpu_count() or 1) // 2, 1), 2) + 1
         self._hasher = argon2.PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=1)
         self._pool = ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="argon2")
-        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+        self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     def needs_rehash(self, password_hash: str) -> bool:
-        """Tell whether a hash was made with other parameters than these."""
+        """Tell whether a hash was made with other parameters than the present ones."""
         return self._hasher.check_needs_rehash(password_hash)
 
     async def hash(self, password: str) -> str:
@@ -48,13 +52,13 @@ class Argon2Hasher:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._hasher.hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Tell whether the password is right; compares with a nobody's hash where there is none."""
+        """Tell whether the password is right; without a hash it takes as long, so that timing doesn't reveal a user."""
         loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._pool, self._verify, password_hash or self._nobody, password)
+        right = await loop.run_in_executor(self._pool, self._verify, password_hash or self._dummy_hash, password)
         return right and password_hash is not None
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password_hash: str, password: str) -> bool:
@@ -84,7 +88,7 @@ class AesVault:
         return _FORMAT + nonce + self._cipher.encrypt(nonce, msgspec.json.encode(credentials), account_id.bytes)
 
     def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:
-        """Return the credentials; raises ValueError where key, account or bytes don't fit."""
+        """Return the credentials; raises ValueError if key, account or bytes don't match."""
         if sealed[:1] != _FORMAT:
             raise ValueError("these credentials were sealed in a format that this version doesn't know")
         for cipher in (self._cipher, *self._earlier):
@@ -93,11 +97,32 @@ class AesVault:
                 return msgspec.json.decode(text, type=VenueCredentials)
         raise ValueError("these credentials were sealed under another key or for another account")
 
-    def renewed(self, sealed: bytes, account_id: UUID) -> bytes | None:
-        """Return what an earlier key sealed, sealed under the present one; None where that isn't so."""
+    def reseal(self, sealed: bytes, account_id: UUID) -> bytes | None:
+        """Return credentials sealed under the present key; None if `sealed` is already."""
         if _opened(self._cipher, sealed, account_id) is not None:
             return None
         return self.seal(self.unseal(sealed, account_id), account_id)
+
+
+async def reseal_credentials(database: Database, vault: AesVault) -> int:
+    """Seal all accounts' credentials under the present key; return how many were sealed under an earlier one.
+
+    Credentials that no key opens stay as they are: their account reports it when they are used.
+    """
+    async with database.read_only() as reading:
+        sealed = await reading.accounts.all_credentials()
+    renewed = 0
+    for account_id, old in sealed.items():
+        try:
+            new = vault.reseal(old, account_id)
+        except ValueError:
+            log.warning("the credentials of account %s were sealed under a key that isn't set", account_id)
+            continue
+        if new is not None:
+            async with database.transaction() as transaction:
+                renewed += await transaction.accounts.replace_credentials(account_id, old, new)
+    log.info("sealed the credentials of %d accounts again, of %d", renewed, len(sealed))
+    return renewed
 
 
 def _opened(cipher: AESGCM, sealed: bytes, account_id: UUID) -> bytes | None:

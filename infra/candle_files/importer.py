@@ -15,7 +15,7 @@ from domain.model.markets import MarketSymbol
 from infra.candle_files.column_reader import read_tables
 from infra.candle_files.errors import UnusableFileError
 from infra.candle_files.inspection import FileSummary, ReadOptions, inspect_file
-from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, Written
+from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, WriteCounts
 
 OpenWriter = Callable[[FileSummary], BulkCandleWriter]
 
@@ -25,7 +25,7 @@ class ImportResult:
     """The result of an import: the file's summary, the rows written, the gaps filled, and how long it took."""
 
     summary: FileSummary
-    written: Written
+    written: WriteCounts
     filled: int
     seconds: float
 
@@ -65,7 +65,7 @@ async def load_file(
     writer = open_writer(summary)
     await writer.ensure_months(summary.first, summary.last)
     async with writer.transaction():
-        written = Written()
+        written = WriteCounts()
         async with aclosing(_read_ahead(_copy_batches(options, market, summary))) as batches:
             async for batch in batches:
                 written += await writer.write(batch.data, batch.first, batch.last, on_conflict)

@@ -1,4 +1,4 @@
-"""Candles of one market and timeframe in bulk, by COPY, beside a running engine."""
+"""Writes candles of one market and timeframe in bulk by COPY, also while an engine runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ _SAME = """(stored.open, stored.high, stored.low, stored.close, stored.volume)
     IS NOT DISTINCT FROM (given.open, given.high, given.low, given.close, given.volume)"""
 _STORED = """SELECT * FROM candles
     WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time <= $4"""
-# Rows that are there as given are left alone: a file that comes twice then costs a comparison and writes nothing.
+# Equal rows are left alone: importing a file again costs a comparison and writes nothing.
 _COUNT = f"""
 SELECT count(*) FILTER (WHERE stored.open_time IS NULL),
     count(*) FILTER (WHERE stored.open_time IS NOT NULL AND {_SAME})
@@ -53,23 +53,23 @@ _ANY = f"SELECT EXISTS ({_STORED})"
 
 
 class OnConflict(StrEnum):
-    """What becomes of a stored candle where another one is given for its time."""
+    """What happens to a stored candle if a different one is written for its time."""
 
     REPLACE = "replace"
     KEEP = "keep"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """How many candles were new, took the place of another, were left as stored though another was given, or equal."""
+class WriteCounts:
+    """How many candles were new, replaced a stored one, were dropped for a stored one, or equalled it."""
 
     new: int = 0
     replaced: int = 0
     kept: int = 0
     unchanged: int = 0
 
-    def __add__(self, other: "Written") -> "Written":
-        return Written(
+    def __add__(self, other: "WriteCounts") -> "WriteCounts":
+        return WriteCounts(
             self.new + other.new,
             self.replaced + other.replaced,
             self.kept + other.kept,
@@ -97,29 +97,29 @@ class BulkCandleWriter:
         self._timeframe = timeframe
 
     async def ensure_months(self, start: datetime, end: datetime) -> list[str]:
-        """Make the partitions of these months, where missing, in a transaction of their own; return their names."""
+        """Create the missing partitions of these months in a transaction of their own; return their names."""
         return await ensure_months(self._connection, "candles", start, end)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Store all of the block or nothing."""
         async with self._connection.in_transaction():
-            # The block may read a file for a while, and is cut off with its process all the same.
+            # The block may read a file for a while; the connection still ends with its process.
             await self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")
             await self._connection.execute("CREATE TEMPORARY TABLE given (LIKE candles) ON COMMIT DROP")
             yield
 
-    async def write(self, lines: bytes, first: datetime, last: datetime, conflict: OnConflict) -> Written:
+    async def write(self, lines: bytes, first: datetime, last: datetime, conflict: OnConflict) -> WriteCounts:
         """Write candles that open from `first` to `last`, inside of `transaction`.
 
-        `lines` are in COPY's text format, in the order of `COLUMNS`, and no time stands twice in them. Where nothing
-        is stored of these times they go straight to the table, at twice the speed; else by a table of their own.
+        `lines` are in COPY's text format, in the order of `COLUMNS`, and have no time twice. If nothing
+        is stored for these times they go straight to the table, at twice the speed; otherwise through a temporary one.
         """
         key = (self._market, self._timeframe, first, last)
         if not await self._connection.fetchval(_ANY, *key):
             try:
                 async with self._connection.savepoint():
-                    return Written(new=await self._copy("candles", lines))
+                    return WriteCounts(new=await self._copy("candles", lines))
             except asyncpg.UniqueViolationError:
                 pass  # a collector stored one of them this moment
         return await self._merge(lines, key, conflict)
@@ -131,7 +131,7 @@ class BulkCandleWriter:
 
     async def _merge(
         self, lines: bytes, key: tuple[str, Timeframe, datetime, datetime], conflict: OnConflict
-    ) -> Written:
+    ) -> WriteCounts:
         await self._connection.execute("TRUNCATE given")
         given = await self._copy("given", lines)
         await self._connection.execute("ANALYZE given")
@@ -141,9 +141,9 @@ class BulkCandleWriter:
         differing = given - new - unchanged
         if conflict is OnConflict.KEEP:
             await self._connection.execute(_MERGE + _KEEP, *key)
-            return Written(new=new, kept=differing, unchanged=unchanged)
+            return WriteCounts(new=new, kept=differing, unchanged=unchanged)
         await self._connection.execute(_MERGE + _REPLACE, *key)
-        return Written(new=new, replaced=differing, unchanged=unchanged)
+        return WriteCounts(new=new, replaced=differing, unchanged=unchanged)
 
     async def _copy(self, table: str, lines: bytes) -> int:
         copying = asyncio.ensure_future(self._driver.copy_to_table(table, source=BytesIO(lines), columns=COLUMNS))
@@ -151,12 +151,12 @@ class BulkCandleWriter:
             try:
                 return _count(await asyncio.shield(copying))
             except asyncio.CancelledError:
-                # The driver would first wait for the server, which may wait for somebody's lock.
+                # The driver would wait for the server first, which may be waiting for a lock.
                 terminate(self._driver)
                 await asyncio.gather(copying, return_exceptions=True)
                 raise
 
 
 def _count(tag: str) -> int:
-    """Return how many rows a command's tag tells, as in `INSERT 0 5`."""
+    """Return the number of rows in a command tag such as `INSERT 0 5`."""
     return int(tag.rsplit(" ", 1)[-1])

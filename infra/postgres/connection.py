@@ -1,4 +1,4 @@
-"""A database connection whose failures are told in the domain's words."""
+"""A database connection that raises the domain's errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -26,13 +26,13 @@ _UNREACHABLE = (
 
 
 class Connection:
-    """What repositories run their statements on: asyncpg's methods, raising `Unavailable` where the database can't."""
+    """A connection for repositories: asyncpg's methods, raising `Unavailable` if the database can't be reached."""
 
     def __init__(self, driver: DriverConnection) -> None:
         self.driver = driver
 
     async def execute(self, query: str, *arguments: object) -> str:
-        """Run a statement, or several separated by semicolons where there are no arguments; return its tag."""
+        """Run a statement, or several separated by semicolons if there are no arguments; return its tag."""
         await self._begin()
         with translate_driver_errors(self.driver):
             return await self.driver.execute(query, *arguments)
@@ -50,13 +50,13 @@ class Connection:
             return await self.driver.fetch(query, *arguments)
 
     async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
-        """Return the first row; None where there is none."""
+        """Return the first row; None if there is none."""
         await self._begin()
         with translate_driver_errors(self.driver):
             return await self.driver.fetchrow(query, *arguments)
 
     async def fetchval(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
-        """Return the first column of the first row; None where there is none."""
+        """Return the first column of the first row; None if there is none."""
         await self._begin()
         with translate_driver_errors(self.driver):
             return await self.driver.fetchval(query, *arguments)
@@ -71,7 +71,7 @@ class Connection:
 
     @asynccontextmanager
     async def in_transaction(self) -> AsyncIterator[None]:
-        """Run the block in the present transaction; where there is none, in one of its own."""
+        """Run the block in the current transaction; without one, in a transaction of its own."""
         await self._begin()
         if self.driver.is_in_transaction():
             yield
@@ -82,23 +82,23 @@ class Connection:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """Run the block in the present transaction; what it did is undone, and nothing else, where it raises."""
+        """Run the block in a savepoint of the current transaction; if it raises, only the block is undone."""
         with translate_driver_errors(self.driver):
             async with self.driver.transaction():
                 yield
 
     async def _begin(self) -> None:
-        """Do what must come before the first statement: nothing here."""
+        """Called before each statement, for subclasses."""
 
 
 @contextmanager
 def translate_driver_errors(driver: "DriverConnection | None" = None) -> Iterator[None]:
-    """Turn a driver's error that speaks of the database's state, not of the statement, into `Unavailable`."""
+    """Turn errors of the driver that are about the database's state, not the statement, into `Unavailable`."""
     try:
         yield
     except asyncio.CancelledError:
         if driver is not None:
-            # Its statement may still run, and the pool would wait for its end before it takes the connection back.
+            # Its statement may still be running, and the pool would wait for it when it takes the connection back.
             terminate(driver)
         raise
     except _UNREACHABLE as error:
@@ -108,22 +108,22 @@ def translate_driver_errors(driver: "DriverConnection | None" = None) -> Iterato
         raise Unavailable(f"The database can't be reached now ({type(error).__name__}).") from error
     except asyncpg.InterfaceError as error:
         if isinstance(error.__context__, asyncio.CancelledError):
-            # The end of a transaction found the connection cut, as above: who stops this must not be asked to wait.
+            # The connection was terminated above, which the end of the transaction has found: this is the cancellation.
             raise error.__context__ from None
-        # The driver raises the same class for a closed connection and for a mistake in calling it.
+        # The driver raises the same class for a closed connection and for wrong use.
         if driver is not None and not _is_gone(driver):
             raise
         raise Unavailable("The connection to the database is closed.") from error
 
 
 def terminate(driver: DriverConnection) -> None:
-    """Close the connection without a word to the server; nothing happens where it is closed already."""
+    """Close the connection without notifying the server; does nothing if it is closed already."""
     with suppress(asyncpg.InterfaceError):
         driver.terminate()
 
 
 def _is_gone(driver: DriverConnection) -> bool:
-    """Tell whether the connection is closed; a pool takes a connection that breaks out of its user's hands."""
+    """Tell whether the connection is closed, or the pool has taken it back because it broke."""
     try:
         return driver.is_closed()
     except asyncpg.InterfaceError:

@@ -1,4 +1,4 @@
-"""Telling the bus whose event log has grown, beside the work that made it grow."""
+"""Publishes on the bus that users' event logs have grown."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,7 +9,10 @@ from domain.ports.bus import MessageBus
 
 
 class EventNotifier:
-    """A bus that stalls must not hold up an order, so a task of its own publishes; a user told twice is told once."""
+    """Publishes after the commit from a background task, so that a slow bus never delays an order.
+
+    Notifications for the same user are coalesced.
+    """
 
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
@@ -17,13 +20,13 @@ class EventNotifier:
         self._task: asyncio.Task[None] | None = None
 
     def notify(self, users: Iterable[UUID]) -> None:
-        """Have the listeners of these users' logs told soon."""
+        """Publish soon that these users' logs have grown."""
         self._pending.update(dict.fromkeys(users))
         if self._pending and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._publish())
 
     async def close(self) -> None:
-        """Return when everybody was told."""
+        """Return when everything has been published."""
         if self._task is not None:
             await self._task
 

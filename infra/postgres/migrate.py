@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema."""
+"""Migrates a database to the newest schema."""
 
 import importlib.metadata
 import re
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _REVISION = re.compile(r'^revision(?:: str)? = "([^"]+)"$', re.MULTILINE)
 _LOCK = 7_235_843_401
-"""The advisory lock of migrations; the number means nothing but that nobody else takes it."""
+"""The key of the advisory lock for migrations, an arbitrary number."""
 
 
 class DatabaseIsNewer(Exception):
@@ -33,7 +33,7 @@ class DatabaseIsNewer(Exception):
 
 
 class MigrationFailed(Exception):
-    """A migration was refused by the database, which is as it was."""
+    """The database refused a migration, and is unchanged."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -43,15 +43,15 @@ class MigrationFailed(Exception):
 
 
 async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
-    """Apply what is missing, and return the revisions applied, oldest first; make the monthly partitions too.
+    """Apply the missing revisions and return them, oldest first; create the monthly partitions too.
 
-    All or nothing, in one transaction. Where two nodes migrate at once the second one waits and finds nothing to do.
-    Raises `Unavailable` where the database can't be reached, `DatabaseIsNewer` and `MigrationFailed`.
+    All or nothing, in one transaction. If two nodes migrate at once, the second one waits and finds nothing to do.
+    Raises `Unavailable` if the database can't be reached, `DatabaseIsNewer` and `MigrationFailed`.
     """
     connection = await connect(dsn)
     try:
         present = await _present(Connection(connection))
-        applied = [] if present == head() else await _upgrade(dsn)
+        applied = [] if present == head() else await upgrade(dsn)
         await ensure_partitions(Connection(connection), months_ahead)
     finally:
         await connection.close()
@@ -61,7 +61,7 @@ async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
 async def is_up_to_date(pool: Pool) -> bool:
     """Tell whether the database has the schema that this code was written for; raises `DatabaseIsNewer`.
 
-    It asks one table and reads one file's name, since loading Alembic and SQLAlchemy takes most of a second.
+    Without Alembic and SQLAlchemy, which take most of a second to load: it reads one table, and one file's name.
     """
     with translate_driver_errors():
         async with pool.acquire(timeout=5) as connection:
@@ -95,7 +95,8 @@ async def _present(connection: Connection) -> str | None:
     return revision
 
 
-async def _upgrade(dsn: str, revision: str = "head") -> list[str]:
+async def upgrade(dsn: str, revision: str = "head") -> list[str]:
+    """Apply the missing revisions up to `revision` in one transaction, and return them; raises `MigrationFailed`."""
     from sqlalchemy import exc, text  # noqa: PLC0415  # 0.9 s of imports that a database at its head doesn't need
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # as above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415  # as above
@@ -117,8 +118,8 @@ async def _upgrade(dsn: str, revision: str = "head") -> list[str]:
 
 
 def _run_alembic(connection: "SqlAlchemyConnection", revision: str) -> list[str]:
-    from alembic import command  # noqa: PLC0415  # as in `_upgrade`
-    from alembic.config import Config  # noqa: PLC0415  # as in `_upgrade`
+    from alembic import command  # noqa: PLC0415  # as in `upgrade`
+    from alembic.config import Config  # noqa: PLC0415  # as in `upgrade`
 
     applied: list[str] = []
     config = Config()

@@ -1,8 +1,8 @@
-"""Monthly partitions of what grows for ever: made ahead of time, for past months on demand.
+"""Creates the monthly partitions of tables that keep growing: ahead of time, and past months on demand.
 
-There is no DEFAULT partition on purpose. Rows that landed in it would have to be moved, under a lock that blocks all
-writers, before their month's partition could be made, and archiving could never drop it. So a row of a month that was
-not made is refused, and whoever writes to other months than the present calls `ensure_months` first.
+There is no DEFAULT partition on purpose. Rows in it would have to be moved, under a lock that blocks all writers,
+before their month's partition could be created, and archiving could never drop it. So a row of a month without a
+partition is refused, and code that writes to other months than the present one calls `ensure_months` first.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ PARTITIONED = ("candles", "trades", "minute_volumes", "depth_snapshots", "user_e
 """The tables that are partitioned by month."""
 
 _LOCK = 7_235_843_402
-"""The advisory lock of partition makers."""
+"""The key of the advisory lock for creating partitions."""
 
 
 async def ensure_partitions(connection: Connection, months_ahead: int) -> list[str]:
-    """Make this month's partitions of all tables and those of the next months; return the names of the new ones.
+    """Create the partitions of all tables for this month (by the database's clock) and the next ones.
 
-    This month is the database's.
+    Returns the names of the new ones.
     """
     now: datetime = await connection.fetchval("SELECT now()")
     months = _months(now, _month_start(now, months_ahead))
@@ -29,7 +29,7 @@ async def ensure_partitions(connection: Connection, months_ahead: int) -> list[s
 
 
 async def ensure_months(connection: Connection, table: str, start: datetime, end: datetime) -> list[str]:
-    """Make the partitions of one table from the month of `start` to that of `end`; return the names of the new ones."""
+    """Create the missing partitions of a table from the month of `start` to that of `end`; return their names."""
     return await _ensure(connection, [(table, month) for month in _months(start, end)])
 
 
@@ -59,13 +59,13 @@ async def _missing_partitions(
 
 
 async def _existing_tables(connection: Connection, tables: Sequence[str]) -> set[str]:
-    """Return which of the tables exist; from pg_class, since to_regclass may answer what the session saw earlier."""
+    """Return which of the tables exist; from pg_class, since to_regclass may answer from the session's cache."""
     query = "SELECT relname FROM pg_class WHERE relname = ANY($1) AND relnamespace = current_schema()::regnamespace"
     return {row["relname"] for row in await connection.fetch(query, tables)}
 
 
 async def _create_partition(connection: Connection, table: str, month: datetime) -> None:
-    """Make the table first and attach it then: that lets readers and writers of the others go on.
+    """Create the table first, then attach it, so that readers and writers of other partitions aren't blocked.
 
     CREATE TABLE … PARTITION OF would lock the whole parent (PostgreSQL manual, 5.12.2.2).
     """
@@ -85,7 +85,7 @@ def _months(start: datetime, end: datetime) -> list[datetime]:
 
 
 def _month_start(at: datetime, months: int) -> datetime:
-    """Return the first moment of the UTC month that lies `months` after the one of `at`."""
+    """Return the start of the UTC month that is `months` after that of `at`."""
     at = at.astimezone(UTC)
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
     return datetime(year, month + 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The WHERE of a list, built from what the caller wants."""
+"""Builds the WHERE clause of a list from optional conditions."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ A statement of its own for each combination, rather than `$1 IS NULL OR …`, le
 
 
 def where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
-    """Return ` WHERE …` (at least one condition stays) and the arguments that it names, in their order."""
+    """Return ` WHERE …` (at least one condition must have values) and its arguments in order."""
     texts: list[str] = []
     arguments: list[object] = []
     for text, *values in conditions:

@@ -1,4 +1,4 @@
-"""The connection of one transaction: begun with its first statement, and not at all where the last is the only one."""
+"""The connection of one transaction: BEGIN is sent before its first statement, unless its last is the only one."""
 
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -13,9 +13,9 @@ from infra.postgres.pool import Pool
 PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 _ATTEMPTS_TO_BEGIN = 3
-"""A connection of the pool may have died unnoticed; another one is then tried, since nothing has happened yet."""
+"""A pooled connection may have broken unnoticed; another one is tried then, since nothing has happened yet."""
 _BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a connection that dies is told by."""
+"""What a connection that breaks raises."""
 
 
 async def acquire(pool: Pool, timeout_seconds: float) -> PooledConnection:
@@ -25,10 +25,10 @@ async def acquire(pool: Pool, timeout_seconds: float) -> PooledConnection:
 
 
 async def release(pool: Pool, driver: PooledConnection) -> None:
-    """Give a connection back, whatever became of it.
+    """Give a connection back, broken or not.
 
-    It may die in this very moment: asyncpg then takes it back by itself and raises here. What was done on it is
-    known already, and the pool opens another in its place, so that says nothing to whoever used it.
+    It may break at this moment: asyncpg then takes it back by itself and raises here. The result of its statements is
+    known already, and the pool opens another in its place, so the caller need not know.
     """
     with suppress(*_BROKEN):
         await pool.release(driver)
@@ -49,19 +49,17 @@ class TransactionConnection(Connection):
         self._begun = False
 
     async def execute_final(self, query: str, *arguments: object) -> Any:  # noqa: ANN401  # what the column holds
-        """Run the transaction's last statement, which is a transaction by itself where it is the only one."""
+        """Run the transaction's last statement; if it is the only one, it is a transaction by itself, without BEGIN."""
         with translate_driver_errors(self.driver):
             return await self.driver.fetchval(query, *arguments)
 
     async def commit(self) -> None:
-        """Commit; PostgreSQL answers ROLLBACK where an earlier statement had failed and its error was swallowed."""
+        """Commit; raises RuntimeError if PostgreSQL rolls back because an earlier statement's error was swallowed."""
         if self._begun and await self.execute("COMMIT") != "COMMIT":
-            raise RuntimeError(
-                "A statement of the transaction failed and its error was passed over: nothing is stored."
-            )
+            raise RuntimeError("A statement of the transaction failed and its error was ignored: nothing is stored.")
 
     async def roll_back(self) -> None:
-        """Undo all; a connection on which that isn't possible is cut, which has the same effect."""
+        """Roll back; a connection on which that fails is closed, which has the same effect."""
         try:
             if self.driver.is_in_transaction():
                 await self.driver.execute("ROLLBACK")
@@ -85,13 +83,13 @@ class TransactionConnection(Connection):
                 terminate(self.driver)
                 if not isinstance(error, Unavailable) or attempt == _ATTEMPTS_TO_BEGIN:
                     raise
-                await self._take_another(fresh=attempt > 1)
+                await self._replace_connection(fresh=attempt > 1)
                 attempt += 1
             else:
                 self._begun = True
 
-    async def _take_another(self, *, fresh: bool) -> None:
-        if fresh:  # Two in a row have died, so the server was away, and whatever else is in the pool is dead as well.
+    async def _replace_connection(self, *, fresh: bool) -> None:
+        if fresh:  # Two in a row were broken, so the server was away, and the pool's others are broken as well.
             await self._pool.expire_connections()
         another = await acquire(self._pool, self._acquire_timeout_seconds)
         await release(self._pool, self.driver)

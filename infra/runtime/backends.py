@@ -1,4 +1,4 @@
-"""What everything stands on: the database, the cache and the bus, embedded or shared."""
+"""Opens the backends: the database, the cache and the bus, embedded or shared."""
 
 import asyncio
 import time
@@ -22,14 +22,14 @@ from infra.setting_types import decode_secret_key
 from infra.settings import Settings
 
 WARM_CONNECTIONS = 8
-"""Opened at the start, since a log-in to PostgreSQL in the middle of an order costs it several milliseconds."""
+"""Connections opened at the start: one opened in the middle of an order would delay it by several milliseconds."""
 
 _RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The parts that have no state of this process in them."""
+    """The database, cache and bus, with the clock and the id generator."""
 
     pool: Pool
     database: PostgresDatabase
@@ -41,7 +41,7 @@ class Backends:
 
 @asynccontextmanager
 async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerator[str]:
-    """Give the address of the database that the settings name; the embedded one is started, and stopped at the end."""
+    """Give the DSN of the settings' database; the embedded one is started, and stopped at the end."""
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
         await wait_for_database(dsn)
@@ -58,14 +58,14 @@ async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerat
 
 
 class SchemaOutdated(Exception):
-    """The database that the settings name has an older schema than this code."""
+    """The settings' database has an older schema than this code."""
 
     def __init__(self) -> None:
         super().__init__("the database has another schema version; run: r3edge migrate")
 
 
 class DatabaseUnreachable(Exception):
-    """The database that the settings name doesn't answer."""
+    """The settings' database doesn't answer."""
 
     def __init__(self, dsn: str, cause: BaseException | None) -> None:
         super().__init__(f"the database at {display_address(dsn)} can't be reached: {connection_error_reason(cause)}")
@@ -102,9 +102,9 @@ async def _keep_alive(server: EmbeddedPostgres) -> AsyncGenerator[None]:
 async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends]:
     """Open a migrated database, and the cache and the bus that the settings name.
 
-    The embedded database is migrated here; a shared one is the operator's to migrate: an old node may still use it.
-    Raises `SchemaOutdated` where that wasn't done, and `DatabaseIsNewer`.
-    The caller holds the data directory of an embedded one, so whoever held a lease in it is dead.
+    The embedded database is migrated here; a shared one by the operator, since an old node may use it.
+    Raises `SchemaOutdated` if that wasn't done, and `DatabaseIsNewer`.
+    The caller holds the data directory of an embedded one, so the holders of its leases are dead.
     """
     clock, ids = SystemClock(), TimeOrderedIds()
     if settings.database_url is None:

@@ -1,4 +1,4 @@
-"""What a command works on that may run beside an engine: the engine's database and sandbox, or its own for a while."""
+"""The database and venues of a command: those of a running engine, or its own for as long as it runs."""
 
 import asyncio
 import time
@@ -20,15 +20,15 @@ from infra.settings import Settings
 from infra.venues.registry import Venues
 
 STARTING_SECONDS = 30.0
-"""How long an engine that holds the data directory may take until its database or its sandbox answers."""
+"""Time allowed to an engine that holds the data directory until its database or its sandbox answers."""
 BULK_STATEMENT_SECONDS = 600.0
 _POLL_SECONDS = 0.1
-_LOOK_SECONDS = 1.0
+_ATTACH_SECONDS = 1.0
 
 
 @dataclass
 class CommandResources:
-    """The surroundings of one command. What is held and started is let go of when `stack` closes."""
+    """The database and venues of a command; closing `stack` stops what it started and releases the data directory."""
 
     settings: Settings
     purpose: str
@@ -49,8 +49,8 @@ class CommandResources:
         return pool
 
     async def venues(self, name: str) -> Venues:
-        """Return the venues that the settings name; a sandbox is only started where it is `name`."""
-        # A venue is connected with its first use, so an address that nobody asks for does no harm.
+        """Return the venues that the settings name; a sandbox is only started if it is `name`."""
+        # A venue is connected at its first use, so the placeholder address of an unused one does no harm.
         names = [SANDBOX, *([self.settings.mirror_venue] if self.settings.mirror_venue else [])]
         addresses = dict.fromkeys(names, SandboxAddress("http://127.0.0.1:1", ""))
         if name in addresses:
@@ -63,31 +63,32 @@ class CommandResources:
             await wait_for_database(dsn)
             return dsn
         server = EmbeddedPostgres(_folder(self.settings) / "postgres")
-        async for held in self._holding("PostgreSQL"):
+        async for held in self._hold_or_wait("PostgreSQL"):
             if held is not None:
                 dsn = await self.stack.enter_async_context(database(self.settings, held))
                 await migrate(dsn)
                 return dsn
-            if await server.attach(_LOOK_SECONDS):
+            if await server.attach(_ATTACH_SECONDS):
                 return server.dsn
-        raise AssertionError("the last look raises")
+        raise AssertionError("_hold_or_wait raises at its deadline")
 
     async def _sandbox(self, name: str) -> SandboxAddress:
         shared = shared_sandbox(self.settings) if name == SANDBOX else shared_mirror(self.settings)
         if shared is not None:
             return shared
-        async for held in self._holding("sandbox exchange"):
+        async for held in self._hold_or_wait("sandbox exchange"):
             if held is not None:
                 opened = sandbox if name == SANDBOX else mirror
                 return await self.stack.enter_async_context(opened(self.settings, held))
             if (address := find_running_sandbox(_folder(self.settings) / name)) is not None:
                 return address
-        raise AssertionError("the last look raises")
+        raise AssertionError("_hold_or_wait raises at its deadline")
 
-    async def _holding(self, part: str) -> AsyncIterator[DataDir | None]:
-        """Yield the data directory as often as `part` is looked for, None while an engine holds it.
+    async def _hold_or_wait(self, part: str) -> AsyncIterator[DataDir | None]:
+        """Yield the data directory, or None while an engine holds it, once per attempt to find its `part`.
 
-        An engine that is starting hasn't got the part yet, and one that is stopping lets go of the directory soon.
+        Several attempts, since a starting engine doesn't have the part yet, and a stopping one soon releases the
+        directory. Raises `StartupError` after `STARTING_SECONDS`.
         """
         deadline = time.monotonic() + STARTING_SECONDS
         while time.monotonic() < deadline:
@@ -97,7 +98,7 @@ class CommandResources:
         raise StartupError(f"an engine runs on {folder}, but its {part} doesn't answer; try again once it is ready")
 
     def _hold(self) -> DataDir | None:
-        """Hold the data directory; None where an engine, or another command, does."""
+        """Hold the data directory; return None if an engine or another command holds it."""
         if self._held is None:
             try:
                 self._held = DataDir.hold(self.settings.data_dir, self.purpose)
@@ -109,11 +110,11 @@ class CommandResources:
 
 @asynccontextmanager
 async def open_command_resources(settings: Settings, purpose: str) -> AsyncGenerator[CommandResources]:
-    """Give the surroundings of a command called `purpose`.
+    """Give the resources of a command called `purpose`.
 
-    Where an engine runs on the data directory its PostgreSQL and its sandbox are used, and left alone at the end; else
-    the directory is held, and what is asked for is started and stopped. Where all that is asked for is the operator's
-    own, the data directory isn't looked at.
+    If an engine runs on the data directory, its PostgreSQL and its sandbox are used, and left running at the end.
+    Otherwise the directory is held, and what is asked for is started, and stopped at the end. The data directory isn't
+    touched if all that is asked for is shared (`R3EDGE_DATABASE_URL` and its like).
     """
     async with AsyncExitStack() as stack:
         yield CommandResources(settings, purpose, stack)

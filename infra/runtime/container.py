@@ -27,17 +27,17 @@ from resolvers.context import Services
 from resolvers.engine import EngineInfo
 
 CONNECTIONS_KEPT_FREE = 8
-"""Connections that readings for clients never take: leases, orders and the recorder need theirs."""
+"""Connections that clients' reads never take: leases, orders and the market data writer need theirs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What services share on this node."""
+    """What the services of this node share."""
 
     backends: Backends
     venues: Venues
     hub: MarketDataHub
-    bell: OrderNotifier
+    order_notifier: OrderNotifier
     vault: AesVault
     authenticator: Authenticator
     hasher: Argon2Hasher
@@ -46,7 +46,7 @@ class Container:
 def build_container(
     backends: Backends, venues: Venues, hub: MarketDataHub, key: bytes, earlier_keys: Sequence[bytes] = ()
 ) -> Container:
-    """Return the parts."""
+    """Return the container; `key` seals venue credentials, `earlier_keys` still open them."""
     authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
     return Container(
         backends, venues, hub, OrderNotifier(backends.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher()
@@ -90,7 +90,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         accounts=AccountService(database, container.venues, container.vault, bus, clock, ids),
         strategies=StrategyService(database, clock, ids),
         trading_sessions=TradingSessionService(database, hub.catalogue.get, bus, clock, ids),
-        orders=OrderService(database, hub, clock, ids, container.bell),
+        orders=OrderService(database, hub, clock, ids, container.order_notifier),
         halts=HaltService(database, bus, clock, ids),
         reports=ReportService(database, bus, clock, ids),
         events=events,

@@ -1,4 +1,4 @@
-"""Closes the sockets of credentials that are revoked, on whichever node that happens."""
+"""Closes the sockets of credentials that are revoked, on any node."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ RETRY_SECONDS = 1.0
 async def close_revoked_connections(
     database: Database, bus: MessageBus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
 ) -> AsyncGenerator[None]:
-    """Close such sockets inside the block."""
+    """Close the sockets of revoked credentials while the block runs."""
     watch = _CredentialWatcher(database, clock, authenticator, connections)
     subscription = await bus.subscribe(REVOKED_TOPIC, watch.on_revoked, watch.on_loss)
     task = asyncio.create_task(watch.run(), name="revocations")
@@ -37,7 +37,7 @@ async def close_revoked_connections(
 
 
 class _CredentialWatcher:
-    """Takes what the bus tells; where it may have lost something, the database is asked about every open credential."""
+    """Handles revocations from the bus; after a loss of messages it checks every open credential in the database."""
 
     def __init__(
         self, database: Database, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
@@ -47,7 +47,7 @@ class _CredentialWatcher:
         self._authenticator = authenticator
         self._connections = connections
         self._revoked: list[UUID] = []
-        self._is_in_doubt = False
+        self._may_have_missed = False
         self._wakeup = asyncio.Event()
 
     def on_revoked(self, message: bytes) -> None:
@@ -57,19 +57,19 @@ class _CredentialWatcher:
         self._wakeup.set()
 
     def on_loss(self) -> None:
-        self._is_in_doubt = True
+        self._may_have_missed = True
         self._wakeup.set()
 
     async def run(self) -> None:
         while True:
             await self._wakeup.wait()
             self._wakeup.clear()
-            if self._is_in_doubt:
-                self._is_in_doubt = not await self._check_all()
+            if self._may_have_missed:
+                self._may_have_missed = not await self._check_all()
             revoked, self._revoked = self._revoked, []
             for credential_id in revoked:
                 await self._connections.close_credential(str(credential_id))
-            if self._is_in_doubt:
+            if self._may_have_missed:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wakeup.set()
 

@@ -16,12 +16,12 @@ from infra.settings import Settings
 LOCK_FILE = "lock"
 KEY_FILE = "secret-key"
 ENGINE = "another engine"
-"""What holds a data directory by default, in the words of who is told that it is held."""
+"""The default holder of a data directory, as named in the error message for another one."""
 MOST_PURPOSE_BYTES = 100
 
 
 class DataDirInUse(Exception):
-    """Another engine, or a command in its stead, runs on the same data directory; `holder` is what it calls itself."""
+    """Another engine, or a command, runs on the same data directory; `holder` is its name for itself."""
 
     def __init__(self, folder: Path, holder: str) -> None:
         super().__init__(f"{holder} is running on {folder}; stop it, or choose another --data-dir")
@@ -35,7 +35,7 @@ class DataDirUnusable(Exception):
 
 
 class DataDir:
-    """A folder that is held while the engine runs; the kernel lets go of it when the process dies."""
+    """A folder that is held while the engine runs; the kernel releases it when the process dies."""
 
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class DataDir:
 
     @classmethod
     def hold(cls, folder: Path, purpose: str = ENGINE) -> Self:
-        """Make the folder where it is missing and lock it for `purpose`; raises `DataDirInUse` or `DataDirUnusable`."""
+        """Make the folder if it is missing and lock it for `purpose`; raises `DataDirInUse` or `DataDirUnusable`."""
         folder = folder.expanduser().absolute()
         try:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ class DataDir:
     def secret_key(self, settings: Settings) -> bytes:
         """Return the key that seals credentials: the setting's, or that of a 0600 file made at the first start.
 
-        Raises `DataDirUnusable` where the file holds no key: to make a new one would lose what the old one sealed.
+        Raises `DataDirUnusable` if the file holds no key: a new one could not open what the old one sealed.
         """
         if settings.secret_key is not None:
             return decode_secret_key(settings.secret_key.get_secret_value())
@@ -82,7 +82,7 @@ class DataDir:
             raise DataDirUnusable(self.folder, f"{KEY_FILE}: {error.strerror}") from None
 
     def _make_key(self, path: Path) -> None:
-        """Write the key beside its place first, so that a crash leaves no half of one."""
+        """Write the key to a temporary file first, so that a crash leaves no half of one."""
         fresh = path.with_suffix(".new")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "wb") as writing:
@@ -97,7 +97,7 @@ class DataDir:
             os.close(folder)
 
     def release(self) -> None:
-        """Let another engine have it."""
+        """Release the folder for another engine."""
         os.close(self._lock)
 
 

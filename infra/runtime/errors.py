@@ -1,4 +1,4 @@
-"""What keeps a command from running that its operator can mend: told in a line, not in a traceback."""
+"""Errors that an operator can correct: they are printed in one line, without a traceback."""
 
 import asyncpg
 

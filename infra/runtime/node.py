@@ -1,4 +1,4 @@
-"""A running node: the roles that it has, started in order and stopped in the other."""
+"""Runs the roles of a node: started in order, and stopped in the reverse order."""
 
 import asyncio
 import contextlib
@@ -26,13 +26,13 @@ MONTHS_AHEAD = 2
 
 
 def node_name(container: Container) -> str:
-    """Return a name that no other node has, nor this one after a restart."""
+    """Return a name that no other node has, nor this node after a restart."""
     return f"{socket.gethostname()}:{container.backends.ids.next_id().hex[-12:]}"
 
 
 @asynccontextmanager
 async def run_roles(container: Container, settings: Settings, name: str) -> AsyncGenerator[FeedManager | None]:
-    """Do what the settings' roles ask for, inside the block; give the feeds where this node collects."""
+    """Run the roles of the settings while the block runs; give the feeds if this node collects, else None."""
     feeds: FeedManager | None = None
     async with AsyncExitStack() as stack:
         if Role.COLLECTOR in settings.roles:
@@ -45,7 +45,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             stack.push_async_callback(trader.close)
         if Role.WORKER in settings.roles:
             stack.push_async_callback(_background(_worker(container, name).run()))
-            stack.push_async_callback(_background(_make_partitions(container)))
+            stack.push_async_callback(_background(_create_partitions(container)))
             stack.push_async_callback(
                 _background(purge_expired_hourly(container.backends.database, container.backends.clock))
             )
@@ -87,7 +87,7 @@ def _trader(container: Container, settings: Settings, name: str) -> Trader:
             bus=backends.bus,
             clock=backends.clock,
             ids=backends.ids,
-            notifier=container.bell,
+            notifier=container.order_notifier,
             holder=name,
             cancel_foreign=settings.cancel_foreign_orders,
         )
@@ -107,27 +107,27 @@ def _worker(container: Container, name: str) -> ReportWorker:
     )
 
 
-async def _make_partitions(container: Container) -> None:
-    """Make partitions ahead of time; the statements do nothing where they are there, so every worker may."""
+async def _create_partitions(container: Container) -> None:
+    """Create partitions ahead of time. Every worker may: nothing happens to those that exist."""
     while True:
         try:
             async with container.backends.database.transaction() as transaction:
-                made = await transaction.market_data.ensure_partitions(MONTHS_AHEAD)
+                created = await transaction.market_data.ensure_partitions(MONTHS_AHEAD)
         except Unavailable as error:
-            log.warning("partitions could not be made: %s", error.message)
+            log.warning("partitions could not be created: %s", error.message)
             await asyncio.sleep(PARTITION_RETRY_SECONDS)
             continue
-        for partition in made:
-            log.info("made the partition %s", partition)
+        for partition in created:
+            log.info("created the partition %s", partition)
         await asyncio.sleep(PARTITION_SECONDS)
 
 
-def _background(work: Coroutine[object, object, None]) -> "_Stop":
-    return _Stop(asyncio.create_task(work))
+def _background(work: Coroutine[object, object, None]) -> "_TaskCanceller":
+    return _TaskCanceller(asyncio.create_task(work))
 
 
-class _Stop:
-    """Ends a task when called."""
+class _TaskCanceller:
+    """Cancels a task and waits for its end when called."""
 
     def __init__(self, task: "asyncio.Task[None]") -> None:
         self._task = task

@@ -1,4 +1,4 @@
-"""Deletes what nobody needs any more: ended credentials, old idempotency keys, and which alerts were told."""
+"""Deletes expired rows: ended credentials, old idempotency keys, and the marks of alerts that were sent."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ IDEMPOTENCY_KEYS_KEPT: Final = timedelta(days=30)
 """How long a mutation with the same key is answered as before."""
 
 ALERTS_KEPT: Final = timedelta(days=400)
-"""How long it is known that an alert was told, after what it tells of was last seen."""
+"""How long an alert isn't repeated after its cause was last seen."""
 
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
@@ -34,7 +34,7 @@ class Purged(NamedTuple):
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
-    """Delete once an hour what is over its time; every worker may, since what is gone already is no mistake."""
+    """Delete expired rows once an hour. Every worker may: rows that another one has deleted are no error."""
     while True:
         try:
             await purge_expired(database, clock)
@@ -46,7 +46,7 @@ async def purge_expired_hourly(database: Database, clock: Clock) -> None:
 
 
 async def purge_expired(database: Database, clock: Clock) -> Purged:
-    """Delete, a few at a time, what is over its time; return how many rows that were."""
+    """Delete expired rows in batches; return how many."""
     now, purged = clock.now(), Purged(0, 0, 0)
     while True:
         async with database.transaction() as transaction:

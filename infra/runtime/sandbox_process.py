@@ -1,4 +1,4 @@
-"""The sandbox exchange as a child process: started with the engine, restarted when it dies, gone when the engine is."""
+"""Runs the sandbox exchange as a child process: restarted when it dies, and stopped with the engine."""
 
 import asyncio
 import contextlib
@@ -16,33 +16,33 @@ from infra.sandbox.state.state_folder import LOCK_FILE, TOKEN_FILE
 from infra.settings import Settings
 
 ADDRESS_FILE = "address"
-"""Tells commands that run beside the engine where its sandbox is."""
+"""The file with the address of a running engine's sandbox, for commands."""
 READY_SECONDS = 20.0
 STOP_SECONDS = 5.0
 RESTART_SECONDS = 0.5
 MAXIMUM_RESTART_SECONDS = 10.0
 STEADY_SECONDS = 30.0
-"""How long an exchange must have run before its end is taken for an accident, and it is started at once again."""
+"""After running for this long, an exchange that ends is restarted without a growing delay."""
 PREVIOUS_SECONDS = 5.0
-"""How long an exchange whose engine was killed may take to save its state and end."""
+"""Time allowed to an exchange whose engine was killed to save its state and end."""
 
 log = structlog.stdlib.get_logger("r3edge.sandbox")
 
 
 class SandboxDidNotStart(Exception):
-    """The sandbox exchange ended or kept silent before it was ready."""
+    """The sandbox exchange ended, or didn't answer, before it was ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxAddress:
-    """Where the sandbox is reached, and what opens its administrative side."""
+    """The sandbox's URL and its administrative token."""
 
     url: str
     token: str
 
 
 def sandbox_program(settings: Settings) -> list[str]:
-    """Return what Python runs as the exchange with prices of its own or of a recording."""
+    """Return Python's arguments for an exchange with synthetic or recorded prices."""
     program = ["-m", "infra.sandbox"]
     if settings.seed is not None:
         program += ["--seed", str(settings.seed)]
@@ -52,7 +52,7 @@ def sandbox_program(settings: Settings) -> list[str]:
 
 
 def mirror_program(settings: Settings) -> list[str]:
-    """Return what Python runs as the exchange with the prices of the live venue that `settings.mirror` names."""
+    """Return Python's arguments for an exchange with the prices of the live venue in `settings.mirror`."""
     assert settings.mirror is not None
     program = ["-m", "infra.cli.mirror", "--mirror", settings.mirror, "--log-format", settings.log_format]
     if settings.mirror_url is not None:
@@ -63,7 +63,7 @@ def mirror_program(settings: Settings) -> list[str]:
 
 
 class SandboxChild:
-    """Keeps one sandbox process alive; its state is in its folder, so a new process goes on where the old one was.
+    """Keeps one sandbox process running; its state is in its folder, so a new process resumes where the old one ended.
 
     The child ends when its standard input closes, so it never outlives this process, however that ends.
     """
@@ -75,11 +75,17 @@ class SandboxChild:
         self._port = 0
         self._watch: asyncio.Task[None] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process id of the exchange, another one after each restart."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> SandboxAddress:
         """Start the process and wait until it serves; raises `SandboxDidNotStart`."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            await self._previous_has_ended()
+            await self._wait_for_previous()
             url = await self._launch()
             token = (self._folder / TOKEN_FILE).read_text().strip()
         except OSError as error:
@@ -90,7 +96,7 @@ class SandboxChild:
         return SandboxAddress(url, token)
 
     async def stop(self) -> None:
-        """Close its standard input and wait for its end; kill it when it doesn't come."""
+        """Close its standard input and wait for its end; kill it after `STOP_SECONDS`."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -122,13 +128,13 @@ class SandboxChild:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 line = await self._process.stdout.readline()
-            told = json.loads(line)
+            ready = json.loads(line)
         except (TimeoutError, ValueError):
             await self._end(self._process)
             raise SandboxDidNotStart("the sandbox exchange did not start; its messages stand above") from None
-        self._port = int(told["port"])
-        _write_address(self._folder / ADDRESS_FILE, str(told["url"]))
-        return str(told["url"])
+        self._port = int(ready["port"])
+        _write_address(self._folder / ADDRESS_FILE, str(ready["url"]))
+        return str(ready["url"])
 
     def _command(self) -> list[str]:
         place = ["--folder", str(self._folder), "--port", str(self._port), "--exit-with-stdin"]
@@ -140,13 +146,13 @@ class SandboxChild:
             assert self._process is not None
             code = await self._process.wait()
             log.warning("sandbox_ended", exit_code=code)
-            # A mirror learns only from its live venue that it can't show what it is to: it ends soon each time.
+            # A mirror that can't serve its live venue's markets only finds out from the venue, and ends soon each time.
             delay = await self._restart(RESTART_SECONDS if time.monotonic() - began > STEADY_SECONDS else delay)
             began = time.monotonic()
             log.info("sandbox_restarted", port=self._port)
 
     async def _restart(self, delay: float) -> float:
-        """Start it again on the same port, as often as it takes; return how long to wait before the next time."""
+        """Retry until it runs again on the same port; return the delay for the next restart."""
         while True:
             await asyncio.sleep(delay)
             delay = min(2 * delay, MAXIMUM_RESTART_SECONDS)
@@ -157,16 +163,16 @@ class SandboxChild:
             else:
                 return delay
 
-    async def _previous_has_ended(self) -> None:
-        """Wait for the child of an engine that was killed a moment ago; one that stays is told by the new child."""
+    async def _wait_for_previous(self) -> None:
+        """Wait for the child of an engine that was just killed; the new child reports one that stays."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PREVIOUS_SECONDS):
-                while _is_locked(self._folder / LOCK_FILE):  # noqa: ASYNC110  # a lock of the kernel tells no event
+                while _is_locked(self._folder / LOCK_FILE):  # noqa: ASYNC110  # the kernel has no event for a lock
                     await asyncio.sleep(0.02)
 
 
 def find_running_sandbox(folder: Path) -> SandboxAddress | None:
-    """Return where the sandbox exchange that an engine runs in `folder` is reached; None where none runs (yet)."""
+    """Return the address of the sandbox exchange that an engine runs in `folder`; None if none runs (yet)."""
     address, token = folder / ADDRESS_FILE, folder / TOKEN_FILE
     if not _is_locked(folder / LOCK_FILE) or not address.exists() or not token.exists():
         return None
@@ -174,7 +180,7 @@ def find_running_sandbox(folder: Path) -> SandboxAddress | None:
 
 
 def _write_address(path: Path, url: str) -> None:
-    """Write beside the place first: a reader finds the old address or the new one, and no part of one."""
+    """Write to a temporary file first, so that a reader finds the old address or the new one, and no part of one."""
     fresh = path.with_suffix(".new")
     fresh.write_text(f"{url}\n")
     fresh.replace(path)

@@ -1,6 +1,7 @@
-"""`r3edge serve`: starts every part, says where it listens, and stops every part when asked to."""
+"""Runs the engine: starts every part, prints its address, and stops every part on SIGTERM or Ctrl-C."""
 
 import asyncio
+import gc
 import importlib
 import importlib.metadata
 import signal
@@ -26,12 +27,11 @@ from infra.runtime.container import Container, build_container, build_services
 from infra.runtime.credential_watcher import close_revoked_connections
 from infra.runtime.data_dir import DataDir
 from infra.runtime.errors import STARTUP_ERRORS, StartupError
-from infra.runtime.garbage import spare_what_is_there
 from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.node import node_name, pending_dependencies, run_roles
-from infra.runtime.resealing import reseal_credentials
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
+from infra.security import reseal_credentials
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
@@ -50,7 +50,7 @@ log = structlog.stdlib.get_logger("r3edge")
 
 
 def run(settings: Settings) -> int:
-    """Run the engine until it is told to stop; return the exit code."""
+    """Run the engine until it is asked to stop; return the exit code."""
     configure_logging(settings.log_level, settings.log_format)
     raise_descriptor_limit()
     try:
@@ -65,7 +65,7 @@ async def _serve(settings: Settings) -> None:
     stopping = _stop_signals()
     data_dir = DataDir.hold(settings.data_dir)
     try:
-        # The slowest import runs beside the start of the database and the sandbox.
+        # The slowest import runs while the database and the sandbox start.
         warming = asyncio.create_task(asyncio.to_thread(importlib.import_module, "ccxt.pro.binance"))
         async with _external_services(settings, data_dir) as (backends, all_venues):
             await warming
@@ -76,7 +76,7 @@ async def _serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _external_services(settings: Settings, data_dir: DataDir) -> AsyncGenerator[tuple[Backends, Venues]]:
-    """Start the database and the sandboxes, both at once, and connect to them."""
+    """Start the database and the sandboxes concurrently, and connect to them."""
     exchange = _CrossTaskContext(sandboxes(settings, data_dir))
     starting = asyncio.create_task(exchange.open())
     try:
@@ -90,7 +90,7 @@ async def _external_services(settings: Settings, data_dir: DataDir) -> AsyncGene
 
 
 class _CrossTaskContext:
-    """A context manager that is entered in one task and left in another."""
+    """A context manager that is entered in one task and exited in another."""
 
     def __init__(self, manager: AbstractAsyncContextManager[dict[str, SandboxAddress]]) -> None:
         self._manager = manager
@@ -143,7 +143,8 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
     ):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
         server.startup_lines, server.roles = _startup_lines(settings), ",".join(settings.roles)
-        spare_what_is_there()
+        # Modules, schema and markets live as long as the process; searching them for dead cycles took 50 to 180 ms.
+        gc.freeze()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
         watching = asyncio.create_task(LoopMonitor(registry).run(), name="loop monitor")
@@ -168,7 +169,7 @@ def _app(settings: Settings, container: Container, services: Services, registry:
 
 
 def web_settings(settings: Settings) -> WebSettings:
-    """Return how the web server behaves by the engine's settings."""
+    """Return the web server's settings."""
     return WebSettings(
         introspection=settings.introspection,
         suggestions=settings.introspection if settings.field_suggestions is None else settings.field_suggestions,
@@ -183,7 +184,7 @@ def web_settings(settings: Settings) -> WebSettings:
 
 
 class _Server(WebServer):
-    """The web server without its signal handling, which is the engine's, and that says where it listens."""
+    """The web server without signal handling, which is the engine's; it prints its address."""
 
     startup_lines: Sequence[str] = ()
     roles = ""
@@ -194,10 +195,10 @@ class _Server(WebServer):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then say where; raises `StartupError`."""
+        """Listen, then print the address; raises `StartupError`."""
         try:
             await super().startup(sockets)
-        except (SystemExit, UnicodeError) as end:  # uvicorn's way to end when it can't listen; a name that can't be one
+        except (SystemExit, UnicodeError) as end:  # uvicorn exits if it can't listen; a host that is no name
             cause = end.__context__ if isinstance(end, SystemExit) else end
             raise StartupError(listen_error(self.config.host, self.config.port, cause)) from None
         if self.started:

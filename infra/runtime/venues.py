@@ -1,4 +1,4 @@
-"""The venues that the settings name: the sandboxes, embedded or shared, and ccxt's."""
+"""Opens the venues of the settings: the sandboxes, embedded or shared, and those of ccxt."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -48,12 +48,12 @@ async def mirror(settings: Settings, data_dir: DataDir) -> AsyncGenerator[Sandbo
 
 
 def shared_sandbox(settings: Settings) -> SandboxAddress | None:
-    """Return the sandbox exchange that the operator runs; None where the engine starts one."""
+    """Return the sandbox exchange that the operator runs; None if the engine starts one."""
     return _shared(settings.sandbox_url, settings.sandbox_token)
 
 
 def shared_mirror(settings: Settings) -> SandboxAddress | None:
-    """Return the mirror that the operator runs; None where the engine starts one."""
+    """Return the mirror that the operator runs; None if the engine starts one."""
     return _shared(settings.mirror_sandbox_url, settings.mirror_sandbox_token)
 
 

@@ -61,9 +61,9 @@ async def _watch_the_book(stranger: Client) -> None:
 
 async def _sign_up(stranger: Client) -> TraderClient:
     newcomer = await register(stranger)
-    told = await stranger.one(LOGIN, input={"email": newcomer.email, "password": PASSWORD})
+    signed_in = await stranger.one(LOGIN, input={"email": newcomer.email, "password": PASSWORD})
     trader = await new_trader(Client(stranger.url))
-    assert told["token"]
+    assert signed_in["token"]
     assert (await trader.client.one("{ viewer { email } }"))["email"] == trader.email
     return trader
 

@@ -26,22 +26,22 @@ UV = 'uv() { "$PROGRAMS/$2" "${@:3}"; return $?; }\n'
 @pytest.mark.timeout(300)
 def test_the_first_session_works_as_it_is_printed(data_folder: Path) -> None:
     port = free_port()
-    said = _paste(_first_session().replace("127.0.0.1:8000", f"127.0.0.1:{port}"), data_folder, port)
-    told = dict(zip(NAMES, said, strict=True))
-    assert told["start"] == told["restart"] == '{"status":"ready"}'
-    books = [event["marketDepth"] for event in _events(told["watch the book"])]
+    outputs = _paste(_first_session().replace("127.0.0.1:8000", f"127.0.0.1:{port}"), data_folder, port)
+    output = dict(zip(NAMES, outputs, strict=True))
+    assert output["start"] == output["restart"] == '{"status":"ready"}'
+    books = [event["marketDepth"] for event in _events(output["watch the book"])]
     assert any(book.get("bids") for book in books), books
-    assert _answer(told["register"])["user"]["role"] == "OPERATOR"
-    (balance,) = _answer(told["account"])["account"]["balances"]
+    assert _answer(output["register"])["user"]["role"] == "OPERATOR"
+    (balance,) = _answer(output["account"])["account"]["balances"]
     assert balance == {"currency": "USDT", "total": "100000", "free": "100000"}
-    _assert_followed_to_its_fill(told["buy"])
-    (typo,) = _answer(told["typo"])["errors"]
+    _assert_followed_to_its_fill(output["buy"])
+    (typo,) = _answer(output["typo"])["errors"]
     assert (typo["code"], typo["start"], typo["suggestion"]) == ("STRATEGY_INVALID", 14, "sma")
-    assert _answer(told["strategy"])["strategy"]["version"]["number"] == 1
-    assert _answer(told["start a session"])["errors"] == []
-    _assert_nothing_is_lost(told["go on"])
-    _assert_flat(told["stop"])
-    report = _answer(told["report"])
+    assert _answer(output["strategy"])["strategy"]["version"]["number"] == 1
+    assert _answer(output["start a session"])["errors"] == []
+    _assert_nothing_is_lost(output["go on"])
+    _assert_flat(output["stop"])
+    report = _answer(output["report"])
     assert (report["job"]["status"], report["metrics"]["roundTrips"]) == ("SUCCEEDED", 1)
     assert report["roundTrips"]["nodes"][0]["exitReason"] == "CLOSE"
     assert Decimal(report["metrics"]["startEquity"]) > 99_000  # known although the engine was killed meanwhile
@@ -94,12 +94,12 @@ def _paste(session: str, folder: Path, port: int) -> list[str]:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
-        output, complaints = shell.communicate(timeout=280)
+        output, warnings = shell.communicate(timeout=280)
     finally:
         shell.kill()
         for process in _processes_in(folder):
             os.kill(process, 9)
-    assert not [line for line in complaints.splitlines() if "Killed" not in line], complaints
+    assert not [line for line in warnings.splitlines() if "Killed" not in line], warnings
     return [part.strip() for part in output.split(MARK)]
 
 
@@ -125,10 +125,10 @@ def _answer(text: str) -> dict[str, Any]:
 
 
 def _events(text: str) -> list[dict[str, Any]]:
-    told = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
-    assert told, text
-    assert not any("errors" in event for event in told), told
-    return [event["data"] for event in told]
+    output = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    assert output, text
+    assert not any("errors" in event for event in output), output
+    return [event["data"] for event in output]
 
 
 def _assert_followed_to_its_fill(text: str) -> None:

@@ -101,11 +101,11 @@ async def _the_story_is_whole(trader: TraderClient, orders: list[dict[str, Any]]
     numbers = [int(event["sequence"]) for event in events.seen]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     last_of_orders = [event["cursor"] for event in events.seen if event["kind"] in {"ORDER", "FILL"}][-1]
-    told = await story(trader.client, start, last_of_orders)
-    fills = Counter(event["fill"]["venueTradeId"] for event in told if event["fill"])
+    reported = await story(trader.client, start, last_of_orders)
+    fills = Counter(event["fill"]["venueTradeId"] for event in reported if event["fill"])
     assert set(fills.values()) <= {1}
     for order in orders:
-        mine = [event for event in told if event["order"]["id"] == order["id"]]
+        mine = [event for event in reported if event["order"]["id"] == order["id"]]
         order["reasons"] = [f"{event['kind']}: {event['reason']}" for event in mine if event["reason"]]
         assert [event["kind"] for event in mine].count("SUBMITTED") <= 1
         filled = sum(Decimal(event["fill"]["quantity"]) for event in mine if event["fill"])

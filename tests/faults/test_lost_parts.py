@@ -130,7 +130,7 @@ async def test_sigterm_in_the_middle_of_orders_ends_cleanly_and_loses_none(data_
         async with traders[0].client.subscribed(ORDER_EVENTS) as events:
             answers = [Answers() for _ in traders]
             work = [_keep_placing(trader, stop, given) for trader, given in zip(traders, answers, strict=True)]
-            placing = [asyncio.create_task(each) for each in work]
+            placing = [asyncio.create_task(request) for request in work]
             await events.until(lambda event: event["order"]["status"] == "FILLED", "orders flow")
             await engine.terminate()
         stop.set()
@@ -140,9 +140,9 @@ async def test_sigterm_in_the_middle_of_orders_ends_cleanly_and_loses_none(data_
             orders = {order["id"]: order for order in await settled(trader)}
             for answer in given.values():
                 if (_placed(answer) or {}).get("order"):
-                    told = answer["data"]["orderPlace"]["order"]
-                    assert told["id"] in orders
-                    assert told["status"] not in FINAL or orders[told["id"]]["status"] == told["status"]
+                    reported = answer["data"]["orderPlace"]["order"]
+                    assert reported["id"] in orders
+                    assert reported["status"] not in FINAL or orders[reported["id"]]["status"] == reported["status"]
 
 
 @pytest.mark.timeout(120)

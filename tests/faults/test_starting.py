@@ -11,7 +11,7 @@ from tests.support.graphql_client import Client
 from tests.support.trader_client import new_trader
 
 
-def _told(result: "subprocess.CompletedProcess[str]") -> str:
+def _error_line(result: "subprocess.CompletedProcess[str]") -> str:
     assert "Traceback" not in result.stderr, result.stderr
     return result.stderr
 
@@ -20,7 +20,7 @@ async def test_a_second_engine_on_the_same_data_is_refused_and_harms_nothing(dat
     async with running_engine(data_folder / "data") as engine:
         result = run_program("serve", "--port", "0", "--data-dir", str(engine.folder))
         assert result.returncode == 1
-        assert f"another engine is running on {engine.folder}" in _told(result)
+        assert f"another engine is running on {engine.folder}" in _error_line(result)
         trader = await new_trader(engine.client())
         assert (await trader.place())["status"] == "FILLED"
 
@@ -30,7 +30,7 @@ async def test_a_port_in_use_is_told_and_leaves_nothing_behind(data_folder: Path
         port = taken.getsockname()[1]
         result = run_program("serve", "--port", str(port), "--data-dir", str(data_folder / "data"))
     assert result.returncode == 1
-    assert f"127.0.0.1:{port}" in _told(result)
+    assert f"127.0.0.1:{port}" in _error_line(result)
     assert "something listens there already" in result.stderr
     assert not Engine(data_folder / "data").children()
 
@@ -53,7 +53,7 @@ async def test_a_port_in_use_is_told_and_leaves_nothing_behind(data_folder: Path
 def test_a_setting_that_cannot_be_used_is_named(data_folder: Path, settings: dict[str, str], name: str) -> None:
     result = run_program("serve", "--data-dir", str(data_folder / "data"), **settings)
     assert result.returncode == 2
-    assert name in _told(result)
+    assert name in _error_line(result)
     assert not (data_folder / "data").exists()
 
 
@@ -61,14 +61,14 @@ def test_a_data_directory_that_cannot_be_made_is_told(data_folder: Path) -> None
     (data_folder / "file").write_text("")
     result = run_program("serve", "--port", "0", "--data-dir", str(data_folder / "file" / "data"))
     assert result.returncode == 1
-    assert "can't be used as data directory" in _told(result)
+    assert "can't be used as data directory" in _error_line(result)
 
 
 def test_a_data_directory_in_a_place_that_takes_none_is_told() -> None:
     # Not even root can make a folder there.
     result = run_program("serve", "--port", "0", "--data-dir", "/proc/r3edge-data")
     assert result.returncode == 1
-    assert "can't be used as data directory" in _told(result)
+    assert "can't be used as data directory" in _error_line(result)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ async def test_a_shared_part_that_is_away_is_told_or_waited_for(
     if words is not None:
         result = run_program("serve", "--port", "0", "--data-dir", str(data_folder / "data"), **settings)
         assert result.returncode == 1
-        assert words in _told(result)
+        assert words in _error_line(result)
         assert "secret" not in result.stderr
         return
     engine = Engine(data_folder / "data", settings=settings)
@@ -101,5 +101,5 @@ async def test_a_shared_part_that_is_away_is_told_or_waited_for(
 def test_recordings_that_are_not_there_are_told(data_folder: Path) -> None:
     result = run_program("serve", "--port", "0", "--data-dir", str(data_folder / "data"), "--replay", "/no/such.gz")
     assert result.returncode in {1, 2}
-    assert "/no/such.gz" in _told(result)
+    assert "/no/such.gz" in _error_line(result)
     assert not Engine(data_folder / "data").children()

@@ -107,11 +107,11 @@ class Engine:
         deadline = time.monotonic() + timeout_seconds
         async with httpx.AsyncClient(timeout=30) as client:
             while True:
-                said = await _readiness(client, f"{self.url}/readyz")
-                if said == "200":
+                readiness = await _readiness(client, f"{self.url}/readyz")
+                if readiness == "200":
                     return
                 assert self.is_running(), f"the engine ended: {self.log[-3000:]}"
-                assert time.monotonic() < deadline, f"not ready, but {said}: {self.log[-3000:]}"
+                assert time.monotonic() < deadline, f"not ready, but {readiness}: {self.log[-3000:]}"
                 await asyncio.sleep(0.05)
 
     def is_running(self) -> bool:

@@ -38,7 +38,7 @@ async def installed(package: Path, scripts: Iterable[Path]) -> Path:
 
 
 def _install(package: Path, folder: Path) -> None:
-    """Install beside the folder and rename, so that it is whole where it is there, whoever else installs."""
+    """Install beside the folder and rename, so that it is complete if it exists, even if others install it too."""
     CACHE.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=CACHE))
     try:

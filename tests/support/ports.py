@@ -6,8 +6,7 @@ import random
 import socket
 
 _FIRST, _LAST = 20_000, 32_000
-"""Below those that Linux gives to whoever asks for any (32,768 on), so that nobody is given one of a program's that is
-down for a moment."""
+"""Below the ephemeral ports of Linux (32,768 on), so that nobody gets the port of a program that is down."""
 _WORKER_SHARE = 1_500
 
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

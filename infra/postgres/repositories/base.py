@@ -1,4 +1,4 @@
-"""What all repositories have in common: a connection, and the keyset window as SQL."""
+"""The base of all repositories: a connection, and keyset pages as SQL."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How values that are not plain columns are stored: market names, closed sets, and documents as jsonb."""
+"""Converts values that aren't plain columns: market symbols, enums, and documents as jsonb."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -13,16 +13,16 @@ E = TypeVar("E", bound=StrEnum)
 
 @lru_cache(maxsize=16_384)
 def market_symbol(text: str) -> MarketSymbol:
-    """Return the symbol that `str(symbol)` wrote; the same object for the same text, for a list has few markets."""
+    """Return the symbol that `str(symbol)` wrote; cached, since a list has few markets."""
     venue, _, symbol = text.partition(":")
     return MarketSymbol(venue, symbol)
 
 
 def members_by_value(members: type[E]) -> dict[str, E]:
-    """Return the members of an enum by their stored values: a look-up costs a fifth of calling the enum."""
+    """Return an enum's members by their stored values; a look-up takes a fifth of the time of calling the enum."""
     return {member.value: member for member in members}
 
 
 def to_json(document: object | None) -> bytes | None:
-    """Return a document as JSON for a jsonb column, decimals as strings; None where there is none."""
+    """Return a document as JSON for a jsonb column, decimals as strings; None for None."""
     return None if document is None else msgspec.json.encode(document)

@@ -1,4 +1,4 @@
-"""Market data as rows: the statements and their columns, and markets there and back."""
+"""Statements for market data, and the conversion of markets to rows and back."""
 
 from asyncpg import Record
 
@@ -103,7 +103,7 @@ def market_from_row(row: Record) -> Market:
 
 
 def market_params(market: Market) -> tuple[object, ...]:
-    """Return a row of the arguments of `SAVE_MARKETS`, in the order of its columns."""
+    """Return the parameters of `SAVE_MARKETS` for one market, in the order of its columns."""
     return (
         str(market.symbol),
         market.symbol.venue,

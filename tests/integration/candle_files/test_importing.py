@@ -13,7 +13,7 @@ import pytest
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.candle_files.errors import MalformedRows, UnusableFileError
 from infra.candle_files.importer import ImportProgress, ImportResult, load_file
-from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, Written
+from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, WriteCounts
 from infra.postgres.connection import DriverConnection
 from infra.postgres.pool import Pool
 from tests.support.candle_files import START, csv, read_options, row
@@ -56,7 +56,7 @@ async def test_a_file_over_the_end_of_a_month_is_there_as_it_was_written(
     driver: DriverConnection, tmp_path: Path
 ) -> None:
     loaded = await load(driver, csv(tmp_path, minutes(200)))
-    assert loaded.written == Written(new=200)
+    assert loaded.written == WriteCounts(new=200)
     rows = await stored(driver, "market, timeframe, open_time, open, high, low, close, volume::text")
     prices = (Decimal("42000.10"), Decimal(42002), Decimal("41999.99"), Decimal("42001.5"))
     assert rows == [(str(BTC), "M1", START + minute * MINUTE, *prices, "0.50") for minute in range(200)]
@@ -66,19 +66,19 @@ async def test_the_same_file_twice_changes_nothing(driver: DriverConnection, tmp
     path = csv(tmp_path, minutes(200))
     await load(driver, path)
     before = await stored(driver, "ctid, tableoid, xmin, *")
-    assert (await load(driver, path)).written == Written(unchanged=200)
+    assert (await load(driver, path)).written == WriteCounts(unchanged=200)
     assert await stored(driver, "ctid, tableoid, xmin, *") == before
 
 
 @pytest.mark.parametrize(
     ("on_conflict", "written", "close"),
     [
-        (OnConflict.REPLACE, Written(new=60, replaced=100, unchanged=40), "41999.99"),
-        (OnConflict.KEEP, Written(new=60, kept=100, unchanged=40), "42001.5"),
+        (OnConflict.REPLACE, WriteCounts(new=60, replaced=100, unchanged=40), "41999.99"),
+        (OnConflict.KEEP, WriteCounts(new=60, kept=100, unchanged=40), "42001.5"),
     ],
 )
 async def test_where_candles_are_stored_they_are_replaced_or_kept_as_it_is_asked(
-    driver: DriverConnection, tmp_path: Path, on_conflict: OnConflict, written: Written, close: str
+    driver: DriverConnection, tmp_path: Path, on_conflict: OnConflict, written: WriteCounts, close: str
 ) -> None:
     await load(driver, csv(tmp_path, minutes(140)))
     changed = minutes(40) + [row(minute, close="41999.99") for minute in range(40, 200)]
@@ -91,7 +91,7 @@ async def test_other_markets_and_timeframes_are_left_alone(driver: DriverConnect
     path = csv(tmp_path, minutes(20))
     await load(driver, path, market=MarketSymbol("sandbox", "ETH/USDT"))
     await load(driver, csv(tmp_path, [row(5 + 5 * number) for number in range(20)], "five.csv"))
-    assert (await load(driver, path)).written == Written(new=20)
+    assert (await load(driver, path)).written == WriteCounts(new=20)
     assert await driver.fetchval("SELECT count(*) FROM candles") == 60
 
 
@@ -150,7 +150,7 @@ async def test_a_candle_that_a_collector_stores_at_the_same_moment_is_no_failure
         loading = asyncio.create_task(load(driver, csv(tmp_path, minutes(200)), OnConflict.KEEP))
         await somebody_waits_for_a_lock(pool)
         await transaction.commit()
-        assert (await loading).written == Written(new=199, kept=1)
+        assert (await loading).written == WriteCounts(new=199, kept=1)
     assert [len(await stored(driver)), (await stored(driver, "close"))[150]] == [200, (1,)]
 
 
@@ -172,12 +172,12 @@ async def test_an_import_that_is_killed_in_the_middle_leaves_nothing(
         await transaction.rollback()
     await nobody_else_works(driver)
     assert await stored(driver) == []
-    assert (await load(driver, path)).written == Written(new=2_000)
+    assert (await load(driver, path)).written == WriteCounts(new=2_000)
 
 
 async def test_the_coinbase_files_come_in_exactly(driver: DriverConnection) -> None:
     skip_without(COINBASE)
-    assert (await load(driver, COINBASE / "btcusd_daily.zip", block_bytes=65_536)).written == Written(new=1_318)
+    assert (await load(driver, COINBASE / "btcusd_daily.zip", block_bytes=65_536)).written == WriteCounts(new=1_318)
     (first,) = await stored_at(driver, "2014-12-01")
     assert first == (Decimal(300), Decimal(370), Decimal(300), Decimal(370), Decimal("0.05655554"))
     for day in (4, 5, 6):

@@ -191,9 +191,9 @@ async def test_a_folder_that_can_not_be_made_is_told(make: Make, data_folder: Pa
 
 async def test_it_tells_the_same_time_as_the_engine(postgres_server: EmbeddedPostgres) -> None:
     connection = await asyncpg.connect(postgres_server.dsn)
-    told = await connection.fetchval("SELECT now()")
+    server_time = await connection.fetchval("SELECT now()")
     await connection.close()
-    assert abs(told - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(server_time - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_stopping_what_does_not_run_does_nothing(make: Make) -> None:

@@ -61,8 +61,8 @@ async def test_numbers_are_contiguous_under_many_writers_at_once(database: Postg
     events = await read(database, alert(user.id, ""))
 
     assert [event.sequence for event in events] == list(range(1, 401))
-    told = [event.message for event in events]
-    assert all(told.index(f"{n}.{t}b") == told.index(f"{n}.{t}a") + 1 for n in range(20) for t in range(10))
+    received = [event.message for event in events]
+    assert all(received.index(f"{n}.{t}b") == received.index(f"{n}.{t}a") + 1 for n in range(20) for t in range(10))
 
 
 async def test_a_reader_never_sees_a_number_before_the_ones_below_it(database: PostgresDatabase) -> None:
@@ -81,11 +81,11 @@ async def test_transactions_that_tell_the_same_users_in_different_orders_do_not_
 ) -> None:
     users = [await stored_user(database) for _ in range(3)]
 
-    async def tell(number: int) -> None:
+    async def append_alert(number: int) -> None:
         order = users[number % 3 :] + users[: number % 3]
         await append(database, *(alert(user.id, "hello") for user in order))
 
-    await asyncio.gather(*(tell(number) for number in range(30)))
+    await asyncio.gather(*(append_alert(number) for number in range(30)))
 
     for user in users:
         assert [event.sequence for event in await read(database, alert(user.id, ""))] == list(range(1, 31))
@@ -165,10 +165,10 @@ async def test_listeners_are_told_after_the_commit_and_of_nothing_that_failed(po
     bus = EmbeddedBus()
     database = PostgresDatabase(pool, bus, SystemClock())
     user, stranger = await stored_user(database), await stored_user(database)
-    heard: list[asyncio.Task[list[UserEvent]]] = []
+    received: list[asyncio.Task[list[UserEvent]]] = []
     strangers: list[bytes] = []
     await bus.subscribe(
-        events_topic(user.id), lambda _: heard.append(asyncio.create_task(read(database, alert(user.id, ""))))
+        events_topic(user.id), lambda _: received.append(asyncio.create_task(read(database, alert(user.id, ""))))
     )
     await bus.subscribe(events_topic(stranger.id), strangers.append)
 
@@ -177,10 +177,10 @@ async def test_listeners_are_told_after_the_commit_and_of_nothing_that_failed(po
     await append(database, alert(user.id, "committed"))
     await database.close()
     async with asyncio.timeout(60):
-        while not heard:  # noqa: ASYNC110  # the bus hands over on a later turn of the loop
+        while not received:  # noqa: ASYNC110  # the bus hands over on a later turn of the loop
             await asyncio.sleep(0)
 
-    assert [event.message for event in await heard[0]] == ["committed"]
+    assert [event.message for event in await received[0]] == ["committed"]
     assert strangers == []
     await bus.close()
 

@@ -68,7 +68,7 @@ async def test_a_number_is_the_same_input_however_it_is_written(database: Postgr
         assert await claimed("of 0.1", "7.50") == result
 
 
-async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
+async def test_the_second_one_waits_and_gets_the_row_of_the_first(
     database: PostgresDatabase, user: User, pool: Pool
 ) -> None:
     result = ids.next_id()
@@ -86,7 +86,7 @@ async def test_whoever_comes_second_waits_and_gets_the_row_of_the_first(
     assert await waiting == (b"hash", result)
 
 
-async def test_whoever_comes_second_has_the_key_where_the_first_rolled_back(
+async def test_the_second_one_has_the_key_if_the_first_rolled_back(
     database: PostgresDatabase, user: User, pool: Pool
 ) -> None:
     async def second() -> object:

@@ -141,6 +141,6 @@ async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(database: P
     assert (await lost(database, "there:two")).startswith("its lease was taken by another node (there:two), until ")
     async with database.transaction() as transaction:
         await transaction.leases.release_all()
-    said = await lost(database, "here:two")
-    assert said.startswith("its lease was taken by another run on this host (here:two), until ")
-    assert said.endswith(" UTC unless it is renewed")
+    message = await lost(database, "here:two")
+    assert message.startswith("its lease was taken by another run on this host (here:two), until ")
+    assert message.endswith(" UTC unless it is renewed")

@@ -5,7 +5,7 @@ from uuid import uuid4
 import asyncpg
 
 from infra.postgres.connection import Connection
-from infra.postgres.migrate import _upgrade, head, is_up_to_date, migrate
+from infra.postgres.migrate import head, is_up_to_date, migrate, upgrade
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool, create_pool
 
@@ -42,7 +42,7 @@ async def test_migrating_makes_the_partitions_that_the_first_events_need(databas
 
 
 async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed(empty_database_dsn: str) -> None:
-    await _upgrade(empty_database_dsn, "0002")
+    await upgrade(empty_database_dsn, "0002")
     connection = await asyncpg.connect(empty_database_dsn)
     await ensure_months(Connection(connection), "trades", datetime.now(UTC), datetime.now(UTC))
     await connection.execute(
@@ -67,7 +67,7 @@ async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed
 async def test_money_that_moved_before_transfers_were_recorded_is_told_as_far_as_it_is_known(
     empty_database_dsn: str,
 ) -> None:
-    await _upgrade(empty_database_dsn, "0004")
+    await upgrade(empty_database_dsn, "0004")
     connection = await asyncpg.connect(empty_database_dsn)
     user, paper, live, order = uuid4(), uuid4(), uuid4(), uuid4()
     opened, paid = datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 3, 8, tzinfo=UTC)
@@ -120,7 +120,7 @@ async def test_money_that_moved_before_transfers_were_recorded_is_told_as_far_as
 async def test_halts_from_before_they_were_kept_are_told_as_the_activity_log_knows_them(
     empty_database_dsn: str,
 ) -> None:
-    await _upgrade(empty_database_dsn, "0008")
+    await upgrade(empty_database_dsn, "0008")
     connection = await asyncpg.connect(empty_database_dsn)
     user, operator, account, halted = uuid4(), uuid4(), uuid4(), datetime(2026, 5, 3, 8, tzinfo=UTC)
     for id_, email, state in ((user, "a@example.com", "REDUCING"), (operator, "o@example.com", "ACTIVE")):

@@ -23,7 +23,7 @@ class LossyBus(EmbeddedBus):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gaps: list[Callable[[], None]] = []
+        self.on_loss_callbacks: list[Callable[[], None]] = []
 
     async def publish(self, topic: str, message: bytes) -> None:
         return
@@ -32,7 +32,7 @@ class LossyBus(EmbeddedBus):
         self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
     ) -> BusSubscription:
         if on_loss is not None:
-            self.gaps.append(on_loss)
+            self.on_loss_callbacks.append(on_loss)
         return await super().subscribe(topic, on_message, on_loss)
 
 
@@ -60,8 +60,8 @@ async def test_a_revoked_credentials_sockets_close_and_others_stay(node: SignInN
         gone, identity = sockets["goes@example.com"]
         await node.users.revoke_login_session(identity.user.id, identity.credential_id)
         await bus.publish("credential-revoked", identity.credential_id.bytes)
-        for tell_of_gap in getattr(bus, "gaps", ()):
-            tell_of_gap()
+        for report_loss in getattr(bus, "on_loss_callbacks", ()):
+            report_loss()
 
         await eventually(lambda: gone.closed_with == CloseCode.FORBIDDEN, "the revoked session's socket closes")
         assert sockets["stays@example.com"][0].closed_with is None

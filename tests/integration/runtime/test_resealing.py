@@ -7,15 +7,14 @@ import pytest
 from domain.model.trading import VenueCredentials
 from domain.ports.unit_of_work import Database
 from infra.postgres.pool import Pool
-from infra.runtime.resealing import reseal_credentials
-from infra.security import AesVault
+from infra.security import AesVault, reseal_credentials
 from tests.support.trading import new_account, new_user
 
 OLD, NEW, LOST = b"o" * 32, b"n" * 32, b"l" * 32
 CREDENTIALS = VenueCredentials("key", "secret")
 
 
-async def test_a_new_key_seals_anew_what_an_earlier_one_sealed_and_leaves_the_rest(
+async def test_a_new_key_seals_again_what_an_earlier_one_sealed_and_leaves_the_rest(
     database: Database, pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = new_user()
@@ -34,7 +33,7 @@ async def test_a_new_key_seals_anew_what_an_earlier_one_sealed_and_leaves_the_re
     after = await sealed()
     for account in accounts[:2]:
         assert AesVault(NEW).unseal(after[account.id], account.id) == CREDENTIALS
-    assert [before[one.id] == after[one.id] for one in accounts] == [False, True, True]
+    assert [before[account.id] == after[account.id] for account in accounts] == [False, True, True]
     assert str(accounts[2].id) in caplog.text
     assert await reseal_credentials(database, AesVault(NEW, [OLD])) == 0
 

@@ -25,7 +25,7 @@ from infra.settings import load_settings
 async def main():
     child = SandboxChild(Path(sys.argv[1]), sandbox_program(load_settings(seed=1)))
     address = await child.start()
-    print(address.url, child._process.pid, flush=True)
+    print(address.url, child.pid, flush=True)
     await asyncio.sleep(60)
 
 asyncio.run(main())
@@ -65,7 +65,7 @@ async def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
     child = SandboxChild(tmp_path / "sandbox", sandbox_program(load_settings(seed=1)))
     async with running(child) as url:
         assert await asyncio.to_thread(serves, url)
-        pid = child._process.pid
+        pid = child.pid
     assert not lives(pid)
     assert not await asyncio.to_thread(serves, url)
 
@@ -75,10 +75,10 @@ async def test_a_killed_exchange_is_started_again_on_the_same_port(
 ) -> None:
     child = SandboxChild(tmp_path, sandbox_program(load_settings(seed=1)))
     async with running(child) as url:
-        first = child._process.pid
+        first = child.pid
         os.kill(first, signal.SIGKILL)
         await eventually(lambda: any(log["event"] == "sandbox_restarted" for log in logs), "restarted", 30)
-        assert child._process.pid != first
+        assert child.pid != first
         assert await asyncio.to_thread(serves, url)
     assert [log["event"] for log in logs] == ["sandbox_ended", "sandbox_restarted"]
 

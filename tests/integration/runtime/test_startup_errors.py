@@ -24,27 +24,27 @@ COMMANDS = (
 )
 
 
-def told(done: "subprocess.CompletedProcess[str]", code: int = 1) -> str:
+def error_line(done: "subprocess.CompletedProcess[str]", code: int = 1) -> str:
     """Return the only line that a command said before it ended with this code."""
     assert done.returncode == code, done
     (line,) = done.stderr.splitlines()
     return line
 
 
-def told_by_all(folder: Path, database_url: str) -> list[str]:
+def error_lines(folder: Path, database_url: str) -> list[str]:
     """Return what each command that opens the database says, all run at once, each in a data directory of its own."""
 
     def run(command: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
         return run_program(*command, R3EDGE_DATABASE_URL=database_url, R3EDGE_DATA_DIR=str(folder / command[0]))
 
     with ThreadPoolExecutor() as threads:
-        return [told(done) for done in threads.map(run, COMMANDS)]
+        return [error_line(done) for done in threads.map(run, COMMANDS)]
 
 
 async def test_an_older_version_on_newer_data_says_so_and_changes_nothing(tmp_path: Path, database_dsn: str) -> None:
     connection = await asyncpg.connect(database_dsn)
     await connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    for line in told_by_all(tmp_path, database_dsn):
+    for line in error_lines(tmp_path, database_dsn):
         assert "schema 9999 of a newer version" in line
         assert f"up to {head()}" in line
         assert "run the newer version again" in line
@@ -55,7 +55,7 @@ async def test_an_older_version_on_newer_data_says_so_and_changes_nothing(tmp_pa
 async def test_a_database_that_is_somebody_elses_is_left_as_it_was(empty_database_dsn: str) -> None:
     connection = await asyncpg.connect(empty_database_dsn)
     await connection.execute("CREATE TABLE users (theirs int)")
-    line = told(run_program("migrate", R3EDGE_DATABASE_URL=empty_database_dsn))
+    line = error_line(run_program("migrate", R3EDGE_DATABASE_URL=empty_database_dsn))
     assert 'relation "users" already exists' in line
     assert "is as it was" in line
     assert await connection.fetchval("SELECT to_regclass('orders') IS NULL")
@@ -64,7 +64,7 @@ async def test_a_database_that_is_somebody_elses_is_left_as_it_was(empty_databas
 
 def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
     url = "postgresql://ada:hunter2@127.0.0.1:1/c?application_name=hunter2"
-    for line in told_by_all(tmp_path, url):
+    for line in error_lines(tmp_path, url):
         assert "the database at 127.0.0.1:1/c can't be reached: nothing listens there" in line
         assert "hunter2" not in line
         assert "ada" not in line
@@ -112,7 +112,7 @@ def test_a_port_that_the_user_may_not_take_is_told_as_such() -> None:
 
 
 def test_the_engine_says_that_its_port_is_taken_and_nothing_else(taken_port: int, tmp_path: Path) -> None:
-    line = told(run_program("serve", "--data-dir", str(tmp_path), "--port", str(taken_port)))
+    line = error_line(run_program("serve", "--data-dir", str(tmp_path), "--port", str(taken_port)))
     assert line.startswith("r3edge can't start: 127.0.0.1:")
     assert "something listens there already" in line
 

@@ -223,7 +223,7 @@ def test_without_a_header_another_order_is_refused_and_read_as_the_option_says(
     if option.endswith("none") or "volume=6" in option:
         assert option in str(refused.value)
     assert ends(inspected(path, columns=option)) == HOURS
-    assert {each[:4] for each in values(path, option)} == {each[:4] for each in CANDLE}
+    assert {candle[:4] for candle in values(path, option)} == {candle[:4] for candle in CANDLE}
 
 
 def test_without_a_header_one_malformed_row_is_told_as_such(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_a_day_without_its_hour_is_never_taken_for_the_whole_time(tmp_path: Path
     days = pl.DataFrame({"date": [JANUARY.date()] * 2, "time": ["00:00", "01:00"]})
     prices = {name: [1.0, 1.0] for name in ("open", "high", "low", "close", "volume")}
     path = tmp_path / "candles.parquet"
-    days.with_columns(**{name: pl.Series(each) for name, each in prices.items()}).write_parquet(path)
+    days.with_columns(**{name: pl.Series(text) for name, text in prices.items()}).write_parquet(path)
     with pytest.raises(
         UnusableFileError, match="its column date is a day, and time its hour it seems; write both as one"
     ):
@@ -297,7 +297,7 @@ def test_a_day_without_its_hour_is_never_taken_for_the_whole_time(tmp_path: Path
 
 @pytest.mark.parametrize(("first", "second", "day"), [("13/01", "14/01", 13), ("01/13", "01/14", 13)])
 def test_days_and_months_are_told_apart_where_they_show_it(tmp_path: Path, first: str, second: str, day: int) -> None:
-    lines = [f"{each}/2024,1,1,1,1,1" for each in (first, second)]
+    lines = [f"{text}/2024,1,1,1,1,1" for text in (first, second)]
     assert inspected(file(tmp_path, "\n".join(["date,open,high,low,close,volume", *lines]))).first.day == day
     intraday = [f"01/02/2024,{hour:02}:{minute:02},1,1,1,1,1" for hour in range(24) for minute in range(60)]
     later = file(tmp_path, "\n".join([*intraday, "01/13/2024,00:00,1,1,1,1,1\n"]))
@@ -417,12 +417,12 @@ def test_weeks_begin_on_mondays(tmp_path: Path) -> None:
     ids=["forward", "back"],
 )
 def test_a_time_of_the_clocks_change_is_told_as_such(tmp_path: Path, at: str, what: str) -> None:
-    rows = "".join(f"{each},1,1,1,1,1\n" for each in ("2024-03-30 00:00", "2024-03-30 00:30", at))
+    rows = "".join(f"{text},1,1,1,1,1\n" for text in ("2024-03-30 00:00", "2024-03-30 00:30", at))
     path = file(tmp_path, f"time,open,high,low,close,volume\n{rows}")
     assert errors(path, Timeframe.M30, "Europe/Berlin") == [
         f"candles.csv, line 4: '{at}' {what} in Europe/Berlin: {CHANGED}"
     ]
-    times = [datetime.fromisoformat(each) for each in ("2024-03-30 00:00", "2024-03-30 00:30", at)]
+    times = [datetime.fromisoformat(text) for text in ("2024-03-30 00:00", "2024-03-30 00:30", at)]
     typed = typed_frame().head(3).with_columns(pl.Series("date", times))
     typed.write_parquet(tmp_path / "candles.parquet")
     (message,) = errors(tmp_path / "candles.parquet", Timeframe.M30, "Europe/Berlin")

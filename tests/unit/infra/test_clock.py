@@ -3,6 +3,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import RFC_4122, UUID
 
+import pytest
+import uuid_utils
+
 from infra.clock import SystemClock, TimeOrderedIds
 
 
@@ -34,10 +37,12 @@ def test_ids_made_by_several_threads_are_all_different() -> None:
     assert len(set(ids)) == 4_000
 
 
-def test_ids_go_on_increasing_where_the_machines_clock_was_set_back() -> None:
+def test_ids_go_on_increasing_where_the_machines_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     source = TimeOrderedIds()
     tomorrow = UUID(int=source.next_id().int + (86_400_000 << 80))
-    source._newest = tomorrow.int
+    with monkeypatch.context() as patched:
+        patched.setattr(uuid_utils, "uuid7", lambda: tomorrow)
+        assert source.next_id() == tomorrow
     first, second = source.next_id(), source.next_id()
     assert tomorrow < first < second
     assert first.version == 7

@@ -43,9 +43,9 @@ def test_no_text_of_a_venue_or_a_client_makes_a_second_line(form: LogFormat, cap
     evil = "a\nb\r\x1b[31m\u2028c\x85\u202e"
     logging.getLogger("library").warning("the venue says %s", evil)
     structlog.stdlib.get_logger("x").info("alert", reason=evil)
-    told = capsys.readouterr().err
-    assert len(told.splitlines()) == 2
-    assert "\x1b[31m" not in told
+    logged = capsys.readouterr().err
+    assert len(logged.splitlines()) == 2
+    assert "\x1b[31m" not in logged
 
 
 def test_lines_below_the_level_are_not_made(capsys: Capture) -> None:

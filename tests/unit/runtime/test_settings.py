@@ -25,7 +25,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-def refusal(**overrides: object) -> str:
+def error_message(**overrides: object) -> str:
     with pytest.raises(BadSettings) as refused:
         load_settings(**overrides)
     return str(refused.value)
@@ -82,14 +82,14 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
 
 
 def test_every_setting_can_be_given_in_the_environment(monkeypatch: pytest.MonkeyPatch, recording: Path) -> None:
-    given = every_setting(recording)
-    missing = set(Settings.model_fields) - set(given)
+    overrides = every_setting(recording)
+    missing = set(Settings.model_fields) - set(overrides)
     assert not missing, f"a setting without a test: {missing}"
-    for name, (text, _) in given.items():
+    for name, (text, _) in overrides.items():
         monkeypatch.setenv(f"R3EDGE_{name.upper()}", text)
 
     settings = load_settings()
-    for name, (text, expected) in given.items():
+    for name, (text, expected) in overrides.items():
         found = getattr(settings, name)
         assert found.get_secret_value() == text if expected is None else found == expected, name
 
@@ -131,9 +131,9 @@ def test_a_bad_value_is_told_with_the_settings_name_and_what_it_may_be(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"R3EDGE_{name}", value)
-    told = refusal()
-    assert told.startswith(f"R3EDGE_{name}: ")
-    assert str(Settings.model_fields[name.lower()].description) in told
+    message = error_message()
+    assert message.startswith(f"R3EDGE_{name}: ")
+    assert str(Settings.model_fields[name.lower()].description) in message
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,16 @@ def test_every_way_to_write_a_database_is_taken(url: str) -> None:
 def test_all_bad_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("R3EDGE_PORT", "x")
     monkeypatch.setenv("R3EDGE_SEED", "y")
-    assert [line.partition(":")[0] for line in refusal().splitlines()] == ["R3EDGE_PORT", "R3EDGE_SEED"]
+    assert [line.partition(":")[0] for line in error_message().splitlines()] == ["R3EDGE_PORT", "R3EDGE_SEED"]
 
 
 def test_an_unknown_name_is_told_wherever_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "r3edge.toml"
     file.write_text("prot = 1\n")
     monkeypatch.setenv("R3EDGE_CONFIG", str(file))
-    assert refusal().startswith("prot is not a setting; there are allowed_hosts, allowed_origins, ")
+    assert error_message().startswith("prot is not a setting; there are allowed_hosts, allowed_origins, ")
     monkeypatch.setenv("R3EDGE_PROT", "1")
-    assert refusal().startswith("R3EDGE_PROT is not a setting; there are R3EDGE_ALLOWED_HOSTS, ")
+    assert error_message().startswith("R3EDGE_PROT is not a setting; there are R3EDGE_ALLOWED_HOSTS, ")
 
 
 @pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", None])
@@ -170,11 +170,11 @@ def test_a_file_that_cannot_be_read_is_told(
     if content is not None:
         file.write_bytes(content)
     monkeypatch.setenv("R3EDGE_CONFIG", str(file))
-    assert refusal().startswith("R3EDGE_CONFIG: ")
+    assert error_message().startswith("R3EDGE_CONFIG: ")
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("overrides", "name"),
     [
         ({"sandbox_url": "http://s:1"}, "R3EDGE_SANDBOX_TOKEN"),
         ({"roles": "web"}, "R3EDGE_HAZELCAST_MEMBERS"),
@@ -183,8 +183,8 @@ def test_a_file_that_cannot_be_read_is_told(
         ({"default_market": "kraken:BTC/USD"}, "R3EDGE_VENUES"),
     ],
 )
-def test_settings_that_do_not_fit_together_are_told_by_name(given: dict[str, str], wanted: str) -> None:
-    assert wanted in refusal(**given)
+def test_settings_that_do_not_fit_together_are_told_by_name(overrides: dict[str, str], name: str) -> None:
+    assert name in error_message(**overrides)
 
 
 def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,4 +195,4 @@ def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in f"{settings!r} {settings} {settings.model_dump()}"
     for name, bad in (("SECRET_KEY", SECRET), ("DATABASE_URL", f"mysql://u:{SECRET}@h/d")):
         monkeypatch.setenv(f"R3EDGE_{name}", bad)
-    assert SECRET not in refusal()
+    assert SECRET not in error_message()

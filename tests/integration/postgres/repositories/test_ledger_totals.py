@@ -18,7 +18,7 @@ from domain.performance.equity_curve import replay
 from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
-from infra.postgres.migrate import _upgrade, migrate
+from infra.postgres.migrate import migrate, upgrade
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.transfers import UNEXPLAINED, PostgresTransfers
@@ -206,7 +206,7 @@ async def test_a_look_reads_a_row_a_currency_however_many_fills_there_are(
 
 
 async def test_what_was_stored_before_there_were_totals_is_in_them(empty_database_dsn: str) -> None:
-    await _upgrade(empty_database_dsn, "0012")
+    await upgrade(empty_database_dsn, "0012")
     async with await create_pool(empty_database_dsn, init_size=1) as pool, pool.acquire() as driver:
         connection = Connection(driver)
         world = await stored_world(connection)

@@ -67,7 +67,7 @@ def bin_trades(found: Sequence[Trade], bins: Bins) -> dict[int, tuple[Decimal, D
     return {number: (each[OrderSide.BUY], each[OrderSide.SELL]) for number, each in sides.items()}
 
 
-def told(volumes: Sequence[BinVolume]) -> dict[int, tuple[Decimal, Decimal]]:
+def reported(volumes: Sequence[BinVolume]) -> dict[int, tuple[Decimal, Decimal]]:
     return {volume.number: (volume.bought, volume.sold) for volume in volumes}
 
 
@@ -95,8 +95,8 @@ async def test_sums_and_trades_both_give_every_bin_its_volume_from_any_moment_to
     assert summed.volume == traded.volume
     assert (summed.low, summed.high) == (int(traded.low), int(traded.high))
     fine, coarse = make_bins(traded, 37, CENT), make_bins(summed, 37, bin_width(summed.high))
-    assert told(await history.traded_volumes(BTC, begun, end, fine)) == bin_trades(expected, fine)
-    assert told(volume_profile.bin_trades(sums, coarse)) == bin_trades(expected, coarse)
+    assert reported(await history.traded_volumes(BTC, begun, end, fine)) == bin_trades(expected, fine)
+    assert reported(volume_profile.bin_trades(sums, coarse)) == bin_trades(expected, coarse)
 
 
 async def test_a_trade_told_twice_is_summed_once(
@@ -125,7 +125,7 @@ async def test_prices_of_different_lengths_are_summed_on_steps_that_fit_together
     assert summed is not None
     bins = rebin(summed, 1_000, CENT)
     assert bins is not None
-    assert told(volume_profile.bin_trades(sums, bins)) == bin_trades(stored, bins)
+    assert reported(volume_profile.bin_trades(sums, bins)) == bin_trades(stored, bins)
 
 
 def candle(start: datetime, minute: int, low: int, high: int, volume: str, rise: int = 0) -> Candle:
@@ -150,7 +150,7 @@ async def test_candles_are_divided_among_the_bins_that_they_reach_and_lose_nothi
     )
     end = start + timedelta(minutes=4, seconds=59)
     assert await history.candle_range(BTC, start, end) == PriceRange(Decimal(100), Decimal(149), Decimal("4.7"))
-    volumes = told(await history.candle_volumes(BTC, start, end, Bins(Decimal(100), Decimal(10), 5)))
+    volumes = reported(await history.candle_volumes(BTC, start, end, Bins(Decimal(100), Decimal(10), 5)))
     third = Decimal("0.333333333333")
     assert volumes == {
         0: (1 - 2 * third, 0),

@@ -105,7 +105,7 @@ async def test_no_cancel_is_asked_for_of_a_final_order(
     assert len(await orders.request_cancels(world.user.id, world.account.id, None, None, NOW)) == 0
 
 
-async def test_a_locked_order_waits_for_whoever_holds_it(pool: Pool, orders: PostgresOrders, world: World) -> None:
+async def test_a_locked_order_waits_for_its_holder(pool: Pool, orders: PostgresOrders, world: World) -> None:
     order = world.order()
     await orders.add(order)
     async with pool.acquire() as driver:

@@ -82,7 +82,7 @@ async def test_an_order_that_has_moved_since_is_left_alone(database: PostgresDat
     assert await stored(database, order) == (moved, 1)
 
 
-async def test_it_waits_for_whoever_holds_the_order_and_then_sees_what_they_did(
+async def test_it_waits_for_the_holder_of_the_order_and_then_sees_its_changes(
     database: PostgresDatabase, pool: Pool, order: Order
 ) -> None:
     lease = await held(database)
@@ -96,7 +96,7 @@ async def test_it_waits_for_whoever_holds_the_order_and_then_sees_what_they_did(
     assert await stored(database, order) == (asked, 0)
 
 
-async def test_it_goes_through_where_whoever_held_the_order_gave_up(
+async def test_it_goes_through_if_the_holder_of_the_order_gave_up(
     database: PostgresDatabase, pool: Pool, order: Order
 ) -> None:
     lease = await held(database)
