@@ -78,7 +78,8 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         """Open the file at `path`, or keep everything in memory without one."""
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
+        # One thread uses it, but whichever thread collects this object closes it.
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         # Python 3.13 warns of a connection that nobody closed, as when a file turns out to be no database.
         weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")
