@@ -23,7 +23,7 @@ from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
-from infra.postgres.repositories.order_updates import STEP
+from infra.postgres.repositories.order_updates import UPDATE_ORDER_WITH_EVENTS
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
@@ -194,10 +194,10 @@ class PostgresDatabase:
 
 async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> Sequence[NewEvent]:
     """Write the order update and the events, by one statement; return the events. The commit must follow."""
-    step, events = transaction.orders.step, transaction.events.drain()
-    if step is not None:
-        if not await connection.execute_final(STEP, *step.values(events)):
-            raise StaleOrder(step.after)
+    update, events = transaction.orders.pending_update, transaction.events.drain()
+    if update is not None:
+        if not await connection.execute_final(UPDATE_ORDER_WITH_EVENTS, *update.params(events)):
+            raise StaleOrder(update.after)
     elif events:
         await connection.execute_final(APPEND, *event_params(events))
     return events

@@ -16,27 +16,27 @@ CLOCK_SLACK = timedelta(days=1)
 
 
 def append_statement(first: int, condition: str = "") -> str:
-    """Return the common table expressions that append what `event_params` gives as the arguments from `$first` on.
+    """Return the common table expressions that append events; their parameters, `event_params`, start at `$first`.
 
-    One statement, so one round trip. The counters are locked in the order of the users' ids, which keeps two
-    transactions that tell the same users from waiting for each other.
+    One statement, so one round trip. The counters are locked in the order of the users' ids, so that two transactions
+    with events for the same users can't deadlock.
     """
     types = ("uuid[]", "timestamptz[]", "text[]", "uuid[]", "text[]", "jsonb[]", "text[]")
     arrays = ", ".join(f"${first + place}::{kind}" for place, kind in enumerate(types))
     return f"""
-news AS (
+new_events AS (
     SELECT * FROM unnest({arrays})
-    WITH ORDINALITY AS news (user_id, at, kind, order_id, subject_type, payload, message, place) {condition}
+    WITH ORDINALITY AS new_events (user_id, at, kind, order_id, subject_type, payload, message, place) {condition}
 ), heads AS (
     INSERT INTO user_event_heads AS head (user_id, sequence, at)
-    SELECT user_id, count(*), (array_agg(at ORDER BY place DESC))[1] FROM news GROUP BY user_id ORDER BY user_id
+    SELECT user_id, count(*), (array_agg(at ORDER BY place DESC))[1] FROM new_events GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET sequence = head.sequence + excluded.sequence, at = excluded.at
     RETURNING user_id, sequence
-), told AS (
+), inserted AS (
     INSERT INTO user_events (user_id, sequence, at, kind, order_id, subject_type, payload, message)
     SELECT user_id, heads.sequence + 1 - row_number() OVER (PARTITION BY user_id ORDER BY place DESC),
            at, kind, order_id, subject_type, payload, message
-    FROM news JOIN heads USING (user_id)
+    FROM new_events JOIN heads USING (user_id)
 )"""
 
 
@@ -58,7 +58,7 @@ class PostgresEventLog(Repository):
 
     @property
     def pending(self) -> Sequence[NewEvent]:
-        """What was appended and not written yet."""
+        """The appended events that aren't written yet."""
         return self._pending
 
     def append(self, events: Sequence[NewEvent]) -> None:
@@ -97,7 +97,7 @@ class PostgresEventLog(Repository):
 
 
 def event_params(events: Sequence[NewEvent]) -> tuple[list[object], ...]:
-    """Return the arguments of `append_statement`."""
+    """Return the parameters of `append_statement`: a list for each column."""
     encoded = [encode_subject(event.subject) for event in events]
     return (
         [event.user_id for event in events],

@@ -1,4 +1,4 @@
-"""The stored form of what an event carries: the class's name beside JSON with decimals as strings."""
+"""The stored form of an event's subject: the name of its class, and JSON with decimals as strings."""
 
 from functools import cache
 from typing import get_args
@@ -20,9 +20,9 @@ def encode_subject(subject: Subject | None) -> tuple[str | None, bytes | None]:
 
 
 def decode_subject(name: str | None, data: bytes | None) -> Subject | None:
-    """Return what `encode_subject` took.
+    """Return the subject that `encode_subject` was given.
 
-    A field that the class has got since then has its default; one that it has lost is passed over.
+    A field that was added to the class since then has its default; one that was removed is ignored.
     """
     if name is None or data is None:
         return None
@@ -30,7 +30,7 @@ def decode_subject(name: str | None, data: bytes | None) -> Subject | None:
 
 
 def subject_order_id(subject: Subject | None) -> UUID | None:
-    """Return the order that the event is a step of; None for events about something else."""
+    """Return the id of the order that the subject is an event of; None for any other subject."""
     return subject.order.id if isinstance(subject, OrderEvent) else None
 
 

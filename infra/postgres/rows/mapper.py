@@ -1,0 +1,67 @@
+"""Maps dataclasses to rows whose columns have the names of the fields, so that each column is named only once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from asyncpg import Record
+
+T = TypeVar("T")
+
+
+class RowMapper(Generic[T]):
+    """The columns of a table for a dataclass, and the conversion both ways.
+
+    `decoders` and `encoders` convert those fields, by name, that asyncpg doesn't convert itself; they are given None
+    too, for a column that is NULL and a field that is None.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        class_: Callable[..., T],
+        decoders: Mapping[str, Callable[[Any], object]],
+        encoders: Mapping[str, Callable[[Any], object]],
+    ) -> None:
+        self._names = tuple(field.name for field in fields(class_))  # type: ignore[arg-type]  # a dataclass
+        self._table = table
+        self._class = class_
+        self._decoders = tuple((name, decoders.get(name)) for name in self._names)
+        self._encoders = tuple(encoders.get(name) for name in self._names)
+        self._values = attrgetter(*self._names)
+        self.columns = ", ".join(self._names)
+        self.select = f"SELECT {self.columns} FROM {table}"
+
+    def __len__(self) -> int:
+        """Return the number of columns."""
+        return len(self._names)
+
+    def insert(self, on_conflict: str) -> str:
+        """Return the statement that inserts `params`, unless the columns of `on_conflict` are those of a stored row."""
+        placeholders = ", ".join(f"${number + 1}" for number in range(len(self)))
+        return (
+            f"INSERT INTO {self._table} ({self.columns}) VALUES ({placeholders}) ON CONFLICT ({on_conflict}) DO NOTHING"
+        )
+
+    def update(self, *unchanged: str) -> str:
+        """Return the statement that sets all columns to `params`, where the `unchanged` ones have those values."""
+        changes = ", ".join(self.equal(name) for name in self._names if name not in unchanged)
+        return f"UPDATE {self._table} SET {changes} WHERE {' AND '.join(map(self.equal, unchanged))}"
+
+    def equal(self, name: str) -> str:
+        """Return `column = $n` with the number of the column's place in `params`."""
+        return f"{name} = {self.placeholder(name)}"
+
+    def placeholder(self, name: str) -> str:
+        """Return `$n` for the column's place in `params`."""
+        return f"${self._names.index(name) + 1}"
+
+    def from_row(self, row: Record) -> T:
+        """Return the object in a row that has all columns, in any order."""
+        return self._class(*[row[name] if decode is None else decode(row[name]) for name, decode in self._decoders])
+
+    def params(self, value: T) -> tuple[object, ...]:
+        """Return the values of all columns, in the order of the fields."""
+        values = zip(self._encoders, self._values(value), strict=True)
+        return tuple([field if encode is None else encode(field) for encode, field in values])
