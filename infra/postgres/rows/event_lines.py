@@ -1,6 +1,6 @@
-"""What the log says of the users' events, once each, when the transaction that made them is committed.
+"""The log lines of the users' events, one each, written when their transaction is committed.
 
-Ids, amounts, states and codes are told; no text that a user wrote, and so no secret, email or name that one may hold.
+They contain ids, amounts, statuses and codes, but no text that a user wrote, which may hold a secret, email or name.
 """
 
 import logging
@@ -19,7 +19,7 @@ from domain.model.users import Activity
 
 log = structlog.stdlib.get_logger("r3edge.events")
 
-ACTIVITIES: Mapping[str, str] = {
+ACTIVITY_LINES: Mapping[str, str] = {
     "userRegister": "user_registered",
     "userLogin": "login",
     "userLogout": "logout",
@@ -43,9 +43,9 @@ ACTIVITIES: Mapping[str, str] = {
     "tradingResume": "trading_resumed",
     "reportGenerate": "report_requested",
 }
-"""The name of the line for each thing that a user does."""
+"""The name of the line for each activity of a user."""
 
-ORDER_STEPS: Mapping[OrderEventKind, tuple[str, int]] = {
+ORDER_LINES: Mapping[OrderEventKind, tuple[str, int]] = {
     OrderEventKind.PENDING: ("order_pending", logging.INFO),
     OrderEventKind.DENIED: ("order_denied", logging.INFO),
     OrderEventKind.SUBMITTED: ("order_submitted", logging.INFO),
@@ -60,9 +60,9 @@ ORDER_STEPS: Mapping[OrderEventKind, tuple[str, int]] = {
     OrderEventKind.EXPIRED: ("order_expired", logging.INFO),
     OrderEventKind.RECONCILED: ("order_reconciled", logging.WARNING),
 }
-"""The name and the level of the line for each step of an order; a snapshot is no step."""
+"""The name and the level of the line for each event of an order; a snapshot is none."""
 
-SESSION_STEPS: Mapping[TradingSessionStatus, tuple[str, int]] = {
+TRADING_SESSION_LINES: Mapping[TradingSessionStatus, tuple[str, int]] = {
     TradingSessionStatus.STARTING: ("trading_session_started", logging.INFO),
     TradingSessionStatus.RUNNING: ("trading_session_running", logging.INFO),
     TradingSessionStatus.PAUSED: ("trading_session_paused", logging.INFO),
@@ -70,18 +70,18 @@ SESSION_STEPS: Mapping[TradingSessionStatus, tuple[str, int]] = {
     TradingSessionStatus.STOPPED: ("trading_session_stopped", logging.INFO),
     TradingSessionStatus.FAILED: ("trading_session_failed", logging.WARNING),
 }
-"""The name and the level of the line for each state that a trading session comes to."""
+"""The name and the level of the line for each status of a trading session."""
 
-JOB_STEPS: Mapping[JobStatus, tuple[str, int]] = {
+JOB_LINES: Mapping[JobStatus, tuple[str, int]] = {
     JobStatus.QUEUED: ("job_queued", logging.DEBUG),
     JobStatus.RUNNING: ("job_running", logging.DEBUG),
     JobStatus.SUCCEEDED: ("job_succeeded", logging.INFO),
     JobStatus.FAILED: ("job_failed", logging.WARNING),
     JobStatus.CANCELED: ("job_canceled", logging.INFO),
 }
-"""The name and the level of the line for each state of a job."""
+"""The name and the level of the line for each status of a job."""
 
-OTHER_STEPS: Mapping[str, int] = {
+OTHER_LINES: Mapping[str, int] = {
     "trading_session_waiting": logging.INFO,
     "trading_session_changed": logging.DEBUG,
     "account_changed": logging.DEBUG,
@@ -103,14 +103,14 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "TradingSession": "trading_session_id",
     "Report": "report_id",
 }
-"""The field that holds the id of what was acted on, by its type."""
+"""The field with the id of an activity's subject, by the subject's type."""
 
 _MAY_WAIT = {TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING, TradingSessionStatus.STOPPING}
 
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """One line of the log: its level, its name, and its fields; a field that is None isn't written."""
+    """One line of the log; a field that is None isn't written."""
 
     level: int
     name: str
@@ -118,10 +118,10 @@ class EventLine:
 
 
 def log_events(events: Sequence[NewEvent]) -> None:
-    """Log what a transaction has committed, in its order."""
+    """Log the events of a committed transaction, in their order."""
     for event in events:
         line = event_line(event)
-        fields = {name: _plain(value) for name, value in line.fields.items() if value is not None}
+        fields = {name: _log_value(value) for name, value in line.fields.items() if value is not None}
         log.log(line.level, line.name, user_id=str(event.user_id), **fields)
 
 
@@ -132,14 +132,14 @@ def event_line(event: NewEvent) -> EventLine:
 
 @singledispatch
 def _line(subject: Subject | None, message: str | None) -> EventLine:
-    """Return the line of an event without a subject: an alert, which its maker logs with its account."""
+    """Return the line of an event without a subject: an alert, which its sender logs with its account."""
     return _other("alert_recorded", reason=message, subject_type=type(subject).__name__ if subject else None)
 
 
 @_line.register
-def _order_line(step: OrderEvent, _message: str | None) -> EventLine:
-    name, level = ORDER_STEPS.get(step.kind, (f"order_{step.kind.lower()}", logging.INFO))
-    order, fill = step.order, step.fill
+def _order_line(event: OrderEvent, _message: str | None) -> EventLine:
+    name, level = ORDER_LINES.get(event.kind, (f"order_{event.kind.lower()}", logging.INFO))
+    order, fill = event.order, event.fill
     fields: dict[str, object] = {
         "account_id": order.account_id,
         "trading_session_id": order.trading_session_id,
@@ -155,7 +155,7 @@ def _order_line(step: OrderEvent, _message: str | None) -> EventLine:
         fields |= {"venue_trade_id": fill.venue_trade_id, "filled_quantity": order.filled_quantity}
     else:
         fields |= {"type": order.type, "role": order.role, "quantity": order.quantity, "price": order.price}
-        fields |= {"stop_price": order.stop_price, "reason": step.reason or order.reject_reason}
+        fields |= {"stop_price": order.stop_price, "reason": event.reason or order.reject_reason}
         fields |= {"denials": ",".join(denial.code for denial in order.denials) or None}
     return EventLine(level, name, fields)
 
@@ -170,11 +170,11 @@ def _session_line(session: TradingSession, message: str | None) -> EventLine:
         "timeframe": session.timeframe,
         "reason": session.status_reason,
     }
-    if message != session.status.value:  # its right to trade has changed, not its status
+    if message != session.status.value:  # its trading state has changed, not its status
         return _other("trading_session_changed", **fields, trading_state=session.trading_state)
     if session.status in _MAY_WAIT and session.status_reason is not None:
         return _other("trading_session_waiting", **fields)
-    name, level = SESSION_STEPS[session.status]
+    name, level = TRADING_SESSION_LINES[session.status]
     return EventLine(level, name, fields)
 
 
@@ -206,24 +206,24 @@ def _signal_line(signal: Signal, _message: str | None) -> EventLine:
 
 @_line.register
 def _account_line(account: Account, _message: str | None) -> EventLine:
-    # What was done to it is told by the activity of the same transaction.
+    # What was changed is in the line of the activity of the same transaction.
     return _other("account_changed", account_id=account.id, trading_state=account.trading_state)
 
 
 @_line.register
 def _activity_line(activity: Activity, _message: str | None) -> EventLine:
     subject = {_SUBJECT_IDS.get(activity.subject_type, "subject"): activity.subject_id}
-    name = ACTIVITIES.get(activity.action, "activity")
+    name = ACTIVITY_LINES.get(activity.action, "activity")
     amount = activity.detail if name == "paper_deposit" else None  # the engine's words; other details are the user's
     action = activity.action if name == "activity" else None
-    # The sessions' own lines tell the change; these only who asked for it.
+    # The lines of the sessions themselves have the change; these only who requested it.
     level = logging.DEBUG if name.endswith("_requested") else logging.INFO
     return EventLine(level, name, {**subject, "amount": amount, "action": action})
 
 
 @_line.register
 def _job_line(job: Job, _message: str | None) -> EventLine:
-    name, level = JOB_STEPS[job.status]
+    name, level = JOB_LINES[job.status]
     fields = {"job_id": job.id, "kind": job.kind, "result_type": job.result_type, "result_id": job.result_id}
     return EventLine(level, name, fields)
 
@@ -234,11 +234,11 @@ def _report_line(report: Report, _message: str | None) -> EventLine:
 
 
 def _other(name: str, **fields: object) -> EventLine:
-    return EventLine(OTHER_STEPS[name], name, fields)
+    return EventLine(OTHER_LINES[name], name, fields)
 
 
-def _plain(value: object) -> object:
-    """Return a value that both forms of the log show alike."""
+def _log_value(value: object) -> object:
+    """Return a value that the text and the JSON form of the log show alike."""
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value if isinstance(value, bool | int | float) else str(value)

@@ -22,7 +22,7 @@ from infra.metrics.bus import BusMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.postgres.database import PostgresDatabase
-from infra.postgres.rows.event_lines import ACTIVITIES, JOB_STEPS, ORDER_STEPS, OTHER_STEPS, SESSION_STEPS
+from infra.postgres.rows.event_lines import ACTIVITY_LINES, JOB_LINES, ORDER_LINES, OTHER_LINES, TRADING_SESSION_LINES
 from infra.runtime.loop_monitor import LoopMonitor
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
@@ -146,6 +146,6 @@ def _shown(default: object) -> str:
 def test_the_operations_page_names_every_line_of_the_log() -> None:
     (section,) = re.findall(r"^## Logs$(.*?)^## ", OPERATIONS, re.MULTILINE | re.DOTALL)
     first = "".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE))
-    steps = [*ORDER_STEPS.values(), *SESSION_STEPS.values(), *JOB_STEPS.values()]
-    names = {*ACTIVITIES.values(), *OTHER_STEPS, *(name for name, _ in steps)}
+    steps = [*ORDER_LINES.values(), *TRADING_SESSION_LINES.values(), *JOB_LINES.values()]
+    names = {*ACTIVITY_LINES.values(), *OTHER_LINES, *(name for name, _ in steps)}
     assert set(re.findall(r"`(\w+)`", first)) == names | {"activity", "alert", "http", "operation", "websocket"}

@@ -14,7 +14,14 @@ from domain.model.orders import OrderEvent, OrderEventKind, OrderStatus, RiskCod
 from domain.model.reports import JobStatus
 from domain.model.trading import TradingSession, TradingSessionStatus
 from domain.model.users import Activity
-from infra.postgres.rows.event_lines import ACTIVITIES, JOB_STEPS, ORDER_STEPS, SESSION_STEPS, EventLine, event_line
+from infra.postgres.rows.event_lines import (
+    ACTIVITY_LINES,
+    JOB_LINES,
+    ORDER_LINES,
+    TRADING_SESSION_LINES,
+    EventLine,
+    event_line,
+)
 from schema import build_schema
 from tests.support.events import every_subject
 from tests.support.orders import an_order
@@ -31,13 +38,13 @@ def line(subject: Subject | None, message: str | None = None) -> EventLine:
 def test_every_mutation_has_a_line() -> None:
     mutation = graphql.build_schema(build_schema().as_str()).mutation_type
     assert mutation is not None
-    assert set(mutation.fields) - LOGGED_BY_THE_ORDERS_STEPS == set(ACTIVITIES)
+    assert set(mutation.fields) - LOGGED_BY_THE_ORDERS_STEPS == set(ACTIVITY_LINES)
 
 
 def test_every_step_has_a_line() -> None:
-    assert set(ORDER_STEPS) == set(OrderEventKind) - {OrderEventKind.SNAPSHOT}
-    assert set(SESSION_STEPS) == set(TradingSessionStatus)
-    assert set(JOB_STEPS) == set(JobStatus)
+    assert set(ORDER_LINES) == set(OrderEventKind) - {OrderEventKind.SNAPSHOT}
+    assert set(TRADING_SESSION_LINES) == set(TradingSessionStatus)
+    assert set(JOB_LINES) == set(JobStatus)
 
 
 @pytest.mark.parametrize("subject", every_subject(USER), ids=lambda subject: type(subject).__name__)
@@ -70,7 +77,7 @@ def test_a_session_that_waits_is_told_apart_from_one_that_begins() -> None:
     assert line(starting, "HALTED").level == logging.DEBUG  # trading_halted has told it
 
 
-@pytest.mark.parametrize("action", [*ACTIVITIES, "somethingNew"])
+@pytest.mark.parametrize("action", [*ACTIVITY_LINES, "somethingNew"])
 def test_no_word_of_a_user_is_told_of_what_they_did(action: str) -> None:
     logged = line(Activity(UUID(int=1), USER, NOW, action, "Strategy", "7", "a word of the user"))
     assert logged.fields["strategy_id"] == "7"

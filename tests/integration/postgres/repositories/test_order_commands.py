@@ -111,7 +111,7 @@ async def test_a_locked_order_waits_for_its_holder(pool: Pool, orders: PostgresO
     async with pool.acquire() as driver:
         other = PostgresOrders(Connection(driver))
         async with driver.transaction():
-            assert await other.locked(order.id) == order
+            assert await other.get_for_update(order.id) == order
             waiting = asyncio.create_task(orders.get_for_update(order.id))
             changed = order.changed(at(1), status=OrderStatus.SUBMITTED)
             await other.save(changed)
