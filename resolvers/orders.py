@@ -1,4 +1,4 @@
-"""Orders: placing and cancelling them, and what hangs on one."""
+"""Orders: placing, cancelling and listing them, and the objects that belong to one."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -22,38 +22,38 @@ from resolvers.pagination import PageArguments
 
 @dataclass(frozen=True, slots=True)
 class FeeTotal:
-    """What was paid in one currency; negative where the venue gave more than it took."""
+    """The fees in one currency; negative if the rebates are higher."""
 
     currency: str
     amount: Decimal
 
 
-async def listed(
+async def list_orders(
     context: RequestContext,
     parent: Parent,
     page: PageArguments,
-    wanted: OrderFilter,
+    order_filter: OrderFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Order]:
-    """Return the orders of an object that fit; a cursor is good with any filter of the same user."""
+    """Return a page of the matching orders of an object; a cursor is valid with any filter of the same user."""
     scope = CursorScope("orders", user_of(parent))
-    return await list_page(context.lists.orders, scope, owned_by(parent, wanted), page, order)
+    return await list_page(context.lists.orders, scope, owned_by(parent, order_filter), page, order)
 
 
-async def fills_listed(
+async def list_fills(
     context: RequestContext,
     parent: Parent,
     page: PageArguments,
-    wanted: OrderFilter,
+    order_filter: OrderFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Fill]:
-    """Return the fills of an object that fit; a cursor is good with any filter of the same user."""
+    """Return a page of the matching fills of an object; a cursor is valid with any filter of the same user."""
     scope = CursorScope("fills", user_of(parent))
-    return await list_page(context.lists.fills, scope, owned_by(parent, wanted), page, order)
+    return await list_page(context.lists.fills, scope, owned_by(parent, order_filter), page, order)
 
 
 async def fees(context: RequestContext, order: Order) -> list[FeeTotal]:
-    """Return what was paid for the order so far by currency, in the order of the currencies."""
+    """Return the fees of the order so far, by currency and sorted by it."""
     sums = defaultdict[str, Decimal](Decimal)
     for fill in await context.loaders.fills.load(order.id):
         sums[fill.fee_currency] = EXACT.add(sums[fill.fee_currency], fill.fee)
@@ -61,61 +61,61 @@ async def fees(context: RequestContext, order: Order) -> list[FeeTotal]:
 
 
 async def fills(context: RequestContext, order: Order, page: PageArguments) -> Page[Fill]:
-    """Return the fills of an order as they are now, newest first."""
+    """Return a page of the fills of an order, newest first."""
     scope = CursorScope("order-fills", str(order.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
     return slice_page(request, await context.loaders.fills.load(order.id), lambda fill: id_key(fill.id))
 
 
 async def events(context: RequestContext, order: Order, page: PageArguments) -> Page[OrderStep]:
-    """Return the life of an order, oldest first."""
+    """Return a page of the events of an order, oldest first."""
     scope = CursorScope("order-events", str(order.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
-    told = await context.loaders.order_events.load(order)
-    return slice_page(request, [order_step(event) for event in told], lambda step: (str(step.sequence),))
+    stored = await context.loaders.order_events.load(order)
+    return slice_page(request, [order_step(event) for event in stored], lambda step: (str(step.sequence),))
 
 
 async def order_by_id(context: RequestContext, order_id: UUID | None) -> Order | None:
-    """Return the order that something refers to."""
+    """Return the order by the id that another object refers to it with; None without an id."""
     return None if order_id is None else await context.loaders.orders.load(order_id)
 
 
 async def signal(context: RequestContext, order: Order) -> Signal | None:
-    """Return the signal that caused the order."""
+    """Return the signal that caused the order; None for an order of the user."""
     return None if order.signal_id is None else await context.loaders.signals.load(order.signal_id)
 
 
 async def protections(context: RequestContext, order: Order) -> list[Order]:
-    """Return the orders that protect this one."""
+    """Return the orders that protect the position of this one."""
     return await context.loaders.protections.load(order.id)
 
 
 async def replaced_by(context: RequestContext, order: Order) -> Order | None:
-    """Return the order that took the place of this one."""
+    """Return the order that replaced this one, if any."""
     return await context.loaders.replacements.load(order.id)
 
 
 async def place(context: RequestContext, request: OrderRequest, idempotency_key: str) -> Order:
-    """Place an order and return it as it stands once it has an answer, or after 2 s."""
+    """Place an order and return it as it is once the venue has answered, or after 2 s."""
     user = context.require_user(ApiScope.TRADE)
     return await context.services.orders.place(user.id, request, idempotency_key)
 
 
 async def cancel(context: RequestContext, order_id: UUID) -> Order:
-    """Cancel an order and return it as it stands once the cancel has ended, or after 2 s."""
+    """Cancel an order and return it as it is once the cancel has ended, or after 2 s."""
     return await context.services.orders.cancel(context.require_user(ApiScope.TRADE).id, order_id)
 
 
 async def cancel_all(
     context: RequestContext, account_id: UUID, market: MarketSymbol | None, trading_session_id: UUID | None
 ) -> list[Order]:
-    """Ask for the cancel of the account's orders that fit and return them; raises NOT_FOUND."""
+    """Request the cancel of the matching orders of an account and return them; raises NOT_FOUND."""
     user = context.require_user(ApiScope.TRADE)
     return await context.services.orders.cancel_all(user.id, account_id, market, trading_session_id)
 
 
-def refusal(order: Order) -> InputError | None:
-    """Return why a placed order came to nothing; None where it did not."""
+def order_error(order: Order) -> InputError | None:
+    """Return the error of an order that was denied or rejected; None for any other."""
     if order.status is OrderStatus.DENIED:
         reasons = " ".join(denial.message for denial in order.denials)
         return InputError(ErrorCode.ORDER_DENIED, reasons or "The risk checks denied the order.", ("input",))

@@ -35,7 +35,7 @@ async def _orders(
     filter: OrderFilter,
     order_by: OrderBy = TimeOrder.NEWEST_FIRST,
 ) -> object:
-    return await orders.listed(info.context, parent, page, filter, order_by)
+    return await orders.list_orders(info.context, parent, page, filter, order_by)
 
 
 @strawberry.type
@@ -60,4 +60,4 @@ class OrderLists:
         filter: OrderFilter,
         order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
-        return await orders.fills_listed(info.context, parent, page, filter, order_by)
+        return await orders.list_fills(info.context, parent, page, filter, order_by)

@@ -52,8 +52,8 @@ class OrderMutation:
     )
     async def order_place(self, info: Info, input: Annotated[OrderPlaceInput, INPUT]) -> Fields:
         order = await orders.place(info.context, input.to_domain(), input.idempotency_key)
-        refusal = orders.refusal(order)
-        return {"order": order, "errors": [user_error(refusal)] if refusal else []}
+        error = orders.order_error(order)
+        return {"order": order, "errors": [user_error(error)] if error else []}
 
     @mutation(
         OrderCancelPayload,

@@ -115,7 +115,7 @@ class ViewerLists:
         filter: OrderFilter,
         order_by: OrderBy = NEWEST,
     ) -> object:
-        return await orders.listed(info.context, parent, page, owners.narrow(filter), order_by)
+        return await orders.list_orders(info.context, parent, page, owners.narrow(filter), order_by)
 
     @connection_field(
         FillConnection | None,
@@ -134,7 +134,7 @@ class ViewerLists:
         filter: OrderFilter,
         order_by: OrderBy = NEWEST,
     ) -> object:
-        return await orders.fills_listed(info.context, parent, page, owners.narrow(filter), order_by)
+        return await orders.list_fills(info.context, parent, page, owners.narrow(filter), order_by)
 
     @connection_field(
         PositionConnection | None,
