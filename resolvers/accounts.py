@@ -1,4 +1,4 @@
-"""Accounts: what they hold, what they are worth, and what may be done with them."""
+"""Accounts: balances, equity and transfers, and their mutations."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,68 +12,68 @@ from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.model.markets import MarketSymbol, Venue
 from domain.model.trading import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
 from domain.model.users import ApiScope
-from domain.portfolio.equity import Equity, equity
+from domain.portfolio.equity import Equity, compute_equity
 from domain.ports.lists import NoFilter
 from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
 
-MOST_COLD_FEEDS = 8
-"""How many feeds a question for an account's worth starts: a wallet of fifty kinds of dust must not start fifty."""
+MAX_FEEDS_TO_START = 8
+"""How many feeds a query for an account's equity starts: a wallet of fifty kinds of dust must not start fifty."""
 
 
 async def balances(context: RequestContext, account: Account) -> list[Balance]:
-    """Return what the account holds, in the order of currencies."""
+    """Return the account's balances, sorted by currency."""
     return await context.loaders.balances.load(account.id)
 
 
-async def worth(context: RequestContext, account: Account) -> Equity:
-    """Return what the account is worth in its currency, and what of it can't be priced now.
+async def equity(context: RequestContext, account: Account) -> Equity:
+    """Return the account's equity in its currency, and the currencies that can't be priced now.
 
-    The feeds that would price the rest are started where they are cold, a few at a time, and waited for briefly.
+    The feeds that would price them are started if they don't run, a few at a time, and waited for briefly.
     """
     held = await context.loaders.balances.load(account.id)
-    found = _worth(context, account, held)
-    cold = _pricing(context, account, found.unpriced)
-    if not cold:
-        return found
-    await asyncio.gather(*(context.services.markets.depth(market, BOOK_WAIT_SECONDS) for market in cold))
-    return _worth(context, account, held)
+    present = _equity(context, account, held)
+    unpriced = _unpriced_markets(context, account, present.unpriced)
+    if not unpriced:
+        return present
+    await asyncio.gather(*(context.services.markets.depth(market, BOOK_WAIT_SECONDS) for market in unpriced))
+    return _equity(context, account, held)
 
 
-def _worth(context: RequestContext, account: Account, held: Sequence[Balance]) -> Equity:
+def _equity(context: RequestContext, account: Account, held: Sequence[Balance]) -> Equity:
     def convert(amount: Decimal, currency: str, into: str) -> Decimal | None:
         return context.services.markets.convert(account.venue, amount, currency, into)
 
-    return equity(account.currency, held, convert)
+    return compute_equity(account.currency, held, convert)
 
 
-def _pricing(context: RequestContext, account: Account, currencies: Sequence[str]) -> list[MarketSymbol]:
-    """Return the markets on the shortest ways from the currencies to the account's, at most `MOST_COLD_FEEDS`."""
+def _unpriced_markets(context: RequestContext, account: Account, currencies: Sequence[str]) -> list[MarketSymbol]:
+    """Return the markets without a price that convert the currencies, at most `MAX_FEEDS_TO_START`."""
     markets = context.services.markets
     graph = markets.graph(account.venue)
     paths = (graph.active_path(currency, account.currency) for currency in currencies)
-    wanted = dict.fromkeys(
+    markets_to_start = dict.fromkeys(
         step.market for path in paths for step in path or () if markets.price_of(step.market) is None
     )
-    return list(wanted)[:MOST_COLD_FEEDS]
+    return list(markets_to_start)[:MAX_FEEDS_TO_START]
 
 
 async def transfers(
     context: RequestContext, account: Account, page: PageArguments, order: TimeOrder = TimeOrder.NEWEST_FIRST
 ) -> Page[AccountTransfer]:
-    """Return what came into the account and left it otherwise than by fills."""
+    """Return a page of the account's transfers."""
     scope = CursorScope("transfers", str(account.id))
     return await list_page(context.lists.transfers, scope, owned_by(account, NoFilter()), page, order)
 
 
-async def account_of(context: RequestContext, transfer: AccountTransfer) -> Account | None:
+async def transfer_account(context: RequestContext, transfer: AccountTransfer) -> Account | None:
     """Return the account of a transfer."""
     return await context.loaders.accounts.load(transfer.account_id)
 
 
 def venue(context: RequestContext, account: Account) -> Venue:
-    """Return the account's venue; one that is no longer configured is still named."""
+    """Return the account's venue; a venue that is no longer configured is returned by its name."""
     return context.services.venues.get(account.venue) or Venue(account.venue, live=True)
 
 

@@ -1,39 +1,70 @@
-"""Halts as they can be read: a thing's own, and all that hold it."""
+"""Halts: to halt and resume, an object's own halt, and all that apply to it."""
 
 from uuid import UUID
 
+from domain.accounts.halts import HaltRequest
+from domain.core.errors import ErrorCode, InputError
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltLevel
-from domain.model.users import User
+from domain.model.users import ApiScope, User
 from resolvers.context import RequestContext
+from resolvers.engine import ENGINE_KEY
+from resolvers.ids import decode_id, uuid_in
 
 Halted = User | Account | TradingSession
-"""What can be halted, apart from the engine."""
+"""An object that can be halted, apart from the engine."""
 
 
-async def of_engine(context: RequestContext) -> Halt | None:
+async def engine_halt(context: RequestContext) -> Halt | None:
     """Return the halt of the engine."""
     return await context.loaders.halts.load((HaltLevel.ENGINE, ENGINE_ID))
 
 
-async def own(context: RequestContext, subject: Halted) -> Halt | None:
-    """Return the halt of the thing itself; None where only what is above it is halted, or nothing."""
+async def own_halt(context: RequestContext, subject: Halted) -> Halt | None:
+    """Return the object's own halt; None if it has none, though a halt of a higher level may apply to it."""
     return await context.loaders.halts.load(_levels(subject)[-1])
 
 
-async def holding(context: RequestContext, subject: Halted) -> list[Halt]:
-    """Return all halts that hold the thing: the engine's, its user's, its account's and its own."""
-    wanted = [(HaltLevel.ENGINE, ENGINE_ID), *_levels(subject)]
-    return [halt for halt in await context.loaders.halts.load_many(wanted) if halt is not None]
+async def effective_halts(context: RequestContext, subject: Halted) -> list[Halt]:
+    """Return all halts that apply to the object: the engine's, its user's, its account's and its own."""
+    levels = [(HaltLevel.ENGINE, ENGINE_ID), *_levels(subject)]
+    return [halt for halt in await context.loaders.halts.load_many(levels) if halt is not None]
 
 
-def reason(context: RequestContext, halt: Halt) -> str | None:
-    """Return why, which is for those who are held: a stranger is told of the engine's halt, not of its reason."""
+def visible_reason(context: RequestContext, halt: Halt) -> str | None:
+    """Return the reason of a halt; None for a visitor without an account, who may see the engine's halt alone."""
     return halt.reason if context.user_id is not None else None
 
 
+async def halt(context: RequestContext, id: str, request: HaltRequest | None) -> object | None:
+    """Halt the object with this global id, or resume it if `request` is None, and return it.
+
+    An operator may halt another user, who isn't returned, since a user's data is private. Raises NOT_FOUND, and
+    `Forbidden` if anybody but an operator names the engine.
+    """
+    identity, halts = context.require(ApiScope.TRADE), context.services.halts
+    if decode_id(id) == ("Engine", ENGINE_KEY):
+        await halts.apply_to_engine(context.require(ApiScope.ADMIN), request)
+        return context.services.engine
+    if session_id := uuid_in(id, "TradingSession"):
+        return await halts.apply_to_trading_session(identity.user.id, session_id, request)
+    if account_id := uuid_in(id, "Account"):
+        return await halts.apply_to_account(identity.user.id, account_id, request)
+    if user_id := uuid_in(id, "User"):
+        return await _halt_user(context, user_id, request)
+    message = "There is nothing to halt with this id; name a trading session, an account, a user or the engine."
+    raise InputError(ErrorCode.NOT_FOUND, message, ("id",))
+
+
+async def _halt_user(context: RequestContext, user_id: UUID, request: HaltRequest | None) -> User | None:
+    is_self = user_id == context.require(ApiScope.TRADE).user.id
+    identity = context.require(ApiScope.TRADE if is_self else ApiScope.ADMIN)
+    user = await context.services.halts.apply_to_user(identity, user_id, request)
+    return user if is_self else None
+
+
 def _levels(subject: Halted) -> list[tuple[HaltLevel, UUID]]:
-    """Return the halts from the user down to the thing itself."""
+    """Return the levels and ids from the user down to the object itself."""
     if isinstance(subject, User):
         return [(HaltLevel.USER, subject.id)]
     if isinstance(subject, Account):

@@ -1,4 +1,4 @@
-"""Strategies: the user's, their versions, and whether a definition can be run."""
+"""Strategies, their versions, and the validation of definitions."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -18,7 +18,7 @@ from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
 
 
-async def of_user(
+async def user_strategies(
     context: RequestContext,
     user: User,
     page: PageArguments,
@@ -28,8 +28,8 @@ async def of_user(
 ) -> Page[Strategy]:
     """Return the user's strategies: archived ones alone, or none of them."""
     scope = CursorScope(f"strategies:{archived}", str(user.id))
-    asked = owned_by(user, StrategyFilter(archived))
-    return await list_page(context.lists.strategies, scope, asked, page, order)
+    owned = owned_by(user, StrategyFilter(archived))
+    return await list_page(context.lists.strategies, scope, owned, page, order)
 
 
 async def versions(
@@ -40,18 +40,18 @@ async def versions(
     return await list_page(context.lists.strategy_versions, scope, owned_by(strategy, NoFilter()), page, order)
 
 
-async def newest_version(context: RequestContext, strategy: Strategy) -> StrategyVersion | None:
+async def latest_version(context: RequestContext, strategy: Strategy) -> StrategyVersion | None:
     """Return the newest version."""
     return await context.loaders.newest_versions.load(strategy.id)
 
 
-async def strategy_of(context: RequestContext, version: StrategyVersion) -> Strategy | None:
+async def strategy(context: RequestContext, version: StrategyVersion) -> Strategy | None:
     """Return the strategy of a version."""
     return await context.loaders.strategies.load(version.strategy_id)
 
 
 def validate(definition: StrategyDefinition) -> ValidationResult:
-    """Return whether a trading session can run the definition, and all that is wrong with it or can't be done yet."""
+    """Return whether a trading session can run the definition, with all errors and all that isn't supported yet."""
     result = validate_definition(definition)
     errors = (*result.errors, *unsupported_errors(definition))
     return replace(result, valid=not errors, errors=errors)
@@ -71,7 +71,7 @@ async def update(
     definition: StrategyDefinition | Unchanged | None,
     expected_version: int | None,
 ) -> tuple[Strategy, StrategyVersion | None]:
-    """Change a strategy; the version is the one that the change has made, None where it made none."""
+    """Change a strategy; the version is the one that the change has made, None if it made none."""
     user = context.require_user(ApiScope.TRADE)
     strategy = await context.services.strategies.update(
         user.id, strategy_id, name, description, definition, expected_version

@@ -21,7 +21,7 @@ from domain.events.stream import EventLogReader, EventSubscription
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, Balance, Position
-from domain.portfolio.equity import Equity, equity
+from domain.portfolio.equity import Equity, compute_equity
 from domain.portfolio.positions import unrealized_profit
 from domain.ports.lists import Owner, PositionFilter
 from domain.ports.market_data import MarketDataProvider
@@ -291,7 +291,7 @@ class Portfolio:
         return AccountValue(
             account=account,
             is_archived=account.archived_at is not None,
-            equity=equity(account.currency, balances, convert),
+            equity=compute_equity(account.currency, balances, convert),
             unrealized_profit=profit if is_known else None,
             unpriced_markets=tuple(sorted(set(unpriced))),
             at=self._clock.now(),

@@ -22,7 +22,7 @@ class Equity:
     unpriced: tuple[str, ...] = ()
 
 
-def equity(currency: str, balances: Iterable[Balance], convert: Convert) -> Equity:
+def compute_equity(currency: str, balances: Iterable[Balance], convert: Convert) -> Equity:
     """Return the value of the balances in `currency`."""
     total, unpriced, priced = ZERO, [], False
     for balance in balances:

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
-from domain.portfolio.equity import Equity, equity
+from domain.portfolio.equity import Equity, compute_equity
 from domain.ports.leases import Lease
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import initial_transition
@@ -120,7 +120,7 @@ class TradingSessionContext:
         """Return the account's equity in its currency, and the currencies that can't be priced now."""
         session = self.plan.session
         balances = (await reading.accounts.balances([session.account_id])).get(session.account_id, [])
-        return equity(self.plan.currency, balances, self.convert)
+        return compute_equity(self.plan.currency, balances, self.convert)
 
     def convert(self, amount: Decimal, currency: str, into: str) -> Decimal | None:
         """Return an amount's worth in another currency at present prices of the session's venue."""

@@ -9,7 +9,7 @@ from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Candle
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.trading import Position, Signal, SignalAction, TradingSessionStatus
-from domain.portfolio.equity import equity
+from domain.portfolio.equity import compute_equity
 from domain.rules.session_plan import entry_order, entry_price
 from domain.rules.sizing import SizingContext, SizingError, exit_distance, size_entry
 from domain.strategies.compiled import average_true_range
@@ -187,7 +187,7 @@ async def _build_entry(
         market=market,
         price=price,
         free_quote=next((balance.free for balance in balances if balance.currency == market.quote), Decimal(0)),
-        equity=equity(plan.currency, balances, context.convert).total,
+        equity=compute_equity(plan.currency, balances, context.convert).total,
         quote_rate=context.convert(_ONE, market.quote, plan.currency),
         atr=atr,
         stop_distance=exit_distance(stop, price, atr) if stop else None,

@@ -140,7 +140,7 @@ class AccountTransfer(Node):
 
     @strawberry.field(graphql_type=lazy("accounts.types", "Account"), description="The account of the transfer.")
     async def account(parent: strawberry.Parent[domain.AccountTransfer], info: Info) -> object:
-        return await accounts.account_of(info.context, parent)
+        return await accounts.transfer_account(info.context, parent)
 
 
 AccountTransferConnection = connection(AccountTransfer, "transfers")
@@ -164,7 +164,7 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists):
         )
     )
     async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:
-        total = (await accounts.worth(info.context, parent)).total
+        total = (await accounts.equity(info.context, parent)).total
         return None if total is None else rounded(total)
 
     @strawberry.field(
@@ -174,7 +174,7 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists):
         )
     )
     async def unpriced(parent: strawberry.Parent[domain.Account], info: Info) -> list[str]:
-        return list((await accounts.worth(info.context, parent)).unpriced)
+        return list((await accounts.equity(info.context, parent)).unpriced)
 
     @connection_field(
         AccountTransferConnection | None,
@@ -204,7 +204,7 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists):
         order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
         filter = replace(filter, strategy_id=filters.filter_id(strategy, "Strategy"))  # noqa: A001
-        return await trading.sessions(info.context, parent, page, filter, order_by)
+        return await trading.trading_sessions(info.context, parent, page, filter, order_by)
 
 
 AccountConnection = connection(Account, "accounts")

@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from domain.model.users import ApiScope
-from resolvers import trading
+from resolvers import halts
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import Node
 from schema.common.types import Info
@@ -49,7 +49,7 @@ class HaltMutation:
         input: Annotated[TradingHaltInput | None, INPUT] = None,
     ) -> Fields:
         request = (input or TradingHaltInput()).to_domain()
-        return {"subject": await trading.halt(info.context, id, request)}
+        return {"subject": await halts.halt(info.context, id, request)}
 
     @mutation(
         TradingResumePayload,
@@ -69,4 +69,4 @@ class HaltMutation:
             ),
         ],
     ) -> Fields:
-        return {"subject": await trading.halt(info.context, id, None)}
+        return {"subject": await halts.halt(info.context, id, None)}

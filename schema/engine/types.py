@@ -28,7 +28,7 @@ class Halt:
         description="The reason that was given for the halt. Null if none was given, or if the caller isn't signed in."
     )
     def reason(parent: strawberry.Parent[domain.Halt], info: Info) -> str | None:
-        return halts.reason(info.context, parent)
+        return halts.visible_reason(info.context, parent)
 
 
 @strawberry.type
@@ -41,7 +41,7 @@ class HaltFields:
         "it.",
     )
     async def halt(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:
-        return await halts.own(info.context, parent)
+        return await halts.own_halt(info.context, parent)
 
     @strawberry.field(
         graphql_type=list[Halt] | None,
@@ -51,7 +51,7 @@ class HaltFields:
         ),
     )
     async def halts(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:
-        return await halts.holding(info.context, parent)
+        return await halts.effective_halts(info.context, parent)
 
 
 @strawberry.type(description="This engine.")
@@ -71,4 +71,4 @@ class Engine(Node):
 
     @strawberry.field(graphql_type=Halt | None, description="The halt of the whole engine. Null if there is none.")
     async def halt(self, info: Info) -> object:
-        return await halts.of_engine(info.context)
+        return await halts.engine_halt(info.context)

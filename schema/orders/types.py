@@ -142,7 +142,7 @@ class OrderFacts:
 
     @strawberry.field(graphql_type=Account, description="The account of the order.")
     async def account(parent: strawberry.Parent[domain.Order], info: Info) -> object:
-        return await trading.account_of(info.context, parent)
+        return await trading.account(info.context, parent)
 
     @strawberry.field(graphql_type=Market, description="The market of the order.")
     def market(parent: strawberry.Parent[domain.Order], info: Info) -> object:
@@ -153,7 +153,7 @@ class OrderFacts:
         description="The trading session that created the order. Null if it was placed by hand.",
     )
     async def trading_session(parent: strawberry.Parent[domain.Order], info: Info) -> object:
-        return await trading.session_of(info.context, parent)
+        return await trading.trading_session(info.context, parent)
 
     @strawberry.field(
         graphql_type=Signal | None, description="The signal that caused the order. Null if no signal did."

@@ -53,7 +53,7 @@ class PositionFacts:
 
     @strawberry.field(graphql_type=lazy("accounts.types", "Account"), description="The account of the position.")
     async def account(parent: strawberry.Parent[domain.Position], info: Info) -> object:
-        return await trading.account_of(info.context, parent)
+        return await trading.account(info.context, parent)
 
     @strawberry.field(
         graphql_type=lazy("markets.types", "Market"),
@@ -67,7 +67,7 @@ class PositionFacts:
         description="The trading session that opened the position. Null if orders that were placed by hand opened it.",
     )
     async def trading_session(parent: strawberry.Parent[domain.Position], info: Info) -> object:
-        return await trading.session_of(info.context, parent)
+        return await trading.trading_session(info.context, parent)
 
 
 @strawberry.type(

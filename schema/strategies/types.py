@@ -160,7 +160,7 @@ class StrategySessionList:
         filter: TradingSessionFilter,
         order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
-        return await trading.sessions(info.context, parent, page, filter, order_by)
+        return await trading.trading_sessions(info.context, parent, page, filter, order_by)
 
 
 @strawberry.type(description="The result of validating a strategy definition.")
@@ -184,7 +184,7 @@ class StrategyVersion(Node, StrategySessionList):
 
     @strawberry.field(graphql_type=lazy("strategies.types", "Strategy"), description="The strategy of this version.")
     async def strategy(parent: strawberry.Parent[domain.StrategyVersion], info: Info) -> object:
-        return await strategies.strategy_of(info.context, parent)
+        return await strategies.strategy(info.context, parent)
 
 
 StrategyVersionConnection = connection(StrategyVersion, "strategy versions")
@@ -205,7 +205,7 @@ class Strategy(Node, StrategySessionList):
 
     @strawberry.field(graphql_type=StrategyVersion, description="The newest version.")
     async def version(parent: strawberry.Parent[domain.Strategy], info: Info) -> object:
-        return await strategies.newest_version(info.context, parent)
+        return await strategies.latest_version(info.context, parent)
 
     @connection_field(StrategyVersionConnection, description="All versions. By default the newest comes first.")
     async def versions(

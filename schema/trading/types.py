@@ -79,13 +79,13 @@ class TradingSessionFacts:
         description="The strategy version that the session runs.",
     )
     async def strategy_version(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
-        return await trading.version_of(info.context, parent)
+        return await trading.strategy_version(info.context, parent)
 
     @strawberry.field(
         graphql_type=lazy("accounts.types", "Account"), description="The account on which the session trades."
     )
     async def account(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
-        return await trading.account_of(info.context, parent)
+        return await trading.account(info.context, parent)
 
     @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market that the session trades.")
     def market(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
@@ -96,7 +96,7 @@ class TradingSessionFacts:
         description="The value of each of the strategy's parameters, including those with their default value.",
     )
     async def parameters(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
-        return await trading.parameters(info.context, parent)
+        return await trading.parameter_values(info.context, parent)
 
 
 @strawberry.type(description="A strategy version that runs on one account, market and timeframe.")
@@ -120,7 +120,7 @@ class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, Position
         description="The newest position of the session, open or closed. Null before the first fill.",
     )
     async def position(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
-        return await trading.position(info.context, parent)
+        return await trading.latest_position(info.context, parent)
 
     @strawberry.field(
         graphql_type=PerformanceMetrics | None,

@@ -83,7 +83,7 @@ class ViewerLists:
         ] = False,
         order_by: OrderBy = NEWEST,
     ) -> object:
-        return await strategies.of_user(info.context, parent, page, order_by, archived=bool(archived))
+        return await strategies.user_strategies(info.context, parent, page, order_by, archived=bool(archived))
 
     @connection_field(
         TradingSessionConnection | None, description="The trading sessions of the user.", filter=session_filter
@@ -99,7 +99,7 @@ class ViewerLists:
     ) -> object:
         account_id, strategy_id = filters.filter_id(account, "Account"), filters.filter_id(strategy, "Strategy")
         filter = replace(filter, account_id=account_id, strategy_id=strategy_id)  # noqa: A001  # as above
-        return await trading.sessions(info.context, parent, page, filter, order_by)
+        return await trading.trading_sessions(info.context, parent, page, filter, order_by)
 
     @connection_field(
         OrderConnection | None,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from domain.model.conversion import MAXIMUM_PATHS, CurrencyGraph, Step, convert
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Balance
-from domain.portfolio.equity import Equity, equity
+from domain.portfolio.equity import Equity, compute_equity
 from tests.support.call_count import effort
 from tests.support.orders import a_market
 
@@ -145,7 +145,7 @@ def test_equity_is_the_sum_of_what_can_be_priced_and_names_the_rest() -> None:
         return amount * rates[currency] if currency in rates else None
 
     held = [Balance(name, Decimal(amount), Decimal(0)) for name, amount in (("BTC", 1), ("LDBTC", 5), ("USDT", 10))]
-    assert equity("USDT", held, convert_by_rate) == Equity(Decimal(60_010), ("LDBTC",))
-    assert equity("USDT", held[1:2], convert_by_rate) == Equity(None, ("LDBTC",))
-    assert equity("USDT", [Balance("LDBTC", Decimal(0), Decimal(0))], convert_by_rate) == Equity(Decimal(0), ())
-    assert equity("USDT", [], convert_by_rate) == Equity(Decimal(0), ())
+    assert compute_equity("USDT", held, convert_by_rate) == Equity(Decimal(60_010), ("LDBTC",))
+    assert compute_equity("USDT", held[1:2], convert_by_rate) == Equity(None, ("LDBTC",))
+    assert compute_equity("USDT", [Balance("LDBTC", Decimal(0), Decimal(0))], convert_by_rate) == Equity(Decimal(0), ())
+    assert compute_equity("USDT", [], convert_by_rate) == Equity(Decimal(0), ())
