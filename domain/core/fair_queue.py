@@ -34,6 +34,16 @@ class FairQueue:
         """How many are waiting."""
         return self._waiting
 
+    @property
+    def free(self) -> int:
+        """How many turns are free."""
+        return self._free
+
+    @property
+    def clients(self) -> frozenset[str]:
+        """The clients that hold a turn or wait for one."""
+        return frozenset(self._held) | frozenset(self._queues)
+
     def waiting_count(self, client: str) -> int:
         """Return how many of the client's are waiting."""
         return len(self._queues.get(client, ()))

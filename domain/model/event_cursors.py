@@ -8,13 +8,13 @@ from domain.model.events import EventCursor
 
 
 def encode_event_cursor(cursor: EventCursor) -> str:
-    """Return the cursor as text that is good for this user alone."""
-    # Rounded down, so that the event itself is never before the time that bounds the partitions to read.
+    """Return the cursor as opaque text that is valid for this user only."""
+    # Rounded down, so that no partition is left out that has the event itself.
     return encode_cursor(_scope(cursor.user_id), (str(cursor.sequence), str(to_milliseconds(cursor.at))))
 
 
 def decode_event_cursor(text: str, user_id: UUID) -> EventCursor:
-    """Return the place that the text stands for; raise `RequestFault` (INVALID) where it isn't this user's."""
+    """Return the cursor; raise `RequestFault` (INVALID) if it is malformed or another user's."""
     key = decode_cursor(_scope(user_id), text)
     try:
         sequence, milliseconds = (int(part) for part in key)

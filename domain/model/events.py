@@ -1,7 +1,7 @@
 """The user's event log: one append-only sequence per user of everything that happened to what is theirs.
 
-A sequence number is given in the transaction of what happened, contiguous per user. The bus only says that there is
-news; the log is the truth.
+Sequence numbers are contiguous per user and assigned in the transaction of what happened. The bus only notifies that
+the log has grown.
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ class UserEventKind(StrEnum):
 
 
 Subject = OrderEvent | Position | Signal | TradingSession | Account | Job | Report | Activity
-"""What an event carries: the object as it stood then."""
+"""What an event carries: the object as it was then."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event before it has its place in the log. An `OrderEvent` goes in as ORDER, or FILL where it has a fill."""
+    """An event without its sequence number. The kind of an `OrderEvent` is FILL if it has a fill, else ORDER."""
 
     user_id: UUID
     at: datetime
@@ -59,9 +59,9 @@ class UserEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventCursor:
-    """A place in a user's log: the last event that was seen. Sequence 0 is the beginning.
+    """A place in a user's log: after the event `sequence`; 0 is the beginning.
 
-    It carries the time of that event, so that old partitions aren't read.
+    `at` is the time of that event, so that older partitions aren't read.
     """
 
     user_id: UUID
@@ -70,5 +70,5 @@ class EventCursor:
 
 
 def events_topic(user_id: UUID) -> str:
-    """Return the bus topic that tells of news in the user's log; the message is empty."""
+    """Return the bus topic that notifies that the user's log has grown; the message is empty."""
     return f"events:{user_id}"

@@ -1,4 +1,4 @@
-"""Prices over a period, and what amounts in one currency are worth in another at a moment."""
+"""Historical prices, and the value of amounts of one currency in another at a point in time."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -14,16 +14,16 @@ from domain.model.markets import Candle, MarketSymbol
 from domain.model.orders import Fill
 
 STALE_AFTER = timedelta(days=1)
-"""A stretch without a price that is longer than this is told."""
+"""Longer gaps without a price are noted in a report."""
 
 NEAREST = timedelta(minutes=5)
-"""A first price that comes no later than this counts as the price of the moment: the minute of a payment has to end
+"""A first price that is at most this much later counts as the price at the time: the minute of a payment has to end
 before its price is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The price of a market at a moment, in quote per base."""
+    """The price of a market at a time, in quote per base."""
 
     at: datetime
     market: MarketSymbol
@@ -31,36 +31,36 @@ class Mark:
 
 
 def closing_marks(candles: Iterable[Candle]) -> list[Mark]:
-    """Return each candle's close as the price at its end."""
+    """Return each candle's close as the price at its close time."""
     return [Mark(candle.close_time, candle.market, candle.close) for candle in candles]
 
 
 class Prices:
-    """What is known of the markets' prices: closes of candles, and the fills' own."""
+    """The known prices of markets: closes of candles, and prices of fills."""
 
     def __init__(self, marks: Iterable[Mark], fills: Iterable[Fill]) -> None:
-        known = [*marks, *(Mark(fill.at, fill.market, fill.price) for fill in fills)]
+        all_marks = [*marks, *(Mark(fill.at, fill.market, fill.price) for fill in fills)]
         self._times: defaultdict[MarketSymbol, list[datetime]] = defaultdict(list)
         self._prices: defaultdict[MarketSymbol, list[Decimal]] = defaultdict(list)
-        for mark in sorted(known, key=lambda mark: mark.at):
+        for mark in sorted(all_marks, key=lambda mark: mark.at):
             self._times[mark.market].append(mark.at)
             self._prices[mark.market].append(mark.price)
 
     def has(self, market: MarketSymbol) -> bool:
-        """Tell whether any price of the market is known."""
+        """Return whether any price of the market is known."""
         return market in self._times
 
     def at(self, market: MarketSymbol, moment: datetime) -> Decimal | None:
-        """Return the last price until then; None where there is none."""
-        place = bisect_right(self._times[market], moment) if market in self._times else 0
-        return self._prices[market][place - 1] if place else None
+        """Return the last price until `moment`; None if there is none."""
+        count = bisect_right(self._times[market], moment) if market in self._times else 0
+        return self._prices[market][count - 1] if count else None
 
     def first(self, market: MarketSymbol) -> tuple[datetime, Decimal]:
-        """Return the first price that is known of a market that has any."""
+        """Return the first known price of a market that has any, with its time."""
         return self._times[market][0], self._prices[market][0]
 
     def gaps(self, market: MarketSymbol, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-        """Return the stretches longer than `STALE_AFTER` in which the last price had to do, oldest first."""
+        """Return the gaps longer than `STALE_AFTER` between prices (start, end), oldest first."""
         times = [*self._times[market], end]
         return [
             (max(before, start), min(after, end))
@@ -71,7 +71,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class MissingPrice:
-    """A currency that was to be valued from `start` to `end`, when no price of it was known."""
+    """A currency that had to be valued between `start` and `end`, when no price of it was known."""
 
     currency: str
     start: datetime
@@ -79,7 +79,7 @@ class MissingPrice:
 
 
 class Valuation:
-    """Tells what amounts are worth in `currency` by the markets of one venue, and remembers what it couldn't tell."""
+    """Values amounts in `currency` by the markets of one venue, and records which prices were used and missing."""
 
     def __init__(self, graph: CurrencyGraph, currency: str, prices: Prices, end: datetime) -> None:
         self.currency = currency
@@ -92,19 +92,19 @@ class Valuation:
 
     @property
     def missing(self) -> list[MissingPrice]:
-        """What was to be valued and had no price then, by currency."""
+        """What had to be valued without a price, ordered by currency."""
         return [self._missing[currency] for currency in sorted(self._missing)]
 
     @property
     def used(self) -> dict[MarketSymbol, tuple[datetime, datetime]]:
-        """The markets whose prices were used, each with the first and the last moment."""
+        """The markets whose prices were used, each with the first and the last time."""
         return self._used
 
     def worth(self, currency: str, amount: Decimal, moment: datetime) -> Decimal:
-        """Return the worth then, by the last prices until then, over as many markets as it needs.
+        """Return the value of the amount at `moment`, by the last prices until then, over as many markets as needed.
 
-        Before the first price that one counts; what no market prices counts as nothing. Both are among the `missing`,
-        unless the first price is one of the next minutes (`NEAREST`).
+        Before the first known price, that one counts; a currency without any price counts as zero. Both are recorded
+        as `missing`, unless the first price is at most `NEAREST` later.
         """
         if not amount or currency == self.currency:
             return amount
@@ -123,7 +123,7 @@ class Valuation:
         return convert(amount, paths[0], lambda market: self.prices.at(market, known_from)) or ZERO
 
     def rate(self, currency: str, into: str, moment: datetime) -> Decimal | None:
-        """Return the worth of one unit of a currency in another one then; None where it isn't known."""
+        """Return the price of one unit of a currency in another at `moment`; None if it isn't known."""
         for path in self._priced_paths(currency, into):
             value = convert(Decimal(1), path, lambda market: self.prices.at(market, moment))
             if value is not None:
@@ -131,7 +131,7 @@ class Valuation:
         return None
 
     def connects(self, currency: str) -> bool:
-        """Tell whether markets that are traded, or have a price, lead from the currency to that of the report."""
+        """Return whether markets that are traded, or have a price, connect the currency to `currency`."""
         return self._graph.connects(currency, self.currency, self.prices.has)
 
     def _priced_paths(self, currency: str, into: str) -> tuple[Path, ...]:

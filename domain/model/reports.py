@@ -12,7 +12,7 @@ from domain.model.orders import OrderRole
 
 
 class JobStatus(StrEnum):
-    """Where a job is in its life."""
+    """The status of a job."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -28,7 +28,7 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A computation that outlives its request; `progress` from 0 to 1; the result is named by type and id."""
+    """A computation that outlives its request. `progress` is from 0 to 1; the result is named by its type and id."""
 
     id: UUID
     user_id: UUID

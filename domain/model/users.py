@@ -1,4 +1,4 @@
-"""Users, their plans and credentials, and the log of what they did."""
+"""Users, their plans and credentials, and their activity."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from domain.model.trading_state import TradingState
 
 
 class UserRole(StrEnum):
-    """What a user may do beyond their own things."""
+    """Whether a user may also operate the engine."""
 
     USER = "USER"
     OPERATOR = "OPERATOR"
@@ -28,7 +28,7 @@ ALL_SCOPES = frozenset(ApiScope)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a user is entitled to."""
+    """A user's limits."""
 
     name: str
     max_trading_sessions: int
@@ -41,7 +41,7 @@ PLANS = {"standard": Plan("standard", max_trading_sessions=20, max_subscriptions
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who acts; `email` is lower case and unique."""
+    """A user; `email` is lower case and unique."""
 
     id: UUID
     email: str
@@ -53,13 +53,13 @@ class User:
 
     @property
     def plan(self) -> Plan:
-        """The entitlements of the user's plan."""
+        """The user's plan."""
         return PLANS.get(self.plan_name, PLANS["standard"])
 
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
-    """A signed-in client; its token is known to that client alone, and here by its hash."""
+    """A signed-in client; only the hash of its token is stored."""
 
     id: UUID
     user_id: UUID
@@ -70,7 +70,7 @@ class LoginSession:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A long-lived credential; its secret was shown once and is known here by its hash."""
+    """A long-lived credential; its secret was shown once, and only its hash is stored."""
 
     id: UUID
     user_id: UUID
@@ -92,14 +92,14 @@ class Identity:
     is_login_session: bool
 
     def may(self, scope: ApiScope) -> bool:
-        """Tell whether the credential carries `scope`, or one that includes it."""
+        """Return whether the credential has `scope`; ADMIN includes TRADE, and TRADE includes READ."""
         order = (ApiScope.READ, ApiScope.TRADE, ApiScope.ADMIN)
         return any(order.index(held) >= order.index(scope) for held in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One thing that a user did: `action` in the words of the API (`userLogin`), on what, and details to read."""
+    """Something that a user did: `action` is a mutation's name (`userLogin`), `subject_…` what it was done to."""
 
     id: UUID
     user_id: UUID

@@ -1,4 +1,4 @@
-"""The equity over time: what is held, moved by every fill, valued at the prices of the moment."""
+"""The equity curve: holdings, changed by each fill and transfer, valued at the prices of the time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from domain.performance.returns import drawdowns, growth_index
 
 @dataclass(frozen=True, slots=True)
 class CurveInput:
-    """What a curve is drawn from: holdings at the start by currency, what happened until the end, and its worth."""
+    """The input of an equity curve: holdings at the start by currency, fills, transfers and prices until the end."""
 
     start: datetime
     end: datetime
@@ -28,50 +28,50 @@ class CurveInput:
     transfers: Sequence[AccountTransfer] = ()
 
 
-def equity_curve(given: CurveInput) -> tuple[EquityPoint, ...]:
-    """Return a point for the start, one for all that happened later in order of time, and one for the end.
+def equity_curve(data: CurveInput) -> tuple[EquityPoint, ...]:
+    """Return a point for the start, for each later mark, transfer and fill in order of time, and for the end.
 
-    What happened are marks, transfers and fills. A transfer is worth what its currency was worth at its moment.
+    A transfer is valued at the time of the transfer.
     """
-    replay = _Replay(given)
-    replay.add_point(given.start)
-    marks = (mark for mark in given.marks if given.start < mark.at <= given.end)
-    events: list[Mark | AccountTransfer | Fill] = [*marks, *given.transfers, *given.fills]
-    for event in sorted(events, key=lambda one: one.at):
-        replay.take(event)
-    if replay.points[-1].at < given.end:
-        replay.add_point(given.end)
-    return with_drawdown(replay.points)
+    builder = _CurveBuilder(data)
+    builder.add_point(data.start)
+    marks = (mark for mark in data.marks if data.start < mark.at <= data.end)
+    events: list[Mark | AccountTransfer | Fill] = [*marks, *data.transfers, *data.fills]
+    for event in sorted(events, key=lambda event: event.at):
+        builder.apply(event)
+    if builder.points[-1].at < data.end:
+        builder.add_point(data.end)
+    return with_drawdown(builder.points)
 
 
-class _Replay:
-    """What is held, moved on from one moment to the next."""
+class _CurveBuilder:
+    """Applies events to the holdings, with a point of the curve after each."""
 
-    def __init__(self, given: CurveInput) -> None:
+    def __init__(self, data: CurveInput) -> None:
         self.points: list[EquityPoint] = []
-        self._given = given
-        self._holdings = dict(given.holdings)
+        self._data = data
+        self._holdings = dict(data.holdings)
         self._net_deposits = ZERO
 
-    def take(self, event: Mark | AccountTransfer | Fill) -> None:
-        """Move what is held, and add the point after that."""
+    def apply(self, event: Mark | AccountTransfer | Fill) -> None:
+        """Change the holdings, and add the point after that."""
         if isinstance(event, Fill):
-            _move(self._holdings, event, self._given.markets)
+            _apply_fill(self._holdings, event, self._data.markets)
         elif isinstance(event, AccountTransfer):
             currency, amount = event.currency, event.amount
             self._holdings[currency] = EXACT.add(self._holdings.get(currency, ZERO), amount)
-            worth = self._given.valuation.worth(currency, amount, event.at)
+            worth = self._data.valuation.worth(currency, amount, event.at)
             self._net_deposits = EXACT.add(self._net_deposits, worth)
         self.add_point(event.at)
 
     def add_point(self, at: datetime) -> None:
-        """Value what is held."""
-        worth = _worth(self._holdings, self._given.valuation, at)
+        """Add the value of the holdings at a time."""
+        worth = _total_worth(self._holdings, self._data.valuation, at)
         self.points.append(EquityPoint(at, worth, 0.0, self._net_deposits))
 
 
 def with_drawdown(points: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:
-    """Return the points with how far the time-weighted return is below its highest at each."""
+    """Return the points with their drawdown: how far the time-weighted return is below its highest so far."""
     falls = drawdowns(growth_index(points))
     return tuple(replace(point, drawdown_percent=fall) for point, fall in zip(points, falls, strict=True))
 
@@ -79,18 +79,18 @@ def with_drawdown(points: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:
 def replay(
     holdings: Mapping[str, Decimal], fills: Iterable[Fill], markets: Mapping[MarketSymbol, Market]
 ) -> dict[str, Decimal]:
-    """Return what is held after the fills, given what was held before them.
+    """Return the holdings by currency after the fills, given those before them.
 
-    The currencies of a market that isn't among `markets` are those of its name.
+    The currencies of a market that isn't in `markets` are taken from its symbol.
     """
-    moved = dict(holdings)
+    after = dict(holdings)
     for fill in fills:
-        _move(moved, fill, markets)
-    return moved
+        _apply_fill(after, fill, markets)
+    return after
 
 
 def downsample(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, ...]:
-    """Return at most `points` points of the curve, evenly spaced, the first and the last among them."""
+    """Return at most `points` points of the curve, evenly spaced, including the first and the last."""
     if len(curve) <= points:
         return tuple(curve)
     if points == 1:
@@ -99,14 +99,14 @@ def downsample(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, 
     return tuple(curve[round(index * last / (points - 1))] for index in range(points))
 
 
-def _worth(holdings: Mapping[str, Decimal], valuation: Valuation, moment: datetime) -> Decimal:
+def _total_worth(holdings: Mapping[str, Decimal], valuation: Valuation, moment: datetime) -> Decimal:
     total = ZERO
     for currency, amount in holdings.items():
         total = EXACT.add(total, valuation.worth(currency, amount, moment))
     return total
 
 
-def _move(holdings: dict[str, Decimal], fill: Fill, markets: Mapping[MarketSymbol, Market]) -> None:
+def _apply_fill(holdings: dict[str, Decimal], fill: Fill, markets: Mapping[MarketSymbol, Market]) -> None:
     market, sign = markets.get(fill.market), Decimal(fill.side.sign)
     base, _, quote = (market.base, "/", market.quote) if market else fill.market.symbol.partition("/")
     cost = EXACT.multiply(fill.price, fill.quantity)

@@ -1,4 +1,4 @@
-"""What a report is computed from, and the pure computation."""
+"""The computation of a report from fills, transfers and prices; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,13 +21,13 @@ from domain.performance.round_trips import RoundTripInput, round_trips, spans
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """All that a report says follows from this.
+    """The complete input of a report.
 
-    `earlier` are the fills before the period, which may have opened what the period closed; `holdings` is what was held
-    at the start of the period by currency, `transfers` what came in and went out after that; `traded` are the markets
-    whose change is the yardstick. `graph` holds the markets of the venue (those of `markets` where it is None), `notes`
-    what is to be said already, `extremes` those of the prices during each round trip, by its place; `arrival_prices`
-    are what the slippage of orders is measured from, by order.
+    `earlier` are the fills before the period, which may have opened what the period closed; `holdings` are those at the
+    start of the period by currency, `transfers` the deposits and withdrawals after that; `traded` are the markets whose
+    price change is the benchmark. `graph` holds the markets of the venue (None: `markets`), `notes` those that are
+    known already, `extremes` the highest and lowest price during each round trip by its index, `arrival_prices` the
+    prices that the slippage of orders is measured from, by order.
     """
 
     venue: str
@@ -50,23 +50,23 @@ class ReportData:
 
 
 def compute_result(data: ReportData) -> ReportResult:
-    """Return what the report says; takes some seconds of processor time for a hundred thousand fills."""
+    """Return the result of a report; takes some seconds of processor time for a hundred thousand fills."""
     valuation = _valuation(data)
     data = replace(
         data,
         earlier=[_with_fee_rate(fill, data.markets, valuation) for fill in data.earlier],
         fills=[_with_fee_rate(fill, data.markets, valuation) for fill in data.fills],
     )
-    given = CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
-    curve = equity_curve(replace(given, transfers=data.transfers))
+    curve_input = CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
+    curve = equity_curve(replace(curve_input, transfers=data.transfers))
     trips = _trips(data, valuation)
-    figures = metrics(_figures(data, valuation, curve, trips))
+    report_metrics = metrics(_metrics_input(data, valuation, curve, trips))
     notes = (*data.notes, *price_notes(valuation), *period_notes(curve))
-    return ReportResult(replace(figures, notes=notes), curve, trips)
+    return ReportResult(replace(report_metrics, notes=notes), curve, trips)
 
 
 def unpriced_markets(data: ReportData) -> set[MarketSymbol]:
-    """Return the traded markets whose prices would tell what was held at the start or paid in and isn't known."""
+    """Return the traded markets whose prices are missing to value the holdings at the start and the transfers."""
     valuation = _valuation(data)
     for currency, amount in data.holdings.items():
         valuation.worth(currency, amount, data.start)
@@ -78,8 +78,8 @@ def unpriced_markets(data: ReportData) -> set[MarketSymbol]:
 
 
 def trip_spans(data: ReportData) -> list[Span]:
-    """Return the time and the market of every round trip, in their order; those still open end with the period."""
-    return spans(_ledger(data), data.end)
+    """Return the time and the market of every round trip in order; those still open end with the period."""
+    return spans(_round_trip_input(data), data.end)
 
 
 def _valuation(data: ReportData) -> Valuation:
@@ -87,18 +87,18 @@ def _valuation(data: ReportData) -> Valuation:
 
 
 def _graph(data: ReportData) -> CurrencyGraph:
-    return data.graph or CurrencyGraph(one for one in data.markets.values() if one.symbol.venue == data.venue)
+    return data.graph or CurrencyGraph(market for market in data.markets.values() if market.symbol.venue == data.venue)
 
 
 def _with_fee_rate(fill: Fill, markets: Mapping[MarketSymbol, Market], valuation: Valuation) -> Fill:
-    """Return the fill with the rate of a fee in a third currency, where none was known when it was recorded."""
+    """Return the fill with the rate of a fee in a third currency, if none was known when it was recorded."""
     market = markets[fill.market]
     if fill.fee_rate is not None or not fill.fee or fill.fee_currency in {market.base, market.quote}:
         return fill
     return replace(fill, fee_rate=valuation.rate(fill.fee_currency, market.quote, fill.at))
 
 
-def _ledger(data: ReportData, valuation: Valuation | None = None) -> RoundTripInput:
+def _round_trip_input(data: ReportData, valuation: Valuation | None = None) -> RoundTripInput:
     fills = [*data.earlier, *data.fills]
     if valuation is None:
         return RoundTripInput(fills, data.markets, data.exit_reasons)
@@ -106,12 +106,12 @@ def _ledger(data: ReportData, valuation: Valuation | None = None) -> RoundTripIn
 
 
 def _trips(data: ReportData, valuation: Valuation) -> tuple[RoundTrip, ...]:
-    """Return the round trips that were open at some time of the period."""
-    trips = round_trips(_ledger(data, valuation))
+    """Return the round trips that were open at any time of the period."""
+    trips = round_trips(_round_trip_input(data, valuation))
     return tuple(trip for trip in trips if trip.closed_at is None or trip.closed_at >= data.start)
 
 
-def _figures(
+def _metrics_input(
     data: ReportData, valuation: Valuation, curve: Sequence[EquityPoint], trips: Sequence[RoundTrip]
 ) -> MetricsInput:
     turnover = _total(_cost(fill, data.markets[fill.market], valuation) for fill in data.fills)
@@ -125,16 +125,17 @@ def _figures(
         fees=fees,
         order_counts=data.order_counts,
         market_change_percent=_market_change(data),
-        prices_known=_returns_are_known(data, valuation),
+        prices_known=_are_returns_known(data, valuation),
         slippage=_slippage(data, valuation),
     )
 
 
-def _returns_are_known(data: ReportData, valuation: Valuation) -> bool:
+def _are_returns_known(data: ReportData, valuation: Valuation) -> bool:
     if any(note.code is ReportNoteCode.START_UNKNOWN for note in data.notes):
         return False
     markets = [data.markets[fill.market] for fill in [*data.earlier, *data.fills]]
-    return are_prices_known(valuation, frozenset(code for market in markets for code in (market.base, market.quote)))
+    currencies = frozenset(currency for market in markets for currency in (market.base, market.quote))
+    return are_prices_known(valuation, currencies)
 
 
 def _cost(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
@@ -143,20 +144,20 @@ def _cost(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
 
 def _fee(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
     if fill.fee_currency == market.base:
-        # At the fill's own price, as the position's profit counts it.
+        # At the fill's own price, as in the position's profit.
         return valuation.worth(market.quote, EXACT.multiply(fill.fee, fill.price), fill.at)
     return valuation.worth(fill.fee_currency, fill.fee, fill.at)
 
 
 def _slippage(data: ReportData, valuation: Valuation) -> Decimal | None:
-    """Return what the fills cost above the arrival prices of their orders; None where none of those is known."""
+    """Return what the fills cost more than at their orders' arrival prices; None if none of those is known."""
     costs = []
     for fill in data.fills:
         arrival = data.arrival_prices.get(fill.order_id)
         if arrival is not None:
-            worse = EXACT.multiply(EXACT.subtract(fill.price, arrival), Decimal(fill.side.sign))
+            difference = EXACT.multiply(EXACT.subtract(fill.price, arrival), Decimal(fill.side.sign))
             quote = data.markets[fill.market].quote
-            costs.append(valuation.worth(quote, EXACT.multiply(worse, fill.quantity), fill.at))
+            costs.append(valuation.worth(quote, EXACT.multiply(difference, fill.quantity), fill.at))
     return _total(costs) if costs else None
 
 
@@ -168,7 +169,7 @@ def _total(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def _market_change(data: ReportData) -> float | None:
-    """Return how much the traded market changed in percent; None where there are several, or no prices."""
+    """Return the price change of the traded market in percent; None if there are several, or no prices."""
     if len(data.traded) != 1:
         return None
     marks = [mark for mark in data.marks if mark.market in data.traded]

@@ -1,10 +1,10 @@
-"""The figures of a report, from the equity curve and the round trips.
+"""The metrics of a report, from the equity curve and the round trips.
 
 Returns are time-weighted (`domain.performance.returns`). Ratios are of daily returns and are annualised by the square
 root of 365 (crypto trades every day); deviations are those of a sample. Sharpe and Sortino are without a risk-free rate
 (Sharpe 1994; Sortino and Price 1994), Calmar is CAGR over the greatest drawdown (Young 1991), omega has the threshold 0
 (Keating and Shadwick 2002), SQN is the square root of n times mean over deviation of the profits (Tharp).
-A figure is None where it would mean nothing: below ten daily returns, a week of time, or ten round trips.
+A metric is None if it would be meaningless: with less than ten daily returns, a week, or ten round trips.
 """
 
 import math
@@ -29,9 +29,10 @@ MINIMUM_PERIOD = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class MetricsInput:
-    """What the figures are computed from; `turnover` and `fees` in `currency`.
+    """The input of the metrics; amounts are in `currency`.
 
-    `prices_known` is False where a day's equity isn't known for want of a price: then no return of the period is.
+    `prices_known` is False if the equity at the end of a day isn't known because a price is missing: then the returns
+    of the period are unknown.
     """
 
     currency: str
@@ -46,27 +47,27 @@ class MetricsInput:
     slippage: Decimal | None = None
 
 
-def metrics(given: MetricsInput) -> PerformanceMetrics:
-    """Return all figures."""
-    closed = [trip for trip in given.trips if trip.closed_at is not None]
+def metrics(data: MetricsInput) -> PerformanceMetrics:
+    """Return all metrics of a period."""
+    closed = [trip for trip in data.trips if trip.closed_at is not None]
     profits = [trip.profit for trip in closed]
     wins = [profit for profit in profits if profit > 0]
     losses = [profit for profit in profits if profit < 0]
-    end = given.curve[-1].equity if given.curve else given.start_equity
-    paid_in = given.curve[-1].net_deposits if given.curve else ZERO
-    curve = given.curve if given.prices_known else ()
-    returns = _enough(daily_returns(curve))
+    end = data.curve[-1].equity if data.curve else data.start_equity
+    net_deposits = data.curve[-1].net_deposits if data.curve else ZERO
+    curve = data.curve if data.prices_known else ()
+    returns = _if_enough(daily_returns(curve))
     growth = cagr(curve)
-    drawdown, _, _ = greatest_drawdown(given.curve)
+    drawdown, _, _ = greatest_drawdown(data.curve)
     _, drawdown_percent, drawdown_days = greatest_drawdown(curve)
     return PerformanceMetrics(
-        currency=given.currency,
-        start_equity=given.start_equity,
+        currency=data.currency,
+        start_equity=data.start_equity,
         end_equity=end,
-        net_deposits=paid_in,
-        net_profit=end - given.start_equity - paid_in,
+        net_deposits=net_deposits,
+        net_profit=end - data.start_equity - net_deposits,
         net_profit_percent=total_return(curve),
-        market_change_percent=given.market_change_percent,
+        market_change_percent=data.market_change_percent,
         cagr=growth,
         volatility=_annual(statistics.stdev(returns)) * 100 if returns else None,
         sharpe=_ratio(returns, statistics.stdev(returns)) if returns else None,
@@ -90,22 +91,22 @@ def metrics(given: MetricsInput) -> PerformanceMetrics:
         longest_win_streak=_longest_streak(profits, wins=True),
         longest_loss_streak=_longest_streak(profits, wins=False),
         average_holding_seconds=_average_holding(closed),
-        exposure_percent=_exposure(given),
-        turnover=given.turnover,
-        fees=given.fees,
-        slippage=given.slippage,
-        orders_denied=given.order_counts.get(OrderStatus.DENIED, 0),
-        orders_rejected=given.order_counts.get(OrderStatus.REJECTED, 0),
+        exposure_percent=_exposure(data),
+        turnover=data.turnover,
+        fees=data.fees,
+        slippage=data.slippage,
+        orders_denied=data.order_counts.get(OrderStatus.DENIED, 0),
+        orders_rejected=data.order_counts.get(OrderStatus.REJECTED, 0),
     )
 
 
 def total_return(curve: Sequence[EquityPoint]) -> float | None:
-    """Return the time-weighted return of the curve in percent; None where nothing was ever invested."""
+    """Return the time-weighted return of the curve in percent; None if nothing was ever invested."""
     return None if invested_since(curve) is None else (growth_index(curve)[-1] - 1) * 100
 
 
 def cagr(curve: Sequence[EquityPoint]) -> float | None:
-    """Return the compound annual growth in percent; None below a week or where nothing was left."""
+    """Return the compound annual growth rate in percent; None for less than a week, or if nothing was left."""
     since = invested_since(curve)
     if since is None or curve[-1].at - since < MINIMUM_PERIOD:
         return None
@@ -117,35 +118,35 @@ def cagr(curve: Sequence[EquityPoint]) -> float | None:
 
 
 def greatest_drawdown(curve: Sequence[EquityPoint]) -> tuple[Decimal, float | None, float | None]:
-    """Return the deepest fall from a high in currency and in percent, and the longest time below a high in days.
+    """Return the maximum drawdown in currency and in percent, and the longest drawdown in days.
 
-    In currency it is a fall of the profit, in percent and in days one of the time-weighted return: what is paid in or
-    taken out is neither a rise nor a fall.
+    In currency it is a fall of the profit, in percent and in days one of the time-weighted return, so that deposits and
+    withdrawals don't count.
     """
     if not curve:
         return ZERO, None, None
     index = growth_index(curve)
-    return _deepest_fall(curve), max(drawdowns(index)), _longest_below(curve, index) / timedelta(days=1)
+    return _greatest_fall(curve), max(drawdowns(index)), _longest_drawdown(curve, index) / timedelta(days=1)
 
 
-def _deepest_fall(curve: Sequence[EquityPoint]) -> Decimal:
+def _greatest_fall(curve: Sequence[EquityPoint]) -> Decimal:
     profits = [EXACT.subtract(point.equity, point.net_deposits) for point in curve]
     return max(EXACT.subtract(high, profit) for profit, high in zip(profits, accumulate(profits, max), strict=True))
 
 
-def _longest_below(curve: Sequence[EquityPoint], index: Sequence[float]) -> timedelta:
+def _longest_drawdown(curve: Sequence[EquityPoint], index: Sequence[float]) -> timedelta:
     high, since, longest, below = index[0], curve[0].at, timedelta(), False
     for point, value in zip(curve, index, strict=True):
         was_below, below = below, value < high * (1 - NEGLIGIBLE)
         if was_below or below:
-            # The moment of recovery ends the time below.
+            # The drawdown lasts until the point of recovery.
             longest = max(longest, point.at - since)
         if not below:
             high, since = value, point.at
     return longest
 
 
-def _enough(returns: list[float]) -> list[float]:
+def _if_enough(returns: list[float]) -> list[float]:
     return returns if len(returns) >= MINIMUM_RETURNS else []
 
 
@@ -154,7 +155,7 @@ def _ratio(returns: Sequence[float], deviation: float) -> float | None:
 
 
 def _downside(returns: Sequence[float]) -> float:
-    return math.sqrt(statistics.fmean(min(one, 0.0) ** 2 for one in returns))
+    return math.sqrt(statistics.fmean(min(value, 0.0) ** 2 for value in returns))
 
 
 def _finite(value: float) -> float | None:
@@ -166,8 +167,8 @@ def _annual(daily: float) -> float:
 
 
 def _omega(returns: Sequence[float]) -> float | None:
-    losses = -sum(one for one in returns if one < 0)
-    return sum(one for one in returns if one > 0) / losses if losses else None
+    losses = -sum(value for value in returns if value < 0)
+    return sum(value for value in returns if value > 0) / losses if losses else None
 
 
 def _sqn(profits: Sequence[Decimal]) -> float | None:
@@ -182,7 +183,8 @@ def _mean(values: Sequence[Decimal]) -> Decimal | None:
 
 
 def _longest_streak(profits: Sequence[Decimal], *, wins: bool) -> int:
-    streaks = (len(list(run)) for good, run in groupby(profits, key=lambda one: one > 0 if wins else one < 0) if good)
+    runs = groupby(profits, key=lambda profit: profit > 0 if wins else profit < 0)
+    streaks = (len(list(run)) for matches, run in runs if matches)
     return max(streaks, default=0)
 
 
@@ -190,13 +192,13 @@ def _average_holding(closed: Sequence[RoundTrip]) -> float | None:
     return statistics.fmean(holding_seconds(trip, trip.opened_at) for trip in closed) if closed else None
 
 
-def _exposure(given: MetricsInput) -> float | None:
-    if len(given.curve) < 2:  # noqa: PLR2004  # a span needs two ends
+def _exposure(data: MetricsInput) -> float | None:
+    if len(data.curve) < 2:  # noqa: PLR2004  # a span needs two ends
         return None
-    start, end = given.curve[0].at, given.curve[-1].at
+    start, end = data.curve[0].at, data.curve[-1].at
     if end <= start:
         return None
-    spans = sorted((max(trip.opened_at, start), min(trip.closed_at or end, end)) for trip in given.trips)
+    spans = sorted((max(trip.opened_at, start), min(trip.closed_at or end, end)) for trip in data.trips)
     covered, reached = timedelta(), start
     for opened, closed in spans:
         covered += max(closed - max(opened, reached), timedelta())

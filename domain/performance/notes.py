@@ -1,4 +1,4 @@
-"""What a reader of a report's figures has to know: which prices were missing, and why a figure is null."""
+"""Notes to a report: which prices were missing, and why metrics are null."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -10,20 +10,21 @@ from domain.performance.returns import daily_returns
 
 
 def price_notes(valuation: Valuation) -> tuple[ReportNote, ...]:
-    """Return what is to be said of prices."""
-    return (*(_missing(one, valuation) for one in valuation.missing), *_stale(valuation))
+    """Return the notes on missing and stale prices."""
+    missing = (_missing_price_note(price, valuation) for price in valuation.missing)
+    return (*missing, *_stale_price_notes(valuation))
 
 
 def are_prices_known(valuation: Valuation, traded: frozenset[str]) -> bool:
-    """Tell whether the equity is known at the end of each day, and at that of the period.
+    """Return whether the equity is known at the end of each day and of the period.
 
-    A currency that no market leads from was never part of what is reported on, unless it was among those `traded`.
+    A currency that no market connects to the report's is ignored, unless it is one of the `traded` currencies.
     """
-    return not any(_spoils(one, valuation, traded) for one in valuation.missing)
+    return not any(_hides_equity(missing, valuation, traded) for missing in valuation.missing)
 
 
 def period_notes(curve: Sequence[EquityPoint]) -> tuple[ReportNote, ...]:
-    """Return why figures of daily returns are null for a period that is too short."""
+    """Return the note that metrics of daily returns are null, if the period is too short."""
     days = len(daily_returns(curve))
     if days >= MINIMUM_RETURNS:
         return ()
@@ -34,14 +35,14 @@ def period_notes(curve: Sequence[EquityPoint]) -> tuple[ReportNote, ...]:
     return (ReportNote(ReportNoteCode.PERIOD_TOO_SHORT, message),)
 
 
-def _spoils(missing: MissingPrice, valuation: Valuation, traded: frozenset[str]) -> bool:
+def _hides_equity(missing: MissingPrice, valuation: Valuation, traded: frozenset[str]) -> bool:
     if not valuation.connects(missing.currency) and missing.currency not in traded:
         return False
     lasts = missing.start.astimezone(UTC).date() != missing.end.astimezone(UTC).date()
     return lasts or missing.end >= valuation.end
 
 
-def _missing(missing: MissingPrice, valuation: Valuation) -> ReportNote:
+def _missing_price_note(missing: MissingPrice, valuation: Valuation) -> ReportNote:
     currency, into = missing.currency, valuation.currency
     if not valuation.connects(currency):
         message = f"No market that is traded leads from {currency} to {into}, so {currency} is not counted."
@@ -53,7 +54,7 @@ def _missing(missing: MissingPrice, valuation: Valuation) -> ReportNote:
     return ReportNote(ReportNoteCode.PRICE_MISSING, message, currency, missing.start, missing.end)
 
 
-def _stale(valuation: Valuation) -> list[ReportNote]:
+def _stale_price_notes(valuation: Valuation) -> list[ReportNote]:
     notes = []
     for market, (start, end) in sorted(valuation.used.items()):
         gaps = valuation.prices.gaps(market, start, end)

@@ -1,4 +1,4 @@
-"""Time-weighted returns of an equity curve: what the money earned, whatever was paid in or taken out meanwhile.
+"""Time-weighted returns of an equity curve, which deposits and withdrawals don't change.
 
 The period is cut at every deposit and withdrawal and the returns of the parts are multiplied (time-weighted rate of
 return: Global Investment Performance Standards 2020, provision 2.A.21; B. J. Feibel, Investment Performance
@@ -15,13 +15,13 @@ from itertools import accumulate, pairwise
 from domain.model.reports import EquityPoint
 
 NEGLIGIBLE = 1e-12
-"""A deviation or a fall below it is what rounding leaves of none at all."""
+"""Smaller deviations and falls are rounding errors."""
 
 _DAY = timedelta(days=1)
 
 
 def growth_index(curve: Sequence[EquityPoint]) -> list[float]:
-    """Return what 1 invested at the start had become at each point; where nothing was invested it stays as it was.
+    """Return what 1 invested at the start had become at each point; it doesn't change while nothing is invested.
 
     Between two payments the index follows the equity exactly, so that equal equities have equal indices.
     """
@@ -44,10 +44,10 @@ def drawdowns(index: Sequence[float]) -> list[float]:
 
 
 def daily_returns(curve: Sequence[EquityPoint]) -> list[float]:
-    """Return the return of every UTC day that the curve touches, as fractions.
+    """Return the return of every UTC day of the curve, as fractions.
 
-    The first day begins at the curve's start and the last ends at its end, though they are parts of days. A day
-    without a point has the last one's equity. Days on which there was nothing invested are left out.
+    The first day begins with the curve and the last ends with it, so that they may be shorter. A day without a point
+    has the equity of the point before. Days on which nothing was invested are left out.
     """
     if not curve:
         return []
@@ -62,16 +62,16 @@ def daily_returns(curve: Sequence[EquityPoint]) -> list[float]:
 
 
 def invested_since(curve: Sequence[EquityPoint]) -> datetime | None:
-    """Return the time of the first point with any equity; None where there is none."""
+    """Return the time of the first point with any equity; None if there is none."""
     return next((point.at for point in curve if point.equity > 0), None)
 
 
-def _growth(invested: Decimal, worth: Decimal) -> float:
-    return max(float(worth / invested), 0.0) if invested > 0 else 1.0
+def _growth(invested: Decimal, value: Decimal) -> float:
+    return max(float(value / invested), 0.0) if invested > 0 else 1.0
 
 
 def _day_ends(start: datetime, end: datetime) -> list[datetime]:
-    """Return the midnights (UTC) between the two moments, and the end."""
+    """Return the midnights (UTC) between the two times, and the end."""
     midnight = datetime.combine(start.astimezone(UTC).date() + _DAY, time(), UTC)
     midnights = []
     while midnight < end:

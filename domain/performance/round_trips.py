@@ -1,4 +1,4 @@
-"""Round trips out of the fill ledger: each position from opening to flat, by market and trading session."""
+"""Round trips from fills: each position from opening to flat, by market and trading session."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,28 +13,28 @@ from domain.model.reports import Extremes, PositionSide, RoundTrip, Span
 from domain.model.trading import Position
 from domain.portfolio import positions
 
-_NOBODY = UUID(int=0)
+_NO_ACCOUNT = UUID(int=0)
 HUNDRED = Decimal(100)
 
 Worth = Callable[[str, Decimal, datetime], Decimal]
-"""Tells what an amount of a currency is worth in the report's at a moment."""
+"""Returns the value of an amount of a currency in the report's currency at a time."""
 
 
-def _as_it_is(_currency: str, amount: Decimal, _moment: datetime) -> Decimal:
+def _unconverted(_currency: str, amount: Decimal, _moment: datetime) -> Decimal:
     return amount
 
 
 @dataclass(frozen=True, slots=True)
 class RoundTripInput:
-    """Fills from the first on, oldest first, with their markets, and why the orders that closed something existed.
+    """All fills since the first, oldest first, with their markets, and the roles of the orders that were exits.
 
-    `extremes` are those of the candles during each round trip, by its place, where there are any.
+    `extremes` are the highest and lowest price of the candles during each round trip, by its index, if there are any.
     """
 
     fills: Sequence[Fill]
     markets: Mapping[MarketSymbol, Market]
     exit_reasons: Mapping[UUID, OrderRole]
-    worth: Worth = _as_it_is
+    worth: Worth = _unconverted
     extremes: Mapping[int, Extremes] = field(default_factory=dict)
 
 
@@ -63,63 +63,63 @@ class _Trip:
     exit_reason: OrderRole | None = None
 
 
-def round_trips(ledger: RoundTripInput) -> tuple[RoundTrip, ...]:
-    """Return every round trip in the order of its opening; those still open come with `closed_at` None.
+def round_trips(data: RoundTripInput) -> tuple[RoundTrip, ...]:
+    """Return every round trip in the order of opening; `closed_at` of those still open is None.
 
-    Profit is what was realised after fees; the rules of `domain.portfolio.positions` decide where a trip ends, dust
-    included.
+    Profit is realised profit after fees; where a trip ends, and what is dust, is decided by
+    `domain.portfolio.positions`.
     """
-    return tuple(_told(trip, ledger, ledger.extremes.get(place)) for place, trip in enumerate(_replayed(ledger)))
+    return tuple(_to_round_trip(trip, data, data.extremes.get(index)) for index, trip in enumerate(_replay(data)))
 
 
-def spans(ledger: RoundTripInput, end: datetime) -> list[Span]:
-    """Return when and where each round trip was, in their order; those still open last until `end`."""
-    positions_of_trips = (trip.position for trip in _replayed(ledger))
-    return [Span(one.market, one.opened_at, one.closed_at or end) for one in positions_of_trips]
+def spans(data: RoundTripInput, end: datetime) -> list[Span]:
+    """Return the market and the time of each round trip, in their order; those still open last until `end`."""
+    trip_positions = (trip.position for trip in _replay(data))
+    return [Span(position.market, position.opened_at, position.closed_at or end) for position in trip_positions]
 
 
-def _replayed(ledger: RoundTripInput) -> list["_Trip"]:
-    replay = _Replay(ledger)
-    last_fills = {fill.order_id: fill.id for fill in ledger.fills}
-    for fill in ledger.fills:
-        replay.take(fill, is_last=last_fills[fill.order_id] == fill.id)
-    return sorted(replay.trips(), key=lambda trip: trip.position.opened_at)
+def _replay(data: RoundTripInput) -> list["_Trip"]:
+    builder = _TripBuilder(data)
+    last_fills = {fill.order_id: fill.id for fill in data.fills}
+    for fill in data.fills:
+        builder.apply(fill, is_last=last_fills[fill.order_id] == fill.id)
+    return sorted(builder.trips(), key=lambda trip: trip.position.opened_at)
 
 
-class _Replay:
-    def __init__(self, ledger: RoundTripInput) -> None:
-        self._ledger = ledger
+class _TripBuilder:
+    def __init__(self, data: RoundTripInput) -> None:
+        self._data = data
         self._open: dict[tuple[MarketSymbol, UUID | None], _Trip] = {}
         self._closed: list[_Trip] = []
 
     def trips(self) -> list[_Trip]:
         return [*self._closed, *self._open.values()]
 
-    def take(self, fill: Fill, *, is_last: bool) -> None:
-        """Count a fill; what the last fill of an order leaves may be dust, since nothing of that order follows."""
-        key, market = (fill.market, fill.trading_session_id), self._ledger.markets[fill.market]
+    def apply(self, fill: Fill, *, is_last: bool) -> None:
+        """Apply a fill; what is left after the last fill of an order may be dust."""
+        key, market = (fill.market, fill.trading_session_id), self._data.markets[fill.market]
         trip = self._open.get(key)
-        *ended, after = positions.apply_fill(trip.position if trip else None, fill, market, _NOBODY)
+        *ended, after = positions.apply_fill(trip.position if trip else None, fill, market, _NO_ACCOUNT)
         rest = fill.quantity
         if trip is not None and ended:
-            # The fill goes through flat: a part of it closes this trip, and the rest opens one on the other side.
+            # The fill reverses the position: a part of it closes this trip, and the rest opens the next.
             rest = min(abs(after.quantity), fill.quantity)
-            self._count(trip, fill, EXACT.subtract(fill.quantity, rest))
-            self._settle(key, trip, ended[0])
+            self._add(trip, fill, EXACT.subtract(fill.quantity, rest))
+            self._update(key, trip, ended[0])
             trip = None
         if trip is None:
             trip = self._open[key] = _Trip(after, _side(fill))
-        self._count(trip, fill, rest)
-        self._settle(key, trip, positions.close_dust(after, market, fill.price, fill.at) if is_last else after)
+        self._add(trip, fill, rest)
+        self._update(key, trip, positions.close_dust(after, market, fill.price, fill.at) if is_last else after)
 
-    def _count(self, trip: _Trip, fill: Fill, quantity: Decimal) -> None:
+    def _add(self, trip: _Trip, fill: Fill, quantity: Decimal) -> None:
         if _side(fill) is trip.side:
             trip.entry.add(fill.price, quantity)
             return
         trip.exit.add(fill.price, quantity)
-        trip.exit_reason = self._ledger.exit_reasons.get(fill.order_id, trip.exit_reason)
+        trip.exit_reason = self._data.exit_reasons.get(fill.order_id, trip.exit_reason)
 
-    def _settle(self, key: tuple[MarketSymbol, UUID | None], trip: _Trip, position: Position) -> None:
+    def _update(self, key: tuple[MarketSymbol, UUID | None], trip: _Trip, position: Position) -> None:
         trip.position = position
         if position.closed_at is not None:
             self._closed.append(self._open.pop(key))
@@ -129,9 +129,9 @@ def _side(fill: Fill) -> PositionSide:
     return PositionSide.LONG if fill.side.sign > 0 else PositionSide.SHORT
 
 
-def _told(trip: _Trip, ledger: RoundTripInput, extremes: Extremes | None) -> RoundTrip:
-    position, quote = trip.position, ledger.markets[trip.position.market].quote
-    moment = position.closed_at or ledger.fills[-1].at
+def _to_round_trip(trip: _Trip, data: RoundTripInput, extremes: Extremes | None) -> RoundTrip:
+    position, quote = trip.position, data.markets[trip.position.market].quote
+    moment = position.closed_at or data.fills[-1].at
     percent = divide(EXACT.multiply(position.realized_profit, HUNDRED), trip.entry.cost) if trip.entry.cost else None
     return RoundTrip(
         opened_at=position.opened_at,
@@ -140,19 +140,18 @@ def _told(trip: _Trip, ledger: RoundTripInput, extremes: Extremes | None) -> Rou
         quantity=trip.entry.quantity,
         entry_price=trip.entry.price or ZERO,
         exit_price=trip.exit.price,
-        profit=ledger.worth(quote, position.realized_profit, moment),
+        profit=data.worth(quote, position.realized_profit, moment),
         profit_percent=None if percent is None else float(percent),
-        fees=ledger.worth(quote, position.fees, moment),
+        fees=data.worth(quote, position.fees, moment),
         exit_reason=trip.exit_reason,
         **_excursions(trip, extremes),
     )
 
 
 def _excursions(trip: _Trip, extremes: Extremes | None) -> dict[str, float]:
-    """Return how far the price went against the mean entry and with it, in percent of that, neither below 0.
+    """Return the maximum adverse and favourable excursion from the mean entry price, in percent of it, at least 0.
 
-    Of the trip's own fills, and of the candles during it where there are any (maximum adverse and favourable excursion:
-    J. Sweeney, Campaign Trading, 1996).
+    From the prices of the trip's fills and of the candles during it (J. Sweeney, Campaign Trading, 1996).
     """
     entry = trip.entry.price
     if not entry:
@@ -160,11 +159,11 @@ def _excursions(trip: _Trip, extremes: Extremes | None) -> dict[str, float]:
     prices = [*trip.entry.prices, *trip.exit.prices]
     if extremes is not None:
         prices += [extremes.high, extremes.low]
-    risen, fallen = float((max(prices) - entry) / entry * 100), float((entry - min(prices)) / entry * 100)
-    adverse, favorable = (fallen, risen) if trip.side is PositionSide.LONG else (risen, fallen)
+    rise, fall = float((max(prices) - entry) / entry * 100), float((entry - min(prices)) / entry * 100)
+    adverse, favorable = (fall, rise) if trip.side is PositionSide.LONG else (rise, fall)
     return {"max_adverse_excursion": max(adverse, 0.0), "max_favorable_excursion": max(favorable, 0.0)}
 
 
 def holding_seconds(trip: RoundTrip, until: datetime) -> float:
-    """Return how long the position was open, up to `until` where it still is."""
+    """Return for how long the position was open, until `until` if it still is."""
     return ((trip.closed_at or until) - trip.opened_at).total_seconds()

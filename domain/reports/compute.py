@@ -1,4 +1,4 @@
-"""Reads what a report needs, the fill ledger and the stored candles, and has it computed beside the event loop."""
+"""Reads a report's input (fills, transfers, stored candles) and computes it in a thread."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,22 +23,22 @@ from domain.reports.price_source import PriceSource
 
 
 class EmptyReport(Exception):
-    """What the report is about is gone."""
+    """The account or trading session of the report no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a report is about: its account, the fills that count up to its end, and the trading session if it is one."""
+    """What a report is about: an account, which of its fills, and the trading session if it is about one."""
 
     account: Account
-    wanted: OrderFilter
+    filter: OrderFilter
     session: TradingSession | None = None
 
 
 class ReportComputer:
-    """Reads what a report needs and computes it.
+    """Reads a report's input and computes the report.
 
-    `markets` are all that are known, `graph` the currencies of the account's venue and the markets between them.
+    `markets` are all known markets; `graph` holds the currencies of the account's venue and the markets between them.
     """
 
     def __init__(
@@ -55,33 +55,35 @@ class ReportComputer:
         self._unlisted: list[Fill] = []
 
     async def compute(self) -> ReportResult:
-        """Return what the report says, but for excursions; raises `EmptyReport`."""
+        """Return the result, without excursions; raises `EmptyReport`."""
         return await compute_in_thread(await self.read())
 
     async def read(self) -> ReportData:
-        """Return all that the report follows from, but for excursions; raises `EmptyReport`.
+        """Return the report's input, without excursions; raises `EmptyReport`.
 
-        What an account's report reads must be of one moment, which is so in a snapshot.
+        An account's report needs a snapshot: fills, transfers and balances of the same time.
         """
         report, subject = self._report, await self._subject()
         account, session = subject.account, subject.session
-        known = await self._fills(subject.wanted)
-        earlier = [fill for fill in known if fill.at < report.from_]
-        fills = known[len(earlier) :]
+        all_fills = await self._fills(subject.filter)
+        earlier = [fill for fill in all_fills if fill.at < report.from_]
+        fills = all_fills[len(earlier) :]
         transfers = [] if session else await self._reading.transfers.list_all(account.id)
         holdings = self._holdings(subject, earlier, transfers)
         traded = {fill.market for fill in fills} | ({session.market} if session else set())
-        end = _end(report, session, known)
-        start = min(max(report.from_, _first_moment(subject, [*known, *self._unlisted], transfers)), end)
-        graph = self._graph or CurrencyGraph(one for one in self._markets.values() if one.symbol.venue == account.venue)
+        end = _end(report, session, all_fills)
+        start = min(max(report.from_, _first_moment(subject, [*all_fills, *self._unlisted], transfers)), end)
+        graph = self._graph or CurrencyGraph(
+            market for market in self._markets.values() if market.symbol.venue == account.venue
+        )
         paid = [transfer for transfer in transfers if report.from_ < transfer.at < report.to]
         prices = PriceSource(self._reading.prices, graph, start, end)
-        currencies = self._currencies([*holdings, *(one.currency for one in transfers)], known)
+        currencies = self._currencies([*holdings, *(transfer.currency for transfer in transfers)], all_fills)
         moments: dict[str, set[datetime]] = {currency: set() for currency in currencies}
         for transfer in paid:
             moments[transfer.currency].add(transfer.at)
-        orders = await self._reading.orders.get_many(list({fill.order_id for fill in known}))
-        in_period = replace(subject.wanted, start=report.from_)
+        orders = await self._reading.orders.get_many(list({fill.order_id for fill in all_fills}))
+        in_period = replace(subject.filter, start=report.from_)
         return ReportData(
             venue=account.venue,
             currency=account.currency,
@@ -91,14 +93,14 @@ class ReportComputer:
             earlier=earlier,
             fills=fills,
             transfers=paid,
-            marks=await prices.marks(traded, moments, account.currency, {fill.market for fill in known}),
+            marks=await prices.marks(traded, moments, account.currency, {fill.market for fill in all_fills}),
             markets=self._markets,
             traded=frozenset(traded),
-            exit_reasons={one.id: one.role for one in orders if one.role is not OrderRole.ENTRY},
-            arrival_prices={one.id: one.arrival_price for one in orders if one.arrival_price is not None},
+            exit_reasons={order.id: order.role for order in orders if order.role is not OrderRole.ENTRY},
+            arrival_prices={order.id: order.arrival_price for order in orders if order.arrival_price is not None},
             order_counts=await self._reading.orders.count_by_status(report.user_id, in_period),
             graph=graph,
-            notes=(*self._notes(subject, transfers), *await self._unexplained(subject)),
+            notes=(*self._notes(subject, transfers), *await self._unexplained_notes(subject)),
         )
 
     async def _subject(self) -> Subject:
@@ -109,8 +111,8 @@ class ReportComputer:
         session = await self._reading.trading_sessions.get(report.user_id, report.scope_id)
         if session is None:
             raise EmptyReport("the trading session is gone")
-        wanted = OrderFilter(trading_session_id=session.id, end=report.to)
-        return Subject(await self._account(session.account_id), wanted, session)
+        filter_ = OrderFilter(trading_session_id=session.id, end=report.to)
+        return Subject(await self._account(session.account_id), filter_, session)
 
     async def _account(self, account_id: UUID) -> Account:
         account = await self._reading.accounts.get(self._report.user_id, account_id)
@@ -118,19 +120,19 @@ class ReportComputer:
             raise EmptyReport("the account is gone")
         return account
 
-    async def _fills(self, wanted: OrderFilter) -> list[Fill]:
-        fills = await self._reading.orders.list_all_fills(self._report.user_id, wanted)
+    async def _fills(self, filter: OrderFilter) -> list[Fill]:
+        fills = await self._reading.orders.list_all_fills(self._report.user_id, filter)
         self._unlisted = [fill for fill in fills if fill.market not in self._markets]
         return [fill for fill in fills if fill.market in self._markets]
 
     def _holdings(
         self, subject: Subject, earlier: Sequence[Fill], transfers: Sequence[AccountTransfer]
     ) -> dict[str, Decimal]:
-        """Return what was held when the period began.
+        """Return the holdings at the start of the period.
 
-        A session began with its start equity; an account had what transfers and fills had come to, never what its
-        balances say now: those may hold what nothing explains yet. Fills that are left out of the report count here,
-        so that what they moved is there, though not when they moved it.
+        A session started with its start equity. An account's follow from its transfers and fills, never from its
+        balances now, which may have changes without a fill or transfer yet. Fills that are left out of the report count
+        here, so that the currencies they moved are included.
         """
         if subject.session is not None:
             return replay({subject.account.currency: subject.session.start_equity or ZERO}, earlier, self._markets)
@@ -140,11 +142,11 @@ class ReportComputer:
                 held[transfer.currency] = EXACT.add(held.get(transfer.currency, ZERO), transfer.amount)
         return replay(held, [*earlier, *self._unlisted], self._markets)
 
-    async def _unexplained(self, subject: Subject) -> list[ReportNote]:
-        """Return a note for each currency whose balance now isn't what transfers and fills have come to.
+    async def _unexplained_notes(self, subject: Subject) -> list[ReportNote]:
+        """Return a note for each currency whose balance now differs from the sum of transfers and fills.
 
-        The period is over by now, so the difference is none of it: either its fill or its balance is still under way,
-        or the audit is about to record it as an adjustment.
+        The difference doesn't belong to the period, which is over: either a fill or a balance is yet to arrive, or the
+        balance audit is about to record an adjustment.
         """
         if subject.session is not None:
             return []
@@ -165,7 +167,7 @@ class ReportComputer:
         ]
 
     def _currencies(self, held: Iterable[str], fills: Iterable[Fill]) -> set[str]:
-        """Return what is held, traded, paid in or taken as a fee, and is to be valued in the account's currency."""
+        """Return all currencies that have to be valued: of holdings, fills, transfers and fees."""
         currencies = set(held)
         for fill in fills:
             currencies |= {self._markets[fill.market].base, self._markets[fill.market].quote, fill.fee_currency}
@@ -191,23 +193,23 @@ class ReportComputer:
 
 
 async def with_excursions(prices: PriceRepository, data: ReportData) -> ReportData:
-    """Return the data with the extremes of prices during each round trip, which are found in a thread."""
+    """Return the data with the highest and lowest price during each round trip."""
     return replace(data, extremes=await prices.extremes(await asyncio.to_thread(trip_spans, data)))
 
 
 async def compute_in_thread(data: ReportData) -> ReportResult:
-    """Return what the report says; it is computed in a thread, so that a big ledger holds nobody up."""
+    """Return the result; computed in a thread, since many fills would block the event loop."""
     return await asyncio.to_thread(compute_result, data)
 
 
 def _first_moment(subject: Subject, fills: Iterable[Fill], transfers: Iterable[AccountTransfer]) -> datetime:
-    """Return when what the report is about began; its first fill or transfer may be dated before it was created."""
+    """Return when the account or session began; its first fill or transfer may be dated before its creation."""
     created_at = subject.account.created_at if subject.session is None else subject.session.started_at
     return min([created_at, *(fill.at for fill in fills), *(transfer.at for transfer in transfers)])
 
 
 def _end(report: Report, session: TradingSession | None, fills: Sequence[Fill]) -> datetime:
-    """Return until when things are valued: no longer than a session lasts, whose last fill may come just after it."""
+    """Return the end of the period; a session's is the time when it stopped, or its last fill if that came later."""
     if session is None or session.stopped_at is None:
         return report.to
     ended = max([session.stopped_at, *(fill.at for fill in fills[-1:])])

@@ -1,4 +1,4 @@
-"""Reports as users ask for them; `domain.reports.worker` computes them."""
+"""Accepts requests for reports; `domain.reports.worker` computes them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,12 +18,12 @@ JOB_KIND = "report"
 JOBS_TOPIC = "jobs"
 MAXIMUM_OPEN_JOBS = 5
 EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
-"""Nothing that is traded here is older."""
+"""Before the first trade of any market."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a report is to be about; without `start` from the beginning, without `end` up to now."""
+    """What a report is about; without `start` it begins with the account or session, without `end` it ends now."""
 
     scope: ReportScope
     scope_id: UUID
@@ -32,7 +32,7 @@ class ReportRequest:
 
 
 class ReportService:
-    """Takes requests for reports in."""
+    """Accepts requests for reports."""
 
     def __init__(self, database: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
         self._database = database
@@ -41,18 +41,18 @@ class ReportService:
         self._ids = ids
 
     async def generate(self, user_id: UUID, request: ReportRequest, idempotency_key: str | None) -> Report:
-        """Store the report with its job, which a worker takes in its turn.
+        """Store the report and its job, which a worker will claim.
 
-        Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED where too many jobs of the user go on.
+        Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED if the user has too many unfinished jobs.
         """
         now = self._clock.now()
         report_id, job_id = self._ids.next_id(), self._ids.next_id()
         async with self._database.transaction() as transaction:
             if idempotency_key is not None:
-                known = await reserve(
+                earlier_id = await reserve(
                     transaction, self._clock, user_id, "reportGenerate", idempotency_key, request, report_id
                 )
-                found = await transaction.reports.get_report(user_id, known) if known else None
+                found = await transaction.reports.get_report(user_id, earlier_id) if earlier_id else None
                 if found is not None:
                     return found
             beginning = await _beginning(transaction, user_id, request)
@@ -69,7 +69,7 @@ class ReportService:
 
 
 def _period(request: ReportRequest, beginning: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """Return the period as it was asked for, but for what is yet to come; raises INVALID."""
+    """Return the requested period, without the future; raises INVALID."""
     for name, moment in (("from", request.start), ("to", request.end)):
         if moment is not None and moment < EARLIEST:
             message = f"{moment.isoformat()} is before {EARLIEST.isoformat()}, when nothing was traded yet."
@@ -82,13 +82,11 @@ def _period(request: ReportRequest, beginning: datetime, now: datetime) -> tuple
 
 
 async def _check_open_jobs(transaction: UnitOfWork, user_id: UUID) -> None:
-    # The user's row is held, so that two jobs asked for at once are counted one after the other.
+    # The user's row is locked, so that two concurrent requests are counted one after the other.
     await transaction.users.password_hash(user_id, lock=True)
-    window = KeysetPage(limit=MAXIMUM_OPEN_JOBS)
-    if (
-        len(await transaction.reports.list_jobs(user_id, window, (JobStatus.QUEUED, JobStatus.RUNNING)))
-        >= MAXIMUM_OPEN_JOBS
-    ):
+    page = KeysetPage(limit=MAXIMUM_OPEN_JOBS)
+    unfinished = await transaction.reports.list_jobs(user_id, page, (JobStatus.QUEUED, JobStatus.RUNNING))
+    if len(unfinished) >= MAXIMUM_OPEN_JOBS:
         message = f"At most {MAXIMUM_OPEN_JOBS} jobs of a user wait or run at a time; wait until one has ended."
         raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 

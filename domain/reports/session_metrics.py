@@ -1,4 +1,4 @@
-"""How a trading session has gone so far, from the same computation as a report."""
+"""The metrics of a trading session so far, by the same computation as a report's."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,9 +16,9 @@ CLOCK_SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class MetricsRequest:
-    """A session, the market that it trades, and the moment up to which it is looked at.
+    """A session, the market that it trades, and the time up to which its metrics are computed.
 
-    `graph` holds the markets that convert what the session's fills and fees are in.
+    `graph` holds the markets that convert the currencies of the session's fills and fees.
     """
 
     session: TradingSession
@@ -27,10 +27,10 @@ class MetricsRequest:
     graph: CurrencyGraph | None = field(default=None, compare=False)
 
 
-async def session_metrics(reading: UnitOfWork, wanted: MetricsRequest) -> PerformanceMetrics | None:
-    """Return the figures from the account's equity at the start; None before the first round trip."""
-    session = wanted.session
-    end = wanted.now if session.stopped_at is None else min(wanted.now, session.stopped_at + CLOCK_SLACK)
+async def session_metrics(reading: UnitOfWork, request: MetricsRequest) -> PerformanceMetrics | None:
+    """Return the metrics, from the account's equity at the start; None before the first round trip."""
+    session = request.session
+    end = request.now if session.stopped_at is None else min(request.now, session.stopped_at + CLOCK_SLACK)
     if end <= session.started_at:
         return None
     period = Report(
@@ -40,11 +40,11 @@ async def session_metrics(reading: UnitOfWork, wanted: MetricsRequest) -> Perfor
         scope_id=session.id,
         from_=session.started_at,
         to=end,
-        created_at=wanted.now,
+        created_at=request.now,
         job_id=session.id,
     )
     try:
-        result = await ReportComputer(reading, {session.market: wanted.market}, period, wanted.graph).compute()
+        result = await ReportComputer(reading, {session.market: request.market}, period, request.graph).compute()
     except EmptyReport:
         return None
     return result.metrics if result.metrics.round_trips else None

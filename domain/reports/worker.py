@@ -1,4 +1,4 @@
-"""Computes the reports that users have asked for, on a worker node."""
+"""Computes requested reports on a worker node."""
 
 import asyncio
 import logging
@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from domain.core.background import BackgroundTasks
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.pagination import TimeKeysetPage
+from domain.core.wakeup import Wakeup
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.reports import Job, JobStatus, Report, ReportResult
@@ -17,13 +19,13 @@ from domain.ports.bus import MessageBus
 from domain.ports.reports import PastCandles
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.reports.compute import EmptyReport, ReportComputer, compute_in_thread, with_excursions
-from domain.reports.price_source import MARKS_A_MARKET, timeframe_of
+from domain.reports.price_source import MARKS_PER_MARKET, timeframe_of
 from domain.reports.service import JOB_KIND, JOBS_TOPIC
 
 JOB_LEASE_SECONDS = 30.0
 POLL_SECONDS = 1.0
 READ, COMPUTED = 0.5, 0.9
-"""The progress once everything is read, and once everything is computed."""
+"""The progress after reading the input, and after the computation."""
 
 Markets = Callable[[], Mapping[MarketSymbol, Market]]
 
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class _LeaseLost(Exception):
-    """The job was cancelled, or another worker has taken it."""
+    """The job was cancelled, or another worker has claimed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,9 @@ class _JobFinished:
 
 
 class ReportWorker:
-    """Computes reports, one after another; a worker that dies leaves its job to the next.
+    """Computes reports, one after another; if a worker dies, another one claims its job.
 
-    `past` has prices fetched that aren't stored, such as those of a new account's coins; without it they stay missing.
+    `history` fetches prices that aren't stored, such as those of a new account's coins; without it they stay missing.
     """
 
     def __init__(
@@ -54,7 +56,8 @@ class ReportWorker:
         name: str,
         markets: Markets,
         lease_seconds: float = JOB_LEASE_SECONDS,
-        past: PastCandles | None = None,
+        history: PastCandles | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -62,22 +65,23 @@ class ReportWorker:
         self._name = name
         self._markets = markets
         self._lease_seconds = lease_seconds
-        self._past = past
-        self._news = asyncio.Event()
+        self._history = history
+        self._poll_seconds = poll_seconds
+        self._wakeup = Wakeup()
 
     async def run(self) -> None:
-        """Work for ever; cancel to stop."""
-        subscription = await self._bus.subscribe(JOBS_TOPIC, lambda _message: self._news.set(), self._news.set)
+        """Claim and compute jobs until cancelled."""
+        subscription = await self._bus.subscribe(JOBS_TOPIC, lambda _message: self._wakeup.set(), self._wakeup.set)
         try:
             while True:
-                self._news.clear()
+                self._wakeup.clear()
                 if not await self.work_once():
-                    await self._wait()
+                    await self._wakeup.wait(self._poll_seconds)
         finally:
             await subscription.close()
 
     async def work_once(self) -> bool:
-        """Take a job and do it; False where there is none, or the database is away."""
+        """Claim a job and compute it; False if there is none, or the database is unreachable."""
         try:
             async with self._database.transaction() as transaction:
                 job = await transaction.reports.claim_job((JOB_KIND,), self._name, self._lease_seconds)
@@ -88,24 +92,19 @@ class ReportWorker:
         return job is not None
 
     async def _work(self, job: Job) -> None:
-        """Do the job for as long as it is ours."""
-        doing = asyncio.create_task(self._do(job))
-        holding = asyncio.create_task(self._hold(job))
-        try:
-            await asyncio.wait([doing, holding], return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                await doing
-        finally:
-            for task in (doing, holding):
-                task.cancel()
-            await asyncio.gather(doing, holding, return_exceptions=True)
+        """Compute the job for as long as this worker holds its lease."""
+        async with BackgroundTasks() as tasks:
+            work, lease = tasks.start(self._process(job)), tasks.start(self._keep_lease(job))
+            await asyncio.wait([work, lease], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                await work
 
-    async def _do(self, job: Job) -> None:
+    async def _process(self, job: Job) -> None:
         try:
             done = await self._compute(job)
             await self._finish(job, JobStatus.SUCCEEDED, f"{done.result.metrics.round_trips} round trips", done)
         except (_LeaseLost, Unavailable):
-            # Whoever holds the job now goes on, which is this worker once more where only the database was away.
+            # The next claim of the job continues it; if only the database was away, that may be by this worker.
             return
         except EmptyReport as reason:
             await self._fail(job, str(reason))
@@ -130,21 +129,21 @@ class ReportWorker:
             return report, await ReportComputer(snapshot, self._markets(), report).read()
 
     async def _fetch_prices(self, data: ReportData) -> bool:
-        """Have missing prices fetched, from before the period on; tell whether there may be some now."""
-        if self._past is None:
+        """Have missing prices fetched, since before the period; return whether there may be more now."""
+        if self._history is None:
             return False
         markets = await asyncio.to_thread(unpriced_markets, data)
         timeframe = timeframe_of(data.end - data.start)
-        # The newest candle may not be stored yet, so the one before it is asked for too.
-        window = TimeKeysetPage(limit=MARKS_A_MARKET, start=timeframe.open_time(data.start) - 2 * timeframe.duration)
-        await asyncio.gather(*(self._past.candles(market, timeframe, window) for market in markets))
+        # The newest candle may not be stored yet, so the one before it is requested too.
+        page = TimeKeysetPage(limit=MARKS_PER_MARKET, start=timeframe.open_time(data.start) - 2 * timeframe.duration)
+        await asyncio.gather(*(self._history.candles(market, timeframe, page) for market in markets))
         return bool(markets)
 
     async def _finish(self, job: Job, status: JobStatus, message: str, done: _JobFinished | None) -> None:
-        """Store the end, and with it the result, unless the job is no longer this worker's."""
+        """Store the end of the job and its result, unless the job is no longer this worker's."""
         now = self._clock.now()
         async with self._database.transaction() as transaction:
-            await self._keep(transaction, job, COMPUTED)
+            await self._check_lease(transaction, job, COMPUTED)
             if done is not None:
                 await transaction.reports.set_result(done.report.id, done.result)
             ended = await transaction.reports.finish_job(job.id, status, message, now)
@@ -159,8 +158,8 @@ class ReportWorker:
         with suppress(_LeaseLost, Unavailable):
             await self._finish(job, JobStatus.FAILED, message, None)
 
-    async def _hold(self, job: Job) -> None:
-        """Renew the lease in time; return once the job is another's."""
+    async def _keep_lease(self, job: Job) -> None:
+        """Renew the lease in time; return once the job is no longer this worker's."""
         progress = 0.0
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
@@ -173,15 +172,8 @@ class ReportWorker:
 
     async def _renew(self, job: Job, progress: float) -> None:
         async with self._database.transaction() as transaction:
-            await self._keep(transaction, job, progress)
+            await self._check_lease(transaction, job, progress)
 
-    async def _keep(self, transaction: UnitOfWork, job: Job, progress: float) -> None:
+    async def _check_lease(self, transaction: UnitOfWork, job: Job, progress: float) -> None:
         if not await transaction.reports.renew_job(job.id, self._name, self._lease_seconds, progress):
             raise _LeaseLost
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._news.wait()
-        except TimeoutError:
-            return

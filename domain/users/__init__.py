@@ -1,1 +1,1 @@
-"""Who acts: users, what they may do, and how they prove who they are."""
+"""Users: registration, login sessions, API keys, and how a credential is verified."""

@@ -1,4 +1,4 @@
-"""The log of what users did, written in the transaction of what they did."""
+"""The activity log: what users did, recorded in the same transaction."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ async def record_activity(
     subject: tuple[str, str] | None = None,
     detail: str | None = None,
 ) -> None:
-    """Store that the user did `action` (a mutation's name), on `subject` (its type's name and key)."""
+    """Record that the user did `action` (a mutation's name) to `subject` (its type's name and its key)."""
     subject_type, subject_id = subject or (None, None)
     activity = Activity(ids.next_id(), user_id, at, action, subject_type, subject_id, detail)
     await transaction.users.add_activity(activity)

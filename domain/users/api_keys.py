@@ -18,7 +18,7 @@ MAXIMUM_API_KEYS = 100
 
 
 class ApiKeyService:
-    """Makes and revokes API keys."""
+    """Creates and revokes API keys."""
 
     def __init__(
         self, database: Database, authenticator: Authenticator, tokens: TokenSource, clock: Clock, ids: IdGenerator
@@ -32,10 +32,10 @@ class ApiKeyService:
     async def create(
         self, identity: Identity, name: str, scopes: frozenset[ApiScope], expires_at: datetime | None
     ) -> tuple[ApiKey, str]:
-        """Return the new key and its secret, which is never told again.
+        """Return the new key and its secret, which is never shown again.
 
-        Raises `Forbidden` for a key, whatever its scopes: who steals one mustn't be able to outlive its revocation by
-        another. Raises INVALID (name, scopes, expiry) and LIMIT_REACHED.
+        Raises INVALID (name, scopes, expiry), LIMIT_REACHED, and `Forbidden` if the request came with an API key,
+        whatever its scopes: a thief mustn't be able to create a key that outlives the stolen one.
         """
         if not identity.is_login_session:
             raise Forbidden(
@@ -45,12 +45,12 @@ class ApiKeyService:
         now = self._clock.now()
         if not scopes:
             raise InputError(ErrorCode.INVALID, "Name at least one of READ, TRADE, ADMIN.", ("input", "scopes"))
-        if expires_at is not None and (wrong := expiry_error(expires_at, now)):
-            raise InputError(ErrorCode.INVALID, f"expiresAt {wrong}.", ("input", "expiresAt"))
+        if expires_at is not None and (error := expiry_error(expires_at, now)):
+            raise InputError(ErrorCode.INVALID, f"expiresAt {error}.", ("input", "expiresAt"))
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._database.transaction() as transaction:
-            # The row is held, so that two keys made at once are counted one after the other.
+            # The row is locked, so that two keys created at once are counted one after the other.
             await transaction.users.password_hash(identity.user.id, lock=True)
             if len(await transaction.users.api_keys(identity.user.id)) >= MAXIMUM_API_KEYS:
                 message = f"A user has at most {MAXIMUM_API_KEYS} API keys; revoke one first."
@@ -61,7 +61,7 @@ class ApiKeyService:
         return key, secret
 
     async def revoke(self, identity: Identity, key_id: UUID) -> ApiKey:
-        """End a key of the user at once, its sockets with it; raises NOT_FOUND."""
+        """Revoke a key of the user and close its connections; raises NOT_FOUND."""
         now = self._clock.now()
         async with self._database.transaction() as transaction:
             key = await transaction.users.revoke_api_key(identity.user.id, key_id, now)

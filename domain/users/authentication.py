@@ -1,4 +1,4 @@
-"""Authentication: from a bearer credential to the identity behind it, and its end."""
+"""Authentication: finds the identity of a bearer credential, and revokes credentials."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,7 +15,7 @@ from domain.users.tokens import API_KEY_PREFIX, LOGIN_PREFIX, credential_hash
 REVOKED_TOPIC = "credential-revoked"
 CACHE_SECONDS = 5.0
 REMEMBER_SECONDS = 60.0
-"""Longer than an entry of the cache lives, and than one that is on its way into the cache may take."""
+"""Longer than the life of a cache entry plus the time that a concurrent look-up may take to write one."""
 
 TOUCH_EVERY = timedelta(minutes=1)
 MAXIMUM_CREDENTIAL_LENGTH = 256
@@ -25,10 +25,10 @@ _decode = msgspec.msgpack.Decoder(Identity).decode
 
 
 class Authenticator:
-    """Recognises bearers by the hash of their credential.
+    """Identifies bearers by the hash of their credential.
 
-    The database is the truth. The cache saves the look-up for a few seconds; a revocation deletes the entry and is
-    told on the bus, and what this node has heard revoked is refused whatever the cache still says.
+    The database decides; the cache saves the look-up for a few seconds. A revocation deletes the cache entry and is
+    published on the bus; a credential that this node knows to be revoked is refused even if it is still cached.
     """
 
     def __init__(self, database: Database, cache: Cache, bus: MessageBus, clock: Clock) -> None:
@@ -39,54 +39,54 @@ class Authenticator:
         self._revoked: dict[UUID, float] = {}
 
     async def identify(self, credential: str) -> Identity | None:
-        """Return who bears the credential; None where it is unknown, revoked or expired."""
-        if not _looks_like_one(credential):
+        """Return the identity of the credential; None if it is unknown, revoked or expired."""
+        if not _has_valid_form(credential):
             return None
         digest = credential_hash(credential)
-        identity = await self._cached(digest)
+        identity = await self._from_cache(digest)
         if identity is None:
-            identity = await self._looked_up(digest, is_login=credential.startswith(LOGIN_PREFIX))
-        if identity is None or self._is_over(identity):
+            identity = await self._from_database(digest, is_login=credential.startswith(LOGIN_PREFIX))
+        if identity is None or self._has_ended(identity):
             return None
         return identity
 
     async def revoke(self, credential_ids: list[UUID]) -> None:
-        """Tell every node that these credentials are worthless from now on; call it after the commit."""
+        """Have every node refuse these credentials from now on; call it after the commit of their revocation."""
         for credential_id in credential_ids:
             self.on_revoked(credential_id)
             await self._cache.delete(CacheSpace.LOGIN_SESSIONS, f"id:{credential_id}")
             await self._bus.publish(REVOKED_TOPIC, credential_id.bytes)
 
     def on_revoked(self, credential_id: UUID) -> None:
-        """Remember a revocation for as long as a cache may still hold the credential."""
+        """Remember a revocation for as long as the cache may still have the credential."""
         now = self._clock.monotonic()
         self._revoked = {key: until for key, until in self._revoked.items() if until > now}
         self._revoked[credential_id] = now + REMEMBER_SECONDS
 
-    def _is_over(self, identity: Identity) -> bool:
+    def _has_ended(self, identity: Identity) -> bool:
         expired = identity.expires_at is not None and identity.expires_at <= self._clock.now()
         return expired or self._revoked.get(identity.credential_id, 0.0) > self._clock.monotonic()
 
-    async def _cached(self, digest: bytes) -> Identity | None:
+    async def _from_cache(self, digest: bytes) -> Identity | None:
         packed = await self._cache.get(CacheSpace.LOGIN_SESSIONS, digest.hex())
         if packed is None:
             return None
         identity = _decode(packed)
-        # The mark under the credential's id is what a revocation on any node deletes.
-        alive = await self._cache.get(CacheSpace.LOGIN_SESSIONS, f"id:{identity.credential_id}")
-        return identity if alive else None
+        # A revocation on any node knows the id only, and deletes this entry.
+        is_live = await self._cache.get(CacheSpace.LOGIN_SESSIONS, f"id:{identity.credential_id}")
+        return identity if is_live else None
 
-    async def _looked_up(self, digest: bytes, *, is_login: bool) -> Identity | None:
+    async def _from_database(self, digest: bytes, *, is_login: bool) -> Identity | None:
         async with self._database.read_only() as reading:
             now = self._clock.now()
             identity = await (_by_token(reading, digest, now) if is_login else _by_secret(reading, digest, now))
-        if identity is not None and not self._is_over(identity):
+        if identity is not None and not self._has_ended(identity):
             await self._cache.put(CacheSpace.LOGIN_SESSIONS, f"id:{identity.credential_id}", b"1", CACHE_SECONDS)
             await self._cache.put(CacheSpace.LOGIN_SESSIONS, digest.hex(), _encode(identity), CACHE_SECONDS)
         return identity
 
 
-def _looks_like_one(credential: str) -> bool:
+def _has_valid_form(credential: str) -> bool:
     return (
         len(credential) <= MAXIMUM_CREDENTIAL_LENGTH
         and credential.isascii()

@@ -1,4 +1,4 @@
-"""Slows down whoever tries wrong passwords, without locking an account's owner out, and bounds registrations."""
+"""Slows down password guessing without locking the account's owner out, and limits registrations."""
 
 import asyncio
 import math
@@ -20,12 +20,13 @@ DELAY_STEP_SECONDS = 0.5
 MAXIMUM_DELAY_SECONDS = 5.0
 MAXIMUM_REMEMBERED = 10_000
 MAXIMUM_AT_ONCE = 5
-"""How many tries of one address may wait or be under way; how many for one account are under way."""
+"""How many attempts of one address may be waiting or running, and how many for one account may be running."""
 
 WAITING_FOR_ACCOUNT = 5
-"""How many tries of unknown addresses may wait for one account; who has none waiting displaces whoever has most.
+"""How many attempts from unknown addresses may wait for one account.
 
-More would not get in before a sign-in takes too long, and a flood is to be refused at once.
+More would wait longer than a sign-in may take, and a flood is refused at once. An address that has none waiting
+displaces an attempt of the address that has most.
 """
 
 HOUR_SECONDS = 3_600.0
@@ -38,13 +39,13 @@ class _Failures:
 
 
 class LoginThrottle:
-    """Counts wrong passwords by address and by account; after ten in a minute every further try waits longer.
+    """Counts wrong passwords by address and by account; after ten in a minute each further attempt is delayed longer.
 
-    The counters are shared through the cache. What a node waits for is the sum that it saw last, so that a try needs no
-    look-up, and tries that are under way count as failures, so that a burst of them gains nothing. Of one address all
-    but a few at once are refused. For one account the addresses take turns, each with one try at a time, so that what
-    one of them tries doesn't keep the owner's try waiting. An address from which the account has been signed in to
-    isn't held back by what others try on it at all (OWASP, Authentication, calls it a device cookie).
+    The counters are shared by the nodes through the cache. The delay follows from the count that this node got last, so
+    that an attempt needs no look-up; running attempts count as failures, so that a burst gains nothing. More than a few
+    attempts of one address at once are refused. For one account the addresses take turns, each with one attempt at a
+    time, so that attempts of one address don't delay the owner's. An address from which the account has been signed in
+    to isn't delayed by the attempts of others at all (the idea of OWASP's device cookies, Authentication Cheat Sheet).
     """
 
     def __init__(self, cache: Cache, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -52,35 +53,40 @@ class LoginThrottle:
         self._clock = clock
         self._sleep = sleep
         self._failures: dict[str, _Failures] = {}
-        self._trying: Counter[str] = Counter()
+        self._attempts: Counter[str] = Counter()
         self._turns: dict[str, FairQueue] = {}
-        self._at_turns: Counter[str] = Counter()
+        self._turn_users: Counter[str] = Counter()
         self._known: LRUCache[tuple[str, str], None] = LRUCache(MAXIMUM_REMEMBERED)
 
     def is_known(self, address: str, account: str) -> bool:
-        """Tell whether somebody has signed in to the account from this address."""
+        """Return whether the account has been signed in to from this address."""
         return (address, account) in self._known
 
+    @property
+    def attempt_count(self) -> int:
+        """How many attempts are waiting or running."""
+        return max(self._attempts.total(), self._turn_users.total())
+
     def remember(self, address: str, account: str) -> None:
-        """Note that somebody who may has signed in to the account from this address."""
+        """Remember that the account has been signed in to from this address."""
         self._known[address, account] = None
 
     async def verify(self, address: str, account: str, check: Callable[[], Awaitable[bool]]) -> bool:
-        """Return what `check` finds, after the wait that the last minute asks for; a wrong password is counted.
+        """Return the result of `check` (whether the password is right), after a delay; count a wrong password.
 
-        The right password waits as long as a wrong one, and then gets in. Raises `RateLimited` where too many tries of
-        the same address wait already, or those of very many addresses for the same account.
+        The right password is delayed as long as a wrong one, and then accepted. Raises `RateLimited` if too many
+        attempts of the address, or of very many addresses for the account, are waiting already.
         """
         by_address = f"wrong-password:address:{address}"
-        if self._trying[by_address] >= MAXIMUM_AT_ONCE:
+        if self._attempts[by_address] >= MAXIMUM_AT_ONCE:
             raise _too_many(self._delay((by_address,)))
-        with self._counted(by_address):
+        with self._count_attempt(by_address):
             if self.is_known(address, account):
                 right = await self._after_delay((by_address,), check)
             else:
                 by_account = f"wrong-password:email:{account}"
                 async with self._turn(address, account):
-                    with self._counted(by_account):
+                    with self._count_attempt(by_account):
                         right = await self._after_delay((by_address, by_account), check)
         if right:
             self.remember(address, account)
@@ -92,48 +98,48 @@ class LoginThrottle:
             await self._sleep(delay)
         right = await check()
         if not right:
-            await self._count(keys)
+            await self._count_failure(keys)
         return right
 
     @asynccontextmanager
     async def _turn(self, address: str, account: str) -> AsyncIterator[None]:
-        """Hold one of the account's turns inside the block; the addresses that wait for one get it in turn."""
+        """Hold one of the account's turns for the block; waiting addresses are served round robin."""
         turns = self._turns.setdefault(account, _account_turns())
-        self._at_turns[account] += 1
+        self._turn_users[account] += 1
         try:
             async with turns.turn(address):
                 yield
         except QueueFull:
             raise _too_many(MAXIMUM_DELAY_SECONDS) from None
         finally:
-            self._at_turns[account] -= 1
-            if not self._at_turns[account]:
-                del self._at_turns[account], self._turns[account]
+            self._turn_users[account] -= 1
+            if not self._turn_users[account]:
+                del self._turn_users[account], self._turns[account]
 
     @contextmanager
-    def _counted(self, key: str) -> Iterator[None]:
-        self._trying[key] += 1
+    def _count_attempt(self, key: str) -> Iterator[None]:
+        self._attempts[key] += 1
         try:
             yield
         finally:
-            self._trying[key] -= 1
-            if not self._trying[key]:
-                del self._trying[key]
+            self._attempts[key] -= 1
+            if not self._attempts[key]:
+                del self._attempts[key]
 
     def _delay(self, keys: tuple[str, ...]) -> float:
-        """Return the wait of a try that is counted as under way itself."""
+        """Return the delay of an attempt that is itself counted as running."""
         now = self._clock.monotonic()
         known = (self._failures.get(key) for key in keys)
         failures = [found.count if found and found.until > now else 0 for found in known]
-        pressure = max(count + self._trying[key] for count, key in zip(failures, keys, strict=True))
+        pressure = max(count + self._attempts[key] for count, key in zip(failures, keys, strict=True))
         return min(max(pressure - FREE_FAILURES, 0) * DELAY_STEP_SECONDS, MAXIMUM_DELAY_SECONDS)
 
-    async def _count(self, keys: tuple[str, ...]) -> None:
+    async def _count_failure(self, keys: tuple[str, ...]) -> None:
         for key in keys:
             count = await self._cache.increment(key, WINDOW_SECONDS)
-            self._remember(key, count)
+            self._remember_failures(key, count)
 
-    def _remember(self, key: str, count: int) -> None:
+    def _remember_failures(self, key: str, count: int) -> None:
         now = self._clock.monotonic()
         if len(self._failures) >= MAXIMUM_REMEMBERED:
             self._failures = {known: found for known, found in self._failures.items() if found.until > now}
@@ -155,13 +161,13 @@ def _too_many(delay_seconds: float) -> RateLimited:
 
 
 class RegistrationLimit:
-    """How many users may be registered from one address in an hour, all nodes taken together."""
+    """Limits how many users are registered from one address in an hour, on all nodes together."""
 
     def __init__(self, cache: Cache, per_hour: int) -> None:
         self._cache = cache
         self._per_hour = per_hour
 
     async def count(self, address: str) -> None:
-        """Count a registration; raises `RateLimited` where it is one too many."""
+        """Count a registration; raises `RateLimited` if it exceeds the limit."""
         if await self._cache.increment(f"registrations:{address}", HOUR_SECONDS) > self._per_hour:
             raise RateLimited("Too many users were registered from this address", int(HOUR_SECONDS))

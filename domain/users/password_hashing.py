@@ -1,4 +1,4 @@
-"""The queue before the password hasher: short, shared out among clients, with a place kept for those who are known."""
+"""The queue for the password hasher: short, fair among clients, with a thread reserved for known ones."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +8,8 @@ from domain.core.errors import RateLimited
 from domain.core.fair_queue import FairQueue, QueueFull
 from domain.ports.users import PasswordHasher
 
-TURNS_OF_KNOWN: Final = 1
-"""How many hashes at once are kept for clients that have proved before who they are."""
+RESERVED_FOR_KNOWN: Final = 1
+"""How many concurrent hashes are reserved for clients that have signed in before."""
 
 WAITING_PER_CLIENT: Final = 4
 WAITING_IN_ALL: Final = 30
@@ -19,18 +19,18 @@ RETRY_AFTER_SECONDS: Final = 3
 
 
 class HashQueue:
-    """Hashes and verifies in turn; raises `RateLimited` at once where too many wait.
+    """Hashes and verifies passwords in turn; raises `RateLimited` at once if too many are waiting.
 
-    Strangers never take the last of the hasher's threads, so that a flood of them neither keeps a known client waiting
-    nor takes all of the machine.
+    Unknown clients never use the last of the hasher's threads, so that a flood of them neither delays a known client
+    nor takes the whole processor.
     """
 
     def __init__(self, hasher: PasswordHasher) -> None:
         self._hasher = hasher
-        strangers = max(hasher.threads - TURNS_OF_KNOWN, 1)
+        unknown_turns = max(hasher.threads - RESERVED_FOR_KNOWN, 1)
         limits = {"waiting_per_client": WAITING_PER_CLIENT, "waiting_in_all": WAITING_IN_ALL}
-        self._strangers = FairQueue(strangers, **limits)
-        self._known = FairQueue(TURNS_OF_KNOWN, **limits)
+        self._unknown = FairQueue(unknown_turns, **limits)
+        self._known = FairQueue(RESERVED_FOR_KNOWN, **limits)
 
     async def hash(self, client: str, password: str, *, known: bool = False) -> str:
         """Return the encoded hash."""
@@ -38,14 +38,14 @@ class HashQueue:
             return await self._hasher.hash(password)
 
     async def verify(self, client: str, password_hash: str | None, password: str, *, known: bool = False) -> bool:
-        """Tell whether the password is right."""
+        """Return whether the password is right."""
         async with self._turn(client, known=known):
             return await self._hasher.verify(password_hash, password)
 
     @asynccontextmanager
     async def _turn(self, client: str, *, known: bool) -> AsyncIterator[None]:
         try:
-            async with (self._known if known else self._strangers).turn(client):
+            async with (self._known if known else self._unknown).turn(client):
                 yield
         except QueueFull:
             raise RateLimited("Too many passwords are being checked", RETRY_AFTER_SECONDS) from None

@@ -1,4 +1,4 @@
-"""What users do with their own sign-in: register, log in and out, change name and password."""
+"""Registration, login and logout, and changes of a user's name and password."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,15 +21,15 @@ from domain.users.tokens import credential_hash, new_login_token
 
 LOGIN_SESSION_LIFE = timedelta(days=30)
 MAXIMUM_LOGIN_SESSIONS = 100
-"""How many sessions of a user are alive; who signs in once more ends the oldest."""
+"""How many live sessions a user may have; one more login revokes the oldest."""
 
 SIGN_IN_SECONDS = 8.0
-"""A sign-in that took longer makes no session: nobody waits for its token any more (an operation has 10 s)."""
+"""A sign-in that takes longer creates no session: its client has likely given up (an operation has 10 s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user with a fresh token, which is shown to nobody else and never again."""
+    """A user and the token of a new login session, which is never shown again."""
 
     user: User
     token: str
@@ -37,7 +37,7 @@ class SignedIn:
 
 
 class Registration(Enum):
-    """Who may register: anybody, or nobody once there is a first user."""
+    """Who may register: anybody, or nobody after the first user."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -45,9 +45,9 @@ class Registration(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _PasswordChange:
-    """The hash that the present password was checked against, and the new password's."""
+    """The hash that the current password was verified against, and the hash of the new one."""
 
-    checked_hash: str | None
+    verified_hash: str | None
     new_hash: str
 
 
@@ -78,12 +78,12 @@ class UserService:
         self._registration = registration
 
     async def register(self, email: str, password: str, display_name: str | None, address: str) -> SignedIn:
-        """Make a user and sign them in; the first of all becomes the operator.
+        """Create a user and sign them in; the very first user becomes the operator.
 
         Raises `InputError`: INVALID (email, name), PASSWORD_TOO_WEAK, EMAIL_TAKEN, UNSUPPORTED (registration is
-        closed); `RateLimited` where the address registers too many.
+        closed); `RateLimited` if too many users are registered from the address.
         """
-        began = self._clock.monotonic()
+        started = self._clock.monotonic()
         email = validate_email(email)
         validate_password(password)
         name = normalise_name(display_name, "displayName") if display_name is not None else None
@@ -91,12 +91,12 @@ class UserService:
         password_hash = await self._hashing.hash(address, password)
         now = self._clock.now()
         user = User(self._ids.next_id(), email, name, now, UserRole.USER, "standard", TradingState.ACTIVE)
-        self._check_time(began)
+        self._check_duration(started)
         async with self._database.transaction() as transaction:
             added = await transaction.users.add(user, password_hash)
             stored = await transaction.users.get(user.id)
             if self._registration is Registration.CLOSED and (stored is None or stored.role is not UserRole.OPERATOR):
-                # Before a word about the email: who is registered here is no stranger's business.
+                # Checked before the email: a stranger mustn't learn who is registered here.
                 raise InputError(ErrorCode.UNSUPPORTED, "Registration is closed on this server.", ("input",))
             if not added or stored is None:
                 raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
@@ -105,47 +105,47 @@ class UserService:
         return signed_in
 
     async def login(self, email: str, password: str, address: str) -> SignedIn:
-        """Sign in; raises CREDENTIALS_REJECTED, which doesn't tell an unknown email from a wrong password.
+        """Sign in; raises CREDENTIALS_REJECTED, the same for an unknown email and for a wrong password.
 
-        Raises `RateLimited` where too many passwords are tried at once.
+        Raises `RateLimited` if too many passwords are tried at once.
         """
-        began = self._clock.monotonic()
+        started = self._clock.monotonic()
         email = normalise_email(email)
         async with self._database.read_only() as reading:
             found = await reading.users.get_by_email(email)
-        user, known_hash = found or (None, None)
-        known = self._throttle.is_known(address, email)
-        right = await self._throttle.verify(
-            address, email, lambda: self._hashing.verify(address, known_hash, password, known=known)
+        user, stored_hash = found or (None, None)
+        is_known = self._throttle.is_known(address, email)
+        is_right = await self._throttle.verify(
+            address, email, lambda: self._hashing.verify(address, stored_hash, password, known=is_known)
         )
-        if user is None or known_hash is None or not right:
+        if user is None or stored_hash is None or not is_right:
             raise _rejected()
-        fresh_hash = None
-        if self._hasher.needs_rehash(known_hash):
-            fresh_hash = await self._hashing.hash(address, password, known=True)
-        self._check_time(began)
+        new_hash = None
+        if self._hasher.needs_rehash(stored_hash):
+            new_hash = await self._hashing.hash(address, password, known=True)
+        self._check_duration(started)
         async with self._database.transaction() as transaction:
-            # A password that was changed since it was checked has ended all sessions, this one too.
-            if await transaction.users.password_hash(user.id, lock=True) != known_hash:
+            # A password that was changed since it was verified has revoked all sessions: this one too.
+            if await transaction.users.password_hash(user.id, lock=True) != stored_hash:
                 raise _rejected()
-            if fresh_hash is not None:
-                await transaction.users.set_password(user.id, fresh_hash)
+            if new_hash is not None:
+                await transaction.users.set_password(user.id, new_hash)
             signed_in, ended = await self._sign_in(transaction, user, "userLogin")
         await self._authenticator.revoke(ended)
         return signed_in
 
-    def _check_time(self, began: float) -> None:
-        if self._clock.monotonic() - began > SIGN_IN_SECONDS:
-            raise RateLimited("Signing in took too long, for too many do so at once", 5)
+    def _check_duration(self, started: float) -> None:
+        if self._clock.monotonic() - started > SIGN_IN_SECONDS:
+            raise RateLimited("Signing in took too long, since too many users do so at once", 5)
 
     async def logout(self, identity: Identity) -> None:
-        """End the login session, if it hasn't ended in between; raises UNSUPPORTED where an API key was used."""
+        """Revoke the login session of the request; raises UNSUPPORTED if the request came with an API key."""
         if not identity.is_login_session:
             raise InputError(ErrorCode.UNSUPPORTED, "An API key can't log out; revoke it with apiKeyRevoke.")
         await self._end_login_session(identity.user.id, identity.credential_id, "userLogout")
 
     async def revoke_login_session(self, user_id: UUID, session_id: UUID) -> LoginSession:
-        """End one of the user's login sessions, its sockets with it; raises NOT_FOUND."""
+        """Revoke one of the user's login sessions and close its connections; raises NOT_FOUND."""
         session = await self._end_login_session(user_id, session_id, "loginSessionRevoke")
         if session is None:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such login session.", ("id",))
@@ -160,9 +160,9 @@ class UserService:
         *,
         revoke_api_keys: bool = False,
     ) -> User:
-        """Change the name, or the password (with the present one); a new password ends all other login sessions.
+        """Change the name, or the password (given the current one); a new password revokes all other login sessions.
 
-        `revoke_api_keys` ends all API keys as well, but the one that is used for it.
+        `revoke_api_keys` also revokes all API keys but the one that the request came with.
         """
         reject_nulls(password=password)
         user_id, now = identity.user.id, self._clock.now()
@@ -173,14 +173,14 @@ class UserService:
             change = await self._new_password(identity.user, password, current_password)
         ended: list[UUID] = []
         async with self._database.transaction() as transaction:
-            # The row is held, so that what else changes the user (a halt) isn't written over.
-            present_hash = await transaction.users.password_hash(user_id, lock=True)
+            # The row is locked, so that concurrent changes of the user (a halt) aren't overwritten.
+            stored_hash = await transaction.users.password_hash(user_id, lock=True)
             user = await transaction.users.get(user_id) or identity.user
             if display_name is not UNCHANGED:
                 user = replace(user, display_name=value_or_current(display_name, user.display_name))
                 await transaction.users.update(user)
             if change is not None:
-                if change.checked_hash != present_hash:
+                if change.verified_hash != stored_hash:
                     raise _current_password_wrong()
                 ended = await _set_password(transaction, identity, change.new_hash, now)
             if revoke_api_keys:
@@ -195,12 +195,12 @@ class UserService:
             raise _current_password_wrong()
         async with self._database.read_only() as reading:
             stored = await reading.users.password_hash(user.id)
-        # A stolen token is no way around the throttle; nobody else's wrong passwords count here.
+        # Guessing with a stolen token is throttled too; wrong passwords at the login don't count here.
         client = f"user:{user.id}"
-        right = await self._throttle.verify(
+        is_right = await self._throttle.verify(
             client, client, lambda: self._hashing.verify(client, stored, current_password, known=True)
         )
-        if not right:
+        if not is_right:
             raise _current_password_wrong()
         return _PasswordChange(stored, await self._hashing.hash(client, password, known=True))
 
@@ -215,7 +215,7 @@ class UserService:
         return session
 
     async def _sign_in(self, transaction: UnitOfWork, user: User, action: str) -> tuple[SignedIn, list[UUID]]:
-        """Make a session; return it with the ids of the oldest ones, which make room for it."""
+        """Create a session; return it with the ids of the oldest sessions, which were revoked to make room."""
         now = self._clock.now()
         token = new_login_token(self._tokens)
         session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE)
@@ -227,7 +227,7 @@ class UserService:
 
 
 async def _set_password(transaction: UnitOfWork, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:
-    """Store the new password's hash and end the other login sessions; return which."""
+    """Store the new password's hash and revoke the other login sessions; return their ids."""
     await transaction.users.set_password(identity.user.id, new_hash)
     keep = identity.credential_id if identity.is_login_session else None
     return await transaction.users.revoke_other_login_sessions(identity.user.id, keep, now)

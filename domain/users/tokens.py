@@ -1,4 +1,4 @@
-"""Tokens and secrets: how they are made, hashed and recognised."""
+"""Generates and hashes the tokens of login sessions and the secrets of API keys."""
 
 import hashlib
 
@@ -9,12 +9,12 @@ API_KEY_PREFIX = "r3k_"
 
 
 def new_login_token(source: TokenSource) -> str:
-    """Return a fresh token of a login session."""
+    """Return a new token of a login session."""
     return LOGIN_PREFIX + source.next_token()
 
 
 def new_api_secret(source: TokenSource) -> str:
-    """Return a fresh secret of an API key."""
+    """Return a new secret of an API key."""
     return API_KEY_PREFIX + source.next_token()
 
 

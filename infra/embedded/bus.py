@@ -55,6 +55,11 @@ class EmbeddedBus:
     def __init__(self) -> None:
         self._subscriptions: dict[str, dict[EmbeddedSubscription, None]] = {}
 
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics that have a listener."""
+        return frozenset(self._subscriptions)
+
     async def publish(self, topic: str, message: bytes) -> None:
         self.dispatch(topic, message)
 

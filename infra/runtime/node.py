@@ -103,7 +103,7 @@ def _worker(container: Container, name: str) -> ReportWorker:
         backends.clock,
         name,
         lambda: {market.symbol: market for market in catalogue.all()},
-        past=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
+        history=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
     )
 
 

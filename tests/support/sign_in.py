@@ -1,6 +1,6 @@
 """Nodes on which users sign in: the users' services on a real database, with a real hasher."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -25,7 +25,7 @@ IDS = TimeOrderedIds()
 
 
 class AwayCache:
-    """A cache that can't be reached: it finds nothing and keeps nothing."""
+    """A cache that can't be reached: it finds nothing and stores nothing."""
 
     async def get(self, space: CacheSpace, key: str) -> bytes | None:
         return None
@@ -55,6 +55,9 @@ class SignInNode:
     registration: Registration = Registration.OPEN
     registrations_per_hour: int = 10_000
     waits: list[float] = field(default_factory=list)
+    """The delays of the throttle, which are recorded instead of waited for."""
+
+    on_wait: Callable[[float], None] = lambda _seconds: None
 
     def __post_init__(self) -> None:
         self.authenticator = Authenticator(self.database, self.cache, self.bus, self.clock)
@@ -67,18 +70,19 @@ class SignInNode:
         self.keys = ApiKeyService(self.database, self.authenticator, tokens, self.clock, IDS)
 
     async def listen(self) -> None:
-        """Hear of revocations on other nodes, as a running node does."""
-        await self.bus.subscribe(REVOKED_TOPIC, self._hear)
+        """Listen for revocations on other nodes, as a running node does."""
+        await self.bus.subscribe(REVOKED_TOPIC, self._on_revoked)
 
-    def beside(self) -> "SignInNode":
+    def another_node(self) -> "SignInNode":
         """Return another node of the same engine."""
         return SignInNode(self.database, self.cache, self.bus, self.hasher, self.clock)
 
-    def _hear(self, message: bytes) -> None:
+    def _on_revoked(self, message: bytes) -> None:
         self.authenticator.on_revoked(UUID(bytes=message))
 
     async def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.on_wait(seconds)
 
 
 @pytest.fixture(scope="session")

@@ -301,5 +301,5 @@ async def test_a_stream_that_was_given_up_listens_no_more(
     async with following(streams, user, None) as stream:
         await append(database, alert(user.id, "a"))
         await take(stream, 1)
-        assert bus._subscriptions
-    assert not bus._subscriptions
+        assert bus.topics
+    assert not bus.topics

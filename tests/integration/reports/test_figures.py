@@ -8,7 +8,7 @@ import pytest
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.orders import OrderStatus
 from domain.model.reports import PerformanceMetrics, ReportScope
-from domain.reports.price_source import MARKS_A_MARKET
+from domain.reports.price_source import MARKS_PER_MARKET
 from domain.reports.service import EARLIEST, ReportService
 from domain.reports.session_metrics import MetricsRequest, session_metrics
 from infra.postgres.connection import Connection
@@ -208,7 +208,7 @@ async def test_coins_that_are_paid_into_an_old_account_count_at_the_price_of_the
     )
     result = await told(database, service, world, start=EARLIEST)
     assert (result.metrics.net_deposits, result.metrics.net_profit) == (1000 + 150, 50)
-    assert len(result.equity_curve) < MARKS_A_MARKET
+    assert len(result.equity_curve) < MARKS_PER_MARKET
 
 
 async def test_a_period_that_ends_before_the_account_was_opened_is_even(

@@ -56,13 +56,13 @@ async def test_an_unknown_email_costs_the_same_hash_as_a_wrong_password(
     node: SignInNode, ada: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     costs: list[str] = []
-    verify = Argon2Hasher._verify
+    verify = argon2.PasswordHasher.verify
 
-    def counted(self: Argon2Hasher, password_hash: str, password: str) -> bool:
+    def record_cost(self: argon2.PasswordHasher, password_hash: str, password: str | bytes) -> bool:
         costs.append(password_hash.rsplit("$", 2)[0])
         return verify(self, password_hash, password)
 
-    monkeypatch.setattr(Argon2Hasher, "_verify", counted)
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", record_cost)
     for email in (EMAIL, "nobody@example.com"):
         await refused(node.users.login(email, "not the password", ""))
 
@@ -130,10 +130,7 @@ async def test_a_sign_in_that_nobody_waits_for_any_more_makes_no_session(
     for number in range(10):
         await refused(node.users.login(EMAIL, "wrong password", f"203.0.113.{number}"))
 
-    async def wait(_seconds: float) -> None:
-        node.clock.move(SIGN_IN_SECONDS + 0.1)
-
-    node.users._throttle._sleep = wait
+    node.on_wait = lambda _seconds: node.clock.move(SIGN_IN_SECONDS + 0.1)
     with pytest.raises(RateLimited):
         await node.users.login(EMAIL, PASSWORD, ELSEWHERE)
     assert await pool.fetchval("SELECT count(*) FROM login_sessions") == 1
@@ -175,7 +172,7 @@ class Case:
 async def case(request: pytest.FixtureRequest, node: SignInNode) -> Case:
     if request.param == "a cache that is away":
         node = replace(node, cache=AwayCache())
-    there = node.beside()
+    there = node.another_node()
     if request.param == "a bus that loses everything":
         there = replace(there, bus=EmbeddedBus())
     await there.listen()

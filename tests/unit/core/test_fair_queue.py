@@ -111,6 +111,6 @@ def test_no_turn_is_lost_or_given_twice_whoever_gives_up(asks: list[tuple[str, b
         await asyncio.gather(*tasks, return_exceptions=True)
         assert room.most_inside <= turns
         assert room.queue.waiting == 0
-        assert (room.queue._free, dict(room.queue._held), dict(room.queue._queues)) == (turns, {}, {})
+        assert (room.queue.free, room.queue.clients) == (turns, frozenset())
 
     asyncio.run(play())

@@ -110,14 +110,14 @@ async def test_tries_at_the_same_time_count_as_failures_and_all_but_a_few_for_on
         return False
 
     addresses = [f"203.0.113.{number}" for number in range(MAXIMUM_AT_ONCE + WAITING_FOR_ACCOUNT)]
-    tries = [asyncio.create_task(door.throttle.verify(one, "ada@example.com", check)) for one in addresses]
+    tries = [asyncio.create_task(door.throttle.verify(address, "ada@example.com", check)) for address in addresses]
     await asyncio.sleep(0)
-    assert not any(one.done() for one in tries)
+    assert not any(attempt.done() for attempt in tries)
     assert len(door.waits) == MAXIMUM_AT_ONCE - 2, "only so many are under way, and all but two of them wait longer"
     release.set()
     assert await asyncio.gather(*tries) == [False] * len(tries)
     assert len(door.waits) == len(tries) - 2
-    assert not door.throttle._turns
+    assert door.throttle.attempt_count == 0
 
 
 async def test_more_than_a_few_tries_of_one_address_at_once_are_refused_whatever_the_account() -> None:
@@ -130,7 +130,7 @@ async def test_more_than_a_few_tries_of_one_address_at_once_are_refused_whatever
 
     tries = [asyncio.create_task(door.throttle.verify(HERE, f"{number}@example.com", check)) for number in range(8)]
     await asyncio.sleep(0)
-    assert [one.done() for one in tries] == [False] * MAXIMUM_AT_ONCE + [True] * 3
+    assert [attempt.done() for attempt in tries] == [False] * MAXIMUM_AT_ONCE + [True] * 3
     release.set()
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     assert [isinstance(outcome, RateLimited) for outcome in outcomes] == [False] * MAXIMUM_AT_ONCE + [True] * 3
@@ -168,7 +168,7 @@ async def test_the_owner_waits_for_nobody_where_few_addresses_keep_many_tries_un
         await door.throttle.verify(address, "ada@example.com", check)
 
     attackers = [f"203.0.113.{number}" for number in range(2)]
-    tries = [asyncio.create_task(try_from(one)) for one in attackers * MAXIMUM_AT_ONCE]
+    tries = [asyncio.create_task(try_from(address)) for address in attackers * MAXIMUM_AT_ONCE]
     await asyncio.sleep(0)
     tries.append(asyncio.create_task(try_from(ELSEWHERE)))
     await asyncio.sleep(0)
@@ -200,8 +200,7 @@ async def test_an_owner_waits_in_turn_where_several_addresses_try_and_is_refused
     release.set()
     assert await owner
     await asyncio.gather(*few, *many, return_exceptions=True)
-    assert not door.throttle._turns
-    assert not door.throttle._trying
+    assert door.throttle.attempt_count == 0
 
 
 async def test_who_has_signed_in_from_an_address_waits_for_what_that_address_did_alone() -> None:
