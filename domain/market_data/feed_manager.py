@@ -12,9 +12,10 @@ from domain.core.errors import Unavailable
 from domain.events.leases import LeaseHandle, acquire_lease
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
-from domain.market_data.collector import Collector, FeedOutputs
+from domain.market_data.collector import Collector
 from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED
+from domain.market_data.trade_feed import FeedOutputs
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import MarketSymbol
 from domain.ports.bus import BusSubscription, MessageBus

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from domain.core.clock import Clock
 from domain.events.leases import RENEW_SECONDS
 
 
@@ -68,3 +69,20 @@ class HubTimings:
     """How long after its end a closed candle may take to arrive before it is looked up in the database."""
 
     overdue_every: float = 1.0
+
+
+class Interval:
+    """Becomes due at once, and then `seconds` after every time that it was found due."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._next = clock.monotonic()
+
+    def is_due(self) -> bool:
+        """Return whether the time has come; if so, the next interval starts."""
+        now = self._clock.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True

@@ -9,9 +9,10 @@ from datetime import timedelta
 from domain.core.pagination import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
-from domain.market_data.collector import Collector, FeedOutputs
+from domain.market_data.collector import Collector
 from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import candles_topic
+from domain.market_data.trade_feed import FeedOutputs
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, Timeframe, Trade
 from infra.clock import SystemClock, TimeOrderedIds

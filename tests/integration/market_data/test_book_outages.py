@@ -9,9 +9,10 @@ from typing import Any
 
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
-from domain.market_data.collector import Collector, FeedOutputs
+from domain.market_data.collector import Collector
 from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import depth_topic, status_topic
+from domain.market_data.trade_feed import FeedOutputs
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Depth, FeedState, MarketSymbol, PriceLevel
 from domain.ports.market_data import CrossedBook, VenueGap, VenueUnreachable
