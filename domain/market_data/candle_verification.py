@@ -1,4 +1,4 @@
-"""Candles that were built here, compared with the venue's own once those are final."""
+"""Verifies candles that were built here against the venue's own once those are final."""
 
 import logging
 from collections.abc import Sequence
@@ -13,24 +13,24 @@ from domain.ports.market_data import MarketDataSource
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
-"""How often a candle is looked for at the venue, and how often one that differed is looked at again."""
+"""How often a candle is requested of the venue until it has it, and until one that differed is confirmed."""
 
 MAX_PENDING = 1_000
-"""How many candles of a timeframe wait for a venue that doesn't answer; it also gives no more at once."""
+"""How many candles of a timeframe wait for a venue that doesn't answer; it also returns no more at once."""
 
 
 @dataclass(slots=True)
 class _Pending:
     candle: Candle
-    looks: int = 0
+    attempts: int = 0
 
 
 class CandleVerifier:
-    """The closed candles of one market on their way to being certain.
+    """Compares the closed candles of one market with the venue's own.
 
-    Where the venue's own differs it is stored in the place of ours, and told to nobody: who acted on the closed candle
-    acted on what could be known then. One that differed is looked at again until two looks agree, since a venue may be
-    late. One that the venue leaves out is taken for empty; where trades were seen in it, ours stays.
+    If the venue's candle differs, it replaces ours in the database, but isn't published: a decision that was made on
+    the closed candle was made on what could be known then. One that differed is requested again until two responses
+    agree, since a venue may be late. One that the venue leaves out is empty; if trades were seen in it, ours stays.
 
     `checked` counts candles that the venue confirmed or corrected, `corrections` by timeframe those that differed,
     `unconfirmed` those that the venue doesn't have.
@@ -45,17 +45,17 @@ class CandleVerifier:
         self._market = market
         self._source = source
         self._writer = writer
-        self._settled_after = timedelta(seconds=final_after)
-        self._untold: list[Candle] = []
+        self._final_after = timedelta(seconds=final_after)
+        self._unreturned: list[Candle] = []
         self._pending: dict[Timeframe, dict[datetime, _Pending]] = {timeframe: {} for timeframe in Timeframe}
 
     @property
     def pending(self) -> int:
-        """How many candles wait for their check."""
-        return sum(len(each) for each in self._pending.values())
+        """The number of candles that wait to be verified."""
+        return sum(len(candles) for candles in self._pending.values())
 
     def enqueue(self, closed: Sequence[Candle]) -> None:
-        """Check candles that have closed, once the venue's own are final."""
+        """Verify closed candles once the venue's own are final."""
         for candle in closed:
             waiting = self._pending[candle.timeframe]
             waiting[candle.open_time] = _Pending(candle)
@@ -65,12 +65,12 @@ class CandleVerifier:
     async def check(self, now: datetime) -> list[Candle]:
         """Compare what is final at the venue's time `now`; return the corrected candles, which are stored.
 
-        One question a timeframe of which something is due. Raises `VenueUnreachable` and `Unavailable`: what wasn't
-        compared waits for the next call, which returns what was corrected before the failure too.
+        Makes one request for each timeframe with candles that are due. Raises `VenueUnreachable` and `Unavailable`; the
+        next call goes on, and also returns what was corrected before the failure.
         """
         for timeframe in Timeframe:
-            self._untold += await self._check(timeframe, now)
-        corrected, self._untold = self._untold, []
+            self._unreturned += await self._check(timeframe, now)
+        corrected, self._unreturned = self._unreturned, []
         return corrected
 
     async def _check(self, timeframe: Timeframe, now: datetime) -> list[Candle]:
@@ -81,48 +81,50 @@ class CandleVerifier:
         count = min((last - first) // timeframe.duration + 1, MAX_PENDING)
         page = await self._source.fetch_candles(self._market, timeframe, first, count)
         own = {candle.open_time: candle for candle in page if candle.closed}
-        told = [own[each.candle.open_time] for each in due if each.candle.open_time in own]
-        await self._writer.correct(told)
-        # What lies beyond an answer may not have fitted into it.
-        judged = [each for each in due if not told or each.candle.open_time <= told[-1].open_time]
-        corrected = [each.candle for each in judged if self._settle(each, own.get(each.candle.open_time))]
+        found = [own[pending.candle.open_time] for pending in due if pending.candle.open_time in own]
+        await self._writer.correct(found)
+        # What lies beyond the response may not have fitted into it.
+        answered = [pending for pending in due if not found or pending.candle.open_time <= found[-1].open_time]
+        corrected = [
+            pending.candle for pending in answered if self._compare(pending, own.get(pending.candle.open_time))
+        ]
         self.corrections[timeframe] += len(corrected)
         return corrected
 
     def _due(self, timeframe: Timeframe, now: datetime) -> list[_Pending]:
         waiting = self._pending[timeframe].values()
-        due = [each for each in waiting if each.candle.close_time + self._settled_after <= now]
-        return sorted(due, key=lambda each: each.candle.open_time)
+        due = [pending for pending in waiting if pending.candle.close_time + self._final_after <= now]
+        return sorted(due, key=lambda pending: pending.candle.open_time)
 
-    def _settle(self, pending: _Pending, own: Candle | None) -> bool:
-        """Note what the venue says of a candle; tell whether it differs."""
+    def _compare(self, pending: _Pending, own: Candle | None) -> bool:
+        """Compare a candle with the venue's; return whether it differs."""
         candle = pending.candle
-        pending.looks += 1
+        pending.attempts += 1
         if own is None:
             if candle.volume == 0:
-                self._forget(candle)
-            elif pending.looks >= MAX_ATTEMPTS:
+                self._discard(candle)
+            elif pending.attempts >= MAX_ATTEMPTS:
                 self.unconfirmed += 1
-                self._forget(candle)
-                log.info("%s has no candle of its own for %s", self._market.venue, _shown(candle))
+                self._discard(candle)
+                log.info("%s has no candle of its own for %s", self._market.venue, _describe(candle))
             return False
         differs = not matches(candle, own)
         if differs:
-            log.info("corrected %s to the venue's own, %s", _shown(candle), _numbers(own))
+            log.info("corrected %s to the venue's own, %s", _describe(candle), _describe_values(own))
             pending.candle = own
-        if not differs or pending.looks >= MAX_ATTEMPTS:
+        if not differs or pending.attempts >= MAX_ATTEMPTS:
             self.checked += 1
-            self._forget(candle)
+            self._discard(candle)
         return differs
 
-    def _forget(self, candle: Candle) -> None:
+    def _discard(self, candle: Candle) -> None:
         self._pending[candle.timeframe].pop(candle.open_time, None)
 
 
-def _shown(candle: Candle) -> str:
-    return f"{candle.market} {candle.timeframe} {candle.open_time:%Y-%m-%d %H:%M}, {_numbers(candle)}"
+def _describe(candle: Candle) -> str:
+    return f"{candle.market} {candle.timeframe} {candle.open_time:%Y-%m-%d %H:%M}, {_describe_values(candle)}"
 
 
-def _numbers(candle: Candle) -> str:
+def _describe_values(candle: Candle) -> str:
     prices = f"open {candle.open} high {candle.high} low {candle.low} close {candle.close}"
     return f"{prices} volume {candle.volume}"

@@ -85,7 +85,7 @@ class _Status(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class CandlesDemand:
-    """The candles of a market that should be in the storage: all that opened at `start` or later and have closed."""
+    """A request that all candles of a market that opened at `start` or later, and have closed, be stored."""
 
     market: MarketSymbol
     timeframe: Timeframe
@@ -137,13 +137,13 @@ def decode_depth(data: bytes) -> Depth:
 
 @lru_cache(maxsize=16_384)
 def _level(price: str, quantity: str) -> PriceLevel:
-    """Return a level; most are as they were in the book before, so their objects are used again."""
+    """Return a level; most are those of the book before, so their objects are cached."""
     return PriceLevel(Decimal(price), Decimal(quantity))
 
 
 def encode_trades(trades: Sequence[Trade]) -> bytes:
     """Return the bytes of trades of one market, at least one."""
-    rows = [_Trade(each.venue_trade_id, each.at, each.price, each.quantity, each.side) for each in trades]
+    rows = [_Trade(trade.venue_trade_id, trade.at, trade.price, trade.quantity, trade.side) for trade in trades]
     return _encoder.encode(_Trades(str(trades[0].market), rows))
 
 
@@ -152,15 +152,15 @@ def decode_trades(data: bytes) -> tuple[Trade, ...]:
     raw = _trades.decode(data)
     market = MarketSymbol.parse(raw.market)
     return tuple(
-        Trade(market, each.venue_trade_id, each.at, each.price, each.quantity, each.side) for each in raw.trades
+        Trade(market, trade.venue_trade_id, trade.at, trade.price, trade.quantity, trade.side) for trade in raw.trades
     )
 
 
 def encode_candles(candles: Sequence[Candle]) -> bytes:
     """Return the bytes of candles of one market, at least one."""
     rows = [
-        _Candle(each.timeframe, each.open_time, each.open, each.high, each.low, each.close, each.volume, each.closed)
-        for each in candles
+        _Candle(row.timeframe, row.open_time, row.open, row.high, row.low, row.close, row.volume, row.closed)
+        for row in candles
     ]
     return _encoder.encode(_Candles(str(candles[0].market), rows))
 
@@ -170,10 +170,8 @@ def decode_candles(data: bytes) -> tuple[Candle, ...]:
     raw = _candles.decode(data)
     market = MarketSymbol.parse(raw.market)
     return tuple(
-        Candle(
-            market, each.timeframe, each.open_time, each.open, each.high, each.low, each.close, each.volume, each.closed
-        )
-        for each in raw.candles
+        Candle(market, row.timeframe, row.open_time, row.open, row.high, row.low, row.close, row.volume, row.closed)
+        for row in raw.candles
     )
 
 

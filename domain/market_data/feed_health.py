@@ -1,4 +1,4 @@
-"""The state of a feed, by what is connected and how old its last message is."""
+"""The state of a feed, by its connections and the age of its last book."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from domain.model.markets import FeedState, FeedStatus, MarketSymbol
 
 
 class FeedHealth:
-    """LIVE with a book of the present epoch, STALE after silence, RECONNECTING without, or while trades are lost.
+    """LIVE with a book of the present epoch, STALE after silence, RECONNECTING without one or while trades are lost.
 
     A book is good before the first trades are known, so that a cold market can be traded at once.
     """
@@ -16,7 +16,7 @@ class FeedHealth:
         self._market = market
         self._clock = clock
         self._stale_after = stale_after_seconds
-        self._heard_at: float | None = None
+        self._book_at: float | None = None
         self._trades: bool | None = None
         self._state = FeedState.RECONNECTING
         self._since: datetime = clock.now()
@@ -31,32 +31,32 @@ class FeedHealth:
 
     @property
     def book_age_seconds(self) -> float | None:
-        """How old the newest good book is; None where there is none of the present epoch."""
-        return None if self._heard_at is None else self._clock.monotonic() - self._heard_at
+        """The age of the newest good book; None without one of the present epoch."""
+        return None if self._book_at is None else self._clock.monotonic() - self._book_at
 
     @property
     def trades_connected(self) -> bool:
-        """Whether time may close candles: no trade can be missing."""
+        """Whether no trade can be missing, so that time may close candles."""
         return self._trades is True
 
     def on_depth(self) -> None:
-        """Note a good book."""
-        self._heard_at = self._clock.monotonic()
+        """Record a good book."""
+        self._book_at = self._clock.monotonic()
 
     def on_depth_lost(self) -> None:
-        """Note that the stream of books broke."""
-        self._heard_at = None
+        """Record that the stream of books broke."""
+        self._book_at = None
 
     def on_trades(self) -> None:
-        """Note that every trade up to now is known."""
+        """Record that every trade up to now is known."""
         self._trades = True
 
     def on_trades_lost(self) -> None:
-        """Note that the stream of trades broke."""
+        """Record that the stream of trades broke."""
         self._trades = None if self._trades is None else False
 
     def _present(self) -> FeedState:
-        if self._heard_at is None or self._trades is False:
+        if self._book_at is None or self._trades is False:
             return FeedState.RECONNECTING
-        silent = self._clock.monotonic() - self._heard_at
+        silent = self._clock.monotonic() - self._book_at
         return FeedState.STALE if silent > self._stale_after else FeedState.LIVE

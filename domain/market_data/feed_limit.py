@@ -1,4 +1,4 @@
-"""How many markets of a venue are collected because clients look at them, and not because something is traded there."""
+"""Limits how many markets of a venue are collected only because clients look at them."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -14,50 +14,50 @@ from domain.ports.unit_of_work import Database
 
 MAX_FEEDS_PER_VENUE: Final = 200
 ANONYMOUS_SHARE: Final = 4
-"""Strangers have one part of so many; users have the rest."""
+"""Clients that aren't signed in share one part of so many; users have the rest."""
 
 COLLECTED_AFTER_SECONDS: Final = 60.0
-"""How long a market is collected after its last reader, and counted as long."""
+"""How long a market is collected, and counted, after its last reader."""
 
 IN_USE_SECONDS: Final = 5.0
-"""How often it is looked up at most in which markets something is traded, where clients want more than they may."""
+"""How often, at most, it is read in which markets something is traded, if clients are at their limit."""
 
 
 class FeedReader(StrEnum):
     """On whose behalf a market is followed."""
 
     ENGINE = "ENGINE"
-    """What trades, and what keeps trading safe: never refused and never counted."""
+    """Trading itself and what keeps it safe: never refused and never counted."""
 
     USER = "USER"
     ANONYMOUS = "ANONYMOUS"
 
 
 class FeedLimit:
-    """Counts the markets that clients of one node follow, users' and strangers' apart: neither crowds out the other.
+    """Counts the markets that the clients of one node follow; users and anonymous clients have limits of their own.
 
-    A market that the engine follows itself, or in which something is traded on any node, counts for nobody.
+    A market that the engine follows itself, or in which something is traded on any node, isn't counted.
     """
 
     def __init__(self, database: Database, clock: Clock, per_venue: int = MAX_FEEDS_PER_VENUE) -> None:
-        strangers = max(per_venue // ANONYMOUS_SHARE, 1)
+        anonymous = max(per_venue // ANONYMOUS_SHARE, 1)
         self._database = database
         self._clock = clock
         self._in_use: AbstractSet[MarketSymbol] = frozenset()
         self._in_use_at = float("-inf")
-        self._most = {FeedReader.USER: max(per_venue - strangers, 1), FeedReader.ANONYMOUS: strangers}
+        self._limits = {FeedReader.USER: max(per_venue - anonymous, 1), FeedReader.ANONYMOUS: anonymous}
         self._reading = {reader: Counter[MarketSymbol]() for reader in FeedReader}
         self._until: dict[FeedReader, dict[MarketSymbol, float]] = {reader: {} for reader in FeedReader}
 
     def try_acquire(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> bool:
-        """Count all of these markets until `release`; none where one would be too many, which is told by False."""
+        """Count all of these markets until `release`; if that would be too many, count none and return False."""
         if reader is not FeedReader.ENGINE and not self._fits(markets, reader):
             return False
         self._reading[reader].update(markets)
         return True
 
     def release(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> None:
-        """Take back what `try_acquire` counted; a market goes on to count for as long as it is still collected."""
+        """Undo `try_acquire`; a market still counts for as long as it is collected."""
         self._reading[reader].subtract(markets)
         until = self._clock.monotonic() + COLLECTED_AFTER_SECONDS
         for market in markets:
@@ -68,9 +68,9 @@ class FeedLimit:
 
     @asynccontextmanager
     async def admit(self, markets: Sequence[MarketSymbol], reader: FeedReader) -> AsyncIterator[None]:
-        """Count all of these markets inside the block; raises `RateLimited` where they would be too many."""
+        """Count all of these markets inside the block; raises `RateLimited` if they would be too many."""
         if not self.try_acquire(markets, reader):
-            await self._look_up_what_is_in_use()
+            await self._load_markets_in_use()
             if not self.try_acquire(markets, reader):
                 venues = ", ".join(sorted({market.venue for market in markets}))
                 raise RateLimited(f"Too many markets of {venues} are followed already", int(COLLECTED_AFTER_SECONDS))
@@ -79,7 +79,7 @@ class FeedLimit:
         finally:
             self.release(markets, reader)
 
-    async def _look_up_what_is_in_use(self) -> None:
+    async def _load_markets_in_use(self) -> None:
         if self._clock.monotonic() - self._in_use_at > IN_USE_SECONDS:
             self._in_use_at = self._clock.monotonic()
             with suppress(Unavailable):
@@ -94,7 +94,7 @@ class FeedLimit:
         if not new:
             return True
         counted = Counter(market.venue for market in held | new if self._counts(market))
-        return all(counted[venue] <= self._most[reader] for venue in {market.venue for market in new})
+        return all(counted[venue] <= self._limits[reader] for venue in {market.venue for market in new})
 
     def _counts(self, market: MarketSymbol) -> bool:
         return market not in self._in_use and market not in self._reading[FeedReader.ENGINE]

@@ -1,4 +1,4 @@
-"""The markets whose feeds an account needs while something of it is alive."""
+"""The markets whose feeds an account needs while it has sessions, positions or orders."""
 
 from contextlib import AsyncExitStack
 
@@ -9,33 +9,33 @@ from domain.ports.unit_of_work import UnitOfWork
 
 
 class MarketSubscriptions:
-    """Keeps the feeds of a changing set of markets alive."""
+    """Subscribes to a changing set of markets."""
 
     def __init__(self, hub: MarketDataProvider) -> None:
         self._hub = hub
-        self._wanted: dict[MarketSymbol, AsyncExitStack] = {}
+        self._subscribed: dict[MarketSymbol, AsyncExitStack] = {}
 
     def __repr__(self) -> str:
-        return f"MarketSubscriptions({sorted(map(str, self._wanted))})"
+        return f"MarketSubscriptions({sorted(map(str, self._subscribed))})"
 
     async def set_markets(self, markets: frozenset[MarketSymbol]) -> None:
-        """Want these markets from now on, and no others."""
-        for market in self._wanted.keys() - markets:
-            await self._wanted.pop(market).aclose()
-        for market in sorted(markets - self._wanted.keys()):
+        """Subscribe to these markets, and to no others."""
+        for market in self._subscribed.keys() - markets:
+            await self._subscribed.pop(market).aclose()
+        for market in sorted(markets - self._subscribed.keys()):
             stack = AsyncExitStack()
             await stack.enter_async_context(self._hub.subscribe(market))
-            self._wanted[market] = stack
+            self._subscribed[market] = stack
 
     async def close(self) -> None:
-        """Want nothing any more."""
+        """Unsubscribe from all markets."""
         await self.set_markets(frozenset())
 
 
 async def markets_needed(
     reading: UnitOfWork, account: Account, sessions: list[TradingSession], hub: MarketDataProvider
 ) -> frozenset[MarketSymbol]:
-    """Return the markets of sessions, open positions and active orders, and those that price what is held.
+    """Return the markets of sessions, open positions and active orders, and those that price the balances.
 
     Without the latter, an account that trades by shares of its equity couldn't be valued.
     """
@@ -51,6 +51,6 @@ async def markets_needed(
 
 
 def pricing_markets(account: Account, currency: str, hub: MarketDataProvider) -> list[MarketSymbol]:
-    """Return the markets that a currency is priced by in the account's own: those of the shortest way there."""
+    """Return the markets on the shortest path from a currency to the account's own."""
     path = hub.graph(account.venue).active_path(currency, account.currency)
     return [step.market for step in path or ()]

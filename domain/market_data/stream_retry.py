@@ -1,4 +1,4 @@
-"""The tries of one stream to be followed: when to try again, and what the log is told of it."""
+"""When to retry a stream that broke, and what to log about it."""
 
 import logging
 
@@ -8,43 +8,43 @@ from domain.core.clock import Clock
 log = logging.getLogger(__name__)
 
 STABLE_AFTER_SECONDS = 10.0
-"""How long a stream must have worked before its next failure counts as the first one again."""
+"""How long a stream must have worked for its next failure to count as the first."""
 
 LOG_AGAIN_SECONDS = 60.0
 
 
 class StreamRetry:
-    """Waits longer from failure to failure of one stream, and tells the log of an outage once, then once a minute.
+    """The delays between the attempts of one stream, and a log of its outages: one line at once, then one a minute.
 
-    A venue that accepts and closes at once, or skips for ever, gets the longest wait and fills no log.
+    A venue that accepts and closes at once, or skips for ever, is retried with the longest delay, and fills no log.
     """
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
         self._clock = clock
         self._backoff = Backoff()
-        self._works_since: float | None = None
+        self._working_since: float | None = None
         self._failed_at = 0.0
         self._log_after = float("-inf")
         self._unlogged = 0
         self._is_logged = False
 
     def succeeded(self) -> None:
-        """Note that the stream gives what it should."""
-        if self._works_since is None:
-            self._works_since = now = self._clock.monotonic()
+        """Record that the stream has data."""
+        if self._working_since is None:
+            self._working_since = now = self._clock.monotonic()
             if self._is_logged:
                 self._is_logged = False
                 log.info("%s is back after %.1f s", self._name, now - self._failed_at)
 
     def failed(self, reason: str, at_least: float | None = None) -> float:
-        """Note that the stream broke; return the seconds to wait, `at_least` what the venue asked for."""
+        """Record that the stream broke; return the seconds until the next attempt, `at_least` those given."""
         now = self._clock.monotonic()
-        if self._works_since is not None:
+        if self._working_since is not None:
             self._failed_at = now
-            if now - self._works_since >= STABLE_AFTER_SECONDS:
+            if now - self._working_since >= STABLE_AFTER_SECONDS:
                 self._backoff.reset()
-        self._works_since = None
+        self._working_since = None
         self._log(reason, now)
         return self._backoff.next_delay(at_least)
 

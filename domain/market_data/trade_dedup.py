@@ -1,4 +1,4 @@
-"""Which trades were taken already: streams, answers and new beginnings tell the same ones again."""
+"""Recognises trades that were seen before: streams, responses and resynchronisations repeat them."""
 
 from collections import OrderedDict
 
@@ -8,13 +8,13 @@ REMEMBERED_TRADES = 5_000
 
 
 class TradeDeduplicator:
-    """The newest trades of one market by the venue's ids, as many as may be told again."""
+    """The ids of the newest trades of one market, as many as may be repeated."""
 
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
 
     def add(self, trade: Trade) -> bool:
-        """Tell whether the trade wasn't known, and know it from now on."""
+        """Add the trade; return whether it is new."""
         if trade.venue_trade_id in self._ids:
             return False
         self._ids[trade.venue_trade_id] = None
@@ -23,5 +23,5 @@ class TradeDeduplicator:
         return True
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove all."""
         self._ids.clear()

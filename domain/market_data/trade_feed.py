@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
@@ -13,7 +13,6 @@ from domain.market_data import codec
 from domain.market_data.backfill import Backfill
 from domain.market_data.candle_verification import CandleVerifier
 from domain.market_data.feed_health import FeedHealth
-from domain.market_data.slewed_clock import SlewedClock
 from domain.market_data.stream_retry import StreamRetry
 from domain.market_data.timings import FeedTimings, Interval
 from domain.market_data.topics import candles_topic, trades_topic
@@ -25,6 +24,12 @@ from domain.ports.cache import Cache
 from domain.ports.market_data import MarketDataSource, VenueGap, VenueUnreachable
 
 log = logging.getLogger(__name__)
+
+MAX_STEP = timedelta(seconds=1)
+"""How far the venue's clock may be corrected at once; the error of a measurement by round trip is below 1 s."""
+
+SLEW_RATE = 0.1
+"""How many seconds are gained in a second if the clock was corrected by more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,3 +239,31 @@ class TradeFeed:
     async def _publish_candles(self, candles: Sequence[Candle]) -> None:
         if candles:
             await self._out.bus.publish(candles_topic(self._market), codec.encode_candles(candles))
+
+
+class SlewedClock:
+    """The venue's time, slewed: it never steps ahead of this node's monotonic clock by more than `MAX_STEP`.
+
+    A wrong measurement of the venue's clock must not close candles that haven't ended.
+    """
+
+    def __init__(self, venue_now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+        self._venue_now = venue_now
+        self._monotonic = monotonic
+        self._at = 0.0
+        self._time: datetime | None = None
+
+    def reset(self) -> None:
+        """Take the venue's clock as it is: what has happened up to now is known from the venue."""
+        self._time = None
+
+    def now(self) -> datetime:
+        """Return the venue's time, or less while it is being slewed."""
+        venue_time, at = self._venue_now(), self._monotonic()
+        if self._time is not None:
+            passed = timedelta(seconds=at - self._at)
+            expected = self._time + passed
+            if venue_time > expected + MAX_STEP:
+                venue_time = expected + SLEW_RATE * passed
+        self._time, self._at = venue_time, at
+        return venue_time

@@ -1,4 +1,4 @@
-"""Stores what is collected, in batches, so that a busy market costs one transaction a second."""
+"""Writes market data to the database in batches: a busy market costs one transaction a second."""
 
 import asyncio
 import logging
@@ -14,15 +14,15 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 50_000
-"""How many trades or candles wait for a database that is away; older ones are then let go, and can be back-filled."""
+"""How many trades or candles wait for a database that is away; older ones are dropped, and can be back-filled."""
 
 MAX_WAITING_DEPTHS = MAX_WAITING // 100
 
 
 class MarketDataWriter:
-    """Trades, closed candles and snapshots on their way to the storage.
+    """Buffers trades, closed candles and snapshots, and writes them.
 
-    A candle that was built here never takes the place of a stored one: what is there is the venue's own, or as good.
+    A candle that was built here never replaces a stored one, which is the venue's own or as good.
     The counters are rows written since the start; `dropped_rows` are those that made room while the database was away.
     """
 
@@ -42,37 +42,37 @@ class MarketDataWriter:
 
     @property
     def waiting(self) -> int:
-        """How many rows wait for the next batch."""
+        """The number of rows that wait for the next batch."""
         return len(self._trades) + len(self._candles) + len(self._depths)
 
     def add_trades(self, trades: Sequence[Trade]) -> None:
         """Store trades with the next batch."""
         self._trades += trades
-        self.dropped_rows += _shorten(self._trades, MAX_WAITING)
+        self.dropped_rows += _drop_oldest(self._trades, MAX_WAITING)
 
     def add_candles(self, candles: Sequence[Candle]) -> None:
         """Store closed candles that were built here with the next batch."""
         self._candles += candles
-        self.dropped_rows += _shorten(self._candles, MAX_WAITING)
+        self.dropped_rows += _drop_oldest(self._candles, MAX_WAITING)
 
     def add_depth(self, depth: Depth) -> None:
         """Store a snapshot with the next batch."""
         self._depths.append(depth)
-        self.dropped_rows += _shorten(self._depths, MAX_WAITING_DEPTHS)
+        self.dropped_rows += _drop_oldest(self._depths, MAX_WAITING_DEPTHS)
 
     async def backfill(self, candles: Sequence[Candle]) -> None:
-        """Store closed candles of the past now, where none are; raises `Unavailable`."""
-        async with self._room_for(candles) as market_data:
+        """Store past closed candles now, unless they are stored already; raises `Unavailable`."""
+        async with self._partitioned(candles) as market_data:
             await market_data.insert_candles(candles)
         self.backfilled_candles += len(candles)
 
     async def correct(self, candles: Sequence[Candle]) -> None:
-        """Store the venue's own closed candles now, in the place of those that are there; raises `Unavailable`."""
-        async with self._room_for(candles) as market_data:
+        """Store the venue's own closed candles now, replacing stored ones; raises `Unavailable`."""
+        async with self._partitioned(candles) as market_data:
             await market_data.upsert_candles(candles)
 
     async def flush(self) -> None:
-        """Store what waits; keeps it where the storage can't be reached."""
+        """Store what waits; if the database can't be reached, it goes on waiting."""
         async with self._lock:
             trades, candles, depths = self._trades, self._candles, self._depths
             if not (trades or candles or depths):
@@ -94,34 +94,34 @@ class MarketDataWriter:
             try:
                 await self.flush()
             except Exception:
-                log.exception("market data could not be stored, and is tried again")
+                log.exception("market data could not be stored; it is tried again")
 
     async def _store(self, trades: Sequence[Trade], candles: Sequence[Candle], depths: Sequence[Depth]) -> None:
         async with self._database.transaction() as transaction:
-            made = await self._make_room(transaction, "trades", [trade.at for trade in trades])
-            made |= await self._make_room(transaction, "candles", [candle.open_time for candle in candles])
+            created = await self._ensure_partitions(transaction, "trades", [trade.at for trade in trades])
+            created |= await self._ensure_partitions(transaction, "candles", [candle.open_time for candle in candles])
             if trades:
                 await transaction.market_data.save_trades(trades)
             if candles:
                 await transaction.market_data.insert_candles(candles)
             if depths:
                 await transaction.market_data.save_depth(depths)
-        self._months |= made
+        self._months |= created
         self.stored_trades += len(trades)
         self.stored_candles += len(candles)
         self.stored_depths += len(depths)
 
     @asynccontextmanager
-    async def _room_for(self, candles: Sequence[Candle]) -> AsyncIterator[MarketDataRepository]:
+    async def _partitioned(self, candles: Sequence[Candle]) -> AsyncIterator[MarketDataRepository]:
         async with self._database.transaction() as transaction:
-            made = await self._make_room(transaction, "candles", [candle.open_time for candle in candles])
+            created = await self._ensure_partitions(transaction, "candles", [candle.open_time for candle in candles])
             yield transaction.market_data
-        self._months |= made
+        self._months |= created
 
-    async def _make_room(
+    async def _ensure_partitions(
         self, transaction: UnitOfWork, table: str, times: Sequence[datetime]
     ) -> set[tuple[str, int, int]]:
-        """Make the partitions of months that this writer hasn't written to yet; return the months."""
+        """Create the partitions of months that this writer hasn't written to yet; return the months."""
         months = {(table, at.year, at.month) for at in times}
         if months <= self._months:
             return set()
@@ -131,7 +131,7 @@ class MarketDataWriter:
         return months
 
 
-def _shorten(waiting: list[Trade] | list[Candle] | list[Depth], limit: int) -> int:
+def _drop_oldest(waiting: list[Trade] | list[Candle] | list[Depth], limit: int) -> int:
     """Drop the oldest of more than `limit`; return how many."""
     over = max(0, len(waiting) - limit)
     del waiting[:over]

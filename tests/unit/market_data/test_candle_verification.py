@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.market_data.candle_aggregation import RETAINED_CANDLES, CandleAggregator
 from domain.market_data.candle_verification import MAX_ATTEMPTS, CandleVerifier
-from domain.market_data.candles import KEPT, CandleAggregator
-from domain.market_data.slewed_clock import SlewedClock
+from domain.market_data.trade_feed import SlewedClock
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import VenueUnreachable
@@ -166,7 +166,7 @@ def test_a_correction_puts_the_forming_candles_right(steps: list[tuple[int, int,
     recent = {(each.timeframe, each.open_time): each for each in built}
     differing = [each for each in closed if recent.get((each.timeframe, each.open_time)) != each]
     wrong.correct(differing)
-    if lost is None or now - lost.at < KEPT * MINUTE:
+    if lost is None or now - lost.at < RETAINED_CANDLES * MINUTE:
         assert wrong.forming() == right.forming()
 
 

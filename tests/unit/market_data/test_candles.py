@@ -5,7 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candles import CandleAggregator, CandleBuilder, build_forming, merge
+from domain.market_data.candle_aggregation import CandleAggregator, CandleBuilder
+from domain.market_data.candles import build_forming, merge
 from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.market_data.candles import KEPT, CandleAggregator, build_forming, resample
+from domain.market_data.candle_aggregation import RETAINED_CANDLES, CandleAggregator
+from domain.market_data.candles import build_forming, resample
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 
@@ -62,7 +63,9 @@ def test_a_forming_candle_is_made_of_the_few_that_are_kept_of_each_shorter_timef
 ) -> None:
     until = MONDAY + minutes * MINUTE
     kept = {
-        each: [opened_at(each, each.open_time(until) - number * each.duration) for number in range(1, KEPT + 1)]
+        each: [
+            opened_at(each, each.open_time(until) - number * each.duration) for number in range(1, RETAINED_CANDLES + 1)
+        ]
         for each in Timeframe
     }
     made = build_forming(kept, timeframe, until)
