@@ -1,4 +1,4 @@
-"""The shared source of `marketDepth`: one paced stream of books for all who ask for the same."""
+"""The shared stream of `marketDepth`: one paced stream of books for all who ask for the same."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +13,7 @@ from domain.model.markets import Depth, FeedState, FeedStatus, MarketSymbol
 DepthEvent = DepthSnapshot | DepthDelta | FeedStatus
 
 
-class DepthSource:
+class DepthStream:
     """A snapshot first and whenever the chain is broken; then snapshots or deltas, at most one in a cadence.
 
     A joiner, and a reader who was too slow, get the book that was sent last, so that the next delta chains to it; while
@@ -46,17 +46,17 @@ class DepthSource:
     async def __anext__(self) -> DepthEvent:
         """Return the next event."""
         while True:
-            news = await self._paced()
-            if isinstance(news, FeedStatus):
-                self._take_status(news)
-                return news
-            event = self._event(news)
+            update = await self._next_update()
+            if isinstance(update, FeedStatus):
+                self._on_status(update)
+                return update
+            event = self._event(update)
             if event is not None:
-                self._sent, self._broken_by, self._snapshot = news, None, None
+                self._sent, self._broken_by, self._snapshot = update, None, None
                 return event
 
     async def aclose(self) -> None:
-        """Let go of the feed."""
+        """Release the feed."""
         close = getattr(self._books, "aclose", None)
         if close is not None:
             await close()
@@ -86,7 +86,7 @@ class DepthSource:
         return snapshot.epoch == event.epoch and snapshot.sequence >= event.sequence
 
     def overflow(self, queued: Sequence[DepthEvent]) -> Sequence[DepthEvent] | None:
-        """Keep the newest book and the newest state; a broken chain of deltas begins anew with a snapshot."""
+        """Keep the newest book and the newest state; a broken chain of deltas starts again with a snapshot."""
         if self._mode is DepthMode.DELTAS:
             return None
         newest: dict[bool, DepthEvent] = {}
@@ -94,19 +94,19 @@ class DepthSource:
             newest[isinstance(event, FeedStatus)] = event
         return [event for event in queued if event in newest.values()][-2:]
 
-    def _take_status(self, status: FeedStatus) -> None:
-        """Break the chain where the feed isn't live; that it is live again mends nothing before its next book."""
+    def _on_status(self, status: FeedStatus) -> None:
+        """Break the chain if the feed isn't live. When it is live again, the chain stays broken until the next book."""
         if status.state is not FeedState.LIVE or self._broken_by is not None:
             self._broken_by = status
 
-    async def _paced(self) -> Depth | FeedStatus:
+    async def _next_update(self) -> Depth | FeedStatus:
         wait = self._due - self._clock.monotonic()
         if wait > 0:
-            # Meanwhile the hub keeps the newest book alone.
+            # Meanwhile the hub keeps only the newest book.
             await asyncio.sleep(wait)
-        news = await anext(self._books)
+        update = await anext(self._books)
         self._due = self._clock.monotonic() + self._cadence.seconds
-        return news
+        return update
 
     def _event(self, book: Depth) -> DepthSnapshot | DepthDelta | None:
         sent, now = self._sent, self._clock.now()

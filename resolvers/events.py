@@ -26,8 +26,8 @@ JOB_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class OrderStep:
-    """One step of an order's life with its place in the log, and the order and the fill as stored with it."""
+class OrderEventItem:
+    """An event of an order, with its place in the log and the order and the fill as they were stored with it."""
 
     cursor: str
     sequence: int
@@ -38,11 +38,13 @@ class OrderStep:
     reason: str | None
 
 
-def order_step(event: UserEvent) -> OrderStep:
-    """Return the step that an event of the log tells, which must be one of an order."""
-    told = event.subject
-    assert isinstance(told, OrderEvent)
-    return OrderStep(cursor(event), event.sequence, event.at, told.kind, told.order, told.fill, told.reason)
+def order_event_item(event: UserEvent) -> OrderEventItem:
+    """Return the item for an event of the log, which must be an event of an order."""
+    stored = event.subject
+    assert isinstance(stored, OrderEvent)
+    return OrderEventItem(
+        cursor(event), event.sequence, event.at, stored.kind, stored.order, stored.fill, stored.reason
+    )
 
 
 def cursor(event: UserEvent) -> str:
@@ -51,28 +53,28 @@ def cursor(event: UserEvent) -> str:
 
 
 State = Order | Position | Signal | TradingSession | Account | Job | Report | Activity
-"""What an event is about, as it stood then."""
+"""The object of an event, as it was then."""
 
 
 def state(event: UserEvent) -> State | None:
-    """Return what the event is about, as it stood then: of an order's step, the order."""
+    """Return the object of the event, as it was then: for an event of an order, the order."""
     return event.subject.order if isinstance(event.subject, OrderEvent) else event.subject
 
 
 def fill(event: UserEvent) -> Fill | None:
-    """Return the execution that the event tells; None for one that tells none."""
+    """Return the fill of the event; None if it has none."""
     return event.subject.fill if isinstance(event.subject, OrderEvent) else None
 
 
-async def current(context: RequestContext, told: State) -> object | None:
-    """Return the same thing as it is now; None where it is gone."""
-    return await context.node_loaders[type(told).__name__](str(told.id))
+async def current(context: RequestContext, stored: State) -> object | None:
+    """Return the same object as it is now; None if it no longer exists."""
+    return await context.node_loaders[type(stored).__name__](str(stored.id))
 
 
-class LogSource:
-    """Everything in the log after a place; a `ResumableSource`.
+class EventLogStream:
+    """All events of the log after a place; a `ResumableStream`.
 
-    What an operation has loaded is forgotten at each event, so that what hangs on it is told as it is then.
+    What an operation has loaded is forgotten at each event, so that what hangs on it is read as it is then.
     """
 
     def __init__(self, context: RequestContext, start: EventCursor, *, orders_only: bool = False) -> None:
@@ -91,7 +93,7 @@ class LogSource:
     async def __anext__(self) -> UserEvent:
         """Return the next event."""
         event = await anext(self._stream)
-        self._context.forget()
+        self._context.reset_loaders()
         return event
 
     async def aclose(self) -> None:
@@ -99,68 +101,68 @@ class LogSource:
         await self._stream.aclose()
 
 
-class OrderSource:
-    """The steps of the orders that fit, perhaps with a snapshot of the open ones before; a `ResumableSource`."""
+class OrderEventStream:
+    """The events of the orders that match, after a snapshot of the open ones if there is one; a `ResumableStream`."""
 
-    def __init__(self, log: LogSource, wanted: OrderFilter, snapshots: list[OrderStep]) -> None:
+    def __init__(self, log: EventLogStream, filter: OrderFilter, snapshots: list[OrderEventItem]) -> None:
         self._log = log
-        self._wanted = wanted
+        self._filter = filter
         self._snapshots = deque(snapshots)
-        self._told = {step.order.id: step.order.revision for step in snapshots}
+        self._snapshot_revisions = {item.order.id: item.order.revision for item in snapshots}
 
     @property
     def cursor(self) -> str | None:
-        """As a `ResumableSource`; None while snapshots are left, which no cursor would bring back."""
+        """The place in the log; None while snapshots are left, which no cursor would bring back."""
         return None if self._snapshots else self._log.cursor
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> OrderStep:
-        """Return the next step."""
+    async def __anext__(self) -> OrderEventItem:
+        """Return the next event."""
         if self._snapshots:
             return self._snapshots.popleft()
         while True:
-            step = order_step(await anext(self._log))
-            if _fits(step.order, self._wanted) and not self._is_told(step.order):
-                return step
+            item = order_event_item(await anext(self._log))
+            if _matches(item.order, self._filter) and not self._is_in_snapshot(item.order):
+                return item
 
     async def aclose(self) -> None:
         """Stop listening."""
         await self._log.aclose()
 
-    def _is_told(self, order: Order) -> bool:
-        """Tell whether the snapshot, which was read after the log's head was, says it already."""
-        if order.revision <= self._told.get(order.id, 0):
+    def _is_in_snapshot(self, order: Order) -> bool:
+        """Tell whether the snapshot, which was read after the log's head, already has this state of the order."""
+        if order.revision <= self._snapshot_revisions.get(order.id, 0):
             return True
-        self._told.pop(order.id, None)
+        self._snapshot_revisions.pop(order.id, None)
         return False
 
 
 async def order_events(
     context: RequestContext, after: str | None, account: str | None, trading_session: str | None
-) -> OrderSource:
-    """Return the steps of the user's orders after a cursor; without one, the open orders and every step from now on.
+) -> OrderEventStream:
+    """Return the events of the user's orders after a cursor; without one, the open orders and every event from now on.
 
     Raises `Unauthenticated`, INVALID and CURSOR_TOO_OLD for a cursor that can't be used, and NOT_FOUND for an account
     or a trading session that isn't the user's.
     """
     user = context.require_user(ApiScope.READ)
-    wanted = OrderFilter(
+    selected = OrderFilter(
         account_id=await require_owned_id(context, "Account", account),
         trading_session_id=await require_owned_id(context, "TradingSession", trading_session),
         statuses=tuple(ACTIVE),
     )
-    # The head comes first: what happens before the orders are read is told by the snapshot, and again by the log.
+    # The head comes first: what happens before the orders are read is in the snapshot, and again in the log.
     start = await context.services.events.start(user.id, after)
-    snapshots = await _snapshots(context, start, wanted) if after is None else []
-    return OrderSource(LogSource(context, start, orders_only=True), wanted, snapshots)
+    snapshots = await _snapshots(context, start, selected) if after is None else []
+    return OrderEventStream(EventLogStream(context, start, orders_only=True), selected, snapshots)
 
 
-async def events(context: RequestContext, after: str | None) -> LogSource:
+async def events(context: RequestContext, after: str | None) -> EventLogStream:
     """Return everything in the user's log after a cursor, or from now on; raises as `order_events`."""
     user = context.require_user(ApiScope.READ)
-    return LogSource(context, await context.services.events.start(user.id, after))
+    return EventLogStream(context, await context.services.events.start(user.id, after))
 
 
 async def job_progress(context: RequestContext, id: str) -> AsyncIterator[Job]:
@@ -171,14 +173,14 @@ async def job_progress(context: RequestContext, id: str) -> AsyncIterator[Job]:
     job = await _job(context, user.id, job_id) if job_id else None
     if job is None:
         raise InputError(ErrorCode.NOT_FOUND, "There is no job with this id.", ("id",))
-    return _progress(context, job, LogSource(context, start))
+    return _progress(context, job, EventLogStream(context, start))
 
 
-async def _progress(context: RequestContext, job: Job, log: LogSource) -> AsyncIterator[Job]:
+async def _progress(context: RequestContext, job: Job, log: EventLogStream) -> AsyncIterator[Job]:
     try:
         yield job
         while not job.status.is_final:
-            await _news_of(log, job.id)
+            await _wait_for_job_event(log, job.id)
             now = await _job(context, job.user_id, job.id)
             if now is None:
                 return
@@ -189,8 +191,8 @@ async def _progress(context: RequestContext, job: Job, log: LogSource) -> AsyncI
         await log.aclose()
 
 
-async def _news_of(log: LogSource, job_id: UUID) -> None:
-    """Return when the log tells of the job, or after a while: its progress isn't in the log."""
+async def _wait_for_job_event(log: EventLogStream, job_id: UUID) -> None:
+    """Wait for an event of the job, at most `JOB_POLL_SECONDS`: its progress isn't in the log."""
     try:
         async with asyncio.timeout(JOB_POLL_SECONDS):
             async for event in log:
@@ -201,13 +203,13 @@ async def _news_of(log: LogSource, job_id: UUID) -> None:
 
 
 async def _job(context: RequestContext, user_id: UUID, job_id: UUID) -> Job | None:
-    context.forget()
+    context.reset_loaders()
     async with context.services.database.read_only() as reading:
         return await reading.reports.get_job(user_id, job_id)
 
 
 async def require_owned_id(context: RequestContext, type_name: str, id: str | None) -> UUID | None:
-    """Return the UUID in the id of something of the user's; None where no id is given."""
+    """Return the UUID in the id of an object of the user; None if no id is given. Raises NOT_FOUND for any other id."""
     if id is None:
         return None
     key = uuid_in(id, type_name)
@@ -217,27 +219,27 @@ async def require_owned_id(context: RequestContext, type_name: str, id: str | No
     return key
 
 
-async def _snapshots(context: RequestContext, head: EventCursor, wanted: OrderFilter) -> list[OrderStep]:
-    """Return a SNAPSHOT step for each open order that fits, oldest first."""
+async def _snapshots(context: RequestContext, head: EventCursor, filter: OrderFilter) -> list[OrderEventItem]:
+    """Return a SNAPSHOT event for each open order that matches, oldest first."""
     at, place = context.services.clock.now(), encode_event_cursor(head)
-    orders = await _open_orders(context, head.user_id, wanted)
-    return [OrderStep(place, head.sequence, at, OrderEventKind.SNAPSHOT, order, None, None) for order in orders]
+    orders = await _open_orders(context, head.user_id, filter)
+    return [OrderEventItem(place, head.sequence, at, OrderEventKind.SNAPSHOT, order, None, None) for order in orders]
 
 
-async def _open_orders(context: RequestContext, user_id: UUID, wanted: OrderFilter) -> list[Order]:
+async def _open_orders(context: RequestContext, user_id: UUID, filter: OrderFilter) -> list[Order]:
     found: list[Order] = []
     async with context.services.database.read_only() as reading:
         while True:
             window = KeysetPage(SNAPSHOT_PAGE, after=found[-1].id if found else None)
-            orders = await reading.orders.list_page(user_id, window, wanted)
+            orders = await reading.orders.list_page(user_id, window, filter)
             found += orders
             if len(orders) < SNAPSHOT_PAGE:
                 return found[::-1]
 
 
-def _fits(order: Order, wanted: OrderFilter) -> bool:
-    """Tell whether the order is of the wanted account and trading session."""
-    return wanted.account_id in {None, order.account_id} and wanted.trading_session_id in {
+def _matches(order: Order, filter: OrderFilter) -> bool:
+    """Tell whether the order belongs to the account and the trading session of the filter."""
+    return filter.account_id in {None, order.account_id} and filter.trading_session_id in {
         None,
         order.trading_session_id,
     }

@@ -5,11 +5,11 @@ from uuid import UUID
 from domain.accounts.halts import HaltRequest
 from domain.core.errors import ErrorCode, InputError
 from domain.model.trading import Account, TradingSession
-from domain.model.trading_state import ENGINE_ID, Halt, HaltLevel
+from domain.model.trading_state import ENGINE_ID, Halt, HaltLevel, TradingState
 from domain.model.users import ApiScope, User
 from resolvers.context import RequestContext
-from resolvers.engine import ENGINE_KEY
 from resolvers.ids import decode_id, uuid_in
+from resolvers.services import ENGINE_KEY
 
 Halted = User | Account | TradingSession
 """An object that can be halted, apart from the engine."""
@@ -18,6 +18,12 @@ Halted = User | Account | TradingSession
 async def engine_halt(context: RequestContext) -> Halt | None:
     """Return the halt of the engine."""
     return await context.loaders.halts.load((HaltLevel.ENGINE, ENGINE_ID))
+
+
+async def engine_state(context: RequestContext) -> TradingState:
+    """Return what a halt of the engine allows."""
+    async with context.services.database.read_only() as reading:
+        return await reading.accounts.engine_state()
 
 
 async def own_halt(context: RequestContext, subject: Halted) -> Halt | None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -17,9 +17,6 @@ from domain.model.users import User
 from domain.ports.lists import ListRepository, Lists, Owner, PositionFilter
 from domain.ports.unit_of_work import Database
 from resolvers.pagination import PageArguments
-
-if TYPE_CHECKING:
-    from resolvers.context import RequestContext
 
 
 class _Identified(Protocol):
@@ -64,7 +61,7 @@ class OwnedList(Generic[F]):
 
     owner: Owner
     owner_id: UUID
-    wanted: F
+    filter: F
 
 
 Parent = User | Account | TradingSession | Position | Strategy | StrategyVersion
@@ -80,9 +77,9 @@ _OWNERS: Mapping[type, Owner] = {
 }
 
 
-def owned_by(parent: Parent, wanted: F) -> OwnedList[F]:
-    """Return the list of what belongs to an object."""
-    return OwnedList(_OWNERS[type(parent)], parent.id, wanted)
+def owned_by(parent: Parent, filter: F) -> OwnedList[F]:
+    """Return the list of the items that belong to an object."""
+    return OwnedList(_OWNERS[type(parent)], parent.id, filter)
 
 
 def user_of(parent: Parent) -> str:
@@ -104,9 +101,9 @@ class ListLoader(Generic[T, F]):
             repository = self._repository(reading.lists)
             return await _together(
                 asked,
-                lambda one: (one[0].owner, one[0].wanted, one[1]),
+                lambda one: (one[0].owner, one[0].filter, one[1]),
                 lambda one: one[0].owner_id,
-                lambda one, ids: repository.pages(one[0].owner, ids, one[1], one[0].wanted),
+                lambda one, ids: repository.pages(one[0].owner, ids, one[1], one[0].filter),
             )
 
     async def _load_counts(self, asked: list[OwnedList[F]]) -> list[int | None]:
@@ -114,9 +111,9 @@ class ListLoader(Generic[T, F]):
             repository = self._repository(reading.lists)
             return await _together(
                 asked,
-                lambda one: (one.owner, one.wanted),
+                lambda one: (one.owner, one.filter),
                 lambda one: one.owner_id,
-                lambda one, ids: repository.counts(one.owner, ids, one.wanted),
+                lambda one, ids: repository.counts(one.owner, ids, one.filter),
             )
 
 
@@ -156,7 +153,7 @@ async def list_page(
 
 
 async def position_page(
-    context: "RequestContext",
+    loader: "ListLoader[Position, PositionFilter]",
     scope: CursorScope,
     asked: OwnedList[PositionFilter],
     arguments: PageArguments,
@@ -164,13 +161,12 @@ async def position_page(
 ) -> Page[Position]:
     """Return a page of positions in that order; a cursor is good for one order alone."""
     if order.by_closing:
-        if asked.wanted.is_open:
+        if asked.filter.is_open:
             raise RequestFault(
                 FaultCode.INVALID, "An open position has no closing: leave out `open`, or order by opening."
             )
-        asked = replace(asked, wanted=replace(asked.wanted, is_open=False))
+        asked = replace(asked, filter=replace(asked.filter, is_open=False))
     scope = _in_order(scope, order, PositionOrder.OPENED_NEWEST_FIRST)
-    loader = context.lists.positions
     return await _page(loader, scope, asked, arguments, order.oldest_first, _closed_key if order.by_closing else None)
 
 

@@ -136,9 +136,9 @@ class Loaders:
     def session_metrics(self) -> DataLoader[MetricsRequest, PerformanceMetrics | None]:
         """How trading sessions have gone so far, computed one after another on one connection."""
 
-        async def load(wanted: list[MetricsRequest]) -> list[PerformanceMetrics | None]:
+        async def load(requests: list[MetricsRequest]) -> list[PerformanceMetrics | None]:
             async with self._database.read_only() as reading:
-                return [await session_metrics(reading, one) for one in wanted]
+                return [await session_metrics(reading, one) for one in requests]
 
         return DataLoader(load)
 

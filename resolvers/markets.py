@@ -28,9 +28,9 @@ from domain.model.markets import Candle, FeedStatus, Market, MarketSymbol, Ticke
 from domain.model.trading import AccountKind
 from domain.model.venue_abilities import VenueAbilities
 from resolvers.context import RequestContext
-from resolvers.depth import DepthSource
+from resolvers.depth import DepthStream
 from resolvers.pagination import PageArguments
-from resolvers.streams import LatestOfEachSource, LatestStream, MergingStream
+from resolvers.streams import LatestPerKeyStream, LatestStream, MergingStream
 
 MAX_MARKETS = 500
 """How many markets may be named at once."""
@@ -86,18 +86,18 @@ def market(context: RequestContext, symbol: MarketSymbol) -> Market | None:
 
 
 def markets(
-    context: RequestContext, page: PageArguments, wanted: MarketFilter, order: MarketOrder = MarketOrder.SYMBOL
+    context: RequestContext, page: PageArguments, filter: MarketFilter, order: MarketOrder = MarketOrder.SYMBOL
 ) -> Page[Market]:
     """Return markets that fit in the order of their symbols; raises INVALID for more than 500 symbols.
 
     A cursor is a place among all symbols, so it stays good whatever the filter, and where markets come and go.
     """
-    if wanted.symbols is not None and len(wanted.symbols) > MAX_MARKETS:
-        raise _too_many("symbols", len(wanted.symbols))
+    if filter.symbols is not None and len(filter.symbols) > MAX_MARKETS:
+        raise _too_many("symbols", len(filter.symbols))
     request = page_request(
         CursorScope(f"markets:{order.value}"), page.first, page.after, page.last, page.before, default=page.default
     )
-    found, is_reversed = context.services.markets.catalogue.find(wanted), order is MarketOrder.SYMBOL_DESCENDING
+    found, is_reversed = context.services.markets.catalogue.find(filter), order is MarketOrder.SYMBOL_DESCENDING
     rows = found[::-1] if is_reversed else found
     beyond, short_of = _symbol_in(request.after), _symbol_in(request.before)
 
@@ -122,25 +122,25 @@ def _symbol_in(key: Key | None) -> MarketSymbol | None:
     return MarketSymbol(*key)
 
 
-def feed(context: RequestContext, one: Market) -> FeedStatus | None:
+def feed(context: RequestContext, market: Market) -> FeedStatus | None:
     """Return the state of the market's feed; None where this node doesn't follow it."""
-    return context.services.markets.status(one.symbol)
+    return context.services.markets.status(market.symbol)
 
 
-async def ticker(context: RequestContext, one: Market) -> Ticker | None:
+async def ticker(context: RequestContext, market: Market) -> Ticker | None:
     """Return the present ticker; None where the feed doesn't start in 3 s."""
-    return await context.services.markets.ticker(one.symbol, reader=context.feed_reader)
+    return await context.services.markets.ticker(market.symbol, reader=context.feed_reader)
 
 
-async def depth(context: RequestContext, one: Market, levels: DepthLevels) -> DepthSnapshot | None:
+async def depth(context: RequestContext, market: Market, levels: DepthLevels) -> DepthSnapshot | None:
     """Return the present book; None where the feed doesn't start in 3 s."""
-    book = await context.services.markets.depth(one.symbol, reader=context.feed_reader)
+    book = await context.services.markets.depth(market.symbol, reader=context.feed_reader)
     return DepthSnapshot.of(book, levels, context.services.clock.now()) if book is not None else None
 
 
 async def candles(
     context: RequestContext,
-    one: Market,
+    market: Market,
     timeframe: Timeframe,
     start: datetime | None,
     end: datetime | None,
@@ -148,79 +148,79 @@ async def candles(
 ) -> Page[Candle]:
     """Return closed candles, oldest first; what is missing of the newest 10,000 is fetched for up to 3 s."""
     validate_time_range(start, end)
-    scope = CursorScope(f"candles:{one.symbol}:{timeframe.value}")
+    scope = CursorScope(f"candles:{market.symbol}:{timeframe.value}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
         start, end
     )
     window = request.time_keyset_page(start, end)
-    rows = await context.services.market_history.candles(one.symbol, timeframe, window)
+    rows = await context.services.market_history.candles(market.symbol, timeframe, window)
     return build_page(request, rows, lambda candle: time_key(candle.open_time))
 
 
 async def trades(
-    context: RequestContext, one: Market, start: datetime | None, end: datetime | None, page: PageArguments
+    context: RequestContext, market: Market, start: datetime | None, end: datetime | None, page: PageArguments
 ) -> Page[Trade]:
     """Return stored trades, oldest first; the newest of a cold market are waited for up to 3 s."""
     validate_time_range(start, end)
-    scope = CursorScope(f"trades:{one.symbol}")
+    scope = CursorScope(f"trades:{market.symbol}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
         start, end
     )
-    rows = await context.services.market_history.trades(one.symbol, request.tied_time_keyset_page(start, end))
+    rows = await context.services.market_history.trades(market.symbol, request.tied_time_keyset_page(start, end))
     return build_page(request, rows, lambda trade: (str(to_milliseconds(trade.at)), trade.venue_trade_id))
 
 
-def depth_source(
+def depth_stream(
     context: RequestContext, symbol: MarketSymbol, levels: DepthLevels, cadence: DepthCadence, mode: DepthMode
-) -> DepthSource:
+) -> DepthStream:
     """Return the shared stream of a market's book."""
-    _known(context, symbol)
+    _require_market(context, symbol)
     services = context.services
-    return DepthSource(services.markets, services.clock, symbol, levels, cadence, mode, context.feed_reader)
+    return DepthStream(services.markets, services.clock, symbol, levels, cadence, mode, context.feed_reader)
 
 
-def ticker_source(context: RequestContext, symbol: MarketSymbol) -> LatestStream[Ticker]:
+def ticker_stream(context: RequestContext, symbol: MarketSymbol) -> LatestStream[Ticker]:
     """Return the shared stream of a market's ticker."""
-    _known(context, symbol)
+    _require_market(context, symbol)
     return LatestStream(_closing(context.services.markets.ticker_stream(symbol, context.feed_reader)))
 
 
-def tickers_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestOfEachSource[Ticker]:
+def tickers_stream(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestPerKeyStream[Ticker]:
     """Return the shared stream of the tickers of many markets; raises NOT_FOUND and INVALID."""
-    known = _all_known(context, symbols)
+    known = _require_markets(context, symbols)
     stream = _closing(context.services.markets.tickers_stream(known, context.feed_reader))
-    return LatestOfEachSource(stream, lambda ticker: ticker.market, len(known))
+    return LatestPerKeyStream(stream, lambda ticker: ticker.market, len(known))
 
 
-def feeds_source(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestOfEachSource[FeedStatus]:
+def feeds_stream(context: RequestContext, symbols: Sequence[MarketSymbol]) -> LatestPerKeyStream[FeedStatus]:
     """Return the shared stream of the states of many markets' feeds; raises NOT_FOUND and INVALID."""
-    known = _all_known(context, symbols)
+    known = _require_markets(context, symbols)
     stream = _closing(context.services.markets.feeds_stream(known, context.feed_reader))
-    return LatestOfEachSource(stream, lambda status: status.market, len(known))
+    return LatestPerKeyStream(stream, lambda status: status.market, len(known))
 
 
-def trades_source(context: RequestContext, symbol: MarketSymbol) -> MergingStream[TradeBatch]:
+def trades_stream(context: RequestContext, symbol: MarketSymbol) -> MergingStream[TradeBatch]:
     """Return the shared stream of a market's trades."""
-    _known(context, symbol)
+    _require_market(context, symbol)
     return MergingStream(_batches(context, symbol), _with_dropped, covers=lambda _snapshot, _event: False)
 
 
-def candles_source(context: RequestContext, symbol: MarketSymbol, timeframe: Timeframe) -> MergingStream[Candle]:
+def candles_stream(context: RequestContext, symbol: MarketSymbol, timeframe: Timeframe) -> MergingStream[Candle]:
     """Return the shared stream of a market's candles."""
-    _known(context, symbol)
+    _require_market(context, symbol)
     return MergingStream(
         _closing(context.services.markets.candle_stream(symbol, timeframe, context.feed_reader)), _newest_forming
     )
 
 
-def _known(context: RequestContext, symbol: MarketSymbol) -> Market:
+def _require_market(context: RequestContext, symbol: MarketSymbol) -> Market:
     found = context.services.markets.catalogue.get(symbol)
     if found is None:
         raise InputError(ErrorCode.NOT_FOUND, f"There is no market {symbol}.", ("market",))
     return found
 
 
-def _all_known(context: RequestContext, symbols: Sequence[MarketSymbol]) -> tuple[MarketSymbol, ...]:
+def _require_markets(context: RequestContext, symbols: Sequence[MarketSymbol]) -> tuple[MarketSymbol, ...]:
     """Return the markets, each once, in the order of their symbols."""
     if not symbols:
         raise RequestFault(FaultCode.INVALID, "`markets` is empty; name at least one market.")
@@ -242,7 +242,7 @@ def _too_many(argument: str, count: int) -> RequestFault:
 
 
 async def _closing(stream: AsyncIterator[T]) -> AsyncGenerator[T]:
-    """Yield what a stream of the hub yields, and let go of its feeds at once when closed."""
+    """Yield the items of a stream of the hub, and release its feeds at once when closed."""
     async with aclosing(stream):  # type: ignore[type-var]  # the hub's streams are generators
         async for item in stream:
             yield item

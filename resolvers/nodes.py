@@ -1,18 +1,40 @@
-"""How `node` finds an object of each type: a private one for its owner alone, as if it didn't exist for all others."""
+"""Finds an object of any type by its key. A private object is found only by its owner."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.model.markets import MarketSymbol
 from domain.model.users import Activity
 from domain.ports.unit_of_work import UnitOfWork
-from resolvers.engine import ENGINE_KEY
-
-if TYPE_CHECKING:
-    from resolvers.context import RequestContext
+from resolvers.loaders import Loaders
+from resolvers.services import ENGINE_KEY, Services
 
 NodeLoader = Callable[[str], Awaitable[object | None]]
+
+
+class NodeContext(Protocol):
+    """The part of a request context that finds objects by their ids."""
+
+    @property
+    def services(self) -> Services:
+        """The services of the domain."""
+        ...
+
+    @property
+    def loaders(self) -> Loaders:
+        """The batch loaders of this operation."""
+        ...
+
+    @property
+    def user_id(self) -> UUID | None:
+        """The user whose private data this operation may read."""
+        ...
+
+    @property
+    def node_loaders(self) -> Mapping[str, NodeLoader]:
+        """The loader of an object by its key, for each type name."""
+        ...
 
 
 class _Owned(Protocol):
@@ -24,32 +46,34 @@ T = TypeVar("T", bound=_Owned)
 Find = Callable[[UnitOfWork, UUID, UUID], Awaitable[object | None]]
 
 
-def node_loaders(context: "RequestContext") -> Mapping[str, NodeLoader]:
-    """Return a loader for each type name; a key that can't be read finds nothing."""
+def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
+    """Return a loader for each type name. A loader returns None for a key that isn't valid."""
     loaders = context.loaders
     return {
         "Engine": lambda key: _engine(context, key),
         "Venue": lambda key: _venue(context, key),
         "Market": lambda key: _market(context, key),
         "User": lambda key: _user(context, key),
-        "Account": _owned(context, loaders.accounts.load),
-        "AccountTransfer": _found(context, lambda reading, user, key: reading.transfers.get(user, key)),
-        "Strategy": _owned(context, loaders.strategies.load),
-        "StrategyVersion": _owned(context, loaders.strategy_versions.load),
-        "TradingSession": _owned(context, loaders.trading_sessions.load),
-        "Signal": _owned(context, loaders.signals.load),
-        "Order": _owned(context, loaders.orders.load),
-        "Job": _owned(context, loaders.jobs.load),
-        "Fill": _found(context, lambda reading, user, key: reading.orders.get_fill(user, key)),
-        "Position": _found(context, lambda reading, user, key: reading.positions.get(user, key)),
-        "Report": _found(context, lambda reading, user, key: reading.reports.get_report(user, key)),
-        "Activity": _found(context, lambda reading, user, key: reading.users.get_activity(user, key)),
-        "ApiKey": _found(context, _api_key),
+        "Account": owned_loader(context, loaders.accounts.load),
+        "AccountTransfer": query_loader(context, lambda reading, user, key: reading.transfers.get(user, key)),
+        "Strategy": owned_loader(context, loaders.strategies.load),
+        "StrategyVersion": owned_loader(context, loaders.strategy_versions.load),
+        "TradingSession": owned_loader(context, loaders.trading_sessions.load),
+        "Signal": owned_loader(context, loaders.signals.load),
+        "Order": owned_loader(context, loaders.orders.load),
+        "Job": owned_loader(context, loaders.jobs.load),
+        "Fill": query_loader(context, lambda reading, user, key: reading.orders.get_fill(user, key)),
+        "Position": query_loader(context, lambda reading, user, key: reading.positions.get(user, key)),
+        "Report": query_loader(context, lambda reading, user, key: reading.reports.get_report(user, key)),
+        "Activity": query_loader(context, lambda reading, user, key: reading.users.get_activity(user, key)),
+        "ApiKey": query_loader(context, _api_key),
         "LoginSession": lambda key: _login_session(context, key),
     }
 
 
-def _owned(context: "RequestContext", load: Callable[[UUID], Awaitable[T | None]]) -> NodeLoader:
+def owned_loader(context: NodeContext, load: Callable[[UUID], Awaitable[T | None]]) -> NodeLoader:
+    """Return a loader of objects that it returns only to their owner."""
+
     async def find(key: str) -> object | None:
         node_id = _uuid(key)
         found = await load(node_id) if node_id is not None and context.user_id is not None else None
@@ -58,7 +82,9 @@ def _owned(context: "RequestContext", load: Callable[[UUID], Awaitable[T | None]
     return find
 
 
-def _found(context: "RequestContext", find: Find) -> NodeLoader:
+def query_loader(context: NodeContext, find: Find) -> NodeLoader:
+    """Return a loader by a query that takes the user and the id of the object."""
+
     async def load(key: str) -> object | None:
         node_id, user_id = _uuid(key), context.user_id
         if node_id is None or user_id is None:
@@ -73,7 +99,7 @@ async def _api_key(reading: UnitOfWork, user_id: UUID, key_id: UUID) -> object |
     return next((key for key in await reading.users.api_keys(user_id) if key.id == key_id), None)
 
 
-async def _login_session(context: "RequestContext", key: str) -> object | None:
+async def _login_session(context: NodeContext, key: str) -> object | None:
     session_id, user_id = _uuid(key), context.user_id
     if session_id is None or user_id is None:
         return None
@@ -82,22 +108,22 @@ async def _login_session(context: "RequestContext", key: str) -> object | None:
     return next((session for session in sessions if session.id == session_id), None)
 
 
-async def _engine(context: "RequestContext", key: str) -> object | None:
+async def _engine(context: NodeContext, key: str) -> object | None:
     return context.services.engine if key == ENGINE_KEY else None
 
 
-async def _venue(context: "RequestContext", key: str) -> object | None:
+async def _venue(context: NodeContext, key: str) -> object | None:
     return context.services.venues.get(key)
 
 
-async def _market(context: "RequestContext", key: str) -> object | None:
+async def _market(context: NodeContext, key: str) -> object | None:
     try:
         return context.services.markets.catalogue.get(MarketSymbol.parse(key))
     except ValueError:
         return None
 
 
-async def _user(context: "RequestContext", key: str) -> object | None:
+async def _user(context: NodeContext, key: str) -> object | None:
     user_id = _uuid(key)
     if user_id is None or user_id != context.user_id:
         return None
@@ -112,8 +138,8 @@ def _uuid(key: str) -> UUID | None:
         return None
 
 
-async def subject(context: "RequestContext", activity: Activity) -> object | None:
-    """Return the object that an activity names, as it is now."""
+async def subject(context: NodeContext, activity: Activity) -> object | None:
+    """Return the object of an activity, as it is now. None if it no longer exists or the activity has none."""
     if activity.subject_type is None or activity.subject_id is None:
         return None
     loader = context.node_loaders.get(activity.subject_type)

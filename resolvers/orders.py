@@ -15,7 +15,7 @@ from domain.model.users import ApiScope
 from domain.ports.orders import OrderFilter
 from domain.rules.order_request import OrderRequest
 from resolvers.context import RequestContext
-from resolvers.events import OrderStep, order_step
+from resolvers.events import OrderEventItem, order_event_item
 from resolvers.lists import Parent, TimeOrder, list_page, owned_by, user_of
 from resolvers.pagination import PageArguments
 
@@ -67,12 +67,12 @@ async def fills(context: RequestContext, order: Order, page: PageArguments) -> P
     return slice_page(request, await context.loaders.fills.load(order.id), lambda fill: id_key(fill.id))
 
 
-async def events(context: RequestContext, order: Order, page: PageArguments) -> Page[OrderStep]:
+async def events(context: RequestContext, order: Order, page: PageArguments) -> Page[OrderEventItem]:
     """Return a page of the events of an order, oldest first."""
     scope = CursorScope("order-events", str(order.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
     stored = await context.loaders.order_events.load(order)
-    return slice_page(request, [order_step(event) for event in stored], lambda step: (str(step.sequence),))
+    return slice_page(request, [order_event_item(event) for event in stored], lambda step: (str(step.sequence),))
 
 
 async def order_by_id(context: RequestContext, order_id: UUID | None) -> Order | None:

@@ -51,7 +51,7 @@ async def _positions(
 
         async with aclosing(portfolio.position_values(matches, every, is_over)) as values:  # type: ignore[type-var]
             async for value in values:
-                context.forget()
+                context.reset_loaders()
                 yield value.position
 
 
@@ -63,7 +63,7 @@ async def _equity(
         aclosing(portfolio.account_values(account_id, every)) as values,  # type: ignore[type-var]
     ):
         async for value in values:
-            context.forget()
+            context.reset_loaders()
             yield value
 
 

@@ -27,20 +27,20 @@ async def jobs(
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Job]:
     """Return the user's jobs that fit."""
-    scope, wanted = CursorScope("jobs", str(user.id)), JobFilter(filter_values(status))
-    return await list_page(context.lists.jobs, scope, owned_by(user, wanted), page, order)
+    scope, selected = CursorScope("jobs", str(user.id)), JobFilter(filter_values(status))
+    return await list_page(context.lists.jobs, scope, owned_by(user, selected), page, order)
 
 
-async def of_user(
+async def user_reports(
     context: RequestContext,
     user: User,
     page: PageArguments,
-    wanted: ReportFilter,
+    filter: ReportFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Report]:
     """Return the user's reports that fit."""
     scope = CursorScope("reports", str(user.id))
-    return await list_page(context.lists.reports, scope, owned_by(user, wanted), page, order)
+    return await list_page(context.lists.reports, scope, owned_by(user, filter), page, order)
 
 
 async def scope_of(context: RequestContext, report: Report) -> Account | TradingSession | Strategy | None:

@@ -52,7 +52,7 @@ async def positions(
 ) -> Page[Position]:
     """Return a page of an object's positions."""
     scope = CursorScope("positions", user_of(parent))
-    return await position_page(context, scope, owned_by(parent, position_filter), page, order)
+    return await position_page(context.lists.positions, scope, owned_by(parent, position_filter), page, order)
 
 
 async def account(context: RequestContext, parent: Order | Position | TradingSession) -> Account | None:

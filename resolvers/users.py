@@ -49,13 +49,13 @@ async def activity(
     context: RequestContext,
     user: User,
     page: PageArguments,
-    wanted: ActivityFilter,
+    filter: ActivityFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Activity]:
     """Return what the user did."""
-    validate_time_range(wanted.start, wanted.end)
+    validate_time_range(filter.start, filter.end)
     scope = CursorScope("activity", str(user.id))
-    return await list_page(context.lists.activity, scope, owned_by(user, wanted), page, order)
+    return await list_page(context.lists.activity, scope, owned_by(user, filter), page, order)
 
 
 async def register(context: RequestContext, email: str, password: str, display_name: str | None) -> SignedIn:

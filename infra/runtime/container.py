@@ -23,8 +23,7 @@ from infra.runtime.backends import Backends
 from infra.security import AesVault, Argon2Hasher, RandomTokens
 from infra.settings import Settings
 from infra.venues.registry import Venues
-from resolvers.context import Services
-from resolvers.engine import EngineInfo
+from resolvers.services import EngineInfo, Services
 
 CONNECTIONS_KEPT_FREE = 8
 """Connections that clients' reads never take: leases, orders and the market data writer need theirs."""

@@ -39,8 +39,8 @@ from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
-from resolvers.context import RequestContext, Services
-from resolvers.engine import EngineInfo
+from resolvers.context import RequestContext
+from resolvers.services import EngineInfo, Services
 from schema import build_schema
 
 STARTUP_FAILED = 1

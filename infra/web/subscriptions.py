@@ -6,7 +6,7 @@ from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors
 from infra.web.execution import Executor, open_source, source_failure, to_payload
 from infra.web.fair_use import FairUse
-from resolvers.streams import ResumableSource, SharedSource
+from resolvers.streams import ResumableStream, SharedStream
 
 
 class EventRenderer:
@@ -41,10 +41,10 @@ class GraphQLRoomExecutor:
         self._timeout_seconds = timeout_seconds
         self._renderer = renderer
 
-    async def open(self) -> SharedSource[object]:
+    async def open(self) -> SharedStream[object]:
         source = await open_source(self._executor, self._timeout_seconds)
-        if not isinstance(source, SharedSource):
-            raise self.failure(TypeError(f"a shared field must return a SharedSource, not {type(source).__name__}"))
+        if not isinstance(source, SharedStream):
+            raise self.failure(TypeError(f"a shared field must return a SharedStream, not {type(source).__name__}"))
         return source
 
     async def render(self, event: object) -> str:
@@ -65,7 +65,7 @@ class PrivateStream:
     @property
     def cursor(self) -> str | None:
         """The cursor after which a new subscription can resume; None if the stream has no cursors."""
-        return self._source.cursor if isinstance(self._source, ResumableSource) else None
+        return self._source.cursor if isinstance(self._source, ResumableStream) else None
 
     def __aiter__(self) -> "PrivateStream":
         return self

@@ -203,8 +203,8 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists):
         strategy: OfStrategy = None,
         order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
-        filter = replace(filter, strategy_id=filters.filter_id(strategy, "Strategy"))  # noqa: A001
-        return await trading.trading_sessions(info.context, parent, page, filter, order_by)
+        selected = replace(filter, strategy_id=filters.filter_id(strategy, "Strategy"))
+        return await trading.trading_sessions(info.context, parent, page, selected, order_by)
 
 
 AccountConnection = connection(Account, "accounts")

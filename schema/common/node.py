@@ -1,7 +1,7 @@
 """Objects with a global id: the `Node` interface, the ids, and the two root fields that find an object by its id."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Protocol
 from uuid import UUID
 
@@ -11,19 +11,17 @@ from strawberry.types import Info
 
 from domain.core.errors import ErrorCode, FaultCode, InputError, RequestFault
 from resolvers import ids
+from resolvers.nodes import NodeLoader
 
 MAX_NODES = 100
 
-NodeLoader = Callable[[str], Awaitable[object | None]]
-"""Returns the domain object with that key, or None where the viewer may not see it or it doesn't exist."""
-
 
 class NodeContext(Protocol):
-    """What `node` and `nodes` need of the request context: a loader for each type name."""
+    """The part of the request context that `node` and `nodes` need."""
 
     @property
     def node_loaders(self) -> Mapping[str, NodeLoader]:
-        """The loaders by GraphQL type name."""
+        """The loader of an object by its key, for each GraphQL type name."""
         ...
 
 

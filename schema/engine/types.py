@@ -9,7 +9,7 @@ from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import TradingState
 from domain.model.users import User
 from resolvers import halts
-from resolvers.engine import EngineInfo, trading_state
+from resolvers.services import EngineInfo
 from schema.common.node import Node, instance_of
 from schema.common.types import Info
 
@@ -67,7 +67,7 @@ class Engine(Node):
 
     @strawberry.field(description="What a halt of the whole engine allows.")
     async def trading_state(self, info: Info) -> TradingState:
-        return await trading_state(info.context.services.database)
+        return await halts.engine_state(info.context)
 
     @strawberry.field(graphql_type=Halt | None, description="The halt of the whole engine. Null if there is none.")
     async def halt(self, info: Info) -> object:

@@ -48,5 +48,4 @@ class MarketQuery:
         order_by: MarketOrderBy = MarketOrder.SYMBOL,
     ) -> object:
         named = None if symbols is None else tuple(symbols)
-        filter = replace(filter, symbols=named, venue=venue)  # noqa: A001  # the argument, with two more fields
-        return markets.markets(info.context, page, filter, order_by)
+        return markets.markets(info.context, page, replace(filter, symbols=named, venue=venue), order_by)

@@ -8,7 +8,7 @@ import strawberry
 from domain.model import depth_views as views
 from domain.model.markets import MarketSymbol
 from resolvers import markets
-from resolvers.markets import feeds_source, tickers_source
+from resolvers.markets import feeds_stream, tickers_stream
 from schema.common.types import Info, lazy
 from schema.markets.arguments import Markets, OfMarket, OfTimeframe
 from schema.markets.depth import MarketDepthEvent
@@ -49,7 +49,7 @@ class MarketSubscription:
             strawberry.argument(description="Whether every event holds all levels, or only those that changed."),
         ] = views.DepthMode.SNAPSHOTS,
     ) -> AsyncGenerator[object]:
-        return markets.depth_source(  # type: ignore[return-value]  # a SharedSource
+        return markets.depth_stream(  # type: ignore[return-value]  # a SharedStream
             info.context, market, levels, cadence, mode
         )
 
@@ -62,7 +62,7 @@ class MarketSubscription:
         ),
     )
     async def ticker(self, info: Info, market: OfMarket) -> AsyncGenerator[object]:
-        return markets.ticker_source(info.context, market)  # type: ignore[return-value]  # a SharedSource
+        return markets.ticker_stream(info.context, market)  # type: ignore[return-value]  # a SharedStream
 
     @strawberry.subscription(
         graphql_type=TradeBatch,
@@ -73,7 +73,7 @@ class MarketSubscription:
         ),
     )
     async def trades(self, info: Info, market: OfMarket) -> AsyncGenerator[object]:
-        return markets.trades_source(info.context, market)  # type: ignore[return-value]  # a SharedSource
+        return markets.trades_stream(info.context, market)  # type: ignore[return-value]  # a SharedStream
 
     @strawberry.subscription(
         graphql_type=Candle,
@@ -85,7 +85,7 @@ class MarketSubscription:
         ),
     )
     async def candles(self, info: Info, market: OfMarket, timeframe: OfTimeframe) -> AsyncGenerator[object]:
-        return markets.candles_source(info.context, market, timeframe)  # type: ignore[return-value]  # a SharedSource
+        return markets.candles_stream(info.context, market, timeframe)  # type: ignore[return-value]  # a SharedStream
 
     @strawberry.subscription(
         graphql_type=lazy("markets.market_data", "Ticker"),
@@ -97,7 +97,7 @@ class MarketSubscription:
         ),
     )
     async def tickers(self, info: Info, markets: Markets) -> AsyncGenerator[object]:
-        return tickers_source(info.context, markets)  # type: ignore[return-value]  # a SharedSource
+        return tickers_stream(info.context, markets)  # type: ignore[return-value]  # a SharedStream
 
     @strawberry.subscription(
         graphql_type=MarketFeed,
@@ -108,4 +108,4 @@ class MarketSubscription:
         ),
     )
     async def market_feeds(self, info: Info, markets: Markets) -> AsyncGenerator[object]:
-        return feeds_source(info.context, markets)  # type: ignore[return-value]  # a SharedSource
+        return feeds_stream(info.context, markets)  # type: ignore[return-value]  # a SharedStream

@@ -35,7 +35,7 @@ class OrderEvent:
     )
 
     @strawberry.field(graphql_type=OrderState, description="The order as it was after this event.")
-    def order(parent: strawberry.Parent[events.OrderStep]) -> object:
+    def order(parent: strawberry.Parent[events.OrderEventItem]) -> object:
         return parent.order
 
 

@@ -64,8 +64,9 @@ class ViewerLists:
         ] = None,
         order_by: OrderBy = NEWEST,
     ) -> object:
-        filter = filters.account_filter(kind, archived=archived)  # noqa: A001  # the name of the argument elsewhere
-        return await trading.accounts(info.context, parent, page, filter, order_by)
+        return await trading.accounts(
+            info.context, parent, page, filters.account_filter(kind, archived=archived), order_by
+        )
 
     @connection_field(StrategyConnection | None, description="The strategies of the user.")
     async def strategies(
@@ -98,8 +99,8 @@ class ViewerLists:
         order_by: OrderBy = NEWEST,
     ) -> object:
         account_id, strategy_id = filters.filter_id(account, "Account"), filters.filter_id(strategy, "Strategy")
-        filter = replace(filter, account_id=account_id, strategy_id=strategy_id)  # noqa: A001  # as above
-        return await trading.trading_sessions(info.context, parent, page, filter, order_by)
+        selected = replace(filter, account_id=account_id, strategy_id=strategy_id)
+        return await trading.trading_sessions(info.context, parent, page, selected, order_by)
 
     @connection_field(
         OrderConnection | None,
@@ -187,8 +188,9 @@ class ViewerLists:
         ] = None,
         order_by: OrderBy = NEWEST,
     ) -> object:
-        filter = filters.report_filter(account, trading_session, strategy)  # noqa: A001  # as above
-        return await reports.of_user(info.context, parent, page, filter, order_by)
+        return await reports.user_reports(
+            info.context, parent, page, filters.report_filter(account, trading_session, strategy), order_by
+        )
 
     @connection_field(ActivityConnection | None, description="The actions of the user.")
     async def activity(
@@ -205,5 +207,4 @@ class ViewerLists:
         to: To = None,
         order_by: OrderBy = NEWEST,
     ) -> object:
-        filter = filters.activity_filter(action, from_, to)  # noqa: A001  # as above
-        return await users.activity(info.context, parent, page, filter, order_by)
+        return await users.activity(info.context, parent, page, filters.activity_filter(action, from_, to), order_by)

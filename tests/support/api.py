@@ -25,9 +25,9 @@ from infra.runtime.container import build_container, build_services
 from infra.settings import Settings
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from resolvers.context import RequestContext, Services
-from resolvers.engine import EngineInfo
+from resolvers.context import RequestContext
 from resolvers.ids import encode_id
+from resolvers.services import EngineInfo, Services
 from schema import build_schema
 from schema.common.errors import public_error
 from tests.support.order_harness import OrderHarness

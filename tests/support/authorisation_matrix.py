@@ -19,8 +19,8 @@ from domain.reports.worker import ReportWorker
 from domain.users.authentication import Authenticator
 from infra.embedded.cache import EmbeddedCache
 from resolvers.context import RequestContext
-from resolvers.engine import ENGINE_KEY
 from resolvers.ids import decode_id, encode_id
+from resolvers.services import ENGINE_KEY
 from schema.common.errors import public_error
 from tests.support import authorisation as rules
 from tests.support.api import SCHEMA, Api

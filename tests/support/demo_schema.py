@@ -17,7 +17,7 @@ from domain.core.pagination import CursorScope, Page, page_request, slice_page
 from infra.web.app import build_app
 from infra.web.context import ConnectionInfo
 from infra.web.settings import WebSettings
-from resolvers.streams import DeltaStream, LatestStream, ResumableStream
+from resolvers.streams import DeltaStream, LatestStream
 from schema.common.engine_schema import EngineSchema
 from schema.common.errors import InputError, UserError
 from schema.common.mutations import Fields, mutation
@@ -228,6 +228,25 @@ def _covers(snapshot: Level, event: Level) -> bool:
     return event.sequence <= snapshot.sequence
 
 
+class PrivateTicks:
+    """A resumable stream: its cursor names the last event that was returned."""
+
+    def __init__(self, events: AsyncIterator[Level]) -> None:
+        self._events = events
+        self.cursor: str | None = None
+
+    def __aiter__(self) -> "PrivateTicks":
+        return self
+
+    async def __anext__(self) -> Level:
+        event = await anext(self._events)
+        self.cursor = f"after-{event.sequence}"
+        return event
+
+    async def aclose(self) -> None:
+        await self._events.aclose()  # type: ignore[attr-defined]
+
+
 class WordSource(DeltaStream[Level]):
     """Cuts readers off that are too slow, since it never makes fewer of its events."""
 
@@ -256,7 +275,7 @@ class Subscription:
     @strawberry.subscription
     async def journal(self, info: Info) -> AsyncIterator[Tick]:
         events = info.context.backend.journal.events()
-        return ResumableStream(events, lambda event: f"after-{event.sequence}")  # type: ignore[return-value]
+        return PrivateTicks(events)  # type: ignore[return-value]
 
     @strawberry.subscription
     async def refused(self) -> AsyncIterator[Tick]:

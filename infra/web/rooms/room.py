@@ -10,13 +10,13 @@ from graphql import GraphQLError
 from infra.web.errors import RequestErrors
 from infra.web.metrics import WebMetrics
 from infra.web.rooms.subscriber import Subscriber
-from resolvers.streams import SharedSource
+from resolvers.streams import SharedStream
 
 
 class RoomExecutor(Protocol):
     """Opens the source of one room and executes the selection on its events, in the room's own context."""
 
-    async def open(self) -> SharedSource[object]:
+    async def open(self) -> SharedStream[object]:
         """Return the source; raise RequestErrors if the resolver refuses."""
         ...
 
@@ -39,7 +39,7 @@ class Room:
     """
 
     def __init__(self, make_executor: MakeExecutor, on_closed: "Callable[[Room], None]", metrics: WebMetrics) -> None:
-        self.source: SharedSource[object] | None = None
+        self.source: SharedStream[object] | None = None
         self._make_executor = make_executor
         self._executor: RoomExecutor | None = None
         self._on_closed = on_closed

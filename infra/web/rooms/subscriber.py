@@ -8,14 +8,14 @@ from typing import Protocol
 from domain.core.errors import FaultCode, RequestFault
 from infra.web.errors import RequestErrors, errors_from_fault
 from infra.web.metrics import WebMetrics
-from resolvers.streams import SharedSource
+from resolvers.streams import SharedStream
 
 
 class SubscribedRoom(Protocol):
     """The part of a room that its subscribers use."""
 
     @property
-    def source(self) -> SharedSource[object] | None:
+    def source(self) -> SharedStream[object] | None:
         """The shared source; None until it is open."""
         ...
 

@@ -64,7 +64,7 @@ def _owner_is_not_asked(patch: pytest.MonkeyPatch, _victim: User) -> None:
     def owned(_context: RequestContext, load: Callable[[UUID], Any]) -> Any:
         return lambda key: load(UUID(key))
 
-    patch.setattr(nodes, "_owned", owned)
+    patch.setattr(nodes, "owned_loader", owned)
 
 
 def _strangers_are_the_victim(patch: pytest.MonkeyPatch, victim: User) -> None:

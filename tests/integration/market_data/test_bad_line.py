@@ -15,7 +15,7 @@ from domain.model.markets import FeedState, FeedStatus, MarketSymbol
 from infra.clock import SystemClock
 from infra.postgres.database import PostgresDatabase
 from infra.venues.ccxt.market_data import StreamTimings
-from resolvers.depth import DepthSource
+from resolvers.depth import DepthStream
 from tests.support.frame_proxy import FrameProxy, frame_proxy
 from tests.support.markets import MarketNode, running_node
 from tests.support.reference_book import PlainBook, Rows
@@ -70,7 +70,7 @@ class Subscriber:
         return status is not None and status.state is FeedState.LIVE and self.sequence >= self._truth.newest
 
     async def follow(self) -> None:
-        source = DepthSource(
+        source = DepthStream(
             self._node.hub, SystemClock(), self._market, DepthLevels.L20, DepthCadence.MS20, DepthMode.DELTAS
         )
         async with self._node.hub.subscribe(self._market), aclosing(source):  # type: ignore[type-var]

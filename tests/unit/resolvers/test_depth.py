@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain.market_data.feed_limit import FeedReader
 from domain.model.depth_views import DepthCadence, DepthDelta, DepthLevels, DepthMode, DepthSnapshot
 from domain.model.markets import Depth, FeedState, FeedStatus, MarketSymbol, PriceLevel
-from resolvers.depth import DepthSource
+from resolvers.depth import DepthStream
 from tests.support.clocks import ManualClock
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
@@ -27,10 +27,10 @@ def book(sequence: int, epoch: str = "e") -> Depth:
 
 
 class Feed:
-    """The hub's stream of one market, of these news."""
+    """The hub's stream of one market, of these update."""
 
-    def __init__(self, *news: Depth | FeedStatus) -> None:
-        self.news = news
+    def __init__(self, *update: Depth | FeedStatus) -> None:
+        self.news = update
 
     async def depth_stream(self, _market: MarketSymbol, _reader: FeedReader) -> AsyncIterator[Depth | FeedStatus]:
         for each in self.news:
@@ -46,11 +46,11 @@ class Hurried(ManualClock):
         return self.seconds
 
 
-def source(*news: Depth | FeedStatus) -> DepthSource:
-    return DepthSource(Feed(*news), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, DepthMode.DELTAS)
+def source(*update: Depth | FeedStatus) -> DepthStream:
+    return DepthStream(Feed(*update), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, DepthMode.DELTAS)
 
 
-async def take(depth: DepthSource, count: int) -> list[object]:
+async def take(depth: DepthStream, count: int) -> list[object]:
     async with asyncio.timeout(60):
         return [await anext(depth) for _ in range(count)]
 
@@ -131,24 +131,24 @@ sides = st.dictionaries(st.integers(1, 12), st.integers(1, 3), max_size=9)
 async def test_what_a_client_makes_of_the_events_is_the_feeds_book_also_across_gaps(
     steps: list[tuple[dict[int, int], dict[int, int], str]], mode: DepthMode
 ) -> None:
-    news: list[Depth | FeedStatus] = []
+    update: list[Depth | FeedStatus] = []
     books: dict[tuple[str, int], Depth] = {}
     epoch, sequence = 0, 0
     for bids, asks, what in steps:
         if what == "gap":
-            news += [RECONNECTING]
+            update += [RECONNECTING]
             epoch, sequence = epoch + 1, 0
-        news += [STALE, LIVE] if what == "stale" else []
+        update += [STALE, LIVE] if what == "stale" else []
         sequence += 1
         below = tuple(PriceLevel(Decimal(20 - price), Decimal(held)) for price, held in sorted(bids.items()))
         above = tuple(PriceLevel(Decimal(20 + price), Decimal(held)) for price, held in sorted(asks.items()))
         depth = Depth(BTC, f"e{epoch}", sequence, below, above, AT, AT)
         books[depth.epoch, depth.sequence] = depth
-        news += [depth, depth] if what == "repeated" else [depth]
-    events = DepthSource(Feed(*news, STALE), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, mode)
+        update += [depth, depth] if what == "repeated" else [depth]
+    events = DepthStream(Feed(*update, STALE), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, mode)
     held: dict[str, dict[Decimal, Decimal]] = {}
     last: tuple[str, int] | None = None
-    trusted, statuses = False, sum(isinstance(each, FeedStatus) for each in news) + 1
+    trusted, statuses = False, sum(isinstance(each, FeedStatus) for each in update) + 1
     while statuses:
         event = await anext(events)
         if isinstance(event, FeedStatus):

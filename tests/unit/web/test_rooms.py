@@ -10,7 +10,7 @@ from infra.web.errors import RequestErrors
 from infra.web.metrics import WebMetrics
 from infra.web.rooms.registry import RoomKey, Rooms
 from infra.web.rooms.subscriber import Subscriber
-from resolvers.streams import DeltaStream, LatestOfEachSource, LatestStream, MergingStream, SharedSource
+from resolvers.streams import DeltaStream, LatestPerKeyStream, LatestStream, MergingStream, SharedStream
 from tests.support.waiting import eventually
 
 KEY = RoomKey("subscription { depth }", None, "[]")
@@ -40,7 +40,7 @@ class Numbers:
 
 
 class StubExecutor:
-    def __init__(self, source: SharedSource[int], gate: asyncio.Event | None = None) -> None:
+    def __init__(self, source: SharedStream[int], gate: asyncio.Event | None = None) -> None:
         self.source = source
         self.gate = gate
         self.rendered: list[object] = []
@@ -48,7 +48,7 @@ class StubExecutor:
     async def make(self) -> "StubExecutor":
         return self
 
-    async def open(self) -> SharedSource[int]:
+    async def open(self) -> SharedStream[int]:
         if self.gate:
             await self.gate.wait()
         return self.source
@@ -213,9 +213,9 @@ async def test_closing_all_ends_every_subscriber(numbers: Numbers) -> None:
     assert numbers.closed == 1
 
 
-def of_each_of_ten(numbers: Numbers) -> LatestOfEachSource[int]:
+def of_each_of_ten(numbers: Numbers) -> LatestPerKeyStream[int]:
     """Return a source of the states of ten things: a number is an event of the thing that its last digit names."""
-    return LatestOfEachSource(numbers.events(), lambda number: number % 10, 10)
+    return LatestPerKeyStream(numbers.events(), lambda number: number % 10, 10)
 
 
 async def test_a_joiner_gets_the_newest_of_each_thing_and_each_is_rendered_once(rooms: Rooms, numbers: Numbers) -> None:

@@ -1,0 +1,61 @@
+"""The domain's services that resolvers call."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.accounts.halts import HaltService
+from domain.accounts.live_valuation import Portfolios
+from domain.accounts.service import AccountService
+from domain.core.clock import Clock
+from domain.events.stream import EventLogReader
+from domain.execution.service import OrderService
+from domain.market_data.analytics import MarketAnalytics
+from domain.market_data.history import MarketHistory
+from domain.market_data.hub import MarketDataHub
+from domain.ports.unit_of_work import Database
+from domain.ports.venues import VenueDirectory
+from domain.reports.service import ReportService
+from domain.trading.strategies import StrategyService
+from domain.trading.trading_sessions import TradingSessionService
+from domain.users.api_keys import ApiKeyService
+from domain.users.service import UserService
+
+ENGINE_KEY = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """This node: its version, when it started, and whether all its parts work."""
+
+    version: str
+    started_at: datetime
+    is_healthy: Callable[[], Awaitable[bool]]
+
+    @property
+    def id(self) -> str:
+        """The key of the engine, of which there is one."""
+        return ENGINE_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The domain's services on this node, built by the composition root."""
+
+    database: Database
+    clock: Clock
+    engine: EngineInfo
+    users: UserService
+    api_keys: ApiKeyService
+    venues: VenueDirectory
+    markets: MarketDataHub
+    market_history: MarketHistory
+    analytics: MarketAnalytics
+    accounts: AccountService
+    strategies: StrategyService
+    trading_sessions: TradingSessionService
+    orders: OrderService
+    halts: HaltService
+    reports: ReportService
+    events: EventLogReader
+    portfolios: Portfolios
