@@ -1,4 +1,4 @@
-"""What a strategy is: rules, parameters, exits, sizing and order style, as data."""
+"""A strategy's definition as data: rules, parameters, exits, sizing and order style."""
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -8,7 +8,7 @@ from domain.model.orders import OrderType, TimeInForce
 
 @dataclass(frozen=True, slots=True)
 class StrategyParameter:
-    """A number that the rules name; `min`, `max` and `step` bound what a session or a search may set it to."""
+    """A number that the rules use; `min`, `max` and `step` restrict the values that a session or a search may set."""
 
     name: str
     default: Decimal
@@ -19,7 +19,7 @@ class StrategyParameter:
 
 @dataclass(frozen=True, slots=True)
 class ExitDistance:
-    """How far from the entry price an exit lies; exactly one is set.
+    """The distance of an exit from the entry price; exactly one field is set.
 
     `percent` of the entry price (2 is 2 %), `atr_multiple` of ATR(14) at the entry candle, or `absolute` in quote
     per base.
@@ -32,7 +32,7 @@ class ExitDistance:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """How large an entry is; exactly one is set.
+    """The size of an entry; exactly one field is set.
 
     `quote_amount` in quote currency; `equity_percent` of the account's equity; `risk_percent` of equity lost when the
     stop-loss is hit; `volatility_percent` of equity moved by one ATR(14).
@@ -46,7 +46,7 @@ class Sizing:
 
 @dataclass(frozen=True, slots=True)
 class OrderStyle:
-    """How entries are ordered; `offset_bps` moves a limit away from the best price, to the passive side."""
+    """The type of entry orders; `offset_bps` moves a limit from the best price to the passive side, in basis points."""
 
     type: OrderType = OrderType.MARKET
     offset_bps: Decimal | None = None
@@ -57,7 +57,7 @@ class OrderStyle:
 
 @dataclass(frozen=True, slots=True)
 class StrategyDefinition:
-    """A strategy as data: the rules in the language of `domain.strategies.parser`, None where never.
+    """A strategy as data: its rules in the language of `domain.strategies.parser`, None if there is no such rule.
 
     Without any rule it trades on signals from outside alone. `max_holding_bars` counts closed candles.
     """
@@ -82,6 +82,6 @@ class StrategyDefinition:
         return by_exit or self.sizing.volatility_percent is not None
 
 
-def chosen(choice: ExitDistance | Sizing) -> tuple[str, ...]:
+def chosen_fields(choice: ExitDistance | Sizing) -> tuple[str, ...]:
     """Return the names of the fields that are set; a valid choice has exactly one."""
     return tuple(field.name for field in fields(choice) if getattr(choice, field.name) is not None)

@@ -9,7 +9,7 @@ from domain.model.definitions import StrategyDefinition
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A name for a row of versions; `current_version` is the number of the newest, counted from 1."""
+    """A named list of versions; `current_version` is the number of the newest, counted from 1."""
 
     id: UUID
     user_id: UUID
@@ -22,7 +22,7 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class StrategyVersion:
-    """One definition, never changed; `language_version` says how its rules are to be read."""
+    """One immutable definition; `language_version` is that of the rule language in which it was written."""
 
     id: UUID
     strategy_id: UUID

@@ -21,7 +21,7 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RiskLimits:
-    """What an account or a session may do, None where unlimited; notionals and losses in the account's currency."""
+    """What an account or a session may do, None if unlimited; notionals and losses in the account's currency."""
 
     max_order_notional: Decimal | None = None
     max_position_notional: Decimal | None = None
@@ -40,7 +40,7 @@ NO_LIMITS = RiskLimits()
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a user trades with at a venue; `currency` is what equity and limits are counted in."""
+    """A user's account at a venue; equity and limits are in its `currency`."""
 
     id: UUID
     user_id: UUID
@@ -57,7 +57,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account holds of a currency; `free` is what no open order has locked."""
+    """An account's balance of a currency; `free` is the part that no open order has locked."""
 
     currency: str
     total: Decimal
@@ -65,10 +65,10 @@ class Balance:
 
 
 class TransferKind(StrEnum):
-    """What moved money into an account or out of it.
+    """The kind of a transfer.
 
-    OPENING: what it began with; DEPOSIT and WITHDRAWAL: known as such; ADJUSTMENT: a change of the balance that no fill
-    and no known transfer explains, at the time at which it was noticed.
+    OPENING: the balance that the account started with; DEPOSIT and WITHDRAWAL: known as such; ADJUSTMENT: a change of
+    the balance that no fill and no known transfer explains, at the time at which it was noticed.
     """
 
     OPENING = "OPENING"
@@ -81,8 +81,8 @@ class TransferKind(StrEnum):
 class AccountTransfer:
     """Money that came into an account or left it otherwise than by a fill.
 
-    `amount` is signed: negative where it left. `reference` names what caused it, and is unique in the account: the same
-    cause is recorded once.
+    `amount` is negative if the money left the account. `reference` names the cause and is unique in the account, so
+    that the same cause is recorded once.
     """
 
     id: UUID
@@ -97,7 +97,7 @@ class AccountTransfer:
 
 @dataclass(frozen=True, slots=True)
 class VenueCredentials:
-    """What signs requests to a venue; never printed, never readable through the API."""
+    """The key and secret that sign requests to a venue; never printed, never readable through the API."""
 
     api_key: str
     secret: str
@@ -108,7 +108,7 @@ class VenueCredentials:
 
 
 class TradingSessionStatus(StrEnum):
-    """Where a trading session is in its life."""
+    """The status of a trading session."""
 
     STARTING = "STARTING"
     RUNNING = "RUNNING"
@@ -119,12 +119,12 @@ class TradingSessionStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the session has ended for good."""
+        """Whether the session has ended."""
         return self in {TradingSessionStatus.STOPPED, TradingSessionStatus.FAILED}
 
 
 class TradingSessionStatusCode(StrEnum):
-    """Why a trading session is where it is."""
+    """The reason of a trading session's status."""
 
     WAITING_FOR_CANDLES = "WAITING_FOR_CANDLES"
     PAUSED_BY_USER = "PAUSED_BY_USER"
@@ -135,7 +135,7 @@ class TradingSessionStatusCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParameterValue:
-    """The value that a parameter of a strategy has in one place."""
+    """The value of a strategy's parameter in one session."""
 
     name: str
     value: Decimal
@@ -170,7 +170,7 @@ class TradingSession:
 
 
 class SignalAction(StrEnum):
-    """What a strategy says to do."""
+    """The action of a signal."""
 
     ENTER_LONG = "ENTER_LONG"
     EXIT_LONG = "EXIT_LONG"
@@ -179,16 +179,16 @@ class SignalAction(StrEnum):
 
     @property
     def enters(self) -> bool:
-        """Whether it opens a position."""
+        """Whether the action opens a position."""
         return self in {SignalAction.ENTER_LONG, SignalAction.ENTER_SHORT}
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a strategy said at the close of a candle, and why; `missed` where it came too late to be acted on.
+    """A strategy's signal at the close of a candle, and its reason; `missed` if it was too late to be acted on.
 
-    `price` is the close of the candle that it was said on, in quote per base; `candle_at` is that candle's open time,
-    and is None for a signal from outside. `order_id` is filled once the signal has caused an order.
+    `price` is the close of its candle, in quote per base; `candle_at` is that candle's open time, None for a signal
+    from outside. `order_id` is set once the signal has caused an order.
     """
 
     id: UUID
@@ -205,11 +205,11 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What fills add up to, by account, market and trading session; one row from opening to flat.
+    """The sum of fills of an account, market and trading session, from the opening fill until it is flat.
 
     `quantity` is signed base, net of fees paid in base; `average_price`, `realized_profit` and `fees` are in quote,
-    the profit after fees; `unpriced_fees` are the currencies of fees that they leave out, since no price was known.
-    `stop_loss_price` and `take_profit_price` are what the engine watches for it.
+    the profit after fees; `unpriced_fees` are the currencies of fees that both leave out, since no price was known.
+    `stop_loss_price` and `take_profit_price` are monitored by the engine, not placed at the venue.
     """
 
     id: UUID

@@ -15,13 +15,13 @@ class TradingState(StrEnum):
 
     @classmethod
     def strictest(cls, *states: "TradingState") -> "TradingState":
-        """Return what holds where all of `states` apply."""
+        """Return the strictest of `states`, which decides if several apply."""
         order = (cls.ACTIVE, cls.REDUCING, cls.HALTED)
         return max(states, key=order.index)
 
 
 class HaltLevel(StrEnum):
-    """What a halt is of; each holds what is below it, from the engine down."""
+    """The level of a halt; a halt applies to all levels below it, from the engine down."""
 
     ENGINE = "ENGINE"
     USER = "USER"
@@ -30,19 +30,19 @@ class HaltLevel(StrEnum):
 
 
 class HaltAuthor(StrEnum):
-    """Who made a halt: the user whose trading it holds, or an operator. Which operator is the operator's own matter."""
+    """Who made a halt: the user whose trading it stops, or an operator, who isn't named."""
 
     SELF = "SELF"
     OPERATOR = "OPERATOR"
 
 
 ENGINE_ID = UUID(int=0)
-"""The subject of a halt of the engine, of which there is one."""
+"""The subject id of a halt of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A halt that holds: of what, since when, made by whom, and the reason that was given for it."""
+    """A halt in force: its level and subject, since when, who made it, and the given reason."""
 
     level: HaltLevel
     subject_id: UUID

@@ -1,4 +1,4 @@
-"""What the strategies' domain needs of the outside."""
+"""The port of strategies."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ class StrategyRepository(Protocol):
         ...
 
     async def update(self, strategy: Strategy) -> None:
-        """Store name, description, archiving and the number of the newest version."""
+        """Store the strategy's name, description, time of archiving and number of the newest version."""
         ...
 
     async def add_version(self, version: StrategyVersion) -> None:
@@ -37,7 +37,7 @@ class StrategyRepository(Protocol):
         ...
 
     async def get_version_by_number(self, user_id: UUID, strategy_id: UUID, number: int) -> StrategyVersion | None:
-        """Return a version by its number."""
+        """Return a version of a strategy by its number, counted from 1."""
         ...
 
     async def get_many(self, ids: Sequence[UUID]) -> list[Strategy]:
@@ -53,13 +53,13 @@ class StrategyRepository(Protocol):
         ...
 
     async def list_page(self, user_id: UUID, window: KeysetPage, *, archived: bool = False) -> list[Strategy]:
-        """Return the user's strategies, archived ones alone or none of them."""
+        """Return a page of the user's strategies: only archived ones, or only others."""
         ...
 
     async def list_versions(self, user_id: UUID, strategy_id: UUID, window: KeysetPage) -> list[StrategyVersion]:
-        """Return the versions of a strategy."""
+        """Return a page of a strategy's versions."""
         ...
 
     async def archive(self, user_id: UUID, strategy_id: UUID, at: datetime) -> Strategy | None:
-        """Mark a strategy as archived; None where there is none."""
+        """Archive and return a strategy, whose first time of archiving stays; None if there is no such strategy."""
         ...

@@ -10,7 +10,14 @@ from domain.core.errors import ErrorCode
 from domain.core.money import plain
 from domain.indicators.candle_arrays import PRICES
 from domain.indicators.catalogue import MOVING_AVERAGES, indicator_names
-from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter, chosen
+from domain.model.definitions import (
+    ExitDistance,
+    OrderStyle,
+    Sizing,
+    StrategyDefinition,
+    StrategyParameter,
+    chosen_fields,
+)
 from domain.model.orders import OrderType, TimeInForce
 from domain.strategies.compiled import bars_needed, parse_rules
 from domain.strategies.errors import DefinitionError, ValidationResult
@@ -68,7 +75,7 @@ def validate(definition: StrategyDefinition) -> ValidationResult:
 
 def sizing_errors(sizing: Sizing, definition: StrategyDefinition) -> list[DefinitionError]:
     """Return the errors of a sizing for the definition: its own, or one that a session sets instead."""
-    names = chosen(sizing)
+    names = chosen_fields(sizing)
     if len(names) != 1:
         return [_not_one("sizing", "quoteAmount, equityPercent, riskPercent and volatilityPercent", len(names))]
     (name,) = names
@@ -194,7 +201,7 @@ def _exit_errors(definition: StrategyDefinition) -> Iterator[DefinitionError]:
 
 
 def _distance_errors(path: str, distance: ExitDistance, *, is_below: bool) -> Iterator[DefinitionError]:
-    names = chosen(distance)
+    names = chosen_fields(distance)
     if len(names) != 1:
         yield _not_one(path, "percent, atrMultiple and absolute", len(names))
         return

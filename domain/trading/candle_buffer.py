@@ -1,4 +1,4 @@
-"""The closed candles that a trading session looks at: contiguous, as many as its strategy needs, the newest last."""
+"""The closed candles that a trading session evaluates: without a gap, as many as its strategy needs, oldest first."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -11,9 +11,9 @@ from domain.model.markets import Candle
 
 
 class CandleBuffer:
-    """A bounded row of closed candles of one market and timeframe without a gap in it.
+    """A bounded queue of consecutive closed candles of one market and timeframe.
 
-    The candles are kept as numbers too, so that a decision doesn't wait for thousands of them to be converted.
+    The candles are also stored as an array of numbers, so that a decision doesn't wait for thousands of conversions.
     """
 
     def __init__(self, length: int) -> None:
@@ -38,24 +38,24 @@ class CandleBuffer:
         return tuple(self._candles)
 
     def follows(self, candle: Candle) -> bool:
-        """Tell whether `candle` is the one that comes next."""
+        """Return whether `candle` is the next one after the newest."""
         return self.newest is None or candle.open_time == self.newest.close_time
 
     def append(self, candle: Candle) -> bool:
-        """Take the next candle; False where it is known already or would leave a gap."""
+        """Append the next candle; False if it is in the buffer already or would leave a gap."""
         if not self.follows(candle):
             return False
         self._candles.append(candle)
         if self._end == self._numbers.shape[1]:
-            kept = len(self._candles) - 1
-            self._numbers[:, :kept] = self._numbers[:, self._end - kept :].copy()
-            self._end = kept
+            count = len(self._candles) - 1
+            self._numbers[:, :count] = self._numbers[:, self._end - count :].copy()
+            self._end = count
         self._numbers[:, self._end] = [float(getattr(candle, name)) for name in PRICES]
         self._end += 1
         return True
 
     def load(self, candles: Iterable[Candle]) -> None:
-        """Begin anew with the longest gapless end of `candles`, given oldest first."""
+        """Replace all candles by the newest ones of `candles` that have no gap between them; given oldest first."""
         self._clear()
         for candle in candles:
             if not self.append(candle):
@@ -63,11 +63,11 @@ class CandleBuffer:
                 self.append(candle)
 
     def after(self, open_time: datetime | None) -> Sequence[Candle]:
-        """Return the candles that opened after that time, oldest first; all of them where it is None."""
+        """Return the candles that opened after that time, oldest first; all of them if it is None."""
         return tuple(candle for candle in self._candles if open_time is None or candle.open_time > open_time)
 
     def arrays(self, open_time: datetime) -> CandleArrays:
-        """Return, as numbers, what was closed when the candle opened at `open_time` closed, that one included."""
+        """Return as arrays the candles up to the one that opened at `open_time`, which is included."""
         newest = self.newest
         newer = 0 if newest is None else max((newest.open_time - open_time) // newest.timeframe.duration, 0)
         start, end = self._end - len(self._candles), max(self._end - newer, self._end - len(self._candles))

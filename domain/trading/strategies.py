@@ -1,4 +1,4 @@
-"""What users do with their strategies: create, change by new versions, archive."""
+"""Creates strategies for users, changes them by new versions, and archives them."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -19,7 +19,7 @@ MAXIMUM_DESCRIPTION_LENGTH = 2_000
 
 @dataclass(frozen=True, slots=True)
 class StrategyRequest:
-    """What a strategy is to be."""
+    """The strategy to create, as its user describes it."""
 
     name: str
     description: str | None
@@ -27,7 +27,7 @@ class StrategyRequest:
 
 
 class StrategyService:
-    """Keeps strategies and their immutable versions."""
+    """Creates, changes and archives strategies."""
 
     def __init__(self, database: Database, clock: Clock, ids: IdGenerator) -> None:
         self._database = database
@@ -35,7 +35,10 @@ class StrategyService:
         self._ids = ids
 
     async def create(self, user_id: UUID, request: StrategyRequest, idempotency_key: str | None) -> Strategy:
-        """Store a strategy with its first version; raises `InputErrors` (STRATEGY_INVALID with positions), CONFLICT."""
+        """Store a strategy with its first version.
+
+        Raises `InputErrors` (STRATEGY_INVALID, with positions in the rules) and CONFLICT for the idempotency key.
+        """
         _check_definition(request.definition)
         _check_description(request.description)
         now = self._clock.now()
@@ -47,7 +50,7 @@ class StrategyService:
                     transaction, self._clock, user_id, "strategyCreate", idempotency_key, request, strategy.id
                 )
                 if known is not None:
-                    return await self._own(transaction, user_id, known)
+                    return await self._get_owned(transaction, user_id, known)
             version = self._version(strategy, request.definition)
             await transaction.strategies.add(strategy, version)
             await self._record(transaction, strategy, "strategyCreate")
@@ -64,7 +67,7 @@ class StrategyService:
     ) -> Strategy:
         """Change name or description in place, and the definition by a new version.
 
-        Raises NOT_FOUND, STRATEGY_INVALID, and CONFLICT where the newest version isn't the expected one.
+        Raises NOT_FOUND, STRATEGY_INVALID, and CONFLICT if the newest version isn't the expected one.
         """
         reject_nulls(name=name, definition=definition)
         if isinstance(definition, StrategyDefinition):
@@ -72,7 +75,7 @@ class StrategyService:
         if isinstance(description, str):
             _check_description(description)
         async with self._database.transaction() as transaction:
-            strategy = await self._own(transaction, user_id, strategy_id)
+            strategy = await self._get_owned(transaction, user_id, strategy_id)
             _check_version(strategy, expected_version)
             if isinstance(name, str):
                 strategy = replace(strategy, name=normalise_name(name, "name"))
@@ -85,7 +88,7 @@ class StrategyService:
         return strategy
 
     async def archive(self, user_id: UUID, strategy_id: UUID) -> Strategy:
-        """Take a strategy out of sight; sessions that run it go on. Raises NOT_FOUND."""
+        """Archive a strategy; trading sessions that run it continue. Raises NOT_FOUND."""
         async with self._database.transaction() as transaction:
             strategy = await transaction.strategies.archive(user_id, strategy_id, self._clock.now())
             if strategy is None:
@@ -104,7 +107,7 @@ class StrategyService:
             language_version=LANGUAGE_VERSION,
         )
 
-    async def _own(self, transaction: UnitOfWork, user_id: UUID, strategy_id: UUID) -> Strategy:
+    async def _get_owned(self, transaction: UnitOfWork, user_id: UUID, strategy_id: UUID) -> Strategy:
         strategy = await transaction.strategies.get_for_update(user_id, strategy_id)
         if strategy is None:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such strategy.", ("id",))

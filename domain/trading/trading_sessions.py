@@ -1,6 +1,6 @@
-"""What users do with trading sessions: start, pause, resume, stop.
+"""Starts, pauses, resumes and stops trading sessions for users.
 
-Each is a change of the session's row; the node that trades the account reads it there and acts.
+Each of these changes the session's row; the node that trades the account reads the row and acts.
 """
 
 from collections.abc import Callable
@@ -31,12 +31,12 @@ from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_context import active_orders, request_cancels
 from domain.users.activity import record_activity
 
-MarketOf = Callable[[MarketSymbol], Market | None]
+MarketLookup = Callable[[MarketSymbol], Market | None]
 
 
 @dataclass(frozen=True, slots=True)
 class TradingSessionRequest:
-    """What is to be run where."""
+    """The strategy version to run, and the account, market and timeframe to run it on."""
 
     strategy_version_id: UUID
     account_id: UUID
@@ -48,13 +48,13 @@ class TradingSessionRequest:
 
 
 class TradingSessionService:
-    """Starts and steers trading sessions."""
+    """Starts, pauses, resumes and stops trading sessions."""
 
     def __init__(
-        self, database: Database, market_of: MarketOf, bus: MessageBus, clock: Clock, ids: IdGenerator
+        self, database: Database, market_lookup: MarketLookup, bus: MessageBus, clock: Clock, ids: IdGenerator
     ) -> None:
         self._database = database
-        self._market_of = market_of
+        self._market_lookup = market_lookup
         self._bus = bus
         self._clock = clock
         self._ids = ids
@@ -79,82 +79,82 @@ class TradingSessionService:
         async with self._database.transaction() as transaction:
             if idempotency_key is not None:
                 operation = "tradingSessionStart"
-                known = await reserve(
+                existing = await reserve(
                     transaction, self._clock, user.id, operation, idempotency_key, request, session.id
                 )
-                if known is not None:
-                    return await self._own(transaction, user.id, known)
-            await self._check(transaction, user, request)
+                if existing is not None:
+                    return await self._get_owned(transaction, user.id, existing)
+            await self._validate(transaction, user, request)
             await transaction.trading_sessions.add(session)
-            await self._tell(transaction, session, "tradingSessionStart")
-        await self._wake(session)
+            await self._publish_change(transaction, session, "tradingSessionStart")
+        await self._wake_worker(session)
         return session
 
     async def pause(self, user_id: UUID, session_id: UUID) -> TradingSession:
-        """Let no more entries happen and cancel the resting ones; exits and protection go on."""
+        """Pause a session: cancel its resting entries and make no more; exits and protection continue."""
         async with self._database.transaction() as transaction:
-            session = await self._own(transaction, user_id, session_id)
+            session = await self._get_owned(transaction, user_id, session_id)
             if session.status is TradingSessionStatus.PAUSED:
                 return session
             _expect(session, TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING, action="paused")
             session = replace(session, status=TradingSessionStatus.PAUSED, status_reason=None)
             session = replace(session, status_code=TradingSessionStatusCode.PAUSED_BY_USER)
-            await self._store(transaction, session, "tradingSessionPause")
+            await self._save(transaction, session, "tradingSessionPause")
             await self._cancel_entries(transaction, session)
-        await self._wake(session)
+        await self._wake_worker(session)
         return session
 
     async def resume(self, user_id: UUID, session_id: UUID) -> TradingSession:
-        """Let entries happen again, from the next closed candle on."""
+        """Resume a paused session: entries are possible again from the next closed candle on."""
         async with self._database.transaction() as transaction:
-            session = await self._own(transaction, user_id, session_id)
+            session = await self._get_owned(transaction, user_id, session_id)
             if session.status in {TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING}:
                 return session
             _expect(session, TradingSessionStatus.PAUSED, action="resumed")
-            begun = session.last_candle_at is not None
-            status = TradingSessionStatus.RUNNING if begun else TradingSessionStatus.STARTING
+            has_run = session.last_candle_at is not None
+            status = TradingSessionStatus.RUNNING if has_run else TradingSessionStatus.STARTING
             session = replace(session, status=status, status_reason=None, status_code=None)
-            await self._store(transaction, session, "tradingSessionResume")
-        await self._wake(session)
+            await self._save(transaction, session, "tradingSessionResume")
+        await self._wake_worker(session)
         return session
 
     async def stop(self, user_id: UUID, session_id: UUID, *, close_position: bool) -> TradingSession:
         """Cancel the session's orders and, if asked, close its position; it is STOPPED once both have happened.
 
-        The last word counts: a position that can't be closed is kept by stopping again without closing it.
+        The last call counts: to keep a position that can't be closed, stop again without closing it.
         """
         async with self._database.transaction() as transaction:
-            session = await self._own(transaction, user_id, session_id)
+            session = await self._get_owned(transaction, user_id, session_id)
             if session.status.is_final:
                 return session
             session = replace(
                 session, status=TradingSessionStatus.STOPPING, close_on_stop=close_position, status_reason=None
             )
             session = replace(session, status_code=TradingSessionStatusCode.STOPPED_BY_USER)
-            await self._store(transaction, session, "tradingSessionStop")
+            await self._save(transaction, session, "tradingSessionStop")
             await transaction.orders.request_cancels(user_id, session.account_id, None, session.id, self._clock.now())
-        await self._wake(session)
+        await self._wake_worker(session)
         return session
 
-    async def _check(self, transaction: UnitOfWork, user: User, request: TradingSessionRequest) -> None:
+    async def _validate(self, transaction: UnitOfWork, user: User, request: TradingSessionRequest) -> None:
         version = await transaction.strategies.get_version(user.id, request.strategy_version_id)
-        account = await transaction.accounts.get_for_update(request.account_id)  # It isn't archived meanwhile.
+        account = await transaction.accounts.get_for_update(request.account_id)  # It can't be archived meanwhile.
         if account is not None and account.user_id != user.id:
             account = None
-        problems = _place_problems(request, account, self._market_of(request.market))
+        errors = _place_errors(request, account, self._market_lookup(request.market))
         if version is None:
-            problems.append(_not_found("strategy version", "strategyVersion"))
+            errors.append(_not_found("strategy version", "strategyVersion"))
         else:
-            problems += _definition_problems(version.definition, request)
-        problems += validate_limits(request.risk, ("input", "risk")) if request.risk else []
-        if problems:
-            raise InputErrors(problems)
+            errors += _definition_errors(version.definition, request)
+        errors += validate_limits(request.risk, ("input", "risk")) if request.risk else []
+        if errors:
+            raise InputErrors(errors)
         most = user.plan.max_trading_sessions
         if await transaction.trading_sessions.count_live(user.id) >= most:
             message = f"Your plan allows {most} trading sessions at once; stop one first."
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
-    async def _own(self, transaction: UnitOfWork, user_id: UUID, session_id: UUID) -> TradingSession:
+    async def _get_owned(self, transaction: UnitOfWork, user_id: UUID, session_id: UUID) -> TradingSession:
         session = await transaction.trading_sessions.get_for_update(session_id)
         if session is None or session.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
@@ -165,11 +165,11 @@ class TradingSessionService:
         entries = [order for order in orders if order.role is OrderRole.ENTRY]
         await request_cancels(transaction, entries, self._clock.now())
 
-    async def _store(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
+    async def _save(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
         await transaction.trading_sessions.save(session)
-        await self._tell(transaction, session, action)
+        await self._publish_change(transaction, session, action)
 
-    async def _tell(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
+    async def _publish_change(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
         now = self._clock.now()
         message = session.status.value
         event = NewEvent(session.user_id, now, UserEventKind.TRADING_SESSION, session, message)
@@ -177,59 +177,59 @@ class TradingSessionService:
         subject = ("TradingSession", str(session.id))
         await record_activity(transaction, self._ids, now, session.user_id, action, subject)
 
-    async def _wake(self, session: TradingSession) -> None:
+    async def _wake_worker(self, session: TradingSession) -> None:
         await self._bus.publish(commands_topic(session.account_id), b"")
 
 
-def _place_problems(request: TradingSessionRequest, account: Account | None, market: Market | None) -> list[InputError]:
-    problems = []
+def _place_errors(request: TradingSessionRequest, account: Account | None, market: Market | None) -> list[InputError]:
+    errors = []
     if account is None:
-        problems.append(_not_found("account", "account"))
+        errors.append(_not_found("account", "account"))
     elif account.archived_at is not None:
         message = "The account is archived; choose another."
-        problems.append(InputError(ErrorCode.CONFLICT, message, ("input", "account")))
+        errors.append(InputError(ErrorCode.CONFLICT, message, ("input", "account")))
     if market is None:
-        problems.append(_not_found(f"market {request.market}", "market"))
+        errors.append(_not_found(f"market {request.market}", "market"))
     elif account is not None and account.venue != market.symbol.venue:
         message = f"The account is at {account.venue}; {market.symbol} isn't traded there."
-        problems.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
     elif not market.active:
         message = f"{market.symbol} isn't traded at its venue now."
-        problems.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
-    return problems
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
+    return errors
 
 
-def _definition_problems(definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
-    problems = _parameter_problems(definition, request.parameters)
+def _definition_errors(definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
+    errors = _parameter_errors(definition, request.parameters)
     messages = dict.fromkeys(error.message for error in unsupported_errors(definition))
-    problems += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]
+    errors += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]
     if request.sizing is not None:
-        problems += [error.under(("input",)) for error in sizing_errors(request.sizing, definition)]
-    return problems
+        errors += [error.under(("input",)) for error in sizing_errors(request.sizing, definition)]
+    return errors
 
 
-def _parameter_problems(definition: StrategyDefinition, given: tuple[ParameterValue, ...]) -> list[InputError]:
-    """Return what is wrong with the values of a session, in themselves or in the rules that name them."""
-    names = [value.name for value in given]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        message = f"{twice[0][:40]!r} is given twice."
+def _parameter_errors(definition: StrategyDefinition, values: tuple[ParameterValue, ...]) -> list[InputError]:
+    """Return the errors of a session's parameter values, by themselves or in the rules that use them."""
+    names = [value.name for value in values]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        message = f"{repeated[0][:40]!r} is given twice."
         return [InputError(ErrorCode.INVALID, message, ("input", "parameters"))]
     try:
-        compile_definition(definition, {value.name: value.value for value in given})
+        compile_definition(definition, {value.name: value.value for value in values})
     except InputErrors as found:
         return [_under_input(error, names) for error in found.errors]
     return []
 
 
 def _under_input(error: InputError, names: list[str]) -> InputError:
-    """Return the error with the path that it has in the request: parameters are a list there."""
-    where, *rest = error.path or ("strategyVersion",)
-    if where == "parameters" and rest and rest[0] in names:
+    """Return the error with its path in the request, in which parameters are a list."""
+    field, *rest = error.path or ("strategyVersion",)
+    if field == "parameters" and rest and rest[0] in names:
         return InputError(error.code, error.message, ("input", "parameters", str(names.index(rest[0]))))
-    if where == "parameters":
+    if field == "parameters":
         return InputError(error.code, error.message, ("input", "parameters"))
-    return InputError(ErrorCode.INVALID, f"{where}: {error.message}", ("input", "parameters"))
+    return InputError(ErrorCode.INVALID, f"{field}: {error.message}", ("input", "parameters"))
 
 
 def _expect(session: TradingSession, *allowed: TradingSessionStatus, action: str) -> None:
