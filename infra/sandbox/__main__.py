@@ -10,10 +10,10 @@ from infra.sandbox.process import run_to_end
 
 
 def parse_options(arguments: list[str]) -> SandboxOptions:
-    """Return the options that a command line spells; exits with 2 and says why where it can't be read."""
+    """Return the options of a command line; exits with 2 and a message if it can't be parsed."""
     parser = argparse.ArgumentParser(prog="python -m infra.sandbox", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the state is kept")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+    parser.add_argument("--port", type=int, default=0, help="0 for any free port")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--seed", type=int, help="decides prices and history of a new folder")
     parser.add_argument(
@@ -32,7 +32,7 @@ def parse_options(arguments: list[str]) -> SandboxOptions:
 
 
 def main() -> None:
-    """Run the exchange that the command line asks for."""
+    """Run the exchange with the command line's options."""
     sys.exit(run_to_end(parse_options(sys.argv[1:])))
 
 

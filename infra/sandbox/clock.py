@@ -1,14 +1,14 @@
-"""The venue's clock, which a replay may set to another time or pace and a test may let drift."""
+"""The exchange's clock, which a replay may set to another time or speed, and a test may let drift."""
 
 import time
 
 NANOSECONDS = 1_000_000_000
 
 
-class VenueClock:
-    """Milliseconds since 1970 as the exchange tells them.
+class SandboxClock:
+    """The exchange's time in milliseconds since 1970.
 
-    It never goes back but for a drift that a test sets, or for `ahead_ms`, by which a mirror follows the live venue.
+    It never goes back, except by a drift that a test sets, or by `ahead_ms`, by which a mirror follows its venue.
     """
 
     def __init__(self, start_ms: int | None = None, speed: float = 1.0) -> None:

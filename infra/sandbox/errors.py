@@ -1,11 +1,11 @@
-"""The refusals of the exchange, with Binance's codes and texts.
+"""The errors that the exchange answers with, with Binance's codes and texts.
 
 Source: developers.binance.com/docs/binance-spot-api-docs, "Error codes" and "Filters".
 """
 
 
 class ExchangeError(Exception):
-    """A refusal as the client sees it: an HTTP status and Binance's `code` and `msg`."""
+    """An error answer: an HTTP status and Binance's `code` and `msg`."""
 
     def __init__(self, code: int, message: str, status: int = 400, retry_after_seconds: int | None = None) -> None:
         self.code = code
@@ -16,14 +16,14 @@ class ExchangeError(Exception):
 
 
 class OrderRejectedError(ExchangeError):
-    """A new order that the matching engine refuses (-2010)."""
+    """A new order that the matching engine rejects (-2010)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(-2010, message)
 
 
 class MarketClosedError(OrderRejectedError):
-    """A new order for a mirrored market whose live prices aren't known now: it would be filled at old ones."""
+    """A new order for a mirrored market whose live prices aren't known now: it would be filled at outdated ones."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The market is closed: {reason}.")
@@ -52,27 +52,27 @@ class IllegalParameterError(ExchangeError):
 
 
 class UnneededParameterError(ExchangeError):
-    """A parameter that this kind of order doesn't take (-1106)."""
+    """A parameter that this type of order doesn't accept (-1106)."""
 
     def __init__(self, name: str) -> None:
         super().__init__(-1106, f"Parameter '{name}' sent when not required.")
 
 
 def bad_symbol() -> ExchangeError:
-    """Return the refusal of a market that is not listed."""
+    """Return the error for a market that isn't listed."""
     return ExchangeError(-1121, "Invalid symbol.")
 
 
 def unknown_order() -> ExchangeError:
-    """Return the refusal to cancel an order that isn't open."""
+    """Return the error for a cancel of an order that isn't open."""
     return ExchangeError(-2011, "Unknown order sent.")
 
 
 def no_such_order() -> ExchangeError:
-    """Return the answer to a query for an order that never was."""
+    """Return the error for a query of an order that doesn't exist."""
     return ExchangeError(-2013, "Order does not exist.")
 
 
 def insufficient_balance() -> OrderRejectedError:
-    """Return the refusal of an order that its account can't pay."""
+    """Return the error for an order that its account can't pay for."""
     return OrderRejectedError("Account has insufficient balance for requested action.")

@@ -1,58 +1,85 @@
-"""Faults on demand, so that a client's recovery can be tested against a venue that really misbehaves."""
+"""Fault injection: a test tells the exchange how to fail, and so tests a client's recovery against a real venue."""
 
 from dataclasses import dataclass, field
 
 import msgspec
 
-from infra.sandbox.api.binance_json import Json
+from infra.sandbox.market_data.candles import Candle
 
 
 class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What `POST /admin/misbehave` takes; counts are of the next requests or events, 0 for none."""
 
     swallow_orders: int = 0
-    """New orders that are accepted, whose connection is then cut without an answer."""
+    """New orders that are accepted, and whose connection is then aborted without an answer."""
     hang_orders: int = 0
     """New orders that are accepted and never answered; the connection stays open."""
     drop_orders: int = 0
-    """New orders whose connection is cut before anything is done."""
+    """New orders whose connection is aborted before anything is done."""
     swallow_cancels: int = 0
-    """Cancels that are carried out and never answered: their connection is cut."""
+    """Cancels that are carried out and never answered: their connection is aborted."""
     delay_ms: int = 0
     """How long the next `delay_count` answers wait before they are sent."""
     delay_count: int = 0
     delay_orders_ms: int = 0
-    """How long the next `delay_orders_count` new orders wait before they are looked at."""
+    """How long the next `delay_orders_count` new orders wait before they are processed."""
     delay_orders_count: int = 0
     answer_status: int = 0
     """The HTTP status (418, 429, 5xx) of the next `answer_count` requests, which aren't carried out."""
     answer_count: int = 0
     repeat_fills: int = 0
-    """Fill events that are told twice."""
+    """Fill events that are sent twice."""
     reorder_fills: int = 0
-    """Fill events that are told after the event that follows them."""
+    """Fill events that are sent after the event that follows them."""
     mute_user_events: int = 0
-    """User events that are never told."""
+    """User events that are never plan."""
     drop_market_streams: bool = False
-    """Cut all market stream connections now."""
+    """Abort all market stream connections now."""
     drop_user_streams: bool = False
-    """Cut all WebSocket API connections now."""
+    """Abort all WebSocket API connections now."""
     silence_market_streams: bool | None = None
-    """Stop (true) or go on (false) publishing market data while connections stay open."""
+    """Stop (true) or resume (false) publishing market data while connections stay open."""
     refuse_sockets: int = 0
-    """WebSocket connections that are refused."""
+    """WebSocket connections that are rejected."""
     falsify_minutes: int = 0
-    """Minutes of each market, the forming one first, that candles on request tell with twice the volume and a higher
-    high than was traded, and so the longer candles that they are part of."""
+    """Minutes of each market, the forming one first, that candles on request show with twice the volume and a higher
+    high than was traded; longer candles include them."""
     hide_minutes: int = 0
-    """Minutes of each market, the forming one first, that one-minute candles on request leave out."""
+    """Minutes of each market, the forming one first, that one-minute candles on request omit."""
     drift_ms: int | None = None
-    """How far the venue's clock is off from now on."""
+    """The error of the venue's clock from now on."""
+
+
+@dataclass
+class CandleFaults:
+    """How many of the minutes that close next are falsified or hidden, and the open times of the hidden ones.
+
+    Both concern only candles on request; what is published as trades is always right.
+    """
+
+    to_falsify: int = 0
+    to_hide: int = 0
+    hidden_ms: set[int] = field(default_factory=set)
+
+    def add(self, falsify: int, hide: int) -> None:
+        """Falsify or hide so many more minutes, the forming one first."""
+        self.to_falsify += falsify
+        self.to_hide += hide
+
+    def apply(self, closed: Candle) -> Candle:
+        """Return the candle to store for a minute that has just closed."""
+        if self.to_hide:
+            self.to_hide -= 1
+            self.hidden_ms.add(closed.open_ms)
+        if not self.to_falsify:
+            return closed
+        self.to_falsify -= 1
+        return closed._replace(high=closed.high + closed.high // 100, volume=2 * closed.volume, quote=2 * closed.quote)
 
 
 @dataclass
 class FaultInjector:
-    """What is left of the faults that were asked for."""
+    """The requested faults that are still to come."""
 
     counts: dict[str, int] = field(default_factory=dict)
     delay_ms: int = 0
@@ -60,25 +87,25 @@ class FaultInjector:
     answer_status: int = 503
     silent: bool = False
 
-    def instruct(self, told: FaultPlan) -> None:
-        """Add the faults of `told` to those still to come."""
+    def add(self, plan: FaultPlan) -> None:
+        """Add the faults of `plan` to those still to come."""
         for name in _COUNTED:
-            if count := getattr(told, name):
+            if count := getattr(plan, name):
                 self.counts[name] = self.counts.get(name, 0) + count
-        self.delay_ms = told.delay_ms or self.delay_ms
-        self.delay_orders_ms = told.delay_orders_ms or self.delay_orders_ms
-        self.answer_status = told.answer_status or self.answer_status
-        self.silent = self.silent if told.silence_market_streams is None else told.silence_market_streams
+        self.delay_ms = plan.delay_ms or self.delay_ms
+        self.delay_orders_ms = plan.delay_orders_ms or self.delay_orders_ms
+        self.answer_status = plan.answer_status or self.answer_status
+        self.silent = self.silent if plan.silence_market_streams is None else plan.silence_market_streams
 
-    def take(self, name: str) -> bool:
-        """Use up one fault of the kind `name`; tell whether there was one."""
+    def consume(self, name: str) -> bool:
+        """Use up one fault called `name`; return whether there was one."""
         left = self.counts.get(name, 0)
         if left:
             self.counts[name] = left - 1
         return left > 0
 
-    def view(self) -> Json:
-        """Return what is still to come."""
+    def pending(self) -> dict[str, object]:
+        """Return the faults that are still to come, as the administrative API answers them."""
         left = {name: count for name, count in self.counts.items() if count}
         return {"pending": left, "silent": self.silent}
 

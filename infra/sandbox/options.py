@@ -9,7 +9,7 @@ from pathlib import Path
 class SandboxOptions:
     """The settings of one exchange process.
 
-    `port` 0 takes any free one. `replay` lists recordings of Binance's raw stream, played one after the other;
+    `port` 0 takes any free one. `replay` lists recordings of Binance's raw stream, played in sequence;
     `replay_at` is the venue's time at their first frame (now by default) and `speed` the pace. `unlimited` switches
     the rate limits off. With `exit_with_stdin` it ends when its standard input closes. `token` opens the
     administrative side; without it one is made and kept in the folder.

@@ -1,4 +1,4 @@
-"""Runs an exchange as a process: listens, says that it is ready, and ends when asked to."""
+"""Runs an exchange as a process: listens, prints that it is ready, and ends on request."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from infra.sandbox.market_data.mirror import LiveVenue
 from infra.sandbox.market_data.mirror_markets import CannotMirror
 from infra.sandbox.market_data.replay import RecordingError
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.simulation.simulation import Venue
+from infra.sandbox.simulation.simulation import Simulation
 from infra.sandbox.state.state_folder import FolderInUseError, FolderUnusableError, StateFolder
 
 EXIT_UNUSABLE = 2
@@ -33,7 +33,7 @@ class CannotListen(Exception):
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its signal handling, that tells when it listens."""
+    """Uvicorn without its signal handling, with a callback when it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -45,35 +45,35 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then say so."""
+        """Start to listen, then call `ready`."""
         await super().startup(sockets)
         self._ready()
 
 
 async def run_sandbox(options: SandboxOptions, live: LiveVenue | None = None) -> None:
-    """Serve an exchange, a mirror where `live` is given, until SIGTERM, SIGINT or, if so set, the end of its input.
+    """Serve an exchange, a mirror if `live` is given, until SIGTERM, SIGINT or, if so set, the end of its input.
 
-    Prints one JSON line `{"port", "url", "pid"}` once it accepts connections; raises `FolderInUseError` where another
+    Prints one JSON line `{"port", "url", "pid"}` once it accepts connections; raises `FolderInUseError` if another
     process has the folder.
     """
     with StateFolder(options.folder, options.token) as folder:
-        venue = Venue(folder, options, live)
+        simulation = Simulation(folder, options, live)
         listener = _listen(options.host, options.port)
-        server = _Server(_config(venue), lambda: _announce(options.host, listener))
-        _stop_on_request(lambda: _stop(server, venue), with_stdin=options.exit_with_stdin)
-        beat = asyncio.create_task(venue.run())
-        beat.add_done_callback(lambda task: None if task.cancelled() else _stop(server, venue))
+        server = _Server(_config(simulation), lambda: _announce(options.host, listener))
+        _stop_on_request(lambda: _stop(server, simulation), with_stdin=options.exit_with_stdin)
+        steps_task = asyncio.create_task(simulation.run())
+        steps_task.add_done_callback(lambda task: None if task.cancelled() else _stop(server, simulation))
         try:
             await server.serve(sockets=[listener])
         finally:
-            beat.cancel()
+            steps_task.cancel()
             with suppress(asyncio.CancelledError):
-                await beat
-            venue.save()
+                await steps_task
+            simulation.save()
 
 
 def run_to_end(options: SandboxOptions) -> int:
-    """Run an exchange and return the exit code: 2, the reason told, where the options can't be used."""
+    """Run an exchange and return the exit code: 2, with the reason on stderr, if the options can't be used."""
     return run_exchange(run_sandbox(options))
 
 
@@ -94,9 +94,9 @@ def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException
         yield from _leaves(error) if isinstance(error, BaseExceptionGroup) else (error,)
 
 
-def _config(venue: Venue) -> uvicorn.Config:
+def _config(simulation: Simulation) -> uvicorn.Config:
     return uvicorn.Config(
-        venue.app,
+        simulation.app,
         http="httptools",
         ws="websockets-sansio",
         lifespan="off",
@@ -133,8 +133,8 @@ def _announce(host: str, listener: socket.socket) -> None:
     sys.stdout.flush()
 
 
-def _stop(server: _Server, venue: Venue) -> None:
-    venue.disconnect()
+def _stop(server: _Server, simulation: Simulation) -> None:
+    simulation.disconnect()
     server.should_exit = True
 
 

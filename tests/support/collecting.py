@@ -55,7 +55,7 @@ class Collecting:
         forming = await self._traded()
         now = self.venues.public("sandbox").venue_now()
         self.drift_ms += max(0, (forming.close_time - now) // MILLISECOND) + 50
-        await self.sandbox.misbehave(**faults, driftMs=self.drift_ms)
+        await self.sandbox.inject_faults(**faults, driftMs=self.drift_ms)
         self.venues.connection("sandbox").clock.invalidate()
         await eventually(lambda: any(each.open_time == forming.open_time for each in self.minutes()), "it closes", 60)
         return next(each for each in self.minutes() if each.open_time == forming.open_time)

@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from infra.sandbox.clock import VenueClock
+from infra.sandbox.clock import SandboxClock
 from infra.sandbox.fixed_point import parse_units
-from infra.sandbox.matching.exchange import Exchange, OrderRequest, Placed
+from infra.sandbox.matching.exchange import Exchange, NewOrder, PlacedOrder
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID
-from infra.sandbox.matching.markets import ASSETS, MARKETS
+from infra.sandbox.matching.market_specs import ASSETS, MARKETS
 from infra.sandbox.matching.orders import Order, OrderType, SelfTrade, Side, TimeInForce
 from infra.sandbox.state.store import Account, Store
 
@@ -23,7 +23,7 @@ class SmallExchange:
     """One market, BTC/USDT at 60,000, and as many accounts as a test asks for."""
 
     def __init__(self) -> None:
-        self.exchange = Exchange(Store(None), VenueClock())
+        self.exchange = Exchange(Store(None), SandboxClock())
         self.market = self.exchange.open_market(MARKETS[BTC], seed=1, first_price=units(PRICE))
         self.deposited = dict.fromkeys(ASSETS, 0)
         self._clients = 0
@@ -35,13 +35,13 @@ class SmallExchange:
             self.deposited[asset] += amount
         return self.exchange.create_account(name, paid)
 
-    def house(self, side: Side, price: float | str, quantity: float | str) -> None:
+    def liquidity(self, side: Side, price: float | str, quantity: float | str) -> None:
         """Set the house's quantity at a level."""
-        self.market.book.set_house(side, units(price), units(quantity))
+        self.market.book.set_liquidity(side, units(price), units(quantity))
 
-    def house_takes(self, side: Side, quantity: float | str, limit: float | str) -> None:
+    def take_liquidity(self, side: Side, quantity: float | str, limit: float | str) -> None:
         """Let an anonymous taker trade."""
-        self.exchange.matcher.house_takes(self.market, side, units(quantity), units(limit))
+        self.exchange.matcher.take_liquidity(self.market, side, units(quantity), units(limit))
         self.exchange.flush()
 
     def place(
@@ -57,16 +57,16 @@ class SmallExchange:
         cost: float | str = 0,
         client_id: str = "",
         self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER,
-    ) -> Placed:
+    ) -> PlacedOrder:
         """Place an order of whole coins; a client id of its own unless one is given."""
         self._clients += 1
-        request = OrderRequest(
+        request = NewOrder(
             BTC, side, kind, time_in_force, client_id or f"c{self._clients}", units(price), units(quantity),
             units(cost), units(stop), self_trade,
         )  # fmt: skip
         return self.exchange.place(account, request)
 
-    def state(self, account: Account, placed: Placed) -> Order:
+    def state(self, account: Account, placed: PlacedOrder) -> Order:
         """Return an order as it now stands."""
         found = self.exchange.find_order(account.uid, BTC, placed.order.id, None)
         assert found is not None
@@ -77,11 +77,11 @@ class SmallExchange:
         ledger, book = self.exchange.ledger, self.market.book
         for asset in ASSETS:
             assert ledger.total(asset) == self.deposited[asset], f"{asset} isn't conserved"
-        assert all(balance.free >= 0 for balance in ledger.of(FEES_UID).values())
-        assert all(balance.locked == 0 for balance in ledger.of(LIQUIDITY_UID).values())
+        assert all(balance.free >= 0 for balance in ledger.balances_of(FEES_UID).values())
+        assert all(balance.locked == 0 for balance in ledger.balances_of(LIQUIDITY_UID).values())
         for account in accounts:
             mine = self.exchange.open_orders(account.uid)
-            for asset, balance in ledger.of(account.uid).items():
+            for asset, balance in ledger.balances_of(account.uid).items():
                 held = sum(o.locked for o in mine if (MARKETS[BTC].quote if o.side is Side.BUY else "BTC") == asset)
                 assert balance.free >= 0
                 assert balance.locked == held, f"{asset} locked {balance.locked}, orders hold {held}"

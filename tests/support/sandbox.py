@@ -2,7 +2,7 @@
 
 async with running_sandbox(tmp_path, seed=7) as sandbox:
     keys = await sandbox.create_account("ann", {"USDT": "100000"})
-    await sandbox.misbehave(swallowOrders=1)
+    await sandbox.inject_faults(swallowOrders=1)
 """
 
 import asyncio
@@ -108,14 +108,14 @@ class SandboxProcess:
             "deposited"
         ]
 
-    async def misbehave(self, **faults: int | bool) -> dict[str, Any]:
+    async def inject_faults(self, **faults: int | bool) -> dict[str, Any]:
         """Ask for faults by the names of `infra.sandbox.faults.FaultPlan`, in camel case."""
         return await self.admin("misbehave", faults)
 
     async def skip_to_seconds_before_a_minute(self, seconds: int) -> None:
         """Put the venue's clock forward, so that its next minute begins in so many seconds."""
         now = (await self.get("/api/v3/time"))["serverTime"]
-        await self.misbehave(driftMs=(-now - seconds * 1000) % 60_000)
+        await self.inject_faults(driftMs=(-now - seconds * 1000) % 60_000)
 
     async def move_price(self, market: str, price: str) -> None:
         """Move a synthetic market's price; trades follow at once."""

@@ -1,7 +1,7 @@
 """What a sandbox exchange has in its books, read from its database behind the engine's back."""
 
 import sqlite3
-from collections import Counter
+from collections import IdSequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 class VenueBooks:
     """Orders by client order id, how many each has, and the trades of each."""
 
-    orders: Counter[str]
+    orders: IdSequence[str]
     statuses: dict[str, str]
     trades: dict[str, frozenset[str]]
 
@@ -27,7 +27,7 @@ def venue_books(folder: Path) -> VenueBooks:
     for order_id, trade_id in fills:
         trades.setdefault(names[order_id], set()).add(str(trade_id))
     return VenueBooks(
-        Counter(names.values()),
+        IdSequence(names.values()),
         {client_id: status for _, client_id, status in orders},
         {client_id: frozenset(found) for client_id, found in trades.items()},
     )

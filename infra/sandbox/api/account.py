@@ -1,10 +1,10 @@
-"""Trading on request: everything that is signed."""
+"""The signed requests: orders and the account."""
 
 import secrets
 
-from infra.sandbox.api.binance_json import Json, ack_view, cancel_view, full_view, order_view, result_view, trade_view
+from infra.sandbox.api.binance_json import Json, ack_json, cancel_json, fill_json, full_json, order_json, result_json
 from infra.sandbox.api.params import Params, read_order
-from infra.sandbox.api.routing import Call, Endpoint
+from infra.sandbox.api.routing import Endpoint, RequestContext
 from infra.sandbox.errors import ExchangeError, no_such_order, unknown_order
 from infra.sandbox.fixed_point import format_units
 from infra.sandbox.matching.orders import Order
@@ -13,72 +13,72 @@ MAX_ROWS = 1000
 END_OF_TIME_MS = 1 << 62
 
 
-def new_order(call: Call) -> Json:
-    """Place an order and answer as fully as asked for."""
-    request = read_order(call.params)
-    kind = call.params.get("newOrderRespType") or ("FULL" if request.type in {"MARKET", "LIMIT"} else "ACK")
+def new_order(context: RequestContext) -> Json:
+    """Place an order and answer as fully as `newOrderRespType` requests."""
+    request = read_order(context.params)
+    kind = context.params.get("newOrderRespType") or ("FULL" if request.type in {"MARKET", "LIMIT"} else "ACK")
     if kind not in {"ACK", "RESULT", "FULL"}:
         raise ExchangeError(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
-    placed = call.exchange.place(call.caller, request)
+    placed = context.exchange.place(context.caller, request)
     if kind == "ACK":
-        return ack_view(placed.order)
-    return result_view(placed.order) if kind == "RESULT" else full_view(placed.order, placed.fills)
+        return ack_json(placed.order)
+    return result_json(placed.order) if kind == "RESULT" else full_json(placed.order, placed.fills)
 
 
-def test_order(call: Call) -> Json:
-    """Check an order as if it were placed."""
-    call.exchange.draft(call.caller, read_order(call.params))
+def test_order(context: RequestContext) -> Json:
+    """Validate an order without placing it."""
+    context.exchange.validate(context.caller, read_order(context.params))
     return {}
 
 
-def query_order(call: Call) -> Json:
+def query_order(context: RequestContext) -> Json:
     """Return one order by number or client id."""
-    order = _named_order(call)
+    order = _named_order(context)
     if order is None:
         raise no_such_order()
-    return order_view(order)
+    return order_json(order)
 
 
-def cancel_order(call: Call) -> Json:
+def cancel_order(context: RequestContext) -> Json:
     """Cancel one order by number or client id."""
-    order, cancel_id = _named_order(call), call.params.client_id("newClientOrderId")
-    return cancel_view(call.exchange.cancel(call.caller, call.params.required("symbol"), order, cancel_id))
+    order, cancel_id = _named_order(context), context.params.client_id("newClientOrderId")
+    return cancel_json(context.exchange.cancel(context.caller, context.params.required("symbol"), order, cancel_id))
 
 
-def cancel_all(call: Call) -> list[Json]:
+def cancel_all(context: RequestContext) -> list[Json]:
     """Cancel all open orders of a market."""
-    symbol = call.params.required("symbol")
-    call.exchange.market(symbol)
-    orders = call.exchange.open_orders(call.caller.uid, symbol)
+    symbol = context.params.required("symbol")
+    context.exchange.market(symbol)
+    orders = context.exchange.open_orders(context.caller.uid, symbol)
     if not orders:
         raise unknown_order()
     cancel_id = secrets.token_hex(11)
-    return [cancel_view(call.exchange.cancel(call.caller, symbol, order, cancel_id)) for order in orders]
+    return [cancel_json(context.exchange.cancel(context.caller, symbol, order, cancel_id)) for order in orders]
 
 
-def open_orders(call: Call) -> list[Json]:
+def open_orders(context: RequestContext) -> list[Json]:
     """Return the open orders of a market or of all."""
-    symbol = call.params.get("symbol") or None
+    symbol = context.params.get("symbol") or None
     if symbol:
-        call.exchange.market(symbol)
-    return [order_view(order) for order in call.exchange.open_orders(call.caller.uid, symbol)]
+        context.exchange.market(symbol)
+    return [order_json(order) for order in context.exchange.open_orders(context.caller.uid, symbol)]
 
 
-def all_orders(call: Call) -> list[Json]:
+def all_orders(context: RequestContext) -> list[Json]:
     """Return orders of a market, whatever their state, oldest first."""
-    symbol, params = _symbol(call), call.params
+    symbol, params = _symbol(context), context.params
     start, end = _period(params)
     limit = params.limit(500, MAX_ROWS)
-    found = call.exchange.store.orders(call.caller.uid, symbol, params.number("orderId"), start, end, limit)
-    return [order_view(order) for order in found]
+    found = context.exchange.store.orders(context.caller.uid, symbol, params.number("orderId"), start, end, limit)
+    return [order_json(order) for order in found]
 
 
-def my_trades(call: Call) -> list[Json]:
+def my_trades(context: RequestContext) -> list[Json]:
     """Return the account's executions in a market, oldest first."""
-    symbol, params = _symbol(call), call.params
+    symbol, params = _symbol(context), context.params
     start, end = _period(params)
-    found = call.exchange.store.fills(
-        call.caller.uid,
+    found = context.exchange.store.fills(
+        context.caller.uid,
         symbol,
         order_id=params.number("orderId"),
         from_id=params.number("fromId"),
@@ -86,13 +86,13 @@ def my_trades(call: Call) -> list[Json]:
         end=end,
         limit=params.limit(500, MAX_ROWS),
     )
-    return [trade_view(fill) for fill in found]
+    return [fill_json(fill) for fill in found]
 
 
-def account(call: Call) -> Json:
+def account(context: RequestContext) -> Json:
     """Return the account with its balances."""
-    held = call.exchange.ledger.of(call.caller.uid)
-    hide = call.params.get("omitZeroBalances") == "true"
+    held = context.exchange.ledger.balances_of(context.caller.uid)
+    hide = context.params.get("omitZeroBalances") == "true"
     balances = [
         {"asset": asset, "free": format_units(balance.free), "locked": format_units(balance.locked)}
         for asset, balance in sorted(held.items())
@@ -111,18 +111,18 @@ def account(call: Call) -> Json:
         "brokered": False,
         "requireSelfTradePrevention": False,
         "preventSor": False,
-        "updateTime": call.exchange.clock.now_ms(),
+        "updateTime": context.exchange.clock.now_ms(),
         "accountType": "SPOT",
         "balances": balances,
         "permissions": ["SPOT"],
-        "uid": call.caller.uid,
+        "uid": context.caller.uid,
     }
 
 
-def commission(call: Call) -> Json:
+def commission(context: RequestContext) -> Json:
     """Return the fees of a market."""
-    symbol = _symbol(call)
-    spec = call.exchange.markets[symbol].spec
+    symbol = _symbol(context)
+    spec = context.exchange.markets[symbol].spec
     fees = {"maker": format_units(spec.maker_fee), "taker": format_units(spec.taker_fee)}
     rates = fees | dict.fromkeys(("buyer", "seller"), "0.00000000")
     free = dict.fromkeys(rates, "0.00000000")
@@ -136,13 +136,13 @@ def commission(call: Call) -> Json:
     }
 
 
-def currencies(call: Call) -> list[Json]:
-    """Return the assets, none of which can leave the sandbox."""
-    return [{"coin": asset, "name": asset, "trading": True, "networkList": []} for asset in call.exchange.assets]
+def currencies(context: RequestContext) -> list[Json]:
+    """Return the assets; none can be withdrawn."""
+    return [{"coin": asset, "name": asset, "trading": True, "networkList": []} for asset in context.exchange.assets]
 
 
-def nothing(_call: Call) -> list[Json]:
-    """Return the margin markets: none."""
+def no_margin_markets(_context: RequestContext) -> list[Json]:
+    """Return no margin markets."""
     return []
 
 
@@ -158,21 +158,21 @@ PRIVATE: dict[tuple[str, str], Endpoint] = {
     ("GET", "/api/v3/account"): Endpoint(account, 20, signed=True),
     ("GET", "/api/v3/account/commission"): Endpoint(commission, 20, signed=True),
     ("GET", "/sapi/v1/capital/config/getall"): Endpoint(currencies, 10, signed=True),
-    ("GET", "/sapi/v1/margin/allPairs"): Endpoint(nothing, 1, keyed=True),
-    ("GET", "/sapi/v1/margin/isolated/allPairs"): Endpoint(nothing, 10, signed=True),
+    ("GET", "/sapi/v1/margin/allPairs"): Endpoint(no_margin_markets, 1, keyed=True),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): Endpoint(no_margin_markets, 10, signed=True),
 }
 
 
-def _symbol(call: Call) -> str:
-    return call.exchange.market(call.params.required("symbol")).spec.symbol
+def _symbol(context: RequestContext) -> str:
+    return context.exchange.market(context.params.required("symbol")).spec.symbol
 
 
-def _named_order(call: Call) -> Order | None:
-    symbol = _symbol(call)
-    number, client_id = call.params.number("orderId"), call.params.get("origClientOrderId")
+def _named_order(context: RequestContext) -> Order | None:
+    symbol = _symbol(context)
+    number, client_id = context.params.number("orderId"), context.params.get("origClientOrderId")
     if number is None and not client_id:
         raise ExchangeError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-    return call.exchange.find_order(call.caller.uid, symbol, number, client_id or None)
+    return context.exchange.find_order(context.caller.uid, symbol, number, client_id or None)
 
 
 def _period(params: Params) -> tuple[int, int]:

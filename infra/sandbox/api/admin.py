@@ -1,4 +1,4 @@
-"""The administrative address: accounts, deposits, faults and prices, behind the token in the state folder."""
+"""The administrative API: accounts, deposits, faults and prices, behind the token in the state folder."""
 
 import hmac
 import math
@@ -12,21 +12,21 @@ from infra.sandbox.faults import FaultInjector, FaultPlan
 from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.simulation.order_flow import SyntheticFlow
-from infra.sandbox.streams.hub import Hub
+from infra.sandbox.streams.hub import StreamHub
 from infra.sandbox.streams.user_socket import UserStreams
 
 MAX_NAME = 200
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
-    """An account to be made, unless one of that name exists."""
+    """An account to create, unless one of that name exists."""
 
     name: str
     balances: dict[str, str] = {}
 
 
 class Deposit(msgspec.Struct, forbid_unknown_fields=True):
-    """Money for an account; the same key is paid once."""
+    """A deposit to an account, paid once for each key."""
 
     name: str
     currency: str
@@ -35,17 +35,17 @@ class Deposit(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PriceMove(msgspec.Struct, forbid_unknown_fields=True):
-    """Where the synthetic price of a market is to go."""
+    """The new synthetic price of a market."""
 
     market: str
     price: str
 
 
 class Admin:
-    """What an administrator may do."""
+    """Handles the administrator's requests."""
 
     def __init__(
-        self, token: str, exchange: Exchange, flows: dict[str, SyntheticFlow], hub: Hub, streams: UserStreams
+        self, token: str, exchange: Exchange, flows: dict[str, SyntheticFlow], hub: StreamHub, streams: UserStreams
     ) -> None:
         self._token = token
         self._exchange = exchange
@@ -53,18 +53,18 @@ class Admin:
         self._hub = hub
         self._streams = streams
 
-    def answer(self, action: str, authorization: str, body: bytes, faults: FaultInjector) -> Json:
-        """Do what `action` names; raise where the token, the action or the body is wrong."""
+    def handle(self, action: str, authorization: str, body: bytes, faults: FaultInjector) -> Json:
+        """Carry out `action`; raises `ExchangeError` for a wrong token, action or body."""
         if not hmac.compare_digest(authorization.encode(), f"Bearer {self._token}".encode()):
             raise ExchangeError(-2015, "Invalid administrator token.", 401)
         try:
-            return self._do(action, body, faults)
+            return self._dispatch(action, body, faults)
         except msgspec.ValidationError as error:
             raise ExchangeError(-1102, str(error)) from None
         except msgspec.DecodeError:
             raise ExchangeError(-1102, "The body must be JSON.") from None
 
-    def _do(self, action: str, body: bytes, faults: FaultInjector) -> Json:
+    def _dispatch(self, action: str, body: bytes, faults: FaultInjector) -> Json:
         if action == "currencies":
             return {"currencies": self._exchange.listed_assets()}
         if action == "accounts":
@@ -72,40 +72,40 @@ class Admin:
         if action == "deposits":
             return self._deposit(msgspec.json.decode(body, type=Deposit))
         if action == "misbehave":
-            return self._misbehave(msgspec.json.decode(body, type=FaultPlan), faults)
+            return self._inject_faults(msgspec.json.decode(body, type=FaultPlan), faults)
         if action == "price":
             return self._move_price(msgspec.json.decode(body, type=PriceMove))
         raise ExchangeError(-1000, f"There is no /admin/{action}.", 404)
 
-    def _create_account(self, wanted: NewAccount) -> Json:
-        if not 0 < len(wanted.name) <= MAX_NAME:
+    def _create_account(self, request: NewAccount) -> Json:
+        if not 0 < len(request.name) <= MAX_NAME:
             raise ExchangeError(-1102, f"An account's name has 1 to {MAX_NAME} characters.")
-        balances = {asset: _amount(asset, text) for asset, text in wanted.balances.items()}
-        account = self._exchange.create_account(wanted.name, balances)
+        balances = {asset: _amount(asset, text) for asset, text in request.balances.items()}
+        account = self._exchange.create_account(request.name, balances)
         return {"apiKey": account.api_key, "secret": account.secret, "uid": account.uid}
 
-    def _deposit(self, wanted: Deposit) -> Json:
-        account = self._exchange.account_named(wanted.name)
+    def _deposit(self, request: Deposit) -> Json:
+        account = self._exchange.account_by_name(request.name)
         if account is None:
-            raise ExchangeError(-1102, f"There is no account named {wanted.name!r}.", 404)
-        amount = _amount(wanted.currency, wanted.amount)
-        return {"deposited": self._exchange.deposit(account, wanted.currency, amount, wanted.key)}
+            raise ExchangeError(-1102, f"There is no account named {request.name!r}.", 404)
+        amount = _amount(request.currency, request.amount)
+        return {"deposited": self._exchange.deposit(account, request.currency, amount, request.key)}
 
-    def _misbehave(self, told: FaultPlan, faults: FaultInjector) -> Json:
-        faults.instruct(told)
+    def _inject_faults(self, plan: FaultPlan, faults: FaultInjector) -> Json:
+        faults.add(plan)
         self._hub.silent = faults.silent
         for market in self._exchange.markets.values():
-            market.misreports.add(told.falsify_minutes, told.hide_minutes)
-        if told.drift_ms is not None:
-            self._exchange.clock.drift_ms = told.drift_ms
-        dropped = self._hub.drop_all() if told.drop_market_streams else 0
-        dropped += self._streams.drop_all() if told.drop_user_streams else 0
-        return faults.view() | {"dropped": dropped, "streams": self._hub.streams()}
+            market.candle_faults.add(plan.falsify_minutes, plan.hide_minutes)
+        if plan.drift_ms is not None:
+            self._exchange.clock.drift_ms = plan.drift_ms
+        dropped = self._hub.drop_all() if plan.drop_market_streams else 0
+        dropped += self._streams.drop_all() if plan.drop_user_streams else 0
+        return faults.pending() | {"dropped": dropped, "streams": self._hub.streams()}
 
-    def _move_price(self, wanted: PriceMove) -> Json:
-        market = self._exchange.market(wanted.market.replace("/", ""))
+    def _move_price(self, request: PriceMove) -> Json:
+        market = self._exchange.market(request.market.replace("/", ""))
         flow = self._flows.get(market.spec.symbol)
-        price = Params({"price": wanted.price}).amount("price") / SCALE
+        price = Params({"price": request.price}).amount("price") / SCALE
         if flow is None or not 0 < price < math.inf:
             raise ExchangeError(-1102, "A price above 0 of a market with synthetic flow can be set.")
         flow.move_to(price)

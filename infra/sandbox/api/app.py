@@ -8,16 +8,16 @@ from infra.sandbox.api.account import PRIVATE
 from infra.sandbox.api.admin import Admin
 from infra.sandbox.api.market import PUBLIC
 from infra.sandbox.api.params import Params
-from infra.sandbox.api.rate_limits import Limits
-from infra.sandbox.api.routing import Call, Endpoint
+from infra.sandbox.api.rate_limits import RateLimits
+from infra.sandbox.api.routing import Endpoint, RequestContext
 from infra.sandbox.api.signing import check_signature, key_holder, rest_payload
 from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.faults import FaultInjector
 from infra.sandbox.matching.exchange import Exchange
-from infra.sandbox.streams.hub import Hub, encode
+from infra.sandbox.streams.hub import StreamHub, encode
 from infra.sandbox.streams.market_socket import MarketSocket
-from infra.sandbox.streams.sockets import Receive, Send, cut, refuse
+from infra.sandbox.streams.sockets import Receive, Send, abort, reject
 from infra.sandbox.streams.user_socket import UserSocket, UserStreams
 
 MAX_BODY_BYTES = 64 * 1024
@@ -35,7 +35,13 @@ class SandboxApp:
     """All of the exchange's addresses."""
 
     def __init__(
-        self, exchange: Exchange, admin: Admin, hub: Hub, streams: UserStreams, faults: FaultInjector, limits: Limits
+        self,
+        exchange: Exchange,
+        admin: Admin,
+        hub: StreamHub,
+        streams: UserStreams,
+        faults: FaultInjector,
+        limits: RateLimits,
     ) -> None:
         self._exchange = exchange
         self._admin = admin
@@ -53,46 +59,48 @@ class SandboxApp:
 
     async def _websocket(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         path, query = scope["path"], scope["query_string"].decode("latin-1")
-        if self._faults.take("refuse_sockets"):
-            await refuse(receive, send)
+        if self._faults.consume("refuse_sockets"):
+            await reject(receive, send)
         elif path == "/ws-api/v3":
             await UserSocket(self._exchange, self._streams, self._limits, _address(scope)).serve(receive, send)
         elif path in {"/stream", "/ws"} or path.startswith("/ws/"):
             await MarketSocket(self._exchange, self._hub, path, query).serve(receive, send)
         else:
-            await refuse(receive, send)
+            await reject(receive, send)
 
     async def _http(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         body = await _read(receive)
         if body is None:
             return
         places = (scope["method"], scope["path"]) == ("POST", "/api/v3/order")
-        if places and self._faults.take("delay_orders_count"):
+        if places and self._faults.consume("delay_orders_count"):
             await asyncio.sleep(self._faults.delay_orders_ms / 1000)
-        if places and self._faults.take("drop_orders"):
-            cut(send)
-            await _gone(receive)
+        if places and self._faults.consume("drop_orders"):
+            abort(send)
+            await _wait_for_disconnect(receive)
             return
         status, headers, content = await self._answer(scope, body)
-        if await self._spoil(scope, receive, send, status):
+        if await self._suppress_response(scope, receive, send, status):
             return
-        if not scope["path"].startswith("/admin/") and self._faults.take("delay_count"):
+        if not scope["path"].startswith("/admin/") and self._faults.consume("delay_count"):
             await asyncio.sleep(self._faults.delay_ms / 1000)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _spoil(self, scope: Mapping[str, Any], receive: Receive, send: Send, status: int) -> bool:
+    async def _suppress_response(self, scope: Mapping[str, Any], receive: Receive, send: Send, status: int) -> bool:
         """Keep the answer to an accepted order or cancel to ourselves, where a test asked for it."""
         request = (scope["method"], scope["path"])
         if status != 200:  # noqa: PLR2004 - HTTP's OK
             return False
         placed, cancelled = request == ("POST", "/api/v3/order"), request == ("DELETE", "/api/v3/order")
-        if (placed and self._faults.take("swallow_orders")) or (cancelled and self._faults.take("swallow_cancels")):
-            cut(send)
-            await _gone(receive)
+        if (placed and self._faults.consume("swallow_orders")) or (
+            cancelled and self._faults.consume("swallow_cancels")
+        ):
+            abort(send)
+            await _wait_for_disconnect(receive)
             return True
-        if placed and self._faults.take("hang_orders"):
-            await _gone(receive)
+        if placed and self._faults.consume("hang_orders"):
+            await _wait_for_disconnect(receive)
             return True
         return False
 
@@ -114,24 +122,24 @@ class SandboxApp:
         path, method = scope["path"], scope["method"]
         sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if path.startswith("/admin/") and method == "POST":
-            return self._admin.answer(path.removeprefix("/admin/"), sent.get("authorization", ""), body, self._faults)
-        if self._faults.take("answer_count"):
+            return self._admin.handle(path.removeprefix("/admin/"), sent.get("authorization", ""), body, self._faults)
+        if self._faults.consume("answer_count"):
             raise _fault(self._faults.answer_status)
         endpoint = ROUTES.get((method, path))
         if endpoint is None:
-            raise ExchangeError(-1000, "Not Found" if path not in PATHS else "Method Not Allowed", _missing(path))
+            raise ExchangeError(-1000, "Not Found" if path not in PATHS else "Method Not Allowed", _unavailable(path))
         used = self._limits.use_weight(_address(scope), endpoint.weight, monotonic_seconds())
         if self._exchange.has_limits:  # A client that is told what it used keeps to the limit that it knows.
             headers += [(name, str(used).encode()) for name in (b"x-mbx-used-weight", b"x-mbx-used-weight-1m")]
         query = scope["query_string"].decode("latin-1")
-        return await self._call(endpoint, query, body.decode("latin-1"), sent.get("x-mbx-apikey", ""), headers)
+        return await self._context(endpoint, query, body.decode("latin-1"), sent.get("x-mbx-apikey", ""), headers)
 
-    async def _call(self, endpoint: Endpoint, query: str, form: str, api_key: str, headers: Headers) -> object:
+    async def _context(self, endpoint: Endpoint, query: str, form: str, api_key: str, headers: Headers) -> object:
         params = Params.of_query(query, form)
         if not (endpoint.signed or endpoint.keyed):
-            call = Call(self._exchange, params)
-            live = None if endpoint.ask_live is None else endpoint.ask_live(call)
-            return endpoint.answer(call) if live is None else await live
+            context = RequestContext(self._exchange, params)
+            live = None if endpoint.live_handler is None else endpoint.live_handler(context)
+            return endpoint.handler(context) if live is None else await live
         account = key_holder(self._exchange, api_key)
         if endpoint.signed:
             check_signature(account, rest_payload(query, form), params, self._exchange.clock.now_ms())
@@ -139,10 +147,10 @@ class SandboxApp:
             short, day = self._limits.use_order(account.uid, monotonic_seconds())
             if self._exchange.has_limits:
                 headers += [(b"x-mbx-order-count-10s", b"%d" % short), (b"x-mbx-order-count-1d", b"%d" % day)]
-        return endpoint.answer(Call(self._exchange, params, account))
+        return endpoint.handler(RequestContext(self._exchange, params, account))
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     """Wait until the client has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -165,7 +173,7 @@ def _address(scope: Mapping[str, Any]) -> str:
     return str((scope.get("client") or ("?",))[0])
 
 
-def _missing(path: str) -> int:
+def _unavailable(path: str) -> int:
     return 405 if path in PATHS else 404
 
 

@@ -1,4 +1,4 @@
-"""What orders, fills, balances and events look like in Binance's REST answers and user data stream."""
+"""Orders, fills, balances and events as JSON of Binance's REST answers and user data stream."""
 
 from infra.sandbox.fixed_point import format_units
 from infra.sandbox.matching.matcher import Execution
@@ -7,7 +7,7 @@ from infra.sandbox.matching.orders import STOP_TYPES, Fill, Order, OrderType
 Json = dict[str, object]
 
 
-def order_view(order: Order) -> Json:
+def order_json(order: Order) -> Json:
     """Return an order as `GET order`, `openOrders` and `allOrders` list it."""
     view = _common(order) | {
         "icebergQty": format_units(0),
@@ -19,7 +19,7 @@ def order_view(order: Order) -> Json:
     return view | _stop(order)
 
 
-def ack_view(order: Order) -> Json:
+def ack_json(order: Order) -> Json:
     """Return the answer to a new order with `newOrderRespType` ACK."""
     return {
         "symbol": order.symbol,
@@ -30,13 +30,13 @@ def ack_view(order: Order) -> Json:
     }
 
 
-def result_view(order: Order) -> Json:
+def result_json(order: Order) -> Json:
     """Return the answer to a new order with `newOrderRespType` RESULT."""
-    result = ack_view(order) | _common(order) | {"origQuoteOrderQty": format_units(order.quote_quantity)}
+    result = ack_json(order) | _common(order) | {"origQuoteOrderQty": format_units(order.quote_quantity)}
     return result | _stop(order)
 
 
-def full_view(order: Order, fills: list[Fill]) -> Json:
+def full_json(order: Order, fills: list[Fill]) -> Json:
     """Return the answer to a new order with `newOrderRespType` FULL."""
     listed = [
         {
@@ -48,15 +48,15 @@ def full_view(order: Order, fills: list[Fill]) -> Json:
         }
         for fill in fills
     ]
-    return result_view(order) | {"fills": listed}
+    return result_json(order) | {"fills": listed}
 
 
-def cancel_view(order: Order) -> Json:
+def cancel_json(order: Order) -> Json:
     """Return the answer to a cancel: the cancel's own client id, and the order's as `origClientOrderId`."""
-    return result_view(order) | {"origClientOrderId": order.client_id, "clientOrderId": order.cancel_id}
+    return result_json(order) | {"origClientOrderId": order.client_id, "clientOrderId": order.cancel_id}
 
 
-def trade_view(fill: Fill) -> Json:
+def fill_json(fill: Fill) -> Json:
     """Return an execution as `myTrades` lists it."""
     return {
         "symbol": fill.symbol,

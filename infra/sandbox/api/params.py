@@ -1,4 +1,4 @@
-"""Reading the parameters of a request: what is missing, malformed or not wanted is answered as Binance answers it."""
+"""Reads a request's parameters; missing, malformed and unneeded ones raise Binance's errors."""
 
 import re
 import secrets
@@ -14,7 +14,7 @@ from infra.sandbox.errors import (
     UnneededParameterError,
 )
 from infra.sandbox.fixed_point import PLACES, parse_units
-from infra.sandbox.matching.exchange import OrderRequest
+from infra.sandbox.matching.exchange import NewOrder
 from infra.sandbox.matching.orders import LIMIT_STOPS, PRICED_TYPES, STOP_TYPES, OrderType, SelfTrade, Side, TimeInForce
 
 AMOUNT = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
@@ -43,13 +43,13 @@ class Params:
         return self._values.get(name, default)
 
     def required(self, name: str) -> str:
-        """Return a parameter that must be there."""
+        """Return a mandatory parameter."""
         if not (value := self.get(name)):
             raise MissingParameterError(name)
         return value
 
     def number(self, name: str) -> int | None:
-        """Return a whole number, or None where it wasn't sent."""
+        """Return a whole number, None if it wasn't sent."""
         value = self.get(name)
         if value and not NUMBER.match(value):
             raise IllegalParameterError(name, NUMBER.pattern)
@@ -63,7 +63,7 @@ class Params:
         return min(default if value is None else value, most)
 
     def amount(self, name: str) -> int:
-        """Return an amount in units of 1e-8, 0 where it wasn't sent."""
+        """Return an amount in units of 1e-8, 0 if it wasn't sent."""
         value = self.get(name)
         if not value:
             return 0
@@ -75,22 +75,22 @@ class Params:
         return parse_units(f"{whole}.{fraction[:PLACES]}")
 
     def choice(self, name: str, kinds: type[_Choice], code: int, message: str) -> _Choice:
-        """Return a value of a closed set, or refuse with `code` and `message`."""
+        """Return a member of an enum, or raise the error `code` with `message`."""
         try:
             return kinds(self.required(name))
         except ValueError:
             raise ExchangeError(code, message) from None
 
     def client_id(self, name: str) -> str:
-        """Return a client order id, or a fresh one where none was sent."""
+        """Return a client order id, or a new one if none was sent."""
         value = self.get(name)
         if value and not CLIENT_ID.match(value):
             raise IllegalParameterError(name, CLIENT_ID.pattern)
         return value or secrets.token_hex(11)
 
 
-def read_order(params: Params) -> OrderRequest:
-    """Return the order that `params` ask for; raise the refusal for what is missing or doesn't belong."""
+def read_order(params: Params) -> NewOrder:
+    """Return the requested order; raises `ExchangeError` for a missing or unneeded parameter."""
     symbol = params.required("symbol")
     side = params.choice("side", Side, -1117, "Invalid side.")
     kind = params.choice("type", OrderType, -1116, "Invalid orderType.")
@@ -99,7 +99,7 @@ def read_order(params: Params) -> OrderRequest:
     if params.get("trailingDelta"):
         raise OrderRejectedError("Trailing stop orders are not supported for this symbol.")
     _check_names(params, kind)
-    request = OrderRequest(
+    request = NewOrder(
         symbol,
         side,
         kind,
@@ -119,7 +119,7 @@ def read_order(params: Params) -> OrderRequest:
 
 
 def _check_names(params: Params, kind: OrderType) -> None:
-    """Ask for what this kind of order needs, and refuse what it doesn't take."""
+    """Require what this type of order needs, and reject what it doesn't accept."""
     if kind is OrderType.MARKET:
         if bool(params.get("quantity")) == bool(params.get("quoteOrderQty")):
             raise MissingParameterError("quantity")
@@ -127,8 +127,8 @@ def _check_names(params: Params, kind: OrderType) -> None:
         params.required("quantity")
         if params.get("quoteOrderQty"):
             raise UnneededParameterError("quoteOrderQty")
-    for name, wanted in (("price", kind in PRICED_TYPES), ("stopPrice", kind in STOP_TYPES)):
-        if wanted:
+    for name, applies in (("price", kind in PRICED_TYPES), ("stopPrice", kind in STOP_TYPES)):
+        if applies:
             params.required(name)
         elif params.get(name):
             raise UnneededParameterError(name)

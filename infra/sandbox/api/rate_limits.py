@@ -1,4 +1,4 @@
-"""How much a client may ask: request weight by address and minute, new orders by account and ten seconds.
+"""Binance's rate limits: request weight by address and minute, new orders by account and ten seconds.
 
 Source: developers.binance.com/docs/binance-spot-api-docs/rest-api/limits.
 """
@@ -14,8 +14,8 @@ MINUTE_SECONDS = 60
 ORDER_WINDOW_SECONDS = 10
 
 
-class Windows:
-    """Counts by key in fixed windows of `seconds`, as Binance counts; old windows are forgotten."""
+class FixedWindowCounter:
+    """A fixed window counter: sums by key in windows of `seconds`, as Binance counts; past windows are dropped."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
@@ -36,15 +36,15 @@ class Windows:
         return max(1, int(self.seconds - now % self.seconds))
 
 
-class Limits:
+class RateLimits:
     """Binance's limits for all clients of the sandbox."""
 
     def __init__(self, *, unlimited: bool) -> None:
         self._unlimited = unlimited
-        self._weights = Windows(MINUTE_SECONDS)
-        self._refusals = Windows(MINUTE_SECONDS)
-        self._orders = Windows(ORDER_WINDOW_SECONDS)
-        self._orders_today = Windows(86_400)
+        self._weights = FixedWindowCounter(MINUTE_SECONDS)
+        self._refusals = FixedWindowCounter(MINUTE_SECONDS)
+        self._orders = FixedWindowCounter(ORDER_WINDOW_SECONDS)
+        self._orders_today = FixedWindowCounter(86_400)
         self._banned_until: dict[str, float] = {}
 
     def use_weight(self, address: str, weight: int, now: float) -> int:

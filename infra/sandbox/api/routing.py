@@ -1,4 +1,4 @@
-"""What each request of REST and of the WebSocket API does, its weight, and what it takes to be allowed."""
+"""What handles each request of REST and of the WebSocket API, with its weight and what it requires."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from infra.sandbox.state.store import Account
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request: on what, with which parameters, by whom (public requests: nobody)."""
+class RequestContext:
+    """One request: the exchange, the parameters, and the account (None for public requests)."""
 
     exchange: Exchange
     params: Params
@@ -25,11 +25,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One request that the exchange answers; `ask_live` answers it over REST where a live venue must be asked."""
+    """The handler of a request, and what it costs and requires.
 
-    answer: Callable[[Call], object]
+    `signed` needs key and signature, `keyed` only a key. `live_handler` answers over REST if a mirror must ask its
+    venue, else it returns None.
+    """
+
+    handler: Callable[[RequestContext], object]
     weight: int = 1
     signed: bool = False
     keyed: bool = False
     places_order: bool = False
-    ask_live: Callable[[Call], Awaitable[object] | None] | None = None
+    live_handler: Callable[[RequestContext], Awaitable[object] | None] | None = None

@@ -1,4 +1,4 @@
-"""Who sent a request, by its API key, its signature and its time.
+"""Authenticates a request by its API key, its signature and its timestamp.
 
 Source: developers.binance.com/docs/binance-spot-api-docs/rest-api/request-security.
 """
@@ -19,20 +19,20 @@ _SIGNATURE = re.compile(r"(^|&)signature=[^&]*")
 
 
 def rest_payload(query: str, body: str) -> str:
-    """Return what a REST request signs: its query and its body as sent, less the signature."""
+    """Return the payload that a REST request signs: its query and its body as sent, less the signature."""
     return _SIGNATURE.sub("", query) + _SIGNATURE.sub("", body)
 
 
 def websocket_payload(values: dict[str, str]) -> str:
-    """Return what a WebSocket API request signs: its parameters sorted by name, less the signature."""
+    """Return the payload that a WebSocket API request signs: its parameters sorted by name, less the signature."""
     return "&".join(f"{name}={values[name]}" for name in sorted(values) if name != "signature")
 
 
 def key_holder(exchange: Exchange, api_key: str) -> Account:
-    """Return the account of an API key; raise -2014 or -2015 where there is none."""
+    """Return the account of an API key; raises -2014 or -2015 if there is none."""
     if not API_KEY.match(api_key):
         raise ExchangeError(-2014, "API-key format invalid.", 401)
-    account = exchange.account_of_key(api_key)
+    account = exchange.account_by_key(api_key)
     if account is None:
         raise ExchangeError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
     return account

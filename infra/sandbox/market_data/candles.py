@@ -1,4 +1,4 @@
-"""One candle in Binance's terms, and how candles add up."""
+"""Binance's candles, and how shorter ones are merged into longer ones."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -26,12 +26,12 @@ _FIRST_MONDAY_MS = 4 * 1440 * MINUTE_MS
 
 
 def span_start(at_ms: int, span_ms: int) -> int:
-    """Return when the span that holds `at_ms` begins."""
+    """Return the start of the span that contains `at_ms`."""
     return at_ms - (at_ms - _FIRST_MONDAY_MS) % span_ms
 
 
 def next_start(at_ms: int, span_ms: int) -> int:
-    """Return when the first span begins that begins at `at_ms` or later."""
+    """Return the start of the first span that starts at `at_ms` or later."""
     return at_ms + (_FIRST_MONDAY_MS - at_ms) % span_ms
 
 

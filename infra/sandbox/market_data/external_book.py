@@ -1,19 +1,19 @@
-"""Users' orders laid over a book and trades that come from elsewhere: a recording, or a live venue."""
+"""Matches users' orders against a book and trades of elsewhere: a recording, or a live venue."""
 
-from infra.sandbox.matching.book import Resting
+from infra.sandbox.matching.book import RestingOrder
 from infra.sandbox.matching.exchange import Exchange
+from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.orders import Order, Side
-from infra.sandbox.simulation.market import Market
 
 
 class ExternalBook:
-    """One market whose house is somebody else's book.
+    """One market whose liquidity is an external book.
 
-    What users take from a level stays taken until that level is told anew; their resting orders fill when trades pass
-    their price, or when the book does.
+    What users take from a level stays taken until that level is updated. Their resting orders fill when a trade or the
+    book passes their price.
     """
 
-    def __init__(self, exchange: Exchange, market: Market) -> None:
+    def __init__(self, exchange: Exchange, market: SimulatedMarket) -> None:
         self._exchange = exchange
         self._market = market
 
@@ -26,15 +26,15 @@ class ExternalBook:
         number: int | None = None,
         resting_since_ms: int | None = None,
     ) -> bool:
-        """Publish a trade, and fill the resting orders that it reached; tell whether there were any.
+        """Publish a trade and fill the resting orders that it reached; return whether there were any.
 
-        One that is told late reaches none that rests only since after `resting_since_ms`.
+        A late trade doesn't reach orders that rest only since after `resting_since_ms`.
         """
         self._market.trade(price, quantity, time_ms, buyer_is_maker=taker is Side.SELL, number=number)
-        self._market.end_taker()
-        reached = self._reached(taker.other, price, quantity, resting_since_ms)
+        self._market.flush_aggregate()
+        reached = self._fills_of_trade(taker.other, price, quantity, resting_since_ms)
         for order, filled in reached:
-            self._exchange.matcher.house_passes(self._market, order, filled)
+            self._exchange.matcher.fill_resting(self._market, order, filled)
         return bool(reached)
 
     def uncross(self) -> None:
@@ -42,19 +42,19 @@ class ExternalBook:
         book = self._market.book
         while (bid := book.bids.best()) is not None and (ask := book.asks.best()) is not None and bid >= ask:
             below, above = book.bids.level(bid), book.asks.level(ask)
-            if below.queue and above.house:
-                self._pass(Side.SELL, ask, above.house, below.queue[0])
-            elif above.queue and below.house:
-                self._pass(Side.BUY, bid, below.house, above.queue[0])
+            if below.queue and above.liquidity:
+                self._fill_crossed(Side.SELL, ask, above.liquidity, below.queue[0])
+            elif above.queue and below.liquidity:
+                self._fill_crossed(Side.BUY, bid, below.liquidity, above.queue[0])
             else:
-                book.set_house(Side.BUY, bid, 0)
+                book.set_liquidity(Side.BUY, bid, 0)
                 if below.queue:
                     raise RuntimeError(f"two users' orders of {self._market.spec.symbol} cross at {bid}")
 
-    def _reached(self, side: Side, price: int, quantity: int, since_ms: int | None) -> list[tuple[Order, int]]:
-        """Return the resting orders of `side` that a trade at `price` fills, and how much of each.
+    def _fills_of_trade(self, side: Side, price: int, quantity: int, since_ms: int | None) -> list[tuple[Order, int]]:
+        """Return the resting orders of `side` that a trade at `price` fills, with the quantities.
 
-        One that it went past is filled whole; one at the very price once what stood before it has been traded.
+        An order at a better price is filled entirely, one at the same price after the quantity ahead of it.
         """
         reached: list[tuple[Order, int]] = []
         resting = self._market.book.side(side)
@@ -72,8 +72,8 @@ class ExternalBook:
                     reached.append((entry.order, filled))
         return reached
 
-    def _pass(self, house: Side, price: int, held: int, resting: Resting) -> None:
-        """Fill a resting order from the house's level that crosses it."""
+    def _fill_crossed(self, side: Side, price: int, held: int, resting: RestingOrder) -> None:
+        """Fill a resting order from the external level that crosses it."""
         filled = min(resting.left, held)
-        self._market.book.set_house(house, price, held - filled)
-        self._exchange.matcher.house_passes(self._market, resting.order, filled)
+        self._market.book.set_liquidity(side, price, held - filled)
+        self._exchange.matcher.fill_resting(self._market, resting.order, filled)

@@ -1,4 +1,4 @@
-"""A recorded Binance stream played back: its book and trades as they were, users' orders laid over them."""
+"""Replays a recorded Binance stream: its book and trades as they were, with users' orders on top."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.fixed_point import parse_units
 from infra.sandbox.market_data.external_book import ExternalBook
 from infra.sandbox.matching.exchange import Exchange
-from infra.sandbox.matching.markets import MARKETS
+from infra.sandbox.matching.market_specs import MARKETS
 from infra.sandbox.matching.orders import Side
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.streams.publisher import Feed
+from infra.sandbox.streams.publisher import MarketPublisher
 
 NANOSECONDS = 1_000_000_000
 PLAYED_KEY = "replay.position"
@@ -57,7 +57,7 @@ class _Line(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class RecordedFrame:
     """A recorded line and when it was received, in nanoseconds from the recording's start."""
 
     number: int
@@ -66,8 +66,8 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstFrame:
-    """What a recording begins with: its market, and the middle of its first book."""
+class RecordingStart:
+    """The start of a recording: its market, and the best bid of its first book."""
 
     symbol: str
     price: int
@@ -76,45 +76,47 @@ class FirstFrame:
 _decode = msgspec.json.Decoder(_Line).decode
 
 
-def read_frames(paths: tuple[Path, ...]) -> Iterator[Frame]:
-    """Yield the frames of several recordings in order, read as they are asked for."""
+def read_frames(paths: tuple[Path, ...]) -> Iterator[RecordedFrame]:
+    """Yield the frames of several recordings in order, read lazily."""
     start = number = 0
     for path in paths:
         with open_gzip(path, "rb") as file:
             for raw in file:
                 received, _, message = raw.partition(b" ")
                 start = start or int(received)
-                yield Frame(number, int(received) - start, _decode(message))
+                yield RecordedFrame(number, int(received) - start, _decode(message))
                 number += 1
 
 
-def find_first_frame(paths: tuple[Path, ...]) -> FirstFrame:
-    """Return the market and first price of a recording; raise `RecordingError` where it has no depth snapshot."""
+def find_recording_start(paths: tuple[Path, ...]) -> RecordingStart:
+    """Return the market and first price of a recording; raises `RecordingError` if it has no depth snapshot."""
     symbol = ""
     try:
         for frame in read_frames(paths):
             if frame.line.data is not None:
                 symbol = frame.line.data.s
             if frame.line.bids and frame.line.asks and symbol in MARKETS:
-                return FirstFrame(symbol, parse_units(frame.line.bids[0][0]))
+                return RecordingStart(symbol, parse_units(frame.line.bids[0][0]))
     except (OSError, EOFError, ValueError) as error:
         raise RecordingError(paths, f"isn't a recording of Binance's raw streams ({error})") from None
     raise RecordingError(paths, f"holds no depth snapshot of one of {', '.join(MARKETS)}")
 
 
 class ReplayPlayer:
-    """Plays recorded frames of one market, from where the last run stopped."""
+    """Plays the recorded frames of one market, from the last run's position."""
 
-    def __init__(self, exchange: Exchange, feed: Feed, options: SandboxOptions, first: FirstFrame) -> None:
+    def __init__(
+        self, exchange: Exchange, publisher: MarketPublisher, options: SandboxOptions, first: RecordingStart
+    ) -> None:
         self.symbol = first.symbol
         self._exchange = exchange
         self._market = exchange.markets[first.symbol]
-        self._overlay = ExternalBook(exchange, self._market)
-        self._feed = feed
+        self._external_book = ExternalBook(exchange, self._market)
+        self._publisher = publisher
         self._speed = options.speed
         self._key = _position_key(options)
         self._frames = read_frames(options.replay)
-        self._next: Frame | None = next(self._frames, None)
+        self._next: RecordedFrame | None = next(self._frames, None)
         self._snapshot_id = 0
         self._recorded_id = 0
         self._before_snapshot: list[_Data] = []
@@ -122,7 +124,7 @@ class ReplayPlayer:
 
     @staticmethod
     def is_finished(exchange: Exchange, options: SandboxOptions) -> bool:
-        """Tell whether this folder has played these recordings to their end."""
+        """Return whether this folder has played these recordings to their end."""
         return exchange.store.meta(_position_key(options)) == FINISHED
 
     def play(self) -> float | None:
@@ -136,11 +138,11 @@ class ReplayPlayer:
         return None
 
     def save(self) -> None:
-        """Keep how far the recording was played."""
+        """Save how far the recording was played."""
         self._exchange.store.set_meta(self._key, FINISHED if self._next is None else str(self._next.number))
 
     def _rewind(self, position: int) -> None:
-        """Rebuild the book up to `position`, at least up to the first snapshot, and take the next frame as now."""
+        """Rebuild the book up to `position`, at least up to the first snapshot, and schedule the next frame for now."""
         while self._next is not None and (self._next.number < position or not self._snapshot_id):
             line = self._next.line
             if line.bids or line.asks:
@@ -148,7 +150,7 @@ class ReplayPlayer:
             elif line.data is not None and line.data.U:
                 self._set_levels(line.data)
             self._next = next(self._frames, None)
-        self._overlay.uncross()
+        self._external_book.uncross()
         offset_seconds = self._next.at_ns / NANOSECONDS / self._speed if self._next else 0.0
         self._started = monotonic_seconds() - offset_seconds
 
@@ -161,15 +163,15 @@ class ReplayPlayer:
         elif data.p:
             self._trade(data)
         elif isinstance(data.b, str) and isinstance(data.a, str):
-            bid = self._with_users(Side.BUY, parse_units(data.b), parse_units(data.B))
-            ask = self._with_users(Side.SELL, parse_units(data.a), parse_units(data.A))
-            self._feed.best((*bid, *ask), ahead=max(0, data.u - self._recorded_id))
+            bid = self._best_with_users(Side.BUY, parse_units(data.b), parse_units(data.B))
+            ask = self._best_with_users(Side.SELL, parse_units(data.a), parse_units(data.A))
+            self._publisher.best((*bid, *ask), ahead=max(0, data.u - self._recorded_id))
 
     def _depth(self, data: _Data) -> None:
         self._set_levels(data)
-        self._overlay.uncross()
+        self._external_book.uncross()
         self._exchange.flush()
-        self._feed.depth(data.u - data.U + 1)
+        self._publisher.depth(data.u - data.U + 1)
 
     def _load_snapshot(self, line: _Line) -> None:
         self._snapshot_id = self._recorded_id = line.lastUpdateId
@@ -180,7 +182,7 @@ class ReplayPlayer:
         self._before_snapshot.clear()
 
     def _set_levels(self, data: _Data) -> None:
-        """Apply a depth update. What the snapshot has is part of it; what was received before it may go beyond it."""
+        """Apply a depth update. Updates that the snapshot includes are skipped."""
         if not self._snapshot_id:
             self._before_snapshot.append(data)
         elif data.u > self._snapshot_id:
@@ -190,16 +192,16 @@ class ReplayPlayer:
 
     def _set_side(self, side: Side, pairs: str | Pairs) -> None:
         for price, quantity in pairs if isinstance(pairs, list) else []:
-            self._market.book.set_house(side, parse_units(price), parse_units(quantity))
+            self._market.book.set_liquidity(side, parse_units(price), parse_units(quantity))
 
     def _trade(self, data: _Data) -> None:
         """Publish a recorded trade, and fill the resting orders that it reached."""
         taker = Side.SELL if data.m else Side.BUY
-        self._overlay.trade(taker, parse_units(data.p), parse_units(data.q), self._exchange.clock.now_ms())
+        self._external_book.trade(taker, parse_units(data.p), parse_units(data.q), self._exchange.clock.now_ms())
         self._exchange.flush()
 
-    def _with_users(self, side: Side, price: int, quantity: int) -> tuple[int, int]:
-        """Return a recorded best level with the users' orders that lie at it, or before it."""
+    def _best_with_users(self, side: Side, price: int, quantity: int) -> tuple[int, int]:
+        """Return a recorded best level with the users' orders at it, or better than it."""
         resting = self._market.book.side(side)
         best = resting.best()
         if best is not None and best != price and resting.reaches(best, price) and resting.level(best).queue:

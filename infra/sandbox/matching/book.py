@@ -1,8 +1,8 @@
-"""One market's order book: price levels that hold the house's liquidity and, in time priority, users' orders.
+"""One market's order book: price levels with external liquidity and, in time priority, users' orders.
 
-The house (synthetic makers or a recording) is one quantity a level. Each resting user order remembers how much of it
-stood there first (`ahead`), which is all that price-time priority needs: what the house adds later queues behind, what
-it cancels leaves from the back.
+External liquidity (of synthetic makers, a recording or a live venue) is one quantity per level. Each resting user
+order remembers how much of it was there before (`ahead`), which is all that price-time priority needs: later liquidity
+queues behind the order, and cancelled liquidity leaves from the back.
 """
 
 from bisect import bisect_left, insort
@@ -13,7 +13,7 @@ from infra.sandbox.matching.orders import Order, Side
 
 
 @dataclass(slots=True)
-class Resting:
+class RestingOrder:
     """A user's order in a level's queue."""
 
     order: Order
@@ -23,30 +23,30 @@ class Resting:
 
 @dataclass(slots=True)
 class Level:
-    """What stands at one price: the house's quantity and users' orders, oldest first."""
+    """One price level: the external liquidity, and users' orders, oldest first."""
 
-    house: int = 0
-    queue: list[Resting] = field(default_factory=list)
+    liquidity: int = 0
+    queue: list[RestingOrder] = field(default_factory=list)
 
     @property
     def total(self) -> int:
         """The quantity that the market sees."""
-        return self.house + sum(resting.left for resting in self.queue)
+        return self.liquidity + sum(resting.left for resting in self.queue)
 
-    def house_before(self) -> int:
-        """Return how much of the house stands before the oldest user order; all of it without one."""
-        return min(self.house, self.queue[0].ahead) if self.queue else self.house
+    def liquidity_ahead(self) -> int:
+        """Return the liquidity ahead of the oldest user order; all of it without an order."""
+        return min(self.liquidity, self.queue[0].ahead) if self.queue else self.liquidity
 
-    def reduce_house(self, quantity: int, *, from_front: bool) -> None:
-        """Take house liquidity away: traded from the front of the queue, or cancelled from its back."""
-        self.house -= quantity
+    def reduce_liquidity(self, quantity: int, *, from_front: bool) -> None:
+        """Remove liquidity: traded from the front of the queue, or cancelled from its back."""
+        self.liquidity -= quantity
         for resting in self.queue:
-            resting.ahead = max(0, resting.ahead - quantity) if from_front else min(resting.ahead, self.house)
+            resting.ahead = max(0, resting.ahead - quantity) if from_front else min(resting.ahead, self.liquidity)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One execution found by a taker: at the maker's price; `maker` is None for the house."""
+    """One execution found by a taker: at the maker's price; `maker` is None for external liquidity."""
 
     price: int
     quantity: int
@@ -89,7 +89,7 @@ class BookSide:
         return self._levels.get(price)
 
     def total(self, price: int) -> int:
-        """Return what stands at `price`, 0 for no level."""
+        """Return the quantity at `price`, 0 for no level."""
         level = self._levels.get(price)
         return level.total if level else 0
 
@@ -102,14 +102,14 @@ class BookSide:
         return level
 
     def drop_if_empty(self, price: int) -> None:
-        """Forget the level at `price` once nothing stands there."""
+        """Remove the level at `price` if it is empty."""
         level = self._levels.get(price)
-        if level is not None and level.house == 0 and not level.queue:
+        if level is not None and level.liquidity == 0 and not level.queue:
             del self._levels[price]
             del self._keys[bisect_left(self._keys, price * self._sign)]
 
     def reaches(self, price: int, limit: int | None) -> bool:
-        """Tell whether a taker with `limit` (None: any price) trades against a level at `price`."""
+        """Return whether a taker with `limit` (None: any price) trades against a level at `price`."""
         return limit is None or (limit - price) * self._sign >= 0
 
     def top(self, count: int) -> list[tuple[int, int]]:
@@ -131,34 +131,34 @@ class Book:
         return self.bids if side is Side.BUY else self.asks
 
     def crosses(self, side: Side, price: int) -> bool:
-        """Tell whether an order of `side` at `price` would trade at once."""
+        """Return whether an order of `side` at `price` would trade at once."""
         best = self.side(side.other).best()
         return best is not None and self.side(side.other).reaches(best, price)
 
-    def set_house(self, side: Side, price: int, quantity: int) -> None:
-        """Set the house's quantity at a level, as a depth update tells it."""
+    def set_liquidity(self, side: Side, price: int, quantity: int) -> None:
+        """Set the external liquidity of a level, as a depth update does."""
         resting = self.side(side)
         level = resting.level(price)
-        if quantity < level.house:
-            level.reduce_house(level.house - quantity, from_front=False)
-        level.house = quantity
+        if quantity < level.liquidity:
+            level.reduce_liquidity(level.liquidity - quantity, from_front=False)
+        level.liquidity = quantity
         self._changed(side, price)
 
-    def rest(self, order: Order) -> None:
-        """Put a user's order at the end of its level's queue; it must not cross."""
+    def add(self, order: Order) -> None:
+        """Add a user's order at the end of its level's queue; it must not cross."""
         level = self.side(order.side).level(order.price)
-        level.queue.append(Resting(order, order.remaining, level.house))
+        level.queue.append(RestingOrder(order, order.remaining, level.liquidity))
         self._changed(order.side, order.price)
 
     def remove(self, order: Order) -> None:
-        """Take a user's order out of its level; nothing happens if it isn't there."""
+        """Remove a user's order from its level, if it is there."""
         level = self.side(order.side).get(order.price)
         if level is not None:
             level.queue = [resting for resting in level.queue if resting.order is not order]
             self._changed(order.side, order.price)
 
     def available(self, side: Side, limit: int | None, enough: int, uid: int) -> int:
-        """Return what a taker of `side` could trade within `limit`, up to `enough`, orders of `uid` left out."""
+        """Return what a taker of `side` could trade within `limit`, up to `enough`, without the orders of `uid`."""
         found = 0
         resting = self.side(side.other)
         for price, level in resting:
@@ -168,29 +168,29 @@ class Book:
         return min(found, enough)
 
     def next_match(self, side: Side, limit: int | None, quantity: int) -> Match | None:
-        """Return what a taker of `side` meets first, at most `quantity`, without taking it."""
+        """Return the first match of a taker of `side`, at most `quantity`; the book doesn't change."""
         resting = self.side(side.other)
         price = resting.best()
         if price is None or quantity <= 0 or not resting.reaches(price, limit):
             return None
         level = resting.level(price)
-        house = level.house_before()
-        if house > 0:
-            return Match(price, min(house, quantity), None)
+        liquidity = level.liquidity_ahead()
+        if liquidity > 0:
+            return Match(price, min(liquidity, quantity), None)
         first = level.queue[0]
         return Match(price, min(first.left, quantity), first.order)
 
-    def take(self, side: Side, match: Match) -> None:
-        """Remove a `match` of a taker of `side`, just found by `next_match`, from the book."""
+    def apply_match(self, side: Side, match: Match) -> None:
+        """Remove a match that `next_match` has just found for a taker of `side`."""
         level = self.side(side.other).level(match.price)
         if match.maker is None:
-            level.reduce_house(match.quantity, from_front=True)
+            level.reduce_liquidity(match.quantity, from_front=True)
         else:
             self._fill_first(level, match.quantity)
         self._changed(side.other, match.price)
 
     def fill_resting(self, order: Order, quantity: int) -> None:
-        """Fill part of a resting order out of turn, as a recorded trade that passed it does."""
+        """Fill part of a resting order out of turn, because a recorded trade passed its price."""
         level = self.side(order.side).level(order.price)
         for resting in level.queue:
             if resting.order is order:
@@ -198,8 +198,8 @@ class Book:
         level.queue = [resting for resting in level.queue if resting.left > 0]
         self._changed(order.side, order.price)
 
-    def take_changes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Return and forget the changed (price, quantity) of bids and asks; quantity 0 is a level that is gone."""
+    def drain_changes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return and clear the changed (price, quantity) pairs of bids and asks; quantity 0 is a removed level."""
         bids = [(price, self.bids.total(price)) for price in sorted(self.changed_bids, reverse=True)]
         asks = [(price, self.asks.total(price)) for price in sorted(self.changed_asks)]
         self.changed_bids.clear()

@@ -1,10 +1,10 @@
-"""The exchange itself: accounts, orders and markets in one place, with every change durable before it is told."""
+"""The exchange itself: accounts, orders and markets in one place; every change is durable before it is published."""
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from infra.sandbox.clock import VenueClock
+from infra.sandbox.clock import SandboxClock
 from infra.sandbox.errors import (
     ExchangeError,
     MarketClosedError,
@@ -14,13 +14,13 @@ from infra.sandbox.errors import (
     unknown_order,
 )
 from infra.sandbox.market_data.candles import MINUTE_MS
-from infra.sandbox.matching.filters import check_filters, lock_of
+from infra.sandbox.market_data.synthetic_history import EmptyHistory, SyntheticHistory
+from infra.sandbox.matching.filters import check_filters, required_lock
 from infra.sandbox.matching.ledger import FIRST_UID, Ledger
-from infra.sandbox.matching.markets import MarketSpec
+from infra.sandbox.matching.market import SimulatedMarket
+from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.matching.matcher import Execution, Matcher
 from infra.sandbox.matching.orders import STOP_TYPES, Fill, Order, OrderType, SelfTrade, Side, Status, TimeInForce
-from infra.sandbox.simulation.history import History, NoPast
-from infra.sandbox.simulation.market import Market
 from infra.sandbox.state.store import Account, Store
 
 MAX_DEPOSIT = 10**17
@@ -30,8 +30,8 @@ MAX_BALANCE = 50 * MAX_DEPOSIT
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """What a client asks for; amounts in units of 1e-8, 0 where not given."""
+class NewOrder:
+    """A client's new order; amounts in units of 1e-8, 0 if not given."""
 
     symbol: str
     side: Side
@@ -46,16 +46,16 @@ class OrderRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """The answer to a new order: the order as it then stood, and its fills so far."""
+class PlacedOrder:
+    """The answer to a new order: a copy of the order, and its fills so far."""
 
     order: Order
     fills: list[Fill]
 
 
 @dataclass(frozen=True, slots=True)
-class UserEvent:
-    """Something to tell an account: an execution with the order as it then stood, new balances, or a deposit."""
+class AccountEvent:
+    """An event for an account: an execution with a copy of the order, new balances, or a deposit."""
 
     uid: int
     execution: Execution | None = None
@@ -64,72 +64,74 @@ class UserEvent:
 
 
 class Exchange:
-    """All state, and the operations on it. One thread; no operation waits for anything but the disk."""
+    """All state, and the operations on it. Single-threaded; an operation waits only for the disk."""
 
-    def __init__(self, store: Store, clock: VenueClock) -> None:
+    def __init__(self, store: Store, clock: SandboxClock) -> None:
         self.store = store
         self.clock = clock
         self.ledger = Ledger(store.balances())
-        self.markets: dict[str, Market] = {}
+        self.markets: dict[str, SimulatedMarket] = {}
         self.has_limits = True
-        """Whether it tells its rate limits and what was used of them; `Limits` holds them."""
-        self.listeners: list[Callable[[UserEvent], None]] = []
-        self.matcher = Matcher(self.ledger, store, clock.now_ms, self._executed)
+        """Whether answers show the rate limits and what was used of them; `RateLimits` enforces them."""
+        self.listeners: list[Callable[[AccountEvent], None]] = []
+        self.matcher = Matcher(self.ledger, store, clock.now_ms, self._on_execution)
         self._accounts = {account.api_key: account for account in store.accounts()}
         self._open: dict[int, Order] = {}
         self._next_order_id = store.last_order_id() + 1
-        self._pending: list[UserEvent] = []
+        self._pending: list[AccountEvent] = []
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """What can be held here."""
+        """The currencies of the listed markets."""
         specs = [market.spec for market in self.markets.values()]
         return tuple(dict.fromkeys(asset for spec in specs for asset in (spec.base, spec.quote)))
 
-    def open_mirror(self, spec: MarketSpec) -> Market:
-        """Start a market that shows a live venue's prices; it is closed until those are known."""
+    def open_mirrored_market(self, spec: MarketSpec) -> SimulatedMarket:
+        """Open a market that shows a live venue's prices; it is closed until they are known."""
         last = int(self.store.meta(f"{spec.symbol}.last_price", "0"))
-        market = self.markets[spec.symbol] = Market(spec, self.store, NoPast(), last, self.clock.now_ms())
+        market = self.markets[spec.symbol] = SimulatedMarket(
+            spec, self.store, EmptyHistory(), last, self.clock.now_ms()
+        )
         market.is_mirror, market.closed_because = True, "its prices aren't known yet"
         return market
 
-    def open_market(self, spec: MarketSpec, seed: int, first_price: int) -> Market:
-        """Start a market: at `first_price` for the first time, where it was left afterwards."""
+    def open_market(self, spec: MarketSpec, seed: int, first_price: int) -> SimulatedMarket:
+        """Open a market: at `first_price` the first time, at its last price later."""
         now = self.clock.now_ms()
-        birth = self._once(f"{spec.symbol}.birth_ms", now - now % MINUTE_MS)
-        first = self._once(f"{spec.symbol}.first_price", first_price)
+        birth = self._load_or_save(f"{spec.symbol}.birth_ms", now - now % MINUTE_MS)
+        first = self._load_or_save(f"{spec.symbol}.first_price", first_price)
         last = int(self.store.meta(f"{spec.symbol}.last_price", str(first)))
-        history = History(seed, spec, birth, first)
-        market = self.markets[spec.symbol] = Market(spec, self.store, history, last, now)
+        history = SyntheticHistory(seed, spec, birth, first)
+        market = self.markets[spec.symbol] = SimulatedMarket(spec, self.store, history, last, now)
         return market
 
     def restore_orders(self) -> None:
-        """Put the open orders of the last run back: on the book, or waiting for their trigger."""
+        """Restore the open orders of the last run: on the book, or waiting for their trigger."""
         for order in self.store.open_orders():
             self._open[order.id] = order
             if order.waiting:
                 self.matcher.waiting.setdefault(order.symbol, []).append(order)
             else:
-                self.markets[order.symbol].book.rest(order)
+                self.markets[order.symbol].book.add(order)
 
-    def market(self, symbol: str) -> Market:
+    def market(self, symbol: str) -> SimulatedMarket:
         """Return a listed market; raise -1121 otherwise."""
         market = self.markets.get(symbol)
         if market is None:
             raise bad_symbol()
         return market
 
-    def account_of_key(self, api_key: str) -> Account | None:
+    def account_by_key(self, api_key: str) -> Account | None:
         """Return the account that an API key belongs to."""
         return self._accounts.get(api_key)
 
-    def account_named(self, name: str) -> Account | None:
+    def account_by_name(self, name: str) -> Account | None:
         """Return the account of that name."""
         return next((account for account in self._accounts.values() if account.name == name), None)
 
     def create_account(self, name: str, balances: dict[str, int]) -> Account:
         """Return the account called `name`, made with `balances` unless it exists."""
-        if existing := self.account_named(name):
+        if existing := self.account_by_name(name):
             return existing
         for asset, amount in balances.items():
             self._check_deposit(asset, amount)
@@ -143,30 +145,30 @@ class Exchange:
         return account
 
     def deposit(self, account: Account, asset: str, amount: int, key: str) -> bool:
-        """Add to a balance; return False where `key` was used before."""
+        """Add to a balance; returns False if `key` was used before."""
         made = self._credit(account, asset, amount, f"deposit:{key}")
         self.flush()
         return made
 
-    def place(self, account: Account, request: OrderRequest) -> Placed:
-        """Accept, match and store a new order; raise the refusal that Binance would give."""
+    def place(self, account: Account, request: NewOrder) -> PlacedOrder:
+        """Accept, match and store a new order; raises the error that Binance would answer with."""
         market = self.market(request.symbol)
-        order = self.draft(account, request)
+        order = self.validate(account, request)
         order.id = self._next_order_id
         self._next_order_id += 1
         self._open[order.id] = order
-        if order.type in STOP_TYPES or order.priced:
-            self.ledger.lock(order.uid, lock_of(market.spec, order)[0], lock_of(market.spec, order)[1])
-            order.locked = lock_of(market.spec, order)[1]
+        if order.type in STOP_TYPES or order.has_price:
+            self.ledger.lock(order.uid, required_lock(market.spec, order)[0], required_lock(market.spec, order)[1])
+            order.locked = required_lock(market.spec, order)[1]
         else:
-            self.matcher.lock_for_taking(market, order)
+            self.matcher.reserve_funds(market, order)
         fills = self._start(market, order)
-        placed = Placed(replace(order), fills)
+        placed = PlacedOrder(replace(order), fills)
         self.flush()
         return placed
 
-    def draft(self, account: Account, request: OrderRequest) -> Order:
-        """Return the order that `request` would become, after every check; nothing changes."""
+    def validate(self, account: Account, request: NewOrder) -> Order:
+        """Check `request` completely and return the order that it would become; nothing changes."""
         market, now = self.market(request.symbol), self.clock.now_ms()
         if market.closed_because is not None:
             raise MarketClosedError(market.closed_because)
@@ -182,7 +184,7 @@ class Exchange:
         return order
 
     def cancel(self, account: Account, symbol: str, order: Order | None, cancel_id: str) -> Order:
-        """Cancel an open order and return it as it ended; raise -2011 where it isn't open."""
+        """Cancel an open order and return it as it ended; raises -2011 unless it is open."""
         market = self.market(symbol)
         if order is None or not order.is_open or order.uid != account.uid:
             raise unknown_order()
@@ -203,36 +205,36 @@ class Exchange:
                 return order
         if order_id is not None:
             return self.store.order_by_id(uid, symbol, order_id)
-        wanted = client_id or ""
-        found = self.store.order_by_client_id(uid, symbol, wanted)
-        return found or self.store.order_by_cancel_id(uid, symbol, wanted)
+        sent_id = client_id or ""
+        found = self.store.order_by_client_id(uid, symbol, sent_id)
+        return found or self.store.order_by_cancel_id(uid, symbol, sent_id)
 
     def flush(self) -> None:
-        """Set off stops, make everything durable, then tell the accounts concerned."""
+        """Trigger stops, commit, then publish the events of the accounts concerned."""
         for symbol in [symbol for symbol, waiting in self.matcher.waiting.items() if waiting]:
             if self.markets[symbol].closed_because is None:
                 self.matcher.trigger_stops(self.markets[symbol])
-        changes = self.ledger.take_changes()
+        changes = self.ledger.drain_changes()
         self.store.save_balances(changes)
         self.store.commit()
         events, self._pending = self._pending, []
         held: dict[int, list[tuple[str, int, int]]] = {}
         for uid, asset, free, locked in changes:
             held.setdefault(uid, []).append((asset, free, locked))
-        events += [UserEvent(uid, balances=tuple(rows)) for uid, rows in held.items() if uid >= FIRST_UID]
+        events += [AccountEvent(uid, balances=tuple(rows)) for uid, rows in held.items() if uid >= FIRST_UID]
         for event in events:
             for listener in self.listeners:
                 listener(event)
 
     def save_markets(self) -> None:
-        """Write the forming candles and last prices, so that a restart goes on from them."""
+        """Write the forming candles and last prices, so that a restart continues them."""
         for symbol, market in self.markets.items():
             market.save()
             self.store.set_meta(f"{symbol}.last_price", str(market.last_price))
 
-    def _start(self, market: Market, order: Order) -> list[Fill]:
+    def _start(self, market: SimulatedMarket, order: Order) -> list[Fill]:
         self.store.save_order(order)
-        self._executed(Execution(order, "NEW"))
+        self._on_execution(Execution(order, "NEW"))
         if order.type in STOP_TYPES:
             order.waiting = True
             self.matcher.waiting.setdefault(order.symbol, []).append(order)
@@ -241,26 +243,26 @@ class Exchange:
         order.working_ms = order.created_ms
         return self.matcher.execute(market, order)
 
-    def _executed(self, execution: Execution) -> None:
+    def _on_execution(self, execution: Execution) -> None:
         order = execution.order
         if not order.is_open:
             self._open.pop(order.id, None)
-        self._pending.append(UserEvent(order.uid, replace(execution, order=replace(order))))
+        self._pending.append(AccountEvent(order.uid, replace(execution, order=replace(order))))
 
-    def _check_price(self, market: Market, order: Order) -> None:
+    def _check_price(self, market: SimulatedMarket, order: Order) -> None:
         if order.type is OrderType.LIMIT_MAKER and market.book.crosses(order.side, order.price):
             raise OrderRejectedError("Order would immediately match and take.")
         if order.type in STOP_TYPES and order.triggers_at(market.last_price):
             raise OrderRejectedError("Stop price would trigger immediately.")
 
-    def _check_funds(self, market: Market, order: Order) -> None:
-        resting = order.priced or order.type in STOP_TYPES
-        asset, cost = lock_of(market.spec, order) if resting else self.matcher.cost_at_market(market, order)
+    def _check_funds(self, market: SimulatedMarket, order: Order) -> None:
+        resting = order.has_price or order.type in STOP_TYPES
+        asset, cost = required_lock(market.spec, order) if resting else self.matcher.cost_at_market(market, order)
         if self.ledger.balance(order.uid, asset).free < max(cost, 1):
             raise insufficient_balance()
 
     def listed_assets(self) -> list[str]:
-        """Return the assets that an account can hold; refuses while a mirrored venue's markets aren't known."""
+        """Return the assets that an account can hold; raises an error while a mirrored venue's markets aren't known."""
         if not self.markets:
             raise ExchangeError(-1000, "The live venue's markets aren't known yet.", 503)
         return list(self.assets)
@@ -280,11 +282,11 @@ class Exchange:
         if not self.store.add_deposit(key, account.uid, asset, amount):
             return False
         self.ledger.credit(account.uid, asset, amount)
-        self._pending.append(UserEvent(account.uid, deposit=(asset, amount)))
+        self._pending.append(AccountEvent(account.uid, deposit=(asset, amount)))
         return True
 
-    def _once(self, key: str, value: int) -> int:
-        """Return the number kept under `key`, or keep `value` there."""
+    def _load_or_save(self, key: str, value: int) -> int:
+        """Return the number saved under `key`; save `value` if there is none."""
         kept = self.store.meta(key)
         if not kept:
             self.store.set_meta(key, str(value))

@@ -1,11 +1,11 @@
-"""What a market's filters say of a new order.
+"""Checks a new order against its market's filters.
 
 Source: developers.binance.com/docs/binance-spot-api-docs/filters.
 """
 
 from infra.sandbox.errors import ExchangeError, FilterFailureError
 from infra.sandbox.fixed_point import notional
-from infra.sandbox.matching.markets import MarketSpec
+from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.matching.orders import STOP_TYPES, Order, OrderType, Side
 
 
@@ -25,10 +25,10 @@ def check_filters(spec: MarketSpec, order: Order, average_price: int, open_order
 
 
 def _check_prices(spec: MarketSpec, order: Order, average_price: int) -> None:
-    for price, wanted in ((order.price, order.priced), (order.stop_price, order.type in STOP_TYPES)):
-        if wanted and not (spec.min_price <= price <= spec.max_price and price % spec.tick == 0):
+    for price, applies in ((order.price, order.has_price), (order.stop_price, order.type in STOP_TYPES)):
+        if applies and not (spec.min_price <= price <= spec.max_price and price % spec.tick == 0):
             raise FilterFailureError("PRICE_FILTER")
-    if order.priced:
+    if order.has_price:
         low, high = average_price * spec.ask_multiplier_down_tenths // 10, average_price * spec.bid_multiplier_up
         if not low <= order.price <= high:
             raise FilterFailureError("PERCENT_PRICE_BY_SIDE")
@@ -41,7 +41,7 @@ def _check_quantity(spec: MarketSpec, order: Order) -> None:
         raise ExchangeError(-1013, "Invalid quantity.")
     if not (spec.min_quantity <= order.quantity <= spec.max_quantity and order.quantity % spec.step == 0):
         raise FilterFailureError("LOT_SIZE")
-    if not order.priced and order.quantity > spec.market_max_quantity:
+    if not order.has_price and order.quantity > spec.market_max_quantity:
         raise FilterFailureError("MARKET_LOT_SIZE")
 
 
@@ -49,15 +49,15 @@ def _check_notional(spec: MarketSpec, order: Order, average_price: int) -> None:
     if order.quote_quantity:
         value = order.quote_quantity
     else:
-        reference = order.price if order.priced else (order.stop_price or average_price)
+        reference = order.price if order.has_price else (order.stop_price or average_price)
         value = notional(reference, order.quantity)
     at_market = order.type in {OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT}
     if value < spec.min_notional or (value > spec.max_notional and not at_market):
         raise FilterFailureError("NOTIONAL")
 
 
-def lock_of(spec: MarketSpec, order: Order) -> tuple[str, int]:
-    """Return the asset and the amount that a priced or waiting order holds back while it is open."""
+def required_lock(spec: MarketSpec, order: Order) -> tuple[str, int]:
+    """Return the asset and the amount that an open order with a limit or stop price locks."""
     if order.side is Side.SELL:
         return spec.base, order.remaining
-    return spec.quote, notional(order.price if order.priced else order.stop_price, order.remaining)
+    return spec.quote, notional(order.price if order.has_price else order.stop_price, order.remaining)

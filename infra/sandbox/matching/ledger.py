@@ -1,4 +1,4 @@
-"""Who owns what: free and locked balances that never go negative, and whose sum only deposits change."""
+"""Free and locked balances, which never go negative, and whose sum only deposits change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from infra.sandbox.fixed_point import SCALE
 
 LIQUIDITY_UID = 0
-"""The counterparty behind all synthetic and recorded liquidity; the only one that may owe."""
+"""The counterparty of all external liquidity; the only account whose balance may be negative."""
 FEES_UID = 1
-"""Where fees go, so that every unit stays accounted for."""
+"""The account that receives the fees, so that every unit stays accounted for."""
 FIRST_UID = 100
 
 
 class BalanceError(RuntimeError):
-    """A movement that would make a balance negative: a fault of the engine, never of a user."""
+    """A movement that would make a balance negative: a bug of the exchange, never the fault of a user."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ def fee_of(received: int, rate: int) -> int:
 
 
 class Ledger:
-    """Every balance of the exchange, and which of them changed since they were last stored and told."""
+    """Every balance of the exchange, and which of them changed since `drain_changes`."""
 
     def __init__(self, rows: Iterable[tuple[int, str, int, int]] = ()) -> None:
         self._balances = {(uid, asset): Balance(free, locked) for uid, asset, free, locked in rows}
@@ -40,16 +40,16 @@ class Ledger:
         """Return a balance, made of zeros if absent."""
         return self._balances.setdefault((uid, asset), Balance())
 
-    def of(self, uid: int) -> dict[str, Balance]:
+    def balances_of(self, uid: int) -> dict[str, Balance]:
         """Return an account's balances by asset."""
         return {asset: balance for (owner, asset), balance in self._balances.items() if owner == uid}
 
     def total(self, asset: str) -> int:
-        """Return the sum over all accounts, the house and the fees: exactly what was deposited."""
+        """Return the sum over all accounts, external liquidity and fees included: exactly the sum of the deposits."""
         return sum(b.free + b.locked for (_, held), b in self._balances.items() if held == asset)
 
     def credit(self, uid: int, asset: str, amount: int) -> None:
-        """Add to a free balance; a negative `amount` takes away."""
+        """Add to a free balance; a negative `amount` subtracts."""
         balance = self.balance(uid, asset)
         if balance.free + amount < 0 and uid != LIQUIDITY_UID:
             raise BalanceError(f"account {uid} would hold {balance.free + amount} {asset}")
@@ -73,8 +73,8 @@ class Ledger:
         balance.locked -= amount
         self._dirty.add((uid, asset))
 
-    def take_changes(self) -> list[tuple[int, str, int, int]]:
-        """Return and forget the balances that changed, as rows for the store."""
+    def drain_changes(self) -> list[tuple[int, str, int, int]]:
+        """Return and clear the changed balances, as rows for the store."""
         rows = [(*key, self._balances[key].free, self._balances[key].locked) for key in sorted(self._dirty)]
         self._dirty.clear()
         return rows

@@ -1,6 +1,6 @@
-"""The matching engine: orders of users and of the house meet in price-time priority, and money moves with them.
+"""The matching engine: orders of users and external liquidity match in price-time priority, and balances follow.
 
-Nothing here waits or sends. What happened is told to `Listener`s, and everything is durable once the store commits.
+Nothing here waits or sends. Executions are passed to `on_execution`, and everything is durable once the store commits.
 """
 
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 
 from infra.sandbox.fixed_point import SCALE, notional
 from infra.sandbox.matching.book import Match
-from infra.sandbox.matching.filters import lock_of
+from infra.sandbox.matching.filters import required_lock
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID, Ledger, fee_of
+from infra.sandbox.matching.market import PublicTrade, SimulatedMarket
 from infra.sandbox.matching.orders import Fill, Order, SelfTrade, Side, Status
-from infra.sandbox.simulation.market import Market, PublicTrade
 from infra.sandbox.state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One step of an order's life as its owner is told it: Binance's execution type, and the fill if it is one."""
+    """One step of an order as its owner sees it: Binance's execution type, and the fill for a trade."""
 
     order: Order
     kind: str
@@ -31,43 +31,43 @@ class Matcher:
     ledger: Ledger
     store: Store
     now_ms: Callable[[], int]
-    tell: Callable[[Execution], None]
+    on_execution: Callable[[Execution], None]
     waiting: dict[str, list[Order]] = field(default_factory=dict)
 
-    def execute(self, market: Market, order: Order) -> list[Fill]:
-        """Match a user's new or triggered order, then let it rest or expire; return its own fills."""
+    def execute(self, market: SimulatedMarket, order: Order) -> list[Fill]:
+        """Match a user's new or triggered order, then rest or expire what is left; return the order's fills."""
         fills: list[Fill] = []
-        doomed = order.time_in_force == "FOK" and not self._can_fill(market, order)
-        while not doomed and order.is_open and (match := self._next(market, order)):
+        is_unfillable = order.time_in_force == "FOK" and not self._can_fill(market, order)
+        while not is_unfillable and order.is_open and (match := self._next(market, order)):
             if not self._prevent_self_trade(market, order, match):
                 fills.append(self._trade(market, order, match))
-        market.end_taker()
+        market.flush_aggregate()
         if order.is_open:
-            self._settle_rest(market, order)
+            self._rest_or_expire(market, order)
         self.store.save_order(order)
         return fills
 
-    def house_takes(self, market: Market, side: Side, quantity: int, limit: int) -> None:
+    def take_liquidity(self, market: SimulatedMarket, side: Side, quantity: int, limit: int) -> None:
         """Let an anonymous taker trade up to `quantity` of base within `limit`."""
         while quantity > 0 and (match := market.book.next_match(side, limit, quantity)):
             quantity -= match.quantity
-            market.book.take(side, match)
+            market.book.apply_match(side, match)
             trade = self._publish(market, side, match)
             if match.maker:
                 self._fill(market, match.maker, trade, maker=True)
-                self._move_house(market, side, trade)
-        market.end_taker()
+                self._book_liquidity(market, side, trade)
+        market.flush_aggregate()
 
-    def house_passes(self, market: Market, order: Order, quantity: int) -> None:
-        """Fill a resting order at its own price, as when a recorded trade went through it."""
+    def fill_resting(self, market: SimulatedMarket, order: Order, quantity: int) -> None:
+        """Fill a resting order at its own price, because an external trade or book has passed it."""
         market.book.fill_resting(order, quantity)
         trade = self._publish(market, order.side.other, Match(order.price, quantity, order))
         self._fill(market, order, trade, maker=True)
-        self._move_house(market, order.side.other, trade)
-        market.end_taker()
+        self._book_liquidity(market, order.side.other, trade)
+        market.flush_aggregate()
 
-    def close(self, market: Market, order: Order, status: Status, kind: str) -> None:
-        """End an open order in `status`, release what it locked, and tell it as `kind`."""
+    def close(self, market: SimulatedMarket, order: Order, status: Status, kind: str) -> None:
+        """End an open order in `status`, release what it locked, and publish it as `kind`."""
         market.book.remove(order)
         if order.waiting:
             self.waiting[order.symbol].remove(order)
@@ -75,28 +75,28 @@ class Matcher:
         self._relock(market, order, 0)
         order.status, order.updated_ms = status, self.now_ms()
         self.store.save_order(order)
-        self.tell(Execution(order, kind))
+        self.on_execution(Execution(order, kind))
 
-    def trigger_stops(self, market: Market) -> None:
-        """Set off waiting stops that the last price has reached, oldest first, until none is left to set off."""
+    def trigger_stops(self, market: SimulatedMarket) -> None:
+        """Trigger waiting stops that the last price has reached, oldest first, until there are none."""
         waiting = self.waiting.setdefault(market.spec.symbol, [])
         while order := next((stop for stop in waiting if stop.triggers_at(market.last_price)), None):
             waiting.remove(order)
             order.waiting = False
             order.working_ms = self.now_ms()
-            self.lock_for_taking(market, order)
+            self.reserve_funds(market, order)
             self.execute(market, order)
 
-    def lock_for_taking(self, market: Market, order: Order) -> None:
-        """Lock what an order at market price will cost by the book as it stands, as far as the account has it."""
-        if order.priced:
+    def reserve_funds(self, market: SimulatedMarket, order: Order) -> None:
+        """Lock the cost of an order without a limit price by the present book, as far as the account has it."""
+        if order.has_price:
             return
-        asset, wanted = self.cost_at_market(market, order)
+        asset, needed = self.cost_at_market(market, order)
         free = self.ledger.balance(order.uid, asset).free
-        self._relock(market, order, min(wanted, free + order.locked))
+        self._relock(market, order, min(needed, free + order.locked))
 
-    def cost_at_market(self, market: Market, order: Order) -> tuple[str, int]:
-        """Return the asset and the amount that a market order would pay by the book as it stands."""
+    def cost_at_market(self, market: SimulatedMarket, order: Order) -> tuple[str, int]:
+        """Return the asset and the amount that a market order would pay by the present book."""
         spec, left, cost = market.spec, order.remaining, 0
         if order.side is Side.BUY and order.quote_quantity:
             return spec.quote, order.quote_quantity
@@ -117,27 +117,27 @@ class Matcher:
                     break
         return (spec.quote if order.side is Side.BUY else spec.base), cost
 
-    def _next(self, market: Market, order: Order) -> Match | None:
+    def _next(self, market: SimulatedMarket, order: Order) -> Match | None:
         """Return the next match that `order` can pay for, clipped to it."""
-        limit = order.price if order.priced else None
-        wanted = order.remaining if not order.quote_quantity else SCALE**2
-        match = market.book.next_match(order.side, limit, wanted)
+        limit = order.price if order.has_price else None
+        needed = order.remaining if not order.quote_quantity else SCALE**2
+        match = market.book.next_match(order.side, limit, needed)
         if match is None:
             return None
         quantity = match.quantity
         if order.quote_quantity:
             left = (order.quote_quantity - order.quote_executed) * SCALE // match.price
             quantity = min(quantity, left)
-        quantity = min(quantity, _payable(order, match.price, quantity))
+        quantity = min(quantity, _affordable(order, match.price, quantity))
         if quantity < match.quantity:
             quantity -= quantity % market.spec.step
         return Match(match.price, quantity, match.maker) if quantity > 0 else None
 
-    def _can_fill(self, market: Market, order: Order) -> bool:
-        limit = order.price if order.priced else None
+    def _can_fill(self, market: SimulatedMarket, order: Order) -> bool:
+        limit = order.price if order.has_price else None
         return market.book.available(order.side, limit, order.remaining, order.uid) >= order.remaining
 
-    def _prevent_self_trade(self, market: Market, order: Order, match: Match) -> bool:
+    def _prevent_self_trade(self, market: SimulatedMarket, order: Order, match: Match) -> bool:
         """Expire what would trade with its own account, by the taker's mode; return whether that happened."""
         maker, mode = match.maker, order.self_trade
         if maker is None or maker.uid != order.uid or mode is SelfTrade.NONE:
@@ -150,21 +150,21 @@ class Matcher:
             self.close(market, order, Status.EXPIRED_IN_MATCH, "TRADE_PREVENTION")
         return True
 
-    def _trade(self, market: Market, order: Order, match: Match) -> Fill:
-        market.book.take(order.side, match)
+    def _trade(self, market: SimulatedMarket, order: Order, match: Match) -> Fill:
+        market.book.apply_match(order.side, match)
         trade = self._publish(market, order.side, match)
         fill = self._fill(market, order, trade, maker=False)
         if match.maker:
             self._fill(market, match.maker, trade, maker=True)
         else:
-            self._move_house(market, order.side.other, trade)
+            self._book_liquidity(market, order.side.other, trade)
         return fill
 
-    def _publish(self, market: Market, taker: Side, match: Match) -> PublicTrade:
+    def _publish(self, market: SimulatedMarket, taker: Side, match: Match) -> PublicTrade:
         return market.fill(match.price, match.quantity, self.now_ms(), buyer_is_maker=taker is Side.SELL)
 
-    def _fill(self, market: Market, order: Order, trade: PublicTrade, *, maker: bool) -> Fill:
-        """Book one side of a trade: what the order gives, what it gets less the fee, and its new state."""
+    def _fill(self, market: SimulatedMarket, order: Order, trade: PublicTrade, *, maker: bool) -> Fill:
+        """Book one side of a trade: what the order pays, what it receives less the fee, and its new state."""
         spec, quote = market.spec, notional(trade.price, trade.quantity)
         buys = order.side is Side.BUY
         given, got = ((spec.quote, quote), (spec.base, trade.quantity))
@@ -184,45 +184,45 @@ class Matcher:
                     got[0], maker, trade.time_ms)  # fmt: skip
         self.store.add_fill(fill)
         self.store.save_order(order)
-        self.tell(Execution(order, "TRADE", fill))
+        self.on_execution(Execution(order, "TRADE", fill))
         return fill
 
-    def _move_house(self, market: Market, house: Side, trade: PublicTrade) -> None:
-        """Book the house's side of a trade with a user; the house pays no fee."""
+    def _book_liquidity(self, market: SimulatedMarket, liquidity: Side, trade: PublicTrade) -> None:
+        """Book the external side of a trade with a user; it pays no fee."""
         quote = notional(trade.price, trade.quantity)
-        sign = 1 if house is Side.BUY else -1
+        sign = 1 if liquidity is Side.BUY else -1
         self.ledger.credit(LIQUIDITY_UID, market.spec.base, sign * trade.quantity)
         self.ledger.credit(LIQUIDITY_UID, market.spec.quote, -sign * quote)
 
-    def _settle_rest(self, market: Market, order: Order) -> None:
-        """Rest what is left of a GTC order; end everything else."""
-        if order.priced and order.time_in_force == "GTC":
-            market.book.rest(order)
+    def _rest_or_expire(self, market: SimulatedMarket, order: Order) -> None:
+        """Rest what is left of a GTC order; expire everything else."""
+        if order.has_price and order.time_in_force == "GTC":
+            market.book.add(order)
         else:
             self.close(market, order, Status.EXPIRED, "EXPIRED")
 
-    def _is_filled(self, market: Market, order: Order) -> bool:
-        """Tell whether nothing is left to trade; an order by quote is filled when no further step can be paid."""
+    def _is_filled(self, market: SimulatedMarket, order: Order) -> bool:
+        """Return whether nothing is left to trade; an order by quote is filled when no further step can be paid."""
         if not order.quote_quantity:
             return order.remaining == 0
         order.quantity = order.executed
         more = market.book.next_match(order.side, None, SCALE**2)
         return more is not None and self._next(market, order) is None
 
-    def _release_excess(self, market: Market, order: Order) -> None:
+    def _release_excess(self, market: SimulatedMarket, order: Order) -> None:
         if not order.is_open:
             self._relock(market, order, 0)
-        elif order.priced:
-            self._relock(market, order, lock_of(market.spec, order)[1])
+        elif order.has_price:
+            self._relock(market, order, required_lock(market.spec, order)[1])
 
-    def _relock(self, market: Market, order: Order, amount: int) -> None:
+    def _relock(self, market: SimulatedMarket, order: Order, amount: int) -> None:
         asset = market.spec.quote if order.side is Side.BUY else market.spec.base
         if amount != order.locked:
             self.ledger.lock(order.uid, asset, amount - order.locked)
             order.locked = amount
 
 
-def _payable(order: Order, price: int, quantity: int) -> int:
+def _affordable(order: Order, price: int, quantity: int) -> int:
     """Return how much of `quantity` the order's locked funds pay for at `price`."""
     if order.side is Side.SELL:
         return order.locked

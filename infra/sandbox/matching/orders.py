@@ -1,4 +1,4 @@
-"""Users' orders, their executions, and what Binance calls their kinds and states."""
+"""Users' orders and their executions, with Binance's names for their types and states."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -102,12 +102,12 @@ class Order:
         return self.quantity - self.executed
 
     @property
-    def priced(self) -> bool:
+    def has_price(self) -> bool:
         """Whether it has a limit price."""
         return self.type in PRICED_TYPES
 
     def triggers_at(self, last_price: int) -> bool:
-        """Tell whether a trade at `last_price` sets this waiting stop or take-profit off."""
+        """Return whether a trade at `last_price` triggers this waiting stop or take-profit."""
         falls = (self.side is Side.SELL) == (self.type in {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
         return last_price <= self.stop_price if falls else last_price >= self.stop_price
 

@@ -1,1 +1,1 @@
-"""Simulated markets: order flow and history."""
+"""The running exchange, and the synthetic flow of its markets."""

@@ -10,9 +10,9 @@ from random import Random
 
 from infra.sandbox.fixed_point import SCALE, to_units
 from infra.sandbox.matching.book import BookSide
+from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.matcher import Matcher
 from infra.sandbox.matching.orders import Side
-from infra.sandbox.simulation.market import Market
 
 STEP_SECONDS = 0.1
 BPS = 1e-4
@@ -33,13 +33,13 @@ REVERSION = 2e-7
 
 
 class SyntheticFlow:
-    """The house's activity in one market, a step every 100 ms."""
+    """The makers and takers of one market, a step every 100 ms."""
 
-    def __init__(self, market: Market, matcher: Matcher, seed: int, fair: float, anchor: float) -> None:
+    def __init__(self, market: SimulatedMarket, matcher: Matcher, seed: int, fair: float, anchor: float) -> None:
         self.market = market
         self.fair = fair
         self.anchor = anchor
-        self.pull: Callable[[], float] | None = None
+        self.target_price: Callable[[], float] | None = None
         self._matcher = matcher
         self._figures = market.spec.flow
         self._random = Random(f"{seed}:{market.spec.symbol}:{market.update_ids.last}")  # noqa: S311 - no secret
@@ -48,7 +48,7 @@ class SyntheticFlow:
     def fill_book(self) -> None:
         """Build both sides around the fair price, users' resting orders left as they are."""
         for side in Side:
-            self._improve(side)
+            self._quote_touch(side)
             for _ in range(FILL_ATTEMPTS * self._figures.levels_a_side):
                 if len(self._side(side)) < self._figures.levels_a_side:
                     self._add_level(side)
@@ -60,16 +60,16 @@ class SyntheticFlow:
             self._clear_passed(side)
         self._trade_noise()
         for side in Side:
-            self._improve(side)
+            self._quote_touch(side)
             self._churn(side)
 
     def move_to(self, price: float) -> None:
-        """Put the fair price, and what it reverts to, at `price`; the next step trades the book there."""
+        """Set the fair price, and the price that it reverts to; the next step trades the book there."""
         self.fair = self.anchor = price
 
     def _move_fair(self) -> None:
-        if self.pull is not None:
-            self.fair += 0.1 * (self.pull() - self.fair)
+        if self.target_price is not None:
+            self.fair += 0.1 * (self.target_price() - self.fair)
         if self._random.random() < MOVING_SHARE:
             drift = REVERSION / MOVING_SHARE * (self.anchor / self.fair - 1)
             self.fair *= exp(self._random.gauss(0.0, self._sigma / sqrt(MOVING_SHARE)) + drift)
@@ -78,26 +78,26 @@ class SyntheticFlow:
         return self.market.book.side(side)
 
     def _touch(self, side: Side) -> int:
-        """Return the price nearest to the fair one at which the house quotes on `side`."""
+        """Return the price nearest to the fair one at which makers quote on `side`."""
         tick = self.market.spec.tick
         below = int(self.fair * SCALE / tick) * tick
         return max(tick, below) if side is Side.BUY else max(tick, below) + tick
 
     def _clear_passed(self, side: Side) -> None:
-        """Where the fair price has passed resting orders of `side`, cancel most of the house's and trade the rest."""
+        """If the fair price has passed orders of `side`, cancel most of the makers' and trade the rest."""
         touch, resting = self._touch(side), self._side(side)
         passed = []
         for price, level in resting:
             if not resting.reaches(price, touch) or price == touch:
                 break
-            passed.append((price, level.house))
-        for price, house in passed:
-            left = self._lot(house * TRADED_SHARE)
-            self.market.book.set_house(side, price, left if left > self.market.spec.step else 0)
+            passed.append((price, level.liquidity))
+        for price, liquidity in passed:
+            left = self._lot(liquidity * TRADED_SHARE)
+            self.market.book.set_liquidity(side, price, left if left > self.market.spec.step else 0)
         if passed:
-            wanted = sum(self._side(side).total(price) for price, _ in passed)
+            quantity = sum(self._side(side).total(price) for price, _ in passed)
             last = passed[-1][0]
-            self._matcher.house_takes(self.market, side.other, wanted, last)
+            self._matcher.take_liquidity(self.market, side.other, quantity, last)
 
     def _trade_noise(self) -> None:
         """Let a Poisson number of small takers trade, a little beyond the touch at most."""
@@ -110,31 +110,31 @@ class SyntheticFlow:
             size = self._random.lognormvariate(0.0, self._figures.taker_sigma) * self._figures.taker_median
             size = min(size, self._figures.taker_median * 400)
             reach = 1 + TAKER_REACH_BPS * BPS * (1 if side is Side.BUY else -1)
-            self._matcher.house_takes(self.market, side, self._lot(size * SCALE), int(best * reach))
+            self._matcher.take_liquidity(self.market, side, self._lot(size * SCALE), int(best * reach))
 
-    def _improve(self, side: Side) -> None:
-        """Quote at the touch where nobody does."""
+    def _quote_touch(self, side: Side) -> None:
+        """Quote at the touch if nobody does."""
         touch = self._touch(side)
         best = self._side(side).best()
         if self.market.book.crosses(side, touch) or (best == touch and self._random.random() < 0.7):  # noqa: PLR2004
             return
         if best is None or best == touch or self._random.random() < ONE_TICK_SHARE:
             size = self._figures.best_level_median * self._random.lognormvariate(0.0, 1.0)
-            self.market.book.set_house(side, touch, self._lot(size * SCALE))
+            self.market.book.set_liquidity(side, touch, self._lot(size * SCALE))
 
     def _churn(self, side: Side) -> None:
-        """Cancel some levels, add others, and let the far end of a side that has grown go."""
+        """Cancel some levels, add others, and cut the far end of a side that has grown."""
         resting = self._side(side)
         for _ in range(self._figures.changes_per_step // 2):
             if self._random.random() * self._figures.levels_a_side < len(resting):
                 price = resting.price_at(int(len(resting) * self._random.random()))
                 if price != resting.best():
-                    self.market.book.set_house(side, price, 0)
+                    self.market.book.set_liquidity(side, price, 0)
             self._add_level(side)
         while len(resting) > self._figures.levels_a_side and (worst := resting.worst()) is not None:
-            if not resting.level(worst).house:
+            if not resting.level(worst).liquidity:
                 break
-            self.market.book.set_house(side, worst, 0)
+            self.market.book.set_liquidity(side, worst, 0)
 
     def _add_level(self, side: Side) -> None:
         """Add liquidity at a random distance from the touch, never through the other side."""
@@ -146,7 +146,7 @@ class SyntheticFlow:
             return
         typical = self._figures.level_median * self._random.lognormvariate(0.0, self._figures.level_sigma)
         size = min(typical, self._figures.best_level_median * 2)
-        self.market.book.set_house(side, price, self._lot(size * SCALE))
+        self.market.book.set_liquidity(side, price, self._lot(size * SCALE))
 
     def _lot(self, units: float) -> int:
         """Return `units` on the market's step, one step at least."""

@@ -1,24 +1,24 @@
-"""The exchange put together: state, markets, their liquidity, and the beat that moves them."""
+"""The composition of an exchange: state, markets, their liquidity, and the loop that moves them."""
 
 import asyncio
 import secrets
 
 from infra.sandbox.api.admin import Admin
 from infra.sandbox.api.app import SandboxApp
-from infra.sandbox.api.rate_limits import Limits
-from infra.sandbox.clock import VenueClock, monotonic_seconds
+from infra.sandbox.api.rate_limits import RateLimits
+from infra.sandbox.clock import SandboxClock, monotonic_seconds
 from infra.sandbox.faults import FaultInjector
 from infra.sandbox.fixed_point import SCALE
-from infra.sandbox.market_data.mirror import LiveVenue, Mirror, claim
-from infra.sandbox.market_data.replay import FirstFrame, ReplayPlayer, find_first_frame
+from infra.sandbox.market_data.mirror import LiveVenue, Mirror, bind_folder_to_venue
+from infra.sandbox.market_data.replay import RecordingStart, ReplayPlayer, find_recording_start
 from infra.sandbox.matching.exchange import Exchange
-from infra.sandbox.matching.markets import MARKETS, MarketSpec
+from infra.sandbox.matching.market import SimulatedMarket
+from infra.sandbox.matching.market_specs import MARKETS, MarketSpec
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.simulation.market import Market
 from infra.sandbox.simulation.order_flow import STEP_SECONDS, SyntheticFlow
 from infra.sandbox.state.state_folder import StateFolder
-from infra.sandbox.streams.hub import Hub
-from infra.sandbox.streams.publisher import Feed
+from infra.sandbox.streams.hub import StreamHub
+from infra.sandbox.streams.publisher import MarketPublisher
 from infra.sandbox.streams.user_socket import UserStreams
 
 STEPS_BETWEEN_SAVES = 10
@@ -26,47 +26,49 @@ CROSS = "ETHBTC"
 CROSS_OF = ("ETHUSDT", "BTCUSDT")
 
 
-class Venue:
+class Simulation:
     """One running exchange."""
 
     def __init__(self, folder: StateFolder, options: SandboxOptions, live: LiveVenue | None = None) -> None:
         start = int(options.replay_at.timestamp() * 1000) if options.replay_at else None
-        self.exchange = Exchange(folder.store, VenueClock(start, options.speed))
-        claim(folder.store, None if live is None else live.name)
-        self.seed = self._keep_seed(folder, options.seed)
-        self._hub = Hub()
+        self.exchange = Exchange(folder.store, SandboxClock(start, options.speed))
+        bind_folder_to_venue(folder.store, None if live is None else live.name)
+        self.seed = self._load_seed(folder, options.seed)
+        self._hub = StreamHub()
         self._faults = FaultInjector()
         self._streams = UserStreams(self.exchange.clock, self._faults)
-        self.exchange.listeners.append(self._streams.tell)
-        first_frame = find_first_frame(options.replay) if options.replay else None
-        self._feeds: dict[str, Feed] = {}
+        self.exchange.listeners.append(self._streams.publish)
+        recording_start = find_recording_start(options.replay) if options.replay else None
+        self._publishers: dict[str, MarketPublisher] = {}
         self._mirror: Mirror | None = None
         if live is not None:
-            self._mirror = Mirror(live, self.exchange, self._hub, self._open_mirror)
+            self._mirror = Mirror(live, self.exchange, self._hub, self._open_mirrored_market)
         else:
-            self._open_markets(first_frame)
+            self._open_markets(recording_start)
         self.exchange.restore_orders()
         self._replay: ReplayPlayer | None = None
-        if first_frame and not ReplayPlayer.is_finished(self.exchange, options):
-            self._replay = ReplayPlayer(self.exchange, self._feeds[first_frame.symbol], options, first_frame)
+        if recording_start and not ReplayPlayer.is_finished(self.exchange, options):
+            self._replay = ReplayPlayer(
+                self.exchange, self._publishers[recording_start.symbol], options, recording_start
+            )
         self._flows: dict[str, SyntheticFlow] = {}
         for symbol, market in self._markets():
             if not market.is_mirror and (self._replay is None or symbol != self._replay.symbol):
                 self._start_flow(market, fill=True)
         self.exchange.flush()
         for _, market in self._markets():
-            market.book.take_changes()
+            market.book.drain_changes()
         admin = Admin(folder.token, self.exchange, self._flows, self._hub, self._streams)
-        limits = Limits(unlimited=options.unlimited)
+        limits = RateLimits(unlimited=options.unlimited)
         self.exchange.has_limits = not options.unlimited
         self.app = SandboxApp(self.exchange, admin, self._hub, self._streams, self._faults, limits)
 
     async def run(self) -> None:
         """Move the markets until cancelled."""
-        await asyncio.gather(self._beat(), *([self._mirror.run()] if self._mirror else []))
+        await asyncio.gather(self._step_loop(), *([self._mirror.run()] if self._mirror else []))
 
-    async def _beat(self) -> None:
-        """Let the exchange live, ten times a second."""
+    async def _step_loop(self) -> None:
+        """Step the exchange ten times a second."""
         due, steps = monotonic_seconds(), 0
         while True:
             due = max(due + STEP_SECONDS, monotonic_seconds() - 1)
@@ -77,21 +79,21 @@ class Venue:
                 self.save()
 
     def step(self) -> None:
-        """Let every synthetic market live through 100 ms, and publish what changed."""
+        """Advance every synthetic market by 100 ms, and publish the changes."""
         now = self.exchange.clock.now_ms()
         for symbol, market in self._markets():
-            market.roll(now)
+            market.roll_candle(now)
             if flow := self._flows.get(symbol):
                 flow.step()
         self.exchange.flush()
-        for symbol, feed in self._feeds.items():
+        for symbol, publisher in self._publishers.items():
             if symbol in self._flows:
-                feed.depth()
+                publisher.depth()
             if self.exchange.markets[symbol].closed_because is None:
-                feed.step()
+                publisher.step()
 
     def save(self) -> None:
-        """Keep prices, candles and the replay's position."""
+        """Save prices, candles and the replay's position."""
         self.exchange.save_markets()
         if self._replay is not None:
             self._replay.save()
@@ -124,26 +126,26 @@ class Venue:
             return left
         return min(wait, left)
 
-    def _open_markets(self, first_frame: FirstFrame | None) -> None:
+    def _open_markets(self, recording_start: RecordingStart | None) -> None:
         prices = {symbol: spec.first_price for symbol, spec in MARKETS.items()}
-        if first_frame is not None:
-            prices[first_frame.symbol] = first_frame.price
+        if recording_start is not None:
+            prices[recording_start.symbol] = recording_start.price
         prices[CROSS] = _on_tick(prices[CROSS_OF[0]] * SCALE // prices[CROSS_OF[1]], MARKETS[CROSS].tick)
         for symbol, spec in MARKETS.items():
             market = self.exchange.open_market(spec, self.seed, prices[symbol])
-            self._feeds[symbol] = Feed(market, self._hub, self.exchange.clock)
+            self._publishers[symbol] = MarketPublisher(market, self._hub, self.exchange.clock)
 
-    def _open_mirror(self, spec: MarketSpec) -> Feed:
-        market = self.exchange.open_mirror(spec)
-        feed = self._feeds[spec.symbol] = Feed(market, self._hub, self.exchange.clock)
-        return feed
+    def _open_mirrored_market(self, spec: MarketSpec) -> MarketPublisher:
+        market = self.exchange.open_mirrored_market(spec)
+        publisher = self._publishers[spec.symbol] = MarketPublisher(market, self._hub, self.exchange.clock)
+        return publisher
 
-    def _start_flow(self, market: Market, *, fill: bool) -> None:
+    def _start_flow(self, market: SimulatedMarket, *, fill: bool) -> None:
         symbol = market.spec.symbol
         anchor = market.history.first_price / SCALE
         flow = SyntheticFlow(market, self.exchange.matcher, self.seed, market.last_price / SCALE, anchor)
         if symbol == CROSS:
-            flow.pull = self._cross_price
+            flow.target_price = self._cross_price
         self._flows[symbol] = flow
         if fill:
             flow.fill_book()
@@ -152,14 +154,14 @@ class Venue:
         above, below = (self.exchange.markets[symbol].last_price for symbol in CROSS_OF)
         return above / below
 
-    def _markets(self) -> list[tuple[str, Market]]:
+    def _markets(self) -> list[tuple[str, SimulatedMarket]]:
         return list(self.exchange.markets.items())
 
     @staticmethod
-    def _keep_seed(folder: StateFolder, wanted: int | None) -> int:
-        """Return the folder's seed; the first start decides, since the history hangs on it."""
+    def _load_seed(folder: StateFolder, requested: int | None) -> int:
+        """Return the folder's seed; the first start decides, because the history depends on it."""
         kept = folder.store.meta("seed")
-        seed = int(kept) if kept else (secrets.randbits(32) if wanted is None else wanted)
+        seed = int(kept) if kept else (secrets.randbits(32) if requested is None else requested)
         if not kept:
             folder.store.set_meta("seed", str(seed))
         return seed

@@ -1,4 +1,4 @@
-"""The state folder: one process at a time, its administrator's token, its database."""
+"""The state folder: a lock for one process at a time, the administrator's token, and the database."""
 
 import fcntl
 import os
@@ -70,13 +70,13 @@ class StateFolder:
             self.token = self._read_token()
             self.store = Store(self.path / DATABASE_FILE)
         except (OSError, UnicodeError, sqlite3.Error) as error:
-            told = error.strerror if isinstance(error, OSError) else error
-            raise FolderUnusableError(self.path, str(told)) from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise FolderUnusableError(self.path, str(reason)) from None
 
     def _read_token(self) -> str:
         """Return the administrator's token: the given one, or one made at first use.
 
-        A file torn by a crash is made anew.
+        A file that a crash left empty is replaced.
         """
         if self._given_token is not None:
             return self._given_token

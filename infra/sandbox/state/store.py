@@ -64,7 +64,7 @@ _SELECT_FILL = f"SELECT {', '.join(_FILL_COLUMNS)} FROM fills "  # noqa: S608 - 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who trades: a number, a name, and the credentials that sign its requests."""
+    """An account: a number, a name, and the credentials that sign its requests."""
 
     uid: int
     name: str
@@ -74,13 +74,13 @@ class Account:
 
 
 class Store:
-    """Reads and writes the state; nothing written is promised before `commit` returns."""
+    """Reads and writes the state; nothing is durable before `commit` returns."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file at `path`, or keep everything in memory without one."""
-        # One thread uses it, but whichever thread collects this object closes it.
+        """Open the file at `path`, or an in-memory database without one."""
+        # One thread uses the connection, but any thread that collects this object may close it.
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        # Python 3.13 warns of a connection that nobody closed, as when a file turns out to be no database.
+        # Python 3.13 warns about a connection that isn't closed, as when a file turns out to be no database.
         weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -89,25 +89,25 @@ class Store:
             path.chmod(0o600)
 
     def commit(self) -> None:
-        """Make all that was written since the last commit durable."""
+        """Commit everything that was written since the last commit."""
         try:
             if self._db.in_transaction:
                 self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            _stop_for_good(error)
+            _exit_on_write_error(error)
 
     def close(self) -> None:
-        """Commit and let go of the file."""
+        """Commit and close the file."""
         self.commit()
         self._db.close()
 
     def meta(self, key: str, default: str = "") -> str:
-        """Return the value kept under `key`."""
+        """Return the value saved under `key`."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else default
 
     def set_meta(self, key: str, value: str) -> None:
-        """Keep `value` under `key`."""
+        """Save `value` under `key`."""
         self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def accounts(self) -> list[Account]:
@@ -115,7 +115,7 @@ class Store:
         return [Account(*row) for row in self._db.execute("SELECT * FROM accounts ORDER BY uid")]
 
     def add_account(self, account: Account) -> None:
-        """Keep a new account."""
+        """Save a new account."""
         row = (account.uid, account.name, account.api_key, account.secret, account.created_ms)
         self._write("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", row)
 
@@ -124,21 +124,21 @@ class Store:
         return self._db.execute("SELECT uid, asset, free, locked FROM balances").fetchall()
 
     def save_balances(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
-        """Keep balances, replacing what was there."""
+        """Save balances, replacing existing ones."""
         for row in rows:
             self._write("INSERT OR REPLACE INTO balances VALUES (?, ?, ?, ?)", row)
 
     def add_deposit(self, key: str, uid: int, asset: str, amount: int) -> bool:
-        """Keep a deposit; return False where one with `key` was made before."""
+        """Save a deposit; returns False if one with `key` was made before."""
         sql = "INSERT OR IGNORE INTO deposits VALUES (?, ?, ?, ?)"
         return self._write(sql, (key, uid, asset, amount)).rowcount == 1
 
     def save_order(self, order: Order) -> None:
-        """Keep an order as it stands."""
+        """Save the present state of an order."""
         self._write(_SAVE_ORDER, tuple(getattr(order, name) for name in _ORDER_COLUMNS))
 
     def add_fill(self, fill: Fill) -> None:
-        """Keep an execution."""
+        """Save an execution."""
         self._write(_SAVE_FILL, tuple(getattr(fill, name) for name in _FILL_COLUMNS))
 
     def last_order_id(self) -> int:
@@ -192,18 +192,18 @@ class Store:
         return sorted(found, key=lambda fill: (fill.trade_id, fill.order_id))
 
     def save_candle(self, symbol: str, row: tuple[int, ...]) -> None:
-        """Keep a one-minute candle, `row` in the order of the table's columns after the symbol."""
+        """Save a one-minute candle, `row` in the order of the table's columns after the symbol."""
         self._write("INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (symbol, *row))
 
     def candles(self, symbol: str, start: int, end: int) -> list[tuple[int, ...]]:
-        """Return the kept one-minute candles that open within [start, end) ms, oldest first."""
+        """Return the saved one-minute candles that open within [start, end) ms, oldest first."""
         columns = "open_ms, open, high, low, close, volume, quote, trades, taker_volume, taker_quote"
         where = "WHERE symbol = ? AND open_ms >= ? AND open_ms < ? ORDER BY open_ms"
         sql = f"SELECT {columns} FROM candles {where}"  # noqa: S608 - constants
         return self._db.execute(sql, (symbol, start, end)).fetchall()
 
     def last_candle(self, symbol: str, before: int) -> tuple[int, ...] | None:
-        """Return the newest kept candle that opens before `before` ms, or None."""
+        """Return the newest saved candle that opens before `before` ms, or None."""
         sql = "SELECT open_ms FROM candles WHERE symbol = ? AND open_ms < ? ORDER BY open_ms DESC LIMIT 1"
         row = self._db.execute(sql, (symbol, before)).fetchone()
         return self.candles(symbol, row[0], row[0] + 1)[0] if row else None
@@ -217,10 +217,10 @@ class Store:
                 self._db.execute("BEGIN IMMEDIATE")
             return self._db.execute(sql, values)
         except sqlite3.OperationalError as error:
-            _stop_for_good(error)
+            _exit_on_write_error(error)
 
 
-def _stop_for_good(error: sqlite3.OperationalError) -> NoReturn:
+def _exit_on_write_error(error: sqlite3.OperationalError) -> NoReturn:
     """End the process as a crash would: what is in memory is ahead of the disk, and must not be served.
 
     Nothing was acknowledged, and a restart reads the last commit.

@@ -1,4 +1,4 @@
-"""Market streams: who listens to what, and each message encoded once for all of them."""
+"""Market streams: the subscribers of each stream; a message is encoded once for all of them."""
 
 import asyncio
 from collections import deque
@@ -12,8 +12,8 @@ MAX_STREAMS = 1024
 encode = msgspec.json.Encoder().encode
 
 
-class Outbox:
-    """What waits to be sent to one connection: bounded, and closed for good once a slow reader overruns it."""
+class SendQueue:
+    """The messages to be sent to one connection: bounded, and closed once a slow reader overruns it."""
 
     def __init__(self, limit_bytes: int = MAX_QUEUED_BYTES) -> None:
         self._messages: deque[str] = deque()
@@ -58,13 +58,13 @@ class Subscriber:
     """One market stream connection: its streams, and whether frames carry the stream's name."""
 
     def __init__(self, *, combined: bool) -> None:
-        self.outbox = Outbox()
+        self.send_queue = SendQueue()
         self.streams: dict[str, None] = {}
         self.combined = combined
 
 
-class Hub:
-    """Which connections listen to which stream."""
+class StreamHub:
+    """Which connections are subscribed to which stream."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, list[Subscriber]] = {}
@@ -86,42 +86,42 @@ class Hub:
             if not listeners:
                 del self._listeners[stream]
 
-    def forget(self, subscriber: Subscriber) -> None:
-        """Drop a connection that has ended."""
+    def remove_subscriber(self, subscriber: Subscriber) -> None:
+        """Remove a connection that has ended."""
         self.subscribers.discard(subscriber)
         for stream in list(subscriber.streams):
             self.remove(subscriber, stream)
 
-    def wanted(self, stream: str) -> bool:
-        """Tell whether anybody listens to `stream`."""
+    def has_subscribers(self, stream: str) -> bool:
+        """Return whether `stream` has subscribers."""
         return stream in self._listeners
 
     def streams(self) -> list[list[str]]:
         """Return the streams of every connection, by name."""
         return [sorted(subscriber.streams) for subscriber in self.subscribers]
 
-    def of_market(self, prefix: str) -> list[str]:
-        """Return the streams in use whose names begin with `prefix`."""
+    def streams_with_prefix(self, prefix: str) -> list[str]:
+        """Return the streams in use whose names start with `prefix`."""
         return [stream for stream in self._listeners if stream.startswith(prefix)]
 
     def publish(self, stream: str, make: Callable[[], object]) -> None:
-        """Send what `make` returns to all who listen to `stream`; it isn't called when nobody does."""
+        """Send what `make` returns to the subscribers of `stream`; it isn't called without any."""
         listeners = self._listeners.get(stream)
         if not listeners or self.silent:
             return
         plain = encode(make()).decode()
         wrapped = f'{{"stream":"{stream}","data":{plain}}}'
         for subscriber in listeners:
-            subscriber.outbox.put(wrapped if subscriber.combined else plain)
+            subscriber.send_queue.put(wrapped if subscriber.combined else plain)
 
     def drop(self, prefix: str) -> None:
-        """End every connection that listens to a stream whose name begins with `prefix`."""
-        for stream in self.of_market(prefix):
+        """End every connection that is subscribed to a stream whose name starts with `prefix`."""
+        for stream in self.streams_with_prefix(prefix):
             for subscriber in tuple(self._listeners.get(stream, ())):
-                subscriber.outbox.close()
+                subscriber.send_queue.close()
 
     def drop_all(self) -> int:
-        """End every market stream connection, as a test asks for; return how many."""
+        """End every market stream connection, as a test requests; return how many."""
         for subscriber in self.subscribers:
-            subscriber.outbox.close()
+            subscriber.send_queue.close()
         return len(self.subscribers)

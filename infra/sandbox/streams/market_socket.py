@@ -9,9 +9,9 @@ import msgspec
 
 from infra.sandbox.api.binance_json import Json
 from infra.sandbox.matching.exchange import Exchange
-from infra.sandbox.streams.hub import MAX_STREAMS, Hub, Subscriber, encode
+from infra.sandbox.streams.hub import MAX_STREAMS, StreamHub, Subscriber, encode
 from infra.sandbox.streams.publisher import STREAM_NAME
-from infra.sandbox.streams.sockets import Receive, Send, converse
+from infra.sandbox.streams.sockets import Receive, Send, serve_socket
 
 
 class StreamRequest(msgspec.Struct):
@@ -34,25 +34,25 @@ class StreamError(Exception):
 class MarketSocket:
     """One market stream connection."""
 
-    def __init__(self, exchange: Exchange, hub: Hub, path: str, query: str) -> None:
+    def __init__(self, exchange: Exchange, hub: StreamHub, path: str, query: str) -> None:
         self._exchange = exchange
         self._hub = hub
         self._subscriber = Subscriber(combined=path.startswith("/stream"))
         asked = parse_qs(query).get("streams", [""])[0] if self._subscriber.combined else path.removeprefix("/ws")
-        self._asked = [name for name in asked.strip("/").split("/") if "@" in name]
+        self._initial_streams = [name for name in asked.strip("/").split("/") if "@" in name]
 
     async def serve(self, receive: Receive, send: Send) -> None:
         """Run the connection to its end."""
-        for name in self._asked:
+        for name in self._initial_streams:
             if self._is_stream(name):
                 self._hub.add(self._subscriber, name)
         self._hub.subscribers.add(self._subscriber)
         try:
-            await converse(receive, send, self._subscriber.outbox, self._hear)
+            await serve_socket(receive, send, self._subscriber.send_queue, self._on_text)
         finally:
-            self._hub.forget(self._subscriber)
+            self._hub.remove_subscriber(self._subscriber)
 
-    def _hear(self, text: str) -> None:
+    def _on_text(self, text: str) -> None:
         try:
             request = msgspec.json.decode(text, type=StreamRequest)
         except msgspec.DecodeError:
@@ -89,4 +89,4 @@ class MarketSocket:
         return found is not None and found["symbol"].upper() in self._exchange.markets
 
     def _answer(self, message: Json) -> None:
-        self._subscriber.outbox.put(encode(message).decode())
+        self._subscriber.send_queue.put(encode(message).decode())

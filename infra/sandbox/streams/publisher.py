@@ -1,4 +1,4 @@
-"""What each market tells its streams: depth, trades, candles, tickers, in Binance's frames.
+"""Publishes each market to its streams: depth, trades, candles, tickers, in Binance's frames.
 
 Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams.
 """
@@ -6,11 +6,11 @@ Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams.
 import re
 
 from infra.sandbox.api.binance_json import Json
-from infra.sandbox.clock import VenueClock
+from infra.sandbox.clock import SandboxClock
 from infra.sandbox.fixed_point import SCALE, format_units
 from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, Candle, span_start
-from infra.sandbox.simulation.market import AggregateTrade, Market, PublicTrade
-from infra.sandbox.streams.hub import Hub
+from infra.sandbox.matching.market import AggregateTrade, PublicTrade, SimulatedMarket
+from infra.sandbox.streams.hub import StreamHub
 
 STREAM_NAME = re.compile(
     r"(?P<symbol>[a-z0-9]+)@(depth(@100ms|@1000ms)?|depth(5|10|20)(@100ms|@1000ms)?|trade|aggTrade|bookTicker"
@@ -26,10 +26,10 @@ def levels(pairs: list[tuple[int, int]]) -> list[tuple[str, str]]:
     return [(format_units(price), format_units(quantity)) for price, quantity in pairs]
 
 
-class Feed:
+class MarketPublisher:
     """Publishes one market to its streams."""
 
-    def __init__(self, market: Market, hub: Hub, clock: VenueClock) -> None:
+    def __init__(self, market: SimulatedMarket, hub: StreamHub, clock: SandboxClock) -> None:
         self._market = market
         self._hub = hub
         self._clock = clock
@@ -45,8 +45,8 @@ class Feed:
         market.on_candle.append(self._closed_minute)
 
     def depth(self, ids: int | None = None) -> None:
-        """Publish what changed in the book since the last time, as `ids` updates (one a changed level by default)."""
-        bids, asks = self._market.book.take_changes()
+        """Publish the changes of the book, as `ids` updates (by default one for each changed level)."""
+        bids, asks = self._market.book.drain_changes()
         if not bids and not asks and ids is None:
             return
         first = self._market.update_ids.last + 1
@@ -60,21 +60,21 @@ class Feed:
         self.best((*above[0], *below[0]))
 
     def best(self, best: Best, ahead: int = 0) -> None:
-        """Publish the best bid and ask where they changed, `ahead` updates after the last depth frame."""
+        """Publish the best bid and ask if they changed, `ahead` updates after the last depth frame."""
         if best != self._best:
             self._best = best
             number = self._market.update_ids.last + ahead
             self._hub.publish(f"{self._name}@bookTicker", lambda: self._book_ticker(best, number))
 
     def step(self) -> None:
-        """Publish what goes out by time: slow depth, candles and tickers each second."""
+        """Publish what is sent periodically: slow depth, candles and tickers, each second."""
         self._steps += 1
         if self._steps % STEPS_A_SECOND:
             return
         self._slow_depth()
         self._partial("")
         self._partial("@1000ms")
-        for stream in self._hub.of_market(f"{self._name}@kline_"):
+        for stream in self._hub.streams_with_prefix(f"{self._name}@kline_"):
             self._hub.publish(stream, lambda stream=stream: self._forming(stream))  # type: ignore[misc]
         self._hub.publish(f"{self._name}@miniTicker", lambda: mini_ticker(self._market, self._clock.now_ms()))
         self._hub.publish(f"{self._name}@ticker", lambda: stream_ticker(self._market, self._clock.now_ms()))
@@ -104,15 +104,15 @@ class Feed:
         bid, bid_size, ask, ask_size = (format_units(value) for value in best)
         return {"u": number, "s": self._market.spec.symbol, "b": bid, "B": bid_size, "a": ask, "A": ask_size}
 
-    def _trade(self, market: Market, trade: PublicTrade) -> None:
+    def _trade(self, market: SimulatedMarket, trade: PublicTrade) -> None:
         self._hub.publish(f"{self._name}@trade", lambda: _trade_frame(market, trade, self._clock.now_ms()))
 
-    def _aggregate(self, market: Market, trade: AggregateTrade) -> None:
+    def _aggregate(self, market: SimulatedMarket, trade: AggregateTrade) -> None:
         self._hub.publish(f"{self._name}@aggTrade", lambda: _aggregate_frame(market, trade, self._clock.now_ms()))
 
-    def _closed_minute(self, market: Market, closed: Candle) -> None:
+    def _closed_minute(self, market: SimulatedMarket, closed: Candle) -> None:
         end = closed.open_ms + MINUTE_MS
-        for stream in self._hub.of_market(f"{self._name}@kline_"):
+        for stream in self._hub.streams_with_prefix(f"{self._name}@kline_"):
             interval = stream.rpartition("_")[2]
             span = INTERVALS[interval]
             if span_start(end, span) == end:
@@ -126,17 +126,17 @@ class Feed:
         return _kline_frame(self._market, interval, candle, self._clock.now_ms(), closed=False)
 
 
-def _trade_frame(market: Market, trade: PublicTrade, now_ms: int) -> Json:
+def _trade_frame(market: SimulatedMarket, trade: PublicTrade, now_ms: int) -> Json:
     price, quantity = format_units(trade.price), format_units(trade.quantity)
     head = {"e": "trade", "E": now_ms, "s": market.spec.symbol, "t": trade.id, "p": price, "q": quantity}
     return head | {"T": trade.time_ms, "m": trade.buyer_is_maker, "M": True}
 
 
-def _aggregate_frame(market: Market, trade: AggregateTrade, now_ms: int) -> Json:
-    return {"e": "aggTrade", "E": now_ms, "s": market.spec.symbol} | aggregate_view(trade)
+def _aggregate_frame(market: SimulatedMarket, trade: AggregateTrade, now_ms: int) -> Json:
+    return {"e": "aggTrade", "E": now_ms, "s": market.spec.symbol} | aggregate_json(trade)
 
 
-def aggregate_view(trade: AggregateTrade) -> Json:
+def aggregate_json(trade: AggregateTrade) -> Json:
     """Return an aggregate trade as REST lists it."""
     return {
         "a": trade.id,
@@ -150,7 +150,7 @@ def aggregate_view(trade: AggregateTrade) -> Json:
     }
 
 
-def _kline_frame(market: Market, interval: str, candle: Candle, now_ms: int, *, closed: bool) -> Json:
+def _kline_frame(market: SimulatedMarket, interval: str, candle: Candle, now_ms: int, *, closed: bool) -> Json:
     row = candle.row(INTERVALS[interval])
     last_id = market.trades[-1].id if market.trades else -1
     names = ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q", "B")
@@ -160,8 +160,8 @@ def _kline_frame(market: Market, interval: str, candle: Candle, now_ms: int, *, 
     return {"e": "kline", "E": now_ms, "s": market.spec.symbol, "k": kline}
 
 
-def mini_ticker(market: Market, now_ms: int) -> Json:
-    """Return the last 24 hours as the `miniTicker` stream tells them."""
+def mini_ticker(market: SimulatedMarket, now_ms: int) -> Json:
+    """Return the last 24 hours in the form of the `miniTicker` stream."""
     day = market.day()
     return {
         "e": "24hrMiniTicker",
@@ -176,8 +176,8 @@ def mini_ticker(market: Market, now_ms: int) -> Json:
     }
 
 
-def stream_ticker(market: Market, now_ms: int) -> Json:
-    """Return the last 24 hours as the `ticker` stream tells them."""
+def stream_ticker(market: SimulatedMarket, now_ms: int) -> Json:
+    """Return the last 24 hours in the form of the `ticker` stream."""
     rest = rest_ticker(market, now_ms)
     names = {
         "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "x": "prevClosePrice",
@@ -189,8 +189,8 @@ def stream_ticker(market: Market, now_ms: int) -> Json:
     return head | {short: rest[long] for short, long in names.items()}
 
 
-def rest_ticker(market: Market, now_ms: int) -> Json:
-    """Return the last 24 hours as `ticker/24hr` tells them."""
+def rest_ticker(market: SimulatedMarket, now_ms: int) -> Json:
+    """Return the last 24 hours in the form of `ticker/24hr`."""
     day, last = market.day(), market.trades[-1] if market.trades else None
     change = market.last_price - day.open
     average = day.quote * SCALE // day.volume if day.volume else market.last_price
@@ -202,7 +202,7 @@ def rest_ticker(market: Market, now_ms: int) -> Json:
         "prevClosePrice": format_units(day.open),
         "lastPrice": format_units(market.last_price),
         "lastQty": format_units(last.quantity if last else 0),
-        **best_view(market),
+        **best_price_json(market),
         "openPrice": format_units(day.open),
         "highPrice": format_units(day.high),
         "lowPrice": format_units(day.low),
@@ -216,7 +216,7 @@ def rest_ticker(market: Market, now_ms: int) -> Json:
     }
 
 
-def best_view(market: Market) -> Json:
+def best_price_json(market: SimulatedMarket) -> Json:
     """Return the best bid and ask as REST tickers name them."""
     bids, asks = market.book.bids.top(1) or [(0, 0)], market.book.asks.top(1) or [(0, 0)]
     bid, bid_size, ask, ask_size = (format_units(value) for value in (*bids[0], *asks[0]))

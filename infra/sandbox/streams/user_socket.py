@@ -9,16 +9,16 @@ from infra.sandbox.api.account import PRIVATE
 from infra.sandbox.api.binance_json import Json, account_position, balance_update, execution_report
 from infra.sandbox.api.market import PUBLIC
 from infra.sandbox.api.params import Params
-from infra.sandbox.api.rate_limits import Limits
-from infra.sandbox.api.routing import Call, Endpoint
+from infra.sandbox.api.rate_limits import RateLimits
+from infra.sandbox.api.routing import Endpoint, RequestContext
 from infra.sandbox.api.signing import check_signature, key_holder, websocket_payload
-from infra.sandbox.clock import VenueClock, monotonic_seconds
+from infra.sandbox.clock import SandboxClock, monotonic_seconds
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.faults import FaultInjector
-from infra.sandbox.matching.exchange import Exchange, UserEvent
+from infra.sandbox.matching.exchange import AccountEvent, Exchange
 from infra.sandbox.state.store import Account
-from infra.sandbox.streams.hub import Outbox, encode
-from infra.sandbox.streams.sockets import Receive, Send, converse, cut
+from infra.sandbox.streams.hub import SendQueue, encode
+from infra.sandbox.streams.sockets import Receive, Send, abort, serve_socket
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
 UNSUBSCRIBE = "userDataStream.unsubscribe"
@@ -57,33 +57,33 @@ class UserRequest(msgspec.Struct):
 class UserStreams:
     """The user data streams: events of each account to the connections that subscribed to it."""
 
-    def __init__(self, clock: VenueClock, misbehaviour: FaultInjector) -> None:
+    def __init__(self, clock: SandboxClock, faults: FaultInjector) -> None:
         self.sockets: set[UserSocket] = set()
         self._clock = clock
-        self._faults = misbehaviour
+        self.faults = faults
         self._held: list[tuple[int, Json]] = []
 
-    def tell(self, event: UserEvent) -> None:
-        """Send an event to its account's subscriptions, with the faults that a test asked for."""
+    def publish(self, event: AccountEvent) -> None:
+        """Send an event to its account's subscriptions, with the faults that a test requested."""
         for view in self._views(event):
             fill = view.get("x") == "TRADE"
-            if self._faults.take("mute_user_events"):
+            if self.faults.consume("mute_user_events"):
                 continue
-            if fill and self._faults.take("reorder_fills"):
+            if fill and self.faults.consume("reorder_fills"):
                 self._held.append((event.uid, view))
                 continue
             self._send(event.uid, view)
-            if fill and self._faults.take("repeat_fills"):
+            if fill and self.faults.consume("repeat_fills"):
                 self._send(event.uid, view)
             self._release()
 
     def drop_all(self) -> int:
-        """End every WebSocket API connection, as a test asks for; return how many."""
+        """End every WebSocket API connection, as a test requests; return how many."""
         for socket in self.sockets:
-            socket.outbox.close()
+            socket.send_queue.close()
         return len(self.sockets)
 
-    def _views(self, event: UserEvent) -> list[Json]:
+    def _views(self, event: AccountEvent) -> list[Json]:
         now, views = self._clock.now_ms(), []
         if event.execution:
             views.append(execution_report(event.execution, now))
@@ -102,20 +102,20 @@ class UserStreams:
         for socket in self.sockets:
             for number, owner in socket.subscriptions.items():
                 if owner == uid:
-                    socket.outbox.put(encode({"subscriptionId": number, "event": view}).decode())
+                    socket.send_queue.put(encode({"subscriptionId": number, "event": view}).decode())
 
 
 class UserSocket:
     """One connection of the WebSocket API."""
 
-    def __init__(self, exchange: Exchange, streams: UserStreams, limits: Limits, address: str) -> None:
-        self.outbox = Outbox()
+    def __init__(self, exchange: Exchange, streams: UserStreams, limits: RateLimits, address: str) -> None:
+        self.send_queue = SendQueue()
         self.subscriptions: dict[int, int] = {}
         self._exchange = exchange
         self._streams = streams
         self._limits = limits
         self._address = address
-        self._faults = streams._faults  # noqa: SLF001 - one machinery of faults for both
+        self._faults = streams.faults
         self._last_subscription = -1
         self._send: Send | None = None
 
@@ -124,11 +124,11 @@ class UserSocket:
         self._send = send
         self._streams.sockets.add(self)
         try:
-            await converse(receive, send, self.outbox, self._hear)
+            await serve_socket(receive, send, self.send_queue, self._on_text)
         finally:
             self._streams.sockets.discard(self)
 
-    def _hear(self, text: str) -> None:
+    def _on_text(self, text: str) -> None:
         try:
             request = msgspec.json.decode(text, type=UserRequest)
         except msgspec.DecodeError as error:
@@ -139,8 +139,8 @@ class UserSocket:
         except ExchangeError as error:
             self._answer(request.id, error.status, {"error": {"code": error.code, "msg": error.message}})
             return
-        if request.method == "order.place" and self._faults.take("swallow_orders") and self._send:
-            cut(self._send)
+        if request.method == "order.place" and self._faults.consume("swallow_orders") and self._send:
+            abort(self._send)
             return
         self._answer(request.id, 200, {"result": result})
 
@@ -158,7 +158,7 @@ class UserSocket:
         caller = self._caller(params, values) if endpoint.signed else None
         if endpoint.places_order and caller:
             self._limits.use_order(caller.uid, monotonic_seconds())
-        return endpoint.answer(Call(self._exchange, params, caller))
+        return endpoint.handler(RequestContext(self._exchange, params, caller))
 
     def _caller(self, params: Params, values: dict[str, str]) -> Account:
         account = key_holder(self._exchange, params.get("apiKey"))
@@ -180,9 +180,9 @@ class UserSocket:
         return {}
 
     def _answer(self, number: int | str | None, status: int, content: Json) -> None:
-        self.outbox.put(encode({"id": number, "status": status} | content | {"rateLimits": []}).decode())
+        self.send_queue.put(encode({"id": number, "status": status} | content | {"rateLimits": []}).decode())
 
 
 def _text(value: object) -> str:
-    """Return a parameter as it is signed: booleans in lower case, numbers as written."""
+    """Return a parameter as it is signed: booleans in lower case, numbers as sent."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -97,7 +97,7 @@ async def test_selling_all_that_was_bought_closes_the_position(harness: OrderHar
 async def test_a_swallowed_answer_ends_filled_with_one_order_at_the_venue(
     harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
-    await sandbox.misbehave(swallowOrders=1)
+    await sandbox.inject_faults(swallowOrders=1)
     order = await harness.until((await harness.place(quantity=SMALL)).id, "FILLED")
     assert sum(fill.quantity for fill in await harness.fills(order.id)) == SMALL
     trades = await trader.venue.fills(order.market, order.created_at - timedelta(minutes=1))
@@ -107,20 +107,20 @@ async def test_a_swallowed_answer_ends_filled_with_one_order_at_the_venue(
 async def test_a_request_that_was_cut_before_it_arrived_ends_rejected(
     harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
-    await sandbox.misbehave(dropOrders=1)
+    await sandbox.inject_faults(dropOrders=1)
     order = await harness.until((await harness.place(quantity=SMALL)).id, "REJECTED")
     assert await trader.venue.query_order(order) is None
 
 
 async def test_a_swallowed_cancel_ends_cancelled(harness: OrderHarness, sandbox: SandboxProcess) -> None:
     order = await harness.place(type=OrderType.LIMIT, price=far(harness), quantity=SMALL)
-    await sandbox.misbehave(swallowCancels=1, muteUserEvents=5)
+    await sandbox.inject_faults(swallowCancels=1, muteUserEvents=5)
     await harness.service.cancel(harness.user.id, order.id)
     await harness.until(order.id, "CANCELED")
 
 
 async def test_repeated_and_reordered_fills_count_once(harness: OrderHarness, sandbox: SandboxProcess) -> None:
-    await sandbox.misbehave(repeatFills=20, reorderFills=20)
+    await sandbox.inject_faults(repeatFills=20, reorderFills=20)
     orders = [await harness.place(f"k{number}", quantity=Decimal("0.2")) for number in range(5)]
     assert {order.status for order in orders} == {OrderStatus.FILLED}
     for order in orders:
@@ -134,14 +134,14 @@ async def test_what_fills_while_the_stream_is_down_is_caught_up(
 ) -> None:
     price = far(harness)
     order = await harness.place(type=OrderType.LIMIT, price=price, quantity=SMALL)
-    await sandbox.misbehave(muteUserEvents=50)
+    await sandbox.inject_faults(muteUserEvents=50)
     await sandbox.move_price("BTC/USDT", str(round_down(price * Decimal("0.99"), Decimal("0.01"))))
 
     async def filled() -> bool:
         return (await at_the_venue(trader, order)).status is OrderStatus.FILLED
 
     await until(filled)
-    await sandbox.misbehave(dropUserStreams=True)
+    await sandbox.inject_faults(dropUserStreams=True)
     await harness.until(order.id, "FILLED")
 
 
@@ -155,7 +155,7 @@ async def until(condition: Callable[[], Awaitable[object]]) -> None:
 async def test_a_killed_engine_finds_its_orders_again(
     harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
-    await sandbox.misbehave(hangOrders=1)
+    await sandbox.inject_faults(hangOrders=1)
     placing = asyncio.create_task(harness.place(quantity=SMALL))
     await until(lambda: trader.venue.fills(BTC, harness.account.created_at - timedelta(minutes=1)))
     await harness.kill()

@@ -58,13 +58,13 @@ async def test_minutes_that_agree_are_confirmed_and_nothing_is_corrected(feed: C
 
 
 async def test_trades_that_a_stream_leaves_out_are_noticed_and_asked_for(feed: Collecting) -> None:
-    await feed.sandbox.misbehave(silenceMarketStreams=True)
+    await feed.sandbox.inject_faults(silenceMarketStreams=True)
     before = feed.collector.trade_count
     (last,) = await feed.newest_trades(1)
     async with asyncio.timeout(60):
         while int((await feed.newest_trades(1))[-1].venue_trade_id) < int(last.venue_trade_id) + 3:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    await feed.sandbox.misbehave(silenceMarketStreams=False)
+    await feed.sandbox.inject_faults(silenceMarketStreams=False)
     await eventually(lambda: feed.collector.gaps, "the gap is noticed", 60)
     await eventually(lambda: feed.collector.trade_count >= before + 4, "what was missed is there", 60)
     await feed.makes_candles()

@@ -177,12 +177,12 @@ async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
     try:
         await eventually(lambda: FeedState.LIVE in states, "the feed is live")
         await eventually(lambda: node.hub.latest_depth(BTC), "its book is shown")
-        await sandbox.misbehave(silenceMarketStreams=True)
+        await sandbox.inject_faults(silenceMarketStreams=True)
         await eventually(lambda: states[-1] is FeedState.STALE, "the feed is stale")
         assert node.hub.latest_depth(BTC) is None
         # After a while the venue is hung up on, and shows its book when it is asked anew.
         assert await node.hub.depth(BTC, 0.2) is None or states[-1] is not FeedState.STALE
-        await sandbox.misbehave(silenceMarketStreams=False)
+        await sandbox.inject_faults(silenceMarketStreams=False)
         await eventually(lambda: states[-1] is FeedState.LIVE, "the feed is live again")
     finally:
         following.cancel()

@@ -60,7 +60,7 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
     ):
 
         async def streams() -> list[str]:
-            return sorted(name for each in (await sandbox.misbehave())["streams"] for name in each)
+            return sorted(name for each in (await sandbox.inject_faults())["streams"] for name in each)
 
         readers = await follow(node, 20) + await follow(other, 20)
         session = AsyncExitStack()
@@ -93,7 +93,7 @@ async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
                 lambda: of(figures(node), "r3edge_recorder_rows_total", kind="trades"), "trades are stored"
             )
             first = figures(node)
-            await sandbox.misbehave(dropMarketStreams=True)
+            await sandbox.inject_faults(dropMarketStreams=True)
             await eventually(
                 lambda: of(figures(node), "r3edge_feed_reconnects_total", market=market), "the reconnect is counted"
             )

@@ -62,7 +62,7 @@ async def test_a_cut_stream_misses_no_trade_and_no_candle(node: MarketNode, sand
     following = asyncio.create_task(follow())
     try:
         await eventually(lambda: len(trades) > 3, "trades come")
-        await sandbox.misbehave(dropMarketStreams=True)
+        await sandbox.inject_faults(dropMarketStreams=True)
         cut = len(trades)
         await eventually(lambda: len(trades) > cut + 10, "trades come again", 30)
     finally:

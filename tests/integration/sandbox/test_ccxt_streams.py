@@ -28,8 +28,8 @@ async def test_the_followed_book_is_the_one_that_rest_tells(connect: Connect) ->
                 book = await client.watch_order_book(MARKET)
             if book["nonce"] == snapshot["lastUpdateId"]:
                 break
-        told = [[float(price), float(quantity)] for price, quantity in snapshot["bids"][:20]]
-        assert [list(level[:2]) for level in book["bids"][:20]] == told
+        expected = [[float(price), float(quantity)] for price, quantity in snapshot["bids"][:20]]
+        assert [list(level[:2]) for level in book["bids"][:20]] == expected
 
 
 async def test_trades_tickers_and_best_prices_arrive(connect: Connect) -> None:

@@ -1,4 +1,4 @@
-"""The exchange misbehaves as told, and forgets nothing when it is killed."""
+"""The exchange fails as requested, and loses nothing when it is killed."""
 
 import asyncio
 import hmac
@@ -33,21 +33,21 @@ async def find(client: Client, client_id: str) -> dict[str, str]:
 
 
 async def test_a_swallowed_answer_leaves_the_order_placed(sandbox: SandboxProcess, trader: Client) -> None:
-    await sandbox.misbehave(swallowOrders=1)
+    await sandbox.inject_faults(swallowOrders=1)
     with pytest.raises(NetworkError):
         await place_market(trader, "swallowed")
     assert (await find(trader, "swallowed"))["status"] == "closed"
 
 
 async def test_a_dropped_request_leaves_no_order(sandbox: SandboxProcess, trader: Client) -> None:
-    await sandbox.misbehave(dropOrders=1)
+    await sandbox.inject_faults(dropOrders=1)
     with pytest.raises(NetworkError):
         await place_market(trader, "dropped")
     assert await trader.fetch_orders(MARKET) == []
 
 
 async def test_a_hanging_answer_times_out_and_the_order_stands(sandbox: SandboxProcess, trader: Client) -> None:
-    await sandbox.misbehave(hangOrders=1)
+    await sandbox.inject_faults(hangOrders=1)
     trader.timeout = 300
     with pytest.raises(NetworkError):
         await place_market(trader, "hanging")
@@ -61,14 +61,14 @@ async def test_a_hanging_answer_times_out_and_the_order_stands(sandbox: SandboxP
 async def test_it_answers_with_the_status_it_was_told(
     sandbox: SandboxProcess, trader: Client, status: int, error: type[Exception]
 ) -> None:
-    await sandbox.misbehave(answerStatus=status, answerCount=1)
+    await sandbox.inject_faults(answerStatus=status, answerCount=1)
     with pytest.raises(error):
         await place_market(trader, "refused")
     assert (await place_market(trader, "accepted"))["status"] == "closed"
 
 
 async def test_answers_can_be_late(sandbox: SandboxProcess, trader: Client) -> None:
-    await sandbox.misbehave(delayMs=400, delayCount=1)
+    await sandbox.inject_faults(delayMs=400, delayCount=1)
     began = time.monotonic()
     await trader.fetch_time()
     assert time.monotonic() - began >= 0.4
@@ -77,7 +77,7 @@ async def test_answers_can_be_late(sandbox: SandboxProcess, trader: Client) -> N
 async def test_a_clock_that_is_off_refuses_requests_until_the_client_corrects_for_it(
     sandbox: SandboxProcess, trader: Client
 ) -> None:
-    await sandbox.misbehave(driftMs=30_000)
+    await sandbox.inject_faults(driftMs=30_000)
     with pytest.raises(InvalidNonce):
         await trader.fetch_balance()
     trader.options["adjustForTimeDifference"] = True
@@ -105,7 +105,7 @@ async def next_events(socket: Connection, count: int) -> list[dict[str, Any]]:
 
 async def test_a_fill_can_be_told_twice(sandbox: SandboxProcess, trader: Client, keys: SandboxKeys) -> None:
     async with user_stream(sandbox, keys) as socket:
-        await sandbox.misbehave(repeatFills=1)
+        await sandbox.inject_faults(repeatFills=1)
         await place_market(trader, "twice")
         opened, first, second = await next_events(socket, 3)
         assert (opened["x"], first["x"]) == ("NEW", "TRADE")
@@ -116,7 +116,7 @@ async def test_a_fill_can_be_told_after_what_follows_it(
     sandbox: SandboxProcess, trader: Client, keys: SandboxKeys
 ) -> None:
     async with user_stream(sandbox, keys) as socket:
-        await sandbox.misbehave(reorderFills=1)
+        await sandbox.inject_faults(reorderFills=1)
         order = await trader.create_order(MARKET, "limit", "buy", "0.00020", "66000")
         assert order["status"] == "closed"
         # An order that takes two levels has another fill before the balances.
@@ -135,7 +135,7 @@ async def test_cut_streams_end_abruptly_and_can_be_opened_again(sandbox: Sandbox
     address = f"{sandbox.websocket_url}/ws/btcusdt@trade"
     async with websockets.connect(address) as socket, asyncio.timeout(60):
         await socket.recv()
-        assert (await sandbox.misbehave(dropMarketStreams=True))["dropped"] == 1
+        assert (await sandbox.inject_faults(dropMarketStreams=True))["dropped"] == 1
         with pytest.raises(websockets.ConnectionClosedError):
             await read_on(socket)
     async with websockets.connect(address) as socket, asyncio.timeout(60):
@@ -144,14 +144,14 @@ async def test_cut_streams_end_abruptly_and_can_be_opened_again(sandbox: Sandbox
 
 async def test_a_silent_market_keeps_its_connections_and_says_nothing(sandbox: SandboxProcess) -> None:
     async with websockets.connect(f"{sandbox.websocket_url}/ws/btcusdt@depth@100ms") as socket:
-        await sandbox.misbehave(silenceMarketStreams=True)
+        await sandbox.inject_faults(silenceMarketStreams=True)
         # The answer comes after all that was queued before it, so nothing is under way any more.
         await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 1}))
         while "id" not in json.loads(await socket.recv()):
             pass
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 1.0)
-        await sandbox.misbehave(silenceMarketStreams=False)
+        await sandbox.inject_faults(silenceMarketStreams=False)
         async with asyncio.timeout(60):
             assert await socket.recv()
 

@@ -42,14 +42,14 @@ async def trader(mirror: SandboxProcess) -> AsyncIterator[Client]:
 async def book(venue: SandboxProcess, levels: int = TOP) -> dict[str, Any] | None:
     """Return the top of the venue's book; None where it tells none."""
     try:
-        told = await venue.get(f"/api/v3/depth?symbol={ID}&limit={levels}")
+        depth = await venue.get(f"/api/v3/depth?symbol={ID}&limit={levels}")
     except (AssertionError, OSError):
         return None
-    return {side: told[side] for side in ("bids", "asks")}
+    return {side: depth[side] for side in ("bids", "asks")}
 
 
 async def shown(mirror: SandboxProcess) -> dict[str, Any]:
-    found = await read_until(lambda: book(mirror), lambda told: told is not None, "the mirror shows a book")
+    found = await read_until(lambda: book(mirror), lambda found: found is not None, "the mirror shows a book")
     assert found is not None
     return found
 
@@ -98,7 +98,7 @@ def filter_of(symbol: dict[str, Any], kind: str) -> dict[str, Any]:
 async def test_paper_orders_trade_at_live_prices_and_leave_no_trace_of_themselves(
     live: SandboxProcess, mirror: SandboxProcess, trader: Client
 ) -> None:
-    await live.misbehave(silenceMarketStreams=True)  # so that what is taken isn't told anew meanwhile
+    await live.inject_faults(silenceMarketStreams=True)  # so that what is taken isn't updated meanwhile
     before = await settled(mirror)
     bought = await trader.create_order(BTC, "market", "buy", "0.00010")
     assert bought["status"] == "closed"
@@ -121,8 +121,8 @@ async def test_a_resting_order_fills_when_the_live_price_passes_it(
         lambda: trader.fetch_order(order["id"], BTC), lambda now: now["status"] == "closed", "the order fills"
     )
     assert Decimal(filled["average"]) == price
-    told = await live.get(f"/api/v3/trades?symbol={ID}&limit=1000")
-    assert (price, Decimal("0.00137")) not in {(Decimal(each["price"]), Decimal(each["qty"])) for each in told}
+    trades = await live.get(f"/api/v3/trades?symbol={ID}&limit=1000")
+    assert (price, Decimal("0.00137")) not in {(Decimal(trade["price"]), Decimal(trade["qty"])) for trade in trades}
 
 
 async def test_without_the_live_venue_it_is_closed_and_after_a_restart_of_both_all_is_there(
@@ -130,12 +130,12 @@ async def test_without_the_live_venue_it_is_closed_and_after_a_restart_of_both_a
 ) -> None:
     price = (Decimal((await shown(mirror))["bids"][0][0]) * Decimal("0.9")).quantize(Decimal("0.01"))
     resting = await trader.create_order(BTC, "limit", "buy", "0.001", str(price))
-    doomed = await trader.create_order(BTC, "limit", "buy", "0.002", str(price))
+    is_unfillable = await trader.create_order(BTC, "limit", "buy", "0.002", str(price))
     await live.kill()
-    await read_until(lambda: book(mirror), lambda told: told is None, "the mirror shows no book any more")
+    await read_until(lambda: book(mirror), lambda found: found is None, "the mirror shows no book any more")
     with pytest.raises(InvalidOrder, match="market is closed"):
         await trader.create_order(BTC, "market", "buy", "0.001")
-    assert (await trader.cancel_order(doomed["id"], BTC))["status"] == "canceled"
+    assert (await trader.cancel_order(is_unfillable["id"], BTC))["status"] == "canceled"
     await mirror.restart()
     assert [order["id"] for order in await trader.fetch_open_orders(BTC)] == [resting["id"]]
     assert await book(mirror) is None
@@ -156,18 +156,18 @@ async def test_a_first_start_waits_for_the_live_venue(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--mirror", "binanse"], "'binanse' is no venue of ccxt.pro; did you mean binance?"),
         (["--mirror", "binance", "--markets", "BTC/USDX"], "no market 'BTC/USDX'; write BASE/QUOTE, such as BTC/USDT"),
     ],
 )
 async def test_what_cant_be_mirrored_is_told(
-    arguments: list[str], told: str, tmp_path: Path, live: SandboxProcess
+    arguments: list[str], message: str, tmp_path: Path, live: SandboxProcess
 ) -> None:
     code, errors = await run_mirror(tmp_path / "mirror", *arguments, "--mirror-url", live.url)
     assert code == 2
-    assert told in errors
+    assert message in errors
     assert "Traceback" not in errors
 
 

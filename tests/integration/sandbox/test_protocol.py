@@ -55,8 +55,8 @@ async def test_limits_are_told_where_they_are_held_alone(sandbox: SandboxProcess
     assert info["rateLimits"] == []
     assert not [name for name in headers if name.lower().startswith("x-mbx-used-weight")]
     async with running_sandbox(tmp_path / "limited", unlimited=False) as limited:
-        told = (await limited.get("/api/v3/exchangeInfo"))["rateLimits"]
-    assert {(each["rateLimitType"], each["limit"]) for each in told} >= {("REQUEST_WEIGHT", 6000), ("ORDERS", 100)}
+        expected = (await limited.get("/api/v3/exchangeInfo"))["rateLimits"]
+    assert {(each["rateLimitType"], each["limit"]) for each in expected} >= {("REQUEST_WEIGHT", 6000), ("ORDERS", 100)}
 
 
 async def test_streams_are_subscribed_listed_and_left(sandbox: SandboxProcess) -> None:

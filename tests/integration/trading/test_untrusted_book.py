@@ -46,13 +46,13 @@ async def test_orders_are_denied_on_a_book_that_is_old_or_was_lost(real: Trading
         assert await real.hub.depth(BTC, PATIENCE_SECONDS) is not None
         await real.until_reconciled(account)
         assert (await buy(real, account, "live")).status is OrderStatus.FILLED
-        await sandbox.misbehave(silenceMarketStreams=True)
+        await sandbox.inject_faults(silenceMarketStreams=True)
         await eventually(lambda: is_in(FeedState.STALE), "the feed is stale")
         assert stale(await buy(real, account, "stale"))
-        await sandbox.misbehave(silenceMarketStreams=False)
+        await sandbox.inject_faults(silenceMarketStreams=False)
         await eventually(lambda: is_in(FeedState.LIVE) and real.hub.latest_depth(BTC), "the feed is live again")
         assert (await buy(real, account, "back")).status is OrderStatus.FILLED
-        await sandbox.misbehave(refuseSockets=100_000, dropMarketStreams=True)
+        await sandbox.inject_faults(refuseSockets=100_000, dropMarketStreams=True)
         await eventually(lambda: is_in(FeedState.RECONNECTING), "the feed reconnects")
         assert stale(await buy(real, account, "lost"))
 

@@ -187,7 +187,7 @@ async def test_a_connection_that_breaks_leaves_the_outcome_unknown(
 ) -> None:
     order = new_order()
     await trader.venue.balances()
-    await sandbox.misbehave(**{fault: 1})
+    await sandbox.inject_faults(**{fault: 1})
     with pytest.raises(OutcomeUnknown):
         await trader.venue.place(order, allow)
     found = await trader.venue.query_order(order)
@@ -200,7 +200,7 @@ async def test_an_answer_without_the_venues_word_leaves_the_outcome_unknown(
     trader: Trader, sandbox: SandboxProcess, status: int
 ) -> None:
     await trader.venue.balances()
-    await sandbox.misbehave(answerStatus=status, answerCount=1)
+    await sandbox.inject_faults(answerStatus=status, answerCount=1)
     with pytest.raises(OutcomeUnknown):
         await trader.venue.place(new_order(), allow)
 
@@ -209,7 +209,7 @@ async def test_after_a_429_nobody_asks_until_the_venue_has_had_its_rest(
     trader: Trader, venues: Venues, sandbox: SandboxProcess
 ) -> None:
     await trader.venue.balances()
-    await sandbox.misbehave(answerStatus=429, answerCount=1)
+    await sandbox.inject_faults(answerStatus=429, answerCount=1)
     with pytest.raises(VenueUnreachable):
         await trader.venue.balances()
     with pytest.raises(VenueUnreachable) as silent:
@@ -222,7 +222,7 @@ async def test_after_a_429_nobody_asks_until_the_venue_has_had_its_rest(
 async def test_a_question_that_breaks_is_no_answer(trader: Trader, sandbox: SandboxProcess) -> None:
     order = new_order()
     await trader.venue.place(order, allow)
-    await sandbox.misbehave(answerStatus=503, answerCount=1)
+    await sandbox.inject_faults(answerStatus=503, answerCount=1)
     with pytest.raises(VenueUnreachable):
         await trader.venue.query_order(order)
     assert await trader.venue.query_order(order) is not None
@@ -233,7 +233,7 @@ async def test_a_clock_that_drifts_is_refused_once_and_measured_again(
 ) -> None:
     await trader.venue.balances()
     before = venues.connection("sandbox").clock.milliseconds()
-    await sandbox.misbehave(driftMs=60_000)
+    await sandbox.inject_faults(driftMs=60_000)
     with pytest.raises(VenueRefused, match="-1021"):
         await trader.venue.place(new_order(), allow)
     clock = venues.connection("sandbox").clock
@@ -248,7 +248,7 @@ async def test_a_cancel_whose_timestamp_is_refused_is_in_doubt_and_may_be_sent_a
     await trader.venue.place(order, allow)
     clock = venues.connection("sandbox").clock
     before = clock.milliseconds()
-    await sandbox.misbehave(driftMs=60_000)
+    await sandbox.inject_faults(driftMs=60_000)
     with pytest.raises(OutcomeUnknown, match="-1021"):
         await trader.venue.cancel(order, allow)
     await eventually(lambda: clock.milliseconds() - before > 50_000, "the clock is measured again")
@@ -284,7 +284,7 @@ async def test_an_answer_that_never_comes_leaves_the_outcome_unknown(trader: Tra
     order = new_order()
     await trader.venue.balances()
     trader.venue._exchange.timeout = 300
-    await sandbox.misbehave(hangOrders=1)
+    await sandbox.inject_faults(hangOrders=1)
     with pytest.raises(OutcomeUnknown, match="RequestTimeout"):
         await trader.venue.place(order, allow)
     assert await trader.venue.query_order(order) is not None
@@ -295,7 +295,7 @@ async def test_a_cancel_whose_answer_is_lost_leaves_the_outcome_unknown(
 ) -> None:
     order = new_order(type=OrderType.LIMIT, price=await far_below(venues))
     await trader.venue.place(order, allow)
-    await sandbox.misbehave(swallowCancels=1)
+    await sandbox.inject_faults(swallowCancels=1)
     with pytest.raises((OutcomeUnknown, VenueRefused)):
         await trader.venue.cancel(order, allow)
     found = await trader.venue.query_order(order)

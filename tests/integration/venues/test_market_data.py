@@ -48,7 +48,7 @@ async def test_the_book_is_on_the_grid_ordered_and_never_crossed(venues: Venues)
 
 
 async def test_the_book_is_the_one_that_the_venue_shows(venues: Venues, sandbox: SandboxProcess) -> None:
-    await sandbox.misbehave(silenceMarketStreams=False)
+    await sandbox.inject_faults(silenceMarketStreams=False)
     async with aclosing(venues.public("sandbox").depth(BTC)) as stream:
         async with asyncio.timeout(60):
             async for book in stream:
@@ -141,7 +141,7 @@ async def test_candles_from_a_start_begin_there(venues: Venues) -> None:
 
 
 async def test_the_venues_time_is_kept_by_its_clock(venues: Venues, sandbox: SandboxProcess) -> None:
-    await sandbox.misbehave(driftMs=3_600_000)
+    await sandbox.inject_faults(driftMs=3_600_000)
     source = venues.public("sandbox")
     await source.load_markets()
     before = (await sandbox.get("/api/v3/time"))["serverTime"]
@@ -154,7 +154,7 @@ async def test_the_venues_time_is_kept_by_its_clock(venues: Venues, sandbox: San
 async def test_streams_that_the_venue_cuts_say_so(venues: Venues, sandbox: SandboxProcess) -> None:
     async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(60):
         await anext(stream)
-        await sandbox.misbehave(dropMarketStreams=True)
+        await sandbox.inject_faults(dropMarketStreams=True)
         with pytest.raises((VenueUnreachable, VenueGap)):
             async for _ in stream:
                 pass

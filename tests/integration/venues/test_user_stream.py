@@ -74,7 +74,7 @@ async def test_none_of_500_fast_fills_is_lost(trader: Trader) -> None:
 async def test_a_stream_that_is_cut_says_so_and_comes_back(trader: Trader, sandbox: SandboxProcess) -> None:
     async with recorded_updates(trader.venue) as log:
         await log.until(opened, "the stream opened")
-        await sandbox.misbehave(dropUserStreams=True)
+        await sandbox.inject_faults(dropUserStreams=True)
         await log.until(lambda log: len(log.of(StreamOpened)) == 2, "the stream is open again")
         await trader.venue.place(new_order(), allow)
         await log.until(lambda log: log.fills, "a fill on the new stream")
@@ -104,8 +104,8 @@ async def test_a_rejected_stream_is_logged_in_the_venues_words_and_reopened(
     caplog.set_level(logging.INFO)
     async with recorded_updates(trader.venue) as log:
         await log.until(opened, "the stream opened")
-        await sandbox.misbehave(driftMs=60_000)
-        await sandbox.misbehave(dropUserStreams=True)
+        await sandbox.inject_faults(driftMs=60_000)
+        await sandbox.inject_faults(dropUserStreams=True)
         await log.until(
             lambda log: len(log.of(StreamOpened)) == 2, "the clock is measured, and the stream is open again", 20
         )

@@ -76,20 +76,20 @@ def quantity_of(lots: int) -> str:
 def try_step(small: SmallExchange, accounts: list[Account], step: object) -> None:
     match step:
         case Attempt():
-            priced = step.kind in {OrderType.LIMIT, OrderType.LIMIT_MAKER} or "LIMIT" in step.kind
+            has_price = step.kind in {OrderType.LIMIT, OrderType.LIMIT_MAKER} or "LIMIT" in step.kind
             stop = price_of(step.stop) if "STOP" in step.kind or "PROFIT" in step.kind else 0
             by_cost = step.by_cost and step.kind is OrderType.MARKET
             small.place(
                 accounts[step.who], step.side, 0 if by_cost else quantity_of(step.lots),
-                price_of(step.price) if priced else 0, step.kind,
-                time_in_force=step.time_in_force if priced else TimeInForce.GTC, stop=stop,
+                price_of(step.price) if has_price else 0, step.kind,
+                time_in_force=step.time_in_force if has_price else TimeInForce.GTC, stop=stop,
                 cost=price_of(step.lots) if by_cost else 0, self_trade=step.self_trade,
             )  # fmt: skip
         case House():
             if not small.market.book.crosses(step.side, units(price_of(step.price))):
-                small.house(step.side, price_of(step.price), quantity_of(step.lots))
+                small.liquidity(step.side, price_of(step.price), quantity_of(step.lots))
         case Taker():
-            small.house_takes(step.side, quantity_of(step.lots), price_of(step.price))
+            small.take_liquidity(step.side, quantity_of(step.lots), price_of(step.price))
         case Cancel():
             mine = small.exchange.open_orders(accounts[step.who].uid)
             if mine:
@@ -104,7 +104,7 @@ def check_order(order: Order, fills: list[Fill]) -> None:
     else:
         assert order.executed <= order.quantity
     for fill in fills:
-        if order.priced:
+        if order.has_price:
             assert fill.price <= order.price if order.side is Side.BUY else fill.price >= order.price
     assert order.is_open or order.locked == 0
 
@@ -115,8 +115,8 @@ def test_no_sequence_of_orders_makes_or_loses_money(steps: list[object]) -> None
     small = SmallExchange()
     accounts = [small.account(name, USDT=1_000_000, BTC=20) for name in ("ann", "bob", "cyd")]
     for lots, distance in ((50_000, 1), (120_000, 3), (90_000, 40)):
-        small.house(Side.BUY, price_of(6_000_000 - distance * 10), quantity_of(lots))
-        small.house(Side.SELL, price_of(6_000_000 + distance * 10), quantity_of(lots))
+        small.liquidity(Side.BUY, price_of(6_000_000 - distance * 10), quantity_of(lots))
+        small.liquidity(Side.SELL, price_of(6_000_000 + distance * 10), quantity_of(lots))
     for step in steps:
         with suppress(ExchangeError):
             try_step(small, accounts, step)

@@ -10,8 +10,8 @@ from tests.support.exchange import SmallExchange, units
 @pytest.fixture
 def small() -> SmallExchange:
     exchange = SmallExchange()
-    exchange.house(Side.BUY, 59_990, 2)
-    exchange.house(Side.SELL, 60_010, 1)
+    exchange.liquidity(Side.BUY, 59_990, 2)
+    exchange.liquidity(Side.SELL, 60_010, 1)
     return exchange
 
 

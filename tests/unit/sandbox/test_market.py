@@ -1,19 +1,19 @@
 from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, Candle, group
-from infra.sandbox.matching.markets import MARKETS
-from infra.sandbox.simulation.history import History
-from infra.sandbox.simulation.market import ID_RESERVE, Counter, Market
+from infra.sandbox.market_data.synthetic_history import SyntheticHistory
+from infra.sandbox.matching.market import ID_RESERVE, IdSequence, SimulatedMarket
+from infra.sandbox.matching.market_specs import MARKETS
 from infra.sandbox.state.store import Store
 from tests.support.exchange import BTC, units
 
 BIRTH_MS = 1_790_000_040_000
 
 
-def open_market(store: Store, now_ms: int = BIRTH_MS) -> Market:
-    history = History(1, MARKETS[BTC], BIRTH_MS, units(60_000))
-    return Market(MARKETS[BTC], store, history, units(60_000), now_ms)
+def open_market(store: Store, now_ms: int = BIRTH_MS) -> SimulatedMarket:
+    history = SyntheticHistory(1, MARKETS[BTC], BIRTH_MS, units(60_000))
+    return SimulatedMarket(MARKETS[BTC], store, history, units(60_000), now_ms)
 
 
-def trade(market: Market, price: float, after_ms: int) -> None:
+def trade(market: SimulatedMarket, price: float, after_ms: int) -> None:
     market.trade(units(price), units("0.5"), BIRTH_MS + after_ms, buyer_is_maker=False)
 
 
@@ -85,13 +85,13 @@ def test_trades_of_one_taker_at_one_price_make_one_aggregate() -> None:
     market = open_market(Store(None))
     for price in (60_000, 60_000, 60_001):
         trade(market, price, 1_000)
-    market.end_taker()
+    market.flush_aggregate()
     assert [(a.quantity, a.last_id - a.first_id) for a in market.aggregates] == [(units(1), 1), (units("0.5"), 0)]
 
 
 def test_numbers_never_repeat_even_when_the_last_ones_were_not_kept() -> None:
     store = Store(None)
-    counter = Counter(store, "x")
+    counter = IdSequence(store, "x")
     used = [counter.next() for _ in range(ID_RESERVE)]
     assert used == list(range(1, ID_RESERVE + 1))
-    assert Counter(store, "x").next() > used[-1]
+    assert IdSequence(store, "x").next() > used[-1]

@@ -9,10 +9,10 @@ from tests.support.exchange import SmallExchange, units
 @pytest.fixture
 def small() -> SmallExchange:
     exchange = SmallExchange()
-    exchange.house(Side.BUY, 59_999, 2)
-    exchange.house(Side.BUY, 59_998, 5)
-    exchange.house(Side.SELL, 60_001, 1)
-    exchange.house(Side.SELL, 60_002, 3)
+    exchange.liquidity(Side.BUY, 59_999, 2)
+    exchange.liquidity(Side.BUY, 59_998, 5)
+    exchange.liquidity(Side.SELL, 60_001, 1)
+    exchange.liquidity(Side.SELL, 60_002, 3)
     return exchange
 
 
@@ -46,15 +46,15 @@ def test_a_better_price_than_the_limit_is_given_back(small: SmallExchange) -> No
 def test_earlier_orders_at_a_price_fill_first_and_the_house_keeps_its_place(small: SmallExchange) -> None:
     ann, bob = small.account("ann", USDT=1_000_000), small.account("bob", USDT=1_000_000)
     first = small.place(ann, Side.BUY, 1, 59_999)
-    small.house(Side.BUY, 59_999, 3)
+    small.liquidity(Side.BUY, 59_999, 3)
     second = small.place(bob, Side.BUY, 1, 59_999)
-    small.house_takes(Side.SELL, "2.5", 59_999)
+    small.take_liquidity(Side.SELL, "2.5", 59_999)
     assert small.state(ann, first).executed == units("0.5")
     assert small.state(bob, second).executed == 0
-    small.house_takes(Side.SELL, "1.5", 59_999)
+    small.take_liquidity(Side.SELL, "1.5", 59_999)
     assert small.state(ann, first).status is Status.FILLED
     assert small.state(bob, second).executed == 0
-    small.house_takes(Side.SELL, "0.25", 59_999)
+    small.take_liquidity(Side.SELL, "0.25", 59_999)
     assert small.state(bob, second).executed == units("0.25")
     small.check_invariants([ann, bob])
 
@@ -62,8 +62,8 @@ def test_earlier_orders_at_a_price_fill_first_and_the_house_keeps_its_place(smal
 def test_what_the_house_cancels_brings_resting_orders_forward(small: SmallExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     order = small.place(ann, Side.BUY, 1, 59_999)
-    small.house(Side.BUY, 59_999, "0.5")
-    small.house_takes(Side.SELL, 1, 59_999)
+    small.liquidity(Side.BUY, 59_999, "0.5")
+    small.take_liquidity(Side.SELL, 1, 59_999)
     assert small.state(ann, order).executed == units("0.5")
 
 
@@ -124,12 +124,12 @@ def test_a_stop_sleeps_until_a_trade_reaches_its_price(
 ) -> None:
     ann = small.account("ann", USDT=1_000_000, BTC=2)
     order = small.place(ann, side, 1, kind=kind, stop=stop)
-    small.house_takes(Side.BUY, "0.1", 60_001)
+    small.take_liquidity(Side.BUY, "0.1", 60_001)
     assert small.state(ann, order).status is Status.NEW
-    small.house(Side.BUY, 58_000, 5)
-    small.house(Side.SELL, 62_000, 5)
+    small.liquidity(Side.BUY, 58_000, 5)
+    small.liquidity(Side.SELL, 62_000, 5)
     taker, reach = (Side.SELL, 58_000) if stop < 60_000 else (Side.BUY, 62_000)
-    small.house_takes(taker, "7.5" if taker is Side.SELL else "4.5", reach)
+    small.take_liquidity(taker, "7.5" if taker is Side.SELL else "4.5", reach)
     assert small.state(ann, order).status is Status.FILLED
     small.check_invariants([ann])
 
@@ -213,7 +213,7 @@ def test_an_account_may_hold_two_hundred_orders_and_five_stops_in_a_market(small
 def test_an_account_with_a_balance_that_cant_be_held_is_not_made(small: SmallExchange) -> None:
     with pytest.raises(ExchangeError, match="A deposit takes 0 to"):
         small.exchange.create_account("ann", {"USDT": units(100), "XYZ": units(1)})
-    assert small.exchange.account_named("ann") is None
+    assert small.exchange.account_by_name("ann") is None
     ann = small.exchange.create_account("ann", {"USDT": units(100)})
     assert small.exchange.ledger.balance(ann.uid, "USDT").free == units(100)
 

@@ -12,10 +12,10 @@ from domain.core.clock import from_milliseconds
 from domain.model.markets import Candle, Depth, MarketSymbol, PriceLevel, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from infra.sandbox.market_data.mirror import MirroredMarket
-from infra.sandbox.matching.markets import MARKETS
+from infra.sandbox.matching.market_specs import MARKETS
 from infra.sandbox.matching.orders import OrderType, Side, Status
-from infra.sandbox.streams.hub import Hub
-from infra.sandbox.streams.publisher import Feed
+from infra.sandbox.streams.hub import StreamHub
+from infra.sandbox.streams.publisher import MarketPublisher
 from tests.support.exchange import BTC, SmallExchange
 from tests.support.waiting import eventually
 
@@ -65,15 +65,15 @@ class Live:
 @pytest.fixture
 def small() -> Iterator[SmallExchange]:
     small = SmallExchange()
-    small.market = small.exchange.open_mirror(MARKETS[BTC])
+    small.market = small.exchange.open_mirrored_market(MARKETS[BTC])
     yield small
     small.exchange.store.close()
 
 
 @pytest.fixture
 async def live(small: SmallExchange) -> AsyncIterator[Live]:
-    live, hub = Live(), Hub()
-    mirrored = MirroredMarket(LIVE, live, small.exchange, hub, Feed(small.market, hub, small.exchange.clock))
+    live, hub = Live(), StreamHub()
+    mirrored = MirroredMarket(LIVE, live, small.exchange, hub, MarketPublisher(small.market, hub, small.exchange.clock))
     following = asyncio.create_task(mirrored.run())
     await eventually(lambda: small.market.closed_because is None, "the market is open")
     yield live

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.sandbox.api.params import Params, read_order
-from infra.sandbox.api.rate_limits import ORDERS_IN_TEN_SECONDS, WEIGHT_A_MINUTE, Limits
+from infra.sandbox.api.rate_limits import ORDERS_IN_TEN_SECONDS, WEIGHT_A_MINUTE, RateLimits
 from infra.sandbox.api.signing import check_signature, rest_payload
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.fixed_point import format_units, parse_units
@@ -82,7 +82,7 @@ def test_a_request_of_another_time_is_refused(sent_ms: int, window: int) -> None
 
 
 def test_weight_over_the_limit_is_refused_and_at_length_banned() -> None:
-    limits = Limits(unlimited=False)
+    limits = RateLimits(unlimited=False)
     assert limits.use_weight("here", WEIGHT_A_MINUTE, 60.0) == WEIGHT_A_MINUTE
     limits.use_weight("elsewhere", 1, 60.0)
     statuses = []
@@ -97,7 +97,7 @@ def test_weight_over_the_limit_is_refused_and_at_length_banned() -> None:
 
 
 def test_orders_are_limited_by_account_and_ten_seconds() -> None:
-    limits = Limits(unlimited=False)
+    limits = RateLimits(unlimited=False)
     for _ in range(ORDERS_IN_TEN_SECONDS):
         limits.use_order(100, 20.0)
     with pytest.raises(ExchangeError, match="Too many new orders") as caught:

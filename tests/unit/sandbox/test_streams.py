@@ -1,29 +1,29 @@
-from infra.sandbox.streams.hub import Hub, Outbox, Subscriber
+from infra.sandbox.streams.hub import SendQueue, StreamHub, Subscriber
 
 
 async def test_a_reader_that_falls_too_far_behind_is_cut_instead_of_queued_for() -> None:
-    outbox = Outbox(limit_bytes=100)
+    send_queue = SendQueue(limit_bytes=100)
     cut: list[bool] = []
-    outbox.on_close = lambda: cut.append(True)
+    send_queue.on_close = lambda: cut.append(True)
     for _ in range(10):
-        outbox.put("x" * 10)
-    assert not outbox.closed
-    outbox.put("one more")
-    assert outbox.closed
+        send_queue.put("x" * 10)
+    assert not send_queue.closed
+    send_queue.put("one more")
+    assert send_queue.closed
     assert cut == [True]
-    assert await outbox.next() is None
+    assert await send_queue.next() is None
 
 
 async def test_messages_leave_in_their_order_and_make_room() -> None:
-    outbox = Outbox(limit_bytes=10)
+    send_queue = SendQueue(limit_bytes=10)
     for text in ("first", "then", "last"):
-        outbox.put(text)
-        assert await outbox.next() == text
-    assert not outbox.closed
+        send_queue.put(text)
+        assert await send_queue.next() == text
+    assert not send_queue.closed
 
 
 def test_a_message_is_made_once_for_all_its_listeners_and_not_at_all_for_none() -> None:
-    hub, made = Hub(), []
+    hub, made = StreamHub(), []
 
     def make() -> dict[str, int]:
         made.append(1)
@@ -36,6 +36,6 @@ def test_a_message_is_made_once_for_all_its_listeners_and_not_at_all_for_none() 
         hub.add(subscriber, "btcusdt@trade")
     hub.publish("btcusdt@trade", make)
     assert made == [1]
-    hub.forget(plain)
-    hub.forget(combined)
-    assert not hub.wanted("btcusdt@trade")
+    hub.remove_subscriber(plain)
+    hub.remove_subscriber(combined)
+    assert not hub.has_subscribers("btcusdt@trade")

@@ -3,8 +3,8 @@ from itertools import pairwise
 import pytest
 
 from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, group, span_start
-from infra.sandbox.matching.markets import MARKETS
-from infra.sandbox.simulation.history import LISTED_MS, History
+from infra.sandbox.market_data.synthetic_history import LISTED_MS, SyntheticHistory
+from infra.sandbox.matching.market_specs import MARKETS
 
 BIRTH_MS = 1_790_000_040_000
 FIRST_PRICE = 6_183_763_000_000
@@ -12,26 +12,26 @@ SPEC = MARKETS["BTCUSDT"]
 
 
 @pytest.fixture(scope="module")
-def history() -> History:
-    return History(7, SPEC, BIRTH_MS, FIRST_PRICE)
+def history() -> SyntheticHistory:
+    return SyntheticHistory(7, SPEC, BIRTH_MS, FIRST_PRICE)
 
 
-def test_the_past_ends_at_the_first_price(history: History) -> None:
+def test_the_past_ends_at_the_first_price(history: SyntheticHistory) -> None:
     last = history.candles(MINUTE_MS, BIRTH_MS - 10 * MINUTE_MS, BIRTH_MS + MINUTE_MS)[-1]
     assert (last.open_ms, last.close) == (BIRTH_MS - MINUTE_MS, FIRST_PRICE)
 
 
-def test_the_past_is_a_function_of_seed_market_and_time(history: History) -> None:
+def test_the_past_is_a_function_of_seed_market_and_time(history: SyntheticHistory) -> None:
     start, end = BIRTH_MS - 3_000 * MINUTE_MS, BIRTH_MS - 2_900 * MINUTE_MS
-    again = History(7, SPEC, BIRTH_MS, FIRST_PRICE)
+    again = SyntheticHistory(7, SPEC, BIRTH_MS, FIRST_PRICE)
     assert again.candles(MINUTE_MS, start, end) == history.candles(MINUTE_MS, start, end)
-    assert History(8, SPEC, BIRTH_MS, FIRST_PRICE).candles(MINUTE_MS, start, end) != history.candles(
+    assert SyntheticHistory(8, SPEC, BIRTH_MS, FIRST_PRICE).candles(MINUTE_MS, start, end) != history.candles(
         MINUTE_MS, start, end
     )
 
 
 @pytest.mark.parametrize("interval", [name for name in INTERVALS if name != "1m"])
-def test_every_timeframe_is_the_sum_of_its_minutes(history: History, interval: str) -> None:
+def test_every_timeframe_is_the_sum_of_its_minutes(history: SyntheticHistory, interval: str) -> None:
     span = INTERVALS[interval]
     start = span_start(BIRTH_MS, span) - 3 * span
     direct = history.candles(span, start, BIRTH_MS)
@@ -39,7 +39,7 @@ def test_every_timeframe_is_the_sum_of_its_minutes(history: History, interval: s
     assert direct == group(minutes, span)
 
 
-def test_each_minute_opens_where_the_one_before_closed_and_holds_its_prices(history: History) -> None:
+def test_each_minute_opens_where_the_one_before_closed_and_holds_its_prices(history: SyntheticHistory) -> None:
     minutes = history.candles(MINUTE_MS, BIRTH_MS - 2_000 * MINUTE_MS, BIRTH_MS)
     for before, after in pairwise(minutes):
         assert after.open == before.close
@@ -48,7 +48,7 @@ def test_each_minute_opens_where_the_one_before_closed_and_holds_its_prices(hist
         assert 0 <= after.taker_volume <= after.volume
 
 
-def test_nothing_is_older_than_the_listing(history: History) -> None:
+def test_nothing_is_older_than_the_listing(history: SyntheticHistory) -> None:
     day = INTERVALS["1d"]
     candles = history.candles(day, 0, BIRTH_MS)
     assert candles[0].open_ms == LISTED_MS

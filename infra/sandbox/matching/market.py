@@ -1,27 +1,27 @@
-"""One market at work: its book, its public trades, its candles, and the numbers it gives out."""
+"""A simulated market: its book, its public trades, its candles, and the sequences of its ids."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from infra.sandbox.faults import CandleFaults
 from infra.sandbox.market_data.candles import MINUTE_MS, Candle, group, merge, next_start, span_start
-from infra.sandbox.market_data.misreports import Misreports
+from infra.sandbox.market_data.synthetic_history import DAY_MS, LISTED_MS
 from infra.sandbox.matching.book import Book
-from infra.sandbox.matching.markets import MarketSpec
-from infra.sandbox.simulation.history import DAY_MS, LISTED_MS
+from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.state.store import Store
 
 ID_RESERVE = 100_000
 KEPT_TRADES = 1000
 AVERAGE_MINUTES = 5
 MIRROR_FILL_IDS_FROM = 5 * 10**15
-"""Fills of a mirror, which it doesn't tell as public trades, have ids above all of those, and below 2**53."""
+"""Ids of a mirror's fills, which aren't public trades: above all ids of those, and below 2**53."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicTrade:
-    """One execution as everybody sees it."""
+    """One public execution."""
 
     id: int
     price: int
@@ -43,8 +43,8 @@ class AggregateTrade:
     buyer_is_maker: bool
 
 
-class Counter:
-    """Numbers that never repeat in a state folder: a block is set aside durably before any of it is used."""
+class IdSequence:
+    """Ids that never repeat in a state folder: a block is reserved durably before any of it is used."""
 
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
@@ -64,8 +64,8 @@ class Counter:
         self._store.set_meta(self._name, str(self._reserved))
 
 
-class Past(Protocol):
-    """The candles from before a market's first trade here."""
+class PriceHistory(Protocol):
+    """The candles before a market's first trade on this exchange."""
 
     birth_ms: int
     first_price: int
@@ -80,21 +80,21 @@ class Past(Protocol):
 
 
 LiveCandles = Callable[[int, int | None, int], Awaitable[list[Candle]]]
-"""Asks a mirrored venue for candles: span and first open time in ms (None: the newest), how many at most."""
+"""Fetches candles of a mirrored venue: span and first open time in ms (None: the newest), and how many at most."""
 
 
-class Market:
+class SimulatedMarket:
     """The running state of one market.
 
-    A mirror's `closed_because` says why it can't be traded now, and `live_candles` asks the live venue for candles.
+    `closed_because` is why a mirror's market can't be traded now; `live_candles` fetches the live venue's candles.
     """
 
-    def __init__(self, spec: MarketSpec, store: Store, history: Past, last_price: int, now_ms: int) -> None:
+    def __init__(self, spec: MarketSpec, store: Store, history: PriceHistory, last_price: int, now_ms: int) -> None:
         self.spec = spec
         self.book = Book()
         self.history = history
         self.last_price = last_price
-        self.update_ids = Counter(store, f"{spec.symbol}.update_id")
+        self.update_ids = IdSequence(store, f"{spec.symbol}.update_id")
         self.published_update_id = self.update_ids.last
         self.publish_book: Callable[[], None] = lambda: None
         self.is_mirror = False
@@ -102,51 +102,51 @@ class Market:
         self.live_candles: LiveCandles | None = None
         self.trades: deque[PublicTrade] = deque(maxlen=KEPT_TRADES)
         self.aggregates: deque[AggregateTrade] = deque(maxlen=KEPT_TRADES)
-        self.on_trade: list[Callable[[Market, PublicTrade], None]] = []
-        self.on_aggregate: list[Callable[[Market, AggregateTrade], None]] = []
-        self.on_candle: list[Callable[[Market, Candle], None]] = []
-        self.misreports = Misreports()
-        self._trade_ids = Counter(store, f"{spec.symbol}.trade_id")
-        self._fill_ids = Counter(store, f"{spec.symbol}.fill_id")
-        self._aggregate_ids = Counter(store, f"{spec.symbol}.aggregate_id")
+        self.on_trade: list[Callable[[SimulatedMarket, PublicTrade], None]] = []
+        self.on_aggregate: list[Callable[[SimulatedMarket, AggregateTrade], None]] = []
+        self.on_candle: list[Callable[[SimulatedMarket, Candle], None]] = []
+        self.candle_faults = CandleFaults()
+        self._trade_ids = IdSequence(store, f"{spec.symbol}.trade_id")
+        self._fill_ids = IdSequence(store, f"{spec.symbol}.fill_id")
+        self._aggregate_ids = IdSequence(store, f"{spec.symbol}.aggregate_id")
         self._open_aggregate: list[PublicTrade] = []
         self._store = store
         self._now = now_ms
-        self._minute = self._resume_minute(now_ms)
+        self._minute = self._load_minute(now_ms)
         self._day: tuple[int, Candle] | None = None
         self._closed: dict[int, tuple[int, list[Candle]]] = {}
 
     def trade(
         self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None = None
     ) -> PublicTrade:
-        """Record one execution and tell it; return it with its id, `number` where a mirrored venue gave it one.
+        """Record and publish one execution; return it with its id, which is `number` if a mirrored venue has set one.
 
-        One from before the forming minute changes no candle: the mirrored venue's own candles have it already.
+        A trade before the forming minute changes no candle: the mirrored venue's own candles include it.
         """
-        self.roll(time_ms)
+        self.roll_candle(time_ms)
         number = self._trade_ids.next() if number is None else number
         trade = PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
         self.last_price = price
         self.trades.append(trade)
         if time_ms >= self._minute.open_ms:
             self._minute = self._minute.with_trade(price, quantity, taker_buys=not buyer_is_maker)
-        for tell in self.on_trade:
-            tell(self, trade)
+        for notify in self.on_trade:
+            notify(self, trade)
         if self._open_aggregate and self._open_aggregate[-1].price != price:
-            self.end_taker()
+            self.flush_aggregate()
         self._open_aggregate.append(trade)
         return trade
 
     def fill(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool) -> PublicTrade:
-        """Record one execution of a user's order; a mirror doesn't tell it: it never happened at the live venue."""
+        """Record one execution of a user's order. A mirror doesn't publish it: the live venue has no such trade."""
         if not self.is_mirror:
             return self.trade(price, quantity, time_ms, buyer_is_maker=buyer_is_maker)
-        # Of a counter of their own: a number that public trades skip looks like a lost trade to who follows them.
+        # Of a sequence of their own: an id that public trades skip looks like a lost trade to their subscribers.
         number = MIRROR_FILL_IDS_FROM + self._fill_ids.next()
         return PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
 
-    def end_taker(self) -> None:
-        """Close the aggregate trade of the taker order that just ended, if it traded."""
+    def flush_aggregate(self) -> None:
+        """Publish the aggregate trade of the taker order that has just ended, if it traded."""
         if not self._open_aggregate:
             return
         first, last = self._open_aggregate[0], self._open_aggregate[-1]
@@ -156,34 +156,36 @@ class Market:
             self._aggregate_ids.next(), first.price, quantity, first.id, last.id, last.time_ms, first.buyer_is_maker
         )
         self.aggregates.append(aggregate)
-        for tell in self.on_aggregate:
-            tell(self, aggregate)
+        for notify in self.on_aggregate:
+            notify(self, aggregate)
 
-    def roll(self, now_ms: int) -> None:
-        """Close the minute's candle once it is over, and open the present one."""
+    def roll_candle(self, now_ms: int) -> None:
+        """Close the minute's candle if it has ended, and open the present one."""
         while now_ms >= self._minute.open_ms + MINUTE_MS:
             closed = self._minute
-            self._store.save_candle(self.spec.symbol, self.misreports.reported(closed))
+            self._store.save_candle(self.spec.symbol, self.candle_faults.apply(closed))
             self._minute = Candle.flat(max(closed.open_ms + MINUTE_MS, now_ms - now_ms % MINUTE_MS), closed.close)
-            for tell in self.on_candle:
-                tell(self, closed)
+            for notify in self.on_candle:
+                notify(self, closed)
         self._now = max(self._now, now_ms)
 
-    def resume(self, price: int) -> None:
-        """Go on at `price` where nothing was traded in the forming minute; minutes before it were put right."""
+    def reopen(self, price: int) -> None:
+        """Continue at `price` if the forming minute has no trade; the minutes before it were replaced."""
         if not self._minute.trades:
             self.last_price = price
             self._minute = Candle.flat(self._minute.open_ms, price)
         self._day = None
         self._closed.clear()
 
-    def recall(self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None) -> None:
-        """Show a trade among the newest again that was told before a restart; one without an id of its own can't be."""
+    def restore_trade(
+        self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None
+    ) -> None:
+        """Add a trade of before a restart to the newest ones; one without the venue's id can't be restored."""
         if number is not None:
             self.trades.append(PublicTrade(number, price, quantity, time_ms, buyer_is_maker))
 
     def save(self) -> None:
-        """Keep the forming candle, so that a restart goes on from it."""
+        """Save the forming candle, so that a restart continues it."""
         self._store.save_candle(self.spec.symbol, self._minute)
 
     @property
@@ -226,19 +228,19 @@ class Market:
         return sum(span.quote for span in spans) * 10**8 // volume if volume else self.last_price
 
     def _oldest_mixed(self, span_ms: int) -> int:
-        """Return where the first span begins that the history alone can't give."""
+        """Return the start of the first span that isn't entirely in the history."""
         birth = self.history.birth_ms
         return span_start(birth, span_ms)
 
     def _parts(self, span_ms: int, start: int, end: int) -> list[Candle]:
-        """Return what a span is made of: minutes, and for more than a day whole days before those."""
+        """Return the candles that a span consists of: minutes, preceded by whole days for spans above a day."""
         today = span_start(min(end, self._minute.open_ms), DAY_MS)
         if span_ms <= DAY_MS or today <= start:
             return self._minutes(start, end)
         return [*self.candles(DAY_MS, start, today), *self._minutes(today, end)]
 
     def _minutes(self, start: int, end: int) -> list[Candle]:
-        """Return every minute of [start, end) ms up to the forming one, flat where the exchange was down."""
+        """Return every minute of [start, end) ms up to the forming one, flat while the exchange was down."""
         found = self.history.minutes(start, min(end, self.history.birth_ms))
         at = max(start + -start % MINUTE_MS, self.history.birth_ms)
         stop = min(end, self._minute.open_ms)
@@ -258,7 +260,7 @@ class Market:
         row = self._store.last_candle(self.spec.symbol, at)
         return row[4] if row else self.last_price
 
-    def _resume_minute(self, now_ms: int) -> Candle:
+    def _load_minute(self, now_ms: int) -> Candle:
         open_ms = now_ms - now_ms % MINUTE_MS
         row = self._store.last_candle(self.spec.symbol, open_ms + MINUTE_MS)
         if row and row[0] == open_ms:

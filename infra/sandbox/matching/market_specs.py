@@ -1,6 +1,6 @@
 """The markets that the sandbox lists, with the filters of the real ones and figures for their synthetic flow.
 
-Filters: Binance's `exchangeInfo` (BTCUSDT, ETHUSDT, SOLUSDT, ETHBTC), written out here so that nothing is fetched.
+Filters: Binance's `exchangeInfo` (BTCUSDT, ETHUSDT, SOLUSDT, ETHBTC), written out here, so nothing is fetched.
 Flow: BTC/USDT was measured on 346 s of Binance's own stream of 2024-08-08 (see `MEASURED`); the others keep its shape,
 scaled to their price and turnover.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from infra.sandbox.fixed_point import format_units, parse_units
 
 STANDARD_FEE = 100_000
-"""0.1 %, in units of 1e-8: what Binance takes of makers and takers."""
+"""0.1 %, in units of 1e-8: Binance's fee of makers and takers."""
 
 ORDER_TYPES = (
     "LIMIT",
@@ -25,7 +25,7 @@ ORDER_TYPES = (
 
 @dataclass(frozen=True)
 class FlowFigures:
-    """What the synthetic flow of a market aims at; sizes in base coins, returns in basis points."""
+    """The targets of a market's synthetic flow; sizes in base coins, returns in basis points."""
 
     taker_orders_per_second: float
     taker_median: float

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.market_data.candles import MINUTE_MS, Candle, merge, next_start
-from infra.sandbox.matching.markets import MarketSpec
+from infra.sandbox.matching.market_specs import MarketSpec
 
 DAY_MS = 1440 * MINUTE_MS
 LEVELS_MS = (DAY_MS, 240 * MINUTE_MS, 60 * MINUTE_MS, 15 * MINUTE_MS, 5 * MINUTE_MS, MINUTE_MS)
@@ -38,8 +38,8 @@ class _Span(NamedTuple):
     trades: int
 
 
-class History:
-    """The synthetic past of one market, up to `birth_ms` (a whole minute), where the price is `first_price`."""
+class SyntheticHistory:
+    """The synthetic past of one market, up to `birth_ms` (a whole minute), at which the price is `first_price`."""
 
     def __init__(self, seed: int, spec: MarketSpec, birth_ms: int, first_price: int) -> None:
         self._spec = spec
@@ -151,13 +151,13 @@ class History:
         return [_Span(*prices, *rest) for prices, *rest in zip(ranges, volumes, quotes, trades, strict=True)]
 
 
-class NoPast:
-    """The past of a mirrored market: it has none of its own, its candles being the live venue's."""
+class EmptyHistory:
+    """The history of a mirrored market: empty, because its candles are the live venue's."""
 
     birth_ms = LISTED_MS
     first_price = 0
 
-    def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:  # noqa: ARG002  # as `History` has it
+    def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:  # noqa: ARG002  # as in `SyntheticHistory`
         """Return nothing."""
         return []
 
