@@ -1,4 +1,4 @@
-"""What is computed from a market's stored history when somebody asks: profiles, books, indicators and trends."""
+"""Computes from a market's stored history: volume profiles, past books, indicators and trends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,12 +33,12 @@ MAX_BINS = 1_000
 MAX_PROFILE = timedelta(days=31)
 MAX_SNAPSHOTS = 1_000
 DEFAULT_TIMES = 500
-"""How many values an indicator is shown at where neither a beginning nor a number is given."""
+"""How many values of an indicator are returned if neither a start nor a number is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorRequest:
-    """Which indicator, with the parameters that aren't their default, and of which series where not its own."""
+    """An indicator, the parameters that aren't at their default, and its input series unless they are its own."""
 
     name: str
     parameters: Mapping[str, Decimal]
@@ -47,7 +47,7 @@ class IndicatorRequest:
 
 @dataclass(frozen=True, slots=True)
 class CandleRange:
-    """Which candles an indicator is shown at: the newest `last` that opened from `start` up to, not at, `end`."""
+    """The candles to return an indicator for: the newest `last` that opened from `start` to before `end`."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -55,7 +55,7 @@ class CandleRange:
 
 
 class MarketAnalytics:
-    """Answers from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for what can't be asked."""
+    """Computes from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for invalid arguments."""
 
     def __init__(self, database: Database, history: MarketHistory) -> None:
         self._database = database
@@ -89,33 +89,34 @@ class MarketAnalytics:
             return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.per_side)
 
     async def indicator(
-        self, market: Market, timeframe: Timeframe, asked: IndicatorRequest, shown: CandleRange
+        self, market: Market, timeframe: Timeframe, request: IndicatorRequest, candle_range: CandleRange
     ) -> IndicatorSeries | None:
-        """Return an indicator at closed candles; None where there are none.
+        """Return an indicator at closed candles; None if there are none.
 
         Raises InputError or InputErrors for an unknown indicator and for inputs and parameters that it doesn't take.
         """
-        query = indicator_query(asked.name, asked.parameters, asked.inputs)
-        validate_time_range(shown.start, shown.end)
-        _check_size("last", shown.last, MAX_TIMES)
-        candles, count = await self._candles(market, timeframe, shown, query.bars_before)
+        query = indicator_query(request.name, request.parameters, request.inputs)
+        validate_time_range(candle_range.start, candle_range.end)
+        _check_size("last", candle_range.last, MAX_TIMES)
+        candles, count = await self._candles(market, timeframe, candle_range, query.bars_before)
         return indicator_series(query, candles, count) if count else None
 
     async def trend(self, market: Market, timeframe: Timeframe) -> Trend | None:
-        """Return the trend at the newest closed candle; None where there are too few without a gap before it."""
-        window = TimeKeysetPage(bars_needed(), backwards=True)
-        return latest_trend(await self._history.candles(market.symbol, timeframe, window), timeframe)
+        """Return the trend at the newest closed candle; None if too few without a gap precede it."""
+        page = TimeKeysetPage(bars_needed(), backwards=True)
+        return latest_trend(await self._history.candles(market.symbol, timeframe, page), timeframe)
 
     async def _candles(
-        self, market: Market, timeframe: Timeframe, shown: CandleRange, bars_before: int
+        self, market: Market, timeframe: Timeframe, candle_range: CandleRange, bars_before: int
     ) -> tuple[Sequence[Candle], int]:
-        """Return the candles to show, with those that are needed before them, and how many are to be shown."""
-        last = shown.last if shown.last is not None or shown.start is not None else DEFAULT_TIMES
+        """Return the candles to compute with, those needed before the range included, and how many are in the range."""
+        is_bounded = candle_range.last is not None or candle_range.start is not None
+        last = candle_range.last if is_bounded else DEFAULT_TIMES
         limit = bars_before + (MAX_TIMES + 1 if last is None else last)
-        start = None if shown.start is None else _before(shown.start, bars_before * timeframe.duration)
-        window = TimeKeysetPage(limit, start, shown.end, backwards=last is not None)
-        candles = await self._history.candles(market.symbol, timeframe, window)
-        count = sum(1 for candle in candles if shown.start is None or candle.open_time >= shown.start)
+        start = None if candle_range.start is None else _before(candle_range.start, bars_before * timeframe.duration)
+        page = TimeKeysetPage(limit, start, candle_range.end, backwards=last is not None)
+        candles = await self._history.candles(market.symbol, timeframe, page)
+        count = sum(1 for candle in candles if candle_range.start is None or candle.open_time >= candle_range.start)
         if last is None and count > MAX_TIMES:
             raise _invalid(
                 f"There are more than {MAX_TIMES:,} candles from `from` on; give `to`, or how many of the `last`."
@@ -124,38 +125,38 @@ class MarketAnalytics:
 
 
 async def _profile(
-    history: MarketHistoryRepository, market: Market, start: datetime, end: datetime, wanted: int
+    history: MarketHistoryRepository, market: Market, start: datetime, end: datetime, max_bins: int
 ) -> VolumeProfile:
     sums = await history.summed_prices(market.symbol, start, end)
     summed = price_range(sums)
     candles = await history.candle_range(market.symbol, start, end)
     source = pick_source(summed, candles)
     if source is VolumeSource.CANDLES and candles is not None:
-        bins = make_bins(candles, wanted, market.price_increment)
+        bins = make_bins(candles, max_bins, market.price_increment)
         volumes = await history.candle_volumes(market.symbol, start, end, bins)
     elif summed is not None:
-        bins, volumes = await _of_trades(history, market, (start, end), sums, summed, wanted)
+        bins, volumes = await _bin_by_trades(history, market, (start, end), sums, summed, max_bins)
     else:
         return VolumeProfile(start, end, source)
     return build_profile(start, end, source, to_levels(bins, volumes), market.price_increment)
 
 
-async def _of_trades(
+async def _bin_by_trades(
     history: MarketHistoryRepository,
     market: Market,
     period: tuple[datetime, datetime],
     sums: Sequence[PriceVolume],
     summed: PriceRange,
-    wanted: int,
+    max_bins: int,
 ) -> tuple[Bins, list[BinVolume]]:
-    """Return the volumes from the sums where they are fine enough for the bins, else from the trades themselves."""
-    bins = rebin(summed, wanted, market.price_increment)
+    """Return the volumes from the sums if they are fine enough for the bins, else from the trades themselves."""
+    bins = rebin(summed, max_bins, market.price_increment)
     if bins is None:
         traded = await history.traded_range(market.symbol, *period)
         if traded is not None and traded.volume >= summed.volume:
-            bins = make_bins(traded, wanted, market.price_increment)
+            bins = make_bins(traded, max_bins, market.price_increment)
             return bins, await history.traded_volumes(market.symbol, *period, bins)
-        bins = coarse_bins(summed, wanted)
+        bins = coarse_bins(summed, max_bins)
     return bins, bin_trades(sums, bins)
 
 

@@ -1,4 +1,4 @@
-"""Which feeds a collector node runs: those that somebody wants and that no other node has."""
+"""Decides which feeds a collector node runs: those that are in use and that no other node runs."""
 
 import asyncio
 import logging
@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from domain.core.background import BackgroundTasks, cancel_and_wait
 from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
+from domain.core.wakeup import Wakeup
 from domain.events.leases import LeaseHandle, acquire_lease
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
@@ -36,7 +38,7 @@ class _Running:
 
 
 class FeedManager:
-    """Runs a collector for every market in use, always kept or lately demanded, each under a lease of its own."""
+    """Runs a collector for each market in use, `always` collected or lately requested, each under its own lease."""
 
     def __init__(
         self,
@@ -62,12 +64,12 @@ class FeedManager:
         self._backfill = Backfill(sources, database, self.writer, clock)
         self._outputs = FeedOutputs(bus, cache, self.writer, self._backfill)
         self._known: set[MarketSymbol] = set()
-        self._demanded: dict[MarketSymbol, float] = {}
+        self._requested_at: dict[MarketSymbol, float] = {}
         self._in_use: frozenset[MarketSymbol] = frozenset()
         self._in_use_at = float("-inf")
         self._running: dict[MarketSymbol, _Running] = {}
-        self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._wake = Wakeup()
+        self._tasks = BackgroundTasks()
         self._subscriptions: list[BusSubscription] = []
 
     @property
@@ -82,42 +84,43 @@ class FeedManager:
 
     @property
     def backfill_waiting(self) -> int:
-        """How many back-fills wait or are under way."""
+        """The number of back-fills that are queued or under way."""
         return self._backfill.waiting
 
     async def start(self) -> None:
-        """Begin; the venues' markets are loaded in the background."""
+        """Start; the venues' markets are loaded in the background."""
         self._subscriptions = [
-            await self._bus.subscribe(FEED_DEMAND, self._hear_demand),
-            await self._bus.subscribe(CANDLES_DEMAND, self._hear_candles_demand),
+            await self._bus.subscribe(FEED_DEMAND, self._on_feed_demand),
+            await self._bus.subscribe(CANDLES_DEMAND, self._on_candles_demand),
         ]
-        loops = [self._keep_markets(name, source) for name, source in self._sources.items()]
-        loops += [self._manage(), self.writer.run(), self._backfill.run()]
-        self._tasks = [asyncio.create_task(loop, name="feed-manager") for loop in loops]
+        loops = [self._market_list_loop(name, source) for name, source in self._sources.items()]
+        loops += [self._feed_loop(), self.writer.run(), self._backfill.run()]
+        for loop in loops:
+            self._tasks.start(loop, name="feed-manager")
 
     async def close(self) -> None:
-        """Stop every feed, store what is left, and let go of the leases."""
+        """Stop every feed, store what is left, and release the leases."""
         for subscription in self._subscriptions:
             await subscription.close()
-        await _end(self._tasks)
+        await self._tasks.close()
         await self._stop_all(tuple(self._running))
         await self.writer.flush()
 
-    def _hear_demand(self, message: bytes) -> None:
+    def _on_feed_demand(self, message: bytes) -> None:
         try:
             market = MarketSymbol.parse(message.decode())
         except ValueError:
             return
-        self._demanded[market] = self._clock.monotonic()
+        self._requested_at[market] = self._clock.monotonic()
         if market not in self._running:
             self._wake.set()
 
-    def _hear_candles_demand(self, message: bytes) -> None:
+    def _on_candles_demand(self, message: bytes) -> None:
         demand = decode_demand(message)
         if demand.market in self._running:
             self._backfill.request(demand)
 
-    async def _keep_markets(self, name: str, source: MarketDataSource) -> None:
+    async def _market_list_loop(self, name: str, source: MarketDataSource) -> None:
         backoff = Backoff(cap_seconds=30.0)
         while True:
             try:
@@ -135,25 +138,24 @@ class FeedManager:
         markets = await source.load_markets()
         async with self._database.transaction() as transaction:
             await transaction.market_data.save_markets(markets)
-        self._known = {each for each in self._known if each.venue != name} | {each.symbol for each in markets}
+        self._known = {market for market in self._known if market.venue != name}
+        self._known |= {market.symbol for market in markets}
         await self._bus.publish(MARKETS_CHANGED, name.encode())
         self._wake.set()
 
-    async def _manage(self) -> None:
+    async def _feed_loop(self) -> None:
         while True:
             self._wake.clear()
             missing = True
             try:
                 await self._renew()
-                missing = await self._follow()
+                missing = await self._start_and_stop_feeds()
             except Unavailable as error:
                 log.warning("feeds wait for the database: %s", error.message)
                 await self._drop_lapsed()
             except Exception:
-                log.exception("feeds could not be looked after, and are again at once")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._timings.retry_every if missing else self._timings.manage_every):
-                    await self._wake.wait()
+                log.exception("feeds could not be managed; it is tried again at once")
+            await self._wake.wait(self._timings.retry_every if missing else self._timings.manage_every)
 
     async def _renew(self) -> None:
         for market, running in tuple(self._running.items()):
@@ -166,25 +168,25 @@ class FeedManager:
             if running.lease.current is None:
                 await self._stop(market, release=False)
 
-    async def _follow(self) -> bool:
-        """ResyncResult what is wanted and stop what isn't or has failed; tell whether another node holds some of it."""
-        wanted = await self._wanted()
-        over = [each for each, running in self._running.items() if each not in wanted or running.task.done()]
-        await self._stop_all(over)
-        for market in sorted(wanted - self._running.keys()):
+    async def _start_and_stop_feeds(self) -> bool:
+        """Start needed feeds, stop others and failed ones; return whether another node holds a needed one."""
+        needed = await self._needed_markets()
+        ended = [market for market, running in self._running.items() if market not in needed or running.task.done()]
+        await self._stop_all(ended)
+        for market in sorted(needed - self._running.keys()):
             await self._start(market)
-        return bool(wanted - self._running.keys())
+        return bool(needed - self._running.keys())
 
-    async def _wanted(self) -> frozenset[MarketSymbol]:
+    async def _needed_markets(self) -> frozenset[MarketSymbol]:
         now = self._clock.monotonic()
         if now - self._in_use_at > self._timings.in_use_every:
             async with self._database.read_only() as reading:
                 self._in_use = frozenset(await reading.trading_sessions.markets_in_use())
             self._in_use_at = now
-        self._demanded = {
-            market: at for market, at in self._demanded.items() if now - at < self._timings.demand_seconds
+        self._requested_at = {
+            market: at for market, at in self._requested_at.items() if now - at < self._timings.demand_seconds
         }
-        return (self._always | self._in_use | self._demanded.keys()) & self._known
+        return (self._always | self._in_use | self._requested_at.keys()) & self._known
 
     async def _start(self, market: MarketSymbol) -> None:
         lease = await acquire_lease(self._database, self._clock, LEASE_KIND, str(market), self._holder)
@@ -197,7 +199,7 @@ class FeedManager:
         log.info("collecting %s", market)
 
     async def _stop_all(self, markets: Sequence[MarketSymbol]) -> None:
-        """Stop feeds at the same time: each takes leave of its venue, and the leases of the others must be renewed."""
+        """Stop feeds concurrently: each unsubscribes from its venue, and the leases of the others must be renewed."""
         await asyncio.gather(*(self._stop(market) for market in markets))
 
     async def _stop(self, market: MarketSymbol, *, release: bool = True) -> None:
@@ -205,15 +207,9 @@ class FeedManager:
         failed = running.task.exception() if running.task.done() and not running.task.cancelled() else None
         if failed is not None:
             log.error("the feed of %s failed and is started again", market, exc_info=failed)
-        await _end([running.task])
+        await cancel_and_wait(running.task)
         if release:
-            # Where the database is away the lease lapses by itself.
+            # If the database is away, the lease lapses by itself.
             with suppress(Unavailable):
                 await running.lease.release()
         log.info("no longer collecting %s", market)
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

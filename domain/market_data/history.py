@@ -1,4 +1,4 @@
-"""The past of a market that somebody asks for: what is stored, and what is missing fetched while they wait."""
+"""Reads a market's history from the database; missing newer parts are fetched while the reader waits."""
 
 import asyncio
 from bisect import bisect_left
@@ -20,23 +20,23 @@ from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 
 WAIT_SECONDS = 3.0
-"""How long a question waits at most for what isn't stored yet."""
+"""How long a reader waits at most for what isn't stored yet."""
 
-LOOK_SECONDS = 0.2
-MARKETS_AT_ONCE = 8
-"""For how many markets questions wait at a time: a list of hundreds of them must not start hundreds of feeds."""
+POLL_SECONDS = 0.2
+MAX_FETCHED_MARKETS = 8
+"""For how many markets readers wait at a time: a list of hundreds of them must not start hundreds of feeds."""
 
-ASKED_SECONDS = 60.0
-"""How long what stayed missing isn't waited for again: the venue has no more, or can't be reached."""
+RETRY_AFTER_SECONDS = 60.0
+"""How long nobody waits again for what stayed missing: the venue has no more, or can't be reached."""
 
 SETTLED = timedelta(seconds=5)
-"""How long after its end a candle may take to be stored without being called missing."""
+"""How long after its end a candle may take to be stored before it counts as missing."""
 
 
 class MarketHistory:
-    """Answers from the storage; what it lacks of the newest 10,000 candles is fetched, and waited for a little.
+    """Reads from the database; what is missing of the newest 10,000 candles is requested, and waited for a little.
 
-    Older candles are there where they were imported or back-filled in bulk.
+    Older candles are only there if they were imported or back-filled in bulk.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class MarketHistory:
         self._clock = clock
         self._wait_seconds = wait_seconds
         self._waiting: Counter[MarketSymbol] = Counter()
-        self._asked: dict[tuple[MarketSymbol, Timeframe | None], tuple[datetime, float]] = {}
+        self._failed: dict[tuple[MarketSymbol, Timeframe | None], tuple[datetime, float]] = {}
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first; raises `Unavailable`."""
-        found = await self._stored(market, timeframe, window)
-        missing = self._first_missing(market, timeframe, window, found)
+        found = await self._stored(market, timeframe, page)
+        missing = self._first_missing(market, timeframe, page, found)
 
-        async def is_there() -> bool:
+        async def is_stored() -> bool:
             nonlocal found
-            found = await self._stored(market, timeframe, window)
-            return self._first_missing(market, timeframe, window, found) is None
+            found = await self._stored(market, timeframe, page)
+            return self._first_missing(market, timeframe, page, found) is None
 
         if missing is not None:
-            await self._bring(market, timeframe, missing, is_there)
+            await self._fetch_missing(market, timeframe, missing, is_stored)
         return found
 
     async def missing_minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
@@ -77,7 +77,7 @@ class MarketHistory:
         first = _on_grid(Timeframe.M1, start, until)
         missing = 0
 
-        async def is_there() -> bool:
+        async def is_stored() -> bool:
             nonlocal missing
             async with self._database.read_only() as reading:
                 stored = await reading.market_history.minutes(market, first, until)
@@ -85,62 +85,63 @@ class MarketHistory:
             return not missing
 
         horizon = demand_horizon(Timeframe.M1, self._closed_until(market, Timeframe.M1))
-        if first < until and not await is_there() and first >= horizon:
-            await self._bring(market, Timeframe.M1, first, is_there)
+        if first < until and not await is_stored() and first >= horizon:
+            await self._fetch_missing(market, Timeframe.M1, first, is_stored)
         return missing
 
-    async def trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
-        """Return stored trades, oldest first; the newest of a market that wasn't collected are waited for."""
-        found = await self._stored_trades(market, window)
+    async def trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
+        """Return stored trades, oldest first; of a market that wasn't collected, the newest are waited for."""
+        found = await self._stored_trades(market, page)
 
-        async def is_there() -> bool:
+        async def is_stored() -> bool:
             nonlocal found
-            found = await self._stored_trades(market, window)
+            found = await self._stored_trades(market, page)
             return bool(found)
 
-        if not found and not any((window.start, window.end, window.after, window.before)):
-            await self._bring(market, None, self._clock.now(), is_there)
+        if not found and not any((page.start, page.end, page.after, page.before)):
+            await self._fetch_missing(market, None, self._clock.now(), is_stored)
         return found
 
     def _closed_until(self, market: MarketSymbol, timeframe: Timeframe) -> datetime:
-        """Return before when candles must have opened to be stored by now."""
+        """Return the time before which candles must have opened to be stored by now."""
         now = self._clock.now() if self._venues.get(market.venue) is None else self._hub.venue_now(market.venue)
         return timeframe.open_time(now - SETTLED)
 
     def _first_missing(
-        self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage, found: Sequence[Candle]
+        self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage, found: Sequence[Candle]
     ) -> datetime | None:
-        """Return from when on candles of the window should be fetched; None where nothing that can be is missing."""
+        """Return the start of the missing candles of a page; None if none is missing that could be fetched."""
         opened = [candle.open_time for candle in found]
-        start, end = wanted(timeframe, window, opened[0] if opened else None, self._closed_until(market, timeframe))
-        there = bisect_left(opened, end) - bisect_left(opened, start)
-        return start if there < (end - start) // timeframe.duration else None
+        oldest = opened[0] if opened else None
+        start, end = expected_range(timeframe, page, oldest, self._closed_until(market, timeframe))
+        count = bisect_left(opened, end) - bisect_left(opened, start)
+        return start if count < (end - start) // timeframe.duration else None
 
-    async def _bring(
+    async def _fetch_missing(
         self,
         market: MarketSymbol,
         timeframe: Timeframe | None,
         start: datetime,
-        is_there: Callable[[], Awaitable[bool]],
+        is_stored: Callable[[], Awaitable[bool]],
     ) -> None:
-        """Have the market collected, and candles from `start` on fetched, until `is_there` or the time is up."""
+        """Have the market collected, and candles from `start` on fetched, until `is_stored` or the time is up."""
         if not self._is_worth_waiting(market, timeframe, start):
             return
         self._waiting[market] += 1
         try:
-            if not await self._comes(market, timeframe, start, is_there):
-                self._asked[market, timeframe] = start, self._clock.monotonic()
+            if not await self._wait_for(market, timeframe, start, is_stored):
+                self._failed[market, timeframe] = start, self._clock.monotonic()
         except RateLimited:
-            pass  # clients follow too many markets: what is stored is the answer, and who asks again may be luckier
+            pass  # clients follow too many markets: return what is stored; a later request may succeed
         finally:
-            self._waiting -= Counter([market])  # which leaves out those that nobody waits for
+            self._waiting -= Counter([market])  # drops markets that nobody waits for
 
-    async def _comes(
+    async def _wait_for(
         self,
         market: MarketSymbol,
         timeframe: Timeframe | None,
         start: datetime,
-        is_there: Callable[[], Awaitable[bool]],
+        is_stored: Callable[[], Awaitable[bool]],
     ) -> bool:
         deadline = self._clock.monotonic() + self._wait_seconds
         demand = None if timeframe is None else CandlesDemand(market, timeframe, start)
@@ -149,47 +150,47 @@ class MarketHistory:
                 if demand is not None and state.status is not None and state.status.state is FeedState.LIVE:
                     await self._bus.publish(CANDLES_DEMAND, encode_demand(demand))
                     demand = None
-                await asyncio.sleep(LOOK_SECONDS)
-                if await is_there():
+                await asyncio.sleep(POLL_SECONDS)
+                if await is_stored():
                     return True
         return False
 
     def _is_worth_waiting(self, market: MarketSymbol, timeframe: Timeframe | None, start: datetime) -> bool:
         if self._wait_seconds <= 0 or self._venues.get(market.venue) is None:
             return False
-        if market not in self._waiting and len(self._waiting) >= MARKETS_AT_ONCE:
+        if market not in self._waiting and len(self._waiting) >= MAX_FETCHED_MARKETS:
             return False
-        asked = self._asked.get((market, timeframe))
-        return asked is None or asked[0] > start or self._clock.monotonic() - asked[1] > ASKED_SECONDS
+        failed = self._failed.get((market, timeframe))
+        return failed is None or failed[0] > start or self._clock.monotonic() - failed[1] > RETRY_AFTER_SECONDS
 
-    async def _stored(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
+    async def _stored(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         async with self._database.read_only() as reading:
-            return await reading.market_data.candles(market, timeframe, window)
+            return await reading.market_data.candles(market, timeframe, page)
 
-    async def _stored_trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
+    async def _stored_trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
         async with self._database.read_only() as reading:
-            return await reading.market_data.trades(market, window)
+            return await reading.market_data.trades(market, page)
 
 
-def wanted(
-    timeframe: Timeframe, window: TimeKeysetPage, oldest: datetime | None, until: datetime
+def expected_range(
+    timeframe: Timeframe, page: TimeKeysetPage, oldest: datetime | None, until: datetime
 ) -> tuple[datetime, datetime]:
-    """Return when the candles of a window open that should be there: from the first up to, not at, the second.
+    """Return the open times between which a page should have all candles: the start, and the end that is excluded.
 
-    `oldest` is the first one that was found of the window; all before `until` have closed. A stretch without length is
-    that of a window of which nothing can be fetched.
+    `oldest` is the first candle found of the page; all that open before `until` have closed. The range is empty if
+    nothing of the page can be fetched.
     """
     length = timeframe.duration
     horizon = demand_horizon(timeframe, until)
-    end = min(_on_grid(timeframe, window.end, until), window.before or until, until)
-    starts = [_on_grid(timeframe, window.start, until)] if window.start else []
-    starts += [min(window.after, until) + length] if window.after else []
-    if window.backwards or not (starts or oldest):
-        starts.append(max(end, horizon) - window.limit * length)
+    end = min(_on_grid(timeframe, page.end, until), page.before or until, until)
+    starts = [_on_grid(timeframe, page.start, until)] if page.start else []
+    starts += [min(page.after, until) + length] if page.after else []
+    if page.backwards or not (starts or oldest):
+        starts.append(max(end, horizon) - page.limit * length)
     start = max(starts, default=oldest or horizon)
     if start < horizon:
-        start = horizon if window.backwards or oldest is None else end
-    return start, max(start, end if window.backwards else min(end, start + window.limit * length))
+        start = horizon if page.backwards or oldest is None else end
+    return start, max(start, end if page.backwards else min(end, start + page.limit * length))
 
 
 def _on_grid(timeframe: Timeframe, at: datetime | None, until: datetime) -> datetime:

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from domain.core.background import BackgroundTasks
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited, Unavailable
+from domain.core.wakeup import Wakeup
 from domain.market_data import codec
 from domain.market_data.catalogue import MarketCatalogue, PricedPaths
 from domain.market_data.closed_candles import ClosedCandleStream
@@ -62,8 +64,8 @@ class MarketDataHub:
         self._venue_ahead: dict[str, timedelta] = {}
         self._priced_paths = PricedPaths()
         self._subscription: BusSubscription | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._markets_changed = asyncio.Event()
+        self._tasks = BackgroundTasks()
+        self._markets_changed = Wakeup()
 
     @property
     def dropped_trades(self) -> int:
@@ -78,13 +80,11 @@ class MarketDataHub:
             MARKETS_CHANGED, lambda _message: self._markets_changed.set(), self._markets_changed.set
         )
         await self.catalogue.refresh()
-        self._task = asyncio.create_task(self._run(), name="market-data-hub")
+        self._tasks.start(self._run(), name="market-data-hub")
 
     async def close(self) -> None:
         """Stop listening; streams end with their readers."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.close()
         if self._subscription is not None:
             await self._subscription.close()
         await self.followed.close()
@@ -262,9 +262,7 @@ class MarketDataHub:
 
     async def _run(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._timings.maintain_every):
-                    await self._markets_changed.wait()
+            await self._markets_changed.wait(self._timings.maintain_every)
             try:
                 await self._refresh_catalogue()
             except Unavailable as error:

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.market_data import codec
@@ -102,8 +103,7 @@ class TradeFeed:
                         self._trades_at = self._source.venue_now()
                         await self._on_trades(batch)
             finally:
-                first.cancel()
-                await asyncio.gather(first, return_exceptions=True)
+                await cancel_and_wait(first)
 
     def on_lost(self) -> None:
         """Record that the stream broke."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from domain.core.pagination import TimeKeysetPage
-from domain.market_data.history import MARKETS_AT_ONCE, MarketHistory
+from domain.market_data.history import MAX_FETCHED_MARKETS, MarketHistory
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.clock import SystemClock
 from tests.support.markets import MarketNode
@@ -50,9 +50,9 @@ async def test_a_list_of_many_markets_does_not_start_all_of_their_feeds(node: Ma
     async def asked(market: MarketSymbol) -> None:
         await past.candles(market, Timeframe.H1, window)
 
-    names = [MarketSymbol("sandbox", f"A{number}/USDT") for number in range(MARKETS_AT_ONCE)]
+    names = [MarketSymbol("sandbox", f"A{number}/USDT") for number in range(MAX_FETCHED_MARKETS)]
     waiting = [asyncio.create_task(asked(name)) for name in names for _ in range(2)]
-    await eventually(lambda: past._waiting.total() == 2 * MARKETS_AT_ONCE, "all of them wait")
+    await eventually(lambda: past._waiting.total() == 2 * MAX_FETCHED_MARKETS, "all of them wait")
     assert await past.candles(BTC, Timeframe.H1, window) == []
     assert not any(task.done() for task in waiting)
     for task in waiting:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.core.pagination import TimeKeysetPage
 from domain.market_data.backfill import MAXIMUM_CANDLES
-from domain.market_data.history import wanted
+from domain.market_data.history import expected_range
 from domain.model.markets import Timeframe
 
 UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,7 +39,7 @@ def ago(minutes: float) -> datetime:
 def test_a_page_should_hold_every_candle_of_its_stretch(
     window: TimeKeysetPage, oldest: datetime | None, start: datetime, end: datetime
 ) -> None:
-    assert wanted(Timeframe.M1, window, oldest, UNTIL) == (start, end)
+    assert expected_range(Timeframe.M1, window, oldest, UNTIL) == (start, end)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_page_should_hold_every_candle_of_its_stretch(
     ],
 )
 def test_nothing_is_fetched_of_the_future_or_of_long_ago(window: TimeKeysetPage, oldest: datetime | None) -> None:
-    start, end = wanted(Timeframe.M1, window, oldest, UNTIL)
+    start, end = expected_range(Timeframe.M1, window, oldest, UNTIL)
     assert start == end
 
 
@@ -72,6 +72,6 @@ def test_no_moment_of_all_time_is_too_much(
     oldest: datetime | None,
 ) -> None:
     until = timeframe.open_time(UNTIL)
-    first, last = wanted(timeframe, TimeKeysetPage(limit, start, end, after, before, backwards), oldest, until)
+    first, last = expected_range(timeframe, TimeKeysetPage(limit, start, end, after, before, backwards), oldest, until)
     assert first <= last
     assert last == first or until - MAXIMUM_CANDLES * timeframe.duration <= first < last <= until
