@@ -1,4 +1,4 @@
-"""The viewer's event log as subscriptions: orders, everything, and the progress of a job."""
+"""Subscriptions to the viewer's event log: order events, all events, and the progress of a job."""
 
 import asyncio
 from collections import deque
@@ -48,7 +48,7 @@ def order_event_item(event: UserEvent) -> OrderEventItem:
 
 
 def cursor(event: UserEvent) -> str:
-    """Return the place in the log after the event."""
+    """Return the cursor after the event."""
     return encode_event_cursor(EventCursor(event.user_id, event.sequence, event.at))
 
 
@@ -84,7 +84,7 @@ class EventLogStream:
 
     @property
     def cursor(self) -> str | None:
-        """The place after the last event that was given out; before the first, where the stream began."""
+        """The cursor after the last event that was returned; before the first, where the subscription started."""
         return self._stream.cursor or self._start
 
     def __aiter__(self) -> Self:
@@ -144,7 +144,7 @@ async def order_events(
 ) -> OrderEventStream:
     """Return the events of the user's orders after a cursor; without one, the open orders and every event from now on.
 
-    Raises `Unauthenticated`, INVALID and CURSOR_TOO_OLD for a cursor that can't be used, and NOT_FOUND for an account
+    Raises `Unauthenticated`, INVALID or CURSOR_TOO_OLD for a cursor that can't be used, and NOT_FOUND for an account
     or a trading session that isn't the user's.
     """
     user = context.require_user(ApiScope.READ)
@@ -160,13 +160,13 @@ async def order_events(
 
 
 async def events(context: RequestContext, after: str | None) -> EventLogStream:
-    """Return everything in the user's log after a cursor, or from now on; raises as `order_events`."""
+    """Return all events of the user's log after a cursor, or from now on; raises as `order_events` does."""
     user = context.require_user(ApiScope.READ)
     return EventLogStream(context, await context.services.events.start(user.id, after))
 
 
 async def job_progress(context: RequestContext, id: str) -> AsyncIterator[Job]:
-    """Return the job as it is now and whenever it has changed, until it has ended; raises NOT_FOUND."""
+    """Return the job as it is now and after each change, until it has ended; raises NOT_FOUND."""
     user = context.require_user(ApiScope.READ)
     start = await context.services.events.head(user.id)
     job_id = uuid_in(id, "Job")
@@ -221,17 +221,19 @@ async def require_owned_id(context: RequestContext, type_name: str, id: str | No
 
 async def _snapshots(context: RequestContext, head: EventCursor, filter: OrderFilter) -> list[OrderEventItem]:
     """Return a SNAPSHOT event for each open order that matches, oldest first."""
-    at, place = context.services.clock.now(), encode_event_cursor(head)
+    at, head_cursor = context.services.clock.now(), encode_event_cursor(head)
     orders = await _open_orders(context, head.user_id, filter)
-    return [OrderEventItem(place, head.sequence, at, OrderEventKind.SNAPSHOT, order, None, None) for order in orders]
+    return [
+        OrderEventItem(head_cursor, head.sequence, at, OrderEventKind.SNAPSHOT, order, None, None) for order in orders
+    ]
 
 
 async def _open_orders(context: RequestContext, user_id: UUID, filter: OrderFilter) -> list[Order]:
     found: list[Order] = []
     async with context.services.database.read_only() as reading:
         while True:
-            window = KeysetPage(SNAPSHOT_PAGE, after=found[-1].id if found else None)
-            orders = await reading.orders.list_page(user_id, window, filter)
+            page = KeysetPage(SNAPSHOT_PAGE, after=found[-1].id if found else None)
+            orders = await reading.orders.list_page(user_id, page, filter)
             found += orders
             if len(orders) < SNAPSHOT_PAGE:
                 return found[::-1]

@@ -1,4 +1,4 @@
-"""The filters of lists, which come as global ids: one of another user finds nothing, as one of nobody does."""
+"""Filters of lists from GraphQL arguments; an id of another user's object finds nothing, like an unknown id."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,30 +16,30 @@ from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from resolvers.ids import uuid_in
 
-NOTHING = UUID(int=0)
-"""The id that nothing has."""
+UNKNOWN_ID = UUID(int=0)
+"""An id that no object has."""
 
 T = TypeVar("T")
 
 
 def filter_id(id: str | None, type_name: str) -> UUID | None:
-    """Return the UUID to look for; None where it doesn't matter. Raises NOT_FOUND for what is no id of that type."""
+    """Return the UUID of a global id, None for None; raises NOT_FOUND if it isn't an id of that type."""
     if id is None:
         return None
-    found = uuid_in(id, type_name)
-    if found is None:
+    key = uuid_in(id, type_name)
+    if key is None:
         name = type_name[0].lower() + type_name[1:]
         raise InputError(ErrorCode.NOT_FOUND, f"{name} is {id[:60]!r}, which is no id of a {type_name}.", (name,))
-    return found
+    return key
 
 
 def filter_values(values: Sequence[T] | None) -> tuple[T, ...] | None:
-    """Return the values to look for; None where it doesn't matter."""
+    """Return the values as a tuple, None for None."""
     return None if values is None else tuple(values)
 
 
 def account_filter(kind: AccountKind | None, *, archived: bool | None) -> AccountFilter:
-    """Return which accounts are wanted."""
+    """Return the filter of accounts that the arguments describe."""
     return AccountFilter(kind, archived)
 
 
@@ -56,7 +56,7 @@ def order_filter(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> OrderFilter:
-    """Return which orders or fills are wanted."""
+    """Return the filter of orders or of fills that the arguments describe."""
     return OrderFilter(
         account_id=filter_id(account, "Account"),
         trading_session_id=filter_id(trading_session, "TradingSession"),
@@ -79,7 +79,7 @@ def position_filter(
     market: MarketSymbol | None = None,
     is_open: bool | None = None,
 ) -> PositionFilter:
-    """Return which positions are wanted."""
+    """Return the filter of positions that the arguments describe."""
     return PositionFilter(
         account_id=filter_id(account, "Account"),
         trading_session_id=filter_id(trading_session, "TradingSession"),
@@ -96,7 +96,7 @@ def session_filter(
     market: MarketSymbol | None = None,
     status: Sequence[TradingSessionStatus] | None = None,
 ) -> TradingSessionFilter:
-    """Return which trading sessions are wanted."""
+    """Return the filter of trading sessions that the arguments describe."""
     return TradingSessionFilter(
         filter_id(account, "Account"), market, filter_values(status), strategy_id=filter_id(strategy, "Strategy")
     )
@@ -105,8 +105,8 @@ def session_filter(
 def report_filter(
     account: str | None = None, trading_session: str | None = None, strategy: str | None = None
 ) -> ReportFilter:
-    """Return which reports are wanted; those of several things at once are none."""
-    given = [
+    """Return the filter of reports; no report is about several things at once."""
+    scopes = [
         (scope, filter_id(given_id, type_name))
         for scope, given_id, type_name in (
             (ReportScope.ACCOUNT, account, "Account"),
@@ -115,13 +115,13 @@ def report_filter(
         )
         if given_id is not None
     ]
-    if not given:
+    if not scopes:
         return ReportFilter()
-    return ReportFilter(*given[0]) if len(given) == 1 else ReportFilter(scope_id=NOTHING)
+    return ReportFilter(*scopes[0]) if len(scopes) == 1 else ReportFilter(scope_id=UNKNOWN_ID)
 
 
 def activity_filter(
     action: Sequence[str] | None = None, start: datetime | None = None, end: datetime | None = None
 ) -> ActivityFilter:
-    """Return which activities are wanted."""
+    """Return the filter of activities that the arguments describe."""
     return ActivityFilter(filter_values(action), start, end)

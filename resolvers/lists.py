@@ -1,4 +1,4 @@
-"""Lists of what belongs to something, a page at a time; those of many owners are read together."""
+"""Pages of lists of an owner; the same list of many owners is read by one query."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,14 +30,14 @@ F = TypeVar("F")
 
 
 class TimeOrder(StrEnum):
-    """Which end of a list comes first; what was made at the same moment is in the order of its making."""
+    """The order of a list by time of creation."""
 
     NEWEST_FIRST = "NEWEST_FIRST"
     OLDEST_FIRST = "OLDEST_FIRST"
 
 
 class PositionOrder(StrEnum):
-    """By what positions are listed, and which end comes first."""
+    """The order of a list of positions."""
 
     OPENED_NEWEST_FIRST = "OPENED_NEWEST_FIRST"
     OPENED_OLDEST_FIRST = "OPENED_OLDEST_FIRST"
@@ -46,18 +46,18 @@ class PositionOrder(StrEnum):
 
     @property
     def oldest_first(self) -> bool:
-        """Whether the list begins with what is oldest."""
+        """Whether the oldest position comes first."""
         return self in {PositionOrder.OPENED_OLDEST_FIRST, PositionOrder.CLOSED_OLDEST_FIRST}
 
     @property
     def by_closing(self) -> bool:
-        """Whether the list goes by when positions closed, and so leaves open ones out."""
+        """Whether positions are ordered by when they closed; open ones are left out then."""
         return self in {PositionOrder.CLOSED_NEWEST_FIRST, PositionOrder.CLOSED_OLDEST_FIRST}
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedList(Generic[F]):
-    """A list that is asked for: whose, and which of its items."""
+    """A list: its owner, and the filter of its items."""
 
     owner: Owner
     owner_id: UUID
@@ -65,7 +65,7 @@ class OwnedList(Generic[F]):
 
 
 Parent = User | Account | TradingSession | Position | Strategy | StrategyVersion
-"""What lists hang on; who has the object may see what belongs to it."""
+"""The owners of lists; a user who may see the object may see its lists."""
 
 _OWNERS: Mapping[type, Owner] = {
     User: Owner.USER,
@@ -82,13 +82,13 @@ def owned_by(parent: Parent, filter: F) -> OwnedList[F]:
     return OwnedList(_OWNERS[type(parent)], parent.id, filter)
 
 
-def user_of(parent: Parent) -> str:
-    """Return whose an object is, as the owner of a cursor."""
+def cursor_owner(parent: Parent) -> str:
+    """Return the user whose the object is, as the owner of a cursor."""
     return str(parent.id if isinstance(parent, User) else parent.user_id)
 
 
 class ListLoader(Generic[T, F]):
-    """The pages and counts of one kind of list that one operation asks for, read together where they can be."""
+    """Loads the pages and counts of one kind of list for one operation, by as few queries as possible."""
 
     def __init__(self, database: Database, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
         self._database = database
@@ -96,89 +96,91 @@ class ListLoader(Generic[T, F]):
         self.pages: DataLoader[tuple[OwnedList[F], KeysetPage], list[T]] = DataLoader(self._load_pages)
         self.counts: DataLoader[OwnedList[F], int | None] = DataLoader(self._load_counts)
 
-    async def _load_pages(self, asked: list[tuple[OwnedList[F], KeysetPage]]) -> list[list[T]]:
+    async def _load_pages(self, requests: list[tuple[OwnedList[F], KeysetPage]]) -> list[list[T]]:
         async with self._database.read_only() as reading:
             repository = self._repository(reading.lists)
-            return await _together(
-                asked,
-                lambda one: (one[0].owner, one[0].filter, one[1]),
-                lambda one: one[0].owner_id,
-                lambda one, ids: repository.pages(one[0].owner, ids, one[1], one[0].filter),
+            return await _load_grouped(
+                requests,
+                lambda request: (request[0].owner, request[0].filter, request[1]),
+                lambda request: request[0].owner_id,
+                lambda request, ids: repository.pages(request[0].owner, ids, request[1], request[0].filter),
             )
 
-    async def _load_counts(self, asked: list[OwnedList[F]]) -> list[int | None]:
+    async def _load_counts(self, requests: list[OwnedList[F]]) -> list[int | None]:
         async with self._database.read_only() as reading:
             repository = self._repository(reading.lists)
-            return await _together(
-                asked,
-                lambda one: (one.owner, one.filter),
-                lambda one: one.owner_id,
-                lambda one, ids: repository.counts(one.owner, ids, one.filter),
+            return await _load_grouped(
+                requests,
+                lambda request: (request.owner, request.filter),
+                lambda request: request.owner_id,
+                lambda request, ids: repository.counts(request.owner, ids, request.filter),
             )
 
 
-A = TypeVar("A")
+R = TypeVar("R")
 
 
-async def _together(
-    asked: Sequence[A],
-    kind_of: Callable[[A], object],
-    owner_of: Callable[[A], UUID],
-    read: Callable[[A, list[UUID]], Awaitable[dict[UUID, V]]],
+async def _load_grouped(
+    requests: Sequence[R],
+    group_of: Callable[[R], object],
+    owner_of: Callable[[R], UUID],
+    read: Callable[[R, list[UUID]], Awaitable[dict[UUID, V]]],
 ) -> list[V]:
-    """Read what differs in its owner alone at once; return the answers in the order of the questions."""
-    kinds = defaultdict[object, list[A]](list)
-    for one in asked:
-        kinds[kind_of(one)].append(one)
+    """Answer requests that differ only in their owner by one `read`; return the answers in the order of requests."""
+    groups = defaultdict[object, list[R]](list)
+    for request in requests:
+        groups[group_of(request)].append(request)
     found: dict[tuple[object, UUID], V] = {}
-    for kind, members in kinds.items():
-        answers = await read(members[0], [owner_of(one) for one in members])
-        found |= {(kind, owner_id): answer for owner_id, answer in answers.items()}
-    return [found[kind_of(one), owner_of(one)] for one in asked]
+    for group, members in groups.items():
+        answers = await read(members[0], [owner_of(request) for request in members])
+        found |= {(group, owner_id): answer for owner_id, answer in answers.items()}
+    return [found[group_of(request), owner_of(request)] for request in requests]
 
 
 async def list_page(
     loader: ListLoader[T, F],
     scope: CursorScope,
-    asked: OwnedList[F],
+    owned_list: OwnedList[F],
     arguments: PageArguments,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[T]:
-    """Return a page of a list that is ordered by when its items were made; a cursor is good for one order alone.
+    """Return a page of a list that is ordered by time of creation; a cursor is valid for one order only.
 
-    Raises `RequestFault` (INVALID) for arguments that name no page.
+    Raises `RequestFault` (INVALID) for invalid page arguments.
     """
     is_reversed = order is TimeOrder.OLDEST_FIRST
-    return await _page(loader, _in_order(scope, order, TimeOrder.NEWEST_FIRST), asked, arguments, is_reversed)
+    return await _page(loader, _in_order(scope, order, TimeOrder.NEWEST_FIRST), owned_list, arguments, is_reversed)
 
 
 async def position_page(
     loader: "ListLoader[Position, PositionFilter]",
     scope: CursorScope,
-    asked: OwnedList[PositionFilter],
+    owned_list: OwnedList[PositionFilter],
     arguments: PageArguments,
     order: PositionOrder,
 ) -> Page[Position]:
-    """Return a page of positions in that order; a cursor is good for one order alone."""
+    """Return a page of positions in the given order; a cursor is valid for one order only."""
     if order.by_closing:
-        if asked.filter.is_open:
+        if owned_list.filter.is_open:
             raise RequestFault(
                 FaultCode.INVALID, "An open position has no closing: leave out `open`, or order by opening."
             )
-        asked = replace(asked, filter=replace(asked.filter, is_open=False))
+        owned_list = replace(owned_list, filter=replace(owned_list.filter, is_open=False))
     scope = _in_order(scope, order, PositionOrder.OPENED_NEWEST_FIRST)
-    return await _page(loader, scope, asked, arguments, order.oldest_first, _closed_key if order.by_closing else None)
+    return await _page(
+        loader, scope, owned_list, arguments, order.oldest_first, _closed_key if order.by_closing else None
+    )
 
 
-def _in_order(scope: CursorScope, order: StrEnum, usual: StrEnum) -> CursorScope:
-    """Return the scope of the list in that order; in the usual one it is the list's own."""
-    return scope if order is usual else replace(scope, kind=f"{scope.kind}:{order.value}")
+def _in_order(scope: CursorScope, order: StrEnum, default: StrEnum) -> CursorScope:
+    """Return the cursor scope of the list in the given order; of the default order it is the list's own."""
+    return scope if order is default else replace(scope, kind=f"{scope.kind}:{order.value}")
 
 
 async def _page(
     loader: ListLoader[T, F],
     scope: CursorScope,
-    asked: OwnedList[F],
+    owned_list: OwnedList[F],
     arguments: PageArguments,
     oldest_first: bool,  # private, and named by both callers
     dated_by: Callable[[T], Key] | None = None,
@@ -187,9 +189,9 @@ async def _page(
         scope, arguments.first, arguments.after, arguments.last, arguments.before, default=arguments.default
     )
     make_keyset_page = request.keyset_page if dated_by is None else request.dated_keyset_page
-    items = await loader.pages.load((asked, make_keyset_page(oldest_first=oldest_first)))
+    items = await loader.pages.load((owned_list, make_keyset_page(oldest_first=oldest_first)))
     page = build_page(request, items, dated_by or (lambda item: id_key(item.id)))
-    return replace(page, count=lambda: loader.counts.load(asked))
+    return replace(page, count=lambda: loader.counts.load(owned_list))
 
 
 def _closed_key(position: Position) -> Key:

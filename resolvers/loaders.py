@@ -1,4 +1,4 @@
-"""Batches: what one operation asks for many times is read once."""
+"""Data loaders: what one operation needs many of is read by one query."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,7 +28,7 @@ V = TypeVar("V")
 
 
 class Loaders:
-    """One operation's batches. They don't check whose an object is: what leads to them does."""
+    """The loaders of one operation. They don't check whose an object is: the fields that use them have done that."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -60,9 +60,11 @@ class Loaders:
         return self._by_id(lambda reading, ids: reading.strategies.get_many_versions(ids))
 
     @cached_property
-    def newest_versions(self) -> DataLoader[UUID, StrategyVersion | None]:
-        """The newest version of each strategy."""
-        return self._by(lambda reading, ids: reading.strategies.get_latest_versions(ids), lambda one: one.strategy_id)
+    def latest_versions(self) -> DataLoader[UUID, StrategyVersion | None]:
+        """The latest version of each strategy."""
+        return self._by(
+            lambda reading, ids: reading.strategies.get_latest_versions(ids), lambda version: version.strategy_id
+        )
 
     @cached_property
     def trading_sessions(self) -> DataLoader[UUID, TradingSession | None]:
@@ -70,10 +72,10 @@ class Loaders:
         return self._by_id(lambda reading, ids: reading.trading_sessions.get_many(ids))
 
     @cached_property
-    def newest_positions(self) -> DataLoader[UUID, Position | None]:
-        """The newest position of each trading session."""
+    def latest_positions(self) -> DataLoader[UUID, Position | None]:
+        """The latest position of each trading session."""
         return self._by(
-            lambda reading, ids: reading.positions.latest_by_session(ids), lambda one: one.trading_session_id
+            lambda reading, ids: reading.positions.latest_by_session(ids), lambda position: position.trading_session_id
         )
 
     @cached_property
@@ -89,11 +91,11 @@ class Loaders:
     @cached_property
     def replacements(self) -> DataLoader[UUID, Order | None]:
         """The order that replaces an order."""
-        return self._by(lambda reading, ids: reading.orders.list_replacements(ids), lambda one: one.replaces_id)
+        return self._by(lambda reading, ids: reading.orders.list_replacements(ids), lambda order: order.replaces_id)
 
     @cached_property
     def protections(self) -> DataLoader[UUID, list[Order]]:
-        """The orders that protect an order."""
+        """The protective orders of an order."""
 
         async def load(ids: list[UUID]) -> list[list[Order]]:
             async with self._database.read_only() as reading:
@@ -134,17 +136,17 @@ class Loaders:
 
     @cached_property
     def session_metrics(self) -> DataLoader[MetricsRequest, PerformanceMetrics | None]:
-        """How trading sessions have gone so far, computed one after another on one connection."""
+        """The metrics of trading sessions so far, computed one after another on one connection."""
 
         async def load(requests: list[MetricsRequest]) -> list[PerformanceMetrics | None]:
             async with self._database.read_only() as reading:
-                return [await session_metrics(reading, one) for one in requests]
+                return [await session_metrics(reading, request) for request in requests]
 
         return DataLoader(load)
 
     @cached_property
     def halts(self) -> DataLoader[tuple[HaltLevel, UUID], Halt | None]:
-        """The halts that things have of their own."""
+        """The halts of users, accounts and sessions themselves."""
 
         async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[Halt | None]:
             async with self._database.read_only() as reading:
@@ -160,7 +162,7 @@ class Loaders:
 
     @cached_property
     def report_results(self) -> DataLoader[UUID, ReportResult | None]:
-        """What a report says, by the report's id; asked for by several fields of it."""
+        """Results of reports by the report's id; several fields need the same one."""
 
         async def load(ids: list[UUID]) -> list[ReportResult | None]:
             async with self._database.read_only() as reading:
@@ -169,18 +171,18 @@ class Loaders:
         return DataLoader(load)
 
     def _by_id(
-        self, many: Callable[[UnitOfWork, Sequence[UUID]], Awaitable[Sequence[T]]]
+        self, get_many: Callable[[UnitOfWork, Sequence[UUID]], Awaitable[Sequence[T]]]
     ) -> DataLoader[UUID, T | None]:
-        return self._by(many, lambda one: one.id)
+        return self._by(get_many, lambda item: item.id)
 
     def _by(
         self,
-        many: Callable[[UnitOfWork, Sequence[UUID]], Awaitable[Sequence[V]]],
+        get_many: Callable[[UnitOfWork, Sequence[UUID]], Awaitable[Sequence[V]]],
         key_of: Callable[[V], UUID | None],
     ) -> DataLoader[UUID, V | None]:
         async def load(keys: list[UUID]) -> list[V | None]:
             async with self._database.read_only() as reading:
-                found = {key_of(one): one for one in await many(reading, keys)}
+                found = {key_of(item): item for item in await get_many(reading, keys)}
             return [found.get(key) for key in keys]
 
         return DataLoader(load)

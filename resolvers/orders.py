@@ -16,7 +16,7 @@ from domain.ports.orders import OrderFilter
 from domain.rules.order_request import OrderRequest
 from resolvers.context import RequestContext
 from resolvers.events import OrderEventItem, order_event_item
-from resolvers.lists import Parent, TimeOrder, list_page, owned_by, user_of
+from resolvers.lists import Parent, TimeOrder, cursor_owner, list_page, owned_by
 from resolvers.pagination import PageArguments
 
 
@@ -36,7 +36,7 @@ async def list_orders(
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Order]:
     """Return a page of the matching orders of an object; a cursor is valid with any filter of the same user."""
-    scope = CursorScope("orders", user_of(parent))
+    scope = CursorScope("orders", cursor_owner(parent))
     return await list_page(context.lists.orders, scope, owned_by(parent, order_filter), page, order)
 
 
@@ -48,7 +48,7 @@ async def list_fills(
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Fill]:
     """Return a page of the matching fills of an object; a cursor is valid with any filter of the same user."""
-    scope = CursorScope("fills", user_of(parent))
+    scope = CursorScope("fills", cursor_owner(parent))
     return await list_page(context.lists.fills, scope, owned_by(parent, order_filter), page, order)
 
 
@@ -72,7 +72,7 @@ async def events(context: RequestContext, order: Order, page: PageArguments) -> 
     scope = CursorScope("order-events", str(order.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
     stored = await context.loaders.order_events.load(order)
-    return slice_page(request, [order_event_item(event) for event in stored], lambda step: (str(step.sequence),))
+    return slice_page(request, [order_event_item(event) for event in stored], lambda item: (str(item.sequence),))
 
 
 async def order_by_id(context: RequestContext, order_id: UUID | None) -> Order | None:

@@ -26,7 +26,7 @@ async def jobs(
     status: Sequence[JobStatus] | None,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Job]:
-    """Return the user's jobs that fit."""
+    """Return a page of the user's jobs."""
     scope, selected = CursorScope("jobs", str(user.id)), JobFilter(filter_values(status))
     return await list_page(context.lists.jobs, scope, owned_by(user, selected), page, order)
 
@@ -38,12 +38,12 @@ async def user_reports(
     filter: ReportFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Report]:
-    """Return the user's reports that fit."""
+    """Return a page of the user's reports."""
     scope = CursorScope("reports", str(user.id))
     return await list_page(context.lists.reports, scope, owned_by(user, filter), page, order)
 
 
-async def scope_of(context: RequestContext, report: Report) -> Account | TradingSession | Strategy | None:
+async def report_subject(context: RequestContext, report: Report) -> Account | TradingSession | Strategy | None:
     """Return what the report is about."""
     if report.scope is ReportScope.ACCOUNT:
         return await context.loaders.accounts.load(report.scope_id)
@@ -54,27 +54,27 @@ async def scope_of(context: RequestContext, report: Report) -> Account | Trading
     return None
 
 
-async def result_of(context: RequestContext, job: Job) -> object | None:
-    """Return what the job has made; None until it has succeeded."""
+async def job_result(context: RequestContext, job: Job) -> object | None:
+    """Return the result of the job; None until it has succeeded."""
     if job.status is not JobStatus.SUCCEEDED or job.result_type is None:
         return None
     loader = context.node_loaders.get(job.result_type)
     return await loader(str(job.result_id)) if loader else None
 
 
-async def job_of(context: RequestContext, report: Report) -> Job | None:
+async def report_job(context: RequestContext, report: Report) -> Job | None:
     """Return the job that computes the report."""
     return await context.loaders.jobs.load(report.job_id)
 
 
 async def metrics(context: RequestContext, report: Report) -> PerformanceMetrics | None:
-    """Return the figures; None until the job has succeeded."""
+    """Return the metrics; None until the job has succeeded."""
     result = await context.loaders.report_results.load(report.id)
     return result.metrics if result is not None else None
 
 
 async def equity_curve(context: RequestContext, report: Report, points: int) -> Sequence[EquityPoint]:
-    """Return the curve in at most `points` points; empty until the job has succeeded."""
+    """Return the equity curve with at most `points` points; empty until the job has succeeded."""
     if not 1 <= points <= MAX_POINTS:
         raise RequestFault(FaultCode.INVALID, f"`points` is {points}; it must be from 1 to {MAX_POINTS:,}.")
     result = await context.loaders.report_results.load(report.id)
@@ -82,7 +82,7 @@ async def equity_curve(context: RequestContext, report: Report, points: int) -> 
 
 
 async def round_trips(context: RequestContext, report: Report, page: PageArguments) -> Page[RoundTrip]:
-    """Return the round trips in the order of their opening; empty until the job has succeeded."""
+    """Return a page of round trips in the order of opening; empty until the job has succeeded."""
     scope = CursorScope("round-trips", str(report.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
     result = await context.loaders.report_results.load(report.id)
@@ -92,6 +92,6 @@ async def round_trips(context: RequestContext, report: Report, page: PageArgumen
 
 
 async def generate(context: RequestContext, request: ReportRequest, idempotency_key: str | None) -> Report:
-    """Have a report computed."""
+    """Request a report."""
     user = context.require_user(ApiScope.READ)
     return await context.services.reports.generate(user.id, request, idempotency_key)

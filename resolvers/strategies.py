@@ -42,7 +42,7 @@ async def versions(
 
 async def latest_version(context: RequestContext, strategy: Strategy) -> StrategyVersion | None:
     """Return the newest version."""
-    return await context.loaders.newest_versions.load(strategy.id)
+    return await context.loaders.latest_versions.load(strategy.id)
 
 
 async def strategy(context: RequestContext, version: StrategyVersion) -> Strategy | None:

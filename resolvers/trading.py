@@ -15,7 +15,7 @@ from domain.ports.trading_sessions import TradingSessionFilter
 from domain.reports.session_metrics import MetricsRequest
 from domain.trading.trading_sessions import TradingSessionRequest
 from resolvers.context import RequestContext
-from resolvers.lists import Parent, PositionOrder, TimeOrder, list_page, owned_by, position_page, user_of
+from resolvers.lists import Parent, PositionOrder, TimeOrder, cursor_owner, list_page, owned_by, position_page
 from resolvers.pagination import PageArguments
 
 
@@ -39,7 +39,7 @@ async def trading_sessions(
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[TradingSession]:
     """Return a page of an object's trading sessions."""
-    scope = CursorScope("trading-sessions", user_of(parent))
+    scope = CursorScope("trading-sessions", cursor_owner(parent))
     return await list_page(context.lists.trading_sessions, scope, owned_by(parent, session_filter), page, order)
 
 
@@ -51,7 +51,7 @@ async def positions(
     order: PositionOrder = PositionOrder.OPENED_NEWEST_FIRST,
 ) -> Page[Position]:
     """Return a page of an object's positions."""
-    scope = CursorScope("positions", user_of(parent))
+    scope = CursorScope("positions", cursor_owner(parent))
     return await position_page(context.lists.positions, scope, owned_by(parent, position_filter), page, order)
 
 
@@ -93,7 +93,7 @@ async def signals(
 
 async def latest_position(context: RequestContext, session: TradingSession) -> Position | None:
     """Return the session's newest position, open or closed."""
-    return await context.loaders.newest_positions.load(session.id)
+    return await context.loaders.latest_positions.load(session.id)
 
 
 async def metrics(context: RequestContext, session: TradingSession) -> PerformanceMetrics | None:

@@ -1,4 +1,4 @@
-"""Users: sign-in, API keys, and what hangs below the viewer."""
+"""Users: login sessions, API keys, and the activity log."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +16,7 @@ from resolvers.pagination import PageArguments
 
 
 async def viewer(context: RequestContext) -> User | None:
-    """Return who asks, as stored now; None for a stranger."""
+    """Return the user of the request as stored now; None if nobody is signed in."""
     if context.user_id is None:
         return None
     async with context.services.database.read_only() as reading:
@@ -24,12 +24,12 @@ async def viewer(context: RequestContext) -> User | None:
 
 
 async def event_cursor(context: RequestContext, user: User) -> str:
-    """Return the head of the user's event log."""
+    """Return the cursor after the newest event of the user's log."""
     return encode_event_cursor(await context.services.events.head(user.id))
 
 
 async def api_keys(context: RequestContext, user: User) -> list[ApiKey]:
-    """Return the user's keys that are good, newest first."""
+    """Return the user's keys that weren't revoked, newest first."""
     async with context.services.database.read_only() as reading:
         return await reading.users.api_keys(user.id)
 
@@ -41,7 +41,7 @@ async def login_sessions(context: RequestContext, user: User) -> list[LoginSessi
 
 
 def is_current(context: RequestContext, session: LoginSession) -> bool:
-    """Tell whether this request came with the session's token."""
+    """Return whether this request came with the session's token."""
     return context.identity is not None and context.identity.credential_id == session.id
 
 
@@ -52,14 +52,14 @@ async def activity(
     filter: ActivityFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Activity]:
-    """Return what the user did."""
+    """Return a page of the user's activity log."""
     validate_time_range(filter.start, filter.end)
     scope = CursorScope("activity", str(user.id))
     return await list_page(context.lists.activity, scope, owned_by(user, filter), page, order)
 
 
 async def register(context: RequestContext, email: str, password: str, display_name: str | None) -> SignedIn:
-    """Register and sign in."""
+    """Register a user and sign them in."""
     return await context.services.users.register(email, password, display_name, context.address)
 
 
@@ -69,7 +69,7 @@ async def login(context: RequestContext, email: str, password: str) -> SignedIn:
 
 
 async def logout(context: RequestContext) -> None:
-    """End the login session that this request came with."""
+    """Revoke the login session that this request came with."""
     await context.services.users.logout(context.require(ApiScope.READ))
 
 
@@ -81,7 +81,7 @@ async def update(
     *,
     revoke_api_keys: bool,
 ) -> User:
-    """Change name or password, and end API keys."""
+    """Change name or password, and revoke API keys."""
     identity, users = context.require(ApiScope.ADMIN), context.services.users
     return await users.update(identity, display_name, password, current_password, revoke_api_keys=revoke_api_keys)
 
@@ -94,11 +94,11 @@ async def create_api_key(
 
 
 async def revoke_api_key(context: RequestContext, key_id: UUID) -> ApiKey:
-    """End a key."""
+    """Revoke an API key of the user."""
     return await context.services.api_keys.revoke(context.require(ApiScope.ADMIN), key_id)
 
 
 async def revoke_login_session(context: RequestContext, session_id: UUID) -> LoginSession:
-    """End a login session."""
+    """Revoke a login session of the user."""
     user = context.require_user(ApiScope.ADMIN)
     return await context.services.users.revoke_login_session(user.id, session_id)

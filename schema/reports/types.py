@@ -42,7 +42,7 @@ class Job(Node, JobFacts):
         description="The object that the job made, such as the report. Null until the job has succeeded.",
     )
     async def result(parent: strawberry.Parent[domain.Job], info: Info) -> object:
-        return await reports.result_of(info.context, parent)
+        return await reports.job_result(info.context, parent)
 
 
 JobConnection = connection(Job, "jobs")
@@ -131,11 +131,11 @@ class Report(Node, ReportFacts):
         description="The object that the report is about. Null if it can't be read.",
     )
     async def scope(parent: strawberry.Parent[domain.Report], info: Info) -> object:
-        return await reports.scope_of(info.context, parent)
+        return await reports.report_subject(info.context, parent)
 
     @strawberry.field(graphql_type=Job, description="The job that computes the report.")
     async def job(parent: strawberry.Parent[domain.Report], info: Info) -> object:
-        return await reports.job_of(info.context, parent)
+        return await reports.report_job(info.context, parent)
 
     @strawberry.field(
         graphql_type=PerformanceMetrics | None,
