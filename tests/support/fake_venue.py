@@ -1,4 +1,4 @@
-"""A venue in memory: its trades, and the candles that they make, by an implementation as plain as can be."""
+"""A market data source in memory: trades, and the candles that they make, by an implementation as plain as can be."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ def reference_candles(trades: Sequence[Trade], seconds: int, timeframe: Timefram
     if not trades:
         return []
     buckets: dict[int, list[Trade]] = defaultdict(list)
-    for each in trades:
-        buckets[int((each.at - EPOCH).total_seconds()) // seconds].append(each)
+    for trade in trades:
+        buckets[int((trade.at - EPOCH).total_seconds()) // seconds].append(trade)
     last = int((until - EPOCH).total_seconds()) // seconds
     candles: list[Candle] = []
     for number in range(min(buckets), last + 1):
         opened = EPOCH + timedelta(seconds=number * seconds)
         inside = buckets[number]
-        prices = [each.price for each in inside] or [candles[-1].close]
-        volume = sum(each.quantity for each in inside)
+        prices = [trade.price for trade in inside] or [candles[-1].close]
+        volume = sum(trade.quantity for trade in inside)
         closed = opened + timedelta(seconds=seconds) <= until
         values = (prices[0], max(prices), min(prices), prices[-1], volume)
         candles.append(Candle(trades[0].market, timeframe, opened, *values, closed=closed))
@@ -30,7 +30,7 @@ def reference_candles(trades: Sequence[Trade], seconds: int, timeframe: Timefram
 
 
 class FakeVenue:
-    """`MarketDataSource` as far as a tape asks it; gives at most `most` trades, and candles up to `now`."""
+    """A `MarketDataSource` for trade sequencing: gives at most `most` trades, and candles up to `now`."""
 
     venue = "sandbox"
 
@@ -43,7 +43,7 @@ class FakeVenue:
         return self.now
 
     async def fetch_trades(self, _market: MarketSymbol, limit: int) -> list[Trade]:
-        return [each for each in self.trades if each.at <= self.now][-min(limit, self.most) :]
+        return [trade for trade in self.trades if trade.at <= self.now][-min(limit, self.most) :]
 
     async def fetch_candles(
         self, _market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
@@ -51,10 +51,10 @@ class FakeVenue:
         candles = self.candles(timeframe)
         if start is None:
             return candles[-limit:]
-        return [each for each in candles if each.open_time >= start][:limit]
+        return [candle for candle in candles if candle.open_time >= start][:limit]
 
     def candles(self, timeframe: Timeframe) -> list[Candle]:
         """All candles up to the present one."""
         seconds = int(timeframe.value[1:]) * {"M": 60, "H": 3_600, "D": 86_400, "W": 604_800}[timeframe.value[0]]
-        traded = [each for each in self.trades if each.at <= self.now]
+        traded = [trade for trade in self.trades if trade.at <= self.now]
         return reference_candles(traded, seconds, timeframe, self.now)

@@ -57,7 +57,7 @@ class ScriptedVenue:
         self.refusal: VenueUnreachable | None = None
         self.query_count = 0
         self.clock_ahead = timedelta(0)
-        self.asked_since: list[datetime] = []
+        self.queried_since: list[datetime] = []
         self.hanging = asyncio.Event()
         self.holdings = (Balance("USDT", Decimal(100_000), Decimal(100_000)), Balance("BTC", Decimal(10), Decimal(10)))
         self._inbox: asyncio.Queue[VenueReport] = asyncio.Queue()
@@ -106,7 +106,7 @@ class ScriptedVenue:
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         self._require_reachable()
-        self.asked_since.append(since)
+        self.queried_since.append(since)
         fills = [fill for report in self.orders.values() for fill in report.fills if report.market == market]
         return [replace(fill, client_order_id=None) for fill in fills if fill.at >= since]
 

@@ -23,7 +23,7 @@ def held(**balances: object) -> BalanceReport:
 async def recorded(harness: OrderHarness) -> list[tuple[str, str, Decimal]]:
     async with harness.database.read_only() as reading:
         transfers = await reading.transfers.list_all(harness.account.id)
-    return [(one.kind.value, one.currency, one.amount) for one in transfers]
+    return [(transfer.kind.value, transfer.currency, transfer.amount) for transfer in transfers]
 
 
 async def open_with(harness: OrderHarness, **balances: object) -> None:
@@ -65,7 +65,7 @@ async def test_a_difference_counts_when_it_is_found_twice_with_the_time_of_the_f
         transfers = await reading.transfers.list_all(harness.account.id)
         assert await reading.transfers.unexplained(harness.account.id) == {}
         events = await reading.events.read_after(harness.user.id, 0, None, 10)
-    assert all(one.at <= noticed for one in transfers)
+    assert all(transfer.at <= noticed for transfer in transfers)
     assert [event.message for event in events if event.kind.value == "ACCOUNT"] == [
         "balance adjusted by 2 SOL, which no fill explains", "balance adjusted by 500 USDT, which no fill explains",
     ]  # fmt: skip
@@ -90,12 +90,12 @@ async def test_what_rounding_leaves_is_kept_until_it_adds_up(harness: OrderHarne
     assert await recorded(harness) == [("OPENING", "USDT", 1000), ("ADJUSTMENT", "USDT", Decimal("2E-8"))]
 
 
-@pytest.mark.parametrize("told", ["1000.1234", "1000.1235", "1000.12346", "1000.12345678"])
+@pytest.mark.parametrize("reported", ["1000.1234", "1000.1235", "1000.12346", "1000.12345678"])
 async def test_a_balance_that_the_venue_rounds_is_no_movement(
-    harness: OrderHarness, audit: BalanceAudit, told: str
+    harness: OrderHarness, audit: BalanceAudit, reported: str
 ) -> None:
     await open_with(harness, USDT="1000.123456784")
-    await hold(harness, USDT=told)
+    await hold(harness, USDT=reported)
     for _ in range(3):
         audit.is_due = True
         await audit.run()
@@ -112,7 +112,7 @@ async def test_a_withdrawal_of_everything_is_noticed_though_its_balance_is_gone(
     assert ("ADJUSTMENT", "ETH", Decimal(-3)) in await recorded(harness)
 
 
-async def test_without_a_change_nothing_is_looked_at(harness: OrderHarness, audit: BalanceAudit) -> None:
+async def test_without_a_change_nothing_is_compared(harness: OrderHarness, audit: BalanceAudit) -> None:
     await audit.run()
     await hold(harness, USDT=5)
     await audit.run()

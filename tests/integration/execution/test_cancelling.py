@@ -48,7 +48,7 @@ async def test_an_order_that_was_not_sent_is_cancelled_without_the_venue(
 
 
 @pytest.mark.parametrize("fate", [Fate.LOST, Fate.SWALLOWED])
-async def test_a_cancel_without_an_answer_is_asked_about_and_sent_again_if_it_was_lost(
+async def test_a_cancel_without_an_answer_is_queried_and_sent_again_if_it_was_lost(
     harness: OrderHarness, venue: ScriptedVenue, fate: Fate
 ) -> None:
     venue.cancel_fates.append(fate)
@@ -58,7 +58,9 @@ async def test_a_cancel_without_an_answer_is_asked_about_and_sent_again_if_it_wa
     assert (await harness.service.cancel(harness.user.id, order.id)).status is OrderStatus.CANCELED
 
 
-async def test_a_refused_cancel_leaves_the_order_open_and_says_so(harness: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_a_refused_cancel_leaves_the_order_open_with_an_event(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
     venue.cancel_fates.append(Fate.REFUSED)
     await harness.start()
     order = await harness.limit()

@@ -47,7 +47,7 @@ class FlakyDatabase:
 
     @asynccontextmanager
     async def _late_commit(self, seconds: float) -> AsyncIterator[UnitOfWork]:
-        """The rows stay locked for a while after the caller was told of the failure, and are then committed."""
+        """The rows stay locked for a while after the caller was given the failure, and are then committed."""
         stack = AsyncExitStack()
         yield await stack.enter_async_context(self._real.transaction())
         task = asyncio.create_task(self._close_late(stack, seconds))
@@ -85,7 +85,7 @@ async def test_no_order_is_lost_or_sent_twice(
     assert sum(position.quantity for position in await harness.positions()) == len(venue.received)
 
 
-async def test_an_order_whose_submission_is_committed_late_is_asked_about_and_never_sent(
+async def test_an_order_whose_submission_is_committed_late_is_queried_and_never_sent(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     flaky = FlakyDatabase(harness.database)

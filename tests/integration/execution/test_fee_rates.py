@@ -24,7 +24,7 @@ BNB = MarketSymbol("sandbox", "BNB/USDT")
 async def filled(
     harness: OrderHarness, venue: ScriptedVenue, trade_id: str = "a", ago: timedelta = timedelta(0)
 ) -> tuple[Fill, Position]:
-    """Buy 1 at 90 for a fee of 0.01 BNB, told so long after; return the fill, and the position after it."""
+    """Buy 1 at 90 for a fee of 0.01 BNB, reported so long after; return the fill, and the position after it."""
     order = await harness.limit(trade_id)
     fill = fill_report(
         trade_id, 1, 90, client_order_id=order.client_order_id, at=venue.venue_now() - ago, fee=Decimal("0.01"),
@@ -80,7 +80,7 @@ async def test_without_a_present_price_the_stored_one_of_the_fill_counts(
         (timedelta(days=3), {timedelta(days=5): "610"}, None),
     ],
 )
-async def test_a_fill_that_is_told_late_counts_at_the_price_that_is_nearest_to_it(
+async def test_a_fill_that_is_reported_late_counts_at_the_price_that_is_nearest_to_it(
     harness: OrderHarness,
     venue: ScriptedVenue,
     pool: Pool,
@@ -95,7 +95,7 @@ async def test_a_fill_that_is_told_late_counts_at_the_price_that_is_nearest_to_i
     assert fill.fee_rate == rate
 
 
-async def test_the_worth_of_a_fee_is_looked_up_once_however_often_its_fill_is_told(
+async def test_the_rate_of_a_fee_is_looked_up_once_however_often_its_fill_is_reported(
     harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []

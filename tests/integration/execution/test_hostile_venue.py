@@ -1,4 +1,4 @@
-"""A venue that answers nonsense, tells of strangers, or is told too late."""
+"""A venue that answers nonsense, reports orders of others, or reports too late."""
 
 import asyncio
 from dataclasses import replace
@@ -100,20 +100,20 @@ async def test_a_fill_that_was_missed_is_found_whatever_the_venues_clock_shows(
     assert (await harness.until(order.id, "FILLED")).filled_quantity == 1
 
 
-async def test_after_a_break_only_what_came_since_the_last_agreement_is_asked_for(
+async def test_after_a_break_only_fills_since_the_last_agreement_are_queried(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     harness.timings = replace(harness.timings, checkpoint_interval=0.1)
     await harness.start()
     await harness.place()
-    venue.asked_since.clear()
+    venue.queried_since.clear()
     filled = datetime.now(UTC)
     async with asyncio.timeout(60):
         while not await _agreed_after(harness, filled):  # noqa: ASYNC110  # the database tells no event of it
             await asyncio.sleep(0.01)
     venue.publish(StreamOpened())
-    await eventually(lambda: bool(venue.asked_since), "the account is reconciled again")
-    assert venue.asked_since[0] > filled - timedelta(minutes=1)
+    await eventually(lambda: bool(venue.queried_since), "the account is reconciled again")
+    assert venue.queried_since[0] > filled - timedelta(minutes=1)
 
 
 async def _agreed_after(harness: OrderHarness, moment: datetime) -> bool:

@@ -35,7 +35,7 @@ async def losing_round_trip(harness: OrderHarness, venue: ScriptedVenue) -> None
 
 
 @pytest.mark.parametrize("whose", ["engine", "user", "account"])
-async def test_a_halt_denies_the_next_order_whoever_was_halted(
+async def test_a_halt_of_anybody_concerned_denies_the_next_order(
     harness: OrderHarness, venue: ScriptedVenue, whose: str
 ) -> None:
     await harness.start()

@@ -15,7 +15,7 @@ from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import PATIENCE_SECONDS
 
 
-async def test_a_market_order_is_filled_and_its_whole_life_is_told(harness: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_a_market_order_is_filled_and_has_all_events(harness: OrderHarness, venue: ScriptedVenue) -> None:
     await harness.start()
     order = await harness.place()
     assert order.status is OrderStatus.FILLED
@@ -34,12 +34,12 @@ async def test_every_event_is_the_order_one_revision_on(harness: OrderHarness, v
     assert story[-1].order == await harness.read(order.id)
 
 
-async def test_a_fill_told_by_answer_and_stream_counts_once(harness: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_a_fill_reported_by_answer_and_stream_counts_once(harness: OrderHarness, venue: ScriptedVenue) -> None:
     venue.parts = 4
     await harness.start()
     order = await harness.place()
-    told = venue.orders[order.client_order_id]
-    venue.publish(*told.fills, told, *reversed(told.fills))
+    report = venue.orders[order.client_order_id]
+    venue.publish(*report.fills, report, *reversed(report.fills))
     marker = await harness.place("marker")
     await harness.until(marker.id, "FILLED")
     assert [fill.quantity for fill in await harness.fills(order.id)] == [Decimal("0.25")] * 4
@@ -122,9 +122,7 @@ async def test_an_order_is_placed_by_a_node_that_shares_only_the_database(
     assert order.status is OrderStatus.FILLED
 
 
-async def test_a_status_that_overtakes_its_fills_makes_them_be_asked_for(
-    harness: OrderHarness, venue: ScriptedVenue
-) -> None:
+async def test_a_status_that_overtakes_its_fills_causes_a_query(harness: OrderHarness, venue: ScriptedVenue) -> None:
     venue.publishes_on_stream = venue.answers_with_fills = False
     venue.parts = 4
     await harness.start()

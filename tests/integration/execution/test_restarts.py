@@ -84,7 +84,9 @@ async def test_killed_while_cancelling_the_order_is_cancelled_by_the_next_run(
     await harness.until(order.id, "CANCELED")
 
 
-async def test_a_cancel_asked_for_while_nobody_ran_is_carried_out(harness: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_a_cancel_requested_while_no_executor_ran_is_carried_out(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
     await harness.start()
     order = await harness.limit()
     await harness.kill()
@@ -136,7 +138,7 @@ async def test_until_reconciled_orders_wait_and_are_then_denied(harness: OrderHa
 
 
 @pytest.mark.parametrize("refusal", [CredentialsRejected("Invalid API-key (-2015)"), RequestRejected("not for you")])
-async def test_a_venue_that_says_no_for_good_is_told_once_and_again_when_it_has_agreed_in_between(
+async def test_a_venue_that_refuses_everything_raises_one_alert_and_another_after_it_has_agreed(
     harness: OrderHarness, venue: ScriptedVenue, refusal: VenueUnreachable
 ) -> None:
     harness.timings = replace(harness.timings, unreconciled_wait=0.1)
@@ -168,7 +170,7 @@ async def _decided_repeatedly(harness: OrderHarness) -> None:
     assert all(order.status is OrderStatus.PENDING for order in orders)
 
 
-async def test_a_foreign_order_is_told_once_and_left_alone(harness: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_a_foreign_order_raises_one_alert_and_is_left_alone(harness: OrderHarness, venue: ScriptedVenue) -> None:
     venue.receive(_foreign(await harness.place()))
     await harness.start()
     alerts = await harness.alerts()
@@ -177,7 +179,9 @@ async def test_a_foreign_order_is_told_once_and_left_alone(harness: OrderHarness
     assert venue.orders["theirs"].status is OrderStatus.OPEN
 
 
-async def test_a_foreign_order_that_rests_for_years_is_told_once(harness: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_a_foreign_order_that_rests_for_years_raises_one_alert(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
     venue.receive(_foreign(await harness.place()))
     for _ in range(3):
         await harness.start()
@@ -188,7 +192,7 @@ async def test_a_foreign_order_that_rests_for_years_is_told_once(harness: OrderH
             await driver.execute("UPDATE account_alerts SET raised_at = raised_at - interval '500 days'")
 
 
-async def test_old_fills_of_our_own_are_nobody_elses_however_often_they_are_told(
+async def test_old_fills_of_our_own_are_not_foreign_however_often_they_are_reported(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     await harness.start()
@@ -199,7 +203,7 @@ async def test_old_fills_of_our_own_are_nobody_elses_however_often_they_are_told
     await _age(harness)
     executor = await harness.start()
     venue.publish(StreamOpened())
-    await eventually(lambda: len(venue.asked_since) >= 2 and executor.reconciled, "it reconciles again")
+    await eventually(lambda: len(venue.queried_since) >= 2 and executor.reconciled, "it reconciles again")
     assert await harness.alerts() == []
 
 
@@ -218,9 +222,7 @@ async def test_a_fill_that_was_missed_is_counted_for_its_old_order(harness: Orde
     assert await harness.alerts() == []
 
 
-async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(
-    harness: OrderHarness, venue: ScriptedVenue
-) -> None:
+async def test_a_foreign_fill_raises_one_alert_across_restarts(harness: OrderHarness, venue: ScriptedVenue) -> None:
     await harness.start()
     ours = await harness.limit("rests")
     await harness.kill()
@@ -228,10 +230,10 @@ async def test_a_foreign_fill_is_told_once_whatever_restarts_in_between(
     venue.receive(replace(_foreign(ours), type=OrderType.MARKET))  # type: ignore[type-var]
     for _ in range(3):
         executor = await harness.start()
-        asked_before = len(venue.asked_since)
+        queries_before = len(venue.queried_since)
         venue.publish(StreamOpened())
         await eventually(
-            lambda executor=executor, before=asked_before: len(venue.asked_since) > before and executor.reconciled,  # type: ignore[misc]
+            lambda executor=executor, before=queries_before: len(venue.queried_since) > before and executor.reconciled,  # type: ignore[misc]
             "it reconciles again",
         )
         await harness.kill()
@@ -249,7 +251,7 @@ async def _age(harness: OrderHarness) -> None:
         )
 
 
-async def test_a_foreign_order_is_cancelled_where_so_configured(harness: OrderHarness, venue: ScriptedVenue) -> None:
+async def test_a_foreign_order_is_cancelled_if_so_configured(harness: OrderHarness, venue: ScriptedVenue) -> None:
     venue.receive(_foreign(await harness.place()))
     harness.cancel_foreign = True
     await harness.start()

@@ -25,7 +25,7 @@ from tests.support.venues import Trader, open_trader
 
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
-    # Its web server complains of connections that it is told to cut.
+    # Its web server complains of connections that it is made to cut.
     async with running_sandbox(tmp_path / "sandbox", seed=7, expect_errors=True) as process:
         yield process
 
@@ -62,9 +62,9 @@ def far(harness: OrderHarness) -> Decimal:
 
 
 async def at_the_venue(trader: Trader, order: Order) -> OrderReport:
-    told = await trader.venue.query_order(order)
-    assert told is not None
-    return told
+    report = await trader.venue.query_order(order)
+    assert report is not None
+    return report
 
 
 SMALL = Decimal("0.01")

@@ -75,7 +75,7 @@ class Old:
     async def keep_balances(self, balances: tuple[Balance, ...]) -> None:
         await self.connection.executemany(
             "INSERT INTO balances VALUES ($1, $2, $3, $4)",
-            [(self.account.id, one.currency, one.total, one.free) for one in balances],
+            [(self.account.id, balance.currency, balance.total, balance.free) for balance in balances],
         )
 
 
@@ -119,7 +119,7 @@ async def upgraded(
 async def transfers(harness: OrderHarness) -> list[tuple[str, str, str]]:
     async with harness.database.read_only() as reading:
         found = await reading.transfers.list_all(harness.account.id)
-    return sorted((one.kind.value, one.currency, str(one.amount.normalize())) for one in found)
+    return sorted((transfer.kind.value, transfer.currency, str(transfer.amount.normalize())) for transfer in found)
 
 
 async def settled(harness: OrderHarness) -> list[tuple[str, str, str]]:
@@ -132,7 +132,7 @@ async def settled(harness: OrderHarness) -> list[tuple[str, str, str]]:
     await read_until(is_provisional, lambda provisional: not provisional, "the opening is settled")
     async with harness.database.read_only() as reading:
         assert await reading.transfers.unexplained(harness.account.id) == {}
-        assert all(one.at == OPENED for one in await reading.transfers.list_all(harness.account.id))
+        assert all(transfer.at == OPENED for transfer in await reading.transfers.list_all(harness.account.id))
     return await transfers(harness)
 
 
@@ -308,7 +308,7 @@ async def test_a_fill_whose_fee_is_in_a_third_currency_leaves_all_three_openings
         assert await settled(harness) == openings(BTC="1", BNB="1")
 
 
-async def test_what_moves_once_the_opening_is_settled_is_an_adjustment(
+async def test_what_moves_once_the_opening_is_confirmed_is_an_adjustment(
     empty_database_dsn: str, old_database: asyncpg.Connection, venue: ScriptedVenue
 ) -> None:
     old = await old_account(old_database)

@@ -25,7 +25,7 @@ PAIRS = [(a, b) for a, b in itertools.product(OrderStatus, OrderStatus) if a is 
 
 
 @pytest.mark.parametrize(("before", "after"), PAIRS, ids=lambda status: status.value)
-def test_an_order_goes_only_where_the_table_leads(before: OrderStatus, after: OrderStatus) -> None:
+def test_only_transitions_of_the_table_are_legal(before: OrderStatus, after: OrderStatus) -> None:
     order = an_order(status=before)
     if after.value in TABLE[before.value].split():
         require_legal(order, after)

@@ -67,7 +67,7 @@ def test_an_order_within_all_bounds_is_not_denied(order: Order) -> None:
     assert check_order(order, context()) == ()
 
 
-def test_every_failure_is_told_at_once_with_limit_and_actual() -> None:
+def test_all_failures_are_reported_at_once_with_limit_and_actual() -> None:
     order = an_order(quantity=D("9000.000001"), price=D("100.001"))
     denials = {
         denial.code: denial for denial in check_order(order, context(reconciled=False, state=TradingState.HALTED))

@@ -35,8 +35,8 @@ def record(past: Sequence[Position], opened: Sequence[Position] = (), equity: ob
 
 
 def test_the_days_loss_is_that_of_round_trips_ended_today_and_of_open_positions() -> None:
-    told = record([closed(-30), closed(10, 2), closed(-500, 20)], [held(1, 100, realized=-1)])
-    assert told.daily_loss == 30 - 10 + 1 + 10
+    losses = record([closed(-30), closed(10, 2), closed(-500, 20)], [held(1, 100, realized=-1)])
+    assert losses.daily_loss == 30 - 10 + 1 + 10
 
 
 def test_a_profitable_day_is_a_negative_loss() -> None:
@@ -44,8 +44,8 @@ def test_a_profitable_day_is_a_negative_loss() -> None:
 
 
 def test_losses_in_a_row_are_counted_from_the_newest() -> None:
-    told = record([closed(-1), closed(-2, 2), closed(5, 3), closed(-4, 4)])
-    assert (told.losing_streak, told.last_loss_at) == (2, NOW - timedelta(hours=1))
+    losses = record([closed(-1), closed(-2, 2), closed(5, 3), closed(-4, 4)])
+    assert (losses.losing_streak, losses.last_loss_at) == (2, NOW - timedelta(hours=1))
     assert record([closed(1), closed(-2)]).losing_streak == 0
     assert record([]).last_loss_at is None
 
@@ -53,13 +53,13 @@ def test_losses_in_a_row_are_counted_from_the_newest() -> None:
 @pytest.mark.parametrize(
     ("profits", "percent"), [([], 0), ([100], 0), ([-250], 20), ([-50, -200], 20), ([150, -400, 100], 20)]
 )
-def test_drawdown_is_measured_from_the_highest_equity_reckoned_back(profits: list[int], percent: int) -> None:
+def test_drawdown_is_measured_from_the_highest_equity_computed_backwards(profits: list[int], percent: int) -> None:
     assert record([closed(profit) for profit in profits]).drawdown_percent == percent
 
 
-def test_what_has_no_known_worth_counts_as_nothing() -> None:
-    told = record([closed(-100, market=MarketSymbol("sandbox", "X/Y"))])
-    assert (told.daily_loss, told.losing_streak) == (0, 0)
+def test_a_loss_without_a_known_rate_counts_as_nothing() -> None:
+    losses = record([closed(-100, market=MarketSymbol("sandbox", "X/Y"))])
+    assert (losses.daily_loss, losses.losing_streak) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_the_day_begins_at_the_reset_hour(hour: int | None, expected: datetime) 
     assert day_start(NOW, hour) == expected
 
 
-def test_only_limits_that_look_back_need_the_past() -> None:
+def test_only_limits_on_losses_need_history() -> None:
     assert not needs_history(RiskLimits(max_open_orders=1, price_collar_percent=D(1)))
     assert needs_history(RiskLimits(cool_down_losses=1))

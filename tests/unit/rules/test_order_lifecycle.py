@@ -15,12 +15,12 @@ LATER = NOW + timedelta(seconds=1)
 
 
 def filled(order: Order, trade_id: str, quantity: str, price: str = "100") -> Transition:
-    told_of = fill_report(trade_id, quantity, price)
-    return apply_fill(order, fill_from_report(order, told_of, UUID(int=5)), told_of.venue_order_id, LATER)
+    report = fill_report(trade_id, quantity, price)
+    return apply_fill(order, fill_from_report(order, report, UUID(int=5)), report.venue_order_id, LATER)
 
 
-def kinds(step: Transition) -> list[OrderEventKind]:
-    return [event.kind for event in step.events]
+def kinds(transition: Transition) -> list[OrderEventKind]:
+    return [event.kind for event in transition.events]
 
 
 def rejected_by_absence() -> Order:
@@ -31,29 +31,33 @@ def rejected_by_absence() -> Order:
 
 
 class TestSending:
-    def test_submitting_stamps_the_time_and_tells(self) -> None:
-        step = lifecycle.submit(an_order(), LATER)
-        assert (step.order.status, step.order.submitted_at, step.order.revision) == (S.SUBMITTED, LATER, 2)
-        assert kinds(step) == [K.SUBMITTED]
+    def test_submitting_sets_the_time_and_makes_an_event(self) -> None:
+        transition = lifecycle.submit(an_order(), LATER)
+        assert (transition.order.status, transition.order.submitted_at, transition.order.revision) == (
+            S.SUBMITTED,
+            LATER,
+            2,
+        )
+        assert kinds(transition) == [K.SUBMITTED]
 
     def test_a_denial_keeps_every_reason(self) -> None:
         denials = (RiskDenial(RiskCode.PRICE_COLLAR, "a"), RiskDenial(RiskCode.ORDER_RATE, "b"))
-        step = lifecycle.deny(an_order(), denials, LATER)
-        assert step.order.status is S.DENIED
-        assert step.order.denials == denials
-        assert step.events[0].reason == "a; b"
+        transition = lifecycle.deny(an_order(), denials, LATER)
+        assert transition.order.status is S.DENIED
+        assert transition.order.denials == denials
+        assert transition.events[0].reason == "a; b"
 
     def test_what_was_never_submitted_cannot_be_in_doubt(self) -> None:
         with pytest.raises(IllegalTransition):
             lifecycle.mark_in_doubt(an_order(), LATER, "?")
 
     def test_an_accepted_order_is_open_under_the_venues_id(self) -> None:
-        step = apply_report(an_order(status=S.SUBMITTED), order_report(an_order(), S.OPEN), LATER)
-        assert (step.order.status, step.order.venue_order_id) == (S.OPEN, "v-1")
-        assert kinds(step) == [K.ACCEPTED]
+        transition = apply_report(an_order(status=S.SUBMITTED), order_report(an_order(), S.OPEN), LATER)
+        assert (transition.order.status, transition.order.venue_order_id) == (S.OPEN, "v-1")
+        assert kinds(transition) == [K.ACCEPTED]
 
     @pytest.mark.parametrize("status", [S.OPEN, S.PARTIALLY_FILLED, S.FILLED, S.CANCELED])
-    def test_a_refusal_does_not_undo_what_the_venue_told_before(self, status: OrderStatus) -> None:
+    def test_a_refusal_does_not_undo_what_the_venue_reported_before(self, status: OrderStatus) -> None:
         order = an_order(status=status)
         assert lifecycle.reject(order, LATER, "no").order is order
 
@@ -68,20 +72,20 @@ class TestFills:
         assert second.order.average_price == Decimal(105)
 
     def test_a_fill_that_overtakes_the_answer_accepts_the_order_first(self) -> None:
-        step = filled(an_order(status=S.SUBMITTED), "1", "0.5")
-        assert kinds(step) == [K.ACCEPTED, K.FILL]
-        assert step.order.venue_order_id == "v-1"
+        transition = filled(an_order(status=S.SUBMITTED), "1", "0.5")
+        assert kinds(transition) == [K.ACCEPTED, K.FILL]
+        assert transition.order.venue_order_id == "v-1"
 
     def test_a_status_alone_never_fills(self) -> None:
-        step = apply_report(an_order(status=S.OPEN), order_report(an_order(), S.FILLED, 1), LATER)
-        assert step.order.status is S.OPEN
-        assert lifecycle.is_missing_fills(step.order, order_report(an_order(), S.FILLED, 1))
+        transition = apply_report(an_order(status=S.OPEN), order_report(an_order(), S.FILLED, 1), LATER)
+        assert transition.order.status is S.OPEN
+        assert lifecycle.is_missing_fills(transition.order, order_report(an_order(), S.FILLED, 1))
 
     def test_a_venue_that_calls_less_done_is_believed_once_its_fills_are_here(self) -> None:
         order = filled(an_order(status=S.OPEN), "1", "0.999").order
-        step = apply_report(order, order_report(order, S.FILLED, Decimal("0.999")), LATER)
-        assert step.order.status is S.FILLED
-        assert kinds(step) == [K.RECONCILED]
+        transition = apply_report(order, order_report(order, S.FILLED, Decimal("0.999")), LATER)
+        assert transition.order.status is S.FILLED
+        assert kinds(transition) == [K.RECONCILED]
 
     @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED])
     def test_late_fills_count_and_complete_an_ended_order(self, status: OrderStatus) -> None:
@@ -90,14 +94,14 @@ class TestFills:
         assert filled(first.order, "2", "0.6").order.status is S.FILLED
 
     def test_a_fill_during_a_cancel_does_not_forget_the_cancel(self) -> None:
-        step = filled(an_order(status=S.PENDING_CANCEL), "1", "0.4")
-        assert step.order.status is S.PENDING_CANCEL
-        assert step.order.filled_quantity == Decimal("0.4")
+        transition = filled(an_order(status=S.PENDING_CANCEL), "1", "0.4")
+        assert transition.order.status is S.PENDING_CANCEL
+        assert transition.order.filled_quantity == Decimal("0.4")
 
-    def test_what_a_venue_fills_too_much_is_counted_and_told(self) -> None:
-        step = filled(an_order(status=S.OPEN), "1", "1.5")
-        assert (step.order.status, step.order.filled_quantity) == (S.FILLED, Decimal("1.5"))
-        assert step.events[0].reason == "the venue filled more than was asked for"
+    def test_what_a_venue_fills_too_much_is_counted_with_a_reason(self) -> None:
+        transition = filled(an_order(status=S.OPEN), "1", "1.5")
+        assert (transition.order.status, transition.order.filled_quantity) == (S.FILLED, Decimal("1.5"))
+        assert transition.events[0].reason == "the venue filled more than was asked for"
 
     @pytest.mark.parametrize("status", [S.PENDING, S.DENIED, S.REJECTED])
     def test_what_was_never_at_the_venue_has_no_fills(self, status: OrderStatus) -> None:
@@ -107,11 +111,11 @@ class TestFills:
 
 class TestEnds:
     @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED])
-    def test_an_ioc_that_fills_in_part_ends_as_the_venue_says(self, status: OrderStatus) -> None:
+    def test_an_ioc_that_fills_in_part_ends_with_the_venues_status(self, status: OrderStatus) -> None:
         order = filled(an_order(status=S.SUBMITTED, type=OrderType.MARKET), "1", "0.5").order
-        step = apply_report(order, order_report(order, status, Decimal("0.5")), LATER)
-        assert step.order.status is status
-        assert kinds(step) == [OrderEventKind(status)]
+        transition = apply_report(order, order_report(order, status, Decimal("0.5")), LATER)
+        assert transition.order.status is status
+        assert kinds(transition) == [OrderEventKind(status)]
 
     @pytest.mark.parametrize("after_seconds", [0, 1])
     def test_a_cancel_by_the_engine_for_time_is_an_expiry(self, after_seconds: int) -> None:
@@ -145,9 +149,9 @@ class TestCancels:
         asked = lifecycle.request_cancel(partly, LATER).order
         assert asked.status is S.PENDING_CANCEL
         assert asked.cancel_requested_at == LATER
-        step = lifecycle.reject_cancel(asked, LATER, "too late")
-        assert (step.order.status, step.order.cancel_requested_at) == (S.PARTIALLY_FILLED, None)
-        assert kinds(step) == [K.CANCEL_REJECTED]
+        transition = lifecycle.reject_cancel(asked, LATER, "too late")
+        assert (transition.order.status, transition.order.cancel_requested_at) == (S.PARTIALLY_FILLED, None)
+        assert kinds(transition) == [K.CANCEL_REJECTED]
 
     def test_an_old_open_does_not_end_a_cancel_under_way(self) -> None:
         order = an_order(status=S.PENDING_CANCEL)
@@ -163,20 +167,20 @@ class TestAbsence:
     def test_the_third_clean_absence_rejects_and_none_before(self) -> None:
         order = an_order(status=S.IN_DOUBT)
         for number in range(1, ABSENCES_TO_REJECT):
-            step = confirm_absent(order, LATER)
-            order = step.order
-            assert (order.status, order.absences, step.events) == (S.IN_DOUBT, number, ())
-        step = confirm_absent(order, LATER)
-        assert step.order.status is S.REJECTED
-        assert step.order.reject_reason == "the venue never received the order"
-        assert step.order.reject_code is RejectCode.NOT_RECEIVED
+            transition = confirm_absent(order, LATER)
+            order = transition.order
+            assert (order.status, order.absences, transition.events) == (S.IN_DOUBT, number, ())
+        transition = confirm_absent(order, LATER)
+        assert transition.order.status is S.REJECTED
+        assert transition.order.reject_reason == "the venue never received the order"
+        assert transition.order.reject_code is RejectCode.NOT_RECEIVED
 
     @pytest.mark.parametrize("status", [S.OPEN, S.PENDING_CANCEL])
     def test_an_order_that_the_venue_had_and_lost_is_cancelled(self, status: OrderStatus) -> None:
         order = an_order(status=status, venue_order_id="v-1", absences=ABSENCES_TO_REJECT - 1)
         assert confirm_absent(order, LATER).order.status is S.CANCELED
 
-    def test_a_found_order_starts_counting_anew(self) -> None:
+    def test_a_found_order_resets_its_absences(self) -> None:
         order = an_order(status=S.IN_DOUBT, absences=2)
         assert apply_report(order, order_report(order, S.OPEN), LATER).order.absences == 0
 
@@ -184,20 +188,20 @@ class TestAbsence:
         ("status", "expected"),
         [(S.OPEN, [K.RECONCILED]), (S.CANCELED, [K.RECONCILED, K.CANCELED]), (S.EXPIRED, [K.RECONCILED, K.EXPIRED])],
     )
-    def test_a_rejection_by_absence_is_taken_back_when_the_venue_tells(
+    def test_a_rejection_by_absence_is_taken_back_when_the_venue_reports(
         self, status: OrderStatus, expected: list[OrderEventKind]
     ) -> None:
         order = rejected_by_absence()
-        step = apply_report(order, order_report(order, status), LATER)
-        assert kinds(step) == expected
-        assert (step.order.reject_reason, step.order.reject_code) == (None, None)
+        transition = apply_report(order, order_report(order, status), LATER)
+        assert kinds(transition) == expected
+        assert (transition.order.reject_reason, transition.order.reject_code) == (None, None)
 
     def test_a_fill_takes_a_rejection_by_absence_back(self) -> None:
-        step = filled(rejected_by_absence(), "1", "1")
-        assert kinds(step) == [K.RECONCILED, K.FILL]
-        assert step.order.status is S.FILLED
+        transition = filled(rejected_by_absence(), "1", "1")
+        assert kinds(transition) == [K.RECONCILED, K.FILL]
+        assert transition.order.status is S.FILLED
 
     @pytest.mark.parametrize("status", [S.FILLED, S.CANCELED, S.PENDING])
-    def test_absence_of_an_order_that_is_not_at_the_venue_says_nothing(self, status: OrderStatus) -> None:
+    def test_absence_of_an_order_that_is_not_at_the_venue_changes_nothing(self, status: OrderStatus) -> None:
         order = an_order(status=status)
         assert confirm_absent(order, LATER).order is order

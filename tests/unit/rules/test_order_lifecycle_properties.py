@@ -18,12 +18,12 @@ from tests.support.orders import NOW, an_order, fill_report, order_report
 S = OrderStatus
 LATER = NOW + timedelta(seconds=1)
 
-Telling: TypeAlias = "tuple[Story, list[FillReport | OrderReport]]"
+ReportedHistory: TypeAlias = "tuple[VenueHistory, list[FillReport | OrderReport]]"
 
 
 @dataclass(frozen=True)
-class Story:
-    """What really happened to an order at a venue: its fills, and how it ended (None: it rests)."""
+class VenueHistory:
+    """The true history of an order at a venue: its fills, and how it ended (None: it still rests)."""
 
     fills: tuple[FillReport, ...]
     end: OrderStatus | None
@@ -32,14 +32,14 @@ class Story:
     def filled(self) -> Decimal:
         return sum((fill.quantity for fill in self.fills), Decimal(0))
 
-    def messages(self) -> list[FillReport | OrderReport]:
-        """Everything that the venue says while it happens, in the order in which it happens."""
+    def reports(self) -> list[FillReport | OrderReport]:
+        """All reports of the venue, in the order of what they report."""
         order, sofar = an_order(), Decimal(0)
-        said: list[FillReport | OrderReport] = [order_report(order, S.OPEN)]
+        reports: list[FillReport | OrderReport] = [order_report(order, S.OPEN)]
         for fill in self.fills:
             sofar += fill.quantity
-            said += [fill, order_report(order, S.FILLED if sofar == 1 else S.PARTIALLY_FILLED, sofar)]
-        return said + ([order_report(order, self.end, sofar)] if self.end else [])
+            reports += [fill, order_report(order, S.FILLED if sofar == 1 else S.PARTIALLY_FILLED, sofar)]
+        return reports + ([order_report(order, self.end, sofar)] if self.end else [])
 
     @property
     def outcome(self) -> OrderStatus:
@@ -49,7 +49,7 @@ class Story:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> Story:
+def venue_histories(draw: st.DrawFn) -> VenueHistory:
     parts = draw(st.lists(st.integers(1, 40), max_size=5))
     parts = [part for number, part in enumerate(parts) if sum(parts[: number + 1]) <= 100]
     if draw(st.booleans()) and sum(parts) < 100:
@@ -60,77 +60,77 @@ def stories(draw: st.DrawFn) -> Story:
         for number, (part, price) in enumerate(zip(parts, prices, strict=True))
     )
     full = sum(parts) == 100
-    return Story(fills, None if full else draw(st.sampled_from([None, S.CANCELED, S.EXPIRED])))
+    return VenueHistory(fills, None if full else draw(st.sampled_from([None, S.CANCELED, S.EXPIRED])))
 
 
-class Book:
-    """An order with its fills by the venue's trade id, as the database keeps them."""
+class StoredOrder:
+    """An order with its fills by the venue's trade id, as the database has them."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.trades: set[str] = set()
         self.events: list[OrderEvent] = []
 
-    def hear(self, message: FillReport | OrderReport) -> None:
-        if isinstance(message, FillReport):
-            if message.venue_trade_id not in self.trades:
-                self.trades.add(message.venue_trade_id)
-                self.take(apply_fill(self.order, fill_from_report(self.order, message, UUID(int=5)), "v-1", LATER))
+    def on_report(self, report: FillReport | OrderReport) -> None:
+        if isinstance(report, FillReport):
+            if report.venue_trade_id not in self.trades:
+                self.trades.add(report.venue_trade_id)
+                self.apply(apply_fill(self.order, fill_from_report(self.order, report, UUID(int=5)), "v-1", LATER))
         else:
-            self.take(apply_report(self.order, message, LATER))
+            self.apply(apply_report(self.order, report, LATER))
 
-    def take(self, step: Transition) -> None:
+    def apply(self, transition: Transition) -> None:
         before = self.order
-        for event in step.events:
+        for event in transition.events:
             require_legal(before, event.order.status)
             assert event.order.revision == before.revision + 1
             assert event.order.filled_quantity >= before.filled_quantity
             before = event.order
-        assert before == step.order
-        self.order = step.order
-        self.events += step.events
+        assert before == transition.order
+        self.order = transition.order
+        self.events += transition.events
 
 
 @st.composite
-def tellings(draw: st.DrawFn) -> Telling:
-    story = draw(stories())
-    said = story.messages()
-    repeats = draw(st.lists(st.sampled_from(said), max_size=6))
-    return story, draw(st.permutations(said + repeats))
+def reported_histories(draw: st.DrawFn) -> ReportedHistory:
+    history = draw(venue_histories())
+    reports = history.reports()
+    repeats = draw(st.lists(st.sampled_from(reports), max_size=6))
+    return history, draw(st.permutations(reports + repeats))
 
 
-@given(tellings(), st.sampled_from([S.SUBMITTED, S.IN_DOUBT]))
-def test_however_the_venue_tells_it_the_order_ends_the_same(telling: Telling, start: OrderStatus) -> None:
-    story, said = telling
-    book = Book(an_order(status=start))
-    for message in said:
-        book.hear(message)
-    assert book.order.status is story.outcome
-    assert book.order.filled_quantity == story.filled
-    assert book.order.filled_cost == sum((fill.price * fill.quantity for fill in story.fills), Decimal(0))
-    counted = [event.fill.venue_trade_id for event in book.events if event.kind is OrderEventKind.FILL]
-    assert sorted(counted) == sorted(fill.venue_trade_id for fill in story.fills)
+@given(reported_histories(), st.sampled_from([S.SUBMITTED, S.IN_DOUBT]))
+def test_an_order_ends_the_same_in_any_sequence_of_its_reports(reported: ReportedHistory, start: OrderStatus) -> None:
+    history, reports = reported
+    stored = StoredOrder(an_order(status=start))
+    for report in reports:
+        stored.on_report(report)
+    assert stored.order.status is history.outcome
+    assert stored.order.filled_quantity == history.filled
+    assert stored.order.filled_cost == sum((fill.price * fill.quantity for fill in history.fills), Decimal(0))
+    counted = [event.fill.venue_trade_id for event in stored.events if event.kind is OrderEventKind.FILL]
+    assert sorted(counted) == sorted(fill.venue_trade_id for fill in history.fills)
 
 
-@given(tellings())
-def test_a_cancel_under_way_waits_for_the_venues_end_whatever_comes_before_it(telling: Telling) -> None:
-    story, said = telling
+@given(reported_histories())
+def test_a_pending_cancel_waits_for_the_venues_final_status_whatever_comes_before_it(reported: ReportedHistory) -> None:
+    history, reports = reported
     order = an_order(status=S.PENDING_CANCEL, venue_order_id="v-1", cancel_requested_at=NOW)
-    book = Book(order)
-    for message in said:
-        book.hear(message)
-    resting = story.outcome in {S.OPEN, S.PARTIALLY_FILLED}
-    assert book.order.status is (S.PENDING_CANCEL if resting else story.outcome)
-    assert book.order.filled_quantity == story.filled
+    stored = StoredOrder(order)
+    for report in reports:
+        stored.on_report(report)
+    resting = history.outcome in {S.OPEN, S.PARTIALLY_FILLED}
+    assert stored.order.status is (S.PENDING_CANCEL if resting else history.outcome)
+    assert stored.order.filled_quantity == history.filled
 
 
-@given(tellings())
-def test_telling_everything_once_more_changes_nothing(telling: Telling) -> None:
-    _, said = telling
-    book = Book(an_order(status=S.SUBMITTED))
-    for message in said:
-        book.hear(message)
-    ended = book.order
-    for message in said:
-        book.hear(message)
-    assert book.order == replace(ended)
+@given(reported_histories())
+def test_repeated_reports_change_nothing(reported: ReportedHistory) -> None:
+    _, reports = reported
+    stored = StoredOrder(an_order(status=S.SUBMITTED))
+    for report in reports:
+        stored.on_report(report)
+    ended = stored.order
+    for report in reports:
+        stored.on_report(report)
+    assert stored.order == replace(ended)

@@ -58,11 +58,11 @@ def test_a_request_that_makes_sense_has_no_errors(request_: OrderRequest) -> Non
         (replace(MARKET, take_profit=True), "takeProfit", ErrorCode.UNSUPPORTED),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_place(request_: OrderRequest, field: str, code: ErrorCode) -> None:
+def test_an_invalid_field_is_reported_with_its_path(request_: OrderRequest, field: str, code: ErrorCode) -> None:
     assert errors(request_) == [(field, code)]
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     request = replace(LIMIT, quantity=D(0), price=None, time_in_force=TimeInForce.GTD)
     assert [field for field, _ in errors(request)] == ["quantity", "price", "expiresAt"]
 
@@ -84,5 +84,7 @@ def test_the_same_numbers_written_differently_are_the_same_request() -> None:
     ("request_", "expected"),
     [(MARKET, None), (STOP, None), (LIMIT, TimeInForce.GTC), (GTD, TimeInForce.GTD)],
 )
-def test_what_rests_is_good_till_cancelled_unless_told(request_: OrderRequest, expected: TimeInForce | None) -> None:
+def test_an_order_with_a_limit_is_gtc_unless_given_otherwise(
+    request_: OrderRequest, expected: TimeInForce | None
+) -> None:
     assert request_.effective_time_in_force is expected

@@ -70,7 +70,7 @@ def test_without_distances_there_is_no_protection() -> None:
     assert protection(a_plan(), Decimal(100), None) == (None, None)
 
 
-def test_the_stop_loss_wins_where_a_price_reaches_both() -> None:
+def test_the_stop_loss_wins_if_a_price_reaches_both() -> None:
     both = replace(POSITION, stop_loss_price=Decimal(100), take_profit_price=Decimal(100))
     assert exit_triggered_by(both, Decimal(100)) is OrderRole.STOP_LOSS
     assert exit_triggered_by(both, Decimal(101)) is OrderRole.TAKE_PROFIT
@@ -80,7 +80,8 @@ def test_the_stop_loss_wins_where_a_price_reaches_both() -> None:
 def test_the_same_signal_makes_the_same_client_order_id() -> None:
     again = replace(SIGNAL, id=UUID(int=99))
     ids = {
-        entry_order(a_plan(), UUID(int=7), each, Decimal(1), Decimal(1), AT).client_order_id for each in (SIGNAL, again)
+        entry_order(a_plan(), UUID(int=7), signal, Decimal(1), Decimal(1), AT).client_order_id
+        for signal in (SIGNAL, again)
     }
     other = replace(SIGNAL, candle_at=AT + timedelta(minutes=1))
     ids_of_both = ids | {entry_order(a_plan(), UUID(int=7), other, Decimal(1), Decimal(1), AT).client_order_id}

@@ -100,6 +100,6 @@ def test_what_cant_be_known_cant_be_sized(sizing: Sizing, missing: dict[str, Non
         size_entry(sizing, SizingContext(a_market(), Decimal(100), Decimal(1000), **known))
 
 
-def test_a_fixed_amount_isnt_cut_so_that_the_risk_check_tells_what_is_missing() -> None:
+def test_a_fixed_amount_isnt_limited_so_that_the_risk_check_reports_what_is_missing() -> None:
     context = SizingContext(a_market(), Decimal(100), free_quote=Decimal(1))
     assert size_entry(Sizing(quote_amount=Decimal(500)), context) == 5

@@ -89,15 +89,15 @@ async def test_the_ledger_is_in_the_order_of_time(orders: PostgresOrders, world:
     assert await orders.list_fills_of_order(order.id) == [early, between, late]
 
 
-async def test_the_ledger_holds_only_what_is_wanted(orders: PostgresOrders, world: World, order: Order) -> None:
+async def test_only_matching_fills_are_listed(orders: PostgresOrders, world: World, order: Order) -> None:
     final = world.order(status=OrderStatus.FILLED, side=OrderSide.SELL, trading_session_id=world.session.id)
     await orders.add(final)
     bought, sold, elsewhere = await _stored(
         orders, [world.fill(order), world.fill(final), world.fill(order, market=ETH)]
     )
 
-    async def found(**wanted: object) -> list[Fill]:
-        return await orders.list_all_fills(world.user.id, OrderFilter(**wanted))  # type: ignore[arg-type]
+    async def found(**filters: object) -> list[Fill]:
+        return await orders.list_all_fills(world.user.id, OrderFilter(**filters))  # type: ignore[arg-type]
 
     assert await found(account_id=world.account.id) == [bought, sold, elsewhere]
     assert await found(trading_session_id=world.session.id) == [sold]

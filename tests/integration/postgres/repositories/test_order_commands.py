@@ -20,7 +20,7 @@ async def _one_of_each_status(orders: PostgresOrders, world: World, **changes: o
     return made
 
 
-async def test_commands_are_pending_orders_and_cancels_asked_for(orders: PostgresOrders, world: World) -> None:
+async def test_commands_are_pending_orders_and_requested_cancels(orders: PostgresOrders, world: World) -> None:
     plain = await _one_of_each_status(orders, world)
     asked = await _one_of_each_status(orders, world, cancel_requested_at=NOW)
     expected = [plain[OrderStatus.PENDING], asked[OrderStatus.PENDING], *(asked[status] for status in COMMANDED)]
@@ -39,7 +39,7 @@ async def test_active_orders_are_those_that_are_not_final(orders: PostgresOrders
     assert active == sorted((made[status] for status in ACTIVE_STATUSES), key=lambda order: order.id)
 
 
-async def test_an_order_expires_when_its_time_has_come_unless_its_cancel_is_asked_for(
+async def test_an_order_expires_when_its_time_has_come_unless_its_cancel_is_requested(
     orders: PostgresOrders, world: World
 ) -> None:
     due = world.order(status=OrderStatus.OPEN, expires_at=NOW)
@@ -71,7 +71,7 @@ async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrder
     assert (await orders.risk_snapshot(new, at(-60))).sent_by_account == 2
 
 
-async def test_a_cancel_is_asked_for_once_of_every_active_order(orders: PostgresOrders, world: World) -> None:
+async def test_a_cancel_is_requested_once_for_every_active_order(orders: PostgresOrders, world: World) -> None:
     made = await _one_of_each_status(orders, world)
     account = world.account.id
     assert len(await orders.request_cancels(world.user.id, account, None, None, at(3))) == len(ACTIVE_STATUSES) - 1
@@ -82,7 +82,7 @@ async def test_a_cancel_is_asked_for_once_of_every_active_order(orders: Postgres
         assert stored == (order.changed(at(3), cancel_requested_at=at(3)) if asked else order)
 
 
-async def test_cancels_are_asked_for_by_market_session_and_owner(
+async def test_cancels_are_requested_by_market_session_and_owner(
     orders: PostgresOrders, world: World, stranger: World
 ) -> None:
     await orders.add(world.order())
@@ -98,7 +98,7 @@ async def test_cancels_are_asked_for_by_market_session_and_owner(
 
 
 @pytest.mark.parametrize("status", FINAL_STATUSES)
-async def test_no_cancel_is_asked_for_of_a_final_order(
+async def test_no_cancel_is_requested_for_a_final_order(
     orders: PostgresOrders, world: World, status: OrderStatus
 ) -> None:
     await orders.add(world.order(status=status))

@@ -212,7 +212,7 @@ async def test_pages_go_from_new_to_old_and_back(orders: PostgresOrders, world: 
     assert await page(after=newest[0].id, before=newest[3].id) == newest[1:3]
 
 
-async def test_a_page_holds_only_what_is_wanted(orders: PostgresOrders, world: World) -> None:
+async def test_a_page_has_only_matching_orders(orders: PostgresOrders, world: World) -> None:
     plain = world.order()
     other_market = world.order(market=ETH)
     sale = world.order(side=OrderSide.SELL)
@@ -221,8 +221,8 @@ async def test_a_page_holds_only_what_is_wanted(orders: PostgresOrders, world: W
     late = world.order(created_at=at(60))
     await _stored(orders, plain, other_market, sale, of_session, final, late)
 
-    async def found(**wanted: object) -> list[Order]:
-        return await orders.list_page(world.user.id, KeysetPage(10), OrderFilter(**wanted))  # type: ignore[arg-type]
+    async def found(**filters: object) -> list[Order]:
+        return await orders.list_page(world.user.id, KeysetPage(10), OrderFilter(**filters))  # type: ignore[arg-type]
 
     assert await found(market=ETH) == [other_market]
     assert await found(side=OrderSide.SELL) == [sale]
@@ -235,7 +235,7 @@ async def test_a_page_holds_only_what_is_wanted(orders: PostgresOrders, world: W
     assert await found(account_id=new_id()) == []
 
 
-async def test_outcomes_are_counted_by_state(orders: PostgresOrders, world: World, stranger: World) -> None:
+async def test_orders_are_counted_by_status(orders: PostgresOrders, world: World, stranger: World) -> None:
     await _stored(
         orders,
         world.order(status=OrderStatus.FILLED),

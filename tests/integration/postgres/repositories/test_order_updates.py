@@ -64,7 +64,7 @@ async def test_it_writes_the_order_and_its_events(database: PostgresDatabase, or
     assert await stored(database, order) == (after, 1)
 
 
-async def test_without_a_lease_none_is_asked_for(database: PostgresDatabase, order: Order) -> None:
+async def test_without_a_lease_none_is_checked(database: PostgresDatabase, order: Order) -> None:
     after = await step(database, order, None)
     assert await stored(database, order) == (after, 1)
 

@@ -48,7 +48,7 @@ async def test_absences_before_the_request_must_have_arrived_do_not_count(
     )
     await harness.start()
     order = await harness.place()
-    await eventually(lambda: venue.query_count > 20, "the venue is asked again and again")
+    await eventually(lambda: venue.query_count > 20, "the venue is queried again and again")
     assert (await harness.read(order.id)).status is OrderStatus.IN_DOUBT
     assert (await harness.read(order.id)).absences == 0
 
@@ -66,7 +66,7 @@ async def test_while_the_venue_is_unreachable_an_order_stays_in_doubt(
     await harness.until(order.id, "REJECTED")
 
 
-async def test_a_rejection_by_absence_is_taken_back_when_the_venue_tells_of_the_order(
+async def test_a_rejection_by_absence_is_taken_back_when_the_venue_reports_the_order(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.fates.append(Fate.LOST)
