@@ -1,1 +1,1 @@
-"""The cache and the bus shared by several nodes; the package itself imports no client, its modules do."""
+"""The cache and the bus of several nodes, over Hazelcast. The package itself doesn't import the client library."""

@@ -1,6 +1,7 @@
-"""Proof that what lies in Hazelcast was put there by a node: whoever merely reaches its port can't make it.
+"""Authenticates data in Hazelcast, so that only nodes of the engine can write what the engine reads.
 
-Community Hazelcast has no users. Identities are kept there, and books and candles that sessions trade on come that way.
+Community Hazelcast has no users: anybody who reaches its port can write to it. It holds identities, and carries the
+books and candles that trading sessions trade on.
 """
 
 import hmac
@@ -16,25 +17,25 @@ _MAC_BYTES: Final = 16
 
 
 class Seal:
-    """Marks values with an HMAC under a key that is derived (HKDF, RFC 5869) from the engine's secret key.
+    """Adds an HMAC to values, under a key that is derived (HKDF, RFC 5869) from the engine's secret key.
 
-    `place` is where a value lies or goes, so that it is good nowhere else. Values of nodes that still have an earlier
-    key are known too.
+    `context` names the place of a value (a map's entry, a topic); the value is valid only there. Values of nodes that
+    still use an earlier key are valid too.
     """
 
     def __init__(self, secret_key: bytes, earlier_keys: Sequence[bytes] = ()) -> None:
         self._keys = [HKDF(SHA256(), 32, None, _PURPOSE).derive(key) for key in (secret_key, *earlier_keys)]
 
-    def seal(self, value: bytes, place: str) -> bytes:
-        """Return the mark and the value."""
-        return _mac(self._keys[0], value, place) + value
+    def seal(self, value: bytes, context: str) -> bytes:
+        """Return the HMAC followed by the value."""
+        return _mac(self._keys[0], value, context) + value
 
-    def open(self, sealed: bytes, place: str) -> bytes | None:
-        """Return the value, or None where no node put it there."""
+    def open(self, sealed: bytes, context: str) -> bytes | None:
+        """Return the value, or None if no node has sealed it for this context."""
         mac, value = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
-        return value if any(hmac.compare_digest(mac, _mac(key, value, place)) for key in self._keys) else None
+        return value if any(hmac.compare_digest(mac, _mac(key, value, context)) for key in self._keys) else None
 
 
-def _mac(key: bytes, value: bytes, place: str) -> bytes:
-    name = place.encode()
+def _mac(key: bytes, value: bytes, context: str) -> bytes:
+    name = context.encode()
     return hmac.digest(key, len(name).to_bytes(4) + name + value, "sha256")[:_MAC_BYTES]

@@ -54,7 +54,7 @@ async def connect() -> AsyncIterator[Connect]:
 
     async def make(member: Member, timeout_seconds: float = 1.0) -> HazelcastConnection:
         options = HazelcastOptions(
-            [member.address], member.cluster_name, timeout_seconds, heartbeat_timeout_seconds=2.0
+            [member.address], member.cluster_name, timeout_seconds, heartbeat_timeout_seconds=2.0, retry_seconds=0.1
         )
         connection = HazelcastConnection(options, RealClock())
         connections.append(connection)

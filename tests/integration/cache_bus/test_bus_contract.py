@@ -9,12 +9,12 @@ from domain.ports.bus import MessageBus
 
 
 async def test_every_listener_of_the_topic_gets_the_message_once(bus: MessageBus) -> None:
-    one: list[bytes] = []
+    first: list[bytes] = []
     other: list[bytes] = []
-    await bus.subscribe("user/1", one.append)
+    await bus.subscribe("user/1", first.append)
     await bus.subscribe("user/1", other.append)
     await bus.publish("user/1", b"hello")
-    assert one == other == [b"hello"]
+    assert first == other == [b"hello"]
 
 
 async def test_own_messages_do_not_come_back_a_second_time(bus: MessageBus) -> None:

@@ -91,10 +91,10 @@ async def test_a_counter_counts_from_one(cache: Cache) -> None:
 
 
 async def test_counters_are_apart(cache: Cache) -> None:
-    one, other = fresh_key(), fresh_key()
-    assert await cache.increment(one, 60) == 1
+    first, other = fresh_key(), fresh_key()
+    assert await cache.increment(first, 60) == 1
     assert await cache.increment(other, 60) == 1
-    assert await cache.increment(one, 60) == 2
+    assert await cache.increment(first, 60) == 2
 
 
 async def test_increments_at_once_are_all_counted(cache: Cache) -> None:

@@ -7,7 +7,7 @@ import pytest
 from domain.ports.cache import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.frames import LANES
+from infra.hazelcast.frames import SHARDS
 from tests.integration.cache_bus.conftest import Connect, RealClock
 from tests.support.hazelcast import SEAL, Member
 from tests.support.waiting import eventually
@@ -22,7 +22,7 @@ def on_loopback(config: str) -> str:
     return port.replace("</network>", f"{interface}</network>")
 
 
-async def test_the_deployed_configuration_serves_two_nodes_with_its_own_lanes(
+async def test_the_deployed_configuration_serves_two_nodes_with_its_own_shards(
     connect: Connect, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     member = Member(tmp_path, on_loopback(DEPLOYED.read_text()), cluster_name="r3edge")
@@ -39,7 +39,7 @@ async def test_the_deployed_configuration_serves_two_nodes_with_its_own_lanes(
     assert await cache.get(CacheSpace.LOGIN_SESSIONS, "token") == b"user"
     assert [await cache.increment("key", 60) for _ in range(3)] == [1, 2, 3]
     # Reached only if the names in the file are those that the engine uses.
-    ring = await (await connection.link()).client.get_ringbuffer(f"_hz_rb_{LANES[0]}")
+    ring = await (await connection.session()).client.get_ringbuffer(f"_hz_rb_{SHARDS[0]}")
     assert await ring.capacity() == 2_000
     await here.close()
     await there.close()

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from hazelcast.asyncio import HazelcastClient
 
 from domain.ports.cache import CacheSpace
-from infra.hazelcast import client as client_module
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
@@ -24,9 +25,9 @@ async def test_a_killed_member_costs_the_other_nodes_messages_alone_and_a_restar
     here, there = HazelcastBus(here_connection, SEAL, RealClock()), HazelcastBus(there_connection, SEAL, RealClock())
     got_here: list[bytes] = []
     got_there: list[bytes] = []
-    gaps_there: list[str] = []
+    losses_there: list[str] = []
     await here.subscribe("user/1", got_here.append)
-    await there.subscribe("user/1", got_there.append, lambda: gaps_there.append("gap"))
+    await there.subscribe("user/1", got_there.append, lambda: losses_there.append("loss"))
     await here.publish("user/1", b"before")
     await eventually(lambda: got_there == [b"before"], "the first message arrives")
 
@@ -41,7 +42,7 @@ async def test_a_killed_member_costs_the_other_nodes_messages_alone_and_a_restar
 
     await asyncio.to_thread(own_member.start)
     await eventually(lambda: here_connection.connected and there_connection.connected, "both connect again")
-    await eventually(lambda: gaps_there, "the gap is told")
+    await eventually(lambda: losses_there, "the loss is reported")
     await here.publish("user/1", b"after")
     await eventually(lambda: got_there[-1] == b"after", "messages arrive again")
     assert got_there == [b"before", b"after"]
@@ -85,11 +86,11 @@ async def test_a_frozen_member_keeps_nobody_waiting_for_long_and_is_used_again_w
     cache = HazelcastCache(connection, RealClock(), SEAL)
     got: list[bytes] = []
     got_there: list[bytes] = []
-    gaps_there: list[str] = []
+    losses_there: list[str] = []
     await bus.subscribe("user/1", got.append)
-    await other.subscribe("user/1", got_there.append, lambda: gaps_there.append("gap"))
+    await other.subscribe("user/1", got_there.append, lambda: losses_there.append("loss"))
     own_member.freeze()
-    # Whoever waited for the member each time would need its time-out each time: 1 s.
+    # Waiting for the member each time would take its time-out each time: 1 s.
     async with asyncio.timeout(25):
         for number in range(50):
             await bus.publish("user/1", b"%d" % number)
@@ -99,11 +100,11 @@ async def test_a_frozen_member_keeps_nobody_waiting_for_long_and_is_used_again_w
             await cache.get(CacheSpace.LOGIN_SESSIONS, "token")
     async with asyncio.timeout(PATIENCE_SECONDS):
         await bus.subscribe("user/2", got.append)
-    # Long enough for the heartbeat to give the connection up, and for attempts to sign in at a member that is silent.
+    # Long enough for the heartbeat to end the connection, and for attempts to authenticate at a silent member.
     await eventually(lambda: not other_connection.connected, "the silence is noticed")
     own_member.thaw()
     await eventually(lambda: connection.connected and other_connection.connected, "both connect again")
-    await eventually(lambda: gaps_there, "the gap is told")
+    await eventually(lambda: losses_there, "the loss is reported")
     got_there.clear()
     await bus.publish("user/1", b"after")
     await eventually(lambda: got_there, "messages arrive again")
@@ -112,20 +113,20 @@ async def test_a_frozen_member_keeps_nobody_waiting_for_long_and_is_used_again_w
     await other.close()
 
 
-async def test_a_node_that_could_not_send_tells_the_others_of_the_gap(connect: Connect, member: Member) -> None:
+async def test_a_node_that_could_not_send_notifies_the_others_of_the_loss(connect: Connect, member: Member) -> None:
     here_connection = await connect(member)
     here, there = (
         HazelcastBus(here_connection, SEAL, RealClock()),
         HazelcastBus(await connect(member), SEAL, RealClock()),
     )
     got: list[bytes] = []
-    gaps: list[str] = []
-    await there.subscribe("user/1", got.append, lambda: gaps.append("gap"))
-    link = await here_connection.link()
-    for connection in list(link.client._connection_manager.active_connections.values()):
+    losses: list[str] = []
+    await there.subscribe("user/1", got.append, lambda: losses.append("loss"))
+    session = await here_connection.session()
+    for connection in list(session.client._connection_manager.active_connections.values()):
         connection._proto._transport.abort()
     await here.publish("user/1", b"lost")
-    await eventually(lambda: gaps, "the other node is told, though its own connection never broke")
+    await eventually(lambda: losses, "the other node is notified, though its own connection never broke")
     await here.publish("user/1", b"after")
     await eventually(lambda: b"after" in got, "messages arrive again")
     await here.close()
@@ -136,7 +137,7 @@ async def test_a_node_starts_and_works_alone_where_no_member_is() -> None:
     options = HazelcastOptions([f"127.0.0.1:{free_port()}"])
     before = asyncio.all_tasks()
     connection = HazelcastConnection(options, RealClock())
-    async with asyncio.timeout(PATIENCE_SECONDS):  # There will be no cluster: who waits for it waits for ever.
+    async with asyncio.timeout(PATIENCE_SECONDS):  # There will be no cluster: waiting for it takes for ever.
         await connection.start()
         bus, cache = HazelcastBus(connection, SEAL, RealClock()), HazelcastCache(connection, RealClock(), SEAL)
         got: list[bytes] = []
@@ -151,7 +152,7 @@ async def test_a_node_starts_and_works_alone_where_no_member_is() -> None:
     await eventually(lambda: asyncio.all_tasks() <= before, f"all tasks end: {asyncio.all_tasks() - before}")
 
 
-async def test_a_listener_from_before_the_cluster_came_up_hears_it_after_a_gap(
+async def test_a_listener_from_before_the_cluster_came_up_gets_messages_after_a_loss(
     connect: Connect, own_member: Member
 ) -> None:
     own_member.kill()
@@ -160,10 +161,10 @@ async def test_a_listener_from_before_the_cluster_came_up_hears_it_after_a_gap(
     await early_connection.start()
     early = HazelcastBus(early_connection, SEAL, RealClock())
     got: list[bytes] = []
-    gaps: list[str] = []
-    await early.subscribe("user/1", got.append, lambda: gaps.append("gap"))
+    losses: list[str] = []
+    await early.subscribe("user/1", got.append, lambda: losses.append("loss"))
     await asyncio.to_thread(own_member.start)
-    await eventually(lambda: gaps, "the gap is told when listening begins")
+    await eventually(lambda: losses, "the loss is reported when listening starts")
     late = HazelcastBus(await connect(own_member), SEAL, RealClock())
     await late.publish("user/1", b"hello")
     await eventually(lambda: got == [b"hello"], "the message arrives")
@@ -179,42 +180,45 @@ async def test_closing_while_the_member_is_frozen_ends_at_once_and_leaves_nothin
     connection = HazelcastConnection(options, RealClock())
     await connection.start()
     await asyncio.sleep(0.3)  # it is connected by now and waits to be let in
-    async with asyncio.timeout(PATIENCE_SECONDS):  # The member stays frozen: who waits for it waits for ever.
+    async with asyncio.timeout(PATIENCE_SECONDS):  # The member stays frozen: waiting for it takes for ever.
         await connection.close()
     await eventually(lambda: asyncio.all_tasks() <= before, f"all tasks end: {asyncio.all_tasks() - before}")
 
 
-async def test_a_member_that_lets_nobody_in_is_told_once_and_used_as_soon_as_it_does(
+async def test_a_member_that_accepts_nobody_is_logged_once_and_used_as_soon_as_it_does(
     own_member: Member, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.hazelcast.client._START_TIMEOUT_SECONDS", 0.3)
-    monkeypatch.setattr("infra.hazelcast.client._RETRY_SECONDS", 0.05)
-    thrown_away = []
-    stop = client_module._stop
-    monkeypatch.setattr(client_module, "_stop", lambda *parts: thrown_away.append(parts) or stop(*parts))
+    clients: list[HazelcastClient] = []
+
+    def make_client(**options: object) -> HazelcastClient:
+        clients.append(HazelcastClient(**options))
+        return clients[-1]
+
+    monkeypatch.setattr("infra.hazelcast.client.HazelcastClient", make_client)
     before = asyncio.all_tasks()
     own_member.freeze()
-    connection = HazelcastConnection(HazelcastOptions([own_member.address], own_member.cluster_name), RealClock())
+    address, name = own_member.address, own_member.cluster_name
+    options = HazelcastOptions([address], name, start_timeout_seconds=0.3, retry_seconds=0.05)
+    connection = HazelcastConnection(options, RealClock())
     await connection.start()
-    await eventually(lambda: len(thrown_away) >= 3, "several clients are thrown away")
+    await eventually(lambda: len(clients) > 3, "several clients are discarded")
     assert not connection.connected
-    monkeypatch.setattr("infra.hazelcast.client._START_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+    connection.options = replace(options, start_timeout_seconds=PATIENCE_SECONDS)
     own_member.thaw()
     await eventually(lambda: connection.connected, "it connects")
     await connection.close()
     await eventually(lambda: asyncio.all_tasks() <= before, f"all tasks end: {asyncio.all_tasks() - before}")
-    told = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    absence = f"no member of a Hazelcast cluster named {own_member.cluster_name} lets us in at {own_member.address}"
-    assert told == [f"{absence}; trying on"]
+    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warnings == [f"no member of a Hazelcast cluster named {name} lets us in at {address}; trying on"]
 
 
-async def test_a_cluster_of_another_name_is_not_joined_and_told_without_a_traceback(
-    member: Member, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_a_cluster_of_another_name_is_not_joined_and_logged_without_a_traceback(
+    member: Member, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("infra.hazelcast.client._START_TIMEOUT_SECONDS", 0.3)
-    connection = HazelcastConnection(HazelcastOptions([member.address], "another-cluster"), RealClock())
+    options = HazelcastOptions([member.address], "another-cluster", start_timeout_seconds=0.3)
+    connection = HazelcastConnection(options, RealClock())
     await connection.start()
-    await eventually(lambda: "named another-cluster lets us in" in caplog.text, "the absence is told")
+    await eventually(lambda: "named another-cluster lets us in" in caplog.text, "the absence is logged")
     assert not connection.connected
     await connection.close()
     ours = [record for record in caplog.records if record.name.startswith("infra")]

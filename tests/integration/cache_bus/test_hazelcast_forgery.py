@@ -1,4 +1,4 @@
-"""What somebody can do who reaches the members and doesn't have the engine's secret key."""
+"""What an attacker can do who reaches the members and doesn't have the engine's secret key."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from domain.users.tokens import credential_hash
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.bus import MAX_AGE_SECONDS, HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.frames import Frame, place_of, shard_for
+from infra.hazelcast.frames import Frame, seal_context, shard_for
 from infra.hazelcast.seal import Seal
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.clocks import ManualClock
@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 SPACE = CacheSpace.LOGIN_SESSIONS
 MAP = f"r3edge-{SPACE.value}"
 TOKEN = "r3s_" + "a" * 43
-STRANGERS = Seal(b"another key of thirty-two bytes.")
+FOREIGN_SEAL = Seal(b"another key of thirty-two bytes.")
 
 
 def identity_of(role: UserRole = UserRole.USER) -> Identity:
@@ -35,13 +35,13 @@ def identity_of(role: UserRole = UserRole.USER) -> Identity:
     return Identity(replace(new_user(), role=role), uuid4(), ALL_SCOPES, in_an_hour, is_login_session=True)
 
 
-@pytest.mark.parametrize("mark", [b"", b"\0" * 24, STRANGERS.seal(b"\x7f" * 8, MAP)[:24]])
+@pytest.mark.parametrize("mark", [b"", b"\0" * 24, FOREIGN_SEAL.seal(b"\x7f" * 8, MAP)[:24]])
 async def test_an_identity_that_no_node_wrote_is_a_strangers(
     connect: Connect, member: Member, database: Database, mark: bytes
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
     cache = HazelcastCache(connection, RealClock(), SEAL)
-    forger = await (await connect(member, UNHURRIED_SECONDS)).link()
+    forger = await (await connect(member, UNHURRIED_SECONDS)).session()
     entries = await forger.client.get_map(MAP)
     identity = identity_of(UserRole.OPERATOR)
     await entries.set(credential_hash(TOKEN).hex(), bytearray(mark + msgspec.msgpack.encode(identity)), 60)
@@ -61,7 +61,7 @@ async def test_a_nodes_own_entry_is_believed_in_its_place_and_in_no_other(
     authenticator = Authenticator(database, cache, EmbeddedBus(), RealClock())
     assert await authenticator.identify(TOKEN) == identity
 
-    entries = await (await connection.link()).client.get_map(MAP)
+    entries = await (await connection.session()).client.get_map(MAP)
     other = TOKEN[:-1] + "b"
     await entries.set(credential_hash(other).hex(), await entries.get(own_hash), 60)
     assert await authenticator.identify(other) is None
@@ -71,7 +71,7 @@ async def test_an_entry_that_is_put_back_after_its_time_is_not_there(connect: Co
     connection = await connect(member, UNHURRIED_SECONDS)
     clock = ManualClock()
     cache = HazelcastCache(connection, clock, SEAL)
-    entries = await (await connection.link()).client.get_map(MAP)
+    entries = await (await connection.session()).client.get_map(MAP)
     await cache.put(SPACE, "kept", b"value", 5)
     kept = await entries.get("kept")
     clock.move(4.9)
@@ -85,7 +85,7 @@ async def test_an_entry_that_is_put_back_after_its_time_is_not_there(connect: Co
 async def test_anything_in_the_place_of_a_value_is_no_value(connect: Connect, member: Member, forged: object) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
     cache = HazelcastCache(connection, RealClock(), SEAL)
-    client = (await connection.link()).client
+    client = (await connection.session()).client
     await (await client.get_map(MAP)).set("any", forged, 60)
     assert await cache.get(SPACE, "any") is None
     counters = await client.get_map("r3edge-counters")
@@ -94,7 +94,7 @@ async def test_anything_in_the_place_of_a_value_is_no_value(connect: Connect, me
     assert [await cache.increment("forged", 60) for _ in range(2)] == [1, 2]
 
 
-async def test_messages_that_no_node_sealed_or_that_were_heard_before_are_dropped(
+async def test_messages_that_no_node_sealed_or_that_were_received_before_are_dropped(
     connect: Connect, member: Member, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
@@ -102,19 +102,19 @@ async def test_messages_that_no_node_sealed_or_that_were_heard_before_are_droppe
         HazelcastBus(connection, SEAL, RealClock()),
         HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, RealClock()),
     )
-    strange = HazelcastBus(await connect(member, UNHURRIED_SECONDS), STRANGERS, RealClock())
+    foreign = HazelcastBus(await connect(member, UNHURRIED_SECONDS), FOREIGN_SEAL, RealClock())
     got: list[bytes] = []
     await there.subscribe("user/1", got.append)
-    lane, now = shard_for("user/1"), to_milliseconds(RealClock().now())
-    topic = await (await connection.link()).client.get_reliable_topic(lane)
+    shard, now = shard_for("user/1"), to_milliseconds(RealClock().now())
+    topic = await (await connection.session()).client.get_reliable_topic(shard)
     whole = Frame(bytes(16), "user/1", b"forged", number=1, sent_ms=now).encode()
-    again = SEAL.seal(Frame(b"s" * 16, "user/1", b"once", number=7, sent_ms=now).encode(), place_of(lane))
-    elsewhere = SEAL.seal(Frame(b"t" * 16, "user/1", b"moved", number=1, sent_ms=now).encode(), "another lane")
-    cut = SEAL.seal(b"?", place_of(lane))
+    again = SEAL.seal(Frame(b"s" * 16, "user/1", b"once", number=7, sent_ms=now).encode(), seal_context(shard))
+    elsewhere = SEAL.seal(Frame(b"t" * 16, "user/1", b"moved", number=1, sent_ms=now).encode(), "another shard")
+    cut = SEAL.seal(b"?", seal_context(shard))
     for data in (b"?", whole, bytes(16) + whole, again, again, elsewhere, cut):
         await topic.publish(bytearray(data))
-    await strange.publish("user/1", b"strange")
-    await strange.close()
+    await foreign.publish("user/1", b"foreign")
+    await foreign.close()
     await here.publish("user/1", b"last")
     await eventually(lambda: b"last" in got, "the last message arrives")
     assert got == [b"once", b"last"]
@@ -131,8 +131,8 @@ async def test_frames_of_a_node_that_is_dead_are_not_believed_when_they_are_play
     recorded, clock = [], ManualClock()
     dead = HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, clock)
     connection = await connect(member, UNHURRIED_SECONDS)
-    lane = shard_for("user/1")
-    topic = await (await connection.link()).client.get_reliable_topic(lane)
+    shard = shard_for("user/1")
+    topic = await (await connection.session()).client.get_reliable_topic(shard)
     await topic.add_listener(lambda message: recorded.append(bytes(message.message)))
     for text in (b"one", b"two", b"three"):
         await dead.publish("user/1", text)
@@ -142,14 +142,14 @@ async def test_frames_of_a_node_that_is_dead_are_not_believed_when_they_are_play
     clock.move(age)
     fresh = HazelcastBus(await connect(member, UNHURRIED_SECONDS), SEAL, clock)
     got: list[bytes] = []
-    gaps: list[None] = []
-    await fresh.subscribe("user/1", got.append, lambda: gaps.append(None))
-    before = len(gaps)
+    losses: list[None] = []
+    await fresh.subscribe("user/1", got.append, lambda: losses.append(None))
+    before = len(losses)
     for frame in recorded[:3]:
         await topic.publish(bytearray(frame))
-    await eventually(lambda: fresh.refused["old"] == 3, "the frames are refused")
+    await eventually(lambda: fresh.refused["old"] == 3, "the frames are rejected")
     assert got == []
-    assert len(gaps) == before + 1, "what was late is read from where it is kept, not once a frame"
+    assert len(losses) == before + 1, "late messages are read from the database, not once a frame"
     assert caplog.text.count("it was sent more than 30 s ago or ahead") == 1
     await fresh.close()
 
@@ -166,13 +166,13 @@ async def test_clocks_may_differ_by_less_than_the_age_and_a_frame_counts_once(co
     await behind.publish("user/1", b"of the node behind")
     await eventually(lambda: len(got) == 4, "each has both")
     connection = await connect(member, UNHURRIED_SECONDS)
-    lane = shard_for("user/1")
-    topic = await (await connection.link()).client.get_reliable_topic(lane)
-    frame = Frame(b"g" * 16, lane, gap=True, number=1, sent_ms=to_milliseconds(early.now()))
-    gap = SEAL.seal(frame.encode(), place_of(lane))
+    shard = shard_for("user/1")
+    topic = await (await connection.session()).client.get_reliable_topic(shard)
+    frame = Frame(b"g" * 16, shard, is_loss=True, number=1, sent_ms=to_milliseconds(early.now()))
+    loss = SEAL.seal(frame.encode(), seal_context(shard))
     for _ in range(3):
-        await topic.publish(bytearray(gap))
-    await eventually(lambda: ahead.refused["repeated"] == behind.refused["repeated"] == 2, "the gap counts once")
+        await topic.publish(bytearray(loss))
+    await eventually(lambda: ahead.refused["repeated"] == behind.refused["repeated"] == 2, "the loss counts once")
     assert len(got) == 4
     assert ahead.refused["old"] == behind.refused["old"] == 0
     await ahead.close()

@@ -1,4 +1,4 @@
-"""What two nodes see of each other through one Hazelcast cluster."""
+"""What two nodes exchange through one Hazelcast cluster."""
 
 import asyncio
 from uuid import uuid4
@@ -67,13 +67,13 @@ async def test_the_first_message_after_subscribing_is_not_missed(connect: Connec
     await there.close()
 
 
-async def test_topics_that_share_a_lane_are_kept_apart(connect: Connect, member: Member) -> None:
-    lane = shard_for("user/0")
-    one, other = [topic for topic in (f"user/{number}" for number in range(100)) if shard_for(topic) == lane][:2]
+async def test_topics_that_share_a_shard_are_kept_apart(connect: Connect, member: Member) -> None:
+    shard = shard_for("user/0")
+    first, other = [topic for topic in (f"user/{number}" for number in range(100)) if shard_for(topic) == shard][:2]
     here, there = await two_buses(connect, member)
     got: list[bytes] = []
     await there.subscribe(other, got.append)
-    await here.publish(one, b"not for you")
+    await here.publish(first, b"not for you")
     await here.publish(other, b"for you")
     await eventually(lambda: got, "the message arrives")
     assert got == [b"for you"]
@@ -81,14 +81,14 @@ async def test_topics_that_share_a_lane_are_kept_apart(connect: Connect, member:
     await there.close()
 
 
-async def test_no_gap_is_told_where_nothing_was_lost(connect: Connect, member: Member) -> None:
+async def test_no_loss_is_reported_if_nothing_was_lost(connect: Connect, member: Member) -> None:
     here, there = await two_buses(connect, member)
-    gaps: list[str] = []
+    losses: list[str] = []
     got: list[bytes] = []
-    await there.subscribe("user/1", got.append, lambda: gaps.append("gap"))
+    await there.subscribe("user/1", got.append, lambda: losses.append("loss"))
     await here.publish("user/1", b"hello")
     await eventually(lambda: got, "the message arrives")
-    assert gaps == []
+    assert losses == []
     await here.close()
     await there.close()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.hazelcast.frames import LANES, Frame, shard_for
+from infra.hazelcast.frames import SHARDS, Frame, shard_for
 from infra.hazelcast.seal import Seal
 
 TOPICS = st.text(max_size=100)
@@ -34,15 +34,15 @@ def test_a_frame_that_was_cut_is_a_value_error(length: int) -> None:
 
 
 @given(TOPICS)
-def test_a_topic_has_one_lane(topic: str) -> None:
+def test_a_topic_has_one_shard(topic: str) -> None:
     assert shard_for(topic) == shard_for(topic)
-    assert shard_for(topic) in LANES
+    assert shard_for(topic) in SHARDS
 
 
 def test_topics_spread_over_all_lanes_and_keep_theirs() -> None:
     # Another way would break the bus between an old node and a new one, so the figures are written down.
     assert [shard_for(topic) for topic in ("user/1", "depth/binance:BTC/USDT")] == ["r3edge-bus-6", "r3edge-bus-12"]
-    assert {shard_for(f"user/{number}") for number in range(500)} == set(LANES)
+    assert {shard_for(f"user/{number}") for number in range(500)} == set(SHARDS)
 
 
 SEAL = Seal(bytes(32))
