@@ -1,4 +1,4 @@
-"""A registered user of a running engine: an account, orders and the stories that are told of them."""
+"""A registered user of a running engine, with an account, its orders and their events."""
 
 import uuid
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ async def register(client: Client, email: str | None = None) -> TraderClient:
 
 
 async def open_account(trader: TraderClient, **balances: str) -> str:
-    """Open a paper account, with 100,000 USDT where nothing is said; return its id."""
+    """Open a paper account, with 100,000 USDT by default; return its id."""
     given = [{"currency": name, "amount": amount} for name, amount in (balances or {"USDT": "100000"}).items()]
     made = await trader.client.change(
         CREATE_ACCOUNT, input={"name": "paper", "kind": "PAPER", "venue": "sandbox", "balances": given}

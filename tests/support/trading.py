@@ -1,4 +1,4 @@
-"""Accounts, strategies, sessions and orders to put into a test's database, each with what it hangs on."""
+"""Accounts, strategies, sessions and orders to put into a test's database, each with the rows that it refers to."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

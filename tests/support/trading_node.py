@@ -1,6 +1,6 @@
 """A node that trades for real: PostgreSQL, ccxt, a sandbox exchange, hub and trader. Only its candles are scripted.
 
-The book is the sandbox's own; candles close and trades pass when a test says so, and with them goes the venue's time.
+The book is the sandbox's own. Candles close and trades happen when a test asks for it, and the venue's time with them.
 """
 
 import asyncio
@@ -288,14 +288,14 @@ class TradingNode:
             return (await reading.trading_sessions.list_signals(self.user.id, session.id, KeysetPage(limit=1000)))[::-1]
 
     async def summary(self, session: TradingSession) -> list[str]:
-        """Return the session's signals and orders in short."""
+        """Return the session's signals and orders in few words."""
         signals = [
             f"{signal.action.value}{' missed' if signal.missed else ''}" for signal in await self.signals(session)
         ]
         return signals + [_short(order) for order in await self.orders_of(session)]
 
     async def until_summarised(self, session: TradingSession, what: str) -> None:
-        """Return once one of the session's signals or orders reads like that in short."""
+        """Return once one of the session's signals or orders has that summary."""
         deadline = self.clock.monotonic() + PATIENCE_SECONDS
         while what not in (summary := await self.summary(session)):
             assert self.clock.monotonic() < deadline, f"not in time: {what}; there is {summary}"

@@ -58,7 +58,7 @@ async def test_changes_at_once_get_a_number_each_and_an_expected_one_lets_one_th
 ) -> None:
     strategy = await service.create(user.id, REQUEST, None)
     changes = [service.update(user.id, strategy.id, definition=RULES) for _ in range(5)]
-    assert sorted(one.current_version for one in await asyncio.gather(*changes)) == [2, 3, 4, 5, 6]
+    assert sorted(strategy.current_version for strategy in await asyncio.gather(*changes)) == [2, 3, 4, 5, 6]
 
     expecting = [service.update(user.id, strategy.id, definition=RULES, expected_version=6) for _ in range(4)]
     outcomes = await asyncio.gather(*expecting, return_exceptions=True)
@@ -90,7 +90,7 @@ async def test_a_rule_with_a_mistake_stores_nothing(
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 2_001])
-async def test_a_description_that_cannot_be_stored_is_told(service: StrategyService, user: User, text: str) -> None:
+async def test_a_description_that_cannot_be_stored_is_an_error(service: StrategyService, user: User, text: str) -> None:
     assert await refused(service.create(user.id, replace(REQUEST, description=text), None)) is ErrorCode.INVALID
     strategy = await service.create(user.id, REQUEST, None)
     assert await refused(service.update(user.id, strategy.id, description=text)) is ErrorCode.INVALID

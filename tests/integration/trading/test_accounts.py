@@ -47,7 +47,7 @@ async def test_one_key_opens_one_account(node: TradingNode) -> None:
     first, again = await asyncio.gather(*(node.accounts.create(node.user.id, request) for _ in range(2)))
     assert again == first
     async with node.database.read_only() as reading:
-        assert [each.id for each in await reading.accounts.list_tradable()] == [first.id]
+        assert [account.id for account in await reading.accounts.list_tradable()] == [first.id]
 
 
 async def test_one_key_with_another_input_is_a_conflict(node: TradingNode) -> None:
@@ -57,7 +57,7 @@ async def test_one_key_with_another_input_is_a_conflict(node: TradingNode) -> No
     assert conflict.value.code is ErrorCode.CONFLICT
 
 
-async def test_all_that_is_wrong_with_an_account_is_told_at_once(node: TradingNode) -> None:
+async def test_all_errors_of_an_account_are_returned_at_once(node: TradingNode) -> None:
     twice = (USDT, replace(USDT, total=Decimal(0)), Balance("us dollars", Decimal(1), Decimal(1)))
     wrong = replace(PAPER, currency="$", balances=twice, credentials=VenueCredentials("a", "b"))
     with pytest.raises(InputErrors) as found:
@@ -206,18 +206,18 @@ async def test_credentials_that_cant_be_ones_are_invalid(node: TradingNode, give
 
 async def test_a_deposit_counts_once_a_key(node: TradingNode) -> None:
     account = await node.accounts.create(node.user.id, PAPER)
-    session = await node.session(account, strategy())  # The account is traded, so its stream tells of the deposit.
+    session = await node.session(account, strategy())  # The account is traded, so its stream reports the deposit.
     paid = [
         (await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), key))[1] for key in ("a", "a", "b")
     ]
     assert paid[0] == paid[1] != paid[2]
-    assert [(one.kind.value, one.amount, one.at > account.created_at) for one in paid if one] == [
-        ("DEPOSIT", Decimal(50), True)
-    ] * 3
+    assert [
+        (transfer.kind.value, transfer.amount, transfer.at > account.created_at) for transfer in paid if transfer
+    ] == [("DEPOSIT", Decimal(50), True)] * 3
     async with node.database.read_only() as reading:
         recorded = await reading.transfers.list_all(account.id)
         assert await reading.transfers.unexplained(account.id) == {}
-    assert [(one.reference, one.amount) for one in recorded] == [
+    assert [(transfer.reference, transfer.amount) for transfer in recorded] == [
         ("opening:USDT", 1000),
         ("deposit:a", 50),
         ("deposit:b", 50),
@@ -252,7 +252,7 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
             await node.accounts.deposit(node.user.id, account.id, "USDT", Decimal(50), "a")
     noticed = account.created_at + timedelta(seconds=1)
     async with node.database.transaction() as transaction:
-        assert [one.reference for one in await transaction.transfers.list_all(account.id)] == ["opening:USDT"]
+        assert [transfer.reference for transfer in await transaction.transfers.list_all(account.id)] == ["opening:USDT"]
         if audited:  # The audit has seen the new balance, and some interest or an older deposit with it.
             held = Balance("USDT", 1000 + audited, 1000 + audited)
             await transaction.accounts.replace_balances(account.id, (held,))
@@ -272,7 +272,11 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
     assert await balances(node, account.id) == {"USDT": 1050}
     async with node.database.read_only() as reading:
         recorded = await reading.transfers.list_all(account.id)
-    assert {one.reference: one.amount for one in recorded} == {"opening:USDT": 1000, "deposit:a": 50, **left}
+    assert {transfer.reference: transfer.amount for transfer in recorded} == {
+        "opening:USDT": 1000,
+        "deposit:a": 50,
+        **left,
+    }
 
 
 @pytest.mark.parametrize(
@@ -280,7 +284,7 @@ async def test_a_deposit_whose_engine_was_killed_after_the_payment_is_recorded_o
     [(CredentialsRejected("gone"), ErrorCode.CREDENTIALS_REJECTED), (RequestRejected("no"), ErrorCode.UNSUPPORTED)],
     ids=["credentials", "question"],
 )
-async def test_a_refusal_of_a_deposits_balances_is_told_at_the_account(
+async def test_a_refusal_of_a_deposits_balances_is_an_error_at_the_account(
     node: TradingNode, monkeypatch: pytest.MonkeyPatch, refusal: Exception, code: ErrorCode
 ) -> None:
     account = await node.accounts.create(node.user.id, PAPER)
@@ -301,7 +305,7 @@ async def test_what_an_account_opens_with_is_a_transfer_of_its_first_moment(node
         opened = await reading.transfers.list_all(account.id)
         stranger = await reading.transfers.get(new_user().id, opened[0].id)
         assert await reading.transfers.get(node.user.id, opened[0].id) == opened[0]
-    assert {(one.kind.value, one.currency, one.amount, one.at) for one in opened} == {
+    assert {(transfer.kind.value, transfer.currency, transfer.amount, transfer.at) for transfer in opened} == {
         ("OPENING", "USDT", Decimal(1000), account.created_at),
         ("OPENING", "BTC", Decimal("0.5"), account.created_at),
     }

@@ -113,7 +113,7 @@ async def test_an_exit_that_was_begun_before_a_crash_goes_on_after_it(node: Trad
     assert (await node.orders_of(session))[-1].signal_id == (await node.signals(session))[-1].id
 
 
-async def test_a_candle_that_is_told_again_after_a_restart_makes_no_second_order(node: TradingNode) -> None:
+async def test_a_candle_that_is_published_again_after_a_restart_makes_no_second_order(node: TradingNode) -> None:
     # The order is denied, so that nothing but the candle itself keeps the session from entering again.
     price = node.feed.price
     session = await node.session(await node.account("10"), strategy(enter_long=f"close > {price * 2}"))
@@ -155,11 +155,11 @@ async def test_a_lease_that_another_node_took_ends_the_work_at_once(node: Tradin
         await transaction.leases.release(mine)
         await transaction.leases.acquire("account", str(account.id), "another", 600)
     await node.feed.close_candle()
-    await eventually(lambda: account.id not in node.trader.accounts, "the node lets go")
+    await eventually(lambda: account.id not in node.trader.accounts, "the node stops trading it")
     assert await node.summary(session) == []
 
 
-async def test_an_account_that_is_let_go_closes_its_connections_however_long_that_takes(
+async def test_a_worker_that_ends_closes_its_connections_however_long_that_takes(
     node: TradingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[CcxtExecutionClient] = []
@@ -179,11 +179,11 @@ async def test_an_account_that_is_let_go_closes_its_connections_however_long_tha
     await eventually(lambda: closed, "the connections are closed")
 
 
-async def test_an_archived_account_is_let_go(node: TradingNode) -> None:
+async def test_an_archived_account_is_no_longer_traded(node: TradingNode) -> None:
     account = await node.account()
     await eventually(lambda: account.id in node.trader.accounts, "the account is traded")
     await node.accounts.archive(node.user.id, account.id)
-    await eventually(lambda: account.id not in node.trader.accounts, "the account is let go")
+    await eventually(lambda: account.id not in node.trader.accounts, "the account is no longer traded")
 
 
 async def test_a_session_whose_rules_cant_be_read_fails_alone(node: TradingNode) -> None:
@@ -197,7 +197,7 @@ async def test_a_session_whose_rules_cant_be_read_fails_alone(node: TradingNode)
     await node.until_position(good, lambda now: now.quantity > 0, "the other one buys")
 
 
-async def test_a_session_that_meets_a_fault_fails_alone_and_tells_nothing_internal(
+async def test_a_session_that_meets_a_fault_fails_alone_and_shows_nothing_internal(
     node: TradingNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     account = await node.account()
@@ -217,7 +217,7 @@ async def test_a_session_that_meets_a_fault_fails_alone_and_tells_nothing_intern
 
 async def test_a_session_shows_what_it_waits_for_until_it_is_warm(node: TradingNode) -> None:
     session = await node.start_session(await node.account(), strategy(enter_long="close > sma(close, 300)"))
-    waiting = await node.until(session, lambda now: now.status_reason, "it tells what it waits for")
+    waiting = await node.until(session, lambda now: now.status_reason, "its row has what it waits for")
     assert (waiting.status.value, waiting.status_code) == ("STARTING", Code.WAITING_FOR_CANDLES)
     assert "50 of the" in waiting.status_reason
     await node.feed.fill_history(400)

@@ -28,7 +28,7 @@ async def refusal(
     return [(error.code, error.path) for error in found.value.errors]
 
 
-async def test_what_isnt_there_is_told_all_at_once(node: TradingNode) -> None:
+async def test_all_that_isnt_there_is_an_error_at_once(node: TradingNode) -> None:
     nowhere = TradingSessionRequest(UUID(int=1), UUID(int=2), MarketSymbol("sandbox", "NO/SUCH"), Timeframe.M1)
     with pytest.raises(InputErrors) as found:
         await node.trading_sessions.start(node.user, nowhere, None)
@@ -40,16 +40,18 @@ async def test_what_isnt_there_is_told_all_at_once(node: TradingNode) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "51"])
-async def test_a_parameter_out_of_its_range_is_told_with_its_place(node: TradingNode, value: str) -> None:
+async def test_a_parameter_out_of_its_range_is_an_error_with_its_path(node: TradingNode, value: str) -> None:
     parameters = (ParameterValue("n", Decimal(value)),)
-    told = await refusal(node, await node.account(), BY_PERIOD, parameters=parameters)
-    assert told == [(ErrorCode.INVALID, ("input", "parameters", "0"))]
+    errors = await refusal(node, await node.account(), BY_PERIOD, parameters=parameters)
+    assert errors == [(ErrorCode.INVALID, ("input", "parameters", "0"))]
 
 
-async def test_a_parameter_that_makes_a_rule_unreadable_is_told_before_the_session_starts(node: TradingNode) -> None:
+async def test_a_parameter_that_makes_a_rule_unreadable_is_an_error_before_the_session_starts(
+    node: TradingNode,
+) -> None:
     parameters = (ParameterValue("n", Decimal("2.5")),)
-    told = await refusal(node, await node.account(), BY_PERIOD, parameters=parameters)
-    assert told == [(ErrorCode.INVALID, ("input", "parameters"))]
+    errors = await refusal(node, await node.account(), BY_PERIOD, parameters=parameters)
+    assert errors == [(ErrorCode.INVALID, ("input", "parameters"))]
 
 
 async def test_unknown_and_repeated_parameters_are_refused(node: TradingNode) -> None:
@@ -73,8 +75,8 @@ async def test_what_a_spot_market_cant_do_is_unsupported(node: TradingNode) -> N
 
 async def test_sizing_and_limits_of_the_session_are_checked(node: TradingNode) -> None:
     sizing, risk = Sizing(risk_percent=Decimal(1)), RiskLimits(max_drawdown_percent=Decimal(101))
-    told = await refusal(node, await node.account(), strategy(), sizing=sizing, risk=risk)
-    assert [path for _, path in told] == [("input", "sizing", "riskPercent"), ("input", "risk", "maxDrawdownPercent")]
+    errors = await refusal(node, await node.account(), strategy(), sizing=sizing, risk=risk)
+    assert [path for _, path in errors] == [("input", "sizing", "riskPercent"), ("input", "risk", "maxDrawdownPercent")]
 
 
 async def test_an_account_of_somebody_else_isnt_there(node: TradingNode) -> None:

@@ -18,7 +18,7 @@ from tests.support.trading_node import ALWAYS, TradingNode, cents, strategy
 PASSIVE = OrderStyle(OrderType.LIMIT, offset_bps=Decimal(200))
 
 
-async def test_a_candle_that_says_enter_buys_and_one_that_says_exit_sells(node: TradingNode) -> None:
+async def test_an_enter_signal_buys_and_an_exit_signal_sells(node: TradingNode) -> None:
     price = node.feed.price
     session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
     await node.feed.close_candle()
@@ -144,7 +144,7 @@ async def test_stopping_cancels_an_entry_that_rests(node: TradingNode) -> None:
     assert await node.summary(session) == ["ENTER_LONG", "ENTRY CANCELED"]
 
 
-async def test_a_position_below_the_lot_is_told_as_dust_and_doesnt_keep_a_session_from_stopping(
+async def test_a_position_below_the_lot_is_recorded_as_dust_and_doesnt_keep_a_session_from_stopping(
     node: TradingNode,
 ) -> None:
     session = await node.session(await node.account(), strategy())

@@ -1,4 +1,4 @@
-"""What the account was worth when a session began: its reports begin there, so it is waited for."""
+"""A session's start equity: its reports start from there, so the session waits for the prices."""
 
 import asyncio
 from contextlib import aclosing

@@ -19,14 +19,14 @@ def test_codes_that_venues_have_are_currencies(currency: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "US DOLLARS", "BTC/USDT", "BTC:USDT", "USDT\n", "\x00", "X" * 33, "A;B", '"']
 )
-def test_what_can_be_no_code_is_told_as_such(text: str) -> None:
+def test_what_cant_be_a_code_is_an_error(text: str) -> None:
     (error,) = currency_errors(text, PATH)
     assert (error.code, error.path) == (ErrorCode.INVALID, PATH)
     assert "is not a currency such as USDT" in error.message
 
 
 @pytest.mark.parametrize(
-    ("amount", "told"),
+    ("amount", "hint"),
     [
         ("0", "more than 0 and at most 1,000,000,000; it is 0"),
         ("-1", "it is -1"),
@@ -37,10 +37,10 @@ def test_what_can_be_no_code_is_told_as_such(text: str) -> None:
         ("1E-30", "at most 8 decimals"),
     ],
 )
-def test_an_amount_that_no_sandbox_takes_is_told_with_what_one_takes(amount: str, told: str) -> None:
+def test_the_error_of_an_amount_names_what_a_sandbox_takes(amount: str, hint: str) -> None:
     (error,) = paper_errors("USDT", Decimal(amount), ("input",))
     assert (error.code, error.path) == (ErrorCode.INVALID, ("input", "amount"))
-    assert told in error.message
+    assert hint in error.message
 
 
 @pytest.mark.parametrize("amount", ["0.00000001", "1000000000", "1.1000000000000", "1E+9", "1E-8"])
@@ -48,9 +48,9 @@ def test_the_least_and_the_most_that_a_sandbox_takes_are_right(amount: str) -> N
     assert paper_errors("W", Decimal(amount), ("input",)) == []
 
 
-def test_each_balance_is_told_at_its_place() -> None:
-    one = Decimal(1)
-    given = [Balance("W", one, one), Balance("W", one, one), Balance("A/B", Decimal(0), Decimal(0))]
+def test_each_balance_has_its_error_at_its_path() -> None:
+    unit = Decimal(1)
+    given = [Balance("W", unit, unit), Balance("W", unit, unit), Balance("A/B", Decimal(0), Decimal(0))]
     assert {error.path for error in balance_errors(given, ("b",))} == {
         ("b", "1", "currency"),
         ("b", "2", "currency"),
@@ -58,7 +58,7 @@ def test_each_balance_is_told_at_its_place() -> None:
     }
 
 
-def test_a_currency_that_a_venue_lacks_is_told_with_those_that_it_has() -> None:
+def test_the_error_of_a_currency_that_a_venue_lacks_lists_those_that_it_has() -> None:
     (error,) = unknown_currency_errors("sandbox", "usdt", {"USDT", "BTC"}, PATH)
     assert error.message == "sandbox has no currency 'usdt' (did you mean USDT?); there are: BTC, USDT."
     (error,) = unknown_currency_errors("big", "EUR", [f"C{number:03}" for number in range(500)], PATH)

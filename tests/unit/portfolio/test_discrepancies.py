@@ -12,16 +12,16 @@ amounts = st.decimals(0, 10**9, places=18)
 
 @given(amounts, st.sampled_from(range(4, 9)), st.sampled_from(["ROUND_FLOOR", "ROUND_CEILING", "ROUND_HALF_EVEN"]))
 def test_no_venues_rounding_is_a_movement(held: Decimal, places: int, rounding: str) -> None:
-    told = held.quantize(Decimal(1).scaleb(-places), rounding=rounding)
-    assert significant_differences({"BTC": told - held}, [Balance("BTC", told, told)]) == {}
+    reported = held.quantize(Decimal(1).scaleb(-places), rounding=rounding)
+    assert significant_differences({"BTC": reported - held}, [Balance("BTC", reported, reported)]) == {}
 
 
 @pytest.mark.parametrize(
-    ("told", "amount"),
+    ("reported", "amount"),
     [("1000.1237", "0.0002"), ("1000", "0.00011"), ("3", "1"), ("0.12345678", "-0.00000002"), ("1E+3", "5")],
 )
-def test_what_rounding_cant_make_is_a_movement(told: str, amount: str) -> None:
-    balance = Balance("BTC", Decimal(told), Decimal(told))
+def test_what_rounding_cant_make_is_a_movement(reported: str, amount: str) -> None:
+    balance = Balance("BTC", Decimal(reported), Decimal(reported))
     assert significant_differences({"BTC": Decimal(amount)}, [balance]) == {"BTC": Decimal(amount)}
 
 

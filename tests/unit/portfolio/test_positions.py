@@ -17,7 +17,7 @@ MARKET = a_market()
 
 
 def after(*fills: Fill) -> list[Position]:
-    """Return every position that the fills make, the last one last."""
+    """Return every position that the fills make, oldest first."""
     past: list[Position] = []
     current: Position | None = None
     for number, fill in enumerate(fills):
@@ -119,8 +119,8 @@ def test_quantity_and_profit_are_what_the_fills_moved(fills: list[Fill], mark: D
 
 @given(st.lists(random_fills(), min_size=1, max_size=30))
 def test_fees_are_the_sum_of_all_in_quote(fills: list[Fill]) -> None:
-    told = sum((position.fees for position in after(*fills)), D(0))
-    assert told == sum((worth_in_quote(fill) for fill in fills), D(0))
+    total = sum((position.fees for position in after(*fills)), D(0))
+    assert total == sum((worth_in_quote(fill) for fill in fills), D(0))
 
 
 def worth_in_quote(fill: Fill) -> Decimal:

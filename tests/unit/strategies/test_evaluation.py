@@ -55,7 +55,7 @@ CONDITIONS = st.recursive(
     ),
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from([" and ", " or "]), inner).map(lambda three: f"({''.join(three)})"),
-        inner.map(lambda one: f"not ({one})"),
+        inner.map(lambda rule: f"not ({rule})"),
     ),
     max_leaves=3,
 )
@@ -165,7 +165,7 @@ def test_too_few_candles_say_nothing(count: int) -> None:
         ("2 > 1", [1, 1, 1, 1, 1]),
     ],
 )
-def test_the_language_means_what_it_says(rule: str, expected: list[int]) -> None:
+def test_rules_evaluate_to_the_expected_values(rule: str, expected: list[int]) -> None:
     assert values_of(rule, prices(1, 2, 3, 4, 2)) == [bool(value) for value in expected]
 
 
@@ -256,7 +256,7 @@ def test_a_reason_without_values_or_of_a_long_rule_stays_short() -> None:
     assert len(compiled(enter_long=long).explain(prices(1), "enter_long")) <= 400
 
 
-def test_each_rule_is_said_by_its_own_name() -> None:
+def test_each_rule_has_a_signal_of_its_own_name() -> None:
     strategy = compiled(enter_long="close > 1", exit_long="close > 2", enter_short="close > 3", exit_short="close > 4")
     latest = strategy.latest(prices(1, 3.5))
     assert latest == LatestSignals(enter_long=True, exit_long=True, enter_short=True, exit_short=False)

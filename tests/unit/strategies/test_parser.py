@@ -68,7 +68,7 @@ def test_a_misspelt_function_is_answered_with_its_place_and_the_right_name() -> 
         ("(((close))) > (0)", 0),
     ],
 )
-def test_a_rule_is_read_and_tells_the_bars_that_it_needs(text: str, warm_up: int) -> None:
+def test_a_rule_is_parsed_and_knows_its_warm_up(text: str, warm_up: int) -> None:
     assert read(text).warm_up == warm_up
 
 
@@ -246,7 +246,11 @@ def test_a_deep_caller_can_still_read_the_deepest_rule() -> None:
 
 @pytest.mark.parametrize(
     "definition",
-    [pytest.param(each, id=each.name) for each in catalogue() if each.name not in ADDITIVE | MULTIPLICATIVE | ANCHORED],
+    [
+        pytest.param(known, id=known.name)
+        for known in catalogue()
+        if known.name not in ADDITIVE | MULTIPLICATIVE | ANCHORED
+    ],
 )
 def test_every_function_of_the_library_can_be_named_in_a_rule(definition: IndicatorDefinition) -> None:
     series = ", ".join(["close", "5 + change(open) * 0"][: len(definition.inputs)]) if definition.needs_inputs else ""

@@ -1,4 +1,4 @@
-"""A definition is valid, or all that is wrong with it is told by path."""
+"""A definition is valid, or all its errors are returned with their paths."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -151,7 +151,9 @@ def test_errors_of_all_parts_are_returned_together() -> None:
         (simple(parameters=(StrategyParameter("n", Decimal(1)),) * 33), ("parameters",)),
     ],
 )
-def test_a_part_out_of_its_range_is_told_by_its_path(definition: StrategyDefinition, path: tuple[str, ...]) -> None:
+def test_a_part_out_of_its_range_is_an_error_with_its_path(
+    definition: StrategyDefinition, path: tuple[str, ...]
+) -> None:
     assert list(problems(definition)) == [path]
 
 
@@ -206,7 +208,7 @@ def test_a_sessions_own_sizing_is_checked_against_the_stop() -> None:
 
 
 @given(st.lists(st.text(max_size=20), min_size=4, max_size=4), st.text(max_size=5), st.decimals())
-def test_any_definition_is_valid_or_told_what_is_wrong(rules: list[str], name: str, number: Decimal) -> None:
+def test_any_definition_is_valid_or_has_errors(rules: list[str], name: str, number: Decimal) -> None:
     definition = StrategyDefinition(
         Sizing(quote_amount=number), (StrategyParameter(name, number),), *rules, ExitDistance(percent=number)
     )

@@ -30,9 +30,9 @@ def test_the_newest_are_kept_and_their_numbers_with_them(length: int, count: int
     kept = [candle(index) for index in range(max(count - length, 0), count)]
     assert list(history.candles) == kept
     for index, newest in enumerate(kept):
-        seen, wanted = history.arrays(newest.open_time), candle_arrays(kept[: index + 1])
+        actual, expected = history.arrays(newest.open_time), candle_arrays(kept[: index + 1])
         for name in ("open", "high", "low", "close", "volume"):
-            assert np.array_equal(seen.series(name), wanted.series(name))
+            assert np.array_equal(actual.series(name), expected.series(name))
 
 
 def test_what_was_before_the_oldest_has_no_numbers() -> None:

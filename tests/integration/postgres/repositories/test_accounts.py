@@ -155,7 +155,7 @@ async def test_the_engine_trades_until_it_is_halted(accounts: PostgresAccounts) 
         assert await accounts.engine_state() is state
 
 
-async def test_that_an_alert_was_told_is_forgotten_once_its_account_has_long_gone_without_its_cause(
+async def test_an_alert_is_deleted_once_its_account_has_long_gone_without_its_cause(
     accounts: PostgresAccounts, world: World
 ) -> None:
     kept, start = timedelta(days=400), at(0)

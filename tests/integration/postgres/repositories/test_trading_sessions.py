@@ -1,4 +1,4 @@
-"""Trading sessions and what they say."""
+"""Trading sessions and their signals."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -124,8 +124,8 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresT
         await sessions.add(session)
     user = world.user.id
 
-    async def found(window: KeysetPage, **wanted: object) -> list[TradingSession]:
-        return await sessions.list_page(user, window, TradingSessionFilter(**wanted))  # type: ignore[arg-type]
+    async def found(window: KeysetPage, **filters: object) -> list[TradingSession]:
+        return await sessions.list_page(user, window, TradingSessionFilter(**filters))  # type: ignore[arg-type]
 
     assert await found(KeysetPage(2)) == [stopped, ether]
     assert await found(KeysetPage(2, after=ether.id)) == [world.session]
@@ -149,7 +149,7 @@ async def test_a_signal_comes_back_as_it_was_stored(
         assert await sessions.get_signal(world.user.id, signal.id) == signal
 
 
-async def test_a_session_says_the_same_once_on_a_candle(sessions: PostgresTradingSessions, world: World) -> None:
+async def test_a_session_stores_a_signal_once_for_a_candle(sessions: PostgresTradingSessions, world: World) -> None:
     assert await sessions.add_signal(world.signal(candle_at=NOW))
     assert not await sessions.add_signal(world.signal(candle_at=NOW, reason="again"))
     assert await sessions.add_signal(world.signal(candle_at=NOW, action=SignalAction.EXIT_LONG))
