@@ -76,7 +76,7 @@ class DepthStream:
 
     @property
     def width(self) -> int:
-        """One event tells the present state."""
+        """The current state is one event."""
         return 1
 
     def covers(self, snapshot: DepthEvent, event: DepthEvent) -> bool:

@@ -1,4 +1,4 @@
-"""Global ids: what a type's name and a key look like as one opaque text."""
+"""Global ids: a type's name and a key as one opaque text."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ def encode_id(type_name: str, key: object) -> str:
 
 
 def decode_id(id: str) -> tuple[str, str] | None:
-    """Return the type name and the key that a global id stands for, or None where it isn't one."""
+    """Return the type name and the key in a global id, or None if it isn't one."""
     if len(id) > _MAX_ID_CHARACTERS:
         return None
     try:
@@ -25,7 +25,7 @@ def decode_id(id: str) -> tuple[str, str] | None:
 
 
 def uuid_in(id: str, type_name: str) -> UUID | None:
-    """Return the UUID in a global id of that type, or None where it is none, or of another type."""
+    """Return the UUID in a global id of that type, or None if it isn't one or is of another type."""
     parts = decode_id(id)
     if parts is None or parts[0] != type_name:
         return None

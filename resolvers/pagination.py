@@ -7,7 +7,7 @@ from domain.core.pagination import DEFAULT_PAGE
 
 @dataclass(frozen=True, slots=True)
 class PageArguments:
-    """The four arguments of every connection, as they came; `default` is the size of a page where none is given."""
+    """The four arguments of every connection, unchecked; `default` is the size of a page if none is given."""
 
     first: int | None = None
     after: str | None = None

@@ -173,4 +173,4 @@ class PaperDepositInput:
 def _balances(given: list[BalanceInput] | None) -> tuple[domain.Balance, ...] | None:
     if given is None:
         return None
-    return tuple(domain.Balance(one.currency, one.amount, one.amount) for one in given)
+    return tuple(domain.Balance(balance.currency, balance.amount, balance.amount) for balance in given)

@@ -10,12 +10,12 @@ from resolvers.lists import TimeOrder
 
 
 def describe_enum(kind: type[Enum], description: str, values: Mapping[str, str], *, name: str | None = None) -> None:
-    """Serve an enum of the domain under `name` (its own, where none is given); `values` describes each by its name.
+    """Serve an enum of the domain under `name`, by default its own; `values` has the description of each value's name.
 
-    Raises `ValueError` where a value has no description, or a description no value.
+    Raises `ValueError` if a value has no description, or a description has no value.
     """
     if set(values) != {member.name for member in kind}:
-        raise ValueError(f"{kind.__name__} is described by {sorted(values)} and has {[one.name for one in kind]}")
+        raise ValueError(f"{kind.__name__} is described by {sorted(values)} and has {[member.name for member in kind]}")
     strawberry.enum(kind, name=name, description=description)
     definition = kind.__strawberry_definition__  # type: ignore[attr-defined]  # which strawberry.enum has set
     for value in definition.values:

@@ -89,7 +89,7 @@ def public_error(error: GraphQLError) -> GraphQLFormattedError:
     if isinstance(cause, domain_errors.InputError):
         return _formatted(error, cause.message, {"code": cause.code.value})
     if isinstance(cause, domain_errors.InputErrors):
-        return _formatted(error, " ".join(one.message for one in cause.errors), {"code": cause.errors[0].code.value})
+        return _formatted(error, " ".join(part.message for part in cause.errors), {"code": cause.errors[0].code.value})
     if cause is None or error.path is None:
         return _formatted(error, error.message, {"code": domain_errors.FaultCode.INVALID.value, **_extensions(error)})
     return _masked(error, cause)

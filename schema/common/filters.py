@@ -39,7 +39,7 @@ OfStrategy = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The objects to which the items of a user's list belong; None where it doesn't matter."""
+    """The objects to which the items of a user's list belong; None selects all."""
 
     account_id: UUID | None
     trading_session_id: UUID | None

@@ -26,7 +26,7 @@ class NodeContext(Protocol):
 
 
 def instance_of(*domain_classes: type) -> Callable[[object, GraphQLResolveInfo[object]], bool]:
-    """Return an `is_type_of` that knows these domain classes; every type with an interface or in a union needs one.
+    """Return an `is_type_of` for these domain classes. Every type with an interface or in a union needs one.
 
     @strawberry.type
     class Order(Node):
@@ -82,7 +82,7 @@ class NodeQuery:
 
 
 async def load_node(context: NodeContext, id: str) -> object | None:
-    """Return the domain object with this global id, or None where the id or the object can't be read."""
+    """Return the domain object with this global id; None if the id isn't valid or the object isn't visible."""
     parts = ids.decode_id(id)
     if parts is None:
         return None

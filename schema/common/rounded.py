@@ -10,7 +10,7 @@ from domain.core.money import rounded
 
 
 class RoundedField(StrawberryField):
-    """A field without a resolver, whose decimal is rounded when it is shown; what is stored keeps its digits."""
+    """A field without a resolver whose decimal is rounded for output. The stored value keeps its digits."""
 
     def get_result(self, source: object, info: Info | None, args: list[object], kwargs: dict[str, object]) -> object:
         """Return the rounded attribute of the source."""
@@ -19,5 +19,5 @@ class RoundedField(StrawberryField):
 
 
 def rounded_field(description: str) -> Any:  # noqa: ANN401  # as `strawberry.field`, which stands for a value
-    """Return a field like `strawberry.field`, of a decimal that is computed rather than told."""
+    """Return a field like `strawberry.field`, for a decimal that is computed, not reported by a venue."""
     return RoundedField(python_name=None, description=description)

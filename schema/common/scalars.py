@@ -28,7 +28,7 @@ _ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)
 
 
 def serialize_decimal(value: object) -> str:
-    """Return a decimal in plain notation; whole numbers may come as int."""
+    """Return a decimal in plain notation. A whole number can be an int."""
     if isinstance(value, Decimal):
         return money.plain(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -37,7 +37,7 @@ def serialize_decimal(value: object) -> str:
 
 
 def parse_decimal(value: object) -> Decimal:
-    """Return the decimal of a string or a whole number; raise GraphQLError for all else, floats above all."""
+    """Return the decimal of a string or a whole number; raise GraphQLError for any other value, such as a float."""
     if isinstance(value, float):
         raise _scalar_error("Decimal", value, 'floats lose digits: write it as a string, such as "0.01"')
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -49,14 +49,14 @@ def parse_decimal(value: object) -> Decimal:
 
 
 def serialize_time(value: object) -> str:
-    """Return an aware datetime in UTC, with as many places of the second as it needs and a Z."""
+    """Return an aware datetime in UTC with a Z, with as many decimals of the second as it needs."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise TypeError(f"a time must be an aware datetime, not {value!r}")
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def parse_time(value: object) -> datetime:
-    """Return the UTC datetime of an ISO 8601 text with an offset; raise GraphQLError for all else."""
+    """Return the UTC datetime of an ISO 8601 text with an offset; raise GraphQLError for any other value."""
     if not isinstance(value, str) or not _ISO_TIME.fullmatch(value):
         raise _scalar_error("DateTime", value, "write it as ISO 8601 with an offset, such as 2026-01-31T12:00:00Z")
     try:
@@ -73,7 +73,7 @@ def serialize_sequence(value: object) -> str:
 
 
 def parse_sequence(value: object) -> Sequence:
-    """Return the count that a string or whole number writes; raise GraphQLError for all else."""
+    """Return the count in a string or a whole number; raise GraphQLError for any other value."""
     text = str(value) if isinstance(value, int) and abs(value) <= _MAX_SEQUENCE else value
     if not isinstance(text, str) or not re.fullmatch(r"\d{1,19}", text, re.ASCII) or int(text) > _MAX_SEQUENCE:
         raise _scalar_error("Sequence", value, f"write a whole number from 0 to {_MAX_SEQUENCE} as a string")
@@ -81,7 +81,7 @@ def parse_sequence(value: object) -> Sequence:
 
 
 def parse_symbol(value: object) -> MarketSymbol:
-    """Return the market symbol that a string writes; raise GraphQLError where it can't be one."""
+    """Return the market symbol in a string; raise GraphQLError for any other value."""
     if not isinstance(value, str):
         raise _scalar_error("MarketSymbol", value, "write it as venue:BASE/QUOTE, such as sandbox:BTC/USDT")
     try:

@@ -45,8 +45,8 @@ class UserEvent:
         description="The object of the event, as it is now. Null for an alert, and if the object no longer exists.",
     )
     async def subject(parent: strawberry.Parent[domain.UserEvent], info: Info) -> object:
-        told = events.state(parent)
-        return None if told is None else await events.current(info.context, told)
+        stored = events.state(parent)
+        return None if stored is None else await events.current(info.context, stored)
 
     @strawberry.field(
         graphql_type=Fill | None, description="The fill, for an event of kind FILL. Null for all other kinds."

@@ -16,7 +16,7 @@ from schema.markets.market_data import Candle, Ticker, TradeBatch
 from schema.markets.types import MarketFeed
 
 SHARED: Final = {"shared": True}
-"""One execution of the selection serves all subscribers with the same arguments."""
+"""One execution of a selection serves all subscribers that have the same document and arguments."""
 
 
 @strawberry.type

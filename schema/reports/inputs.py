@@ -57,9 +57,9 @@ class ReportGenerateInput:
 
     def to_domain(self) -> ReportRequest:
         """Return the request. Raises NOT_FOUND for an id of another type."""
-        given = ((one, getattr(self.scope, one[1])) for one in _SCOPES)
+        given = ((entry, getattr(self.scope, entry[1])) for entry in _SCOPES)
         (scope, _, name, type_name), scope_text = next(
-            (one, text) for one, text in given if text is not None and text is not strawberry.UNSET
+            (entry, text) for entry, text in given if text is not None and text is not strawberry.UNSET
         )
         scope_id = decode_uuid(scope_text, type_name, ("input", "scope", name))
         return ReportRequest(scope, scope_id, self.from_, self.to)

@@ -173,7 +173,7 @@ class StrategyDefinitionInput:
     def to_domain(self) -> domain.StrategyDefinition:
         return domain.StrategyDefinition(
             sizing=self.sizing.to_domain(),
-            parameters=tuple(domain.StrategyParameter(**vars(one)) for one in self.parameters or ()),
+            parameters=tuple(domain.StrategyParameter(**vars(parameter)) for parameter in self.parameters or ()),
             enter_long=self.enter_long,
             exit_long=self.exit_long,
             enter_short=self.enter_short,

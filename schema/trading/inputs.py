@@ -44,7 +44,7 @@ class TradingSessionStartInput:
             account_id=decode_uuid(self.account, "Account", ("input", "account")),
             market=self.market,
             timeframe=self.timeframe,
-            parameters=tuple(one.to_domain() for one in self.parameters or ()),
+            parameters=tuple(parameter.to_domain() for parameter in self.parameters or ()),
             sizing=self.sizing.to_domain() if self.sizing else None,
             risk=self.risk.to_domain() if self.risk else None,
         )

@@ -106,11 +106,16 @@ def fields_of(type_name: str) -> dict[str, GraphQLField]:
 def selection(type_: GraphQLNamedType, depth: int = DEPTH) -> str:
     """Return a selection of all that can be asked of a type without further ids, so many levels of objects deep."""
     if isinstance(type_, GraphQLUnionType):
-        return " ".join(["__typename", *(f"... on {one.name} {{ {selection(one, depth)} }}" for one in type_.types)])
+        return " ".join(
+            ["__typename", *(f"... on {member.name} {{ {selection(member, depth)} }}" for member in type_.types)]
+        )
     assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
     parts = ["__typename"]
     if isinstance(type_, GraphQLInterfaceType) and depth:
-        parts += [f"... on {one.name} {{ {selection(one, depth - 1)} }}" for one in SCHEMA.get_possible_types(type_)]
+        parts += [
+            f"... on {possible.name} {{ {selection(possible, depth - 1)} }}"
+            for possible in SCHEMA.get_possible_types(type_)
+        ]
         return " ".join(parts)
     for name, field in type_.fields.items():
         parts += calls(f"{type_.name}_{name}", name, field, depth)
@@ -143,7 +148,7 @@ def written(value: Any, type_: GraphQLInputType) -> str:
     """Write a value as GraphQL does: enums and the keys of objects have no quotation marks."""
     inner, named = get_nullable_type(type_), get_named_type(type_)
     if is_list_type(inner):
-        return f"[{', '.join(written(one, inner.of_type) for one in value)}]"  # type: ignore[union-attr]
+        return f"[{', '.join(written(item, inner.of_type) for item in value)}]"  # type: ignore[union-attr]
     if isinstance(named, GraphQLInputObjectType):
         return f"{{{', '.join(f'{key}: {written(one, named.fields[key].type)}' for key, one in value.items())}}}"
     if isinstance(value, bool):
@@ -170,10 +175,10 @@ def _object(type_: GraphQLInputObjectType, ids: dict[str, str]) -> dict[str, Any
     if type_.extensions["strawberry-definition"].is_one_of:
         name = next((name for name in ids if name in fields), next(iter(fields)))
         return {name: sample(name, fields[name].type, ids)}
-    wanted = {name for name, field in fields.items() if is_required_input_field(field) or name in ids}
+    names = {name for name, field in fields.items() if is_required_input_field(field) or name in ids}
     if type_.name == "AccountCreateInput":
-        wanted.add("balances")
-    return {name: sample(name, fields[name].type, ids) for name in fields if name in wanted}
+        names.add("balances")
+    return {name: sample(name, fields[name].type, ids) for name in fields if name in names}
 
 
 def mutation(name: str, ids: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The authorisation matrix: a victim with something of everything, others who ask for it, and what they were told."""
+"""The authorisation matrix: a victim with an object of every type, others who ask for them, and their answers."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ MARK = "zyxw"
 _REFUSED_WITHIN_SECONDS = 10.0
 """A stream that isn't refused waits for ever; a refusal needs no time to speak of on however slow a machine."""
 
-_TELLING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
+_IDENTIFYING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
 """Amounts, counts and times that nobody else has by chance."""
 
 
@@ -87,25 +87,25 @@ class Matrix:
     # ---- asking
 
     async def answer(self, role: Role, document: str, **variables: Any) -> dict[str, Any]:
-        """Return what the role is told; anything of the victim's in it is a finding."""
+        """Return the answer to the role; anything of the victim's in it is a finding."""
         self.cells += 1
         result = await SCHEMA.execute(document, variables, role.context())
         return self._seen(
             role, document, {"data": result.data, "errors": [public_error(e) for e in result.errors or ()]}
         )
 
-    def _seen(self, role: Role, document: str, told: dict[str, Any]) -> dict[str, Any]:
-        leaked = self._leaks(told, document)
+    def _seen(self, role: Role, document: str, result: dict[str, Any]) -> dict[str, Any]:
+        leaked = self._leaks(result, document)
         if leaked:
-            self.findings.append(f"{role.name} is told {sorted(leaked)[:3]} by {document[:80]}")
-        codes = {error["extensions"]["code"] for error in told["errors"]}
+            self.findings.append(f"{role.name} receives {sorted(leaked)[:3]} from {document[:80]}")
+        codes = {error["extensions"]["code"] for error in result["errors"]}
         if "INTERNAL" in codes:
             self.findings.append(f"{role.name} makes an internal error by {document[:200]}")
-        return told
+        return result
 
-    def _leaks(self, told: dict[str, Any], document: str) -> set[str]:
-        values = set(rules.leaves(told["data"])) | {error["message"] for error in told["errors"]}
-        text = json.dumps(told["errors"])
+    def _leaks(self, result: dict[str, Any], document: str) -> set[str]:
+        values = set(rules.leaves(result["data"])) | {error["message"] for error in result["errors"]}
+        text = json.dumps(result["errors"])
         found = values & self.markers | {marker for marker in self.markers if marker in text and marker not in document}
         return {value for value in found if value not in document} | {value for value in values if MARK in value}
 
@@ -122,15 +122,15 @@ class Matrix:
 
     async def _viewer(self, role: Role) -> None:
         user = rules.SCHEMA.type_map["User"]
-        told = await self.answer(role, f"{{ viewer {{ {rules.selection(user)} }} }}")
-        if (told["data"]["viewer"] is None) != (role.scope is None):
+        result = await self.answer(role, f"{{ viewer {{ {rules.selection(user)} }} }}")
+        if (result["data"]["viewer"] is None) != (role.scope is None):
             self.findings.append(f"{role.name} is taken for somebody else")
         for name, definition in rules.fields_of("User").items():
             for argument in {"account", "tradingSession", "strategy"} & definition.args.keys():
                 foreign = self.ids[argument[0].upper() + argument[1:]][0]
                 document = f"query($id: ID!) {{ viewer {{ {name}({argument}: $id, first: 5) {{ nodes {{ id }} }} }} }}"
-                told = await self.answer(role, document, id=foreign)
-                if told["data"] and told["data"]["viewer"] and told["data"]["viewer"][name]["nodes"]:
+                result = await self.answer(role, document, id=foreign)
+                if result["data"] and result["data"]["viewer"] and result["data"]["viewer"][name]["nodes"]:
                     self.findings.append(f"{role.name} lists {name} by the victim's {argument}")
             if "after" in definition.args:
                 for cursor in self.cursors:
@@ -151,8 +151,8 @@ class Matrix:
             for ids in self._targets(types):
                 if role.is_operator and ids.get("id", "") in {*self.ids["User"], encode_id("Engine", ENGINE_KEY)}:
                     continue  # an operator may halt anybody, and the engine
-                told = await self.answer(role, rules.mutation(name, ids))
-                self._judge(role, name, scope, told, is_foreign=bool(ids))
+                result = await self.answer(role, rules.mutation(name, ids))
+                self._check_mutation(role, name, scope, result, is_foreign=bool(ids))
 
     def _targets(self, types: tuple[str, ...]) -> list[dict[str, str]]:
         """Return what the ids of a mutation may be filled with: each of them the victim's, the others one's own."""
@@ -167,9 +167,9 @@ class Matrix:
             found.append({name: foreign, **{key: one for key, one in own.items() if key != name}, "id": foreign})
         return [*found, {"id": encode_id("Engine", ENGINE_KEY)}] if "User" in types else found
 
-    def _judge(self, role: Role, name: str, scope: str, told: dict[str, Any], *, is_foreign: bool) -> None:
-        codes = [error["extensions"]["code"] for error in told["errors"]]
-        payload = told["data"][name] if told["data"] else None
+    def _check_mutation(self, role: Role, name: str, scope: str, result: dict[str, Any], *, is_foreign: bool) -> None:
+        codes = [error["extensions"]["code"] for error in result["errors"]]
+        payload = result["data"][name] if result["data"] else None
         if role.scope is None:
             expected = "UNAUTHENTICATED"
         elif rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope) or (
@@ -193,7 +193,7 @@ class Matrix:
                 await self._expect_refusal(role, f'subscription {{ {name}({key}: "{foreign}") {{ __typename }} }}')
             for cursor in self.cursors if "after" in arguments else ():
                 await self._expect_refusal(role, f'subscription {{ {name}(after: "{cursor}") {{ __typename }} }}')
-            if role.scope is None and not any(is_required_argument(one) for one in arguments.values()):
+            if role.scope is None and not any(is_required_argument(argument) for argument in arguments.values()):
                 await self._expect_refusal(role, f"subscription {{ {name} {{ __typename }} }}")
         if role.scope is not None and not self.findings:  # who was let in where nobody may be gets no further
             await self._live(role)
@@ -229,7 +229,7 @@ class Matrix:
             event = await anext(stream)
         own = (await self.answer(role, head))["data"]["viewer"]["eventCursor"]
         if event.errors or event.data["events"]["cursor"] != own:
-            self.findings.append(f"{role.name} is told an event of the victim's")
+            self.findings.append(f"{role.name} receives an event of the victim's")
 
     def _full(self, role: Role) -> RequestContext:
         identity = role.context().identity
@@ -239,20 +239,22 @@ class Matrix:
     # ---- the victim
 
     async def look(self) -> None:
-        """Read all that is the victim's as the victim, and remember what nobody else may be told."""
+        """Read all that is the victim's as the victim, and remember what no other user may receive."""
         context = self.api.context(self.victim)
         viewer = rules.selection(rules.SCHEMA.type_map["User"])
-        told = await self.api.run(f"{{ viewer {{ {viewer} }} }}", context)
-        values = set(rules.leaves(told))
+        result = await self.api.run(f"{{ viewer {{ {viewer} }} }}", context)
+        values = set(rules.leaves(result))
         self._collect(values)
         for type_name, ids in tuple(self.ids.items()):
             fragment = f"... on {type_name} {{ {rules.selection(rules.SCHEMA.type_map[type_name])} }}"
-            told = await self.api.run(f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {fragment} }} }}", context, ids=ids)
-            assert all(told["nodes"]), f"the victim can't read the own {type_name}"
-            values |= set(rules.leaves(told))
-            self._collect(set(rules.leaves(told)))
-        own_ids = {one for ids in self.ids.values() for one in ids}
-        self.markers = own_ids | {value for value in values if MARK in value or _TELLING.search(value)}
+            result = await self.api.run(
+                f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {fragment} }} }}", context, ids=ids
+            )
+            assert all(result["nodes"]), f"the victim can't read the own {type_name}"
+            values |= set(rules.leaves(result))
+            self._collect(set(rules.leaves(result)))
+        own_ids = {id_ for ids in self.ids.values() for id_ in ids}
+        self.markers = own_ids | {value for value in values if MARK in value or _IDENTIFYING.search(value)}
         cursors = await self.api.run("{ viewer { eventCursor orders(first: 1) { pageInfo { endCursor } } } }", context)
         self.cursors = [cursors["viewer"]["eventCursor"], cursors["viewer"]["orders"]["pageInfo"]["endCursor"]]
 
@@ -315,7 +317,7 @@ async def seeded(api: Api) -> Matrix:
     matrix = Matrix(api, victim, roles, await _own_ids(api, roles))
     await matrix.look()
     # What a mutation is tried on is the first of its type: an order that could be cancelled, not one that is filled.
-    matrix.ids["Order"].sort(key=lambda one: one != encode_id("Order", resting.id))
+    matrix.ids["Order"].sort(key=lambda order_id: order_id != encode_id("Order", resting.id))
     return matrix
 
 
@@ -334,7 +336,7 @@ async def _own_ids(api: Api, roles: list[Role]) -> dict[str, str]:
 
 
 async def _roles(api: Api) -> list[Role]:
-    """Return everybody who must be told nothing, each recognised by a real credential."""
+    """Return all roles that must receive nothing, each recognised by a real credential."""
     authenticator = Authenticator(api.database, EmbeddedCache(api.floor.clock), api.floor.bus, api.floor.clock)
     users, keys = api.services.users, api.services.api_keys
 

@@ -112,12 +112,12 @@ class Events:
         return event
 
     async def until(
-        self, wanted: Callable[[dict[str, Any]], object], what: str, timeout_seconds: float = ANSWER_SECONDS
+        self, matches: Callable[[dict[str, Any]], object], what: str, timeout_seconds: float = ANSWER_SECONDS
     ) -> dict[str, Any]:
-        """Read on to the event that is `wanted`; return it."""
+        """Read until an event `matches`, and return it."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not wanted(event := await self.next(timeout_seconds)):
+                while not matches(event := await self.next(timeout_seconds)):
                     pass
         except TimeoutError:
             raise AssertionError(f"not within {timeout_seconds} s: {what}; seen: {self.seen[-20:]}") from None

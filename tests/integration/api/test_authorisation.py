@@ -1,7 +1,7 @@
-"""Every field and mutation for everybody: nobody is told, or changes, what is somebody else's.
+"""Every field and mutation for everybody: no user reads or changes an object of another user.
 
 The tables in tests/support/authorisation.py say who may do what. A field that they don't know fails here, so that
-whoever adds one has to say whose it is.
+its author has to say whose it is.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def test_every_field_node_mutation_and_subscription_is_classified() -> None:
     assert set(rules.fields_of("Mutation")) == set(rules.MUTATIONS)
     assert set(rules.fields_of("Subscription")) == set(rules.SUBSCRIPTIONS)
     assert set(rules.fields_of("User")) == rules.VIEWER
-    nodes = {one.name for one in rules.SCHEMA.get_possible_types(rules.SCHEMA.type_map["Node"])}
+    nodes = {member.name for member in rules.SCHEMA.get_possible_types(rules.SCHEMA.type_map["Node"])}
     assert nodes == rules.PRIVATE_NODES | rules.PUBLIC_NODES
 
 
@@ -42,7 +42,7 @@ async def test_nobody_sees_or_changes_what_is_somebody_elses(api: Api) -> None:
     matrix = await seeded(api)
     assert set(matrix.ids) == rules.PRIVATE_NODES, "the victim has something of every type"
     amounts = {"1.15973", "2.71937", "777.13579", "93.95723"}
-    assert amounts <= matrix.markers, "what must not be told has amounts in it"
+    assert amounts <= matrix.markers, "the private values include amounts"
     assert await matrix.run() == []
     assert matrix.cells > 800
 
@@ -51,7 +51,7 @@ Break = Callable[[pytest.MonkeyPatch, User], None]
 
 
 def _asks_as(cls: type, method: str) -> Break:
-    """Let a method that looks things up for a user do so for the victim, whoever asks: its owner check is gone."""
+    """Let a method that looks things up for a user do so for the victim: its owner check is gone."""
 
     def apply(patch: pytest.MonkeyPatch, victim: User) -> None:
         original = getattr(cls, method)

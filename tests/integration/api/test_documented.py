@@ -37,7 +37,7 @@ QUERIES = [(document, answer) for document, answer in EXAMPLES if not document.s
 STREAMS = [(document, answer) for document, answer in EXAMPLES if document.startswith("subscription")]
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
-TOLD_DAY = date(2026, 11, 22)
+DOCUMENTED_DAY = date(2026, 11, 22)
 """The day of all documented answers; here it is today, since a trend and the books are of the present."""
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 ONE, STEP = Decimal(1), Decimal("0.01")
@@ -101,12 +101,12 @@ def as_of_today(document: str) -> str:
     """Return a documented query with all of its dates moved by as much as today is from the documented day."""
 
     def moved(found: re.Match[str]) -> str:
-        return (date.fromisoformat(found[0]) + (DAY.date() - TOLD_DAY)).isoformat()
+        return (date.fromisoformat(found[0]) + (DAY.date() - DOCUMENTED_DAY)).isoformat()
 
     return re.sub(r"\b\d{4}-\d\d-\d\d(?=T)", moved, document)
 
 
-def told(text: str) -> Any:
+def parse_answer(text: str) -> Any:
     """Return a documented answer; `…` stands for what was left out of a list."""
     return json.loads(re.sub(r",\s*…", "", text))
 
@@ -133,14 +133,14 @@ async def test_every_documented_query_answers_as_the_guide_says(documented: Api)
     try:
         for document, answer in QUERIES:
             found = await documented.answer(as_of_today(document))
-            expected = told(answer)
+            expected = parse_answer(answer)
             assert form(found["data"]) == form(expected["data"]), document
-            assert mistakes(found) == mistakes(expected), document
+            assert error_codes(found) == error_codes(expected), document
     finally:
         live.cancel()
 
 
-def mistakes(answer: dict[str, Any]) -> list[tuple[str, str]]:
+def error_codes(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(error["message"], error["extensions"]["code"]) for error in answer.get("errors", ())]
 
 
@@ -150,7 +150,7 @@ async def test_every_documented_stream_sends_frames_as_the_guide_shows_them(docu
         for document, answer in STREAMS:
             async with await documented.subscribe(document) as stream:
                 frame = await stream.next()
-            assert form({"data": frame}) == form(told(answer.splitlines()[0])), document
+            assert form({"data": frame}) == form(parse_answer(answer.splitlines()[0])), document
     finally:
         live.cancel()
 

@@ -72,14 +72,14 @@ async def test_without_a_cursor_the_open_orders_come_first_and_oldest_first(api:
     await begin_log(api)
     place = await head(api)
     async with await api.subscribe(ORDERS) as stream:
-        told = [event["orderEvents"] for event in await stream.take(3)]
+        received = [event["orderEvents"] for event in await stream.take(3)]
         moving = request_cancel(resting[0], datetime.now(UTC))
-        await tell(api, moving.order, moving.events)
+        await store_events(api, moving.order, moving.events)
         following = (await stream.next())["orderEvents"]
-    assert [event["kind"] for event in told] == ["SNAPSHOT"] * 3
-    assert [event["order"]["id"] for event in told] == [encode_id("Order", order.id) for order in resting]
-    assert {event["cursor"] for event in told} == {place}
-    assert {event["sequence"] for event in told} == {"1"}
+    assert [event["kind"] for event in received] == ["SNAPSHOT"] * 3
+    assert [event["order"]["id"] for event in received] == [encode_id("Order", order.id) for order in resting]
+    assert {event["cursor"] for event in received} == {place}
+    assert {event["sequence"] for event in received} == {"1"}
     assert (following["kind"], following["sequence"]) == ("PENDING_CANCEL", "2")
     assert following["order"]["id"] == encode_id("Order", resting[0].id)
 
@@ -91,7 +91,7 @@ async def test_what_the_snapshot_holds_is_not_told_again_and_what_follows_it_is(
     context = api.context(api.floor.user)
     streams, start = api.services.events, await api.services.events.start(api.floor.user.id, None)
     moving = request_cancel(order, datetime.now(UTC))
-    await tell(api, moving.order, moving.events)
+    await store_events(api, moving.order, moving.events)
 
     class Late:
         """The log, whose head was read before the order moved."""
@@ -107,17 +107,17 @@ async def test_what_the_snapshot_holds_is_not_told_again_and_what_follows_it_is(
     snapshot = await anext(source)
     assert (snapshot.kind, snapshot.order.revision) == (OrderEventKind.SNAPSHOT, 4)
     ended = moving.order.changed(datetime.now(UTC), status=OrderStatus.CANCELED)
-    await tell(api, ended, (OrderEvent(OrderEventKind.CANCELED, ended),))
+    await store_events(api, ended, (OrderEvent(OrderEventKind.CANCELED, ended),))
     step = await anext(source)
     assert (step.kind, step.sequence, step.order.revision) == (OrderEventKind.CANCELED, 2, 5)
     await source.aclose()
 
 
-async def tell(api: Api, order: object, told: tuple[OrderEvent, ...]) -> None:
+async def store_events(api: Api, order: object, order_events: tuple[OrderEvent, ...]) -> None:
     async with api.floor.database.transaction() as transaction:
         await transaction.orders.save(order)
         transaction.events.append(
-            [NewEvent(api.floor.user.id, datetime.now(UTC), UserEventKind.ORDER, event) for event in told]
+            [NewEvent(api.floor.user.id, datetime.now(UTC), UserEventKind.ORDER, event) for event in order_events]
         )
 
 
@@ -142,7 +142,7 @@ async def test_orders_of_one_account_or_session_alone_are_told_where_asked(api: 
         assert (await stream.next())["orderEvents"]["order"]["id"] == encode_id("Order", by_session.id)
         for order in (by_hand, by_session):
             moving = request_cancel(order, datetime.now(UTC))
-            await tell(api, moving.order, moving.events)
+            await store_events(api, moving.order, moving.events)
         event = (await stream.next())["orderEvents"]
     assert (event["kind"], event["order"]["id"]) == ("PENDING_CANCEL", encode_id("Order", by_session.id))
     async with await api.subscribe(ORDERS, account=api.account) as stream:
@@ -186,18 +186,18 @@ async def test_everything_in_the_log_is_told_with_what_it_is_about(api: Api) -> 
     subjects = every_subject(user.id)
     async with api.floor.database.transaction() as transaction:
         transaction.events.append(
-            [NewEvent(user.id, datetime.now(UTC), UserEventKind.ACTIVITY, subject, "told") for subject in subjects]
+            [NewEvent(user.id, datetime.now(UTC), UserEventKind.ACTIVITY, subject, "message") for subject in subjects]
         )
         transaction.events.append([alert(user.id, "look")])
     zero = await beginning(api)
     async with await api.subscribe(ALL, after=zero) as stream:
-        told = [event["events"] for event in await stream.take(len(subjects) + 1)]
+        received = [event["events"] for event in await stream.take(len(subjects) + 1)]
     kinds = ["Order", "Order", "Position", "Signal", "TradingSession", "Account", "Job", "Report"]
     names = [*(f"{kind}State" for kind in kinds), "Activity", None]
-    assert [(event["state"] or {}).get("__typename") for event in told] == names
-    assert [event["fill"] is not None for event in told] == [True, *[False] * len(subjects)]
-    assert [int(event["sequence"]) for event in told] == list(range(1, len(told) + 1))
-    assert (told[-1]["kind"], told[-1]["message"]) == ("ALERT", "look")
+    assert [(event["state"] or {}).get("__typename") for event in received] == names
+    assert [event["fill"] is not None for event in received] == [True, *[False] * len(subjects)]
+    assert [int(event["sequence"]) for event in received] == list(range(1, len(received) + 1))
+    assert (received[-1]["kind"], received[-1]["message"]) == ("ALERT", "look")
 
 
 async def beginning(api: Api) -> str:
@@ -214,7 +214,7 @@ async def test_what_hangs_on_an_event_is_told_as_it_is_then(api: Api) -> None:
         before = (await stream.next())["orderEvents"]["order"]["account"]["tradingState"]
         await api.run(halt, id=api.account)
         moving = request_cancel(order, datetime.now(UTC))
-        await tell(api, moving.order, moving.events)
+        await store_events(api, moving.order, moving.events)
         after = (await stream.next())["orderEvents"]["order"]["account"]["tradingState"]
     assert (before, after) == ("ACTIVE", "HALTED")
 
@@ -224,12 +224,12 @@ async def test_a_replayed_order_is_told_as_it_stood_and_beside_it_as_it_is(api: 
     start = await head(api)
     order = await api.floor.place()
     async with await api.subscribe(FILLED, after=start) as stream:
-        told = [event["orderEvents"]["order"] for event in await stream.take(4)]
-    assert [state["status"] for state in told] == ["PENDING", "SUBMITTED", "OPEN", "FILLED"]
-    assert {state["__typename"] for state in told} == {"OrderState"}
+        received = [event["orderEvents"]["order"] for event in await stream.take(4)]
+    assert [state["status"] for state in received] == ["PENDING", "SUBMITTED", "OPEN", "FILLED"]
+    assert {state["__typename"] for state in received} == {"OrderState"}
     now = {"__typename": "Order", "id": encode_id("Order", order.id), "status": "FILLED", "revision": "4"}
-    assert [state["current"] for state in told] == [now] * 4
-    assert {state["id"] for state in told} == {now["id"]}
+    assert [state["current"] for state in received] == [now] * 4
+    assert {state["id"] for state in received} == {now["id"]}
 
 
 async def test_an_event_shows_its_subject_as_it_is_now_and_its_state_as_it_was(api: Api) -> None:
@@ -238,8 +238,8 @@ async def test_an_event_shows_its_subject_as_it_is_now_and_its_state_as_it_was(a
     await api.run(halt, id=api.account)
     await api.run("mutation($id: ID!) { tradingResume(id: $id) { errors { code } } }", id=api.account)
     async with await api.subscribe(NOW, after=start) as stream:
-        told = [event["events"] for event in await stream.take(4)]
-    accounts = [event for event in told if event["kind"] == "ACCOUNT"]
+        received = [event["events"] for event in await stream.take(4)]
+    accounts = [event for event in received if event["kind"] == "ACCOUNT"]
     assert [event["state"]["tradingState"] for event in accounts] == ["HALTED", "ACTIVE"]
     assert [event["state"]["current"]["tradingState"] for event in accounts] == ["ACTIVE", "ACTIVE"]
     assert [event["state"]["id"] for event in accounts] == [api.account] * 2
@@ -274,5 +274,5 @@ async def test_a_reader_sees_the_quantity_of_each_fill(api: Api) -> None:
     start = await head(api)
     await api.floor.place(quantity=Decimal("0.3"))
     async with await api.subscribe(ORDERS, after=start) as stream:
-        told = [event["orderEvents"] for event in await stream.take(4)]
-    assert [event["fill"] for event in told] == [None, None, None, {"quantity": "0.3"}]
+        received = [event["orderEvents"] for event in await stream.take(4)]
+    assert [event["fill"] for event in received] == [None, None, None, {"quantity": "0.3"}]

@@ -29,16 +29,16 @@ async def narrow(api: Api) -> Api:
 
 
 async def demands_of(api: Api) -> set[str]:
-    heard: set[str] = set()
-    await api.floor.bus.subscribe(FEED_DEMAND, lambda message: heard.add(message.decode()))
-    return heard
+    demands: set[str] = set()
+    await api.floor.bus.subscribe(FEED_DEMAND, lambda message: demands.add(message.decode()))
+    return demands
 
 
 async def test_a_stranger_cannot_have_any_number_of_markets_followed(narrow: Api) -> None:
-    heard = await demands_of(narrow)
+    demands = await demands_of(narrow)
     stranger = narrow.context(None)
-    assert await narrow.refused(TICKERS, stranger, markets=[str(each) for each in COINS]) == "RATE_LIMITED"
-    assert heard == set(), "a list that is too long starts none of its feeds"
+    assert await narrow.refused(TICKERS, stranger, markets=[str(coin) for coin in COINS]) == "RATE_LIMITED"
+    assert demands == set(), "a list that is too long starts none of its feeds"
 
     limit = narrow.services.markets._limit
     assert limit.try_acquire(COINS[:2], FeedReader.ANONYMOUS)
@@ -54,7 +54,7 @@ async def test_a_stranger_cannot_have_any_number_of_markets_followed(narrow: Api
         for stream in streams:
             query = f"subscription($m: MarketSymbol!) {{ {stream} }}"
             assert await narrow.refused(query, stranger, m=str(symbol)) == "RATE_LIMITED", stream
-    assert heard == set()
+    assert demands == set()
 
 
 async def test_strangers_leave_users_their_own_share_and_the_engine_is_never_refused(narrow: Api) -> None:

@@ -59,15 +59,15 @@ async def a_shelf(api: Api) -> Shelf:
     sessions = [world.new_session() for _ in range(MEMBERS - 1)]
     strategies = [new_strategy(user.id) for _ in range(MEMBERS - 1)]
     async with api.floor.database.transaction() as transaction:
-        for one in (account, *others):
-            await transaction.accounts.add(one, b"sealed")
+        for other in (account, *others):
+            await transaction.accounts.add(other, b"sealed")
         await transaction.strategies.add(strategy, versions[0])
         for version in versions[1:]:
             await transaction.strategies.add_version(version)
-        for one in strategies:
-            await transaction.strategies.add(one, new_version(one))
-        for one in (session, *sessions):
-            await transaction.trading_sessions.add(one)
+        for other_strategy in strategies:
+            await transaction.strategies.add(other_strategy, new_version(other_strategy))
+        for trading_session in (session, *sessions):
+            await transaction.trading_sessions.add(trading_session)
         for order, fill in zip(orders, fills, strict=True):
             await transaction.orders.add(order)
             await transaction.orders.add_fill(fill)
@@ -78,8 +78,8 @@ async def a_shelf(api: Api) -> Shelf:
         for job, report in zip(jobs, reports, strict=True):
             await transaction.reports.add_job(job)
             await transaction.reports.add_report(report)
-        for one in activity:
-            await transaction.users.add_activity(one)
+        for action in activity:
+            await transaction.users.add_activity(action)
     kinds: dict[str, tuple[str, list[Any]]] = {
         "accounts": ("Account", [api.floor.account, account, *others]),
         "strategies": ("Strategy", [strategy, *strategies]),
@@ -93,7 +93,7 @@ async def a_shelf(api: Api) -> Shelf:
         "signals": ("Signal", signals),
         "versions": ("StrategyVersion", versions),
     }
-    return Shelf(world, {name: [encode_id(kind, one.id) for one in all_] for name, (kind, all_) in kinds.items()})
+    return Shelf(world, {name: [encode_id(kind, item.id) for item in all_] for name, (kind, all_) in kinds.items()})
 
 
 async def the_pages(ask: Callable[..., Any], forwards: bool, **given: object) -> list[str]:
@@ -187,7 +187,7 @@ async def test_positions_that_closed_at_the_same_moment_are_each_listed_once(api
     ask = of_viewer(api, "positions", "PositionOrder")
     for forwards in (True, False):
         found = await the_pages(ask, forwards, by="CLOSED_OLDEST_FIRST")
-        assert found[:5] == [encode_id("Position", each.id) for each in twins]
+        assert found[:5] == [encode_id("Position", twin.id) for twin in twins]
         assert len(found) == len(set(found)) == MEMBERS + 5
 
 
@@ -406,7 +406,7 @@ async def test_a_position_lists_the_orders_and_fills_that_made_it(api: Api) -> N
         for name, type_name, expected in (("orders", "Order", orders), ("fills", "Fill", fills)):
             ask = of_node(api, "Position", name)
             page = await ask(id=encode_id("Position", position_id), by="OLDEST_FIRST")
-            assert [node["id"] for node in page["nodes"]] == [encode_id(type_name, each) for each in expected]
+            assert [node["id"] for node in page["nodes"]] == [encode_id(type_name, id_) for id_ in expected]
             assert page["totalCount"] == len(expected)
 
 

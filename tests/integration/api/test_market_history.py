@@ -321,14 +321,14 @@ async def test_a_profile_says_how_many_minutes_it_lacks(api: Api) -> None:
         await transaction.market_data.ensure_candle_partitions(begun, begun + timedelta(hours=2))
     await store(api, candles=minutes)
 
-    async def told(start: float, end: float) -> dict[str, object]:
+    async def volume_of(start: float, end: float) -> dict[str, object]:
         asked = {"from": text(begun + start * MINUTE), "to": text(begun + end * MINUTE)}
         return (await api.run(profiles, **asked))["market"]["volumeProfile"]
 
-    assert await told(0, 30) == {"volume": "58", "missingMinutes": 1}
-    assert await told(0, 7.5) == {"volume": "14", "missingMinutes": 0}
-    assert (await told(29, 31))["missingMinutes"] == 1
-    assert (await told(60 * 24, 60 * 25))["missingMinutes"] == 0  # what is to come is not missing
+    assert await volume_of(0, 30) == {"volume": "58", "missingMinutes": 1}
+    assert await volume_of(0, 7.5) == {"volume": "14", "missingMinutes": 0}
+    assert (await volume_of(29, 31))["missingMinutes"] == 1
+    assert (await volume_of(60 * 24, 60 * 25))["missingMinutes"] == 0  # what is to come is not missing
 
 
 async def test_an_indicator_is_computed_of_the_series_that_are_asked_for(api: Api) -> None:
@@ -346,11 +346,13 @@ async def test_an_indicator_is_computed_of_the_series_that_are_asked_for(api: Ap
 
 async def test_the_catalogue_tells_what_every_parameter_takes(api: Api) -> None:
     found = await api.run("{ indicators { name inputs parameters { name default kind minimum maximum } } }")
-    by_name = {each["name"]: each for each in found["indicators"]}
+    by_name = {indicator["name"]: indicator for indicator in found["indicators"]}
     assert by_name["rsi"]["parameters"] == [
         {"name": "timeperiod", "default": "14", "kind": "INTEGER", "minimum": "2", "maximum": "100000"}
     ]
-    kinds = {each["name"]: (each["kind"], each["maximum"]) for each in by_name["bbands"]["parameters"]}
+    kinds = {
+        parameter["name"]: (parameter["kind"], parameter["maximum"]) for parameter in by_name["bbands"]["parameters"]
+    }
     assert kinds["matype"] == ("MOVING_AVERAGE", "13")
     assert kinds["nbdevup"][0] == "REAL"
     assert by_name["beta"]["inputs"] == ["high", "low"]

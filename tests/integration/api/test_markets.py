@@ -132,9 +132,9 @@ def are_read(api: Api, markets: Sequence[MarketSymbol], readers: str) -> bool:
 @pytest.fixture
 async def demanded(api: Api) -> AsyncIterator[list[str]]:
     """The markets whose feeds are asked for."""
-    heard: list[str] = []
-    subscription = await api.floor.bus.subscribe(FEED_DEMAND, lambda message: heard.append(message.decode()))
-    yield heard
+    demands: list[str] = []
+    subscription = await api.floor.bus.subscribe(FEED_DEMAND, lambda message: demands.append(message.decode()))
+    yield demands
     await subscription.close()
 
 
@@ -183,7 +183,7 @@ async def test_the_states_of_feeds_come_in_one_stream_and_stand_at_the_market(ma
     query = "query($symbol: MarketSymbol!) { market(symbol: $symbol) { feed { state since } } }"
     assert (await many.run(query, symbol=str(BTC)))["market"] == {"feed": None}
 
-    async def told(market: MarketSymbol, state: FeedState) -> None:
+    async def expect_state(market: MarketSymbol, state: FeedState) -> None:
         status = FeedStatus(market, state, datetime(2020, 1, 1, tzinfo=UTC))
         await many.floor.bus.publish(status_topic(market), codec.encode_status(status))
         await asyncio.sleep(0)
@@ -191,11 +191,11 @@ async def test_the_states_of_feeds_come_in_one_stream_and_stand_at_the_market(ma
     async with await many.subscribe(FEEDS, markets=[str(BTC), str(eth)]) as stream:
         first = asyncio.ensure_future(stream.next())
         await eventually(lambda: are_read(many, [BTC, eth], "status_queues"), "the states are read")
-        await told(BTC, FeedState.LIVE)
+        await expect_state(BTC, FeedState.LIVE)
         assert (await first)["marketFeeds"] == {"market": {"symbol": str(BTC)}, "state": "LIVE"}
-        await told(BTC, FeedState.LIVE)  # said again, which is no news
-        await told(eth, FeedState.RECONNECTING)
-        await told(BTC, FeedState.STALE)
+        await expect_state(BTC, FeedState.LIVE)  # published again, which changes nothing
+        await expect_state(eth, FeedState.RECONNECTING)
+        await expect_state(BTC, FeedState.STALE)
         events = [event["marketFeeds"] for event in await stream.take(2)]
         assert [(event["market"]["symbol"], event["state"]) for event in events] == [
             (str(eth), "RECONNECTING"), (str(BTC), "STALE"),

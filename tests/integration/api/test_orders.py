@@ -50,10 +50,10 @@ async def test_a_market_order_is_answered_filled_with_all_that_hangs_on_it(api: 
     assert order["account"] == {"id": api.account, "name": "paper"}
     assert [fill["venueTradeId"] for fill in order["fills"]["nodes"]] == ["t2", "t1"]
     assert {fill["order"]["id"] for fill in order["fills"]["nodes"]} == {order["id"]}
-    told = order["events"]["nodes"]
-    assert [event["kind"] for event in told] == ["PENDING", "SUBMITTED", "ACCEPTED", "FILL", "FILL"]
-    assert [event["order"]["status"] for event in told][-2:] == ["PARTIALLY_FILLED", "FILLED"]
-    assert int(told[-1]["sequence"]) == int(told[0]["sequence"]) + 4
+    order_events = order["events"]["nodes"]
+    assert [event["kind"] for event in order_events] == ["PENDING", "SUBMITTED", "ACCEPTED", "FILL", "FILL"]
+    assert [event["order"]["status"] for event in order_events][-2:] == ["PARTIALLY_FILLED", "FILLED"]
+    assert int(order_events[-1]["sequence"]) == int(order_events[0]["sequence"]) + 4
 
 
 async def test_the_same_key_answers_with_the_same_order_and_another_input_with_conflict(api: Api) -> None:

@@ -29,8 +29,8 @@ SOL = MarketSymbol("sandbox", "SOL/USDT")
 PRICES = {BTC: "100", ETH: "10"}
 
 
-async def told(api: Api, *positions: Position) -> None:
-    """Store positions, and tell of them in their user's log, as the engine does."""
+async def store_positions(api: Api, *positions: Position) -> None:
+    """Store positions with their events in the user's log, as the engine does."""
     async with api.database.transaction() as transaction:
         for position in positions:
             await transaction.positions.save(position)
@@ -80,7 +80,7 @@ async def test_open_positions_come_first_then_each_change_of_position_or_price_a
 ) -> None:
     position, closed = opened(live), opened(live, closed_at=at(1))
     theirs = replace(opened(live, SOL), user_id=(await live.another_user()).id)
-    await told(live, position, closed)
+    await store_positions(live, position, closed)
     async with await live.subscribe(UPDATES) as stream:
         assert (await stream.next())["positionUpdates"]["id"] == encode_id("Position", position.id)
         await followed(live, BTC)
@@ -88,14 +88,14 @@ async def test_open_positions_come_first_then_each_change_of_position_or_price_a
         assert (event["marketPrice"], event["quantity"], event["account"]) == ("100", "2", {"name": "paper"})
         await priced(live, BTC, 110)
         assert (await until(stream, "positionUpdates", "marketPrice", "110"))["unrealizedProfit"] == "40"
-        await told(live, theirs)
+        await store_positions(live, theirs)
         grown = position.changed(quantity=Decimal(3))
-        await told(live, grown)
+        await store_positions(live, grown)
         assert (await until(stream, "positionUpdates", "quantity", "3"))["unrealizedProfit"] == "60"
         flash = opened(live, ETH)
-        await told(live, flash, flash.changed(quantity=Decimal(0), closed_at=at(60)))
+        await store_positions(live, flash, flash.changed(quantity=Decimal(0), closed_at=at(60)))
         assert (await until(stream, "positionUpdates", "id", encode_id("Position", flash.id)))["closedAt"]
-        await told(live, grown.changed(quantity=Decimal(0), closed_at=at(90)))
+        await store_positions(live, grown.changed(quantity=Decimal(0), closed_at=at(90)))
         event = await until(stream, "positionUpdates", "quantity", "0")
         assert (event["id"], event["unrealizedProfit"]) == (encode_id("Position", position.id), "0")
     state = live.services.markets.followed.get(BTC)
@@ -106,12 +106,12 @@ async def test_open_positions_come_first_then_each_change_of_position_or_price_a
 async def test_positions_are_those_of_the_account_or_the_session_that_is_named(live: Api) -> None:
     session = await live.session()
     by_hand, of_session = opened(live), opened(live, ETH, trading_session_id=session.id)
-    await told(live, by_hand, of_session)
+    await store_positions(live, by_hand, of_session)
     async with await live.subscribe(UPDATES, tradingSession=encode_id("TradingSession", session.id)) as stream:
         assert (await stream.next())["positionUpdates"]["id"] == encode_id("Position", of_session.id)
     async with await live.subscribe(UPDATES, account=live.account) as stream:
         ids = {(await stream.next())["positionUpdates"]["id"] for _ in range(2)}
-        assert ids == {encode_id("Position", each.id) for each in (by_hand, of_session)}
+        assert ids == {encode_id("Position", position.id) for position in (by_hand, of_session)}
 
 
 async def test_what_is_not_ones_own_can_not_be_followed(live: Api) -> None:
@@ -129,18 +129,18 @@ async def test_what_is_not_ones_own_can_not_be_followed(live: Api) -> None:
 
 async def test_a_slow_reader_gets_the_newest_state_alone(live: Api) -> None:
     position = opened(live)
-    await told(live, position)
+    await store_positions(live, position)
     async with await live.subscribe(UPDATES) as stream:
         assert (await stream.next())["positionUpdates"]["quantity"] == "2"
         for quantity in range(3, 30):
-            await told(live, position.changed(quantity=Decimal(quantity)))
+            await store_positions(live, position.changed(quantity=Decimal(quantity)))
         (portfolio,) = live.services.portfolios._portfolios.values()
         await eventually(lambda: portfolio._open[position.id].position.quantity == 29, "all changes have come")
         assert (await stream.next())["positionUpdates"]["quantity"] == "29"
 
 
 async def test_many_readers_share_one_valuation_and_the_last_one_ends_it(live: Api) -> None:
-    await told(live, opened(live))
+    await store_positions(live, opened(live))
     streams = [await live.subscribe(UPDATES) for _ in range(3)]
     streams += [await live.subscribe(EQUITY, account=live.account)]
     for stream in streams:
@@ -166,7 +166,7 @@ async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_
     async with live.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
     await held(live, account, USDT=1000, BTC=2, DOGE=7)
-    await told(live, opened(live, account_id=account.id), opened(live, ETH, account_id=account.id))
+    await store_positions(live, opened(live, account_id=account.id), opened(live, ETH, account_id=account.id))
     async with await live.subscribe(EQUITY, account=encode_id("Account", account.id)) as stream:
         valued = asyncio.ensure_future(until(stream, "accountEquity", "equity", "1200"))
         await followed(live, BTC)

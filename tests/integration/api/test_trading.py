@@ -254,8 +254,8 @@ async def test_a_stranger_learns_that_the_engine_is_halted_and_not_why(api: Api)
     operator = api.context(replace(api.floor.user, role=UserRole.OPERATOR))
     await api.run(HALT, operator, id=encode_id("Engine", "engine"), input={"reason": "the venue is being sued"})
     query = "{ engine { tradingState halt { by reason } } }"
-    told = (await api.run(query, api.context(None)))["engine"]
-    assert told == {"tradingState": "HALTED", "halt": {"by": "OPERATOR", "reason": None}}
+    engine = (await api.run(query, api.context(None)))["engine"]
+    assert engine == {"tradingState": "HALTED", "halt": {"by": "OPERATOR", "reason": None}}
     assert (await api.run(query))["engine"]["halt"]["reason"] == "the venue is being sued"
 
 

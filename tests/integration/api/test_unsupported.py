@@ -29,16 +29,16 @@ PARTS = {"trailingStop": {"percent": "1"}, "enterShort": "close < 1", "exitShort
 @pytest.mark.parametrize("part", sorted(PARTS))
 async def test_validating_says_of_a_definition_what_starting_it_says(api: Api, part: str) -> None:
     definition = {**SIMPLE, part: PARTS[part]}
-    told = (await api.run(VALIDATE, definition=definition))["strategyValidate"]
-    assert told["valid"] is False
-    (error,) = told["errors"]
+    payload = (await api.run(VALIDATE, definition=definition))["strategyValidate"]
+    assert payload["valid"] is False
+    (error,) = payload["errors"]
     assert (error["code"], error["path"], error["start"]) == ("UNSUPPORTED", [part], None)
     created = (await api.run(CREATE, input={"name": "later", "definition": definition}))["strategyCreate"]
     version = created["strategy"]["version"]["id"]
     place = {"account": api.account, "market": "sandbox:BTC/USDT", "timeframe": "M1", "strategyVersion": version}
     started = (await api.run(START, input=place))["tradingSessionStart"]
     assert started["tradingSession"] is None
-    assert [(one["code"], one["message"]) for one in started["errors"]] == [("UNSUPPORTED", error["message"])]
+    assert [(found["code"], found["message"]) for found in started["errors"]] == [("UNSUPPORTED", error["message"])]
 
 
 async def test_a_definition_without_them_is_valid(api: Api) -> None:
@@ -62,15 +62,15 @@ async def test_an_order_with_them_is_refused_and_leaves_nothing(api: Api, name: 
         "quantity": "1",
         "idempotencyKey": "k",
     }
-    told = (await api.run(PLACE, input={**given, **changes}))["orderPlace"]
-    assert told == {"order": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", field]}]}
+    payload = (await api.run(PLACE, input={**given, **changes}))["orderPlace"]
+    assert payload == {"order": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", field]}]}
 
 
 async def test_a_halt_that_closes_positions_and_a_report_of_a_backtest_are_refused(api: Api) -> None:
     halted = (await api.run(HALT, id=api.account))["tradingHalt"]
     assert halted == {"subject": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "closePositions"]}]}
-    told = (await api.run(GENERATE, id=encode_id("Backtest", api.floor.user.id)))["reportGenerate"]
-    assert told == {"report": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "scope"]}]}
+    payload = (await api.run(GENERATE, id=encode_id("Backtest", api.floor.user.id)))["reportGenerate"]
+    assert payload == {"report": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "scope"]}]}
 
 
 def test_the_schema_says_so_of_each() -> None:

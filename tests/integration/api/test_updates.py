@@ -125,13 +125,13 @@ async def test_all_nulls_that_are_refused_are_told_at_once(api: Api) -> None:
 
 async def test_a_limit_that_is_not_given_stays_and_null_takes_it_away(api: Api) -> None:
     every = dict.fromkeys(limits(), 7)
-    told = {name: 7 if isinstance(value, int) else "7" for name, value in (await _risk(api, **every)).items()}
+    shown = {name: 7 if isinstance(value, int) else "7" for name, value in (await _risk(api, **every)).items()}
     for name in limits():
-        assert await _risk(api, **{name: None}) == told | {name: None}
-        other = 9 if told[name] == 7 else "9"
-        assert await _risk(api, **{name: 9}) == told | {name: other}
-        assert await _risk(api, **{name: 7}) == told
-    assert await _risk(api) == told
+        assert await _risk(api, **{name: None}) == shown | {name: None}
+        other = 9 if shown[name] == 7 else "9"
+        assert await _risk(api, **{name: 9}) == shown | {name: other}
+        assert await _risk(api, **{name: 7}) == shown
+    assert await _risk(api) == shown
 
 
 async def test_a_bad_limit_changes_none(api: Api) -> None:
@@ -172,5 +172,5 @@ async def test_a_literal_and_a_variable_that_is_not_given_mean_the_same(api: Api
 
 
 async def _risk(api: Api, **given: object) -> dict[str, Any]:
-    """Return the account's limits after an update of those given."""
+    """Return the account's shown after an update of those given."""
     return (await changed(api, "AccountUpdateInput", api.account, risk=given))["risk"]

@@ -27,14 +27,14 @@ def book(sequence: int, epoch: str = "e") -> Depth:
 
 
 class Feed:
-    """The hub's stream of one market, of these update."""
+    """The hub's stream of one market, of these updates."""
 
-    def __init__(self, *update: Depth | FeedStatus) -> None:
-        self.news = update
+    def __init__(self, *updates: Depth | FeedStatus) -> None:
+        self.updates = updates
 
     async def depth_stream(self, _market: MarketSymbol, _reader: FeedReader) -> AsyncIterator[Depth | FeedStatus]:
-        for each in self.news:
-            yield each
+        for update in self.updates:
+            yield update
         await asyncio.Event().wait()
 
 
@@ -46,8 +46,8 @@ class Hurried(ManualClock):
         return self.seconds
 
 
-def source(*update: Depth | FeedStatus) -> DepthStream:
-    return DepthStream(Feed(*update), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, DepthMode.DELTAS)
+def depth_stream_of(*updates: Depth | FeedStatus) -> DepthStream:
+    return DepthStream(Feed(*updates), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, DepthMode.DELTAS)
 
 
 async def take(depth: DepthStream, count: int) -> list[object]:
@@ -56,13 +56,13 @@ async def take(depth: DepthStream, count: int) -> list[object]:
 
 
 async def test_a_snapshot_is_followed_by_deltas_that_chain_to_it() -> None:
-    first, *rest = await take(source(book(1), book(2), book(5)), 3)
+    first, *rest = await take(depth_stream_of(book(1), book(2), book(5)), 3)
     assert isinstance(first, DepthSnapshot)
-    assert [(each.previous_sequence, each.sequence) for each in rest] == [(1, 2), (2, 5)]
+    assert [(delta.previous_sequence, delta.sequence) for delta in rest] == [(1, 2), (2, 5)]
 
 
 async def test_a_joiner_gets_the_book_that_was_sent_last() -> None:
-    depth = source(book(1), book(2))
+    depth = depth_stream_of(book(1), book(2))
     assert depth.snapshot() is None
     await take(depth, 2)
     joined = depth.snapshot()
@@ -73,35 +73,35 @@ async def test_a_joiner_gets_the_book_that_was_sent_last() -> None:
 
 async def test_a_joiner_is_told_that_the_feed_is_not_live_instead_of_an_old_book() -> None:
     for status in (STALE, RECONNECTING):
-        depth = source(book(1), status, book(2))
+        depth = depth_stream_of(book(1), status, book(2))
         await take(depth, 2)
         assert depth.snapshot() == status
-        assert isinstance((await take(depth, 1))[0], DepthSnapshot), "the chain begins anew"
+        assert isinstance((await take(depth, 1))[0], DepthSnapshot), "the chain begins again"
         assert isinstance(depth.snapshot(), DepthSnapshot)
 
 
 async def test_between_being_live_again_and_the_next_book_a_joiner_waits_for_that_book() -> None:
-    depth = source(book(1), STALE, LIVE, book(2))
+    depth = depth_stream_of(book(1), STALE, LIVE, book(2))
     await take(depth, 3)
     assert depth.snapshot() is None
     assert isinstance((await take(depth, 1))[0], DepthSnapshot)
 
 
 async def test_that_a_feed_is_live_does_not_break_a_good_chain() -> None:
-    *_, status, change = await take(source(book(1), LIVE, book(2)), 3)
+    *_, status, change = await take(depth_stream_of(book(1), LIVE, book(2)), 3)
     assert status == LIVE
     assert isinstance(change, DepthDelta)
     assert change.previous_sequence == 1
 
 
 async def test_a_new_epoch_begins_with_a_snapshot() -> None:
-    *_, last = await take(source(book(7), book(3, "f")), 2)
+    *_, last = await take(depth_stream_of(book(7), book(3, "f")), 2)
     assert isinstance(last, DepthSnapshot)
     assert (last.epoch, last.sequence) == ("f", 3)
 
 
 async def test_a_snapshot_covers_its_own_and_older_books_and_the_same_state() -> None:
-    depth = source(book(1), book(2))
+    depth = depth_stream_of(book(1), book(2))
     old, new = await take(depth, 2)
     snapshot = depth.snapshot()
     assert depth.covers(snapshot, old)
@@ -131,24 +131,24 @@ sides = st.dictionaries(st.integers(1, 12), st.integers(1, 3), max_size=9)
 async def test_what_a_client_makes_of_the_events_is_the_feeds_book_also_across_gaps(
     steps: list[tuple[dict[int, int], dict[int, int], str]], mode: DepthMode
 ) -> None:
-    update: list[Depth | FeedStatus] = []
+    updates: list[Depth | FeedStatus] = []
     books: dict[tuple[str, int], Depth] = {}
     epoch, sequence = 0, 0
     for bids, asks, what in steps:
         if what == "gap":
-            update += [RECONNECTING]
+            updates += [RECONNECTING]
             epoch, sequence = epoch + 1, 0
-        update += [STALE, LIVE] if what == "stale" else []
+        updates += [STALE, LIVE] if what == "stale" else []
         sequence += 1
         below = tuple(PriceLevel(Decimal(20 - price), Decimal(held)) for price, held in sorted(bids.items()))
         above = tuple(PriceLevel(Decimal(20 + price), Decimal(held)) for price, held in sorted(asks.items()))
         depth = Depth(BTC, f"e{epoch}", sequence, below, above, AT, AT)
         books[depth.epoch, depth.sequence] = depth
-        update += [depth, depth] if what == "repeated" else [depth]
-    events = DepthStream(Feed(*update, STALE), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, mode)
+        updates += [depth, depth] if what == "repeated" else [depth]
+    events = DepthStream(Feed(*updates, STALE), Hurried(), BTC, DepthLevels.L5, DepthCadence.MS20, mode)
     held: dict[str, dict[Decimal, Decimal]] = {}
     last: tuple[str, int] | None = None
-    trusted, statuses = False, sum(isinstance(each, FeedStatus) for each in update) + 1
+    trusted, statuses = False, sum(isinstance(event, FeedStatus) for event in updates) + 1
     while statuses:
         event = await anext(events)
         if isinstance(event, FeedStatus):

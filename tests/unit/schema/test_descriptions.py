@@ -43,7 +43,7 @@ def test_object_types_behind_an_interface_or_in_a_union_know_what_they_serve() -
         name
         for name, kind in CORE.type_map.items()
         if isinstance(kind, GraphQLObjectType)
-        and any(one.name == "Node" for one in kind.interfaces)
+        and any(interface.name == "Node" for interface in kind.interfaces)
         and kind.is_type_of is None
     ]
     assert guessing == []
@@ -116,7 +116,7 @@ def test_a_field_that_can_fail_is_nullable_or_promised_for_a_reason() -> None:
 
 def test_what_an_event_carries_is_of_types_that_no_query_answers_with() -> None:
     """A client's cache keeps objects by type and id: an old state under a live object's type would overwrite it."""
-    states = {one.name for one in CORE.type_map["EventState"].types}  # type: ignore[attr-defined]
+    states = {member.name for member in CORE.type_map["EventState"].types}  # type: ignore[attr-defined]
     assert states == {"Activity" if kind is Activity else f"{kind.__name__}State" for kind in get_args(State)}
     live = {kind.name for kind in CORE.get_possible_types(CORE.type_map["Node"])}  # type: ignore[arg-type]
     assert states & live == {"Activity"}

@@ -108,7 +108,7 @@ def test_an_empty_page_has_no_cursors() -> None:
 
 def test_a_page_between_two_cursors_says_that_there_is_more_on_both_sides() -> None:
     ids = [UUID(int=n) for n in range(9)]
-    cursors = [encode_cursor(ORDERS, id_key(each)) for each in ids]
+    cursors = [encode_cursor(ORDERS, id_key(id_)) for id_ in ids]
     for size in ({"first": 9}, {"last": 9}, {"first": 1}, {"last": 1}):
         page = slice_page(page_request(ORDERS, after=cursors[2], before=cursors[6], **size), ids, id_key)
         assert (page.has_previous, page.has_next) == (True, True)

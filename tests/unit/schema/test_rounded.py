@@ -17,13 +17,13 @@ from schema.reports.types import EquityPoint, RoundTrip
 @strawberry.type
 class Shown:
     computed: Decimal | None = rounded_field(description="Out of a division.")
-    told: Decimal = strawberry.field(description="By the venue.")
+    reported: Decimal = strawberry.field(description="By the venue.")
 
 
 @dataclass(frozen=True)
 class Stored:
     computed: Decimal | None
-    told: Decimal
+    reported: Decimal
 
 
 @strawberry.type
@@ -37,9 +37,9 @@ class Query:
 @pytest.mark.parametrize(("known", "shown"), [("true", "61579.15925901"), ("false", None)])
 def test_a_computed_amount_is_shown_rounded_and_a_told_one_as_it_is(known: str, shown: str | None) -> None:
     schema = strawberry.Schema(Query, config=StrawberryConfig(scalar_map=SCALARS))
-    result = schema.execute_sync(f"{{ amounts(known: {known}) {{ computed told }} }}")
+    result = schema.execute_sync(f"{{ amounts(known: {known}) {{ computed reported }} }}")
     assert (result.errors, result.data) == (
-        None, {"amounts": {"computed": shown, "told": "61579.159259008148321643"}},
+        None, {"amounts": {"computed": shown, "reported": "61579.159259008148321643"}},
     )  # fmt: skip
 
 
@@ -48,11 +48,13 @@ EXACT = {
     PositionFacts: {"quantity", "dust"},
     RoundTrip: {"quantity"},
 }
-"""What users, venues and sums of what they told say, by type."""
+"""The decimals that users and venues report, and their sums, by type."""
 
 
 @pytest.mark.parametrize("kind", [PerformanceMetrics, EquityPoint, RoundTrip, PositionFacts, OrderFacts, AccountEquity])
 def test_every_amount_is_either_told_or_rounded(kind: type) -> None:
     fields = kind.__strawberry_definition__.fields  # type: ignore[attr-defined]
-    amounts = [one for one in fields if one.base_resolver is None and "Decimal" in str(one.type_annotation.annotation)]
-    assert {one.python_name for one in amounts if not isinstance(one, RoundedField)} == EXACT.get(kind, set())
+    amounts = [
+        field for field in fields if field.base_resolver is None and "Decimal" in str(field.type_annotation.annotation)
+    ]
+    assert {field.python_name for field in amounts if not isinstance(field, RoundedField)} == EXACT.get(kind, set())
