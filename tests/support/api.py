@@ -81,17 +81,17 @@ class Stream:
 
 @dataclass
 class Api:
-    """What a client can do; `floor` is the other side: the account's executor, its venue and the database."""
+    """What a client can do; `harness` is the other side: the account's executor, its venue and the database."""
 
-    floor: OrderHarness
+    harness: OrderHarness
     services: Services
     database: CountingDatabase
     contexts: list[RequestContext] = field(default_factory=list)
 
     @property
     def account(self) -> str:
-        """The global id of the floor's account."""
-        return encode_id("Account", self.floor.account.id)
+        """The global id of the harness's account."""
+        return encode_id("Account", self.harness.account.id)
 
     def context(self, user: User | None, scopes: Sequence[ApiScope] = (ApiScope.ADMIN,)) -> RequestContext:
         """Return the context of one operation."""
@@ -101,8 +101,8 @@ class Api:
         return RequestContext(self.services, identity, "127.0.0.1")
 
     async def answer(self, query: str, context: RequestContext | None = None, **variables: Any) -> dict[str, Any]:
-        """Return `data` and the public `errors`; as the floor's user where no context is given."""
-        context = context or self.context(self.floor.user)
+        """Return `data` and the public `errors`; as the harness's user where no context is given."""
+        context = context or self.context(self.harness.user)
         result = await SCHEMA.execute(query, variables, context)
         return {"data": result.data, "errors": [public_error(error) for error in result.errors or ()]}
 
@@ -119,24 +119,24 @@ class Api:
 
     async def subscribe(self, query: str, context: RequestContext | None = None, **variables: Any) -> Stream:
         """Return an open stream."""
-        results = await SCHEMA.subscribe(query, variables, context or self.context(self.floor.user))
+        results = await SCHEMA.subscribe(query, variables, context or self.context(self.harness.user))
         return Stream(results)
 
     async def refused(self, query: str, context: RequestContext | None = None, **variables: Any) -> str:
         """Return the code that a subscription is refused with."""
-        results = await SCHEMA.subscribe(query, variables, context or self.context(self.floor.user))
+        results = await SCHEMA.subscribe(query, variables, context or self.context(self.harness.user))
         result = results if isinstance(results, ExecutionResult) else await anext(results)
         (error,) = result.errors
         return public_error(error)["extensions"]["code"]
 
     async def stored(self, *orders: Order) -> None:
         """Put orders into the database behind the engine's back."""
-        async with self.floor.database.transaction() as transaction:
+        async with self.harness.database.transaction() as transaction:
             for order in orders:
                 await transaction.orders.add(order)
 
     def floor_order(self, **changes: object) -> Order:
-        """Return a new order of the floor's account, not stored yet."""
+        """Return a new order of the harness's account, not stored yet."""
         return self._world().order(**{"created_at": datetime.now(UTC), **changes})
 
     def fill_of(self, order: Order, **changes: object) -> Fill:
@@ -144,64 +144,70 @@ class Api:
         return self._world().fill(order, **changes)
 
     def position(self, **changes: object) -> Position:
-        """Return a new position of the floor's account, not stored yet."""
+        """Return a new position of the harness's account, not stored yet."""
         return self._world().position(**changes)
 
     async def another_user(self) -> User:
         """Return a second stored user."""
         user = new_user()
-        async with self.floor.database.transaction() as transaction:
+        async with self.harness.database.transaction() as transaction:
             await transaction.users.add(user, "argon2id")
         return user
 
     async def session(
         self, version: StrategyVersion | None = None, account_id: UUID | None = None, **changes: object
     ) -> TradingSession:
-        """Return a stored trading session, on the floor's account and of a strategy of its own where none is given."""
-        floor, strategy = self.floor, new_strategy(self.floor.user.id)
-        async with floor.database.transaction() as transaction:
+        """Return a stored trading session, on the harness's account, of a new strategy if none is given."""
+        harness, strategy = self.harness, new_strategy(self.harness.user.id)
+        async with harness.database.transaction() as transaction:
             if version is None:
                 version = new_version(strategy)
                 await transaction.strategies.add(strategy, version)
             changes = {"started_at": datetime.now(UTC), **changes}
-            session = new_session(floor.user.id, account_id or floor.account.id, version.id, **changes)
+            session = new_session(harness.user.id, account_id or harness.account.id, version.id, **changes)
             await transaction.trading_sessions.add(session)
         return session
 
     async def session_elsewhere(self) -> TradingSession:
-        """Return a stored trading session on another account of the floor's user."""
-        account = new_account(self.floor.user.id)
-        async with self.floor.database.transaction() as transaction:
+        """Return a stored trading session on another account of the harness's user."""
+        account = new_account(self.harness.user.id)
+        async with self.harness.database.transaction() as transaction:
             await transaction.accounts.add(account, b"sealed")
         return await self.session(account_id=account.id)
 
     def _world(self) -> World:
-        """Return the floor's user and account as the other helpers know them; it has no session of its own."""
-        floor, strategy = self.floor, new_strategy(self.floor.user.id)
+        """Return the harness's user and account as the other helpers know them; it has no session of its own."""
+        harness, strategy = self.harness, new_strategy(self.harness.user.id)
         version = new_version(strategy)
         return World(
-            floor.user, floor.account, strategy, version, new_session(floor.user.id, floor.account.id, version.id)
+            harness.user,
+            harness.account,
+            strategy,
+            version,
+            new_session(harness.user.id, harness.account.id, version.id),
         )
 
 
 @asynccontextmanager
-async def open_api(floor: OrderHarness) -> AsyncIterator[Api]:
-    """Build the services over the floor's database; orders go to the floor's executor."""
-    cache = EmbeddedCache(floor.clock)
-    database = CountingDatabase(floor.database._pool, floor.bus, floor.clock)
+async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
+    """Build the services over the harness's database; orders go to the harness's executor."""
+    cache = EmbeddedCache(harness.clock)
+    database = CountingDatabase(harness.pool, harness.bus, harness.clock)
     database.statements = []
-    venues = Venues([VenueSettings("sandbox", "binance", NOWHERE, live=False)], floor.clock)
+    venues = Venues([VenueSettings("sandbox", "binance", NOWHERE, live=False)], harness.clock)
     async with database.transaction() as transaction:
         await transaction.market_data.save_markets([a_market()])
-    hub = MarketDataHub(floor.bus, cache, database, floor.clock)
+    hub = MarketDataHub(harness.bus, cache, database, harness.clock)
     await hub.start()
-    base = Backends(floor.database._pool, database, cache, floor.bus, floor.clock, floor.ids)
+    base = Backends(harness.pool, database, cache, harness.bus, harness.clock, harness.ids)
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
     services = build_services(build_container(base, venues, hub, bytes(32)), Settings(), facts)
     try:
-        past = MarketHistory(database, hub, venues, floor.bus, floor.clock, wait_seconds=0)  # nobody here collects
+        past = MarketHistory(database, hub, venues, harness.bus, harness.clock, wait_seconds=0)  # nobody here collects
         analytics = MarketAnalytics(database, past)
-        yield Api(floor, replace(services, orders=floor.service, market_history=past, analytics=analytics), database)
+        yield Api(
+            harness, replace(services, orders=harness.service, market_history=past, analytics=analytics), database
+        )
     finally:
         await hub.close()
         await venues.close()

@@ -266,7 +266,7 @@ class Matrix:
 
     async def fingerprint(self) -> dict[str, str]:
         """Return all of the victim's rows by table, but what is written when the matrix itself lets the victim act."""
-        pool, found = self.api.floor.database._pool, {}
+        pool, found = self.api.harness.pool, {}
         tables = await pool.fetch(
             "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' "
             "AND column_name = 'user_id' AND table_name NOT IN ('user_event_heads', 'activities') "
@@ -285,23 +285,23 @@ def _errors(payload: dict[str, Any]) -> list[Any]:
 
 
 async def seeded(api: Api) -> Matrix:
-    """Give the floor's user something of everything, and all roles somebody who has it."""
-    floor, victim = api.floor, api.floor.user
-    await floor.start()
+    """Give the harness's user something of everything, and all roles somebody who has it."""
+    harness, victim = api.harness, api.harness.user
+    await harness.start()
     for number in range(2):
-        resting = await floor.limit(f"{MARK}-limit-{number}", price="91.73", quantity=Decimal("1.15973"))
+        resting = await harness.limit(f"{MARK}-limit-{number}", price="91.73", quantity=Decimal("1.15973"))
         assert resting.status is OrderStatus.OPEN
-    filled = await floor.place(f"{MARK}-market", quantity=Decimal("2.71937"))
-    await floor.until(filled.id, OrderStatus.FILLED)
+    filled = await harness.place(f"{MARK}-market", quantity=Decimal("2.71937"))
+    await harness.until(filled.id, OrderStatus.FILLED)
     session = await api.session()
     now = datetime.now(UTC)
-    transfer_of = (floor.ids.next_id(), victim.id, floor.account.id, TransferKind.DEPOSIT, "USDT")
+    transfer_of = (harness.ids.next_id(), victim.id, harness.account.id, TransferKind.DEPOSIT, "USDT")
     in_an_hour = now + timedelta(hours=1)
-    async with floor.database.transaction() as transaction:
+    async with harness.database.transaction() as transaction:
         await transaction.transfers.add(AccountTransfer(*transfer_of, Decimal("777.13579"), now, f"{MARK}-1"))
         signal = api._world().signal(trading_session_id=session.id, price=Decimal("93.95723"), reason=f"{MARK} reason")
         await transaction.trading_sessions.add_signal(signal)
-        login_session = LoginSession(floor.ids.next_id(), victim.id, now, now, in_an_hour)
+        login_session = LoginSession(harness.ids.next_id(), victim.id, now, now, in_an_hour)
         await transaction.users.add_login_session(login_session, b"hash of the victim's token")
     context = api.context(victim)
     for call in (
@@ -310,9 +310,9 @@ async def seeded(api: Api) -> Matrix:
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
     ):
         await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)
-    worker = ReportWorker(api.database, floor.bus, floor.clock, "worker", lambda: {BTC: a_market()})
+    worker = ReportWorker(api.database, harness.bus, harness.clock, "worker", lambda: {BTC: a_market()})
     assert await worker.work_once()
-    await floor.kill()  # it writes when it is done reconciling, say
+    await harness.kill()  # it writes when it is done reconciling, say
     roles = await _roles(api)
     matrix = Matrix(api, victim, roles, await _own_ids(api, roles))
     await matrix.look()
@@ -337,7 +337,7 @@ async def _own_ids(api: Api, roles: list[Role]) -> dict[str, str]:
 
 async def _roles(api: Api) -> list[Role]:
     """Return all roles that must receive nothing, each recognised by a real credential."""
-    authenticator = Authenticator(api.database, EmbeddedCache(api.floor.clock), api.floor.bus, api.floor.clock)
+    authenticator = Authenticator(api.database, EmbeddedCache(api.harness.clock), api.harness.bus, api.harness.clock)
     users, keys = api.services.users, api.services.api_keys
 
     async def role(name: str, token: str, scope: str | None, *, is_operator: bool = False) -> Role:

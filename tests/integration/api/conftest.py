@@ -14,12 +14,12 @@ def venue() -> ScriptedVenue:
 
 
 @pytest.fixture
-async def floor(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
-    async with open_order_harness(pool, venue) as floor:
-        yield floor
+async def harness(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
+    async with open_order_harness(pool, venue) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def api(floor: OrderHarness) -> AsyncIterator[Api]:
-    async with open_api(floor) as api:
+async def api(harness: OrderHarness) -> AsyncIterator[Api]:
+    async with open_api(harness) as api:
         yield api

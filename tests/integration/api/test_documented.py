@@ -93,7 +93,7 @@ async def documented(api: Api) -> Api:
         await transaction.positions.save(api.position(quantity=ONE, average_price=Decimal(61_000)))
     await api.services.markets.catalogue.refresh()
     halt = HaltRequest(reduce_only=True, reason="lunch")
-    await api.services.halts.apply_to_account(api.floor.user.id, api.floor.account.id, halt)
+    await api.services.halts.apply_to_account(api.harness.user.id, api.harness.account.id, halt)
     return api
 
 
@@ -157,7 +157,7 @@ async def test_every_documented_stream_sends_frames_as_the_guide_shows_them(docu
 
 def publishing(api: Api) -> "asyncio.Task[None]":
     """Publish as a collector does, until cancelled."""
-    bus, symbol = api.floor.bus, BTC
+    bus, symbol = api.harness.bus, BTC
 
     async def publish() -> None:
         number = 0

@@ -41,18 +41,18 @@ async def head(api: Api) -> str:
 
 
 async def begin_log(api: Api) -> None:
-    async with api.floor.database.transaction() as transaction:
-        transaction.events.append([alert(api.floor.user.id, "the first event")])
+    async with api.harness.database.transaction() as transaction:
+        transaction.events.append([alert(api.harness.user.id, "the first event")])
 
 
 async def test_an_order_is_followed_from_a_cursor_to_its_fill_and_replayed_the_same(
     api: Api, venue: ScriptedVenue
 ) -> None:
     venue.parts = 2
-    await api.floor.start()
+    await api.harness.start()
     start = await head(api)
     async with await api.subscribe(ORDERS, after=start) as stream:
-        order = await api.floor.place()
+        order = await api.harness.place()
         live = [event["orderEvents"] for event in await stream.take(5)]
     assert [event["kind"] for event in live] == ["PENDING", "SUBMITTED", "ACCEPTED", "FILL", "FILL"]
     assert [event["order"]["filledQuantity"] for event in live] == ["0", "0", "0", "0.5", "1"]
@@ -88,8 +88,8 @@ async def test_what_the_snapshot_holds_is_not_told_again_and_what_follows_it_is(
     """Moves an order between the reading of the log's head and that of the open orders."""
     order = api.floor_order(status=OrderStatus.OPEN, revision=3)
     await api.stored(order)
-    context = api.context(api.floor.user)
-    streams, start = api.services.events, await api.services.events.start(api.floor.user.id, None)
+    context = api.context(api.harness.user)
+    streams, start = api.services.events, await api.services.events.start(api.harness.user.id, None)
     moving = request_cancel(order, datetime.now(UTC))
     await store_events(api, moving.order, moving.events)
 
@@ -114,17 +114,17 @@ async def test_what_the_snapshot_holds_is_not_told_again_and_what_follows_it_is(
 
 
 async def store_events(api: Api, order: object, order_events: tuple[OrderEvent, ...]) -> None:
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         await transaction.orders.save(order)
         transaction.events.append(
-            [NewEvent(api.floor.user.id, datetime.now(UTC), UserEventKind.ORDER, event) for event in order_events]
+            [NewEvent(api.harness.user.id, datetime.now(UTC), UserEventKind.ORDER, event) for event in order_events]
         )
 
 
 async def test_there_is_no_cursor_to_resume_from_until_the_snapshot_is_complete(api: Api) -> None:
     await api.stored(*(api.floor_order(status=OrderStatus.OPEN) for _ in range(2)))
     await begin_log(api)
-    source = await events.order_events(api.context(api.floor.user), None, None, None)
+    source = await events.order_events(api.context(api.harness.user), None, None, None)
     assert source.cursor is None
     await anext(source)
     assert source.cursor is None
@@ -174,7 +174,7 @@ async def test_another_users_events_are_never_told(api: Api) -> None:
     theirs = api.context(stranger, [ApiScope.READ])
     start = (await api.run(HEAD, theirs))["viewer"]["eventCursor"]
     await begin_log(api)
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         transaction.events.append([alert(stranger.id, "theirs")])
     async with await api.subscribe(ALL, theirs, after=start) as stream:
         event = (await stream.next())["events"]
@@ -182,9 +182,9 @@ async def test_another_users_events_are_never_told(api: Api) -> None:
 
 
 async def test_everything_in_the_log_is_told_with_what_it_is_about(api: Api) -> None:
-    user = api.floor.user
+    user = api.harness.user
     subjects = every_subject(user.id)
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         transaction.events.append(
             [NewEvent(user.id, datetime.now(UTC), UserEventKind.ACTIVITY, subject, "message") for subject in subjects]
         )
@@ -202,7 +202,7 @@ async def test_everything_in_the_log_is_told_with_what_it_is_about(api: Api) -> 
 
 async def beginning(api: Api) -> str:
     """Return the cursor before the first event."""
-    start = await api.services.events.head(api.floor.user.id)
+    start = await api.services.events.head(api.harness.user.id)
     return events.encode_event_cursor(replace(start, sequence=0))
 
 
@@ -220,9 +220,9 @@ async def test_what_hangs_on_an_event_is_told_as_it_is_then(api: Api) -> None:
 
 
 async def test_a_replayed_order_is_told_as_it_stood_and_beside_it_as_it_is(api: Api) -> None:
-    await api.floor.start()
+    await api.harness.start()
     start = await head(api)
-    order = await api.floor.place()
+    order = await api.harness.place()
     async with await api.subscribe(FILLED, after=start) as stream:
         received = [event["orderEvents"]["order"] for event in await stream.take(4)]
     assert [state["status"] for state in received] == ["PENDING", "SUBMITTED", "OPEN", "FILLED"]
@@ -254,12 +254,12 @@ async def test_a_job_is_followed_to_its_end(api: Api) -> None:
     assert report["job"]["result"] is None
     async with await api.subscribe(JOB, id=job_id) as stream:
         assert (await stream.next())["jobProgress"] == {"status": "QUEUED", "progress": 0.0, "result": None}
-        async with api.floor.database.transaction() as transaction:
+        async with api.harness.database.transaction() as transaction:
             job = await transaction.reports.claim_job(("report",), "w", 30)
             assert job is not None
             assert await transaction.reports.renew_job(job.id, "w", 30, 0.5)
         assert (await stream.next())["jobProgress"] == {"status": "RUNNING", "progress": 0.5, "result": None}
-        async with api.floor.database.transaction() as transaction:
+        async with api.harness.database.transaction() as transaction:
             done = await transaction.reports.finish_job(job.id, JobStatus.SUCCEEDED, "done", datetime.now(UTC))
             transaction.events.append([NewEvent(job.user_id, datetime.now(UTC), UserEventKind.JOB, done)])
         ended = (await stream.next())["jobProgress"]
@@ -270,9 +270,9 @@ async def test_a_job_is_followed_to_its_end(api: Api) -> None:
 
 
 async def test_a_reader_sees_the_quantity_of_each_fill(api: Api) -> None:
-    await api.floor.start()
+    await api.harness.start()
     start = await head(api)
-    await api.floor.place(quantity=Decimal("0.3"))
+    await api.harness.place(quantity=Decimal("0.3"))
     async with await api.subscribe(ORDERS, after=start) as stream:
         received = [event["orderEvents"] for event in await stream.take(4)]
     assert [event["fill"] for event in received] == [None, None, None, {"quantity": "0.3"}]

@@ -24,13 +24,13 @@ async def narrow(api: Api) -> Api:
         await transaction.market_data.save_markets(markets)
     hub = api.services.markets
     await hub.catalogue.refresh()
-    hub._limit = FeedLimit(api.database, api.floor.clock, 8)
+    hub._limit = FeedLimit(api.database, api.harness.clock, 8)
     return api
 
 
 async def demands_of(api: Api) -> set[str]:
     demands: set[str] = set()
-    await api.floor.bus.subscribe(FEED_DEMAND, lambda message: demands.add(message.decode()))
+    await api.harness.bus.subscribe(FEED_DEMAND, lambda message: demands.add(message.decode()))
     return demands
 
 

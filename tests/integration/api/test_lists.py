@@ -39,8 +39,8 @@ class Shelf:
 
 
 async def a_shelf(api: Api) -> Shelf:
-    """Store and return `MEMBERS` things of each kind of the floor's user."""
-    user = api.floor.user
+    """Store and return `MEMBERS` things of each kind of the harness's user."""
+    user = api.harness.user
     account, strategy = new_account(user.id), new_strategy(user.id)
     versions = [new_version(strategy, number + 1) for number in range(MEMBERS)]
     strategy = replace(strategy, current_version=MEMBERS)
@@ -58,7 +58,7 @@ async def a_shelf(api: Api) -> Shelf:
     others = [new_account(user.id) for _ in range(MEMBERS - 2)]
     sessions = [world.new_session() for _ in range(MEMBERS - 1)]
     strategies = [new_strategy(user.id) for _ in range(MEMBERS - 1)]
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         for other in (account, *others):
             await transaction.accounts.add(other, b"sealed")
         await transaction.strategies.add(strategy, versions[0])
@@ -81,7 +81,7 @@ async def a_shelf(api: Api) -> Shelf:
         for action in activity:
             await transaction.users.add_activity(action)
     kinds: dict[str, tuple[str, list[Any]]] = {
-        "accounts": ("Account", [api.floor.account, account, *others]),
+        "accounts": ("Account", [api.harness.account, account, *others]),
         "strategies": ("Strategy", [strategy, *strategies]),
         "tradingSessions": ("TradingSession", [session, *sessions]),
         "orders": ("Order", orders),
@@ -159,7 +159,7 @@ async def test_every_list_of_the_viewer_is_paged_both_ways_in_both_orders_and_co
 async def test_positions_are_listed_by_opening_and_by_closing_both_ways(api: Api) -> None:
     shelf = await a_shelf(api)
     still_open = shelf.world.position(opened_at=at(50))
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         await transaction.positions.save(still_open)
     closed, opened = shelf.ids["positions"], [*shelf.ids["positions"], encode_id("Position", still_open.id)]
     for ask, given in (
@@ -180,7 +180,7 @@ async def test_positions_are_listed_by_opening_and_by_closing_both_ways(api: Api
 
 async def test_positions_that_closed_at_the_same_moment_are_each_listed_once(api: Api) -> None:
     shelf = await a_shelf(api)
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         twins = [shelf.world.position(closed_at=at(7)) for _ in range(5)]
         for position in twins:
             await transaction.positions.save(position)
@@ -255,16 +255,16 @@ async def test_lists_below_many_objects_and_their_counts_are_read_by_as_many_sta
         return sorted(api.database.statements)
 
     async def an_account() -> None:
-        account = new_account(api.floor.user.id)
-        async with api.floor.database.transaction() as transaction:
+        account = new_account(api.harness.user.id)
+        async with api.harness.database.transaction() as transaction:
             await transaction.accounts.add(account, b"sealed")
             for _ in range(2):
-                strategy = new_strategy(api.floor.user.id)
+                strategy = new_strategy(api.harness.user.id)
                 version = new_version(strategy)
                 await transaction.strategies.add(strategy, version)
-                session = new_session(api.floor.user.id, account.id, version.id)
+                session = new_session(api.harness.user.id, account.id, version.id)
                 await transaction.trading_sessions.add(session)
-                world = World(api.floor.user, account, strategy, version, session)
+                world = World(api.harness.user, account, strategy, version, session)
                 order = world.order(trading_session_id=session.id)
                 await transaction.orders.add(order)
                 await transaction.orders.add_fill(world.fill(order))
@@ -299,7 +299,7 @@ async def test_more_than_is_counted_has_no_count(api: Api, monkeypatch: pytest.M
 
 async def test_every_list_is_narrowed_by_its_filters(api: Api) -> None:
     shelf = await a_shelf(api)
-    world, user = shelf.world, api.floor.user
+    world, user = shelf.world, api.harness.user
     archived = new_account(user.id, kind=AccountKind.LIVE, archived_at=at(1))
     by_hand = world.order(
         market=ETH, side=OrderSide.SELL, type=OrderType.MARKET, role=OrderRole.CLOSE, created_at=at(60)
@@ -310,7 +310,7 @@ async def test_every_list_is_narrowed_by_its_filters(api: Api) -> None:
     job = Job(new_id(), user.id, "report", at(60), JobStatus.QUEUED)
     report = Report(new_id(), user.id, ReportScope.TRADING_SESSION, stopped.id, at(0), at(1), at(60), job.id)
     signed_in = Activity(new_id(), user.id, at(60), "userLogin")
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         await transaction.accounts.add(archived, b"sealed")
         await transaction.orders.add(by_hand)
         await transaction.orders.add_fill(filled)
@@ -388,7 +388,7 @@ async def test_a_position_lists_the_orders_and_fills_that_made_it(api: Api) -> N
     world = (await a_shelf(api)).world
     start = timedelta(hours=1)
     made: list[tuple[UUID, list[UUID], list[UUID]]] = []
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         for number in range(2):  # one after the other, on the same market by hand
             opened_at = at(0) + start + timedelta(minutes=10 * number)
             closed_at = opened_at + timedelta(minutes=5)
@@ -413,7 +413,7 @@ async def test_a_position_lists_the_orders_and_fills_that_made_it(api: Api) -> N
 async def test_an_order_tells_the_sum_of_its_fees_by_currency(api: Api) -> None:
     order, without = api.floor_order(status=OrderStatus.FILLED), api.floor_order()
     await api.stored(order, without)
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         for fee, currency in (("0.1", "USDT"), ("0.2", "USDT"), ("-0.05", "BNB")):
             await transaction.orders.add_fill(api.fill_of(order, fee=Decimal(fee), fee_currency=currency))
     query = "{ viewer { orders { nodes { fees { currency amount } } } } }"

@@ -119,7 +119,7 @@ def a_ticker(market: MarketSymbol, last: object) -> Ticker:
 
 async def published(api: Api, *tickers: Ticker) -> None:
     for ticker in tickers:
-        await api.floor.bus.publish(ticker_topic(ticker.market), codec.encode_ticker(ticker))
+        await api.harness.bus.publish(ticker_topic(ticker.market), codec.encode_ticker(ticker))
     await asyncio.sleep(0)
 
 
@@ -133,7 +133,7 @@ def are_read(api: Api, markets: Sequence[MarketSymbol], readers: str) -> bool:
 async def demanded(api: Api) -> AsyncIterator[list[str]]:
     """The markets whose feeds are asked for."""
     demands: list[str] = []
-    subscription = await api.floor.bus.subscribe(FEED_DEMAND, lambda message: demands.append(message.decode()))
+    subscription = await api.harness.bus.subscribe(FEED_DEMAND, lambda message: demands.append(message.decode()))
     yield demands
     await subscription.close()
 
@@ -185,7 +185,7 @@ async def test_the_states_of_feeds_come_in_one_stream_and_stand_at_the_market(ma
 
     async def expect_state(market: MarketSymbol, state: FeedState) -> None:
         status = FeedStatus(market, state, datetime(2020, 1, 1, tzinfo=UTC))
-        await many.floor.bus.publish(status_topic(market), codec.encode_status(status))
+        await many.harness.bus.publish(status_topic(market), codec.encode_status(status))
         await asyncio.sleep(0)
 
     async with await many.subscribe(FEEDS, markets=[str(BTC), str(eth)]) as stream:

@@ -40,7 +40,7 @@ def order_input(api: Api, **changes: object) -> dict[str, object]:
 
 async def test_a_market_order_is_answered_filled_with_all_that_hangs_on_it(api: Api, venue: ScriptedVenue) -> None:
     venue.parts = 2
-    await api.floor.start()
+    await api.harness.start()
     payload = (await api.run(PLACE, input=order_input(api)))["orderPlace"]
     order = payload["order"]
     assert payload["errors"] == []
@@ -57,7 +57,7 @@ async def test_a_market_order_is_answered_filled_with_all_that_hangs_on_it(api: 
 
 
 async def test_the_same_key_answers_with_the_same_order_and_another_input_with_conflict(api: Api) -> None:
-    await api.floor.start()
+    await api.harness.start()
     first = (await api.run(PLACE, input=order_input(api)))["orderPlace"]
     again = (await api.run(PLACE, input=order_input(api, quantity="1.0")))["orderPlace"]
     other = (await api.run(PLACE, input=order_input(api, quantity="2")))["orderPlace"]
@@ -67,7 +67,7 @@ async def test_the_same_key_answers_with_the_same_order_and_another_input_with_c
 
 
 async def test_a_denied_order_is_told_with_its_denials_and_stays_readable(api: Api) -> None:
-    await api.floor.start()
+    await api.harness.start()
     payload = (await api.run(PLACE, input=order_input(api, quantity="0.000001")))["orderPlace"]
     order, (error,) = payload["order"], payload["errors"]
     assert order["status"] == "DENIED"
@@ -79,7 +79,7 @@ async def test_a_denied_order_is_told_with_its_denials_and_stays_readable(api: A
 
 async def test_an_order_that_the_venue_refuses_is_told_with_its_reason(api: Api, venue: ScriptedVenue) -> None:
     venue.fates.append(Fate.REFUSED)
-    await api.floor.start()
+    await api.harness.start()
     payload = (await api.run(PLACE, input=order_input(api)))["orderPlace"]
     (error,) = payload["errors"]
     assert payload["order"]["status"] == "REJECTED"
@@ -123,7 +123,7 @@ async def test_a_trail_with_both_of_its_fields_is_refused(api: Api) -> None:
 
 
 async def test_a_stranger_and_a_reading_key_cannot_trade(api: Api) -> None:
-    stranger, reader = api.context(None), api.context(api.floor.user, [ApiScope.READ])
+    stranger, reader = api.context(None), api.context(api.harness.user, [ApiScope.READ])
     order_id = encode_id("Order", new_user().id)
     for query, variables in (
         (PLACE, {"input": order_input(api, account="x")}),
@@ -135,9 +135,9 @@ async def test_a_stranger_and_a_reading_key_cannot_trade(api: Api) -> None:
 
 
 async def test_a_resting_order_is_cancelled_once_and_a_filled_one_not_at_all(api: Api) -> None:
-    await api.floor.start()
-    resting = await api.floor.limit("a")
-    filled = await api.floor.place("b")
+    await api.harness.start()
+    resting = await api.harness.limit("a")
+    filled = await api.harness.place("b")
     cancelled = (await api.run(CANCEL, id=encode_id("Order", resting.id)))["orderCancel"]
     again = (await api.run(CANCEL, id=encode_id("Order", resting.id)))["orderCancel"]
     late = (await api.run(CANCEL, id=encode_id("Order", filled.id)))["orderCancel"]
@@ -155,7 +155,7 @@ async def test_what_is_not_ones_own_can_neither_be_seen_nor_cancelled(api: Api) 
     assert (await api.run(NODE, theirs, id=order_id))["node"] is None
     assert (await api.run(NODE, api.context(None), id=order_id))["node"] is None
     assert (await api.run(LIST, api.context(stranger), account=api.account))["viewer"]["orders"]["nodes"] == []
-    for given in ("x", order_id, encode_id("Account", api.floor.account.id)):
+    for given in ("x", order_id, encode_id("Account", api.harness.account.id)):
         payload = (await api.run(CANCEL, api.context(stranger), id=given))["orderCancel"]
         assert payload == {"order": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
     answer = (await api.run(CANCEL_ALL, api.context(stranger), input={"account": api.account}))["ordersCancel"]
@@ -245,7 +245,7 @@ def id_filters() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "argument"), sorted(id_filters()))
 async def test_a_filter_by_what_is_no_id_is_refused_and_spoils_nothing_else(api: Api, name: str, argument: str) -> None:
     answer = await api.answer(f'{{ viewer {{ email {name}({argument}: "x") {{ nodes {{ id }} }} }} }}')
-    assert answer["data"] == {"viewer": {"email": api.floor.user.email, name: None}}
+    assert answer["data"] == {"viewer": {"email": api.harness.user.email, name: None}}
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "NOT_FOUND"
     assert error["message"].startswith(f"{argument} is 'x', which is no id of a ")
@@ -278,7 +278,7 @@ async def test_a_page_of_fifty_orders_with_all_that_hangs_on_them_costs_as_many_
             entry = api.floor_order(trading_session_id=session.id, role=OrderRole.ENTRY)
             stop = api.floor_order(trading_session_id=session.id, parent_id=entry.id, replaces_id=entry.id)
             await api.stored(entry, stop)
-            async with api.floor.database.transaction() as transaction:
+            async with api.harness.database.transaction() as transaction:
                 await transaction.orders.add_fill(api.fill_of(entry))
 
     async def statements() -> list[str]:

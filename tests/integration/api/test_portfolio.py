@@ -45,7 +45,7 @@ def opened(api: Api, market: MarketSymbol = BTC, **changes: object) -> Position:
 async def priced(api: Api, market: MarketSymbol, price: object) -> None:
     last = Decimal(str(price))
     ticker = Ticker(market, datetime.now(UTC), None, None, last, None, None)
-    await api.floor.bus.publish(ticker_topic(market), codec.encode_ticker(ticker))
+    await api.harness.bus.publish(ticker_topic(market), codec.encode_ticker(ticker))
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ async def held(api: Api, account: Account, **amounts: object) -> None:
 
 
 async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_has_no_price(live: Api) -> None:
-    account = new_account(live.floor.user.id, name="live")
+    account = new_account(live.harness.user.id, name="live")
     async with live.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
     await held(live, account, USDT=1000, BTC=2, DOGE=7)
@@ -199,7 +199,7 @@ async def test_what_only_a_delisted_market_prices_is_named_and_not_waited_for(li
         delisted = a_market(symbol=luna, base="LUNA", active=False)
         await transaction.market_data.save_markets([*await transaction.market_data.markets(), delisted])
     await live.services.markets.catalogue.refresh()
-    account = new_account(live.floor.user.id, name="live")
+    account = new_account(live.harness.user.id, name="live")
     async with live.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
     await held(live, account, USDT=1000, BTC=2, LUNA=5)
@@ -211,7 +211,7 @@ async def test_what_only_a_delisted_market_prices_is_named_and_not_waited_for(li
 
 
 async def test_the_positions_of_an_archived_account_are_an_ended_stream(live: Api) -> None:
-    account = new_account(live.floor.user.id, archived_at=at(0))
+    account = new_account(live.harness.user.id, archived_at=at(0))
     async with live.database.transaction() as transaction:
         await transaction.accounts.add(account, b"sealed")
     async with await live.subscribe(UPDATES, account=encode_id("Account", account.id)) as stream:

@@ -43,13 +43,13 @@ REPORT = """query($id: ID!, $points: Int!, $first: Int, $last: Int, $after: Stri
 
 async def a_version(api: Api) -> str:
     """Return the global id of a stored strategy version with two parameters."""
-    strategy = new_strategy(api.floor.user.id)
+    strategy = new_strategy(api.harness.user.id)
     parameters = (StrategyParameter("fast", Decimal(3), Decimal(2), Decimal(10)), StrategyParameter("slow", Decimal(9)))
     definition = StrategyDefinition(
         sizing=Sizing(quote_amount=Decimal(100)), parameters=parameters, enter_long="close > 1"
     )
     version = new_version(strategy, definition=definition)
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         await transaction.strategies.add(strategy, version)
     return encode_id("StrategyVersion", version.id)
 
@@ -110,7 +110,7 @@ async def traded(api: Api, *, closed: bool = True) -> str:
     bought = api.floor_order(
         trading_session_id=session.id, signal_id=signal.id, status=OrderStatus.FILLED, quantity=Decimal(1)
     )
-    sold = replace(bought, id=api.floor.ids.next_id(), side=OrderSide.SELL, client_order_id="sell", signal_id=None)
+    sold = replace(bought, id=api.harness.ids.next_id(), side=OrderSide.SELL, client_order_id="sell", signal_id=None)
     buying = api.fill_of(
         bought, at=start + timedelta(minutes=1), price=Decimal(100), quantity=Decimal(1), fee=Decimal(1)
     )
@@ -118,7 +118,7 @@ async def traded(api: Api, *, closed: bool = True) -> str:
         sold, at=start + timedelta(minutes=2), price=Decimal(110), quantity=Decimal(1), fee=Decimal(1)
     )
     position = api._world().position(trading_session_id=session.id, average_price=Decimal(100), quantity=Decimal(1))
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         assert await transaction.trading_sessions.add_signal(signal)
         await transaction.orders.add(bought)
         await transaction.trading_sessions.set_signal_order(signal.id, bought.id)
@@ -170,7 +170,7 @@ async def test_positions_accounts_and_sessions_are_listed_by_their_filters(api: 
 @pytest.mark.parametrize("reducing", [False, True])
 async def test_what_is_ones_own_is_halted_and_resumed(api: Api, reducing: bool) -> None:
     session_id = encode_id("TradingSession", (await api.session()).id)
-    user_id = encode_id("User", api.floor.user.id)
+    user_id = encode_id("User", api.harness.user.id)
     for subject_id, name in ((session_id, "TradingSession"), (api.account, "Account"), (user_id, "User")):
         payload = (await api.run(HALT, id=subject_id, input={"reduceOnly": reducing}))["tradingHalt"]
         state = "REDUCING" if reducing else "HALTED"
@@ -183,22 +183,22 @@ async def test_a_halt_cancels_open_orders_unless_told_not_to(api: Api) -> None:
     order = api.floor_order(status=OrderStatus.OPEN)
     await api.stored(order)
     await api.run(HALT, id=api.account, input={"cancelOrders": False})
-    assert (await api.floor.read(order.id)).cancel_requested_at is None
+    assert (await api.harness.read(order.id)).cancel_requested_at is None
     await api.run(HALT, id=api.account)
-    assert (await api.floor.read(order.id)).cancel_requested_at is not None
+    assert (await api.harness.read(order.id)).cancel_requested_at is not None
 
 
 async def test_nobody_halts_what_is_anothers_and_only_operators_the_engine(api: Api) -> None:
     stranger = await api.another_user()
     theirs = api.context(replace(stranger, role=UserRole.USER))
     session_id = encode_id("TradingSession", (await api.session()).id)
-    user_id = encode_id("User", api.floor.user.id)
+    user_id = encode_id("User", api.harness.user.id)
     nothing = {"subject": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
     for given in (session_id, api.account, user_id, "x", encode_id("Engine", "x"), encode_id("Account", "x")):
         assert (await api.run(HALT, theirs, id=given))["tradingHalt"] == nothing
     engine = encode_id("Engine", "engine")
     assert await api.code(HALT, theirs, id=engine) == "FORBIDDEN"
-    operator = replace(api.floor.user, role=UserRole.OPERATOR)
+    operator = replace(api.harness.user, role=UserRole.OPERATOR)
     assert await api.code(HALT, api.context(operator, [ApiScope.TRADE]), id=engine) == "FORBIDDEN"
     assert (await api.run(HALT, api.context(operator), id=engine))["tradingHalt"]["errors"] == []
     assert (await api.run(RESUME, api.context(operator), id=engine))["tradingResume"]["errors"] == []
@@ -206,7 +206,7 @@ async def test_nobody_halts_what_is_anothers_and_only_operators_the_engine(api: 
 
 async def test_an_operator_halts_another_user_without_seeing_what_is_theirs(api: Api) -> None:
     stranger = await api.another_user()
-    operator = api.context(replace(api.floor.user, role=UserRole.OPERATOR))
+    operator = api.context(replace(api.harness.user, role=UserRole.OPERATOR))
     payload = (await api.run(HALT, operator, id=encode_id("User", stranger.id)))["tradingHalt"]
     assert payload == {"subject": None, "errors": []}
     viewer = await api.run("{ viewer { tradingState } }", api.context(stranger))
@@ -224,7 +224,7 @@ async def test_a_halt_is_read_from_what_it_holds_with_its_reason_and_those_above
     assert nothing["node"] == {"halt": None, "halts": [], "account": {"halt": None, "halts": []}}
     assert (nothing["viewer"], nothing["engine"]) == ({"halt": None, "halts": []}, {"halt": None})
     operator = api.context(replace(await api.another_user(), role=UserRole.OPERATOR))
-    user, engine = encode_id("User", api.floor.user.id), encode_id("Engine", "engine")
+    user, engine = encode_id("User", api.harness.user.id), encode_id("Engine", "engine")
     await api.run(HALT, operator, id=engine, input={"reason": "maintenance", "reduceOnly": True})
     await api.run(HALT, operator, id=user, input={"reason": "unpaid"})
     await api.run(HALT, id=api.account, input={"reason": "lunch"})
@@ -251,7 +251,7 @@ async def test_a_halt_is_read_from_what_it_holds_with_its_reason_and_those_above
 
 
 async def test_a_stranger_learns_that_the_engine_is_halted_and_not_why(api: Api) -> None:
-    operator = api.context(replace(api.floor.user, role=UserRole.OPERATOR))
+    operator = api.context(replace(api.harness.user, role=UserRole.OPERATOR))
     await api.run(HALT, operator, id=encode_id("Engine", "engine"), input={"reason": "the venue is being sued"})
     query = "{ engine { tradingState halt { by reason } } }"
     engine = (await api.run(query, api.context(None)))["engine"]
@@ -268,9 +268,9 @@ async def test_a_halt_that_is_made_again_tells_the_newest(api: Api) -> None:
 
 
 async def test_the_halts_of_many_accounts_are_read_together(api: Api) -> None:
-    async with api.floor.database.transaction() as transaction:
+    async with api.harness.database.transaction() as transaction:
         for _ in range(5):
-            await transaction.accounts.add(new_account(api.floor.user.id), b"sealed")
+            await transaction.accounts.add(new_account(api.harness.user.id), b"sealed")
     api.database.statements.clear()
     await api.run("{ viewer { accounts { nodes { halt { level } halts { level } } } } }")
     assert sum("FROM halts" in text for text in api.database.statements) == 1
@@ -289,7 +289,7 @@ async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(a
     report = payload["report"]
     assert (payload["errors"], report["job"], report["metrics"]) == ([], {"status": "QUEUED"}, None)
     assert (report["equityCurve"], report["roundTrips"]["nodes"], report["downloads"]) == ([], [], [])
-    worker = ReportWorker(api.database, api.floor.bus, api.floor.clock, "w", lambda: {BTC: a_market()})
+    worker = ReportWorker(api.database, api.harness.bus, api.harness.clock, "w", lambda: {BTC: a_market()})
     assert await worker.work_once()
     done = (await api.run(REPORT, id=report["id"], points=2))["node"]
     assert done["job"] == {"status": "SUCCEEDED", "result": {"id": report["id"]}}

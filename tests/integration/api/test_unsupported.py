@@ -69,7 +69,7 @@ async def test_an_order_with_them_is_refused_and_leaves_nothing(api: Api, name: 
 async def test_a_halt_that_closes_positions_and_a_report_of_a_backtest_are_refused(api: Api) -> None:
     halted = (await api.run(HALT, id=api.account))["tradingHalt"]
     assert halted == {"subject": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "closePositions"]}]}
-    payload = (await api.run(GENERATE, id=encode_id("Backtest", api.floor.user.id)))["reportGenerate"]
+    payload = (await api.run(GENERATE, id=encode_id("Backtest", api.harness.user.id)))["reportGenerate"]
     assert payload == {"report": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "scope"]}]}
 
 
