@@ -1,9 +1,10 @@
 """Applies the execution reports of an account's venue: orders, fills and balances."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
+
+from cachetools import LRUCache
 
 from domain.execution.account_context import AccountContext
 from domain.execution.order_update import OrderUpdate
@@ -33,7 +34,7 @@ class ReportHandler:
         self._query_later = query_later
         self._cancel_foreign = cancel_foreign
         # Binance numbers orders per market, so an id alone may be that of two orders.
-        self._by_venue_id: OrderedDict[tuple[MarketSymbol, str], str] = OrderedDict()
+        self._by_venue_id: LRUCache[tuple[MarketSymbol, str], str] = LRUCache(_MAXIMUM_VENUE_IDS)
 
     async def on_order(self, report: OrderReport, *, complete: bool = False) -> Order | None:
         """Apply an order report and return the order as it is then; None if the order isn't the engine's.
@@ -105,9 +106,6 @@ class ReportHandler:
 
     def _index(self, market: MarketSymbol, venue_order_id: str, client_order_id: str) -> None:
         self._by_venue_id[market, venue_order_id] = client_order_id
-        self._by_venue_id.move_to_end((market, venue_order_id))
-        if len(self._by_venue_id) > _MAXIMUM_VENUE_IDS:
-            self._by_venue_id.popitem(last=False)
 
     def _client_order_id(self, report: OrderReport | FillReport) -> str:
         """Return the order's client order id, which some venues leave out; empty if it isn't known."""

@@ -1,7 +1,8 @@
 """The last committed states of an account's orders, so that a report that repeats them needs no transaction."""
 
-from collections import OrderedDict
 from collections.abc import Iterable
+
+from cachetools import LRUCache
 
 from domain.model.orders import Order
 from domain.ports.execution_client import FillReport
@@ -10,31 +11,27 @@ MAXIMUM_ORDERS = 1_000
 
 
 class OrderCache:
-    """The last 1,000 orders that this node has changed while it held the account's lease, with their trade ids.
+    """The 1,000 orders last used that this node has changed while it held the account's lease, with their trade ids.
 
     Safe as a cache because only the holder of the lease writes these orders. Exception: requests to cancel come from
     any node; no report of a venue depends on them.
     """
 
     def __init__(self) -> None:
-        self._orders: OrderedDict[str, Order] = OrderedDict()
-        self._trade_ids: dict[str, set[str]] = {}
+        self._entries: LRUCache[str, tuple[Order, set[str]]] = LRUCache(MAXIMUM_ORDERS)
 
     def put(self, order: Order, trade_ids: Iterable[str]) -> None:
         """Store an order as it was committed, and the venue's ids of trades that are counted in it."""
-        key = order.client_order_id
-        self._orders[key] = order
-        self._orders.move_to_end(key)
-        self._trade_ids.setdefault(key, set()).update(trade_ids)
-        if len(self._orders) > MAXIMUM_ORDERS:
-            oldest, _ = self._orders.popitem(last=False)
-            del self._trade_ids[oldest]
+        _, known_trade_ids = self._entries.get(order.client_order_id, (order, set[str]()))
+        known_trade_ids.update(trade_ids)
+        self._entries[order.client_order_id] = order, known_trade_ids
 
     def get(self, client_order_id: str) -> Order | None:
         """Return the order as it was last committed; None if it isn't cached."""
-        return self._orders.get(client_order_id)
+        entry = self._entries.get(client_order_id)
+        return None if entry is None else entry[0]
 
     def has_fills(self, client_order_id: str, fills: Iterable[FillReport]) -> bool:
         """Return whether all of `fills` are known to be counted in the order."""
-        trade_ids = self._trade_ids.get(client_order_id, set())
-        return all(fill.venue_trade_id in trade_ids for fill in fills)
+        entry = self._entries.get(client_order_id)
+        return all(entry is not None and fill.venue_trade_id in entry[1] for fill in fills)

@@ -1,6 +1,6 @@
 """Recognises trades that were seen before: streams, responses and resynchronisations repeat them."""
 
-from collections import OrderedDict
+from cachetools import FIFOCache
 
 from domain.model.markets import Trade
 
@@ -11,15 +11,13 @@ class TradeDeduplicator:
     """The ids of the newest trades of one market, as many as may be repeated."""
 
     def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._ids: FIFOCache[str, None] = FIFOCache(REMEMBERED_TRADES)
 
     def add(self, trade: Trade) -> bool:
         """Add the trade; return whether it is new."""
         if trade.venue_trade_id in self._ids:
             return False
         self._ids[trade.venue_trade_id] = None
-        if len(self._ids) > REMEMBERED_TRADES:
-            self._ids.popitem(last=False)
         return True
 
     def clear(self) -> None:

@@ -1,7 +1,6 @@
 """The two ends of a shard of the bus: a writer that delays no publisher, and a reader that always listens again."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -31,7 +30,7 @@ class ShardWriter:
         self._queue: deque[bytes] = deque()
         self._lost = False
         self._wakeup = Wakeup()
-        self._idle = asyncio.Event()
+        self._idle = Wakeup()
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"write {shard}")
 
     def send(self, frame: bytes) -> None:
@@ -45,9 +44,7 @@ class ShardWriter:
 
     async def close(self) -> None:
         """Send what is queued, within half a second, and stop."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FLUSH_SECONDS):
-                await self._idle.wait()
+        await self._idle.wait(_FLUSH_SECONDS)
         await cancel_and_wait(self._task)
 
     async def _run(self) -> None:
@@ -87,14 +84,12 @@ class ShardReader:
         self._shard = shard
         self._on_frame = on_frame
         self._on_loss = on_loss
-        self._listening = asyncio.Event()
+        self._listening = Wakeup()
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"read {shard}")
 
     async def wait_listening(self, timeout_seconds: float) -> None:
         """Wait until it listens, for at most `timeout_seconds`."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                await self._listening.wait()
+        await self._listening.wait(timeout_seconds)
 
     async def close(self) -> None:
         """Stop listening."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from domain.core.background import BackgroundTasks
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.ports.bus import MessageBus
@@ -90,12 +91,9 @@ async def wait_for_database(dsn: str, timeout_seconds: float = 0) -> None:
 
 @asynccontextmanager
 async def _keep_alive(server: EmbeddedPostgres) -> AsyncGenerator[None]:
-    task = asyncio.create_task(server.keep_alive(), name="postgresql")
-    try:
+    async with BackgroundTasks() as tasks:
+        tasks.start(server.keep_alive(), name="postgresql")
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from domain.core.background import cancel_and_wait
 from domain.core.backoff import Backoff
 from domain.core.clock import from_milliseconds, to_milliseconds
 from domain.market_data.trade_dedup import TradeDeduplicator
@@ -245,8 +246,7 @@ class MirroredMarket:
                 self._apply_trades(await self._source.fetch_trades(self._symbol, RECENT_TRADES), are_late=True)
                 self._apply_trades(batch)
             finally:
-                first.cancel()
-                await asyncio.gather(first, return_exceptions=True)
+                await cancel_and_wait(first)
             async for batch in batches:
                 self._apply_trades(batch)
 

@@ -1,10 +1,10 @@
 """The venue's clock, known by its measured offset from this node's monotonic clock."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from domain.core.clock import Clock, from_milliseconds, to_milliseconds
+from domain.core.wakeup import Wakeup
 
 SAMPLES = 3
 MEASURE_EVERY_SECONDS = 180.0
@@ -16,7 +16,7 @@ class VenueClock:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._base_ms: float | None = None
-        self._stale = asyncio.Event()
+        self._stale = Wakeup()
         self.round_trip_seconds = 0.0
 
     @property
@@ -59,8 +59,4 @@ class VenueClock:
 
     async def wait_for_next_measurement(self) -> None:
         """Return when the next measurement is due or requested."""
-        try:
-            async with asyncio.timeout(MEASURE_EVERY_SECONDS):
-                await self._stale.wait()
-        except TimeoutError:
-            return
+        await self._stale.wait(MEASURE_EVERY_SECONDS)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.model.orders import OrderType, TimeInForce
@@ -89,8 +90,7 @@ class VenueConnection:
     async def close(self) -> None:
         """Stop the clock and close the connections."""
         if self._clock_task is not None:
-            self._clock_task.cancel()
-            await asyncio.gather(self._clock_task, return_exceptions=True)
+            await cancel_and_wait(self._clock_task)
         if self._public is not None:
             await self._public.close()
 

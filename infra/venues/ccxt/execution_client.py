@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from domain.core.background import cancel_and_wait
 from domain.core.backoff import Backoff
 from domain.core.clock import to_milliseconds
 from domain.model.markets import MarketSymbol
@@ -133,17 +134,15 @@ class CcxtExecutionClient:
                 yield update
         finally:
             self._readers.pop(reader, None)
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            await cancel_and_wait(reader)
 
     async def close(self) -> None:
         """End the updates and close all connections."""
         self._closed = True
         readers, self._readers = dict(self._readers), {}
-        for reader, queue in readers.items():
-            reader.cancel()
+        for queue in readers.values():
             queue.put_nowait(None)
-        await asyncio.gather(*readers, return_exceptions=True)
+        await cancel_and_wait(*readers)
         if self._exchange is not None:
             await self._exchange.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock, to_milliseconds
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports.market_data import VenueGap, VenueUnreachable
@@ -104,8 +105,7 @@ class CcxtMarketData:
                     raise batch
                 yield batch
         finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            await cancel_and_wait(reader)
             await self._unsubscribe("un_watch_trades", "trade", market.symbol)
 
     async def tickers(self, market: MarketSymbol) -> AsyncIterator[Ticker]:

@@ -5,6 +5,7 @@ import logging
 
 import msgspec
 
+from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.ports.bus import BusSubscription, MessageBus
 from infra.venues.config import VenueSettings
@@ -56,9 +57,7 @@ class RateLimiters:
 
     async def close(self) -> None:
         """Stop the announcements and the subscription."""
-        for task in (tasks := list(self._announcements.values())):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*self._announcements.values())
         if self._subscription is not None:
             await self._subscription.close()
 

@@ -5,14 +5,14 @@ behind one address learn of each other's requests. A client that goes on after a
 (https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits). Other venues are asked at ccxt's pace.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
 
 from domain.core.clock import Clock
+from domain.core.wakeup import Wakeup
 from domain.ports.market_data import VenueUnreachable
 from infra.venues.rate_limit.ban import BAN_STATUSES, VenueBan
 from infra.venues.rate_limit.windows import FixedWindow, RateLimitAlgorithm, TokenBucket
@@ -67,7 +67,7 @@ class _Waiter:
     weight: float
     priority: Priority
     since: float
-    wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+    wakeup: Wakeup = field(default_factory=Wakeup)
 
     def priority_at(self, now: float) -> Priority:
         """Return its priority, which rises after a long wait."""
@@ -132,9 +132,7 @@ class RateLimiter:
         try:
             while (seconds := self._delay(waiter)) > 0:
                 waiter.wakeup.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(seconds, RECHECK_SECONDS)):
-                        await waiter.wakeup.wait()
+                await waiter.wakeup.wait(min(seconds, RECHECK_SECONDS))
             self._algorithm.consume(weight)
         finally:
             self._waiters.remove(waiter)
