@@ -50,7 +50,7 @@ class AccountRepository(Protocol):
         """Replace the sealed credentials."""
         ...
 
-    async def list_page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
+    async def list_page(self, user_id: UUID, page: KeysetPage) -> list[Account]:
         """Return a page of the user's accounts, archived ones too."""
         ...
 
@@ -118,7 +118,7 @@ class TransferRepository(Protocol):
         """Return the account's transfer with that reference."""
         ...
 
-    async def list_page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
+    async def list_page(self, account_id: UUID, page: KeysetPage) -> list[AccountTransfer]:
         """Return a page of the account's transfers."""
         ...
 

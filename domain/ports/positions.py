@@ -32,7 +32,7 @@ class PositionRepository(Protocol):
     async def list_page(
         self,
         user_id: UUID,
-        window: KeysetPage,
+        page: KeysetPage,
         account_id: UUID | None = None,
         market: MarketSymbol | None = None,
         *,

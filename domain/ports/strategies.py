@@ -52,11 +52,11 @@ class StrategyRepository(Protocol):
         """Return the newest version of each strategy, in any order (for batches)."""
         ...
 
-    async def list_page(self, user_id: UUID, window: KeysetPage, *, archived: bool = False) -> list[Strategy]:
+    async def list_page(self, user_id: UUID, page: KeysetPage, *, archived: bool = False) -> list[Strategy]:
         """Return a page of the user's strategies: only archived ones, or only others."""
         ...
 
-    async def list_versions(self, user_id: UUID, strategy_id: UUID, window: KeysetPage) -> list[StrategyVersion]:
+    async def list_versions(self, user_id: UUID, strategy_id: UUID, page: KeysetPage) -> list[StrategyVersion]:
         """Return a page of a strategy's versions."""
         ...
 

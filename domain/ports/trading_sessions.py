@@ -52,7 +52,7 @@ class TradingSessionRepository(Protocol):
         ...
 
     async def list_page(
-        self, user_id: UUID, window: KeysetPage, session_filter: TradingSessionFilter
+        self, user_id: UUID, page: KeysetPage, session_filter: TradingSessionFilter
     ) -> list[TradingSession]:
         """Return a page of the user's sessions."""
         ...
@@ -77,6 +77,6 @@ class TradingSessionRepository(Protocol):
         """Return the signals that exist, in any order (for batches)."""
         ...
 
-    async def list_signals(self, user_id: UUID, session_id: UUID, window: KeysetPage) -> list[Signal]:
+    async def list_signals(self, user_id: UUID, session_id: UUID, page: KeysetPage) -> list[Signal]:
         """Return a page of a session's signals."""
         ...

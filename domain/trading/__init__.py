@@ -1,1 +1,1 @@
-"""Accounts, trading sessions, signals and positions: what trades, why, and what it holds."""
+"""Trades accounts: runs trading sessions, from candles to signals and orders, and manages sessions and strategies."""

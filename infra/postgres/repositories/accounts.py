@@ -104,8 +104,8 @@ class PostgresAccounts(Repository):
     async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
         await self._connection.execute(SET_CREDENTIALS, account_id, sealed_credentials)
 
-    async def list_page(self, user_id: UUID, window: KeysetPage) -> list[Account]:
-        return [account_from_row(row) for row in await self._page(SELECT, window, [("user_id = {}", user_id)])]
+    async def list_page(self, user_id: UUID, page: KeysetPage) -> list[Account]:
+        return [account_from_row(row) for row in await self._page(SELECT, page, [("user_id = {}", user_id)])]
 
     async def get_many(self, ids: Sequence[UUID]) -> list[Account]:
         return [account_from_row(row) for row in await self._connection.fetch(GET_MANY, ids)]

@@ -62,7 +62,7 @@ class PostgresPositions(Repository):
     async def list_page(
         self,
         user_id: UUID,
-        window: KeysetPage,
+        page: KeysetPage,
         account_id: UUID | None = None,
         market: MarketSymbol | None = None,
         *,
@@ -73,7 +73,7 @@ class PostgresPositions(Repository):
             ("account_id = {}", account_id),
             ("market = {}", None if market is None else str(market)),
         ]
-        return [position_from_row(row) for row in await self._page(SELECT, window, conditions)]
+        return [position_from_row(row) for row in await self._page(SELECT, page, conditions)]
 
     async def list_open(self, account_id: UUID) -> list[Position]:
         return [position_from_row(row) for row in await self._connection.fetch(LIST_OPEN, account_id)]

@@ -81,14 +81,14 @@ class PostgresStrategies(Repository):
     async def get_latest_versions(self, strategy_ids: Sequence[UUID]) -> list[StrategyVersion]:
         return [version_from_row(row) for row in await self._connection.fetch(GET_LATEST_VERSIONS, strategy_ids)]
 
-    async def list_page(self, user_id: UUID, window: KeysetPage, *, archived: bool = False) -> list[Strategy]:
+    async def list_page(self, user_id: UUID, page: KeysetPage, *, archived: bool = False) -> list[Strategy]:
         return [
-            strategy_from_row(row) for row in await self._page(SELECT, window, [(OWNER_CONDITIONS[archived], user_id)])
+            strategy_from_row(row) for row in await self._page(SELECT, page, [(OWNER_CONDITIONS[archived], user_id)])
         ]
 
-    async def list_versions(self, user_id: UUID, strategy_id: UUID, window: KeysetPage) -> list[StrategyVersion]:
+    async def list_versions(self, user_id: UUID, strategy_id: UUID, page: KeysetPage) -> list[StrategyVersion]:
         conditions = [("strategy_id = {}", strategy_id), ("user_id = {}", user_id)]
-        return [version_from_row(row) for row in await self._page(SELECT_VERSION, window, conditions)]
+        return [version_from_row(row) for row in await self._page(SELECT_VERSION, page, conditions)]
 
     async def archive(self, user_id: UUID, strategy_id: UUID, at: datetime) -> Strategy | None:
         row = await self._connection.fetchrow(ARCHIVE, strategy_id, user_id, at)

@@ -67,10 +67,10 @@ class PostgresTradingSessions(Repository):
         return sorted(market_symbol(row["market"]) for row in await self._connection.fetch(MARKETS_IN_USE))
 
     async def list_page(
-        self, user_id: UUID, window: KeysetPage, session_filter: TradingSessionFilter
+        self, user_id: UUID, page: KeysetPage, session_filter: TradingSessionFilter
     ) -> list[TradingSession]:
         conditions = [("user_id = {}", user_id), *trading_session_conditions(session_filter)]
-        return [trading_session_from_row(row) for row in await self._page(SELECT_TRADING_SESSION, window, conditions)]
+        return [trading_session_from_row(row) for row in await self._page(SELECT_TRADING_SESSION, page, conditions)]
 
     async def get_many(self, ids: Sequence[UUID]) -> list[TradingSession]:
         return [trading_session_from_row(row) for row in await self._connection.fetch(GET_MANY, ids)]
@@ -88,9 +88,9 @@ class PostgresTradingSessions(Repository):
     async def get_many_signals(self, ids: Sequence[UUID]) -> list[Signal]:
         return [signal_from_row(row) for row in await self._connection.fetch(GET_MANY_SIGNALS, ids)]
 
-    async def list_signals(self, user_id: UUID, session_id: UUID, window: KeysetPage) -> list[Signal]:
+    async def list_signals(self, user_id: UUID, session_id: UUID, page: KeysetPage) -> list[Signal]:
         conditions = [("trading_session_id = {}", session_id), ("user_id = {}", user_id)]
-        return [signal_from_row(row) for row in await self._page(SELECT_SIGNAL, window, conditions)]
+        return [signal_from_row(row) for row in await self._page(SELECT_SIGNAL, page, conditions)]
 
     async def _fetch_trading_session(self, text: str, *arguments: object) -> TradingSession | None:
         row = await self._connection.fetchrow(text, *arguments)

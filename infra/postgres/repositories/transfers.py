@@ -24,7 +24,7 @@ SELECT currency, coalesce(held.total, 0) - coalesce(moved.amount, 0) AS amount
 FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held
 FULL JOIN (SELECT currency, amount FROM ledger_totals WHERE account_id = $1) AS moved USING (currency)
 WHERE coalesce(held.total, 0) <> coalesce(moved.amount, 0) ORDER BY currency"""
-# An opening that comes to nothing is gone, since no transfer is of nothing.
+# An opening whose amount becomes 0 is deleted, since no transfer has an amount of 0.
 DROP_OPENINGS = f"""
 DELETE FROM account_transfers USING ({UNEXPLAINED}) AS unexplained
 WHERE account_id = $1 AND kind = 'OPENING' AND account_transfers.currency = unexplained.currency
@@ -60,8 +60,8 @@ class PostgresTransfers(Repository):
     async def get_by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:
         return await self._fetch_transfer(GET_BY_REFERENCE, account_id, reference)
 
-    async def list_page(self, account_id: UUID, window: KeysetPage) -> list[AccountTransfer]:
-        return [transfer_from_row(row) for row in await self._page(SELECT, window, [("account_id = {}", account_id)])]
+    async def list_page(self, account_id: UUID, page: KeysetPage) -> list[AccountTransfer]:
+        return [transfer_from_row(row) for row in await self._page(SELECT, page, [("account_id = {}", account_id)])]
 
     async def list_all(self, account_id: UUID) -> list[AccountTransfer]:
         return [transfer_from_row(row) for row in await self._connection.fetch(LIST_ALL, account_id)]
