@@ -16,7 +16,7 @@ PRICES = ("open", "high", "low", "close", "volume")
 
 
 class Bar(Protocol):
-    """What of a candle the arrays are built from; `domain.model.markets.Candle` is one."""
+    """The part of a candle that the arrays are built from; `domain.model.markets.Candle` is one."""
 
     @property
     def open(self) -> Decimal: ...  # noqa: D102  # the candle's own documentation holds
@@ -34,8 +34,8 @@ class Bar(Protocol):
 class CandleArrays:
     """Closed candles of one market and timeframe, oldest first; five float64 arrays of one length.
 
-    Prices are in quote per base and volume in base. Floats are for signals alone: money stays decimal. `gapless` arrays
-    are known to have no NaN, so that nobody need look for one.
+    Prices are in quote per base and volume in base. Floats are only for signals: money stays decimal. `gapless` arrays
+    are known to have no NaN, which saves a search for one.
     """
 
     open: Floats
@@ -54,7 +54,7 @@ class CandleArrays:
         return values
 
     def last(self, count: int) -> "CandleArrays":
-        """Return the newest `count` candles, or all where there are fewer; the arrays are views."""
+        """Return the newest `count` candles, or all if there are fewer; the arrays are views."""
         start = max(len(self) - count, 0)
         return CandleArrays(*(self.series(name)[start:] for name in PRICES), gapless=self.gapless)
 

@@ -33,8 +33,8 @@ class IndicatorParameter:
 class IndicatorDefinition:
     """One function of TA-Lib.
 
-    `inputs` are the series that it takes where none are given; the first `free_inputs` of them may be replaced alone,
-    the rest only together. `needs_inputs` tells that its defaults mean nothing, so a rule must name them.
+    `inputs` are its series by default; the first `free_inputs` of them may be replaced one by one, the rest only
+    together. With `needs_inputs` the defaults mean nothing, so a rule must name the series.
     """
 
     name: str
@@ -51,10 +51,10 @@ class IndicatorDefinition:
 
     @property
     def output_aliases(self) -> dict[str, int]:
-        """Each output's place by each of its names: TA-Lib's (`macdhist`) and the short one (`hist`)."""
-        aliases = {output: place for place, output in enumerate(self.outputs)}
-        for place, output in enumerate(self.outputs):
-            aliases.setdefault(_short_name(self.name, output), place)
+        """The index of each output by each of its names: TA-Lib's (`macdhist`) and the short one (`hist`)."""
+        aliases = {output: index for index, output in enumerate(self.outputs)}
+        for index, output in enumerate(self.outputs):
+            aliases.setdefault(_short_name(self.name, output), index)
         return aliases
 
     @property
@@ -66,7 +66,7 @@ class IndicatorDefinition:
 MOVING_AVERAGES = (
     "sma", "ema", "wma", "dema", "tema", "trima", "kama", "mama", "t3", "hma", "none", "default", "zlema", "rma",
 )  # fmt: skip
-"""The types of moving averages, each at its number in TA-Lib's enumeration."""
+"""The types of moving averages; the index of each is its number in TA-Lib's enumeration."""
 
 _LARGEST = Decimal("3e37")
 _AT_LEAST_TWO = frozenset(
@@ -78,7 +78,7 @@ _AT_LEAST_TWO = frozenset(
         "stddev", "tsf", "cvi", "cmf",
     }
 )  # fmt: skip
-"""Where `timeperiod` starts at 2 and not at 1; read from TA-Lib 0.8.1's parameter ranges, as are those below."""
+"""The functions whose `timeperiod` is at least 2, not 1; from TA-Lib 0.8.1's parameter ranges, as the rest below."""
 _PERIODS_FROM_TWO = frozenset({"fastperiod", "slowperiod", "firstperiod", "secondperiod", "stddevperiod"})
 _REAL_RANGES = {
     "fastlimit": (Decimal("0.01"), Decimal("0.99")),
@@ -96,8 +96,8 @@ _SUFFIXES = ("band", "power", "vi", "idx")
 
 @cache
 def catalogue() -> tuple[IndicatorDefinition, ...]:
-    """Return every indicator, sorted by name; built once, when first asked for."""
-    return tuple(sorted((_definition(name) for name in talib.get_functions()), key=lambda each: each.name))
+    """Return every indicator, sorted by name; built at the first call."""
+    return tuple(sorted((_definition(name) for name in talib.get_functions()), key=lambda definition: definition.name))
 
 
 @cache
@@ -106,7 +106,7 @@ def _by_name() -> dict[str, IndicatorDefinition]:
 
 
 def indicator(name: str) -> IndicatorDefinition | None:
-    """Return the indicator called `name` in lower case, None where TA-Lib has none."""
+    """Return the indicator called `name` (in lower case); None if TA-Lib has none."""
     return _by_name().get(name)
 
 

@@ -1,4 +1,4 @@
-"""Indicators over series: TA-Lib called with checked parameters, whole stretches of values at a time."""
+"""Computes indicators over series by TA-Lib, with validated parameters, one gap-free stretch at a time."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,15 +37,15 @@ _PRICES = {"avgprice", "max", "medprice", "midpoint", "midprice", "min", "sum", 
 _MOVES = {"atr", "minus_dm", "mom", "obv", "plus_dm", "trange"}
 _PATTERNS = {name for name in indicator_names() if name.startswith("cdl")}
 _FINITE = frozenset(_AVERAGES | _LINES | _PRICES | _MOVES | _PATTERNS)
-"""Made of sums, differences, extremes and constant factors alone, or whole numbers: finite where the inputs are."""
+"""Functions of sums, differences, extremes and constant factors, or of whole numbers: finite for finite inputs."""
 
 _NOISE = 1e-12
 _BLOCK = 16_384
-"""How many values are looked at together: they stay in the processor's cache, and their copies cost no new memory."""
+"""How many values are processed together, so that they stay in the processor's cache."""
 
 
-def parameter_fault(parameter: IndicatorParameter, value: float) -> str | None:
-    """Return what is wrong with a parameter's value as the end of a sentence, None where nothing is."""
+def parameter_error(parameter: IndicatorParameter, value: float) -> str | None:
+    """Return why a parameter's value is invalid, as the end of a sentence; None if it is valid."""
     if not math.isfinite(value):
         return f"must be a finite number, not {value}"
     if parameter.kind is not ParameterKind.REAL and not float(value).is_integer():
@@ -58,8 +58,8 @@ def parameter_fault(parameter: IndicatorParameter, value: float) -> str | None:
     return None
 
 
-def combination_fault(definition: IndicatorDefinition, values: tuple[float, ...]) -> str | None:
-    """Return what is wrong with parameters that are each in range, such as a minimum above its maximum; else None."""
+def combination_error(definition: IndicatorDefinition, values: tuple[float, ...]) -> str | None:
+    """Return why parameters that are each in range are invalid together, as a minimum above its maximum; else None."""
     try:
         _call(definition, [np.ones(1)] * len(definition.inputs), values)
     except Exception:  # noqa: BLE001  # TA-Lib's wrapper raises nothing more special
@@ -75,51 +75,50 @@ def compute(
     *,
     gapless: bool = False,
 ) -> tuple[Floats, ...]:
-    """Return the outputs over inputs of one length, NaN where there is no value; `gapless` inputs have no NaN.
+    """Return the outputs over inputs of one length, NaN for bars without a value; `gapless` inputs have no NaN.
 
-    Each unbroken stretch of inputs is computed for itself, since one NaN would stay in TA-Lib's running sums for
-    ever, and its first `hidden` bars are NaN. `values` are of `definition.parameters`, in order and checked.
-    The functions that answer an index answer how many bars ago it was, so that the answer is independent of where
-    the history begins.
+    Each stretch without NaN is computed on its own, since one NaN would stay in TA-Lib's running sums for ever. Its
+    first `hidden` bars are NaN. `values` are those of `definition.parameters`, in order and valid. Functions that
+    return an index are converted to "bars ago", which doesn't depend on the start of the history.
     """
     length = len(inputs[0])
-    if hidden < length and (gapless or all(map(_is_whole, inputs))):
-        return tuple(_begun_at(definition, hidden, each) for each in _call(definition, list(inputs), values))
+    if hidden < length and (gapless or all(map(_is_finite, inputs))):
+        return tuple(_mask_start(definition, hidden, output) for output in _call(definition, list(inputs), values))
     outputs = tuple(np.full(length, np.nan) for _ in definition.outputs)
     for start, end in _stretches(inputs, hidden + 1):
         results = _call(definition, [series[start:end] for series in inputs], values)
         for output, result in zip(outputs, results, strict=True):
-            output[start + hidden : end] = _begun_at(definition, hidden, result)[hidden:]
+            output[start + hidden : end] = _mask_start(definition, hidden, result)[hidden:]
     return outputs
 
 
 def compute_indicator(
     name: str, parameters: Mapping[str, Decimal | float], candles: CandleArrays, inputs: Sequence[str] = ()
 ) -> dict[str, Floats]:
-    """Return each output by TA-Lib's name for it, as long as the candles, NaN where the look-back isn't filled.
+    """Return each output by TA-Lib's name for it, as long as the candles, NaN during the look-back.
 
-    `inputs` are as `input_names` takes them. Values just after the look-back of a recursive indicator depend on where
-    the candles begin; give `indicator_warm_up` bars more than are shown. Raise InputError for an unknown name or input
-    and InputErrors for parameters.
+    `inputs` are those of `input_names`. The first values of a recursive indicator depend on where the candles begin:
+    pass `indicator_warm_up` bars more than are shown. Raises InputError for an unknown name or input, and InputErrors
+    for parameters.
     """
     definition = find_indicator(name)
     values = parameter_values(definition, parameters)
     names = input_names(definition, inputs)
-    series = [_series(each, candles) for each in names]
+    series = [_series(name, candles) for name in names]
     hidden = look_back(definition, values)
-    gapless = candles.gapless and all(each in PRICES for each in names)
+    gapless = candles.gapless and all(name in PRICES for name in names)
     outputs = compute(definition, series, values, hidden, gapless=gapless)
     return dict(zip(definition.outputs, outputs, strict=True))
 
 
 def indicator_warm_up(name: str, parameters: Mapping[str, Decimal | float], inputs: Sequence[str] = ()) -> int | None:
-    """Return the bars before the first value that is right, None where it depends on the beginning for ever.
+    """Return the bars before the first accurate value; None if every value depends on where the history begins.
 
-    Raise as `compute_indicator` does.
+    Raises as `compute_indicator` does.
     """
     definition = find_indicator(name)
-    others = [each for each in input_names(definition, inputs) if each not in PRICES]
-    before = max((indicator_warm_up(each, {}) or 0 for each in others), default=0)
+    others = [series for series in input_names(definition, inputs) if series not in PRICES]
+    before = max((indicator_warm_up(other, {}) or 0 for other in others), default=0)
     bars = warm_up(definition, parameter_values(definition, parameters))
     return bars + before if bars < NEVER else None
 
@@ -132,7 +131,7 @@ def _series(name: str, candles: CandleArrays) -> Floats:
 
 
 def find_indicator(name: str) -> IndicatorDefinition:
-    """Return the indicator called `name` in any case; raise InputError (NOT_FOUND) with the nearest name."""
+    """Return the indicator called `name` in any case; raises InputError (NOT_FOUND) with the closest name."""
     definition = indicator(name.lower())
     if definition is not None:
         return definition
@@ -142,19 +141,19 @@ def find_indicator(name: str) -> IndicatorDefinition:
 
 
 def parameter_values(definition: IndicatorDefinition, parameters: Mapping[str, Decimal | float]) -> tuple[float, ...]:
-    """Return the value of each parameter in order, defaults filled in; raise InputErrors for wrong ones."""
+    """Return the value of each parameter in order, defaults filled in; raises InputErrors for invalid ones."""
     known = {parameter.name: parameter for parameter in definition.parameters}
     errors = [_unknown(definition, name) for name in parameters if name not in known]
-    for name in (each for each in parameters if each in known):
-        fault = parameter_fault(known[name], float(parameters[name]))
-        if fault:
-            errors.append(InputError(ErrorCode.INVALID, f"{name} of {definition.name} {fault}.", ["parameters", name]))
+    for name in (name for name in parameters if name in known):
+        error = parameter_error(known[name], float(parameters[name]))
+        if error:
+            errors.append(InputError(ErrorCode.INVALID, f"{name} of {definition.name} {error}.", ["parameters", name]))
     if errors:
         raise InputErrors(errors)
     values = tuple(float(parameters.get(parameter.name, parameter.default)) for parameter in definition.parameters)
-    fault = combination_fault(definition, values)
-    if fault:
-        raise InputErrors([InputError(ErrorCode.INVALID, f"{fault}.", ["parameters"])])
+    error = combination_error(definition, values)
+    if error:
+        raise InputErrors([InputError(ErrorCode.INVALID, f"{error}.", ["parameters"])])
     return values
 
 
@@ -172,24 +171,24 @@ def _call(definition: IndicatorDefinition, inputs: list[Floats], values: tuple[f
         value if parameter.kind is ParameterKind.REAL else int(value)
         for parameter, value in zip(definition.parameters, values, strict=True)
     ]
-    answer = getattr(talib, definition.name.upper())(*inputs, *arguments)
-    outputs = answer if isinstance(answer, (tuple, list)) else [answer]
+    result = getattr(talib, definition.name.upper())(*inputs, *arguments)
+    outputs = result if isinstance(result, (tuple, list)) else [result]
     return [_cleaned(definition, np.asarray(output, dtype=np.float64), inputs) for output in outputs]
 
 
 def _cleaned(definition: IndicatorDefinition, output: Floats, inputs: list[Floats]) -> Floats:
     if definition.name in _INDEXES:
         return np.arange(len(output)) - output
-    # Running sums leave rounding noise where a difference is zero, and noise has a sign.
+    # Running sums leave rounding noise if a difference is zero, and noise has a sign.
     if definition.name in _PRICE_DIFFERENCES:
-        _silence(output, inputs)
+        _zero_noise(output, inputs)
     elif definition.name in _PERCENT_DIFFERENCES:
         output[np.abs(output) <= _NOISE * 100] = 0.0
     return output
 
 
-def _silence(output: Floats, inputs: list[Floats]) -> None:
-    """Make zero, in place, what is noise beside the inputs at its bar; few values are near enough to be looked at."""
+def _zero_noise(output: Floats, inputs: list[Floats]) -> None:
+    """Set to zero, in place, values that are noise compared with their bar's inputs; few are small enough to check."""
     largest = max(max(float(series.max()), -float(series.min())) for series in inputs)
     for start in range(0, len(output), _BLOCK):
         part = output[start : start + _BLOCK]
@@ -199,16 +198,16 @@ def _silence(output: Floats, inputs: list[Floats]) -> None:
             part[near[np.abs(part[near]) <= noise]] = 0.0
 
 
-def _begun_at(definition: IndicatorDefinition, hidden: int, output: Floats) -> Floats:
-    """Return the output without its first `hidden` bars and without infinities, in place where it can be."""
+def _mask_start(definition: IndicatorDefinition, hidden: int, output: Floats) -> Floats:
+    """Set the first `hidden` bars and infinities to NaN, in place, and return the output."""
     output[:hidden] = np.nan
-    if definition.name not in _FINITE and not _is_whole(output[hidden:]):
+    if definition.name not in _FINITE and not _is_finite(output[hidden:]):
         output[np.isinf(output)] = np.nan
     return output
 
 
-def _is_whole(series: Floats) -> bool:
-    """Tell whether every value is finite, by the quickest sum that there is; False too where that is infinite."""
+def _is_finite(series: Floats) -> bool:
+    """Return whether every value is finite, by the fastest sum; also False if only the sum is infinite."""
     return math.isfinite(np.einsum("i->", series))
 
 

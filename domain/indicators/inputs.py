@@ -1,4 +1,4 @@
-"""The series that an indicator is computed of: prices and volume, or another indicator."""
+"""The input series of an indicator: prices and volume, or another indicator."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,26 @@ from domain.indicators.candle_arrays import PRICES
 from domain.indicators.catalogue import IndicatorDefinition, indicator, indicator_names
 
 DOMINANT_CYCLE = "ht_dcperiod"
-"""What takes the place of a series of periods, which candles don't have: the length of the market's own cycle.
+"""The default of a series of periods, which candles don't have: the length of the market's dominant cycle.
 
-That is what MAVP is used with in J. F. Ehlers' "Rocket Science for Traders" (2001), which HT_DCPERIOD is from.
+MAVP is used with it in J. F. Ehlers' "Rocket Science for Traders" (2001), which HT_DCPERIOD comes from.
 """
 
 
 def input_names(definition: IndicatorDefinition, given: Sequence[str]) -> tuple[str, ...]:
-    """Return the series to compute of, in order, in lower case: the catalogue's own where none are given.
+    """Return the names of the input series in order, in lower case; without `given` ones, the catalogue's.
 
-    Each is one of `PRICES` or an indicator with one output; raise InputError (INVALID) for anything else.
+    Each is one of `PRICES` or an indicator with one output; raises InputError (INVALID) for anything else.
     """
     if not given:
         return tuple(name if name in PRICES else DOMINANT_CYCLE for name in definition.inputs)
     if len(given) != len(definition.inputs):
         takes = f"{len(definition.inputs)} series ({', '.join(definition.inputs)})"
         raise InputError(ErrorCode.INVALID, f"{definition.name} takes {takes}, not {len(given)}.", ["inputs"])
-    return tuple(_checked(name) for name in given)
+    return tuple(_validated(name) for name in given)
 
 
-def _checked(given: str) -> str:
+def _validated(given: str) -> str:
     name = given.lower()
     if name in PRICES:
         return name

@@ -1,4 +1,4 @@
-"""An indicator over stored candles: which candles it takes, and its values beside their times."""
+"""An indicator over stored candles: the candles that it needs, and its values with their times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ MAX_TIMES = 5_000
 """How many values a series has at most."""
 
 MAX_WARM_UP = 20_000
-"""How many candles before the first one shown are read at most."""
+"""How many candles before the first returned one are read at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorOutput:
-    """One series of values, None where the look-back isn't filled."""
+    """One series of values, None during the look-back."""
 
     name: str
     values: tuple[float | None, ...]
@@ -34,7 +34,7 @@ class IndicatorOutput:
 
 @dataclass(frozen=True, slots=True)
 class IndicatorSeries:
-    """An indicator's outputs beside the open times of closed candles, oldest first; all of its parameters are told."""
+    """An indicator's outputs and the open times of their candles, oldest first, with all of its parameters."""
 
     name: str
     timeframe: Timeframe
@@ -46,7 +46,7 @@ class IndicatorSeries:
 
 @dataclass(frozen=True, slots=True)
 class IndicatorQuery:
-    """A checked indicator with all its parameters, and the candles that it needs before the first one shown."""
+    """A valid indicator with all its parameters, and the number of candles needed before the first returned one."""
 
     name: str
     parameters: tuple[ParameterValue, ...]
@@ -55,9 +55,9 @@ class IndicatorQuery:
 
 
 def indicator_query(name: str, parameters: Mapping[str, Decimal], inputs: Sequence[str] = ()) -> IndicatorQuery:
-    """Return the query; raise InputError or InputErrors, which name what was meant, for what can't be computed.
+    """Return the query; raises InputError or InputErrors, with suggestions, for what can't be computed.
 
-    Running sums, which depend on their beginning for ever, begin where the series does.
+    Running sums without end, such as OBV, start at the first candle of the series.
     """
     definition = find_indicator(name)
     values = parameter_values(definition, parameters)
@@ -73,14 +73,14 @@ def indicator_query(name: str, parameters: Mapping[str, Decimal], inputs: Sequen
     return IndicatorQuery(definition.name, given, input_names(definition, inputs), before)
 
 
-def indicator_series(query: IndicatorQuery, candles: Sequence[Candle], shown: int) -> IndicatorSeries:
-    """Return the values at the last `shown` of `candles`, which are of one timeframe, oldest first, at least one.
+def indicator_series(query: IndicatorQuery, candles: Sequence[Candle], count: int) -> IndicatorSeries:
+    """Return the values at the last `count` of `candles`, which are of one timeframe, oldest first, at least one.
 
-    After a gap between candles the computation begins anew.
+    The computation starts again after a gap between candles.
     """
-    times = tuple(candle.open_time for candle in candles[-shown:])
-    places, arrays = _with_gaps(candles)
-    parameters = {each.name: each.value for each in query.parameters}
+    times = tuple(candle.open_time for candle in candles[-count:])
+    indexes, arrays = _with_gaps(candles)
+    parameters = {parameter.name: parameter.value for parameter in query.parameters}
     outputs = compute_indicator(query.name, parameters, arrays, query.inputs)
     return IndicatorSeries(
         query.name,
@@ -88,17 +88,17 @@ def indicator_series(query: IndicatorQuery, candles: Sequence[Candle], shown: in
         query.inputs,
         query.parameters,
         times,
-        tuple(IndicatorOutput(name, _values(values[places][-shown:])) for name, values in outputs.items()),
+        tuple(IndicatorOutput(name, _values(values[indexes][-count:])) for name, values in outputs.items()),
     )
 
 
 def _with_gaps(candles: Sequence[Candle]) -> tuple[npt.NDArray[np.intp], CandleArrays]:
-    """Return where each candle is in arrays that have one bar without values in the place of each gap."""
+    """Return arrays with one bar of NaN for each gap, and the index of each candle in them."""
     arrays = candle_arrays(candles)
     pairs = enumerate(pairwise(candles), start=1)
-    gaps = [number for number, (one, next_) in pairs if next_.open_time != one.close_time]
-    places = np.arange(len(candles)) + np.searchsorted(gaps, np.arange(len(candles)), side="right")
-    return places, CandleArrays(*(np.insert(arrays.series(name), gaps, np.nan) for name in PRICES), gapless=not gaps)
+    gaps = [number for number, (candle, next_) in pairs if next_.open_time != candle.close_time]
+    indexes = np.arange(len(candles)) + np.searchsorted(gaps, np.arange(len(candles)), side="right")
+    return indexes, CandleArrays(*(np.insert(arrays.series(name), gaps, np.nan) for name in PRICES), gapless=not gaps)
 
 
 def _values(values: Floats) -> tuple[float | None, ...]:

@@ -1,7 +1,7 @@
 """The trend of a market and timeframe: its direction, its strength, and how much prices swing.
 
 Direction and strength are J. Welles Wilder's directional movement system ("New Concepts in Technical Trading Systems",
-1978): +DI and -DI of 14 bars tell the direction, their ADX the strength. Below an ADX of 20 a market is commonly read
+1978): +DI and -DI of 14 bars give the direction, their ADX the strength. Below an ADX of 20 a market is commonly read
 as without trend. The swing is Wilder's average true range of 14 bars in percent of the close, ranked among its own
 newest 100 values: below the lower quartile it is low, above the upper one high. That ranking is this engine's choice,
 since no absolute value fits all markets and timeframes.
@@ -28,7 +28,7 @@ HIGH_RANK: Final = 0.75
 
 
 class TrendDirection(StrEnum):
-    """Where prices go."""
+    """The direction of prices."""
 
     UP = "UP"
     DOWN = "DOWN"
@@ -45,7 +45,7 @@ class VolatilityRegime(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrendReading:
-    """What candles tell of the trend; `strength` is the ADX, from 0 to 100."""
+    """The trend of some candles; `strength` is the ADX, from 0 to 100."""
 
     direction: TrendDirection
     strength: float
@@ -73,7 +73,7 @@ class TimedBar(Bar, Protocol):
 
 
 def bars_needed() -> int:
-    """Return how many candles it takes: with fewer, the averages would still remember where they began."""
+    """Return the number of candles needed; with fewer, the averages would still depend on their start."""
     directional = indicator_warm_up("adx", {"timeperiod": PERIOD})
     swing = indicator_warm_up("natr", {"timeperiod": PERIOD})
     assert directional is not None, "an ADX forgets its beginning"
@@ -82,9 +82,9 @@ def bars_needed() -> int:
 
 
 def latest_trend(candles: Sequence[TimedBar], timeframe: Timeframe) -> Trend | None:
-    """Return the trend at the close of the last of `candles`, given oldest first; None where there are too few.
+    """Return the trend at the close of the last of `candles`, given oldest first; None if there are too few.
 
-    Only those after the last gap count.
+    Only those after the last gap are used.
     """
     contiguous = _after_last_gap(candles)
     reading = compute_trend(candle_arrays(contiguous))
@@ -94,7 +94,7 @@ def latest_trend(candles: Sequence[TimedBar], timeframe: Timeframe) -> Trend | N
 
 
 def compute_trend(candles: CandleArrays) -> TrendReading | None:
-    """Return what contiguous candles tell of the trend; None where there are fewer than `bars_needed`."""
+    """Return the trend of contiguous candles; None if there are fewer than `bars_needed`."""
     if len(candles) < bars_needed():
         return None
     strength = _newest("adx", candles)

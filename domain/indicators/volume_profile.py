@@ -20,20 +20,20 @@ VALUE_AREA = Decimal("0.7")
 """The share of the volume that the value area holds at least."""
 
 COMPLETE = Decimal("0.99")
-"""Stored trades with this share of the candles' volume count as all there are: some seconds may always be missing."""
+"""Stored trades with this share of the candles' volume count as complete: some seconds may always be missing."""
 
 SIGNIFICANT_DIGITS = 5
-"""How finely volume by price is summed up as trades are stored: the first digits of the price."""
+"""The number of digits of the price by which the volume of stored trades is summed."""
 
 _FINEST = Decimal("1E-8")
-"""The step of prices of a market that tells none."""
+"""The price step of a market that reports none."""
 
-_LEAST_STEPS_A_BIN = 4
-"""Fewer sums than this a bin would make the bins much wider than they were asked to be."""
+_MIN_STEPS_PER_BIN = 4
+"""With fewer sums per bin, the bins would be much wider than requested."""
 
 
 class VolumeSource(StrEnum):
-    """What a profile was made of."""
+    """What a profile was computed from."""
 
     TRADES = "TRADES"
     CANDLES = "CANDLES"
@@ -41,7 +41,7 @@ class VolumeSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VolumeLevel:
-    """What was traded from `price_low` up to, but not at, `price_high` (quote per base); volumes in base."""
+    """The volume traded from `price_low` to below `price_high` (quote per base); volumes in base."""
 
     price_low: Decimal
     price_high: Decimal
@@ -50,7 +50,7 @@ class VolumeLevel:
 
     @property
     def volume(self) -> Decimal:
-        """All that was traded there."""
+        """The whole volume of the level."""
         return self.buy_volume + self.sell_volume
 
 
@@ -75,12 +75,12 @@ class VolumeProfile:
 
     @property
     def volume(self) -> Decimal:
-        """All that was traded, in base."""
+        """The whole volume of the profile, in base."""
         return sum((level.volume for level in self.levels), ZERO)
 
 
 def bin_width(price: Decimal) -> Decimal:
-    """Return the step of the sums that are kept of trades at up to `price`.
+    """Return the price step of the stored sums, for prices up to `price`.
 
     >>> bin_width(Decimal("61234.56")), bin_width(Decimal("0.0123"))
     (Decimal('1'), Decimal('0.000001'))
@@ -88,44 +88,44 @@ def bin_width(price: Decimal) -> Decimal:
     return Decimal(1).scaleb(price.adjusted() - SIGNIFICANT_DIGITS + 1)
 
 
-def make_bins(prices: PriceRange, wanted: int, increment: Decimal) -> Bins:
-    """Return the narrowest bins, at most `wanted`, that hold the prices; edges and width are multiples of `increment`.
+def make_bins(prices: PriceRange, max_bins: int, increment: Decimal) -> Bins:
+    """Return the narrowest bins, at most `max_bins`, that cover the prices; edges are multiples of `increment`.
 
-    There are fewer where the prices are less than that many increments apart. Prices of a time when the market had a
+    There are fewer if the prices are less than that many increments apart. Prices from a time when the market had a
     finer increment than now get edges as fine as their own digits.
 
     >>> make_bins(PriceRange(Decimal("0.001"), Decimal("0.005"), Decimal(1)), 50, Decimal("0.01"))
     Bins(low=Decimal('0.001'), width=Decimal('0.001'), count=5)
     """
-    return _bins_of_steps(prices, wanted, _price_step(increment, prices.low, prices.high))
+    return _bins_of_steps(prices, max_bins, _price_step(increment, prices.low, prices.high))
 
 
-def rebin(prices: PriceRange, wanted: int, increment: Decimal) -> Bins | None:
-    """Return bins that the kept sums fill without a rest; None where they are too coarse for so many bins.
+def rebin(prices: PriceRange, max_bins: int, increment: Decimal) -> Bins | None:
+    """Return bins whose edges are those of the stored sums; None if the sums are too coarse for so many bins.
 
-    `prices` may be told to the step of the sums.
+    `prices` may be rounded down to the step of the sums.
     """
     price_step = _price_step(increment, prices.low, prices.high)
     step = max(bin_width(prices.high), price_step)
-    if step > price_step and prices.high - prices.low < wanted * _LEAST_STEPS_A_BIN * step:
+    if step > price_step and prices.high - prices.low < max_bins * _MIN_STEPS_PER_BIN * step:
         return None
-    return _bins_of_steps(prices, wanted, step)
+    return _bins_of_steps(prices, max_bins, step)
 
 
-def coarse_bins(prices: PriceRange, wanted: int) -> Bins:
-    """Return the narrowest bins that the kept sums fill without a rest, however few."""
-    return _bins_of_steps(prices, wanted, bin_width(prices.high))
+def coarse_bins(prices: PriceRange, max_bins: int) -> Bins:
+    """Return the narrowest bins whose edges are those of the stored sums, however few."""
+    return _bins_of_steps(prices, max_bins, bin_width(prices.high))
 
 
-def _bins_of_steps(prices: PriceRange, wanted: int, step: Decimal) -> Bins:
+def _bins_of_steps(prices: PriceRange, max_bins: int, step: Decimal) -> Bins:
     low = round_down(prices.low, step)
     steps = int(EXACT.divide(round_down(prices.high, step) - low, step)) + 1
-    steps_a_bin = -(-steps // wanted)
-    return Bins(low, steps_a_bin * step, -(-steps // steps_a_bin))
+    steps_per_bin = -(-steps // max_bins)
+    return Bins(low, steps_per_bin * step, -(-steps // steps_per_bin))
 
 
 def _price_step(increment: Decimal, *prices: Decimal) -> Decimal:
-    """Return the increment, or the finest digit of the prices where they aren't multiples of it."""
+    """Return the increment, or the finest digit of the prices if they aren't multiples of it."""
     step = increment or _FINEST
     if all(is_multiple(price, step) for price in prices):
         return step
@@ -134,38 +134,39 @@ def _price_step(increment: Decimal, *prices: Decimal) -> Decimal:
 
 
 def price_range(traded: Sequence[PriceVolume]) -> PriceRange | None:
-    """Return the range of what was traded; None where nothing was."""
+    """Return the range of the prices, with the whole volume; None if nothing was traded."""
     if not traded:
         return None
-    prices = [each.price for each in traded]
-    return PriceRange(min(prices), max(prices), _exact_sum(EXACT.add(each.bought, each.sold) for each in traded))
+    prices = [volume.price for volume in traded]
+    return PriceRange(min(prices), max(prices), _exact_sum(EXACT.add(volume.bought, volume.sold) for volume in traded))
 
 
 def bin_trades(traded: Iterable[PriceVolume], bins: Bins) -> list[BinVolume]:
-    """Return the volumes of the bins that hold any."""
+    """Return the volumes of the bins that have any."""
     parts: dict[int, list[PriceVolume]] = {}
-    for each in traded:
-        parts.setdefault(int((each.price - bins.low) // bins.width), []).append(each)
+    for volume in traded:
+        parts.setdefault(int((volume.price - bins.low) // bins.width), []).append(volume)
     return [
-        BinVolume(number, _exact_sum(one.bought for one in part), _exact_sum(one.sold for one in part))
+        BinVolume(number, _exact_sum(volume.bought for volume in part), _exact_sum(volume.sold for volume in part))
         for number, part in parts.items()
     ]
 
 
 def pick_source(trades: PriceRange | None, candles: PriceRange | None) -> VolumeSource:
-    """Return what to make the profile of: trades, unless the candles tell that many of them are gone."""
+    """Return what to compute the profile from: trades, unless by the candles' volume many of them are missing."""
     if candles is None or (trades is not None and trades.volume >= COMPLETE * candles.volume):
         return VolumeSource.TRADES
     return VolumeSource.CANDLES
 
 
 def to_levels(bins: Bins, volumes: Iterable[BinVolume]) -> tuple[VolumeLevel, ...]:
-    """Return a level for every bin, lowest first; those that `volumes` doesn't name are empty."""
+    """Return a level for every bin, lowest first; those that `volumes` lacks are empty."""
     by_number = {volume.number: volume for volume in volumes}
     nothing = BinVolume(0, ZERO, ZERO)
     found = [by_number.get(number, nothing) for number in range(bins.count)]
     return tuple(
-        VolumeLevel(bins.edge(number), bins.edge(number + 1), one.bought, one.sold) for number, one in enumerate(found)
+        VolumeLevel(bins.edge(number), bins.edge(number + 1), volume.bought, volume.sold)
+        for number, volume in enumerate(found)
     )
 
 
@@ -192,24 +193,24 @@ def build_profile(
 
 
 def point_of_control(volumes: Sequence[Decimal]) -> int:
-    """Return which of the volumes is the greatest; of several the one nearest to the middle, then the lower."""
+    """Return the index of the greatest volume; of several, the one nearest to the middle, then the lower one."""
     middle = (len(volumes) - 1) / 2
     return max(range(len(volumes)), key=lambda number: (volumes[number], -abs(number - middle), -number))
 
 
 def value_area(volumes: Sequence[Decimal], control: int) -> tuple[int, int]:
-    """Return the lowest and the highest place of the value area, both included.
+    """Return the lowest and the highest index of the value area, both included.
 
-    Beginning at the point of control, the two places above and the two below are compared, and the pair with more
-    volume is taken in, the upper one where they are equal, until 70 % of all volume is held.
+    Starting at the point of control, the two levels above and the two below are compared, and the pair with more volume
+    is included, the upper one if they are equal, until 70 % of all volume is included.
     """
-    wanted = VALUE_AREA * sum(volumes, ZERO)
+    required = VALUE_AREA * sum(volumes, ZERO)
     lowest = highest = control
-    held = volumes[control]
-    while held < wanted:
+    included = volumes[control]
+    while included < required:
         above, below = volumes[highest + 1 : highest + 3], volumes[max(lowest - 2, 0) : lowest]
         more_above = sum(above, ZERO) >= sum(below, ZERO) if above and below else bool(above)
-        held += sum(above if more_above else below, ZERO)
+        included += sum(above if more_above else below, ZERO)
         highest, lowest = (highest + len(above), lowest) if more_above else (highest, lowest - len(below))
     return lowest, highest
 

@@ -1,6 +1,6 @@
 """How many bars an indicator needs before its value no longer depends on where its history began.
 
-TA-Lib's look-back is when the first value comes, not when it is right: a recursive average still remembers its seed.
+TA-Lib's look-back is when the first value comes, not when it is accurate: a recursive average still holds its seed.
 The tail after the look-back is how long that memory takes to fade to 1e-10. For one exponential stage that keeps the
 fraction r of its past a bar, it is ln(1e-10)/ln(r); for several equal stages in a row the memory follows a gamma
 distribution of that shape. Where the recursion adapts to the data (Hilbert transforms, KAMA, MAMA, SAR, Supertrend)
@@ -17,11 +17,11 @@ from talib import abstract
 from domain.indicators.catalogue import MOVING_AVERAGES, IndicatorDefinition, ParameterKind
 
 NEVER = 1_000_000_000
-"""The warm-up of what keeps its seed for ever; beyond every bound."""
+"""The warm-up of a function that holds its seed for ever; beyond every bound."""
 
 _FADED = 1e-10
 _QUANTILES = (23.1, 26.8, 30.0, 32.8, 35.4, 38.0)
-"""Where the upper tail of the gamma distribution of shape 1, 2, … 6 is 1e-10."""
+"""The points beyond which the gamma distribution of shape 1, 2, … 6 has a probability of 1e-10."""
 _HILBERT = 1_000
 _KAMA = 4_000
 _REVERSAL = 500
@@ -29,16 +29,16 @@ _REVERSAL = 500
 Parameters = Mapping[str, float]
 
 ADDITIVE = frozenset({"ad", "cumsum", "obv", "pvt", "wad"})
-"""Running sums without end: only their differences are independent of the beginning."""
+"""Running sums without end: only their differences are independent of the start."""
 MULTIPLICATIVE = frozenset({"nvi", "pvi"})
-"""Running products without end: only their ratios are independent of the beginning."""
+"""Running products without end: only their ratios are independent of the start."""
 ANCHORED = frozenset({"vwap"})
-"""Averages from the very first bar: nothing of them is independent of the beginning."""
+"""Averages from the very first bar: nothing about them is independent of the start."""
 
 
 @lru_cache(maxsize=4_096)
 def warm_up(definition: IndicatorDefinition, values: tuple[float, ...]) -> int:
-    """Return the bars before the first value that is right; `values` are of `definition.parameters`, in order."""
+    """Return the bars before the first accurate value; `values` are those of `definition.parameters`, in order."""
     parameters = {parameter.name: value for parameter, value in zip(definition.parameters, values, strict=True)}
     tail = _TAILS.get(definition.name)
     return look_back(definition, values) + (0 if tail is None else min(tail(parameters), NEVER))

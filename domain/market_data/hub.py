@@ -37,7 +37,7 @@ N = TypeVar("N", Ticker, FeedStatus)
 class MarketDataHub:
     """The node's market data: the latest values, streams of them, and conversions between currencies.
 
-    Whoever subscribes to a market keeps its feed running, on whichever node collects it. `followed` are the markets
+    A subscription to a market keeps its feed running, on whichever node collects it. `followed` are the markets
     that this node listens to, `catalogue` holds all that there are.
     """
 

@@ -1,4 +1,4 @@
-"""Ways from one currency to another over the markets of a venue."""
+"""Paths from one currency to another over the markets of a venue, and conversion along them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -9,20 +9,20 @@ from functools import lru_cache
 from domain.core.money import EXACT, divide
 from domain.model.markets import Market, MarketSymbol
 
-MAXIMUM_STEPS = 4
-MAXIMUM_PATHS = 3
-"""How many ways to one currency are told apart; more would be longer and no better."""
+MAX_STEPS = 4
+MAX_PATHS = 3
+"""How many paths to a currency are tried; more would be longer and no better."""
 
 CACHED_PAIRS = 2_000
-"""Of how many pairs of currencies a graph knows the ways, which take many milliseconds to find on a large venue."""
+"""For how many pairs of currencies paths are cached; a search takes many milliseconds on a large venue."""
 
 PriceOf = Callable[[MarketSymbol], Decimal | None]
-"""Returns the price of a market in quote per base, None where it isn't known."""
+"""Returns the price of a market in quote per base; None if it isn't known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One market on the way: base is turned into quote, or with `inverse` quote into base."""
+    """One market on a path: base is converted into quote, or with `inverse` quote into base."""
 
     market: MarketSymbol
     inverse: bool = False
@@ -32,17 +32,17 @@ Path = tuple[Step, ...]
 
 
 class CurrencyGraph:
-    """The currencies of one venue and the markets between them, those that are traded no more included."""
+    """The currencies of one venue and the markets between them, inactive ones included."""
 
     def __init__(self, markets: Iterable[Market]) -> None:
         self._steps: defaultdict[str, list[tuple[str, Step]]] = defaultdict(list)
         self._active: set[MarketSymbol] = set()
-        for market in sorted(markets, key=lambda one: one.symbol):
+        for market in sorted(markets, key=lambda market: market.symbol):
             self._steps[market.base].append((market.quote, Step(market.symbol)))
             self._steps[market.quote].append((market.base, Step(market.symbol, inverse=True)))
             if market.active:
                 self._active.add(market.symbol)
-        # Found once: the graph never changes, and a thread that computes a report may ask beside the event loop.
+        # Found once: the graph never changes, and a thread that computes a report may search while the event loop does.
         self._all_paths = lru_cache(CACHED_PAIRS)(self._find_all)
         self._active_path = lru_cache(CACHED_PAIRS)(self._find_active)
 
@@ -52,18 +52,18 @@ class CurrencyGraph:
         return {step.market for steps in self._steps.values() for _, step in steps}
 
     def paths(self, currency: str, into: str, usable: Callable[[MarketSymbol], bool]) -> Iterator[Path]:
-        """Yield at most `MAXIMUM_PATHS` ways over markets that are `usable`, those of fewest steps first."""
+        """Yield at most `MAX_PATHS` paths over markets that are `usable`, the shortest first."""
         if currency == into:
             yield ()
             return
         level: list[tuple[str, Path]] = [(currency, ())]
-        ways: defaultdict[str, int] = defaultdict(int, {currency: MAXIMUM_PATHS})
-        for _ in range(MAXIMUM_STEPS):
+        found: defaultdict[str, int] = defaultdict(int, {currency: MAX_PATHS})
+        for _ in range(MAX_STEPS):
             following: list[tuple[str, Path]] = []
             for reached, path in level:
                 for target, step in self._steps.get(reached, ()):
-                    if ways[target] < MAXIMUM_PATHS and usable(step.market) and not _passes(path, step.market):
-                        ways[target] += 1
+                    if found[target] < MAX_PATHS and usable(step.market) and not _contains(path, step.market):
+                        found[target] += 1
                         if target == into:
                             yield (*path, step)
                         else:
@@ -71,17 +71,17 @@ class CurrencyGraph:
             level = following
 
     def all_paths(self, currency: str, into: str) -> tuple[Path, ...]:
-        """Return at most `MAXIMUM_PATHS` ways, whatever is known of prices, those of fewest steps first."""
+        """Return at most `MAX_PATHS` paths, with or without prices, the shortest first."""
         return self._all_paths(currency, into)
 
     def active_path(self, currency: str, into: str) -> Path | None:
-        """Return the shortest way over markets that are traded; None where there is none."""
+        """Return the shortest path over active markets; None if there is none."""
         return self._active_path(currency, into)
 
     def connects(
         self, currency: str, into: str, has_price: Callable[[MarketSymbol], bool] = lambda _market: False
     ) -> bool:
-        """Tell whether there may be a price: a way over markets that are traded, or else have one all the same."""
+        """Return whether there is a path over markets that are active, or inactive but with a price."""
         if self.active_path(currency, into) is not None:
             return True
         usable = self.paths(currency, into, lambda market: market in self._active or has_price(market))
@@ -95,7 +95,7 @@ class CurrencyGraph:
 
 
 def convert(amount: Decimal, path: Path, price_of: PriceOf) -> Decimal | None:
-    """Return what an amount is worth at the end of the way; None where a price on it isn't known."""
+    """Return the worth of an amount at the end of a path; None if a price on it isn't known."""
     for step in path:
         price = price_of(step.market)
         if price is None or (step.inverse and not price):
@@ -104,5 +104,5 @@ def convert(amount: Decimal, path: Path, price_of: PriceOf) -> Decimal | None:
     return divide(amount, Decimal(1)) if len(path) > 1 else amount
 
 
-def _passes(path: Path, market: MarketSymbol) -> bool:
+def _contains(path: Path, market: MarketSymbol) -> bool:
     return any(step.market == market for step in path)

@@ -1,4 +1,4 @@
-"""What a subscriber sees of the book: its top, and what has changed since the last look."""
+"""Operations on order books: truncation, changes between two books, and their application."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,9 +20,9 @@ def truncate(depth: Depth, levels: int) -> Depth:
 
 
 def diff(previous: Depth, current: Depth, levels: int) -> tuple[Levels, Levels]:
-    """Return what leads from the top of `previous` to the top of `current`, as absolute quantities by price.
+    """Return the changes from the top `levels` of `previous` to those of `current`, as absolute quantities by price.
 
-    A level that enters the top is sent whole, one that leaves it is sent as zero; best level first on both sides.
+    A level that enters the top is included, one that leaves it has a quantity of zero; best level first on both sides.
     """
     return (
         _changes(previous.bids[:levels], current.bids[:levels], descending=True),
@@ -31,22 +31,22 @@ def diff(previous: Depth, current: Depth, levels: int) -> tuple[Levels, Levels]:
 
 
 def apply_delta(levels: Levels, changes: Sequence[PriceLevel], *, descending: bool) -> Levels:
-    """Return a side of the book after `changes`, as a client computes it."""
+    """Return a side of the book with `changes` applied, as a client does it."""
     book = {level.price: level for level in levels}
     book.update((change.price, change) for change in changes)
-    kept = [level for level in book.values() if level.quantity]
-    return tuple(sorted(kept, key=lambda level: level.price, reverse=descending))
+    present = [level for level in book.values() if level.quantity]
+    return tuple(sorted(present, key=lambda level: level.price, reverse=descending))
 
 
 def with_top_of_book(ticker: Ticker, depth: Depth) -> Ticker:
-    """Return the ticker with the book's best prices; with its own where the book has a side without levels."""
+    """Return the ticker with the book's best prices, or its own if a side of the book has no levels."""
     if not (depth.bids and depth.asks):
         return ticker
     return replace(ticker, bid=depth.bids[0].price, ask=depth.asks[0].price)
 
 
 def is_crossed(bids: Sequence[PriceLevel], asks: Sequence[PriceLevel]) -> bool:
-    """Tell whether the best bid is not below the best ask; a side without levels crosses nothing."""
+    """Return whether the best bid is at or above the best ask; a side without levels crosses nothing."""
     return bool(bids and asks and bids[0].price >= asks[0].price)
 
 

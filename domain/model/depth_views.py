@@ -1,4 +1,4 @@
-"""What subscribers see of a market: paced books and their changes, batches of trades."""
+"""The views of a market that subscribers get: snapshots and deltas of its book, batches of trades."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from domain.model.markets import Depth, MarketSymbol, Trade
 
 
 class DepthLevels(StrEnum):
-    """How many levels a side are shown."""
+    """The number of levels per side."""
 
     L5 = "L5"
     L20 = "L20"
@@ -17,12 +17,12 @@ class DepthLevels(StrEnum):
 
     @property
     def per_side(self) -> int:
-        """The number."""
+        """The number of levels."""
         return int(self.value[1:])
 
 
 class DepthCadence(StrEnum):
-    """How often the book is shown at most."""
+    """The least time between two events of a book."""
 
     MS20 = "MS20"
     MS100 = "MS100"
@@ -31,12 +31,12 @@ class DepthCadence(StrEnum):
 
     @property
     def seconds(self) -> float:
-        """The time from one event to the next."""
+        """The time in seconds."""
         return int(self.value[2:]) / 1000
 
 
 class DepthMode(StrEnum):
-    """Whether every event holds all levels, or what has changed."""
+    """Whether events hold all levels or only the changes."""
 
     SNAPSHOTS = "SNAPSHOTS"
     DELTAS = "DELTAS"
@@ -63,7 +63,7 @@ class DepthSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class DepthDelta:
-    """What leads from the top of the book at `previous_sequence` to that at `sequence`; zero removes a level."""
+    """The changes of the top of the book from `previous_sequence` to `sequence`; a quantity of zero removes a level."""
 
     market: MarketSymbol
     epoch: str
@@ -76,7 +76,7 @@ class DepthDelta:
 
     @classmethod
     def between(cls, previous: Depth, current: Depth, levels: DepthLevels, sent_at: datetime) -> "DepthDelta":
-        """Return the change of the top `levels`; both are of one epoch."""
+        """Return the changes of the top `levels` of two books of one epoch."""
         bids, asks = diff(previous, current, levels.per_side)
         return cls(
             current.market,
@@ -92,7 +92,7 @@ class DepthDelta:
 
 @dataclass(frozen=True, slots=True)
 class TradeBatch:
-    """Trades since the batch before; `dropped` counts those that a slow reader missed."""
+    """The trades since the last batch; `dropped` counts those that a slow reader missed."""
 
     trades: tuple[Trade, ...]
     dropped: int = 0

@@ -1,4 +1,4 @@
-"""What a market is and what is seen on it."""
+"""Markets and their data: symbols, timeframes, books, trades, candles and tickers."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,19 +8,19 @@ from enum import StrEnum
 from domain.model.order_side import OrderSide
 
 _FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
-"""Weeks begin on Mondays at 00:00 UTC; every shorter timeframe divides a day, so that its candles begin there too."""
+"""Weeks begin on Mondays at 00:00 UTC; all shorter timeframes divide a day, so their candles are aligned to it too."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class MarketSymbol:
-    """A market's name on all of the engine: the venue and ccxt's unified symbol there, as in `sandbox:BTC/USDT`."""
+    """The name of a market throughout the engine: the venue and ccxt's unified symbol, as in `sandbox:BTC/USDT`."""
 
     venue: str
     symbol: str
 
     @classmethod
     def parse(cls, text: str) -> "MarketSymbol":
-        """Return the symbol that `text` writes; raise ValueError saying what is wrong with it."""
+        """Return the symbol of `text`; raises ValueError with an explanation."""
         venue, colon, symbol = text.partition(":")
         base, slash, quote = symbol.partition("/")
         if not (colon and slash and venue and base and quote) or len(text) > 80 or not text.isprintable():  # noqa: PLR2004
@@ -32,7 +32,7 @@ class MarketSymbol:
 
 
 class Timeframe(StrEnum):
-    """The length of a candle, shortest first; the value is its name in the schema."""
+    """The length of a candle, shortest first; the value is the name in the schema."""
 
     M1 = "M1"
     M3 = "M3"
@@ -63,24 +63,24 @@ class Timeframe(StrEnum):
         return _DURATIONS[self]
 
     def open_time(self, at: datetime) -> datetime:
-        """Return when the candle that holds `at` opened, in UTC: a week's on Monday, a day's at midnight."""
+        """Return when the candle that contains `at` opens, in UTC: a week's on Monday, a day's at midnight."""
         return at - (at - _FIRST_MONDAY) % _DURATIONS[self]
 
     def divides(self, longer: "Timeframe") -> bool:
-        """Tell whether a whole number of candles of this timeframe, more than one, makes one of `longer`."""
+        """Return whether a whole number, more than one, of candles of this timeframe makes one of `longer`."""
         return self.seconds < longer.seconds and longer.seconds % self.seconds == 0
 
 
 _UNIT_SECONDS = {"M": 60, "H": 3_600, "D": 86_400, "W": 604_800}
-_SECONDS = {each: int(each.value[1:]) * _UNIT_SECONDS[each.value[0]] for each in Timeframe}
+_SECONDS = {timeframe: int(timeframe.value[1:]) * _UNIT_SECONDS[timeframe.value[0]] for timeframe in Timeframe}
 _DURATIONS = {timeframe: timedelta(seconds=seconds) for timeframe, seconds in _SECONDS.items()}
 VENUE_TIMEFRAMES = (Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4, Timeframe.D1)
-"""Those that a venue is asked for when a feed begins; the others are made of these, which saves a question each."""
+"""The timeframes that are requested when a feed starts; the others are resampled, which saves a request each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A trading platform; `live` where real money moves on it."""
+    """A trading platform; on a `live` one real money moves."""
 
     name: str
     live: bool
@@ -90,8 +90,8 @@ class Venue:
 class Market:
     """One tradable instrument on one venue, with its filters.
 
-    Increments are steps of price (quote per base) and quantity (base). `maximum_market_quantity` is that of a MARKET
-    order, where the venue has another. Fees are fractions of what is received: 0.001 is 0.1 %; None where untold.
+    Increments are steps of price (quote per base) and quantity (base). `maximum_market_quantity` is the limit of
+    MARKET orders, if the venue has one. Fees are fractions of what is received: 0.001 is 0.1 %; None if unknown.
     """
 
     symbol: MarketSymbol
@@ -107,15 +107,15 @@ class Market:
     taker_fee: Decimal | None
     maximum_market_quantity: Decimal | None = None
 
-    def maximum_of(self, *, at_market: bool) -> Decimal | None:
-        """Return the greatest quantity of a MARKET order, or of any other; None where there is no limit."""
+    def maximum_order_quantity(self, *, at_market: bool) -> Decimal | None:
+        """Return the greatest quantity of a MARKET order, or of other orders; None without a limit."""
         limits = [self.maximum_quantity, self.maximum_market_quantity if at_market else None]
         return min((limit for limit in limits if limit is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class PriceLevel:
-    """A price of the book (quote per base) and the quantity that rests there (base)."""
+    """A price of the book (quote per base) and the quantity there (base)."""
 
     price: Decimal
     quantity: Decimal
@@ -125,7 +125,7 @@ class PriceLevel:
 class Depth:
     """The book at one moment: best level first on both sides, never crossed.
 
-    `sequence` is the venue's update id; it grows within an `epoch` and means nothing across epochs. A collector begins
+    `sequence` is the venue's update id; it grows within an `epoch` and means nothing across epochs. A collector starts
     an epoch when it starts and after every gap.
     """
 
@@ -169,7 +169,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """Open, high, low, close (quote per base) and volume (base) of one bucket of time; forming until `closed`."""
+    """Open, high, low, close (quote per base) and volume (base) of an interval; forming until `closed`."""
 
     market: MarketSymbol
     timeframe: Timeframe

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class PriceRange:
-    """The lowest and the highest price at which something was traded, and how much in all (base)."""
+    """The lowest and the highest traded price, and the whole volume (base)."""
 
     low: Decimal
     high: Decimal
@@ -15,7 +15,7 @@ class PriceRange:
 
 @dataclass(frozen=True, slots=True)
 class PriceVolume:
-    """What was traded at one price, or one step of the sums, in base: bought and sold by the takers."""
+    """The volume at one price, or at one price step of stored sums, in base: bought and sold by the takers."""
 
     price: Decimal
     bought: Decimal
@@ -37,7 +37,7 @@ class Bins:
 
 @dataclass(frozen=True, slots=True)
 class BinVolume:
-    """What was traded in one bin, in base: bought and sold by the takers."""
+    """The volume in one bin, in base: bought and sold by the takers."""
 
     number: int
     bought: Decimal

@@ -1,4 +1,4 @@
-"""What the markets' domain needs of the outside: where data is kept, and where it comes from."""
+"""Ports of market data: its repositories, the venues that it comes from, and the live feed of a node."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -14,10 +14,10 @@ from domain.ports.orders import MarketView
 
 
 class MarketDataRepository(Protocol):
-    """Markets, and the history of what was seen on them."""
+    """Markets, and their stored candles, trades and books."""
 
     async def save_markets(self, markets: Sequence[Market]) -> None:
-        """Store what a venue says its markets are; markets of the same venue that are absent become inactive."""
+        """Store the markets of a venue; stored ones of the same venue that are absent become inactive."""
         ...
 
     async def markets(self) -> list[Market]:
@@ -25,11 +25,11 @@ class MarketDataRepository(Protocol):
         ...
 
     async def upsert_candles(self, candles: Sequence[Candle]) -> None:
-        """Store closed candles; one that is there already is replaced (a correction by the venue's own)."""
+        """Store closed candles; one that is stored already is replaced (a correction by the venue's own)."""
         ...
 
     async def insert_candles(self, candles: Sequence[Candle]) -> None:
-        """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
+        """Store closed candles that were built here; one that is stored already stays as it is."""
         ...
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
@@ -41,12 +41,12 @@ class MarketDataRepository(Protocol):
     ) -> list[tuple[datetime, datetime]]:
         """Return the stretches from `start` to before `end` that no stored candle covers, oldest first.
 
-        Each is the open time of its first candle and the end of its last; all of the period where nothing is stored.
+        Each is the open time of its first candle and the end of its last; the whole period if nothing is stored.
         """
         ...
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
-        """Store trades; one that is there already stays as it is."""
+        """Store trades; one that is stored already stays as it is."""
         ...
 
     async def trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
@@ -58,51 +58,51 @@ class MarketDataRepository(Protocol):
         ...
 
     async def ensure_partitions(self, months_ahead: int) -> list[str]:
-        """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
+        """Create missing monthly partitions from this month on, and return the names of the new ones."""
         ...
 
     async def ensure_candle_partitions(self, start: datetime, end: datetime) -> list[str]:
-        """Make the monthly partitions of past candles that an import or a back-fill needs."""
+        """Create the monthly partitions of past candles that an import or a back-fill needs."""
         ...
 
     async def ensure_trade_partitions(self, start: datetime, end: datetime) -> list[str]:
-        """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
+        """Create the monthly partitions of past trades and of their sums that a back-fill needs."""
         ...
 
 
 class MarketHistoryRepository(Protocol):
-    """What is computed from stored trades, candles and snapshots where they are; a period includes its `start` alone.
+    """Computations in the database over stored trades, candles and snapshots; a period excludes its `end`.
 
-    The sums are kept of trades by minute and price, cut to five significant digits, so that a profile of a day of a
-    million trades needn't read them one by one; a period that begins or ends within a minute is still exact.
+    Trades are summed by minute and price, cut to five significant digits, so that a profile of a day of a million
+    trades needn't read them one by one. A period that begins or ends within a minute is still exact.
     """
 
     async def summed_prices(self, market: MarketSymbol, start: datetime, end: datetime) -> list[PriceVolume]:
-        """Return what was traded at each price, cut to the step of the sums, by the takers' sides; in no order."""
+        """Return the volume at each price, cut to the step of the sums, by the takers' sides; in no order."""
         ...
 
     async def traded_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
-        """Return what was traded by the trades themselves; None where there are none."""
+        """Return the price range and volume of the trades; None if there are none."""
         ...
 
     async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
-        """Return what was traded by the minute candles that lie in the period as a whole; None where nothing was."""
+        """Return the price range and volume of the minute candles within the period; None without volume."""
         ...
 
     async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
-        """Return the volumes of `bins` from the trades themselves, by the takers' sides."""
+        """Return the volumes of `bins` out of the trades themselves, by the takers' sides."""
         ...
 
     async def candle_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
-        """Return the volumes of `bins` from the minute candles that `candle_range` counts.
+        """Return the volumes of `bins` out of the minute candles that `candle_range` counts.
 
-        A candle's volume is divided evenly among the bins from its low to its high. It counts as bought where the
-        candle rose, as sold where it fell, and as half of each where it did neither.
+        A candle's volume is divided evenly among the bins from its low to its high. It counts as bought if the candle
+        rose, as sold if it fell, and as half of each otherwise.
         """
         ...
 
     async def minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
-        """Return how many minute candles of the period are stored, those without volume among them."""
+        """Return the number of stored minute candles of the period, those without volume included."""
         ...
 
     async def depth_history(
@@ -113,15 +113,15 @@ class MarketHistoryRepository(Protocol):
 
 
 class VenueGap(Exception):
-    """A stream of a venue broke or skipped; what comes next may not follow on what came before."""
+    """A stream of a venue broke or skipped data."""
 
 
 class CrossedBook(VenueGap):
-    """The best bid of a book is not below its best ask: it is wrong, whatever its number says."""
+    """The best bid of a book is not below its best ask, so the book is wrong."""
 
 
 class VenueUnreachable(Exception):
-    """A question to a venue was not answered: a network error, a time-out, a 5xx, or a rate limit.
+    """A request to a venue failed: a network error, a time-out, a 5xx, or a rate limit.
 
     `retry_after_seconds` is what the venue asked for, if it did.
     """
@@ -132,11 +132,11 @@ class VenueUnreachable(Exception):
 
 
 class RequestRejected(VenueUnreachable):
-    """A question that the venue won't answer however often it is asked; the message is its own reason."""
+    """The venue rejects the request, and would again; the message is the venue's reason."""
 
 
 class MarketDataSource(Protocol):
-    """A venue's public data. Streams raise `VenueGap` or `VenueUnreachable`; iterating anew subscribes again."""
+    """A venue's public data. Streams raise `VenueGap` or `VenueUnreachable`; iterating again subscribes again."""
 
     @property
     def venue(self) -> str:
@@ -148,9 +148,9 @@ class MarketDataSource(Protocol):
         ...
 
     def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
-        """Yield the whole book (up to 100 levels a side) after every update that was read together.
+        """Yield the whole book (up to 100 levels per side) after every batch of updates.
 
-        Where nothing changes, the same book may be yielded again: the venue has confirmed it.
+        If nothing changes, the same book may be yielded again: the venue has confirmed it.
         """
         ...
 
@@ -159,13 +159,13 @@ class MarketDataSource(Protocol):
         ...
 
     def tickers(self, market: MarketSymbol) -> AsyncIterator[Ticker]:
-        """Yield the day's figures as the venue sends them."""
+        """Yield tickers as the venue sends them."""
         ...
 
     async def fetch_candles(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
     ) -> list[Candle]:
-        """Return at most `limit` candles, oldest first, the newest where `start` is None; the last may be forming."""
+        """Return at most `limit` candles from `start` on (None: the newest), oldest first; the last may be forming."""
         ...
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
@@ -173,11 +173,11 @@ class MarketDataSource(Protocol):
         ...
 
     def venue_now(self) -> datetime:
-        """Return the venue's time by the measured offset."""
+        """Return the venue's time, by the measured offset of its clock."""
         ...
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         ...
 
 
@@ -197,19 +197,19 @@ class MarketFeed(Protocol):
     """Live market data on this node."""
 
     def latest_depth(self, market: MarketSymbol) -> Depth | None:
-        """Return the newest book; None where the market isn't followed here (yet)."""
+        """Return the latest book if it is fresh, else None."""
         ...
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
-        """Return a fresh book, waiting for it where it must; None after the time."""
+        """Return a fresh book, waiting for it if it must; None after the time."""
         ...
 
     def price_of(self, market: MarketSymbol) -> Decimal | None:
-        """Return the present price in quote per base, None where it isn't known."""
+        """Return the present price in quote per base; None if it isn't known."""
         ...
 
     def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
-        """Return an amount's worth in another currency at present prices; None where they aren't known."""
+        """Return an amount's worth in another currency at present prices; None if they aren't known."""
         ...
 
     def graph(self, venue: str) -> CurrencyGraph:
@@ -217,13 +217,13 @@ class MarketFeed(Protocol):
         ...
 
     def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
-        """Yield trades as they come, for ever."""
+        """Yield trades in batches, for ever."""
         ...
 
     def closed_candles(
         self, market: MarketSymbol, timeframe: Timeframe
     ) -> AbstractAsyncContextManager[CandleSubscription]:
-        """Provide the candles that close inside the block, each stored before it is given out."""
+        """Provide the candles that close inside the block, each stored before it is published."""
         ...
 
     def venue_now(self, venue: str) -> datetime:
@@ -232,8 +232,8 @@ class MarketFeed(Protocol):
 
 
 class MarketDataProvider(MarketFeed, MarketView, Protocol):
-    """All that the trading of accounts needs of markets."""
+    """Everything that trading needs of markets."""
 
     def subscribe(self, market: MarketSymbol) -> AbstractAsyncContextManager[object]:
-        """Keep the market's feed alive, and this node listening to it, inside the block."""
+        """Keep the market's feed running, and this node listening to it, inside the block."""
         ...

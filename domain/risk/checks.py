@@ -124,7 +124,7 @@ def _price_filters(order: Order, market: Market) -> Iterator[RiskDenial]:
 
 def _quantity_filters(quantity: Decimal, market: Market, *, at_market: bool) -> Iterator[RiskDenial]:
     step, least = market.quantity_increment, market.minimum_quantity
-    most = market.maximum_of(at_market=at_market)
+    most = market.maximum_order_quantity(at_market=at_market)
     if not is_multiple(quantity, step):
         message = f"The quantity {plain(quantity)} is not a multiple of the market's {plain(step)}."
         yield RiskDenial(RiskCode.QUANTITY_PRECISION, message, limit=step, actual=quantity)

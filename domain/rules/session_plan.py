@@ -108,7 +108,7 @@ def exit_order(
     `ordinal` is the number of orders that tried to close this position before. A quantity above the market's maximum
     is left to the next order.
     """
-    most = plan.market.maximum_of(at_market=True)
+    most = plan.market.maximum_order_quantity(at_market=True)
     target = position.quantity if most is None else min(position.quantity, most)
     quantity = round_down(target, plan.market.quantity_increment)
     if quantity <= 0:

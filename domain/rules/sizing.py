@@ -90,7 +90,7 @@ def _share(context: SizingContext, percent: Decimal) -> Decimal:
 def _limit(target: Decimal, context: SizingContext) -> Decimal:
     """Return the target limited to what the free balance can pay and the market takes in one order."""
     limits = [target]
-    most = context.market.maximum_of(at_market=bool(context.asks))
+    most = context.market.maximum_order_quantity(at_market=bool(context.asks))
     if most is not None:
         limits.append(most)
     cost_of_one = EXACT.multiply(_worst_price(target, context), 1 + (context.market.taker_fee or ZERO))

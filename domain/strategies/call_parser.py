@@ -12,7 +12,7 @@ from domain.indicators.catalogue import (
     ParameterKind,
     indicator,
 )
-from domain.indicators.compute import combination_fault, parameter_fault
+from domain.indicators.compute import combination_error, parameter_error
 from domain.strategies.builtins import parse_builtin
 from domain.strategies.errors import RuleError, RuleErrors
 from domain.strategies.expressions import IndicatorCall, Node, Number, Output, Price
@@ -101,7 +101,7 @@ def _indicator(
     inputs = _inputs(context, tree, definition, [nodes[argument] for argument in tree.args[:count]])
     arguments_by_parameter = _bind_parameters(context, tree, definition, count)
     values = _values(context, definition, arguments_by_parameter, parse)
-    error = combination_fault(definition, values)
+    error = combination_error(definition, values)
     if error:
         raise context.error_at(f"{error}.", tree)
     return IndicatorCall(definition, inputs, values)
@@ -212,7 +212,7 @@ def _number(
     if not isinstance(node, Number):
         shown = context.excerpt(tree)
         raise context.error_at(f"{name} must be a number or a parameter; {shown} changes from bar to bar.", tree)
-    error = parameter_fault(parameter, node.value)
+    error = parameter_error(parameter, node.value)
     if error:
         raise context.error_at(f"{name} {error}.", tree)
     return node.value

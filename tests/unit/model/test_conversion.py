@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.model.conversion import MAXIMUM_PATHS, CurrencyGraph, Step, convert
+from domain.model.conversion import MAX_PATHS, CurrencyGraph, Step, convert
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Balance
 from domain.portfolio.equity import Equity, compute_equity
@@ -76,7 +76,7 @@ def test_the_ways_are_told_shortest_first_and_are_few_in_however_large_a_venue()
     ways = list(large.paths("C7", "USDT", lambda _market: True))
     assert ways[0] == (Step(symbol("C7/USDT")),)
     assert [len(way) for way in ways] == sorted(len(way) for way in ways)
-    assert len(ways) == MAXIMUM_PATHS
+    assert len(ways) == MAX_PATHS
     assert list(large.paths("C7", "XYZ", lambda _market: True)) == []
 
 
