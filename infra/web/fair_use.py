@@ -112,10 +112,10 @@ class FairUse:
         self.mutations.release(client)
 
     @contextmanager
-    def subscription(self, client: str, *, is_stranger: bool) -> Iterator[None]:
+    def subscription(self, client: str, *, is_anonymous: bool) -> Iterator[None]:
         """Count a subscription inside the block; raises RATE_LIMITED if the client has too many."""
         settings = self._settings
-        maximum = settings.max_subscriptions_per_stranger if is_stranger else settings.max_subscriptions_per_user
+        maximum = settings.max_subscriptions_per_anonymous if is_anonymous else settings.max_subscriptions_per_user
         if self.subscriptions[client] >= maximum:
             raise RequestFault(FaultCode.RATE_LIMITED, f"You may have at most {maximum:,} subscriptions at once.")
         self.subscriptions[client] += 1

@@ -55,11 +55,11 @@ class WebSettings:
     max_message_bytes: int = 64 * 1024
     max_operations_per_connection: int = 100
     max_rooms: int = 10_000
-    max_rooms_per_stranger: int = 50
+    max_rooms_per_anonymous: int = 50
     max_rooms_per_user: int = 200
     """How many different live queries (rooms) one client may have opened."""
 
-    max_subscriptions_per_stranger: int = 2_000
+    max_subscriptions_per_anonymous: int = 2_000
     max_subscriptions_per_user: int = 5_000
     heavy_cost: int = 500
     """Queries that cost more run a few at a time."""

@@ -47,7 +47,7 @@ async def refused(client: Client, document: str, **variables: Any) -> list[dict[
     ["0", "-1", "NaN", "Infinity", "-Infinity", "sNaN", "1e400", "1e-400", "0x10", HUGE, f"0.{'0' * 50}1", "", " ",
      "1 0", "1,5", "\u0661", "\0", "1_000", True, False, [], ["1"], {}, None, 0, -1, 10**40, 0.5, 1e300],
 )  # fmt: skip
-async def test_a_quantity_that_is_none_is_refused(nobody: TraderClient, quantity: object) -> None:
+async def test_an_invalid_quantity_is_rejected(nobody: TraderClient, quantity: object) -> None:
     await refused(nobody.client, PLACE, input=nobody.order(quantity=quantity))
     assert await nobody.orders() == []
 
@@ -93,7 +93,7 @@ async def test_an_order_beyond_the_markets_filters_is_denied_with_all_reasons(tr
 
 @pytest.mark.parametrize("value", [True, 7, 1.5, [], {}, "x" * 100_000, "\0", "a\0b", "nul\u0000", "\ud800"])
 @pytest.mark.parametrize("field", ["account", "market", "side", "type", "price", "idempotencyKey", "timeInForce"])
-async def test_no_field_of_an_order_takes_what_it_is_not_made_for(
+async def test_no_field_of_an_order_accepts_a_value_of_another_kind(
     nobody: TraderClient, field: str, value: object
 ) -> None:
     await refused(nobody.client, PLACE, input=nobody.order(**{field: value}))
@@ -170,7 +170,7 @@ async def test_garbage_cursors_of_the_event_log_are_refused(nobody: TraderClient
         assert message.get("type") in {None, "error", "next"}
 
 
-async def test_cursors_and_ids_of_another_user_or_list_are_as_good_as_none(
+async def test_cursors_and_ids_of_another_user_or_list_are_treated_as_unknown(
     engine: Engine, trader: TraderClient
 ) -> None:
     other = await new_trader(engine.client())
@@ -274,12 +274,12 @@ async def test_a_definition_that_makes_no_sense_is_refused(nobody: TraderClient,
     ],
     ids=str,
 )  # fmt: skip
-async def test_an_account_that_cannot_be_is_refused(nobody: TraderClient, changes: dict[str, Any]) -> None:
+async def test_an_impossible_account_is_rejected(nobody: TraderClient, changes: dict[str, Any]) -> None:
     account = {"name": "paper", "kind": "PAPER", "venue": "sandbox", "balances": [{"currency": "USDT", "amount": "1"}]}
     await refused(nobody.client, CREATE_ACCOUNT, input={**account, **changes})
 
 
-async def test_a_session_of_what_is_not_there_is_refused(engine: Engine, trader: TraderClient) -> None:
+async def test_a_trading_session_of_unknown_parts_is_rejected(engine: Engine, trader: TraderClient) -> None:
     other = await new_trader(engine.client())
     definition = {"enterLong": "close > 1", "sizing": {"quoteAmount": "500"}}
     version = {}

@@ -95,7 +95,7 @@ async def test_a_mutation_does_not_go_by_get_and_other_methods_not_at_all(engine
     ],
     ids=range(9),
 )
-async def test_what_is_no_http_harms_nobody(engine: Engine, sent: bytes) -> None:
+async def test_requests_that_are_not_http_harm_nobody(engine: Engine, sent: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
     try:
         writer.write(sent)
@@ -139,7 +139,7 @@ async def test_what_is_no_http_harms_nobody(engine: Engine, sent: bytes) -> None
     ],
     ids=range(21),
 )  # fmt: skip
-async def test_a_document_that_cannot_be_run_says_why(engine: Engine, query: str) -> None:
+async def test_a_document_that_cannot_be_executed_is_answered_with_the_reason(engine: Engine, query: str) -> None:
     response = await _post(engine, json.dumps({"query": query}).encode(), accept="application/json")
     assert response.status_code in {200, 400, 406}
     told: dict[str, Any] = response.json()
@@ -148,7 +148,7 @@ async def test_a_document_that_cannot_be_run_says_why(engine: Engine, query: str
     tells_nothing_internal(told)
 
 
-async def test_what_times_and_pages_cannot_be_are_refused_or_empty(engine: Engine) -> None:
+async def test_impossible_times_and_pages_are_rejected_or_empty(engine: Engine) -> None:
     stranger = engine.client()
     document = """query($from: DateTime, $to: DateTime) { market(symbol: "sandbox:BTC/USDT") {
       candles(timeframe: M1, from: $from, to: $to, first: 2) { nodes { open } }

@@ -68,7 +68,7 @@ async def test_text_that_is_not_utf8_closes_the_socket(engine: Engine) -> None:
         assert await closing_code(socket) == 1007
 
 
-async def test_who_says_nothing_is_sent_away(engine: Engine) -> None:
+async def test_a_silent_client_is_disconnected(engine: Engine) -> None:
     async with engine.client().socket() as socket:
         assert await closing_code(socket) == 4408
 
@@ -136,7 +136,7 @@ async def test_an_api_key_works_until_it_expires_or_is_revoked(engine: Engine, t
 
 
 @pytest.mark.parametrize("token", ["x", "Bearer", "\u00e4", "a b", "x" * 5_000, "' OR 1=1", "%00", "\\0"])
-async def test_a_token_that_never_was_makes_a_stranger(engine: Engine, token: str) -> None:
+async def test_an_unknown_token_is_anonymous(engine: Engine, token: str) -> None:
     if token.isascii():
         assert await engine.client(token).one("{ viewer { id } }") is None
     async with engine.client().socket() as socket:
@@ -144,7 +144,7 @@ async def test_a_token_that_never_was_makes_a_stranger(engine: Engine, token: st
         assert await closing_code(socket) == 4403
 
 
-async def test_ten_wrong_passwords_slow_down_and_lock_nobody_out(engine: Engine) -> None:
+async def test_ten_wrong_passwords_slow_down_the_next_and_lock_nobody_out(engine: Engine) -> None:
     victim = await register(engine.client())
     client, loop = engine.client(), asyncio.get_running_loop()
     for _ in range(10):
@@ -156,7 +156,7 @@ async def test_ten_wrong_passwords_slow_down_and_lock_nobody_out(engine: Engine)
     assert loop.time() - began > 0.4
 
 
-async def test_a_client_that_others_wrote_follows_an_order(engine: Engine, trader: TraderClient) -> None:
+async def test_a_third_partys_client_follows_an_order(engine: Engine, trader: TraderClient) -> None:
     head = (await trader.client.one(HEAD))["eventCursor"]
     transport = WebsocketsTransport(
         url=engine.graphql_url.replace("http", "ws", 1),

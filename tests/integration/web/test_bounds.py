@@ -120,7 +120,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("what", ENDLESS)
-async def test_nothing_that_does_not_end_is_taken_for_long(served: Served, what: str) -> None:
+async def test_endless_requests_are_rejected_after_a_bounded_amount(served: Served, what: str) -> None:
     beginning, piece, statuses = ENDLESS[what]
     async with peer_of(served) as peer:
         await peer.send(beginning)
@@ -146,7 +146,9 @@ async def test_nothing_that_does_not_end_is_taken_for_long(served: Served, what:
         (HANDSHAKE.replace(b"websocket", b"h2c") + b"\r\n", 400),
     ],
 )
-async def test_what_is_too_much_is_told_by_its_status(served: Served, request_bytes: bytes, status: int) -> None:
+async def test_requests_that_are_too_large_are_answered_with_their_status(
+    served: Served, request_bytes: bytes, status: int
+) -> None:
     async with peer_of(served) as peer:
         await peer.send(request_bytes.replace(b"HTTP/1.1\r\n", b"HTTP/1.1\r\nConnection: close\r\n", 1))
         assert status_of(await peer.everything()) == status
@@ -162,7 +164,7 @@ async def test_a_long_head_and_a_full_body_in_small_pieces_are_served(served: Se
         assert status_of(await peer.everything()) == 200
 
 
-async def test_who_sends_far_too_much_and_reads_only_then_is_told_why(served: Served) -> None:
+async def test_a_client_that_sends_far_too_much_before_it_reads_still_gets_the_status(served: Served) -> None:
     for beginning, piece, status in (
         (post(b"", b"Content-Length: 10000000"), b"a" * 10_000_000, 413),
         (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"x: y\r\n" * 20_000, 431),
@@ -174,7 +176,7 @@ async def test_who_sends_far_too_much_and_reads_only_then_is_told_why(served: Se
             assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == status
 
 
-async def test_requests_in_one_stream_are_each_measured_by_themselves(served: Served) -> None:
+async def test_pipelined_requests_are_measured_one_by_one(served: Served) -> None:
     async with peer_of(served) as peer:
         await peer.send(post(HELLO, b"X-Filler: " + b"f" * 7_000) * 12 + post(HELLO, b"Connection: close"))
         assert (await peer.everything()).count(b'{"hello":"hello you"}') == 13
@@ -188,7 +190,7 @@ async def test_a_modest_pipeline_is_answered_in_order(served: Served) -> None:
         assert statuses_of(await peer.everything()) == [200, 404, 200, 404]
 
 
-async def test_requests_beyond_those_that_may_wait_are_refused_after_the_others_are_answered(
+async def test_too_many_pipelined_requests_are_rejected_after_the_others_are_answered(
     backend: DemoBackend,
 ) -> None:
     app = demo_app(backend)
@@ -202,7 +204,7 @@ async def test_requests_beyond_those_that_may_wait_are_refused_after_the_others_
             assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_bodies_that_wait_are_bounded_together(served: Served) -> None:
+async def test_the_bodies_of_waiting_requests_are_bounded_together(served: Served) -> None:
     async with peer_of(served) as peer:
         await peer.send(post(HELLO) * 14 + post(b"a" * 2_000_000))
         assert statuses_of(await peer.everything()) == [200] * 14 + [429]
@@ -217,7 +219,7 @@ async def test_a_stream_ends_with_its_client_though_a_request_waits_behind_it(ba
         await eventually(lambda: backend.depth.push() and not backend.depth.readers, "the stream has ended")
 
 
-async def test_a_peer_that_pipelines_on_and_on_and_reads_nothing_is_closed(backend: DemoBackend) -> None:
+async def test_a_peer_that_pipelines_endlessly_and_reads_nothing_is_disconnected(backend: DemoBackend) -> None:
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     app = demo_app(backend)
     async with serving(app) as served, peer_of(served) as peer:
@@ -230,14 +232,14 @@ async def test_a_peer_that_pipelines_on_and_on_and_reads_nothing_is_closed(backe
 @pytest.mark.parametrize(
     "slow", [b"", b"\r\n\r\n", b"GET /graphql HTTP/1.1\r\nHost:", post(b"", b"Content-Length: 40"), HANDSHAKE]
 )
-async def test_a_request_that_takes_too_long_to_arrive_is_ended(backend: DemoBackend, slow: bytes) -> None:
+async def test_a_request_that_takes_too_long_to_arrive_is_rejected(backend: DemoBackend, slow: bytes) -> None:
     async with serving(demo_app(backend, QUICK), QUICK) as served, peer_of(served) as peer:
         await peer.send(slow)
         answer = await peer.everything()
         assert answer == b"" if not slow.strip() else status_of(answer) == 408
 
 
-async def test_an_answer_may_take_longer_than_a_request_may(backend: DemoBackend) -> None:
+async def test_a_response_may_take_longer_than_a_request(backend: DemoBackend) -> None:
     async with serving(demo_app(backend, QUICK), QUICK) as served, served.client() as client:
         asking = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
         await eventually(lambda: backend.waiting, "the mutation waits")
@@ -246,7 +248,7 @@ async def test_an_answer_may_take_longer_than_a_request_may(backend: DemoBackend
         assert (await asking).status_code == 200
 
 
-async def test_a_peer_that_takes_nothing_is_dropped(backend: DemoBackend) -> None:
+async def test_a_peer_that_reads_nothing_is_disconnected(backend: DemoBackend) -> None:
     request = b"GET /graphiql/static/graphiql.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     app = demo_app(backend, QUICK)
     async with serving(app, QUICK) as served, peer_of(served) as peer:
@@ -255,7 +257,7 @@ async def test_a_peer_that_takes_nothing_is_dropped(backend: DemoBackend) -> Non
         await eventually(lambda: rejected(app, Rejection.UNRESPONSIVE) == 1, "it is counted")
 
 
-async def test_a_peer_that_pings_and_does_not_read_is_dropped(backend: DemoBackend) -> None:
+async def test_a_peer_that_pings_and_does_not_read_is_disconnected(backend: DemoBackend) -> None:
     ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
     async with serving(demo_app(backend, QUICK), QUICK) as served, peer_of(served) as peer:
         await peer.send(HANDSHAKE + b"\r\n")
@@ -264,7 +266,7 @@ async def test_a_peer_that_pings_and_does_not_read_is_dropped(backend: DemoBacke
         await peer.send_until_dropped(ping * 500)
 
 
-async def test_a_message_in_ever_more_empty_frames_closes_the_socket(served: Served) -> None:
+async def test_a_message_of_endless_empty_frames_closes_the_socket(served: Served) -> None:
     async with peer_of(served) as peer:
         await peer.send(HANDSHAKE + b"\r\n")
         assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == 101
@@ -273,7 +275,7 @@ async def test_a_message_in_ever_more_empty_frames_closes_the_socket(served: Ser
         assert b"Too many fragments" in await peer.everything()
 
 
-async def test_connections_beyond_the_limit_of_an_address_are_refused_told_and_counted(
+async def test_connections_beyond_the_limit_of_an_address_are_answered_with_503_and_counted(
     backend: DemoBackend,
 ) -> None:
     settings = WebSettings(max_connections_per_address=3)
@@ -289,7 +291,7 @@ async def test_connections_beyond_the_limit_of_an_address_are_refused_told_and_c
             assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_a_socket_counts_as_one_connection_to_its_end(backend: DemoBackend) -> None:
+async def test_a_socket_counts_as_one_connection_until_its_end(backend: DemoBackend) -> None:
     app = demo_app(backend)
     async with serving(app) as served:
         async with served.socket() as client:
@@ -325,7 +327,7 @@ async def test_a_socket_counts_as_one_connection_to_its_end(backend: DemoBackend
         ("anything.example", ("*",), 200),
     ],
 )
-async def test_only_known_names_reach_the_engine(
+async def test_only_allowed_host_names_reach_the_engine(
     backend: DemoBackend, host: str, allowed: tuple[str, ...], status: int
 ) -> None:
     settings = replace(WebSettings(), allowed_hosts=allowed)
@@ -338,7 +340,7 @@ async def test_only_known_names_reach_the_engine(
         assert (await client.get("/healthz", headers={"host": host})).status_code == 200  # a probe may use any name
 
 
-async def test_a_handshake_under_a_strange_name_is_refused(served: Served) -> None:
+async def test_a_handshake_with_another_host_name_is_rejected(served: Served) -> None:
     for host in (b"evil.example", b"evil.example:8000"):
         async with peer_of(served) as peer:
             origin = b"Origin: http://" + host + b"\r\n\r\n"
@@ -349,14 +351,14 @@ async def test_a_handshake_under_a_strange_name_is_refused(served: Served) -> No
             pass
 
 
-async def test_a_request_with_two_hosts_or_with_none_is_refused(served: Served) -> None:
+async def test_a_request_with_two_hosts_or_with_none_is_rejected(served: Served) -> None:
     for hosts in (b"", b"Host: 127.0.0.1\r\nHost: evil.example\r\n"):
         async with peer_of(served) as peer:
             await peer.send(b"GET /graphql HTTP/1.1\r\nConnection: close\r\n" + hosts + b"\r\n")
             assert status_of(await peer.everything()) == 400
 
 
-async def test_forwarded_addresses_are_believed_of_trusted_proxies_alone(backend: DemoBackend) -> None:
+async def test_only_trusted_proxies_forwarded_addresses_are_used(backend: DemoBackend) -> None:
     claimed = {"x-forwarded-for": "192.0.2.1, 198.51.100.7, 10.1.1.1"}
     for proxies, expected in (
         ((), "127.0.0.1"),
@@ -370,7 +372,7 @@ async def test_forwarded_addresses_are_believed_of_trusted_proxies_alone(backend
             assert answer.json()["data"] == {"address": expected}
 
 
-async def test_what_strangers_send_is_not_logged(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_anonymous_clients_send_is_not_logged(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     for nonsense in (
         b"NONSENSE\r\n\r\n",
         b"GET /graphql?" + b"a" * 70_000,

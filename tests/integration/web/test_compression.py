@@ -28,7 +28,7 @@ async def ask(served: Served, query: str, accept_encoding: str | None, **headers
 @pytest.mark.parametrize(
     "accept", ["gzip", "gzip, deflate, br, zstd", "x-gzip", "*", "br;q=1.0, gzip;q=0.8, *;q=0.1", "GZIP"]
 )
-async def test_a_large_answer_is_compressed_for_who_takes_it(backend: DemoBackend, accept: str) -> None:
+async def test_a_large_answer_is_compressed_if_the_client_accepts_it(backend: DemoBackend, accept: str) -> None:
     async with serving(demo_app(backend)) as served:
         plain, packed = await ask(served, PRODUCTS, None), await ask(served, PRODUCTS, accept)
         assert packed.headers["content-encoding"] == "gzip"
@@ -40,7 +40,9 @@ async def test_a_large_answer_is_compressed_for_who_takes_it(backend: DemoBacken
 @pytest.mark.parametrize(
     "accept", [None, "", "identity", "gzip;q=0", "*;q=0", "br", "gzip;q=0.5, identity", "gzip;q=x"]
 )
-async def test_an_answer_stays_plain_for_who_does_not_take_gzip(backend: DemoBackend, accept: str | None) -> None:
+async def test_an_answer_stays_plain_if_the_client_does_not_accept_gzip(
+    backend: DemoBackend, accept: str | None
+) -> None:
     async with serving(demo_app(backend)) as served:
         answer = await ask(served, PRODUCTS, accept)
         assert "content-encoding" not in answer.headers
@@ -62,7 +64,7 @@ async def test_small_answers_mutations_and_streams_stay_plain(backend: DemoBacke
 
 
 @pytest.mark.parametrize(("least", "packs"), [(0, False), (1, True), (10**9, False)])
-async def test_the_least_size_can_be_set_and_nothing_be_compressed(
+async def test_the_minimum_size_is_a_setting_and_zero_compresses_nothing(
     backend: DemoBackend, least: int, packs: bool
 ) -> None:
     async with serving(demo_app(backend, WebSettings(gzip_min_bytes=least))) as served:
@@ -70,7 +72,7 @@ async def test_the_least_size_can_be_set_and_nothing_be_compressed(
             assert ("content-encoding" in (await ask(served, query, "gzip")).headers) is packs
 
 
-def test_secrets_are_in_payloads_of_mutations_alone() -> None:
+def test_only_payloads_of_mutations_hold_secrets() -> None:
     types = build_schema()._schema.type_map.values()
     holders = {kind.name for kind in types for name in getattr(kind, "fields", ()) if name in {"token", "secret"}}
     outputs = {name for name in holders if not name.endswith("Input")}

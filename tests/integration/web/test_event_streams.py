@@ -95,7 +95,7 @@ async def test_a_stream_that_is_opened_while_the_server_stops_ends_at_once(backe
         assert not app.state.operations.rooms
 
 
-async def test_a_shutdown_lets_a_mutation_tell_what_it_did(backend: DemoBackend) -> None:
+async def test_a_shutdown_lets_a_mutation_answer(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served:
         async with streaming(served, 'mutation { orderSlowly(price: "1") }') as response:
             await eventually(lambda: backend.waiting == 1, "the mutation has begun")
@@ -131,7 +131,7 @@ async def test_a_credential_that_expires_ends_its_streams_for_good(backend: Demo
     [("depth", "fault", "UNAVAILABLE", LOST), ("depth", "bug", "INTERNAL", COMPLETE),
      ("journal", "fault", "UNAVAILABLE", LOST), ("journal", "bug", "INTERNAL", COMPLETE)],
 )  # fmt: skip
-async def test_a_stream_that_fails_is_complete_only_where_trying_again_is_useless(
+async def test_a_stream_that_fails_is_complete_only_if_a_retry_is_useless(
     backend: DemoBackend, field: str, text: str, code: str, end: list[str]
 ) -> None:
     feed = getattr(backend, field)
@@ -147,7 +147,7 @@ async def test_a_stream_that_fails_is_complete_only_where_trying_again_is_useles
         assert lines[last + 2 :] == end
 
 
-async def test_a_failed_mutation_is_complete_whatever_failed_so_that_no_client_sends_it_again(
+async def test_a_failed_mutation_is_always_complete_so_that_no_client_repeats_it(
     backend: DemoBackend,
 ) -> None:
     settings = WebSettings(operation_timeout_seconds=0.1)
@@ -205,7 +205,7 @@ async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(backend
         assert datas[-1]["errors"][0]["extensions"] == told
 
 
-async def test_a_reader_that_takes_nothing_at_all_loses_the_connection(backend: DemoBackend) -> None:
+async def test_a_reader_that_reads_nothing_at_all_is_disconnected(backend: DemoBackend) -> None:
     app = demo_app(backend, WebSettings(send_timeout_seconds=0.1, close_timeout_seconds=0.2))
     async with serving(app) as served:
         stuck = await SlowReader.open(served, JOURNAL)
@@ -217,7 +217,7 @@ async def test_a_reader_that_takes_nothing_at_all_loses_the_connection(backend: 
         stuck.leave()
 
 
-async def test_a_reader_that_takes_nothing_does_not_hold_up_a_shutdown(backend: DemoBackend) -> None:
+async def test_a_reader_that_reads_nothing_does_not_delay_a_shutdown(backend: DemoBackend) -> None:
     app = demo_app(backend)
     async with serving(app) as served:
         stuck = await SlowReader.open(served, DEPTH.replace("sequence", "sequence text"))

@@ -24,8 +24,10 @@ async def codes_of(client: object, count: int) -> list[str]:
     return answers
 
 
-async def test_a_stranger_opens_so_many_rooms_over_all_sockets_and_a_user_more(backend: DemoBackend) -> None:
-    settings = WebSettings(max_rooms_per_stranger=3, max_rooms_per_user=5)
+async def test_rooms_are_limited_per_anonymous_client_over_all_sockets_and_higher_per_user(
+    backend: DemoBackend,
+) -> None:
+    settings = WebSettings(max_rooms_per_anonymous=3, max_rooms_per_user=5)
     backend.depth.push()
     async with serving(demo_app(backend, settings), settings) as served:
         async with served.socket() as one, served.socket() as two, served.socket() as user:
@@ -48,8 +50,8 @@ def served_rooms(served: object) -> object:
     return served.app.state.operations.rooms  # type: ignore[attr-defined]
 
 
-async def test_a_stranger_has_so_many_subscriptions_over_all_sockets(backend: DemoBackend) -> None:
-    settings = WebSettings(max_subscriptions_per_stranger=2)
+async def test_subscriptions_are_limited_per_anonymous_client_over_all_sockets(backend: DemoBackend) -> None:
+    settings = WebSettings(max_subscriptions_per_anonymous=2)
     backend.depth.push()
     async with (
         serving(demo_app(backend, settings), settings) as served,
@@ -72,7 +74,7 @@ async def test_a_stranger_has_so_many_subscriptions_over_all_sockets(backend: De
         assert (await two.receive())["type"] == "next"
 
 
-async def test_a_client_runs_so_many_queries_at_once_and_others_are_not_kept_waiting(backend: DemoBackend) -> None:
+async def test_queries_at_once_are_limited_per_client_and_do_not_delay_others(backend: DemoBackend) -> None:
     settings = WebSettings(queries_at_once_per_client=2, waiting_operations_per_client=1)
     async with serving(demo_app(backend, settings), settings) as served, served.client() as client:
         ask = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(3)]
@@ -107,7 +109,7 @@ async def test_heavy_queries_run_a_few_at_a_time_in_turn() -> None:
     await asyncio.gather(*waiting[:2])
 
 
-async def test_pieces_of_work_run_one_at_a_time_with_room_between_them_for_everything_else() -> None:
+async def test_pieces_of_work_run_one_at_a_time_and_everything_else_runs_in_between() -> None:
     now = 0.0
     share = LoopShare(lambda: now)
     order: list[str] = []
@@ -133,7 +135,7 @@ async def test_pieces_of_work_run_one_at_a_time_with_room_between_them_for_every
     assert all((one, two) == ("loop", "loop") or one != two for one, two in itertools.pairwise(order))
 
 
-async def test_events_of_many_private_streams_take_turns_and_keep_no_other_user_waiting(backend: DemoBackend) -> None:
+async def test_events_of_many_private_streams_take_turns_and_delay_no_other_user(backend: DemoBackend) -> None:
     settings = WebSettings(queries_at_once_per_client=2, waiting_operations_per_client=1)
     async with (
         serving(demo_app(backend, settings), settings) as served,
@@ -176,7 +178,9 @@ async def test_events_of_private_streams_are_executed_in_the_turns_of_the_loop(
     assert turns == ["credential-1"] * 3
 
 
-async def test_who_opened_a_room_cannot_end_it_for_others_by_having_too_much_waiting(backend: DemoBackend) -> None:
+async def test_the_opener_of_a_room_cannot_end_it_for_others_by_too_many_waiting_operations(
+    backend: DemoBackend,
+) -> None:
     settings = WebSettings(queries_at_once_per_client=1, waiting_operations_per_client=1)
     document = "subscription { depth { slowText } }"
     async with (
@@ -201,7 +205,7 @@ async def test_who_opened_a_room_cannot_end_it_for_others_by_having_too_much_wai
         assert [(await one).status_code for one in ask] == [200, 200]
 
 
-async def test_a_mutation_that_nobody_waits_for_any_more_keeps_its_turn_until_it_ends(backend: DemoBackend) -> None:
+async def test_an_abandoned_mutation_keeps_its_turn_until_it_ends(backend: DemoBackend) -> None:
     settings = WebSettings(mutations_at_once_per_client=1, operation_timeout_seconds=0.2)
     async with serving(demo_app(backend, settings), settings) as served, served.client() as client:
         for price in (1, 2):

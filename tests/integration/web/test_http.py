@@ -34,7 +34,7 @@ async def test_a_query_is_answered_with_its_cost(backend: DemoBackend) -> None:
         }
 
 
-async def test_a_bad_token_makes_a_stranger_and_a_good_one_does_not(backend: DemoBackend) -> None:
+async def test_a_bad_token_is_anonymous_and_a_good_one_is_not(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served:
         for token, expected in ((None, None), ("bad", None), ("good", "credential-1")):
             assert (await post(served, {"query": "{ me }"}, token)).json()["data"] == {"me": expected}
@@ -97,7 +97,7 @@ async def test_bad_bodies_are_answered_in_the_shape_of_graphql(backend: DemoBack
         assert response.json()["errors"][0]["extensions"]["code"] == "INVALID"
 
 
-async def test_a_body_that_never_says_its_length_is_cut_off_at_the_limit(backend: DemoBackend) -> None:
+async def test_a_body_without_a_length_is_rejected_at_the_limit(backend: DemoBackend) -> None:
     async def endless():  # noqa: ANN202
         for _ in range(100):
             yield b" " * 10_000
@@ -127,9 +127,7 @@ async def test_numbers_keep_every_digit_from_json_to_json(backend: DemoBackend) 
         ),
     ],
 )
-async def test_operations_that_ask_for_too_much_are_refused(
-    backend: DemoBackend, query: str, limit: str | None
-) -> None:
+async def test_operations_that_exceed_a_limit_are_rejected(backend: DemoBackend, query: str, limit: str | None) -> None:
     async with serving(demo_app(backend, WebSettings(max_cost=5000))) as served:
         errors = (await post(served, {"query": query})).json()["errors"]
         if limit == "INVALID" or limit is None:
@@ -158,7 +156,7 @@ async def test_bad_page_arguments_are_faults_of_the_request(backend: DemoBackend
         assert response.json()["errors"][0]["extensions"]["code"] == "INVALID"
 
 
-async def test_an_unreadable_id_answers_null_and_spoils_nothing(backend: DemoBackend) -> None:
+async def test_an_unreadable_id_answers_null_and_affects_nothing_else(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served:
         known = (await post(served, {"query": "{ product { id } }"})).json()["data"]["product"]["id"]
         query = 'query ($id: ID!) { node(id: $id) { id ... on Product { price } } nodes(ids: [$id, "x", ""]) { id } }'
@@ -166,7 +164,7 @@ async def test_an_unreadable_id_answers_null_and_spoils_nothing(backend: DemoBac
         assert data == {"node": {"id": known, "price": "1"}, "nodes": [{"id": known}, None, None]}
 
 
-async def test_get_answers_queries_alone(backend: DemoBackend) -> None:
+async def test_get_answers_queries_only(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served, served.client() as client:
         variables = json.dumps({"n": "me"})
         query = "query A($n: String) { hello(name: $n) } query B { me }"
@@ -195,7 +193,7 @@ async def test_get_answers_queries_alone(backend: DemoBackend) -> None:
         ("", 415),
     ],
 )
-async def test_only_json_is_read_so_that_no_form_of_another_page_is(
+async def test_only_json_is_read_so_that_forms_of_other_pages_are_not(
     backend: DemoBackend, content_type: str, status: int
 ) -> None:
     async with serving(demo_app(backend)) as served, served.client() as client:
@@ -216,7 +214,7 @@ async def test_only_json_is_read_so_that_no_form_of_another_page_is(
         ("text/csv", None),
     ],
 )
-async def test_the_media_type_is_the_one_that_is_wanted_most(
+async def test_the_media_type_is_the_one_that_the_client_prefers(
     backend: DemoBackend, accept: str, content_type: str | None
 ) -> None:
     async with serving(demo_app(backend)) as served:
@@ -225,7 +223,7 @@ async def test_the_media_type_is_the_one_that_is_wanted_most(
         assert response.headers["content-type"] == f"{content_type or 'application/json'}; charset=utf-8"
 
 
-async def test_a_limit_that_the_context_knows_has_its_status(backend: DemoBackend) -> None:
+async def test_a_limit_of_the_context_has_its_status(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served:
         response = await post(served, {"query": "{ me }"}, "limited")
         assert response.status_code == 429
@@ -237,7 +235,9 @@ async def test_a_limit_that_the_context_knows_has_its_status(backend: DemoBacken
         assert "secret" not in broken.text
 
 
-async def test_an_operation_that_takes_too_long_answers_so_and_a_mutation_still_ends(backend: DemoBackend) -> None:
+async def test_an_operation_that_takes_too_long_is_answered_with_a_fault_and_a_mutation_still_ends(
+    backend: DemoBackend,
+) -> None:
     async with serving(demo_app(backend, WebSettings(operation_timeout_seconds=0.1))) as served:
         for query in ("{ slow }", "mutation { orderSlowly(price: 1) }"):
             response = await post(served, {"query": query})
@@ -358,7 +358,7 @@ async def test_pages_of_allowed_origins_may_read_answers_whatever_the_status(bac
             assert "origin" in response.headers["vary"].lower()
 
 
-async def test_where_all_origins_are_let_in_nothing_goes_with_credentials(backend: DemoBackend) -> None:
+async def test_if_all_origins_are_allowed_credentials_are_not(backend: DemoBackend) -> None:
     async with serving(demo_app(backend, WebSettings(allowed_origins=("*",)))) as served, served.client() as client:
         headers = {"origin": "https://any.example", "cookie": "session=1"}
         response = await client.get("/graphql", params={"query": "{ me }"}, headers=headers)
@@ -372,7 +372,7 @@ async def test_no_answer_is_guessed_to_be_something_else(backend: DemoBackend) -
         assert [answer.headers["x-content-type-options"] for answer in answers] == ["nosniff"] * 5
 
 
-async def test_a_compressed_body_is_refused_with_what_would_be_right(backend: DemoBackend) -> None:
+async def test_a_compressed_body_is_rejected_with_what_would_be_right(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served, served.client() as client:
         headers = {"content-type": "application/json", "content-encoding": "gzip"}
         response = await client.post("/graphql", content=gzip.compress(b'{"query": "{ me }"}'), headers=headers)
@@ -410,7 +410,7 @@ async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(bac
     ],
     ids=["aliases", "directives", "depth", "cost", "repetition", "mistakes"],
 )  # fmt: skip
-async def test_what_is_too_much_is_told_with_what_would_be_right(
+async def test_a_limit_that_is_exceeded_is_reported_with_its_value(
     backend: DemoBackend, query: str, message: str
 ) -> None:
     async with serving(demo_app(backend, WebSettings(max_cost=50))) as served:
@@ -431,7 +431,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(backen
         assert (await post(served, {"query": "{ me }"})).status_code == 200
 
 
-async def test_a_query_that_outlasts_the_grace_of_a_stop_is_told_so_without_a_traceback(
+async def test_a_query_that_outlasts_the_grace_of_a_shutdown_is_unavailable_without_a_traceback(
     backend: DemoBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(demo_app(backend)) as served, served.client() as client:

@@ -56,7 +56,9 @@ def _few_records() -> Iterator[None]:
 
 
 @STREAMS
-async def test_nothing_is_left_of_thousands_of_events_of_one_subscription(backend: DemoBackend, document: str) -> None:
+async def test_no_memory_is_left_of_thousands_of_events_of_one_subscription(
+    backend: DemoBackend, document: str
+) -> None:
     operations = Operations(SCHEMA, backend.context, WebSettings(), WebMetrics(CollectorRegistry()))
     context = await backend.context("good", ConnectionInfo("", ""))
     async with operations.subscribe(await operations.prepare(document, None), {}, context) as payloads:
@@ -72,7 +74,7 @@ async def test_nothing_is_left_of_thousands_of_events_of_one_subscription(backen
 
 
 @STREAMS
-async def test_nothing_is_left_of_thousands_of_frames_on_a_socket(backend: DemoBackend, document: str) -> None:
+async def test_no_memory_is_left_of_thousands_of_frames_on_a_socket(backend: DemoBackend, document: str) -> None:
     async with serving(demo_app(backend)) as served, served.socket() as socket:
         await socket.init()
         await _open(backend, socket, "1", document)
@@ -85,7 +87,7 @@ async def test_nothing_is_left_of_thousands_of_frames_on_a_socket(backend: DemoB
 
 
 @STREAMS
-async def test_nothing_is_left_of_thousands_of_server_sent_events(backend: DemoBackend, document: str) -> None:
+async def test_no_memory_is_left_of_thousands_of_server_sent_events(backend: DemoBackend, document: str) -> None:
     headers = {"accept": "text/event-stream"}
     async with (
         serving(demo_app(backend)) as served,
@@ -103,7 +105,7 @@ async def test_nothing_is_left_of_thousands_of_server_sent_events(backend: DemoB
 
 
 @STREAMS
-async def test_nothing_is_left_of_subscriptions_that_come_and_go(backend: DemoBackend, document: str) -> None:
+async def test_no_memory_is_left_of_subscriptions_that_come_and_go(backend: DemoBackend, document: str) -> None:
     numbers = itertools.count()
     async with serving(demo_app(backend)) as served, served.socket() as socket:
         await socket.init()
@@ -117,7 +119,7 @@ async def test_nothing_is_left_of_subscriptions_that_come_and_go(backend: DemoBa
         assert await growth(step, 150, settling=50) == NOTHING
 
 
-async def test_nothing_is_left_of_sockets_that_come_and_go(backend: DemoBackend) -> None:
+async def test_no_memory_is_left_of_sockets_that_come_and_go(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served:
 
         async def step() -> None:
@@ -129,7 +131,7 @@ async def test_nothing_is_left_of_sockets_that_come_and_go(backend: DemoBackend)
         assert await growth(step, 100, settling=50) == NOTHING
 
 
-async def test_documents_of_which_each_differs_fill_a_bounded_memory(backend: DemoBackend) -> None:
+async def test_different_documents_fill_a_bounded_memory(backend: DemoBackend) -> None:
     operations = Operations(SCHEMA, backend.context, WebSettings(), WebMetrics(CollectorRegistry()))
     context = await backend.context("good", ConnectionInfo("", ""))
     numbers = itertools.count()

@@ -40,7 +40,7 @@ async def lines_of(process: asyncio.subprocess.Process, seen: list[str]) -> None
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse", "gql"])
-async def test_a_connection_that_died_without_a_word_is_made_anew(backend: DemoBackend, client: str) -> None:
+async def test_a_connection_that_died_silently_is_made_again(backend: DemoBackend, client: str) -> None:
     program = (sys.executable, "come_back.py") if client == "gql" else ("node", "come_back.mjs", client)
     settings = WebSettings(ping_interval_seconds=0.2)
     async with serving(demo_app(backend, settings)) as served, stalling_proxy(served.port) as proxy:
@@ -75,13 +75,13 @@ async def hears(backend: DemoBackend, seen: list[str], count: int = 0) -> None:
     raise AssertionError(f"nothing more is heard after {seen}")
 
 
-async def test_resume_goes_on_or_ends_as_each_ending_asks_for() -> None:
+async def test_resume_goes_on_or_ends_as_each_ending_requires() -> None:
     code, output = await run("node", "resume.test.mjs", cwd=await folder())
     assert code == 0, output
 
 
 @pytest.mark.parametrize("code", [1009, 4400, 4401, 4403, 4406, 4409, 4429])
-async def test_the_python_recipe_ends_at_a_close_that_trying_again_cant_mend(code: int) -> None:
+async def test_the_python_recipe_ends_at_a_permanent_close(code: int) -> None:
     async with closing_with(code) as (url, opened):
         with pytest.raises(TransportError):
             async for _ in resume(url, "good", "subscription { journal { sequence } }"):
@@ -90,7 +90,7 @@ async def test_the_python_recipe_ends_at_a_close_that_trying_again_cant_mend(cod
 
 
 @pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4408])
-async def test_the_python_recipe_tries_again_after_a_close_that_it_can_mend(code: int) -> None:
+async def test_the_python_recipe_reconnects_after_a_transient_close(code: int) -> None:
     async def follow(url: str) -> None:
         async for _ in resume(url, "good", "subscription { journal { sequence } }"):
             pass

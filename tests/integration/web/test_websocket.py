@@ -28,7 +28,7 @@ async def test_a_query_and_a_mutation_run_over_the_socket(backend: DemoBackend) 
         assert (await client.receive())["payload"]["data"] == {"hello": "hello you"}
 
 
-async def test_two_members_share_one_execution_whatever_the_layout_of_their_documents(backend: DemoBackend) -> None:
+async def test_two_subscribers_share_one_execution_whatever_the_layout_of_their_documents(backend: DemoBackend) -> None:
     app = demo_app(backend)
     async with serving(app) as served, served.socket() as one, served.socket() as two:
         for client, query in ((one, DEPTH), (two, "subscription{depth{sequence,previous,text}} # mine")):
@@ -77,7 +77,7 @@ async def test_a_late_joiner_gets_a_snapshot_and_then_only_what_follows_it(backe
         assert tick(await early.receive()) == 4
 
 
-async def test_a_room_has_a_strangers_context_whoever_came_first(backend: DemoBackend) -> None:
+async def test_a_room_has_an_anonymous_context_even_if_a_user_opens_it(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.init("good")
         await client.subscribe("subscription { depth { sequence who } }")
@@ -101,7 +101,7 @@ async def test_a_private_stream_has_its_own_context_and_its_own_source(backend: 
 
 @pytest.mark.parametrize("ending", ["fault", "bug", "end"])
 @pytest.mark.parametrize("field", ["depth", "journal"])
-async def test_a_stream_that_ends_says_how(backend: DemoBackend, field: str, ending: str) -> None:
+async def test_a_stream_that_ends_reports_how(backend: DemoBackend, field: str, ending: str) -> None:
     app = demo_app(backend)
     feed = getattr(backend, field)
     async with serving(app) as served, served.socket() as client:
@@ -135,7 +135,7 @@ async def test_a_resolver_that_refuses_answers_with_its_code(backend: DemoBacken
             assert message["payload"][0]["extensions"]["code"] == code
 
 
-async def test_leaving_closes_the_room_with_the_last_member_and_not_before(backend: DemoBackend) -> None:
+async def test_unsubscribing_closes_the_room_with_the_last_subscriber_and_not_before(backend: DemoBackend) -> None:
     app = demo_app(backend)
     async with serving(app) as served, served.socket() as client:
         await client.init()
@@ -173,7 +173,7 @@ async def test_abrupt_disconnects_leave_no_task_no_room_and_no_source(backend: D
         await eventually(lambda: len(asyncio.all_tasks()) <= idle, "no task is left")
 
 
-async def test_a_stalled_member_neither_slows_the_others_nor_grows(backend: DemoBackend) -> None:
+async def test_a_stalled_subscriber_neither_slows_the_others_nor_grows(backend: DemoBackend) -> None:
     app = demo_app(backend, WebSettings(queued_events_per_subscriber=4))
     async with serving(app) as served, served.socket() as quick, served.socket(max_queue=1) as stalled:
         for client in (quick, stalled):
@@ -199,7 +199,7 @@ async def test_a_stalled_member_neither_slows_the_others_nor_grows(backend: Demo
         assert 1 <= snapshots < 100
 
 
-async def test_a_member_whose_events_cannot_be_made_fewer_is_cut_off(backend: DemoBackend) -> None:
+async def test_a_subscriber_whose_events_cannot_be_conflated_is_disconnected(backend: DemoBackend) -> None:
     app = demo_app(backend, WebSettings(queued_events_per_subscriber=4))
     async with serving(app) as served, served.socket() as quick, served.socket(max_queue=1) as stalled:
         for client in (quick, stalled):
@@ -239,7 +239,7 @@ async def test_a_private_reader_that_is_too_slow_gets_its_cursor_and_loses_nothi
         assert message["payload"][0]["extensions"] == {"cursor": f"after-{len(sequences)}", "code": "SLOW_READER"}
 
 
-async def test_a_private_reader_that_takes_nothing_at_all_loses_the_connection(backend: DemoBackend) -> None:
+async def test_a_private_reader_that_reads_nothing_at_all_is_disconnected(backend: DemoBackend) -> None:
     app = demo_app(backend, WebSettings(send_timeout_seconds=0.1, close_timeout_seconds=0.2))
     async with serving(app) as served, served.socket(max_queue=1) as client:
         await client.init()
@@ -290,7 +290,7 @@ async def test_an_expiring_credential_closes_the_socket_by_itself(backend: DemoB
 
 
 @pytest.mark.parametrize("payload", [{"Authorization": "Bearer bad"}, {"authorization": "x"}, {"Authorization": 5}])
-async def test_a_bad_token_is_refused_with_4403(backend: DemoBackend, payload: dict) -> None:
+async def test_a_bad_token_closes_with_4403(backend: DemoBackend, payload: dict) -> None:
     async with serving(demo_app(backend)) as served, served.socket() as client:
         await client.send(type="connection_init", payload=payload)
         assert (await client.closed())[0] == 4403
@@ -323,7 +323,7 @@ async def test_a_token_in_the_handshakes_header_counts(backend: DemoBackend) -> 
     ],
     ids=["binary", "text", "array", "null", "no type", "legacy", "early", "init array", "deep", "too big"],
 )
-async def test_what_the_protocol_does_not_know_closes_with_its_code(
+async def test_messages_outside_the_protocol_close_with_their_code(
     backend: DemoBackend, sent: str | bytes, code: int
 ) -> None:
     async with serving(demo_app(backend)) as served, served.socket() as client:
@@ -408,7 +408,7 @@ async def test_the_hundred_and_first_operation_is_refused(backend: DemoBackend) 
         assert (await client.receive())["payload"]["data"] == {"hello": "hello you"}
 
 
-async def test_who_does_not_initialise_is_sent_away(backend: DemoBackend) -> None:
+async def test_a_client_that_does_not_initialise_is_disconnected(backend: DemoBackend) -> None:
     async with serving(demo_app(backend, WebSettings(init_timeout_seconds=0.1))) as served, served.socket() as client:
         assert (await client.closed())[0] == 4408
 
@@ -433,7 +433,7 @@ async def test_the_legacy_protocol_is_refused(backend: DemoBackend, subprotocols
         assert (await client.closed())[0] == 4406
 
 
-async def test_a_foreign_page_may_connect_only_where_its_origin_is_allowed(backend: DemoBackend) -> None:
+async def test_a_foreign_page_may_connect_only_if_its_origin_is_allowed(backend: DemoBackend) -> None:
     async with serving(demo_app(backend, WebSettings(allowed_origins=("https://app.example",)))) as served:
         for origin in ("https://app.example", served.url):
             async with served.socket(origin=origin) as client:
@@ -444,7 +444,7 @@ async def test_a_foreign_page_may_connect_only_where_its_origin_is_allowed(backe
         assert refused.value.response.status_code == 403
 
 
-async def test_a_mutation_ends_though_its_socket_has_gone(backend: DemoBackend) -> None:
+async def test_a_mutation_ends_though_its_socket_is_closed(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served:
         async with served.socket() as client:
             await client.init()
@@ -476,7 +476,7 @@ async def test_shutting_down_closes_the_sockets_and_the_rooms(backend: DemoBacke
     assert not backend.depth.readers
 
 
-async def test_a_socket_that_is_opened_while_the_server_stops_is_sent_away(backend: DemoBackend) -> None:
+async def test_a_socket_that_is_opened_while_the_server_stops_is_closed(backend: DemoBackend) -> None:
     app = demo_app(backend)
     async with serving(app) as served:
         await app.state.connections.close_all()

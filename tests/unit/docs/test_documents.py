@@ -107,8 +107,10 @@ def test_the_limits_that_the_api_guide_tells_are_those_of_the_server() -> None:
     assert f"| {web.max_body_bytes // 1024} KiB · {web.max_message_bytes // 1024} KiB |" in API
     assert f"| tokens of a document | {web.max_tokens:,} |" in API
     assert f"| {web.max_cost:,}; `extensions.cost`" in API
-    assert f"| {web.max_subscriptions_per_user:,} · {web.max_subscriptions_per_stranger:,}, over all connections" in API
-    assert f"| {web.max_rooms_per_user} · {web.max_rooms_per_stranger}; one that somebody has opened" in API
+    assert (
+        f"| {web.max_subscriptions_per_user:,} · {web.max_subscriptions_per_anonymous:,}, over all connections" in API
+    )
+    assert f"| {web.max_rooms_per_user} · {web.max_rooms_per_anonymous}; one that somebody has opened" in API
     assert f"| {web.queries_at_once_per_client} · {web.mutations_at_once_per_client}; up to " in API
     assert f"cost more than {web.heavy_cost}, at once | 1 of a client, {web.heavy_queries_at_once} of all" in API
 
