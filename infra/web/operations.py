@@ -89,7 +89,9 @@ class Operations:
         client, is_anonymous = context.client, context.credential_id is None
         with self.fair_use.subscription(client, is_anonymous=is_anonymous):
             if prepared.shared:
-                max_rooms = self._settings.max_rooms_per_anonymous if is_anonymous else self._settings.max_rooms_per_user
+                max_rooms = (
+                    self._settings.max_rooms_per_anonymous if is_anonymous else self._settings.max_rooms_per_user
+                )
                 make_executor = self._room_executor_factory(prepared, variables, context, cost)
                 subscriber = self.rooms.join(self._room_key(prepared, executor), make_executor, client, max_rooms)
                 try:

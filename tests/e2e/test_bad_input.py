@@ -25,9 +25,9 @@ INTERNAL = ("Traceback", "asyncpg", "psycopg", "SELECT ", "INSERT ", 'File "', "
 HUGE = str(10**40)
 
 
-def tells_nothing_internal(told: object) -> None:
+def assert_nothing_internal(answer: object) -> None:
     """Hold that an answer names nothing of the inside."""
-    text = json.dumps(told)
+    text = json.dumps(answer)
     leaked = [word for word in INTERNAL if word in text]
     assert not leaked, (leaked, text[:2000])
 
@@ -35,7 +35,7 @@ def tells_nothing_internal(told: object) -> None:
 async def refused(client: Client, document: str, **variables: Any) -> list[dict[str, Any]]:
     """Run a mutation that must be refused; return its errors, which are whole and leak nothing."""
     errors = await client.refusal(document, **variables)
-    tells_nothing_internal(errors)
+    assert_nothing_internal(errors)
     for error in errors:
         assert error["message"]
         assert error.get("code") or error["extensions"]["code"]
@@ -85,7 +85,7 @@ async def test_an_order_beyond_the_markets_filters_is_denied_with_all_reasons(tr
         ({"side": "SELL"}, "INSUFFICIENT_BALANCE"),
     ):
         payload = await trader.client.one(PLACE, input=trader.order(**changes))
-        tells_nothing_internal(payload)
+        assert_nothing_internal(payload)
         assert [error["code"] for error in payload["errors"]] == ["ORDER_DENIED"]
         assert payload["order"]["status"] == "DENIED"
         assert denial in [each["code"] for each in payload["order"]["denials"]]
@@ -135,7 +135,7 @@ async def test_garbage_cursors_are_refused_by_every_list(nobody: TraderClient, n
     ]
     for cursor in [*GARBAGE, *forged]:
         answer = await nobody.client.raw(document, after=cursor)
-        tells_nothing_internal(answer)
+        assert_nothing_internal(answer)
         codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
         assert codes == ["INVALID"] or answer["data"]["viewer"][name]["nodes"] == [], (cursor[:60], answer)
 
@@ -145,12 +145,12 @@ async def test_garbage_cursors_are_refused_by_every_list(nobody: TraderClient, n
 )
 async def test_garbage_cursors_are_refused_by_market_data(engine: Engine, field: str) -> None:
     document = f'query($after: String) {{ market(symbol: "sandbox:BTC/USDT") {{ {field} {{ edges {{ cursor }} }} }} }}'
-    stranger = engine.client()
+    anonymous = engine.client()
     kinds = ["candles", "trades", "candles:sandbox:BTC/USDT:1m", "trades:sandbox:BTC/USDT"]
     keys = [("\0",), ("9" * 40,), ("1", "\0"), ("1", "x")]
     for cursor in [*GARBAGE, *(_cursor(kind, "", *key) for kind in kinds for key in keys)]:
-        answer = await stranger.raw(document, after=cursor)
-        tells_nothing_internal(answer)
+        answer = await anonymous.raw(document, after=cursor)
+        assert_nothing_internal(answer)
 
 
 async def test_garbage_cursors_of_the_event_log_are_refused(nobody: TraderClient) -> None:
@@ -166,7 +166,7 @@ async def test_garbage_cursors_of_the_event_log_are_refused(nobody: TraderClient
                 message = json.loads(await asyncio.wait_for(events.socket.recv(), 1.0))
             except TimeoutError:
                 message = {}  # a place in the future is a place to wait at
-        tells_nothing_internal(message)
+        assert_nothing_internal(message)
         assert message.get("type") in {None, "error", "next"}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.test_bad_input import tells_nothing_internal
+from tests.e2e.test_bad_input import assert_nothing_internal
 from tests.support.engine import Engine
 
 ASK = b'{"query": "{ __typename }"}'
@@ -54,7 +54,7 @@ async def test_a_body_that_is_no_request_is_answered_in_the_shape_of_graphql(
     assert response.status_code == status, response.text[:300]
     if b"__typename" not in body or status != 200:
         assert response.json()["errors"]
-    tells_nothing_internal(response.json())
+    assert_nothing_internal(response.json())
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_requests_that_are_not_http_harm_nobody(engine: Engine, sent: byte
         answer = b""
     finally:
         writer.close()
-    tells_nothing_internal(answer.decode(errors="replace"))
+    assert_nothing_internal(answer.decode(errors="replace"))
     assert b" 500 " not in answer.split(b"\r\n")[0]
 
 
@@ -142,14 +142,14 @@ async def test_requests_that_are_not_http_harm_nobody(engine: Engine, sent: byte
 async def test_a_document_that_cannot_be_executed_is_answered_with_the_reason(engine: Engine, query: str) -> None:
     response = await _post(engine, json.dumps({"query": query}).encode(), accept="application/json")
     assert response.status_code in {200, 400, 406}
-    told: dict[str, Any] = response.json()
+    answer: dict[str, Any] = response.json()
     if "\ud83d" not in query:
-        assert told["errors"][0]["message"]
-    tells_nothing_internal(told)
+        assert answer["errors"][0]["message"]
+    assert_nothing_internal(answer)
 
 
 async def test_impossible_times_and_pages_are_rejected_or_empty(engine: Engine) -> None:
-    stranger = engine.client()
+    anonymous = engine.client()
     document = """query($from: DateTime, $to: DateTime) { market(symbol: "sandbox:BTC/USDT") {
       candles(timeframe: M1, from: $from, to: $to, first: 2) { nodes { open } }
       trades(from: $from, to: $to, first: 2) { nodes { price } } } }"""
@@ -162,4 +162,4 @@ async def test_impossible_times_and_pages_are_rejected_or_empty(engine: Engine) 
         ("yesterday", None),
         (1700000000, None),
     ):
-        tells_nothing_internal(await stranger.raw(document, **{"from": start, "to": end}))
+        assert_nothing_internal(await anonymous.raw(document, **{"from": start, "to": end}))

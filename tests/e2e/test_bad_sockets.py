@@ -86,11 +86,11 @@ async def test_the_hundred_and_first_operation_is_refused_and_the_hundred_go_on(
         await initialise(socket)
         for number in range(101):
             await socket.send(json.dumps({"type": "subscribe", "id": str(number), "payload": {"query": TICKER}}))
-        told: dict[str, Any] = {}
-        while len(told) < 101:
+        answers: dict[str, Any] = {}
+        while len(answers) < 101:
             message = await receive(socket)
-            told[message["id"]] = message
-        refused = [name for name, message in told.items() if message["type"] == "error"]
+            answers[message["id"]] = message
+        refused = [name for name, message in answers.items() if message["type"] == "error"]
         assert refused == ["100"]
 
 

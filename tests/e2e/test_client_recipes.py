@@ -86,10 +86,10 @@ async def expected(trader: TraderClient, after: str, last: str) -> list[int]:
 async def restart(engine: Engine, followers: list[Follower], end: Callable[[], Awaitable[None]]) -> None:
     """End the engine and start it again; all followers go on."""
     await end()
-    heard = {follower.name: len(follower.lines) for follower in followers}
+    counts = {follower.name: len(follower.lines) for follower in followers}
     await engine.start()
     for follower in followers:
-        await follower.writes(heard[follower.name] + 5)
+        await follower.writes(counts[follower.name] + 5)
 
 
 async def test_every_recipe_follows_orders_over_sigterm_and_kill_and_ends_with_its_token(data_folder: Path) -> None:

@@ -13,7 +13,7 @@ ANSWER_SECONDS = 60.0
 
 
 class Client:
-    """Everything under one token, or as a stranger."""
+    """All requests under one token, or as an anonymous client."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
@@ -73,13 +73,13 @@ class Client:
             yield Events(socket)
 
     def socket(self, **options: Any) -> connect:
-        """Return a WebSocket, to be entered, on which nothing has been said."""
+        """Return a WebSocket, to be entered, on which nothing has been sent."""
         settings = {"subprotocols": ["graphql-transport-ws"], "max_size": 2**22, "compression": None, **options}
         return connect(self.url.replace("http", "ws", 1), **settings)
 
 
 async def initialise(socket: ClientConnection, token: str | None = None) -> None:
-    """Say hello and see it acknowledged."""
+    """Initialise, and check that it is acknowledged."""
     payload = {"Authorization": f"Bearer {token}"} if token else {}
     await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
     assert (await receive(socket))["type"] == "connection_ack"
@@ -96,7 +96,7 @@ async def receive(socket: ClientConnection, timeout_seconds: float = ANSWER_SECO
 
 
 class Events:
-    """What one subscription tells; each event is the value of the root field."""
+    """The events of one subscription; each is the value of the root field."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket

@@ -40,7 +40,7 @@ TEMPLATE = """\
 
 
 def fetch_jar() -> Path:
-    """Return the member's jar, fetched by Maven once; skips where that can't be done.
+    """Return the member's jar, fetched by Maven once; skips if that can't be done.
 
     Several test processes may fetch it at once: each into a folder of its own, and the last one's stays.
     """
@@ -58,7 +58,7 @@ def fetch_jar() -> Path:
 
 
 SEAL = Seal(bytes(range(32)))
-"""What all nodes of a test seal with, unless they are to be strangers."""
+"""The seal of all nodes of a test, except those that must not trust each other."""
 
 
 class Member:
@@ -96,18 +96,18 @@ class Member:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """End it as a power cut would (SIGKILL); nothing happens where it doesn't run."""
+        """End it as a power cut would (SIGKILL); nothing happens if it doesn't run."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
         self._process = None
 
     def freeze(self) -> None:
-        """Stop it in the middle of whatever it does (SIGSTOP)."""
+        """Stop it at once (SIGSTOP)."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen one go on."""
+        """Resume it after `freeze`."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:

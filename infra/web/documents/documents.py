@@ -184,7 +184,7 @@ def _explain(error: GraphQLError, document: DocumentNode) -> GraphQLError:
     if not isinstance(error, ValidationAbortedError):
         return error
     if error.message.startswith("Too many"):
-        return GraphQLError(f"The document has more mistakes; the first {MAX_VALIDATION_ERRORS} are told.")
+        return GraphQLError(f"The document has more errors; the first {MAX_VALIDATION_ERRORS} are reported.")
     return validation_aborted_error(document)
 
 

@@ -39,7 +39,7 @@ async def test_the_deployed_configuration_serves_two_nodes_with_its_own_shards(
     assert await cache.get(CacheSpace.LOGIN_SESSIONS, "token") == b"user"
     assert [await cache.increment("key", 60) for _ in range(3)] == [1, 2, 3]
     # Reached only if the names in the file are those that the engine uses.
-    ring = await (await connection.session()).client.get_ringbuffer(f"_hz_rb_{SHARDS[0]}")
-    assert await ring.capacity() == 2_000
+    ringbuffer = await (await connection.session()).client.get_ringbuffer(f"_hz_rb_{SHARDS[0]}")
+    assert await ringbuffer.capacity() == 2_000
     await here.close()
     await there.close()

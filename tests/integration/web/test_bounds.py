@@ -106,7 +106,7 @@ async def served(backend: DemoBackend) -> AsyncIterator[Served]:
         yield served
 
 
-ENDLESS = {
+UNBOUNDED_REQUESTS = {
     "a header": (b"GET /graphql HTTP/1.1\r\nHost: x\r\nX-Big: ", b"a" * 4_096, {431}),
     "a header's name": (b"GET /graphql HTTP/1.1\r\nHost: x\r\n", b"a" * 4_096, {431}),
     "header lines": (b"GET /graphql HTTP/1.1\r\nHost: x\r\n", b"x-line: 1\r\n" * 400, {431}),
@@ -119,9 +119,9 @@ ENDLESS = {
 }
 
 
-@pytest.mark.parametrize("what", ENDLESS)
+@pytest.mark.parametrize("what", UNBOUNDED_REQUESTS)
 async def test_endless_requests_are_rejected_after_a_bounded_amount(served: Served, what: str) -> None:
-    beginning, piece, statuses = ENDLESS[what]
+    beginning, piece, statuses = UNBOUNDED_REQUESTS[what]
     async with peer_of(served) as peer:
         await peer.send(beginning)
         assert await peer.flood(piece) < 32 * 1024 * 1024

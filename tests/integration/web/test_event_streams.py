@@ -1,4 +1,4 @@
-"""Server-sent events: what comes, and how a stream ends, which tells a client whether to open it again."""
+"""Server-sent events: their content, and how a stream ends, which decides whether a client opens it again."""
 
 import asyncio
 import json
@@ -161,7 +161,7 @@ async def test_a_failed_mutation_is_always_complete_so_that_no_client_repeats_it
 
 
 class SlowReader:
-    """A client that takes a few kilobytes of what it is sent, and the rest when it is asked to."""
+    """A client that reads a few kilobytes of the response, and the rest on demand."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -201,8 +201,8 @@ async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(backend
         datas = [json.loads(line[6:]) for line in (await slow.rest()).splitlines() if line.startswith("data: ")]
         sequences = [data["data"]["journal"]["sequence"] for data in datas[:-1]]
         assert sequences == list(range(1, len(sequences) + 1))
-        told = {"cursor": f"after-{len(sequences)}", "code": "SLOW_READER"}
-        assert datas[-1]["errors"][0]["extensions"] == told
+        extensions = {"cursor": f"after-{len(sequences)}", "code": "SLOW_READER"}
+        assert datas[-1]["errors"][0]["extensions"] == extensions
 
 
 async def test_a_reader_that_reads_nothing_at_all_is_disconnected(backend: DemoBackend) -> None:
@@ -212,7 +212,7 @@ async def test_a_reader_that_reads_nothing_at_all_is_disconnected(backend: DemoB
         await eventually(lambda: backend.journal.readers, "the stream is open")
         for _ in range(400):
             backend.journal.push("x" * 60_000)
-        await eventually(lambda: not app.state.connections, "the server has let go")
+        await eventually(lambda: not app.state.connections, "the server has closed it")
         assert not backend.journal.readers
         stuck.leave()
 
@@ -226,5 +226,5 @@ async def test_a_reader_that_reads_nothing_does_not_delay_a_shutdown(backend: De
             backend.depth.push("x" * 60_000)
             await asyncio.sleep(0)
         served.server.should_exit = True
-        await eventually(lambda: not app.state.connections, "the server has let go")
+        await eventually(lambda: not app.state.connections, "the server has closed it")
         stuck.leave()

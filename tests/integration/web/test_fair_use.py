@@ -120,12 +120,12 @@ async def test_pieces_of_work_run_one_at_a_time_and_everything_else_runs_in_betw
             now += 0.01
             order.append(client)
 
-    async def beside() -> None:
+    async def concurrent() -> None:
         while len([name for name in order if name != "loop"]) < 30:
             order.append("loop")
             await asyncio.sleep(0)
 
-    other = asyncio.create_task(beside())
+    other = asyncio.create_task(concurrent())
     tasks = [asyncio.create_task(work("greedy")) for _ in range(28)]
     await asyncio.sleep(0)
     tasks += [asyncio.create_task(work("modest")) for _ in range(2)]

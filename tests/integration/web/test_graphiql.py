@@ -1,4 +1,4 @@
-"""The page at /graphiql: what it keeps, and that what is served is what its sources say."""
+"""The page at /graphiql: what it stores, and that the served bundle is built from its sources."""
 
 import json
 from pathlib import Path

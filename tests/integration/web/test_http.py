@@ -98,12 +98,12 @@ async def test_bad_bodies_are_answered_in_the_shape_of_graphql(backend: DemoBack
 
 
 async def test_a_body_without_a_length_is_rejected_at_the_limit(backend: DemoBackend) -> None:
-    async def endless():  # noqa: ANN202
+    async def chunks():  # noqa: ANN202
         for _ in range(100):
             yield b" " * 10_000
 
     async with serving(demo_app(backend)) as served, served.client() as client:
-        response = await client.post("/graphql", content=endless(), headers={"content-type": "application/json"})
+        response = await client.post("/graphql", content=chunks(), headers={"content-type": "application/json"})
         assert response.status_code == 413
 
 
@@ -382,12 +382,12 @@ async def test_a_compressed_body_is_rejected_with_what_would_be_right(backend: D
 @pytest.mark.parametrize("accept", ["application/json", NEW])
 async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(backend: DemoBackend, accept: str) -> None:
     extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
-    told = {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
+    error = {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
     async with serving(demo_app(backend)) as served, served.client() as client:
         posted = await post(served, {"operationName": "Me", "extensions": extensions}, accept=accept)
         params = {"extensions": json.dumps(extensions)}
         got = await client.get("/graphql", params=params, headers={"accept": accept})
-        assert [answer.json()["errors"] for answer in (posted, got)] == [[told], [told]]
+        assert [answer.json()["errors"] for answer in (posted, got)] == [[error], [error]]
         both = await post(served, {"query": "{ me }", "extensions": extensions}, accept=accept)
         assert both.json()["data"] == {"me": None}
 
@@ -406,7 +406,7 @@ async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(bac
                 "Name each field and fragment once in a selection."
             ),
         ),
-        ("{ " + " ".join(f"no{n}" for n in range(9)) + "}", "The document has more mistakes; the first 5 are told."),
+        ("{ " + " ".join(f"no{n}" for n in range(9)) + "}", "The document has more errors; the first 5 are reported."),
     ],
     ids=["aliases", "directives", "depth", "cost", "repetition", "mistakes"],
 )  # fmt: skip
@@ -435,10 +435,10 @@ async def test_a_query_that_outlasts_the_grace_of_a_shutdown_is_unavailable_with
     backend: DemoBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(demo_app(backend)) as served, served.client() as client:
-        asked = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
+        response = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
         await eventually(lambda: backend.waiting == 1, "the query is under way")
         for task in served.server.server_state.tasks:
             task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
-        answer = await asked
+        answer = await response
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
     assert not [record for record in caplog.records if record.exc_info]

@@ -51,12 +51,12 @@ async def test_a_connection_that_died_silently_is_made_again(backend: DemoBacken
         seen: list[str] = []
         reading = asyncio.create_task(lines_of(process, seen))
         try:
-            await hears(backend, seen)
+            await push_until_seen(backend, seen)
             proxy.stall()
-            heard = len(seen)
+            count = len(seen)
             opened = backend.journal.opened
             await eventually(lambda: backend.journal.opened > opened, "it has subscribed again", 60)
-            await hears(backend, seen, heard)
+            await push_until_seen(backend, seen, count)
             assert all(line.isdecimal() for line in seen)
         finally:
             with suppress(ProcessLookupError):
@@ -65,14 +65,14 @@ async def test_a_connection_that_died_silently_is_made_again(backend: DemoBacken
             await reading
 
 
-async def hears(backend: DemoBackend, seen: list[str], count: int = 0) -> None:
-    """Push events until one more is heard: the reader may be between two connections."""
+async def push_until_seen(backend: DemoBackend, seen: list[str], count: int = 0) -> None:
+    """Push events until the reader gets one more: it may be between two connections."""
     for _ in range(600):
         if len(seen) > count:
             return
         backend.journal.push()
         await asyncio.sleep(0.1)
-    raise AssertionError(f"nothing more is heard after {seen}")
+    raise AssertionError(f"nothing more arrives after {seen}")
 
 
 async def test_resume_goes_on_or_ends_as_each_ending_requires() -> None:

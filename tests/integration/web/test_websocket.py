@@ -110,7 +110,7 @@ async def test_a_stream_that_ends_reports_how(backend: DemoBackend, field: str, 
         await eventually(lambda: feed.readers, "the stream is open")
         feed.push(ending)
         message = await client.receive()
-        if message["type"] == "next":  # whoever joins a room may be shown its newest state first
+        if message["type"] == "next":  # a new subscriber of a room may get its newest state first
             message = await client.receive()
         if ending == "end":
             assert message == {"id": "1", "type": "complete"}
@@ -193,7 +193,7 @@ async def test_a_stalled_subscriber_neither_slows_the_others_nor_grows(backend: 
         snapshots = 0
         while sequence < 400:
             event = (await stalled.receive())["payload"]["data"]["depth"]
-            assert event["previous"] in {None, sequence}  # the chain holds, or begins anew
+            assert event["previous"] in {None, sequence}  # the chain is complete, or starts again
             snapshots += event["previous"] is None
             sequence = event["sequence"]
         assert 1 <= snapshots < 100
@@ -248,7 +248,7 @@ async def test_a_private_reader_that_reads_nothing_at_all_is_disconnected(backen
         client.ws.transport.pause_reading()
         for _ in range(400):
             backend.journal.push("x" * 60_000)
-        await eventually(lambda: not app.state.connections, "the server has let go")
+        await eventually(lambda: not app.state.connections, "the server has closed it")
         assert not backend.journal.readers
         client.ws.transport.abort()
 
@@ -271,13 +271,13 @@ async def test_a_query_has_fresh_loaders_each_time_and_a_token_that_is_revoked_m
 
 async def test_revoking_a_credential_closes_its_sockets_and_no_others(backend: DemoBackend) -> None:
     app = demo_app(backend)
-    async with serving(app) as served, served.socket() as mine, served.socket() as other, served.socket() as stranger:
+    async with serving(app) as served, served.socket() as mine, served.socket() as other, served.socket() as anonymous:
         await mine.init("good")
         await other.init("other")
-        await stranger.init()
+        await anonymous.init()
         assert await app.state.connections.close_credential("credential-1") == 1
         assert (await mine.closed())[0] == 4403
-        for client in (other, stranger):
+        for client in (other, anonymous):
             await client.subscribe("{ hello }")
             assert (await client.receive())["type"] == "next"
 
