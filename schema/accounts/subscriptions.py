@@ -17,10 +17,10 @@ from schema.common.types import Info
 from schema.positions.subscriptions import EveryMilliseconds
 
 
-@strawberry.type(description="The value of an account at a moment.")
+@strawberry.type(description="The value of an account at one time.")
 class AccountEquity:
     account: Account = strawberry.field(description="The account.")
-    at: datetime = strawberry.field(description="The moment of the value.")
+    at: datetime = strawberry.field(description="The time of the value.")
     unrealized_profit: Decimal | None = rounded_field(
         "The profit that closing all open positions at current prices would add, before fees, in the account's "
         "currency. It is the sum over the positions that have a price. Null if none has one."

@@ -121,7 +121,7 @@ class AccountFacts:
         return accounts.venue(info.context, parent)
 
 
-@strawberry.type(description="Money that came into an account or left it otherwise than by a fill.")
+@strawberry.type(description="A change of an account's balance that isn't a fill, such as a deposit or a withdrawal.")
 class AccountTransfer(Node):
     is_type_of = instance_of(domain.AccountTransfer)
 
@@ -179,7 +179,7 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists):
     @connection_field(
         AccountTransferConnection | None,
         nested=True,
-        description="Money that came into the account or left it otherwise than by fills, such as deposits.",
+        description="Changes of the account's balances that aren't fills, such as deposits and withdrawals.",
     )
     async def transfers(
         parent: strawberry.Parent[domain.Account],

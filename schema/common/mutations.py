@@ -52,7 +52,9 @@ def mutation(
             except InputErrors as errors:
                 return build_payload(payload, {**defaults, "errors": [user_error(error) for error in errors.errors]})
 
-        return strawberry.mutation(graphql_type=payload | None, description=description)(resolve)
+        return strawberry.mutation(graphql_type=payload | None, description=description, metadata={"scope": scope})(
+            resolve
+        )
 
     return decorate
 

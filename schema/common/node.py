@@ -1,8 +1,8 @@
 """Objects with a global id: the `Node` interface, the ids, and the two root fields that find an object by its id."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Protocol
+from collections.abc import Callable, Sequence
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -11,18 +11,9 @@ from strawberry.types import Info
 
 from domain.core.errors import ErrorCode, FaultCode, InputError, RequestFault
 from resolvers import ids
-from resolvers.nodes import NodeLoader
+from resolvers.nodes import NodeContext
 
 MAX_NODES = 100
-
-
-class NodeContext(Protocol):
-    """The part of the request context that `node` and `nodes` need."""
-
-    @property
-    def node_loaders(self) -> Mapping[str, NodeLoader]:
-        """The loader of an object by its key, for each GraphQL type name."""
-        ...
 
 
 def instance_of(*domain_classes: type) -> Callable[[object, GraphQLResolveInfo[object]], bool]:

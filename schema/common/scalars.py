@@ -152,7 +152,7 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description=(
-            "A moment in UTC, written as ISO 8601 with Z and up to six decimals of the second, such as "
+            "A time in UTC, written as ISO 8601 with Z and up to six decimals of the second, such as "
             "2026-01-31T12:00:00Z. An input can have any offset from UTC, but it must have one."
         ),
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",

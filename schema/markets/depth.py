@@ -20,9 +20,7 @@ class PriceLevel:
     quantity: Decimal = strawberry.field(description="The quantity, in base currency. In a delta, 0 removes the level.")
 
 
-@strawberry.type(
-    description="The best levels of an order book, at one moment. The best level comes first on both sides."
-)
+@strawberry.type(description="The best levels of an order book at one time. The best level comes first on both sides.")
 class MarketDepthSnapshot:
     is_type_of = instance_of(views.DepthSnapshot)
 

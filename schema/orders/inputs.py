@@ -49,16 +49,17 @@ class OrderPlaceInput:
     price: Decimal | None = strawberry.field(
         default=None,
         description=(
-            "The limit price, in quote currency for one unit of the base currency. A multiple of "
-            "`Market.priceIncrement`. Required for LIMIT, STOP_LIMIT and TAKE_PROFIT_LIMIT, invalid otherwise."
+            "The limit price, in quote currency for one unit of the base currency. It must be a multiple of "
+            "`Market.priceIncrement`. It is required for LIMIT, STOP_LIMIT and TAKE_PROFIT_LIMIT, and invalid for "
+            "other types."
         ),
     )
     stop_price: Decimal | None = strawberry.field(
         default=None,
         description=(
-            "The price that triggers the order, in quote currency for one unit of the base currency. A multiple of "
-            "`Market.priceIncrement`. Required for STOP, STOP_LIMIT, TAKE_PROFIT and TAKE_PROFIT_LIMIT, invalid "
-            "otherwise."
+            "The price that triggers the order, in quote currency for one unit of the base currency. It must be a "
+            "multiple of `Market.priceIncrement`. It is required for STOP, STOP_LIMIT, TAKE_PROFIT and "
+            "TAKE_PROFIT_LIMIT, and invalid for other types."
         ),
     )
     time_in_force: TimeInForce | None = strawberry.field(

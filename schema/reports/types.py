@@ -48,9 +48,9 @@ class Job(Node, JobFacts):
 JobConnection = connection(Job, "jobs")
 
 
-@strawberry.type(description="The equity at a moment.")
+@strawberry.type(description="A point of an equity curve.")
 class EquityPoint:
-    at: datetime = strawberry.field(description="The moment.")
+    at: datetime = strawberry.field(description="The time of the point.")
     equity: Decimal = rounded_field("The equity, in the report's currency.")
     drawdown_percent: float = strawberry.field(
         description="The fall of the time-weighted return below its highest value so far, in percent of that value."

@@ -10,7 +10,7 @@ describe_enum(
         "USER": "The user manages their own objects.",
         "OPERATOR": (
             "The user can also halt and resume other users and the engine. The first user is an operator. `r3edge "
-            "user promote` makes further ones."
+            "user promote` makes other users operators."
         ),
     },
 )

@@ -38,6 +38,16 @@ def test_every_field_node_mutation_and_subscription_is_classified() -> None:
     assert nodes == rules.PRIVATE_NODES | rules.PUBLIC_NODES
 
 
+def test_every_mutation_declares_the_scope_of_the_table() -> None:
+    declared = {
+        name: field.extensions["strawberry-definition"].metadata["scope"]
+        for name, field in rules.fields_of("Mutation").items()
+    }
+    assert {name: scope.value if scope else "anybody" for name, scope in declared.items()} == {
+        name: scope for name, (scope, _) in rules.MUTATIONS.items()
+    }
+
+
 async def test_nobody_sees_or_changes_what_is_somebody_elses(api: Api) -> None:
     matrix = await seeded(api)
     assert set(matrix.ids) == rules.PRIVATE_NODES, "the victim has something of every type"

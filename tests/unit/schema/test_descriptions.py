@@ -1,6 +1,7 @@
 """The schema describes itself, its types know what they serve, and what can fail is nullable."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import get_args
 
@@ -12,6 +13,8 @@ from resolvers.events import State
 from schema import build_schema
 
 CORE: CoreSchema = build_schema()._schema
+BUILT_IN = {"Boolean", "Float", "ID", "Int", "String", "@deprecated", "@include", "@oneOf", "@skip", "@specifiedBy"}
+"""What GraphQL itself defines and describes."""
 
 
 def described() -> Iterator[tuple[str, str | None]]:
@@ -36,6 +39,17 @@ def parts_of(name: str, kind: GraphQLNamedType) -> Iterator[tuple[str, str | Non
 
 def test_everything_in_the_schema_is_described() -> None:
     assert [name for name, description in described() if not description] == []
+
+
+def test_descriptions_are_sentences_in_plain_words() -> None:
+    """The descriptions are the API's manual; many of its readers aren't native speakers of English."""
+    plain = re.compile(r"[A-Z`].*[.]", re.DOTALL)
+    private = re.compile(
+        r"\b(anew|told|tells?|whoever|hangs?)\b|[,;] where\b|\b(null|true|false) where\b", re.IGNORECASE
+    )
+    ours = {name: text or "" for name, text in described() if name.split(".")[0] not in BUILT_IN}
+    assert [name for name, text in ours.items() if not plain.fullmatch(text)] == []
+    assert {name: found[0] for name, text in ours.items() if (found := private.search(text))} == {}
 
 
 def test_object_types_behind_an_interface_or_in_a_union_know_what_they_serve() -> None:
