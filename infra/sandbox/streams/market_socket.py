@@ -6,12 +6,13 @@ Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "L
 from urllib.parse import parse_qs
 
 import msgspec
+from starlette.types import Receive, Send
 
 from infra.sandbox.api.binance_json import Json
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.streams.hub import MAX_STREAMS, StreamHub, Subscriber, encode
 from infra.sandbox.streams.publisher import STREAM_NAME
-from infra.sandbox.streams.sockets import Receive, Send, serve_socket
+from infra.sandbox.streams.sockets import serve_socket
 
 
 class StreamRequest(msgspec.Struct):

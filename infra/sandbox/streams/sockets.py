@@ -1,15 +1,12 @@
 """One WebSocket connection: a reader, and a writer with a bounded queue."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+
+from starlette.types import Receive, Send
 
 from infra.sandbox.streams.hub import SendQueue
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 def abort(send: Send) -> None:

@@ -4,6 +4,7 @@ Source: developers.binance.com/docs/binance-spot-api-docs/websocket-api.
 """
 
 import msgspec
+from starlette.types import Receive, Send
 
 from infra.sandbox.api.account import PRIVATE
 from infra.sandbox.api.binance_json import Json, account_position, balance_update, execution_report
@@ -18,7 +19,7 @@ from infra.sandbox.faults import FaultInjector
 from infra.sandbox.matching.exchange import AccountEvent, Exchange
 from infra.sandbox.state.store import Account
 from infra.sandbox.streams.hub import SendQueue, encode
-from infra.sandbox.streams.sockets import Receive, Send, abort, serve_socket
+from infra.sandbox.streams.sockets import abort, serve_socket
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
 UNSUBSCRIBE = "userDataStream.unsubscribe"
