@@ -1,1 +1,1 @@
-"""Sends an account's orders, applies execution reports and resolves doubts; one writer an account."""
+"""Sends an account's orders, applies execution reports and resolves unknown outcomes; one writer per account."""

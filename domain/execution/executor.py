@@ -269,7 +269,7 @@ class AccountExecutor:
             await asyncio.sleep(self._context.timings.retry_delay)
 
     async def _handle_report(self, report: VenueReport) -> None:
-        handler = self._resolver.reports
+        handler = self._resolver.report_handler
         try:
             match report:
                 case OrderReport():

@@ -53,7 +53,7 @@ class InDoubtResolver:
         self._retry_cancel = retry_cancel
         self._queries: dict[UUID, PendingQuery] = {}
         self._wakeup = Wakeup()
-        self.reports = ReportHandler(context, self.enqueue_later, cancel_foreign=cancel_foreign)
+        self.report_handler = ReportHandler(context, self.enqueue_later, cancel_foreign=cancel_foreign)
 
     @property
     def is_idle(self) -> bool:
@@ -131,7 +131,7 @@ class InDoubtResolver:
             await self._resolve_order_found(query, report)
 
     async def _resolve_order_found(self, query: PendingQuery, report: OrderReport) -> None:
-        order = await self.reports.on_order(report, complete=query.attempts > _ATTEMPTS_FOR_FILLS)
+        order = await self.report_handler.on_order(report, complete=query.attempts > _ATTEMPTS_FOR_FILLS)
         if order is None:
             self._discard(query)
         elif is_missing_fills(order, report):
@@ -180,10 +180,10 @@ class InDoubtResolver:
         since = (order.submitted_at or order.created_at) - _FILLS_MARGIN
         async with self._context.database.read_only() as transaction:
             for known in await transaction.orders.list_changed_since(self._context.account.id, since):
-                self.reports.index(known)
+                self.report_handler.index(known)
         for fill in await self._context.venue.fills(order.market, self._context.to_venue_time(since)):
             if fill.client_order_id == order.client_order_id or fill.venue_order_id == order.venue_order_id:
-                await self.reports.on_fill(replace(fill, client_order_id=order.client_order_id))
+                await self.report_handler.on_fill(replace(fill, client_order_id=order.client_order_id))
                 return True
             if self._may_belong_to(order, fill):
                 return True
@@ -195,7 +195,7 @@ class InDoubtResolver:
             and order.venue_order_id is None
             and fill.side is order.side
             and fill.quantity <= order.quantity
-            and not self.reports.is_known(fill)
+            and not self.report_handler.is_known(fill)
         )
 
     async def _read(self, order_id: UUID) -> Order | None:

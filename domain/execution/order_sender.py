@@ -24,7 +24,7 @@ class OrderSender:
         try:
             outcome = await self._send(order)
             if isinstance(outcome, OrderReport):
-                await self._resolver.reports.on_order(outcome)
+                await self._resolver.report_handler.on_order(outcome)
             else:
                 await self._context.update(order.id, outcome)
         except Unavailable:
@@ -35,7 +35,7 @@ class OrderSender:
         """Send the cancel of a PENDING_CANCEL order and save its outcome."""
         try:
             report = await self._context.venue.cancel(order, self._context.check_lease)
-            after = None if report is None else await self._resolver.reports.on_order(report)
+            after = None if report is None else await self._resolver.report_handler.on_order(report)
         except VenueRefused as refused:
             self._resolve(order, cancel_refusal=refused.reason)
         except (OutcomeUnknown, NotSent, Unavailable):

@@ -84,8 +84,8 @@ class Reconciler:
             now = self._context.clock.now()
             await self._save_reconciled_at(now)
             self._since = now - _MARGIN
-            self._audit.is_due |= self._resolver.reports.balances_changed
-            self._resolver.reports.balances_changed = False
+            self._audit.is_due |= self._resolver.report_handler.balances_changed
+            self._resolver.report_handler.balances_changed = False
             await self._audit.run()
 
     async def reconcile(self) -> None:
@@ -95,7 +95,7 @@ class Reconciler:
         await self._reconcile_orders(stored)
         await self._reconcile_fills(stored)
         balances = await self._context.venue.balances()
-        await self._resolver.reports.on_balances(BalanceReport(balances), is_complete=True)
+        await self._resolver.report_handler.on_balances(BalanceReport(balances), is_complete=True)
         if self._resolver.is_idle:
             await self._audit.correct_opening()
         await self._save_reconciled_at(started_at)
@@ -114,14 +114,14 @@ class Reconciler:
             recent = await transaction.orders.list_changed_since(account_id, self._since)
             positions = await transaction.positions.list_open(account_id)
         for order in (*active, *recent):
-            self._resolver.reports.index(order)
+            self._resolver.report_handler.index(order)
         markets = {order.market for order in (*active, *recent)} | {position.market for position in positions}
         return _StoredState(tuple(active), tuple(recent), frozenset(markets))
 
     async def _reconcile_orders(self, stored: _StoredState) -> None:
         reports = await self._context.venue.open_orders()
         for report in reports:
-            await self._resolver.reports.on_order(report)
+            await self._resolver.report_handler.on_order(report)
         resting = {report.client_order_id for report in reports}
         for order in stored.active:
             is_sent = order.status is not OrderStatus.PENDING and order.id not in self._context.in_flight
@@ -135,7 +135,7 @@ class Reconciler:
             since = min([self._since, *(order.created_at for order in stored.active if order.market == market)])
             reports = await self._context.venue.fills(market, self._context.to_venue_time(since))
             for fill in await self._unrecorded(market, reports):
-                if not await self._resolver.reports.on_fill(fill) and not in_doubt:
+                if not await self._resolver.report_handler.on_fill(fill) and not in_doubt:
                     await self._alert_foreign_fill(fill)
 
     async def _unrecorded(self, market: MarketSymbol, reports: Sequence[FillReport]) -> list[FillReport]:

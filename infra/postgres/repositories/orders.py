@@ -12,6 +12,7 @@ from domain.ports.leases import Lease
 from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.order_updates import OrderUpdateStatement
+from infra.postgres.repositories.risk_snapshot import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.orders import (
@@ -26,7 +27,6 @@ from infra.postgres.rows.orders import (
     order_from_row,
     order_params,
 )
-from infra.postgres.rows.risk import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
 from infra.postgres.sql import Condition, where
 
 # Repeats the conditions of the partial indexes orders_active and orders_commands: otherwise they wouldn't be used.

@@ -20,7 +20,7 @@ from domain.model.users import User
 from domain.ports.execution_client import ExecutionClient, FillReport
 from domain.reports.service import ReportRequest, ReportService
 from infra.clock import SystemClock
-from infra.postgres.migrate import _upgrade, migrate
+from infra.postgres.migrate import migrate, upgrade
 from infra.postgres.pool import create_pool
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
@@ -81,7 +81,7 @@ class Old:
 
 @pytest.fixture
 async def old_database(empty_database_dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    await _upgrade(empty_database_dsn, LAST_OF_0_1)
+    await upgrade(empty_database_dsn, LAST_OF_0_1)
     connection = await asyncpg.connect(empty_database_dsn)
     yield connection
     await connection.close()
