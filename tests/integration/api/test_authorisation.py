@@ -48,7 +48,7 @@ def test_every_mutation_declares_the_scope_of_the_table() -> None:
     }
 
 
-async def test_nobody_sees_or_changes_what_is_somebody_elses(api: Api) -> None:
+async def test_no_user_reads_or_changes_objects_of_another(api: Api) -> None:
     matrix = await seeded(api)
     assert set(matrix.ids) == rules.PRIVATE_NODES, "the victim has something of every type"
     amounts = {"1.15973", "2.71937", "777.13579", "93.95723"}

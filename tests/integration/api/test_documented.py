@@ -128,7 +128,7 @@ def test_the_guide_shows_every_query_and_stream_of_market_data_with_its_answer()
     assert len(STREAMS) >= 4
 
 
-async def test_every_documented_query_answers_as_the_guide_says(documented: Api) -> None:
+async def test_every_documented_query_has_the_answer_in_the_guide(documented: Api) -> None:
     live = publishing(documented)
     try:
         for document, answer in QUERIES:

@@ -84,7 +84,7 @@ async def test_without_a_cursor_the_open_orders_come_first_and_oldest_first(api:
     assert following["order"]["id"] == encode_id("Order", resting[0].id)
 
 
-async def test_what_the_snapshot_holds_is_not_told_again_and_what_follows_it_is(api: Api) -> None:
+async def test_events_in_the_snapshot_are_not_sent_again_and_later_ones_are(api: Api) -> None:
     """Moves an order between the reading of the log's head and that of the open orders."""
     order = api.floor_order(status=OrderStatus.OPEN, revision=3)
     await api.stored(order)
@@ -133,7 +133,7 @@ async def test_there_is_no_cursor_to_resume_from_until_the_snapshot_is_complete(
     await source.aclose()
 
 
-async def test_orders_of_one_account_or_session_alone_are_told_where_asked(api: Api) -> None:
+async def test_events_can_be_limited_to_one_account_or_session(api: Api) -> None:
     session = await api.session()
     by_hand = api.floor_order(status=OrderStatus.OPEN)
     by_session = api.floor_order(status=OrderStatus.OPEN, trading_session_id=session.id)
@@ -156,7 +156,7 @@ async def test_an_account_or_session_that_is_not_ones_own_is_not_found(api: Api)
         assert await api.refused(ORDERS, theirs, session=given) == "NOT_FOUND"
 
 
-async def test_a_stranger_hears_nothing(api: Api) -> None:
+async def test_a_caller_who_is_not_signed_in_receives_no_events(api: Api) -> None:
     for query, variables in ((ORDERS, {}), (ALL, {}), (JOB, {"id": "x"})):
         assert await api.refused(query, api.context(None), **variables) == "UNAUTHENTICATED"
 
@@ -169,7 +169,7 @@ async def test_cursors_that_cannot_be_used_are_refused(api: Api) -> None:
         assert await api.refused(query, stranger, after=mine) == "INVALID"
 
 
-async def test_another_users_events_are_never_told(api: Api) -> None:
+async def test_another_users_events_are_never_sent(api: Api) -> None:
     stranger = await api.another_user()
     theirs = api.context(stranger, [ApiScope.READ])
     start = (await api.run(HEAD, theirs))["viewer"]["eventCursor"]
@@ -181,7 +181,7 @@ async def test_another_users_events_are_never_told(api: Api) -> None:
     assert (event["message"], event["sequence"]) == ("theirs", "1")
 
 
-async def test_everything_in_the_log_is_told_with_what_it_is_about(api: Api) -> None:
+async def test_every_event_in_the_log_is_sent_with_its_object(api: Api) -> None:
     user = api.harness.user
     subjects = every_subject(user.id)
     async with api.harness.database.transaction() as transaction:
@@ -206,7 +206,7 @@ async def beginning(api: Api) -> str:
     return events.encode_event_cursor(replace(start, sequence=0))
 
 
-async def test_what_hangs_on_an_event_is_told_as_it_is_then(api: Api) -> None:
+async def test_fields_below_an_event_are_read_at_the_time_of_the_event(api: Api) -> None:
     order = api.floor_order(status=OrderStatus.OPEN)
     await api.stored(order)
     halt = "mutation($id: ID!) { tradingHalt(id: $id, input: {cancelOrders: false}) { errors { code } } }"
@@ -219,7 +219,7 @@ async def test_what_hangs_on_an_event_is_told_as_it_is_then(api: Api) -> None:
     assert (before, after) == ("ACTIVE", "HALTED")
 
 
-async def test_a_replayed_order_is_told_as_it_stood_and_beside_it_as_it_is(api: Api) -> None:
+async def test_a_replayed_order_has_its_old_state_and_its_current_one(api: Api) -> None:
     await api.harness.start()
     start = await head(api)
     order = await api.harness.place()

@@ -280,7 +280,7 @@ async def test_lists_below_many_objects_and_their_counts_are_read_by_as_many_sta
     assert len(of_eight) <= 22
 
 
-async def test_a_list_is_counted_where_it_is_asked_for_alone(api: Api) -> None:
+async def test_a_list_is_counted_only_on_request(api: Api) -> None:
     await a_shelf(api)
     for selection, counted in (("nodes { id }", 0), ("totalCount", 1), ("nodes { id } totalCount", 1)):
         api.database.statements.clear()
@@ -410,7 +410,7 @@ async def test_a_position_lists_the_orders_and_fills_that_made_it(api: Api) -> N
             assert page["totalCount"] == len(expected)
 
 
-async def test_an_order_tells_the_sum_of_its_fees_by_currency(api: Api) -> None:
+async def test_an_order_has_the_sum_of_its_fees_by_currency(api: Api) -> None:
     order, without = api.floor_order(status=OrderStatus.FILLED), api.floor_order()
     await api.stored(order, without)
     async with api.harness.database.transaction() as transaction:
@@ -422,7 +422,7 @@ async def test_an_order_tells_the_sum_of_its_fees_by_currency(api: Api) -> None:
     assert oldest["fees"] == [{"currency": "BNB", "amount": "-0.05"}, {"currency": "USDT", "amount": "0.3"}]
 
 
-async def test_a_report_tells_what_it_is_about(api: Api) -> None:
+async def test_a_report_has_its_scope(api: Api) -> None:
     shelf = await a_shelf(api)
     query = "{ viewer { reports(first: 1) { nodes { scope { __typename ... on Account { id } } } } } }"
     (report,) = (await api.run(query))["viewer"]["reports"]["nodes"]

@@ -75,7 +75,7 @@ async def profile(api: Api, **variables: object) -> dict[str, object]:
     return (await api.run(PROFILE, **asked))["market"]["volumeProfile"]
 
 
-async def test_a_profile_of_trades_tells_both_sides_and_the_value_area(api: Api) -> None:
+async def test_a_profile_of_trades_has_both_sides_and_the_value_area(api: Api) -> None:
     await store(
         api,
         trades=[
@@ -111,7 +111,7 @@ async def test_a_profile_over_many_prices_is_made_of_the_sums_and_counts_every_t
     assert sum(Decimal(level["buyVolume"]) for level in levels) == Decimal("1.5")
 
 
-async def test_a_profile_is_made_of_candles_where_trades_are_gone(api: Api) -> None:
+async def test_a_profile_is_computed_from_candles_if_trades_are_missing(api: Api) -> None:
     await store(
         api, candles=[a_candle(minute) for minute in range(30)], trades=[a_trade(1, "60010", "1", OrderSide.BUY)]
     )
@@ -183,7 +183,7 @@ async def test_books_that_cannot_be_given_are_refused(api: Api, changes: dict[st
     assert await fault(api, BOOKS, **asked) == (message, "INVALID")
 
 
-async def test_an_indicator_is_told_beside_its_times(api: Api) -> None:
+async def test_an_indicator_has_one_value_for_each_time(api: Api) -> None:
     await store(api, candles=[a_candle(minute) for minute in range(20)])
     parameters = [{"name": "timeperiod", "value": "3"}]
     found = (await api.run(INDICATOR, name="SMA", parameters=parameters))["market"]["indicator"]
@@ -198,7 +198,7 @@ async def test_an_indicator_is_told_beside_its_times(api: Api) -> None:
     assert all_of_it["outputs"][0]["values"] == [60_005.0, 60_006.0, 60_007.0, 60_008.0]
 
 
-async def test_an_indicator_where_no_candle_is_stored_is_null(api: Api) -> None:
+async def test_an_indicator_without_stored_candles_is_null(api: Api) -> None:
     assert (await api.run(INDICATOR, name="rsi"))["market"]["indicator"] is None
 
 
@@ -227,7 +227,7 @@ async def test_an_indicator_where_no_candle_is_stored_is_null(api: Api) -> None:
         ({"name": "rsi", "from": text(NOON), "to": text(NOON)}, "`from` must be before `to`.", "INVALID"),
     ],
 )
-async def test_an_indicator_that_cannot_be_computed_says_why(
+async def test_an_indicator_that_cannot_be_computed_has_an_error_with_the_reason(
     api: Api, variables: dict[str, object], message: str, code: str
 ) -> None:
     assert await fault(api, INDICATOR, **variables) == (message, code)
@@ -289,7 +289,7 @@ async def test_a_period_that_ends_before_it_begins_is_refused(api: Api, query: s
     assert await fault(api, query, **asked) == ("`from` must be before `to`.", "INVALID")
 
 
-async def test_a_page_tells_of_its_neighbours_within_its_period(api: Api) -> None:
+async def test_a_page_has_only_neighbours_within_its_period(api: Api) -> None:
     await store(api, candles=[a_candle(minute) for minute in range(9)])
 
     async def page(**asked: object) -> tuple[list[int], bool, bool, str | None]:
@@ -312,7 +312,7 @@ async def test_a_page_tells_of_its_neighbours_within_its_period(api: Api) -> Non
     assert (await page(first=3, after=at[2]))[0] == [3, 4, 5]
 
 
-async def test_a_profile_says_how_many_minutes_it_lacks(api: Api) -> None:
+async def test_a_profile_counts_its_missing_minutes(api: Api) -> None:
     profiles = """query ($from: DateTime!, $to: DateTime!) { market(symbol: "sandbox:BTC/USDT") {
         volumeProfile(from: $from, to: $to) { volume missingMinutes } } }"""
     begun = (datetime.now(UTC) - timedelta(hours=2)).replace(second=0, microsecond=0)
@@ -344,7 +344,7 @@ async def test_an_indicator_is_computed_of_the_series_that_are_asked_for(api: Ap
     assert (message.split(".")[0], code) == ("There is no series 'hl2'", "INVALID")
 
 
-async def test_the_catalogue_tells_what_every_parameter_takes(api: Api) -> None:
+async def test_the_catalogue_has_the_range_of_every_parameter(api: Api) -> None:
     found = await api.run("{ indicators { name inputs parameters { name default kind minimum maximum } } }")
     by_name = {indicator["name"]: indicator for indicator in found["indicators"]}
     assert by_name["rsi"]["parameters"] == [

@@ -158,7 +158,7 @@ async def test_the_tickers_of_many_markets_come_in_one_stream(many: Api, demande
     assert not any(followed[market].subscriber_count for market in markets)
 
 
-async def test_a_stream_of_many_markets_is_refused_where_one_is_unknown_or_too_many_are_named(api: Api) -> None:
+async def test_a_stream_of_many_markets_is_refused_if_one_is_unknown_or_there_are_too_many(api: Api) -> None:
     for query in (TICKERS, FEEDS):
         assert await api.refused(query, markets=[str(BTC), "sandbox:NO/SUCH"]) == "NOT_FOUND"
         assert await api.refused(query, markets=[str(BTC)] * 501) == "INVALID"
@@ -204,7 +204,7 @@ async def test_the_states_of_feeds_come_in_one_stream_and_stand_at_the_market(ma
         assert feed == {"state": "STALE", "since": "2020-01-01T00:00:00Z"}
 
 
-async def test_a_ticker_tells_the_day_and_one_of_an_older_node_leaves_out_what_it_lacks() -> None:
+async def test_a_ticker_has_the_day_and_one_of_an_older_node_leaves_out_what_it_lacks() -> None:
     full = a_ticker(BTC, 5)
     assert codec.decode_ticker(codec.encode_ticker(full)) == full
     parts = msgspec.msgpack.decode(codec.encode_ticker(full))

@@ -66,7 +66,7 @@ async def test_the_same_key_answers_with_the_same_order_and_another_input_with_c
     assert [(error["code"], error["path"]) for error in other["errors"]] == [("CONFLICT", ["input", "idempotencyKey"])]
 
 
-async def test_a_denied_order_is_told_with_its_denials_and_stays_readable(api: Api) -> None:
+async def test_a_denied_order_is_returned_with_its_denials_and_stays_readable(api: Api) -> None:
     await api.harness.start()
     payload = (await api.run(PLACE, input=order_input(api, quantity="0.000001")))["orderPlace"]
     order, (error,) = payload["order"], payload["errors"]
@@ -77,7 +77,7 @@ async def test_a_denied_order_is_told_with_its_denials_and_stays_readable(api: A
     assert (await api.run(NODE, id=order["id"]))["node"]["status"] == "DENIED"
 
 
-async def test_an_order_that_the_venue_refuses_is_told_with_its_reason(api: Api, venue: ScriptedVenue) -> None:
+async def test_an_order_that_the_venue_rejects_is_returned_with_its_reason(api: Api, venue: ScriptedVenue) -> None:
     venue.fates.append(Fate.REFUSED)
     await api.harness.start()
     payload = (await api.run(PLACE, input=order_input(api)))["orderPlace"]

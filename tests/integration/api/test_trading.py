@@ -131,7 +131,7 @@ async def traded(api: Api, *, closed: bool = True) -> str:
     return encode_id("TradingSession", session.id)
 
 
-async def test_a_session_tells_its_signals_orders_position_and_figures(api: Api) -> None:
+async def test_a_session_has_its_signals_orders_position_and_metrics(api: Api) -> None:
     session = (await api.run(SESSION, id=await traded(api)))["node"]
     (signal,) = session["signals"]["nodes"]
     assert signal["action"] == "ENTER_LONG"
@@ -179,7 +179,7 @@ async def test_what_is_ones_own_is_halted_and_resumed(api: Api, reducing: bool) 
         assert payload["subject"] == {"__typename": name, "state": "ACTIVE"}
 
 
-async def test_a_halt_cancels_open_orders_unless_told_not_to(api: Api) -> None:
+async def test_a_halt_cancels_open_orders_by_default(api: Api) -> None:
     order = api.floor_order(status=OrderStatus.OPEN)
     await api.stored(order)
     await api.run(HALT, id=api.account, input={"cancelOrders": False})
@@ -188,7 +188,7 @@ async def test_a_halt_cancels_open_orders_unless_told_not_to(api: Api) -> None:
     assert (await api.harness.read(order.id)).cancel_requested_at is not None
 
 
-async def test_nobody_halts_what_is_anothers_and_only_operators_the_engine(api: Api) -> None:
+async def test_users_halt_only_their_own_objects_and_only_operators_the_engine(api: Api) -> None:
     stranger = await api.another_user()
     theirs = api.context(replace(stranger, role=UserRole.USER))
     session_id = encode_id("TradingSession", (await api.session()).id)
@@ -259,7 +259,7 @@ async def test_a_stranger_learns_that_the_engine_is_halted_and_not_why(api: Api)
     assert (await api.run(query))["engine"]["halt"]["reason"] == "the venue is being sued"
 
 
-async def test_a_halt_that_is_made_again_tells_the_newest(api: Api) -> None:
+async def test_a_repeated_halt_shows_the_newest_one(api: Api) -> None:
     for given in ({"reason": "one"}, {"reason": "two", "reduceOnly": True}):
         await api.run(HALT, id=api.account, input=given)
     query = "query($id: ID!) { node(id: $id) { ... on Account { tradingState halt { reason reduceOnly } } } }"

@@ -27,7 +27,7 @@ PARTS = {"trailingStop": {"percent": "1"}, "enterShort": "close < 1", "exitShort
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))
-async def test_validating_says_of_a_definition_what_starting_it_says(api: Api, part: str) -> None:
+async def test_validating_a_definition_has_the_same_errors_as_starting_it(api: Api, part: str) -> None:
     definition = {**SIMPLE, part: PARTS[part]}
     payload = (await api.run(VALIDATE, definition=definition))["strategyValidate"]
     assert payload["valid"] is False
@@ -73,6 +73,6 @@ async def test_a_halt_that_closes_positions_and_a_report_of_a_backtest_are_refus
     assert payload == {"report": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "scope"]}]}
 
 
-def test_the_schema_says_so_of_each() -> None:
+def test_the_schema_describes_each_as_not_supported() -> None:
     printed = json.dumps(SCHEMA.introspect())
     assert printed.count("Not supported yet") >= len(PARTS) * 2 + len(ORDERS) + 2

@@ -85,7 +85,7 @@ def test_every_field_of_every_update_is_tried_here() -> None:
     assert str(get_named_type(risk.type)) == "RiskLimitsInput"
 
 
-def test_a_switch_is_never_null_and_off_where_it_is_not_given() -> None:
+def test_a_switch_is_never_null_and_off_by_default() -> None:
     switches = {
         f"{name}.{key}": (str(field.type), field.default_value)
         for name, kind in inputs()
@@ -95,12 +95,12 @@ def test_a_switch_is_never_null_and_off_where_it_is_not_given() -> None:
     assert switches == dict.fromkeys(SWITCHES, ("Boolean!", False))
 
 
-def test_no_field_of_an_input_says_that_null_is_the_same_as_nothing() -> None:
+def test_no_field_of_an_input_has_null_as_its_default() -> None:
     assert " = null" not in SCHEMA.as_str()
 
 
 @pytest.mark.parametrize("field", sorted(CLEARED))
-async def test_null_takes_a_value_away_that_stays_where_nothing_is_given(api: Api, field: str) -> None:
+async def test_null_removes_a_value_and_a_missing_field_keeps_it(api: Api, field: str) -> None:
     input_name, name = field.split(".")
     key = await subject(api, input_name)
     assert (await changed(api, input_name, key, **{name: CLEARED[field]}))[name] == CLEARED[field]
@@ -118,7 +118,7 @@ async def test_null_is_refused_for_what_is_never_null_and_changes_nothing(api: A
     assert await changed(api, input_name, key) == before
 
 
-async def test_all_nulls_that_are_refused_are_told_at_once(api: Api) -> None:
+async def test_all_invalid_nulls_are_reported_at_once(api: Api) -> None:
     payload = await update(api, "AccountUpdateInput", api.account, name=None, risk=None)
     assert [error["path"][1] for error in payload["errors"]] == ["name", "risk"]
 

@@ -71,7 +71,7 @@ async def test_a_joiner_gets_the_book_that_was_sent_last() -> None:
     assert depth.snapshot() is joined, "many joiners and slow readers share one object, which is rendered once"
 
 
-async def test_a_joiner_is_told_that_the_feed_is_not_live_instead_of_an_old_book() -> None:
+async def test_a_new_subscriber_receives_the_state_of_a_feed_that_is_not_live_instead_of_an_old_book() -> None:
     for status in (STALE, RECONNECTING):
         depth = depth_stream_of(book(1), status, book(2))
         await take(depth, 2)

@@ -93,7 +93,7 @@ async def test_faults_pass_through_the_payload_to_the_top() -> None:
     }
 
 
-def test_what_nobody_foresaw_is_masked_and_logged_under_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_error_is_masked_and_logged_under_its_id(capsys: pytest.CaptureFixture[str]) -> None:
     shown = public_error(GraphQLError("secret", path=["a"], original_error=KeyError("secret")))
     assert shown["message"] == "Internal error"
     assert "secret" not in str(shown)

@@ -22,7 +22,7 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert parts is None or all(parts)
 
 
-def test_an_id_of_another_type_finds_nothing_and_says_where() -> None:
+def test_an_id_of_another_type_finds_nothing_and_the_error_has_its_path() -> None:
     id = encode_id("TradingSession", uuid4())  # noqa: A001
     with pytest.raises(InputError) as raised:
         decode_id_of_type(id, "Account", ("input", "account"))

@@ -35,7 +35,7 @@ class Query:
 
 
 @pytest.mark.parametrize(("known", "shown"), [("true", "61579.15925901"), ("false", None)])
-def test_a_computed_amount_is_shown_rounded_and_a_told_one_as_it_is(known: str, shown: str | None) -> None:
+def test_a_computed_amount_is_rounded_and_a_reported_one_is_not(known: str, shown: str | None) -> None:
     schema = strawberry.Schema(Query, config=StrawberryConfig(scalar_map=SCALARS))
     result = schema.execute_sync(f"{{ amounts(known: {known}) {{ computed reported }} }}")
     assert (result.errors, result.data) == (
@@ -52,7 +52,7 @@ EXACT = {
 
 
 @pytest.mark.parametrize("kind", [PerformanceMetrics, EquityPoint, RoundTrip, PositionFacts, OrderFacts, AccountEquity])
-def test_every_amount_is_either_told_or_rounded(kind: type) -> None:
+def test_every_amount_is_either_reported_or_rounded(kind: type) -> None:
     fields = kind.__strawberry_definition__.fields  # type: ignore[attr-defined]
     amounts = [
         field for field in fields if field.base_resolver is None and "Decimal" in str(field.type_annotation.annotation)

@@ -56,7 +56,7 @@ def test_impossible_sizes_are_refused(first: int | None, last: int | None, messa
         page_request(ORDERS, first=first, last=last)
 
 
-def test_a_longer_page_is_allowed_where_the_list_says_so() -> None:
+def test_a_list_can_allow_longer_pages() -> None:
     assert page_request(ORDERS, first=1000, maximum=1000).limit == 1000
     assert page_request(ORDERS).limit == 50
 
@@ -106,7 +106,7 @@ def test_an_empty_page_has_no_cursors() -> None:
     assert (info.start_cursor, info.has_previous_page) == (None, True)
 
 
-def test_a_page_between_two_cursors_says_that_there_is_more_on_both_sides() -> None:
+def test_a_page_between_two_cursors_has_neighbours_on_both_sides() -> None:
     ids = [UUID(int=n) for n in range(9)]
     cursors = [encode_cursor(ORDERS, id_key(id_)) for id_ in ids]
     for size in ({"first": 9}, {"last": 9}, {"first": 1}, {"last": 1}):
