@@ -1,7 +1,5 @@
 """The public schema: Strawberry types, inputs, enums and the three roots, in one folder for each area."""
 
-import strawberry
-
 # Strawberry must know an enum before the first type that mentions it.
 import schema.accounts.enums
 import schema.analytics.enums
@@ -14,9 +12,10 @@ import schema.positions.enums
 import schema.reports.enums
 import schema.trading.enums
 import schema.users.enums  # noqa: F401
+from schema.common.engine_schema import EngineSchema
 
 
-def build_schema() -> strawberry.Schema:
+def build_schema() -> EngineSchema:
     """Return the schema with its three roots; its printed form is `schema/schema.graphql`."""
     from schema.roots import SCHEMA  # noqa: PLC0415  # a module of this package, so not importable from its first line
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
-import strawberry
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -30,6 +29,7 @@ from infra.web.metrics import WebMetrics
 from infra.web.operations import Operations
 from infra.web.settings import WebSettings
 from infra.web.websocket.connection import WebSocketConnection
+from schema.common.engine_schema import EngineSchema
 
 GRAPHQL_PATH: Final = "/graphql"
 EXPOSED_HEADERS: Final = (REQUEST_ID_HEADER, "retry-after")
@@ -74,7 +74,7 @@ class GraphQLEndpoint:
 
 
 def build_app(
-    schema: strawberry.Schema,
+    schema: EngineSchema,
     contexts: ContextFactory,
     settings: WebSettings,
     readiness: Readiness,

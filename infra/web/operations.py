@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
-import strawberry
 from graphql import OperationType
 
 from domain.core.errors import Unavailable
@@ -23,15 +22,16 @@ from infra.web.rooms.registry import RoomKey, Rooms
 from infra.web.rooms.room import MakeExecutor
 from infra.web.settings import WebSettings
 from infra.web.subscriptions import EventRenderer, GraphQLRoomExecutor, PrivateStream
+from schema.common.engine_schema import EngineSchema
 
 
 class Operations:
     """Executes the operations of one schema; all transports go through here, so that the same limits hold."""
 
     def __init__(
-        self, schema: strawberry.Schema, contexts: ContextFactory, settings: WebSettings, metrics: WebMetrics
+        self, schema: EngineSchema, contexts: ContextFactory, settings: WebSettings, metrics: WebMetrics
     ) -> None:
-        self._schema = schema._schema  # noqa: SLF001  # the pipeline of graphql-core needs its own schema
+        self._schema = schema.graphql_schema
         self._contexts = contexts
         self._settings = settings
         self._metrics = metrics

@@ -29,6 +29,11 @@ class EngineSchema(strawberry.Schema):
         self._schema.description = DESCRIPTION
         _drop_null_defaults(self._schema)
 
+    @property
+    def graphql_schema(self) -> GraphQLSchema:
+        """The schema of graphql-core that Strawberry builds."""
+        return self._schema
+
     def as_str(self) -> str:
         """Return the printed schema. Strawberry's printer leaves out the schema's own description."""
         roots = print_schema_definition(self._schema) or ""

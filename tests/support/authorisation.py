@@ -23,7 +23,7 @@ from graphql import (
 
 from schema import build_schema
 
-SCHEMA: Final = build_schema()._schema
+SCHEMA: Final = build_schema().graphql_schema
 
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {

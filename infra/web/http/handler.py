@@ -13,8 +13,8 @@ from infra.web.errors import RequestErrors, errors_from_fault, public_errors
 from infra.web.execution import Payload
 from infra.web.http.compression import compress_response
 from infra.web.http.negotiation import EVENT_STREAM, JSON, RESPONSE_JSON, negotiate
-from infra.web.http.requests import GraphQLRequest, parse_body, parse_query_string
 from infra.web.http.sse import SseResponse
+from infra.web.requests import GraphQLRequest, parse_body, parse_query_string
 from schema.common.errors import public_error
 
 _STATUS = {FaultCode.RATE_LIMITED: 429, FaultCode.UNAVAILABLE: 503}

@@ -18,8 +18,8 @@ from infra.web.dependencies import TransportDependencies
 from infra.web.documents.documents import PreparedOperation
 from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors, errors_from_fault, public_errors, slow_reader_fault, to_request_errors
-from infra.web.http.requests import GraphQLRequest
 from infra.web.operation_log import OperationLogEntry
+from infra.web.requests import GraphQLRequest
 from infra.web.subscriptions import PrivateStream
 
 _HEADERS: Final = (

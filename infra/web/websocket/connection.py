@@ -17,7 +17,7 @@ from infra.web.context import ConnectionInfo, OperationContext, bearer_token
 from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import InvalidJson, decode_json
 from infra.web.errors import RequestErrors, to_request_errors
-from infra.web.http.requests import GraphQLRequest, parse_parameters
+from infra.web.requests import GraphQLRequest, parse_parameters
 from infra.web.websocket.connection_tasks import ConnectionTasks
 from infra.web.websocket.operation import WebSocketOperation, error_message
 from infra.web.websocket.sender import ConnectionClosed, MessageSender

@@ -234,7 +234,7 @@ async def test_orders_are_found_by_every_filter_and_an_unreadable_one_is_refused
 
 def id_filters() -> Iterator[tuple[str, str]]:
     """Name every filter of the viewer's lists that takes an id."""
-    kind = SCHEMA._schema.type_map["User"]
+    kind = SCHEMA.graphql_schema.type_map["User"]
     assert isinstance(kind, GraphQLObjectType)
     for name, field in kind.fields.items():
         for argument_name, argument in field.args.items():

@@ -43,13 +43,13 @@ SWITCHES = {"UserUpdateInput.revokeApiKeys"}
 
 
 def inputs() -> Iterator[tuple[str, GraphQLInputObjectType]]:
-    for name, kind in SCHEMA._schema.type_map.items():
+    for name, kind in SCHEMA.graphql_schema.type_map.items():
         if name.endswith("UpdateInput") and isinstance(kind, GraphQLInputObjectType):
             yield name, kind
 
 
 def limits() -> list[str]:
-    kind = SCHEMA._schema.type_map["RiskLimitsInput"]
+    kind = SCHEMA.graphql_schema.type_map["RiskLimitsInput"]
     assert isinstance(kind, GraphQLInputObjectType)
     return list(kind.fields)
 
@@ -81,7 +81,7 @@ def test_every_field_of_every_update_is_tried_here() -> None:
     fields = {f"{name}.{field}" for name, kind in inputs() for field in kind.fields}
     assert fields == set(CLEARED) | REFUSED | CONDITIONS | SWITCHES
     assert {name for name, _ in inputs()} == set(DOCUMENTS)
-    risk = SCHEMA._schema.type_map["AccountUpdateInput"].fields["risk"]  # type: ignore[attr-defined]
+    risk = SCHEMA.graphql_schema.type_map["AccountUpdateInput"].fields["risk"]  # type: ignore[attr-defined]
     assert str(get_named_type(risk.type)) == "RiskLimitsInput"
 
 

@@ -12,7 +12,7 @@ from domain.model.users import Activity
 from resolvers.events import State
 from schema import build_schema
 
-CORE: CoreSchema = build_schema()._schema
+CORE: CoreSchema = build_schema().graphql_schema
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String", "@deprecated", "@include", "@oneOf", "@skip", "@specifiedBy"}
 """What GraphQL itself defines and describes."""
 

@@ -146,7 +146,7 @@ async def test_an_error_of_a_literal_has_its_place_in_the_document(literal: str)
 async def test_what_is_written_matches_the_documented_patterns() -> None:
     patterns = {
         kind.name: re.compile(found[1])
-        for kind in build_schema()._schema.type_map.values()
+        for kind in build_schema().graphql_schema.type_map.values()
         if (found := re.search(r"matches `(.*)`", kind.description or ""))
     }
     assert set(patterns) == {"Decimal", "Sequence", "MarketSymbol"}

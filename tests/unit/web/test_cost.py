@@ -8,8 +8,8 @@ from infra.web.settings import WebSettings
 from schema import build_schema
 from tests.support.demo_schema import SCHEMA
 
-GRAPHQL = SCHEMA._schema
-ENGINE = build_schema()._schema
+GRAPHQL = SCHEMA.graphql_schema
+ENGINE = build_schema().graphql_schema
 A_DAY = 'from: "2026-11-01T00:00:00Z", to: "2026-11-02T00:00:00Z"'
 
 

@@ -5,7 +5,7 @@ from infra.web.errors import RequestErrors
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import SCHEMA
 
-GRAPHQL = SCHEMA._schema
+GRAPHQL = SCHEMA.graphql_schema
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from infra.web.settings import WebSettings
 from schema import build_schema
 
 SCHEMA = build_schema()
-GRAPHQL = SCHEMA._schema
+GRAPHQL = SCHEMA.graphql_schema
 SECRET = "hunter2"
 NUMBER = 73_570_246
 MARKS = (SECRET, str(NUMBER))
