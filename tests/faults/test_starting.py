@@ -17,7 +17,7 @@ def _error_line(result: "subprocess.CompletedProcess[str]") -> str:
 
 
 async def test_a_second_engine_on_the_same_data_is_refused_and_harms_nothing(data_folder: Path) -> None:
-    async with running_engine(data_folder / "data") as engine:
+    async with running_engine(data_folder / "data", first_start=True) as engine:
         result = run_program("serve", "--port", "0", "--data-dir", str(engine.folder))
         assert result.returncode == 1
         assert f"another engine is running on {engine.folder}" in _error_line(result)

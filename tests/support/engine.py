@@ -22,6 +22,7 @@ import httpx
 
 from tests.support.graphql_client import Client
 from tests.support.ports import free_port
+from tests.support.postgres import copy_migrated_cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("r3edge")
@@ -180,10 +181,19 @@ class Engine:
 
 @asynccontextmanager
 async def running_engine(
-    folder: Path, *arguments: str, settings: Mapping[str, str] | None = None, quiet: bool = True
+    folder: Path,
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    quiet: bool = True,
+    first_start: bool = False,
 ) -> AsyncIterator[Engine]:
-    """Start a node; after the block it must stop cleanly and have logged no error (unless not `quiet`)."""
+    """Start a node; after the block it must stop cleanly and have logged no error (unless not `quiet`).
+
+    It finds a migrated database in its folder, which saves five seconds, unless this is to be its `first_start`.
+    """
     engine = Engine(folder, *arguments, settings=settings)
+    if not first_start and "R3EDGE_DATABASE_URL" not in (settings or {}):
+        await asyncio.to_thread(copy_migrated_cluster, folder / "postgres")
     try:
         await engine.start()
         yield engine

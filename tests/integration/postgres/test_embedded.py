@@ -15,7 +15,7 @@ from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.postgres.server.installation import EmbeddedPostgresError
 from infra.postgres.server.postmaster import running_postmaster
 from infra.postgres.server.server_user import ServerFilesUnreachable, ServerUser, make_reachable
-from tests.support.postgres import execute
+from tests.support.postgres import copy_migrated_cluster, execute
 
 Make = Callable[..., EmbeddedPostgres]
 
@@ -39,7 +39,11 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="it is about running as r
 async def make(data_folder: Path) -> AsyncIterator[Make]:
     made: list[EmbeddedPostgres] = []
 
-    def make_one(folder: Path = data_folder / "postgres", settings: dict[str, str] | None = None) -> EmbeddedPostgres:
+    def make_one(
+        folder: Path = data_folder / "postgres", settings: dict[str, str] | None = None, *, first_start: bool = False
+    ) -> EmbeddedPostgres:
+        if not first_start and not (folder / "data").exists():
+            copy_migrated_cluster(folder)
         made.append(EmbeddedPostgres(folder, settings))
         return made[-1]
 
@@ -73,7 +77,7 @@ def pid_of(folder: Path) -> int:
 
 
 async def test_a_first_start_makes_a_safe_cluster_and_a_second_one_finds_the_data(make: Make) -> None:
-    server = make()
+    server = make(first_start=True)
     await server.start()
     await execute(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value")
     safe = {"fsync": "on", "synchronous_commit": "on", "data_checksums": "on", "full_page_writes": "on"}
@@ -98,6 +102,7 @@ async def test_the_password_is_asked_for_and_nobody_else_can_reach_the_socket(ma
 
 async def test_a_server_outlives_the_kill_of_its_starter_and_is_taken_over(make: Make, data_folder: Path) -> None:
     folder = data_folder / "postgres"
+    copy_migrated_cluster(folder)
     starter = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", STARTER, str(folder)), stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."}
     )
@@ -153,7 +158,7 @@ async def test_a_first_start_that_was_cut_off_is_done_again(make: Make, data_fol
     (unfinished / "half").write_text("of a cluster")
     (data_folder / "postgres" / "password").write_text("of that one")
 
-    server = make()
+    server = make(first_start=True)
     await server.start()
     assert await value(server, "SELECT 1") == 1
 
@@ -186,7 +191,7 @@ async def test_a_lost_password_is_told_and_not_thrown(make: Make, data_folder: P
 async def test_a_folder_that_can_not_be_made_is_told(make: Make, data_folder: Path) -> None:
     (data_folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match="Not a directory"):
-        await make(data_folder / "file" / "postgres").start()
+        await make(data_folder / "file" / "postgres", first_start=True).start()
 
 
 async def test_it_tells_the_same_time_as_the_engine(postgres_server: EmbeddedPostgres) -> None:
@@ -209,7 +214,7 @@ async def test_it_has_no_address_before_it_was_started(make: Make) -> None:
 async def test_as_root_it_runs_as_another_user_in_a_folder_of_roots_own(make: Make, data_folder: Path) -> None:
     private = data_folder / "private"
     private.mkdir(mode=0o700)
-    server = make(private / "postgres")
+    server = make(private / "postgres", first_start=True)
     await server.start()
     assert owner_of(f"/proc/{pid_of(private / 'postgres')}") != 0
     user = owner_of(private / "postgres" / "data")

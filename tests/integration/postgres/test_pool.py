@@ -11,10 +11,9 @@ from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
-from infra.postgres.migrate import migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
-from tests.support.postgres import execute
+from tests.support.postgres import copy_migrated_cluster, execute
 from tests.support.users import stored_user
 
 
@@ -76,6 +75,7 @@ async def _change(database: PostgresDatabase, user_id: UUID) -> None:
 
 @pytest.fixture
 async def own_server(data_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
+    copy_migrated_cluster(data_folder / "postgres")
     server = EmbeddedPostgres(data_folder / "postgres")
     await server.start()
     yield server
@@ -83,7 +83,6 @@ async def own_server(data_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
 
 
 async def test_the_pool_recovers_after_a_restart_of_the_server(own_server: EmbeddedPostgres) -> None:
-    await migrate(own_server.dsn)
     async with await create_pool(own_server.dsn, init_size=2) as pool:
         database = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
         user = await stored_user(database)
