@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
-from domain.core.histogram import Histogram
+from domain.core.metrics import LatencyHistogram
 from domain.market_data import codec
 from domain.market_data.candle_verification import CandleVerifier
 from domain.market_data.feed_health import FeedHealth
@@ -44,7 +44,7 @@ class Collector:
         self.gaps = 0
         self.crossed_books = 0
         self.reconnects = 0
-        self.depth_seconds = Histogram(PUBLISHED_WITHIN)
+        self.depth_seconds = LatencyHistogram(PUBLISHED_WITHIN)
         self._source = source
         self._clock = clock
         self._out = outputs
@@ -150,7 +150,7 @@ class Collector:
         self._health.on_depth()
         message = codec.encode_depth(depth)
         await self._out.bus.publish(depth_topic(self.market), message)
-        self.depth_seconds.add(max(0.0, (self._clock.now() - depth.received_at).total_seconds()))
+        self.depth_seconds.observe(max(0.0, (self._clock.now() - depth.received_at).total_seconds()))
         await self._publish_status()
         if self._cached.is_due():
             await self._out.cache.put(CacheSpace.DEPTH, str(self.market), message, self._timings.cache_seconds)

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector as MetricsCollector
 
-from domain.core.histogram import Histogram
+from domain.core.metrics import LatencyHistogram
 from domain.market_data.collector import Collector
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
@@ -91,7 +91,7 @@ def _latency(feeds: Feeds) -> Metric:
     return family
 
 
-def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+def _buckets(histogram: LatencyHistogram) -> list[tuple[str, float]]:
     bounds = [*map(str, histogram.bounds), "+Inf"]
     return list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
 
