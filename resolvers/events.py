@@ -11,8 +11,7 @@ from uuid import UUID
 from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import KeysetPage
 from domain.events.stream import EventSubscription
-from domain.model.event_cursors import encode_event_cursor
-from domain.model.events import EventCursor, UserEvent
+from domain.model.events import EventCursor, UserEvent, encode_event_cursor
 from domain.model.orders import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
 from domain.model.reports import Job, Report
 from domain.model.trading import Account, Position, Signal, TradingSession

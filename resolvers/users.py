@@ -6,7 +6,7 @@ from uuid import UUID
 from domain.core.changes import Unchanged
 from domain.core.pagination import CursorScope, Page
 from domain.core.time import validate_time_range
-from domain.model.event_cursors import encode_event_cursor
+from domain.model.events import encode_event_cursor
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
 from domain.ports.lists import ActivityFilter
 from domain.users.service import SignedIn

@@ -8,8 +8,7 @@ from uuid import UUID
 from domain.core.clock import Clock
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.core.wakeup import Wakeup
-from domain.model.event_cursors import decode_event_cursor, encode_event_cursor
-from domain.model.events import EventCursor, UserEvent, events_topic
+from domain.model.events import EventCursor, UserEvent, decode_event_cursor, encode_event_cursor, events_topic
 from domain.ports.bus import BusSubscription, MessageBus
 from domain.ports.unit_of_work import Database
 

@@ -10,8 +10,7 @@ import pytest
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.core.pagination import CursorScope, encode_cursor
 from domain.events.stream import EventLogReader, EventSubscription
-from domain.model.event_cursors import encode_event_cursor
-from domain.model.events import EventCursor, NewEvent, UserEvent, UserEventKind
+from domain.model.events import EventCursor, NewEvent, UserEvent, UserEventKind, encode_event_cursor
 from domain.model.orders import OrderEvent, OrderEventKind
 from domain.model.users import User
 from infra.clock import SystemClock
