@@ -24,7 +24,7 @@ START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta
 END = START + timedelta(days=1)
 
 
-def a_worker(
+def report_worker(
     database: PostgresDatabase,
     markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS,
     name: str = "one",
@@ -33,7 +33,9 @@ def a_worker(
     return ReportWorker(database, EmbeddedBus(), SystemClock(), name, markets, lease_seconds)
 
 
-async def trade(database: PostgresDatabase, world: World, *rows: tuple[datetime, OrderSide, object, object]) -> None:
+async def store_fills(
+    database: PostgresDatabase, world: World, *rows: tuple[datetime, OrderSide, object, object]
+) -> None:
     """Store an order with its fill for each row (time, side, quantity, price)."""
     async with database.transaction() as transaction:
         for at, side, quantity, price in rows:
@@ -44,15 +46,15 @@ async def trade(database: PostgresDatabase, world: World, *rows: tuple[datetime,
             assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))
 
 
-async def hold_unexplained(database: PostgresDatabase, world: World, **balances: object) -> None:
-    told = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
+async def set_unexplained_balances(database: PostgresDatabase, world: World, **balances: object) -> None:
+    stored = [Balance(currency, D(str(amount)), D(str(amount))) for currency, amount in balances.items()]
     async with database.transaction() as transaction:
-        await transaction.accounts.replace_balances(world.account.id, told)
+        await transaction.accounts.replace_balances(world.account.id, stored)
 
 
-async def hold(database: PostgresDatabase, world: World, **balances: object) -> None:
+async def set_balances(database: PostgresDatabase, world: World, **balances: object) -> None:
     """Store the balances; what transfers and fills so far don't explain was there long before."""
-    await hold_unexplained(database, world, **balances)
+    await set_unexplained_balances(database, world, **balances)
     async with database.transaction() as transaction:
         for currency, amount in (await transaction.transfers.unexplained(world.account.id)).items():
             await transaction.transfers.add(
@@ -63,7 +65,7 @@ async def hold(database: PostgresDatabase, world: World, **balances: object) -> 
             )  # fmt: skip
 
 
-async def minutes(database: PostgresDatabase, pool: Pool, *rows: tuple[datetime, object]) -> None:
+async def store_minute_candles(database: PostgresDatabase, pool: Pool, *rows: tuple[datetime, object]) -> None:
     """Store closed one-minute candles of rows (close time, close)."""
     candles = [
         Candle(BTC, Timeframe.M1, at - timedelta(minutes=1), *[D(str(price))] * 4, D(1), closed=True)
@@ -75,36 +77,36 @@ async def minutes(database: PostgresDatabase, pool: Pool, *rows: tuple[datetime,
         await transaction.market_data.upsert_candles(candles)
 
 
-async def open_at(pool: Pool, world: World, at: datetime) -> None:
+async def set_account_opening(pool: Pool, world: World, at: datetime) -> None:
     async with pool.acquire() as driver:
         await driver.execute("UPDATE accounts SET created_at = $2 WHERE id = $1", world.account.id, at)
 
 
-async def ask(
+async def request_report(
     service: ReportService, world: World, start: datetime = START, end: datetime = END, scope: ReportScope | None = None
 ) -> Report:
-    wanted = scope or ReportScope.ACCOUNT
-    scope_id = world.session.id if wanted is ReportScope.TRADING_SESSION else world.account.id
-    return await service.generate(world.user.id, ReportRequest(wanted, scope_id, start, end), None)
+    asked_scope = scope or ReportScope.ACCOUNT
+    scope_id = world.session.id if asked_scope is ReportScope.TRADING_SESSION else world.account.id
+    return await service.generate(world.user.id, ReportRequest(asked_scope, scope_id, start, end), None)
 
 
-async def outcome(database: PostgresDatabase, report: Report) -> tuple[Job, ReportResult | None]:
+async def job_and_result(database: PostgresDatabase, report: Report) -> tuple[Job, ReportResult | None]:
     async with database.read_only() as reading:
         job = await reading.reports.get_job(report.user_id, report.job_id)
         assert job is not None
         return job, await reading.reports.get_result(report.id)
 
 
-async def told(
+async def computed_result(
     database: PostgresDatabase,
     service: ReportService,
     world: World,
     markets: Mapping[MarketSymbol, Market] = MARKETS,
-    **asked: object,
+    **request: object,
 ) -> ReportResult:
-    report = await ask(service, world, **asked)  # type: ignore[arg-type]
-    assert await a_worker(database, lambda: markets).work_once()
-    job, result = await outcome(database, report)
+    report = await request_report(service, world, **request)  # type: ignore[arg-type]
+    assert await report_worker(database, lambda: markets).work_once()
+    job, result = await job_and_result(database, report)
     assert job.status is JobStatus.SUCCEEDED, job.message
     assert result is not None
     return result
@@ -114,7 +116,7 @@ def hour(number: float) -> datetime:
     return START + timedelta(hours=number)
 
 
-async def transfer(
+async def store_transfer(
     database: PostgresDatabase, world: World, at: datetime, currency: str, amount: object, kind: str = "DEPOSIT"
 ) -> None:
     moved = AccountTransfer(
@@ -124,7 +126,7 @@ async def transfer(
         assert await transaction.transfers.add(moved)
 
 
-async def candles(
+async def store_candles(
     database: PostgresDatabase,
     pool: Pool,
     timeframe: Timeframe,

@@ -26,7 +26,7 @@ from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.order_harness import FAST_TIMINGS, FixedMarkets, OrderHarness, open_order_harness_for
 from tests.support.orders import BTC, a_book
-from tests.support.reporting import a_worker
+from tests.support.reporting import report_worker
 from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.trading import new_account, new_user
@@ -220,7 +220,7 @@ async def check_report(harness: OrderHarness, order: Order) -> None:
     request = ReportRequest(ReportScope.ACCOUNT, harness.account.id, None, harness.clock.now() + timedelta(seconds=1))
     report = await service.generate(harness.user.id, request, None)
     assert harness.markets.listed is not None
-    assert await a_worker(harness.database, lambda: {BTC: harness.markets.listed}).work_once()
+    assert await report_worker(harness.database, lambda: {BTC: harness.markets.listed}).work_once()
     async with harness.database.read_only() as reading:
         result = await reading.reports.get_result(report.id)
     fills = await harness.fills(order.id)

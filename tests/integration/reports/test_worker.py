@@ -23,15 +23,23 @@ from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.fill_ledgers import BUY, SELL
 from tests.support.orders import D
-from tests.support.reporting import END, START, a_worker, ask, hold, outcome, told
+from tests.support.reporting import (
+    END,
+    START,
+    computed_result,
+    job_and_result,
+    report_worker,
+    request_report,
+    set_balances,
+)
 from tests.support.trading import World, stored_world
 
 
 async def test_an_account_without_a_fill_has_an_even_report(
     database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
-    await hold(database, world, USDT=1000)
-    result = await told(database, service, world)
+    await set_balances(database, world, USDT=1000)
+    result = await computed_result(database, service, world)
     assert [(point.at, point.equity) for point in result.equity_curve] == [(START, D(1000)), (END, D(1000))]
     assert (result.metrics.net_profit, result.round_trips) == (D(0), ())
 
@@ -54,7 +62,7 @@ async def test_what_cannot_be_reported_on_is_told(
     assert await code(ReportRequest(ReportScope.ACCOUNT, account, END, START)) is ErrorCode.INVALID
     future = SystemClock().now() + timedelta(days=1)
     assert await code(ReportRequest(ReportScope.ACCOUNT, account, future)) is ErrorCode.INVALID
-    assert not await a_worker(database).work_once()
+    assert not await report_worker(database).work_once()
 
 
 @pytest.mark.parametrize(
@@ -79,15 +87,15 @@ async def test_a_period_that_cannot_be_is_refused_where_it_stands(
 async def test_a_user_has_only_so_many_jobs_at_a_time_however_fast_they_are_asked_for(
     database: PostgresDatabase, service: ReportService, world: World, pool: Pool
 ) -> None:
-    asked = [ask(service, world) for _ in range(MAXIMUM_OPEN_JOBS + 2)]
+    asked = [request_report(service, world) for _ in range(MAXIMUM_OPEN_JOBS + 2)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     refused = [answer.code for answer in answers if isinstance(answer, InputError)]
     assert refused == [ErrorCode.LIMIT_REACHED] * 2
     async with pool.acquire() as driver:
         stranger = await stored_world(Connection(driver))
-    await ask(service, stranger)
-    assert await a_worker(database).work_once()
-    await ask(service, world)
+    await request_report(service, stranger)
+    assert await report_worker(database).work_once()
+    await request_report(service, world)
 
 
 async def test_the_same_key_asks_for_the_same_report(
@@ -100,14 +108,14 @@ async def test_the_same_key_asks_for_the_same_report(
     with pytest.raises(InputError) as refused:
         await service.generate(world.user.id, replace(request, end=START + timedelta(hours=1)), "key")
     assert refused.value.code is ErrorCode.CONFLICT
-    assert await a_worker(database).work_once()
-    assert not await a_worker(database).work_once()
+    assert await report_worker(database).work_once()
+    assert not await report_worker(database).work_once()
 
 
 async def test_the_log_tells_of_the_job_and_of_the_report(
     database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
-    await told(database, service, world)
+    await computed_result(database, service, world)
     async with database.read_only() as reading:
         events = await reading.events.read_after(world.user.id, 0, None, 10)
     kinds = UserEventKind
@@ -121,16 +129,16 @@ async def test_a_fault_ends_its_job_with_a_message_that_leaks_nothing_and_is_log
     def spoilt() -> Mapping[MarketSymbol, Market]:
         raise ZeroDivisionError("postgresql://r3edge:hunter2@db")
 
-    report = await ask(service, world)
+    report = await request_report(service, world)
     with caplog.at_level(logging.INFO):
-        assert await a_worker(database, spoilt).work_once()
+        assert await report_worker(database, spoilt).work_once()
 
-    job, result = await outcome(database, report)
+    job, result = await job_and_result(database, report)
     assert (job.status, result) == (JobStatus.FAILED, None)
     assert "hunter2" not in str(job)
     assert [record.exc_info is not None for record in caplog.records] == [True]
     # The worker goes on with the next one.
-    await told(database, service, world)
+    await computed_result(database, service, world)
 
 
 @asynccontextmanager
@@ -146,7 +154,7 @@ async def running(worker: ReportWorker) -> AsyncIterator["asyncio.Task[None]"]:
 async def finished(database: PostgresDatabase, report: Report) -> Job:
     async with asyncio.timeout(60):
         while True:
-            job, _ = await outcome(database, report)
+            job, _ = await job_and_result(database, report)
             if job.status.is_final:
                 return job
             await asyncio.sleep(0.02)
@@ -155,8 +163,8 @@ async def finished(database: PostgresDatabase, report: Report) -> Job:
 async def test_a_worker_that_runs_takes_what_is_asked_for(
     database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
-    async with running(a_worker(database)):
-        jobs = [await finished(database, await ask(service, world)) for _ in range(2)]
+    async with running(report_worker(database)):
+        jobs = [await finished(database, await request_report(service, world)) for _ in range(2)]
     assert [(job.status, job.progress, job.message) for job in jobs] == [
         (JobStatus.SUCCEEDED, 1.0, "0 round trips")
     ] * 2
@@ -165,11 +173,11 @@ async def test_a_worker_that_runs_takes_what_is_asked_for(
 async def test_a_worker_that_dies_leaves_its_job_to_the_next(
     database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
-    report = await ask(service, world)
+    report = await request_report(service, world)
     async with database.transaction() as transaction:
         assert await transaction.reports.claim_job((JOB_KIND,), "dead", 0.3)
-    assert not await a_worker(database).work_once()
-    async with running(a_worker(database)):
+    assert not await report_worker(database).work_once()
+    async with running(report_worker(database)):
         assert (await finished(database, report)).status is JobStatus.SUCCEEDED
 
 
@@ -185,18 +193,18 @@ async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_
         return await real(data)  # type: ignore[arg-type]
 
     monkeypatch.setattr(worker_module, "compute_in_thread", slowly)
-    report = await ask(service, world)
-    async with running(a_worker(database, lease_seconds=0.3)):
+    report = await request_report(service, world)
+    async with running(report_worker(database, lease_seconds=0.3)):
         await at_it.wait()
         await asyncio.sleep(0.7)  # more than two leases, in which the other one must not get it
-        assert not await a_worker(database, name="other").work_once()
-        job, _ = await outcome(database, report)
+        assert not await report_worker(database, name="other").work_once()
+        job, _ = await job_and_result(database, report)
         assert (job.status, job.progress) == (JobStatus.RUNNING, 0.5)
         async with database.transaction() as transaction:
             await transaction.reports.finish_job(job.id, JobStatus.CANCELED, None, SystemClock().now())
         go_on.set()
-        assert (await finished(database, await ask(service, world))).status is JobStatus.SUCCEEDED
-    job, result = await outcome(database, report)
+        assert (await finished(database, await request_report(service, world))).status is JobStatus.SUCCEEDED
+    job, result = await job_and_result(database, report)
     assert (job.status, result) == (JobStatus.CANCELED, None)
 
 
@@ -211,18 +219,18 @@ async def test_a_big_ledger_holds_nobody_else_up(
         columns = [row[0] for row in await driver.fetch(_COLUMNS)]
         records = [tuple(_column(fill, column) for column in columns) for fill in fills]
         await driver.copy_records_to_table("fills", records=records, columns=columns)
-    await hold(database, world, USDT=1000)
-    report = await ask(service, world)
+    await set_balances(database, world, USDT=1000)
+    report = await request_report(service, world)
 
     # The loop's thread is held up by what that thread itself computes, whatever else the machine does.
     everything, longest, last = time.process_time(), 0.0, time.thread_time()
-    async with running(a_worker(database)):
-        while not (await outcome(database, report))[0].status.is_final:
+    async with running(report_worker(database)):
+        while not (await job_and_result(database, report))[0].status.is_final:
             await asyncio.sleep(0.005)
             now = time.thread_time()
             longest, last = max(longest, now - last), now
     everything = time.process_time() - everything
-    job, result = await outcome(database, report)
+    job, result = await job_and_result(database, report)
     assert (job.status, len(result.round_trips)) == (JobStatus.SUCCEEDED, 10_000)
     assert longest < everything / 3
 

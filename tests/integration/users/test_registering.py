@@ -73,7 +73,7 @@ async def test_what_users_do_is_in_their_activity_and_in_their_log(node: SignInN
     await node.users.logout(identity)
 
     activity, events = await log_of(node, signed.user)
-    assert [one.action for one in activity] == ["userLogout", "userUpdate", "userLogin", "userRegister"]
+    assert [entry.action for entry in activity] == ["userLogout", "userUpdate", "userLogin", "userRegister"]
     assert [event.subject for event in events] == activity[::-1]
     assert {event.kind for event in events} == {UserEventKind.ACTIVITY}
 

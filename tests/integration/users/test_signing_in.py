@@ -339,12 +339,12 @@ async def test_a_session_says_when_it_was_last_seen_to_the_minute(node: SignInNo
 
 
 async def test_the_hasher_salts_and_tells_right_from_wrong(hasher: Argon2Hasher) -> None:
-    one, other = await hasher.hash(PASSWORD), await hasher.hash(PASSWORD)
+    first, second = await hasher.hash(PASSWORD), await hasher.hash(PASSWORD)
 
-    assert one != other
-    assert one.startswith("$argon2id$")
-    assert await hasher.verify(one, PASSWORD)
-    assert not await hasher.verify(one, PASSWORD + " ")
+    assert first != second
+    assert first.startswith("$argon2id$")
+    assert await hasher.verify(first, PASSWORD)
+    assert not await hasher.verify(first, PASSWORD + " ")
     assert not await hasher.verify("no hash at all", PASSWORD)
     assert not await hasher.verify(None, PASSWORD)
 

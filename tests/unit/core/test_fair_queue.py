@@ -95,7 +95,7 @@ async def test_a_turn_is_not_given_to_one_who_gives_up_in_the_same_moment() -> N
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 3)), max_size=30), st.integers(1, 3))
-def test_no_turn_is_lost_or_given_twice_whoever_gives_up(asks: list[tuple[str, bool, int]], turns: int) -> None:
+def test_no_turn_is_lost_or_given_twice_when_waiters_give_up(asks: list[tuple[str, bool, int]], turns: int) -> None:
     async def play() -> None:
         room = Room(turns, per_client=2, waiting_in_all=8)
         tasks = []

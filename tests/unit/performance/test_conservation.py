@@ -63,8 +63,8 @@ def ledgers(draw: st.DrawFn, *, flat: bool) -> list[Fill]:
     return ledger(*rows)
 
 
-def close(one: object, other: object) -> bool:
-    return abs(Fraction(one) - Fraction(other)) < Fraction(1, 10**12)  # type: ignore[arg-type]
+def close(value: object, other: object) -> bool:
+    return abs(Fraction(value) - Fraction(other)) < Fraction(1, 10**12)  # type: ignore[arg-type]
 
 
 @settings(deadline=None)
@@ -75,8 +75,8 @@ def test_who_ends_flat_has_gained_exactly_the_profits_of_the_round_trips(fills: 
     Average prices are cut to 18 places, so that the sums agree to 1e-12. Dust, which the equity goes on to hold, would
     add dust x (price - average price).
     """
-    endless = a_market(quantity_increment=D("1E-18"), minimum_quantity=D(0), minimum_notional=None)
-    result = compute_result(report_data(fills, markets={BTC: endless}))
+    fine_grained = a_market(quantity_increment=D("1E-18"), minimum_quantity=D(0), minimum_notional=None)
+    result = compute_result(report_data(fills, markets={BTC: fine_grained}))
     book = Book()
     for fill in fills:
         book.take(fill)
@@ -98,11 +98,11 @@ def test_the_equity_is_always_what_is_held_at_the_price_of_the_moment(fills: lis
         expected.append(1000 + book.cash + book.base * Fraction(fill.price))
     expected.append(1000 + book.cash + book.base * Fraction(price))
 
-    assert all(close(point.equity, one) for point, one in zip(result.equity_curve[1:], expected, strict=True))
+    assert all(close(point.equity, equity) for point, equity in zip(result.equity_curve[1:], expected, strict=True))
     highest = max(result.equity_curve, key=lambda point: point.equity).equity
     falls = [
-        max(before.equity for before in result.equity_curve[: place + 1]) - point.equity
-        for place, point in enumerate(result.equity_curve)
+        max(before.equity for before in result.equity_curve[: index + 1]) - point.equity
+        for index, point in enumerate(result.equity_curve)
     ]
     assert result.metrics.max_drawdown == max(falls)
     assert highest >= result.metrics.end_equity
@@ -138,11 +138,11 @@ extremes = st.sampled_from([Decimal("1E-18"), Decimal("0.01"), Decimal(1), Decim
 @given(st.lists(st.tuples(extremes, extremes, st.floats(0.01, 2_000)), max_size=20))
 @example([(Decimal("1E+18"), Decimal("1E+18"), 200.0), (Decimal(1), Decimal("1E-18"), 400.0)])
 def test_no_figure_is_ever_infinite_or_not_a_number(rows: list[tuple[Decimal, Decimal, float]]) -> None:
-    hour, told = 0.0, []
-    for place, (quantity, price, gap) in enumerate(rows):
+    hour, trades = 0.0, []
+    for index, (quantity, price, gap) in enumerate(rows):
         hour += gap
-        told.append((hour, (BUY, SELL)[place % 2], quantity, price))
-    result = compute_result(report_data(ledger(*told), holdings={"USDT": Decimal("1E-6")}))
+        trades.append((hour, (BUY, SELL)[index % 2], quantity, price))
+    result = compute_result(report_data(ledger(*trades), holdings={"USDT": Decimal("1E-6")}))
 
     points = [value for point in result.equity_curve for value in astuple(point)]
     trips = [value for trip in result.round_trips for value in astuple(trip)]

@@ -37,23 +37,23 @@ def test_ratios_are_those_of_the_daily_returns_over_a_year_of_365_days() -> None
     equities = [100, 102, 101, 104, 103, 107, 106, 108, 107, 110, 112, 111]
     returns = [after / before - 1 for before, after in pairwise(equities)]
     mean, year = statistics.fmean(returns), math.sqrt(365)
-    downside = math.sqrt(sum(min(one, 0) ** 2 for one in returns) / len(returns))
-    told = figures(curve(*equities))
+    downside = math.sqrt(sum(min(value, 0) ** 2 for value in returns) / len(returns))
+    result = figures(curve(*equities))
 
-    assert told.volatility == pytest.approx(statistics.stdev(returns) * year * 100)
-    assert told.sharpe == pytest.approx(mean / statistics.stdev(returns) * year)
-    assert told.sortino == pytest.approx(mean / downside * year)
-    assert told.omega == pytest.approx(sum(r for r in returns if r > 0) / -sum(r for r in returns if r < 0))
-    assert told.cagr == pytest.approx((1.11 ** (365 / 11) - 1) * 100)
-    assert told.calmar == pytest.approx(told.cagr / told.max_drawdown_percent)
+    assert result.volatility == pytest.approx(statistics.stdev(returns) * year * 100)
+    assert result.sharpe == pytest.approx(mean / statistics.stdev(returns) * year)
+    assert result.sortino == pytest.approx(mean / downside * year)
+    assert result.omega == pytest.approx(sum(r for r in returns if r > 0) / -sum(r for r in returns if r < 0))
+    assert result.cagr == pytest.approx((1.11 ** (365 / 11) - 1) * 100)
+    assert result.calmar == pytest.approx(result.cagr / result.max_drawdown_percent)
 
 
 def test_only_the_last_equity_of_a_day_counts_for_its_return() -> None:
     daily = curve(*(100 + n % 3 for n in range(14)))
     noisy = [
         point
-        for one in daily
-        for point in (EquityPoint(one.at - timedelta(hours=3), D(50), 0.0), EquityPoint(one.at, one.equity, 0.0))
+        for last in daily
+        for point in (EquityPoint(last.at - timedelta(hours=3), D(50), 0.0), EquityPoint(last.at, last.equity, 0.0))
     ][1:]
 
     assert figures(noisy).sharpe == pytest.approx(figures(daily).sharpe)
@@ -109,25 +109,25 @@ def test_growth_beyond_all_numbers_is_none_and_ruin_has_no_growth() -> None:
 
 
 def test_the_greatest_drawdown_is_deepest_in_money_and_longest_until_the_recovery() -> None:
-    told = figures(curve(100, 90, 100, 120, 110, 105, 115, 121, 120))
+    result = figures(curve(100, 90, 100, 120, 110, 105, 115, 121, 120))
 
-    assert told.max_drawdown == 15
-    assert told.max_drawdown_percent == pytest.approx(12.5)
+    assert result.max_drawdown == 15
+    assert result.max_drawdown_percent == pytest.approx(12.5)
     # From the high of 120 on the third day to the recovery on the seventh.
-    assert told.max_drawdown_days == 4
+    assert result.max_drawdown_days == 4
 
 
 def test_wins_losses_and_streaks() -> None:
-    told = figures(curve(100, 101), trips(3, 1, -2, 0, 5, 4, 1, -1, -1, -2, 6))
+    result = figures(curve(100, 101), trips(3, 1, -2, 0, 5, 4, 1, -1, -1, -2, 6))
 
-    assert (told.round_trips, told.wins, told.losses) == (11, 6, 4)
-    assert told.win_rate == pytest.approx(600 / 11)
-    assert told.profit_factor == pytest.approx(20 / 6)
-    assert (told.best_trade, told.worst_trade) == (6, -2)
-    assert (told.average_win, told.average_loss) == (D("3.333333333333333333"), D("-1.5"))
-    assert (told.longest_win_streak, told.longest_loss_streak) == (3, 3)
+    assert (result.round_trips, result.wins, result.losses) == (11, 6, 4)
+    assert result.win_rate == pytest.approx(600 / 11)
+    assert result.profit_factor == pytest.approx(20 / 6)
+    assert (result.best_trade, result.worst_trade) == (6, -2)
+    assert (result.average_win, result.average_loss) == (D("3.333333333333333333"), D("-1.5"))
+    assert (result.longest_win_streak, result.longest_loss_streak) == (3, 3)
     profits = [3, 1, -2, 0, 5, 4, 1, -1, -1, -2, 6]
-    assert told.sqn == pytest.approx(math.sqrt(11) * statistics.fmean(profits) / statistics.stdev(profits))
+    assert result.sqn == pytest.approx(math.sqrt(11) * statistics.fmean(profits) / statistics.stdev(profits))
 
 
 def test_without_a_loss_there_is_no_profit_factor_and_without_a_trip_no_average() -> None:

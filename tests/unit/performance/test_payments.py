@@ -24,7 +24,7 @@ RETURNS = (
 )  # fmt: skip
 
 steps = st.lists(st.integers(-60, 60), min_size=12, max_size=40).map(
-    lambda given: [Decimal(one) / 1000 for one in given]
+    lambda given: [Decimal(step) / 1000 for step in given]
 )
 payments = st.dictionaries(st.integers(0, 40), st.integers(-900, 100_000), max_size=5)
 

@@ -164,8 +164,8 @@ def test_the_rate_that_a_fill_was_recorded_with_goes_before_the_prices_of_the_re
 
 def test_the_ways_to_a_price_are_found_once_for_however_many_fills() -> None:
     coins = [MarketSymbol("sandbox", f"C{number}/{quote}") for number in range(1_000) for quote in ("USDT", "BTC")]
-    listed = [a_market(symbol=one, base=one.symbol.split("/")[0], quote=one.symbol.split("/")[1]) for one in coins]
-    known = Prices([Mark(NOW, one, D(2)) for one in coins], [])
+    listed = [a_market(symbol=coin, base=coin.symbol.split("/")[0], quote=coin.symbol.split("/")[1]) for coin in coins]
+    known = Prices([Mark(NOW, coin, D(2)) for coin in coins], [])
     valuation = Valuation(CurrencyGraph(listed), "USDT", known, NOW)
     assert valuation.rate("BTC", "C7", NOW) == D("0.5")
     assert effort(lambda: [valuation.rate("BTC", "C7", NOW) for _ in range(100)]) < 100 * 100
