@@ -65,6 +65,7 @@ class UserService:
         clock: Clock,
         ids: IdGenerator,
         registration: Registration = Registration.OPEN,
+        maximum_login_sessions: int = MAXIMUM_LOGIN_SESSIONS,
     ) -> None:
         self._database = database
         self._authenticator = authenticator
@@ -76,6 +77,7 @@ class UserService:
         self._clock = clock
         self._ids = ids
         self._registration = registration
+        self._maximum_login_sessions = maximum_login_sessions
 
     async def register(self, email: str, password: str, display_name: str | None, address: str) -> SignedIn:
         """Create a user and sign them in; the very first user becomes the operator.
@@ -222,7 +224,7 @@ class UserService:
         await transaction.users.add_login_session(session, credential_hash(token))
         subject = ("LoginSession", str(session.id))
         await record_activity(transaction, self._ids, now, user.id, action, subject)
-        ended = await transaction.users.revoke_surplus_login_sessions(user.id, MAXIMUM_LOGIN_SESSIONS, now)
+        ended = await transaction.users.revoke_surplus_login_sessions(user.id, self._maximum_login_sessions, now)
         return SignedIn(user, token, session.expires_at), ended
 
 

@@ -14,7 +14,7 @@ from domain.ports.users import PasswordHasher
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import REVOKED_TOPIC, Authenticator
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
-from domain.users.service import Registration, UserService
+from domain.users.service import MAXIMUM_LOGIN_SESSIONS, Registration, UserService
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -54,6 +54,7 @@ class SignInNode:
     clock: ManualClock = field(default_factory=lambda: ManualClock(datetime.now(UTC)))
     registration: Registration = Registration.OPEN
     registrations_per_hour: int = 10_000
+    maximum_login_sessions: int = MAXIMUM_LOGIN_SESSIONS
     waits: list[float] = field(default_factory=list)
     """The delays of the throttle, which are recorded instead of waited for."""
 
@@ -66,7 +67,9 @@ class SignInNode:
         tokens = RandomTokens()
         database, authenticator, clock = self.database, self.authenticator, self.clock
         guards = (throttle, registrations, self.hasher, tokens)
-        self.users = UserService(database, authenticator, *guards, clock, IDS, self.registration)
+        self.users = UserService(
+            database, authenticator, *guards, clock, IDS, self.registration, self.maximum_login_sessions
+        )
         self.keys = ApiKeyService(self.database, self.authenticator, tokens, self.clock, IDS)
 
     async def listen(self) -> None:

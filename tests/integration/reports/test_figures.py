@@ -115,10 +115,10 @@ async def test_what_is_committed_while_a_report_is_read_changes_nothing_of_it(
     await set_balances(database, world, USDT=900, BTC=1)
     before = await computed_result(database, service, world)
 
-    ledger = PostgresOrders.ledger
+    list_all_fills = PostgresOrders.list_all_fills
 
     async def then_money_moves(orders: PostgresOrders, *asked: object) -> object:
-        found = await ledger(orders, *asked)  # type: ignore[arg-type]
+        found = await list_all_fills(orders, *asked)  # type: ignore[arg-type]
         await store_fills(database, world, (hour(2), SELL, 1, 500))
         await store_transfer(database, world, hour(-1), "USDT", 9000)
         await set_unexplained_balances(database, world, USDT=10_400)
@@ -126,7 +126,7 @@ async def test_what_is_committed_while_a_report_is_read_changes_nothing_of_it(
 
     report = await request_report(service, world)
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(PostgresOrders, "ledger", then_money_moves)
+        meanwhile.setattr(PostgresOrders, "list_all_fills", then_money_moves)
         assert await report_worker(database).work_once()
     assert (await job_and_result(database, report))[1] == before
     later = await computed_result(database, service, world)

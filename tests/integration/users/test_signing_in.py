@@ -136,10 +136,8 @@ async def test_a_sign_in_that_nobody_waits_for_any_more_makes_no_session(
     assert await pool.fetchval("SELECT count(*) FROM login_sessions") == 1
 
 
-async def test_who_signs_in_ever_again_ends_the_oldest_sessions(
-    node: SignInNode, ada: SignedIn, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("domain.users.service.MAXIMUM_LOGIN_SESSIONS", 3)
+async def test_who_signs_in_ever_again_ends_the_oldest_sessions(node: SignInNode, ada: SignedIn, pool: Pool) -> None:
+    node = replace(node, maximum_login_sessions=3)
     later = [await node.users.login(EMAIL, PASSWORD, HERE) for _ in range(3)]
     assert await node.authenticator.identify(ada.token) is None
     assert all([await node.authenticator.identify(signed.token) for signed in later])
