@@ -57,6 +57,11 @@ class MarketHistory:
         self._waiting: Counter[MarketSymbol] = Counter()
         self._failed: dict[tuple[MarketSymbol, Timeframe | None], tuple[datetime, float]] = {}
 
+    @property
+    def waiting_readers(self) -> int:
+        """The number of readers that wait for something to be fetched."""
+        return self._waiting.total()
+
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first; raises `Unavailable`."""
         found = await self._stored(market, timeframe, page)

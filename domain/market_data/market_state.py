@@ -40,8 +40,12 @@ class MarketState:
         self.ticker_queues: set[Sink[Ticker]] = set()
         self.status_queues: set[Sink[FeedStatus]] = set()
         self.trade_queues: set[ConflatingQueue[tuple[Trade, ...]]] = set()
-        self.candle_queues: dict[Timeframe, set[ConflatingQueue[Candle]]] = {each: set() for each in Timeframe}
-        self.closed_candle_queues: dict[Timeframe, set[ConflatingQueue[Candle]]] = {each: set() for each in Timeframe}
+        self.candle_queues: dict[Timeframe, set[ConflatingQueue[Candle]]] = {
+            timeframe: set() for timeframe in Timeframe
+        }
+        self.closed_candle_queues: dict[Timeframe, set[ConflatingQueue[Candle]]] = {
+            timeframe: set() for timeframe in Timeframe
+        }
         self.on_depth: Callable[[Depth], None] = lambda _depth: None
         self._bus = bus
         self._clock = clock

@@ -1,4 +1,4 @@
-"""One market's collector at work on a real sandbox exchange and a real database, and what it tells."""
+"""One market's collector at work on a real sandbox exchange and a real database, and what it publishes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,12 +36,12 @@ class Collecting:
     database: PostgresDatabase
     venues: Venues
     collector: Collector
-    told: list[Candle] = field(default_factory=list)
+    published: list[Candle] = field(default_factory=list)
     drift_ms: int = 0
 
     def minutes(self) -> list[Candle]:
         """The closed minutes that were published."""
-        return [candle for candle in self.told if candle.timeframe is Timeframe.M1]
+        return [candle for candle in self.published if candle.timeframe is Timeframe.M1]
 
     async def makes_candles(self) -> None:
         """Wait until candles are made of trades."""
@@ -57,13 +57,15 @@ class Collecting:
         self.drift_ms += max(0, (forming.close_time - now) // MILLISECOND) + 50
         await self.sandbox.inject_faults(**faults, driftMs=self.drift_ms)
         self.venues.connection("sandbox").clock.invalidate()
-        await eventually(lambda: any(each.open_time == forming.open_time for each in self.minutes()), "it closes", 60)
-        return next(each for each in self.minutes() if each.open_time == forming.open_time)
+        await eventually(
+            lambda: any(minute.open_time == forming.open_time for minute in self.minutes()), "it closes", 60
+        )
+        return next(minute for minute in self.minutes() if minute.open_time == forming.open_time)
 
     async def _traded(self) -> Candle:
         """Return the venue's forming minute once something was traded in it."""
         async with asyncio.timeout(60):
-            while not (forming := (await self.own(Timeframe.M1))[-1]).volume:  # noqa: ASYNC110  # the venue tells no event of it
+            while not (forming := (await self.own(Timeframe.M1))[-1]).volume:  # noqa: ASYNC110  # the venue sends no event
                 await asyncio.sleep(0.05)
         return forming
 
@@ -103,10 +105,10 @@ async def collecting(
     timings = timings or FeedTimings(verify_every=0.1, verify_after=1.0)
     running = Collecting(sandbox, database, venues, Collector(BTC, source, outputs, clock, TimeOrderedIds(), timings))
 
-    def hear(message: bytes) -> None:
-        running.told.extend(candle for candle in codec.decode_candles(message) if candle.closed)
+    def on_candles(message: bytes) -> None:
+        running.published.extend(candle for candle in codec.decode_candles(message) if candle.closed)
 
-    await bus.subscribe(candles_topic(BTC), hear)
+    await bus.subscribe(candles_topic(BTC), on_candles)
     tasks = [asyncio.create_task(work) for work in (running.collector.run(), writer.run(), backfill.run())]
     try:
         yield running

@@ -75,7 +75,7 @@ class _Wire:
         self._passed = 0
 
     async def run(self) -> None:
-        tasks = [asyncio.create_task(each()) for each in (self._up, self._down)]
+        tasks = [asyncio.create_task(direction()) for direction in (self._up, self._down)]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()

@@ -19,7 +19,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
 
 @pytest.fixture(autouse=True)
 def _leases_that_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no feed change its node, and begin anew, where its lease could not be renewed within seconds."""
+    """Let no feed change its node, and start again, because its lease could not be renewed within seconds."""
     monkeypatch.setattr("domain.events.leases.LEASE_SECONDS", 120.0)
 
 

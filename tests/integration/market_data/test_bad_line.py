@@ -86,7 +86,7 @@ class Subscriber:
         self._epoch, self.sequence = event.epoch, event.sequence
         bids, asks = ([[str(level.price), str(level.quantity)] for level in side] for side in (event.bids, event.asks))
         self._book.set(bids, asks)
-        await eventually(lambda: event.sequence in self._truth.at, f"the venue tells of update {event.sequence}", 30)
+        await eventually(lambda: event.sequence in self._truth.at, f"the venue has update {event.sequence}", 30)
         assert self._book.top(LEVELS) == self._truth.at[event.sequence], f"a wrong book at {event.sequence}"
         self.shown += 1
 
@@ -94,7 +94,7 @@ class Subscriber:
 @asynccontextmanager
 async def running(*coroutines: object) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run them in the background; what one of them raises is raised at the end."""
-    tasks = [asyncio.ensure_future(each) for each in coroutines]  # type: ignore[call-overload]
+    tasks = [asyncio.ensure_future(work) for work in coroutines]  # type: ignore[call-overload]
     try:
         yield tasks
     finally:
@@ -118,15 +118,17 @@ async def test_subscribers_are_shown_the_venues_books_alone_and_are_live_again_a
     for market in MARKETS:
         proxy.plan(market.symbol.replace("/", ""), 4)
     truths = [Truth(sandbox.url, market) for market in MARKETS]
-    async with ClientSession() as session, running(*(each.record(session) for each in truths)) as recording:
+    async with ClientSession() as session, running(*(truth.record(session) for truth in truths)) as recording:
         await eventually(lambda: all(truth.at for truth in truths), "the truth is recorded")
         async with running_node(proxy.url, database, FeedTimings()) as node:
             subscribers = [Subscriber(node, market, truth) for market, truth in zip(MARKETS, truths, strict=True)]
-            async with running(*(each.follow() for each in subscribers)) as following:
+            async with running(*(subscriber.follow() for subscriber in subscribers)) as following:
                 failed = lambda: any(task.done() for task in following + recording)  # noqa: E731
                 await eventually(lambda: failed() or not any(proxy.faults.values()), "the faults are over", 90)
                 await eventually(
-                    lambda: failed() or all(each.is_right and each.shown > 10 for each in subscribers),
+                    lambda: (
+                        failed() or all(subscriber.is_right and subscriber.shown > 10 for subscriber in subscribers)
+                    ),
                     "all is right",
                     60,
                 )

@@ -1,4 +1,4 @@
-"""What a collector tells of a book whose stream breaks in every way, and how it counts that."""
+"""What a collector publishes of a book whose stream breaks in every way, and how it counts that."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -69,22 +69,22 @@ async def test_every_break_is_told_counted_by_its_kind_and_followed_by_a_book_of
         VenueUnreachable("closed"),
         VenueGap("again"),
     )
-    bus, clock, told = EmbeddedBus(), SystemClock(), []
-    await bus.subscribe(depth_topic(BTC), lambda message: told.append(codec.decode_depth(message)))
-    await bus.subscribe(status_topic(BTC), lambda message: told.append(codec.decode_status(message).state))
+    bus, clock, published = EmbeddedBus(), SystemClock(), []
+    await bus.subscribe(depth_topic(BTC), lambda message: published.append(codec.decode_depth(message)))
+    await bus.subscribe(status_topic(BTC), lambda message: published.append(codec.decode_status(message).state))
     writer = MarketDataWriter(database)
     outputs = FeedOutputs(bus, EmbeddedCache(clock), writer, Backfill({"sandbox": source}, database, writer, clock))
     collector = Collector(BTC, source, outputs, clock, TimeOrderedIds(), FeedTimings())
     collecting = asyncio.create_task(collector.run())
     try:
-        await eventually(lambda: source.subscriptions == 5 and told[-1] is FeedState.LIVE, "the stream stands", 30)
+        await eventually(lambda: source.subscriptions == 5 and published[-1] is FeedState.LIVE, "the stream stands", 30)
     finally:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
-    books = [each for each in told if isinstance(each, Depth)]
+    books = [item for item in published if isinstance(item, Depth)]
     assert (len(books), len({book.epoch for book in books})) == (5, 5)
     for book in books[1:]:
-        assert told[told.index(book) - 1] is FeedState.RECONNECTING, (
+        assert published[published.index(book) - 1] is FeedState.RECONNECTING, (
             "before its book nobody may think that the old holds"
         )
     assert (collector.gaps, collector.crossed_books) == (2, 1)

@@ -85,29 +85,29 @@ async def test_readers_share_one_feed_and_each_gets_every_trade(node: MarketNode
 
 async def test_the_forming_candle_is_the_venues_own(node: MarketNode) -> None:
     for timeframe in (Timeframe.M1, Timeframe.H1, Timeframe.D1):
-        told, own = await _both_of_one_volume(node, timeframe)
-        assert told == own
+        published, own = await _both_of_one_volume(node, timeframe)
+        assert published == own
 
 
 async def _both_of_one_volume(node: MarketNode, timeframe: Timeframe) -> tuple[Candle, Candle]:
-    """Return a forming candle as the hub told it, and as the venue did when as much had been traded in it."""
-    source, told, own = node.venues.public("sandbox"), dict[object, Candle](), dict[object, Candle]()
+    """Return a forming candle as the hub published it, and as the venue did when as much had been traded in it."""
+    source, published, own = node.venues.public("sandbox"), dict[object, Candle](), dict[object, Candle]()
 
     async def follow() -> None:
         async for candle in node.hub.candle_stream(BTC, timeframe):
-            told[candle.open_time, candle.volume] = candle
+            published[candle.open_time, candle.volume] = candle
 
     following = asyncio.create_task(follow())
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (both := told.keys() & own.keys()):
+            while not (both := published.keys() & own.keys()):
                 (candle,) = await source.fetch_candles(BTC, timeframe, None, 1)
                 own[candle.open_time, candle.volume] = candle
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     state = both.pop()
-    return told[state], own[state]
+    return published[state], own[state]
 
 
 async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> None:
@@ -118,7 +118,7 @@ async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> No
         async with node.database.read_only() as reading:
             for timeframe in Timeframe:
                 stored[timeframe] = await reading.market_data.candles(BTC, timeframe, TimeKeysetPage(limit=1000))
-        return all(len(stored[each]) >= (500 if each in VENUE_TIMEFRAMES else 70) for each in Timeframe)
+        return all(len(stored[timeframe]) >= (500 if timeframe in VENUE_TIMEFRAMES else 70) for timeframe in Timeframe)
 
     async with node.hub.subscribe(BTC):
         for _ in range(600):
@@ -142,9 +142,9 @@ async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
         return [trade.venue_trade_id for trade in trades]
 
     async with node.hub.subscribe(BTC), asyncio.timeout(PATIENCE_SECONDS):
-        while last.venue_trade_id not in (ids := await stored()):  # noqa: ASYNC110  # the database tells no event of it
+        while last.venue_trade_id not in (ids := await stored()):  # noqa: ASYNC110  # the database sends no event
             await asyncio.sleep(0.1)
-    numbers = [int(each) for each in ids]
+    numbers = [int(number) for number in ids]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
@@ -163,7 +163,7 @@ async def test_a_closed_minute_is_stored_before_it_is_published_and_is_the_venue
 
 
 @pytest.mark.parametrize("timings", [FeedTimings(stale_after=0.7)])
-async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
+async def test_the_feed_of_a_silent_venue_is_stale_and_its_book_is_not_shown(
     node: MarketNode, sandbox: SandboxProcess
 ) -> None:
     states: list[FeedState] = []
@@ -180,7 +180,7 @@ async def test_a_silent_venue_is_told_as_stale_and_its_book_is_not_shown(
         await sandbox.inject_faults(silenceMarketStreams=True)
         await eventually(lambda: states[-1] is FeedState.STALE, "the feed is stale")
         assert node.hub.latest_depth(BTC) is None
-        # After a while the venue is hung up on, and shows its book when it is asked anew.
+        # After a while the connection is closed, and the venue sends its book again on a new one.
         assert await node.hub.depth(BTC, 0.2) is None or states[-1] is not FeedState.STALE
         await sandbox.inject_faults(silenceMarketStreams=False)
         await eventually(lambda: states[-1] is FeedState.LIVE, "the feed is live again")

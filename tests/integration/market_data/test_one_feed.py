@@ -1,4 +1,4 @@
-"""A market is collected once however many want it, and its figures are there while it is."""
+"""A market is collected once however many follow it, and has metrics while it is."""
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing
@@ -28,7 +28,11 @@ def figures(node: MarketNode) -> Samples:
     MarketDataMetrics(registry, node.hub, node.feeds)
     VenueMetrics(registry, node.venues)
     families = text_string_to_metric_families(generate_latest(registry).decode())
-    return {(each.name, frozenset(each.labels.items())): each.value for family in families for each in family.samples}
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
 
 
 def of(samples: Samples, name: str, **labels: str) -> float | None:
@@ -50,7 +54,7 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
+async def test_the_venue_sees_each_stream_once_however_many_follow_a_market(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
     timings = FeedTimings(demand_seconds=3, manage_every=0.2)
@@ -60,22 +64,22 @@ async def test_the_venue_sees_each_stream_once_however_many_want_a_market(
     ):
 
         async def streams() -> list[str]:
-            return sorted(name for each in (await sandbox.inject_faults())["streams"] for name in each)
+            return sorted(name for names in (await sandbox.inject_faults())["streams"] for name in names)
 
         readers = await follow(node, 20) + await follow(other, 20)
         session = AsyncExitStack()
         await session.enter_async_context(node.hub.closed_candles(BTC, Timeframe.M1))
         assert await other.hub.depth(BTC, PATIENCE_SECONDS) is not None
-        told = await read_until(streams, lambda told: len(told) == 3, "three streams")
-        assert told == ["btcusdt@depth@100ms", "btcusdt@miniTicker", "btcusdt@trade"]
+        streamed = await read_until(streams, lambda streamed: len(streamed) == 3, "three streams")
+        assert streamed == ["btcusdt@depth@100ms", "btcusdt@miniTicker", "btcusdt@trade"]
         assert sorted(len(each.feeds.running) for each in (node, other)) == [0, 1]
         await end(readers)
         collector = next(iter((node.feeds.collectors | other.feeds.collectors).values()))
         taken = collector.trade_count
         await eventually(lambda: collector.trade_count > taken, "the session alone keeps the feed")
-        assert await streams() == told
+        assert await streams() == streamed
         await session.aclose()
-        await read_until(streams, lambda told: not told, "the venue is told to send no more")
+        await read_until(streams, lambda streamed: not streamed, "the streams are unsubscribed")
         await eventually(lambda: not node.feeds.running | other.feeds.running, "the feed ends")
 
 

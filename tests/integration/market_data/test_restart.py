@@ -36,7 +36,7 @@ async def test_a_venue_that_restarts_leads_to_reconnecting_then_live_with_a_new_
         await eventually(lambda: FeedState.LIVE in states, "the feed is live")
         await eventually(lambda: trades, "trades come")
         await sandbox.kill()
-        await eventually(lambda: states[-1] is FeedState.RECONNECTING, "the loss is told")
+        await eventually(lambda: states[-1] is FeedState.RECONNECTING, "the loss is published")
         before = len(trades)
         assert node.hub.latest_depth(BTC) is None
         await sandbox.start()

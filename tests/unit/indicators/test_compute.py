@@ -23,7 +23,7 @@ def test_a_definition_tells_title_group_inputs_parameters_and_outputs() -> None:
     assert macd is not None
     assert (macd.title, macd.group) == ("Moving Average Convergence/Divergence", "Momentum Indicators")
     assert macd.inputs == ("close",)
-    assert [(each.name, each.default) for each in macd.parameters] == [
+    assert [(parameter.name, parameter.default) for parameter in macd.parameters] == [
         ("fastperiod", Decimal(12)),
         ("slowperiod", Decimal(26)),
         ("signalperiod", Decimal(9)),
@@ -32,17 +32,19 @@ def test_a_definition_tells_title_group_inputs_parameters_and_outputs() -> None:
     assert macd.short_outputs == ("macd", "signal", "hist")
 
 
-@pytest.mark.parametrize("definition", [pytest.param(each, id=each.name) for each in catalogue()])
+@pytest.mark.parametrize("definition", [pytest.param(definition, id=definition.name) for definition in catalogue()])
 def test_short_names_of_outputs_are_distinct(definition: IndicatorDefinition) -> None:
     assert len(set(definition.short_outputs)) == len(definition.outputs)
 
 
-@pytest.mark.parametrize("definition", [pytest.param(each, id=each.name) for each in catalogue() if each.parameters])
+@pytest.mark.parametrize(
+    "definition", [pytest.param(definition, id=definition.name) for definition in catalogue() if definition.parameters]
+)
 def test_the_range_of_a_parameter_is_that_of_the_library(definition: IndicatorDefinition) -> None:
     inputs = [np.linspace(100.0, 200.0, 400) + np.sin(np.arange(400)) for _ in definition.inputs]
     function = getattr(talib, definition.name.upper())
     for place, parameter in enumerate(definition.parameters):
-        arguments = [_argument(each, each.default) for each in definition.parameters]
+        arguments = [_argument(parameter, parameter.default) for parameter in definition.parameters]
         arguments[place] = _argument(parameter, parameter.minimum)
         if (definition.name, parameter.name) != ("mavp", "maxperiod"):  # whose default minimum is above it
             function(*inputs, *arguments)
@@ -124,22 +126,22 @@ def test_parameters_that_contradict_each_other_are_refused() -> None:
         compute_indicator("mavp", {"minperiod": 30, "maxperiod": 2}, random_candles(10, 1))
 
 
-@pytest.mark.parametrize("definition", [pytest.param(each, id=each.name) for each in catalogue()])
+@pytest.mark.parametrize("definition", [pytest.param(definition, id=definition.name) for definition in catalogue()])
 def test_every_indicator_over_candles_is_the_librarys_own(definition: IndicatorDefinition) -> None:
     candles = random_candles(400, 3)
     periods = talib.HT_DCPERIOD(candles.close)
     series = [periods if name == "periods" else candles.series(name) for name in definition.inputs]
     start = 32 if "periods" in definition.inputs else 0  # the first value of the cycle
-    answer = getattr(talib, definition.name.upper())(*(each[start:] for each in series))
-    expected = answer if isinstance(answer, (tuple, list)) else [answer]
+    result = getattr(talib, definition.name.upper())(*(values[start:] for values in series))
+    expected = result if isinstance(result, (tuple, list)) else [result]
     ours = compute_indicator(definition.name, {}, candles)
     assert list(ours) == list(definition.outputs)
     for output, theirs in zip(ours.values(), expected, strict=True):
         known = np.isfinite(output)
-        told = theirs.astype(float)
-        if definition.name.endswith("index"):  # told in bars ago
-            told = np.arange(start, 400) - told
-        np.testing.assert_allclose(output[start:][known[start:]], told[known[start:]], rtol=0, atol=1e-7)
+        values = theirs.astype(float)
+        if definition.name.endswith("index"):  # ours are in bars ago
+            values = np.arange(start, 400) - values
+        np.testing.assert_allclose(output[start:][known[start:]], values[known[start:]], rtol=0, atol=1e-7)
         missing = ~known[start:] & np.isfinite(theirs.astype(float))
         assert not missing[look_back(definition, _defaults(definition)) :].any()
 

@@ -19,7 +19,7 @@ MARKETS = [
 
 
 @pytest.mark.parametrize("candles", MARKETS)
-@pytest.mark.parametrize("definition", [pytest.param(each, id=each.name) for each in catalogue()])
+@pytest.mark.parametrize("definition", [pytest.param(definition, id=definition.name) for definition in catalogue()])
 def test_no_value_depends_on_what_is_known_of_gaps_and_none_is_infinite(
     definition: IndicatorDefinition, candles: CandleArrays
 ) -> None:
@@ -30,7 +30,7 @@ def test_no_value_depends_on_what_is_known_of_gaps_and_none_is_infinite(
         assert not np.isinf(values).any()
 
 
-def test_values_begin_anew_after_a_gap_also_in_front_of_whole_stretches() -> None:
+def test_values_start_again_after_a_gap_also_before_whole_stretches() -> None:
     candles = random_candles(200, 6)
     broken = candles.close.copy()
     broken[100] = np.nan

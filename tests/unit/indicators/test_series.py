@@ -52,7 +52,7 @@ def test_the_earlier_candles_are_computed_with_and_not_shown() -> None:
 
 def test_all_outputs_and_parameters_are_told_by_their_names() -> None:
     series = indicator_series(indicator_query("MACD", {"fastperiod": Decimal(10)}), candles(60), 5)
-    assert [(each.name, each.value) for each in series.parameters] == [
+    assert [(parameter.name, parameter.value) for parameter in series.parameters] == [
         ("fastperiod", 10),
         ("slowperiod", 26),
         ("signalperiod", 9),
@@ -61,7 +61,7 @@ def test_all_outputs_and_parameters_are_told_by_their_names() -> None:
     assert (series.name, series.timeframe) == ("macd", Timeframe.M1)
 
 
-def test_after_a_gap_the_computation_begins_anew() -> None:
+def test_after_a_gap_the_computation_starts_again() -> None:
     before, after = candles(50), candles(50, first=60)
     series = indicator_series(indicator_query("sma", {"timeperiod": Decimal(10)}), [*before, *after], 60)
     assert len(series.times) == len(values(series)) == 60
@@ -70,7 +70,7 @@ def test_after_a_gap_the_computation_begins_anew() -> None:
     assert values(series)[19:] == pytest.approx(talib.SMA(closes(after), 10)[9:].tolist())
 
 
-@pytest.mark.parametrize("name", [each.name for each in catalogue()])
+@pytest.mark.parametrize("name", [definition.name for definition in catalogue()])
 def test_every_indicator_of_the_catalogue_gives_a_value_a_time_or_says_why_not(name: str) -> None:
     query = indicator_query(name, {})
     assert query.bars_before <= MAX_WARM_UP

@@ -1,4 +1,4 @@
-"""The trend tells direction, strength and volatility of series that are made to have them."""
+"""The trend has the direction, strength and volatility of the series that it is computed from."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -63,7 +63,7 @@ def test_the_last_turn_decides(seed: int) -> None:
     ("last", "regime"),
     [(4.0, VolatilityRegime.HIGH), (0.25, VolatilityRegime.LOW), (1.0, VolatilityRegime.NORMAL)],
 )
-def test_volatility_is_told_by_its_own_past(last: float, regime: VolatilityRegime) -> None:
+def test_volatility_is_compared_with_its_own_past(last: float, regime: VolatilityRegime) -> None:
     swing = 5 + np.random.default_rng(1).uniform(-1, 1, COUNT)
     swing[-15:] *= last
     # The mean swing stands in the middle of the past only where nothing has changed.

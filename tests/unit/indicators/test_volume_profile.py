@@ -36,10 +36,10 @@ def decimals(*numbers: int) -> list[Decimal]:
     return [Decimal(number) for number in numbers]
 
 
-def profile(traded: list[tuple[Decimal, int, bool]], wanted: int, increment: Decimal = CENT) -> VolumeProfile:
+def profile(traded: list[tuple[Decimal, int, bool]], max_bins: int, increment: Decimal = CENT) -> VolumeProfile:
     """Return the profile of trades, put into bins as the database does it."""
     found = [price for price, _, _ in traded]
-    bins = make_bins(PriceRange(min(found), max(found), Decimal(sum(q for _, q, _ in traded))), wanted, increment)
+    bins = make_bins(PriceRange(min(found), max(found), Decimal(sum(q for _, q, _ in traded))), max_bins, increment)
     bought: dict[int, Decimal] = defaultdict(Decimal)
     sold: dict[int, Decimal] = defaultdict(Decimal)
     for price, quantity, is_buy in traded:
@@ -49,18 +49,18 @@ def profile(traded: list[tuple[Decimal, int, bool]], wanted: int, increment: Dec
 
 
 @given(trades, st.integers(1, 1_000))
-def test_no_volume_is_lost_or_made_on_either_side(traded: list[tuple[Decimal, int, bool]], wanted: int) -> None:
-    levels = profile(traded, wanted).levels
+def test_no_volume_is_lost_or_made_on_either_side(traded: list[tuple[Decimal, int, bool]], max_bins: int) -> None:
+    levels = profile(traded, max_bins).levels
     assert sum(level.buy_volume for level in levels) == sum(quantity for _, quantity, is_buy in traded if is_buy)
     assert sum(level.volume for level in levels) == sum(quantity for _, quantity, _ in traded)
 
 
 @given(trades, st.integers(1, 1_000))
 def test_levels_follow_on_each_other_on_the_increment_over_all_prices(
-    traded: list[tuple[Decimal, int, bool]], wanted: int
+    traded: list[tuple[Decimal, int, bool]], max_bins: int
 ) -> None:
-    levels = profile(traded, wanted).levels
-    assert 1 <= len(levels) <= wanted
+    levels = profile(traded, max_bins).levels
+    assert 1 <= len(levels) <= max_bins
     assert levels[0].price_low == min(price for price, _, _ in traded)
     assert levels[-1].price_low <= max(price for price, _, _ in traded) < levels[-1].price_high
     assert [level.price_high for level in levels[:-1]] == [level.price_low for level in levels[1:]]
@@ -69,9 +69,9 @@ def test_levels_follow_on_each_other_on_the_increment_over_all_prices(
 
 @given(trades, st.integers(1, 1_000))
 def test_the_point_of_control_is_in_the_value_area_which_holds_seventy_percent(
-    traded: list[tuple[Decimal, int, bool]], wanted: int
+    traded: list[tuple[Decimal, int, bool]], max_bins: int
 ) -> None:
-    found = profile(traded, wanted)
+    found = profile(traded, max_bins)
     low, control, high = found.value_area_low, found.point_of_control, found.value_area_high
     assert low is not None
     assert control is not None
@@ -162,12 +162,12 @@ def test_coarse_bins_are_never_finer_than_the_sums_at_the_highest_price(high: st
 
 
 @given(st.integers(1, 10**9), st.integers(0, 10**6), st.integers(2, 12), st.integers(1, 1_000))
-def test_bins_hold_prices_of_any_digits(low: int, apart: int, digits: int, wanted: int) -> None:
+def test_bins_hold_prices_of_any_digits(low: int, apart: int, digits: int, max_bins: int) -> None:
     traded = PriceRange(Decimal(low).scaleb(-digits), Decimal(low + apart).scaleb(-digits), Decimal(1))
-    bins = make_bins(traded, wanted, CENT)
+    bins = make_bins(traded, max_bins, CENT)
     assert 0 < bins.edge(0) <= traded.low
     assert bins.edge(bins.count - 1) <= traded.high < bins.edge(bins.count)
-    assert bins.count <= wanted
+    assert bins.count <= max_bins
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from domain.indicators.compute import compute, parameter_values
 from domain.indicators.warmup import ADDITIVE, ANCHORED, MULTIPLICATIVE, NEVER, look_back, warm_up
 from tests.support.candles import random_candles
 
-ENDLESS = ADDITIVE | MULTIPLICATIVE | ANCHORED
+CUMULATIVE = ADDITIVE | MULTIPLICATIVE | ANCHORED
 OTHERS = {
     "adx": [{"timeperiod": 5}, {"timeperiod": 30}],
     "adxr": [{"timeperiod": 40}],
@@ -58,7 +58,7 @@ OTHERS = {
 CASES = [
     pytest.param(definition, parameters, id=f"{definition.name}{list(parameters.values()) or ''}")
     for definition in catalogue()
-    if definition.name not in ENDLESS
+    if definition.name not in CUMULATIVE
     for parameters in [{}, *OTHERS.get(definition.name, [])]
 ]
 LENGTH = 7_500
@@ -85,7 +85,7 @@ def test_a_value_over_the_warm_up_window_is_that_over_a_long_history(
                 np.testing.assert_allclose(part[-1], whole[end], rtol=1e-9, atol=1e-9 * scale, equal_nan=True)
 
 
-@pytest.mark.parametrize("definition", [pytest.param(each, id=each.name) for each in catalogue()])
+@pytest.mark.parametrize("definition", [pytest.param(definition, id=definition.name) for definition in catalogue()])
 def test_no_indicator_sees_the_future(definition: IndicatorDefinition) -> None:
     candles = random_candles(400, 5)
     values = parameter_values(definition, {})

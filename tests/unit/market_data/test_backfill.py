@@ -27,9 +27,9 @@ def candle(index: int, volume: int = 1) -> Candle:
 
 def test_minutes_in_which_nothing_was_traded_are_put_in_at_the_last_close() -> None:
     filled = fill_gaps([candle(0), candle(2), candle(5)])
-    assert [each.open_time for each in filled] == [at(index) for index in range(6)]
-    assert [(each.close, each.volume) for each in filled if not each.volume] == [(100, 0), (102, 0), (102, 0)]
-    assert all(each.closed for each in filled)
+    assert [candle.open_time for candle in filled] == [at(index) for index in range(6)]
+    assert [(candle.close, candle.volume) for candle in filled if not candle.volume] == [(100, 0), (102, 0), (102, 0)]
+    assert all(candle.closed for candle in filled)
 
 
 @pytest.mark.parametrize("timeframe", Timeframe)

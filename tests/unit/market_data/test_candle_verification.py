@@ -34,7 +34,7 @@ class Stored:
         self.candles: dict[tuple[Timeframe, datetime], Candle] = {}
 
     async def correct(self, candles: Sequence[Candle]) -> None:
-        self.candles |= {(each.timeframe, each.open_time): each for each in candles}
+        self.candles |= {(candle.timeframe, candle.open_time): candle for candle in candles}
 
 
 class Venue(FakeVenue):
@@ -54,8 +54,8 @@ class Venue(FakeVenue):
             raise VenueUnreachable("it is away")
         self.asked.append((timeframe, limit))
         candles = await super().fetch_candles(market, timeframe, start, limit)
-        known = [each for each in candles if each.open_time not in self.without]
-        return [replace(each, volume=self.late.pop(each.open_time, each.volume)) for each in known]
+        known = [candle for candle in candles if candle.open_time not in self.without]
+        return [replace(candle, volume=self.late.pop(candle.open_time, candle.volume)) for candle in known]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def stored() -> Stored:
 
 def seen(trades: Sequence[Trade], now: datetime) -> tuple[CandleAggregator, list[Candle]]:
     candles = CandleAggregator(MARKET)
-    closed = [candle for each in trades for candle in candles.add(each)]
+    closed = [candle for trade in trades for candle in candles.add(trade)]
     return candles, closed + candles.close_due(now)
 
 
@@ -88,16 +88,16 @@ async def test_a_candle_is_compared_once_its_own_is_final_with_one_question_a_ti
 
 async def test_longer_candles_that_hold_a_corrected_minute_are_corrected_too(stored: Stored) -> None:
     trades = [trade(number, number * 20, 100 + number) for number in range(20)]
-    missed = [each for each in trades if each.venue_trade_id != "4"]
+    missed = [trade for trade in trades if trade.venue_trade_id != "4"]
     venue = Venue(trades)
     verifier = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=400)
     _, closed = seen(missed, venue.now)
     verifier.enqueue(closed)
     corrected = await verifier.check(venue.now)
-    volumes = [(each.timeframe, each.volume) for each in corrected]
+    volumes = [(candle.timeframe, candle.volume) for candle in corrected]
     assert volumes == [(Timeframe.M1, 3), (Timeframe.M3, 9), (Timeframe.M5, 15)]
-    assert [verifier.corrections[each] for each in (Timeframe.M1, Timeframe.M3, Timeframe.M5)] == [1, 1, 1]
+    assert [verifier.corrections[timeframe] for timeframe in (Timeframe.M1, Timeframe.M3, Timeframe.M5)] == [1, 1, 1]
     await verifier.check(venue.now)
     assert (verifier.pending, verifier.corrections[Timeframe.M1]) == (0, 1)
 
@@ -122,7 +122,7 @@ async def test_what_the_venue_leaves_out_is_empty_or_stays_as_it_was_traded(stor
     verifier = CandleVerifier(MARKET, venue, stored, 10)
     venue.now = START + timedelta(seconds=200)
     _, closed = seen(trades, venue.now)
-    venue.without = {each.open_time for each in closed}
+    venue.without = {candle.open_time for candle in closed}
     verifier.enqueue(closed)
     await verifier.check(venue.now)
     assert verifier.pending == 3
@@ -158,13 +158,13 @@ def test_a_correction_puts_the_forming_candles_right(steps: list[tuple[int, int,
         trades.append(trade(number, at, price, quantity))
     now = trades[-1].at
     forming_since = Timeframe.M1.open_time(now)
-    lost = data.draw(st.sampled_from([*[each for each in trades if each.at < forming_since], None]))
+    lost = data.draw(st.sampled_from([*[trade for trade in trades if trade.at < forming_since], None]))
     right, closed = seen(trades, now)
-    wrong, built = seen([each for each in trades if each is not lost], now)
+    wrong, built = seen([trade for trade in trades if trade is not lost], now)
     if lost is trades[0]:
         return  # the series begins with its first trade
-    recent = {(each.timeframe, each.open_time): each for each in built}
-    differing = [each for each in closed if recent.get((each.timeframe, each.open_time)) != each]
+    recent = {(candle.timeframe, candle.open_time): candle for candle in built}
+    differing = [candle for candle in closed if recent.get((candle.timeframe, candle.open_time)) != candle]
     wrong.correct(differing)
     if lost is None or now - lost.at < RETAINED_CANDLES * MINUTE:
         assert wrong.forming() == right.forming()
@@ -179,14 +179,14 @@ def test_a_correction_that_changes_nothing_changes_nothing() -> None:
 
 
 def test_a_clock_that_leaps_ahead_is_followed_slowly_and_one_that_falls_back_at_once() -> None:
-    told, passed = [START], [0.0]
-    time = SlewedClock(lambda: told[0], lambda: passed[0])
+    venue_time, passed = [START], [0.0]
+    time = SlewedClock(lambda: venue_time[0], lambda: passed[0])
     assert time.now() == START
-    passed[0], told[0] = 1.0, START + timedelta(seconds=1.5)
-    assert time.now() == told[0]
-    passed[0], told[0] = 11.0, START + timedelta(hours=1)
+    passed[0], venue_time[0] = 1.0, START + timedelta(seconds=1.5)
+    assert time.now() == venue_time[0]
+    passed[0], venue_time[0] = 11.0, START + timedelta(hours=1)
     assert time.now() == START + timedelta(seconds=12.5)
     time.reset()
-    assert time.now() == told[0]
-    told[0] = START
+    assert time.now() == venue_time[0]
+    venue_time[0] = START
     assert time.now() == START

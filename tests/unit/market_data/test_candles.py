@@ -31,8 +31,8 @@ def streams(draw: st.DrawFn) -> list[Trade]:
 
 def closed_by(trades: list[Trade]) -> dict[Timeframe, list[Candle]]:
     candles, closed = CandleAggregator(MARKET), {timeframe: [] for timeframe in Timeframe}
-    for each in trades:
-        for candle in candles.add(each):
+    for trade in trades:
+        for candle in candles.add(trade):
             closed[candle.timeframe].append(candle)
     for candle in candles.forming():
         closed[candle.timeframe].append(candle)
@@ -42,14 +42,14 @@ def closed_by(trades: list[Trade]) -> dict[Timeframe, list[Candle]]:
 @given(streams())
 def test_every_timeframe_conserves_volume(trades: list[Trade]) -> None:
     for candles in closed_by(trades).values():
-        assert sum(candle.volume for candle in candles) == sum(each.quantity for each in trades)
+        assert sum(candle.volume for candle in candles) == sum(trade.quantity for trade in trades)
 
 
 @given(streams())
 def test_high_and_low_bound_all_that_was_traded_in_the_bucket(trades: list[Trade]) -> None:
     for timeframe, candles in closed_by(trades).items():
         for candle in candles:
-            prices = [each.price for each in trades if timeframe.open_time(each.at) == candle.open_time]
+            prices = [trade.price for trade in trades if timeframe.open_time(trade.at) == candle.open_time]
             if prices:
                 assert (candle.open, candle.close) == (prices[0], prices[-1])
                 assert (candle.high, candle.low) == (max(prices), min(prices))
@@ -126,18 +126,18 @@ def test_a_series_that_goes_on_from_the_venues_candles_ends_as_one_that_saw_ever
     cut = len(trades) * lost_from // 60
     whole = CandleAggregator(MARKET)
     history: dict[Timeframe, list[Candle]] = {timeframe: [] for timeframe in Timeframe}
-    for each in trades:
-        for candle in whole.add(each):
+    for trade in trades:
+        for candle in whole.add(trade):
             history[candle.timeframe].append(candle)
     if not trades:
         return
     until = Timeframe.M1.open_time(trades[-1].at)
     broken = CandleAggregator(MARKET)
-    seen = [candle for each in trades[:cut] for candle in broken.add(each)]
+    seen = [candle for trade in trades[:cut] for candle in broken.add(trade)]
     seen += broken.reset(history, {candle.timeframe: candle for candle in whole.forming()}, until)
-    for each in trades:
-        if each.at >= until:
-            seen += broken.add(each)
+    for trade in trades:
+        if trade.at >= until:
+            seen += broken.add(trade)
     for timeframe in Timeframe:
         mine = [candle for candle in seen if candle.timeframe is timeframe]
         assert mine == history[timeframe][len(history[timeframe]) - len(mine) :]

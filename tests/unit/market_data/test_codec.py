@@ -23,8 +23,15 @@ def test_trades_survive_their_encoding() -> None:
 def test_candles_of_all_timeframes_survive_their_encoding() -> None:
     prices = (Decimal("1.1"), Decimal(3), Decimal("0.5"), Decimal(2))
     candles = tuple(
-        Candle(MARKET, each, each.open_time(NOW), *prices, volume=Decimal("12.5"), closed=each is Timeframe.M1)
-        for each in Timeframe
+        Candle(
+            MARKET,
+            timeframe,
+            timeframe.open_time(NOW),
+            *prices,
+            volume=Decimal("12.5"),
+            closed=timeframe is Timeframe.M1,
+        )
+        for timeframe in Timeframe
     )
     assert codec.decode_candles(codec.encode_candles(candles)) == candles
 

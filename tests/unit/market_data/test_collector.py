@@ -1,4 +1,4 @@
-"""The feed of one market between a venue that can be told what to do and readers that hear everything."""
+"""The feed of one market between a venue that a test controls and readers that get everything."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -42,12 +42,12 @@ class StreamingVenue:
         self.plain = FakeVenue(traded)
         self.batches: asyncio.Queue[list[Trade]] = asyncio.Queue()
         self.streams = 0
-        self.trades_asked = 0
-        self.time_asked = 0
+        self.trade_requests = 0
+        self.time_requests = 0
         self._clock = clock
 
     def venue_now(self) -> datetime:
-        self.time_asked += 1
+        self.time_requests += 1
         self.plain.now = self._clock.now()
         return self.plain.now
 
@@ -72,7 +72,7 @@ class StreamingVenue:
         return await self.plain.fetch_candles(market, timeframe, start, limit)
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
-        self.trades_asked += 1
+        self.trade_requests += 1
         self.plain.now = self._clock.now()
         return await self.plain.fetch_trades(market, limit)
 
@@ -114,14 +114,14 @@ async def feed(*traded: Trade) -> AsyncIterator[Feed]:
     running = Feed(venue, clock, writer, collector)
     await bus.subscribe(
         trades_topic(MARKET),
-        lambda told: running.trades.extend(each.venue_trade_id for each in codec.decode_trades(told)),
+        lambda message: running.trades.extend(trade.venue_trade_id for trade in codec.decode_trades(message)),
     )
 
-    def hear(message: bytes) -> None:
+    def on_candles(message: bytes) -> None:
         candles = codec.decode_candles(message)
         running.minutes.extend(candle for candle in candles if candle.timeframe is Timeframe.M1)
 
-    await bus.subscribe(candles_topic(MARKET), hear)
+    await bus.subscribe(candles_topic(MARKET), on_candles)
     task = asyncio.create_task(collector.run())
     try:
         await eventually(lambda: collector.makes_candles, "candles are made of trades")
@@ -131,42 +131,42 @@ async def feed(*traded: Trade) -> AsyncIterator[Feed]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_forming_candle_is_told_after_the_closed_one_before_it_however_long_that_takes_to_store() -> None:
+async def test_a_forming_candle_is_published_after_the_closed_one_before_it_however_long_that_takes_to_store() -> None:
     async with feed(trade(1, -10), trade(2, 0)) as running:
         running.writer.may_end.clear()
         running.clock.move(55.5)
         running.venue.batches.put_nowait([trade(3, 55.4)])
         await eventually(lambda: running.writer.flushing, "the minute is being stored")
-        asked = running.venue.time_asked
-        await eventually(lambda: running.venue.time_asked > asked + 20, "the feed's clock has ticked")
+        asked = running.venue.time_requests
+        await eventually(lambda: running.venue.time_requests > asked + 20, "the feed's clock has ticked")
         running.writer.may_end.set()
         await eventually(
-            lambda: running.minutes and running.minutes[-1].open_time > START, "the next minute is told of"
+            lambda: running.minutes and running.minutes[-1].open_time > START, "the next minute is published"
         )
-        told = [each.closed for each in running.minutes if each.open_time < START]
+        closed = [minute.closed for minute in running.minutes if minute.open_time < START]
         first_of_next = next(index for index, each in enumerate(running.minutes) if each.open_time > START)
-        assert told.count(True) == 1
+        assert closed.count(True) == 1
         assert running.minutes[first_of_next - 1].closed
 
 
-async def test_trades_that_were_made_before_a_slow_stream_began_are_asked_for() -> None:
+async def test_trades_that_were_made_before_a_slow_stream_started_are_requested() -> None:
     async with feed(trade(1, -10), trade(2, 0)) as running:
-        await eventually(lambda: running.venue.trades_asked == 2, "the trades are asked for after the stream")
+        await eventually(lambda: running.venue.trade_requests == 2, "the trades are requested after the stream")
         running.clock.move(2)
         running.venue.plain.trades += [trade(3, 1)]
         running.venue.batches.put_nowait([trade(4, 1.5)])
-        await eventually(lambda: "4" in running.trades, "the stream's first trade is told")
+        await eventually(lambda: "4" in running.trades, "the stream's first trade is published")
         assert running.trades == ["2", "3", "4"]
 
 
-async def test_a_stream_that_says_nothing_while_the_venue_trades_is_begun_anew() -> None:
+async def test_a_stream_that_is_silent_while_the_venue_trades_is_started_again() -> None:
     async with feed(trade(1, -10), trade(2, 0)) as running:
         running.venue.batches.put_nowait([trade(3, 0)])
         await eventually(lambda: "3" in running.trades, "the stream works")
         running.venue.plain.trades += [trade(3, 0), trade(4, 65)]
         running.clock.move(120)
-        await eventually(lambda: running.venue.streams == 2, "the stream is begun anew")
-        await eventually(lambda: "4" in running.trades, "what it kept back is told")
+        await eventually(lambda: running.venue.streams == 2, "the stream is started again")
+        await eventually(lambda: "4" in running.trades, "what it kept back is published")
         assert running.collector.gaps == 1
 
 

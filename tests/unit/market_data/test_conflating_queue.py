@@ -20,8 +20,8 @@ MARKET = MarketSymbol("sandbox", "BTC/USDT")
 NOW = datetime(2024, 8, 8, tzinfo=UTC)
 
 
-async def drained(box: ConflatingQueue) -> list:
-    return [await box.get() for _ in range(len(box))]
+async def drained(queue: ConflatingQueue) -> list:
+    return [await queue.get() for _ in range(len(queue))]
 
 
 def candle(minute: int, volume: int, *, closed: bool) -> Candle:
@@ -30,49 +30,49 @@ def candle(minute: int, volume: int, *, closed: bool) -> Candle:
 
 
 async def test_a_slow_reader_of_tickers_gets_the_newest_alone() -> None:
-    box: ConflatingQueue[int] = ConflatingQueue(keep_latest)
+    queue: ConflatingQueue[int] = ConflatingQueue(keep_latest)
     for number in range(1000):
-        box.put(number)
-    assert await drained(box) == [999]
+        queue.put(number)
+    assert await drained(queue) == [999]
 
 
 async def test_trades_are_kept_to_the_limit_and_what_is_lost_is_counted() -> None:
-    box: ConflatingQueue[int] = ConflatingQueue(keep_all, limit=3)
+    queue: ConflatingQueue[int] = ConflatingQueue(keep_all, limit=3)
     for number in range(5):
-        box.put(number)
-    assert box.dropped == 2
-    assert await drained(box) == [2, 3, 4]
+        queue.put(number)
+    assert queue.dropped == 2
+    assert await drained(queue) == [2, 3, 4]
 
 
 async def test_a_slow_reader_of_books_gets_the_newest_book_and_state_in_their_order() -> None:
     depth = Depth(MARKET, "e", 1, (), (), None, NOW)
     live = FeedStatus(MARKET, FeedState.LIVE, NOW)
-    box: ConflatingQueue[Depth | FeedStatus] = ConflatingQueue(latest_per_type)
+    queue: ConflatingQueue[Depth | FeedStatus] = ConflatingQueue(latest_per_type)
     for item in (depth, replace(depth, sequence=2), live, replace(depth, sequence=3), replace(depth, sequence=4)):
-        box.put(item)
-    assert await drained(box) == [replace(depth, sequence=2), live, replace(depth, sequence=4)]
+        queue.put(item)
+    assert await drained(queue) == [replace(depth, sequence=2), live, replace(depth, sequence=4)]
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=40))
-def test_closed_candles_are_never_dropped_and_forming_ones_never_pile_up(told: list[tuple[int, bool]]) -> None:
+def test_closed_candles_are_never_dropped_and_forming_ones_never_pile_up(states: list[tuple[int, bool]]) -> None:
     async def check() -> None:
-        box: ConflatingQueue[Candle] = ConflatingQueue(latest_until_closed)
-        candles = [candle(number, volume, closed=closed) for number, (volume, closed) in enumerate(told)]
-        for each in candles:
-            box.put(each)
-        got = await drained(box)
-        assert [each for each in got if each.closed] == [each for each in candles if each.closed]
-        assert len([each for each in got if not each.closed]) <= 1
+        queue: ConflatingQueue[Candle] = ConflatingQueue(latest_until_closed)
+        candles = [candle(number, volume, closed=closed) for number, (volume, closed) in enumerate(states)]
+        for state in candles:
+            queue.put(state)
+        got = await drained(queue)
+        assert [state for state in got if state.closed] == [state for state in candles if state.closed]
+        assert len([state for state in got if not state.closed]) <= 1
         assert got[-1:] == candles[-1:]
 
     asyncio.run(check())
 
 
 async def test_a_reader_waits_for_the_next_item() -> None:
-    box: ConflatingQueue[int] = ConflatingQueue(keep_latest)
-    reading = asyncio.create_task(box.get())
+    queue: ConflatingQueue[int] = ConflatingQueue(keep_latest)
+    reading = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
-    box.put(7)
+    queue.put(7)
     assert await reading == 7
 
 
@@ -80,18 +80,18 @@ async def test_a_reader_waits_for_the_next_item() -> None:
 async def test_a_slow_reader_of_many_things_gets_the_newest_of_each_in_the_line_of_their_first_coming(
     items: list[tuple[int, int]],
 ) -> None:
-    box: LatestByKey[int, tuple[int, int]] = LatestByKey(lambda item: item[0])
+    queue: LatestByKey[int, tuple[int, int]] = LatestByKey(lambda item: item[0])
     for item in items:
-        box.put(item)
-    assert [await box.get() for _ in range(len(box))] == list({key: (key, value) for key, value in items}.values())
+        queue.put(item)
+    assert [await queue.get() for _ in range(len(queue))] == list({key: (key, value) for key, value in items}.values())
 
 
-async def test_a_thing_that_always_has_news_keeps_no_other_waiting() -> None:
-    box: LatestByKey[str, tuple[str, int]] = LatestByKey(lambda item: item[0])
-    box.put(("busy", 0))
-    box.put(("quiet", 0))
+async def test_a_key_that_always_changes_keeps_no_other_waiting() -> None:
+    queue: LatestByKey[str, tuple[str, int]] = LatestByKey(lambda item: item[0])
+    queue.put(("busy", 0))
+    queue.put(("quiet", 0))
     seen = []
     for number in range(1, 4):
-        seen.append((await box.get())[0])
-        box.put(("busy", number))
+        seen.append((await queue.get())[0])
+        queue.put(("busy", number))
     assert seen == ["busy", "quiet", "busy"]

@@ -72,11 +72,11 @@ async def fetched(downloader: HistoryDownloader, hole: Gap) -> dict[int, tuple[i
     found: dict[int, tuple[int, int]] = {}
     until = hole.start
     async for part in downloader.fetch(hole):
-        for each in part.candles:
-            minute = (each.open_time - START) // MINUTE
-            assert each.closed
+        for candle in part.candles:
+            minute = (candle.open_time - START) // MINUTE
+            assert candle.closed
             assert not found or minute == max(found) + 1 or downloader.withheld
-            found[minute] = (int(each.close) - 1_000, int(each.volume))
+            found[minute] = (int(candle.close) - 1_000, int(candle.volume))
         assert part.until >= until
         until = part.until
     assert until == hole.end

@@ -33,7 +33,7 @@ class CountingGraph(CurrencyGraph):
 
 
 def a_graph() -> CountingGraph:
-    parts = [(each, *each.symbol.split("/")) for each in MARKETS]
+    parts = [(market, *market.symbol.split("/")) for market in MARKETS]
     return CountingGraph(a_market(symbol=symbol, base=base, quote=quote) for symbol, base, quote in parts)
 
 

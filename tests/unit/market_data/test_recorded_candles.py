@@ -23,28 +23,28 @@ def recorded(day: str) -> list[Trade]:
     path = BINANCE / f"btcusdt_{day}.gz"
     skip_without(path)
     with gzip.open(path, "rt") as lines:
-        told = [json.loads(line.partition(" ")[2])["data"] for line in lines if '@trade"' in line]
+        messages = [json.loads(line.partition(" ")[2])["data"] for line in lines if '@trade"' in line]
     return [
         Trade(
             MARKET,
-            str(each["t"]),
-            datetime.fromtimestamp(each["T"] // 1000, UTC) + timedelta(milliseconds=each["T"] % 1000),
-            Decimal(each["p"]),
-            Decimal(each["q"]),
-            OrderSide.SELL if each["m"] else OrderSide.BUY,
+            str(message["t"]),
+            datetime.fromtimestamp(message["T"] // 1000, UTC) + timedelta(milliseconds=message["T"] % 1000),
+            Decimal(message["p"]),
+            Decimal(message["q"]),
+            OrderSide.SELL if message["m"] else OrderSide.BUY,
         )
-        for each in told
+        for message in messages
     ]
 
 
 async def collected(venue: FakeVenue, cut: range) -> tuple[list[Candle], list[str]]:
-    """Stream all trades in batches of up to 50, but for those at `cut`, after which the stream begins anew."""
+    """Stream all trades in batches of up to 50, but for those at `cut`, after which the stream starts again."""
     sequencer = TradeSequencer(MARKET, venue)
     trades = venue.trades
     venue.now = trades[0].at
-    start = await sequencer.resync()
-    new, _ = sequencer.handle(start.trades)
-    told, heard = [], [each.venue_trade_id for each in new]
+    result = await sequencer.resync()
+    new, _ = sequencer.handle(result.trades)
+    candles, new_trades = [], [trade.venue_trade_id for trade in new]
     for begin in range(0, len(trades), 50):
         batch = trades[begin : begin + 50]
         venue.now = batch[-1].at
@@ -52,23 +52,23 @@ async def collected(venue: FakeVenue, cut: range) -> tuple[list[Candle], list[st
             continue
         if begin - 50 in cut:
             sequencer.reset()
-            start = await sequencer.resync()
-            told += start.missed
-            batch = [*start.trades]
+            result = await sequencer.resync()
+            candles += result.missed
+            batch = [*result.trades]
         new, closed = sequencer.handle(batch)
-        told += closed
-        heard += [each.venue_trade_id for each in new]
+        candles += closed
+        new_trades += [trade.venue_trade_id for trade in new]
     venue.now += LONGEST
-    return told + sequencer.candles.close_due(venue.now), heard
+    return candles + sequencer.candles.close_due(venue.now), new_trades
 
 
 @pytest.mark.parametrize("day", ["20240808", "20240809"])
 def test_the_candles_of_a_recording_are_those_of_a_plain_grouping_also_across_a_cut(day: str) -> None:
     venue = FakeVenue(recorded(day))
-    told, heard = asyncio.run(collected(venue, range(5_000, 5_500)))
+    closed, new_trades = asyncio.run(collected(venue, range(5_000, 5_500)))
     venue.now = venue.trades[-1].at + LONGEST
     for timeframe in Timeframe:
-        mine = [each for each in told if each.timeframe is timeframe and each.volume]
-        right = [each for each in venue.candles(timeframe) if each.volume]
+        mine = [candle for candle in closed if candle.timeframe is timeframe and candle.volume]
+        right = [candle for candle in venue.candles(timeframe) if candle.volume]
         assert mine == right, timeframe
-    assert heard == [each.venue_trade_id for each in venue.trades]
+    assert new_trades == [trade.venue_trade_id for trade in venue.trades]

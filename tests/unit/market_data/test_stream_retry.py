@@ -1,4 +1,4 @@
-"""How long a stream waits from failure to failure, and what the log is told."""
+"""How long a stream waits from failure to failure, and what is logged."""
 
 import logging
 

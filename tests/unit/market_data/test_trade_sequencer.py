@@ -30,12 +30,12 @@ def trade(number: int, milliseconds: int, price: int = 100, quantity: int = 1) -
 
 @dataclass
 class Engine:
-    """What an engine does with its sequencer, and what it stored and told."""
+    """What an engine does with its sequencer, and what it stored and closed."""
 
     venue: FakeVenue
     stored: dict[Key, Candle] = field(default_factory=dict)
-    told: list[Candle] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    closed: list[Candle] = field(default_factory=list)
+    new_trades: list[str] = field(default_factory=list)
     sequencer: TradeSequencer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,37 +44,37 @@ class Engine:
     def restart(self) -> None:
         self.sequencer = TradeSequencer(MARKET, self.venue)
 
-    async def begin(self) -> ResyncResult:
-        start = await self.sequencer.resync()
-        self.stored |= {(each.timeframe, each.open_time): each for each in start.history}
-        self._close(start.missed)
-        self.take(start.trades)
-        return start
+    async def resync(self) -> ResyncResult:
+        result = await self.sequencer.resync()
+        self.stored |= {(candle.timeframe, candle.open_time): candle for candle in result.history}
+        self._close(result.missed)
+        self.handle(result.trades)
+        return result
 
     async def reconnect(self) -> None:
         self.sequencer.reset()
-        await self.begin()
+        await self.resync()
 
-    def take(self, batch: tuple[Trade, ...] | list[Trade]) -> None:
+    def handle(self, batch: tuple[Trade, ...] | list[Trade]) -> None:
         new, closed = self.sequencer.handle(batch)
-        self.heard += [each.venue_trade_id for each in new]
+        self.new_trades += [trade.venue_trade_id for trade in new]
         self._close(closed)
 
-    async def passes(self) -> None:
-        """Let the venue's time do what it does."""
+    async def pass_time(self) -> None:
+        """Do what is due at the venue's present time."""
         if (
             not self.sequencer.is_complete
             and self.sequencer.resync_at is not None
             and self.venue.now >= self.sequencer.resync_at
         ):
-            await self.begin()
+            await self.resync()
         if self.sequencer.is_complete:
             self._close(self.sequencer.candles.close_due(self.venue.now))
 
     def _close(self, candles: tuple[Candle, ...] | list[Candle]) -> None:
-        self.told += candles
-        for each in candles:
-            self.stored.setdefault((each.timeframe, each.open_time), each)
+        self.closed += candles
+        for candle in candles:
+            self.stored.setdefault((candle.timeframe, candle.open_time), candle)
 
 
 @st.composite
@@ -105,10 +105,10 @@ def histories(draw: st.DrawFn) -> list[tuple[list[Trade], str, int]]:
 
 
 async def lived(batches: list[tuple[list[Trade], str, int]], most: int) -> Engine:
-    """Run an engine through a history; its stream tells everything but what `wrong` says."""
-    venue = FakeVenue([trade(1, 0), *(each for batch, _, _ in batches for each in batch)], most)
+    """Run an engine through a history; its stream has all trades but those that `wrong` names."""
+    venue = FakeVenue([trade(1, 0), *(trade for batch, _, _ in batches for trade in batch)], most)
     engine, before = Engine(venue), []
-    await engine.begin()
+    await engine.resync()
     for batch, wrong, quiet in batches:
         if batch:
             venue.now = batch[-1].at
@@ -119,11 +119,11 @@ async def lived(batches: list[tuple[list[Trade], str, int]], most: int) -> Engin
         elif wrong == "miss":
             engine.sequencer.reset()
         else:
-            engine.take({"repeat": before + batch, "reverse": batch[::-1]}.get(wrong, batch))
+            engine.handle({"repeat": before + batch, "reverse": batch[::-1]}.get(wrong, batch))
         venue.now += timedelta(milliseconds=quiet)
         if wrong == "miss":
             await engine.reconnect()
-        await engine.passes()
+        await engine.pass_time()
         before = batch
     return engine
 
@@ -135,7 +135,7 @@ def test_closed_candles_are_those_of_all_trades_whatever_happens_to_the_stream(
 ) -> None:
     engine = asyncio.run(lived(batches, most))
     for timeframe in Timeframe:
-        right = {(timeframe, each.open_time): each for each in engine.venue.candles(timeframe) if each.closed}
+        right = {(timeframe, candle.open_time): candle for candle in engine.venue.candles(timeframe) if candle.closed}
         mine = {key: each for key, each in engine.stored.items() if key[0] is timeframe}
         # What ended a moment ago is still open, and so is a minute of which too little is known.
         still_open = [key for key in right if key not in mine]
@@ -154,12 +154,12 @@ def test_no_candle_is_told_before_its_end_or_twice_or_otherwise_than_it_is_store
     engine = asyncio.run(
         lived([(batch, "cut" if wrong == "restart" else wrong, q) for batch, wrong, q in batches], most)
     )
-    counted = Counter((each.timeframe, each.open_time) for each in engine.told)
+    counted = Counter((candle.timeframe, candle.open_time) for candle in engine.closed)
     assert not [key for key, count in counted.items() if count > 1]
-    for each in engine.told:
-        assert each.closed
-        assert each.close_time <= engine.venue.now
-        assert engine.stored[each.timeframe, each.open_time] == each
+    for candle in engine.closed:
+        assert candle.closed
+        assert candle.close_time <= engine.venue.now
+        assert engine.stored[candle.timeframe, candle.open_time] == candle
 
 
 @settings(max_examples=60, deadline=None)
@@ -172,13 +172,13 @@ def test_longer_candles_add_up_from_minutes(batches: list[tuple[list[Trade], str
             for (kind, at), each in engine.stored.items()
             if kind is Timeframe.M1 and opened <= at < candle.close_time and each.volume
         ]
-        if sum(each.volume for each in minutes) == candle.volume and minutes:
+        if sum(minute.volume for minute in minutes) == candle.volume and minutes:
             minutes.sort(key=lambda each: each.open_time)
             assert (candle.open, candle.close) == (minutes[0].open, minutes[-1].close), timeframe
-            assert candle.high == max(each.high for each in minutes)
-            assert candle.low == min(each.low for each in minutes)
+            assert candle.high == max(minute.high for minute in minutes)
+            assert candle.low == min(minute.low for minute in minutes)
         else:
-            assert not minutes or sum(each.volume for each in minutes) < candle.volume
+            assert not minutes or sum(minute.volume for minute in minutes) < candle.volume
 
 
 @settings(max_examples=60, deadline=None)
@@ -186,7 +186,7 @@ def test_longer_candles_add_up_from_minutes(batches: list[tuple[list[Trade], str
 def test_every_trade_that_the_venue_still_gives_is_told_once(batches: list[tuple[list[Trade], str, int]]) -> None:
     kept = [(batch, "cut" if wrong == "restart" else wrong, quiet) for batch, wrong, quiet in batches]
     engine = asyncio.run(lived(kept, 1_000))
-    assert Counter(engine.heard) == Counter(each.venue_trade_id for each in engine.venue.trades)
+    assert Counter(engine.new_trades) == Counter(trade.venue_trade_id for trade in engine.venue.trades)
 
 
 async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_own_when_it_is_over() -> None:
@@ -194,44 +194,46 @@ async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_ow
     venue = FakeVenue([trade(100, -60_000), *trades], most=5)
     engine = Engine(venue)
     venue.now = trades[29].at
-    start = await engine.begin()
+    start = await engine.resync()
     assert not engine.sequencer.is_complete
-    assert {each.timeframe for each in start.forming} == set(Timeframe)
-    engine.take(trades[30:])
-    assert (engine.told, engine.sequencer.changed()) == ([], [])
+    assert {candle.timeframe for candle in start.forming} == set(Timeframe)
+    engine.handle(trades[30:])
+    assert (engine.closed, engine.sequencer.changed()) == ([], [])
     venue.now = START.replace(minute=52, second=2, microsecond=100_000)
-    await engine.passes()
+    await engine.pass_time()
     assert engine.sequencer.is_complete
-    (minute,) = [each for each in engine.told if each.timeframe is Timeframe.M1]
+    (minute,) = [candle for candle in engine.closed if candle.timeframe is Timeframe.M1]
     assert (minute.open_time, minute.volume) == (START.replace(second=0), 40)
 
 
 async def test_a_minute_that_closed_just_before_the_stream_broke_is_in_the_longer_candles() -> None:
     venue = FakeVenue([trade(1, 0), trade(2, 30_000, price=103, quantity=5)])
     engine = Engine(venue)
-    await engine.begin()
+    await engine.resync()
     venue.now = venue.trades[1].at
-    engine.take(venue.trades[1:])
+    engine.handle(venue.trades[1:])
     # A second after its end the minute closes, and until another second later the venue's own isn't relied on.
     venue.now = START.replace(minute=52, second=1, microsecond=500_000)
-    await engine.passes()
+    await engine.pass_time()
     await engine.reconnect()
-    assert [(each.timeframe, each.volume) for each in engine.told] == [(Timeframe.M1, 6)]
-    assert {each.volume for each in engine.sequencer.candles.forming() if each.timeframe is not Timeframe.M1} == {6}
+    assert [(candle.timeframe, candle.volume) for candle in engine.closed] == [(Timeframe.M1, 6)]
+    assert {candle.volume for candle in engine.sequencer.candles.forming() if candle.timeframe is not Timeframe.M1} == {
+        6
+    }
     venue.now = START.replace(minute=54, second=1, microsecond=500_000)
-    await engine.passes()
-    (longer,) = [each for each in engine.told if each.timeframe is Timeframe.M3]
+    await engine.pass_time()
+    (longer,) = [candle for candle in engine.closed if candle.timeframe is Timeframe.M3]
     assert longer in venue.candles(Timeframe.M3)
 
 
 async def test_a_trade_of_the_future_ends_the_stream_and_closes_nothing() -> None:
     venue = FakeVenue([trade(1, 0)])
     engine = Engine(venue)
-    await engine.begin()
+    await engine.resync()
     with pytest.raises(VenueGap, match="ahead of the venue's clock"):
-        engine.take([trade(2, 3_600_000)])
-    assert engine.told == []
-    assert {each.volume for each in engine.sequencer.candles.forming()} == {1}
+        engine.handle([trade(2, 3_600_000)])
+    assert engine.closed == []
+    assert {candle.volume for candle in engine.sequencer.candles.forming()} == {1}
 
 
 async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing() -> None:
@@ -251,12 +253,12 @@ async def test_a_beginning_that_the_stream_does_not_outlive_counts_for_nothing()
 
 async def test_the_past_of_a_venue_that_leaves_out_empty_minutes_is_not_filled_for_years() -> None:
     venue = FakeVenue([trade(1, 0)])
-    told = venue.fetch_candles
+    closed = venue.fetch_candles
 
     async def sparse(market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int) -> list[Candle]:
-        (newest,) = (await told(market, timeframe, start, 1))[-1:]
+        (newest,) = (await closed(market, timeframe, start, 1))[-1:]
         days = [timedelta(days=number) for number in range(limit, 0, -1)]
-        return [replace(newest, open_time=newest.open_time - each, closed=True) for each in days]
+        return [replace(newest, open_time=newest.open_time - day, closed=True) for day in days]
 
     venue.fetch_candles = sparse
     start = await TradeSequencer(MARKET, venue).resync()

@@ -45,10 +45,14 @@ def test_shorter_candles_never_reach_over_the_end_of_one_that_they_divide(
 
 
 def test_the_names_are_those_of_the_venues_and_stand_by_length() -> None:
-    names = [each.venue_name for each in Timeframe]
+    names = [timeframe.venue_name for timeframe in Timeframe]
     assert names == ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d", "1w"]
-    assert [each.seconds for each in Timeframe] == sorted(each.seconds for each in Timeframe)
-    assert all(any(each.divides(longer) for each in VENUE_TIMEFRAMES) for longer in Timeframe if longer != Timeframe.M1)
+    assert [timeframe.seconds for timeframe in Timeframe] == sorted(timeframe.seconds for timeframe in Timeframe)
+    assert all(
+        any(timeframe.divides(longer) for timeframe in VENUE_TIMEFRAMES)
+        for longer in Timeframe
+        if longer != Timeframe.M1
+    )
 
 
 def minute(number: int, volume: int = 1) -> Candle:
@@ -63,10 +67,11 @@ def test_a_forming_candle_is_made_of_the_few_that_are_kept_of_each_shorter_timef
 ) -> None:
     until = MONDAY + minutes * MINUTE
     kept = {
-        each: [
-            opened_at(each, each.open_time(until) - number * each.duration) for number in range(1, RETAINED_CANDLES + 1)
+        timeframe: [
+            opened_at(timeframe, timeframe.open_time(until) - number * timeframe.duration)
+            for number in range(1, RETAINED_CANDLES + 1)
         ]
-        for each in Timeframe
+        for timeframe in Timeframe
     }
     made = build_forming(kept, timeframe, until)
     if timeframe.open_time(until) == until:
@@ -87,32 +92,32 @@ def test_minutes_add_up_to_the_same_candles_whichever_way(volumes: list[int], ti
     minutes = [minute(number, volume) for number, volume in enumerate(volumes)]
     between = list(Timeframe)[step]
     until = minutes[-1].close_time
-    direct = [each for each in resample(minutes, timeframe, MONDAY, until) if each.closed]
+    direct = [minute for minute in resample(minutes, timeframe, MONDAY, until) if minute.closed]
     if between.divides(timeframe):
-        parts = [each for each in resample(minutes, between, MONDAY, until) if each.closed]
-        assert [each for each in resample(parts, timeframe, MONDAY, until) if each.closed] == direct
+        parts = [minute for minute in resample(minutes, between, MONDAY, until) if minute.closed]
+        assert [candle for candle in resample(parts, timeframe, MONDAY, until) if candle.closed] == direct
     built = CandleAggregator(MARKET)
-    closed = [candle for each in trades_of(minutes) for candle in built.add(each)]
+    closed = [candle for minute in trades_of(minutes) for candle in built.add(minute)]
     closed += built.close_due(until + timedelta(seconds=1))
-    shown = [(each.open_time, each.volume) for each in closed if each.timeframe is timeframe]
-    begun = next((each.open_time for each in minutes if each.volume), until)
-    expected = [(each.open_time, each.volume) for each in direct if each.close_time > begun]
+    shown = [(candle.open_time, candle.volume) for candle in closed if candle.timeframe is timeframe]
+    begun = next((minute.open_time for minute in minutes if minute.volume), until)
+    expected = [(candle.open_time, candle.volume) for candle in direct if candle.close_time > begun]
     if timeframe is not Timeframe.M1:
         assert shown == expected
 
 
 def trades_of(minutes: list[Candle]) -> list[Trade]:
     return [
-        Trade(MARKET, f"{each.open_time:%d%H%M}", each.open_time, each.open, each.volume, OrderSide.BUY)
-        for each in minutes
-        if each.volume
+        Trade(MARKET, f"{minute.open_time:%d%H%M}", minute.open_time, minute.open, minute.volume, OrderSide.BUY)
+        for minute in minutes
+        if minute.volume
     ]
 
 
 def test_a_bucket_that_begins_before_the_first_part_is_left_out() -> None:
     minutes = [minute(number) for number in range(7, 31)]
     made = resample(minutes, Timeframe.M15, minutes[0].open_time, minutes[-1].close_time)
-    assert [(each.open_time, each.closed) for each in made] == [
+    assert [(candle.open_time, candle.closed) for candle in made] == [
         (MONDAY + 15 * MINUTE, True),
         (MONDAY + 30 * MINUTE, False),
     ]
@@ -125,7 +130,7 @@ def test_every_timeframe_closes_at_its_end(timeframe: Timeframe) -> None:
     opening = Trade(MARKET, "1", MONDAY, Decimal(100), Decimal(2), OrderSide.BUY)
     closing = Trade(MARKET, "2", end - MINUTE, Decimal(90), Decimal(3), OrderSide.SELL)
     closed = [candle for each in (opening, closing) for candle in built.add(each)]
-    assert timeframe not in {each.timeframe for each in closed}
+    assert timeframe not in {candle.timeframe for candle in closed}
     closed = built.close_due(end + timedelta(seconds=1))
-    (done,) = [each for each in closed if each.timeframe is timeframe]
+    (done,) = [candle for candle in closed if candle.timeframe is timeframe]
     assert (done.open_time, done.close, done.volume, done.closed) == (MONDAY, 90, 5, True)

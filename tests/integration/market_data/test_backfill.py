@@ -46,7 +46,7 @@ class Withholding:
         if timeframe is not M1 and not self.longer:
             return []
         candles = await self._source.fetch_candles(market, timeframe, start, limit)
-        return [each for each in candles if self._lists(each)]
+        return [candle for candle in candles if self._lists(candle)]
 
     def _lists(self, candle: Candle) -> bool:
         hidden = candle.timeframe is M1 and candle.open_time in self.without
@@ -79,7 +79,7 @@ async def stored(database: PostgresDatabase, timeframe: Timeframe = M1) -> list[
 
 @asynccontextmanager
 async def looking(backfill: Backfill) -> AsyncIterator[None]:
-    """Let the back-fill work inside the block, after it was told to look."""
+    """Run the back-fill inside the block, after a scan was requested."""
     task = asyncio.create_task(backfill.run())
     backfill.scan(BTC)
     try:
@@ -120,12 +120,14 @@ async def test_minutes_that_the_venue_does_not_have_become_candles_without_volum
 ) -> None:
     own = await some(source, timedelta(minutes=40), 30)
     own = [replace(each, volume=Decimal(0)) if 10 <= index < 20 else each for index, each in enumerate(own)]
-    source.without = {each.open_time for each in own[10:20]}
+    source.without = {candle.open_time for candle in own[10:20]}
     source.longer = False
     await writer.correct([*own[:5], *own[25:]])
     candles = await mended(database, backfill)
     assert candles[:10] == own[:10]
-    assert [(each.close, each.high, each.volume) for each in candles[10:20]] == [(own[9].close, own[9].close, 0)] * 10
+    assert [(candle.close, candle.high, candle.volume) for candle in candles[10:20]] == [
+        (own[9].close, own[9].close, 0)
+    ] * 10
     assert candles[20:30] == own[20:30]
     source.asked.clear()
     assert (await mended(database, backfill))[:30] == candles[:30]

@@ -31,7 +31,7 @@ async def test_where_the_venues_own_minute_differs_it_is_stored_and_counted_and_
     (own,) = await feed.own(Timeframe.M1, built)
     assert own == replace(built, high=own.high, volume=2 * built.volume)
     assert await feed.stored(built) == own
-    assert [each for each in feed.minutes() if each.open_time == built.open_time] == [built]
+    assert [minute for minute in feed.minutes() if minute.open_time == built.open_time] == [built]
     assert feed.collector.corrections[Timeframe.M1] == 1
     corrected = [record.message for record in caplog.records if built.open_time.strftime("M1 %Y") in record.message]
     assert len(corrected) == 1
@@ -54,7 +54,7 @@ async def test_minutes_that_agree_are_confirmed_and_nothing_is_corrected(feed: C
     await eventually(lambda: not feed.collector.verifier.pending, "both are checked", 60)
     assert feed.collector.verifier.checked >= 2
     assert not any(feed.collector.corrections.values())
-    assert [await feed.stored(each) for each in (first, second)] == [first, second]
+    assert [await feed.stored(candle) for candle in (first, second)] == [first, second]
 
 
 async def test_trades_that_a_stream_leaves_out_are_noticed_and_asked_for(feed: Collecting) -> None:
@@ -70,6 +70,6 @@ async def test_trades_that_a_stream_leaves_out_are_noticed_and_asked_for(feed: C
     await feed.makes_candles()
     built = await feed.leap()
     assert [built] == await feed.own(Timeframe.M1, built)
-    numbers = [int(each.venue_trade_id) for each in await feed.stored_trades()]
+    numbers = [int(trade.venue_trade_id) for trade in await feed.stored_trades()]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert not any(feed.collector.corrections.values())
