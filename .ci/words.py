@@ -27,6 +27,7 @@ BANNED = {
     **dict.fromkeys(("news",), "execution reports, notifier"),
     **dict.fromkeys(("bell", "bells", "ring", "rings", "rung"), "notifier, notify, wake-up"),
     **dict.fromkeys(("desk", "desks"), "context"),
+    **dict.fromkeys(("settler", "settlers"), "resolver"),
     **dict.fromkeys(("judge", "judges"), "signal processor"),
     **dict.fromkeys(("kitchen", "chores", "shop"), "executor, tasks, demo schema"),
     **dict.fromkeys(("tape", "tapes"), "trade sequencer"),

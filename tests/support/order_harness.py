@@ -202,7 +202,7 @@ class OrderHarness:
             await asyncio.sleep(0.01)
         return order
 
-    async def story(self, order_id: UUID) -> list[OrderEvent]:
+    async def order_events(self, order_id: UUID) -> list[OrderEvent]:
         """Return the order's events from the user's event log."""
         async with self.database.read_only() as transaction:
             events = await transaction.events.list_for_order(self.user.id, order_id, self.account.created_at)
@@ -210,7 +210,7 @@ class OrderHarness:
 
     async def kinds(self, order_id: UUID) -> list[str]:
         """Return the kinds of the order's events."""
-        return [event.kind.value for event in await self.story(order_id)]
+        return [event.kind.value for event in await self.order_events(order_id)]
 
     async def fills(self, order_id: UUID) -> list[Fill]:
         """Return the order's stored fills."""

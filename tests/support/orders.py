@@ -1,4 +1,4 @@
-"""Orders, the venue's words about them, and markets, for tests that need no database."""
+"""Orders, reports of them by a venue, and markets, for tests that need no database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def an_order(**changes: object) -> Order:
 
 
 def order_report(order: Order, status: OrderStatus, filled: Decimal | int = 0, *fills: FillReport) -> OrderReport:
-    """Return what a venue says of the order."""
+    """Return a venue's report of the order."""
     return OrderReport(
         market=order.market,
         client_order_id=order.client_order_id,
@@ -53,7 +53,7 @@ def order_report(order: Order, status: OrderStatus, filled: Decimal | int = 0, *
 
 
 def fill_report(trade_id: str, quantity: Decimal | str, price: Decimal | str = "100", **changes: object) -> FillReport:
-    """Return what a venue says of a fill of `an_order`."""
+    """Return a venue's report of a fill of `an_order`."""
     fill = FillReport(
         market=BTC,
         venue_order_id="v-1",

@@ -12,7 +12,7 @@ from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.events import decode_subject, encode_subject, subject_order_id
 
 CLOCK_SLACK = timedelta(days=1)
-"""How far apart the clocks of nodes may be: an event may be that much older than the one before it in its log."""
+"""How far apart the clocks of nodes may be: an event may be older than its predecessor in the log by so much."""
 
 
 def append_statement(first: int, condition: str = "") -> str:
@@ -50,7 +50,7 @@ _SINCE = "AND at >= $4"
 
 
 class PostgresEventLog(Repository):
-    """Appends at the end of the transaction, reads at once; see `domain.ports.event_log`."""
+    """`EventLog` in PostgreSQL; the transaction writes what was appended just before its commit."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
@@ -62,23 +62,20 @@ class PostgresEventLog(Repository):
         return self._pending
 
     def append(self, events: Sequence[NewEvent]) -> None:
-        """Keep `events` until the transaction ends."""
         self._pending.extend(events)
 
     def drain(self) -> list[NewEvent]:
-        """Return what was appended, to be written; the commit must follow at once."""
+        """Return the pending events, to be written; the commit must follow at once."""
         events, self._pending = self._pending, []
         return events
 
     async def head(self, user_id: UUID) -> tuple[int, datetime | None]:
-        """Return the sequence and time of the user's newest event; 0 and None where there is none."""
         row = await self._connection.fetchrow("SELECT sequence, at FROM user_event_heads WHERE user_id = $1", user_id)
         return (row["sequence"], row["at"]) if row is not None else (0, None)
 
     async def read_after(
         self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
     ) -> list[UserEvent]:
-        """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the partitions to read."""
         conditions = [_ORDERS_ONLY] if orders_only else []
         conditions += [_SINCE] if at is not None else []
         bounds = [at - CLOCK_SLACK] if at is not None else []
@@ -86,12 +83,10 @@ class PostgresEventLog(Repository):
         return _events(await self._connection.fetch(query, user_id, sequence, limit, *bounds))
 
     async def list_for_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
-        """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
         query = _SELECT + " AND order_id = $2 AND at >= $3 ORDER BY sequence"
         return _events(await self._connection.fetch(query, user_id, order_id, since - CLOCK_SLACK))
 
     async def list_for_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
-        """Return all events of several orders of a user, oldest first, as `list_for_order` does (for batches)."""
         query = _SELECT + " AND order_id = ANY($2::uuid[]) AND at >= $3 ORDER BY sequence"
         return _events(await self._connection.fetch(query, user_id, list(set(order_ids)), since - CLOCK_SLACK))
 

@@ -77,7 +77,7 @@ async def test_no_order_is_lost_or_sent_twice(
     assert order.filled_quantity == Decimal(len(venue.received))
     assert order.status is (OrderStatus.FILLED if venue.received else OrderStatus.REJECTED)
     assert len(await harness.fills(order.id)) == len(venue.received)
-    revisions = [event.order.revision for event in await harness.story(order.id)]
+    revisions = [event.order.revision for event in await harness.order_events(order.id)]
     assert revisions == sorted(set(revisions))
     venue.fates.clear()
     flaky.breaks_at = -1

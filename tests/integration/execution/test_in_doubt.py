@@ -127,6 +127,6 @@ async def test_a_lease_renewed_too_long_ago_keeps_the_bytes_from_leaving(
     order = await harness.place()
     assert order.status is OrderStatus.CANCELED
     assert venue.sent == 0
-    assert (await harness.story(order.id))[-1].reason == (
+    assert (await harness.order_events(order.id))[-1].reason == (
         "not sent: the right to trade the account was not renewed in time"
     )

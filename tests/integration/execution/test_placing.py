@@ -29,7 +29,7 @@ async def test_every_event_is_the_order_one_revision_on(harness: OrderHarness, v
     venue.parts = 4
     await harness.start()
     order = await harness.place()
-    story = await harness.story(order.id)
+    story = await harness.order_events(order.id)
     assert [event.order.revision for event in story] == list(range(1, len(story) + 1))
     assert story[-1].order == await harness.read(order.id)
 
