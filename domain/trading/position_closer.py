@@ -108,7 +108,8 @@ class PositionCloser:
         self._reason = reason
         self._context.wake_executor(order.id if order else None)
         if order is not None:
-            self._next_try = self._context.clock.monotonic() + self._backoff.next_delay()
+            delay = self._backoff.next_delay(at_least=FIRST_RETRY_SECONDS)
+            self._next_try = self._context.clock.monotonic() + delay
 
     def _is_too_soon(self) -> bool:
         return self._context.clock.monotonic() < self._next_try
