@@ -4,30 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import msgspec
-from asyncpg import Record
-
 from domain.core.pagination import KeysetPage
-from domain.model.trading import Account, AccountKind, Balance, RiskLimits
+from domain.model.trading import Account, Balance
 from domain.model.trading_state import TradingState
 from infra.postgres.repositories.base import Repository
+from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
 from infra.postgres.rows.columns import members_by_value, to_json
 
-# The sealed credentials are not among the columns: a statement of their own reads them when requests are to be signed.
-SELECT = """
-SELECT id, user_id, name, kind, venue, currency, created_at, archived_at, trading_state, risk, reconciled_at
-FROM accounts"""
-INSERT = """
-INSERT INTO accounts (id, user_id, name, kind, venue, currency, created_at, archived_at, trading_state, risk,
-    reconciled_at, sealed_credentials)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"""
 UPDATE = """
 UPDATE accounts SET name = $2, risk = $3, trading_state = $4, archived_at = $5, reconciled_at = $6 WHERE id = $1"""
-GET = SELECT + " WHERE id = $1 AND user_id = $2"
-BY_ID = SELECT + " WHERE id = $1"
+GET = SELECT_ACCOUNT + " WHERE id = $1 AND user_id = $2"
+BY_ID = SELECT_ACCOUNT + " WHERE id = $1"
 GET_FOR_UPDATE = BY_ID + " FOR NO KEY UPDATE"
-GET_MANY = SELECT + " WHERE id = ANY($1::uuid[])"
-LIST_TRADABLE = SELECT + (
+GET_MANY = SELECT_ACCOUNT + " WHERE id = ANY($1::uuid[])"
+LIST_TRADABLE = SELECT_ACCOUNT + (
     " WHERE archived_at IS NULL OR EXISTS (SELECT 1 FROM orders WHERE account_id = accounts.id AND status IN"
     " ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')) ORDER BY id"
 )
@@ -60,16 +50,14 @@ DELETE_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
 ENGINE_STATE = "SELECT trading_state FROM engine_state"
 SET_ENGINE_STATE = "UPDATE engine_state SET trading_state = $1"
 
-_KINDS = members_by_value(AccountKind)
 _STATES = members_by_value(TradingState)
-_RISK = msgspec.json.Decoder(RiskLimits)
 
 
 class PostgresAccounts(Repository):
     """See `domain.ports.accounts.AccountRepository`."""
 
     async def add(self, account: Account, sealed_credentials: bytes) -> None:
-        await self._connection.execute(INSERT, *_params(account), sealed_credentials)
+        await self._connection.execute(INSERT_ACCOUNT, *account_params(account), sealed_credentials)
 
     async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
         return await self._fetch_account(GET, account_id, user_id)
@@ -105,7 +93,7 @@ class PostgresAccounts(Repository):
         await self._connection.execute(SET_CREDENTIALS, account_id, sealed_credentials)
 
     async def list_page(self, user_id: UUID, page: KeysetPage) -> list[Account]:
-        return [account_from_row(row) for row in await self._page(SELECT, page, [("user_id = {}", user_id)])]
+        return [account_from_row(row) for row in await self._page(SELECT_ACCOUNT, page, [("user_id = {}", user_id)])]
 
     async def get_many(self, ids: Sequence[UUID]) -> list[Account]:
         return [account_from_row(row) for row in await self._connection.fetch(GET_MANY, ids)]
@@ -156,36 +144,3 @@ class PostgresAccounts(Repository):
     async def _fetch_account(self, text: str, *arguments: object) -> Account | None:
         row = await self._connection.fetchrow(text, *arguments)
         return None if row is None else account_from_row(row)
-
-
-def account_from_row(row: Record) -> Account:
-    """Return the account in a row of `SELECT`."""
-    return Account(
-        id=row["id"],
-        user_id=row["user_id"],
-        name=row["name"],
-        kind=_KINDS[row["kind"]],
-        venue=row["venue"],
-        currency=row["currency"],
-        created_at=row["created_at"],
-        archived_at=row["archived_at"],
-        trading_state=_STATES[row["trading_state"]],
-        risk=_RISK.decode(row["risk"]),
-        reconciled_at=row["reconciled_at"],
-    )
-
-
-def _params(account: Account) -> tuple[object, ...]:
-    return (
-        account.id,
-        account.user_id,
-        account.name,
-        account.kind,
-        account.venue,
-        account.currency,
-        account.created_at,
-        account.archived_at,
-        account.trading_state,
-        to_json(account.risk),
-        account.reconciled_at,
-    )

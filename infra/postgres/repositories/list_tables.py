@@ -22,10 +22,18 @@ from domain.ports.lists import (
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
-from infra.postgres.repositories import accounts, positions, reports, strategies, transfers, users
+from infra.postgres.repositories import reports, strategies, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
 from infra.postgres.repositories.orders import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
+from infra.postgres.rows.accounts import (
+    SELECT_ACCOUNT,
+    SELECT_POSITION,
+    SELECT_TRANSFER,
+    account_from_row,
+    position_from_row,
+    transfer_from_row,
+)
 from infra.postgres.rows.orders import SELECT_FILL, SELECT_ORDER, fill_from_row, order_from_row
 from infra.postgres.rows.trading_sessions import (
     SELECT_SIGNAL,
@@ -88,9 +96,9 @@ def _no_conditions(_filter: NoFilter) -> Sequence[Condition]:
     return []
 
 
-ACCOUNTS: Final = ListTable(accounts.SELECT, "accounts", OF_USER, _account_conditions, accounts.account_from_row)
+ACCOUNTS: Final = ListTable(SELECT_ACCOUNT, "accounts", OF_USER, _account_conditions, account_from_row)
 STRATEGIES: Final = ListTable(
-    strategies.SELECT, "strategies", OF_USER, _strategy_conditions, strategies.strategy_from_row
+    strategies.SELECT_STRATEGY, "strategies", OF_USER, _strategy_conditions, strategies.strategy_from_row
 )
 VERSIONS: Final = ListTable(
     strategies.SELECT_VERSION,
@@ -119,16 +127,14 @@ FILLS: Final = ListTable(
     fill_conditions, fill_from_row,
 )  # fmt: skip
 POSITIONS: Final = ListTable(
-    positions.SELECT,
+    SELECT_POSITION,
     "positions",
     {**OF_USER, **OF_ACCOUNT, **OF_SESSION},
     _position_conditions,
-    positions.position_from_row,
+    position_from_row,
     dated="closed_at",
 )
-TRANSFERS: Final = ListTable(
-    transfers.SELECT, "account_transfers", OF_ACCOUNT, _no_conditions, transfers.transfer_from_row
-)
+TRANSFERS: Final = ListTable(SELECT_TRANSFER, "account_transfers", OF_ACCOUNT, _no_conditions, transfer_from_row)
 JOBS: Final = ListTable(reports.SELECT_JOB, "jobs", OF_USER, _job_conditions, reports.job_from_row)
 REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_conditions, reports.report_from_row)
 ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity_conditions, users.activity_from_row)

@@ -3,34 +3,20 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from asyncpg import Record
-
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Position
 from infra.postgres.repositories.base import Repository
-from infra.postgres.rows.columns import market_symbol
+from infra.postgres.rows.accounts import SAVE_POSITION, SELECT_POSITION, position_from_row, position_params
 
-SELECT = """
-SELECT id, user_id, account_id, market, trading_session_id, opened_at, quantity, dust, average_price, realized_profit,
-    fees, closed_at, stop_loss_price, take_profit_price, unpriced_fees
-FROM positions"""
-SAVE = """
-INSERT INTO positions (id, user_id, account_id, market, trading_session_id, opened_at, quantity, dust, average_price,
-    realized_profit, fees, closed_at, stop_loss_price, take_profit_price, unpriced_fees)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, dust = excluded.dust,
-    average_price = excluded.average_price, realized_profit = excluded.realized_profit, fees = excluded.fees,
-    closed_at = excluded.closed_at, stop_loss_price = excluded.stop_loss_price,
-    take_profit_price = excluded.take_profit_price, unpriced_fees = excluded.unpriced_fees"""
-GET_OPEN_FOR_UPDATE = SELECT + (
+GET_OPEN_FOR_UPDATE = SELECT_POSITION + (
     " WHERE account_id = $1 AND market = $2 AND trading_session_id = $3 AND closed_at IS NULL FOR NO KEY UPDATE"
 )
-GET_OPEN_WITHOUT_SESSION_FOR_UPDATE = SELECT + (
+GET_OPEN_WITHOUT_SESSION_FOR_UPDATE = SELECT_POSITION + (
     " WHERE account_id = $1 AND market = $2 AND trading_session_id IS NULL AND closed_at IS NULL FOR NO KEY UPDATE"
 )
-GET = SELECT + " WHERE id = $1 AND user_id = $2"
-LIST_OPEN = SELECT + " WHERE account_id = $1 AND closed_at IS NULL ORDER BY id"
+GET = SELECT_POSITION + " WHERE id = $1 AND user_id = $2"
+LIST_OPEN = SELECT_POSITION + " WHERE account_id = $1 AND closed_at IS NULL ORDER BY id"
 # Open positions have a text of their own that the partial index positions_open_of_user answers.
 OWNER_CONDITIONS = {
     None: "user_id = {}",
@@ -40,7 +26,7 @@ OWNER_CONDITIONS = {
 # One index look-up for each session, however many positions it has had.
 LATEST_BY_SESSION = f"""
 SELECT latest.* FROM unnest($1::uuid[]) AS asked (session_id)
-CROSS JOIN LATERAL ({SELECT} WHERE trading_session_id = asked.session_id ORDER BY id DESC LIMIT 1) AS latest"""
+CROSS JOIN LATERAL ({SELECT_POSITION} WHERE trading_session_id = asked.session_id ORDER BY id DESC LIMIT 1) AS latest"""
 
 
 class PostgresPositions(Repository):
@@ -54,7 +40,7 @@ class PostgresPositions(Repository):
         return await self._fetch_position(GET_OPEN_FOR_UPDATE, account_id, str(market), trading_session_id)
 
     async def save(self, position: Position) -> None:
-        await self._connection.execute(SAVE, *_params(position))
+        await self._connection.execute(SAVE_POSITION, *position_params(position))
 
     async def get(self, user_id: UUID, position_id: UUID) -> Position | None:
         return await self._fetch_position(GET, position_id, user_id)
@@ -73,7 +59,7 @@ class PostgresPositions(Repository):
             ("account_id = {}", account_id),
             ("market = {}", None if market is None else str(market)),
         ]
-        return [position_from_row(row) for row in await self._page(SELECT, page, conditions)]
+        return [position_from_row(row) for row in await self._page(SELECT_POSITION, page, conditions)]
 
     async def list_open(self, account_id: UUID) -> list[Position]:
         return [position_from_row(row) for row in await self._connection.fetch(LIST_OPEN, account_id)]
@@ -85,44 +71,3 @@ class PostgresPositions(Repository):
     async def _fetch_position(self, text: str, *arguments: object) -> Position | None:
         row = await self._connection.fetchrow(text, *arguments)
         return None if row is None else position_from_row(row)
-
-
-def position_from_row(row: Record) -> Position:
-    """Return the position in a row of `SELECT`."""
-    return Position(
-        id=row["id"],
-        user_id=row["user_id"],
-        account_id=row["account_id"],
-        market=market_symbol(row["market"]),
-        trading_session_id=row["trading_session_id"],
-        opened_at=row["opened_at"],
-        quantity=row["quantity"],
-        dust=row["dust"],
-        average_price=row["average_price"],
-        realized_profit=row["realized_profit"],
-        fees=row["fees"],
-        closed_at=row["closed_at"],
-        stop_loss_price=row["stop_loss_price"],
-        take_profit_price=row["take_profit_price"],
-        unpriced_fees=tuple(row["unpriced_fees"]),
-    )
-
-
-def _params(position: Position) -> tuple[object, ...]:
-    return (
-        position.id,
-        position.user_id,
-        position.account_id,
-        str(position.market),
-        position.trading_session_id,
-        position.opened_at,
-        position.quantity,
-        position.dust,
-        position.average_price,
-        position.realized_profit,
-        position.fees,
-        position.closed_at,
-        position.stop_loss_price,
-        position.take_profit_price,
-        list(position.unpriced_fees),
-    )

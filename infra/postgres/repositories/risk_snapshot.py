@@ -8,8 +8,7 @@ from domain.model.orders import Order
 from domain.model.trading import Balance
 from domain.model.trading_state import TradingState
 from domain.ports.orders import RiskSnapshot
-from infra.postgres.repositories.accounts import account_from_row
-from infra.postgres.repositories.positions import position_from_row
+from infra.postgres.rows.accounts import account_from_row, position_from_row
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.orders import order_from_row
 from infra.postgres.rows.trading_sessions import trading_session_from_row

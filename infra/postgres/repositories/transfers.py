@@ -7,18 +7,14 @@ from uuid import UUID
 from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
-from domain.model.trading import AccountTransfer, TransferKind
+from domain.model.trading import AccountTransfer
 from infra.postgres.repositories.base import Repository
-from infra.postgres.rows.columns import members_by_value
+from infra.postgres.rows.accounts import INSERT_TRANSFER, SELECT_TRANSFER, transfer_from_row, transfer_params
 
-SELECT = "SELECT id, user_id, account_id, kind, currency, amount, at, reference FROM account_transfers"
-INSERT = """
-INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id, reference) DO NOTHING"""
 UPDATE = "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4 WHERE id = $1"
-GET = SELECT + " WHERE id = $1 AND user_id = $2"
-GET_BY_REFERENCE = SELECT + " WHERE account_id = $1 AND reference = $2"
-LIST_ALL = SELECT + " WHERE account_id = $1 ORDER BY at, id"
+GET = SELECT_TRANSFER + " WHERE id = $1 AND user_id = $2"
+GET_BY_REFERENCE = SELECT_TRANSFER + " WHERE account_id = $1 AND reference = $2"
+LIST_ALL = SELECT_TRANSFER + " WHERE account_id = $1 ORDER BY at, id"
 UNEXPLAINED = """
 SELECT currency, coalesce(held.total, 0) - coalesce(moved.amount, 0) AS amount
 FROM (SELECT currency, total FROM balances WHERE account_id = $1) AS held
@@ -41,14 +37,12 @@ ON CONFLICT (account_id, reference) DO UPDATE SET amount = account_transfers.amo
 IS_PROVISIONAL = "SELECT opening_is_provisional FROM accounts WHERE id = $1"
 CONFIRM_OPENING = "UPDATE accounts SET opening_is_provisional = false WHERE id = $1"
 
-_KINDS = members_by_value(TransferKind)
-
 
 class PostgresTransfers(Repository):
     """See `domain.ports.accounts.TransferRepository`."""
 
     async def add(self, transfer: AccountTransfer) -> bool:
-        return await self._connection.execute(INSERT, *_params(transfer)) == "INSERT 0 1"
+        return await self._connection.execute(INSERT_TRANSFER, *transfer_params(transfer)) == "INSERT 0 1"
 
     async def update(self, transfer: AccountTransfer) -> None:
         changed = (transfer.kind, transfer.amount, transfer.reference)
@@ -61,7 +55,9 @@ class PostgresTransfers(Repository):
         return await self._fetch_transfer(GET_BY_REFERENCE, account_id, reference)
 
     async def list_page(self, account_id: UUID, page: KeysetPage) -> list[AccountTransfer]:
-        return [transfer_from_row(row) for row in await self._page(SELECT, page, [("account_id = {}", account_id)])]
+        return [
+            transfer_from_row(row) for row in await self._page(SELECT_TRANSFER, page, [("account_id = {}", account_id)])
+        ]
 
     async def list_all(self, account_id: UUID) -> list[AccountTransfer]:
         return [transfer_from_row(row) for row in await self._connection.fetch(LIST_ALL, account_id)]
@@ -86,30 +82,3 @@ class PostgresTransfers(Repository):
     async def _fetch_transfer(self, text: str, *arguments: object) -> AccountTransfer | None:
         row = await self._connection.fetchrow(text, *arguments)
         return None if row is None else transfer_from_row(row)
-
-
-def transfer_from_row(row: Record) -> AccountTransfer:
-    """Return the transfer in a row of `SELECT`."""
-    return AccountTransfer(
-        id=row["id"],
-        user_id=row["user_id"],
-        account_id=row["account_id"],
-        kind=_KINDS[row["kind"]],
-        currency=row["currency"],
-        amount=row["amount"],
-        at=row["at"],
-        reference=row["reference"],
-    )
-
-
-def _params(transfer: AccountTransfer) -> tuple[object, ...]:
-    return (
-        transfer.id,
-        transfer.user_id,
-        transfer.account_id,
-        transfer.kind,
-        transfer.currency,
-        transfer.amount,
-        transfer.at,
-        transfer.reference,
-    )

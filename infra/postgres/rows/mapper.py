@@ -31,18 +31,23 @@ class RowMapper(Generic[T]):
         self._encoders = tuple(encoders.get(name) for name in self._names)
         self._values = attrgetter(*self._names)
         self.columns = ", ".join(self._names)
+        self.placeholders = ", ".join(map(self.placeholder, self._names))
         self.select = f"SELECT {self.columns} FROM {table}"
 
     def __len__(self) -> int:
         """Return the number of columns."""
         return len(self._names)
 
-    def insert(self, on_conflict: str) -> str:
-        """Return the statement that inserts `params`, unless the columns of `on_conflict` are those of a stored row."""
-        placeholders = ", ".join(f"${number + 1}" for number in range(len(self)))
-        return (
-            f"INSERT INTO {self._table} ({self.columns}) VALUES ({placeholders}) ON CONFLICT ({on_conflict}) DO NOTHING"
-        )
+    def insert(self, on_conflict: str | None = None) -> str:
+        """Return the statement that inserts `params`, unless a stored row has the same columns of `on_conflict`."""
+        statement = f"INSERT INTO {self._table} ({self.columns}) VALUES ({self.placeholders})"
+        return statement if on_conflict is None else f"{statement} ON CONFLICT ({on_conflict}) DO NOTHING"
+
+    def upsert(self, key: str, *unchanged: str) -> str:
+        """Return the statement that inserts `params`, or on a known key sets all columns but the `unchanged` ones."""
+        changed = [name for name in self._names if name not in {key, *unchanged}]
+        changes = ", ".join(f"{name} = excluded.{name}" for name in changed)
+        return f"{self.insert()} ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
     def update(self, *unchanged: str) -> str:
         """Return the statement that sets all columns to `params`, where the `unchanged` ones have those values."""
