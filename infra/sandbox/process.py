@@ -29,7 +29,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 
 
 class CannotListen(Exception):
-    """The address can't be listened on, and why."""
+    """The address can't be listened on; the message says why."""
 
 
 class _Server(uvicorn.Server):
@@ -58,7 +58,7 @@ async def run_sandbox(options: SandboxOptions, live: LiveVenue | None = None) ->
     """
     with StateFolder(options.folder, options.token) as folder:
         simulation = Simulation(folder, options, live)
-        listener = _listen(options.host, options.port)
+        listener = open_listener(options.host, options.port)
         server = _Server(_config(simulation), lambda: _announce(options.host, listener))
         _stop_on_request(lambda: _stop(server, simulation), with_stdin=options.exit_with_stdin)
         steps_task = asyncio.create_task(simulation.run())
@@ -112,7 +112,8 @@ def _config(simulation: Simulation) -> uvicorn.Config:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a listening TCP socket; raises `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -1,4 +1,4 @@
-"""An exchange without a process: in memory, with a book that a test sets level by level."""
+"""An exchange in memory, without a process, whose book a test sets level by level."""
 
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ def units(amount: float | str | Decimal) -> int:
     return parse_units(f"{Decimal(str(amount)):f}")
 
 
-class SmallExchange:
+class InMemoryExchange:
     """One market, BTC/USDT at 60,000, and as many accounts as a test asks for."""
 
     def __init__(self) -> None:
@@ -35,8 +35,8 @@ class SmallExchange:
             self.deposited[asset] += amount
         return self.exchange.create_account(name, paid)
 
-    def liquidity(self, side: Side, price: float | str, quantity: float | str) -> None:
-        """Set the house's quantity at a level."""
+    def set_liquidity(self, side: Side, price: float | str, quantity: float | str) -> None:
+        """Set the external liquidity of a level."""
         self.market.book.set_liquidity(side, units(price), units(quantity))
 
     def take_liquidity(self, side: Side, quantity: float | str, limit: float | str) -> None:

@@ -1,4 +1,4 @@
-"""The book of a recording, worked out a second time: plainly, from the file alone, to hold the engine's against."""
+"""The book of a recording, computed independently from the file, to compare the engine's books with."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ class PlainBook:
         return bids, [(price, self.asks[price]) for price in self._ask_prices[:levels]]
 
     def set(self, bids: list[list[str]], asks: list[list[str]]) -> None:
-        """Set what rests at some prices."""
+        """Set the quantities of some prices."""
         for side, prices, rows in ((self.bids, self._bid_prices, bids), (self.asks, self._ask_prices, asks)):
             for price_text, quantity_text in rows:
                 price, quantity = Decimal(price_text), Decimal(quantity_text)
@@ -37,7 +37,7 @@ class PlainBook:
                     insort(prices, price)
 
 
-class SecondBook(PlainBook):
+class RecordedBook(PlainBook):
     """The recorded book after each recorded update, `first_id` the number of the first update after the snapshot."""
 
     def __init__(self, *recordings: Path) -> None:
@@ -53,33 +53,33 @@ class SecondBook(PlainBook):
         self.snapshot_id = self.update_id = message["lastUpdateId"]
         self.set(message["bids"], message["asks"])
         for message in early:
-            self._take(message)
+            self._apply(message)
 
     def advance(self) -> bool:
-        """Take the next recorded update; False after the last."""
+        """Apply the next recorded update; return False after the last."""
         for message in self._messages:
-            if self._take(message):
+            if self._apply(message):
                 self.first_id = self.first_id or message["data"]["U"]
                 return True
         return False
 
-    def _take(self, message: dict[str, Any]) -> bool:
+    def _apply(self, message: dict[str, Any]) -> bool:
         event = message.get("data", {})
         if event.get("e") != "depthUpdate":
             return False
-        if event["u"] > self.snapshot_id:  # what came before is part of the snapshot
+        if event["u"] > self.snapshot_id:  # earlier updates are part of the snapshot
             self.set(event["b"], event["a"])
         self.update_id, self.event = event["u"], event
         return True
 
     def snapshot(self, levels: int) -> dict[str, Any]:
-        """Return the book as the venue answers a request for it."""
+        """Return the book in the form of the venue's answer."""
         bids, asks = ([[str(price), str(held)] for price, held in side] for side in self.top(levels))
         return {"lastUpdateId": self.update_id, "bids": bids, "asks": asks}
 
 
 def messages(*recordings: Path) -> Iterator[dict[str, Any]]:
-    """Yield what was recorded of depth, in order."""
+    """Yield the recorded depth messages, in order."""
     for recording in recordings:
         with gzip.open(recording, "rb") as lines:
             for line in lines:

@@ -98,9 +98,9 @@ class SandboxProcess:
         return await asyncio.to_thread(_fetch, request)
 
     async def create_account(self, name: str, balances: dict[str, str]) -> SandboxKeys:
-        """Make an account, or return the keys of the one that has this name."""
-        made = await self.admin("accounts", {"name": name, "balances": balances})
-        return SandboxKeys(made["apiKey"], made["secret"], made["uid"])
+        """Create an account, or return the keys of the one with this name."""
+        account = await self.admin("accounts", {"name": name, "balances": balances})
+        return SandboxKeys(account["apiKey"], account["secret"], account["uid"])
 
     async def deposit(self, name: str, currency: str, amount: str, key: str) -> bool:
         """Pay into an account once a `key`; return whether it was paid now."""
@@ -109,11 +109,11 @@ class SandboxProcess:
         ]
 
     async def inject_faults(self, **faults: int | bool) -> dict[str, Any]:
-        """Ask for faults by the names of `infra.sandbox.faults.FaultPlan`, in camel case."""
+        """Request faults by the names of `infra.sandbox.faults.FaultPlan`, in camel case."""
         return await self.admin("misbehave", faults)
 
     async def skip_to_seconds_before_a_minute(self, seconds: int) -> None:
-        """Put the venue's clock forward, so that its next minute begins in so many seconds."""
+        """Advance the venue's clock, so that its next minute starts in so many seconds."""
         now = (await self.get("/api/v3/time"))["serverTime"]
         await self.inject_faults(driftMs=(-now - seconds * 1000) % 60_000)
 
@@ -160,7 +160,7 @@ async def running_sandbox(
 async def running_mirror(
     folder: Path, live: SandboxProcess, markets: str = "BTC/USDT"
 ) -> AsyncIterator[SandboxProcess]:
-    """Start a mirror of another sandbox, which is to it what binance is; it may say what it lost and found."""
+    """Start a mirror of another sandbox, in Binance's place; its stderr may have only log lines of the mirror."""
     arguments = (
         "--mirror",
         "binance",

@@ -1,4 +1,4 @@
-"""What a sandbox exchange has in its books, read from its database behind the engine's back."""
+"""The orders and trades of a sandbox exchange, read directly from its database."""
 
 import sqlite3
 from collections import IdSequence

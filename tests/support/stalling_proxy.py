@@ -1,4 +1,4 @@
-"""A line that dies without a word: connections stay open, and nothing comes through them any more."""
+"""A TCP proxy that can stall: connections stay open, but nothing is forwarded any more."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class StallingProxy:
-    """Passes bytes on between its port and another; `stall` silences all connections that there are."""
+    """Forwards bytes between its port and another; `stall` silences all present connections."""
 
     def __init__(self, port: int) -> None:
         self.port = 0
@@ -15,12 +15,12 @@ class StallingProxy:
         self._writers: list[asyncio.StreamWriter] = []
 
     def stall(self) -> None:
-        """Pass nothing on any more, in either direction; connections that are made later work."""
+        """Stop forwarding in both directions; later connections work."""
         for pump in self._pumps:
             pump.cancel()
 
     async def handle(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
-        """Take up a connection."""
+        """Forward a connection."""
         far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
         self._writers += [near, far]
         for reader, writer in ((near_reader, far), (far_reader, near)):

@@ -21,7 +21,7 @@ BTC = MarketSymbol("sandbox", "BTC/USDT")
 
 
 def allow() -> None:
-    """A guard that lets everything pass."""
+    """A guard that allows every send."""
 
 
 def new_order(**changes: object) -> Order:
@@ -45,7 +45,7 @@ def new_order(**changes: object) -> Order:
 
 @dataclass
 class Trader:
-    """One account: its name at the sandbox, and the way to its orders."""
+    """One account: its name at the sandbox, and its execution client."""
 
     name: str
     venue: CcxtExecutionClient
@@ -71,7 +71,7 @@ class UpdateLog:
 
 
 async def open_trader(venues: Venues, name: str, balances: dict[str, Decimal]) -> Trader:
-    """Make a paper account and connect to it."""
+    """Create a paper account and connect to it."""
     held = [Balance(currency, amount, amount) for currency, amount in balances.items()]
     credentials = await venues.paper("sandbox").open_account(name, held)
     account = Account(uuid4(), uuid4(), name, AccountKind.PAPER, "sandbox", "USDT", datetime.now(UTC))
@@ -79,7 +79,7 @@ async def open_trader(venues: Venues, name: str, balances: dict[str, Decimal]) -
 
 
 async def best_bid(venues: Venues) -> Decimal:
-    """Return what the sandbox's book pays now."""
+    """Return the best bid of the sandbox's book."""
     async with aclosing(venues.public("sandbox").depth(BTC)) as books:
         return (await anext(books)).bids[0].price
 

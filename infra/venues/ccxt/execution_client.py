@@ -57,6 +57,11 @@ class CcxtExecutionClient:
     def __repr__(self) -> str:
         return f"CcxtExecutionClient(venue={self._connection.settings.name!r}, name={self._name!r})"
 
+    @property
+    def exchange(self) -> CcxtValue:
+        """Ccxt's exchange object of the account; None before the first request."""
+        return self._exchange
+
     def venue_now(self) -> datetime:
         """Return the venue's time by the measured offset."""
         return self._connection.clock.now()

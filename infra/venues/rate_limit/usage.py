@@ -1,4 +1,4 @@
-"""What this process has asked of one venue, for metrics, and how many orders an account may still place."""
+"""Counts one venue's answers, for metrics, and the orders that an account may still place."""
 
 from collections import Counter
 from collections.abc import Mapping

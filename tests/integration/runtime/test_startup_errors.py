@@ -12,7 +12,7 @@ import pytest
 from infra.listening import listen_error
 from infra.postgres.migrate import head
 from infra.postgres.pool import display_address
-from infra.sandbox.process import CannotListen, _listen
+from infra.sandbox.process import CannotListen, open_listener
 from infra.sandbox.state.state_folder import FolderUnusableError, StateFolder
 from tests.support.engine import PROGRAM, engine_environment, run_program
 
@@ -103,7 +103,7 @@ def test_an_address_that_cannot_be_listened_on_is_told_with_what_is_wrong_with_i
     host: str, words: str, taken_port: int
 ) -> None:
     with pytest.raises(CannotListen) as refused:
-        _listen(host, taken_port)
+        open_listener(host, taken_port)
     assert str(refused.value).startswith(f"{host}:{taken_port} can't be listened on: {words}")
 
 

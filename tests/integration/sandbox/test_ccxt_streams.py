@@ -17,7 +17,7 @@ async def test_the_order_book_follows_without_a_gap_and_never_crosses(connect: C
         assert nonces[-1] > nonces[0]
 
 
-async def test_the_followed_book_is_the_one_that_rest_tells(connect: Connect) -> None:
+async def test_the_streamed_book_is_the_one_of_rest(connect: Connect) -> None:
     async with connect() as client, asyncio.timeout(60):
         for _ in range(30):
             await client.watch_order_book(MARKET)
@@ -44,7 +44,7 @@ async def test_trades_tickers_and_best_prices_arrive(connect: Connect) -> None:
         assert Decimal(candle[3]) <= Decimal(candle[4]) <= Decimal(candle[2])
 
 
-async def test_an_order_is_told_on_the_user_data_stream(trader: Client) -> None:
+async def test_an_order_is_reported_on_the_user_data_stream(trader: Client) -> None:
     async with asyncio.timeout(60):
         orders, trades, balances = (
             asyncio.create_task(watch)

@@ -16,7 +16,7 @@ async def far_price(client: Client) -> str:
 
 async def eventually_filled(client: Client, order_id: str) -> None:
     async with asyncio.timeout(60):
-        while (await client.fetch_order(order_id, MARKET))["status"] != "closed":  # noqa: ASYNC110 - it is asked over HTTP
+        while (await client.fetch_order(order_id, MARKET))["status"] != "closed":  # noqa: ASYNC110 - polled over HTTP
             await asyncio.sleep(0.05)
 
 

@@ -58,7 +58,7 @@ async def test_a_hanging_answer_times_out_and_the_order_stands(sandbox: SandboxP
 @pytest.mark.parametrize(
     ("status", "error"), [(503, ExchangeNotAvailable), (429, DDoSProtection), (418, DDoSProtection)]
 )
-async def test_it_answers_with_the_status_it_was_told(
+async def test_it_answers_with_the_requested_status(
     sandbox: SandboxProcess, trader: Client, status: int, error: type[Exception]
 ) -> None:
     await sandbox.inject_faults(answerStatus=status, answerCount=1)
@@ -103,7 +103,7 @@ async def next_events(socket: Connection, count: int) -> list[dict[str, Any]]:
         return [json.loads(await socket.recv())["event"] for _ in range(count)]
 
 
-async def test_a_fill_can_be_told_twice(sandbox: SandboxProcess, trader: Client, keys: SandboxKeys) -> None:
+async def test_a_fill_can_be_sent_twice(sandbox: SandboxProcess, trader: Client, keys: SandboxKeys) -> None:
     async with user_stream(sandbox, keys) as socket:
         await sandbox.inject_faults(repeatFills=1)
         await place_market(trader, "twice")
@@ -112,7 +112,7 @@ async def test_a_fill_can_be_told_twice(sandbox: SandboxProcess, trader: Client,
         assert first == second
 
 
-async def test_a_fill_can_be_told_after_what_follows_it(
+async def test_a_fill_can_be_sent_after_what_follows_it(
     sandbox: SandboxProcess, trader: Client, keys: SandboxKeys
 ) -> None:
     async with user_stream(sandbox, keys) as socket:
@@ -142,7 +142,7 @@ async def test_cut_streams_end_abruptly_and_can_be_opened_again(sandbox: Sandbox
         assert await socket.recv()
 
 
-async def test_a_silent_market_keeps_its_connections_and_says_nothing(sandbox: SandboxProcess) -> None:
+async def test_a_silent_market_keeps_its_connections_and_sends_nothing(sandbox: SandboxProcess) -> None:
     async with websockets.connect(f"{sandbox.websocket_url}/ws/btcusdt@depth@100ms") as socket:
         await sandbox.inject_faults(silenceMarketStreams=True)
         # The answer comes after all that was queued before it, so nothing is under way any more.
@@ -175,7 +175,7 @@ async def test_everything_acknowledged_survives_kill_nine(sandbox: SandboxProces
     assert (await trader.cancel_order(resting["id"], MARKET))["status"] == "canceled"
 
 
-async def test_an_account_asked_for_twice_is_the_same_and_paid_once(sandbox: SandboxProcess, connect: Connect) -> None:
+async def test_an_account_requested_twice_is_the_same_and_paid_once(sandbox: SandboxProcess, connect: Connect) -> None:
     first = await sandbox.create_account("ann", {"USDT": "100"})
     await sandbox.restart()
     assert await sandbox.create_account("ann", {"USDT": "100"}) == first

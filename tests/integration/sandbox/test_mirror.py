@@ -1,4 +1,4 @@
-"""A mirror shows another venue's prices, lets paper orders trade at them, and says so when it can't see them."""
+"""A mirror shows another venue's prices, lets paper orders trade at them, and closes when it can't see them."""
 
 import asyncio
 import sys
@@ -40,7 +40,7 @@ async def trader(mirror: SandboxProcess) -> AsyncIterator[Client]:
 
 
 async def book(venue: SandboxProcess, levels: int = TOP) -> dict[str, Any] | None:
-    """Return the top of the venue's book; None where it tells none."""
+    """Return the top of the venue's book; None if it shows none."""
     try:
         depth = await venue.get(f"/api/v3/depth?symbol={ID}&limit={levels}")
     except (AssertionError, OSError):
@@ -92,7 +92,7 @@ async def trades(venue: SandboxProcess) -> dict[int, Any]:
 
 
 def filter_of(symbol: dict[str, Any], kind: str) -> dict[str, Any]:
-    return next(each for each in symbol["filters"] if each["filterType"] == kind)
+    return next(rule for rule in symbol["filters"] if rule["filterType"] == kind)
 
 
 async def test_paper_orders_trade_at_live_prices_and_leave_no_trace_of_themselves(
@@ -162,7 +162,7 @@ async def test_a_first_start_waits_for_the_live_venue(tmp_path: Path) -> None:
         (["--mirror", "binance", "--markets", "BTC/USDX"], "no market 'BTC/USDX'; write BASE/QUOTE, such as BTC/USDT"),
     ],
 )
-async def test_what_cant_be_mirrored_is_told(
+async def test_what_cant_be_mirrored_is_reported(
     arguments: list[str], message: str, tmp_path: Path, live: SandboxProcess
 ) -> None:
     code, errors = await run_mirror(tmp_path / "mirror", *arguments, "--mirror-url", live.url)

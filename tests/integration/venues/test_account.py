@@ -134,7 +134,7 @@ async def test_balances_are_exact_and_leave_out_what_is_nothing(trader: Trader) 
     assert held == {"USDT": 100_000 - cost, "BTC": Decimal(2) + Decimal("0.01") * Decimal("0.999")}
 
 
-async def test_a_paper_account_that_is_asked_for_twice_is_paid_once(venues: Venues) -> None:
+async def test_a_paper_account_that_is_requested_twice_is_paid_once(venues: Venues) -> None:
     paper = venues.paper("sandbox")
     balances = [Balance("USDT", Decimal("0.5"), Decimal("0.5"))]
     first = await paper.open_account("bob", balances)
@@ -147,9 +147,9 @@ async def test_a_paper_account_that_is_asked_for_twice_is_paid_once(venues: Venu
     await trader.venue.close()
 
 
-async def test_the_guard_is_asked_after_the_timestamp_and_before_the_bytes(trader: Trader) -> None:
+async def test_the_guard_is_called_after_the_timestamp_and_before_the_bytes(trader: Trader) -> None:
     await trader.venue.balances()
-    exchange = trader.venue._exchange
+    exchange = trader.venue.exchange
     steps: list[str] = []
     nonce, session = exchange.nonce, exchange.session
 
@@ -271,7 +271,7 @@ async def test_a_wrong_key_is_refused_without_telling_it(venues: Venues) -> None
 
 async def test_accounts_share_one_table_of_markets(venues: Venues, trader: Trader) -> None:
     await trader.venue.balances()
-    assert trader.venue._exchange.markets is venues.connection("sandbox").public.markets
+    assert trader.venue.exchange.markets is venues.connection("sandbox").public.markets
 
 
 async def test_a_closed_account_sends_nothing(trader: Trader) -> None:
@@ -283,7 +283,7 @@ async def test_a_closed_account_sends_nothing(trader: Trader) -> None:
 async def test_an_answer_that_never_comes_leaves_the_outcome_unknown(trader: Trader, sandbox: SandboxProcess) -> None:
     order = new_order()
     await trader.venue.balances()
-    trader.venue._exchange.timeout = 300
+    trader.venue.exchange.timeout = 300
     await sandbox.inject_faults(hangOrders=1)
     with pytest.raises(OutcomeUnknown, match="RequestTimeout"):
         await trader.venue.place(order, allow)
@@ -308,7 +308,7 @@ async def test_answers_that_can_not_be_read_are_no_answers(trader: Trader, venue
     await trader.venue.place(new_order(), allow)
     await trader.venue.place(new_order(type=OrderType.LIMIT, price=await far_below(venues)), allow)
     for method in ("fetch_my_trades", "fetch_open_orders", "fetch_balance"):
-        setattr(trader.venue._exchange, method, _nonsense)
+        setattr(trader.venue.exchange, method, _nonsense)
     with pytest.raises(VenueUnreachable):
         await trader.venue.fills(BTC, trader.venue.venue_now() - timedelta(seconds=5))
     with pytest.raises(VenueUnreachable):

@@ -19,8 +19,8 @@ async def test_markets_have_the_filters_of_the_venue(venues: Venues, sandbox: Sa
     markets = {market.symbol: market for market in await venues.public("sandbox").load_markets()}
     info = await sandbox.get("/api/v3/exchangeInfo")
     assert len(markets) == len(info["symbols"])
-    (btc,) = (each for each in info["symbols"] if each["symbol"] == "BTCUSDT")
-    filters = {each["filterType"]: each for each in btc["filters"]}
+    (btc,) = (symbol for symbol in info["symbols"] if symbol["symbol"] == "BTCUSDT")
+    filters = {rule["filterType"]: rule for rule in btc["filters"]}
     market = markets[BTC]
     assert market.price_increment == Decimal(filters["PRICE_FILTER"]["tickSize"])
     assert market.quantity_increment == Decimal(filters["LOT_SIZE"]["stepSize"])
@@ -34,7 +34,7 @@ async def test_markets_have_the_filters_of_the_venue(venues: Venues, sandbox: Sa
 
 async def test_the_book_is_on_the_grid_ordered_and_never_crossed(venues: Venues) -> None:
     books = await _books(venues, 10)
-    (market,) = (each for each in await venues.public("sandbox").load_markets() if each.symbol == BTC)
+    (market,) = (listed for listed in await venues.public("sandbox").load_markets() if listed.symbol == BTC)
     for book in books:
         assert 0 < len(book.bids) <= 100
         assert not is_crossed(book.bids, book.asks)
@@ -82,7 +82,7 @@ async def test_trades_on_request_have_the_ids_of_the_stream(venues: Venues) -> N
     assert all(asked[trade.venue_trade_id] == trade for trade in batch)
 
 
-async def test_the_ticker_tells_the_last_price_and_the_day(venues: Venues) -> None:
+async def test_the_ticker_has_the_last_price_and_the_day(venues: Venues) -> None:
     async with aclosing(venues.public("sandbox").tickers(BTC)) as stream, asyncio.timeout(60):
         ticker = await anext(stream)
     assert ticker.last is not None
@@ -111,8 +111,8 @@ async def test_candles_that_the_venue_lacks_are_made_of_shorter_ones(venues: Ven
     newest = await source.fetch_candles(BTC, timeframe, None, 40)
     assert newest[:-1] == own[:-1]
     assert [newest[-1].open_time, newest[-1].closed] == [own[-1].open_time, False]
-    for each in Timeframe:
-        offered.pop(each.venue_name, None)
+    for missing in Timeframe:
+        offered.pop(missing.venue_name, None)
     with pytest.raises(VenueUnreachable, match=f"sandbox has no {timeframe.venue_name} candles, nor shorter ones"):
         await source.fetch_candles(BTC, timeframe, None, 40)
 

@@ -16,7 +16,7 @@ from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.fake_depth_server import DepthVenue, Line, LineConnection, ccxt_exchange
 from tests.support.recorded_data import BINANCE, skip_without
-from tests.support.reference_book import Rows, SecondBook
+from tests.support.reference_book import RecordedBook, Rows
 from tests.support.sandbox import running_sandbox
 from tests.support.venues import BTC
 
@@ -31,14 +31,14 @@ class Comparison:
     """Follows the recording to the update of each book. The sandbox numbers a recording's updates from 1."""
 
     def __init__(self, recording: Path) -> None:
-        self._second = SecondBook(recording)
+        self._second = RecordedBook(recording)
         self.updates = 0
         self.books = 0
         self.full = 0
         self.breaks = 0
 
-    def holds(self, book: Depth) -> bool:
-        """Compare a book with the recorded one of its update; False where the recording has ended before it."""
+    def matches(self, book: Depth) -> bool:
+        """Compare a book with the recorded one of its update; False if the recording has ended before it."""
         while self.updates == 0 or self._number() < book.sequence:
             if not self._second.advance():
                 return False
@@ -70,24 +70,24 @@ async def replayed(folder: Path, recording: Path, speed: float, books: int | Non
 
 
 async def compare(venues: Venues, comparison: Comparison, books: int | None) -> bool:
-    """Compare the books of one subscription; False where it broke before it was enough."""
+    """Compare the books of one subscription; False if it broke before there were enough."""
     with suppress(VenueGap, VenueUnreachable):
         async with aclosing(venues.public("sandbox").depth(BTC)) as stream:
             async for book in stream:
-                if not comparison.holds(book) or comparison.books == books:
+                if not comparison.matches(book) or comparison.books == books:
                     return True
     return False
 
 
 def with_snapshot(folder: Path) -> Path:
     """Return the second recording with the book at the first one's end before it, for it has no snapshot itself."""
-    book = SecondBook(FIRST)
+    book = RecordedBook(FIRST)
     while book.advance():
         pass
     with gzip.open(SECOND, "rb") as lines:
         received = next(lines).partition(b" ")[0].decode()
     head = [{"stream": "btcusdt@none", "data": {"s": "BTCUSDT"}}, book.snapshot(len(book.bids) + len(book.asks))]
-    text = "".join(f"{received} {json.dumps(each)}\n" for each in head)
+    text = "".join(f"{received} {json.dumps(line)}\n" for line in head)
     path = folder / "second.gz"
     path.write_bytes(gzip.compress(text.encode()) + SECOND.read_bytes())  # gzip files may follow one another in one
     return path
@@ -113,7 +113,7 @@ async def test_every_book_of_both_recordings_is_the_recorded_one_at_its_update_a
 
 async def test_the_book_after_every_single_update_of_both_recordings_is_the_recorded_one() -> None:
     skip_without(FIRST, SECOND)
-    second = SecondBook(FIRST, SECOND)
+    second = RecordedBook(FIRST, SECOND)
     exchange = await ccxt_exchange(SystemClock())
     line = Line(DepthVenue(Random(1)), exchange)
     line.snapshots = second.snapshot

@@ -56,7 +56,7 @@ async def test_an_order_goes_at_once_while_history_has_used_its_share(
     assert all(len(candles) == 10 for candles in await asyncio.gather(*requests))
 
 
-async def test_the_guard_is_asked_after_the_budget_so_that_no_order_is_sent_late(
+async def test_the_guard_is_called_after_the_rate_limiter_so_that_no_order_is_sent_late(
     venues: Venues, trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limiter, asked = venues.connection("sandbox").limiter, list[str]()

@@ -26,7 +26,7 @@ async def test_an_order_is_reported_from_its_acceptance_to_its_fill(trader: Trad
             lambda log: log.of(BalanceReport) and log.of(OrderReport)[-1].status is OrderStatus.FILLED, "fill"
         )
     orders = log.of(OrderReport)
-    assert {each.client_order_id for each in orders} == {order.client_order_id}
+    assert {order_report.client_order_id for order_report in orders} == {order.client_order_id}
     assert orders[0].status is OrderStatus.OPEN
     assert {fill.venue_trade_id: fill for fill in log.fills} == {fill.venue_trade_id: fill for fill in placed.fills}
     held = {balance.currency: balance for balance in log.of(BalanceReport)[-1].balances}
@@ -41,8 +41,8 @@ async def test_a_cancel_is_reported_under_the_orders_own_id(trader: Trader, venu
         await trader.venue.place(order, allow)
         await trader.venue.cancel(order, allow)
         await log.until(lambda log: len(log.of(OrderReport)) == 2, "both steps")
-    assert [each.status for each in log.of(OrderReport)] == [OrderStatus.OPEN, OrderStatus.CANCELED]
-    assert {each.client_order_id for each in log.of(OrderReport)} == {order.client_order_id}
+    assert [step.status for step in log.of(OrderReport)] == [OrderStatus.OPEN, OrderStatus.CANCELED]
+    assert {order_report.client_order_id for order_report in log.of(OrderReport)} == {order.client_order_id}
 
 
 async def test_a_deposit_is_reported_as_the_new_balance(trader: Trader, venues: Venues) -> None:
@@ -71,14 +71,14 @@ async def test_none_of_500_fast_fills_is_lost(trader: Trader) -> None:
     assert len({fill.venue_trade_id for fill in log.fills}) == len(log.fills) == made
 
 
-async def test_a_stream_that_is_cut_says_so_and_comes_back(trader: Trader, sandbox: SandboxProcess) -> None:
+async def test_a_stream_that_is_cut_reports_it_and_reconnects(trader: Trader, sandbox: SandboxProcess) -> None:
     async with recorded_updates(trader.venue) as log:
         await log.until(opened, "the stream opened")
         await sandbox.inject_faults(dropUserStreams=True)
         await log.until(lambda log: len(log.of(StreamOpened)) == 2, "the stream is open again")
         await trader.venue.place(new_order(), allow)
         await log.until(lambda log: log.fills, "a fill on the new stream")
-    assert [type(each) for each in log.updates[:3]] == [StreamOpened, StreamLost, StreamOpened]
+    assert [type(update) for update in log.updates[:3]] == [StreamOpened, StreamLost, StreamOpened]
 
 
 async def test_a_venue_that_restarts_is_found_again_without_a_traceback(

@@ -1,4 +1,4 @@
-"""Whatever is asked of the exchange, money is conserved and price-time priority holds."""
+"""For any sequence of requests, money is conserved and price-time priority holds."""
 
 from contextlib import suppress
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.matching.orders import Fill, Order, OrderType, SelfTrade, Side, TimeInForce
 from infra.sandbox.state.store import Account
-from tests.support.exchange import BTC, SmallExchange, units
+from tests.support.exchange import BTC, InMemoryExchange, units
 
 CENTS = st.integers(5_990_000, 6_010_000)
 LOTS = st.integers(10, 150_000)
@@ -29,8 +29,8 @@ class Attempt(NamedTuple):
     self_trade: SelfTrade
 
 
-class House(NamedTuple):
-    """A change of the house's liquidity."""
+class SetLiquidity(NamedTuple):
+    """A change of the external liquidity."""
 
     side: Side
     price: int
@@ -59,7 +59,7 @@ ORDERS = st.builds(
 STEPS = st.one_of(
     ORDERS,
     ORDERS,
-    st.builds(House, st.sampled_from(Side), CENTS, st.integers(0, 200_000)),
+    st.builds(SetLiquidity, st.sampled_from(Side), CENTS, st.integers(0, 200_000)),
     st.builds(Taker, st.sampled_from(Side), CENTS, LOTS),
     st.builds(Cancel, st.integers(0, 2), st.integers(0, 5)),
 )
@@ -73,7 +73,7 @@ def quantity_of(lots: int) -> str:
     return f"{lots // 100_000}.{lots % 100_000:05d}"
 
 
-def try_step(small: SmallExchange, accounts: list[Account], step: object) -> None:
+def try_step(small: InMemoryExchange, accounts: list[Account], step: object) -> None:
     match step:
         case Attempt():
             has_price = step.kind in {OrderType.LIMIT, OrderType.LIMIT_MAKER} or "LIMIT" in step.kind
@@ -85,9 +85,9 @@ def try_step(small: SmallExchange, accounts: list[Account], step: object) -> Non
                 time_in_force=step.time_in_force if has_price else TimeInForce.GTC, stop=stop,
                 cost=price_of(step.lots) if by_cost else 0, self_trade=step.self_trade,
             )  # fmt: skip
-        case House():
+        case SetLiquidity():
             if not small.market.book.crosses(step.side, units(price_of(step.price))):
-                small.liquidity(step.side, price_of(step.price), quantity_of(step.lots))
+                small.set_liquidity(step.side, price_of(step.price), quantity_of(step.lots))
         case Taker():
             small.take_liquidity(step.side, quantity_of(step.lots), price_of(step.price))
         case Cancel():
@@ -112,11 +112,11 @@ def check_order(order: Order, fills: list[Fill]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(steps=st.lists(STEPS, min_size=12, max_size=40))
 def test_no_sequence_of_orders_makes_or_loses_money(steps: list[object]) -> None:
-    small = SmallExchange()
+    small = InMemoryExchange()
     accounts = [small.account(name, USDT=1_000_000, BTC=20) for name in ("ann", "bob", "cyd")]
     for lots, distance in ((50_000, 1), (120_000, 3), (90_000, 40)):
-        small.liquidity(Side.BUY, price_of(6_000_000 - distance * 10), quantity_of(lots))
-        small.liquidity(Side.SELL, price_of(6_000_000 + distance * 10), quantity_of(lots))
+        small.set_liquidity(Side.BUY, price_of(6_000_000 - distance * 10), quantity_of(lots))
+        small.set_liquidity(Side.SELL, price_of(6_000_000 + distance * 10), quantity_of(lots))
     for step in steps:
         with suppress(ExchangeError):
             try_step(small, accounts, step)

@@ -4,19 +4,19 @@ import pytest
 
 from infra.sandbox.market_data.external_book import ExternalBook
 from infra.sandbox.matching.orders import Side, Status
-from tests.support.exchange import SmallExchange, units
+from tests.support.exchange import InMemoryExchange, units
 
 
 @pytest.fixture
-def small() -> SmallExchange:
-    exchange = SmallExchange()
-    exchange.liquidity(Side.BUY, 59_990, 2)
-    exchange.liquidity(Side.SELL, 60_010, 1)
+def small() -> InMemoryExchange:
+    exchange = InMemoryExchange()
+    exchange.set_liquidity(Side.BUY, 59_990, 2)
+    exchange.set_liquidity(Side.SELL, 60_010, 1)
     return exchange
 
 
 def test_a_trade_past_an_order_fills_it_and_one_at_its_price_what_is_left_after_those_before_it(
-    small: SmallExchange,
+    small: InMemoryExchange,
 ) -> None:
     ann, overlay = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
     past, behind = small.place(ann, Side.BUY, 1, 60_000), small.place(ann, Side.BUY, 1, 59_990)
@@ -26,7 +26,7 @@ def test_a_trade_past_an_order_fills_it_and_one_at_its_price_what_is_left_after_
     small.check_invariants([ann])
 
 
-def test_a_trade_that_is_told_late_fills_no_order_that_was_placed_after_it(small: SmallExchange) -> None:
+def test_a_late_trade_fills_no_order_that_was_placed_after_it(small: InMemoryExchange) -> None:
     ann, overlay = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
     placed = small.place(ann, Side.BUY, 1, 60_000)
     since = small.state(ann, placed).working_ms

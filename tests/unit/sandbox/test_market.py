@@ -33,7 +33,7 @@ def test_fills_of_a_mirror_leave_no_gap_in_the_numbers_of_its_trades() -> None:
     trade(market, 60_010, 1_000)
     fills = [market.fill(units(60_010), units(1), BIRTH_MS + 1_000, buyer_is_maker=True).id for _ in range(2)]
     trade(market, 60_010, 2_000)
-    first, second = (each.id for each in market.trades)
+    first, second = (trade.id for trade in market.trades)
     assert second == first + 1
     assert len({first, second, *fills}) == 4
 

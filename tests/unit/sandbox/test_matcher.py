@@ -3,20 +3,20 @@ import pytest
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.fixed_point import format_units
 from infra.sandbox.matching.orders import OrderType, SelfTrade, Side, Status, TimeInForce
-from tests.support.exchange import SmallExchange, units
+from tests.support.exchange import InMemoryExchange, units
 
 
 @pytest.fixture
-def small() -> SmallExchange:
-    exchange = SmallExchange()
-    exchange.liquidity(Side.BUY, 59_999, 2)
-    exchange.liquidity(Side.BUY, 59_998, 5)
-    exchange.liquidity(Side.SELL, 60_001, 1)
-    exchange.liquidity(Side.SELL, 60_002, 3)
+def small() -> InMemoryExchange:
+    exchange = InMemoryExchange()
+    exchange.set_liquidity(Side.BUY, 59_999, 2)
+    exchange.set_liquidity(Side.BUY, 59_998, 5)
+    exchange.set_liquidity(Side.SELL, 60_001, 1)
+    exchange.set_liquidity(Side.SELL, 60_002, 3)
     return exchange
 
 
-def test_a_taker_eats_levels_from_the_best_price_on(small: SmallExchange) -> None:
+def test_a_taker_eats_levels_from_the_best_price_on(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     placed = small.place(ann, Side.BUY, 2, kind=OrderType.MARKET)
     assert [(fill.price, fill.quantity) for fill in placed.fills] == [
@@ -27,7 +27,7 @@ def test_a_taker_eats_levels_from_the_best_price_on(small: SmallExchange) -> Non
     small.check_invariants([ann])
 
 
-def test_a_limit_order_takes_up_to_its_price_and_rests_with_the_remainder(small: SmallExchange) -> None:
+def test_a_limit_order_takes_up_to_its_price_and_rests_with_the_remainder(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     placed = small.place(ann, Side.BUY, 3, 60_001)
     assert placed.order.status is Status.PARTIALLY_FILLED
@@ -36,17 +36,17 @@ def test_a_limit_order_takes_up_to_its_price_and_rests_with_the_remainder(small:
     small.check_invariants([ann])
 
 
-def test_a_better_price_than_the_limit_is_given_back(small: SmallExchange) -> None:
+def test_a_better_price_than_the_limit_is_given_back(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=100_000)
     small.place(ann, Side.BUY, 1, 60_500)
     balance = small.exchange.ledger.balance(ann.uid, "USDT")
     assert (balance.free, balance.locked) == (units(100_000 - 60_001), 0)
 
 
-def test_earlier_orders_at_a_price_fill_first_and_the_house_keeps_its_place(small: SmallExchange) -> None:
+def test_earlier_orders_at_a_price_fill_first_and_the_house_keeps_its_place(small: InMemoryExchange) -> None:
     ann, bob = small.account("ann", USDT=1_000_000), small.account("bob", USDT=1_000_000)
     first = small.place(ann, Side.BUY, 1, 59_999)
-    small.liquidity(Side.BUY, 59_999, 3)
+    small.set_liquidity(Side.BUY, 59_999, 3)
     second = small.place(bob, Side.BUY, 1, 59_999)
     small.take_liquidity(Side.SELL, "2.5", 59_999)
     assert small.state(ann, first).executed == units("0.5")
@@ -59,15 +59,15 @@ def test_earlier_orders_at_a_price_fill_first_and_the_house_keeps_its_place(smal
     small.check_invariants([ann, bob])
 
 
-def test_what_the_house_cancels_brings_resting_orders_forward(small: SmallExchange) -> None:
+def test_what_the_house_cancels_brings_resting_orders_forward(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     order = small.place(ann, Side.BUY, 1, 59_999)
-    small.liquidity(Side.BUY, 59_999, "0.5")
+    small.set_liquidity(Side.BUY, 59_999, "0.5")
     small.take_liquidity(Side.SELL, 1, 59_999)
     assert small.state(ann, order).executed == units("0.5")
 
 
-def test_maker_and_taker_both_pay_a_thousandth_of_what_they_receive(small: SmallExchange) -> None:
+def test_maker_and_taker_both_pay_a_thousandth_of_what_they_receive(small: InMemoryExchange) -> None:
     ann, bob = small.account("ann", USDT=100_000), small.account("bob", BTC=2)
     small.place(ann, Side.BUY, 1, 60_000)
     small.place(bob, Side.SELL, 1, kind=OrderType.MARKET)
@@ -77,7 +77,7 @@ def test_maker_and_taker_both_pay_a_thousandth_of_what_they_receive(small: Small
     small.check_invariants([ann, bob])
 
 
-def test_an_order_that_must_fill_whole_leaves_the_book_alone_when_it_cannot(small: SmallExchange) -> None:
+def test_an_order_that_must_fill_whole_leaves_the_book_alone_when_it_cannot(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     placed = small.place(ann, Side.BUY, 2, 60_001, time_in_force=TimeInForce.FOK)
     assert (placed.order.status, placed.order.executed) == (Status.EXPIRED, 0)
@@ -85,21 +85,21 @@ def test_an_order_that_must_fill_whole_leaves_the_book_alone_when_it_cannot(smal
     assert small.place(ann, Side.BUY, 1, 60_001, time_in_force=TimeInForce.FOK).order.status is Status.FILLED
 
 
-def test_an_order_that_may_not_rest_expires_with_what_it_got(small: SmallExchange) -> None:
+def test_an_order_that_may_not_rest_expires_with_what_it_got(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     placed = small.place(ann, Side.BUY, 2, 60_001, time_in_force=TimeInForce.IOC)
     assert (placed.order.status, placed.order.executed) == (Status.EXPIRED, units(1))
     small.check_invariants([ann])
 
 
-def test_a_market_order_larger_than_the_book_expires_with_what_it_got(small: SmallExchange) -> None:
+def test_a_market_order_larger_than_the_book_expires_with_what_it_got(small: InMemoryExchange) -> None:
     ann = small.account("ann", BTC=50)
     placed = small.place(ann, Side.SELL, 20, kind=OrderType.MARKET)
     assert (placed.order.status, placed.order.executed) == (Status.EXPIRED, units(7))
     small.check_invariants([ann])
 
 
-def test_an_order_by_cost_stays_within_it(small: SmallExchange) -> None:
+def test_an_order_by_cost_stays_within_it(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=100_000, BTC=1)
     bought = small.place(ann, Side.BUY, cost="1000", kind=OrderType.MARKET).order
     assert bought.status is Status.FILLED
@@ -120,14 +120,14 @@ def test_an_order_by_cost_stays_within_it(small: SmallExchange) -> None:
     ],
 )
 def test_a_stop_sleeps_until_a_trade_reaches_its_price(
-    small: SmallExchange, kind: OrderType, side: Side, stop: int
+    small: InMemoryExchange, kind: OrderType, side: Side, stop: int
 ) -> None:
     ann = small.account("ann", USDT=1_000_000, BTC=2)
     order = small.place(ann, side, 1, kind=kind, stop=stop)
     small.take_liquidity(Side.BUY, "0.1", 60_001)
     assert small.state(ann, order).status is Status.NEW
-    small.liquidity(Side.BUY, 58_000, 5)
-    small.liquidity(Side.SELL, 62_000, 5)
+    small.set_liquidity(Side.BUY, 58_000, 5)
+    small.set_liquidity(Side.SELL, 62_000, 5)
     taker, reach = (Side.SELL, 58_000) if stop < 60_000 else (Side.BUY, 62_000)
     small.take_liquidity(taker, "7.5" if taker is Side.SELL else "4.5", reach)
     assert small.state(ann, order).status is Status.FILLED
@@ -143,8 +143,8 @@ def test_a_stop_sleeps_until_a_trade_reaches_its_price(
         (SelfTrade.NONE, Status.FILLED, Status.FILLED),
     ],
 )
-def test_an_account_trades_with_itself_only_if_it_says_so(
-    small: SmallExchange, mode: SelfTrade, maker: Status, taker: Status
+def test_an_account_trades_with_itself_only_if_it_requests_that(
+    small: InMemoryExchange, mode: SelfTrade, maker: Status, taker: Status
 ) -> None:
     ann = small.account("ann", USDT=1_000_000, BTC=2)
     resting = small.place(ann, Side.BUY, 1, 60_000)
@@ -153,7 +153,7 @@ def test_an_account_trades_with_itself_only_if_it_says_so(
     small.check_invariants([ann])
 
 
-def test_post_only_is_refused_where_it_would_take(small: SmallExchange) -> None:
+def test_post_only_is_refused_where_it_would_take(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     with pytest.raises(ExchangeError, match="would immediately match and take"):
         small.place(ann, Side.BUY, 1, 60_001, OrderType.LIMIT_MAKER)
@@ -180,7 +180,7 @@ def test_post_only_is_refused_where_it_would_take(small: SmallExchange) -> None:
     ],
 )
 def test_an_order_outside_the_rules_is_refused_and_changes_nothing(
-    small: SmallExchange, quantity: str, price: float | str, kind: OrderType, stop: float | str, refusal: str
+    small: InMemoryExchange, quantity: str, price: float | str, kind: OrderType, stop: float | str, refusal: str
 ) -> None:
     ann = small.account("ann", BTC=10)
     with pytest.raises(ExchangeError, match=refusal):
@@ -189,7 +189,7 @@ def test_an_order_outside_the_rules_is_refused_and_changes_nothing(
     small.check_invariants([ann])
 
 
-def test_a_client_order_id_is_refused_only_while_its_order_is_open(small: SmallExchange) -> None:
+def test_a_client_order_id_is_refused_only_while_its_order_is_open(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     first = small.place(ann, Side.BUY, 1, 59_000, client_id="same")
     with pytest.raises(ExchangeError, match="Duplicate order sent"):
@@ -198,7 +198,7 @@ def test_a_client_order_id_is_refused_only_while_its_order_is_open(small: SmallE
     assert small.place(ann, Side.BUY, 1, 59_000, client_id="same").order.id == first.order.id + 1
 
 
-def test_an_account_may_hold_two_hundred_orders_and_five_stops_in_a_market(small: SmallExchange) -> None:
+def test_an_account_may_hold_two_hundred_orders_and_five_stops_in_a_market(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000, BTC=10)
     for _ in range(5):
         small.place(ann, Side.SELL, 1, kind=OrderType.STOP_LOSS, stop=50_000)
@@ -210,7 +210,7 @@ def test_an_account_may_hold_two_hundred_orders_and_five_stops_in_a_market(small
         small.place(ann, Side.BUY, "0.001", 50_000)
 
 
-def test_an_account_with_a_balance_that_cant_be_held_is_not_made(small: SmallExchange) -> None:
+def test_an_account_with_a_balance_that_cant_be_held_is_not_made(small: InMemoryExchange) -> None:
     with pytest.raises(ExchangeError, match="A deposit takes 0 to"):
         small.exchange.create_account("ann", {"USDT": units(100), "XYZ": units(1)})
     assert small.exchange.account_by_name("ann") is None
@@ -218,7 +218,7 @@ def test_an_account_with_a_balance_that_cant_be_held_is_not_made(small: SmallExc
     assert small.exchange.ledger.balance(ann.uid, "USDT").free == units(100)
 
 
-def test_the_same_name_gives_the_same_account_without_a_second_deposit(small: SmallExchange) -> None:
+def test_the_same_name_gives_the_same_account_without_a_second_deposit(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=100)
     assert small.exchange.create_account("ann", {"USDT": units(100)}) == ann
     assert small.exchange.ledger.balance(ann.uid, "USDT").free == units(100)

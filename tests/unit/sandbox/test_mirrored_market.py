@@ -16,7 +16,7 @@ from infra.sandbox.matching.market_specs import MARKETS
 from infra.sandbox.matching.orders import OrderType, Side, Status
 from infra.sandbox.streams.hub import StreamHub
 from infra.sandbox.streams.publisher import MarketPublisher
-from tests.support.exchange import BTC, SmallExchange
+from tests.support.exchange import BTC, InMemoryExchange
 from tests.support.waiting import eventually
 
 LIVE = MarketSymbol("kraken", "BTC/USDT")
@@ -63,15 +63,15 @@ class Live:
 
 
 @pytest.fixture
-def small() -> Iterator[SmallExchange]:
-    small = SmallExchange()
+def small() -> Iterator[InMemoryExchange]:
+    small = InMemoryExchange()
     small.market = small.exchange.open_mirrored_market(MARKETS[BTC])
     yield small
     small.exchange.store.close()
 
 
 @pytest.fixture
-async def live(small: SmallExchange) -> AsyncIterator[Live]:
+async def live(small: InMemoryExchange) -> AsyncIterator[Live]:
     live, hub = Live(), StreamHub()
     mirrored = MirroredMarket(LIVE, live, small.exchange, hub, MarketPublisher(small.market, hub, small.exchange.clock))
     following = asyncio.create_task(mirrored.run())
@@ -82,7 +82,7 @@ async def live(small: SmallExchange) -> AsyncIterator[Live]:
         await following
 
 
-async def test_a_stop_goes_off_at_a_trade_in_the_middle_of_a_batch(small: SmallExchange, live: Live) -> None:
+async def test_a_stop_goes_off_at_a_trade_in_the_middle_of_a_batch(small: InMemoryExchange, live: Live) -> None:
     ann = small.account("ann", BTC=1)
     live.traded(60_000)
     await eventually(lambda: small.market.trades, "the first trade is taken")
@@ -92,7 +92,9 @@ async def test_a_stop_goes_off_at_a_trade_in_the_middle_of_a_batch(small: SmallE
     assert small.state(ann, stop).status is Status.FILLED
 
 
-async def test_trades_of_another_venue_than_binance_are_counted_without_a_gap(small: SmallExchange, live: Live) -> None:
+async def test_trades_of_other_venues_than_binance_are_counted_without_a_gap(
+    small: InMemoryExchange, live: Live
+) -> None:
     ann = small.account("ann", USDT=100_000)
     live.traded(60_000)
     await eventually(lambda: small.market.trades, "the first trade is taken")

@@ -8,7 +8,7 @@ import pytest
 from infra.sandbox.market_data.candles import Candle
 from infra.sandbox.matching.orders import Side
 from infra.sandbox.simulation.order_flow import SyntheticFlow
-from tests.support.exchange import PRICE, SmallExchange, units
+from tests.support.exchange import PRICE, InMemoryExchange, units
 
 STEPS = 3_000
 SECONDS = STEPS / 10
@@ -18,7 +18,7 @@ class Watched:
     """A flow that ran for five minutes, and what was seen of it."""
 
     def __init__(self, seed: int) -> None:
-        self.small = SmallExchange()
+        self.small = InMemoryExchange()
         self.market = self.small.market
         self.flow = SyntheticFlow(self.market, self.small.exchange.matcher, seed, float(PRICE), float(PRICE))
         self.flow.fill_book()
@@ -75,7 +75,7 @@ def test_trades_make_the_candle(watched: Watched) -> None:
 
 
 def test_the_house_takes_users_orders_that_the_price_passes() -> None:
-    small = SmallExchange()
+    small = InMemoryExchange()
     ann = small.account("ann", USDT=1_000_000, BTC=1)
     flow = SyntheticFlow(small.market, small.exchange.matcher, 1, float(PRICE), float(PRICE))
     flow.fill_book()

@@ -189,7 +189,7 @@ async def test_a_book_goes_on_while_no_further_snapshot_can_be_had() -> None:
             assert (await stream.next()).sequence == stream.line.venue.update_id
 
 
-async def test_a_book_that_is_not_what_a_further_snapshot_says_ends() -> None:
+async def test_a_book_that_differs_from_a_later_snapshot_ends() -> None:
     async with opened() as stream:
         (book,) = stream.exchange.orderbooks.values()
         book.audit_at = 0.0

@@ -50,7 +50,7 @@ def test_a_question_that_is_refused_for_good_differs_from_one_without_an_answer(
         assert type(outcome) is (RequestRejected if refused else VenueUnreachable)
 
 
-def test_a_duplicate_client_order_id_says_that_the_venue_has_the_order() -> None:
+def test_a_duplicate_client_order_id_means_that_the_venue_has_the_order() -> None:
     outcome = command_error(
         ccxt.InvalidOrder('binance {"code":-2010,"msg":"Duplicate order sent."}'), may_have_left=True
     )
@@ -81,7 +81,7 @@ def test_the_clock_is_doubted_for_its_own_error_alone() -> None:
     assert not is_clock_error(ccxt.NetworkError("x"))
 
 
-def test_only_the_venue_says_that_an_order_is_absent() -> None:
+def test_only_the_venues_answer_means_that_an_order_is_absent() -> None:
     assert is_order_not_found(ccxt.OrderNotFound("x"))
     assert not is_order_not_found(ccxt.NetworkError("order not found"))
     assert not is_order_not_found(ccxt.InvalidOrder("x"))

@@ -54,8 +54,8 @@ class Pages:
 
     async def fetch(self, timeframe: Timeframe, start: datetime, limit: int) -> list[Candle]:
         found = await self.venue.fetch_candles(MARKET, timeframe, start, 100_000)
-        traded = [each for each in found if each.volume]  # as many venues leave out what has no trade
-        within = [each for each in traded if self.reach is None or each.open_time < start + self.reach]
+        traded = [candle for candle in found if candle.volume]  # as many venues leave out what has no trade
+        within = [candle for candle in traded if self.reach is None or candle.open_time < start + self.reach]
         return within[: min(limit, self.size)]
 
 
@@ -78,9 +78,9 @@ async def test_made_candles_are_those_of_the_trades_whatever_the_venues_pages_ar
     venue.now = trades[-1].at
     pages = Pages(venue, size, timedelta(minutes=300) if windowed else None)
     start = START + asked_from * timeframe.duration
-    right = [each for each in venue.candles(timeframe) if each.volume and each.open_time >= start]
+    right = [candle for candle in venue.candles(timeframe) if candle.volume and candle.open_time >= start]
     made = await build_longer_candles(pages.fetch, Timeframe.M1, timeframe, start, 1_000, venue.now)
     assert made == right[: len(made)]
     assert made or not right or right[0].open_time - start >= 300 * Timeframe.M1.duration
     newest = await build_longer_candles(pages.fetch, Timeframe.M1, timeframe, None, 4, venue.now)
-    assert newest == [each for each in venue.candles(timeframe)[-4:] if each.volume]
+    assert newest == [candle for candle in venue.candles(timeframe)[-4:] if candle.volume]

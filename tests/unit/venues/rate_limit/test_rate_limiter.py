@@ -57,7 +57,7 @@ async def test_a_call_heavier_than_its_share_is_made_in_a_fresh_minute() -> None
 
 
 @pytest.mark.parametrize("status", [418, 429])
-async def test_a_ban_silences_everybody_for_as_long_as_the_venue_says(status: int) -> None:
+async def test_a_ban_stops_all_requests_for_as_long_as_the_venue_asks(status: int) -> None:
     clock = ManualClock()
     limiter = RateLimiter(clock)
     limiter.observe(status, {"retry-after": "7"})
@@ -141,7 +141,7 @@ async def test_what_the_venue_counted_doesnt_hide_what_is_still_under_way() -> N
     assert limiter.used == 40
 
 
-async def test_an_answer_of_the_last_minute_says_nothing_of_this_one() -> None:
+async def test_an_answer_of_the_last_minute_does_not_count_in_this_one() -> None:
     clock = ManualClock()
     limiter = RateLimiter(clock, weight_per_minute=100)
     await limiter.acquire(1)
