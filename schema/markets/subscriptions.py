@@ -9,7 +9,7 @@ from domain.model import depth_views as views
 from domain.model.markets import MarketSymbol
 from resolvers import markets
 from resolvers.markets import feeds_stream, tickers_stream
-from schema.common.types import Info, lazy
+from schema.common.types import Info
 from schema.markets.arguments import Markets, OfMarket, OfTimeframe
 from schema.markets.depth import MarketDepthEvent
 from schema.markets.market_data import Candle, Ticker, TradeBatch
@@ -88,7 +88,7 @@ class MarketSubscription:
         return markets.candles_stream(info.context, market, timeframe)  # type: ignore[return-value]  # a SharedStream
 
     @strawberry.subscription(
-        graphql_type=lazy("markets.market_data", "Ticker"),
+        graphql_type=Ticker,
         metadata=SHARED,
         description=(
             "The tickers of several markets in one stream. It starts with all tickers that are known, and then sends "

@@ -80,7 +80,7 @@ class Venue(Node):
     @strawberry.field(
         description=(
             "The timeframes of the venue's candles. If the venue lacks one, its candles are computed from shorter "
-            "ones where that is possible. Null if the venue is no longer configured."
+            "ones if possible. Null if the venue is no longer configured."
         )
     )
     async def timeframes(parent: strawberry.Parent[domain.Venue], info: Info) -> list[domain.Timeframe] | None:
