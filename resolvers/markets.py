@@ -152,8 +152,8 @@ async def candles(
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
         start, end
     )
-    window = request.time_keyset_page(start, end)
-    rows = await context.services.market_history.candles(market.symbol, timeframe, window)
+    keyset_page = request.time_keyset_page(start, end)
+    rows = await context.services.market_history.candles(market.symbol, timeframe, keyset_page)
     return build_page(request, rows, lambda candle: time_key(candle.open_time))
 
 

@@ -29,8 +29,8 @@ async def load_risk_context(
     snapshot = await transaction.orders.risk_snapshot(order, now - _RATE_WINDOW)
     closed: list[Position] = []
     if any(needs_history(limits) for limits in _limits(snapshot)):
-        window = KeysetPage(limit=LOOK_BACK)
-        closed = await transaction.positions.list_page(order.user_id, window, order.account_id, is_open=False)
+        page = KeysetPage(limit=LOOK_BACK)
+        closed = await transaction.positions.list_page(order.user_id, page, order.account_id, is_open=False)
     return build_risk_context(order, snapshot, closed, markets, now, reconciled=reconciled)
 
 

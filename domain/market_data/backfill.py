@@ -156,9 +156,9 @@ class _Queue:
 
     async def _candle_before(self, market: MarketSymbol, timeframe: Timeframe, start: datetime) -> Candle | None:
         """Return the stored candle that ends at `start`."""
-        window = TimeKeysetPage(limit=1, start=start - timeframe.duration, end=start)
+        page = TimeKeysetPage(limit=1, start=start - timeframe.duration, end=start)
         async with self._database.read_only() as reading:
-            return next(iter(await reading.market_data.candles(market, timeframe, window)), None)
+            return next(iter(await reading.market_data.candles(market, timeframe, page)), None)
 
     def _may_request(self, market: MarketSymbol, timeframe: Timeframe, first: datetime, end: datetime) -> bool:
         now = self._clock.monotonic()

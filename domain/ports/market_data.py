@@ -32,7 +32,7 @@ class MarketDataRepository(Protocol):
         """Store closed candles that were built here; one that is stored already stays as it is."""
         ...
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first."""
         ...
 
@@ -49,7 +49,7 @@ class MarketDataRepository(Protocol):
         """Store trades; one that is stored already stays as it is."""
         ...
 
-    async def trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
+    async def trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
         """Return trades, oldest first."""
         ...
 

@@ -71,9 +71,9 @@ class TradingSessionCandles:
 
     async def _is_loaded(self) -> bool:
         session = self._context.plan.session
-        window = TimeKeysetPage(limit=self._needed + MAX_MISSED, backwards=True)
+        page = TimeKeysetPage(limit=self._needed + MAX_MISSED, backwards=True)
         async with self._context.database.read_only() as reading:
-            candles = await reading.market_data.candles(session.market, session.timeframe, window)
+            candles = await reading.market_data.candles(session.market, session.timeframe, page)
         self.history.load(candles)
         return len(self.history) >= self._needed and self._is_current()
 

@@ -157,8 +157,8 @@ class _TimeframeBackfill:
             ]
 
     async def _stored_candle(self, stored: PostgresMarketData, opened: datetime) -> Candle | None:
-        window = TimeKeysetPage(limit=1, start=opened, end=opened + self._history.timeframe.duration)
-        return next(iter(await stored.candles(self._history.market, self._history.timeframe, window)), None)
+        page = TimeKeysetPage(limit=1, start=opened, end=opened + self._history.timeframe.duration)
+        return next(iter(await stored.candles(self._history.market, self._history.timeframe, page)), None)
 
     async def _fill_gap(self, gap: Gap) -> None:
         at = gap.start

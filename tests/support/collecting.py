@@ -85,9 +85,9 @@ class Collecting:
 
     async def stored(self, candle: Candle) -> Candle | None:
         """The stored candle of the same time."""
-        window = TimeKeysetPage(limit=1, start=candle.open_time, end=candle.close_time)
+        page = TimeKeysetPage(limit=1, start=candle.open_time, end=candle.close_time)
         async with self.database.read_only() as reading:
-            return next(iter(await reading.market_data.candles(BTC, candle.timeframe, window)), None)
+            return next(iter(await reading.market_data.candles(BTC, candle.timeframe, page)), None)
 
 
 @asynccontextmanager

@@ -59,17 +59,17 @@ class PostgresMarketData(Repository):
         """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
         await self._save_candles(INSERT_CANDLES, candles)
 
-    async def candles(self, market: MarketSymbol, timeframe: Timeframe, window: TimeKeysetPage) -> list[Candle]:
+    async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first."""
         conditions: list[Condition] = [
             ("market = {}", str(market)),
             ("timeframe = {}", timeframe),
-            ("open_time >= {}", window.start),
-            ("open_time < {}", window.end),
-            ("open_time > {}", window.after),
-            ("open_time < {}", window.before),
+            ("open_time >= {}", page.start),
+            ("open_time < {}", page.end),
+            ("open_time > {}", page.after),
+            ("open_time < {}", page.before),
         ]
-        rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), window)
+        rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), page)
         return [
             Candle(market, timeframe, open_time, open_, high, low, close, volume, closed=True)
             for open_time, open_, high, low, close, volume in rows
@@ -90,16 +90,16 @@ class PostgresMarketData(Repository):
         ]
         await self._save(SAVE_TRADES, rows)
 
-    async def trades(self, market: MarketSymbol, window: TimeKeysetPage) -> list[Trade]:
+    async def trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
         """Return trades, oldest first; those of the same time in the order of their ids, read as numbers."""
         conditions: list[Condition | tuple[str, object, object]] = [
             ("market = {}", str(market)),
-            ("at >= {}", window.start),
-            ("at < {}", window.end),
-            *_beyond(">", window.after, window.after_id),
-            *_beyond("<", window.before, window.before_id),
+            ("at >= {}", page.start),
+            ("at < {}", page.end),
+            *_beyond(">", page.after, page.after_id),
+            *_beyond("<", page.before, page.before_id),
         ]
-        rows = await self._rows(SELECT_TRADES, conditions, ("at", "length(venue_trade_id)", "venue_trade_id"), window)
+        rows = await self._rows(SELECT_TRADES, conditions, ("at", "length(venue_trade_id)", "venue_trade_id"), page)
         return [
             Trade(market, venue_trade_id, at, price, quantity, SIDES[side])
             for venue_trade_id, at, price, quantity, side in rows
@@ -150,13 +150,13 @@ class PostgresMarketData(Repository):
         select: str,
         conditions: Sequence[Condition | tuple[str, object, object]],
         keys: Sequence[str],
-        window: TimeKeysetPage,
+        page: TimeKeysetPage,
     ) -> list[Record]:
         fits, arguments = where(conditions)
-        order = ", ".join(f"{key} DESC" if window.backwards else key for key in keys)
+        order = ", ".join(f"{key} DESC" if page.backwards else key for key in keys)
         text = f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}"
-        rows = await self._connection.fetch(text, *arguments, window.limit)
-        return rows[::-1] if window.backwards else rows
+        rows = await self._connection.fetch(text, *arguments, page.limit)
+        return rows[::-1] if page.backwards else rows
 
 
 def _candle_texts(candle: Candle) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def ago(minutes: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("window", "oldest", "start", "end"),
+    ("page", "oldest", "start", "end"),
     [
         (TimeKeysetPage(5, backwards=True), None, ago(5), UNTIL),
         (TimeKeysetPage(5, before=ago(10), backwards=True), None, ago(15), ago(10)),
@@ -37,13 +37,13 @@ def ago(minutes: float) -> datetime:
     ],
 )
 def test_a_page_should_hold_every_candle_of_its_stretch(
-    window: TimeKeysetPage, oldest: datetime | None, start: datetime, end: datetime
+    page: TimeKeysetPage, oldest: datetime | None, start: datetime, end: datetime
 ) -> None:
-    assert expected_range(Timeframe.M1, window, oldest, UNTIL) == (start, end)
+    assert expected_range(Timeframe.M1, page, oldest, UNTIL) == (start, end)
 
 
 @pytest.mark.parametrize(
-    ("window", "oldest"),
+    ("page", "oldest"),
     [
         (TimeKeysetPage(5, start=ago(20_000)), ago(20_000)),  # imported; what follows it may be long ago
         (TimeKeysetPage(5, end=ago(20_000), backwards=True), None),
@@ -52,8 +52,8 @@ def test_a_page_should_hold_every_candle_of_its_stretch(
         (TimeKeysetPage(0, backwards=True), None),
     ],
 )
-def test_nothing_is_fetched_of_the_future_or_of_long_ago(window: TimeKeysetPage, oldest: datetime | None) -> None:
-    start, end = expected_range(Timeframe.M1, window, oldest, UNTIL)
+def test_nothing_is_fetched_of_the_future_or_of_long_ago(page: TimeKeysetPage, oldest: datetime | None) -> None:
+    start, end = expected_range(Timeframe.M1, page, oldest, UNTIL)
     assert start == end
 
 

@@ -135,8 +135,8 @@ async def test_candles_are_windowed_by_time_both_ways(market_data: PostgresMarke
     times = [candle.open_time for candle in candles]
     await market_data.upsert_candles(candles)
 
-    async def found(limit: int, **window: object) -> list[Candle]:
-        return await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit, **window))  # type: ignore[arg-type]
+    async def found(limit: int, **page: object) -> list[Candle]:
+        return await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(limit, **page))  # type: ignore[arg-type]
 
     assert await found(3) == candles[:3]
     assert await found(3, backwards=True) == candles[5:]
@@ -171,8 +171,8 @@ async def test_trades_of_one_moment_are_ordered_and_paged_by_their_number(
     trades += [_trade("12", now + timedelta(milliseconds=1), side=OrderSide.SELL)]
     await market_data.save_trades(trades[::-1])
 
-    async def found(limit: int, **window: object) -> list[Trade]:
-        return await market_data.trades(BTC, TimeKeysetPage(limit, **window))  # type: ignore[arg-type]
+    async def found(limit: int, **page: object) -> list[Trade]:
+        return await market_data.trades(BTC, TimeKeysetPage(limit, **page))  # type: ignore[arg-type]
 
     assert await found(9) == trades
     assert await found(2, backwards=True) == trades[3:]

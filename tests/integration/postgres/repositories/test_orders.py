@@ -200,16 +200,16 @@ async def test_pages_go_from_new_to_old_and_back(orders: PostgresOrders, world: 
     made = await _stored(orders, *(world.order() for _ in range(7)))
     newest = made[::-1]
 
-    async def page(**window: object) -> list[Order]:
-        return await orders.list_page(world.user.id, KeysetPage(3, **window), ALL)  # type: ignore[arg-type]
+    async def list_page(**page: object) -> list[Order]:
+        return await orders.list_page(world.user.id, KeysetPage(3, **page), ALL)  # type: ignore[arg-type]
 
-    assert await page() == newest[:3]
-    assert await page(after=newest[2].id) == newest[3:6]
-    assert await page(after=newest[5].id) == newest[6:]
-    assert await page(backwards=True) == newest[4:]
-    assert await page(backwards=True, before=newest[4].id) == newest[1:4]
-    assert await page(backwards=True, before=newest[1].id) == newest[:1]
-    assert await page(after=newest[0].id, before=newest[3].id) == newest[1:3]
+    assert await list_page() == newest[:3]
+    assert await list_page(after=newest[2].id) == newest[3:6]
+    assert await list_page(after=newest[5].id) == newest[6:]
+    assert await list_page(backwards=True) == newest[4:]
+    assert await list_page(backwards=True, before=newest[4].id) == newest[1:4]
+    assert await list_page(backwards=True, before=newest[1].id) == newest[:1]
+    assert await list_page(after=newest[0].id, before=newest[3].id) == newest[1:3]
 
 
 async def test_a_page_has_only_matching_orders(orders: PostgresOrders, world: World) -> None:

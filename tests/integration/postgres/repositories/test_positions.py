@@ -104,8 +104,8 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(positions: Postgres
     newest = [*closed, *opened][::-1]
     user = world.user.id
 
-    async def found(window: KeysetPage, **filters: object) -> list[Position]:
-        return await positions.list_page(user, window, **filters)  # type: ignore[arg-type]
+    async def found(page: KeysetPage, **filters: object) -> list[Position]:
+        return await positions.list_page(user, page, **filters)  # type: ignore[arg-type]
 
     assert await found(KeysetPage(3)) == newest[:3]
     assert await found(KeysetPage(3, after=newest[2].id)) == newest[3:]

@@ -124,8 +124,8 @@ async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresT
         await sessions.add(session)
     user = world.user.id
 
-    async def found(window: KeysetPage, **filters: object) -> list[TradingSession]:
-        return await sessions.list_page(user, window, TradingSessionFilter(**filters))  # type: ignore[arg-type]
+    async def found(page: KeysetPage, **filters: object) -> list[TradingSession]:
+        return await sessions.list_page(user, page, TradingSessionFilter(**filters))  # type: ignore[arg-type]
 
     assert await found(KeysetPage(2)) == [stopped, ether]
     assert await found(KeysetPage(2, after=ether.id)) == [world.session]
