@@ -31,6 +31,7 @@ _ALERT_REFRESH = timedelta(days=1)
 """How long an alert is remembered in memory before the database is asked again, which also renews its row."""
 
 Change = Callable[[Order], Transition]
+"""Returns the transition of an order as it is when its row is locked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,11 +129,17 @@ class AccountExecutor:
             if now - order.created_at > timedelta(seconds=context.timings.maximum_pending_age_at_start):
                 reason = "the engine was not running when the order could have been sent"
                 await context.update(
-                    order.id, lambda o: cancel_unsent(o, now, reason) if _is_pending(o) else Transition(o)
+                    order.id,
+                    lambda current: (
+                        cancel_unsent(current, now, reason) if _is_pending(current) else Transition(current)
+                    ),
                 )
         elif order.status is OrderStatus.SUBMITTED:
             reason = "the engine stopped while the order was being sent"
-            await context.update(order.id, lambda o: mark_in_doubt(o, now, reason) if o == order else Transition(o))
+            await context.update(
+                order.id,
+                lambda current: mark_in_doubt(current, now, reason) if current == order else Transition(current),
+            )
         if order.status in _IN_FLIGHT:
             self._resolver.enqueue(order.id)
 
@@ -184,7 +190,10 @@ class AccountExecutor:
             expired = await transaction.orders.list_expired(self._context.account.id, now)
         for order in expired:
             await self._context.update(
-                order.id, lambda o: Transition(o if _is_ending(o) else o.changed(now, cancel_requested_at=now))
+                order.id,
+                lambda current: Transition(
+                    current if _is_ending(current) else current.changed(now, cancel_requested_at=now)
+                ),
             )
             self._queue[order.id] = None
 

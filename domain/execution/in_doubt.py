@@ -121,7 +121,8 @@ class InDoubtResolver:
             reason = "the answer of the venue is not known"
             at = self._context.clock.now()
             changed = await self._context.update(
-                order.id, lambda now: mark_in_doubt(now, at, reason) if now == order else Transition(now)
+                order.id,
+                lambda current: mark_in_doubt(current, at, reason) if current == order else Transition(current),
             )
             order = changed or order
         report = await self._context.venue.query_order(order)
@@ -153,7 +154,7 @@ class InDoubtResolver:
         """Handle an order that rests although its cancel was sent: the cancel is refused, in flight or lost."""
         if query.cancel_refusal is not None:
             at, reason = self._context.clock.now(), query.cancel_refusal
-            await self._context.update(order.id, lambda o: reject_cancel(o, at, reason))
+            await self._context.update(order.id, lambda current: reject_cancel(current, at, reason))
             self._discard(query)
         elif self._may_still_arrive(query):
             self._reschedule(query)
@@ -169,7 +170,7 @@ class InDoubtResolver:
             self._reschedule(query)
         else:
             at = self._context.clock.now()
-            after = await self._context.update(order.id, lambda o: confirm_absent(o, at))
+            after = await self._context.update(order.id, lambda current: confirm_absent(current, at))
             if after is None or after.status.is_final:
                 self._discard(query)
             else:

@@ -51,11 +51,11 @@ class OrderSender:
             return await context.venue.place(order, context.check_lease)
         except VenueRefused as refused:
             reason, code = refused.reason, refused.code
-            return lambda now: reject(now, context.clock.now(), reason, code)
+            return lambda current: reject(current, context.clock.now(), reason, code)
         except NotSent as unsent:
             reason = f"not sent: {unsent}"
-            return lambda now: (
-                cancel_unsent(now, context.clock.now(), reason) if _is_submitted(now) else Transition(now)
+            return lambda current: (
+                cancel_unsent(current, context.clock.now(), reason) if _is_submitted(current) else Transition(current)
             )
         except OutcomeUnknown as unknown:
             reason = str(unknown) or "the venue did not answer"
@@ -64,7 +64,9 @@ class OrderSender:
             _log.error("order %s: unexpected %r while it was sent", order.id, error, extra=ids)  # no traceback
             reason = "the answer of the venue could not be understood"
         self._resolve(order)
-        return lambda now: mark_in_doubt(now, context.clock.now(), reason) if _is_submitted(now) else Transition(now)
+        return lambda current: (
+            mark_in_doubt(current, context.clock.now(), reason) if _is_submitted(current) else Transition(current)
+        )
 
     def _resolve(self, order: Order, *, cancel_refusal: str | None = None) -> None:
         self._resolver.enqueue(order.id, sent_at=self._context.clock.monotonic(), cancel_refusal=cancel_refusal)

@@ -56,7 +56,7 @@ def test_nothing_leans_on_what_an_outsider_cannot_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["domain/model/event_*", "infra/postgres/bulk_candles", "tests/unit/docs", "docs/api.md"]
+    "path", ["domain/model/order_*", "infra/postgres/bulk_candles", "tests/unit/docs", "docs/api.md"]
 )
 def test_a_path_may_be_a_folder_a_module_or_a_pattern(path: str) -> None:
     assert there(path)
