@@ -9,11 +9,13 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,22 @@ async def running_sandbox(
             await sandbox.stop()
     if not expect_errors:
         assert not sandbox.errors, "".join(sandbox.errors)
+
+
+@contextmanager
+def session_sandbox(seed: int = 7) -> Iterator[SandboxProcess]:
+    """Start an exchange that outlives the event loop of a test, for tests that leave it as it is.
+
+    Each test has accounts of its own there. A test that asks for faults, or kills it, takes `running_sandbox`.
+    """
+    with tempfile.TemporaryDirectory(prefix="r3test-") as folder:
+        command = [sys.executable, "-m", "infra.sandbox", "--folder", folder, "--port", "0", "--seed", str(seed)]
+        process = subprocess.Popen(
+            [*command, "--unlimited", "--exit-with-stdin"],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with process:
+            yield SandboxProcess(Path(folder), (), url=json.loads(process.stdout.readline())["url"])
 
 
 @asynccontextmanager

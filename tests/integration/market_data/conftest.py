@@ -1,6 +1,6 @@
-"""A node that collects from a real sandbox exchange into a real database."""
+"""A node that collects from a real sandbox exchange: the test's own if it asks for `sandbox`, else one for all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,13 +8,24 @@ import pytest
 from domain.market_data.timings import FeedTimings
 from infra.postgres.database import PostgresDatabase
 from tests.support.markets import MarketNode, running_node
-from tests.support.sandbox import SandboxProcess, running_sandbox
+from tests.support.sandbox import SandboxProcess, running_sandbox, session_sandbox
 
 
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
     async with running_sandbox(tmp_path / "sandbox", seed=7) as process:
         yield process
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[SandboxProcess]:
+    with session_sandbox() as process:
+        yield process
+
+
+@pytest.fixture
+def exchange(request: pytest.FixtureRequest) -> SandboxProcess:
+    return request.getfixturevalue("sandbox" if "sandbox" in request.fixturenames else "shared_sandbox")
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +40,6 @@ def timings() -> FeedTimings:
 
 
 @pytest.fixture
-async def node(sandbox: SandboxProcess, database: PostgresDatabase, timings: FeedTimings) -> AsyncIterator[MarketNode]:
-    async with running_node(sandbox.url, database, timings) as node:
+async def node(exchange: SandboxProcess, database: PostgresDatabase, timings: FeedTimings) -> AsyncIterator[MarketNode]:
+    async with running_node(exchange.url, database, timings) as node:
         yield node

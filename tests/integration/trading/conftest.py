@@ -1,17 +1,12 @@
 """A trading node on a real database, and a real sandbox exchange that all tests share: each has its own accounts."""
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from infra.postgres.pool import Pool
-from tests.support.sandbox import ROOT
+from tests.support.sandbox import session_sandbox
 from tests.support.trading_node import TradingNode, trading_node
 
 
@@ -25,15 +20,8 @@ class SandboxAddress:
 
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[SandboxAddress]:
-    with tempfile.TemporaryDirectory(prefix="r3test-") as folder:
-        command = [sys.executable, "-m", "infra.sandbox", "--folder", folder, "--port", "0", "--seed", "7"]
-        process = subprocess.Popen(
-            [*command, "--unlimited", "--exit-with-stdin"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        with process:
-            url = json.loads(process.stdout.readline())["url"]
-            yield SandboxAddress(url, (Path(folder) / "admin-token").read_text().strip())
+    with session_sandbox() as sandbox:
+        yield SandboxAddress(sandbox.url, sandbox.admin_token)
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
-"""A sandbox exchange and the venues that reach it."""
+"""A sandbox exchange and the venues that reach it: the test's own if it asks for `sandbox`, else one for all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from infra.clock import SystemClock
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from tests.support.sandbox import SandboxProcess, running_sandbox
+from tests.support.sandbox import SandboxProcess, running_sandbox, session_sandbox
 from tests.support.venues import Trader, open_trader
 
 
@@ -19,17 +20,27 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
         yield process
 
 
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[SandboxProcess]:
+    with session_sandbox() as process:
+        yield process
+
+
 @pytest.fixture
-async def venues(sandbox: SandboxProcess) -> AsyncIterator[Venues]:
-    venues = Venues(
-        [VenueSettings("sandbox", "binance", sandbox.url, live=False)], SystemClock(), {"sandbox": sandbox.admin_token}
-    )
+def exchange(request: pytest.FixtureRequest) -> SandboxProcess:
+    return request.getfixturevalue("sandbox" if "sandbox" in request.fixturenames else "shared_sandbox")
+
+
+@pytest.fixture
+async def venues(exchange: SandboxProcess) -> AsyncIterator[Venues]:
+    settings = VenueSettings("sandbox", "binance", exchange.url, live=False)
+    venues = Venues([settings], SystemClock(), {"sandbox": exchange.admin_token})
     yield venues
     await venues.close()
 
 
 @pytest.fixture
 async def trader(venues: Venues) -> AsyncIterator[Trader]:
-    trader = await open_trader(venues, "ann", {"USDT": Decimal(100_000), "BTC": Decimal(2)})
+    trader = await open_trader(venues, f"ann-{uuid4()}", {"USDT": Decimal(100_000), "BTC": Decimal(2)})
     yield trader
     await trader.venue.close()

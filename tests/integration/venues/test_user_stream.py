@@ -48,7 +48,7 @@ async def test_a_cancel_is_reported_under_the_orders_own_id(trader: Trader, venu
 async def test_a_deposit_is_reported_as_the_new_balance(trader: Trader, venues: Venues) -> None:
     async with recorded_updates(trader.venue) as log:
         await log.until(opened, "the stream opened")
-        await venues.paper("sandbox").deposit("ann", "USDT", Decimal(5), "once")
+        await venues.paper("sandbox").deposit(trader.name, "USDT", Decimal(5), "once")
         await log.until(lambda log: log.of(BalanceReport), "the deposit")
     held = {balance.currency: balance.total for balance in log.of(BalanceReport)[-1].balances}
     assert held["USDT"] == Decimal(100_005)
