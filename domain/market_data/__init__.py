@@ -1,1 +1,1 @@
-"""Collects, verifies, stores and publishes what venues tell of their markets."""
+"""Collects, verifies, stores and publishes the data of markets."""

@@ -28,7 +28,7 @@ M1, MINUTE = Timeframe.M1, Timeframe.M1.duration
 
 
 class Withholding:
-    """A venue's data as it is, but for minutes that it doesn't list; remembers from when on it was asked."""
+    """A venue's data as it is, but for minutes that it doesn't list; records the starts of requests."""
 
     def __init__(self, source: MarketDataSource) -> None:
         self._source = source
@@ -37,12 +37,12 @@ class Withholding:
         self.without: set[datetime] = set()
         self.listed: datetime | None = None
         self.longer = True
-        self.asked: list[datetime] = []
+        self.requests: list[datetime] = []
 
     async def fetch_candles(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
     ) -> list[Candle]:
-        self.asked += [start] if start is not None else []
+        self.requests += [start] if start is not None else []
         if timeframe is not M1 and not self.longer:
             return []
         candles = await self._source.fetch_candles(market, timeframe, start, limit)
@@ -89,10 +89,10 @@ async def looking(backfill: Backfill) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def mended(database: PostgresDatabase, backfill: Backfill) -> list[Candle]:
-    """Return the stored minutes once the holes were looked for."""
+async def filled(database: PostgresDatabase, backfill: Backfill) -> list[Candle]:
+    """Return the stored minutes once the gaps have been searched for."""
     async with looking(backfill):
-        await eventually(lambda: not backfill.waiting, "the holes were looked for", 90)
+        await eventually(lambda: not backfill.waiting, "the gaps have been searched for", 90)
     return await stored(database)
 
 
@@ -106,7 +106,7 @@ async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
 ) -> None:
     old = await some(source, timedelta(days=3), 2)
     await writer.correct(old)
-    candles = await mended(database, backfill)
+    candles = await filled(database, backfill)
     assert all(a.close_time == b.open_time for a, b in pairwise(candles))
     assert candles[0] == old[0]
     assert source.venue_now() - candles[-1].close_time < 2 * MINUTE
@@ -123,15 +123,15 @@ async def test_minutes_that_the_venue_does_not_have_become_candles_without_volum
     source.without = {candle.open_time for candle in own[10:20]}
     source.longer = False
     await writer.correct([*own[:5], *own[25:]])
-    candles = await mended(database, backfill)
+    candles = await filled(database, backfill)
     assert candles[:10] == own[:10]
     assert [(candle.close, candle.high, candle.volume) for candle in candles[10:20]] == [
         (own[9].close, own[9].close, 0)
     ] * 10
     assert candles[20:30] == own[20:30]
-    source.asked.clear()
-    assert (await mended(database, backfill))[:30] == candles[:30]
-    assert all(start >= own[-1].close_time for start in source.asked)  # minutes may have ended meanwhile
+    source.requests.clear()
+    assert (await filled(database, backfill))[:30] == candles[:30]
+    assert all(start >= own[-1].close_time for start in source.requests)  # minutes may have ended meanwhile
 
 
 async def test_what_was_traded_here_is_not_overwritten_by_what_the_venue_leaves_out(
@@ -141,7 +141,7 @@ async def test_what_was_traded_here_is_not_overwritten_by_what_the_venue_leaves_
     built = replace(own[15], volume=Decimal(7))
     source.without = {built.open_time}
     await writer.correct([*own[:10], built, *own[20:]])
-    candles = await mended(database, backfill)
+    candles = await filled(database, backfill)
     assert candles[15] == built
     assert candles[:15] + candles[16:30] == own[:15] + own[16:]
 

@@ -1,4 +1,4 @@
-"""What somebody asks of a market's history is fetched where it isn't stored, while they wait."""
+"""What a reader requests of a market's history is fetched if it isn't stored, while they wait."""
 
 import asyncio
 from datetime import timedelta

@@ -57,7 +57,7 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 async def test_the_venue_sees_each_stream_once_however_many_follow_a_market(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    timings = FeedTimings(demand_seconds=3, manage_every=0.2)
+    timings = FeedTimings(demand_seconds=1.5, manage_every=0.2)
     async with (
         running_node(sandbox.url, database, timings, hub_timings=REQUESTS) as node,
         running_node(sandbox.url, database, timings, node.bus, "other", hub_timings=REQUESTS) as other,

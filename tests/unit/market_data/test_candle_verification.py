@@ -45,14 +45,14 @@ class Venue(FakeVenue):
         self.away = False
         self.without: set[datetime] = set()
         self.late: dict[datetime, Decimal] = {}
-        self.asked: list[tuple[Timeframe, int]] = []
+        self.requests: list[tuple[Timeframe, int]] = []
 
     async def fetch_candles(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int
     ) -> list[Candle]:
         if self.away:
             raise VenueUnreachable("it is away")
-        self.asked.append((timeframe, limit))
+        self.requests.append((timeframe, limit))
         candles = await super().fetch_candles(market, timeframe, start, limit)
         known = [candle for candle in candles if candle.open_time not in self.without]
         return [replace(candle, volume=self.late.pop(candle.open_time, candle.volume)) for candle in known]
@@ -78,10 +78,10 @@ async def test_a_candle_is_compared_once_its_own_is_final_with_one_question_a_ti
     verifier.enqueue(closed)
     assert verifier.pending == 9
     assert await verifier.check(START + timedelta(seconds=309)) == []
-    assert venue.asked == [(Timeframe.M1, 4), (Timeframe.M3, 1)]
-    venue.asked.clear()
+    assert venue.requests == [(Timeframe.M1, 4), (Timeframe.M3, 1)]
+    venue.requests.clear()
     assert await verifier.check(START + timedelta(seconds=390)) == []
-    assert venue.asked == [(Timeframe.M1, 2), (Timeframe.M3, 1), (Timeframe.M5, 1)]
+    assert venue.requests == [(Timeframe.M1, 2), (Timeframe.M3, 1), (Timeframe.M5, 1)]
     assert (verifier.pending, verifier.checked) == (0, 9)
     assert set(stored.candles.values()) == set(closed)
 

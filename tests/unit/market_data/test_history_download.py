@@ -1,4 +1,4 @@
-"""What is asked of venues that answer each in its way, and what is made up of what they leave out."""
+"""The requests to venues that each respond in their own way, and the candles made up for what they leave out."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ class Venue:
     """A venue that has traded in some minutes, and leaves out all candles without a trade."""
 
     def __init__(self, traded: Sequence[int], answer: Answer) -> None:
-        self.asked: list[tuple[Timeframe, datetime]] = []
+        self.requests: list[tuple[Timeframe, datetime]] = []
         self.failures: list[VenueUnreachable] = []
         self._answer = answer
         self._traded = sorted(traded)
@@ -50,7 +50,7 @@ class Venue:
         assert start is not None
         if self.failures:
             raise self.failures.pop(0)
-        self.asked.append((timeframe, start))
+        self.requests.append((timeframe, start))
         minutes: dict[datetime, int] = {}
         for minute in self._traded:
             minutes.setdefault(timeframe.open_time(START + minute * MINUTE), minute)
@@ -67,23 +67,23 @@ def new_downloader(venue: Venue, messages: list[str] | None = None) -> HistoryDo
     return HistoryDownloader(venue, BTC, Timeframe.M1, (messages if messages is not None else []).append)
 
 
-async def fetched(downloader: HistoryDownloader, hole: Gap) -> dict[int, tuple[int, int]]:
-    """Return what came of a hole: price and volume by minute; each once, in order, and all of the hole dealt with."""
+async def fetched(downloader: HistoryDownloader, gap: Gap) -> dict[int, tuple[int, int]]:
+    """Return the candles of a gap, price and volume by minute; each once, in order, and all of the gap dealt with."""
     found: dict[int, tuple[int, int]] = {}
-    until = hole.start
-    async for part in downloader.fetch(hole):
-        for candle in part.candles:
+    until = gap.start
+    async for batch in downloader.fetch(gap):
+        for candle in batch.candles:
             minute = (candle.open_time - START) // MINUTE
             assert candle.closed
             assert not found or minute == max(found) + 1 or downloader.withheld
             found[minute] = (int(candle.close) - 1_000, int(candle.volume))
-        assert part.until >= until
-        until = part.until
-    assert until == hole.end
+        assert batch.until >= until
+        until = batch.until
+    assert until == gap.end
     return found
 
 
-def hole(first: int, end: int, before: int | None = None, *, followed: bool = False) -> Gap:
+def new_gap(first: int, end: int, before: int | None = None, *, followed: bool = False) -> Gap:
     stored = None if before is None else candle(Timeframe.M1, START + (first - 1) * MINUTE, before)
     return Gap(START + first * MINUTE, START + end * MINUTE, stored, followed)
 
@@ -111,20 +111,20 @@ async def test_every_minute_between_two_known_candles_is_there_and_no_other(
         expected[minute] = (last, 1 if minute in traded else 0)
     known = {minute: found for minute, found in expected.items() if inside and minute <= inside[-1]}
 
-    found = await fetched(new_downloader(Venue(list(traded), answer)), hole(first, end, before, followed=followed))
+    found = await fetched(new_downloader(Venue(list(traded), answer)), new_gap(first, end, before, followed=followed))
     if followed:
         assert found == expected
     elif answer is from_the_next:
         assert found == (expected if max(traded, default=-1) >= end else known)
     else:
-        # Whether it sees a trade after the hole depends on where its last window ends.
+        # Whether it sees a trade after the gap depends on where its last window ends.
         assert found in (expected, known)
 
 
 async def test_nothing_is_made_up_where_a_venue_withholds_its_older_candles() -> None:
     venue = Venue(range(10_000), the_newest)
     downloader = new_downloader(venue)
-    found = await fetched(downloader, hole(100, 10_000, before=99))
+    found = await fetched(downloader, new_gap(100, 10_000, before=99))
     assert found == {minute: (minute, 1) for minute in range(9_280, 10_000)}
     assert downloader.withheld == [(START + 100 * MINUTE, START + 9_280 * MINUTE)]
 
@@ -132,22 +132,22 @@ async def test_nothing_is_made_up_where_a_venue_withholds_its_older_candles() ->
 @pytest.mark.parametrize("length", [3, 5_000])
 async def test_nothing_is_made_up_in_a_stretch_that_is_older_than_all_that_the_venue_gives(length: int) -> None:
     downloader = new_downloader(Venue(range(10_000), the_newest))
-    assert await fetched(downloader, hole(100, 100 + length, before=99, followed=True)) == {}
+    assert await fetched(downloader, new_gap(100, 100 + length, before=99, followed=True)) == {}
     assert downloader.withheld == [(START + 100 * MINUTE, START + (100 + length) * MINUTE)]
 
 
 async def test_years_without_a_trade_cost_few_questions() -> None:
     a_year = 365 * 1_440
     venue = Venue([5 * a_year + 7], within_a_window)
-    found = await fetched(new_downloader(venue), hole(0, 5 * a_year + 100))
+    found = await fetched(new_downloader(venue), new_gap(0, 5 * a_year + 100))
     assert found == {5 * a_year + 7: (5 * a_year + 7, 1)}
-    assert len(venue.asked) < 40
+    assert len(venue.requests) < 40
 
 
 async def test_a_full_history_is_asked_page_by_page_and_nothing_twice() -> None:
     venue = Venue(range(3_500), from_the_next)
-    assert len(await fetched(new_downloader(venue), hole(0, 3_500))) == 3_500
-    assert venue.asked == [(Timeframe.M1, START + begin * MINUTE) for begin in (0, 1_000, 2_000, 3_000)]
+    assert len(await fetched(new_downloader(venue), new_gap(0, 3_500))) == 3_500
+    assert venue.requests == [(Timeframe.M1, START + begin * MINUTE) for begin in (0, 1_000, 2_000, 3_000)]
 
 
 async def test_a_venue_that_does_not_answer_is_asked_again_after_what_it_asks_for(
@@ -162,11 +162,11 @@ async def test_a_venue_that_does_not_answer_is_asked_again_after_what_it_asks_fo
     messages: list[str] = []
     venue = Venue(range(10), from_the_next)
     venue.failures = [VenueUnreachable("RequestTimeout"), VenueUnreachable("too many", 30.0), VenueUnreachable("502")]
-    assert len(await fetched(new_downloader(venue, messages), hole(0, 10))) == 10
+    assert len(await fetched(new_downloader(venue, messages), new_gap(0, 10))) == 10
     assert slept == [1, 30, 4]
     assert messages[0] == "kraken did not answer (RequestTimeout); asked again in 1 s"
 
     venue.failures = [VenueUnreachable("away")] * MAX_FAILURES
     with pytest.raises(VenueUnreachable):
-        await fetched(new_downloader(venue), hole(0, 10))
+        await fetched(new_downloader(venue), new_gap(0, 10))
     assert max(slept) == 60
