@@ -38,7 +38,7 @@ BANNED = {
     **dict.fromkeys(("hush", "heed"), "ban, observe"),
     **dict.fromkeys(("beside",), "concurrently, with"),
     **dict.fromkeys(("misbehave", "misbehaviour", "misreports"), "faults"),
-    **dict.fromkeys(("faulty", "mistakes"), "errors"),
+    **dict.fromkeys(("faulty", "mistakes", "problem", "problems"), "errors"),
     **dict.fromkeys(("anew", "whoever"), "again, anybody who"),
 }
 """Each word that is kept out of names, and what to write instead."""

@@ -93,7 +93,7 @@ class AccountWorker:
             except Exception:
                 message = "the trading of account %s failed and is started again"
                 log.exception(message, self.account.id, extra=self._log_ids)
-            if clock.monotonic() - started_at > self._dependencies.timings.stable:
+            if clock.monotonic() - started_at > self._dependencies.timings.stable_after:
                 backoff.reset()
             await asyncio.sleep(backoff.next_delay())
 
@@ -110,7 +110,7 @@ class AccountWorker:
             closing = asyncio.create_task(client.close(), name=f"closing:{self.account.id}")
             _CLOSING_CLIENTS.add(closing)
             closing.add_done_callback(_on_closed)
-            await asyncio.wait({closing}, timeout=dependencies.timings.close)
+            await asyncio.wait({closing}, timeout=dependencies.timings.close_wait)
 
     async def _connect(self) -> ExecutionClient:
         dependencies = self._dependencies

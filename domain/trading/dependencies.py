@@ -16,18 +16,18 @@ from domain.ports.venues import VenueDirectory
 class TradingTimings:
     """How often trading polls, and how long it waits, all in seconds.
 
-    `scan` is the interval between searches for accounts that no node trades; `poll` that between reads of an account's
-    sessions, of a session's state and of a market that isn't known yet. `equity` is how long a new session waits for
-    the prices that its start equity needs, `close` how long the end of an account's trading waits for the venue's
-    connections to close, and `stable` how long an executor must have run for its back-off to start over. `execution`
-    are the times of the executors themselves.
+    `scan_interval` is the time between searches for accounts that no node trades; `poll_interval` that between reads of
+    an account's sessions, of a session's state and of a market that isn't known yet. `price_wait` is how long a new
+    session waits for the prices that its start equity needs, `close_wait` how long the end of an account's trading
+    waits for the venue's connections to close, and `stable_after` how long an executor must have run for its back-off
+    to start over. `execution` are the times of the executors themselves.
     """
 
-    scan: float = 2.0
-    poll: float = 1.0
-    equity: float = 5.0
-    close: float = 3.0
-    stable: float = 60.0
+    scan_interval: float = 2.0
+    poll_interval: float = 1.0
+    price_wait: float = 5.0
+    close_wait: float = 3.0
+    stable_after: float = 60.0
     execution: OrderTimings = field(default_factory=OrderTimings)
 
 

@@ -70,7 +70,7 @@ class TradingSessionRunner:
 
     async def _state_loop(self) -> None:
         while True:
-            await self._wakeup.wait(self._context.timings.poll)
+            await self._wakeup.wait(self._context.timings.poll_interval)
             self._wakeup.clear()
             await self._process(await self._context.load_state())
 
@@ -132,7 +132,7 @@ class TradingSessionRunner:
     async def _wait_for_prices(self) -> None:
         """Return once the account's equity is known, or after a while without it: prices are missing after a start."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._context.timings.equity):
+            async with asyncio.timeout(self._context.timings.price_wait):
                 while True:
                     async with self._context.database.read_only() as reading:
                         if not self._context.is_missing_prices(await self._context.equity(reading)):

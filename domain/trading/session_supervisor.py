@@ -62,7 +62,7 @@ class TradingSessionSupervisor:
                 while True:
                     self._wakeup.clear()
                     await self._poll_sessions(group)
-                    if await self._wakeup.wait(self._dependencies.timings.poll):
+                    if await self._wakeup.wait(self._dependencies.timings.poll_interval):
                         await asyncio.sleep(DEBOUNCE_SECONDS)
         finally:
             await self._subscriptions.close()
@@ -131,7 +131,7 @@ class TradingSessionSupervisor:
             market = self._dependencies.feed.catalogue.get(session.market)
             if market is not None:
                 return market
-            await asyncio.sleep(self._dependencies.timings.poll)
+            await asyncio.sleep(self._dependencies.timings.poll_interval)
 
     async def _fail(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:
         backoff = Backoff()

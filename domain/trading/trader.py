@@ -78,7 +78,7 @@ class Trader:
                 await self._scan_accounts()
             except Unavailable as error:
                 log.warning("the trader waits for the database: %s", error.message)
-            await self._wakeup.wait(self._dependencies.timings.scan)
+            await self._wakeup.wait(self._dependencies.timings.scan_interval)
 
     async def _scan_accounts(self) -> None:
         """Stop workers of accounts that aren't tradable any more or have new credentials, and start missing ones."""

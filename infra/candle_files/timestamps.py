@@ -152,9 +152,9 @@ def describe_clock_change(local: datetime, zone: ZoneInfo) -> str | None:
     if len(offsets) == 1:
         return None
     round_trip = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
-    problem = "stands for two times" if round_trip == local else "doesn't exist"
+    reason = "stands for two times" if round_trip == local else "doesn't exist"
     return (
-        f"{problem} in {zone.key}: the clocks were changed then; write times in UTC or with their offset, or name the "
+        f"{reason} in {zone.key}: the clocks were changed then; write times in UTC or with their offset, or name the "
         "--timezone in which they are written"
     )
 

@@ -172,7 +172,7 @@ async def test_a_worker_that_ends_closes_its_connections_however_long_that_takes
 
     monkeypatch.setattr(CcxtExecutionClient, "close", slowly)
     await node.trader.close()
-    await node.restart(timings=TradingTimings(close=0.05))
+    await node.restart(timings=TradingTimings(close_wait=0.05))
     account = await node.account()
     await node.session(account, strategy())
     await node.trader.close()

@@ -19,7 +19,7 @@ SOL = MarketSymbol("sandbox", "SOL/USDT")
 
 async def test_a_session_waits_for_the_price_of_what_the_account_holds(node: TradingNode) -> None:
     await node.trader.close()
-    await node.restart(timings=TradingTimings(equity=60))
+    await node.restart(timings=TradingTimings(price_wait=60))
     holdings = tuple(Balance(name, Decimal(100), Decimal(100)) for name in ("USDT", "SOL"))
     account = await node.account(balances=holdings)
     starting = asyncio.create_task(node.session(account, strategy()))
@@ -33,7 +33,7 @@ async def test_a_session_waits_for_the_price_of_what_the_account_holds(node: Tra
 
 async def test_a_session_begins_without_a_price_that_never_comes(node: TradingNode) -> None:
     await node.trader.close()
-    await node.restart(timings=TradingTimings(equity=0.5))
+    await node.restart(timings=TradingTimings(price_wait=0.5))
     holdings = tuple(Balance(name, Decimal(100), Decimal(100)) for name in ("USDT", "SOL"))
     session = await node.session(await node.account(balances=holdings), strategy())
     assert session.status.value == "RUNNING"
@@ -42,7 +42,7 @@ async def test_a_session_begins_without_a_price_that_never_comes(node: TradingNo
 
 async def test_a_session_waits_for_no_price_of_a_market_that_is_delisted(node: TradingNode) -> None:
     await node.trader.close()
-    await node.restart(timings=TradingTimings(equity=10 * PATIENCE_SECONDS))
+    await node.restart(timings=TradingTimings(price_wait=10 * PATIENCE_SECONDS))
     delisted = a_market(symbol=MarketSymbol("sandbox", "LUNA/USDT"), base="LUNA", active=False)
     async with node.database.transaction() as transaction:
         await transaction.market_data.save_markets([*await transaction.market_data.markets(), delisted])

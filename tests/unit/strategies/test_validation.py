@@ -34,7 +34,7 @@ FULL = StrategyDefinition(
 )
 
 
-def problems(definition: StrategyDefinition) -> dict[tuple[str, ...], str]:
+def errors_by_path(definition: StrategyDefinition) -> dict[tuple[str, ...], str]:
     result = validate(definition)
     assert result.valid == (not result.errors)
     assert (result.lookback is None) == bool(result.errors)
@@ -51,7 +51,7 @@ def parameter(**fields: object) -> StrategyDefinition:
 
 
 def test_the_definition_of_the_documentation_is_valid() -> None:
-    assert problems(FULL) == {}
+    assert errors_by_path(FULL) == {}
     assert validate(FULL).lookback == 391
 
 
@@ -62,12 +62,12 @@ def test_the_definition_of_the_first_session_needs_few_candles() -> None:
         enter_long="close > 0 and sma(close, n) > 0",
         exit_long="close < 0",
     )
-    assert problems(definition) == {}
+    assert errors_by_path(definition) == {}
     assert validate(definition).lookback == 2
 
 
 def test_a_definition_without_rules_is_for_signals_from_outside() -> None:
-    assert problems(simple()) == {}
+    assert errors_by_path(simple()) == {}
     assert validate(simple()).lookback == 0
 
 
@@ -93,7 +93,7 @@ def test_errors_of_all_parts_are_returned_together() -> None:
         sizing=Sizing(),
         order=OrderStyle(OrderType.STOP),
     )
-    assert set(problems(definition)) == {
+    assert set(errors_by_path(definition)) == {
         ("enterLong",),
         ("stopLoss",),
         ("maxHoldingBars",),
@@ -154,7 +154,7 @@ def test_errors_of_all_parts_are_returned_together() -> None:
 def test_a_part_out_of_its_range_is_an_error_with_its_path(
     definition: StrategyDefinition, path: tuple[str, ...]
 ) -> None:
-    assert list(problems(definition)) == [path]
+    assert list(errors_by_path(definition)) == [path]
 
 
 @pytest.mark.parametrize(
@@ -172,15 +172,15 @@ def test_a_part_out_of_its_range_is_an_error_with_its_path(
     ],
 )
 def test_a_part_at_the_edge_of_its_range_is_valid(definition: StrategyDefinition) -> None:
-    assert problems(definition) == {}
+    assert errors_by_path(definition) == {}
 
 
 def test_both_ends_of_a_parameters_range_must_suit_the_rules() -> None:
     rule = "rsi(close, n) > 50"
     low = simple(parameters=(StrategyParameter("n", Decimal(14), min=Decimal(1)),), enter_long=rule)
     high = simple(parameters=(StrategyParameter("n", Decimal(14), max=Decimal(900)),), enter_long=rule)
-    assert "between 2 and" in problems(low)["parameters", "0", "min"]
-    assert "more than 5,000 candles" in problems(high)["parameters", "0", "max"]
+    assert "between 2 and" in errors_by_path(low)["parameters", "0", "min"]
+    assert "more than 5,000 candles" in errors_by_path(high)["parameters", "0", "max"]
 
 
 def test_the_ends_of_a_range_are_tried_where_a_rule_names_the_parameter_alone() -> None:
@@ -190,8 +190,10 @@ def test_the_ends_of_a_range_are_tried_where_a_rule_names_the_parameter_alone() 
 
 
 def test_a_definition_as_large_as_may_be_is_little_work() -> None:
-    assert effort(lambda: problems(_with_parameters(32))) < 6 * effort(lambda: problems(_with_parameters(8)))
-    assert problems(_with_parameters(32)) == {}
+    assert effort(lambda: errors_by_path(_with_parameters(32))) < 6 * effort(
+        lambda: errors_by_path(_with_parameters(8))
+    )
+    assert errors_by_path(_with_parameters(32)) == {}
 
 
 def _with_parameters(count: int) -> StrategyDefinition:
@@ -212,7 +214,7 @@ def test_any_definition_is_valid_or_has_errors(rules: list[str], name: str, numb
     definition = StrategyDefinition(
         Sizing(quote_amount=number), (StrategyParameter(name, number),), *rules, ExitDistance(percent=number)
     )
-    problems(definition)
+    errors_by_path(definition)
 
 
 def test_a_stored_definition_comes_back_as_it_was() -> None:
