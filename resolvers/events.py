@@ -131,7 +131,7 @@ class OrderEventStream:
         await self._log.aclose()
 
     def _is_in_snapshot(self, order: Order) -> bool:
-        """Tell whether the snapshot, which was read after the log's head, already has this state of the order."""
+        """Return whether the snapshot, which was read after the log's head, already has this state of the order."""
         if order.revision <= self._snapshot_revisions.get(order.id, 0):
             return True
         self._snapshot_revisions.pop(order.id, None)
@@ -239,7 +239,7 @@ async def _open_orders(context: RequestContext, user_id: UUID, filter: OrderFilt
 
 
 def _matches(order: Order, filter: OrderFilter) -> bool:
-    """Tell whether the order belongs to the account and the trading session of the filter."""
+    """Return whether the order belongs to the account and the trading session of the filter."""
     return filter.account_id in {None, order.account_id} and filter.trading_session_id in {
         None,
         order.trading_session_id,

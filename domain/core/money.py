@@ -8,7 +8,7 @@ SHOWN_PLACES, SHOWN_DIGITS = 8, 12
 ZERO = Decimal(0)
 
 _WRITTEN = re.compile(r"[-+0-9.A-Za-z]+", re.ASCII)
-"""What Decimal may be given to read: by itself it takes underscores, spaces around and the digits of every script."""
+"""What is passed to Decimal, which by itself also accepts underscores, surrounding spaces and digits of any script."""
 
 EXACT = Context(prec=2 * MAX_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 """The context of every division and multiplication of money: twice the digits that one number may have."""
@@ -29,7 +29,7 @@ def plain(value: Decimal) -> str:
 
 
 def rounded(value: Decimal) -> Decimal:
-    """Return a computed amount as it is shown: to 8 decimals, and where those are fewer, to 12 significant digits.
+    """Return a computed amount as it is shown: with 8 decimals, or more if those have less than 12 significant digits.
 
     >>> rounded(Decimal("61579.159259008148321643")), rounded(Decimal("0.00001234567890123456"))
     (Decimal('61579.15925901'), Decimal('0.0000123456789012'))
@@ -43,7 +43,7 @@ def rounded(value: Decimal) -> Decimal:
 
 
 def parse_decimal(text: str) -> Decimal:
-    """Return the finite decimal that `text` writes; raise ValueError saying what is wrong with it.
+    """Return the finite decimal number in `text`; raise ValueError with what is wrong with it.
 
     At most 38 significant digits, and no more than 38 places on either side of the point.
     """
@@ -77,7 +77,7 @@ def round_nearest(value: Decimal, step: Decimal) -> Decimal:
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
-    """Tell whether `value` lies on the grid of `step`; every value lies on a grid of zero."""
+    """Return whether `value` lies on the grid of `step`; every value lies on a grid of zero."""
     return step == 0 or EXACT.remainder(value, step) == 0
 
 

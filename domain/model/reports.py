@@ -51,10 +51,10 @@ class PositionSide(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """The equity at a moment, in the report's currency, just after what was paid in or taken out then.
+    """The equity at a time, in the report's currency, just after a deposit or withdrawal at that time.
 
-    `drawdown_percent` is how far the time-weighted return is below its highest, `net_deposits` what was paid in since
-    the start, less what was taken out.
+    `drawdown_percent` is how far the time-weighted return is below its highest so far, `net_deposits` the deposits
+    since the start less the withdrawals.
     """
 
     at: datetime
@@ -65,7 +65,7 @@ class EquityPoint:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A market for a time."""
+    """A market and a period of time."""
 
     market: MarketSymbol
     start: datetime
@@ -74,22 +74,21 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """The highest and the lowest price within a span, in quote per base."""
+    """The highest and the lowest price during a span, in quote per base."""
 
     high: Decimal
     low: Decimal
 
 
 class ReportNoteCode(StrEnum):
-    """What a reader of a report's figures has to know.
+    """Why metrics of a report are null or inexact.
 
-    PRICE_MISSING: no price was known of something that was held. PRICE_STALE: prices of a market are missing for more
-    than a day, and the last one counts there. NO_MARKET: no market that is traded, or of which a price is stored,
-    leads from a currency that was held to the account's. PERIOD_TOO_SHORT: there are too few days for figures of daily
-    returns. OPENING_ESTIMATED: what the account opened with is what its fills don't explain. START_UNKNOWN: the
-    session's equity at its start isn't known. MARKET_UNKNOWN: fills on a market that the venue doesn't list any more
-    are left out. BALANCE_UNEXPLAINED: a balance isn't what transfers and fills come to now, and the difference isn't
-    counted.
+    PRICE_MISSING: the price of a holding wasn't known. PRICE_STALE: prices of a market are missing for more than a day,
+    and the last one before was used. NO_MARKET: no market that is traded, or of which a price is stored, connects the
+    currency of a holding to the account's. PERIOD_TOO_SHORT: there are too few days for metrics of daily returns.
+    OPENING_ESTIMATED: the opening balance was derived from what the fills don't explain. START_UNKNOWN: the session's
+    equity at its start isn't known. MARKET_UNKNOWN: fills of a market that the venue no longer lists are left out.
+    BALANCE_UNEXPLAINED: a balance differs from the sum of transfers and fills, and the difference isn't counted.
     """
 
     PRICE_MISSING = "PRICE_MISSING"
@@ -104,7 +103,7 @@ class ReportNoteCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportNote:
-    """What a reader of a report's figures has to know; `subject` is a currency or a market, where it is about one."""
+    """Why metrics of a report are null or inexact; `subject` is a currency or a market, if it is about one."""
 
     code: ReportNoteCode
     message: str
@@ -117,8 +116,8 @@ class ReportNote:
 class RoundTrip:
     """One position from opening to flat; `closed_at` is None while it is open.
 
-    Prices in quote per base, `profit` (after fees) and `fees` in the report's currency, excursions in percent of the
-    entry.
+    Prices are in quote per base, `profit` (after fees) and `fees` in the report's currency, excursions in percent of
+    the entry price.
     """
 
     opened_at: datetime
@@ -137,7 +136,7 @@ class RoundTrip:
 
 @dataclass(frozen=True, slots=True)
 class PerformanceMetrics:
-    """How a period went; None where too few round trips or too short a period make the figure meaningless."""
+    """The metrics of a period; None if there are too few round trips or days for a metric to mean anything."""
 
     currency: str
     start_equity: Decimal
@@ -180,7 +179,7 @@ class PerformanceMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """What a report says; the equity curve is complete here and thinned when it is asked for."""
+    """The result of a report. The equity curve is complete; `downsample` it to show it."""
 
     metrics: PerformanceMetrics
     equity_curve: tuple[EquityPoint, ...]
@@ -198,7 +197,7 @@ class ReportScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A computed account of what happened from `from_` (included) to `to` (not included)."""
+    """A report on the period from `from_` (included) to `to` (not included)."""
 
     id: UUID
     user_id: UUID

@@ -81,7 +81,7 @@ class UserRepository(Protocol):
         ...
 
     async def delete_ended_credentials(self, ended_before: datetime, limit: int) -> int:
-        """Delete login sessions and keys that expired or were revoked before then, at most `limit` of each."""
+        """Delete at most `limit` login sessions and `limit` keys that ended before then; return how many."""
         ...
 
     async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:

@@ -60,7 +60,7 @@ class PriceSource:
     async def _market_marks(self, market: MarketSymbol, exact: Iterable[datetime]) -> list[Mark]:
         """Return the closes within the period, and the last ones until its start, its end and the exact times.
 
-        Candles of longer timeframes are included, and those of shorter ones where there are no others.
+        Candles of longer timeframes are included, and those of shorter ones if there are no others.
         """
         timeframes = [timeframe for timeframe in Timeframe if timeframe.duration >= self._timeframe.duration]
         within = await self._prices.closes(market, timeframes, self._start, self._end)

@@ -26,7 +26,6 @@ class CredentialRepository(Repository):
     """The part of the users' repository that stores credentials."""
 
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
-        """Keep a login session by the SHA-256 of its token."""
         await self._connection.execute(
             "INSERT INTO login_sessions (id, user_id, created_at, last_seen_at, expires_at, token_hash) "
             "VALUES ($1, $2, $3, $4, $5, $6)",
@@ -34,7 +33,6 @@ class CredentialRepository(Repository):
         )
 
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
-        """Return the session that is not revoked, expired or not, and its user."""
         query = (
             f"SELECT {_SESSION}, {USER_COLUMNS} FROM login_sessions JOIN users ON users.id = login_sessions.user_id "
             f"WHERE token_hash = $1 AND {_LIVE}"
@@ -43,18 +41,15 @@ class CredentialRepository(Repository):
         return (_login_session_from_row(row), user_from_row(row)) if row is not None else None
 
     async def login_sessions(self, user_id: UUID, now: datetime) -> list[LoginSession]:
-        """Return the sessions of the user that are neither revoked nor expired, newest first."""
         query = (
             f"SELECT {_SESSION} FROM login_sessions WHERE user_id = $1 AND {_LIVE} AND expires_at > $2 ORDER BY id DESC"
         )
         return [_login_session_from_row(row) for row in await self._connection.fetch(query, user_id, now)]
 
     async def touch_login_session(self, session_id: UUID, at: datetime) -> None:
-        """Store when the session was last seen."""
         await self._connection.execute("UPDATE login_sessions SET last_seen_at = $2 WHERE id = $1", session_id, at)
 
     async def revoke_login_session(self, user_id: UUID, session_id: UUID, at: datetime) -> LoginSession | None:
-        """End a session of the user; None where there is no such live session."""
         query = (
             f"UPDATE login_sessions SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND {_LIVE} AND expires_at > $3 "
             f"RETURNING {_SESSION}"
@@ -63,7 +58,6 @@ class CredentialRepository(Repository):
         return _login_session_from_row(row) if row is not None else None
 
     async def revoke_other_login_sessions(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
-        """End all sessions of the user but one, and return which."""
         query = (
             f"UPDATE login_sessions SET revoked_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND {_LIVE} "
             "RETURNING id"
@@ -71,7 +65,6 @@ class CredentialRepository(Repository):
         return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
 
     async def revoke_surplus_login_sessions(self, user_id: UUID, keep: int, at: datetime) -> list[UUID]:
-        """End all live sessions of the user but the newest `keep`, and return which."""
         query = (
             "UPDATE login_sessions SET revoked_at = $3 WHERE id IN (SELECT id FROM login_sessions "
             f"WHERE user_id = $1 AND {_LIVE} AND expires_at > $3 ORDER BY id DESC OFFSET $2) RETURNING id"
@@ -79,7 +72,6 @@ class CredentialRepository(Repository):
         return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
 
     async def revoke_api_keys(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
-        """End all keys of the user but one, and return which."""
         query = (
             f"UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND {_LIVE} "
             "RETURNING id"
@@ -87,13 +79,11 @@ class CredentialRepository(Repository):
         return [row["id"] for row in await self._connection.fetch(query, user_id, keep, at)]
 
     async def delete_ended_credentials(self, ended_before: datetime, limit: int) -> int:
-        """Delete login sessions and keys that ended before then, at most so many; return how many."""
         query = "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE least(revoked_at, expires_at) < $1 LIMIT $2)"
         deleted = [await self._connection.execute(query.format(table), ended_before, limit) for table in _TABLES]
         return sum(int(status.rpartition(" ")[2]) for status in deleted)
 
     async def valid_credential_ids(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
-        """Return which of these login sessions and API keys are neither revoked nor expired."""
         query = (
             f"SELECT id FROM login_sessions WHERE id = ANY($1::uuid[]) AND {_LIVE} AND expires_at > $2 UNION ALL "
             f"SELECT id FROM api_keys WHERE id = ANY($1::uuid[]) AND {_LIVE} "
@@ -102,7 +92,6 @@ class CredentialRepository(Repository):
         return {row["id"] for row in await self._connection.fetch(query, list(ids), now)}
 
     async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Keep an API key by the SHA-256 of its secret."""
         await self._connection.execute(
             "INSERT INTO api_keys (id, user_id, name, scopes, created_at, last_used_at, expires_at, secret_hash) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -111,7 +100,6 @@ class CredentialRepository(Repository):
         )
 
     async def api_key_by_secret(self, secret_hash: bytes) -> tuple[ApiKey, User] | None:
-        """Return the key that is not revoked, expired or not, and its user."""
         query = (
             f"SELECT {_KEY}, {USER_COLUMNS} FROM api_keys JOIN users ON users.id = api_keys.user_id "
             f"WHERE secret_hash = $1 AND {_LIVE}"
@@ -120,16 +108,13 @@ class CredentialRepository(Repository):
         return (_api_key_from_row(row), user_from_row(row)) if row is not None else None
 
     async def api_keys(self, user_id: UUID) -> list[ApiKey]:
-        """Return the keys of the user that are not revoked, newest first."""
         query = f"SELECT {_KEY} FROM api_keys WHERE user_id = $1 AND {_LIVE} ORDER BY id DESC"
         return [_api_key_from_row(row) for row in await self._connection.fetch(query, user_id)]
 
     async def touch_api_key(self, key_id: UUID, at: datetime) -> None:
-        """Store when the key was last used."""
         await self._connection.execute("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", key_id, at)
 
     async def revoke_api_key(self, user_id: UUID, key_id: UUID, at: datetime) -> ApiKey | None:
-        """End a key of the user; None where there is no such live key."""
         query = f"UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND {_LIVE} RETURNING {_KEY}"
         row = await self._connection.fetchrow(query, user_id, key_id, at)
         return _api_key_from_row(row) if row is not None else None

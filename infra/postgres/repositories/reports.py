@@ -57,59 +57,46 @@ class PostgresReports(Repository):
     """See `domain.ports.reports.ReportRepository`."""
 
     async def add_job(self, job: Job) -> None:
-        """Store a job that waits for a worker."""
         await self._connection.execute(INSERT_JOB, *_job_params(job))
 
     async def claim_job(self, kinds: tuple[str, ...], worker: str, lease_seconds: float) -> Job | None:
-        """Take the oldest job that waits, or whose worker has let its lease run out; it is RUNNING from then on."""
         return await self._job(CLAIM_JOB, kinds, worker, lease_seconds)
 
     async def renew_job(self, job_id: UUID, worker: str, lease_seconds: float, progress: float) -> bool:
-        """Store progress and go on; False where the job is no longer this worker's or was cancelled."""
         done = await self._connection.execute(RENEW_JOB, job_id, worker, lease_seconds, progress)
         return done == "UPDATE 1"
 
     async def finish_job(self, job_id: UUID, status: JobStatus, message: str | None, at: datetime) -> Job | None:
-        """Store the end of a job that is not yet ended; None where it was."""
         return await self._job(FINISH_JOB, job_id, status, message, at)
 
     async def get_job(self, user_id: UUID, job_id: UUID) -> Job | None:
-        """Return a job of the user."""
         return await self._job(JOB, job_id, user_id)
 
     async def get_many_jobs(self, ids: Sequence[UUID]) -> list[Job]:
-        """Return the jobs that exist, in any order (for batches)."""
         return [job_from_row(row) for row in await self._connection.fetch(JOBS_BY_IDS, ids)]
 
     async def list_jobs(
         self, user_id: UUID, page: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
     ) -> list[Job]:
-        """Return the user's jobs."""
         conditions = [("user_id = {}", user_id), ("status = ANY({}::text[])", statuses)]
         return [job_from_row(row) for row in await self._page(SELECT_JOB, page, conditions)]
 
     async def add_report(self, report: Report) -> None:
-        """Store a report whose job is still to run."""
         await self._connection.execute(INSERT_REPORT, *_report_params(report))
 
     async def get_report(self, user_id: UUID, report_id: UUID) -> Report | None:
-        """Return a report of the user."""
         return await self._report(REPORT, report_id, user_id)
 
     async def get_report_for_job(self, job_id: UUID) -> Report | None:
-        """Return the report that the job computes."""
         return await self._report(REPORT_OF_JOB, job_id)
 
     async def list_reports(self, user_id: UUID, page: KeysetPage) -> list[Report]:
-        """Return the user's reports."""
         return [report_from_row(row) for row in await self._page(SELECT_REPORT, page, [("user_id = {}", user_id)])]
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
-        """Store what the report says."""
         await self._connection.execute(SET_RESULT, report_id, to_json(result))
 
     async def get_result(self, report_id: UUID) -> ReportResult | None:
-        """Return what the report says; None until its job has succeeded."""
         stored: bytes | None = await self._connection.fetchval(RESULT, report_id)
         return None if stored is None else _RESULT.decode(stored)
 

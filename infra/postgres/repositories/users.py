@@ -24,7 +24,6 @@ class PostgresUsers(CredentialRepository):
     """Users, and with them login sessions, API keys and activity; see `domain.ports.users.UserRepository`."""
 
     async def add(self, user: User, password_hash: str) -> bool:
-        """Add the user; return False where the email is taken. The very first user of all becomes the OPERATOR."""
         role = user.role if await self._any_user_exists() else UserRole.OPERATOR
         values = (user.id, user.email, user.display_name, user.created_at, role, user.plan_name, user.trading_state)
         return await self._connection.fetchval(_INSERT, *values, password_hash) is not None
@@ -38,42 +37,34 @@ class PostgresUsers(CredentialRepository):
         return bool(await self._connection.fetchval(exists))
 
     async def get(self, user_id: UUID) -> User | None:
-        """Return the user."""
         return _user_or_none(await self._connection.fetchrow(f"{_SELECT} WHERE id = $1", user_id))
 
     async def get_by_email(self, email: str) -> tuple[User, str] | None:
-        """Return the user with that email (lower case) and the password hash."""
         row = await self._connection.fetchrow(f"{_SELECT} WHERE email = $1", email)
         return (user_from_row(row), row["password_hash"]) if row is not None else None
 
     async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:
-        """Return the user's password hash; `lock` holds the user's row until the transaction ends."""
         query = f"SELECT password_hash FROM users WHERE id = $1{' FOR NO KEY UPDATE' if lock else ''}"
         found: str | None = await self._connection.fetchval(query, user_id)
         return found
 
     async def update(self, user: User) -> None:
-        """Store display name, plan, role and trading state."""
         await self._connection.execute(
             "UPDATE users SET display_name = $2, plan_name = $3, role = $4, trading_state = $5 WHERE id = $1",
             *(user.id, user.display_name, user.plan_name, user.role, user.trading_state),
         )
 
     async def set_password(self, user_id: UUID, password_hash: str) -> None:
-        """Replace the password hash."""
         await self._connection.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)
 
     async def set_role(self, email: str, role: UserRole) -> User | None:
-        """Give the user with that email a role."""
         query = f"UPDATE users SET role = $2 WHERE email = $1 RETURNING {USER_COLUMNS}"
         return _user_or_none(await self._connection.fetchrow(query, email, role))
 
     async def set_trading_state(self, user_id: UUID, state: TradingState) -> None:
-        """Halt or resume everything of the user."""
         await self._connection.execute("UPDATE users SET trading_state = $2 WHERE id = $1", user_id, state)
 
     async def add_activity(self, activity: Activity) -> None:
-        """Store what a user did."""
         await self._connection.execute(
             "INSERT INTO activities (id, user_id, at, action, subject_type, subject_id, detail) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -82,12 +73,10 @@ class PostgresUsers(CredentialRepository):
         )
 
     async def activity(self, user_id: UUID, page: KeysetPage) -> list[Activity]:
-        """Return what the user did, newest first."""
         rows = await self._page(SELECT_ACTIVITY, page, [("user_id = {}", user_id)])
         return [activity_from_row(row) for row in rows]
 
     async def get_activity(self, user_id: UUID, activity_id: UUID) -> Activity | None:
-        """Return one activity of the user."""
         query = f"{SELECT_ACTIVITY} WHERE user_id = $1 AND id = $2"
         row = await self._connection.fetchrow(query, user_id, activity_id)
         return activity_from_row(row) if row is not None else None
