@@ -25,7 +25,7 @@ class WebMetrics:
             "r3edge_websocket_connections", "Open WebSocket connections and event streams.", registry=registry
         )
         self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)
-        self.members = Gauge("r3edge_room_members", "Subscribers of all rooms.", registry=registry)
+        self.subscribers = Gauge("r3edge_room_members", "Subscribers of all rooms.", registry=registry)
         self.executions = Counter("r3edge_room_executions", "Executions of a shared selection.", registry=registry)
         self.frames = Counter("r3edge_room_frames", "Events queued for subscribers of rooms.", registry=registry)
         self.overflows = Counter(

@@ -88,7 +88,7 @@ async def test_an_order_beyond_the_markets_filters_is_denied_with_all_reasons(tr
         assert_nothing_internal(payload)
         assert [error["code"] for error in payload["errors"]] == ["ORDER_DENIED"]
         assert payload["order"]["status"] == "DENIED"
-        assert denial in [each["code"] for each in payload["order"]["denials"]]
+        assert denial in [entry["code"] for entry in payload["order"]["denials"]]
 
 
 @pytest.mark.parametrize("value", [True, 7, 1.5, [], {}, "x" * 100_000, "\0", "a\0b", "nul\u0000", "\ud800"])
@@ -283,9 +283,9 @@ async def test_a_trading_session_of_unknown_parts_is_rejected(engine: Engine, tr
     other = await new_trader(engine.client())
     definition = {"enterLong": "close > 1", "sizing": {"quoteAmount": "500"}}
     version = {}
-    for each in (trader, other):
-        made = await each.client.change(CREATE_STRATEGY, input={"name": "s", "definition": definition})
-        version[each.email] = made["strategy"]["version"]["id"]
+    for owner in (trader, other):
+        made = await owner.client.change(CREATE_STRATEGY, input={"name": "s", "definition": definition})
+        version[owner.email] = made["strategy"]["version"]["id"]
     good = {
         "strategyVersion": version[trader.email],
         "account": trader.account,

@@ -63,7 +63,7 @@ class Room:
         """Return a new subscriber; if the source is open, it begins with a snapshot."""
         subscriber = Subscriber(self, queued_events, self._metrics)
         self._subscribers[subscriber] = None
-        self._metrics.members.inc()
+        self._metrics.subscribers.inc()
         if self.source is not None:
             subscriber.resync()
         return subscriber
@@ -73,7 +73,7 @@ class Room:
         if subscriber not in self._subscribers:
             return
         del self._subscribers[subscriber]
-        self._metrics.members.dec()
+        self._metrics.subscribers.dec()
         if not self._subscribers:
             self.close()
 

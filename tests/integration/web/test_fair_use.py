@@ -77,7 +77,7 @@ async def test_subscriptions_are_limited_per_anonymous_client_over_all_sockets(b
 async def test_queries_at_once_are_limited_per_client_and_do_not_delay_others(backend: DemoBackend) -> None:
     settings = WebSettings(queries_at_once_per_client=2, waiting_operations_per_client=1)
     async with serving(demo_app(backend, settings), settings) as served, served.client() as client:
-        ask = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(3)]
+        requests = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(3)]
         await eventually(lambda: backend.waiting == 2, "two of them run")
         fair_use = served.app.state.operations.fair_use
         await eventually(lambda: fair_use.queries.waiting == 1, "the third waits")
@@ -89,7 +89,7 @@ async def test_queries_at_once_are_limited_per_client_and_do_not_delay_others(ba
         other = await client.post("/graphql", json={"query": "{ hello }"}, headers={"authorization": "Bearer good"})
         assert other.json()["data"] == {"hello": "hello you"}
         backend.gate.set()
-        assert [(await one).status_code for one in ask] == [200] * 3
+        assert [(await request).status_code for request in requests] == [200] * 3
 
 
 async def test_heavy_queries_run_a_few_at_a_time_in_turn() -> None:
@@ -194,7 +194,7 @@ async def test_the_opener_of_a_room_cannot_end_it_for_others_by_too_many_waiting
         await opener.subscribe(document)
         await eventually(lambda: len(backend.depth.readers) == 1, "the room is open")
         await other.subscribe(document)
-        ask = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(2)]
+        requests = [asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"})) for _ in range(2)]
         fair_use = served.app.state.operations.fair_use
         await eventually(lambda: (backend.waiting, fair_use.queries.waiting) == (1, 1), "the opener may ask no more")
         assert (await client.post("/graphql", json={"query": "{ slow }"})).status_code == 429
@@ -202,7 +202,7 @@ async def test_the_opener_of_a_room_cannot_end_it_for_others_by_too_many_waiting
         await eventually(lambda: backend.waiting == 2, "the room's event is executed all the same")
         backend.gate.set()
         assert (await other.receive())["type"] == (await opener.receive())["type"] == "next"
-        assert [(await one).status_code for one in ask] == [200, 200]
+        assert [(await request).status_code for request in requests] == [200, 200]
 
 
 async def test_an_abandoned_mutation_keeps_its_turn_until_it_ends(backend: DemoBackend) -> None:

@@ -33,14 +33,14 @@ async def growth(step: Callable[[], Awaitable[None]], steps: int, settling: int 
     return (_objects() - before) / steps
 
 
-_MAP = next(each for each in gc.get_referents(copy_context()) if type(each).__name__ == "hamt")
-_KEPT_A_WHILE = (asyncio.TimerHandle, Context, type(_MAP), *{type(each) for each in gc.get_referents(_MAP)})
+_MAP = next(referent for referent in gc.get_referents(copy_context()) if type(referent).__name__ == "hamt")
+_KEPT_A_WHILE = (asyncio.TimerHandle, Context, type(_MAP), *{type(referent) for referent in gc.get_referents(_MAP)})
 
 
 def _objects() -> int:
-    """Count what the program holds; the loop lets go of a cancelled timer and its context only some time later."""
+    """Count the objects of the process, without those that the loop frees some time after a timer was cancelled."""
     gc.collect()
-    return sum(not isinstance(each, _KEPT_A_WHILE) for each in gc.get_objects())
+    return sum(not isinstance(tracked, _KEPT_A_WHILE) for tracked in gc.get_objects())
 
 
 NOTHING = pytest.approx(0, abs=0.1)
