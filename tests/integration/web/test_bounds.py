@@ -3,9 +3,7 @@
 import asyncio
 import json
 import logging
-import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -15,83 +13,12 @@ from websockets.exceptions import InvalidStatus
 from infra.web.connections.limits import Rejection
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import DemoBackend, demo_app
+from tests.support.raw_http import HANDSHAKE, peer_of, post_bytes, status_of, statuses_of
 from tests.support.serving import Served, serving
-from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.support.waiting import eventually
 
 QUICK = WebSettings(head_timeout_seconds=0.2, body_timeout_seconds=0.2, write_timeout_seconds=0.2)
 HELLO = b'{"query": "{ hello }"}'
-HANDSHAKE = (
-    b"GET /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
-)
-
-
-class Peer:
-    """A connection that sends any bytes."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self._received = b""
-
-    async def flood(self, piece: bytes, max_bytes: int = 64 * 1024 * 1024) -> int:
-        """Send the piece over and over until the server answers or closes; return how many bytes it took."""
-        sent = 0
-        answer = asyncio.ensure_future(self.reader.read(65_536))
-        with suppress(ConnectionError):
-            while sent < max_bytes and not answer.done():
-                self.writer.write(piece)
-                await self.writer.drain()
-                await asyncio.sleep(0)
-                sent += len(piece)
-        with suppress(ConnectionError):
-            self._received += await answer
-        return sent
-
-    async def everything(self) -> bytes:
-        """Return all that the server sends until it closes."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            with suppress(ConnectionError):
-                while piece := await self.reader.read(65_536):
-                    self._received += piece
-        return self._received
-
-    async def send_until_dropped(self, data: bytes) -> None:
-        """Send it over and over, reading nothing, until the connection breaks."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            with suppress(ConnectionError):
-                while True:
-                    await self.send(data)
-                    await asyncio.sleep(0)
-
-    async def send(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-
-@asynccontextmanager
-async def peer_of(served: Served) -> AsyncIterator[Peer]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-    try:
-        yield Peer(reader, writer)
-    finally:
-        writer.close()
-
-
-def status_of(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
-
-
-def statuses_of(answers: bytes) -> list[int]:
-    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
-
-
-def post(body: bytes, *headers: bytes) -> bytes:
-    lines = [b"POST /graphql HTTP/1.1", b"Host: 127.0.0.1", b"Content-Type: application/json", *headers]
-    if not any(header.lower().startswith((b"content-length", b"transfer-encoding")) for header in headers):
-        lines.append(b"Content-Length: %d" % len(body))
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 def rejected(app: Starlette, reason: Rejection) -> float:
@@ -112,10 +39,10 @@ UNBOUNDED_REQUESTS = {
     "header lines": (b"GET /graphql HTTP/1.1\r\nHost: x\r\n", b"x-line: 1\r\n" * 400, {431}),
     "a URL": (b"GET /graphql?query=", b"a" * 4_096, {414}),
     "a method": (b"", b"G" * 4_096, {400}),
-    "a chunk's extension": (post(b"", b"Transfer-Encoding: chunked") + b"5;", b"a" * 4_096, {413}),
-    "trailers": (post(b"0\r\n", b"Transfer-Encoding: chunked"), b"x-line: 1\r\n" * 400, {413, 200}),
+    "a chunk's extension": (post_bytes(b"", b"Transfer-Encoding: chunked") + b"5;", b"a" * 4_096, {413}),
+    "trailers": (post_bytes(b"0\r\n", b"Transfer-Encoding: chunked"), b"x-line: 1\r\n" * 400, {413, 200}),
     "a handshake's header": (HANDSHAKE + b"X-Big: ", b"a" * 4_096, {431}),
-    "a body": (post(b"", b"Content-Length: 999999999999"), b"a" * 4_096, {413}),
+    "a body": (post_bytes(b"", b"Content-Length: 999999999999"), b"a" * 4_096, {413}),
 }
 
 
@@ -157,7 +84,7 @@ async def test_requests_that_are_too_large_are_answered_with_their_status(
 async def test_a_long_head_and_a_full_body_in_small_pieces_are_served(served: Served) -> None:
     filler = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 2_000) for number in range(7))
     body = json.dumps({"query": "{ hello }", "variables": {"x": "y" * 100_000}}).encode()
-    whole = post(body, b"Connection: close").replace(b"Host:", filler + b"Host:", 1)
+    whole = post_bytes(body, b"Connection: close").replace(b"Host:", filler + b"Host:", 1)
     async with peer_of(served) as peer:
         for begin in range(0, len(whole), 3_000):
             await peer.send(whole[begin : begin + 3_000])
@@ -166,7 +93,7 @@ async def test_a_long_head_and_a_full_body_in_small_pieces_are_served(served: Se
 
 async def test_a_client_that_sends_far_too_much_before_it_reads_still_gets_the_status(served: Served) -> None:
     for beginning, piece, status in (
-        (post(b"", b"Content-Length: 10000000"), b"a" * 10_000_000, 413),
+        (post_bytes(b"", b"Content-Length: 10000000"), b"a" * 10_000_000, 413),
         (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"x: y\r\n" * 20_000, 431),
         (b"GET /graphql?query=", b"a" * 200_000, 414),
     ):
@@ -178,7 +105,7 @@ async def test_a_client_that_sends_far_too_much_before_it_reads_still_gets_the_s
 
 async def test_pipelined_requests_are_measured_one_by_one(served: Served) -> None:
     async with peer_of(served) as peer:
-        await peer.send(post(HELLO, b"X-Filler: " + b"f" * 7_000) * 12 + post(HELLO, b"Connection: close"))
+        await peer.send(post_bytes(HELLO, b"X-Filler: " + b"f" * 7_000) * 12 + post_bytes(HELLO, b"Connection: close"))
         assert (await peer.everything()).count(b'{"hello":"hello you"}') == 13
 
 
@@ -186,7 +113,7 @@ async def test_a_modest_pipeline_is_answered_in_order(served: Served) -> None:
     async with peer_of(served) as peer:
         probe = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         missing = b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-        await peer.send(probe + missing + post(HELLO) + missing.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        await peer.send(probe + missing + post_bytes(HELLO) + missing.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
         assert statuses_of(await peer.everything()) == [200, 404, 200, 404]
 
 
@@ -206,15 +133,15 @@ async def test_too_many_pipelined_requests_are_rejected_after_the_others_are_ans
 
 async def test_the_bodies_of_waiting_requests_are_bounded_together(served: Served) -> None:
     async with peer_of(served) as peer:
-        await peer.send(post(HELLO) * 14 + post(b"a" * 2_000_000))
+        await peer.send(post_bytes(HELLO) * 14 + post_bytes(b"a" * 2_000_000))
         assert statuses_of(await peer.everything()) == [200] * 14 + [429]
 
 
 async def test_a_stream_ends_with_its_client_though_a_request_waits_behind_it(backend: DemoBackend) -> None:
-    stream = post(b'{"query": "subscription { depth { sequence } }"}', b"Accept: text/event-stream")
+    stream = post_bytes(b'{"query": "subscription { depth { sequence } }"}', b"Accept: text/event-stream")
     async with serving(demo_app(backend)) as served:
         async with peer_of(served) as peer:
-            await peer.send(stream + post(HELLO))
+            await peer.send(stream + post_bytes(HELLO))
             await eventually(lambda: backend.depth.readers, "the stream is open")
         await eventually(lambda: backend.depth.push() and not backend.depth.readers, "the stream has ended")
 
@@ -230,7 +157,7 @@ async def test_a_peer_that_pipelines_endlessly_and_reads_nothing_is_disconnected
 
 
 @pytest.mark.parametrize(
-    "slow", [b"", b"\r\n\r\n", b"GET /graphql HTTP/1.1\r\nHost:", post(b"", b"Content-Length: 40"), HANDSHAKE]
+    "slow", [b"", b"\r\n\r\n", b"GET /graphql HTTP/1.1\r\nHost:", post_bytes(b"", b"Content-Length: 40"), HANDSHAKE]
 )
 async def test_a_request_that_takes_too_long_to_arrive_is_rejected(backend: DemoBackend, slow: bytes) -> None:
     async with serving(demo_app(backend, QUICK), QUICK) as served, peer_of(served) as peer:
