@@ -39,6 +39,8 @@ BANNED = {
     **dict.fromkeys(("beside",), "concurrently, with"),
     **dict.fromkeys(("misbehave", "misbehaviour", "misreports"), "faults"),
     **dict.fromkeys(("faulty", "mistakes", "problem", "problems"), "errors"),
+    **dict.fromkeys(("house", "overlay"), "external liquidity, external book"),
+    **dict.fromkeys(("urgency",), "priority"),
     **dict.fromkeys(("anew", "whoever"), "again, anybody who"),
 }
 """Each word that is kept out of names, and what to write instead."""

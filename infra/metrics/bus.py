@@ -1,4 +1,4 @@
-"""The figures of the bus between nodes."""
+"""Metrics of the message bus between nodes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
@@ -12,17 +12,17 @@ from domain.ports.bus import MessageBus
 
 
 @runtime_checkable
-class Refusing(Protocol):
-    """A bus that refuses messages of others, and counts them by reason; one in process has no others."""
+class CountsRejections(Protocol):
+    """A bus that counts the rejected messages of other senders by reason; the embedded bus has none."""
 
     refused: Mapping[str, int]
 
 
 class BusMetrics(MetricsCollector):
-    """How many messages this node has refused."""
+    """The messages that this node has rejected."""
 
     def __init__(self, registry: CollectorRegistry, bus: MessageBus) -> None:
-        self._refused = bus.refused if isinstance(bus, Refusing) else {}
+        self._refused = bus.refused if isinstance(bus, CountsRejections) else {}
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:

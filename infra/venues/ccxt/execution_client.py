@@ -68,29 +68,28 @@ class CcxtExecutionClient:
 
     async def place(self, order: Order, guard: SendGuard) -> OrderReport:
         """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
-        arguments = convert.order_arguments(order)
-
-        def request(exchange: CcxtValue) -> Awaitable[CcxtValue]:
-            answer: Awaitable[CcxtValue] = exchange.create_order(
-                arguments.symbol, arguments.type, arguments.side, arguments.amount, arguments.price, arguments.params
-            )
-            return answer
-
-        return await self._send(guard, request, lambda data: _to_report(order, data))
+        args = convert.order_arguments(order)
+        return await self._send(
+            guard,
+            lambda exchange: exchange.create_order(
+                args.symbol, args.type, args.side, args.amount, args.price, args.params
+            ),
+            lambda data: _to_report(order, data),
+        )
 
     async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
         """Cancel by client order id; raises as `place`. None if the venue's answer doesn't contain the order."""
 
-        def request(exchange: CcxtValue) -> Awaitable[CcxtValue]:
-            answer: Awaitable[CcxtValue] = exchange.cancel_order(
-                order.venue_order_id, order.market.symbol, {"clientOrderId": order.client_order_id}
-            )
-            return answer
-
         def read(data: CcxtValue) -> OrderReport | None:
             return _to_report(order, data) if data.get("side") else None
 
-        return await self._send(guard, request, read, may_repeat=True)
+        params = {"clientOrderId": order.client_order_id}
+        return await self._send(
+            guard,
+            lambda exchange: exchange.cancel_order(order.venue_order_id, order.market.symbol, params),
+            read,
+            may_repeat=True,
+        )
 
     async def query_order(self, order: Order) -> OrderReport | None:
         """Query an order by its client order id, with its fills; None if the venue answers "no such order"."""
@@ -105,7 +104,7 @@ class CcxtExecutionClient:
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises
             if is_order_not_found(error):
                 return None
-            raise self._on_query_failed(error) from None
+            raise self._query_error(error) from None
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         """Return the account's executions on a market since then, oldest first."""
@@ -132,7 +131,7 @@ class CcxtExecutionClient:
     async def reports(self) -> AsyncIterator[VenueReport]:
         """Yield the venue's reports on the account until `close`; reconnects by itself, and reports that too."""
         queue: asyncio.Queue[VenueReport | None] = asyncio.Queue()
-        reader = asyncio.create_task(self._read(queue.put_nowait), name=f"user-stream:{self._name}")
+        reader = asyncio.create_task(self._read_stream(queue.put_nowait), name=f"user-stream:{self._name}")
         self._readers[reader] = queue
         try:
             while (update := await queue.get()) is not None:
@@ -189,7 +188,7 @@ class CcxtExecutionClient:
                 return OutcomeUnknown(describe(error))
         return command_error(error, may_have_left=may_have_left)
 
-    def _on_query_failed(self, error: Exception) -> VenueUnreachable:
+    def _query_error(self, error: Exception) -> VenueUnreachable:
         if is_clock_error(error):
             self._connection.clock.invalidate()
         return query_error(error)
@@ -201,7 +200,7 @@ class CcxtExecutionClient:
         except VenueUnreachable:
             raise
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises, or an answer that can't be read
-            raise self._on_query_failed(error) from None
+            raise self._query_error(error) from None
 
     async def _order_trades(self, exchange: CcxtValue, order: Mapping[str, CcxtValue]) -> list[CcxtValue]:
         params = {"orderId": order["id"]} if self._connection.settings.is_binance else {}
@@ -211,7 +210,7 @@ class CcxtExecutionClient:
     def _market(self, symbol: str) -> MarketSymbol:
         return MarketSymbol(self._connection.settings.name, symbol)
 
-    async def _read(self, emit: Emit) -> None:
+    async def _read_stream(self, emit: Emit) -> None:
         backoff = Backoff()
         while True:
             opened = False
@@ -225,7 +224,7 @@ class CcxtExecutionClient:
                 await self._stream(on_update)
             except Exception as error:  # noqa: BLE001  # whatever ccxt raises, the stream is opened again
                 cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-                self._on_query_failed(cause)
+                self._query_error(cause)
                 log.info("the stream of account %s broke: %s", self._name, describe(cause))
             if opened:
                 backoff.reset()

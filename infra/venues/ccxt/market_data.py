@@ -154,22 +154,17 @@ class CcxtMarketData:
         count = min(limit, MAX_CANDLES_A_CALL)
         now = self.venue_now()
 
-        def request(exchange: CcxtValue) -> Awaitable[list[list[CcxtValue]]]:
-            answer: Awaitable[list[list[CcxtValue]]] = exchange.fetch_ohlcv(
-                market.symbol, timeframe.venue_name, since, count
-            )
-            return answer
-
-        return await self._fetch(request, lambda rows: [convert.candle(market, timeframe, row, now) for row in rows])
+        return await self._fetch(
+            lambda exchange: exchange.fetch_ohlcv(market.symbol, timeframe.venue_name, since, count),
+            lambda rows: [convert.candle(market, timeframe, row, now) for row in rows],
+        )
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
         """Return the newest trades, oldest first."""
-
-        def request(exchange: CcxtValue) -> Awaitable[list[dict[str, CcxtValue]]]:
-            answer: Awaitable[list[dict[str, CcxtValue]]] = exchange.fetch_trades(market.symbol, None, limit)
-            return answer
-
-        return await self._fetch(request, lambda rows: convert.sort_trades(convert.trade(market, row) for row in rows))
+        return await self._fetch(
+            lambda exchange: exchange.fetch_trades(market.symbol, None, limit),
+            lambda rows: convert.sort_trades(convert.trade(market, row) for row in rows),
+        )
 
     def _ticker(self, market: MarketSymbol, data: CcxtValue) -> Ticker:
         try:

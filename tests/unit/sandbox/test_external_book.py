@@ -18,19 +18,19 @@ def small() -> InMemoryExchange:
 def test_a_trade_past_an_order_fills_it_and_one_at_its_price_what_is_left_after_those_before_it(
     small: InMemoryExchange,
 ) -> None:
-    ann, overlay = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
+    ann, external_book = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
     past, behind = small.place(ann, Side.BUY, 1, 60_000), small.place(ann, Side.BUY, 1, 59_990)
-    overlay.trade(Side.SELL, units(59_990), units("2.25"), small.exchange.clock.now_ms())
+    external_book.trade(Side.SELL, units(59_990), units("2.25"), small.exchange.clock.now_ms())
     assert small.state(ann, past).status is Status.FILLED
     assert small.state(ann, behind).executed == units("0.25")
     small.check_invariants([ann])
 
 
 def test_a_late_trade_fills_no_order_that_was_placed_after_it(small: InMemoryExchange) -> None:
-    ann, overlay = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
+    ann, external_book = small.account("ann", USDT=1_000_000), ExternalBook(small.exchange, small.market)
     placed = small.place(ann, Side.BUY, 1, 60_000)
     since = small.state(ann, placed).working_ms
-    assert not overlay.trade(Side.SELL, units(59_990), units(5), since - 1, resting_since_ms=since - 1)
+    assert not external_book.trade(Side.SELL, units(59_990), units(5), since - 1, resting_since_ms=since - 1)
     assert small.state(ann, placed).executed == 0
-    assert overlay.trade(Side.SELL, units(59_990), units(5), since, resting_since_ms=since)
+    assert external_book.trade(Side.SELL, units(59_990), units(5), since, resting_since_ms=since)
     assert small.state(ann, placed).status is Status.FILLED
