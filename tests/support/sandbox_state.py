@@ -1,7 +1,7 @@
 """The orders and trades of a sandbox exchange, read directly from its database."""
 
 import sqlite3
-from collections import IdSequence
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 class VenueBooks:
     """Orders by client order id, how many each has, and the trades of each."""
 
-    orders: IdSequence[str]
+    orders: Counter[str]
     statuses: dict[str, str]
     trades: dict[str, frozenset[str]]
 
@@ -27,7 +27,7 @@ def venue_books(folder: Path) -> VenueBooks:
     for order_id, trade_id in fills:
         trades.setdefault(names[order_id], set()).add(str(trade_id))
     return VenueBooks(
-        IdSequence(names.values()),
+        Counter(names.values()),
         {client_id: status for _, client_id, status in orders},
         {client_id: frozenset(found) for client_id, found in trades.items()},
     )
