@@ -33,6 +33,8 @@ BANNED = {
     **dict.fromkeys(("tape", "tapes"), "trade sequencer"),
     **dict.fromkeys(("mailbox", "mailboxes", "box", "boxes"), "queue"),
     **dict.fromkeys(("unbroken",), "closed, gap-free"),
+    **dict.fromkeys(("hole", "holes"), "gap"),
+    **dict.fromkeys(("outlet", "outlets"), "outputs"),
     **dict.fromkeys(("endless",), "cumulative"),
     **dict.fromkeys(("lane", "lanes"), "shard"),
     **dict.fromkeys(("hush", "heed"), "ban, observe"),

@@ -2,8 +2,8 @@
 
 Measured from the moment before the venue's process writes the frame to the moment when a reader of the hub's stream,
 which `marketDepth` is made of, has the book: the loopback network, ccxt's parsing, the book by the venue's rule, the
-bus there and back in bytes, the mailbox. Trades, candles and storing go on meanwhile. ccxt.pro alone reads the same
-frames in the same run, before it: the time until `watch_order_book` has returned.
+bus there and back in bytes, the conflating queue. Trades, candles and storing go on meanwhile. ccxt.pro alone reads
+the same frames in the same run, before it: the time until `watch_order_book` has returned.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel
 from infra.postgres.partitions import ensure_months, ensure_partitions
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.markets import (
-    CANDLE_HOLES,
+    CANDLE_GAPS,
     INSERT_CANDLES,
     SAVE_DEPTH,
     SAVE_MARKETS,
@@ -80,7 +80,7 @@ class PostgresMarketData(Repository):
     ) -> list[tuple[datetime, datetime]]:
         """Return the stretches from `start` to before `end` that no stored candle covers, oldest first."""
         arguments = (str(market), timeframe, start, end, timeframe.duration)
-        return [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_HOLES, *arguments)]
+        return [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_GAPS, *arguments)]
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
         """Store trades; one that is there already stays as it is."""

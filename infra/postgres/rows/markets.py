@@ -47,8 +47,8 @@ UPSERT_CANDLES = f"""{_INSERT_CANDLES} UPDATE SET open = excluded.open, high = e
     low = excluded.low, close = excluded.close, volume = excluded.volume
 WHERE (candles.open, candles.high, candles.low, candles.close, candles.volume)
     IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)"""
-# The candle before a hole is found with the one after it; the period's own beginning stands for one that ends there.
-CANDLE_HOLES = """
+# The candle before a gap is found with the one after it; the period's own beginning stands for one that ends there.
+CANDLE_GAPS = """
 SELECT ended, opened FROM (
     SELECT lag(open_time + $5::interval, 1, $3) OVER (ORDER BY open_time) AS ended, open_time AS opened FROM (
         SELECT open_time FROM candles WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4

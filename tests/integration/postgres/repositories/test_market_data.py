@@ -84,8 +84,8 @@ async def test_candles_of_every_timeframe_are_stored_and_their_holes_found(
     kept = [_candle(0, timeframe=timeframe, open_time=first + number * step) for number in (0, 2)]
     await market_data.upsert_candles(kept)
     assert await market_data.candles(BTC, timeframe, TimeKeysetPage(10)) == kept
-    holes = await market_data.candle_gaps(BTC, timeframe, first, first + 3 * step)
-    assert holes == [(first + step, first + 2 * step)]
+    gaps = await market_data.candle_gaps(BTC, timeframe, first, first + 3 * step)
+    assert gaps == [(first + step, first + 2 * step)]
 
 
 async def test_a_corrected_candle_replaces_the_one_before(market_data: PostgresMarketData) -> None:
@@ -105,20 +105,20 @@ async def test_a_candle_that_was_built_here_is_stored_only_where_none_is(market_
     assert await market_data.candles(BTC, Timeframe.M1, TimeKeysetPage(10)) == [_candle(0), own]
 
 
-async def test_holes_are_the_stretches_that_no_candle_covers(market_data: PostgresMarketData) -> None:
+async def test_gaps_are_the_stretches_that_no_candle_covers(market_data: PostgresMarketData) -> None:
     def at(minute: int) -> datetime:
         return JANUARY + minute * MINUTE
 
-    async def holes(start: int, end: int) -> list[tuple[datetime, datetime]]:
+    async def gaps(start: int, end: int) -> list[tuple[datetime, datetime]]:
         return await market_data.candle_gaps(BTC, Timeframe.M1, at(start), at(end))
 
-    assert await holes(0, 9) == [(at(0), at(9))]
+    assert await gaps(0, 9) == [(at(0), at(9))]
     await market_data.upsert_candles([_candle(minute) for minute in (2, 3, 6)])
     await market_data.upsert_candles([replace(_candle(minute), market=ETH) for minute in range(9)])
-    assert await holes(0, 9) == [(at(0), at(2)), (at(4), at(6)), (at(7), at(9))]
-    assert await holes(2, 4) == []
-    assert await holes(3, 7) == [(at(4), at(6))]
-    assert await holes(5, 5) == []
+    assert await gaps(0, 9) == [(at(0), at(2)), (at(4), at(6)), (at(7), at(9))]
+    assert await gaps(2, 4) == []
+    assert await gaps(3, 7) == [(at(4), at(6))]
+    assert await gaps(5, 5) == []
     assert await market_data.candle_gaps(BTC, Timeframe.M5, at(0), at(5)) == [(at(0), at(5))]
 
 
