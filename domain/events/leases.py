@@ -17,11 +17,12 @@ RENEW_SECONDS = 2.0
 class LeaseHandle:
     """A lease that this node has acquired, until it is lost."""
 
-    def __init__(self, database: Database, clock: Clock, lease: Lease) -> None:
+    def __init__(self, database: Database, clock: Clock, lease: Lease, lease_seconds: float = LEASE_SECONDS) -> None:
         self._database = database
         self._clock = clock
         self._lease: Lease | None = lease
         self._last = lease
+        self._lease_seconds = lease_seconds
 
     def __repr__(self) -> str:
         return f"LeaseHandle({self._lease!r})"
@@ -30,7 +31,7 @@ class LeaseHandle:
     def current(self) -> Lease | None:
         """The lease as it was last renewed; None once it is lost, or has lapsed because it couldn't be renewed."""
         lease = self._lease
-        if lease is None or self._clock.monotonic() - lease.renewed_at > LEASE_SECONDS:
+        if lease is None or self._clock.monotonic() - lease.renewed_at > self._lease_seconds:
             return None
         return lease
 
@@ -42,7 +43,7 @@ class LeaseHandle:
         lease = self._lease
         if lease is not None and self._clock.monotonic() - lease.renewed_at >= RENEW_SECONDS / 2:
             async with self._database.transaction() as transaction:
-                self._lease = await transaction.leases.renew(lease, LEASE_SECONDS)
+                self._lease = await transaction.leases.renew(lease, self._lease_seconds)
             self._last = self._lease or lease
         return self.current is not None
 
@@ -54,7 +55,7 @@ class LeaseHandle:
                 holder = await reading.leases.get_holder(lease.kind, lease.key)
             if holder is not None and holder.name != lease.holder:
                 return f"its lease was taken by {describe_holder(holder, lease.holder)}"
-        if seconds <= LEASE_SECONDS:
+        if seconds <= self._lease_seconds:
             return "its lease was ended in the database before its time"
         return f"its lease lapsed: this node did not renew it for {seconds:.1f} s"
 
@@ -77,8 +78,10 @@ def describe_holder(holder: LeaseHolder, own_name: str) -> str:
     return f"{whose} ({holder.name}), until {holder.until:%H:%M:%S} UTC unless it is renewed"
 
 
-async def acquire_lease(database: Database, clock: Clock, kind: str, key: str, holder: str) -> LeaseHandle | None:
+async def acquire_lease(
+    database: Database, clock: Clock, kind: str, key: str, holder: str, lease_seconds: float = LEASE_SECONDS
+) -> LeaseHandle | None:
     """Acquire the lease of `key` (an account's id, a market); None if another holder has it. Raises `Unavailable`."""
     async with database.transaction() as transaction:
-        lease = await transaction.leases.acquire(kind, key, holder, LEASE_SECONDS)
-    return None if lease is None else LeaseHandle(database, clock, lease)
+        lease = await transaction.leases.acquire(kind, key, holder, lease_seconds)
+    return None if lease is None else LeaseHandle(database, clock, lease, lease_seconds)

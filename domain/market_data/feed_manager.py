@@ -189,7 +189,9 @@ class FeedManager:
         return (self._always | self._in_use | self._requested_at.keys()) & self._known
 
     async def _start(self, market: MarketSymbol) -> None:
-        lease = await acquire_lease(self._database, self._clock, LEASE_KIND, str(market), self._holder)
+        lease = await acquire_lease(
+            self._database, self._clock, LEASE_KIND, str(market), self._holder, self._timings.lease_seconds
+        )
         if lease is None:
             return
         source = self._sources[market.venue]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.core.clock import Clock
-from domain.events.leases import RENEW_SECONDS
+from domain.events.leases import LEASE_SECONDS, RENEW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class FeedTimings:
 
     manage_every: float = RENEW_SECONDS
     """How often feeds are started and stopped, and their leases renewed."""
+
+    lease_seconds: float = LEASE_SECONDS
+    """How long the lease of a feed is valid without being renewed."""
 
     retry_every: float = 0.5
     """How soon a feed that another node holds is tried for again: its lease may lapse, as after a crash."""

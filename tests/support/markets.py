@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
@@ -47,6 +47,8 @@ async def running_node(
     venues = Venues([VenueSettings("sandbox", "binance", url, live=False)], clock, timings=stream_timings)
     sources = {"sandbox": venues.public("sandbox")}
     hub = MarketDataHub(bus, cache, database, clock, lambda name: venues.public(name).venue_now(), timings=hub_timings)
+    # A feed mustn't change its node because a busy machine couldn't renew its lease within seconds.
+    timings = replace(timings, lease_seconds=120.0)
     feeds = FeedManager(sources, database, bus, cache, clock, TimeOrderedIds(), holder, always, timings)
     await hub.start()
     await feeds.start()

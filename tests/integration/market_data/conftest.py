@@ -28,12 +28,6 @@ def exchange(request: pytest.FixtureRequest) -> SandboxProcess:
     return request.getfixturevalue("sandbox" if "sandbox" in request.fixturenames else "shared_sandbox")
 
 
-@pytest.fixture(autouse=True)
-def _leases_that_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no feed change its node, and start again, because its lease could not be renewed within seconds."""
-    monkeypatch.setattr("domain.events.leases.LEASE_SECONDS", 120.0)
-
-
 @pytest.fixture
 def timings() -> FeedTimings:
     return FeedTimings(stale_after=30, snapshot_every=0.5)

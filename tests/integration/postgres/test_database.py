@@ -176,7 +176,7 @@ async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(d
                 assert await transaction.users.password_hash(user.id) == "mine"
 
 
-async def test_where_no_connection_is_free_in_time_the_caller_is_told(database_dsn: str) -> None:
+async def test_a_caller_that_gets_no_connection_in_time_gets_unavailable(database_dsn: str) -> None:
     async with await create_pool(database_dsn, init_size=1, max_size=1) as pool:
         database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
         async with database.read_only():

@@ -76,7 +76,7 @@ async def test_a_reader_never_sees_a_number_before_the_ones_below_it(database: P
     await writing
 
 
-async def test_transactions_that_tell_the_same_users_in_different_orders_do_not_deadlock(
+async def test_transactions_that_notify_the_same_users_in_different_orders_do_not_deadlock(
     database: PostgresDatabase,
 ) -> None:
     users = [await stored_user(database) for _ in range(3)]
@@ -161,7 +161,7 @@ async def test_a_cursor_with_a_time_reads_no_old_partition(database: PostgresDat
     assert not any("2025" in row[0] for row in plan)
 
 
-async def test_listeners_are_told_after_the_commit_and_of_nothing_that_failed(pool: Pool) -> None:
+async def test_listeners_are_notified_after_the_commit_and_of_nothing_that_failed(pool: Pool) -> None:
     bus = EmbeddedBus()
     database = PostgresDatabase(pool, bus, SystemClock())
     user, stranger = await stored_user(database), await stored_user(database)

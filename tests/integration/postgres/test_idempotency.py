@@ -26,7 +26,7 @@ async def user(database: PostgresDatabase) -> User:
     return await stored_user(database)
 
 
-async def test_a_key_is_claimed_once_and_tells_what_came_of_it(database: PostgresDatabase, user: User) -> None:
+async def test_a_key_is_reserved_once_and_returns_its_result_afterwards(database: PostgresDatabase, user: User) -> None:
     result = ids.next_id()
     async with database.transaction() as transaction:
         assert await transaction.idempotency.reserve(user.id, "orderPlace", "k", b"hash", result, NOW) is None

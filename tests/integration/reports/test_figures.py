@@ -292,7 +292,7 @@ async def test_a_holding_is_priced_over_as_many_markets_as_it_needs(
     assert {note.code for note in result.metrics.notes} == {"PERIOD_TOO_SHORT"}
 
 
-async def test_what_has_no_price_is_named_and_no_return_is_told_where_it_lasted_over_a_day(
+async def test_what_has_no_price_is_named_and_returns_are_null_if_it_lasted_over_a_day(
     database: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
     await set_balances(database, world, USDT=100, ETH=10)
@@ -401,7 +401,7 @@ async def test_the_figures_of_a_stopped_session_move_no_more_and_are_those_of_it
     assert report.equity_curve[-1].at == stopped + timedelta(seconds=2)
 
 
-async def test_a_session_whose_equity_at_the_start_is_not_known_has_no_return_and_says_so(
+async def test_a_session_whose_equity_at_the_start_is_not_known_has_no_return_and_a_note(
     database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     async with database.transaction() as transaction:

@@ -44,7 +44,7 @@ async def test_an_account_without_a_fill_has_an_even_report(
     assert (result.metrics.net_profit, result.round_trips) == (D(0), ())
 
 
-async def test_what_cannot_be_reported_on_is_told(
+async def test_what_cannot_be_reported_on_is_refused(
     database: PostgresDatabase, service: ReportService, world: World, pool: Pool
 ) -> None:
     async def code(request: ReportRequest, user: World = world) -> ErrorCode:
@@ -112,7 +112,7 @@ async def test_the_same_key_asks_for_the_same_report(
     assert not await report_worker(database).work_once()
 
 
-async def test_the_log_tells_of_the_job_and_of_the_report(
+async def test_the_log_has_the_events_of_the_job_and_of_the_report(
     database: PostgresDatabase, service: ReportService, world: World
 ) -> None:
     await computed_result(database, service, world)

@@ -37,7 +37,7 @@ async def test_the_first_user_is_the_operator_and_the_others_are_not(node: SignI
     assert (await node.authenticator.identify(first.token)).user == first.user
 
 
-async def test_what_is_wrong_with_a_registration_is_told_apart(node: SignInNode) -> None:
+async def test_each_error_of_a_registration_has_its_own_code(node: SignInNode) -> None:
     await node.users.register("ada@example.com", PASSWORD, None, HERE)
 
     assert await refused(node.users.register("ADA@Example.com ", PASSWORD, None, HERE)) is ErrorCode.EMAIL_TAKEN
@@ -54,7 +54,7 @@ async def test_of_many_who_want_the_same_email_at_once_one_gets_it(node: SignInN
     assert {outcome.code for outcome in outcomes if isinstance(outcome, InputError)} == {ErrorCode.EMAIL_TAKEN}
 
 
-async def test_a_closed_server_takes_its_first_user_and_tells_nobody_who_is_registered(node: SignInNode) -> None:
+async def test_a_closed_server_registers_its_first_user_and_reveals_nobody_who_is_registered(node: SignInNode) -> None:
     closed = SignInNode(node.database, node.cache, node.bus, node.hasher, node.clock, Registration.CLOSED)
     first = await closed.users.register("ada@example.com", PASSWORD, None, HERE)
 

@@ -42,7 +42,7 @@ async def test_an_email_signs_in_in_every_case(node: SignInNode, ada: SignedIn) 
     assert (await node.users.login("ADA@EXAMPLE.COM", PASSWORD, "")).user == ada.user
 
 
-async def test_an_unknown_email_and_a_wrong_password_are_told_alike(node: SignInNode, ada: SignedIn) -> None:
+async def test_an_unknown_email_and_a_wrong_password_have_the_same_error(node: SignInNode, ada: SignedIn) -> None:
     wrong = await refused(node.users.login(EMAIL, "not the password", ""))
     unknown = await refused(node.users.login("nobody@example.com", PASSWORD, ""))
     no_text = await refused(node.users.login(EMAIL, "\ud800" * 12, ""))
@@ -286,7 +286,7 @@ async def test_a_key_may_what_its_scope_includes_and_no_more(node: SignInNode, a
     assert (bot.may(ApiScope.READ), bot.may(ApiScope.TRADE), bot.may(ApiScope.ADMIN)) == (True, True, False)
 
 
-async def test_what_is_wrong_with_a_key_is_told(node: SignInNode, ada: SignedIn) -> None:
+async def test_an_invalid_api_key_is_refused_with_the_reason(node: SignInNode, ada: SignedIn) -> None:
     owner, scopes = await identity_of(node, ada.token), frozenset({ApiScope.READ})
     now = node.clock.now()
 
@@ -326,7 +326,7 @@ async def test_logging_out_twice_is_no_mistake_and_a_key_cannot(node: SignInNode
     assert (await refused(node.users.logout(await identity_of(node, secret)))).code is ErrorCode.UNSUPPORTED
 
 
-async def test_a_session_says_when_it_was_last_seen_to_the_minute(node: SignInNode, ada: SignedIn) -> None:
+async def test_a_session_has_the_minute_when_it_was_last_seen(node: SignInNode, ada: SignedIn) -> None:
     await identity_of(node, ada.token)
     node.clock.move(61)
     await identity_of(node, ada.token)
@@ -336,7 +336,7 @@ async def test_a_session_says_when_it_was_last_seen_to_the_minute(node: SignInNo
     assert session.last_seen_at == node.clock.now()
 
 
-async def test_the_hasher_salts_and_tells_right_from_wrong(hasher: Argon2Hasher) -> None:
+async def test_the_hasher_salts_and_distinguishes_right_from_wrong(hasher: Argon2Hasher) -> None:
     first, second = await hasher.hash(PASSWORD), await hasher.hash(PASSWORD)
 
     assert first != second

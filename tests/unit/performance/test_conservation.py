@@ -110,7 +110,7 @@ def test_the_equity_is_always_what_is_held_at_the_price_of_the_moment(fills: lis
 
 @settings(deadline=None)
 @given(ledgers(flat=False), st.data())
-def test_a_period_cut_anywhere_tells_the_same_story_in_two_parts(fills: list[Fill], data: st.DataObject) -> None:
+def test_the_two_parts_of_a_period_add_up_to_the_whole(fills: list[Fill], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(fills)))
     first, second = fills[:cut], fills[cut:]
     whole = compute_result(report_data(fills))

@@ -77,7 +77,7 @@ def test_markets_and_sessions_keep_their_round_trips_apart() -> None:
     assert [(trip.entry_price, trip.closed_at) for trip in trips] == [(D(100), None), (D(10), hours(3)), (D(90), None)]
 
 
-def test_an_open_round_trip_is_told_and_not_counted() -> None:
+def test_an_open_round_trip_is_listed_and_not_counted() -> None:
     result = compute_result(report_data(ledger((1, BUY, 1, 100)), marks=marks((0, 100), (5, 130))))
 
     (trip,) = result.round_trips
@@ -131,7 +131,7 @@ def test_a_currency_that_is_held_and_not_traded_has_its_worth_and_one_that_nothi
     assert [point.equity for point in result.equity_curve] == [D(200), D(220)]
 
 
-def test_a_market_in_another_quote_is_told_in_the_currency_of_the_report() -> None:
+def test_a_market_in_another_quote_is_valued_in_the_currency_of_the_report() -> None:
     # Earns 0.1 BTC on ETH/BTC, when BTC stands at 200 USDT, and pays a fee of 0.01 BTC when it stands at 100.
     fills = ledger((1, BUY, 1, "0.5", "0.01", "BTC", ETH_BTC), (3, SELL, 1, "0.6", 0, "BTC", ETH_BTC))
     prices = marks((0, 100), (2, 200)) + marks((0, 50), market=ETH)

@@ -182,7 +182,7 @@ async def test_a_report_comes_back_as_it_was_stored(reports: PostgresReports, wo
     assert await reports.get_report_for_job(new_id()) is None
 
 
-async def test_a_report_says_nothing_until_its_job_has_succeeded(reports: PostgresReports, world: World) -> None:
+async def test_a_report_has_no_result_until_its_job_has_succeeded(reports: PostgresReports, world: World) -> None:
     job = _job(world)
     report = _report(world, job)
     result = ReportResult(_metrics(), (), ())
