@@ -178,10 +178,7 @@ def _values(
     values: list[float] = []
     for parameter in definition.parameters:
         try:
-            tree = arguments_by_parameter.get(parameter)
-            values.append(
-                float(parameter.default) if tree is None else _value(context, definition, parameter, tree, parse)
-            )
+            values.append(_value(context, definition, parameter, arguments_by_parameter.get(parameter), parse))
         except RuleErrors as found:
             errors.extend(found.errors)
     if errors:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -134,8 +135,14 @@ async def test_a_slow_reader_gets_the_newest_state_alone(live: Api) -> None:
         assert (await stream.next())["positionUpdates"]["quantity"] == "2"
         for quantity in range(3, 30):
             await store_positions(live, position.changed(quantity=Decimal(quantity)))
-        (portfolio,) = live.services.portfolios._portfolios.values()
-        await eventually(lambda: portfolio._open[position.id].position.quantity == 29, "all changes have come")
+        # Another reader of the same portfolio, which isn't slow.
+        async with (
+            live.services.portfolios.for_user(live.harness.user.id) as portfolio,
+            aclosing(portfolio.position_values(lambda _position: True, 0, lambda: False)) as values,
+        ):
+            async for value in values:
+                if value.position.quantity == 29:
+                    break
         assert (await stream.next())["positionUpdates"]["quantity"] == "29"
 
 
