@@ -20,21 +20,21 @@ async def _main_job(engine: Engine, *arguments: str) -> None:
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert script.stdout is not None
-    said = []
+    output = []
     try:
         while line := (await script.stdout.readline()).decode():
-            said.append(line)
+            output.append(line)
             if line.strip() == "RESTART":
                 engine.kill()
                 # The script looks every tenth of a second whether the engine is gone.
                 await asyncio.sleep(0.5)
                 await engine.start()
-        assert await script.wait() == 0, "".join(said)
+        assert await script.wait() == 0, "".join(output)
     finally:
         if script.returncode is None:
             script.kill()
             await script.wait()
-    assert said[-1].strip() == "all steps hold"
+    assert output[-1].strip() == "all steps hold"
 
 
 @pytest.mark.timeout(300)

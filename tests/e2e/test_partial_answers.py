@@ -31,8 +31,8 @@ async def test_a_list_with_a_bad_page_does_not_sign_the_viewer_out(nobody: Trade
     asked = " ".join(f"{name}(first: 2, last: 2) {{ nodes {{ id }} }}" for name in lists)
     answer = await nobody.client.raw(f"{{ viewer {{ email {asked} }} }}")
     assert answer["data"]["viewer"] == {"email": nobody.email, **dict.fromkeys(lists)}
-    told = [(error["path"], error["extensions"]["code"]) for error in answer["errors"]]
-    assert sorted(told) == sorted((["viewer", name], "INVALID") for name in lists)
+    failed = [(error["path"], error["extensions"]["code"]) for error in answer["errors"]]
+    assert sorted(failed) == sorted((["viewer", name], "INVALID") for name in lists)
 
 
 async def test_a_market_keeps_what_it_has_where_a_part_of_it_is_refused(nobody: TraderClient) -> None:

@@ -18,9 +18,9 @@ def test_the_api_guide_shows_each_recipe_as_it_is_tested(recipe: Path) -> None:
 
 
 def test_every_package_is_pinned_and_none_comes_from_elsewhere() -> None:
-    wanted = json.loads((RECIPES / "package.json").read_text())["dependencies"]
+    required = json.loads((RECIPES / "package.json").read_text())["dependencies"]
     locked = json.loads((RECIPES / "package-lock.json").read_text())["packages"]
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
-    assert {name: locked[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in required.values())
+    assert {name: locked[f"node_modules/{name}"]["version"] for name in required} == required
     assert not [name for name, package in locked.items() if "resolved" in package]
     assert all("integrity" in package for name, package in locked.items() if name)

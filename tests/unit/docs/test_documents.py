@@ -65,8 +65,8 @@ def all_metrics() -> dict[str, str]:
 
 def test_the_operations_page_names_every_metric_and_no_other() -> None:
     rows = re.findall(r"^\| (`r3edge_.*?) \|", OPERATIONS, re.MULTILINE)
-    told = [name for row in rows for name in re.findall(r"`(r3edge_[a-z_]+)`", row)]
-    assert sorted(told) == sorted(all_metrics())
+    documented = [name for row in rows for name in re.findall(r"`(r3edge_[a-z_]+)`", row)]
+    assert sorted(documented) == sorted(all_metrics())
 
 
 def test_the_alert_rules_ask_for_metrics_that_there_are() -> None:
@@ -87,21 +87,21 @@ def test_the_api_guide_names_every_code(codes: type[StrEnum]) -> None:
 
 
 def test_the_api_guide_names_every_function_of_the_rule_language() -> None:
-    told = set(re.findall(r"`([a-z_]+)\(", API))
-    assert set(BUILTINS) <= told
+    documented = set(re.findall(r"`([a-z_]+)\(", API))
+    assert set(BUILTINS) <= documented
     assert all(f"`{name}`" in API for name in RESERVED_NAMES)
     assert f"now {LANGUAGE_VERSION}." in " ".join(API.split())
 
 
 @pytest.mark.parametrize("text", ["rsi(close, 14) > 50", "ma(close, 20, ema) > 0", "kama(close, 10) > 0"])
-def test_the_warm_ups_that_the_api_guide_tells_are_right(text: str) -> None:
+def test_the_warm_ups_that_the_api_guide_has_are_right(text: str) -> None:
     function = text.rsplit(" > ", 1)[0]
-    told = re.search(rf"`{re.escape(function)}`(?: needs)? ([\d,]+)", " ".join(API.split()))
-    assert told is not None
-    assert parse_rule(text, {}).warm_up == int(told[1].strip(",").replace(",", ""))
+    documented = re.search(rf"`{re.escape(function)}`(?: needs)? ([\d,]+)", " ".join(API.split()))
+    assert documented is not None
+    assert parse_rule(text, {}).warm_up == int(documented[1].strip(",").replace(",", ""))
 
 
-def test_the_limits_that_the_api_guide_tells_are_those_of_the_server() -> None:
+def test_the_limits_that_the_api_guide_has_are_those_of_the_server() -> None:
     web = WebSettings()
     assert f"| {web.max_depth} · {web.max_aliases} · {web.max_directives} |" in API
     assert f"| {web.max_body_bytes // 1024} KiB · {web.max_message_bytes // 1024} KiB |" in API

@@ -46,6 +46,6 @@ def test_the_clock_is_moved_for_a_program_and_for_what_it_starts() -> None:
     inner = "from datetime import datetime, UTC; print(datetime.now(UTC).isoformat())"
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}], check=True)"
     command = [sys.executable, "-m", "tests.at", "+400d", "--", sys.executable, "-c", outer]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
-    moved = datetime.fromisoformat(told.splitlines()[-1]) - datetime.now(UTC)
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    moved = datetime.fromisoformat(output.splitlines()[-1]) - datetime.now(UTC)
     assert timedelta(days=399) < moved <= timedelta(days=400)

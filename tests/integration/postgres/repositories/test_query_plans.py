@@ -145,6 +145,6 @@ async def test_the_lists_that_hang_on_accounts(explaining: Explaining, world: Wo
 
 
 async def test_counting_the_few_open_orders_among_many(explaining: Explaining, world: World) -> None:
-    wanted = OrderFilter(statuses=(OrderStatus.OPEN,))
-    await PostgresLists(explaining).orders.counts(Owner.USER, [world.user.id], wanted)
+    open_orders = OrderFilter(statuses=(OrderStatus.OPEN,))
+    await PostgresLists(explaining).orders.counts(Owner.USER, [world.user.id], open_orders)
     assert explaining.used("orders_active_of_user"), explaining.plan
