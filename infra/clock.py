@@ -12,11 +12,9 @@ class SystemClock:
     """The machine's clocks; implements `domain.core.clock.Clock`."""
 
     def now(self) -> datetime:
-        """Return the present as an aware UTC datetime."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary start; never goes back."""
         return time.monotonic()
 
 

@@ -44,15 +44,12 @@ class Argon2Hasher:
         self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     def needs_rehash(self, password_hash: str) -> bool:
-        """Tell whether a hash was made with other parameters than the present ones."""
         return self._hasher.check_needs_rehash(password_hash)
 
     async def hash(self, password: str) -> str:
-        """Return the encoded hash."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._hasher.hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Tell whether the password is right; without a hash it takes as long, so that timing doesn't reveal a user."""
         loop = asyncio.get_running_loop()
         right = await loop.run_in_executor(self._pool, self._verify, password_hash or self._dummy_hash, password)
         return right and password_hash is not None
@@ -83,12 +80,10 @@ class AesVault:
         self._earlier = [AESGCM(earlier) for earlier in earlier_keys]
 
     def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
-        """Return the sealed form."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         return _FORMAT + nonce + self._cipher.encrypt(nonce, msgspec.json.encode(credentials), account_id.bytes)
 
     def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:
-        """Return the credentials; raises ValueError if key, account or bytes don't match."""
         if sealed[:1] != _FORMAT:
             raise ValueError("these credentials were sealed in a format that this version doesn't know")
         for cipher in (self._cipher, *self._earlier):

@@ -59,7 +59,7 @@ async def one(engine: Engine, event: str, **fields: Any) -> dict[str, Any]:
     return line
 
 
-async def test_the_log_tells_an_orders_life_once_each_by_its_ids(engine: Engine) -> None:
+async def test_the_log_reports_an_orders_life_once_each_by_its_ids(engine: Engine) -> None:
     trader = await new_trader(engine.client())
     order = await trader.place()
     known = {"client_order_id": order["clientOrderId"]}
@@ -96,7 +96,7 @@ async def test_what_a_request_caused_carries_its_id_and_its_line_says_who_asked_
     assert "errors" not in request
 
 
-async def test_denials_and_refusals_are_told_with_their_codes_whatever_the_client_selected(engine: Engine) -> None:
+async def test_denials_and_refusals_are_reported_with_their_codes_whatever_the_client_selected(engine: Engine) -> None:
     trader = await new_trader(engine.client())
     bare = "mutation Deny($input: OrderPlaceInput!) { orderPlace(input: $input) { order { clientOrderId } } }"
     placed = await trader.client.one(bare, input=trader.order(quantity="0.123456789"))

@@ -25,7 +25,7 @@ async def test_a_second_engine_on_the_same_data_is_refused_and_harms_nothing(dat
         assert (await trader.place())["status"] == "FILLED"
 
 
-async def test_a_port_in_use_is_told_and_leaves_nothing_behind(data_folder: Path) -> None:
+async def test_a_port_in_use_is_reported_and_leaves_nothing_behind(data_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = run_program("serve", "--port", str(port), "--data-dir", str(data_folder / "data"))
@@ -57,14 +57,14 @@ def test_a_setting_that_cannot_be_used_is_named(data_folder: Path, settings: dic
     assert not (data_folder / "data").exists()
 
 
-def test_a_data_directory_that_cannot_be_made_is_told(data_folder: Path) -> None:
+def test_a_data_directory_that_cannot_be_made_is_reported(data_folder: Path) -> None:
     (data_folder / "file").write_text("")
     result = run_program("serve", "--port", "0", "--data-dir", str(data_folder / "file" / "data"))
     assert result.returncode == 1
     assert "can't be used as data directory" in _error_line(result)
 
 
-def test_a_data_directory_in_a_place_that_takes_none_is_told() -> None:
+def test_a_data_directory_in_a_place_that_takes_none_is_reported() -> None:
     # Not even root can make a folder there.
     result = run_program("serve", "--port", "0", "--data-dir", "/proc/r3edge-data")
     assert result.returncode == 1
@@ -78,7 +78,7 @@ def test_a_data_directory_in_a_place_that_takes_none_is_told() -> None:
         ({"R3EDGE_SANDBOX_URL": "http://127.0.0.1:9", "R3EDGE_SANDBOX_TOKEN": "x"}, None),
     ],
 )
-async def test_a_shared_part_that_is_away_is_told_or_waited_for(
+async def test_a_shared_part_that_is_away_is_reported_or_waited_for(
     data_folder: Path, settings: dict[str, str], words: str | None
 ) -> None:
     if words is not None:
@@ -98,7 +98,7 @@ async def test_a_shared_part_that_is_away_is_told_or_waited_for(
         engine.clean_up()
 
 
-def test_recordings_that_are_not_there_are_told(data_folder: Path) -> None:
+def test_recordings_that_are_not_there_are_reported(data_folder: Path) -> None:
     result = run_program("serve", "--port", "0", "--data-dir", str(data_folder / "data"), "--replay", "/no/such.gz")
     assert result.returncode in {1, 2}
     assert "/no/such.gz" in _error_line(result)

@@ -27,25 +27,23 @@ from infra.postgres.rows.markets import (
 from infra.postgres.sql import Condition, where
 
 BATCH_ROWS = 10_000
-"""Rows a statement: an import of years must not be one message of gigabytes."""
+"""Rows per statement: an import of years must not be one message of gigabytes."""
 
 
 class PostgresMarketData(Repository):
     """See `domain.ports.market_data.MarketDataRepository`.
 
-    Rows go by columns: one round trip for thousands of rows, and unlike COPY it can meet rows that are there already.
-    Decimals go as text, which the driver writes several times as fast as `numeric`.
+    Rows are sent as arrays, one a column: one round trip for thousands of rows, and unlike COPY it handles conflicts.
+    Decimals are sent as text, which the driver encodes several times as fast as `numeric`.
     """
 
     async def save_markets(self, markets: Sequence[Market]) -> None:
-        """Store what a venue says its markets are; markets of the same venue that are absent become inactive."""
         by_symbol = {str(market.symbol): market for market in markets}
         if by_symbol:
             rows = [market_params(by_symbol[symbol]) for symbol in sorted(by_symbol)]
             await self._connection.execute(SAVE_MARKETS, *zip(*rows, strict=True))
 
     async def markets(self) -> list[Market]:
-        """Return every market of every venue, in the order of their symbols."""
         return [market_from_row(row) for row in await self._connection.fetch(SELECT_MARKETS)]
 
     async def upsert_candles(self, candles: Sequence[Candle]) -> None:
@@ -56,11 +54,10 @@ class PostgresMarketData(Repository):
         await self._save_candles(UPSERT_CANDLES, candles)
 
     async def insert_candles(self, candles: Sequence[Candle]) -> None:
-        """Store closed candles that were built here; one that is there already knows better, and stays as it is."""
+        """Store candles built here; a stored candle stays, since it may be the venue's own or made of more trades."""
         await self._save_candles(INSERT_CANDLES, candles)
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
-        """Return closed candles, oldest first."""
         conditions: list[Condition] = [
             ("market = {}", str(market)),
             ("timeframe = {}", timeframe),
@@ -78,12 +75,10 @@ class PostgresMarketData(Repository):
     async def candle_gaps(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
     ) -> list[tuple[datetime, datetime]]:
-        """Return the stretches from `start` to before `end` that no stored candle covers, oldest first."""
         arguments = (str(market), timeframe, start, end, timeframe.duration)
         return [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_GAPS, *arguments)]
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
-        """Store trades; one that is there already stays as it is."""
         rows = [
             (str(trade.market), trade.at, trade.venue_trade_id, str(trade.price), str(trade.quantity), trade.side)
             for trade in trades
@@ -91,7 +86,6 @@ class PostgresMarketData(Repository):
         await self._save(SAVE_TRADES, rows)
 
     async def trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
-        """Return trades, oldest first; those of the same time in the order of their ids, read as numbers."""
         conditions: list[Condition | tuple[str, object, object]] = [
             ("market = {}", str(market)),
             ("at >= {}", page.start),
@@ -106,7 +100,6 @@ class PostgresMarketData(Repository):
         ]
 
     async def save_depth(self, depths: Sequence[Depth]) -> None:
-        """Store snapshots of the book."""
         rows = [
             (
                 str(depth.market),
@@ -122,15 +115,12 @@ class PostgresMarketData(Repository):
         await self._save(SAVE_DEPTH, rows)
 
     async def ensure_partitions(self, months_ahead: int) -> list[str]:
-        """Make the monthly partitions from this month on, where missing, and return the names of the new ones."""
         return await ensure_partitions(self._connection, months_ahead)
 
     async def ensure_candle_partitions(self, start: datetime, end: datetime) -> list[str]:
-        """Make the monthly partitions of past candles that an import or a back-fill needs."""
         return await ensure_months(self._connection, "candles", start, end)
 
     async def ensure_trade_partitions(self, start: datetime, end: datetime) -> list[str]:
-        """Make the monthly partitions of past trades and of their sums that a back-fill needs."""
         made = [await ensure_months(self._connection, table, start, end) for table in ("trades", "minute_volumes")]
         return [name for names in made for name in names]
 
@@ -160,7 +150,7 @@ class PostgresMarketData(Repository):
 
 
 def _candle_texts(candle: Candle) -> tuple[str, ...]:
-    """Return what `UPSERT_CANDLES` reads of one candle, in the order of its columns; none of it has a line break."""
+    """Return a candle as the text parameters of `UPSERT_CANDLES`, in order; none has a line break."""
     return (
         str(candle.market),
         candle.timeframe,
@@ -176,9 +166,9 @@ def _candle_texts(candle: Candle) -> tuple[str, ...]:
 def _beyond(
     comparison: str, at: datetime | None, venue_trade_id: str | None
 ) -> list[Condition | tuple[str, object, object]]:
-    """Return what holds of trades on one side of a cursor.
+    """Return the conditions for trades on one side of a cursor.
 
-    The time is compared on its own too: by that alone PostgreSQL leaves out partitions.
+    The time is compared on its own too, since PostgreSQL prunes partitions by that alone.
     """
     if venue_trade_id is None:
         return [(f"at {comparison} {{}}", at)]

@@ -1,4 +1,4 @@
-"""Volume by price, and books of the past, computed in PostgreSQL."""
+"""Computes volume by price and past books in PostgreSQL."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -74,39 +74,28 @@ class PostgresMarketHistory(Repository):
     """See `domain.ports.market_data.MarketHistoryRepository`."""
 
     async def summed_prices(self, market: MarketSymbol, start: datetime, end: datetime) -> list[PriceVolume]:
-        """Return what was traded at each price, cut to the step of the sums, by the takers' sides; in no order."""
         rows = await self._connection.fetch(SUMMED_PRICES, *_summed_period(market, start, end))
         return [PriceVolume(price, bought, sold) for price, bought, sold in rows]
 
     async def traded_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
-        """Return what was traded by the trades themselves; None where there are none."""
         return _range(await self._connection.fetchrow(TRADED_RANGE, str(market), start, end))
 
     async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
-        """Return what was traded by the minute candles that lie in the period as a whole; None where nothing was."""
         return _range(await self._connection.fetchrow(CANDLE_RANGE, str(market), start, end))
 
     async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
-        """Return the volumes of `bins` from the trades themselves, by the takers' sides."""
         return await self._volumes(TRADED_VOLUMES, str(market), start, end, bins.low, bins.width)
 
     async def candle_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
-        """Return the volumes of `bins` from the minute candles that `candle_range` counts.
-
-        A candle's volume is divided evenly among the bins from its low to its high. It counts as bought where the
-        candle rose, as sold where it fell, and as half of each where it did neither.
-        """
         return await self._volumes(CANDLE_VOLUMES, str(market), start, end, bins.low, bins.width)
 
     async def minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
-        """Return how many minute candles of the period are stored, those without volume among them."""
         found: int = await self._connection.fetchval(MINUTES, str(market), start, end)
         return found
 
     async def depth_history(
         self, market: MarketSymbol, start: datetime, end: datetime, every_seconds: int, levels: int
     ) -> list[Depth]:
-        """Return the first stored snapshot of each interval, counted from `start`, oldest first, with its top."""
         every, top = timedelta(seconds=every_seconds), f"$[0 to {levels - 1}]"
         intervals = -((start - end) // every)
         rows = await self._connection.fetch(DEPTH_HISTORY, str(market), start, end, intervals, every, top)
@@ -118,9 +107,9 @@ class PostgresMarketHistory(Repository):
 
 
 def _summed_period(market: MarketSymbol, start: datetime, end: datetime) -> tuple[object, ...]:
-    """Return the period, and the beginnings of its first whole minute and of the one after its last.
+    """Return the market, the period, and the start of its first whole minute and the end of its last.
 
-    Both are its end where it holds no whole minute.
+    Both are the period's end if it has no whole minute.
     """
     begun = _minute(start)
     first = begun if begun == start else begun + min(_MINUTE, end - begun)

@@ -120,7 +120,7 @@ async def test_nothing_is_stored_of_a_file_that_changes_while_it_is_read(
     assert await stored(driver) == []
 
 
-async def test_missing_minutes_are_told_and_filled_only_where_it_is_asked(
+async def test_missing_minutes_are_reported_and_filled_only_where_it_is_asked(
     driver: DriverConnection, tmp_path: Path
 ) -> None:
     closes = {0: "42000", 1: "42001", 4: "42002"}

@@ -174,13 +174,13 @@ async def test_a_data_folder_deeper_than_a_sockets_path_may_be_is_fine(make: Mak
     assert not exists(socket_folder)
 
 
-async def test_a_setting_that_the_server_refuses_is_told_in_its_words(make: Make) -> None:
+async def test_a_setting_that_the_server_refuses_is_reported_in_its_words(make: Make) -> None:
     server = make(settings={"shared_buffers": "plenty"})
     with pytest.raises(EmbeddedPostgresError, match='invalid value for parameter "shared_buffers"'):
         await server.start()
 
 
-async def test_a_lost_password_is_told_and_not_thrown(make: Make, data_folder: Path) -> None:
+async def test_a_lost_password_is_reported_and_not_thrown(make: Make, data_folder: Path) -> None:
     server = make()
     await server.start()
     (data_folder / "postgres" / "password").write_text("another")
@@ -188,13 +188,13 @@ async def test_a_lost_password_is_told_and_not_thrown(make: Make, data_folder: P
         await make().start()
 
 
-async def test_a_folder_that_can_not_be_made_is_told(make: Make, data_folder: Path) -> None:
+async def test_a_folder_that_can_not_be_made_is_reported(make: Make, data_folder: Path) -> None:
     (data_folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match="Not a directory"):
         await make(data_folder / "file" / "postgres", first_start=True).start()
 
 
-async def test_it_tells_the_same_time_as_the_engine(postgres_server: EmbeddedPostgres) -> None:
+async def test_its_time_is_the_engines(postgres_server: EmbeddedPostgres) -> None:
     connection = await asyncpg.connect(postgres_server.dsn)
     server_time = await connection.fetchval("SELECT now()")
     await connection.close()

@@ -129,15 +129,17 @@ async def lost(database: PostgresDatabase, taken_by: str | None, seconds: float 
     return await held.reason_lost()
 
 
-async def test_a_lease_that_lapsed_is_not_said_to_be_another_nodes(database: PostgresDatabase) -> None:
+async def test_a_lease_that_lapsed_is_not_reported_to_be_another_nodes(database: PostgresDatabase) -> None:
     assert await lost(database, None) == "its lease lapsed: this node did not renew it for 7.2 s"
 
 
-async def test_a_lease_that_was_ended_before_its_time_is_not_said_to_have_lapsed(database: PostgresDatabase) -> None:
+async def test_a_lease_that_was_ended_before_its_time_is_not_reported_to_have_lapsed(
+    database: PostgresDatabase,
+) -> None:
     assert await lost(database, None, LEASE_SECONDS - 1) == "its lease was ended in the database before its time"
 
 
-async def test_who_took_a_lost_lease_is_named_and_told_apart_by_host(database: PostgresDatabase) -> None:
+async def test_who_took_a_lost_lease_is_named_and_distinguished_by_host(database: PostgresDatabase) -> None:
     assert (await lost(database, "there:two")).startswith("its lease was taken by another node (there:two), until ")
     async with database.transaction() as transaction:
         await transaction.leases.release_all()

@@ -64,7 +64,7 @@ async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed
     assert made == 3
 
 
-async def test_money_that_moved_before_transfers_were_recorded_is_told_as_far_as_it_is_known(
+async def test_money_that_moved_before_transfers_were_recorded_is_reported_as_far_as_it_is_known(
     empty_database_dsn: str,
 ) -> None:
     await upgrade(empty_database_dsn, "0004")
@@ -117,7 +117,7 @@ async def test_money_that_moved_before_transfers_were_recorded_is_told_as_far_as
     assert [row["at"] for row in in_order] == [opened, opened, paid]
 
 
-async def test_halts_from_before_they_were_kept_are_told_as_the_activity_log_knows_them(
+async def test_halts_from_before_they_were_kept_are_reported_as_the_activity_log_knows_them(
     empty_database_dsn: str,
 ) -> None:
     await upgrade(empty_database_dsn, "0008")

@@ -27,7 +27,7 @@ async def test_months_ahead_are_made_once_for_every_table(pool: Pool) -> None:
     assert {name.rsplit("_", 2)[0] for name in made} == set(PARTITIONED)
 
 
-async def test_a_span_of_months_crosses_years_and_is_told_by_utc(pool: Pool) -> None:
+async def test_a_span_of_months_crosses_years_and_goes_by_utc(pool: Pool) -> None:
     start = datetime.fromisoformat("2024-12-01T00:30:00+02:00")
     made = await ensure(pool, start, datetime(2025, 2, 1, tzinfo=UTC))
     assert made == ["user_events_2024_11", "user_events_2024_12", "user_events_2025_01", "user_events_2025_02"]

@@ -34,7 +34,7 @@ def test_a_bad_option_ends_with_2() -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_what_the_operator_can_mend_is_told_in_a_line(tmp_path: Path) -> None:
+def test_what_the_operator_can_mend_is_reported_in_a_line(tmp_path: Path) -> None:
     held = DataDir.hold(tmp_path)
     in_use = [r3edge(command, "--data-dir", tmp_path) for command in ("serve", "migrate")]
     held.release()

@@ -59,7 +59,7 @@ def test_the_settings_key_goes_before_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xff", b"c2hvcnQ="])
-def test_a_spoilt_key_file_is_told_and_never_replaced(tmp_path: Path, content: bytes) -> None:
+def test_a_spoilt_key_file_is_reported_and_never_replaced(tmp_path: Path, content: bytes) -> None:
     (tmp_path / KEY_FILE).write_bytes(content)
     data_dir = DataDir.hold(tmp_path)
     with pytest.raises(DataDirUnusable, match="put it back from a backup"):
@@ -75,7 +75,7 @@ def test_a_crash_while_the_key_was_written_does_no_harm(tmp_path: Path) -> None:
     data_dir.release()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataDirUnusable, match="--data-dir"):
         DataDir.hold(tmp_path / "file" / "data")

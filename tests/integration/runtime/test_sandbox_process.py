@@ -120,7 +120,7 @@ async def test_it_ends_when_its_engine_is_killed_and_the_next_engine_waits_for_t
         assert await asyncio.to_thread(serves, next_url)
 
 
-async def test_a_folder_that_another_exchange_keeps_is_told(
+async def test_a_folder_that_another_exchange_keeps_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sandbox_child, "PREVIOUS_SECONDS", 0.1)

@@ -15,6 +15,7 @@ from infra.postgres.pool import display_address
 from infra.sandbox.process import CannotListen, open_listener
 from infra.sandbox.state.state_folder import FolderUnusableError, StateFolder
 from tests.support.engine import PROGRAM, engine_environment, run_program
+from tests.support.postgres import copy_migrated_cluster
 
 COMMANDS = (
     ("migrate",),
@@ -41,7 +42,7 @@ def error_lines(folder: Path, database_url: str) -> list[str]:
         return [error_line(done) for done in threads.map(run, COMMANDS)]
 
 
-async def test_an_older_version_on_newer_data_says_so_and_changes_nothing(tmp_path: Path, database_dsn: str) -> None:
+async def test_an_older_version_on_newer_data_reports_it_and_changes_nothing(tmp_path: Path, database_dsn: str) -> None:
     connection = await asyncpg.connect(database_dsn)
     await connection.execute("UPDATE alembic_version SET version_num = '9999'")
     for line in error_lines(tmp_path, database_dsn):
@@ -99,7 +100,7 @@ def taken_port() -> Iterator[int]:
         ("x" * 70 + ".invalid", "nobody knows the name"),
     ],
 )
-def test_an_address_that_cannot_be_listened_on_is_told_with_what_is_wrong_with_it(
+def test_an_address_that_cannot_be_listened_on_is_reported_with_what_is_wrong_with_it(
     host: str, words: str, taken_port: int
 ) -> None:
     with pytest.raises(CannotListen) as refused:
@@ -107,18 +108,19 @@ def test_an_address_that_cannot_be_listened_on_is_told_with_what_is_wrong_with_i
     assert str(refused.value).startswith(f"{host}:{taken_port} can't be listened on: {words}")
 
 
-def test_a_port_that_the_user_may_not_take_is_told_as_such() -> None:
+def test_a_port_that_the_user_may_not_take_is_reported_as_such() -> None:
     assert "a --port of 1024 or above" in listen_error("127.0.0.1", 81, PermissionError(13, "Permission denied"))
 
 
-def test_the_engine_says_that_its_port_is_taken_and_nothing_else(taken_port: int, tmp_path: Path) -> None:
+def test_the_engine_reports_that_its_port_is_taken_and_nothing_else(taken_port: int, tmp_path: Path) -> None:
+    copy_migrated_cluster(tmp_path / "postgres")
     line = error_line(run_program("serve", "--data-dir", str(tmp_path), "--port", str(taken_port)))
     assert line.startswith("r3edge can't start: 127.0.0.1:")
     assert "something listens there already" in line
 
 
 @pytest.mark.parametrize("spoilt", ["folder is a file", "no database", "token unreadable", "database is a folder"])
-def test_a_sandbox_folder_that_cannot_be_used_is_told(spoilt: str, tmp_path: Path) -> None:
+def test_a_sandbox_folder_that_cannot_be_used_is_reported(spoilt: str, tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
     if spoilt == "folder is a file":
         folder.write_text("x")
@@ -132,7 +134,8 @@ def test_a_sandbox_folder_that_cannot_be_used_is_told(spoilt: str, tmp_path: Pat
     assert str(refused.value).startswith(f"{folder} can't be used by the sandbox exchange: ")
 
 
-def test_the_engine_tells_of_a_sandbox_folder_that_cannot_be_used(tmp_path: Path) -> None:
+def test_the_engine_reports_a_sandbox_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    copy_migrated_cluster(tmp_path / "postgres")
     (tmp_path / "sandbox").mkdir()
     (tmp_path / "sandbox" / "sandbox.sqlite3").write_text("this is no database at all")
     done = run_program("serve", "--port", "0", "--data-dir", str(tmp_path))
@@ -141,7 +144,7 @@ def test_the_engine_tells_of_a_sandbox_folder_that_cannot_be_used(tmp_path: Path
     assert f"{tmp_path / 'sandbox'} can't be used by the sandbox exchange: file is not a database" in done.stderr
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     done = run_program("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("r3edge-engine ")

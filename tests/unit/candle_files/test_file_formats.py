@@ -104,7 +104,7 @@ def test_a_candle_that_has_not_closed_is_left_out(tmp_path: Path) -> None:
     assert (found.rows, found.forming, found.last) == (3, 1, times[1])
 
 
-def test_the_timeframe_is_told_by_the_times_and_a_wrong_one_refused(tmp_path: Path) -> None:
+def test_the_timeframe_is_detected_by_the_times_and_a_wrong_one_refused(tmp_path: Path) -> None:
     hourly = csv(tmp_path, [row(60 * hour + 5) for hour in range(12)])
     assert inspected(hourly).timeframe is Timeframe.H1
     with pytest.raises(

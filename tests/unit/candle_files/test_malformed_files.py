@@ -60,11 +60,13 @@ GOOD = [row(minute) for minute in range(4)]
         ("no", "it has 1 column where the file has 6"),
     ],
 )
-def test_a_malformed_row_is_told_with_its_line_and_what_would_be_right(tmp_path: Path, line: str, message: str) -> None:
+def test_a_malformed_row_is_reported_with_its_line_and_what_would_be_right(
+    tmp_path: Path, line: str, message: str
+) -> None:
     assert errors(csv(tmp_path, [*GOOD, line, row(8)])) == [f"candles.csv, line 6: {message}"]
 
 
-def test_a_time_that_stands_twice_is_told_with_the_line_that_has_it_already(tmp_path: Path) -> None:
+def test_a_repeated_time_is_reported_with_the_line_that_has_it_already(tmp_path: Path) -> None:
     later = [row(minute) for minute in range(40, 80)]
     reported = errors(csv(tmp_path, [*GOOD, row(5), row(1), *later, row(5)]))
     assert reported == [
@@ -80,7 +82,7 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
     assert errors(path) == ["candles.csv, line 8: close is 'x', which is no number such as 7424.91"]
 
 
-def test_the_first_ten_are_told_and_that_there_are_more(tmp_path: Path) -> None:
+def test_the_first_ten_are_reported_and_that_there_are_more(tmp_path: Path) -> None:
     lines = [row(minute, close="?") for minute in range(200)]
     with pytest.raises(MalformedRows) as caught:
         inspected(csv(tmp_path, lines), Timeframe.M1)
@@ -89,7 +91,7 @@ def test_the_first_ten_are_told_and_that_there_are_more(tmp_path: Path) -> None:
     assert str(caught.value).endswith("… and more")
 
 
-def test_a_row_of_an_archive_is_told_with_its_file_and_one_of_parquet_as_row(tmp_path: Path) -> None:
+def test_a_row_of_an_archive_is_reported_with_its_file_and_one_of_parquet_as_row(tmp_path: Path) -> None:
     packed = csv(tmp_path, [row(0), row(1, volume="-1")], "candles.zip")
     assert errors(packed) == ["candles.zip/candles.csv, line 3: volume is -1, and can't be below 0"]
     path = tmp_path / "candles.parquet"
@@ -197,7 +199,7 @@ def test_just_the_rows_are_refused_that_break_a_rule(rows: list[list[str]]) -> N
     assert reported == (wrong or duplicates)
 
 
-def test_small_blocks_and_large_ones_tell_the_same(tmp_path: Path) -> None:
+def test_small_blocks_and_large_ones_report_the_same(tmp_path: Path) -> None:
     path = csv(tmp_path, [row(minute) for minute in range(300)])
     assert inspected(path).rows == 300
     assert read_options(path).block_bytes < path.stat().st_size / 10

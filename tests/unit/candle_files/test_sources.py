@@ -226,7 +226,7 @@ def test_without_a_header_another_order_is_refused_and_read_as_the_option_says(
     assert {candle[:4] for candle in values(path, option)} == {candle[:4] for candle in CANDLE}
 
 
-def test_without_a_header_one_malformed_row_is_told_as_such(tmp_path: Path) -> None:
+def test_without_a_header_one_malformed_row_is_reported_as_such(tmp_path: Path) -> None:
     rows = [f"{1704153600 + 60 * number},5,7,4,6,1" for number in range(9)]
     path = file(tmp_path, "\n".join([*rows[:3], rows[3].replace("5,7,4", "9,7,4"), *rows[4:]]))
     assert errors(path) == ["candles.csv, line 4: open 9 is outside low 4 to high 7"]
@@ -235,7 +235,7 @@ def test_without_a_header_one_malformed_row_is_told_as_such(tmp_path: Path) -> N
         inspected(volume_first)
 
 
-def test_a_missing_volume_is_told_with_the_option_that_does_without(tmp_path: Path) -> None:
+def test_a_missing_volume_is_reported_with_the_option_that_does_without(tmp_path: Path) -> None:
     text = "time,open,high,low,close\n" + "".join(f"{1704153600 + 60 * n},1,1,1,1\n" for n in range(3))
     path = file(tmp_path, text)
     with pytest.raises(UnusableFileError, match="as in --columns volume=…; none for a volume that isn't there"):
@@ -267,7 +267,7 @@ def test_columns_are_named_by_the_user_where_no_name_is_known(tmp_path: Path) ->
         ("time=1+2+3", "a time is one column, or two as in time=Date\\+Time"),
     ],
 )
-def test_an_option_that_can_mean_nothing_is_told_with_what_would(text: str, message: str) -> None:
+def test_an_option_that_can_mean_nothing_is_reported_with_what_would(text: str, message: str) -> None:
     with pytest.raises(BadArgument, match=message):
         parse_columns(text)
 
@@ -296,7 +296,9 @@ def test_a_day_without_its_hour_is_never_taken_for_the_whole_time(tmp_path: Path
 
 
 @pytest.mark.parametrize(("first", "second", "day"), [("13/01", "14/01", 13), ("01/13", "01/14", 13)])
-def test_days_and_months_are_told_apart_where_they_show_it(tmp_path: Path, first: str, second: str, day: int) -> None:
+def test_days_and_months_are_distinguished_where_they_show_it(
+    tmp_path: Path, first: str, second: str, day: int
+) -> None:
     lines = [f"{text}/2024,1,1,1,1,1" for text in (first, second)]
     assert inspected(file(tmp_path, "\n".join(["date,open,high,low,close,volume", *lines]))).first.day == day
     intraday = [f"01/02/2024,{hour:02}:{minute:02},1,1,1,1,1" for hour in range(24) for minute in range(60)]
@@ -341,7 +343,7 @@ def test_pandas_index_is_the_time_and_one_that_counts_rows_is_not(tmp_path: Path
         inspected(file(tmp_path, "\n".join(lines)))
 
 
-def test_json_is_read_gzipped_too_and_told_by_its_rows(tmp_path: Path) -> None:
+def test_json_is_read_gzipped_too_and_recognised_by_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "BTC_USDT-1h.json.gz"
     path.write_bytes(gzip.compress(FREQTRADE.encode()))
     assert ends(inspected(path)) == HOURS
@@ -416,7 +418,7 @@ def test_weeks_begin_on_mondays(tmp_path: Path) -> None:
     [("2024-03-31 02:30", "doesn't exist"), ("2024-10-27 02:30", "stands for two times")],
     ids=["forward", "back"],
 )
-def test_a_time_of_the_clocks_change_is_told_as_such(tmp_path: Path, at: str, what: str) -> None:
+def test_a_time_of_the_clocks_change_is_reported_as_such(tmp_path: Path, at: str, what: str) -> None:
     rows = "".join(f"{text},1,1,1,1,1\n" for text in ("2024-03-30 00:00", "2024-03-30 00:30", at))
     path = file(tmp_path, f"time,open,high,low,close,volume\n{rows}")
     assert errors(path, Timeframe.M30, "Europe/Berlin") == [

@@ -24,7 +24,7 @@ def test_ids_are_of_version_7_and_strictly_increasing_even_within_a_millisecond(
     assert type(ids[0]) is UUID
 
 
-def test_an_id_tells_when_it_was_made() -> None:
+def test_an_id_shows_when_it_was_made() -> None:
     before = datetime.now(UTC)
     milliseconds = TimeOrderedIds().next_id().int >> 80
     assert abs(milliseconds / 1000 - before.timestamp()) < 60

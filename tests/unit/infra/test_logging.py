@@ -54,7 +54,7 @@ def test_lines_below_the_level_are_not_made(capsys: Capture) -> None:
     assert capsys.readouterr().err == ""
 
 
-async def test_a_task_tells_the_request_that_it_belongs_to_as_long_as_that_lasts(capsys: Capture) -> None:
+async def test_a_task_logs_the_request_that_it_belongs_to_as_long_as_that_lasts(capsys: Capture) -> None:
     configure_logging("info", LogFormat.JSON)
     log, ended = structlog.stdlib.get_logger("x"), asyncio.Event()
 

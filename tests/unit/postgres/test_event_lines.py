@@ -54,7 +54,7 @@ def test_every_subject_has_a_line_with_an_id(subject: Subject | None) -> None:
     assert subject is None or any(name.endswith("_id") and value for name, value in logged.fields.items())
 
 
-def test_a_denied_order_is_told_with_its_codes() -> None:
+def test_a_denied_order_is_reported_with_its_codes() -> None:
     denials = (RiskDenial(RiskCode.NOT_RECONCILED, "Not yet."), RiskDenial(RiskCode.STALE_MARKET_DATA, "Old."))
     order = an_order(status=OrderStatus.DENIED, denials=denials)
     logged = line(OrderEvent(OrderEventKind.DENIED, order))
@@ -67,7 +67,7 @@ def test_what_an_operator_should_look_at_is_a_warning(kind: OrderEventKind) -> N
     assert line(OrderEvent(kind, an_order())).level == logging.WARNING
 
 
-def test_a_session_that_waits_is_told_apart_from_one_that_begins() -> None:
+def test_a_session_that_waits_differs_from_one_that_begins() -> None:
     (session,) = (subject for subject in every_subject(USER) if isinstance(subject, TradingSession))
     starting = replace(session, status=TradingSessionStatus.STARTING, status_reason=None)
     waiting = replace(starting, status_reason="100 candles are missing")
@@ -78,7 +78,7 @@ def test_a_session_that_waits_is_told_apart_from_one_that_begins() -> None:
 
 
 @pytest.mark.parametrize("action", [*ACTIVITY_LINES, "somethingNew"])
-def test_no_word_of_a_user_is_told_of_what_they_did(action: str) -> None:
+def test_no_word_of_a_user_is_logged_of_what_they_did(action: str) -> None:
     logged = line(Activity(UUID(int=1), USER, NOW, action, "Strategy", "7", "a word of the user"))
     assert logged.fields["strategy_id"] == "7"
     if action != "paperDeposit":  # its detail is the amount, which the engine writes

@@ -127,7 +127,7 @@ def test_an_empty_variable_is_as_if_it_were_not_there(monkeypatch: pytest.Monkey
         ("GRAPHIQL", "perhaps"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud"),
     ],
 )  # fmt: skip
-def test_a_bad_value_is_told_with_the_settings_name_and_what_it_may_be(
+def test_a_bad_value_is_reported_with_the_settings_name_and_what_it_may_be(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"R3EDGE_{name}", value)
@@ -147,13 +147,13 @@ def test_every_way_to_write_a_database_is_taken(url: str) -> None:
     assert load_settings(database_url=url).database_url.get_secret_value() == url
 
 
-def test_all_bad_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_bad_settings_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("R3EDGE_PORT", "x")
     monkeypatch.setenv("R3EDGE_SEED", "y")
     assert [line.partition(":")[0] for line in error_message().splitlines()] == ["R3EDGE_PORT", "R3EDGE_SEED"]
 
 
-def test_an_unknown_name_is_told_wherever_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unknown_name_is_reported_wherever_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "r3edge.toml"
     file.write_text("prot = 1\n")
     monkeypatch.setenv("R3EDGE_CONFIG", str(file))
@@ -163,7 +163,7 @@ def test_an_unknown_name_is_told_wherever_it_stands(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", None])
-def test_a_file_that_cannot_be_read_is_told(
+def test_a_file_that_cannot_be_read_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
     file = tmp_path / "r3edge.toml"
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_read_is_told(
         ({"default_market": "kraken:BTC/USD"}, "R3EDGE_VENUES"),
     ],
 )
-def test_settings_that_do_not_fit_together_are_told_by_name(overrides: dict[str, str], name: str) -> None:
+def test_settings_that_do_not_fit_together_are_reported_by_name(overrides: dict[str, str], name: str) -> None:
     assert name in error_message(**overrides)
 
 

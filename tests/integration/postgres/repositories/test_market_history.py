@@ -99,7 +99,7 @@ async def test_sums_and_trades_both_give_every_bin_its_volume_from_any_moment_to
     assert reported(volume_profile.bin_trades(sums, coarse)) == bin_trades(expected, coarse)
 
 
-async def test_a_trade_told_twice_is_summed_once(
+async def test_a_trade_reported_twice_is_summed_once(
     market_data: PostgresMarketData, history: PostgresMarketHistory, start: datetime
 ) -> None:
     stored = trades(start, 50)
