@@ -37,6 +37,7 @@ BANNED = {
     **dict.fromkeys(("outlet", "outlets"), "outputs"),
     **dict.fromkeys(("endless",), "cumulative"),
     **dict.fromkeys(("lane", "lanes"), "shard"),
+    **dict.fromkeys(("deaf",), "unresponsive"),
     **dict.fromkeys(("hush", "heed"), "ban, observe"),
     **dict.fromkeys(("beside",), "concurrently, with"),
     **dict.fromkeys(("misbehave", "misbehaviour", "misreports"), "faults"),

@@ -9,7 +9,7 @@ from infra.web.graphiql.page import STATIC
 from tests.support.node import installed, run
 
 SOURCES = STATIC.parent / "source"
-SCRIPT = Path(__file__).parent / "graphiql_storage.mjs"
+SCRIPT = Path(__file__).parent / "clients" / "graphiql_storage.mjs"
 
 
 @pytest.mark.timeout(180)

@@ -10,7 +10,7 @@ from tests.support.node import installed, run
 from tests.support.serving import serving
 
 RECIPES = Path(__file__).parents[3] / "docs" / "clients"
-SCRIPT = Path(__file__).parent / "persisted_query.mjs"
+SCRIPT = Path(__file__).parent / "clients" / "persisted_query.mjs"
 
 
 @pytest.mark.timeout(180)

@@ -20,14 +20,14 @@ from tests.support.serving import serving
 from tests.support.stalling_proxy import stalling_proxy
 from tests.support.waiting import eventually
 
-HERE = Path(__file__).parent
-RECIPES = HERE.parents[2] / "docs" / "clients"
+CLIENTS = Path(__file__).parent / "clients"
+RECIPES = Path(__file__).parents[3] / "docs" / "clients"
 resume: Any = runpy.run_path(str(RECIPES / "resume.py"))["resume"]
 
 
 async def folder() -> Path:
     """Return a folder with the packages, the recipes and the programs of this test."""
-    programs = (HERE / name for name in ("come_back.mjs", "come_back.py", "resume.test.mjs"))
+    programs = (CLIENTS / name for name in ("reconnect.mjs", "reconnect.py", "resume.test.mjs"))
     return await installed(RECIPES, [*RECIPES.glob("*.mjs"), *RECIPES.glob("*.py"), *programs])
 
 
@@ -41,7 +41,7 @@ async def lines_of(process: asyncio.subprocess.Process, seen: list[str]) -> None
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse", "gql"])
 async def test_a_connection_that_died_silently_is_made_again(backend: DemoBackend, client: str) -> None:
-    program = (sys.executable, "come_back.py") if client == "gql" else ("node", "come_back.mjs", client)
+    program = (sys.executable, "reconnect.py") if client == "gql" else ("node", "reconnect.mjs", client)
     settings = WebSettings(ping_interval_seconds=0.2)
     async with serving(demo_app(backend, settings)) as served, stalling_proxy(served.port) as proxy:
         process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-// Follows a stream with a recipe of docs/clients that loses patience soon. node come_back.mjs CLIENT URL
+// Follows a stream with a recipe of docs/clients that loses patience soon. node reconnect.mjs CLIENT URL
 import { eventClient } from './graphql-sse.mjs';
 import { socketClient } from './graphql-ws.mjs';
 import { resume } from './resume.mjs';
