@@ -1,4 +1,4 @@
-"""One budget a venue and address: who shares it, who goes first, and who is silent."""
+"""One rate limiter for each venue and address: who shares it, who goes first, and whom a ban stops."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def venues_at(sandbox: SandboxProcess, *names: str) -> Venues:
     return Venues([VenueSettings(name, "binance", sandbox.url, live=False) for name in names], SystemClock())
 
 
-async def test_names_of_one_venue_at_one_address_share_a_budget(sandbox: SandboxProcess) -> None:
+async def test_names_of_one_venue_at_one_address_share_a_limiter(sandbox: SandboxProcess) -> None:
     settings = [VenueSettings(name, "binance", sandbox.url, live=False) for name in ("one", "two")]
     settings += [VenueSettings("real", "binance", None, live=True), VenueSettings("kraken", "kraken", None, live=True)]
     venues = Venues(settings, SystemClock())
@@ -59,15 +59,15 @@ async def test_an_order_goes_at_once_while_history_has_used_its_share(
 async def test_the_guard_is_called_after_the_rate_limiter_so_that_no_order_is_sent_late(
     venues: Venues, trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limiter, asked = venues.connection("sandbox").limiter, list[str]()
+    limiter, steps = venues.connection("sandbox").limiter, list[str]()
     acquire: Callable[..., object] = limiter.acquire
 
     async def slowly(weight: float) -> None:
         await acquire(weight)  # type: ignore[misc]
-        asked.append("budget")
+        steps.append("limiter")
 
     def lapsed() -> None:
-        asked.append("guard")
+        steps.append("guard")
         raise NotSent("the lease ended meanwhile")
 
     await trader.venue.balances()
@@ -75,7 +75,7 @@ async def test_the_guard_is_called_after_the_rate_limiter_so_that_no_order_is_se
     order = new_order()
     with pytest.raises(NotSent, match="the lease ended"):
         await trader.venue.place(order, lapsed)
-    assert asked == ["budget", "guard"]
+    assert steps == ["limiter", "guard"]
     assert await trader.venue.query_order(order) is None
 
 
@@ -96,10 +96,10 @@ async def test_a_ban_of_one_call_silences_every_account_feed_and_node(
         await trader.venue.place(new_order(), allow)
     there = other.connection("elsewhere")
     await eventually(lambda: there.limiter.banned_seconds, "the other node hears of it")
-    asked = there.responses.by_status.total()
+    count = there.responses.by_status.total()
     with pytest.raises(VenueUnreachable, match="fewer requests"):
         await other.public("elsewhere").fetch_trades(BTC, 1)
-    assert there.responses.by_status.total() == asked
+    assert there.responses.by_status.total() == count
     assert venues.connection("sandbox").responses.by_status[status] == 1
     await other.close()
     await bus.close()
