@@ -24,7 +24,7 @@ from bench.parts import database, scratch
 from bench.recording import FILES, Frame, Recording, read, venue
 from domain.model.depth import MAX_LEVELS
 from domain.model.markets import Depth
-from tests.support.reference_book import SecondBook
+from tests.support.reference_book import RecordedBook
 
 PACE, TARGET = 60.0, 50.0
 PATIENCE_SECONDS = 150.0
@@ -75,11 +75,11 @@ async def _compare(running: Collecting, recording: Recording) -> None:
     collector, trades = running.collector, [frame.event for frame in _trades(recording)]
     assert (collector.gaps, collector.crossed_books, collector.late_trades) == (0, 0, 0)
     assert (running.feeds.writer.dropped_rows, running.followed.trades) == (0, len(trades))
-    second = SecondBook(*FILES)
-    while second.advance():
+    recorded = RecordedBook(*FILES)
+    while recorded.advance():
         pass
     assert running.followed.book is not None
-    assert _sides(running.followed.book) == second.top(MAX_LEVELS)
+    assert _sides(running.followed.book) == recorded.top(MAX_LEVELS)
     rows = await running.pool.fetch("SELECT venue_trade_id, price, quantity FROM trades WHERE market = $1", str(BTC))
     stored = {int(row[0]): (row[1], row[2]) for row in rows}
     assert stored == {trade["t"]: (Decimal(trade["p"]), Decimal(trade["q"])) for trade in trades}

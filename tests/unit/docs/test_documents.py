@@ -94,14 +94,14 @@ def test_the_api_guide_names_every_function_of_the_rule_language() -> None:
 
 
 @pytest.mark.parametrize("text", ["rsi(close, 14) > 50", "ma(close, 20, ema) > 0", "kama(close, 10) > 0"])
-def test_the_warm_ups_that_the_api_guide_has_are_right(text: str) -> None:
+def test_the_warm_ups_in_the_api_guide_are_right(text: str) -> None:
     function = text.rsplit(" > ", 1)[0]
     documented = re.search(rf"`{re.escape(function)}`(?: needs)? ([\d,]+)", " ".join(API.split()))
     assert documented is not None
     assert parse_rule(text, {}).warm_up == int(documented[1].strip(",").replace(",", ""))
 
 
-def test_the_limits_that_the_api_guide_has_are_those_of_the_server() -> None:
+def test_the_limits_in_the_api_guide_are_those_of_the_server() -> None:
     web = WebSettings()
     assert f"| {web.max_depth} · {web.max_aliases} · {web.max_directives} |" in API
     assert f"| {web.max_body_bytes // 1024} KiB · {web.max_message_bytes // 1024} KiB |" in API
