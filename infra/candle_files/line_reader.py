@@ -69,7 +69,7 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
 
 
 def read_prefix(path: Path, count: int) -> bytes:
-    """Return the first bytes of a file; raises `UnusableFileError` where it can't be read."""
+    """Return the first bytes of a file; raises `UnusableFileError` if it can't be read."""
     with translate_read_errors(path), path.open("rb") as file:
         return file.read(count)
 

@@ -1,1 +1,1 @@
-"""PostgreSQL: the database that decides, and the server that is started where none is given."""
+"""PostgreSQL: the database, and the embedded server that runs without a DSN."""

@@ -1,4 +1,4 @@
-"""Notices that something kept the event loop from running: meanwhile no lease was renewed and nobody was answered."""
+"""Reports when something blocked the event loop, during which no lease is renewed and no client is answered."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ REPORTED_SECONDS: Final = 1.0
 
 
 class LoopMonitor:
-    """Sleeps briefly again and again; what it oversleeps by, the loop was blocked or the process stood still."""
+    """Sleeps repeatedly; the time by which it oversleeps is how long the loop was blocked or the process stopped."""
 
     def __init__(self, registry: CollectorRegistry, reported_seconds: float = REPORTED_SECONDS) -> None:
         self._reported_seconds = reported_seconds
@@ -33,4 +33,4 @@ class LoopMonitor:
             late = loop.time() - due
             if late >= self._reported_seconds:
                 self._blocked.inc(late)
-                log.warning("the event loop was blocked for %.1f s: leases lapse where that takes 6 s", late)
+                log.warning("the event loop was blocked for %.1f s: leases lapse after 6 s", late)
