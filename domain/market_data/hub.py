@@ -271,7 +271,10 @@ class MarketDataHub:
             except Exception:
                 log.exception("the catalogue of markets could not be read; it is tried again in a second")
                 await asyncio.sleep(self._timings.maintain_every)
-            await self.followed.maintain()
+            try:
+                await self.followed.maintain()
+            except Exception:
+                log.exception("the followed markets could not be maintained; it is tried again in a second")
 
     async def _refresh_catalogue(self) -> None:
         if self._markets_changed.is_set():

@@ -237,3 +237,20 @@ async def test_a_candle_that_the_bus_lost_comes_from_the_storage(node: MarketNod
         await node.bus.publish(candles_topic(BTC), codec.encode_candles(history[-4:-3]))
         closed = [await anext(arrivals) for _ in range(4)]
     assert closed == history[-4:]
+
+
+async def test_the_upkeep_of_followed_markets_goes_on_after_a_failure(
+    node: MarketNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintain = node.hub.followed.maintain
+    calls = 0
+
+    async def fail_once() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise ConnectionError("the bus can't be reached")
+        await maintain()
+
+    monkeypatch.setattr(node.hub.followed, "maintain", fail_once)
+    await eventually(lambda: calls > 2, "upkeep goes on")
