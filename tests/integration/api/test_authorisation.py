@@ -63,8 +63,9 @@ Break = Callable[[pytest.MonkeyPatch, User], None]
 def _asks_as(cls: type, method: str) -> Break:
     """Let a method that looks things up for a user do so for the victim: its owner check is gone."""
 
+    original = getattr(cls, method)  # here, so that a renamed method is noticed when the tests are collected
+
     def apply(patch: pytest.MonkeyPatch, victim: User) -> None:
-        original = getattr(cls, method)
         patch.setattr(cls, method, lambda self, _user, *rest, **named: original(self, victim.id, *rest, **named))
 
     return apply
@@ -106,10 +107,10 @@ BREAKS: dict[str, Break] = {
             OrderService: ("cancel",),
             PostgresOrders: ("get_fill",),
             PostgresAccounts: ("get",),
-            PostgresStrategies: ("get", "version", "archive"),
+            PostgresStrategies: ("get", "get_version", "archive"),
             PostgresTradingSessions: ("get",),
             PostgresPositions: ("get",),
-            PostgresReports: ("job", "report"),
+            PostgresReports: ("get_job", "get_report"),
             PostgresTransfers: ("get",),
             PostgresUsers: ("get_activity", "api_keys", "login_sessions", "revoke_api_key", "revoke_login_session"),
             EventLogReader: ("start", "head"),
