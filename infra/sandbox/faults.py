@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from infra.sandbox.market_data.candles import Candle
+from infra.sandbox.candles import Candle
 
 
 class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -18,7 +18,7 @@ from infra.sandbox.market_data.mirror import LiveVenue
 from infra.sandbox.market_data.mirror_markets import CannotMirror
 from infra.sandbox.market_data.replay import RecordingError
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.simulation.simulation import Simulation
+from infra.sandbox.simulation import Simulation
 from infra.sandbox.state.state_folder import FolderInUseError, FolderUnusableError, StateFolder
 
 EXIT_UNUSABLE = 2

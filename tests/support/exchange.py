@@ -7,7 +7,7 @@ from infra.sandbox.fixed_point import parse_units
 from infra.sandbox.matching.exchange import Exchange, NewOrder, PlacedOrder
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID
 from infra.sandbox.matching.market_specs import ASSETS, MARKETS
-from infra.sandbox.matching.orders import Order, OrderType, SelfTrade, Side, TimeInForce
+from infra.sandbox.orders import Order, OrderType, SelfTrade, Side, TimeInForce
 from infra.sandbox.state.store import Account, Store
 
 BTC = "BTCUSDT"

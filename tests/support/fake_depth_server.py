@@ -16,7 +16,7 @@ from ccxt.base.errors import RequestTimeout
 
 from domain.core.clock import Clock
 from domain.model.markets import Market, MarketSymbol
-from infra.venues.binance.depth import DepthSettings
+from infra.venues.ccxt.binance_depth import DepthSettings
 from infra.venues.ccxt.client import exchange_class, new_exchange
 from infra.venues.ccxt.clock import VenueClock
 from infra.venues.config import VenueSettings

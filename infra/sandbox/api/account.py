@@ -7,7 +7,7 @@ from infra.sandbox.api.params import Params, read_order
 from infra.sandbox.api.routing import Endpoint, RequestContext
 from infra.sandbox.errors import ExchangeError, no_such_order, unknown_order
 from infra.sandbox.fixed_point import format_units
-from infra.sandbox.matching.orders import Order
+from infra.sandbox.orders import Order
 
 MAX_ROWS = 1000
 END_OF_TIME_MS = 1 << 62

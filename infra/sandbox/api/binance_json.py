@@ -1,8 +1,9 @@
-"""Orders, fills, balances and events as JSON of Binance's REST answers and user data stream."""
+"""Orders, fills, balances, trades, tickers and events as Binance's JSON."""
 
-from infra.sandbox.fixed_point import format_units
+from infra.sandbox.fixed_point import SCALE, format_units
+from infra.sandbox.matching.market import AggregateTrade, SimulatedMarket
 from infra.sandbox.matching.matcher import Execution
-from infra.sandbox.matching.orders import STOP_TYPES, Fill, Order, OrderType
+from infra.sandbox.orders import STOP_TYPES, Fill, Order, OrderType
 
 Json = dict[str, object]
 
@@ -149,3 +150,56 @@ def _common(order: Order) -> Json:
 
 def _stop(order: Order) -> Json:
     return {"stopPrice": format_units(order.stop_price)} if order.type in STOP_TYPES else {}
+
+
+def levels(pairs: list[tuple[int, int]]) -> list[tuple[str, str]]:
+    """Return (price, quantity) pairs as depth frames list them."""
+    return [(format_units(price), format_units(quantity)) for price, quantity in pairs]
+
+
+def aggregate_json(trade: AggregateTrade) -> Json:
+    """Return an aggregate trade as REST lists it."""
+    return {
+        "a": trade.id,
+        "p": format_units(trade.price),
+        "q": format_units(trade.quantity),
+        "f": trade.first_id,
+        "l": trade.last_id,
+        "T": trade.time_ms,
+        "m": trade.buyer_is_maker,
+        "M": True,
+    }
+
+
+def rest_ticker(market: SimulatedMarket, now_ms: int) -> Json:
+    """Return the last 24 hours in the form of `ticker/24hr`."""
+    day, last = market.day(), market.trades[-1] if market.trades else None
+    change = market.last_price - day.open
+    average = day.quote * SCALE // day.volume if day.volume else market.last_price
+    return {
+        "symbol": market.spec.symbol,
+        "priceChange": format_units(change),
+        "priceChangePercent": f"{change / day.open * 100:.3f}",
+        "weightedAvgPrice": format_units(average),
+        "prevClosePrice": format_units(day.open),
+        "lastPrice": format_units(market.last_price),
+        "lastQty": format_units(last.quantity if last else 0),
+        **best_price_json(market),
+        "openPrice": format_units(day.open),
+        "highPrice": format_units(day.high),
+        "lowPrice": format_units(day.low),
+        "volume": format_units(day.volume),
+        "quoteVolume": format_units(day.quote),
+        "openTime": now_ms - 86_400_000,
+        "closeTime": now_ms,
+        "firstId": market.trades[0].id if market.trades else -1,
+        "lastId": last.id if last else -1,
+        "count": day.trades,
+    }
+
+
+def best_price_json(market: SimulatedMarket) -> Json:
+    """Return the best bid and ask as REST tickers name them."""
+    bids, asks = market.book.bids.top(1) or [(0, 0)], market.book.asks.top(1) or [(0, 0)]
+    bid, bid_size, ask, ask_size = (format_units(value) for value in (*bids[0], *asks[0]))
+    return {"bidPrice": bid, "bidQty": bid_size, "askPrice": ask, "askQty": ask_size}

@@ -4,14 +4,13 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from infra.sandbox.api.binance_json import Json
+from infra.sandbox.api.binance_json import Json, aggregate_json, best_price_json, levels, rest_ticker
 from infra.sandbox.api.rate_limits import exchange_limits
 from infra.sandbox.api.routing import Endpoint, RequestContext
+from infra.sandbox.candles import INTERVALS, MINUTE_MS, Candle, span_start
 from infra.sandbox.errors import ExchangeError, bad_symbol
 from infra.sandbox.fixed_point import format_units, notional
-from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, Candle, span_start
 from infra.sandbox.matching.market import PublicTrade, SimulatedMarket
-from infra.sandbox.streams.publisher import aggregate_json, best_price_json, levels, rest_ticker
 
 MAX_DEPTH = 5000
 MAX_ROWS = 1000

@@ -15,7 +15,7 @@ from infra.sandbox.errors import (
 )
 from infra.sandbox.fixed_point import PLACES, parse_units
 from infra.sandbox.matching.exchange import NewOrder
-from infra.sandbox.matching.orders import LIMIT_STOPS, PRICED_TYPES, STOP_TYPES, OrderType, SelfTrade, Side, TimeInForce
+from infra.sandbox.orders import LIMIT_STOPS, PRICED_TYPES, STOP_TYPES, OrderType, SelfTrade, Side, TimeInForce
 
 AMOUNT = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
 CLIENT_ID = re.compile(r"^[a-zA-Z0-9-_.:/]{1,36}$")

@@ -3,7 +3,7 @@
 from infra.sandbox.matching.book import RestingOrder
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.matching.market import SimulatedMarket
-from infra.sandbox.matching.orders import Order, Side
+from infra.sandbox.orders import Order, Side
 
 
 class ExternalBook:

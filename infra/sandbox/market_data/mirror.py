@@ -19,16 +19,16 @@ from domain.model.markets import Candle as LiveCandle
 from domain.model.markets import Depth, MarketSymbol, PriceLevel, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.ports.market_data import MarketDataSource, VenueGap, VenueUnreachable
+from infra.sandbox.candles import Candle
 from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.fixed_point import notional
 from infra.sandbox.market_data import mirror_markets
-from infra.sandbox.market_data.candles import Candle
 from infra.sandbox.market_data.external_book import ExternalBook
 from infra.sandbox.market_data.mirror_markets import CannotMirror, units
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.matching.market_specs import MarketSpec
-from infra.sandbox.matching.orders import Side
+from infra.sandbox.orders import Side
 from infra.sandbox.state.store import Store
 from infra.sandbox.streams.hub import StreamHub
 from infra.sandbox.streams.publisher import MarketPublisher

@@ -12,8 +12,8 @@ from infra.sandbox.fixed_point import parse_units
 from infra.sandbox.market_data.external_book import ExternalBook
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.matching.market_specs import MARKETS
-from infra.sandbox.matching.orders import Side
 from infra.sandbox.options import SandboxOptions
+from infra.sandbox.orders import Side
 from infra.sandbox.streams.publisher import MarketPublisher
 
 NANOSECONDS = 1_000_000_000

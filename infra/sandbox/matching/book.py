@@ -9,7 +9,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from infra.sandbox.matching.orders import Order, Side
+from infra.sandbox.orders import Order, Side
 
 
 @dataclass(slots=True)

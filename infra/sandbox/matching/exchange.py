@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from infra.sandbox.candles import MINUTE_MS
 from infra.sandbox.clock import SandboxClock
 from infra.sandbox.errors import (
     ExchangeError,
@@ -13,14 +14,13 @@ from infra.sandbox.errors import (
     insufficient_balance,
     unknown_order,
 )
-from infra.sandbox.market_data.candles import MINUTE_MS
-from infra.sandbox.market_data.synthetic_history import EmptyHistory, SyntheticHistory
 from infra.sandbox.matching.filters import check_filters, required_lock
 from infra.sandbox.matching.ledger import FIRST_UID, Ledger
 from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.matching.matcher import Execution, Matcher
-from infra.sandbox.matching.orders import STOP_TYPES, Fill, Order, OrderType, SelfTrade, Side, Status, TimeInForce
+from infra.sandbox.matching.synthetic_history import EmptyHistory, SyntheticHistory
+from infra.sandbox.orders import STOP_TYPES, Fill, Order, OrderType, SelfTrade, Side, Status, TimeInForce
 from infra.sandbox.state.store import Account, Store
 
 MAX_DEPOSIT = 10**17

@@ -6,7 +6,7 @@ Source: developers.binance.com/docs/binance-spot-api-docs/filters.
 from infra.sandbox.errors import ExchangeError, FilterFailureError
 from infra.sandbox.fixed_point import notional
 from infra.sandbox.matching.market_specs import MarketSpec
-from infra.sandbox.matching.orders import STOP_TYPES, Order, OrderType, Side
+from infra.sandbox.orders import STOP_TYPES, Order, OrderType, Side
 
 
 def check_filters(spec: MarketSpec, order: Order, average_price: int, open_orders: list[Order]) -> None:

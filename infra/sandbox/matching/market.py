@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from infra.sandbox.candles import MINUTE_MS, Candle, group, merge, next_start, span_start
 from infra.sandbox.faults import CandleFaults
-from infra.sandbox.market_data.candles import MINUTE_MS, Candle, group, merge, next_start, span_start
-from infra.sandbox.market_data.synthetic_history import DAY_MS, LISTED_MS
 from infra.sandbox.matching.book import Book
 from infra.sandbox.matching.market_specs import MarketSpec
+from infra.sandbox.matching.synthetic_history import DAY_MS, LISTED_MS
 from infra.sandbox.state.store import Store
 
 ID_RESERVE = 100_000

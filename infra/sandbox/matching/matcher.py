@@ -11,7 +11,7 @@ from infra.sandbox.matching.book import Match
 from infra.sandbox.matching.filters import required_lock
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID, Ledger, fee_of
 from infra.sandbox.matching.market import PublicTrade, SimulatedMarket
-from infra.sandbox.matching.orders import Fill, Order, SelfTrade, Side, Status
+from infra.sandbox.orders import Fill, Order, SelfTrade, Side, Status
 from infra.sandbox.state.store import Store
 
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import msgspec
 
-from infra.sandbox.matching.orders import OPEN_STATES, Fill, Order
+from infra.sandbox.orders import OPEN_STATES, Fill, Order
 
 EXIT_CANNOT_WRITE = 74
 SCHEMA = """

@@ -5,10 +5,10 @@ Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams.
 
 import re
 
-from infra.sandbox.api.binance_json import Json
+from infra.sandbox.api.binance_json import Json, aggregate_json, levels, rest_ticker
+from infra.sandbox.candles import INTERVALS, MINUTE_MS, Candle, span_start
 from infra.sandbox.clock import SandboxClock
-from infra.sandbox.fixed_point import SCALE, format_units
-from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, Candle, span_start
+from infra.sandbox.fixed_point import format_units
 from infra.sandbox.matching.market import AggregateTrade, PublicTrade, SimulatedMarket
 from infra.sandbox.streams.hub import StreamHub
 
@@ -19,11 +19,6 @@ STREAM_NAME = re.compile(
 STEPS_A_SECOND = 10
 Best = tuple[int, int, int, int]
 """Best bid and its size, best ask and its size."""
-
-
-def levels(pairs: list[tuple[int, int]]) -> list[tuple[str, str]]:
-    """Return (price, quantity) pairs as depth frames list them."""
-    return [(format_units(price), format_units(quantity)) for price, quantity in pairs]
 
 
 class MarketPublisher:
@@ -136,20 +131,6 @@ def _aggregate_frame(market: SimulatedMarket, trade: AggregateTrade, now_ms: int
     return {"e": "aggTrade", "E": now_ms, "s": market.spec.symbol} | aggregate_json(trade)
 
 
-def aggregate_json(trade: AggregateTrade) -> Json:
-    """Return an aggregate trade as REST lists it."""
-    return {
-        "a": trade.id,
-        "p": format_units(trade.price),
-        "q": format_units(trade.quantity),
-        "f": trade.first_id,
-        "l": trade.last_id,
-        "T": trade.time_ms,
-        "m": trade.buyer_is_maker,
-        "M": True,
-    }
-
-
 def _kline_frame(market: SimulatedMarket, interval: str, candle: Candle, now_ms: int, *, closed: bool) -> Json:
     row = candle.row(INTERVALS[interval])
     last_id = market.trades[-1].id if market.trades else -1
@@ -187,37 +168,3 @@ def stream_ticker(market: SimulatedMarket, now_ms: int) -> Json:
     }  # fmt: skip
     head: Json = {"e": "24hrTicker", "E": now_ms, "s": market.spec.symbol}
     return head | {short: rest[long] for short, long in names.items()}
-
-
-def rest_ticker(market: SimulatedMarket, now_ms: int) -> Json:
-    """Return the last 24 hours in the form of `ticker/24hr`."""
-    day, last = market.day(), market.trades[-1] if market.trades else None
-    change = market.last_price - day.open
-    average = day.quote * SCALE // day.volume if day.volume else market.last_price
-    return {
-        "symbol": market.spec.symbol,
-        "priceChange": format_units(change),
-        "priceChangePercent": f"{change / day.open * 100:.3f}",
-        "weightedAvgPrice": format_units(average),
-        "prevClosePrice": format_units(day.open),
-        "lastPrice": format_units(market.last_price),
-        "lastQty": format_units(last.quantity if last else 0),
-        **best_price_json(market),
-        "openPrice": format_units(day.open),
-        "highPrice": format_units(day.high),
-        "lowPrice": format_units(day.low),
-        "volume": format_units(day.volume),
-        "quoteVolume": format_units(day.quote),
-        "openTime": now_ms - 86_400_000,
-        "closeTime": now_ms,
-        "firstId": market.trades[0].id if market.trades else -1,
-        "lastId": last.id if last else -1,
-        "count": day.trades,
-    }
-
-
-def best_price_json(market: SimulatedMarket) -> Json:
-    """Return the best bid and ask as REST tickers name them."""
-    bids, asks = market.book.bids.top(1) or [(0, 0)], market.book.asks.top(1) or [(0, 0)]
-    bid, bid_size, ask, ask_size = (format_units(value) for value in (*bids[0], *asks[0]))
-    return {"bidPrice": bid, "bidQty": bid_size, "askPrice": ask, "askQty": ask_size}

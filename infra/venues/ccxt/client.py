@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from domain.model.trading import VenueCredentials
 from domain.ports.execution_client import SendGuard
 from domain.ports.market_data import VenueUnreachable
-from infra.venues.binance.depth import BinanceDepth
+from infra.venues.ccxt.binance_depth import BinanceDepth
 from infra.venues.ccxt.clock import VenueClock
 from infra.venues.ccxt.conversion import CcxtValue
 from infra.venues.ccxt.errors import error_names

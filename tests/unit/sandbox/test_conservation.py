@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.sandbox.errors import ExchangeError
-from infra.sandbox.matching.orders import Fill, Order, OrderType, SelfTrade, Side, TimeInForce
+from infra.sandbox.orders import Fill, Order, OrderType, SelfTrade, Side, TimeInForce
 from infra.sandbox.state.store import Account
 from tests.support.exchange import BTC, InMemoryExchange, units
 

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.sandbox.market_data.external_book import ExternalBook
-from infra.sandbox.matching.orders import Side, Status
+from infra.sandbox.orders import Side, Status
 from tests.support.exchange import InMemoryExchange, units
 
 

@@ -1,7 +1,7 @@
-from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, Candle, group
-from infra.sandbox.market_data.synthetic_history import SyntheticHistory
+from infra.sandbox.candles import INTERVALS, MINUTE_MS, Candle, group
 from infra.sandbox.matching.market import ID_RESERVE, IdSequence, SimulatedMarket
 from infra.sandbox.matching.market_specs import MARKETS
+from infra.sandbox.matching.synthetic_history import SyntheticHistory
 from infra.sandbox.state.store import Store
 from tests.support.exchange import BTC, units
 

@@ -2,7 +2,7 @@ import pytest
 
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.fixed_point import format_units
-from infra.sandbox.matching.orders import OrderType, SelfTrade, Side, Status, TimeInForce
+from infra.sandbox.orders import OrderType, SelfTrade, Side, Status, TimeInForce
 from tests.support.exchange import InMemoryExchange, units
 
 

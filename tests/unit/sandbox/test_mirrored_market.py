@@ -13,7 +13,7 @@ from domain.model.markets import Candle, Depth, MarketSymbol, PriceLevel, Timefr
 from domain.model.order_side import OrderSide
 from infra.sandbox.market_data.mirror import MirroredMarket
 from infra.sandbox.matching.market_specs import MARKETS
-from infra.sandbox.matching.orders import OrderType, Side, Status
+from infra.sandbox.orders import OrderType, Side, Status
 from infra.sandbox.streams.hub import StreamHub
 from infra.sandbox.streams.publisher import MarketPublisher
 from tests.support.exchange import BTC, InMemoryExchange

@@ -5,9 +5,9 @@ from statistics import median, pstdev
 
 import pytest
 
-from infra.sandbox.market_data.candles import Candle
-from infra.sandbox.matching.orders import Side
-from infra.sandbox.simulation.order_flow import SyntheticFlow
+from infra.sandbox.candles import Candle
+from infra.sandbox.market_data.order_flow import SyntheticFlow
+from infra.sandbox.orders import Side
 from tests.support.exchange import PRICE, InMemoryExchange, units
 
 STEPS = 3_000

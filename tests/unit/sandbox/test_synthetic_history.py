@@ -2,9 +2,9 @@ from itertools import pairwise
 
 import pytest
 
-from infra.sandbox.market_data.candles import INTERVALS, MINUTE_MS, group, span_start
-from infra.sandbox.market_data.synthetic_history import LISTED_MS, SyntheticHistory
+from infra.sandbox.candles import INTERVALS, MINUTE_MS, group, span_start
 from infra.sandbox.matching.market_specs import MARKETS
+from infra.sandbox.matching.synthetic_history import LISTED_MS, SyntheticHistory
 
 BIRTH_MS = 1_790_000_040_000
 FIRST_PRICE = 6_183_763_000_000

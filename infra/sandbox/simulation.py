@@ -3,19 +3,19 @@
 import asyncio
 import secrets
 
-from infra.sandbox.api.admin import Admin
-from infra.sandbox.api.app import SandboxApp
+from infra.sandbox.admin import Admin
 from infra.sandbox.api.rate_limits import RateLimits
+from infra.sandbox.app import SandboxApp
 from infra.sandbox.clock import SandboxClock, monotonic_seconds
 from infra.sandbox.faults import FaultInjector
 from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.market_data.mirror import LiveVenue, Mirror, bind_folder_to_venue
+from infra.sandbox.market_data.order_flow import STEP_SECONDS, SyntheticFlow
 from infra.sandbox.market_data.replay import RecordingStart, ReplayPlayer, find_recording_start
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.market_specs import MARKETS, MarketSpec
 from infra.sandbox.options import SandboxOptions
-from infra.sandbox.simulation.order_flow import STEP_SECONDS, SyntheticFlow
 from infra.sandbox.state.state_folder import StateFolder
 from infra.sandbox.streams.hub import StreamHub
 from infra.sandbox.streams.publisher import MarketPublisher

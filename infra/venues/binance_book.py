@@ -1,7 +1,7 @@
 """Binance's rule for a local order book: which update may follow which, and down to which depth the book is known.
 
 Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "How to manage a local order book
-correctly". This module does no I/O; `infra.venues.binance.depth` feeds it.
+correctly". This module does no I/O; `infra.venues.ccxt.binance_depth` feeds it.
 """
 
 from bisect import bisect_left, bisect_right

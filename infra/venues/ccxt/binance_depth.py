@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from domain.ports.market_data import VenueGap, VenueUnreachable
-from infra.venues.binance.book import BookSettings, DepthError, LocalBook, read_snapshot, read_update
+from infra.venues.binance_book import BookSettings, DepthError, LocalBook, read_snapshot, read_update
 from infra.venues.ccxt.conversion import CcxtValue
 from infra.venues.ccxt.errors import stream_error
 

@@ -10,8 +10,8 @@ from infra.sandbox.api.params import Params
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.faults import FaultInjector, FaultPlan
 from infra.sandbox.fixed_point import SCALE
+from infra.sandbox.market_data.order_flow import SyntheticFlow
 from infra.sandbox.matching.exchange import Exchange
-from infra.sandbox.simulation.order_flow import SyntheticFlow
 from infra.sandbox.streams.hub import StreamHub
 from infra.sandbox.streams.user_socket import UserStreams
 

@@ -10,8 +10,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from infra.sandbox.admin import Admin
 from infra.sandbox.api.account import PRIVATE
-from infra.sandbox.api.admin import Admin
 from infra.sandbox.api.market import PUBLIC
 from infra.sandbox.api.params import Params
 from infra.sandbox.api.rate_limits import RateLimits

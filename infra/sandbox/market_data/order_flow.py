@@ -12,7 +12,7 @@ from infra.sandbox.fixed_point import SCALE, to_units
 from infra.sandbox.matching.book import BookSide
 from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.matcher import Matcher
-from infra.sandbox.matching.orders import Side
+from infra.sandbox.orders import Side
 
 STEP_SECONDS = 0.1
 BPS = 1e-4

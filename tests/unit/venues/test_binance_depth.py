@@ -12,8 +12,8 @@ import pytest
 from domain.model.markets import Depth
 from domain.ports.market_data import VenueGap, VenueUnreachable
 from infra.clock import SystemClock
-from infra.venues.binance.book import BookSettings
-from infra.venues.binance.depth import DepthSettings
+from infra.venues.binance_book import BookSettings
+from infra.venues.ccxt.binance_depth import DepthSettings
 from infra.venues.ccxt.market_data import CcxtMarketData, StreamTimings
 from tests.support.fake_depth_server import BTC, DepthVenue, Line, LineConnection, ccxt_exchange
 from tests.support.waiting import eventually

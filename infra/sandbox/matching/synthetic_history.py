@@ -13,8 +13,8 @@ from math import exp, sqrt
 from random import Random
 from typing import NamedTuple
 
+from infra.sandbox.candles import MINUTE_MS, Candle, merge, next_start
 from infra.sandbox.fixed_point import SCALE
-from infra.sandbox.market_data.candles import MINUTE_MS, Candle, merge, next_start
 from infra.sandbox.matching.market_specs import MarketSpec
 
 DAY_MS = 1440 * MINUTE_MS

@@ -1,1 +1,0 @@
-"""The running exchange, and the synthetic flow of its markets."""

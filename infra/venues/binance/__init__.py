@@ -1,1 +1,0 @@
-"""Binance's own rule for keeping a local order book."""
