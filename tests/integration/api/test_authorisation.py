@@ -107,7 +107,7 @@ BREAKS: dict[str, Break] = {
             OrderService: ("cancel",),
             PostgresOrders: ("get_fill",),
             PostgresAccounts: ("get",),
-            PostgresStrategies: ("get", "get_version", "archive"),
+            PostgresStrategies: ("get_for_update", "get_version", "archive"),
             PostgresTradingSessions: ("get",),
             PostgresPositions: ("get",),
             PostgresReports: ("get_job", "get_report"),
