@@ -97,6 +97,12 @@ class TransportMixin:
         if error_names(error) & _TOO_MUCH and not BAN_STATUSES.intersection(statuses):
             self.rate_limiter.on_rejected(429, {}, str(error))
 
+    def handle_errors(self, code: int | None, reason: str, *rest: CcxtValue) -> CcxtValue:
+        """Treat a 5xx as no answer, whatever its body: the outcome of an order is unknown then."""
+        if code is not None and code >= SERVER_ERROR:
+            raise _network_error(f"the venue answered {code}")
+        return super().handle_errors(code, reason, *rest)  # type: ignore[misc]
+
     def spawn(self, method: CcxtValue, *args: CcxtValue) -> CcxtValue:
         """Run in the background; a failure reaches the stream that waits for it, and isn't logged."""
         future = super().spawn(method, *args)  # type: ignore[misc]
@@ -165,14 +171,12 @@ class BinanceTransport(BinanceDepth, TransportMixin):
             raise ValueError("it isn't JSON")  # noqa: TRY004  # a fault of the sender
         super().handle_message(client, message)  # type: ignore[misc]
 
-    def handle_errors(self, code: int, reason: str, *rest: CcxtValue) -> CcxtValue:
-        """Treat a 5xx as no answer, whatever its body: the outcome of an order is unknown then."""
-        if code >= SERVER_ERROR:
-            raise _network_error(f"the venue answered {code}")
+    def handle_errors(self, code: int | None, reason: str, *rest: CcxtValue) -> CcxtValue:
+        """Count a rejection for too much weight, which the WebSocket API reports by its code alone."""
         if code == TOO_MUCH_WEIGHT:
             # The WebSocket API has no headers, and passes its error code in the place of the HTTP status.
             self.rate_limiter.on_rejected(BANNED if "banned" in reason else 429, {}, reason)
-        return super().handle_errors(code, reason, *rest)  # type: ignore[misc]
+        return super().handle_errors(code, reason, *rest)
 
     def handle_order_update(self, client: CcxtValue, message: Mapping[str, CcxtValue]) -> None:
         """Forward every report unchanged: ccxt's caches keep only the latest of an order, and add fees as floats."""
