@@ -112,7 +112,8 @@ class AccountCreateInput:
     )
     venue: str = strawberry.field(description="The name of the venue, such as sandbox.")
     balances: list[BalanceInput] | None = strawberry.field(
-        default=None, description="The balances that a PAPER account starts with, at most 50, each in another currency."
+        default=None,
+        description="The balances that a PAPER account starts with, at most 50, each in a different currency.",
     )
     credentials: VenueCredentialsInput | None = strawberry.field(
         default=None, description="The credentials of a LIVE account. The venue must accept them."
@@ -126,7 +127,8 @@ class AccountCreateInput:
     idempotency_key: str | None = strawberry.field(
         default=None,
         description=(
-            "Makes it safe to repeat the request: the same key with the same input returns the account of the first "
+            "The key makes it safe to repeat the request: the same key with the same input returns the account "
+            "of the first "
             "request. At most 128 characters."
         ),
     )
@@ -166,7 +168,7 @@ class PaperDepositInput:
         description="The amount: more than 0, at most 1,000,000,000, and with at most 8 decimals."
     )
     idempotency_key: str = strawberry.field(
-        description="Makes it safe to repeat the request: the same key pays only once. At most 128 characters."
+        description="The key makes it safe to repeat the request: the same key pays only once. At most 128 characters."
     )
 
 

@@ -159,8 +159,8 @@ class Account(Node, AccountFacts, HaltFields, OrderLists, PositionLists):
     @strawberry.field(
         description=(
             "The value of all balances that have a price, in the account's currency, at current prices. The "
-            "conversion uses as many markets as it needs. Null if no balance has a price. The feeds that are needed "
-            "are started, and waited for up to 3 seconds."
+            "conversion uses as many markets as it needs. Null if no balance has a price. The engine starts the "
+            "feeds that it needs, and waits up to 3 seconds for them."
         )
     )
     async def equity(parent: strawberry.Parent[domain.Account], info: Info) -> Decimal | None:

@@ -33,9 +33,9 @@ describe_enum(
     VolatilityRegime,
     "How volatile the price is: the ATR(14) in percent of the close, compared with its own newest 100 values.",
     {
-        "LOW": "The value is in the lowest quarter of them.",
+        "LOW": "The value is in the lowest quarter of the values compared.",
         "NORMAL": "The value is between the lowest and the highest quarter.",
-        "HIGH": "The value is in the highest quarter of them.",
+        "HIGH": "The value is in the highest quarter of the values compared.",
     },
 )
 

@@ -53,7 +53,8 @@ class MarketAnalyticsFields:
         description=(
             "The values of an indicator at closed candles. Null if there are no candles. Enough earlier candles are "
             "read, if they are stored, that the values don't depend on where the series starts. Cumulative "
-            "indicators, such as OBV, start with the series. After a gap between candles the indicator starts again."
+            "indicators, such as OBV, begin at the first candle of the result. After a gap between candles the "
+            "indicator starts again."
         ),
     )
     async def indicator(

@@ -92,7 +92,9 @@ def position_filter(
     market: OnMarket = None,
     open: Annotated[
         bool | None,
-        strawberry.argument(description="True: only open positions. False: only closed positions. By default both."),
+        strawberry.argument(
+            description="True: only open positions. False: only closed positions. By default, both are included."
+        ),
     ] = None,
 ) -> PositionFilter:
     """The filter of a list of positions."""

@@ -55,7 +55,8 @@ def market_filter(
         bool | None,
         strawberry.argument(
             description=(
-                "True: only markets that are traded now. False: only markets that are not traded now. By default both."
+                "True: only markets that are traded now. False: only markets that are not traded now. By "
+                "default, both are included."
             )
         ),
     ] = None,

@@ -17,15 +17,25 @@ describe_enum(
     {
         "MARKET": "Executes at once, at the best prices in the order book.",
         "LIMIT": "Executes at `price` or better. The part that can't be executed at once rests in the order book.",
-        "STOP": "Becomes a MARKET order when the market price reaches `stopPrice`: rising for BUY, falling for SELL.",
-        "STOP_LIMIT": "Becomes a LIMIT order when the market price reaches `stopPrice`: rising for BUY, falling for "
-        "SELL.",
-        "TAKE_PROFIT": "Becomes a MARKET order when the market price reaches `stopPrice`: falling for BUY, rising for "
-        "SELL.",
-        "TAKE_PROFIT_LIMIT": "Becomes a LIMIT order when the market price reaches `stopPrice`: falling for BUY, "
-        "rising for SELL.",
+        "STOP": (
+            "The order becomes a MARKET order when the market price reaches `stopPrice`: rising for BUY, falling for "
+            "SELL."
+        ),
+        "STOP_LIMIT": (
+            "The order becomes a LIMIT order when the market price reaches `stopPrice`: rising for BUY, falling for "
+            "SELL."
+        ),
+        "TAKE_PROFIT": (
+            "The order becomes a MARKET order when the market price reaches `stopPrice`: falling for BUY, rising for "
+            "SELL."
+        ),
+        "TAKE_PROFIT_LIMIT": (
+            "The order becomes a LIMIT order when the market price reaches `stopPrice`: falling for BUY, "
+            "rising for SELL."
+        ),
         "TRAILING_STOP": (
-            "Becomes a MARKET order when the market price has moved back from its best value by a given distance. Not "
+            "The order becomes a MARKET order when the market price has moved back from its best value by a "
+            "given distance. Not "
             "supported yet: `orderPlace` returns UNSUPPORTED."
         ),
     },
@@ -136,7 +146,10 @@ describe_enum(
         ),
         "STALE_MARKET_DATA": "The engine has no current order book of the market.",
         "MARKET_INACTIVE": "The venue doesn't trade the market now.",
-        "NOT_RECONCILED": "The account has not been compared with the venue since the engine started or reconnected.",
+        "NOT_RECONCILED": (
+            "The account has not been compared with the venue since the engine started or reconnected, or the venue "
+            "refuses its credentials."
+        ),
         "PRICE_PRECISION": "A price is not a multiple of `Market.priceIncrement`.",
         "QUANTITY_PRECISION": "The quantity is not a multiple of `Market.quantityIncrement`.",
         "QUANTITY_TOO_SMALL": "The quantity is less than `Market.minimumQuantity`. The limit is in base currency.",

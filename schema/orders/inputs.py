@@ -100,7 +100,8 @@ class OrderPlaceInput:
     )
     idempotency_key: str = strawberry.field(
         description=(
-            "Makes it safe to repeat the request: the same key with the same input returns the same order and sends "
+            "The key makes it safe to repeat the request: the same key with the same input returns the same "
+            "order and sends "
             "nothing again. With another input the result is the error CONFLICT. At most 128 characters."
         )
     )

@@ -99,12 +99,15 @@ class OrderFacts:
     reduce_only: bool = strawberry.field(description="True if the order may only reduce a position.")
     quantity: Decimal = strawberry.field(description="The ordered quantity, in base currency.")
     price: Decimal | None = strawberry.field(
-        description="The limit price, in quote currency for one unit of the base currency. Null for types without one."
+        description=(
+            "The limit price, in quote currency for one unit of the base currency. Null for order types that have no "
+            "limit price."
+        )
     )
     stop_price: Decimal | None = strawberry.field(
         description=(
-            "The price that triggers the order, in quote currency for one unit of the base currency. Null for types "
-            "without one."
+            "The price that triggers the order, in quote currency for one unit of the base currency. Null for "
+            "order types that have no stop price."
         )
     )
     status: domain.OrderStatus = strawberry.field(description="The status of the order in its life.")

@@ -27,8 +27,8 @@ class PositionFacts:
     )
     dust: Decimal = strawberry.field(
         description=(
-            "The quantity that was left when the position closed, in base currency: less than the market's least "
-            "quantity or least value."
+            "The quantity that was left when the position closed, in base currency: less than the market's "
+            "minimum quantity or minimum value."
         )
     )
     average_price: Decimal | None = rounded_field(

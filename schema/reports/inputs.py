@@ -50,7 +50,8 @@ class ReportGenerateInput:
     idempotency_key: str | None = strawberry.field(
         default=None,
         description=(
-            "Makes it safe to repeat the request: the same key with the same input returns the same report. At most "
+            "The key makes it safe to repeat the request: the same key with the same input returns the same "
+            "report. At most "
             "128 characters."
         ),
     )

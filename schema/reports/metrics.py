@@ -26,8 +26,9 @@ class ReportNote:
 
 @strawberry.type(
     description=(
-        "The performance of an account or a trading session over a period. Amounts are in `currency`. A figure is "
-        "null if it would mean nothing: ratios of daily returns need 10 days, the growth rate a week, and the system "
+        "The performance of an account or a trading session over a period. Amounts are in `currency`. A figure "
+        "is null if it has no meaning: ratios of daily returns need 10 days, the growth rate a week, and the "
+        "system "
         "quality number 10 round trips."
     )
 )

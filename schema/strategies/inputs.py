@@ -14,8 +14,8 @@ from domain.model.orders import OrderType, TimeInForce
 class StrategyParameterInput:
     name: str = strawberry.field(
         description=(
-            "The name by which the rules use the parameter: at most 40 ASCII letters, digits and `_`, and not a digit "
-            "first."
+            "The name by which the rules use the parameter: at most 40 ASCII letters, digits and `_`, and it "
+            "must not start with a digit."
         )
     )
     default: Decimal = strawberry.field(description="The value that is used if a trading session sets none.")
@@ -200,7 +200,8 @@ class StrategyCreateInput:
     idempotency_key: str | None = strawberry.field(
         default=None,
         description=(
-            "Makes it safe to repeat the request: the same key with the same input returns the strategy of the first "
+            "The key makes it safe to repeat the request: the same key with the same input returns the strategy "
+            "of the first "
             "request. At most 128 characters."
         ),
     )

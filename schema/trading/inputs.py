@@ -32,7 +32,8 @@ class TradingSessionStartInput:
     idempotency_key: str | None = strawberry.field(
         default=None,
         description=(
-            "Makes it safe to repeat the request: the same key with the same input returns the trading session of the "
+            "The key makes it safe to repeat the request: the same key with the same input returns the trading "
+            "session of the "
             "first request. At most 128 characters."
         ),
     )

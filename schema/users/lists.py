@@ -59,7 +59,10 @@ class ViewerLists:
         archived: Annotated[
             bool | None,
             strawberry.argument(
-                description="True: only archived accounts. False: only accounts that are not archived. By default both."
+                description=(
+                    "True: only archived accounts. False: only accounts that are not archived. By default, both are "
+                    "included."
+                )
             ),
         ] = None,
         order_by: OrderBy = NEWEST,
