@@ -27,7 +27,7 @@ WRITERS, EVENTS, READERS = 10, 50, 6
 NEVER = 3_600.0
 
 
-class DeafBus(EmbeddedBus):
+class UnresponsiveBus(EmbeddedBus):
     """Loses every message."""
 
     async def publish(self, topic: str, message: bytes) -> None:
@@ -104,7 +104,7 @@ async def test_readers_on_two_nodes_miss_nothing_and_see_nothing_twice_while_man
 ) -> None:
     chance, clock = random.Random(seed), SystemClock()
     user, stranger = await stored_user(database), await stored_user(database)
-    nodes = [EventLogReader(database, bus, clock, NEVER), EventLogReader(database, DeafBus(), clock, 0.02)]
+    nodes = [EventLogReader(database, bus, clock, NEVER), EventLogReader(database, UnresponsiveBus(), clock, 0.02)]
     total = WRITERS * EVENTS
 
     async def write(number: int) -> None:
