@@ -50,12 +50,12 @@ async def halt(context: RequestContext, id: str, request: HaltRequest | None) ->
     """
     identity, halts = context.require(ApiScope.TRADE), context.services.halts
     if decode_id(id) == ("Engine", ENGINE_KEY):
-        await halts.apply_to_engine(context.require(ApiScope.ADMIN), request)
+        await halts.set_halt_of_engine(context.require(ApiScope.ADMIN), request)
         return context.services.engine
     if session_id := uuid_in(id, "TradingSession"):
-        return await halts.apply_to_trading_session(identity.user.id, session_id, request)
+        return await halts.set_halt_of_trading_session(identity.user.id, session_id, request)
     if account_id := uuid_in(id, "Account"):
-        return await halts.apply_to_account(identity.user.id, account_id, request)
+        return await halts.set_halt_of_account(identity.user.id, account_id, request)
     if user_id := uuid_in(id, "User"):
         return await _halt_user(context, user_id, request)
     message = "There is nothing to halt with this id; name a trading session, an account, a user or the engine."
@@ -65,7 +65,7 @@ async def halt(context: RequestContext, id: str, request: HaltRequest | None) ->
 async def _halt_user(context: RequestContext, user_id: UUID, request: HaltRequest | None) -> User | None:
     is_self = user_id == context.require(ApiScope.TRADE).user.id
     identity = context.require(ApiScope.TRADE if is_self else ApiScope.ADMIN)
-    user = await context.services.halts.apply_to_user(identity, user_id, request)
+    user = await context.services.halts.set_halt_of_user(identity, user_id, request)
     return user if is_self else None
 
 

@@ -41,7 +41,7 @@ class HaltService:
         self._clock = clock
         self._ids = ids
 
-    async def apply_to_trading_session(
+    async def set_halt_of_trading_session(
         self, user_id: UUID, session_id: UUID, request: HaltRequest | None
     ) -> TradingSession:
         """Halt or resume a trading session; raises NOT_FOUND."""
@@ -60,7 +60,7 @@ class HaltService:
         await self._bus.publish(commands_topic(session.account_id), b"")
         return session
 
-    async def apply_to_account(self, user_id: UUID, account_id: UUID, request: HaltRequest | None) -> Account:
+    async def set_halt_of_account(self, user_id: UUID, account_id: UUID, request: HaltRequest | None) -> Account:
         """Halt or resume an account; raises NOT_FOUND."""
         async with self._database.transaction() as transaction:
             account = await transaction.accounts.get_for_update(account_id)
@@ -77,7 +77,7 @@ class HaltService:
         await self._bus.publish(commands_topic(account_id), b"")
         return account
 
-    async def apply_to_user(self, identity: Identity, user_id: UUID, request: HaltRequest | None) -> User:
+    async def set_halt_of_user(self, identity: Identity, user_id: UUID, request: HaltRequest | None) -> User:
         """Halt or resume all trading of a user: oneself, or anybody if an operator asks; raises NOT_FOUND."""
         if user_id != identity.user.id and identity.user.role is not UserRole.OPERATOR:
             raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
@@ -94,7 +94,7 @@ class HaltService:
         await self._wake_executors(cancelled)
         return halted
 
-    async def apply_to_engine(self, identity: Identity, request: HaltRequest | None) -> None:
+    async def set_halt_of_engine(self, identity: Identity, request: HaltRequest | None) -> None:
         """Halt or resume all trading; raises `Forbidden` unless an operator asks."""
         if identity.user.role is not UserRole.OPERATOR:
             raise Forbidden("Only an operator can halt or resume the engine.")

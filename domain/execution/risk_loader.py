@@ -157,7 +157,7 @@ def _scopes(order: Order, snapshot: RiskSnapshot, losses: _LossHistory) -> tuple
     here = tuple(position for position in snapshot.positions if position.market == order.market)
     account = snapshot.account.risk
     account_scope = LimitScope(
-        "the account", account, here, snapshot.active, snapshot.sent_by_account, losses.account_losses()
+        "the account", account, here, snapshot.active, snapshot.sent_last_minute_by_account, losses.account_losses()
     )
     session = snapshot.session
     if session is None or session.risk is None:
@@ -167,5 +167,12 @@ def _scopes(order: Order, snapshot: RiskSnapshot, losses: _LossHistory) -> tuple
     session_losses = losses.session_losses(session, session.risk)
     return (
         account_scope,
-        LimitScope("the trading session", session.risk, own, active, snapshot.sent_by_session, session_losses),
+        LimitScope(
+            "the trading session",
+            session.risk,
+            own,
+            active,
+            snapshot.sent_last_minute_by_trading_session,
+            session_losses,
+        ),
     )

@@ -64,8 +64,8 @@ class RiskSnapshot:
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...]
     active: tuple[Order, ...]
-    sent_by_account: int
-    sent_by_session: int
+    sent_last_minute_by_account: int
+    sent_last_minute_by_trading_session: int
 
 
 class OrderRepository(Protocol):

@@ -55,7 +55,7 @@ class HazelcastBus:
         self._connection = connection
         self._seal = seal
         self._clock = clock
-        self.refused: Counter[str] = Counter(dict.fromkeys(_REASONS, 0))
+        self.rejected: Counter[str] = Counter(dict.fromkeys(_REASONS, 0))
         self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
         self._loss_numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
         self._last_numbers: LRUCache[tuple[str, bytes, bool], int] = LRUCache(_MAX_SENDERS)
@@ -143,8 +143,8 @@ class HazelcastBus:
         return True
 
     def _reject(self, reason: str) -> None:
-        self.refused[reason] += 1
-        count = self.refused[reason]
+        self.rejected[reason] += 1
+        count = self.rejected[reason]
         if count <= _LOGGED_REJECTIONS or not count % _LOG_INTERVAL:
             _log.warning("rejected a message of the bus (%d so far): %s", count, _REASONS[reason])
 

@@ -15,21 +15,21 @@ from domain.ports.bus import MessageBus
 class CountsRejections(Protocol):
     """A bus that counts the rejected messages of other senders by reason; the embedded bus has none."""
 
-    refused: Mapping[str, int]
+    rejected: Mapping[str, int]
 
 
 class BusMetrics(MetricsCollector):
     """The messages that this node has rejected."""
 
     def __init__(self, registry: CollectorRegistry, bus: MessageBus) -> None:
-        self._refused = bus.refused if isinstance(bus, CountsRejections) else {}
+        self._rejected = bus.rejected if isinstance(bus, CountsRejections) else {}
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
         """Return the metrics as they are now."""
-        refused = CounterMetricFamily(
-            "r3edge_bus_refused_messages", "Messages of the bus that this node refused.", labels=["reason"]
+        rejected = CounterMetricFamily(
+            "r3edge_bus_refused_messages", "Messages of the bus that this node rejected.", labels=["reason"]
         )
-        for reason, count in self._refused.items():
-            refused.add_metric([reason], count)
-        yield refused
+        for reason, count in self._rejected.items():
+            rejected.add_metric([reason], count)
+        yield rejected

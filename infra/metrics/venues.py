@@ -52,16 +52,18 @@ def _limiters(connections: Sequence[tuple[str, VenueConnection]]) -> Iterator[Me
     used = GaugeMetricFamily("r3edge_venue_budget_used_weight", "Weight used this minute.", labels=["venue"])
     limit = GaugeMetricFamily("r3edge_venue_budget_limit_weight", "Weight per minute allowed.", labels=["venue"])
     waiting = GaugeMetricFamily("r3edge_venue_budget_waiting_calls", "Requests that wait for it.", labels=["venue"])
-    bans = GaugeMetricFamily(
+    ban_seconds = GaugeMetricFamily(
         "r3edge_venue_silence_seconds", "Seconds that the venue's ban (418 or 429) still lasts.", labels=["venue"]
     )
-    rejections = CounterMetricFamily("r3edge_venue_silences", "Requests rejected with 418 or 429.", labels=["venue"])
+    rejections = CounterMetricFamily(
+        "r3edge_venue_silences", "Answers 418 and 429, each of which starts or extends a ban.", labels=["venue"]
+    )
     for name, connection in connections:
         limiter = connection.limiter
         if limiter.weight_per_minute is not None:
             used.add_metric([name], limiter.used)
             limit.add_metric([name], limiter.weight_per_minute)
         waiting.add_metric([name], limiter.waiting)
-        bans.add_metric([name], limiter.banned_seconds)
+        ban_seconds.add_metric([name], limiter.banned_seconds)
         rejections.add_metric([name], limiter.venue_ban.count)
-    yield from (used, limit, waiting, bans, rejections)
+    yield from (used, limit, waiting, ban_seconds, rejections)

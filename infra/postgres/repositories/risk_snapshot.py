@@ -28,9 +28,9 @@ SELECT account.id, account.user_id, account.name, account.kind, account.venue, a
         AND order_row.status IN ('SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')
         ORDER BY order_row.id) AS active,
     (SELECT count(*) FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4)
-        AS sent_by_account,
+        AS sent_last_minute_by_account,
     (SELECT count(*) FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4
-        AND sent.trading_session_id = $3) AS sent_by_session
+        AND sent.trading_session_id = $3) AS sent_last_minute_by_trading_session
 FROM accounts AS account JOIN users ON users.id = account.user_id
 WHERE account.id = $1"""
 
@@ -53,6 +53,6 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
         balances=tuple(Balance(balance["currency"], balance["total"], balance["free"]) for balance in row["balances"]),
         positions=tuple(position_from_row(position) for position in row["positions"]),
         active=tuple(order_from_row(active) for active in row["active"]),
-        sent_by_account=row["sent_by_account"],
-        sent_by_session=row["sent_by_session"],
+        sent_last_minute_by_account=row["sent_last_minute_by_account"],
+        sent_last_minute_by_trading_session=row["sent_last_minute_by_trading_session"],
     )

@@ -93,7 +93,7 @@ async def documented(api: Api) -> Api:
         await transaction.positions.save(api.position(quantity=ONE, average_price=Decimal(61_000)))
     await api.services.markets.catalogue.refresh()
     halt = HaltRequest(reduce_only=True, reason="lunch")
-    await api.services.halts.apply_to_account(api.harness.user.id, api.harness.account.id, halt)
+    await api.services.halts.set_halt_of_account(api.harness.user.id, api.harness.account.id, halt)
     return api
 
 

@@ -119,7 +119,7 @@ async def test_messages_that_no_node_sealed_or_that_were_received_before_are_dro
     await eventually(lambda: b"last" in got, "the last message arrives")
     assert got == [b"once", b"last"]
     assert "R3EDGE_SECRET_KEY" in caplog.text
-    assert there.refused == {"forged": 6, "old": 0, "repeated": 1}
+    assert there.rejected == {"forged": 6, "old": 0, "repeated": 1}
     await here.close()
     await there.close()
 
@@ -147,7 +147,7 @@ async def test_frames_of_a_node_that_is_dead_are_not_believed_when_they_are_play
     before = len(losses)
     for frame in recorded[:3]:
         await topic.publish(bytearray(frame))
-    await eventually(lambda: fresh.refused["old"] == 3, "the frames are rejected")
+    await eventually(lambda: fresh.rejected["old"] == 3, "the frames are rejected")
     assert got == []
     assert len(losses) == before + 1, "late messages are read from the database, not once a frame"
     assert caplog.text.count("it was sent more than 30 s ago or ahead") == 1
@@ -172,8 +172,8 @@ async def test_clocks_may_differ_by_less_than_the_age_and_a_frame_counts_once(co
     loss = SEAL.seal(frame.encode(), seal_context(shard))
     for _ in range(3):
         await topic.publish(bytearray(loss))
-    await eventually(lambda: ahead.refused["repeated"] == behind.refused["repeated"] == 2, "the loss counts once")
+    await eventually(lambda: ahead.rejected["repeated"] == behind.rejected["repeated"] == 2, "the loss counts once")
     assert len(got) == 4
-    assert ahead.refused["old"] == behind.refused["old"] == 0
+    assert ahead.rejected["old"] == behind.rejected["old"] == 0
     await ahead.close()
     await behind.close()

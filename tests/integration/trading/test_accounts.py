@@ -334,7 +334,7 @@ async def test_an_account_of_somebody_else_is_as_absent(node: TradingNode) -> No
         node.accounts.update(stranger.id, account.id, "mine"),
         node.accounts.deposit(stranger.id, account.id, "USDT", Decimal(1), "k"),
         node.accounts.replace_credentials(stranger.id, account.id, VenueCredentials("a", "b")),
-        node.halts.apply_to_account(stranger.id, account.id, None),
+        node.halts.set_halt_of_account(stranger.id, account.id, None),
     ):
         with pytest.raises(InputError) as found:
             await attempt

@@ -39,26 +39,26 @@ async def test_a_halted_account_denies_orders_and_cancels_those_that_rest(node: 
     account = await node.account()
     resting = await rest(node, account, "rests")
     assert resting.status is OrderStatus.OPEN
-    halted = await node.halts.apply_to_account(node.user.id, account.id, HaltRequest(reason="enough"))
+    halted = await node.halts.set_halt_of_account(node.user.id, account.id, HaltRequest(reason="enough"))
     assert halted.trading_state is TradingState.HALTED
     await node.until_status(resting, OrderStatus.CANCELED)
     denied = await buy(node, account, "denied")
     assert [denial.code.value for denial in denied.denials] == ["TRADING_HALTED"]
-    await node.halts.apply_to_account(node.user.id, account.id, None)
+    await node.halts.set_halt_of_account(node.user.id, account.id, None)
     assert (await buy(node, account, "again")).status is OrderStatus.FILLED
 
 
 async def test_a_halt_may_keep_the_orders_that_rest(node: TradingNode) -> None:
     account = await node.account()
     resting = await rest(node, account, "rests")
-    await node.halts.apply_to_account(node.user.id, account.id, HaltRequest(cancel_orders=False))
+    await node.halts.set_halt_of_account(node.user.id, account.id, HaltRequest(cancel_orders=False))
     assert (await node.order(resting.id)).cancel_requested_at is None
 
 
 async def test_reducing_lets_a_position_be_closed_and_no_other_be_opened(node: TradingNode) -> None:
     account = await node.account()
     await buy(node, account, "in")
-    await node.halts.apply_to_account(node.user.id, account.id, HaltRequest(reduce_only=True))
+    await node.halts.set_halt_of_account(node.user.id, account.id, HaltRequest(reduce_only=True))
     denied = await buy(node, account, "more")
     assert "REDUCE_ONLY" in [denial.code.value for denial in denied.denials]
 
@@ -66,7 +66,7 @@ async def test_reducing_lets_a_position_be_closed_and_no_other_be_opened(node: T
 async def test_a_user_halts_themself_on_all_accounts(node: TradingNode) -> None:
     accounts = [await node.account(), await node.account()]
     resting = [await rest(node, account, str(account.id)) for account in accounts]
-    halted = await node.halts.apply_to_user(acting_as(node.user, UserRole.USER), node.user.id, HaltRequest())
+    halted = await node.halts.set_halt_of_user(acting_as(node.user, UserRole.USER), node.user.id, HaltRequest())
     assert halted.trading_state is TradingState.HALTED
     for order in resting:
         await node.until_status(order, OrderStatus.CANCELED)
@@ -78,10 +78,10 @@ async def test_an_operator_alone_halts_the_engine(node: TradingNode) -> None:
     account = await node.account()
     operator = acting_as(node.user, UserRole.OPERATOR)
     with pytest.raises(Forbidden):
-        await node.halts.apply_to_engine(acting_as(node.user, UserRole.USER), HaltRequest())
+        await node.halts.set_halt_of_engine(acting_as(node.user, UserRole.USER), HaltRequest())
     resting = await rest(node, account, "rests")
-    await node.halts.apply_to_engine(operator, HaltRequest())
+    await node.halts.set_halt_of_engine(operator, HaltRequest())
     await node.until_status(resting, OrderStatus.CANCELED)
     assert (await buy(node, account, "denied")).status is OrderStatus.DENIED
-    await node.halts.apply_to_engine(operator, None)
+    await node.halts.set_halt_of_engine(operator, None)
     assert (await buy(node, account, "again")).status is OrderStatus.FILLED

@@ -103,11 +103,11 @@ async def test_a_position_that_was_filled_just_before_a_crash_is_protected_after
 async def test_an_exit_that_was_begun_before_a_crash_goes_on_after_it(node: TradingNode) -> None:
     price = node.feed.price
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
-    await node.halts.apply_to_trading_session(node.user.id, session.id, HaltRequest())
+    await node.halts.set_halt_of_trading_session(node.user.id, session.id, HaltRequest())
     await node.feed.close_candle(close=price / 4)
     await node.until_order(session, lambda order: order.status.value == "DENIED")
     await node.trader.close()
-    await node.halts.apply_to_trading_session(node.user.id, session.id, None)
+    await node.halts.set_halt_of_trading_session(node.user.id, session.id, None)
     await node.restart()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     assert (await node.orders_of(session))[-1].signal_id == (await node.signals(session))[-1].id

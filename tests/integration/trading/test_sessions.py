@@ -163,10 +163,10 @@ async def test_an_exit_that_is_denied_is_tried_again_at_most_once_a_second(node:
     session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    await node.halts.apply_to_trading_session(node.user.id, session.id, HaltRequest())
+    await node.halts.set_halt_of_trading_session(node.user.id, session.id, HaltRequest())
     await node.feed.close_candle(close=price / 4)
     await node.until_order(session, lambda order: order.role.value == "EXIT" and order.status is OrderStatus.DENIED)
-    await node.halts.apply_to_trading_session(node.user.id, session.id, None)
+    await node.halts.set_halt_of_trading_session(node.user.id, session.id, None)
     await node.until_position(session, lambda now: now.closed_at, "it sells at last")
     _, *exits = await node.orders_of(session)
     assert [order.status.value for order in exits[-2:]] == ["DENIED", "FILLED"]
