@@ -52,11 +52,11 @@ def cursor(event: UserEvent) -> str:
 
 
 State = Order | Position | Signal | TradingSession | Account | Job | Report | Activity
-"""The object of an event, as it was then."""
+"""The object of an event, as it was when the event happened."""
 
 
 def state(event: UserEvent) -> State | None:
-    """Return the object of the event, as it was then: for an event of an order, the order."""
+    """Return the object of the event, as it was when the event happened: for an event of an order, the order."""
     return event.subject.order if isinstance(event.subject, OrderEvent) else event.subject
 
 
@@ -73,7 +73,8 @@ async def current(context: RequestContext, stored: State) -> object | None:
 class EventLogStream:
     """All events of the log after a place; a `ResumableStream`.
 
-    What an operation has loaded is forgotten at each event, so that what hangs on it is read as it is then.
+    At each event the operation's loaders forget what they have loaded, so that the fields of the event are read as they
+    are after it.
     """
 
     def __init__(self, context: RequestContext, start: EventCursor, *, orders_only: bool = False) -> None:

@@ -1,4 +1,8 @@
-"""Halts trading of a session, an account, a user or the whole engine until it is resumed."""
+"""Halts the trading of a trading session, an account, a user or the whole engine, until it is resumed.
+
+A halt sets the trading state of its object, which the risk check of every order reads. A row in `halts` says since
+when, by whom and why.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,9 +34,10 @@ class HaltRequest:
 
 
 class HaltService:
-    """Halts and resumes; every order's own transaction reads the state that this stores.
+    """Halts and resumes; the transaction that decides whether an order is sent reads the state that this stores.
 
-    Each method halts, or resumes if the request is None.
+    Each method halts, or resumes if the request is None. Halts of a trading session and an account make an event; those
+    of a user and the engine make none for the users whom they stop.
     """
 
     def __init__(self, database: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:

@@ -31,7 +31,7 @@ class FairQueue:
 
     @property
     def waiting(self) -> int:
-        """How many are waiting."""
+        """How many calls wait for a turn."""
         return self._waiting
 
     @property

@@ -16,6 +16,6 @@ class LatencyHistogram:
         self.sum = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count a duration."""
+        """Count a duration in its bucket, and add it to the sum."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.sum += seconds

@@ -14,7 +14,7 @@ class Wakeup:
         self._event.set()
 
     def clear(self) -> None:
-        """Have `wait` wait again."""
+        """Make the next `wait` wait until `set` is called again."""
         self._event.clear()
 
     def is_set(self) -> bool:

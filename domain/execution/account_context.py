@@ -77,8 +77,8 @@ class AccountContext:
     Each of these transactions checks the lease, and only one runs at a time: two together could both create the same
     position, which has no row to lock before its first fill.
 
-    `lease` returns the account's lease as it was last renewed, None once it is lost. `refusal` is why the venue
-    doesn't answer the account any more, None while it does.
+    `lease` returns the account's lease as it was last renewed, None once it is lost. `refusal` says why the
+    venue rejects all requests of the account (its credentials, or for another reason); None while it answers.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class AccountContext:
         return OrderUpdate(transaction, order, market, self.markets, self.ids, self.clock.now())
 
     async def update(self, order_id: UUID, change: Change) -> Order | None:
-        """Change an order under its row's lock and return it as it is then; None if there is no such order."""
+        """Change an order under its row's lock and return it after the change; None if there is no such order."""
         async with self.fenced_transaction() as transaction:
             order = await transaction.orders.get_for_update(order_id)
             if order is None:

@@ -37,7 +37,7 @@ class ReportHandler:
         self._by_venue_id: LRUCache[tuple[MarketSymbol, str], str] = LRUCache(_MAXIMUM_VENUE_IDS)
 
     async def on_order(self, report: OrderReport, *, complete: bool = False) -> Order | None:
-        """Apply an order report and return the order as it is then; None if the order isn't the engine's.
+        """Apply an order report and return the order after the change; None if the order isn't the engine's.
 
         `complete` means that the report answers a query for the order and all its fills: a final status is then
         applied even if fills are missing.

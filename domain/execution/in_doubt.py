@@ -69,7 +69,7 @@ class InDoubtResolver:
         self._wakeup.set()
 
     def enqueue_later(self, order_id: UUID) -> None:
-        """Query the order unless the venue reports the rest by itself in the meantime."""
+        """Query the order a little later, unless the venue reports what is missing by itself before."""
         if order_id not in self._queries:
             now = self._context.clock.monotonic()
             self._queries[order_id] = self._query(order_id, now, now + self._context.timings.first_query_delay)

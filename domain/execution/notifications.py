@@ -51,7 +51,12 @@ class OrderNotifier:
             await self._bus.publish(commands_topic(account_id), b"" if order_id is None else order_id.bytes)
 
     def publish(self, order: Order) -> None:
-        """Hand a committed order to all who wait for it on this node."""
+        """Hand a committed order to all callers that wait for it on this node.
+
+        Every change that an account's executor commits passes here, on the node that holds the account; so does the
+        cancel of an order that wasn't sent yet, on the node that committed it. New orders and requested cancels are
+        commands, and go by `notify_executor`.
+        """
         for waiter in self._waiters.pop(order.id, ()):
             if not waiter.done():
                 waiter.set_result(order)

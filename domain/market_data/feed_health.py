@@ -40,7 +40,7 @@ class FeedHealth:
         return self._trades is True
 
     def on_depth(self) -> None:
-        """Record a good book."""
+        """Record that a complete book has come, or that the venue has confirmed it."""
         self._book_at = self._clock.monotonic()
 
     def on_depth_lost(self) -> None:

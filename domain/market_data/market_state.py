@@ -174,7 +174,11 @@ class MarketState:
             yield queue
 
     def apply_depth(self, depth: Depth) -> None:
-        """Apply a book from the bus or the cache; an older one of its epoch is ignored, the same one confirms it."""
+        """Apply a book from the bus or the cache.
+
+        Of the same epoch, a book with a lower sequence is ignored, and one with the same sequence only confirms that
+        the known book is still fresh.
+        """
         known = self.latest_depth
         if known is not None and known.epoch == depth.epoch and known.sequence >= depth.sequence:
             if known.sequence == depth.sequence:

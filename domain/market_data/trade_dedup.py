@@ -21,5 +21,5 @@ class TradeDeduplicator:
         return True
 
     def clear(self) -> None:
-        """Remove all."""
+        """Forget all ids."""
         self._ids.clear()

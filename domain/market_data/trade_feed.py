@@ -106,7 +106,7 @@ class TradeFeed:
                 await cancel_and_wait(first)
 
     def on_lost(self) -> None:
-        """Record that the stream broke."""
+        """Record that the stream of trades broke: trades may be missing, so no minute closes before they are known."""
         self.sequencer.reset()
         self._health.on_trades_lost()
 

@@ -48,7 +48,7 @@ class CurrencyGraph:
 
     @property
     def markets(self) -> set[MarketSymbol]:
-        """All markets."""
+        """All markets by which currencies can be converted, inactive ones too."""
         return {step.market for steps in self._steps.values() for _, step in steps}
 
     def paths(self, currency: str, into: str, usable: Callable[[MarketSymbol], bool]) -> Iterator[Path]:

@@ -17,7 +17,7 @@ class DepthLevels(StrEnum):
 
     @property
     def per_side(self) -> int:
-        """The number of levels."""
+        """The number of levels of each side."""
         return int(self.value[1:])
 
 
@@ -31,7 +31,7 @@ class DepthCadence(StrEnum):
 
     @property
     def seconds(self) -> float:
-        """The time in seconds."""
+        """The least time between two events, in seconds."""
         return int(self.value[2:]) / 1000
 
 
@@ -56,7 +56,7 @@ class DepthSnapshot:
 
     @classmethod
     def of(cls, depth: Depth, levels: DepthLevels, sent_at: datetime) -> "DepthSnapshot":
-        """Return the top of `depth`."""
+        """Return the top of `depth`, down to as many levels as asked for."""
         cut = truncate(depth, levels.per_side)
         return cls(depth.market, depth.epoch, depth.sequence, cut.bids, cut.asks, depth.venue_time, sent_at)
 

@@ -33,7 +33,7 @@ class UserEventKind(StrEnum):
 
 
 Subject = OrderEvent | Position | Signal | TradingSession | Account | Job | Report | Activity
-"""What an event carries: the object as it was then."""
+"""What an event carries: the object as it was when the event happened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RiskLimits:
-    """What an account or a session may do, None if unlimited; notionals and losses in the account's currency."""
+    """What an account or a trading session may do, None if unlimited; amounts are in the account's currency."""
 
     max_order_notional: Decimal | None = None
     max_position_notional: Decimal | None = None
@@ -119,7 +119,7 @@ class TradingSessionStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the session has ended."""
+        """Whether the trading session has ended, and so never changes again."""
         return self in {TradingSessionStatus.STOPPED, TradingSessionStatus.FAILED}
 
 
@@ -170,7 +170,7 @@ class TradingSession:
 
 
 class SignalAction(StrEnum):
-    """The action of a signal."""
+    """What a strategy's rule asks for when it becomes true."""
 
     ENTER_LONG = "ENTER_LONG"
     EXIT_LONG = "EXIT_LONG"

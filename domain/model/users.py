@@ -28,7 +28,7 @@ ALL_SCOPES = frozenset(ApiScope)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A user's limits."""
+    """The limits of the users who have this plan; `requests_per_minute` and `max_subscriptions` aren't enforced yet."""
 
     name: str
     max_trading_sessions: int
@@ -53,7 +53,7 @@ class User:
 
     @property
     def plan(self) -> Plan:
-        """The user's plan."""
+        """The plan by its name; the standard one if there is no plan of that name any more."""
         return PLANS.get(self.plan_name, PLANS["standard"])
 
 

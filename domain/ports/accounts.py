@@ -15,7 +15,7 @@ class AccountRepository(Protocol):
     """Accounts, their sealed credentials and balances, and the engine's own trading state."""
 
     async def add(self, account: Account, sealed_credentials: bytes) -> None:
-        """Store a new account."""
+        """Store a new account with its credentials."""
         ...
 
     async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
@@ -23,7 +23,7 @@ class AccountRepository(Protocol):
         ...
 
     async def by_id(self, account_id: UUID) -> Account | None:
-        """Return any account."""
+        """Return an account, whichever user's it is; None if there is none by that id."""
         ...
 
     async def get_for_update(self, account_id: UUID) -> Account | None:
@@ -35,7 +35,7 @@ class AccountRepository(Protocol):
         ...
 
     async def credentials(self, account_id: UUID) -> bytes | None:
-        """Return the sealed credentials."""
+        """Return the account's sealed credentials; None if there is no such account."""
         ...
 
     async def all_credentials(self) -> dict[UUID, bytes]:
@@ -47,7 +47,7 @@ class AccountRepository(Protocol):
         ...
 
     async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
-        """Replace the sealed credentials."""
+        """Replace the account's sealed credentials, whatever they were."""
         ...
 
     async def list_page(self, user_id: UUID, page: KeysetPage) -> list[Account]:

@@ -9,7 +9,7 @@ from domain.model.events import NewEvent, UserEvent
 
 
 class EventLog(Protocol):
-    """Append and read; see `domain.model.events`."""
+    """Appends to the users' event logs and reads them; see `domain.model.events`."""
 
     def append(self, events: Sequence[NewEvent]) -> None:
         """Append `events` to the log when the transaction commits, in this order.

@@ -76,7 +76,7 @@ class CredentialsRejected(VenueUnreachable):
 
 
 class VenueRefused(Exception):
-    """The venue definitely rejected the request: it has no such order now, or there was nothing to cancel."""
+    """The venue answered and did nothing: it rejected the order, or had nothing to cancel."""
 
     def __init__(self, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> None:
         self.reason = reason

@@ -22,7 +22,7 @@ MAX_COUNT = 10_000
 
 
 class Owner(StrEnum):
-    """What a list belongs to."""
+    """The kind of object whose items a list holds, such as the orders of an ACCOUNT."""
 
     USER = "USER"
     ACCOUNT = "ACCOUNT"
@@ -104,7 +104,7 @@ class ListRepository(Protocol[T, F_contra]):
 
 
 class Lists(Protocol):
-    """Every kind of list."""
+    """The lists that the API pages and counts, one repository for each kind of item."""
 
     @property
     def accounts(self) -> ListRepository[Account, AccountFilter]:

@@ -33,7 +33,7 @@ class MarketDataRepository(Protocol):
         ...
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
-        """Return closed candles, oldest first."""
+        """Return a page of the closed candles of a market and timeframe, oldest first."""
         ...
 
     async def candle_gaps(
@@ -50,7 +50,7 @@ class MarketDataRepository(Protocol):
         ...
 
     async def trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
-        """Return trades, oldest first."""
+        """Return a page of the market's trades, oldest first."""
         ...
 
     async def save_depth(self, depths: Sequence[Depth]) -> None:
@@ -140,7 +140,7 @@ class MarketDataSource(Protocol):
 
     @property
     def venue(self) -> str:
-        """The venue's name."""
+        """The name by which the engine knows the venue."""
         ...
 
     async def load_markets(self) -> list[Market]:

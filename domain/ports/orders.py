@@ -54,7 +54,8 @@ class RiskSnapshot:
     """The stored input of an order's risk checks, all as of one moment.
 
     `session` is the order's. `active` are the account's other orders that may still fill; PENDING ones are left out,
-    since each is checked before it is sent. The counts are of orders submitted since a given time.
+    since each is checked before it is sent. `sent_last_minute_by_account` and
+    `sent_last_minute_by_trading_session` count the orders submitted within the last minute.
     """
 
     engine_state: TradingState
@@ -69,7 +70,7 @@ class RiskSnapshot:
 
 
 class OrderRepository(Protocol):
-    """Orders and fills."""
+    """Stores orders and their fills, finds those that an executor must act on, and reads the risk checks' input."""
 
     async def add(self, order: Order) -> None:
         """Store a new order; raises `DuplicateOrder` if its account already has that client order id."""

@@ -77,7 +77,7 @@ class ReportRepository(Protocol):
     async def list_jobs(
         self, user_id: UUID, page: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
     ) -> list[Job]:
-        """Return the user's jobs."""
+        """Return a page of the user's jobs, with any status unless `statuses` names some."""
         ...
 
     async def add_report(self, report: Report) -> None:
@@ -93,7 +93,7 @@ class ReportRepository(Protocol):
         ...
 
     async def list_reports(self, user_id: UUID, page: KeysetPage) -> list[Report]:
-        """Return the user's reports."""
+        """Return a page of the user's reports."""
         ...
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:

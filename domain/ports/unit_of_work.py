@@ -107,7 +107,7 @@ class UnitOfWork(Protocol):
 
 
 class Database(Protocol):
-    """Opens transactions."""
+    """Opens transactions, and connections for reads alone."""
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin a transaction; it commits at the end of the block and rolls back if the block raises.

@@ -11,7 +11,7 @@ from domain.model.users import Activity, ApiKey, LoginSession, User, UserRole
 
 
 class UserRepository(Protocol):
-    """Users, login sessions, API keys and activity."""
+    """Stores users with their password hashes, their login sessions and API keys, and what they did (activity)."""
 
     async def add(self, user: User, password_hash: str) -> bool:
         """Insert the user; return False if the email is taken. The very first user becomes the OPERATOR.
@@ -21,7 +21,7 @@ class UserRepository(Protocol):
         ...
 
     async def get(self, user_id: UUID) -> User | None:
-        """Return the user."""
+        """Return the user; None if there is none by that id."""
         ...
 
     async def get_by_email(self, email: str) -> tuple[User, str] | None:
@@ -37,7 +37,7 @@ class UserRepository(Protocol):
         ...
 
     async def set_password(self, user_id: UUID, password_hash: str) -> None:
-        """Replace the password hash."""
+        """Replace the user's password hash."""
         ...
 
     async def set_role(self, email: str, role: UserRole) -> User | None:
@@ -113,7 +113,7 @@ class UserRepository(Protocol):
         ...
 
     async def activity(self, user_id: UUID, page: KeysetPage) -> list[Activity]:
-        """Return what the user did."""
+        """Return a page of what the user did."""
         ...
 
     async def get_activity(self, user_id: UUID, activity_id: UUID) -> Activity | None:
@@ -141,7 +141,7 @@ class PasswordHasher(Protocol):
 
 
 class TokenSource(Protocol):
-    """Randomness for credentials."""
+    """Makes the secrets of login sessions and API keys."""
 
     def next_token(self) -> str:
         """Return 256 random bits as URL-safe text."""

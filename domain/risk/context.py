@@ -50,10 +50,10 @@ class LimitScope:
 class RiskContext:
     """The whole input of the risk checks of one order.
 
-    `state` is the strictest of engine, user, account and session. `position` is the open one that the order would
-    change. `active` are the account's other orders that may still fill. `quote_rate` is the price of one unit of the
-    market's quote in the account's currency, None if unknown. `refusal` is why the venue doesn't answer the account any
-    more.
+    `state` is the strictest of engine, user, account and trading session. `position` is the open one that the order
+    would change. `active` are the account's other orders that may still fill. `quote_rate` is the price of one unit of
+    the market's quote in the account's currency, None if unknown. `refusal` says why the venue rejects all requests of
+    the account; None while it answers.
     """
 
     now: datetime

@@ -66,12 +66,12 @@ class Number(Node):
 
 @dataclass(frozen=True, slots=True)
 class Price(Node):
-    """A series of the candles."""
+    """A price or volume series of the candles, by its name in the rule language."""
 
     name: str
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
-        """Return the series."""
+        """Return the series, one number for each bar."""
         return evaluation.candles.series(self.name)
 
 
@@ -83,7 +83,7 @@ class Negation(Node):
 
     @property
     def warm_up(self) -> int:
-        """That of the operand."""
+        """The operand's warm-up."""
         return self.operand.warm_up
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -101,7 +101,7 @@ class Arithmetic(Node):
 
     @property
     def warm_up(self) -> int:
-        """The longer of the two."""
+        """The longer warm-up of the two operands."""
         return max(self.left.warm_up, self.right.warm_up)
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -117,7 +117,7 @@ class Absolute(Node):
 
     @property
     def warm_up(self) -> int:
-        """That of the operand."""
+        """The operand's warm-up."""
         return self.operand.warm_up
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -134,7 +134,7 @@ class Shift(Node):
 
     @property
     def warm_up(self) -> int:
-        """The operand's, and the bars."""
+        """The operand's warm-up, and `bars` more."""
         return self.operand.warm_up + self.bars
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -151,7 +151,7 @@ class Change(Node):
 
     @property
     def warm_up(self) -> int:
-        """The operand's, and the bars."""
+        """The operand's warm-up, and `bars` more."""
         return self.operand.warm_up + self.bars
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -186,14 +186,14 @@ class IndicatorCall(Node):
 
 @dataclass(frozen=True, slots=True)
 class Output(Node):
-    """One output of an indicator, by its place."""
+    """One output of an indicator; `place` is its index in the order of the indicator's definition."""
 
     call: IndicatorCall
     place: int
 
     @property
     def warm_up(self) -> int:
-        """That of the call."""
+        """The warm-up of the indicator call, which is the same for all of its outputs."""
         return self.call.warm_up
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -212,7 +212,7 @@ class Comparison(Node):
 
     @property
     def warm_up(self) -> int:
-        """The longer of the two."""
+        """The longer warm-up of the two operands."""
         return max(self.left.warm_up, self.right.warm_up)
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -252,7 +252,7 @@ class BooleanOperation(Node):
 
     @property
     def warm_up(self) -> int:
-        """The longest of all."""
+        """The longest warm-up of all operands."""
         return max(node.warm_up for node in self.operands)
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
@@ -270,7 +270,7 @@ class Not(Node):
 
     @property
     def warm_up(self) -> int:
-        """That of the operand."""
+        """The operand's warm-up."""
         return self.operand.warm_up
 
     def compute(self, evaluation: EvaluationContext) -> Floats:

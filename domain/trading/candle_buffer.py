@@ -29,12 +29,12 @@ class CandleBuffer:
 
     @property
     def newest(self) -> Candle | None:
-        """The candle that closed last."""
+        """The candle that closed last; None if the buffer is empty."""
         return self._candles[-1] if self._candles else None
 
     @property
     def candles(self) -> Sequence[Candle]:
-        """All of them, oldest first."""
+        """All candles of the buffer, oldest first."""
         return tuple(self._candles)
 
     def follows(self, candle: Candle) -> bool:

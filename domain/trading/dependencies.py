@@ -1,4 +1,4 @@
-"""What everything that trades on a node is given: the parts of the engine that it works with, and its waiting times."""
+"""The dependencies of trading on a node: the parts of the engine that it works with, and its waiting times."""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +33,11 @@ class TradingTimings:
 
 @dataclass(frozen=True, slots=True)
 class TradingDependencies:
-    """The parts; `holder` is the node's name in leases, `cancel_foreign` cancels orders that the engine didn't make."""
+    """What the trader of a node and everything below it work with.
+
+    `holder` is the node's name in leases. With `cancel_foreign`, open orders at the venue that the engine didn't make
+    are cancelled.
+    """
 
     database: Database
     venues: VenueDirectory
@@ -49,7 +53,7 @@ class TradingDependencies:
 
     @property
     def execution(self) -> ExecutionDependencies:
-        """What the executors of the accounts are given."""
+        """The part of these that the executors of the node's accounts need."""
         return ExecutionDependencies(
             self.database, self.feed, self.clock, self.ids, self.notifier, self.timings.execution
         )

@@ -79,8 +79,8 @@ class PositionCloser:
     async def place(self, transaction: TradingSessionTransaction, reason: ExitReason) -> Order | None:
         """Store an order that closes the position; None if one is active already, or nothing can be sold.
 
-        Call `on_placed` after the commit. A rest that is too small to be sold is recorded as dust, and the position
-        is closed.
+        Call `on_placed` after the commit. A remainder that is too small to be sold is recorded as dust, and the
+        position is closed.
         """
         state = transaction.state
         if state.position is None or state.is_exiting or self._is_too_soon():
@@ -121,7 +121,7 @@ class PositionCloser:
         return None if newest is None else ExitReason(newest.role, newest.signal_id)
 
     async def _close_dust(self, transaction: TradingSessionTransaction, position: Position) -> bool:
-        """Close the position if the rest of it can't be sold; return whether it can't."""
+        """Close the position if its remainder is too small to be sold; return whether it is."""
         market = self._context.plan.market
         price = self._context.feed.price_of(market.symbol) or position.average_price or Decimal(0)
         if transaction.state.orders or not is_dust(position.quantity, market, price):

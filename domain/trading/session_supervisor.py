@@ -50,7 +50,7 @@ class TradingSessionSupervisor:
         return f"TradingSessionSupervisor({self._account.id}, sessions={len(self._tasks)})"
 
     def wake(self) -> None:
-        """Have all sessions read their state soon, instead of at the next poll."""
+        """Make all trading sessions of the account read their state now instead of at the next poll."""
         for runner in self._runners.values():
             runner.wake()
         self._wakeup.set()

@@ -26,7 +26,10 @@ from infra.venues.config import VenueSettings
 
 @dataclass(frozen=True, slots=True)
 class MirrorOptions:
-    """What to mirror: a ccxt venue, another address that speaks Binance's protocol as it, and which markets."""
+    """What to mirror: the markets `symbols` of the ccxt venue `venue`.
+
+    `url` replaces the venue's own address; what answers there must speak Binance's protocol.
+    """
 
     venue: str
     url: str | None = None

@@ -52,7 +52,7 @@ class ProgressReporter:
 
 @contextmanager
 def show_progress(console: Console | None = None) -> Iterator[ProgressReporter]:
-    """Give a reporter on `console` (standard output)."""
+    """Provide a reporter that draws a bar on a terminal and prints lines elsewhere (`console`: standard output)."""
     console = console or Console(highlight=False)
     if not console.is_terminal:
         yield ProgressReporter(console, None)

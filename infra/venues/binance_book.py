@@ -149,7 +149,7 @@ class LocalBookSides:
 
     @property
     def needs_snapshot(self) -> bool:
-        """Whether either side does."""
+        """Whether either side needs a new snapshot."""
         return self.bids.needs_snapshot or self.asks.needs_snapshot
 
     def apply(self, update: Update) -> None:

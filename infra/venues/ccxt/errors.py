@@ -11,13 +11,16 @@ from domain.ports.execution_client import CredentialsRejected, OutcomeUnknown, V
 from domain.ports.market_data import RequestRejected, VenueGap, VenueUnreachable
 from infra.venues.ccxt.rejections import explain, reject_code
 
-# A duplicate client order id shows that the venue has such an order; a query by that id returns its state.
-# For Binance's ("Duplicate order sent.", -2010) ccxt has no class of its own: it raises a plain InvalidOrder.
 _CCXT_PREFIX = re.compile(r"^[a-z][a-z0-9]* (?=[A-Z])")
 """ccxt puts its own name of the venue before the venue's message; the engine may use another name."""
 
 _NEVER_DEFINITE = frozenset({"ChecksumError", "DuplicateOrderId"})
 _DUPLICATE = "duplicate order"
+"""A duplicate client order id shows that the venue has such an order; a query by that id returns its state.
+
+For Binance's ("Duplicate order sent.", -2010) ccxt has no class of its own: it raises a plain InvalidOrder.
+"""
+
 _DEFINITE = frozenset(
     {
         "ArgumentsRequired",
