@@ -23,7 +23,7 @@ export function resume(client, { query, variables }, sink) {
 const TRANSIENT = ['UNAVAILABLE', 'SLOW_READER', 'RATE_LIMITED'];
 const isTransient = (errors) => errors.every(({ extensions }) => TRANSIENT.includes(extensions.code));
 
-// What trying again can't mend: a wrong document or cursor (GraphQL errors, or HTTP 4xx), a token that isn't accepted (4403),
+// What trying again can't correct: a wrong document or cursor (GraphQL errors, or HTTP 4xx), a token that isn't accepted (4403),
 // and what is wrong with the messages themselves: their size, form, order, ids or subprotocol.
 const FINAL_CLOSES = [1009, 4400, 4401, 4403, 4406, 4409, 4429];
 const isFinal = (error) => {

@@ -31,10 +31,10 @@ async def resume(
                     after = event.get("cursor", after)
                     yield event
                 return
-        except TransportQueryError as error:  # a wrong document or cursor, unless trying again may mend it
+        except TransportQueryError as error:  # a wrong document or cursor, unless trying again may help
             if any(each["extensions"]["code"] not in TRANSIENT for each in error.errors or []):
                 raise
-        except (TransportError, TimeoutError) as error:  # a lost connection, unless trying again can't mend it
+        except (TransportError, TimeoutError) as error:  # a lost connection, unless trying again can't help
             if is_final(error):
                 raise
         await asyncio.sleep(1 + random.random())
