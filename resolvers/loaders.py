@@ -146,7 +146,7 @@ class Loaders:
 
     @cached_property
     def halts(self) -> DataLoader[tuple[HaltLevel, UUID], Halt | None]:
-        """The halts of users, accounts and sessions themselves."""
+        """The halts of users, accounts and trading sessions themselves."""
 
         async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[Halt | None]:
             async with self._database.read_only() as reading:

@@ -68,12 +68,12 @@ async def trading_session(context: RequestContext, parent: Order | Position) -> 
 
 
 async def strategy_version(context: RequestContext, session: TradingSession) -> StrategyVersion | None:
-    """Return the version that the session runs."""
+    """Return the version that the trading session runs."""
     return await context.loaders.strategy_versions.load(session.strategy_version_id)
 
 
 async def parameter_values(context: RequestContext, session: TradingSession) -> list[ParameterValue]:
-    """Return the value of each parameter of the strategy: the session's own, or else the version's default."""
+    """Return the value of each parameter of the strategy: the trading session's own, or else the version's default."""
     version = await strategy_version(context, session)
     own = {parameter.name: parameter.value for parameter in session.parameters}
     known = version.definition.parameters if version is not None else ()
@@ -86,18 +86,18 @@ async def signals(
     page: PageArguments,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,
 ) -> Page[Signal]:
-    """Return a page of the session's signals."""
+    """Return a page of the trading session's signals."""
     scope = CursorScope("signals", str(session.id))
     return await list_page(context.lists.signals, scope, owned_by(session, NoFilter()), page, order)
 
 
 async def latest_position(context: RequestContext, session: TradingSession) -> Position | None:
-    """Return the session's newest position, open or closed."""
+    """Return the trading session's newest position, open or closed."""
     return await context.loaders.latest_positions.load(session.id)
 
 
 async def metrics(context: RequestContext, session: TradingSession) -> PerformanceMetrics | None:
-    """Return the session's performance so far; None before its first round trip."""
+    """Return the trading session's performance so far; None before its first round trip."""
     market = context.services.markets.catalogue.get(session.market)
     if market is None or await latest_position(context, session) is None:
         return None

@@ -35,13 +35,13 @@ async def api_keys(context: RequestContext, user: User) -> list[ApiKey]:
 
 
 async def login_sessions(context: RequestContext, user: User) -> list[LoginSession]:
-    """Return the user's live sessions, newest first."""
+    """Return the user's live login sessions, newest first."""
     async with context.services.database.read_only() as reading:
         return await reading.users.login_sessions(user.id, context.services.clock.now())
 
 
 def is_current(context: RequestContext, session: LoginSession) -> bool:
-    """Return whether this request came with the session's token."""
+    """Return whether this request came with the login session's token."""
     return context.identity is not None and context.identity.credential_id == session.id
 
 

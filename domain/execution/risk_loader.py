@@ -116,7 +116,7 @@ class _LossHistory:
         return self._record(self._closed, self._snapshot.positions, equity, self._snapshot.account.risk)
 
     def session_losses(self, session: TradingSession, limits: RiskLimits) -> LossRecord:
-        """Return the session's record; its equity is its start equity plus what it has earned since."""
+        """Return the trading session's record; its equity is its start equity plus what it has earned since."""
         closed = [position for position in self._closed if position.trading_session_id == session.id]
         opened = [position for position in self._snapshot.positions if position.trading_session_id == session.id]
         if session.start_equity is None:

@@ -1,4 +1,4 @@
-"""The markets whose feeds an account needs while it has sessions, positions or orders."""
+"""The markets whose feeds an account needs while it has trading sessions, positions or orders."""
 
 from contextlib import AsyncExitStack
 
@@ -35,7 +35,7 @@ class MarketSubscriptions:
 async def markets_needed(
     reading: UnitOfWork, account: Account, sessions: list[TradingSession], hub: MarketDataProvider
 ) -> frozenset[MarketSymbol]:
-    """Return the markets of sessions, open positions and active orders, and those that price the balances.
+    """Return the markets of trading sessions, open positions and active orders, and those that price the balances.
 
     Without the latter, an account that trades by shares of its equity couldn't be valued.
     """

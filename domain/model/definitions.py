@@ -8,7 +8,7 @@ from domain.model.orders import OrderType, TimeInForce
 
 @dataclass(frozen=True, slots=True)
 class StrategyParameter:
-    """A number that the rules use; `min`, `max` and `step` restrict the values that a session or a search may set."""
+    """A number in the rules; `min`, `max` and `step` restrict the values that a trading session or a search may set."""
 
     name: str
     default: Decimal

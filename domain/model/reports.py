@@ -86,9 +86,9 @@ class ReportNoteCode(StrEnum):
     PRICE_MISSING: the price of a holding wasn't known. PRICE_STALE: prices of a market are missing for more than a day,
     and the last one before was used. NO_MARKET: no market that is traded, or of which a price is stored, connects the
     currency of a holding to the account's. PERIOD_TOO_SHORT: there are too few days for metrics of daily returns.
-    OPENING_ESTIMATED: the opening balance was derived from what the fills don't explain. START_UNKNOWN: the session's
-    equity at its start isn't known. MARKET_UNKNOWN: fills of a market that the venue no longer lists are left out.
-    BALANCE_UNEXPLAINED: a balance differs from the sum of transfers and fills, and the difference isn't counted.
+    OPENING_ESTIMATED: the opening balance was derived from what the fills don't explain. START_UNKNOWN: the trading
+    session's equity at its start isn't known. MARKET_UNKNOWN: fills of a market that the venue no longer lists are left
+    out. BALANCE_UNEXPLAINED: a balance differs from the sum of transfers and fills, and the difference isn't counted.
     """
 
     PRICE_MISSING = "PRICE_MISSING"

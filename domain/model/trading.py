@@ -135,7 +135,7 @@ class TradingSessionStatusCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParameterValue:
-    """The value of a strategy's parameter in one session."""
+    """The value of a strategy's parameter in one trading session."""
 
     name: str
     value: Decimal

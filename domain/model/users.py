@@ -16,7 +16,7 @@ class UserRole(StrEnum):
 
 
 class ApiScope(StrEnum):
-    """READ reads; TRADE also places orders and runs sessions; ADMIN also manages keys, credentials and the engine."""
+    """READ reads; TRADE also places orders and runs strategies; ADMIN also manages keys, credentials and the engine."""
 
     READ = "READ"
     TRADE = "TRADE"

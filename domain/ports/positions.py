@@ -15,7 +15,7 @@ class PositionRepository(Protocol):
     async def get_open_for_update(
         self, account_id: UUID, market: MarketSymbol, trading_session_id: UUID | None
     ) -> Position | None:
-        """Return the open position of the market and session and lock its row; None if there is none.
+        """Return the open position of the market and trading session and lock its row; None if there is none.
 
         Without a session it is the position that manual orders have opened.
         """

@@ -24,45 +24,45 @@ class TradingSessionRepository(Protocol):
     """Trading sessions and their signals."""
 
     async def add(self, session: TradingSession) -> None:
-        """Store a new session."""
+        """Store a new trading session."""
         ...
 
     async def get(self, user_id: UUID, session_id: UUID) -> TradingSession | None:
-        """Return a session of the user."""
+        """Return a trading session of the user."""
         ...
 
     async def get_for_update(self, session_id: UUID) -> TradingSession | None:
-        """Return any session and lock its row until the transaction ends."""
+        """Return any trading session and lock its row until the transaction ends."""
         ...
 
     async def save(self, session: TradingSession) -> None:
-        """Store a changed session."""
+        """Store a changed trading session."""
         ...
 
     async def list_live(self, account_id: UUID) -> list[TradingSession]:
-        """Return the account's sessions that are not final, oldest first."""
+        """Return the account's trading sessions that are not final, oldest first."""
         ...
 
     async def count_live(self, user_id: UUID) -> int:
-        """Return how many of the user's sessions are not final."""
+        """Return how many of the user's trading sessions are not final."""
         ...
 
     async def markets_in_use(self) -> list[MarketSymbol]:
-        """Return the markets of all sessions that are not final, of open positions and of active orders, sorted."""
+        """Return the markets of live trading sessions, of open positions and of active orders, sorted."""
         ...
 
     async def list_page(
         self, user_id: UUID, page: KeysetPage, session_filter: TradingSessionFilter
     ) -> list[TradingSession]:
-        """Return a page of the user's sessions."""
+        """Return a page of the user's trading sessions."""
         ...
 
     async def get_many(self, ids: Sequence[UUID]) -> list[TradingSession]:
-        """Return the sessions that exist, in any order (for batches)."""
+        """Return the trading sessions that exist, in any order (for batches)."""
         ...
 
     async def add_signal(self, signal: Signal) -> bool:
-        """Store a signal; False if the session has one with the same action on the same candle already."""
+        """Store a signal; False if the trading session has one with the same action on the same candle already."""
         ...
 
     async def set_signal_order(self, signal_id: UUID, order_id: UUID) -> None:
@@ -78,5 +78,5 @@ class TradingSessionRepository(Protocol):
         ...
 
     async def list_signals(self, user_id: UUID, session_id: UUID, page: KeysetPage) -> list[Signal]:
-        """Return a page of a session's signals."""
+        """Return a page of a trading session's signals."""
         ...

@@ -53,27 +53,27 @@ class UserRepository(Protocol):
         ...
 
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
-        """Return the session, unless it was revoked, and its user. It may have expired."""
+        """Return the login session, unless it was revoked, and its user. It may have expired."""
         ...
 
     async def login_sessions(self, user_id: UUID, now: datetime) -> list[LoginSession]:
-        """Return the sessions of the user that are neither revoked nor expired, newest first."""
+        """Return the login sessions of the user that are neither revoked nor expired, newest first."""
         ...
 
     async def touch_login_session(self, session_id: UUID, at: datetime) -> None:
-        """Store when the session was last used."""
+        """Store when the login session was last used."""
         ...
 
     async def revoke_login_session(self, user_id: UUID, session_id: UUID, at: datetime) -> LoginSession | None:
-        """Revoke a session of the user and return it; None if it doesn't exist, has expired or was revoked."""
+        """Revoke a login session of the user and return it; None if it doesn't exist, has expired or was revoked."""
         ...
 
     async def revoke_other_login_sessions(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:
-        """Revoke all sessions of the user but `keep`; return their ids."""
+        """Revoke all login sessions of the user but `keep`; return their ids."""
         ...
 
     async def revoke_surplus_login_sessions(self, user_id: UUID, keep: int, at: datetime) -> list[UUID]:
-        """Revoke all live sessions of the user but the newest `keep`; return their ids."""
+        """Revoke all live login sessions of the user but the newest `keep`; return their ids."""
         ...
 
     async def revoke_api_keys(self, user_id: UUID, keep: UUID | None, at: datetime) -> list[UUID]:

@@ -130,9 +130,9 @@ class ReportComputer:
     ) -> dict[str, Decimal]:
         """Return the holdings at the start of the period.
 
-        A session started with its start equity. An account's follow from its transfers and fills, never from its
-        balances now, which may have changes without a fill or transfer yet. Fills that are left out of the report count
-        here, so that the currencies they moved are included.
+        A trading session started with its start equity. An account's follow from its transfers and fills, never from
+        its balances now, which may have changes without a fill or transfer yet. Fills that are left out of the report
+        count here, so that the currencies they moved are included.
         """
         if subject.session is not None:
             return replay({subject.account.currency: subject.session.start_equity or ZERO}, earlier, self._markets)
@@ -203,13 +203,13 @@ async def compute_in_thread(data: ReportData) -> ReportResult:
 
 
 def _first_moment(subject: Subject, fills: Iterable[Fill], transfers: Iterable[AccountTransfer]) -> datetime:
-    """Return when the account or session began; its first fill or transfer may be dated before its creation."""
+    """Return when the account or trading session began; its first fill or transfer may be dated before its creation."""
     created_at = subject.account.created_at if subject.session is None else subject.session.started_at
     return min([created_at, *(fill.at for fill in fills), *(transfer.at for transfer in transfers)])
 
 
 def _end(report: Report, session: TradingSession | None, fills: Sequence[Fill]) -> datetime:
-    """Return the end of the period; a session's is the time when it stopped, or its last fill if that came later."""
+    """Return the end of the period: of a trading session when it stopped, or its last fill if that came later."""
     if session is None or session.stopped_at is None:
         return report.to
     ended = max([session.stopped_at, *(fill.at for fill in fills[-1:])])

@@ -23,7 +23,7 @@ EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a report is about; without `start` it begins with the account or session, without `end` it ends now."""
+    """What a report is about; `start` None is the beginning of the account or trading session, `end` None is now."""
 
     scope: ReportScope
     scope_id: UUID

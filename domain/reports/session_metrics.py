@@ -11,12 +11,12 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.reports.compute import EmptyReport, ReportComputer
 
 CLOCK_SLACK = timedelta(minutes=1)
-"""How much later than a session's end its last fill may be dated, by the venue's clock."""
+"""How much later than a trading session's end its last fill may be dated, by the venue's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsRequest:
-    """A session, the market that it trades, and the time up to which its metrics are computed.
+    """A trading session, the market that it trades, and the time up to which its metrics are computed.
 
     `graph` holds the markets that convert the currencies of the session's fills and fees.
     """

@@ -1,4 +1,4 @@
-"""A definition made ready to run: its rules parsed with the parameters of one session or backtest."""
+"""A definition made ready to run: its rules parsed with the parameters of one trading session or backtest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

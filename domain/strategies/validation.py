@@ -32,8 +32,8 @@ MAX_NAME_LENGTH = 40
 LARGEST_PARAMETER = Decimal(10) ** 15
 MAX_HOLDING_BARS = 1_000_000
 RANGE_BUDGET = 20_000
-"""How many characters of rules are parsed again to try both ends of the parameters' ranges. The start of a session
-validates its own values in any case, so an error beyond the budget is found later, not never."""
+"""How many characters of rules are parsed again to try both ends of the parameters' ranges. The start of a trading
+session validates its own values in any case, so an error beyond the budget is found later, not never."""
 MAX_GIVE_UP_SECONDS = 7 * 24 * 3_600
 
 _SHORT = "Nothing can be sold short on a spot market, and there are no others yet; use rules for long alone."
@@ -56,7 +56,7 @@ _PATHS = {
 def validate(definition: StrategyDefinition) -> ValidationResult:
     """Return whether the definition can be run with its defaults and at both ends of every parameter's range.
 
-    A definition without rules is valid: its sessions act on signals from outside.
+    A definition without rules is valid: its trading sessions act on signals from outside.
     """
     errors = [
         *_parameter_errors(definition.parameters),
@@ -74,7 +74,7 @@ def validate(definition: StrategyDefinition) -> ValidationResult:
 
 
 def sizing_errors(sizing: Sizing, definition: StrategyDefinition) -> list[DefinitionError]:
-    """Return the errors of a sizing for the definition: its own, or one that a session sets instead."""
+    """Return the errors of a sizing for the definition: its own, or one that a trading session sets instead."""
     names = chosen_fields(sizing)
     if len(names) != 1:
         return [_not_one("sizing", "quoteAmount, equityPercent, riskPercent and volatilityPercent", len(names))]

@@ -17,10 +17,10 @@ class TradingTimings:
     """How often trading polls, and how long it waits, all in seconds.
 
     `scan_interval` is the time between searches for accounts that no node trades; `poll_interval` that between reads of
-    an account's sessions, of a session's state and of a market that isn't known yet. `price_wait` is how long a new
-    session waits for the prices that its start equity needs, `close_wait` how long the end of an account's trading
-    waits for the venue's connections to close, and `stable_after` how long an executor must have run for its back-off
-    to start over. `execution` are the times of the executors themselves.
+    an account's trading sessions, of the state of one and of a market that isn't known yet. `price_wait` is how long a
+    new trading session waits for the prices that its start equity needs, `close_wait` how long the end of an account's
+    trading waits for the venue's connections to close, and `stable_after` how long an executor must have run for its
+    back-off to start over. `execution` are the times of the executors themselves.
     """
 
     scan_interval: float = 2.0

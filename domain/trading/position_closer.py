@@ -135,7 +135,7 @@ class PositionCloser:
 
 
 async def _entry_and_exits(unit_of_work: UnitOfWork, position: Position) -> tuple[Order | None, list[Order]]:
-    """Return the newest entry of the position's session, and the exit orders that it is the parent of."""
+    """Return the newest entry of the position's trading session, and the exit orders that it is the parent of."""
     bought = OrderFilter(trading_session_id=position.trading_session_id, side=OrderSide.BUY)
     entries = await unit_of_work.orders.list_page(position.user_id, KeysetPage(limit=1), bought)
     if not entries:

@@ -1,4 +1,4 @@
-"""Monitors a session's position for its stop-loss and take-profit."""
+"""Monitors a trading session's position for its stop-loss and take-profit."""
 
 from collections.abc import Iterable
 from decimal import Decimal

@@ -20,11 +20,11 @@ FIRST_POLL_SECONDS = 0.5
 SLOWEST_POLL_SECONDS = 2.0
 REQUEST_SECONDS = 2.0
 MAX_MISSED = 500
-"""How many candles that closed while the session did not run are processed one by one."""
+"""How many candles that closed while the trading session did not run are processed one by one."""
 
 
 class TradingSessionCandles:
-    """The candles that a session has loaded, and those that follow."""
+    """The candles that a trading session has loaded, and those that follow."""
 
     def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
@@ -37,7 +37,7 @@ class TradingSessionCandles:
     async def load(self) -> None:
         """Return once all the needed candles are in `history`, up to the one that closed last.
 
-        Missing ones are requested of the collectors; the session's status reason says what it waits for. Raises
+        Missing ones are requested of the collectors; the trading session's status reason says what it waits for. Raises
         `Unavailable`.
         """
         requested_at, pause = float("-inf"), Backoff(FIRST_POLL_SECONDS, SLOWEST_POLL_SECONDS)

@@ -23,12 +23,12 @@ _STATUSES_OF_ACTIVE_RUNS = frozenset({TradingSessionStatus.STARTING, TradingSess
 
 
 class TradingSessionEnded(Exception):
-    """The session is stopped or failed; its runner must end."""
+    """The trading session is stopped or failed; its runner must end."""
 
 
 @dataclass(frozen=True, slots=True)
 class TradingSessionState:
-    """A session's row, its open position and its active orders, as stored."""
+    """A trading session's row, its open position and its active orders, as stored."""
 
     session: TradingSession
     position: Position | None
@@ -47,14 +47,14 @@ class TradingSessionState:
 
 @dataclass(frozen=True, slots=True)
 class TradingSessionTransaction:
-    """A transaction under the account's lease that has locked the session's row; `state` is what it read then."""
+    """A transaction under the account's lease that locked the trading session's row; `state` is what it then read."""
 
     unit_of_work: UnitOfWork
     state: TradingSessionState
     now: datetime
 
     async def save_session(self, session: TradingSession, *, publish: bool = True) -> None:
-        """Store the changed session, with an event for its user unless only the engine needs the change."""
+        """Store the changed trading session, with an event for its user unless only the engine needs the change."""
         await self.unit_of_work.trading_sessions.save(session)
         if publish:
             event = NewEvent(session.user_id, self.now, UserEventKind.TRADING_SESSION, session, session.status.value)
@@ -74,7 +74,7 @@ class TradingSessionTransaction:
 
 
 class TradingSessionContext:
-    """The session's plan, what it trades with, and its transactions.
+    """The trading session's plan, what it trades with, and its transactions.
 
     `lease` returns the account's lease or raises `StaleLease`; `wake_executor` has an order (None: any) sent soon.
     """
@@ -100,14 +100,14 @@ class TradingSessionContext:
         return f"TradingSessionContext({self.plan.session.id}, {self.plan.session.market})"
 
     async def load_state(self) -> TradingSessionState:
-        """Return the session's present state; raises `TradingSessionEnded`."""
+        """Return the trading session's present state; raises `TradingSessionEnded`."""
         async with self.database.read_only() as reading:
             session = await reading.trading_sessions.get(self.plan.session.user_id, self.plan.session.id)
             return await _load_state(reading, session)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[TradingSessionTransaction]:
-        """A transaction that may act for the session.
+        """A transaction that may act for the trading session.
 
         Raises `StaleLease` if the account's lease is lost, and `TradingSessionEnded`.
         """
@@ -123,7 +123,7 @@ class TradingSessionContext:
         return compute_equity(self.plan.currency, balances, self.convert)
 
     def convert(self, amount: Decimal, currency: str, into: str) -> Decimal | None:
-        """Return an amount's worth in another currency at present prices of the session's venue."""
+        """Return an amount's worth in another currency at present prices of the trading session's venue."""
         return self.feed.convert(self.plan.session.market.venue, amount, currency, into)
 
     def is_missing_prices(self, worth: Equity) -> bool:
@@ -132,7 +132,7 @@ class TradingSessionContext:
         return any(graph.connects(currency, self.plan.currency) for currency in worth.unpriced)
 
     async def set_status_reason(self, reason: str | None) -> None:
-        """Store in the session's row which candles it waits for; None once they are there."""
+        """Store in the trading session's row which candles it waits for; None once they are there."""
         async with self.transaction() as transaction:
             session = transaction.state.session
             changed = replace(session, status_reason=reason)
@@ -152,7 +152,7 @@ async def request_cancels(unit_of_work: UnitOfWork, orders: Iterable[Order], now
 
 
 async def active_orders(unit_of_work: UnitOfWork, session: TradingSession) -> tuple[Order, ...]:
-    """Return the session's orders that are not final, oldest first."""
+    """Return the trading session's orders that are not final, oldest first."""
     orders = await unit_of_work.orders.list_active(session.account_id)
     return tuple(order for order in orders if order.trading_session_id == session.id)
 

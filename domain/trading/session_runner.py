@@ -30,7 +30,7 @@ PRICE_POLL_SECONDS = 0.1
 
 
 class TradingSessionRunner:
-    """Owns one session while this node holds the lease of its account."""
+    """Owns one trading session while this node holds the lease of its account."""
 
     def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
@@ -44,11 +44,11 @@ class TradingSessionRunner:
         return f"TradingSessionRunner({self._context!r}, {self._candles!r})"
 
     def wake(self) -> None:
-        """Have the session's state read soon, instead of at the next poll."""
+        """Have the trading session's state read soon, instead of at the next poll."""
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Run until the session has ended; cancel to stop earlier. Raises `StaleLease` and `Unavailable`."""
+        """Run until the trading session has ended; cancel to stop earlier. Raises `StaleLease` and `Unavailable`."""
         session, feed = self._context.plan.session, self._context.feed
         try:
             async with feed.closed_candles(session.market, session.timeframe) as arrivals:
@@ -75,7 +75,7 @@ class TradingSessionRunner:
             await self._process(await self._context.load_state())
 
     async def _process(self, state: TradingSessionState) -> None:
-        """Do what the session's row, orders and position require; raises `TradingSessionEnded` in the end."""
+        """Do what the trading session's row, orders and position require; raises `TradingSessionEnded` in the end."""
         await self._protection.update(state.position, self._candles.history)
         if state.session.status is TradingSessionStatus.STOPPING:
             await self._wind_down(state)
@@ -104,7 +104,7 @@ class TradingSessionRunner:
                 self._wakeup.set()
 
     async def _start(self) -> TradingSession:
-        """Record that the session runs from the candle that closed last on, unless it has run before."""
+        """Record that the trading session runs from the candle that closed last on, unless it has run before."""
         newest = self._candles.history.newest
         assert newest is not None
         if self._context.plan.session.start_equity is None:

@@ -28,7 +28,7 @@ INTERNAL_ERROR = "The engine met an error of its own and ended this session; its
 
 
 class TradingSessionSupervisor:
-    """Finds the account's live sessions, runs each, and keeps the feeds of their markets alive."""
+    """Finds the account's live trading sessions, runs each, and keeps the feeds of their markets alive."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class TradingSessionSupervisor:
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Run the sessions until cancelled; raises `StaleLease` if the account's lease is lost."""
+        """Run the trading sessions until cancelled; raises `StaleLease` if the account's lease is lost."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -68,7 +68,7 @@ class TradingSessionSupervisor:
             await self._subscriptions.close()
 
     async def _poll_sessions(self, group: asyncio.TaskGroup) -> None:
-        """Start a task for each live session that has none, and subscribe to the markets that they need."""
+        """Start a task for each live trading session that has none, and subscribe to the markets that they need."""
         try:
             async with self._dependencies.database.read_only() as reading:
                 sessions = await reading.trading_sessions.list_live(self._account.id)
@@ -84,7 +84,7 @@ class TradingSessionSupervisor:
         self._tasks = {key: task for key, task in self._tasks.items() if key in live or not task.done()}
 
     async def _run(self, session: TradingSession) -> None:
-        """Run one session to its end; an error in it ends this session alone."""
+        """Run one trading session to its end; an error in it ends this session alone."""
         backoff = Backoff()
         while True:
             try:
@@ -118,7 +118,7 @@ class TradingSessionSupervisor:
             del self._runners[session.id]
 
     async def _plan(self, session: TradingSession) -> TradingSessionPlan:
-        """Return the session ready to run, as soon as its market is known here; raises `InputErrors`."""
+        """Return the trading session ready to run, as soon as its market is known here; raises `InputErrors`."""
         async with self._dependencies.database.read_only() as reading:
             version = await reading.strategies.get_version(session.user_id, session.strategy_version_id)
             current = await reading.trading_sessions.get(session.user_id, session.id)

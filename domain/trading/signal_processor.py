@@ -1,4 +1,4 @@
-"""Evaluates a session's strategy on a closed candle and commits the signal and its order in one transaction."""
+"""Evaluates a trading session's strategy on a closed candle and commits the signal and its order in one transaction."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -60,7 +60,7 @@ class TradingSessionService:
         self._ids = ids
 
     async def start(self, user: User, request: TradingSessionRequest, idempotency_key: str | None) -> TradingSession:
-        """Start a session; it is STARTING until the trading node has its candles.
+        """Start a trading session; it is STARTING until the trading node has its candles.
 
         Raises `InputErrors` (NOT_FOUND, INVALID, UNSUPPORTED), LIMIT_REACHED of the plan, CONFLICT of the key.
         """
@@ -91,7 +91,7 @@ class TradingSessionService:
         return session
 
     async def pause(self, user_id: UUID, session_id: UUID) -> TradingSession:
-        """Pause a session: cancel its resting entries and make no more; exits and protection continue."""
+        """Pause a trading session: cancel its resting entries and make no more; exits and protection continue."""
         async with self._database.transaction() as transaction:
             session = await self._get_owned(transaction, user_id, session_id)
             if session.status is TradingSessionStatus.PAUSED:
@@ -105,7 +105,7 @@ class TradingSessionService:
         return session
 
     async def resume(self, user_id: UUID, session_id: UUID) -> TradingSession:
-        """Resume a paused session: entries are possible again from the next closed candle on."""
+        """Resume a paused trading session: entries are possible again from the next closed candle on."""
         async with self._database.transaction() as transaction:
             session = await self._get_owned(transaction, user_id, session_id)
             if session.status in {TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING}:
@@ -119,7 +119,7 @@ class TradingSessionService:
         return session
 
     async def stop(self, user_id: UUID, session_id: UUID, *, close_position: bool) -> TradingSession:
-        """Cancel the session's orders and, if asked, close its position; it is STOPPED once both have happened.
+        """Cancel the trading session's orders and, if asked, close its position; it is STOPPED once both have happened.
 
         The last call counts: to keep a position that can't be closed, stop again without closing it.
         """
@@ -209,7 +209,7 @@ def _definition_errors(definition: StrategyDefinition, request: TradingSessionRe
 
 
 def _parameter_errors(definition: StrategyDefinition, values: tuple[ParameterValue, ...]) -> list[InputError]:
-    """Return the errors of a session's parameter values, by themselves or in the rules that use them."""
+    """Return the errors of a trading session's parameter values, by themselves or in the rules that use them."""
     names = [value.name for value in values]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

@@ -21,10 +21,10 @@ from domain.users.tokens import credential_hash, new_login_token
 
 LOGIN_SESSION_LIFE = timedelta(days=30)
 MAXIMUM_LOGIN_SESSIONS = 100
-"""How many live sessions a user may have; one more login revokes the oldest."""
+"""How many live login sessions a user may have; one more login revokes the oldest."""
 
 SIGN_IN_SECONDS = 8.0
-"""A sign-in that takes longer creates no session: its client has likely given up (an operation has 10 s)."""
+"""A sign-in that takes longer creates no login session: its client has likely given up (an operation has 10 s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class UserService:
         return session
 
     async def _sign_in(self, transaction: UnitOfWork, user: User, action: str) -> tuple[SignedIn, list[UUID]]:
-        """Create a session; return it with the ids of the oldest sessions, which were revoked to make room."""
+        """Create a login session; return it with the ids of the oldest sessions, which were revoked to make room."""
         now = self._clock.now()
         token = new_login_token(self._tokens)
         session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE)
