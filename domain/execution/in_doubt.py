@@ -76,7 +76,7 @@ class InDoubtResolver:
             self._wakeup.set()
 
     async def run(self) -> None:
-        """Resolve pending queries, for ever."""
+        """Resolve pending queries when they are due, until cancelled."""
         while True:
             self._wakeup.clear()
             for query in self._due_queries():

@@ -44,7 +44,7 @@ class OrderUpdate:
         return self.order is not self._before
 
     def apply(self, transition: Transition) -> None:
-        """Apply a transition of `order`."""
+        """Take the order and the events of a transition of `order`; `save` stores them."""
         self.order = transition.order
         self._events += transition.log_events()
 

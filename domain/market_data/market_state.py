@@ -104,7 +104,7 @@ class MarketState:
         ]
 
     async def close(self) -> None:
-        """Close the subscriptions."""
+        """Close the subscriptions of the market's topics."""
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.close()

@@ -52,7 +52,10 @@ class OrderRole(StrEnum):
 
 
 class TimeInForce(StrEnum):
-    """How long an order rests."""
+    """How long an order rests: GTC until it is cancelled, GTD until `expires_at`, IOC and FOK not at all.
+
+    IOC fills at once what it can, FOK the whole quantity or nothing.
+    """
 
     GTC = "GTC"
     IOC = "IOC"

@@ -229,5 +229,5 @@ class Position:
     unpriced_fees: tuple[str, ...] = ()
 
     def changed(self, **changes: object) -> "Position":
-        """Return the position with `changes`."""
+        """Return a copy of the position with these fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]

@@ -33,12 +33,12 @@ class HashQueue:
         self._known = FairQueue(RESERVED_FOR_KNOWN, **limits)
 
     async def hash(self, client: str, password: str, *, known: bool = False) -> str:
-        """Return the encoded hash."""
+        """Return the encoded hash of the password, computed when it is the client's turn."""
         async with self._turn(client, known=known):
             return await self._hasher.hash(password)
 
     async def verify(self, client: str, password_hash: str | None, password: str, *, known: bool = False) -> bool:
-        """Return whether the password is right."""
+        """Return whether the password is right, checked when it is the client's turn."""
         async with self._turn(client, known=known):
             return await self._hasher.verify(password_hash, password)
 

@@ -71,7 +71,7 @@ _STATUSES = members_by_value(OrderStatus)
 
 
 class PostgresOrders(Repository):
-    """`OrderRepository` in PostgreSQL."""
+    """See `domain.ports.orders.OrderRepository`."""
 
     pending_update: OrderUpdateStatement | None = None
 
