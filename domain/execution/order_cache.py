@@ -7,11 +7,12 @@ from cachetools import LRUCache
 from domain.model.orders import Order
 from domain.ports.execution_client import FillReport
 
-MAXIMUM_ORDERS = 1_000
+MAXIMUM_ORDERS = 200
+"""Of one account: reports repeat what has just happened, and some 2 kB an order add up over many accounts."""
 
 
 class OrderCache:
-    """The 1,000 orders last used that this node has changed while it held the account's lease, with their trade ids.
+    """The 200 orders last used that this node has changed while it held the account's lease, with their trade ids.
 
     Safe as a cache because only the holder of the lease writes these orders. Exception: requests to cancel come from
     any node; no report of a venue depends on them.

@@ -4,7 +4,8 @@ from cachetools import FIFOCache
 
 from domain.model.markets import Trade
 
-REMEMBERED_TRADES = 5_000
+REMEMBERED_TRADES = 2_000
+"""Of one market: twice what a venue lists of its newest trades when a stream is resynchronised."""
 
 
 class TradeDeduplicator:
