@@ -44,7 +44,7 @@ async def indicator(
     inputs: Sequence[str],
     shown: CandleRange,
 ) -> IndicatorSeries | None:
-    """Return an indicator at closed candles; None where there are none."""
+    """Return an indicator at closed candles; None if there are none."""
     values = {parameter.name: parameter.value for parameter in parameters}
     if len(values) < len(parameters):
         raise RequestFault(FaultCode.INVALID, "`parameters` names one more than once.")
@@ -52,5 +52,5 @@ async def indicator(
 
 
 async def trend(context: RequestContext, market: Market, timeframe: Timeframe) -> Trend | None:
-    """Return the trend at the newest closed candle; None where there are too few."""
+    """Return the trend at the newest closed candle; None if there are too few."""
     return await context.services.analytics.trend(market, timeframe)

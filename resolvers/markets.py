@@ -71,12 +71,12 @@ def account_kinds(context: RequestContext, venue: Venue) -> list[AccountKind]:
 
 
 async def abilities(context: RequestContext, venue: Venue) -> VenueAbilities | None:
-    """Return what the engine can have done at the venue; None where it is no longer configured."""
+    """Return what the engine can have done at the venue; None if it is no longer configured."""
     return await context.services.venues.abilities(venue.name)
 
 
 def percent(fraction: Decimal | None) -> Decimal | None:
-    """Return a fraction in percent; None where there is none."""
+    """Return a fraction in percent; None if there is none."""
     return None if fraction is None else EXACT.multiply(fraction, HUNDRED)
 
 
@@ -123,17 +123,17 @@ def _symbol_in(key: Key | None) -> MarketSymbol | None:
 
 
 def feed(context: RequestContext, market: Market) -> FeedStatus | None:
-    """Return the state of the market's feed; None where this node doesn't follow it."""
+    """Return the state of the market's feed; None if this node doesn't follow it."""
     return context.services.markets.status(market.symbol)
 
 
 async def ticker(context: RequestContext, market: Market) -> Ticker | None:
-    """Return the present ticker; None where the feed doesn't start in 3 s."""
+    """Return the present ticker; None if the feed doesn't start in 3 s."""
     return await context.services.markets.ticker(market.symbol, reader=context.feed_reader)
 
 
 async def depth(context: RequestContext, market: Market, levels: DepthLevels) -> DepthSnapshot | None:
-    """Return the present book; None where the feed doesn't start in 3 s."""
+    """Return the present book; None if the feed doesn't start in 3 s."""
     book = await context.services.markets.depth(market.symbol, reader=context.feed_reader)
     return DepthSnapshot.of(book, levels, context.services.clock.now()) if book is not None else None
 
