@@ -196,10 +196,14 @@ async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_
     report = await request_report(service, world)
     async with running(report_worker(database, lease_seconds=0.3)):
         await at_it.wait()
+        for _ in range(500):
+            if (await job_and_result(database, report))[0].progress == worker_module.READ:
+                break
+            await asyncio.sleep(0.02)
         await asyncio.sleep(0.7)  # more than two leases, in which the other one must not get it
         assert not await report_worker(database, name="other").work_once()
         job, _ = await job_and_result(database, report)
-        assert (job.status, job.progress) == (JobStatus.RUNNING, 0.5)
+        assert (job.status, job.progress) == (JobStatus.RUNNING, worker_module.READ)
         async with database.transaction() as transaction:
             await transaction.reports.finish_job(job.id, JobStatus.CANCELED, None, SystemClock().now())
         go_on.set()
