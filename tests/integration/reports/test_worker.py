@@ -33,6 +33,7 @@ from tests.support.reporting import (
     set_balances,
 )
 from tests.support.trading import World, stored_world
+from tests.support.waiting import read_until
 
 
 async def test_an_account_without_a_fill_has_an_even_report(
@@ -196,10 +197,11 @@ async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_
     report = await request_report(service, world)
     async with running(report_worker(database, lease_seconds=0.3)):
         await at_it.wait()
-        for _ in range(500):
-            if (await job_and_result(database, report))[0].progress == worker_module.READ:
-                break
-            await asyncio.sleep(0.02)
+        await read_until(
+            lambda: job_and_result(database, report),
+            lambda found: found[0].progress == worker_module.READ,
+            "a renewal stores the progress",
+        )
         await asyncio.sleep(0.7)  # more than two leases, in which the other one must not get it
         assert not await report_worker(database, name="other").work_once()
         job, _ = await job_and_result(database, report)
