@@ -1,4 +1,4 @@
-"""Records deposits after the balance audit has containing them: the engine ended between payment and commit."""
+"""Records deposits after the balance audit has noticed them: the engine ended between payment and commit."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -27,15 +27,15 @@ async def record_late_deposit(transaction: UnitOfWork, deposit: AccountTransfer)
 
 async def _transfer_with(transaction: UnitOfWork, deposit: AccountTransfer) -> AccountTransfer | None:
     """Return the transfer that contains the deposit: an adjustment of its amount, a greater one, or an opening."""
-    unexplained = await transaction.transfers.unexplained(deposit.account_id)
-    if unexplained.get(deposit.currency, ZERO) >= deposit.amount:
+    unexplained = (await transaction.transfers.unexplained(deposit.account_id)).get(deposit.currency, ZERO)
+    if unexplained >= deposit.amount:
         return None
+    # An opening contains the deposit only if nothing else is open; otherwise an order may be under way.
+    kinds = {TransferKind.ADJUSTMENT, TransferKind.OPENING} if unexplained == ZERO else {TransferKind.ADJUSTMENT}
     candidates = [
         transfer
         for transfer in await transaction.transfers.list_all(deposit.account_id)
-        if transfer.kind in {TransferKind.ADJUSTMENT, TransferKind.OPENING}
-        and transfer.currency == deposit.currency
-        and transfer.amount >= deposit.amount
+        if transfer.kind in kinds and transfer.currency == deposit.currency and transfer.amount >= deposit.amount
     ]
     return max(candidates, key=lambda transfer: _preference(transfer, deposit), default=None)
 

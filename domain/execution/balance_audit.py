@@ -49,6 +49,7 @@ class BalanceAudit:
     async def correct_opening(self) -> bool:
         """Correct a provisional opening by what transfers and fills don't explain; return whether it has changed.
 
+        Differences within the venue's rounding are left, since a live account has new ones after nearly every fill.
         To be called only when the account has been reconciled and no query about its orders is pending.
         """
         account, now = self._context.account, self._context.clock.now()
@@ -57,11 +58,12 @@ class BalanceAudit:
         async with self._context.fenced_transaction() as transaction:
             # A deposit locks the account's row from before it pays until its transfer is committed.
             await transaction.accounts.get_for_update(account.id)
-            corrected = await transaction.transfers.correct_opening(account.id)
-            for currency, amount in corrected.items():
+            differences = await self._differences(transaction)
+            await transaction.transfers.correct_opening(account.id, differences.keys())
+            for currency, amount in differences.items():
                 message = f"opening corrected by {amount:f} {currency}, as what was under way at an upgrade shows"
                 transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, message)])
-        return bool(corrected)
+        return bool(differences)
 
     async def _has_provisional_opening(self) -> bool:
         if self._opening_is_provisional:

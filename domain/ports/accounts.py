@@ -1,6 +1,6 @@
 """The ports of accounts: their balances, transfers, halts and sealed credentials."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -138,8 +138,8 @@ class TransferRepository(Protocol):
         """Return whether the opening transfers may still be corrected: the account is older than transfers are."""
         ...
 
-    async def correct_opening(self, account_id: UUID) -> dict[str, Decimal]:
-        """Add what is unexplained to the opening transfers, and return it by currency.
+    async def correct_opening(self, account_id: UUID, currencies: Collection[str]) -> None:
+        """Add what is unexplained of these currencies to the opening transfers.
 
         The caller has locked the account's row.
         """

@@ -1,6 +1,6 @@
 """The money that came into accounts and left them otherwise than by fills, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -24,7 +24,7 @@ WHERE coalesce(held.total, 0) <> coalesce(moved.amount, 0) ORDER BY currency"""
 DROP_OPENINGS = f"""
 DELETE FROM account_transfers USING ({UNEXPLAINED}) AS unexplained
 WHERE account_id = $1 AND kind = 'OPENING' AND account_transfers.currency = unexplained.currency
-    AND account_transfers.amount + unexplained.amount = 0"""
+    AND unexplained.currency = ANY($2::text[]) AND account_transfers.amount + unexplained.amount = 0"""
 # Lists are ordered by id, so the id is a UUIDv7 of the time that the opening is of.
 CORRECT_OPENINGS = f"""
 INSERT INTO account_transfers (id, user_id, account_id, kind, currency, amount, at, reference)
@@ -32,7 +32,7 @@ SELECT (lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') |
     || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid,
     user_id, accounts.id, 'OPENING', unexplained.currency, amount, created_at,
     CASE kind WHEN 'PAPER' THEN 'opening:' ELSE 'estimated:' END || unexplained.currency
-FROM ({UNEXPLAINED}) AS unexplained, accounts WHERE accounts.id = $1
+FROM ({UNEXPLAINED}) AS unexplained, accounts WHERE accounts.id = $1 AND unexplained.currency = ANY($2::text[])
 ON CONFLICT (account_id, reference) DO UPDATE SET amount = account_transfers.amount + excluded.amount"""
 IS_PROVISIONAL = "SELECT opening_is_provisional FROM accounts WHERE id = $1"
 CONFIRM_OPENING = "UPDATE accounts SET opening_is_provisional = false WHERE id = $1"
@@ -69,12 +69,10 @@ class PostgresTransfers(Repository):
     async def has_provisional_opening(self, account_id: UUID) -> bool:
         return bool(await self._connection.fetchval(IS_PROVISIONAL, account_id))
 
-    async def correct_opening(self, account_id: UUID) -> dict[str, Decimal]:
-        unexplained = await self.unexplained(account_id)
-        if unexplained:
-            await self._connection.execute(DROP_OPENINGS, account_id)
-            await self._connection.execute(CORRECT_OPENINGS, account_id)
-        return unexplained
+    async def correct_opening(self, account_id: UUID, currencies: Collection[str]) -> None:
+        if currencies:
+            await self._connection.execute(DROP_OPENINGS, account_id, list(currencies))
+            await self._connection.execute(CORRECT_OPENINGS, account_id, list(currencies))
 
     async def confirm_opening(self, account_id: UUID) -> None:
         await self._connection.execute(CONFIRM_OPENING, account_id)

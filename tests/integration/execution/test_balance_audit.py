@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.accounts.late_deposits import record_late_deposit
 from domain.execution.balance_audit import BalanceAudit
 from domain.model.trading import AccountTransfer, Balance, TransferKind
 from domain.ports.execution_client import BalanceReport
@@ -149,3 +150,29 @@ async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recor
     transfers = await recorded(quick)
     assert sum(amount for _, currency, amount in transfers if currency == "USDT") == 1250
     assert sum(amount for _, currency, amount in transfers if currency == "BTC") == 0
+
+
+async def test_a_late_deposit_beside_an_order_under_way_leaves_the_opening_as_it_was(harness: OrderHarness) -> None:
+    await open_with(harness, USDT=1000)
+    # 100 were deposited, and an order that isn't known as filled yet has already paid 50.
+    await hold(harness, USDT=1050)
+    deposit = AccountTransfer(
+        harness.ids.next_id(), harness.user.id, harness.account.id, TransferKind.DEPOSIT, "USDT", Decimal(100),
+        harness.clock.now(), "deposit:rent",
+    )  # fmt: skip
+    async with harness.database.transaction() as transaction:
+        await record_late_deposit(transaction, deposit)
+    assert await recorded(harness) == [("OPENING", "USDT", 1000), ("DEPOSIT", "USDT", 100)]
+
+
+async def test_rounding_does_not_keep_an_opening_provisional(harness: OrderHarness, pool: Pool) -> None:
+    await open_with(harness, USDT=1000)
+    await pool.execute("UPDATE accounts SET opening_is_provisional = true WHERE id = $1", harness.account.id)
+    async with harness.database.transaction() as transaction:
+        harness.lease = await transaction.leases.acquire("account", str(harness.account.id), "node", 600)
+    audit = BalanceAudit(harness.new_context())
+    await hold(harness, USDT="1000.00000001")
+    await audit.run()
+    assert await recorded(harness) == [("OPENING", "USDT", 1000)]
+    async with harness.database.read_only() as reading:
+        assert not await reading.transfers.has_provisional_opening(harness.account.id)

@@ -93,7 +93,7 @@ async def carry_out(connection: Connection, world: World, step: Bought | Paid | 
         case Corrected():
             await connection.execute("DELETE FROM balances WHERE account_id = $1", world.account.id)
             await connection.execute("INSERT INTO balances VALUES ($1, 'BTC', $2, $2)", world.account.id, step.amount)
-            await transfers.correct_opening(world.account.id)
+            await transfers.correct_opening(world.account.id, await transfers.unexplained(world.account.id))
             assert await transfers.unexplained(world.account.id) == {}
 
 
