@@ -278,8 +278,13 @@ class MarketDataHub:
 
     async def _refresh_catalogue(self) -> None:
         if self._markets_changed.is_set():
-            await self.catalogue.refresh()
+            # Cleared before it is read, so that a change in the meantime is read as well.
             self._markets_changed.clear()
+            try:
+                await self.catalogue.refresh()
+            except BaseException:
+                self._markets_changed.set()
+                raise
 
 
 async def _first(opened: AbstractContextManager[ConflatingQueue[T]], kind: type[K], timeout_seconds: float) -> K | None:
