@@ -192,7 +192,7 @@ class Portfolio:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._event_loop(stream))
                 group.create_task(self._valuation_loop())
-        except* Exception as errors:  # noqa: BLE001  # whatever it is, the readers are yielded
+        except* Exception as errors:  # noqa: BLE001  # whatever it is, the subscribers get it
             self._failure = errors.exceptions[0]
         finally:
             self._ready.set()

@@ -19,7 +19,6 @@ from domain.indicators.catalogue import MOVING_AVERAGES, IndicatorDefinition, Pa
 NEVER = 1_000_000_000
 """The warm-up of a function that holds its seed for ever; beyond every bound."""
 
-_FADED = 1e-10
 _QUANTILES = (23.1, 26.8, 30.0, 32.8, 35.4, 38.0)
 """The points beyond which the gamma distribution of shape 1, 2, … 6 has a probability of 1e-10."""
 _HILBERT = 1_000

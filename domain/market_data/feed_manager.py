@@ -160,8 +160,8 @@ class FeedManager:
     async def _renew(self) -> None:
         for market, running in tuple(self._running.items()):
             if not await running.lease.renew():
-                log.warning("the feed of %s stops here: %s", market, await running.lease.reason_lost())
                 await self._stop(market, release=False)
+                log.warning("the feed of %s stops here: %s", market, await running.lease.reason_lost())
 
     async def _drop_lapsed(self) -> None:
         for market, running in tuple(self._running.items()):

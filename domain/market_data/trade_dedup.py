@@ -4,8 +4,8 @@ from cachetools import FIFOCache
 
 from domain.model.markets import Trade
 
-REMEMBERED_TRADES = 2_000
-"""Of one market: twice what a venue lists of its newest trades when a stream is resynchronised."""
+REMEMBERED_TRADES = 5_000
+"""Of one market: the 1,000 that a venue lists when a stream is resynchronised, and those that come meanwhile."""
 
 
 class TradeDeduplicator:

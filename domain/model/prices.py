@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from domain.core.money import ZERO
 from domain.model.conversion import CurrencyGraph, Path, convert
-from domain.model.markets import Candle, MarketSymbol
+from domain.model.markets import MarketSymbol
 from domain.model.orders import Fill
 
 STALE_AFTER = timedelta(days=1)
@@ -28,11 +28,6 @@ class Mark:
     at: datetime
     market: MarketSymbol
     price: Decimal
-
-
-def closing_marks(candles: Iterable[Candle]) -> list[Mark]:
-    """Return each candle's close as the price at its close time."""
-    return [Mark(candle.close_time, candle.market, candle.close) for candle in candles]
 
 
 class Prices:

@@ -44,7 +44,6 @@ from resolvers.services import EngineInfo, Services
 from schema import build_schema
 
 STARTUP_FAILED = 1
-GRACE_SECONDS = 5
 
 log = structlog.stdlib.get_logger("r3edge")
 

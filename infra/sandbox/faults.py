@@ -32,7 +32,7 @@ class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     reorder_fills: int = 0
     """Fill events that are sent after the event that follows them."""
     mute_user_events: int = 0
-    """User events that are never plan."""
+    """User events that are never sent."""
     drop_market_streams: bool = False
     """Abort all market stream connections now."""
     drop_user_streams: bool = False

@@ -104,7 +104,7 @@ class FairUse:
             yield
 
     async def begin_mutation(self, client: str) -> None:
-        """Wait until the client may run one more mutation; raises RATE_LIMITED if too many of its queries wait."""
+        """Wait until the client may run one more mutation; raises RATE_LIMITED if too many of its mutations wait."""
         await _acquire(self.mutations, client)
 
     def end_mutation(self, client: str) -> None:

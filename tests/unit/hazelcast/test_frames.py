@@ -35,7 +35,6 @@ def test_a_frame_that_was_cut_is_a_value_error(length: int) -> None:
 
 @given(TOPICS)
 def test_a_topic_has_one_shard(topic: str) -> None:
-    assert shard_for(topic) == shard_for(topic)
     assert shard_for(topic) in SHARDS
 
 
