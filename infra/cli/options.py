@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -48,8 +48,18 @@ async def _until_stopped(work: Coroutine[None, None, _Result]) -> _Result:
     """Do the work; SIGTERM cancels it as Ctrl-C does, so that it reports what is done and stops the database."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    loop.set_exception_handler(_report_unless_cancelled)
     return await work
+
+
+def _report_unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report an error that nobody awaits, but for the one that the driver keeps of a statement that was cancelled."""
+    import asyncpg  # noqa: PLC0415  # loaded by the work already
+
+    if not isinstance(context.get("exception"), asyncpg.ConnectionDoesNotExistError):
+        loop.default_exception_handler(context)
 
 
 def _end(error: Exception, code: int) -> NoReturn:
