@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from domain.accounts.halts import HaltRequest
 from domain.core.errors import ErrorCode, InputError
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltLevel, TradingState
 from domain.model.users import ApiScope, User
+from domain.trading.halts import HaltRequest
 from resolvers.context import RequestContext
 from resolvers.ids import decode_id, uuid_in
 from resolvers.services import ENGINE_KEY

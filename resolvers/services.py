@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.accounts.halts import HaltService
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.core.clock import Clock
@@ -16,6 +15,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
+from domain.trading.halts import HaltService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService

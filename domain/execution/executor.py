@@ -3,20 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
 
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
+from domain.execution.commands import cancel_order
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
 from domain.execution.risk_loader import load_risk_context
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.execution_client import (
     BalanceReport,
     FillReport,
@@ -131,7 +132,9 @@ class AccountExecutor:
                 await context.update(
                     order.id,
                     lambda current: (
-                        cancel_unsent(current, now, reason) if _is_pending(current) else Transition(current)
+                        cancel_unsent(current, now, reason, CancelCode.TOO_OLD)
+                        if _is_pending(current)
+                        else Transition(current)
                     ),
                 )
         elif order.status is OrderStatus.SUBMITTED:
@@ -189,13 +192,16 @@ class AccountExecutor:
         async with self._context.database.read_only() as transaction:
             expired = await transaction.orders.list_expired(self._context.account.id, now)
         for order in expired:
-            await self._context.update(
-                order.id,
-                lambda current: Transition(
-                    current if _is_ending(current) else current.changed(now, cancel_requested_at=now)
-                ),
-            )
-            self._queue[order.id] = None
+            await self._cancel_expired(order.id, now)
+
+    async def _cancel_expired(self, order_id: UUID, now: datetime) -> None:
+        async with self._context.fenced_transaction() as transaction:
+            order = await transaction.orders.get_for_update(order_id)
+            if order is not None:
+                order = await cancel_order(transaction, order, CancelCode.EXPIRED, now)
+        if order is not None and order.status.is_final:
+            self._context.notifier.publish(order)
+        self._queue[order_id] = None
 
     async def _process(self, order_id: UUID) -> None:
         """Decide about the order as it is now, commit the decision, and only then send what follows from it."""
@@ -248,7 +254,7 @@ class AccountExecutor:
         if order.expires_at is not None and order.expires_at <= now:
             return expire_unsent(order, now)
         if order.cancel_requested_at is not None:
-            return cancel_unsent(order, now, "cancelled before it was sent")
+            return cancel_unsent(order, now, "cancelled before it was sent", CancelCode.REQUESTED)
         if not context.reconciled and now - order.created_at < timedelta(seconds=context.timings.unreconciled_wait):
             return Transition(order)
         if require_book and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
@@ -297,7 +303,3 @@ class AccountExecutor:
 
 def _is_pending(order: Order) -> bool:
     return order.status is OrderStatus.PENDING
-
-
-def _is_ending(order: Order) -> bool:
-    return order.status.is_final or order.cancel_requested_at is not None

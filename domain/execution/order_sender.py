@@ -5,7 +5,7 @@ import logging
 from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import InDoubtResolver
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.execution_client import NotSent, OrderReport, OutcomeUnknown, VenueRefused
 from domain.rules.order_lifecycle import Transition, cancel_unsent, mark_in_doubt, reject
 
@@ -55,7 +55,9 @@ class OrderSender:
         except NotSent as unsent:
             reason = f"not sent: {unsent}"
             return lambda current: (
-                cancel_unsent(current, context.clock.now(), reason) if _is_submitted(current) else Transition(current)
+                cancel_unsent(current, context.clock.now(), reason, CancelCode.NOT_SENT)
+                if _is_submitted(current)
+                else Transition(current)
             )
         except OutcomeUnknown as unknown:
             reason = str(unknown) or "the venue did not answer"

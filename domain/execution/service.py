@@ -7,15 +7,15 @@ from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import reserve, validate_key
+from domain.execution.commands import cancel_order, cancel_orders, place_order
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
 from domain.execution.notifications import OrderNotifier
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Order, OrderRole, OrderStatus
+from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
 from domain.model.trading import Account
-from domain.ports.orders import MarketView
+from domain.ports.orders import MarketView, OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.rules.order_lifecycle import Transition, cancel_unsent, initial_transition
 from domain.rules.order_request import OrderRequest, validate_order
 
 ANSWER_WITHIN_SECONDS = 2.0
@@ -60,7 +60,7 @@ class OrderService:
             known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
             if known is None:
                 await self._validate(transaction, user_id, request)
-                await self._save_new(transaction, order)
+                await place_order(transaction, order)
         if known is None:
             return await self._wake_and_wait(order, _has_answer)
         before = await self._read(user_id, known)
@@ -80,14 +80,14 @@ class OrderService:
             order = await transaction.orders.get_for_update(order_id)
             if order is None or order.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
-            transition = self._cancel_transition(order)
-            if transition.order is not order:
-                await transaction.orders.save(transition.order)
-                transaction.events.append(transition.log_events())
-        if transition.order.status.is_final:
-            self._notifier.publish(transition.order)
-            return transition.order
-        return await self._wake_and_wait(transition.order, _has_ended)
+            if order.status in _NOT_CANCELABLE:
+                message = f"The order is {order.status} and can't be cancelled any more."
+                raise InputError(ErrorCode.CONFLICT, message, ("id",))
+            order = await cancel_order(transaction, order, CancelCode.REQUESTED, self._clock.now())
+        if order.status.is_final:
+            self._notifier.publish(order)
+            return order
+        return await self._wake_and_wait(order, _has_ended)
 
     async def cancel_all(
         self,
@@ -109,9 +109,8 @@ class OrderService:
                 session = await transaction.trading_sessions.get(user_id, trading_session_id)
                 if session is None or session.account_id != account_id:
                     raise _not_found("tradingSession", "trading session on this account")
-            orders = await transaction.orders.request_cancels(
-                user_id, account_id, market, trading_session_id, self._clock.now()
-            )
+            selected = OrderFilter(account_id, trading_session_id, market)
+            orders = await cancel_orders(transaction, user_id, selected, CancelCode.REQUESTED, self._clock.now())
         if not orders and market is not None:
             self._check_market(account, market)
         await self.wake(account_id)
@@ -157,21 +156,6 @@ class OrderService:
         errors = validate_order(request, account, market, self._clock.now())
         if errors:
             raise InputErrors(errors)
-
-    async def _save_new(self, transaction: UnitOfWork, order: Order) -> None:
-        await transaction.orders.add(order)
-        transaction.events.append(initial_transition(order).log_events())
-
-    def _cancel_transition(self, order: Order) -> Transition:
-        if order.status in _NOT_CANCELABLE:
-            message = f"The order is {order.status} and can't be cancelled any more."
-            raise InputError(ErrorCode.CONFLICT, message, ("id",))
-        now = self._clock.now()
-        if order.status is OrderStatus.PENDING:
-            return cancel_unsent(order, now, "cancelled before it was sent")
-        if order.status.is_final or order.cancel_requested_at is not None:
-            return Transition(order)
-        return Transition(order.changed(now, cancel_requested_at=now))
 
     async def _wake_and_wait(self, order: Order, is_done: Predicate) -> Order:
         await self.wake(order.account_id, order.id)

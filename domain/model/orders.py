@@ -154,6 +154,17 @@ class RejectCode(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class CancelCode(StrEnum):
+    """Why the engine cancelled an order, or asked the venue to; the venue may have ended it for another reason."""
+
+    REQUESTED = "REQUESTED"
+    TRADING_SESSION = "TRADING_SESSION"
+    HALT = "HALT"
+    EXPIRED = "EXPIRED"
+    TOO_OLD = "TOO_OLD"
+    NOT_SENT = "NOT_SENT"
+
+
 @dataclass(frozen=True, slots=True)
 class RiskDenial:
     """One failed risk check: the allowed value (`limit`) and the order's (`actual`), both in the unit of the code."""
@@ -169,10 +180,10 @@ class Order:
     """An instruction to a venue and its state.
 
     Quantities are in base, prices in quote per base; `filled_cost` is the sum of price times quantity over the fills,
-    in quote. `revision` grows by one with every change. `cancel_requested_at` is the command to cancel: any node sets
-    it, and the node that holds the account's lease carries it out. `absences` counts definite answers "no such order"
-    while the order is in doubt. `arrival_price` is the price that slippage is measured from: the stop price, or else
-    the middle of the book when the order was sent.
+    in quote. `revision` grows by one with every change. `cancel_requested_at` is the command to cancel, and
+    `cancel_code` its reason: any node sets them, and the node that holds the account's lease carries it out. `absences`
+    counts definite answers "no such order" while the order is in doubt. `arrival_price` is the price that slippage is
+    measured from: the stop price, or else the middle of the book when the order was sent.
     """
 
     id: UUID
@@ -208,6 +219,7 @@ class Order:
     absences: int = 0
     reject_code: RejectCode | None = None
     arrival_price: Decimal | None = None
+    cancel_code: CancelCode | None = None
 
     @property
     def remaining_quantity(self) -> Decimal:

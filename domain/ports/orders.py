@@ -11,7 +11,7 @@ from domain.core.pagination import KeysetPage
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Depth, FeedStatus, Market, MarketSymbol
 from domain.model.order_side import OrderSide
-from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType
+from domain.model.orders import CancelCode, Fill, Order, OrderRole, OrderStatus, OrderType
 from domain.model.trading import Account, Balance, Position, TradingSession
 from domain.model.trading_state import TradingState
 from domain.ports.leases import Lease
@@ -152,12 +152,7 @@ class OrderRepository(Protocol):
         ...
 
     async def request_cancels(
-        self,
-        user_id: UUID,
-        account_id: UUID,
-        market: MarketSymbol | None,
-        trading_session_id: UUID | None,
-        at: datetime,
+        self, user_id: UUID, selected: OrderFilter, code: CancelCode, at: datetime
     ) -> list[Order]:
         """Request the cancel of every matching active order without one; return these orders, oldest first."""
         ...

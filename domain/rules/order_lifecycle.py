@@ -14,7 +14,16 @@ from domain.core.money import EXACT, divide
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Depth
 from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition, rejected_by_absence, require_legal
-from domain.model.orders import Fill, Order, OrderEvent, OrderEventKind, OrderStatus, RejectCode, RiskDenial
+from domain.model.orders import (
+    CancelCode,
+    Fill,
+    Order,
+    OrderEvent,
+    OrderEventKind,
+    OrderStatus,
+    RejectCode,
+    RiskDenial,
+)
 from domain.ports.execution_client import FillReport, OrderReport
 
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
@@ -22,6 +31,12 @@ _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _KEPT_BY_A_FILL = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.FILLED})
 _REPORTED_LIVE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED})
 _TWO = Decimal(2)
+_CANCEL_REASONS = {
+    CancelCode.TRADING_SESSION: "the trading session cancels it",
+    CancelCode.HALT: "a halt of trading cancels it",
+    CancelCode.EXPIRED: "its time ran out",
+}
+"""Those that say more than that somebody asked for the cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +93,16 @@ def deny(order: Order, denials: tuple[RiskDenial, ...], at: datetime) -> Transit
     return _transition(order, at, OrderEventKind.DENIED, OrderStatus.DENIED, reason, denials=denials)
 
 
-def cancel_unsent(order: Order, at: datetime, reason: str) -> Transition:
+def cancel_unsent(order: Order, at: datetime, reason: str, code: CancelCode) -> Transition:
     """PENDING or SUBMITTED → CANCELED: the order was certainly never sent."""
-    return _transition(order, at, OrderEventKind.CANCELED, OrderStatus.CANCELED, reason)
+    kind, code = OrderEventKind.CANCELED, order.cancel_code or code
+    return _transition(order, at, kind, OrderStatus.CANCELED, reason, cancel_code=code)
 
 
 def expire_unsent(order: Order, at: datetime) -> Transition:
     """PENDING → EXPIRED: its time ran out before it was sent."""
-    reason = "the order expired before it was sent"
-    return _transition(order, at, OrderEventKind.EXPIRED, OrderStatus.EXPIRED, reason)
+    kind, reason = OrderEventKind.EXPIRED, "the order expired before it was sent"
+    return _transition(order, at, kind, OrderStatus.EXPIRED, reason, cancel_code=CancelCode.EXPIRED)
 
 
 def mark_in_doubt(order: Order, at: datetime, reason: str) -> Transition:
@@ -150,8 +166,9 @@ def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> T
 def request_cancel(order: Order, at: datetime) -> Transition:
     """→ PENDING_CANCEL: the cancel may be sent once this is committed."""
     requested_at = order.cancel_requested_at or at
-    kind = OrderEventKind.PENDING_CANCEL
-    return _transition(order, at, kind, OrderStatus.PENDING_CANCEL, cancel_requested_at=requested_at)
+    kind, status = OrderEventKind.PENDING_CANCEL, OrderStatus.PENDING_CANCEL
+    reason = None if order.cancel_code is None else _CANCEL_REASONS.get(order.cancel_code)
+    return _transition(order, at, kind, status, reason, cancel_requested_at=requested_at)
 
 
 def reject_cancel(order: Order, at: datetime, reason: str) -> Transition:
@@ -159,7 +176,9 @@ def reject_cancel(order: Order, at: datetime, reason: str) -> Transition:
     if order.status is not OrderStatus.PENDING_CANCEL:
         return Transition(order)
     status = OrderStatus.PARTIALLY_FILLED if order.filled_quantity else OrderStatus.OPEN
-    return _transition(order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None)
+    return _transition(
+        order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None, cancel_code=None
+    )
 
 
 def confirm_absent(order: Order, at: datetime) -> Transition:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.core.backoff import Backoff
 from domain.core.pagination import KeysetPage
+from domain.execution.commands import place_order
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Position
@@ -18,7 +19,6 @@ from domain.trading.session_context import (
     TradingSessionContext,
     TradingSessionState,
     TradingSessionTransaction,
-    request_cancels,
 )
 
 FIRST_RETRY_SECONDS = 1.0
@@ -85,7 +85,7 @@ class PositionCloser:
         state = transaction.state
         if state.position is None or state.is_exiting or self._is_too_soon():
             return None
-        await request_cancels(transaction.unit_of_work, state.entries, transaction.now)
+        await transaction.cancel_entries()
         if await self._close_dust(transaction, state.position):
             return None
         entry, exits = await _entry_and_exits(transaction.unit_of_work, state.position)
@@ -100,7 +100,7 @@ class PositionCloser:
             entry.id if entry else None,
         )
         if order is not None:
-            await transaction.add_order(order)
+            await place_order(transaction.unit_of_work, order)
         return order
 
     def on_placed(self, reason: ExitReason, order: Order | None) -> None:

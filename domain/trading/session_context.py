@@ -1,19 +1,20 @@
 """What everything that works for one trading session shares: its plan, its dependencies and its transactions."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from domain.execution.commands import cancel_orders
 from domain.model.events import NewEvent, UserEventKind
-from domain.model.orders import Order, OrderRole
+from domain.model.orders import CancelCode, Order, OrderRole
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.portfolio.equity import Equity, compute_equity
 from domain.ports.leases import Lease
+from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.order_lifecycle import initial_transition
 from domain.rules.session_plan import TradingSessionPlan
 from domain.trading.dependencies import TradingDependencies
 
@@ -60,11 +61,10 @@ class TradingSessionTransaction:
             event = NewEvent(session.user_id, self.now, UserEventKind.TRADING_SESSION, session, session.status.value)
             self.unit_of_work.events.append([event])
 
-    async def add_order(self, order: Order) -> None:
-        """Store the order as PENDING; the account's executor sends it after the commit."""
-        transition = initial_transition(order)
-        await self.unit_of_work.orders.add(transition.order)
-        self.unit_of_work.events.append(transition.log_events())
+    async def cancel_entries(self) -> None:
+        """Request the cancel of the orders that may still open or enlarge a position."""
+        if self.state.entries:
+            await cancel_session_orders(self.unit_of_work, self.state.session, self.now, OrderRole.ENTRY)
 
     async def save_position(self, position: Position, message: str) -> None:
         """Store a changed position, whose row is locked, with an event for its user."""
@@ -143,12 +143,12 @@ class TradingSessionContext:
                 await transaction.save_session(changed)
 
 
-async def request_cancels(unit_of_work: UnitOfWork, orders: Iterable[Order], now: datetime) -> None:
-    """Request the cancel of those orders that are still active."""
-    for order in orders:
-        locked = await unit_of_work.orders.get_for_update(order.id)
-        if locked is not None and not locked.status.is_final and locked.cancel_requested_at is None:
-            await unit_of_work.orders.save(locked.changed(now, cancel_requested_at=now))
+async def cancel_session_orders(
+    unit_of_work: UnitOfWork, session: TradingSession, at: datetime, role: OrderRole | None = None
+) -> None:
+    """Request the cancel of the trading session's active orders, or of those with this role."""
+    selected = OrderFilter(session.account_id, session.id, roles=None if role is None else (role,))
+    await cancel_orders(unit_of_work, session.user_id, selected, CancelCode.TRADING_SESSION, at)
 
 
 async def active_orders(unit_of_work: UnitOfWork, session: TradingSession) -> tuple[Order, ...]:

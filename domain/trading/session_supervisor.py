@@ -16,7 +16,7 @@ from domain.model.trading import Account, TradingSession, TradingSessionStatus, 
 from domain.ports.leases import Lease, StaleLease
 from domain.rules.session_plan import TradingSessionPlan, session_plan
 from domain.trading.dependencies import TradingDependencies
-from domain.trading.session_context import TradingSessionContext
+from domain.trading.session_context import TradingSessionContext, cancel_session_orders
 from domain.trading.session_runner import TradingSessionRunner
 
 log = logging.getLogger(__name__)
@@ -159,6 +159,6 @@ class TradingSessionSupervisor:
                 stopped_at=now,
             )
             await transaction.trading_sessions.save(failed)
-            await transaction.orders.request_cancels(failed.user_id, failed.account_id, None, failed.id, now)
+            await cancel_session_orders(transaction, failed, now)
             event = NewEvent(failed.user_id, now, UserEventKind.TRADING_SESSION, failed, failed.status.value)
             transaction.events.append([event])

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from domain.execution.commands import place_order
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Candle
@@ -17,7 +18,7 @@ from domain.strategies.evaluation import LatestSignals
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.position_closer import ExitReason, PositionCloser
 from domain.trading.protection import stop_hit_within
-from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction, request_cancels
+from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
 
 MAX_ENTRY_DELAY = timedelta(seconds=10)
 """How long after a candle's close an entry on it may still be made."""
@@ -108,11 +109,10 @@ class SignalProcessor:
         self, transaction: TradingSessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool
     ) -> None:
         """Cancel resting entry orders; without a position or a resting entry an exit signal has no effect."""
-        entries = transaction.state.entries
-        if not entries or not is_newest:
+        if not transaction.state.entries or not is_newest:
             return
         reason = self._context.plan.compiled.explain(arrays, "exit_long")
-        await request_cancels(transaction.unit_of_work, entries, transaction.now)
+        await transaction.cancel_entries()
         signal = self._signal(transaction, candle, SignalAction.EXIT_LONG, reason, missed=False)
         await self._record(transaction, signal, None)
 
@@ -129,7 +129,7 @@ class SignalProcessor:
             except SizingError as error:
                 signal = replace(signal, reason=f"{reason} — no order: {error}")
         if order is not None:
-            await transaction.add_order(order)
+            await place_order(transaction.unit_of_work, order)
         await self._record(transaction, signal, order)
         return order
 

@@ -28,7 +28,7 @@ from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.strategies.compiled import compile_definition
 from domain.strategies.validation import sizing_errors, unsupported_errors
-from domain.trading.session_context import active_orders, request_cancels
+from domain.trading.session_context import cancel_session_orders
 from domain.users.activity import record_activity
 
 MarketLookup = Callable[[MarketSymbol], Market | None]
@@ -100,7 +100,7 @@ class TradingSessionService:
             session = replace(session, status=TradingSessionStatus.PAUSED, status_reason=None)
             session = replace(session, status_code=TradingSessionStatusCode.PAUSED_BY_USER)
             await self._save(transaction, session, "tradingSessionPause")
-            await self._cancel_entries(transaction, session)
+            await cancel_session_orders(transaction, session, self._clock.now(), OrderRole.ENTRY)
         await self._wake_worker(session)
         return session
 
@@ -132,7 +132,7 @@ class TradingSessionService:
             )
             session = replace(session, status_code=TradingSessionStatusCode.STOPPED_BY_USER)
             await self._save(transaction, session, "tradingSessionStop")
-            await transaction.orders.request_cancels(user_id, session.account_id, None, session.id, self._clock.now())
+            await cancel_session_orders(transaction, session, self._clock.now())
         await self._wake_worker(session)
         return session
 
@@ -159,11 +159,6 @@ class TradingSessionService:
         if session is None or session.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
         return session
-
-    async def _cancel_entries(self, transaction: UnitOfWork, session: TradingSession) -> None:
-        orders = await active_orders(transaction, session)
-        entries = [order for order in orders if order.role is OrderRole.ENTRY]
-        await request_cancels(transaction, entries, self._clock.now())
 
     async def _save(self, transaction: UnitOfWork, session: TradingSession, action: str) -> None:
         await transaction.trading_sessions.save(session)

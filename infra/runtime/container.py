@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.accounts.halts import HaltService
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.events.stream import EventLogReader
@@ -13,6 +12,7 @@ from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.reports.service import ReportService
+from domain.trading.halts import HaltService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService

@@ -2,8 +2,8 @@
 
 import strawberry
 
-from domain.accounts.halts import HaltRequest
 from domain.core.errors import ErrorCode, InputError
+from domain.trading.halts import HaltRequest
 
 
 @strawberry.input(description="How to halt trading.")

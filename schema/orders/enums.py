@@ -1,7 +1,16 @@
 """The enums of orders."""
 
 from domain.model.order_side import OrderSide
-from domain.model.orders import OrderEventKind, OrderRole, OrderStatus, OrderType, RejectCode, RiskCode, TimeInForce
+from domain.model.orders import (
+    CancelCode,
+    OrderEventKind,
+    OrderRole,
+    OrderStatus,
+    OrderType,
+    RejectCode,
+    RiskCode,
+    TimeInForce,
+)
 from schema.common.enums import describe_enum
 
 describe_enum(
@@ -108,6 +117,22 @@ describe_enum(
         "REJECTED": "The venue rejected the order.",
         "EXPIRED": "The order expired, or the venue ended it.",
         "RECONCILED": "A comparison with the venue showed a change of which no message had arrived.",
+    },
+)
+
+
+describe_enum(
+    CancelCode,
+    "Why the engine cancelled an order.",
+    {
+        "REQUESTED": "A client asked for it, with `orderCancel` or `ordersCancel`.",
+        "TRADING_SESSION": "The trading session cancelled it: it was paused or stopped, it failed, or its strategy "
+        "exits.",
+        "HALT": "A halt of trading cancelled it.",
+        "EXPIRED": "Its `expiresAt` had passed.",
+        "TOO_OLD": "It waited too long to be sent, so it was never sent.",
+        "NOT_SENT": "The node lost the right to trade the account just before the order was to be sent, so it was "
+        "never sent.",
     },
 )
 

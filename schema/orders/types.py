@@ -133,6 +133,12 @@ class OrderFacts:
             "wasn't rejected, and in states that version 0.1 stored."
         )
     )
+    cancel_code: domain.CancelCode | None = strawberry.field(
+        description=(
+            "Why the engine cancelled the order, or asked the venue to. Null if it did neither, for example because "
+            "the venue ended the order by itself, and for orders that were cancelled before the engine recorded it."
+        )
+    )
     arrival_price: Decimal | None = strawberry.field(
         description=(
             "The price from which the order's slippage is measured, in quote currency for one unit of the base "

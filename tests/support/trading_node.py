@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from domain.accounts.halts import HaltService
 from domain.accounts.service import AccountRequest, AccountService
 from domain.core.money import round_down
 from domain.core.pagination import KeysetPage
@@ -38,6 +37,7 @@ from domain.model.trading import (
 from domain.model.users import User
 from domain.ports.orders import OrderFilter
 from domain.trading.dependencies import TradingDependencies, TradingTimings
+from domain.trading.halts import HaltService
 from domain.trading.trader import Trader
 from domain.trading.trading_sessions import TradingSessionRequest, TradingSessionService
 from infra.clock import SystemClock, TimeOrderedIds

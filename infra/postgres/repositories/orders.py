@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import ACTIVE as ACTIVE_STATES
-from domain.model.orders import Fill, Order, OrderStatus
+from domain.model.orders import CancelCode, Fill, Order, OrderStatus
 from domain.ports.leases import Lease
 from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
 from infra.postgres.repositories.base import Repository
@@ -61,7 +61,8 @@ FILLS_OF_ORDERS = SELECT_FILL + " WHERE order_id = ANY($1::uuid[]) ORDER BY id D
 COUNT_BY_STATUS = "SELECT status, count(*) FROM orders"
 # The rows are locked oldest first, so that two simultaneous requests wait for each other and can't deadlock.
 REQUEST_CANCELS = f"""
-UPDATE orders SET cancel_requested_at = {{at}}, updated_at = greatest(updated_at, {{at}}), revision = revision + 1
+UPDATE orders SET cancel_requested_at = {{at}}, cancel_code = {{code}}, updated_at = greatest(updated_at, {{at}}),
+    revision = revision + 1
 WHERE id IN (
     SELECT id FROM orders{{conditions}} AND {IS_ACTIVE} AND status <> 'PENDING_CANCEL' AND cancel_requested_at IS NULL
     ORDER BY id FOR NO KEY UPDATE
@@ -139,18 +140,12 @@ class PostgresOrders(Repository):
         return risk_snapshot_from_row(row)
 
     async def request_cancels(
-        self,
-        user_id: UUID,
-        account_id: UUID,
-        market: MarketSymbol | None,
-        trading_session_id: UUID | None,
-        at: datetime,
+        self, user_id: UUID, selected: OrderFilter, code: CancelCode, at: datetime
     ) -> list[Order]:
-        conditions, arguments = where(
-            _user_conditions(user_id, _shared_conditions(OrderFilter(account_id, trading_session_id, market)))
-        )
-        text = REQUEST_CANCELS.format(conditions=conditions, at=f"${len(arguments) + 1}")
-        rows = await self._connection.fetch(text, *arguments, at)
+        conditions, arguments = where(_user_conditions(user_id, order_conditions(selected)))
+        at_place = len(arguments) + 1
+        text = REQUEST_CANCELS.format(conditions=conditions, at=f"${at_place}", code=f"${at_place + 1}")
+        rows = await self._connection.fetch(text, *arguments, at, code)
         return sorted((order_from_row(row) for row in rows), key=lambda order: order.id)
 
     async def add_fill(self, fill: Fill) -> bool:

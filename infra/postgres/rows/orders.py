@@ -3,7 +3,17 @@
 import msgspec
 
 from domain.model.order_side import OrderSide
-from domain.model.orders import Fill, Order, OrderRole, OrderStatus, OrderType, RejectCode, RiskDenial, TimeInForce
+from domain.model.orders import (
+    CancelCode,
+    Fill,
+    Order,
+    OrderRole,
+    OrderStatus,
+    OrderType,
+    RejectCode,
+    RiskDenial,
+    TimeInForce,
+)
 from infra.postgres.rows.columns import market_symbol, members_by_value, to_json
 from infra.postgres.rows.mapper import RowMapper
 
@@ -13,6 +23,7 @@ _ROLES = members_by_value(OrderRole)
 _STATUSES = members_by_value(OrderStatus)
 _TIMES_IN_FORCE = members_by_value(TimeInForce)
 _REJECT_CODES = members_by_value(RejectCode)
+_CANCEL_CODES = members_by_value(CancelCode)
 _DENIALS = msgspec.json.Decoder(tuple[RiskDenial, ...])
 
 
@@ -22,6 +33,10 @@ def _decode_time_in_force(value: str | None) -> TimeInForce | None:
 
 def _decode_reject_code(value: str | None) -> RejectCode | None:
     return _REJECT_CODES[value] if value else None
+
+
+def _decode_cancel_code(value: str | None) -> CancelCode | None:
+    return _CANCEL_CODES[value] if value else None
 
 
 def _decode_denials(document: bytes | None) -> tuple[RiskDenial, ...]:
@@ -44,6 +59,7 @@ _ORDERS = RowMapper(
         "time_in_force": _decode_time_in_force,
         "denials": _decode_denials,
         "reject_code": _decode_reject_code,
+        "cancel_code": _decode_cancel_code,
     },
     encoders={"market": str, "denials": _encode_denials},
 )

@@ -92,7 +92,7 @@ def _strangers_may_act(patch: pytest.MonkeyPatch, victim: User) -> None:
 
 
 def _anybody_is_an_operator(patch: pytest.MonkeyPatch, _victim: User) -> None:
-    patch.setattr("domain.accounts.halts.UserRole", SimpleNamespace(OPERATOR=UserRole.USER))
+    patch.setattr("domain.trading.halts.UserRole", SimpleNamespace(OPERATOR=UserRole.USER))
 
 
 BREAKS: dict[str, Break] = {

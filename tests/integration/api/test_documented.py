@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from domain.accounts.halts import HaltRequest
 from domain.market_data import codec
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.model.markets import (
@@ -27,6 +26,7 @@ from domain.model.markets import (
 )
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
+from domain.trading.halts import HaltRequest
 from infra.postgres.partitions import ensure_months
 from tests.support.api import Api
 from tests.support.orders import a_market

@@ -5,7 +5,7 @@ import pytest
 
 from domain.core.errors import ErrorCode, InputError
 from domain.execution.executor import AccountExecutor
-from domain.model.orders import OrderStatus, TimeInForce
+from domain.model.orders import CancelCode, OrderStatus, TimeInForce
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import BTC
 from tests.support.scripted_venue import Fate, ScriptedVenue
@@ -18,6 +18,7 @@ async def test_a_resting_order_is_cancelled(harness: OrderHarness, venue: Script
     assert order.status is OrderStatus.OPEN
     cancelled = await harness.service.cancel(harness.user.id, order.id)
     assert cancelled.status is OrderStatus.CANCELED
+    assert cancelled.cancel_code is CancelCode.REQUESTED
     assert await harness.kinds(order.id) == ["PENDING", "SUBMITTED", "ACCEPTED", "PENDING_CANCEL", "CANCELED"]
     assert (await harness.service.cancel(harness.user.id, order.id)).status is OrderStatus.CANCELED
 
@@ -65,7 +66,7 @@ async def test_a_refused_cancel_leaves_the_order_open_with_an_event(
     await harness.start()
     order = await harness.limit()
     after = await harness.service.cancel(harness.user.id, order.id)
-    assert (after.status, after.cancel_requested_at) == (OrderStatus.OPEN, None)
+    assert (after.status, after.cancel_requested_at, after.cancel_code) == (OrderStatus.OPEN, None, None)
     assert (await harness.order_events(order.id))[-1].reason == "unknown order"
     assert (await harness.service.cancel(harness.user.id, order.id)).status is OrderStatus.CANCELED
 
@@ -110,6 +111,7 @@ async def test_a_gtd_order_expires_in_its_time(harness: OrderHarness, venue: Scr
     order = await harness.until(order.id, "EXPIRED")
     assert venue.orders[order.client_order_id].status is OrderStatus.CANCELED
     assert order.updated_at >= expires_at
+    assert order.cancel_code is CancelCode.EXPIRED
 
 
 async def test_a_cancel_during_doubt_is_carried_out_once_the_order_is_found(

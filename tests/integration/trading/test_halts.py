@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from domain.accounts.halts import HaltRequest
 from domain.core.errors import Forbidden
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType
@@ -13,6 +12,7 @@ from domain.model.trading import Account
 from domain.model.trading_state import TradingState
 from domain.model.users import ApiScope, Identity, User, UserRole
 from domain.rules.order_request import OrderRequest
+from domain.trading.halts import HaltRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents
 

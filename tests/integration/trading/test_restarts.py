@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from domain.accounts.halts import HaltRequest
 from domain.model.definitions import ExitDistance, OrderStyle
 from domain.model.orders import OrderType
 from domain.model.trading import TradingSession
 from domain.model.trading import TradingSessionStatusCode as Code
 from domain.trading.dependencies import TradingTimings
+from domain.trading.halts import HaltRequest
 from domain.trading.session_supervisor import INTERNAL_ERROR
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from tests.support.trading_node import MINUTE, TradingNode, strategy

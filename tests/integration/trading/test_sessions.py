@@ -4,7 +4,6 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
-from domain.accounts.halts import HaltRequest
 from domain.execution.account_context import OrderTimings
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing
 from domain.model.order_side import OrderSide
@@ -12,6 +11,7 @@ from domain.model.orders import OrderStatus, OrderType
 from domain.model.trading import RiskLimits
 from domain.rules.order_request import OrderRequest
 from domain.trading.dependencies import TradingTimings
+from domain.trading.halts import HaltRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import ALWAYS, TradingNode, cents, strategy
 

@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
+from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import ACTIVE_STATUSES, BTC, ETH, FINAL_STATUSES, NOW, World, at
 
+HALT = CancelCode.HALT
 COMMANDED = (OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
 
 
@@ -74,12 +76,14 @@ async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrder
 async def test_a_cancel_is_requested_once_for_every_active_order(orders: PostgresOrders, world: World) -> None:
     made = await _one_of_each_status(orders, world)
     account = world.account.id
-    assert len(await orders.request_cancels(world.user.id, account, None, None, at(3))) == len(ACTIVE_STATUSES) - 1
-    assert len(await orders.request_cancels(world.user.id, account, None, None, at(4))) == 0
+    assert (
+        len(await orders.request_cancels(world.user.id, OrderFilter(account), HALT, at(3))) == len(ACTIVE_STATUSES) - 1
+    )
+    assert len(await orders.request_cancels(world.user.id, OrderFilter(account), HALT, at(4))) == 0
     for status, order in made.items():
         stored = await orders.get(world.user.id, order.id)
         asked = status in ACTIVE_STATUSES and status is not OrderStatus.PENDING_CANCEL
-        assert stored == (order.changed(at(3), cancel_requested_at=at(3)) if asked else order)
+        assert stored == (order.changed(at(3), cancel_requested_at=at(3), cancel_code=HALT) if asked else order)
 
 
 async def test_cancels_are_requested_by_market_session_and_owner(
@@ -89,12 +93,21 @@ async def test_cancels_are_requested_by_market_session_and_owner(
     await orders.add(world.order(market=ETH))
     await orders.add(world.order(trading_session_id=world.session.id))
     user, account = world.user.id, world.account.id
-    assert len(await orders.request_cancels(stranger.user.id, account, None, None, NOW)) == 0
-    assert len(await orders.request_cancels(user, stranger.account.id, None, None, NOW)) == 0
-    assert len(await orders.request_cancels(user, account, ETH, world.session.id, NOW)) == 0
-    assert len(await orders.request_cancels(user, account, ETH, None, NOW)) == 1
-    assert len(await orders.request_cancels(user, account, None, world.session.id, NOW)) == 1
-    assert len(await orders.request_cancels(user, account, BTC, None, NOW)) == 1
+    assert len(await orders.request_cancels(stranger.user.id, OrderFilter(account), HALT, NOW)) == 0
+    assert len(await orders.request_cancels(user, OrderFilter(stranger.account.id), HALT, NOW)) == 0
+    assert len(await orders.request_cancels(user, OrderFilter(account, world.session.id, market=ETH), HALT, NOW)) == 0
+    assert len(await orders.request_cancels(user, OrderFilter(account, market=ETH), HALT, NOW)) == 1
+    assert len(await orders.request_cancels(user, OrderFilter(account, world.session.id), HALT, NOW)) == 1
+    assert len(await orders.request_cancels(user, OrderFilter(account, market=BTC), HALT, NOW)) == 1
+
+
+async def test_cancels_are_requested_by_role(orders: PostgresOrders, world: World) -> None:
+    entry = world.order(role=OrderRole.ENTRY)
+    await orders.add(entry)
+    await orders.add(world.order(role=OrderRole.STOP_LOSS))
+    selected = OrderFilter(world.account.id, roles=(OrderRole.ENTRY,))
+    cancelled = await orders.request_cancels(world.user.id, selected, CancelCode.TRADING_SESSION, NOW)
+    assert [(order.id, order.cancel_code) for order in cancelled] == [(entry.id, CancelCode.TRADING_SESSION)]
 
 
 @pytest.mark.parametrize("status", FINAL_STATUSES)
@@ -102,7 +115,7 @@ async def test_no_cancel_is_requested_for_a_final_order(
     orders: PostgresOrders, world: World, status: OrderStatus
 ) -> None:
     await orders.add(world.order(status=status))
-    assert len(await orders.request_cancels(world.user.id, world.account.id, None, None, NOW)) == 0
+    assert len(await orders.request_cancels(world.user.id, OrderFilter(world.account.id), HALT, NOW)) == 0
 
 
 async def test_a_locked_order_waits_for_its_holder(pool: Pool, orders: PostgresOrders, world: World) -> None:

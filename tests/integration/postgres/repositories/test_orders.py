@@ -13,6 +13,7 @@ from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import (
+    CancelCode,
     Order,
     OrderEvent,
     OrderEventKind,
@@ -78,6 +79,7 @@ denials = st.lists(
             "cancel_requested_at": maybe() | moments,
             "absences": st.integers(0, 3),
             "reject_code": maybe() | st.sampled_from(RejectCode),
+            "cancel_code": maybe() | st.sampled_from(CancelCode),
         }
     )
 )

@@ -10,11 +10,14 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
+from domain.execution.commands import cancel_orders
 from domain.model.events import NewEvent, UserEventKind
+from domain.model.orders import CancelCode
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from domain.model.users import Identity, User, UserRole
 from domain.ports.bus import MessageBus, commands_topic
+from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 
@@ -60,7 +63,9 @@ class HaltService:
             event = NewEvent(user_id, now, UserEventKind.TRADING_SESSION, session, session.trading_state.value)
             transaction.events.append([event])
             if request is not None and request.cancel_orders:
-                await transaction.orders.request_cancels(user_id, session.account_id, None, session_id, now)
+                await cancel_orders(
+                    transaction, user_id, OrderFilter(session.account_id, session_id), CancelCode.HALT, now
+                )
             await self._record(transaction, user_id, ("TradingSession", str(session_id)), request)
         await self._bus.publish(commands_topic(session.account_id), b"")
         return session
@@ -77,7 +82,7 @@ class HaltService:
             event = NewEvent(user_id, now, UserEventKind.ACCOUNT, account, account.trading_state.value)
             transaction.events.append([event])
             if request is not None and request.cancel_orders:
-                await transaction.orders.request_cancels(user_id, account_id, None, None, now)
+                await cancel_orders(transaction, user_id, OrderFilter(account_id), CancelCode.HALT, now)
             await self._record(transaction, user_id, ("Account", str(account_id)), request)
         await self._bus.publish(commands_topic(account_id), b"")
         return account
@@ -113,12 +118,12 @@ class HaltService:
 
     async def _cancel_all(self, transaction: UnitOfWork, user_id: UUID | None) -> list[UUID]:
         """Request the cancel of all orders of a user (None: of everybody); return the accounts that had some."""
-        now, orders = self._clock.now(), transaction.orders
         cancelled = []
         for account in await transaction.accounts.list_tradable():
-            is_meant = user_id in {None, account.user_id}
-            if is_meant and await orders.request_cancels(account.user_id, account.id, None, None, now):
-                cancelled.append(account.id)
+            if user_id in {None, account.user_id}:
+                selected = OrderFilter(account.id)
+                if await cancel_orders(transaction, account.user_id, selected, CancelCode.HALT, self._clock.now()):
+                    cancelled.append(account.id)
         return cancelled
 
     async def _wake_executors(self, account_ids: list[UUID]) -> None:

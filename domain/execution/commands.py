@@ -1,0 +1,51 @@
+"""The commands of orders: each changes rows, with their events, in the transaction of the caller.
+
+The account's executor carries them out after the commit; a caller who is in a hurry wakes it.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.model.orders import CancelCode, Order, OrderStatus
+from domain.ports.orders import OrderFilter
+from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.order_lifecycle import Transition, cancel_unsent, expire_unsent, initial_transition
+
+
+async def place_order(unit_of_work: UnitOfWork, order: Order) -> None:
+    """Store a new order as PENDING; raises `DuplicateOrder`."""
+    transition = initial_transition(order)
+    await unit_of_work.orders.add(transition.order)
+    unit_of_work.events.append(transition.log_events())
+
+
+async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode, at: datetime) -> Order:
+    """Cancel an order whose row is locked, and return it as it then is.
+
+    One that wasn't sent ends at once. One that is final, or to be cancelled already, stays as it is.
+    """
+    transition = _cancel(order, code, at)
+    if transition.order is not order:
+        await unit_of_work.orders.save(transition.order)
+        unit_of_work.events.append(transition.log_events())
+    return transition.order
+
+
+async def cancel_orders(
+    unit_of_work: UnitOfWork, user_id: UUID, selected: OrderFilter, code: CancelCode, at: datetime
+) -> list[Order]:
+    """Request the cancel of the user's selected orders that are active, and return those that had no such request.
+
+    Those that weren't sent end as soon as the executor sees the request.
+    """
+    return await unit_of_work.orders.request_cancels(user_id, selected, code, at)
+
+
+def _cancel(order: Order, code: CancelCode, at: datetime) -> Transition:
+    if order.status.is_final or order.cancel_requested_at is not None:
+        return Transition(order)
+    if order.status is not OrderStatus.PENDING:
+        return Transition(order.changed(at, cancel_requested_at=at, cancel_code=code))
+    if code is CancelCode.EXPIRED:
+        return expire_unsent(order, at)
+    return cancel_unsent(order, at, "cancelled before it was sent", code)
