@@ -50,6 +50,11 @@ class OrderRole(StrEnum):
     MANUAL = "MANUAL"
     FOREIGN = "FOREIGN"
 
+    @property
+    def is_exit(self) -> bool:
+        """Whether such an order closes a position that the engine watches."""
+        return self not in {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
+
 
 class TimeInForce(StrEnum):
     """How long an order rests: GTC until it is cancelled, GTD until `expires_at`, IOC and FOK not at all.
@@ -225,6 +230,14 @@ class Order:
     def remaining_quantity(self) -> Decimal:
         """The quantity that isn't filled yet, in base."""
         return self.quantity - self.filled_quantity
+
+    @property
+    def reduces_risk(self) -> bool:
+        """Whether the order can only make a position smaller, and exists to do so.
+
+        Nothing of the engine's own may stand in its way: see `domain.risk.checks`.
+        """
+        return self.reduce_only and self.role.is_exit
 
     @property
     def average_price(self) -> Decimal | None:

@@ -209,7 +209,7 @@ class Position:
 
     `quantity` is signed base, net of fees paid in base; `average_price`, `realized_profit` and `fees` are in quote,
     the profit after fees; `unpriced_fees` are the currencies of fees that both leave out, since no price was known.
-    `stop_loss_price` and `take_profit_price` are monitored by the engine, not placed at the venue.
+    When it closed, `dust` was too little to be traded, and `missing` was no longer held by the account.
     """
 
     id: UUID
@@ -227,6 +227,7 @@ class Position:
     stop_loss_price: Decimal | None = None
     take_profit_price: Decimal | None = None
     unpriced_fees: tuple[str, ...] = ()
+    missing: Decimal = ZERO
 
     def changed(self, **changes: object) -> "Position":
         """Return a copy of the position with these fields changed."""

@@ -16,6 +16,7 @@ from domain.ports.lists import Lists
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.positions import PositionRepository
+from domain.ports.protection import ProtectionRepository
 from domain.ports.reports import PriceRepository, ReportRepository
 from domain.ports.strategies import StrategyRepository
 from domain.ports.trading_sessions import TradingSessionRepository
@@ -63,6 +64,11 @@ class UnitOfWork(Protocol):
     @property
     def positions(self) -> PositionRepository:
         """Positions, open and closed."""
+        ...
+
+    @property
+    def protection(self) -> ProtectionRepository:
+        """What protects positions, and the intents to close them."""
         ...
 
     @property

@@ -27,6 +27,7 @@ from infra.postgres.repositories.order_updates import UPDATE_ORDER_WITH_EVENTS
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
+from infra.postgres.repositories.protection import PostgresProtection
 from infra.postgres.repositories.reports import PostgresReports
 from infra.postgres.repositories.strategies import PostgresStrategies
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
@@ -76,6 +77,10 @@ class PostgresTransaction:
     @cached_property
     def positions(self) -> PostgresPositions:
         return PostgresPositions(self._connection)
+
+    @cached_property
+    def protection(self) -> PostgresProtection:
+        return PostgresProtection(self._connection)
 
     @cached_property
     def orders(self) -> PostgresOrders:

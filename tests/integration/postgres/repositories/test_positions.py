@@ -29,8 +29,7 @@ async def test_a_position_comes_back_as_it_was_stored(positions: PostgresPositio
         realized_profit=Decimal("-12.5"),
         fees=Decimal("1.25"),
         closed_at=at(9),
-        stop_loss_price=Decimal(59_000),
-        take_profit_price=Decimal(65_000),
+        missing=Decimal("0.25"),
         unpriced_fees=("BNB", "XYZ"),
     )
     for position in (bare, full):
@@ -46,8 +45,6 @@ async def test_a_position_is_changed_in_its_place_until_it_is_flat(positions: Po
         average_price=Decimal(60_500),
         fees=Decimal(3),
         realized_profit=Decimal(-3),
-        stop_loss_price=Decimal(1),
-        take_profit_price=Decimal(2),
     )
     await positions.save(grown)
     assert await positions.get_open_for_update(world.account.id, BTC, None) == grown

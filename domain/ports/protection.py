@@ -1,0 +1,55 @@
+"""The port of what protects positions and closes them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from domain.model.protection import PositionIntent, PositionProtection
+
+
+class ProtectionRepository(Protocol):
+    """Protections of positions, and intents to close positions; both stay after they have ended."""
+
+    async def add(self, protection: PositionProtection) -> None:
+        """Store a new protection."""
+        ...
+
+    async def save(self, protection: PositionProtection) -> None:
+        """Store a changed protection."""
+        ...
+
+    async def get_for_update(self, protection_id: UUID) -> PositionProtection | None:
+        """Return a protection and lock its row until the transaction ends."""
+        ...
+
+    async def list_open(self, account_id: UUID) -> list[PositionProtection]:
+        """Return the account's protections that have not ended, oldest first."""
+        ...
+
+    async def list_of_positions(self, position_ids: Sequence[UUID]) -> list[PositionProtection]:
+        """Return all protections of these positions, ended ones too, oldest first (for batches)."""
+        ...
+
+    async def add_intent(self, intent: PositionIntent) -> bool:
+        """Store a new intent.
+
+        False, and nothing is stored, if an intent for the same trading session's position, or for the same protection,
+        has not ended yet: the first reason counts.
+        """
+        ...
+
+    async def save_intent(self, intent: PositionIntent) -> None:
+        """Store a changed intent."""
+        ...
+
+    async def get_intent_for_update(self, intent_id: UUID) -> PositionIntent | None:
+        """Return an intent and lock its row until the transaction ends."""
+        ...
+
+    async def list_open_intents(self, account_id: UUID) -> list[PositionIntent]:
+        """Return the account's intents that have not ended, oldest first."""
+        ...
+
+    async def list_intents_of_positions(self, position_ids: Sequence[UUID]) -> list[PositionIntent]:
+        """Return all intents to close these positions, ended ones too, oldest first (for batches)."""
+        ...

@@ -1,0 +1,255 @@
+"""The protection of a position between its row, with prices as decimals, and the steps of `domain.rules.protection`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from uuid import UUID
+
+from domain.core.clock import to_milliseconds
+from domain.core.money import EXACT, ZERO, divide, round_down, round_up
+from domain.model.markets import Candle, Market
+from domain.model.orders import Fill, Order, OrderRole
+from domain.model.protection import ExitLevel, PositionProtection, ProtectAt, ProtectionRules
+from domain.model.trading import Position
+from domain.rules.direction import Direction
+from domain.rules.protection import RATE, Exit, ExitCause, ProtectionState, Target, step_bar, step_price
+
+_HUNDRED = Decimal(100)
+_NO_INCREMENT = Decimal("1E-18")
+"""The tick of a market whose increment isn't known."""
+
+EXIT_ROLES = {
+    ExitCause.STOP_LOSS: OrderRole.STOP_LOSS,
+    ExitCause.TRAILING_STOP: OrderRole.TRAILING_STOP,
+    ExitCause.TAKE_PROFIT: OrderRole.TAKE_PROFIT,
+    ExitCause.TARGET: OrderRole.TAKE_PROFIT,
+    ExitCause.TIME: OrderRole.EXIT,
+}
+"""The role of the order that each cause leads to."""
+
+
+def new_protection(
+    entry: Order,
+    rules: ProtectionRules,
+    protection_id: UUID,
+    protect_at: ProtectAt = ProtectAt.ENGINE,
+) -> PositionProtection:
+    """Return the protection of what an entry order brings, to be stored in the same transaction as the order.
+
+    It becomes active with the order's first fill and grows with its fills. An order of a trading session protects the
+    session's whole position, any other order what it fills itself.
+    """
+    return PositionProtection(
+        id=protection_id,
+        user_id=entry.user_id,
+        account_id=entry.account_id,
+        market=entry.market,
+        rules=rules,
+        created_at=entry.created_at,
+        trading_session_id=entry.trading_session_id,
+        entry_order_id=entry.id,
+        quantity=None if entry.trading_session_id is not None else ZERO,
+        protect_at=protect_at,
+    )
+
+
+def with_fills(
+    protection: PositionProtection, position: Position, fills: Sequence[Fill], market: Market
+) -> PositionProtection:
+    """Return the protection of a position after `fills`, all those of its entry order; unchanged if it knows them.
+
+    Prices that are distances from the entry are computed from the position's average price, or from that of the order's
+    own fills if the protection isn't one of the whole position. Trades up to the newest fill don't count.
+    """
+    entry_quantity = sum((_net_quantity(fill, market) for fill in fills), ZERO) if fills else protection.entry_quantity
+    entry = position.average_price if protection.quantity is None else _mean_price(fills)
+    is_known = protection.position_id == position.id and protection.entry_quantity == entry_quantity
+    if entry is None or (is_known and protection.reference_price == entry):
+        return protection
+    direction = Direction.of(position.quantity)
+    grown = protection.changed(
+        position_id=position.id,
+        entry_quantity=entry_quantity,
+        reference_price=entry,
+        watched_until=max([protection.watched_until or position.opened_at, *(fill.at for fill in fills)]),
+        exit_at=_exit_at(protection.rules, position.opened_at),
+    )
+    if protection.quantity is not None:
+        added = EXACT.subtract(entry_quantity, protection.entry_quantity)
+        grown = grown.changed(quantity=EXACT.add(protection.quantity, added))
+    return _with_prices(grown, entry, direction, market.price_increment)
+
+
+def protection_state(protection: PositionProtection, market: Market, direction: Direction) -> ProtectionState:
+    """Return the state of an active protection in whole ticks of the market as it is now."""
+    tick, rules = market.price_increment or _NO_INCREMENT, protection.rules
+    trailing, entry = rules.trailing_stop, protection.reference_price
+    stop_loss, take_profit = protection.stop_loss_price, protection.take_profit_price
+    assert entry is not None
+    targets = []
+    for index, target in enumerate(rules.targets):
+        price = _profit_price(target.level, entry, direction, market.price_increment)
+        if price is not None and index not in protection.targets_done:
+            targets.append(Target(index, _at_least(price, tick, direction)))
+    return ProtectionState(
+        stop_loss=None if stop_loss is None else _at_most(stop_loss, tick, direction),
+        take_profit=None if take_profit is None else _at_least(take_profit, tick, direction),
+        trail=_trail(trailing, tick),
+        trail_rate=_trail_rate(trailing),
+        high_water=_at_most(protection.high_water or entry, tick, direction),
+        targets=tuple(targets),
+        exit_at=None if protection.exit_at is None else to_milliseconds(protection.exit_at),
+    )
+
+
+def step_trade(
+    state: ProtectionState, price: Decimal, at: datetime, market: Market, direction: Direction
+) -> tuple[ProtectionState, Exit | None]:
+    """Return the state after a trade at the venue, and what it closes."""
+    tick = market.price_increment or _NO_INCREMENT
+    worst, best = _at_least(price, tick, direction), _at_most(price, tick, direction)
+    if worst == best:
+        return step_price(state, best, to_milliseconds(at))
+    return step_bar(state, worst, best, best, to_milliseconds(at))
+
+
+def step_missed_candle(
+    state: ProtectionState, candle: Candle, since: datetime, market: Market, direction: Direction
+) -> tuple[ProtectionState, Exit | None]:
+    """Return the state after a candle whose trades may not have been seen, and the stop that it reached.
+
+    Of a candle that began before `since` only the close counts, which came later. A stop that was hit is acted on late
+    rather than never; a take-profit isn't: by now the price may be a loss.
+    """
+    tick = market.price_increment or _NO_INCREMENT
+    whole = candle.open_time >= since
+    low, high = (candle.low, candle.high) if whole else (candle.close, candle.close)
+    least, most = (low, high) if direction is Direction.LONG else (high, low)
+    worst, best = _at_least(least, tick, direction), _at_most(most, tick, direction)
+    close = _at_least(candle.close, tick, direction)
+    after, exit_ = step_bar(_stops_only(state), worst, best, close, to_milliseconds(candle.close_time))
+    return _with_high_water(state, after.high_water), exit_
+
+
+def stepped(
+    protection: PositionProtection, state: ProtectionState, until: datetime, market: Market, direction: Direction
+) -> PositionProtection:
+    """Return the protection with what steps up to `until` have changed in its state."""
+    tick = market.price_increment or _NO_INCREMENT
+    left = {target.index for target in state.targets}
+    best = EXACT.multiply(tick, Decimal(direction * state.high_water))
+    done = tuple(index for index in range(len(protection.rules.targets)) if index not in left)
+    return protection.changed(
+        watched_until=until,
+        high_water=None if state.trailing_stop is None else best,
+        targets_done=done,
+    )
+
+
+def exit_reason(exit_: Exit, protection: PositionProtection, state: ProtectionState, market: Market) -> str:
+    """Return the sentence that says which of the protection's limits was reached."""
+    tick = market.price_increment or _NO_INCREMENT
+    match exit_.cause:
+        case ExitCause.STOP_LOSS:
+            return f"The stop-loss of {protection.stop_loss_price} was reached."
+        case ExitCause.TRAILING_STOP:
+            return f"The trailing stop of {EXACT.multiply(tick, Decimal(abs(state.trailing_stop or 0)))} was reached."
+        case ExitCause.TAKE_PROFIT:
+            return f"The take-profit of {protection.take_profit_price} was reached."
+        case ExitCause.TARGET:
+            return f"The target {', '.join(str(index + 1) for index in exit_.targets)} was reached."
+        case ExitCause.TIME:
+            return f"maxHoldingBars is reached: {protection.rules.maximum_bars}"
+
+
+def _with_prices(
+    protection: PositionProtection, entry: Decimal, direction: Direction, increment: Decimal
+) -> PositionProtection:
+    rules = protection.rules
+    best = max(direction * (protection.high_water or entry), direction * entry) * direction
+    return protection.changed(
+        stop_loss_price=_stop_price(rules.stop_loss, entry, direction, increment),
+        take_profit_price=_profit_price(rules.take_profit, entry, direction, increment),
+        high_water=None if rules.trailing_stop is None else best,
+    )
+
+
+def _stop_price(level: ExitLevel | None, entry: Decimal, direction: Direction, step: Decimal) -> Decimal | None:
+    """Return the price of a stop, rounded towards the entry but never up to it; None if it could never be reached."""
+    if level is None or level.price is not None:
+        return None if level is None else level.price
+    signed = direction * entry
+    target = EXACT.subtract(signed, _distance(level, entry))
+    price = round_up(target, step)
+    if price >= signed:
+        price = round_down(target, step)
+    if price >= signed:
+        price = EXACT.subtract(price, step)
+    return direction * price if direction * price > 0 else None
+
+
+def _profit_price(level: ExitLevel | None, entry: Decimal, direction: Direction, step: Decimal) -> Decimal | None:
+    """Return the price of a target, rounded towards the entry but never down to it; None if it can't be reached."""
+    if level is None or level.price is not None:
+        return None if level is None else level.price
+    signed = direction * entry
+    target = EXACT.add(signed, _distance(level, entry))
+    price = round_down(target, step)
+    if price <= signed:
+        price = round_up(target, step)
+    if price <= signed:
+        price = EXACT.add(price, step)
+    return direction * price if direction * price > 0 else None
+
+
+def _distance(level: ExitLevel, entry: Decimal) -> Decimal:
+    if level.percent is not None:
+        return divide(EXACT.multiply(entry, level.percent), _HUNDRED)
+    assert level.absolute is not None
+    return level.absolute
+
+
+def _trail(level: ExitLevel | None, tick: Decimal) -> int | None:
+    if level is None or level.absolute is None:
+        return None
+    return max(int(EXACT.divide(level.absolute, tick).to_integral_value(ROUND_FLOOR)), 1)
+
+
+def _trail_rate(level: ExitLevel | None) -> int | None:
+    if level is None or level.percent is None:
+        return None
+    return int(EXACT.divide(EXACT.multiply(level.percent, Decimal(RATE)), _HUNDRED))
+
+
+def _at_most(price: Decimal, tick: Decimal, direction: Direction) -> int:
+    return int(EXACT.divide(direction * price, tick).to_integral_value(ROUND_FLOOR))
+
+
+def _at_least(price: Decimal, tick: Decimal, direction: Direction) -> int:
+    return int(EXACT.divide(direction * price, tick).to_integral_value(ROUND_CEILING))
+
+
+def _exit_at(rules: ProtectionRules, opened_at: datetime) -> datetime | None:
+    if rules.maximum_bars is None or rules.timeframe is None:
+        return None
+    return rules.timeframe.open_time(opened_at) + rules.maximum_bars * rules.timeframe.duration
+
+
+def _net_quantity(fill: Fill, market: Market) -> Decimal:
+    return EXACT.subtract(fill.quantity, fill.fee) if fill.fee_currency == market.base else fill.quantity
+
+
+def _mean_price(fills: Sequence[Fill]) -> Decimal | None:
+    if not fills:
+        return None
+    cost = sum((EXACT.multiply(fill.price, fill.quantity) for fill in fills), ZERO)
+    return divide(cost, sum((fill.quantity for fill in fills), ZERO))
+
+
+def _stops_only(state: ProtectionState) -> ProtectionState:
+    return replace(state, take_profit=None, targets=(), exit_at=None)
+
+
+def _with_high_water(state: ProtectionState, high_water: int) -> ProtectionState:
+    return state if high_water == state.high_water else replace(state, high_water=high_water)

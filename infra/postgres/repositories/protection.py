@@ -1,0 +1,67 @@
+"""What protects positions and closes them, in PostgreSQL."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.model.protection import PositionIntent, PositionProtection
+from infra.postgres.repositories.base import Repository
+from infra.postgres.rows.protection import (
+    INSERT_INTENT,
+    INSERT_PROTECTION,
+    SELECT_INTENT,
+    SELECT_PROTECTION,
+    UPDATE_INTENT,
+    UPDATE_PROTECTION,
+    intent_from_row,
+    intent_params,
+    protection_from_row,
+    protection_params,
+)
+
+_ROW_FOR_UPDATE = " WHERE id = $1 FOR NO KEY UPDATE"
+_OPEN = " WHERE account_id = $1 AND ended_at IS NULL ORDER BY id"
+_OF_POSITIONS = " WHERE position_id = ANY($1::uuid[]) ORDER BY id"
+GET_FOR_UPDATE = SELECT_PROTECTION + _ROW_FOR_UPDATE
+LIST_OPEN = SELECT_PROTECTION + _OPEN
+LIST_OF_POSITIONS = SELECT_PROTECTION + _OF_POSITIONS
+GET_INTENT_FOR_UPDATE = SELECT_INTENT + _ROW_FOR_UPDATE
+LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
+LIST_INTENTS_OF_POSITIONS = SELECT_INTENT + _OF_POSITIONS
+
+
+class PostgresProtection(Repository):
+    """See `domain.ports.protection.ProtectionRepository`."""
+
+    async def add(self, protection: PositionProtection) -> None:
+        await self._connection.execute(INSERT_PROTECTION, *protection_params(protection))
+
+    async def save(self, protection: PositionProtection) -> None:
+        await self._connection.execute(UPDATE_PROTECTION, *protection_params(protection))
+
+    async def get_for_update(self, protection_id: UUID) -> PositionProtection | None:
+        row = await self._connection.fetchrow(GET_FOR_UPDATE, protection_id)
+        return None if row is None else protection_from_row(row)
+
+    async def list_open(self, account_id: UUID) -> list[PositionProtection]:
+        return [protection_from_row(row) for row in await self._connection.fetch(LIST_OPEN, account_id)]
+
+    async def list_of_positions(self, position_ids: Sequence[UUID]) -> list[PositionProtection]:
+        rows = await self._connection.fetch(LIST_OF_POSITIONS, list(position_ids))
+        return [protection_from_row(row) for row in rows]
+
+    async def add_intent(self, intent: PositionIntent) -> bool:
+        return await self._connection.execute(INSERT_INTENT, *intent_params(intent)) == "INSERT 0 1"
+
+    async def save_intent(self, intent: PositionIntent) -> None:
+        await self._connection.execute(UPDATE_INTENT, *intent_params(intent))
+
+    async def get_intent_for_update(self, intent_id: UUID) -> PositionIntent | None:
+        row = await self._connection.fetchrow(GET_INTENT_FOR_UPDATE, intent_id)
+        return None if row is None else intent_from_row(row)
+
+    async def list_open_intents(self, account_id: UUID) -> list[PositionIntent]:
+        return [intent_from_row(row) for row in await self._connection.fetch(LIST_OPEN_INTENTS, account_id)]
+
+    async def list_intents_of_positions(self, position_ids: Sequence[UUID]) -> list[PositionIntent]:
+        rows = await self._connection.fetch(LIST_INTENTS_OF_POSITIONS, list(position_ids))
+        return [intent_from_row(row) for row in rows]
