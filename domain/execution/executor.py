@@ -255,9 +255,14 @@ class AccountExecutor:
             return expire_unsent(order, now)
         if order.cancel_requested_at is not None:
             return cancel_unsent(order, now, "cancelled before it was sent", CancelCode.REQUESTED)
-        if not context.reconciled and now - order.created_at < timedelta(seconds=context.timings.unreconciled_wait):
+        unreconciled_wait = timedelta(seconds=context.timings.unreconciled_wait)
+        if not (context.reconciled or order.reduce_only) and now - order.created_at < unreconciled_wait:
             return Transition(order)
-        if require_book and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
+        if (
+            require_book
+            and not order.reduce_only
+            and is_warming_up(context.markets, order.market, now, context.timings.book_wait)
+        ):
             raise _BookMissing(order.market)
         reconciled = context.reconciled
         risk = await load_risk_context(transaction, order, context.markets, now, reconciled=reconciled)

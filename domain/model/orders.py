@@ -233,9 +233,10 @@ class Order:
 
     @property
     def reduces_risk(self) -> bool:
-        """Whether the order can only make a position smaller, and exists to do so.
+        """Whether the order closes a position by an exit rule, its protection or a request to close, and only that.
 
-        Nothing of the engine's own may stand in its way: see `domain.risk.checks`.
+        Nothing but the venue, and what it closes, may stand in the way of such an order. A reduce-only order that is
+        placed by hand isn't one of them.
         """
         return self.reduce_only and self.role.is_exit
 

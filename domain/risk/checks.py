@@ -1,13 +1,18 @@
 """The risk checks that an order must pass before it is sent.
 
 All checks run and all failures are reported. Their whole input is a `RiskContext`; nothing here reads anything.
+
+An order that closes a position (`Order.reduces_risk`) has to pass only what the venue itself would refuse, and
+`reduce_only`, which keeps it from closing more than there is: a limit that keeps a position open protects nobody. A
+reduce-only order that is placed by hand passes the same checks, except for a halt, the price collar and the greatest
+notional of an order, which guard against the hand.
 """
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from domain.core.money import EXACT, ZERO, is_multiple, plain, rounded
-from domain.model.markets import FeedState, Market
+from domain.model.markets import Market
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderType, RiskCode, RiskDenial
 from domain.model.trading_state import TradingState
@@ -22,9 +27,9 @@ def check_order(order: Order, context: RiskContext) -> tuple[RiskDenial, ...]:
     return tuple(denial for check in CHECKS for denial in check(order, context))
 
 
-def trading_state(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
+def trading_state(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     """TRADING_HALTED while the engine, the user, the account or the trading session is halted."""
-    if context.state is TradingState.HALTED:
+    if context.state is TradingState.HALTED and not order.reduces_risk:
         yield RiskDenial(RiskCode.TRADING_HALTED, "Trading is halted; it stays so until it is resumed.")
 
 
@@ -54,18 +59,21 @@ def order_type(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # n
         yield RiskDenial(RiskCode.UNSUPPORTED_ORDER, "TRAILING_STOP orders are not carried out yet; use STOP.")
 
 
-def reconciled(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
+def reconciled(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     """NOT_RECONCILED until the account agrees with the venue after a start or a reconnect."""
-    if not context.reconciled:
+    if not context.reconciled and not order.reduce_only:
         message = "The account does not agree with the venue yet; try again in a moment."
         yield RiskDenial(RiskCode.NOT_RECONCILED, message if context.refusal is None else f"{context.refusal}.")
 
 
 def market_data(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
-    """MARKET_INACTIVE if the market doesn't trade now; STALE_MARKET_DATA if there is no complete fresh book."""
+    """MARKET_INACTIVE if the market doesn't trade now; STALE_MARKET_DATA if there is no complete fresh book.
+
+    A reduce-only order needs no book: its risk is to stay unsent.
+    """
     if context.market is None or not context.market.active:
         yield RiskDenial(RiskCode.MARKET_INACTIVE, f"{order.market} is not traded at its venue now.")
-    if context.feed is not FeedState.LIVE or context.depth is None or not (context.depth.bids and context.depth.asks):
+    if not order.reduce_only and not context.has_fresh_book:
         yield RiskDenial(RiskCode.STALE_MARKET_DATA, f"There is no fresh book of {order.market}.")
 
 
@@ -88,10 +96,11 @@ def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
 def balance(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     """INSUFFICIENT_BALANCE if the free balance doesn't cover what the order needs.
 
-    A market order needs its quantity at the worst price that it would reach in the book, with the taker's fee.
+    A market order needs its quantity at the worst price that it would reach in the book, with the taker's fee. The
+    sale of a position that fills prove passes: a balance message may be late or lost, and the venue has the last word.
     """
     needed = context.needed(order)
-    if needed is None:
+    if needed is None or context.sells_position(order):
         return
     currency = context.quote if order.side is OrderSide.BUY else context.base
     free = max(context.free(currency), ZERO)

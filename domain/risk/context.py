@@ -71,6 +71,11 @@ class RiskContext:
     scopes: tuple[LimitScope, ...] = ()
     refusal: str | None = None
 
+    @property
+    def has_fresh_book(self) -> bool:
+        """Whether both sides of a book are known that can be trusted."""
+        return self.feed is FeedState.LIVE and self.depth is not None and bool(self.depth.bids and self.depth.asks)
+
     def levels(self, side: OrderSide) -> tuple[PriceLevel, ...]:
         """Return the levels that an order of `side` would take, best first."""
         if self.depth is None:
@@ -133,3 +138,7 @@ class RiskContext:
             and order.trading_session_id == self.position.trading_session_id
         )
         return max(EXACT.subtract(abs(self.position.quantity), sum(working, ZERO)), ZERO)
+
+    def sells_position(self, order: Order) -> bool:
+        """Return whether the order can only sell what fills have bought for the position and nothing else sells yet."""
+        return order.reduce_only and order.side is OrderSide.SELL and order.quantity <= self.closable(order.side)

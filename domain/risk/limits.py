@@ -26,6 +26,8 @@ def price_collar(order: Order, context: RiskContext, scope: LimitScope) -> Itera
     A buy far below the market does no harm and passes. For a market order the worst price that it would reach counts,
     for an order with a stop price the distance of its limit from that.
     """
+    if order.reduces_risk:
+        return
     collar = scope.limits.price_collar_percent
     start = order.stop_price or context.best_price(order.side)
     end = context.worst_price(order) if order.type is OrderType.MARKET else order.price
@@ -41,7 +43,7 @@ def price_collar(order: Order, context: RiskContext, scope: LimitScope) -> Itera
 def order_notional(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
     """MAX_ORDER_NOTIONAL, in the account's currency."""
     limit = scope.limits.max_order_notional
-    if limit is None:
+    if limit is None or order.reduces_risk:
         return
     actual = _notional(order, context, order.quantity)
     if actual is None:
@@ -130,7 +132,8 @@ LIMIT_CHECKS: tuple[LimitCheck, ...] = (
 
 
 def _reduces(order: Order, context: RiskContext) -> bool:
-    return order.quantity <= context.closable(order.side)
+    """Return whether the order can only close a position; `checks.reduce_only` denies what is more than that."""
+    return order.reduce_only or order.quantity <= context.closable(order.side)
 
 
 def _notional(order: Order, context: RiskContext, quantity: Decimal) -> Decimal | None:

@@ -15,7 +15,6 @@ from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.session_plan import exit_order
 from domain.trading.session_context import (
-    EXIT_ROLES,
     TradingSessionContext,
     TradingSessionState,
     TradingSessionTransaction,
@@ -141,4 +140,4 @@ async def _entry_and_exits(unit_of_work: UnitOfWork, position: Position) -> tupl
     if not entries:
         return None, []
     children = await unit_of_work.orders.list_children([entries[0].id])
-    return entries[0], [order for order in children if order.role in EXIT_ROLES]
+    return entries[0], [order for order in children if order.role.is_exit]

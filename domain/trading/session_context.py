@@ -18,8 +18,6 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.session_plan import TradingSessionPlan
 from domain.trading.dependencies import TradingDependencies
 
-EXIT_ROLES = frozenset(OrderRole) - {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
-
 _STATUSES_OF_ACTIVE_RUNS = frozenset({TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING})
 
 
@@ -38,7 +36,7 @@ class TradingSessionState:
     @property
     def is_exiting(self) -> bool:
         """Whether an order that closes the position is active."""
-        return any(order.role in EXIT_ROLES for order in self.orders)
+        return any(order.role.is_exit for order in self.orders)
 
     @property
     def entries(self) -> tuple[Order, ...]:

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain.model.markets import Depth
+from domain.model.markets import Depth, FeedState
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import Order, OrderRole, OrderStatus
 from domain.model.trading import RiskLimits
 from domain.model.trading_state import TradingState
 from tests.support.order_harness import OrderHarness
@@ -102,3 +102,33 @@ async def test_a_limit_is_measured_by_the_book_of_the_moment(harness: OrderHarne
     assert codes(await harness.place("thin")) == ["PRICE_COLLAR"]
     harness.markets.book = a_book(quantity=100)
     assert (await harness.place("deep")).status is OrderStatus.FILLED
+
+
+async def test_a_stop_loss_is_sent_while_the_book_is_stale_and_the_account_is_not_reconciled(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    entry = await harness.place("in")
+    await harness.kill()
+    async with harness.database.transaction() as transaction:
+        await transaction.accounts.update(replace(harness.account, trading_state=TradingState.HALTED))
+        await transaction.accounts.replace_balances(harness.account.id, [])
+        stop = replace(
+            entry,
+            id=harness.ids.next_id(),
+            client_order_id="r3-stop",
+            side=OrderSide.SELL,
+            role=OrderRole.STOP_LOSS,
+            reduce_only=True,
+            status=OrderStatus.PENDING,
+            revision=1,
+            filled_quantity=Decimal(0),
+            filled_cost=Decimal(0),
+            venue_order_id=None,
+        )
+        await transaction.orders.add(stop)
+    harness.markets.book, harness.markets.state = None, FeedState.STALE
+    venue.unreachable = True
+    await harness.start_unreconciled()
+    await harness.until(stop.id, "FILLED")
+    assert not await harness.positions()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
+from domain.core.money import round_up
 from domain.execution.account_context import OrderTimings
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing
 from domain.model.order_side import OrderSide
@@ -158,15 +159,35 @@ async def test_a_position_below_the_lot_is_recorded_as_dust_and_doesnt_keep_a_se
     assert (position.quantity, position.dust) == (0, Decimal("0.0000031"))
 
 
-async def test_an_exit_that_is_denied_is_tried_again_at_most_once_a_second(node: TradingNode) -> None:
+async def list_market(node: TradingNode, *, is_active: bool) -> None:
+    """Have the venue list the market as one that is traded now, or as one that isn't."""
+    async with node.database.transaction() as transaction:
+        markets = await transaction.market_data.markets()
+        changed = [replace(m, active=is_active) if m.symbol == BTC else m for m in markets]
+        await transaction.market_data.save_markets(changed)
+    await node.hub.catalogue.refresh()
+
+
+async def test_an_exit_passes_a_halt(node: TradingNode) -> None:
     price = node.feed.price
     session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     await node.halts.set_halt_of_trading_session(node.user.id, session.id, HaltRequest())
     await node.feed.close_candle(close=price / 4)
+    await node.until_position(session, lambda now: now.closed_at, "it sells")
+    assert await node.summary(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
+
+
+async def test_an_exit_that_is_denied_is_tried_again_at_most_once_a_second(node: TradingNode) -> None:
+    price = node.feed.price
+    session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    await list_market(node, is_active=False)
+    await node.feed.close_candle(close=price / 4)
     await node.until_order(session, lambda order: order.role.value == "EXIT" and order.status is OrderStatus.DENIED)
-    await node.halts.set_halt_of_trading_session(node.user.id, session.id, None)
+    await list_market(node, is_active=True)
     await node.until_position(session, lambda now: now.closed_at, "it sells at last")
     _, *exits = await node.orders_of(session)
     assert [order.status.value for order in exits[-2:]] == ["DENIED", "FILLED"]
@@ -180,7 +201,7 @@ async def test_the_stop_loss_sells_when_a_trade_reaches_it(node: TradingNode) ->
     session = await node.session(await node.account(), definition)
     await node.feed.close_candle()
     position = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
-    assert position.stop_loss_price == cents(position.average_price * Decimal("0.98")) + Decimal("0.01")
+    assert position.stop_loss_price == round_up(position.average_price * Decimal("0.98"), Decimal("0.01"))
     await node.feed.trade(position.stop_loss_price + Decimal("0.01"))
     await node.feed.trade(position.stop_loss_price)
     await node.until_position(session, lambda now: now.closed_at, "it sells")

@@ -7,7 +7,7 @@ import pytest
 from domain.execution.risk_loader import conversion_rate
 from domain.model.markets import FeedState, FeedStatus, PriceLevel
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderStatus, OrderType, RiskCode
+from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, RiskCode
 from domain.model.trading import Balance, Position, RiskLimits
 from domain.model.trading_state import TradingState
 from domain.risk.checks import check_order
@@ -262,6 +262,71 @@ class TestLimits:
         )  # fmt: skip
         assert len(codes(an_order(), strict)) == 6
         assert codes(an_order(side=OrderSide.SELL), replace(strict, position=position(1))) == []
+
+
+def strict_context(state: TradingState = TradingState.HALTED) -> RiskContext:
+    """Return a context that denies every entry: halted, unreconciled, no book, all limits used up, nothing is free."""
+    record = LossRecord(D(100), D(20), losing_streak=3, last_loss_at=NOW)
+    limits = RiskLimits(
+        max_order_notional=D(1), max_position_notional=D(1), max_open_orders=1, max_orders_per_minute=1,
+        max_daily_loss=D(1), max_drawdown_percent=D(1), price_collar_percent=D(1), cool_down_losses=1,
+        cool_down_minutes=60,
+    )  # fmt: skip
+    scope = LimitScope("the account", limits, active=(an_order(),), sent_last_minute=9, losses=record)
+    return context(
+        state=state, reconciled=False, feed=FeedState.STALE, depth=None, scopes=(scope,), balances={},
+        position=position(1),
+    )  # fmt: skip
+
+
+CLOSING_ROLES = [OrderRole.EXIT, OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT, OrderRole.TRAILING_STOP, OrderRole.CLOSE]
+
+
+class TestClosing:
+    """What only reduces risk passes everything that the venue itself wouldn't refuse."""
+
+    @pytest.mark.parametrize("role", CLOSING_ROLES)
+    def test_an_order_that_closes_a_position_passes_halts_limits_a_stale_book_and_a_late_balance(
+        self, role: OrderRole
+    ) -> None:
+        order = market_order(side=OrderSide.SELL, reduce_only=True, role=role)
+        assert codes(order, strict_context()) == []
+
+    @pytest.mark.parametrize("type_", [OrderType.STOP, OrderType.STOP_LIMIT, OrderType.LIMIT])
+    def test_so_does_one_that_rests(self, type_: OrderType) -> None:
+        price = None if type_ is OrderType.STOP else D(50)
+        stop_price = None if type_ is OrderType.LIMIT else D(60)
+        order = an_order(
+            side=OrderSide.SELL, type=type_, price=price, stop_price=stop_price, reduce_only=True,
+            role=OrderRole.STOP_LOSS,
+        )  # fmt: skip
+        assert codes(order, strict_context()) == []
+
+    def test_it_closes_no_more_than_there_is(self) -> None:
+        order = market_order(side=OrderSide.SELL, reduce_only=True, role=OrderRole.EXIT, quantity=D("1.1"))
+        assert R.REDUCE_ONLY in codes(order, strict_context())
+        selling = an_order(side=OrderSide.SELL, status=OrderStatus.IN_DOUBT, quantity=D("0.5"))
+        order = replace(order, quantity=D("0.6"))
+        assert R.REDUCE_ONLY in codes(order, replace(strict_context(), active=(selling,)))
+
+    def test_what_the_venue_refuses_is_denied_all_the_same(self) -> None:
+        order = market_order(side=OrderSide.SELL, reduce_only=True, role=OrderRole.EXIT, quantity=D("0.0000001"))
+        inactive = replace(strict_context(), market=a_market(active=False))
+        assert codes(order, inactive) == [R.MARKET_INACTIVE, R.QUANTITY_PRECISION, R.QUANTITY_TOO_SMALL]
+
+    def test_an_order_of_such_a_role_that_is_not_reduce_only_passes_nothing(self) -> None:
+        order = an_order(side=OrderSide.SELL, role=OrderRole.EXIT)
+        assert set(codes(order, strict_context())) >= {R.TRADING_HALTED, R.NOT_RECONCILED, R.STALE_MARKET_DATA}
+
+    def test_by_hand_a_halt_holds_and_a_limit_of_new_risk_does_not(self) -> None:
+        order = an_order(side=OrderSide.SELL, reduce_only=True)
+        assert codes(order, strict_context()) == [R.TRADING_HALTED, R.MAX_ORDER_NOTIONAL]
+        assert codes(order, strict_context(TradingState.REDUCING)) == [R.MAX_ORDER_NOTIONAL]
+
+    def test_by_hand_the_collar_holds_where_there_is_a_book(self) -> None:
+        order = an_order(side=OrderSide.SELL, reduce_only=True, price=D(90))
+        strict = replace(limited(price_collar_percent=D(5)), position=position(1))
+        assert codes(order, strict) == [R.PRICE_COLLAR]
 
 
 class OtherBooks:
