@@ -11,8 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from infra.sandbox.admin import Admin
-from infra.sandbox.api.account import PRIVATE
-from infra.sandbox.api.market import PUBLIC
+from infra.sandbox.api.endpoints import ROUTES
 from infra.sandbox.api.params import Params
 from infra.sandbox.api.rate_limits import RateLimits
 from infra.sandbox.api.routing import Endpoint, RequestContext
@@ -28,16 +27,16 @@ from infra.sandbox.streams.user_socket import UserSocket, UserStreams
 
 MAX_BODY_BYTES = 64 * 1024
 OK = 200
+TOO_LARGE = 413
 SERVER_ERROR = 500
+CARRIED_OUT = frozenset({OK, 409})
+"""Statuses of requests that have changed something: 409 is half of a cancel-replace."""
 JSON_TYPE = "application/json;charset=UTF-8"
 GATEWAY_PAGE = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center></body></html>"
-"""A 5xx of Binance's gateway: no JSON, and nothing about the outcome of the request."""
-ROUTES: dict[tuple[str, str], Endpoint] = {
-    ("GET", f"/api/v3/{name}"): endpoint for name, endpoint in PUBLIC.items()
-} | PRIVATE
+"""An answer of Binance's gateway, such as a 5xx: no JSON, and nothing about the outcome of the request."""
 PATHS = {path for _, path in ROUTES}
-PLACE_ORDER = ("POST", "/api/v3/order")
-CANCEL_ORDER = ("DELETE", "/api/v3/order")
+PLACE_ORDERS = frozenset(route for route, endpoint in ROUTES.items() if endpoint.new_orders)
+CANCEL_ORDERS = frozenset({("DELETE", "/api/v3/order"), ("DELETE", "/api/v3/orderList")})
 
 
 class SandboxApp:
@@ -79,17 +78,21 @@ class SandboxApp:
             await reject(receive, send)
 
     async def _serve_http(self, request: Request, send: Send) -> None:
-        body = await _read_body(request)
-        if body is None:
+        try:
+            body = await _read_body(request)
+        except ClientDisconnect:
+            return
+        if len(body) > MAX_BODY_BYTES:
+            await _refuse_large_body(request, send)
             return
         route = (request.method, request.scope["path"])
-        if route == PLACE_ORDER and self._faults.consume("delay_orders_count"):
+        if route in PLACE_ORDERS and self._faults.consume("delay_orders_count"):
             await asyncio.sleep(self._faults.delay_orders_ms / 1000)
-        if route == PLACE_ORDER and self._faults.consume("drop_orders"):
+        if route in PLACE_ORDERS and self._faults.consume("drop_orders"):
             await _abort(request, send)
             return
         response = await self._respond(request, body)
-        if response.status_code == OK and await self._suppress_response(route, request, send):
+        if response.status_code in CARRIED_OUT and await self._suppress_response(route, request, send):
             return
         if not route[1].startswith("/admin/") and self._faults.consume("delay_count"):
             await asyncio.sleep(self._faults.delay_ms / 1000)
@@ -97,11 +100,13 @@ class SandboxApp:
 
     async def _suppress_response(self, route: tuple[str, str], request: Request, send: Send) -> bool:
         """Withhold the response to an accepted order or cancel, if a test requested it."""
-        swallow = {PLACE_ORDER: "swallow_orders", CANCEL_ORDER: "swallow_cancels"}.get(route)
-        if swallow is not None and self._faults.consume(swallow):
+        places = route in PLACE_ORDERS
+        if (places and self._faults.consume("swallow_orders")) or (
+            route in CANCEL_ORDERS and self._faults.consume("swallow_cancels")
+        ):
             await _abort(request, send)
             return True
-        if route == PLACE_ORDER and self._faults.consume("hang_orders"):
+        if places and self._faults.consume("hang_orders"):
             await _wait_for_disconnect(request)
             return True
         return False
@@ -111,7 +116,7 @@ class SandboxApp:
         try:
             return Response(encode(await self._handle(request, body, headers)), OK, headers)
         except ExchangeError as error:
-            content = encode({"code": error.code, "msg": error.message})
+            content = encode(error.content())
             if error.status >= SERVER_ERROR:
                 headers, content = {"content-type": "text/html"}, GATEWAY_PAGE % (error.status, error.status)
             if error.retry_after_seconds is not None:
@@ -146,24 +151,28 @@ class SandboxApp:
         account = key_holder(self._exchange, request.headers.get("x-mbx-apikey", ""))
         if endpoint.signed:
             check_signature(account, rest_payload(query, form), params, self._exchange.clock.now_ms())
-        if endpoint.places_order:
-            in_ten_seconds, today = self._limits.use_order(account.uid, monotonic_seconds())
+        if endpoint.new_orders:
+            in_ten_seconds, today = self._limits.use_order(account.uid, monotonic_seconds(), endpoint.new_orders)
             if self._exchange.has_limits:
                 headers |= {"x-mbx-order-count-10s": str(in_ten_seconds), "x-mbx-order-count-1d": str(today)}
         return endpoint.handler(RequestContext(self._exchange, params, account))
 
 
-async def _read_body(request: Request) -> bytes | None:
-    """Return the body of a request; None if the client has gone or sends too much."""
+async def _read_body(request: Request) -> bytes:
+    """Return the body of a request, as far as it was read: no further than its first bytes that are too many."""
     body = b""
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                return None
-    except ClientDisconnect:
-        return None
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            break
     return body
+
+
+async def _refuse_large_body(request: Request, send: Send) -> None:
+    """Answer 413, as Binance's gateway does, and end the connection, on which the rest of the body may follow."""
+    page = GATEWAY_PAGE % (TOO_LARGE, TOO_LARGE)
+    headers = {"content-type": "text/html", "connection": "close"}
+    await Response(page, TOO_LARGE, headers)(request.scope, request.receive, send)
 
 
 async def _abort(request: Request, send: Send) -> None:

@@ -14,11 +14,31 @@ class ExchangeError(Exception):
         self.retry_after_seconds = retry_after_seconds
         super().__init__(f"{code} {message}")
 
+    def content(self) -> dict[str, object]:
+        """Return what Binance answers."""
+        return {"code": self.code, "msg": self.message}
+
+
+class ReplaceFailedError(ExchangeError):
+    """A cancel-replace of which one half (-2021) or both (-2022) failed; `data` tells which, and how."""
+
+    def __init__(self, data: dict[str, object], *, is_partial: bool) -> None:
+        self.data = data
+        if is_partial:
+            super().__init__(-2021, "Order cancel-replace partially failed.", 409)
+        else:
+            super().__init__(-2022, "Order cancel-replace failed.")
+
+    def content(self) -> dict[str, object]:
+        """Return what Binance answers."""
+        return super().content() | {"data": self.data}
+
 
 class OrderRejectedError(ExchangeError):
-    """A new order that the matching engine rejects (-2010)."""
+    """A new order that the matching engine rejects (-2010), with the `reason` that the user data stream gives."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, reason: str = "NONE") -> None:
+        self.reason = reason
         super().__init__(-2010, message)
 
 
@@ -75,4 +95,4 @@ def no_such_order() -> ExchangeError:
 
 def insufficient_balance() -> OrderRejectedError:
     """Return the error for an order that its account can't pay for."""
-    return OrderRejectedError("Account has insufficient balance for requested action.")
+    return OrderRejectedError("Account has insufficient balance for requested action.", "INSUFFICIENT_BALANCES")

@@ -1,7 +1,8 @@
 """Users' orders and their executions, with Binance's names for their types and states."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 
 
 class Side(StrEnum):
@@ -37,12 +38,14 @@ class TimeInForce(StrEnum):
 
 
 class Status(StrEnum):
-    """Binance's order states that the sandbox reaches."""
+    """Binance's order states that the sandbox reaches; PENDING_NEW waits for another order of its list."""
 
     NEW = "NEW"
+    PENDING_NEW = "PENDING_NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
     EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
 
@@ -59,14 +62,21 @@ class SelfTrade(StrEnum):
 STOP_TYPES = frozenset(
     {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 )
+STOP_LOSSES = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
 LIMIT_STOPS = frozenset({OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 PRICED_TYPES = frozenset({OrderType.LIMIT, OrderType.LIMIT_MAKER}) | LIMIT_STOPS
-OPEN_STATES = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
+OPEN_STATES = frozenset({Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_NEW})
+NO_LIST = -1
+"""The list of an order that is in none, as Binance writes it."""
 
 
 @dataclass(slots=True)
 class Order:
-    """One order; amounts are units of 1e-8, times milliseconds. It changes as it trades, so it isn't frozen."""
+    """One order; amounts are units of 1e-8, times milliseconds. It changes as it trades, so it isn't frozen.
+
+    An open order is in the book, or it is `waiting` for its trigger, or it is pending until another order of its list
+    is filled.
+    """
 
     id: int
     uid: int
@@ -90,6 +100,7 @@ class Order:
     working_ms: int = -1
     cancel_id: str = ""
     prevented: int = 0
+    list_id: int = NO_LIST
 
     @property
     def is_open(self) -> bool:
@@ -106,9 +117,28 @@ class Order:
         """Whether it has a limit price."""
         return self.type in PRICED_TYPES
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether it has a price, of its own or a trigger's, by which its cost is known."""
+        return self.type is not OrderType.MARKET
+
+    @property
+    def is_untriggered(self) -> bool:
+        """Whether it has a trigger that hasn't come."""
+        return self.type in STOP_TYPES and self.working_ms < 0
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it waits for another order of its list to be filled."""
+        return self.status is Status.PENDING_NEW
+
+    def copy(self) -> "Order":
+        """Return the order as it is now."""
+        return Order(*_values_of(self))
+
     def triggers_at(self, last_price: int) -> bool:
         """Return whether a trade at `last_price` triggers this waiting stop or take-profit."""
-        falls = (self.side is Side.SELL) == (self.type in {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
+        falls = (self.side is Side.SELL) == (self.type in STOP_LOSSES)
         return last_price <= self.stop_price if falls else last_price >= self.stop_price
 
 
@@ -128,3 +158,31 @@ class Fill:
     fee_asset: str
     maker: bool
     time_ms: int
+    list_id: int = NO_LIST
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A client's new order; amounts in units of 1e-8, 0 if not given."""
+
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    client_id: str
+    price: int = 0
+    quantity: int = 0
+    quote_quantity: int = 0
+    stop_price: int = 0
+    self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """The answer to a new order: a copy of the order, and its fills so far."""
+
+    order: Order
+    fills: list[Fill] = field(default_factory=list)
+
+
+_values_of = attrgetter(*(field.name for field in fields(Order)))

@@ -1,13 +1,18 @@
 """An exchange in memory, without a process, whose book a test sets level by level."""
 
 from decimal import Decimal
+from typing import Any
 
+from infra.sandbox.api.endpoints import ROUTES
+from infra.sandbox.api.params import Params
+from infra.sandbox.api.routing import RequestContext
+from infra.sandbox.api.user_events import account_position, execution_report, list_status
 from infra.sandbox.clock import SandboxClock
 from infra.sandbox.fixed_point import parse_units
-from infra.sandbox.matching.exchange import Exchange, NewOrder, PlacedOrder
+from infra.sandbox.matching.exchange import AccountEvent, Exchange
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID
 from infra.sandbox.matching.market_specs import ASSETS, MARKETS
-from infra.sandbox.orders import Order, OrderType, SelfTrade, Side, TimeInForce
+from infra.sandbox.orders import NewOrder, Order, OrderType, PlacedOrder, SelfTrade, Side, TimeInForce
 from infra.sandbox.state.store import Account, Store
 
 BTC = "BTCUSDT"
@@ -22,9 +27,11 @@ def units(amount: float | str | Decimal) -> int:
 class InMemoryExchange:
     """One market, BTC/USDT at 60,000, and as many accounts as a test asks for."""
 
-    def __init__(self) -> None:
-        self.exchange = Exchange(Store(None), SandboxClock())
+    def __init__(self, store: Store | None = None) -> None:
+        self.exchange = Exchange(store or Store(None), SandboxClock())
         self.market = self.exchange.open_market(MARKETS[BTC], seed=1, first_price=units(PRICE))
+        self.events: list[dict[str, Any]] = []
+        self.exchange.listeners.append(self._note)
         self.deposited = dict.fromkeys(ASSETS, 0)
         self._clients = 0
 
@@ -65,6 +72,24 @@ class InMemoryExchange:
             units(cost), units(stop), self_trade,
         )  # fmt: skip
         return self.exchange.place(account, request)
+
+    def ask(self, account: Account, method: str, path: str, **params: object) -> Any:
+        """Call the handler of `/api/v3/<path>` for an account in BTC/USDT; raises `ExchangeError`."""
+        values = {name: str(value) for name, value in ({"symbol": BTC} | params).items() if value is not None}
+        return ROUTES[method, f"/api/v3/{path}"].handler(RequestContext(self.exchange, Params(values), account))
+
+    def drain_events(self) -> list[dict[str, Any]]:
+        """Return the events of the user data streams since the last call."""
+        events, self.events = self.events, []
+        return events
+
+    def _note(self, event: AccountEvent) -> None:
+        if event.execution:
+            self.events.append(execution_report(event.execution, 0))
+        if event.order_list:
+            self.events.append(list_status(event.order_list, 0))
+        if event.balances:
+            self.events.append(account_position(event.balances, 0))
 
     def state(self, account: Account, placed: PlacedOrder) -> Order:
         """Return an order as it now stands."""

@@ -1,9 +1,9 @@
-"""Orders, fills, balances, trades, tickers and events as Binance's JSON."""
+"""Orders, lists, fills, balances, trades and tickers as Binance's JSON."""
 
 from infra.sandbox.fixed_point import SCALE, format_units
 from infra.sandbox.matching.market import AggregateTrade, SimulatedMarket
-from infra.sandbox.matching.matcher import Execution
-from infra.sandbox.orders import STOP_TYPES, Fill, Order, OrderType
+from infra.sandbox.order_lists import CancelReport, ListReport, ListStatus, OrderList
+from infra.sandbox.orders import STOP_TYPES, Fill, Order, PlacedOrder
 
 Json = dict[str, object]
 
@@ -25,7 +25,7 @@ def ack_json(order: Order) -> Json:
     return {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         "transactTime": order.updated_ms,
     }
@@ -63,7 +63,7 @@ def fill_json(fill: Fill) -> Json:
         "symbol": fill.symbol,
         "id": fill.trade_id,
         "orderId": fill.order_id,
-        "orderListId": -1,
+        "orderListId": fill.list_id,
         "price": format_units(fill.price),
         "qty": format_units(fill.quantity),
         "quoteQty": format_units(fill.quote),
@@ -76,64 +76,50 @@ def fill_json(fill: Fill) -> Json:
     }
 
 
-def execution_report(execution: Execution, event_ms: int) -> Json:
-    """Return one step of an order as the user data stream's `executionReport`."""
-    order, fill = execution.order, execution.fill
-    cancelled = bool(order.cancel_id)
-    report: Json = {
-        "e": "executionReport",
-        "E": event_ms,
-        "s": order.symbol,
-        "c": order.cancel_id if cancelled else order.client_id,
-        "S": order.side,
-        "o": order.type,
-        "f": order.time_in_force,
-        "q": format_units(order.quantity),
-        "p": format_units(order.price),
-        "P": format_units(order.stop_price),
-        "F": format_units(0),
-        "g": -1,
-        "C": order.client_id if cancelled else "",
-        "x": execution.kind,
-        "X": order.status,
-        "r": "NONE",
-        "i": order.id,
-        "l": format_units(fill.quantity if fill else 0),
-        "z": format_units(order.executed),
-        "L": format_units(fill.price if fill else 0),
-        "n": format_units(fill.fee) if fill else "0",
-        "N": fill.fee_asset if fill else None,
-        "T": order.updated_ms,
-        "t": fill.trade_id if fill else -1,
-        "I": order.id * 8 + 1,
-        "w": order.is_open and not order.waiting and order.type is not OrderType.MARKET,
-        "m": bool(fill and fill.maker),
-        "M": fill is not None,
-        "O": order.created_ms,
-        "Z": format_units(order.quote_executed),
-        "Y": format_units(fill.quote if fill else 0),
-        "Q": format_units(order.quote_quantity),
-        "V": order.self_trade,
+def list_status_type(kept: OrderList) -> str:
+    """Return what Binance calls the last change of a list."""
+    return "ALL_DONE" if kept.status is ListStatus.ALL_DONE else "EXEC_STARTED"
+
+
+def list_json(report: ListReport) -> Json:
+    """Return a list as the queries of order lists do, its orders by their ids alone."""
+    kept = report.info
+    return {
+        "orderListId": kept.id,
+        "contingencyType": kept.contingency,
+        "listStatusType": list_status_type(kept),
+        "listOrderStatus": kept.status,
+        "listClientOrderId": kept.client_id,
+        "transactionTime": kept.updated_ms,
+        "symbol": kept.symbol,
+        "orders": [
+            {"symbol": order.symbol, "orderId": order.id, "clientOrderId": order.client_id} for order in report.orders
+        ],
     }
-    return report | ({"W": order.working_ms} if order.working_ms >= 0 else {})
 
 
-def account_position(balances: tuple[tuple[str, int, int], ...], event_ms: int) -> Json:
-    """Return changed balances as the user data stream's `outboundAccountPosition`."""
-    rows = [{"a": asset, "f": format_units(free), "l": format_units(locked)} for asset, free, locked in balances]
-    return {"e": "outboundAccountPosition", "E": event_ms, "u": event_ms, "B": rows}
+def cancelled_list_json(report: ListReport) -> Json:
+    """Return the answer to the cancel of a list."""
+    return list_json(report) | {"orderReports": [cancel_json(order) for order in report.orders]}
 
 
-def balance_update(asset: str, amount: int, event_ms: int) -> Json:
-    """Return a deposit as the user data stream's `balanceUpdate`."""
-    return {"e": "balanceUpdate", "E": event_ms, "a": asset, "d": format_units(amount), "T": event_ms}
+def cancelled_json(report: CancelReport) -> Json:
+    """Return the answer to a cancel of an order, which is that of its list if it has one."""
+    return cancel_json(report.order) if report.order_list is None else cancelled_list_json(report.order_list)
+
+
+def placed_json(placed: PlacedOrder, kind: str) -> Json:
+    """Return the answer to a new order as fully as `kind`, a `newOrderRespType`, asks for."""
+    if kind == "ACK":
+        return ack_json(placed.order)
+    return result_json(placed.order) if kind == "RESULT" else full_json(placed.order, placed.fills)
 
 
 def _common(order: Order) -> Json:
     return {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         "price": format_units(order.price),
         "origQty": format_units(order.quantity),

@@ -59,9 +59,9 @@ class RateLimits:
             self._refuse(address, now)
         return used
 
-    def use_order(self, uid: int, now: float) -> tuple[int, int]:
-        """Count a new order; return those of ten seconds and of the day, or raise -1015."""
-        used = self._orders.add(str(uid), 1, now), self._orders_today.add(str(uid), 1, now)
+    def use_order(self, uid: int, now: float, count: int = 1) -> tuple[int, int]:
+        """Count new orders; return those of ten seconds and of the day, or raise -1015."""
+        used = self._orders.add(str(uid), count, now), self._orders_today.add(str(uid), count, now)
         if used[0] > ORDERS_IN_TEN_SECONDS and not self._unlimited:
             text = f"Too many new orders; current limit is {ORDERS_IN_TEN_SECONDS} orders per 10 SECOND."
             raise ExchangeError(-1015, text, 429, self._orders.left_seconds(now))

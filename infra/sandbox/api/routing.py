@@ -22,12 +22,18 @@ class RequestContext:
         assert self.account is not None
         return self.account
 
+    @property
+    def listed_symbol(self) -> str:
+        """The market in the mandatory parameter `symbol`; raises -1121 if it isn't listed."""
+        return self.exchange.market(self.params.required("symbol")).spec.symbol
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """The handler of a request, and what it costs and requires.
 
-    `signed` needs key and signature, `keyed` only a key. `live_handler` answers over REST if a mirror must ask its
+    `signed` needs key and signature, `keyed` only a key. `new_orders` count against the account's limit of orders.
+    `live_handler` answers over REST if a mirror must ask its
     venue, else it returns None.
     """
 
@@ -35,5 +41,5 @@ class Endpoint:
     weight: int = 1
     signed: bool = False
     keyed: bool = False
-    places_order: bool = False
+    new_orders: int = 0
     live_handler: Callable[[RequestContext], Awaitable[object] | None] | None = None

@@ -2,25 +2,27 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from infra.sandbox.candles import MINUTE_MS
 from infra.sandbox.clock import SandboxClock
 from infra.sandbox.errors import (
     ExchangeError,
     MarketClosedError,
-    OrderRejectedError,
     bad_symbol,
-    insufficient_balance,
     unknown_order,
 )
-from infra.sandbox.matching.filters import check_filters, required_lock
+from infra.sandbox.matching.admission import check_client_id, check_funds, check_price
+from infra.sandbox.matching.filters import check_filters
 from infra.sandbox.matching.ledger import FIRST_UID, Ledger
 from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.matching.matcher import Execution, Matcher
+from infra.sandbox.matching.open_lists import OpenLists
+from infra.sandbox.matching.order_entry import OrderEntry
 from infra.sandbox.matching.synthetic_history import EmptyHistory, SyntheticHistory
-from infra.sandbox.orders import STOP_TYPES, Fill, Order, OrderType, SelfTrade, Side, Status, TimeInForce
+from infra.sandbox.order_lists import CancelReport, ListReport
+from infra.sandbox.orders import NewOrder, Order, PlacedOrder, Status
 from infra.sandbox.state.store import Account, Store
 
 MAX_DEPOSIT = 10**17
@@ -30,35 +32,12 @@ MAX_BALANCE = 50 * MAX_DEPOSIT
 
 
 @dataclass(frozen=True, slots=True)
-class NewOrder:
-    """A client's new order; amounts in units of 1e-8, 0 if not given."""
-
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    client_id: str
-    price: int = 0
-    quantity: int = 0
-    quote_quantity: int = 0
-    stop_price: int = 0
-    self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedOrder:
-    """The answer to a new order: a copy of the order, and its fills so far."""
-
-    order: Order
-    fills: list[Fill]
-
-
-@dataclass(frozen=True, slots=True)
 class AccountEvent:
-    """An event for an account: an execution with a copy of the order, new balances, or a deposit."""
+    """An event for an account: an execution with a copy of the order, a changed list, new balances, or a deposit."""
 
     uid: int
     execution: Execution | None = None
+    order_list: ListReport | None = None
     balances: tuple[tuple[str, int, int], ...] = ()
     deposit: tuple[str, int] | None = None
 
@@ -74,10 +53,10 @@ class Exchange:
         self.has_limits = True
         """Whether answers show the rate limits and what was used of them; `RateLimits` enforces them."""
         self.listeners: list[Callable[[AccountEvent], None]] = []
-        self.matcher = Matcher(self.ledger, store, clock.now_ms, self._on_execution)
+        self.lists = OpenLists(store, clock.now_ms, self._on_list)
+        self.matcher = Matcher(self.ledger, store, self.lists, clock.now_ms, self._on_execution)
+        self.entry = OrderEntry(self.matcher, clock)
         self._accounts = {account.api_key: account for account in store.accounts()}
-        self._open: dict[int, Order] = {}
-        self._next_order_id = store.last_order_id() + 1
         self._pending: list[AccountEvent] = []
 
     @property
@@ -106,19 +85,28 @@ class Exchange:
         return market
 
     def restore_orders(self) -> None:
-        """Restore the open orders of the last run: on the book, or waiting for their trigger."""
-        for order in self.store.open_orders():
-            self._open[order.id] = order
+        """Restore the open orders and lists of the last run: on the book, waiting for their trigger, or pending."""
+        found = self.store.open_orders()
+        for order in found:
+            self.entry.restore(order)
             if order.waiting:
                 self.matcher.waiting.setdefault(order.symbol, []).append(order)
-            else:
+            elif not order.is_pending:
                 self.markets[order.symbol].book.add(order)
+        self.lists.restore({order.id: order for order in found})
 
     def market(self, symbol: str) -> SimulatedMarket:
         """Return a listed market; raise -1121 otherwise."""
         market = self.markets.get(symbol)
         if market is None:
             raise bad_symbol()
+        return market
+
+    def tradable_market(self, symbol: str) -> SimulatedMarket:
+        """Return a listed market; raise -1121, or -2010 if it is closed."""
+        market = self.market(symbol)
+        if market.closed_because is not None:
+            raise MarketClosedError(market.closed_because)
         return market
 
     def account_by_key(self, api_key: str) -> Account | None:
@@ -153,50 +141,46 @@ class Exchange:
     def place(self, account: Account, request: NewOrder) -> PlacedOrder:
         """Accept, match and store a new order; raises the error that Binance would answer with."""
         market = self.market(request.symbol)
-        order = self.validate(account, request)
-        order.id = self._next_order_id
-        self._next_order_id += 1
-        self._open[order.id] = order
-        if order.type in STOP_TYPES or order.has_price:
-            self.ledger.lock(order.uid, required_lock(market.spec, order)[0], required_lock(market.spec, order)[1])
-            order.locked = required_lock(market.spec, order)[1]
-        else:
-            self.matcher.reserve_funds(market, order)
-        fills = self._start(market, order)
-        placed = PlacedOrder(replace(order), fills)
+        placed = self.entry.accept(market, self.validate(account, request))
         self.flush()
         return placed
 
     def validate(self, account: Account, request: NewOrder) -> Order:
         """Check `request` completely and return the order that it would become; nothing changes."""
-        market, now = self.market(request.symbol), self.clock.now_ms()
-        if market.closed_because is not None:
-            raise MarketClosedError(market.closed_because)
-        order = Order(0, account.uid, request.symbol, request.client_id, request.side, request.type,
-                      request.time_in_force, request.price, request.quantity, request.quote_quantity,
-                      request.stop_price, request.self_trade, now, now)  # fmt: skip
+        market = self.tradable_market(request.symbol)
+        order = self.entry.draft(account.uid, request)
         mine = self.open_orders(account.uid, request.symbol)
-        check_filters(market.spec, order, market.average_price(), mine)
-        if any(other.client_id == order.client_id for other in mine):
-            raise OrderRejectedError("Duplicate order sent.")
-        self._check_price(market, order)
-        self._check_funds(market, order)
+        check_filters(market, order, mine)
+        check_client_id(order, mine)
+        check_price(market, order)
+        check_funds(market, self.matcher, [order])
         return order
 
-    def cancel(self, account: Account, symbol: str, order: Order | None, cancel_id: str) -> Order:
-        """Cancel an open order and return it as it ended; raises -2011 unless it is open."""
+    def cancel(
+        self, account: Account, symbol: str, order: Order | None, cancel_id: str, only: Status | None = None
+    ) -> CancelReport:
+        """Cancel an open order, with its list if it has one; raises -2011 unless it is open, and in status `only`."""
+        report = self.close_order(account, symbol, order, cancel_id, only)
+        self.flush()
+        return report
+
+    def close_order(
+        self, account: Account, symbol: str, order: Order | None, cancel_id: str, only: Status | None = None
+    ) -> CancelReport:
+        """Cancel an order as `cancel` does, but leave it to the caller to `flush`."""
         market = self.market(symbol)
         if order is None or not order.is_open or order.uid != account.uid:
             raise unknown_order()
+        if only not in {None, order.status}:
+            raise ExchangeError(-2011, "Order was not canceled due to cancel restrictions.")
+        opened = self.lists.of(order)
         order.cancel_id = cancel_id
         self.matcher.close(market, order, Status.CANCELED, "CANCELED")
-        cancelled = replace(order)
-        self.flush()
-        return cancelled
+        return CancelReport(order.copy(), None if opened is None else opened.report())
 
     def open_orders(self, uid: int, symbol: str | None = None) -> list[Order]:
         """Return an account's open orders, of one market or of all, oldest first."""
-        return [order for order in self._open.values() if order.uid == uid and symbol in {None, order.symbol}]
+        return self.entry.open_orders(uid, symbol)
 
     def find_order(self, uid: int, symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
         """Return an order by its number or by its client id (an open one first), or None."""
@@ -210,10 +194,12 @@ class Exchange:
         return found or self.store.order_by_cancel_id(uid, symbol, sent_id)
 
     def flush(self) -> None:
-        """Trigger stops, commit, then publish the events of the accounts concerned."""
-        for symbol in [symbol for symbol, waiting in self.matcher.waiting.items() if waiting]:
-            if self.markets[symbol].closed_because is None:
-                self.matcher.trigger_stops(self.markets[symbol])
+        """Trigger stops, start what filled orders of lists let start, commit, then publish the accounts' events."""
+        self._trigger_stops()
+        while self.lists.due:
+            opened = self.lists.due.pop(0)
+            self.entry.start_pending(self.markets[opened.info.symbol], opened)
+            self._trigger_stops()
         changes = self.ledger.drain_changes()
         self.store.save_balances(changes)
         self.store.commit()
@@ -232,34 +218,20 @@ class Exchange:
             market.save()
             self.store.set_meta(f"{symbol}.last_price", str(market.last_price))
 
-    def _start(self, market: SimulatedMarket, order: Order) -> list[Fill]:
-        self.store.save_order(order)
-        self._on_execution(Execution(order, "NEW"))
-        if order.type in STOP_TYPES:
-            order.waiting = True
-            self.matcher.waiting.setdefault(order.symbol, []).append(order)
-            self.store.save_order(order)
-            return []
-        order.working_ms = order.created_ms
-        return self.matcher.execute(market, order)
+    def _trigger_stops(self) -> None:
+        for symbol in [symbol for symbol, waiting in self.matcher.waiting.items() if waiting]:
+            if self.markets[symbol].closed_because is None:
+                self.matcher.trigger_stops(self.markets[symbol])
 
     def _on_execution(self, execution: Execution) -> None:
         order = execution.order
         if not order.is_open:
-            self._open.pop(order.id, None)
-        self._pending.append(AccountEvent(order.uid, replace(execution, order=replace(order))))
+            self.entry.forget(order)
+        copied = Execution(order.copy(), execution.kind, execution.fill, execution.reason)
+        self._pending.append(AccountEvent(order.uid, copied))
 
-    def _check_price(self, market: SimulatedMarket, order: Order) -> None:
-        if order.type is OrderType.LIMIT_MAKER and market.book.crosses(order.side, order.price):
-            raise OrderRejectedError("Order would immediately match and take.")
-        if order.type in STOP_TYPES and order.triggers_at(market.last_price):
-            raise OrderRejectedError("Stop price would trigger immediately.")
-
-    def _check_funds(self, market: SimulatedMarket, order: Order) -> None:
-        resting = order.has_price or order.type in STOP_TYPES
-        asset, cost = required_lock(market.spec, order) if resting else self.matcher.cost_at_market(market, order)
-        if self.ledger.balance(order.uid, asset).free < max(cost, 1):
-            raise insufficient_balance()
+    def _on_list(self, report: ListReport) -> None:
+        self._pending.append(AccountEvent(report.info.uid, order_list=report))
 
     def listed_assets(self) -> list[str]:
         """Return the assets that an account can hold; raises an error while a mirrored venue's markets aren't known."""

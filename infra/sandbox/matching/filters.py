@@ -3,23 +3,27 @@
 Source: developers.binance.com/docs/binance-spot-api-docs/filters.
 """
 
+from collections.abc import Sequence
+
 from infra.sandbox.errors import ExchangeError, FilterFailureError
 from infra.sandbox.fixed_point import notional
+from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.orders import STOP_TYPES, Order, OrderType, Side
 
 
-def check_filters(spec: MarketSpec, order: Order, average_price: int, open_orders: list[Order]) -> None:
-    """Raise `FilterFailureError` for the first filter of `spec` that `order` breaks.
+def check_filters(market: SimulatedMarket, order: Order, open_orders: Sequence[Order]) -> None:
+    """Raise `FilterFailureError` for the first filter of its market that `order` breaks.
 
-    `average_price` is the five-minute average; `open_orders` are the account's own in this market.
+    `open_orders` are the account's own in this market.
     """
+    spec, average_price = market.spec, market.average_price()
     _check_prices(spec, order, average_price)
     _check_quantity(spec, order)
     _check_notional(spec, order, average_price)
     if len(open_orders) >= spec.max_orders:
         raise FilterFailureError("MAX_NUM_ORDERS")
-    stops = sum(1 for resting in open_orders if resting.waiting)
+    stops = sum(1 for resting in open_orders if resting.is_untriggered)
     if order.type in STOP_TYPES and stops >= spec.max_stop_orders:
         raise FilterFailureError("MAX_NUM_ALGO_ORDERS")
 

@@ -11,17 +11,19 @@ from infra.sandbox.matching.book import Match
 from infra.sandbox.matching.filters import required_lock
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID, Ledger, fee_of
 from infra.sandbox.matching.market import PublicTrade, SimulatedMarket
-from infra.sandbox.orders import Fill, Order, SelfTrade, Side, Status
+from infra.sandbox.matching.open_lists import OpenLists
+from infra.sandbox.orders import NO_LIST, Fill, Order, SelfTrade, Side, Status
 from infra.sandbox.state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One step of an order as its owner sees it: Binance's execution type, and the fill for a trade."""
+    """One step of an order as its owner sees it: Binance's execution type, a trade's fill, why it was rejected."""
 
     order: Order
     kind: str
     fill: Fill | None = None
+    reason: str = "NONE"
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Matcher:
 
     ledger: Ledger
     store: Store
+    lists: OpenLists
     now_ms: Callable[[], int]
     on_execution: Callable[[Execution], None]
     waiting: dict[str, list[Order]] = field(default_factory=dict)
@@ -66,16 +69,19 @@ class Matcher:
         self._book_liquidity(market, order.side.other, trade)
         market.flush_aggregate()
 
-    def close(self, market: SimulatedMarket, order: Order, status: Status, kind: str) -> None:
-        """End an open order in `status`, release what it locked, and publish it as `kind`."""
-        market.book.remove(order)
+    def close(self, market: SimulatedMarket, order: Order, status: Status, kind: str, *, reason: str = "NONE") -> None:
+        """End an open order in `status`, release what it locked, and publish it as `kind`; its list follows it."""
         if order.waiting:
             self.waiting[order.symbol].remove(order)
             order.waiting = False
-        self._relock(market, order, 0)
+        elif not order.is_pending:
+            market.book.remove(order)
+        self.relock(market, order, 0)
         order.status, order.updated_ms = status, self.now_ms()
         self.store.save_order(order)
-        self.on_execution(Execution(order, kind))
+        self.on_execution(Execution(order, kind, reason=reason))
+        if order.list_id != NO_LIST:
+            self._end_others(market, order)
 
     def trigger_stops(self, market: SimulatedMarket) -> None:
         """Trigger waiting stops that the last price has reached, oldest first, until there are none."""
@@ -83,9 +89,24 @@ class Matcher:
         while order := next((stop for stop in waiting if stop.triggers_at(market.last_price)), None):
             waiting.remove(order)
             order.waiting = False
-            order.working_ms = self.now_ms()
-            self.reserve_funds(market, order)
+            if order.list_id != NO_LIST:
+                self._end_rivals(market, order)
+            self.start_working(market, order)
             self.execute(market, order)
+
+    def start_working(self, market: SimulatedMarket, order: Order) -> None:
+        """Publish that an order is about to enter the book, its trigger or its working order having come."""
+        order.working_ms = order.updated_ms = self.now_ms()
+        self.reserve_funds(market, order)
+        self.store.save_order(order)
+        self.on_execution(Execution(order, "NEW"))
+
+    def relock(self, market: SimulatedMarket, order: Order, amount: int) -> None:
+        """Lock `amount` for an order instead of what it has locked."""
+        asset = market.spec.quote if order.side is Side.BUY else market.spec.base
+        if amount != order.locked:
+            self.ledger.lock(order.uid, asset, amount - order.locked)
+            order.locked = amount
 
     def reserve_funds(self, market: SimulatedMarket, order: Order) -> None:
         """Lock the cost of an order without a limit price by the present book, as far as the account has it."""
@@ -93,7 +114,7 @@ class Matcher:
             return
         asset, needed = self.cost_at_market(market, order)
         free = self.ledger.balance(order.uid, asset).free
-        self._relock(market, order, min(needed, free + order.locked))
+        self.relock(market, order, min(needed, free + order.locked))
 
     def cost_at_market(self, market: SimulatedMarket, order: Order) -> tuple[str, int]:
         """Return the asset and the amount that a market order would pay by the present book."""
@@ -166,6 +187,8 @@ class Matcher:
     def _fill(self, market: SimulatedMarket, order: Order, trade: PublicTrade, *, maker: bool) -> Fill:
         """Book one side of a trade: what the order pays, what it receives less the fee, and its new state."""
         spec, quote = market.spec, notional(trade.price, trade.quantity)
+        if order.list_id != NO_LIST:
+            self._end_rivals(market, order)
         buys = order.side is Side.BUY
         given, got = ((spec.quote, quote), (spec.base, trade.quantity))
         if not buys:
@@ -181,10 +204,12 @@ class Matcher:
         order.status = Status.FILLED if self._is_filled(market, order) else Status.PARTIALLY_FILLED
         self._release_excess(market, order)
         fill = Fill(trade.id, order.id, order.uid, order.symbol, order.side, trade.price, trade.quantity, quote, fee,
-                    got[0], maker, trade.time_ms)  # fmt: skip
+                    got[0], maker, trade.time_ms, order.list_id)  # fmt: skip
         self.store.add_fill(fill)
         self.store.save_order(order)
         self.on_execution(Execution(order, "TRADE", fill))
+        if order.list_id != NO_LIST and not order.is_open:
+            self.lists.settle(order)
         return fill
 
     def _book_liquidity(self, market: SimulatedMarket, liquidity: Side, trade: PublicTrade) -> None:
@@ -211,15 +236,26 @@ class Matcher:
 
     def _release_excess(self, market: SimulatedMarket, order: Order) -> None:
         if not order.is_open:
-            self._relock(market, order, 0)
+            self.relock(market, order, 0)
         elif order.has_price:
-            self._relock(market, order, required_lock(market.spec, order)[1])
+            self.relock(market, order, required_lock(market.spec, order)[1])
 
-    def _relock(self, market: SimulatedMarket, order: Order, amount: int) -> None:
-        asset = market.spec.quote if order.side is Side.BUY else market.spec.base
-        if amount != order.locked:
-            self.ledger.lock(order.uid, asset, amount - order.locked)
-            order.locked = amount
+    def _end_rivals(self, market: SimulatedMarket, order: Order) -> None:
+        """Expire the other order of the pair of which `order` trades or triggers, and lock what it needs itself."""
+        for rival in self.lists.rivals(order):
+            self.close(market, rival, Status.EXPIRED, "EXPIRED")
+            if order.has_price:
+                self.relock(market, order, required_lock(market.spec, order)[1])
+
+    def _end_others(self, market: SimulatedMarket, order: Order) -> None:
+        """End the orders of a list that end with `order`: as it did if a user cancelled it, else they expire."""
+        is_cancelled = order.status is Status.CANCELED
+        for other in self.lists.ended_with(order):
+            if other.is_open:
+                other.cancel_id = order.cancel_id
+                self.close(market, other, order.status if is_cancelled else Status.EXPIRED,
+                           "CANCELED" if is_cancelled else "EXPIRED")  # fmt: skip
+        self.lists.settle(order)
 
 
 def _affordable(order: Order, price: int, quantity: int) -> int:

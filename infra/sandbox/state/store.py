@@ -6,49 +6,23 @@ import sys
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 
+from infra.sandbox.order_lists import ListStatus, OrderList
 from infra.sandbox.orders import OPEN_STATES, Fill, Order
+from infra.sandbox.state.schema import create_schema
 
 EXIT_CANNOT_WRITE = 74
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS accounts (
-    uid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, api_key TEXT NOT NULL UNIQUE, secret TEXT NOT NULL,
-    created_ms INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS balances (
-    uid INTEGER NOT NULL, asset TEXT NOT NULL, free INTEGER NOT NULL, locked INTEGER NOT NULL,
-    PRIMARY KEY (uid, asset)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS deposits (
-    key TEXT PRIMARY KEY, uid INTEGER NOT NULL, asset TEXT NOT NULL, amount INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS orders (
-    id INTEGER PRIMARY KEY, uid INTEGER NOT NULL, symbol TEXT NOT NULL, client_id TEXT NOT NULL, side TEXT NOT NULL,
-    type TEXT NOT NULL, time_in_force TEXT NOT NULL, price INTEGER NOT NULL, quantity INTEGER NOT NULL,
-    quote_quantity INTEGER NOT NULL, stop_price INTEGER NOT NULL, self_trade TEXT NOT NULL,
-    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, status TEXT NOT NULL, executed INTEGER NOT NULL,
-    quote_executed INTEGER NOT NULL, locked INTEGER NOT NULL, waiting INTEGER NOT NULL, working_ms INTEGER NOT NULL,
-    cancel_id TEXT NOT NULL, prevented INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS orders_of_account ON orders (uid, symbol, id);
-CREATE INDEX IF NOT EXISTS orders_by_client_id ON orders (uid, symbol, client_id);
-CREATE INDEX IF NOT EXISTS open_orders ON orders (id) WHERE status IN ('NEW', 'PARTIALLY_FILLED');
-CREATE TABLE IF NOT EXISTS fills (
-    trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL, uid INTEGER NOT NULL, symbol TEXT NOT NULL,
-    side TEXT NOT NULL, price INTEGER NOT NULL, quantity INTEGER NOT NULL, quote INTEGER NOT NULL,
-    fee INTEGER NOT NULL, fee_asset TEXT NOT NULL, maker INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    PRIMARY KEY (uid, symbol, trade_id, order_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS fills_of_order ON fills (order_id);
-CREATE TABLE IF NOT EXISTS candles (
-    symbol TEXT NOT NULL, open_ms INTEGER NOT NULL, open INTEGER NOT NULL, high INTEGER NOT NULL,
-    low INTEGER NOT NULL, close INTEGER NOT NULL, volume INTEGER NOT NULL, quote INTEGER NOT NULL,
-    trades INTEGER NOT NULL, taker_volume INTEGER NOT NULL, taker_quote INTEGER NOT NULL,
-    PRIMARY KEY (symbol, open_ms)) WITHOUT ROWID;
-"""
-
 _ORDER_COLUMNS = tuple(Order.__dataclass_fields__)
 _FILL_COLUMNS = tuple(Fill.__dataclass_fields__)
+_LIST_COLUMNS = tuple(OrderList.__dataclass_fields__)
+_values_of_order = attrgetter(*_ORDER_COLUMNS)
+_values_of_fill = attrgetter(*_FILL_COLUMNS)
+_values_of_list = attrgetter(*_LIST_COLUMNS)
 
 
 def _upsert(table: str, columns: Sequence[str]) -> str:
@@ -58,8 +32,11 @@ def _upsert(table: str, columns: Sequence[str]) -> str:
 
 _SAVE_ORDER = _upsert("orders", _ORDER_COLUMNS)
 _SAVE_FILL = _upsert("fills", _FILL_COLUMNS)
+_SAVE_LIST = _upsert("order_lists", _LIST_COLUMNS)
 _SELECT_ORDER = f"SELECT {', '.join(_ORDER_COLUMNS)} FROM orders "  # noqa: S608 - as above
 _SELECT_FILL = f"SELECT {', '.join(_FILL_COLUMNS)} FROM fills "  # noqa: S608 - as above
+_SELECT_LIST = f"SELECT {', '.join(_LIST_COLUMNS)} FROM order_lists "  # noqa: S608 - as above
+_OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +61,7 @@ class Store:
         weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA)
+        create_schema(self._db)
         if path:
             path.chmod(0o600)
 
@@ -135,11 +112,45 @@ class Store:
 
     def save_order(self, order: Order) -> None:
         """Save the present state of an order."""
-        self._write(_SAVE_ORDER, tuple(getattr(order, name) for name in _ORDER_COLUMNS))
+        self._write(_SAVE_ORDER, _values_of_order(order))
+
+    def save_list(self, kept: OrderList) -> None:
+        """Save the present state of a list, without its orders."""
+        self._write(_SAVE_LIST, _values_of_list(kept))
+
+    def last_list_id(self) -> int:
+        """Return the greatest list id given out, 0 for none."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM order_lists").fetchone()[0])
+
+    def open_lists(self) -> list[OrderList]:
+        """Return all lists with open orders, oldest first."""
+        return self._lists(f"WHERE status = '{ListStatus.EXECUTING}' ORDER BY id", ())
+
+    def list_by_id(self, uid: int, list_id: int) -> OrderList | None:
+        """Return an account's list, or None."""
+        found = self._lists("WHERE uid = ? AND id = ?", (uid, list_id))
+        return found[0] if found else None
+
+    def list_by_client_id(self, uid: int, client_id: str) -> OrderList | None:
+        """Return an account's newest list with that client id, or None."""
+        found = self._lists("WHERE uid = ? AND client_id = ? ORDER BY id DESC LIMIT 1", (uid, client_id))
+        return found[0] if found else None
+
+    def lists(self, uid: int, first_id: int | None, start: int, end: int, limit: int) -> list[OrderList]:
+        """Return an account's lists by id: from `first_id` on, or the newest made within [start, end] ms."""
+        if first_id is not None:
+            return self._lists("WHERE uid = ? AND id >= ? ORDER BY id LIMIT ?", (uid, first_id, limit))
+        order = "ASC" if start else "DESC"
+        where = f"WHERE uid = ? AND created_ms BETWEEN ? AND ? ORDER BY id {order} LIMIT ?"
+        return sorted(self._lists(where, (uid, start, end, limit)), key=lambda found: found.id)
+
+    def orders_of_list(self, list_id: int) -> list[Order]:
+        """Return the orders of a list, oldest first."""
+        return self._orders("WHERE list_id = ? AND list_id >= 0 ORDER BY id", (list_id,))
 
     def add_fill(self, fill: Fill) -> None:
         """Save an execution."""
-        self._write(_SAVE_FILL, tuple(getattr(fill, name) for name in _FILL_COLUMNS))
+        self._write(_SAVE_FILL, _values_of_fill(fill))
 
     def last_order_id(self) -> int:
         """Return the greatest order id given out, 0 for none."""
@@ -147,8 +158,7 @@ class Store:
 
     def open_orders(self) -> list[Order]:
         """Return all open orders, oldest first."""
-        states = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
-        return self._orders(f"WHERE status IN ({states}) ORDER BY id", ())
+        return self._orders(f"WHERE status IN ({_OPEN_STATES}) ORDER BY id", ())
 
     def order_by_id(self, uid: int, symbol: str, order_id: int) -> Order | None:
         """Return an account's order, or None."""
@@ -211,6 +221,9 @@ class Store:
     def _orders(self, where: str, values: tuple[int | str, ...]) -> list[Order]:
         return [_order(row) for row in self._db.execute(_SELECT_ORDER + where, values)]
 
+    def _lists(self, where: str, values: tuple[int | str, ...]) -> list[OrderList]:
+        return [_order_list(row) for row in self._db.execute(_SELECT_LIST + where, values)]
+
     def _write(self, sql: str, values: Sequence[int | str]) -> sqlite3.Cursor:
         try:
             if not self._db.in_transaction:
@@ -237,3 +250,7 @@ def _order(row: tuple[int | str, ...]) -> Order:
 
 def _fill(row: tuple[int | str, ...]) -> Fill:
     return msgspec.convert(dict(zip(_FILL_COLUMNS, row, strict=True)), Fill, strict=False)
+
+
+def _order_list(row: tuple[int | str, ...]) -> OrderList:
+    return msgspec.convert(dict(zip(_LIST_COLUMNS, row, strict=True)), OrderList, strict=False)

@@ -6,13 +6,13 @@ Source: developers.binance.com/docs/binance-spot-api-docs/websocket-api.
 import msgspec
 from starlette.types import Receive, Send
 
-from infra.sandbox.api.account import PRIVATE
-from infra.sandbox.api.binance_json import Json, account_position, balance_update, execution_report
-from infra.sandbox.api.market import PUBLIC
+from infra.sandbox.api.binance_json import Json
+from infra.sandbox.api.endpoints import METHODS
 from infra.sandbox.api.params import Params
 from infra.sandbox.api.rate_limits import RateLimits
-from infra.sandbox.api.routing import Endpoint, RequestContext
+from infra.sandbox.api.routing import RequestContext
 from infra.sandbox.api.signing import check_signature, key_holder, websocket_payload
+from infra.sandbox.api.user_events import account_position, balance_update, execution_report, list_status
 from infra.sandbox.clock import SandboxClock, monotonic_seconds
 from infra.sandbox.errors import ExchangeError
 from infra.sandbox.faults import FaultInjector
@@ -23,28 +23,7 @@ from infra.sandbox.streams.sockets import abort, serve_socket
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
 UNSUBSCRIBE = "userDataStream.unsubscribe"
-METHODS: dict[str, Endpoint] = {
-    "ping": PUBLIC["ping"],
-    "time": PUBLIC["time"],
-    "exchangeInfo": PUBLIC["exchangeInfo"],
-    "depth": PUBLIC["depth"],
-    "trades.recent": PUBLIC["trades"],
-    "trades.aggregate": PUBLIC["aggTrades"],
-    "klines": PUBLIC["klines"],
-    "avgPrice": PUBLIC["avgPrice"],
-    "ticker.24hr": PUBLIC["ticker/24hr"],
-    "ticker.price": PUBLIC["ticker/price"],
-    "ticker.book": PUBLIC["ticker/bookTicker"],
-    "order.place": PRIVATE["POST", "/api/v3/order"],
-    "order.test": PRIVATE["POST", "/api/v3/order/test"],
-    "order.status": PRIVATE["GET", "/api/v3/order"],
-    "order.cancel": PRIVATE["DELETE", "/api/v3/order"],
-    "openOrders.status": PRIVATE["GET", "/api/v3/openOrders"],
-    "openOrders.cancelAll": PRIVATE["DELETE", "/api/v3/openOrders"],
-    "allOrders": PRIVATE["GET", "/api/v3/allOrders"],
-    "myTrades": PRIVATE["GET", "/api/v3/myTrades"],
-    "account.status": PRIVATE["GET", "/api/v3/account"],
-}
+PLACE_ORDERS = frozenset(method for method, endpoint in METHODS.items() if endpoint.new_orders)
 
 
 class UserRequest(msgspec.Struct):
@@ -88,6 +67,8 @@ class UserStreams:
         now, views = self._clock.now_ms(), []
         if event.execution:
             views.append(execution_report(event.execution, now))
+        if event.order_list:
+            views.append(list_status(event.order_list, now))
         if event.deposit:
             views.append(balance_update(*event.deposit, now))
         if event.balances:
@@ -138,9 +119,9 @@ class UserSocket:
         try:
             result = self._do(request)
         except ExchangeError as error:
-            self._answer(request.id, error.status, {"error": {"code": error.code, "msg": error.message}})
+            self._answer(request.id, error.status, {"error": error.content()})
             return
-        if request.method == "order.place" and self._faults.consume("swallow_orders") and self._send:
+        if request.method in PLACE_ORDERS and self._faults.consume("swallow_orders") and self._send:
             abort(self._send)
             return
         self._answer(request.id, 200, {"result": result})
@@ -157,8 +138,8 @@ class UserSocket:
             raise ExchangeError(-1020, "This operation is not supported.")
         self._limits.use_weight(self._address, endpoint.weight, monotonic_seconds())
         caller = self._caller(params, values) if endpoint.signed else None
-        if endpoint.places_order and caller:
-            self._limits.use_order(caller.uid, monotonic_seconds())
+        if endpoint.new_orders and caller:
+            self._limits.use_order(caller.uid, monotonic_seconds(), endpoint.new_orders)
         return endpoint.handler(RequestContext(self._exchange, params, caller))
 
     def _caller(self, params: Params, values: dict[str, str]) -> Account:

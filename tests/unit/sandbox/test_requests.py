@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.sandbox.api.params import Params, read_order
+from infra.sandbox.api.order_params import read_order
+from infra.sandbox.api.params import Params
 from infra.sandbox.api.rate_limits import ORDERS_IN_TEN_SECONDS, WEIGHT_A_MINUTE, RateLimits
 from infra.sandbox.api.signing import check_signature, rest_payload
 from infra.sandbox.errors import ExchangeError
