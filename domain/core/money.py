@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decima
 
 MAX_DIGITS = 38
 SHOWN_PLACES, SHOWN_DIGITS = 8, 12
+_STORED_PLACES = 18
 ZERO = Decimal(0)
 
 _WRITTEN = re.compile(r"[-+0-9.A-Za-z]+", re.ASCII)
@@ -37,7 +38,7 @@ def rounded(value: Decimal) -> Decimal:
     if not value:
         return value
     places = max(SHOWN_PLACES, SHOWN_DIGITS - 1 - value.adjusted())
-    if int(value.as_tuple().exponent) >= -places:
+    if int(value.as_tuple().exponent) >= -places or not _has_room(value, places):
         return value
     return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN, context=EXACT)
 
@@ -82,9 +83,19 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
 
 
 def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
-    """Return the quotient in the `EXACT` context, cut to 18 places so that it can be stored and sent."""
+    """Return the quotient in the `EXACT` context, cut to 18 places so that it can be stored and sent.
+
+    A quotient so great that its digits end before is returned as it is: no two numbers make this raise but a zero.
+    """
     quotient = EXACT.divide(numerator, denominator)
+    if not _has_room(quotient, _STORED_PLACES):
+        return quotient
     return quotient.quantize(Decimal("1E-18"), rounding=ROUND_HALF_EVEN, context=EXACT).normalize(EXACT)
+
+
+def _has_room(value: Decimal, places: int) -> bool:
+    """Return whether `EXACT` has enough digits for `value` with so many decimals; otherwise quantizing raises."""
+    return value.adjusted() + 1 + places < EXACT.prec
 
 
 def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:

@@ -85,11 +85,9 @@ class OrderUpdate:
 
     async def _apply_to_position(self, fill: Fill) -> None:
         before = self._position or await self._open_position()
-        *closed, after = positions.apply_fill(before, fill, self._market, self._ids.next_id())
-        for position in closed:
-            await self._save_position(position)
+        after = positions.apply_fill(before, fill, self._market, self._ids.next_id())
         self._position, self._price = after, fill.price
-        if after.closed_at is not None:
+        if after is not None and after.closed_at is not None:
             await self._save_position(after)
             self._position = None
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, divide
 from domain.model.markets import Market, MarketSymbol
+from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Extremes, PositionSide, RoundTrip, Span
 from domain.model.trading import Position
@@ -57,7 +58,6 @@ class _Leg:
 @dataclass(slots=True)
 class _Trip:
     position: Position
-    side: PositionSide
     entry: _Leg = field(default_factory=_Leg)
     exit: _Leg = field(default_factory=_Leg)
     exit_reason: OrderRole | None = None
@@ -99,34 +99,20 @@ class _TripBuilder:
         """Apply a fill; what is left after the last fill of an order may be dust."""
         key, market = (fill.market, fill.trading_session_id), self._data.markets[fill.market]
         trip = self._open.get(key)
-        *ended, after = positions.apply_fill(trip.position if trip else None, fill, market, _NO_ACCOUNT)
-        rest = fill.quantity
-        if trip is not None and ended:
-            # The fill reverses the position: a part of it closes this trip, and the rest opens the next.
-            rest = min(abs(after.quantity), fill.quantity)
-            self._add(trip, fill, EXACT.subtract(fill.quantity, rest))
-            self._update(key, trip, ended[0])
-            trip = None
-        if trip is None:
-            trip = self._open[key] = _Trip(after, _side(fill))
-        self._add(trip, fill, rest)
-        self._update(key, trip, positions.close_dust(after, market, fill.price, fill.at) if is_last else after)
-
-    def _add(self, trip: _Trip, fill: Fill, quantity: Decimal) -> None:
-        if _side(fill) is trip.side:
-            trip.entry.add(fill.price, quantity)
+        after = positions.apply_fill(trip.position if trip else None, fill, market, _NO_ACCOUNT)
+        if after is None:
             return
-        trip.exit.add(fill.price, quantity)
-        trip.exit_reason = self._data.exit_reasons.get(fill.order_id, trip.exit_reason)
-
-    def _update(self, key: tuple[MarketSymbol, UUID | None], trip: _Trip, position: Position) -> None:
-        trip.position = position
-        if position.closed_at is not None:
+        if trip is None:
+            trip = self._open[key] = _Trip(after)
+        if fill.side is OrderSide.BUY:
+            trip.entry.add(fill.price, fill.quantity)
+        else:
+            # What it sells beyond the position isn't the trip's.
+            trip.exit.add(fill.price, min(fill.quantity, trip.position.quantity))
+            trip.exit_reason = self._data.exit_reasons.get(fill.order_id, trip.exit_reason)
+        trip.position = positions.close_dust(after, market, fill.price, fill.at) if is_last else after
+        if trip.position.closed_at is not None:
             self._closed.append(self._open.pop(key))
-
-
-def _side(fill: Fill) -> PositionSide:
-    return PositionSide.LONG if fill.side.sign > 0 else PositionSide.SHORT
 
 
 def _to_round_trip(trip: _Trip, data: RoundTripInput, extremes: Extremes | None) -> RoundTrip:
@@ -136,7 +122,7 @@ def _to_round_trip(trip: _Trip, data: RoundTripInput, extremes: Extremes | None)
     return RoundTrip(
         opened_at=position.opened_at,
         closed_at=position.closed_at,
-        side=trip.side,
+        side=PositionSide.LONG,
         quantity=trip.entry.quantity,
         entry_price=trip.entry.price or ZERO,
         exit_price=trip.exit.price,
@@ -160,8 +146,7 @@ def _excursions(trip: _Trip, extremes: Extremes | None) -> dict[str, float]:
     if extremes is not None:
         prices += [extremes.high, extremes.low]
     rise, fall = float((max(prices) - entry) / entry * 100), float((entry - min(prices)) / entry * 100)
-    adverse, favorable = (fall, rise) if trip.side is PositionSide.LONG else (rise, fall)
-    return {"max_adverse_excursion": max(adverse, 0.0), "max_favorable_excursion": max(favorable, 0.0)}
+    return {"max_adverse_excursion": max(fall, 0.0), "max_favorable_excursion": max(rise, 0.0)}
 
 
 def holding_seconds(trip: RoundTrip, until: datetime) -> float:

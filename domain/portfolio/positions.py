@@ -1,10 +1,15 @@
 """Positions, computed from fills by account, market and trading session.
 
-One identity holds exactly, except for the rounding of the average price to 18 decimals: realised profit plus
-`quantity` times (price - average price) equals the cash that the fills moved plus `quantity` times price. A fee in the
-quote currency is cash; a fee in the base currency lessens the quantity and is valued at the fill's price; a fee in a
-third currency (BNB) counts by the rate that is kept with its fill, so that the same fills always give the same
-position. If no rate was known then, the position has the currency in its `unpriced_fees`.
+What is sold beyond a position were holdings of the account that no position counts: coins that were deposited, or
+bought elsewhere. On a spot market that is no short sale. It opens no position; its proceeds are in the account's
+balances, as its fill is in their ledger.
+
+One identity holds for the fills of a position, except for the rounding of the average price and of a part's fees to 18
+decimals: realised profit plus `quantity` times (price - average price) equals the cash that the fills moved plus
+`quantity` times price. A fee in the quote currency is cash; a fee in the base currency lessens the quantity and is
+valued at the fill's price; a fee in a third currency (BNB) counts by the rate that is kept with its fill, so that the
+same fills always give the same position. If no rate was known then, the position has the currency in its
+`unpriced_fees`.
 """
 
 from dataclasses import dataclass
@@ -43,26 +48,20 @@ def fill_effect(fill: Fill, market: Market) -> FillEffect:
     return FillEffect(quantity, fill.price, EXACT.multiply(fill.fee, fill.fee_rate))
 
 
-def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UUID) -> tuple[Position, ...]:
-    """Return the position after the fill; `new_id` is the id of the position that the fill opens, if it opens one.
+def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UUID) -> Position | None:
+    """Return the position after the fill; None if there was none and the fill sells holdings.
 
-    A fill that turns a position to the other side returns two: the closed one, which gets all the fees, and the new
-    one.
+    `new_id` is the id of the position that the fill opens, if it opens one. Of a fill that sells more than the
+    position, the part that is the position's closes it, with its share of the fees.
     """
     effect = fill_effect(fill, market)
-    current = position or _opened(fill, new_id)
-    charged = current.changed(
-        fees=EXACT.add(current.fees, effect.fees),
-        realized_profit=EXACT.subtract(current.realized_profit, effect.fees),
-        unpriced_fees=_with_currency(current.unpriced_fees, effect.unpriced_fee),
-    )
-    if current.quantity * effect.quantity >= 0:
-        return (_increased(charged, effect),)
-    if abs(effect.quantity) <= abs(current.quantity):
-        return (_reduced(charged, effect, fill.at),)
-    rest = FillEffect(EXACT.add(charged.quantity, effect.quantity), effect.price, ZERO)
-    closing = FillEffect(EXACT.minus(charged.quantity), effect.price, ZERO)
-    return (_reduced(charged, closing, fill.at), _increased(_opened(fill, new_id), rest))
+    if effect.quantity > 0:
+        current = position or _opened(fill, new_id)
+        return _increased(_charged(current, effect), effect)
+    if position is None:
+        return None
+    closing = _share(effect, min(position.quantity, -effect.quantity))
+    return _reduced(_charged(position, closing), closing, fill.at)
 
 
 def close_dust(position: Position, market: Market, price: Decimal, at: datetime) -> Position:
@@ -91,6 +90,22 @@ def unrealized_profit(position: Position, price: Decimal) -> Decimal:
     return EXACT.multiply(EXACT.subtract(price, position.average_price), position.quantity)
 
 
+def _share(effect: FillEffect, sold: Decimal) -> FillEffect:
+    """Return the part of a sale that is `sold`, with its share of the fees."""
+    if sold == -effect.quantity:
+        return effect
+    fees = divide(EXACT.multiply(effect.fees, sold), -effect.quantity)
+    return FillEffect(-sold, effect.price, fees, effect.unpriced_fee)
+
+
+def _charged(position: Position, effect: FillEffect) -> Position:
+    return position.changed(
+        fees=EXACT.add(position.fees, effect.fees),
+        realized_profit=EXACT.subtract(position.realized_profit, effect.fees),
+        unpriced_fees=_with_currency(position.unpriced_fees, effect.unpriced_fee),
+    )
+
+
 def _with_currency(known: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
     return known if currency is None or currency in known else (*known, currency)
 
@@ -108,8 +123,6 @@ def _opened(fill: Fill, position_id: UUID) -> Position:
 
 def _increased(position: Position, effect: FillEffect) -> Position:
     quantity = EXACT.add(position.quantity, effect.quantity)
-    if not quantity:
-        return position
     before = EXACT.multiply(position.average_price or ZERO, position.quantity)
     cost = EXACT.add(before, EXACT.multiply(effect.price, effect.quantity))
     return position.changed(quantity=quantity, average_price=divide(cost, quantity))

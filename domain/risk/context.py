@@ -87,8 +87,15 @@ class RiskContext:
         levels = self.levels(side)
         return levels[0].price if levels else None
 
+    def visible_quantity(self, side: OrderSide) -> Decimal:
+        """Return how much the levels that are known would give to an order of `side`, in base."""
+        return sum((level.quantity for level in self.levels(side)), ZERO)
+
     def worst_price(self, order: Order) -> Decimal | None:
-        """Return the price of the last level that the order would reach as a market order."""
+        """Return the price of the last level that the order would reach as a market order.
+
+        An order beyond the known levels trades at that of the last one or at a worse one.
+        """
         left = order.quantity
         price = None
         for level in self.levels(order.side):

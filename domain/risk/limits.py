@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from domain.core.money import EXACT, ZERO, divide, plain, rounded
+from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderType, RiskCode, RiskDenial
 from domain.risk.context import LimitScope, RiskContext
 
@@ -24,14 +25,26 @@ def price_collar(order: Order, context: RiskContext, scope: LimitScope) -> Itera
     """PRICE_COLLAR if the order could trade at a price that is worse than the market's by more than allowed.
 
     A buy far below the market does no harm and passes. For a market order the worst price that it would reach counts,
-    for an order with a stop price the distance of its limit from that.
+    and where the book ends before that, the price isn't known; for an order with a stop price the distance of its limit
+    from that.
     """
-    if order.reduces_risk:
-        return
     collar = scope.limits.price_collar_percent
+    if collar is None or order.reduces_risk:
+        return
+    if order.type is OrderType.MARKET and order.quantity > context.visible_quantity(order.side):
+        visible = context.visible_quantity(order.side)
+        message = (
+            f"The book shows {plain(visible)} {context.base} of the {plain(order.quantity)} of the order, so its price "
+            f"isn't known; {scope.name} allows {plain(collar)} % from the market."
+        )
+        yield RiskDenial(RiskCode.PRICE_COLLAR, message, limit=collar)
+        return
     start = order.stop_price or context.best_price(order.side)
     end = context.worst_price(order) if order.type is OrderType.MARKET else order.price
-    if collar is None or not start or end is None:
+    if end is None and not order.type.has_price:
+        return  # a STOP or TAKE_PROFIT: what it trades at once it triggers is the market's
+    if start is None or end is None:
+        yield RiskDenial(RiskCode.PRICE_COLLAR, f"There is no price to hold the order's against, as {scope.name} asks.")
         return
     percent = divide(EXACT.multiply((end - start) * order.side.sign, _HUNDRED), start)
     if percent > collar:
@@ -55,15 +68,18 @@ def order_notional(order: Order, context: RiskContext, scope: LimitScope) -> Ite
 
 
 def position_notional(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
-    """MAX_POSITION_NOTIONAL: the value that the market's position could reach, active orders included."""
+    """MAX_POSITION_NOTIONAL: the value that the market's position could reach, active orders to buy included.
+
+    On a spot market no sale makes a position greater.
+    """
     limit = scope.limits.max_position_notional
-    if limit is None or _reduces(order, context):
+    if limit is None or order.side is OrderSide.SELL:
         return
     held = sum((position.quantity for position in scope.positions), ZERO)
     working = sum(
-        (o.remaining_quantity for o in scope.active if (o.market, o.side) == (order.market, order.side)), ZERO
+        (o.remaining_quantity for o in scope.active if (o.market, o.side) == (order.market, OrderSide.BUY)), ZERO
     )
-    actual = _notional(order, context, abs(held + (working + order.quantity) * order.side.sign))
+    actual = _notional(order, context, held + working + order.quantity)
     if actual is None:
         yield _unmeasured(RiskCode.MAX_POSITION_NOTIONAL, context, scope)
     elif actual > limit:

@@ -8,6 +8,7 @@ from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.model.markets import FeedState
+from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType, RejectCode, RiskCode
 from infra.embedded.bus import EmbeddedBus
 from tests.support.order_harness import OrderHarness
@@ -157,3 +158,13 @@ async def test_a_feed_that_has_been_away_for_a_while_keeps_no_order_waiting(
     order = await harness.place()
     assert [denial.code for denial in order.denials] == [RiskCode.STALE_MARKET_DATA]
     assert harness.markets.depth_requests == 0
+
+
+async def test_the_sale_of_what_one_holds_opens_no_short_position(harness: OrderHarness) -> None:
+    await harness.start()
+    assert (await harness.place("own", side=OrderSide.SELL, quantity=Decimal(2))).status is OrderStatus.FILLED
+    assert await harness.positions() == []
+    await harness.place("in")
+    sold = await harness.place("more", side=OrderSide.SELL, quantity=Decimal(3))
+    assert sold.filled_quantity == 3
+    assert await harness.positions() == []

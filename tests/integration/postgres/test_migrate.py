@@ -1,5 +1,6 @@
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import uuid4
 
 import asyncpg
@@ -144,4 +145,33 @@ async def test_halts_from_before_they_were_kept_are_reported_as_the_activity_log
     assert [tuple(row) for row in rows] == [
         ("ACCOUNT", account, "HALTED", halted, "SELF", "lunch"),
         ("USER", user, "REDUCING", halted, "OPERATOR", "unpaid"),
+    ]
+
+
+async def test_coins_that_were_sold_and_never_bought_here_are_no_open_position(
+    empty_database_dsn: str,
+) -> None:
+    await upgrade(empty_database_dsn, "0014")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, account, opened = uuid4(), uuid4(), datetime(2026, 5, 1, 12, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name, trading_state)"
+        " VALUES ($1, 'a@example.com', '', $2, 'USER', 'standard', 'ACTIVE')", user, opened,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO accounts (id, user_id, name, kind, venue, currency, created_at, trading_state, risk,"
+        " sealed_credentials) VALUES ($1, $2, 'a', 'PAPER', 'sandbox', 'USDT', $3, 'ACTIVE', '{}', '')",
+        account, user, opened,
+    )  # fmt: skip
+    for market, quantity in (("sandbox:BTC/USDT", Decimal("-0.00808")), ("sandbox:ETH/USDT", Decimal(2))):
+        await connection.execute(
+            "INSERT INTO positions (id, user_id, account_id, market, opened_at, quantity, dust, realized_profit, fees)"
+            " VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0)", uuid4(), user, account, market, opened, quantity,
+        )  # fmt: skip
+    assert "0016" in await migrate(empty_database_dsn)
+    rows = await connection.fetch("SELECT market, quantity, closed_at FROM positions ORDER BY market")
+    await connection.close()
+    assert [tuple(row) for row in rows] == [
+        ("sandbox:BTC/USDT", Decimal(0), opened),
+        ("sandbox:ETH/USDT", Decimal(2), None),
     ]

@@ -88,7 +88,7 @@ def test_an_open_round_trip_is_listed_and_not_counted() -> None:
     assert result.metrics.market_change_percent == pytest.approx(30)
 
 
-def test_what_goes_through_flat_is_split_between_two_round_trips() -> None:
+def test_what_is_sold_beyond_a_position_is_no_round_trip() -> None:
     fills = ledger((1, BUY, 1, 100), (2, SELL, 3, 110), (3, BUY, 2, 105))
     trips = compute_result(
         report_data(fills, holdings={"USDT": D(1000), "BTC": D(5)}, marks=marks((0, 100)))
@@ -96,7 +96,7 @@ def test_what_goes_through_flat_is_split_between_two_round_trips() -> None:
 
     assert [(trip.side, trip.quantity, trip.entry_price, trip.exit_price, trip.profit) for trip in trips] == [
         (PositionSide.LONG, D(1), D(100), D(110), D(10)),
-        (PositionSide.SHORT, D(2), D(110), D(105), D(10)),
+        (PositionSide.LONG, D(2), D(105), None, D(0)),
     ]
 
 

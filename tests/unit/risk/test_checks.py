@@ -217,6 +217,37 @@ class TestLimits:
         assert codes(market_order(), deep) == []
         assert codes(market_order(quantity=D(2)), deep) == [R.PRICE_COLLAR]
 
+    @pytest.mark.parametrize("side", OrderSide)
+    def test_the_collar_holds_a_market_order_that_the_visible_book_does_not_cover(self, side: OrderSide) -> None:
+        thin = replace(a_book(), bids=(PriceLevel(D(100), D("0.3")),), asks=(PriceLevel(D(100), D("0.3")),))
+        book = replace(limited(price_collar_percent=D(5)), depth=thin)
+        assert codes(market_order(side=side, quantity=D("0.3")), book) == []
+        (denial,) = check_order(market_order(side=side, quantity=D(1)), book)
+        assert denial.code is R.PRICE_COLLAR
+        assert "The book shows 0.3 BTC of the 1 of the order" in denial.message
+
+    def test_the_balance_is_checked_at_the_last_visible_price_at_least(self) -> None:
+        thin = replace(a_book(), asks=(PriceLevel(D(100), D(1)), PriceLevel(D(200), D(1))))
+        balances = {"USDT": Balance("USDT", D(1000), D(1000))}
+        order = market_order(quantity=D(6))
+        assert codes(order, context(depth=thin, balances=balances)) == [R.INSUFFICIENT_BALANCE]
+
+    def test_without_a_price_the_collar_cannot_be_measured_and_denies(self) -> None:
+        blind = replace(limited(price_collar_percent=D(5)), depth=None)
+        for order in (an_order(), market_order()):
+            assert codes(order, blind) == [R.STALE_MARKET_DATA, R.PRICE_COLLAR]
+
+    @pytest.mark.parametrize("side", OrderSide)
+    def test_no_two_prices_are_so_far_apart_that_a_check_fails(self, side: OrderSide) -> None:
+        order = an_order(side=side, type=OrderType.STOP_LIMIT, price=D("1E+37"), stop_price=D("1E-38"))
+        everything = limited(price_collar_percent=D(5), max_order_notional=D(1), max_position_notional=D(1))
+        assert R.MAX_ORDER_NOTIONAL in codes(order, everything)
+        assert (R.PRICE_COLLAR in codes(order, everything)) is (side is OrderSide.BUY)
+
+    def test_the_sale_of_what_one_holds_counts_as_no_position(self) -> None:
+        order = an_order(side=OrderSide.SELL, quantity=D(5))
+        assert codes(order, limited(max_position_notional=D(1))) == []
+
     def test_a_position_is_counted_with_the_orders_that_could_grow_it(self) -> None:
         working = an_order(status=OrderStatus.OPEN, quantity=D(3))
         scope = LimitScope("the account", RiskLimits(), positions=(position(5),), active=(working,))
@@ -320,8 +351,9 @@ class TestClosing:
 
     def test_by_hand_a_halt_holds_and_a_limit_of_new_risk_does_not(self) -> None:
         order = an_order(side=OrderSide.SELL, reduce_only=True)
-        assert codes(order, strict_context()) == [R.TRADING_HALTED, R.MAX_ORDER_NOTIONAL]
-        assert codes(order, strict_context(TradingState.REDUCING)) == [R.MAX_ORDER_NOTIONAL]
+        against_slips = [R.PRICE_COLLAR, R.MAX_ORDER_NOTIONAL]
+        assert codes(order, strict_context()) == [R.TRADING_HALTED, *against_slips]
+        assert codes(order, strict_context(TradingState.REDUCING)) == against_slips
 
     def test_by_hand_the_collar_holds_where_there_is_a_book(self) -> None:
         order = an_order(side=OrderSide.SELL, reduce_only=True, price=D(90))
