@@ -90,8 +90,13 @@ class Loaders:
 
     @cached_property
     def replacements(self) -> DataLoader[UUID, Order | None]:
-        """The order that replaces an order."""
-        return self._by(lambda reading, ids: reading.orders.list_replacements(ids), lambda order: order.replaces_id)
+        """The order that took the place of an order, or is about to: not an amendment that came to nothing."""
+
+        async def taking_place(reading: UnitOfWork, ids: Sequence[UUID]) -> list[Order]:
+            found = await reading.orders.list_replacements(ids)
+            return [order for order in found if order.venue_order_id is not None or not order.status.is_final]
+
+        return self._by(taking_place, lambda order: order.replaces_id)
 
     @cached_property
     def protections(self) -> DataLoader[UUID, list[Order]]:

@@ -9,10 +9,11 @@ from domain.core.errors import ErrorCode, InputError
 from domain.core.money import EXACT
 from domain.core.pagination import CursorScope, Page, id_key, page_request, slice_page
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Fill, Order, OrderStatus
+from domain.model.orders import CancelCode, Fill, Order, OrderStatus
 from domain.model.trading import Signal
 from domain.model.users import ApiScope
 from domain.ports.orders import OrderFilter
+from domain.rules.order_amendment import AmendmentRequest
 from domain.rules.order_request import OrderRequest
 from resolvers.context import RequestContext
 from resolvers.events import OrderEventItem, order_event_item
@@ -101,6 +102,11 @@ async def place(context: RequestContext, request: OrderRequest, idempotency_key:
     return await context.services.orders.place(user.id, request, idempotency_key)
 
 
+async def amend(context: RequestContext, request: AmendmentRequest, idempotency_key: str) -> Order:
+    """Amend an order and return the new one as it is once the venue has answered, or after 2 s."""
+    return await context.services.orders.amend(context.require_user(ApiScope.TRADE).id, request, idempotency_key)
+
+
 async def cancel(context: RequestContext, order_id: UUID) -> Order:
     """Cancel an order and return it as it is once the cancel has ended, or after 2 s."""
     return await context.services.orders.cancel(context.require_user(ApiScope.TRADE).id, order_id)
@@ -123,3 +129,11 @@ def order_error(order: Order) -> InputError | None:
         reason = order.reject_reason or "The venue rejected the order."
         return InputError(ErrorCode.ORDER_REJECTED, reason, ("input",))
     return None
+
+
+def amendment_error(order: Order) -> InputError | None:
+    """Return the error of an amendment that was denied, rejected or given up before it was sent; None for any other."""
+    if order.cancel_code is CancelCode.NOT_REPLACED:
+        message = "The order ended, or could not be cancelled, before it was amended; see `replaces`."
+        return InputError(ErrorCode.CONFLICT, message, ("id",))
+    return order_error(order)

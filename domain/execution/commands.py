@@ -22,13 +22,27 @@ async def place_order(unit_of_work: UnitOfWork, order: Order) -> None:
 async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode, at: datetime) -> Order:
     """Cancel an order whose row is locked, and return it as it then is.
 
-    One that wasn't sent ends at once. One that is final, or to be cancelled already, stays as it is.
+    One that wasn't sent ends at once. One that is final, or to be cancelled already, stays as it is; but if it is
+    cancelled for an amendment, that is cancelled with it.
     """
+    if _is_replaced(order) and code is not CancelCode.AMENDED:
+        await _cancel_amendments(unit_of_work, order, code, at)
     transition = _cancel(order, code, at)
     if transition.order is not order:
         await unit_of_work.orders.save(transition.order)
         unit_of_work.events.append(transition.log_events())
     return transition.order
+
+
+async def replace_order(unit_of_work: UnitOfWork, replaced: Order, amendment: Order, at: datetime) -> Order:
+    """Store an amendment of an order whose row is locked, and return the replaced order as it then is.
+
+    If that wasn't sent it ends at once. Otherwise the executor cancels it, and sends the amendment after it.
+    """
+    await place_order(unit_of_work, amendment)
+    if replaced.status is not OrderStatus.PENDING:
+        return replaced
+    return await cancel_order(unit_of_work, replaced, CancelCode.AMENDED, at)
 
 
 async def cancel_orders(
@@ -41,11 +55,26 @@ async def cancel_orders(
     return await unit_of_work.orders.request_cancels(user_id, selected, code, at)
 
 
+async def _cancel_amendments(unit_of_work: UnitOfWork, order: Order, code: CancelCode, at: datetime) -> None:
+    for found in await unit_of_work.orders.list_replacements([order.id]):
+        amendment = await unit_of_work.orders.get_for_update(found.id)
+        if amendment is not None:
+            await cancel_order(unit_of_work, amendment, code, at)
+
+
+def _is_replaced(order: Order) -> bool:
+    """Return whether the order is being cancelled for an amendment's sake."""
+    return order.status is OrderStatus.PENDING_CANCEL and order.cancel_code is CancelCode.AMENDED
+
+
 def _cancel(order: Order, code: CancelCode, at: datetime) -> Transition:
+    if _is_replaced(order):
+        return Transition(order.changed(at, cancel_code=code))
     if order.status.is_final or order.cancel_requested_at is not None:
         return Transition(order)
     if order.status is not OrderStatus.PENDING:
         return Transition(order.changed(at, cancel_requested_at=at, cancel_code=code))
     if code is CancelCode.EXPIRED:
         return expire_unsent(order, at)
-    return cancel_unsent(order, at, "cancelled before it was sent", code)
+    reason = "replaced before it was sent" if code is CancelCode.AMENDED else "cancelled before it was sent"
+    return cancel_unsent(order, at, reason, code)

@@ -13,6 +13,7 @@ from domain.execution.account_context import AccountContext
 from domain.execution.commands import cancel_order
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.in_doubt import InDoubtResolver
+from domain.execution.order_replacer import OrderReplacer
 from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
 from domain.execution.risk_loader import load_risk_context
@@ -62,6 +63,7 @@ class AccountExecutor:
         self._context = context
         self._resolver = InDoubtResolver(context, self._retry_cancel, cancel_foreign=cancel_foreign)
         self._sender = OrderSender(context, self._resolver)
+        self._replacer = OrderReplacer(context, self._sender, self._resolver)
         self._reconciler = Reconciler(context, self._resolver)
         self._queue: dict[UUID, None] = {}
         self._cancel_retries: set[UUID] = set()
@@ -126,7 +128,7 @@ class AccountExecutor:
 
     async def _recover_order(self, order: Order) -> None:
         context, now = self._context, self._context.clock.now()
-        if order.status is OrderStatus.PENDING:
+        if order.status is OrderStatus.PENDING and order.replaces_id is None:
             if now - order.created_at > timedelta(seconds=context.timings.maximum_pending_age_at_start):
                 reason = "the engine was not running when the order could have been sent"
                 await context.update(
@@ -212,6 +214,8 @@ class AccountExecutor:
                 await self._sender.place(order)
             elif order is not None and order.status is OrderStatus.PENDING_CANCEL:
                 await self._sender.cancel(order)
+            elif order is not None and _is_amendment(order) and await self._replacer.advance(order):
+                self._queue[order_id] = None
         except Unavailable:
             # The commit may have happened, or may still happen, and nothing was sent.
             self._resolver.enqueue(order_id)
@@ -239,7 +243,7 @@ class AccountExecutor:
             update.apply(await self._decide(transaction, order, require_book=require_book))
             await update.save()
         self._context.publish(update)
-        if update.has_changed or order.id in self._cancel_retries:
+        if update.has_changed or order.id in self._cancel_retries or _is_amendment(order):
             return update.order
         if order.status in _IN_FLIGHT:
             self._resolver.enqueue_later(order.id)  # An earlier commit of this node may have succeeded after all.
@@ -249,7 +253,7 @@ class AccountExecutor:
         context, now = self._context, self._context.clock.now()
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)
-        if order.status is not OrderStatus.PENDING:
+        if order.status is not OrderStatus.PENDING or _is_amendment(order):
             return Transition(order)
         if order.expires_at is not None and order.expires_at <= now:
             return expire_unsent(order, now)
@@ -304,6 +308,10 @@ class AccountExecutor:
                     self._context.reconciled = False
         except Unavailable:
             self._reconciler.request()  # What couldn't be saved is queried again.
+
+
+def _is_amendment(order: Order) -> bool:
+    return order.status is OrderStatus.PENDING and order.replaces_id is not None
 
 
 def _is_pending(order: Order) -> bool:

@@ -14,6 +14,7 @@ from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import FillReport, OrderReport
 from domain.ports.market_data import VenueUnreachable
 from domain.rules.order_lifecycle import Transition, confirm_absent, is_missing_fills, mark_in_doubt, reject_cancel
+from domain.rules.order_replacement import UncanceledStep, uncanceled_step
 
 _FILLS_MARGIN = timedelta(seconds=5)
 """How long before an order was sent its fills are looked for, since clocks differ."""
@@ -156,7 +157,13 @@ class InDoubtResolver:
             at, reason = self._context.clock.now(), query.cancel_refusal
             await self._context.update(order.id, lambda current: reject_cancel(current, at, reason))
             self._discard(query)
-        elif self._may_still_arrive(query):
+            return
+        step = uncanceled_step(order, await self._amendment_of(order))
+        if step is UncanceledStep.PUT_BACK:
+            at, reason = self._context.clock.now(), "its amendment came to nothing"
+            await self._context.update(order.id, lambda current: reject_cancel(current, at, reason))
+            self._discard(query)
+        elif step is UncanceledStep.WAIT or self._may_still_arrive(query):
             self._reschedule(query)
         else:
             # A second cancel does no harm: the client order id is this order's alone.
@@ -198,6 +205,12 @@ class InDoubtResolver:
             and fill.quantity <= order.quantity
             and not self.report_handler.is_known(fill)
         )
+
+    async def _amendment_of(self, order: Order) -> Order | None:
+        """Return the newest order that replaces this one."""
+        async with self._context.database.read_only() as transaction:
+            replacements = await transaction.orders.list_replacements([order.id])
+        return max(replacements, key=lambda replacement: replacement.id, default=None)
 
     async def _read(self, order_id: UUID) -> Order | None:
         async with self._context.database.read_only() as transaction:

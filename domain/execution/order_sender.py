@@ -1,6 +1,7 @@
 """Sends committed orders and cancels to the venue, each once, and saves the outcome."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext, Change
@@ -11,9 +12,12 @@ from domain.rules.order_lifecycle import Transition, cancel_unsent, mark_in_doub
 
 _log = logging.getLogger(__name__)
 
+Request = Callable[[], Awaitable[OrderReport]]
+"""Sends an order, once, and returns the venue's report of it."""
+
 
 class OrderSender:
-    """The only caller of the venue's `place`, and of its `cancel` for the engine's own orders."""
+    """The only caller of the venue's `place` and `replace`, and of its `cancel` for the engine's own orders."""
 
     def __init__(self, context: AccountContext, resolver: InDoubtResolver) -> None:
         self._context = context
@@ -21,8 +25,29 @@ class OrderSender:
 
     async def place(self, order: Order) -> None:
         """Send a SUBMITTED order and save its outcome; an unknown outcome is resolved by querying the venue."""
+        await self._deliver(order, lambda: self._context.venue.place(order, self._context.check_lease))
+
+    async def replace(self, replaced: Order, order: Order) -> None:
+        """Have the venue cancel a PENDING_CANCEL order and place a SUBMITTED one, in one request.
+
+        The outcome of the new order is saved as that of any other. What has become of the replaced order is asked if
+        the answer didn't say that it was cancelled.
+        """
+        await self._deliver(order, lambda: self._replace(replaced, order))
+        known = self._context.order_cache.get(replaced.client_order_id)
+        if known is None or not known.status.is_final:
+            self._resolve(replaced)
+
+    async def _replace(self, replaced: Order, order: Order) -> OrderReport:
+        report = await self._context.venue.replace(replaced, order, self._context.check_lease)
+        await self._resolver.report_handler.on_order(report.canceled)
+        if report.placed is None:
+            raise report.refusal or VenueRefused("the venue refused the order and gave no reason")
+        return report.placed
+
+    async def _deliver(self, order: Order, request: Request) -> None:
         try:
-            outcome = await self._send(order)
+            outcome = await self._send(order, request)
             if isinstance(outcome, OrderReport):
                 await self._resolver.report_handler.on_order(outcome)
             else:
@@ -31,8 +56,9 @@ class OrderSender:
             # It was sent, and the outcome can't be saved now: the resolver saves it when it can.
             self._resolve(order)
 
-    async def cancel(self, order: Order) -> None:
-        """Send the cancel of a PENDING_CANCEL order and save its outcome."""
+    async def cancel(self, order: Order) -> Order | None:
+        """Send the cancel of a PENDING_CANCEL order, save its outcome, and return the order; None if it isn't known."""
+        after: Order | None = None
         try:
             report = await self._context.venue.cancel(order, self._context.check_lease)
             after = None if report is None else await self._resolver.report_handler.on_order(report)
@@ -43,12 +69,13 @@ class OrderSender:
         else:
             if after is None or not after.status.is_final:
                 self._resolve(order)
+        return after
 
-    async def _send(self, order: Order) -> OrderReport | Change:
+    async def _send(self, order: Order, request: Request) -> OrderReport | Change:
         """Return the venue's report, or the change of the order that follows from its refusal or silence."""
         context = self._context
         try:
-            return await context.venue.place(order, context.check_lease)
+            return await request()
         except VenueRefused as refused:
             reason, code = refused.reason, refused.code
             return lambda current: reject(current, context.clock.now(), reason, code)
@@ -59,6 +86,8 @@ class OrderSender:
                 if _is_submitted(current)
                 else Transition(current)
             )
+        except Unavailable:
+            raise
         except OutcomeUnknown as unknown:
             reason = str(unknown) or "the venue did not answer"
         except Exception as error:  # noqa: BLE001  # whatever went wrong, the order may be at the venue

@@ -1,4 +1,4 @@
-"""Places and cancels orders for users. A committed row is the command; the account's executor carries it out."""
+"""Places, amends and cancels orders for users: committed rows, which the account's executor carries out."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -7,7 +7,7 @@ from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import reserve, validate_key
-from domain.execution.commands import cancel_order, cancel_orders, place_order
+from domain.execution.commands import cancel_order, cancel_orders, place_order, replace_order
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
 from domain.execution.notifications import OrderNotifier
 from domain.model.client_order_ids import client_order_id
@@ -16,6 +16,7 @@ from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
 from domain.model.trading import Account
 from domain.ports.orders import MarketView, OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.rules.order_amendment import AmendmentRequest, amended_order, validate_amendment
 from domain.rules.order_request import OrderRequest, validate_order
 
 ANSWER_WITHIN_SECONDS = 2.0
@@ -66,6 +67,31 @@ class OrderService:
         before = await self._read(user_id, known)
         return before if _has_answer(before) else await self.wait_until(user_id, known, _has_answer)
 
+    async def amend(self, user_id: UUID, request: AmendmentRequest, idempotency_key: str) -> Order:
+        """Amend an order and return the new one once that has left PENDING and SUBMITTED, or as it is after 2 s.
+
+        The same key with the same input returns the same order. Raises `InputErrors` for an invalid amendment, above
+        all of an order that has ended or is being replaced or cancelled, and CONFLICT if the key was used for another.
+        """
+        new_id, now = self._ids.next_id(), self._clock.now()
+        async with self._database.transaction() as transaction:
+            known = await reserve(transaction, self._clock, user_id, "orderAmend", idempotency_key, request, new_id)
+            if known is None:
+                replaced = await self._lock_own(transaction, user_id, request.order_id)
+                replacements = await transaction.orders.list_replacements([replaced.id])
+                errors = validate_amendment(request, replaced, replacements[-1] if replacements else None)
+                if errors:
+                    raise InputErrors(errors)
+                cause = f"{user_id}:{idempotency_key}"
+                client_id = client_order_id(replaced.account_id, "orderAmend", cause, replaced.role, 0)
+                amendment = amended_order(request, replaced, new_id, client_id, now)
+                after = await replace_order(transaction, replaced, amendment, now)
+        if known is not None:
+            return await self.wait_until(user_id, known, _has_answer)
+        if after.status.is_final:
+            self._notifier.publish(after)
+        return await self._wake_and_wait(amendment, _has_answer)
+
     async def wake(self, account_id: UUID, order_id: UUID | None = None) -> None:
         """Notify the account's executor of a command for an order, or for any."""
         await self._notifier.notify_executor(account_id, order_id)
@@ -77,9 +103,7 @@ class OrderService:
         can't be cancelled any more.
         """
         async with self._database.transaction() as transaction:
-            order = await transaction.orders.get_for_update(order_id)
-            if order is None or order.user_id != user_id:
-                raise InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
+            order = await self._lock_own(transaction, user_id, order_id)
             if order.status in _NOT_CANCELABLE:
                 message = f"The order is {order.status} and can't be cancelled any more."
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
@@ -115,6 +139,12 @@ class OrderService:
             self._check_market(account, market)
         await self.wake(account_id)
         return orders
+
+    async def _lock_own(self, transaction: UnitOfWork, user_id: UUID, order_id: UUID) -> Order:
+        order = await transaction.orders.get_for_update(order_id)
+        if order is None or order.user_id != user_id:
+            raise InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
+        return order
 
     def _check_market(self, account: Account, market: MarketSymbol) -> None:
         """Raise NOT_FOUND for a market on which the account can't have orders."""

@@ -168,6 +168,8 @@ class CancelCode(StrEnum):
     EXPIRED = "EXPIRED"
     TOO_OLD = "TOO_OLD"
     NOT_SENT = "NOT_SENT"
+    AMENDED = "AMENDED"
+    NOT_REPLACED = "NOT_REPLACED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,18 @@ class OutcomeUnknown(Exception):
     """A request was sent and its outcome isn't known: a time-out, a broken connection, a 5xx or an unknown error."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReplacementReport:
+    """What a venue made of a request to cancel one order and place another: the first was cancelled in any case.
+
+    `placed` is the new order, or None if the venue refused it, for which `refusal` has the reason.
+    """
+
+    canceled: OrderReport
+    placed: OrderReport | None
+    refusal: VenueRefused | None = None
+
+
 class NotSent(Exception):
     """The request was not sent, because the send guard forbade it."""
 
@@ -105,6 +117,18 @@ class ExecutionClient(Protocol):
 
     async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
         """Cancel by client order id; raises as `place`. None if the venue's answer doesn't contain the order."""
+        ...
+
+    def can_replace(self, market: MarketSymbol) -> bool:
+        """Return whether the venue cancels an order of a market and places another in one request."""
+        ...
+
+    async def replace(self, replaced: Order, order: Order, guard: SendGuard) -> ReplacementReport:
+        """Cancel an order of which nothing has filled, and place another in its stead, in one request sent once.
+
+        Raises `VenueRefused` if the venue did neither, above all if the replaced order has filled in part or ended by
+        then; `OutcomeUnknown` or `NotSent` as `place`.
+        """
         ...
 
     async def query_order(self, order: Order) -> OrderReport | None:

@@ -140,7 +140,7 @@ class OrderRepository(Protocol):
         ...
 
     async def list_replacements(self, ids: Sequence[UUID]) -> list[Order]:
-        """Return the orders that replace one of `ids`."""
+        """Return the orders that replace one of `ids`, or were to, oldest first."""
         ...
 
     async def list_children(self, parent_ids: Sequence[UUID]) -> list[Order]:

@@ -1,7 +1,7 @@
 """The input of the risk checks: the account, the market, and the orders and positions that exist already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -149,3 +149,23 @@ class RiskContext:
     def sells_position(self, order: Order) -> bool:
         """Return whether the order can only sell what fills have bought for the position and nothing else sells yet."""
         return order.reduce_only and order.side is OrderSide.SELL and order.quantity <= self.closable(order.side)
+
+
+def without_replaced(context: RiskContext, replaced: Order) -> RiskContext:
+    """Return the context of an order that takes the place of another: what that one holds is free for the new one."""
+    base, quote = context.base, context.quote
+    currency = quote if replaced.side is OrderSide.BUY else base
+    freed, balance = context.needed(replaced), context.balances.get(currency)
+    balances = dict(context.balances)
+    if balance is not None and freed is not None:
+        balances[currency] = replace(balance, free=min(EXACT.add(balance.free, freed), balance.total))
+    return replace(
+        context,
+        balances=balances,
+        active=_without(context.active, replaced),
+        scopes=tuple(replace(scope, active=_without(scope.active, replaced)) for scope in context.scopes),
+    )
+
+
+def _without(orders: tuple[Order, ...], order: Order) -> tuple[Order, ...]:
+    return tuple(other for other in orders if other.id != order.id)

@@ -35,6 +35,7 @@ _CANCEL_REASONS = {
     CancelCode.TRADING_SESSION: "the trading session cancels it",
     CancelCode.HALT: "a halt of trading cancels it",
     CancelCode.EXPIRED: "its time ran out",
+    CancelCode.AMENDED: "an amended order takes its place",
 }
 """Those that say more than that somebody asked for the cancel."""
 

@@ -133,6 +133,9 @@ describe_enum(
         "TOO_OLD": "It waited too long to be sent, so it was never sent.",
         "NOT_SENT": "The node lost the right to trade the account just before the order was to be sent, so it was "
         "never sent.",
+        "AMENDED": "`orderAmend` replaced it: `replacedBy` is the order that takes its place.",
+        "NOT_REPLACED": "It came from `orderAmend`, and the order that it was to replace had ended, or could not be "
+        "cancelled, so it was never sent.",
     },
 )
 

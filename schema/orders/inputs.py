@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 import strawberry
 
@@ -9,6 +10,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType, TimeInForce
 from domain.rules import order_request as service
+from domain.rules.order_amendment import AmendmentRequest
 from schema.common.node import decode_uuid
 
 
@@ -124,6 +126,41 @@ class OrderPlaceInput:
             stop_loss=self.stop_loss is not None,
             take_profit=self.take_profit is not None,
         )
+
+
+@strawberry.input(description="What to change of an order. A field that is not given stays as it is.")
+class OrderAmendInput:
+    quantity: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "The new quantity, in base currency, with everything that the order has filled already. It must be more "
+            "than that, and a multiple of `Market.quantityIncrement`."
+        ),
+    )
+    price: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "The new limit price, in quote currency for one unit of the base currency. It must be a multiple of "
+            "`Market.priceIncrement`. Invalid for types without a limit price."
+        ),
+    )
+    stop_price: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "The new price that triggers the order, in quote currency for one unit of the base currency. It must be a "
+            "multiple of `Market.priceIncrement`. Invalid for types without a stop price."
+        ),
+    )
+    idempotency_key: str = strawberry.field(
+        description=(
+            "The key makes it safe to repeat the request: the same key with the same input returns the same new order "
+            "and amends nothing again. With another input the result is the error CONFLICT. At most 128 characters."
+        )
+    )
+
+    def to_domain(self, order_id: UUID) -> AmendmentRequest:
+        """Return the request."""
+        return AmendmentRequest(order_id, self.quantity, self.price, self.stop_price)
 
 
 @strawberry.input(

@@ -1,4 +1,4 @@
-"""Placing and cancelling orders."""
+"""Placing, amending and cancelling orders."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from schema.common.errors import user_error
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
 from schema.common.types import Info
-from schema.orders.inputs import OrderPlaceInput, OrdersCancelInput
+from schema.orders.inputs import OrderAmendInput, OrderPlaceInput, OrdersCancelInput
 from schema.orders.types import Order
 
 
@@ -24,6 +24,16 @@ class OrderPlacePayload(Payload):
 @strawberry.type(description="The result of `orderCancel`.")
 class OrderCancelPayload(Payload):
     order: Order | None = strawberry.field(description="The order after the request. Null if there are errors.")
+
+
+@strawberry.type(description="The result of `orderAmend`.")
+class OrderAmendPayload(Payload):
+    order: Order | None = strawberry.field(
+        description=(
+            "The new order, which replaces the amended one, even if it was DENIED, REJECTED or CANCELED. `replaces` is "
+            "the amended order. Null if no order was stored."
+        )
+    )
 
 
 @strawberry.type(
@@ -68,6 +78,30 @@ class OrderMutation:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the order.")]
     ) -> Fields:
         return {"order": await orders.cancel(info.context, decode_uuid(id, "Order", ("id",)))}
+
+    @mutation(
+        OrderAmendPayload,
+        scope=ApiScope.TRADE,
+        description=(
+            "Change the quantity, the price or the stop price of an order. The result is a new order that replaces it, "
+            "and there is no moment in which both can fill. The request returns when the new order is neither PENDING "
+            "nor SUBMITTED any more, or after 2 seconds with the status that it has then. If the new order fails the "
+            "risk checks, the result has the error ORDER_DENIED, and the amended order mostly stays as it is. If the "
+            "venue refuses the new order, the result has the error ORDER_REJECTED. If the amended order fills or ends "
+            "before it can be replaced, the new order is CANCELED, and the result has the error CONFLICT. In each "
+            "case `replaces` is the amended order as it then is."
+        ),
+    )
+    async def order_amend(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the order to amend.")],
+        input: Annotated[OrderAmendInput, INPUT],
+    ) -> Fields:
+        request = input.to_domain(decode_uuid(id, "Order", ("id",)))
+        order = await orders.amend(info.context, request, input.idempotency_key)
+        error = orders.amendment_error(order)
+        return {"order": order, "errors": [user_error(error)] if error else []}
 
     @mutation(
         OrdersCancelPayload,

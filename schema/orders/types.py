@@ -195,14 +195,17 @@ class Order(Node, OrderFacts):
 
     @strawberry.field(
         graphql_type=lazy("orders.types", "Order") | None,
-        description="The order that this one replaces. Always null, because orders can't be amended yet.",
+        description="The order that this one was to replace, if it came from `orderAmend`. Else null.",
     )
     async def replaces(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         return await orders.order_by_id(info.context, parent.replaces_id)
 
     @strawberry.field(
         graphql_type=lazy("orders.types", "Order") | None,
-        description="The order that replaces this one. Always null, because orders can't be amended yet.",
+        description=(
+            "The order that took the place of this one, or is about to, by `orderAmend`. Null if this order was not "
+            "amended, or if the new order was never at the venue, for example because it was DENIED."
+        ),
     )
     async def replaced_by(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         return await orders.replaced_by(info.context, parent)

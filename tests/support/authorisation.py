@@ -66,6 +66,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tradingHalt": ("TRADE", ("Account", "TradingSession", "User")),
     "tradingResume": ("TRADE", ("Account", "TradingSession", "User")),
     "orderPlace": ("TRADE", ("Account",)),
+    "orderAmend": ("TRADE", ("Order",)),
     "orderCancel": ("TRADE", ("Order",)),
     "ordersCancel": ("TRADE", ("Account",)),
     "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy")),

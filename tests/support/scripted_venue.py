@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from domain.ports.execution_client import (
     FillReport,
     OrderReport,
     OutcomeUnknown,
+    ReplacementReport,
     SendGuard,
     StreamOpened,
     VenueRefused,
@@ -34,13 +35,14 @@ class Fate(Enum):
     SWALLOWED = auto()  # arrives; its answer doesn't
     HANGS_BEFORE = auto()  # the sender dies before the bytes leave
     HANGS_AFTER = auto()  # the sender dies before it reads the answer
+    REFUSED_AFTER_CANCEL = auto()  # of a replacement: the old order is cancelled, the new one refused
 
 
 class ScriptedVenue:
     """Implements `ExecutionClient`; outlives the executors that use it, as a venue does.
 
-    `fates` and `cancel_fates` are used up, one for each request. MARKET orders fill at 100 in `parts` fills. `received`
-    has the client order id of every order that arrived.
+    `fates`, `cancel_fates` and `replace_fates` are used up, one for each request. MARKET orders fill at 100 in `parts`
+    fills. `received` has the client order id of every order that arrived.
     """
 
     def __init__(self) -> None:
@@ -49,6 +51,10 @@ class ScriptedVenue:
         self.sent = 0
         self.fates: deque[Fate] = deque()
         self.cancel_fates: deque[Fate] = deque()
+        self.replace_fates: deque[Fate] = deque()
+        self.replaces_at_once = False
+        self.replacements = 0
+        self.before_replacement: Callable[[], None] = lambda: None
         self.cancel_attempts = 0
         self.parts = 1
         self.publishes_on_stream = True
@@ -98,6 +104,32 @@ class ScriptedVenue:
         if fate is Fate.HANGS_AFTER:
             await self._hang()
         return self.orders[order.client_order_id]
+
+    def can_replace(self, market: MarketSymbol) -> bool:
+        return self.replaces_at_once and bool(market)
+
+    async def replace(self, replaced: Order, order: Order, guard: SendGuard) -> ReplacementReport:
+        guard()
+        self.replacements += 1
+        fate = self.replace_fates.popleft() if self.replace_fates else Fate.ANSWERED
+        if fate is Fate.LOST:
+            raise OutcomeUnknown("no answer within 10 s")
+        if fate is Fate.HANGS_BEFORE:
+            await self._hang()
+        self.before_replacement()
+        known = self.orders.get(replaced.client_order_id)
+        if fate is Fate.REFUSED or known is None or known.status is not OrderStatus.OPEN:
+            raise VenueRefused("the order was not cancelled due to cancel restrictions")
+        self.end(replaced.client_order_id, OrderStatus.CANCELED)
+        canceled = self.orders[replaced.client_order_id]
+        if fate is Fate.REFUSED_AFTER_CANCEL:
+            return ReplacementReport(canceled, None, VenueRefused("insufficient balance"))
+        self.receive(order)
+        if fate is Fate.SWALLOWED:
+            raise OutcomeUnknown("the connection broke")
+        if fate is Fate.HANGS_AFTER:
+            await self._hang()
+        return ReplacementReport(canceled, self.orders[order.client_order_id])
 
     async def query_order(self, order: Order) -> OrderReport | None:
         self._require_reachable()

@@ -49,7 +49,7 @@ EXPIRED = SELECT_ORDER + (
 )
 CHANGED_SINCE = SELECT_ORDER + " WHERE account_id = $1 AND updated_at >= $2 ORDER BY id"
 GET_MANY = SELECT_ORDER + " WHERE id = ANY($1::uuid[])"
-REPLACEMENTS = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[])"
+REPLACEMENTS = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[]) ORDER BY id"
 CHILDREN = SELECT_ORDER + " WHERE parent_id = ANY($1::uuid[])"
 
 RECORDED_TRADES = """
@@ -64,7 +64,8 @@ REQUEST_CANCELS = f"""
 UPDATE orders SET cancel_requested_at = {{at}}, cancel_code = {{code}}, updated_at = greatest(updated_at, {{at}}),
     revision = revision + 1
 WHERE id IN (
-    SELECT id FROM orders{{conditions}} AND {IS_ACTIVE} AND status <> 'PENDING_CANCEL' AND cancel_requested_at IS NULL
+    SELECT id FROM orders{{conditions}} AND {IS_ACTIVE}
+        AND (cancel_requested_at IS NULL AND status <> 'PENDING_CANCEL' OR cancel_code = 'AMENDED')
     ORDER BY id FOR NO KEY UPDATE
 ) RETURNING {ORDER_COLUMNS}"""
 

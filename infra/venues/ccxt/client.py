@@ -29,7 +29,7 @@ WEIGHT_PER_COST = 5
 
 TOO_MUCH_WEIGHT = -1003
 _TOO_MUCH = frozenset({"RateLimitExceeded", "DDoSProtection"})
-_ORDER_PATHS = frozenset({"order", "orderList/oco", "order/oco"})
+_ORDER_PATHS = frozenset({"order", "order/cancelReplace", "orderList/oco", "order/oco"})
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from domain.ports.execution_client import (
     NotSent,
     OrderReport,
     OutcomeUnknown,
+    ReplacementReport,
     SendGuard,
     StreamLost,
     StreamOpened,
@@ -27,6 +28,7 @@ from domain.ports.execution_client import (
 )
 from domain.ports.market_data import VenueUnreachable
 from infra.venues.ccxt import conversion as convert
+from infra.venues.ccxt.cancel_replace import canceling_params, half_done_answer, replacement_report
 from infra.venues.ccxt.client import IN_FLIGHT, InFlightCommand
 from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.conversion import CcxtValue
@@ -90,6 +92,31 @@ class CcxtExecutionClient:
             read,
             may_repeat=True,
         )
+
+    def can_replace(self, market: MarketSymbol) -> bool:
+        """Return whether the venue has Binance's `order/cancelReplace` for a market, as its `exchangeInfo` says."""
+        if self._exchange is None or not self._connection.settings.is_binance:
+            return False
+        info = (self._exchange.markets.get(market.symbol) or {}).get("info") or {}
+        return info.get("cancelReplaceAllowed") is True
+
+    async def replace(self, replaced: Order, order: Order, guard: SendGuard) -> ReplacementReport:
+        """Cancel an order of which nothing has filled, and place another, by one request; raises as `place`."""
+        args = convert.order_arguments(order)
+
+        def request(exchange: CcxtValue) -> Awaitable[CcxtValue]:
+            placing = exchange.create_order_request(
+                args.symbol, args.type, args.side, args.amount, args.price, args.params
+            )
+            answer: Awaitable[CcxtValue] = exchange.privatePostOrderCancelReplace(
+                {**placing, **canceling_params(replaced)}
+            )
+            return answer
+
+        def read(answer: CcxtValue) -> ReplacementReport:
+            return replacement_report(self._exchange, answer, replaced, order)
+
+        return await self._send(guard, _answered_by_errors(request), read)
 
     async def query_order(self, order: Order) -> OrderReport | None:
         """Query an order by its client order id, with its fills; None if the venue answers "no such order"."""
@@ -285,6 +312,21 @@ async def _watch(
     while True:
         for update in read(await watch()):
             emit(update)
+
+
+def _answered_by_errors(request: Request) -> Request:
+    """Return the request; an error that says which half of it was done is returned as its answer."""
+
+    async def send(exchange: CcxtValue) -> CcxtValue:
+        try:
+            return await request(exchange)
+        except Exception as error:
+            answer = half_done_answer(error)
+            if answer is None:
+                raise
+            return answer
+
+    return send
 
 
 def _read_balances(data: CcxtValue) -> list[VenueReport]:

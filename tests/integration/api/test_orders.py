@@ -23,6 +23,9 @@ PLACE = """mutation($input: OrderPlaceInput!) { orderPlace(input: $input) {
     events { nodes { kind sequence reason order { status } fill { quantity } } pageInfo { hasNextPage } } }
   errors { code message path } } }"""
 CANCEL = "mutation($id: ID!) { orderCancel(id: $id) { order { id status } errors { code path } } }"
+AMEND = """mutation($id: ID!, $input: OrderAmendInput!) { orderAmend(id: $id, input: $input) {
+  order { id status price quantity replaces { id status cancelCode replacedBy { id } } replacedBy { id } }
+  errors { code message path } } }"""
 CANCEL_ALL = """mutation($input: OrdersCancelInput!) { ordersCancel(input: $input) {
   requested orders { id } errors { code path } } }"""
 NODE = "query($id: ID!) { node(id: $id) { __typename ... on Order { id status clientOrderId } } }"
@@ -128,6 +131,7 @@ async def test_a_stranger_and_a_reading_key_cannot_trade(api: Api) -> None:
     for query, variables in (
         (PLACE, {"input": order_input(api, account="x")}),
         (CANCEL, {"id": order_id}),
+        (AMEND, {"id": order_id, "input": {"price": "1", "idempotencyKey": "k"}}),
         (CANCEL_ALL, {"input": {"account": "x"}}),
     ):
         assert await api.code(query, stranger, **variables) == "UNAUTHENTICATED"
@@ -143,6 +147,64 @@ async def test_a_resting_order_is_cancelled_once_and_a_filled_one_not_at_all(api
     late = (await api.run(CANCEL, id=encode_id("Order", filled.id)))["orderCancel"]
     assert cancelled == again == {"order": {"id": encode_id("Order", resting.id), "status": "CANCELED"}, "errors": []}
     assert late == {"order": None, "errors": [{"code": "CONFLICT", "path": ["id"]}]}
+
+
+async def test_an_amended_order_and_the_one_that_it_replaces_point_to_each_other(api: Api) -> None:
+    await api.harness.start()
+    resting = await api.harness.limit(quantity=Decimal(2))
+    order_id = encode_id("Order", resting.id)
+    change = {"price": "91", "quantity": "3", "idempotencyKey": "a"}
+    payload = (await api.run(AMEND, id=order_id, input=change))["orderAmend"]
+    order = payload["order"]
+    assert (payload["errors"], order["status"], order["price"], order["quantity"]) == ([], "OPEN", "91", "3")
+    replaced = {"id": order_id, "status": "CANCELED", "cancelCode": "AMENDED", "replacedBy": {"id": order["id"]}}
+    assert (order["replaces"], order["replacedBy"]) == (replaced, None)
+    assert (await api.run(AMEND, id=order_id, input=change))["orderAmend"] == payload
+
+
+async def test_an_amendment_that_is_denied_takes_no_place(api: Api) -> None:
+    await api.harness.start()
+    resting = await api.harness.limit()
+    change = {"price": "91.001", "idempotencyKey": "a"}
+    payload = (await api.run(AMEND, id=encode_id("Order", resting.id), input=change))["orderAmend"]
+    assert [error["code"] for error in payload["errors"]] == ["ORDER_DENIED"]
+    replaced = payload["order"]["replaces"]
+    assert (payload["order"]["status"], replaced["status"], replaced["replacedBy"]) == ("DENIED", "OPEN", None)
+
+
+async def test_an_amendment_that_comes_too_late_is_a_conflict(api: Api, venue: ScriptedVenue) -> None:
+    await api.harness.start()
+    resting = await api.harness.limit()
+    venue.publishes_on_stream = False
+    venue.fill(resting.client_order_id, 1)
+    change = {"price": "91", "idempotencyKey": "a"}
+    payload = (await api.run(AMEND, id=encode_id("Order", resting.id), input=change))["orderAmend"]
+    assert [(error["code"], error["path"]) for error in payload["errors"]] == [("CONFLICT", ["id"])]
+    assert (payload["order"]["status"], payload["order"]["replaces"]["status"]) == ("CANCELED", "FILLED")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "path"),
+    [
+        ({}, "INVALID", ["input"]),
+        ({"quantity": "0"}, "INVALID", ["input", "quantity"]),
+        ({"price": "-1"}, "INVALID", ["input", "price"]),
+        ({"stopPrice": "90"}, "INVALID", ["input", "stopPrice"]),
+        ({"price": "91", "idempotencyKey": "x" * 129}, "INVALID", ["input", "idempotencyKey"]),
+    ],
+)
+async def test_an_amendment_that_makes_no_sense_changes_nothing(
+    api: Api, change: dict[str, str], code: str, path: list[str]
+) -> None:
+    await api.harness.start()
+    resting = await api.harness.limit()
+    change = {"idempotencyKey": "a", **change}
+    payload = (await api.run(AMEND, id=encode_id("Order", resting.id), input=change))["orderAmend"]
+    assert payload["order"] is None
+    assert [(error["code"], error["path"]) for error in payload["errors"]] == [(code, path)]
+    assert [node["id"] for node in (await api.run(LIST))["viewer"]["orders"]["nodes"]] == [
+        encode_id("Order", resting.id)
+    ]
 
 
 async def test_what_is_not_ones_own_can_neither_be_seen_nor_cancelled(api: Api) -> None:

@@ -1,0 +1,128 @@
+"""Carries out amendments: each replaces an order by a new one, in steps that a crash between any two can't confuse."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain.core.errors import Unavailable
+from domain.core.money import ZERO
+from domain.execution.account_context import AccountContext
+from domain.execution.in_doubt import InDoubtResolver
+from domain.execution.order_sender import OrderSender
+from domain.execution.risk_loader import load_risk_context
+from domain.model.orders import CancelCode, Order, OrderStatus
+from domain.ports.unit_of_work import UnitOfWork
+from domain.risk.checks import check_order
+from domain.risk.context import without_replaced
+from domain.rules.order_lifecycle import (
+    Transition,
+    arrival_price,
+    cancel_unsent,
+    deny,
+    expire_unsent,
+    request_cancel,
+    submit,
+)
+from domain.rules.order_replacement import (
+    ReplacementAction,
+    next_step,
+    quantity_left,
+    replaces_at_once,
+)
+
+
+class OrderReplacer:
+    """Takes amendments of an account through their steps; see `domain.rules.order_replacement`."""
+
+    def __init__(self, context: AccountContext, sender: OrderSender, resolver: InDoubtResolver) -> None:
+        self._context = context
+        self._sender = sender
+        self._resolver = resolver
+
+    async def advance(self, amendment: Order) -> bool:
+        """Take an amendment one step further; return whether another step may follow at once.
+
+        The step is committed, with both orders locked, before what it asks of the venue is sent.
+        """
+        assert amendment.replaces_id is not None
+        context = self._context
+        context.in_flight.add(amendment.replaces_id)
+        try:
+            replaced, order = await self._commit_step(amendment.id, amendment.replaces_id)
+            if replaced is None or order is None:
+                return False
+            if order.status is OrderStatus.SUBMITTED:
+                await self._send(replaced, order)
+            elif order.status is OrderStatus.PENDING and replaced.status is OrderStatus.PENDING_CANCEL:
+                after = await self._sender.cancel(replaced)
+                return after is not None and after.status.is_final
+        except Unavailable:
+            self._resolver.enqueue(amendment.replaces_id)
+            raise
+        finally:
+            context.in_flight.discard(amendment.replaces_id)
+        return False
+
+    async def _send(self, replaced: Order, order: Order) -> None:
+        if replaced.status is OrderStatus.PENDING_CANCEL:
+            await self._sender.replace(replaced, order)
+        else:
+            await self._sender.place(order)
+
+    async def _commit_step(self, order_id: UUID, replaced_id: UUID) -> tuple[Order | None, Order | None]:
+        """Commit the next step, and return both orders if something is to be sent for it.
+
+        The older row is locked first, as everywhere.
+        """
+        context = self._context
+        async with context.fenced_transaction() as transaction:
+            replaced = await transaction.orders.get_for_update(replaced_id)
+            order = await transaction.orders.get_for_update(order_id)
+            if replaced is None or order is None or order.status is not OrderStatus.PENDING:
+                return None, None
+            changed, transition = await self._decide(transaction, replaced, order)
+            if changed.order is not replaced:
+                await transaction.orders.save(changed.order)
+                transaction.events.append(changed.log_events())
+            update = context.order_update(transaction, order)
+            update.apply(transition)
+            await update.save()
+        if changed.order is not replaced:
+            context.order_cache.put(changed.order, ())
+            context.notifier.publish(changed.order)
+        context.publish(update)
+        if changed.order is replaced and not update.has_changed:
+            return None, None
+        return changed.order, update.order
+
+    async def _decide(self, transaction: UnitOfWork, replaced: Order, order: Order) -> tuple[Transition, Transition]:
+        """Return what becomes of the replaced order and of the amendment."""
+        context, now = self._context, self._context.clock.now()
+        kept = Transition(replaced)
+        if order.expires_at is not None and order.expires_at <= now:
+            return kept, expire_unsent(order, now)
+        age_limit = timedelta(seconds=context.timings.maximum_pending_age_at_start)
+        step = next_step(replaced, order, is_too_old=now - order.created_at > age_limit)
+        if step.action is ReplacementAction.ABANDON:
+            return kept, cancel_unsent(order, now, step.reason, CancelCode.NOT_REPLACED)
+        if step.action is ReplacementAction.WAIT or not context.reconciled:
+            return kept, Transition(order)
+        left = replace(order, quantity=quantity_left(replaced, order))
+        if left.quantity == ZERO:
+            return _cancel_replaced(replaced, now), Transition(order)
+        placing = await self._check(transaction, left, replaced, now)
+        if placing.order.status is OrderStatus.DENIED or step.action is ReplacementAction.PLACE:
+            return kept, placing
+        at_once = context.venue.can_replace(order.market) and replaces_at_once(replaced)
+        return _cancel_replaced(replaced, now), placing if at_once else Transition(order)
+
+    async def _check(self, transaction: UnitOfWork, order: Order, replaced: Order, now: datetime) -> Transition:
+        """Return the amendment as it is to be sent, or DENIED by the risk checks."""
+        context = self._context
+        risk = await load_risk_context(transaction, order, context.markets, now, reconciled=context.reconciled)
+        denials = check_order(order, without_replaced(replace(risk, refusal=context.refusal), replaced))
+        return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, risk.depth))
+
+
+def _cancel_replaced(replaced: Order, now: datetime) -> Transition:
+    return request_cancel(replace(replaced, cancel_code=CancelCode.AMENDED), now)
