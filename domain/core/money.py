@@ -5,9 +5,13 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decima
 
 MAX_DIGITS = 38
 SHOWN_PLACES, SHOWN_DIGITS = 8, 12
-_STORED_PLACES = 18
 ZERO = Decimal(0)
 
+MAX_PLACES = 18
+"""How many decimals a price, a quantity or a quotient has at most."""
+MAX_AMOUNT = Decimal(10) ** 18
+"""Prices and quantities are below this; so a product of two has no more digits than `EXACT` holds."""
+_STORED_STEP = Decimal(1).scaleb(-MAX_PLACES)
 _WRITTEN = re.compile(r"[-+0-9.A-Za-z]+", re.ASCII)
 """What is passed to Decimal, which by itself also accepts underscores, surrounding spaces and digits of any script."""
 
@@ -62,6 +66,15 @@ def parse_decimal(text: str) -> Decimal:
     return value
 
 
+def size_error(value: Decimal) -> str | None:
+    """Return what is wrong with a price or quantity that no venue could take, as the end of a sentence."""
+    if abs(value) >= MAX_AMOUNT:
+        return f"must be below {plain(MAX_AMOUNT)}"
+    if value != value.quantize(_STORED_STEP, rounding=ROUND_HALF_EVEN, context=EXACT):
+        return f"has more than {MAX_PLACES} decimals"
+    return None
+
+
 def round_down(value: Decimal, step: Decimal) -> Decimal:
     """Return the greatest multiple of `step` that is not above `value`."""
     return _to_step(value, step, ROUND_FLOOR)
@@ -79,7 +92,7 @@ def round_nearest(value: Decimal, step: Decimal) -> Decimal:
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Return whether `value` lies on the grid of `step`; every value lies on a grid of zero."""
-    return step == 0 or EXACT.remainder(value, step) == 0
+    return step == 0 or value == _to_step(value, step, ROUND_HALF_EVEN)
 
 
 def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
@@ -88,9 +101,9 @@ def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
     A quotient so great that its digits end before is returned as it is: no two numbers make this raise but a zero.
     """
     quotient = EXACT.divide(numerator, denominator)
-    if not _has_room(quotient, _STORED_PLACES):
+    if not _has_room(quotient, MAX_PLACES):
         return quotient
-    return quotient.quantize(Decimal("1E-18"), rounding=ROUND_HALF_EVEN, context=EXACT).normalize(EXACT)
+    return quotient.quantize(_STORED_STEP, rounding=ROUND_HALF_EVEN, context=EXACT).normalize(EXACT)
 
 
 def _has_room(value: Decimal, places: int) -> bool:

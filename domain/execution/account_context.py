@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ from domain.execution.order_cache import OrderCache
 from domain.execution.order_update import OrderUpdate
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol
-from domain.model.orders import Order
+from domain.model.orders import Order, OrderType
 from domain.model.trading import Account
 from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.leases import Lease, StaleLease
@@ -41,7 +42,8 @@ class OrderTimings:
     `maximum_lease_age` is the time since the lease's last renewal up to which requests are sent. An answer "no such
     order" counts only `absence_after` the send: the venue's receive window of 2.5 s, and 2 s more. `book_wait` is how
     long an order waits for the first book of its market. Every `checkpoint_interval` the time up to which the account
-    agrees with its venue is stored.
+    agrees with its venue is stored. An order that is older than its `maximum_age` isn't sent. At most
+    `maximum_requests` new orders that may add risk are sent at once.
     """
 
     poll_interval: float = 0.25
@@ -53,10 +55,19 @@ class OrderTimings:
     in_flight_delay: float = 0.02
     unreconciled_wait: float = 5.0
     maximum_pending_age_at_start: float = 5.0
+    maximum_market_order_age: float = 2.0
+    maximum_order_age: float = 5.0
+    maximum_requests: int = 32
     book_wait: float = BOOK_WAIT_SECONDS
     retry_delay: float = 0.25
     longest_retry_delay: float = 10.0
     checkpoint_interval: float = 60.0
+
+    def maximum_age(self, order: Order) -> float:
+        """Return how many seconds after it was placed the order may be sent; no limit for an exit or an amendment."""
+        if order.reduce_only or order.replaces_id is not None:
+            return math.inf
+        return self.maximum_market_order_age if order.type is OrderType.MARKET else self.maximum_order_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +217,14 @@ class AccountContext:
         if is_new:
             ids = {"user_id": str(self.account.user_id), "account_id": str(self.account.id)}
             _log.warning("alert", extra={**ids, "reason": message})
+
+    async def alert_of_error(self, what: str, error: Exception) -> None:
+        """Log an unexpected error that concerns one order or report alone, and alert the user of it."""
+        ids = {"user_id": str(self.account.user_id), "account_id": str(self.account.id)}
+        _log.error("%s failed by an unexpected error", what, exc_info=error, extra=ids)
+        message = f"The engine failed at {what}. That is a fault of the engine; the account's other orders go on."
+        with suppress(Unavailable):
+            await self.raise_alert(f"error:{what}", message)
 
     async def clear_alert(self, key: str) -> None:
         """Note that an alert's condition has ended, so that the user is alerted when it begins again."""

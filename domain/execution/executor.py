@@ -1,34 +1,29 @@
-"""The executor of one account: the only one who sends the account's orders, one after another, to their end."""
+"""The executor of one account: the only one who sends the account's orders, and follows them to their end."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import logging
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
+from domain.core.background import BackgroundTasks
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
+from domain.execution.command_queue import CommandQueue
 from domain.execution.commands import cancel_order
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_replacer import OrderReplacer
 from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
+from domain.execution.recovery import recover
+from domain.execution.report_stream import ReportStream
 from domain.execution.risk_loader import load_risk_context
 from domain.model.markets import MarketSymbol
-from domain.model.orders import CancelCode, Order, OrderStatus
-from domain.ports.execution_client import (
-    BalanceReport,
-    FillReport,
-    OrderReport,
-    StreamLost,
-    StreamOpened,
-    VenueReport,
-)
+from domain.model.orders import CancelCode, Order, OrderStatus, RiskCode, RiskDenial
 from domain.ports.leases import StaleLease
-from domain.ports.market_data import VenueUnreachable
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
 from domain.rules.order_lifecycle import (
@@ -37,13 +32,16 @@ from domain.rules.order_lifecycle import (
     cancel_unsent,
     deny,
     expire_unsent,
-    mark_in_doubt,
     request_cancel,
     submit,
 )
 
+_log = logging.getLogger(__name__)
+
+_PENDING = OrderStatus.PENDING
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
+_TO_SEND = frozenset({OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL})
 _IN_FLIGHT = _UNANSWERED | {OrderStatus.PENDING_CANCEL}
 
 
@@ -54,9 +52,10 @@ class _BookMissing(Exception):
 
 
 class AccountExecutor:
-    """Carries out an account's commands in series, while it handles the venue's reports and resolves unknown outcomes.
+    """Decides an account's commands in series and sends what follows from them concurrently.
 
-    `cancel_foreign` also cancels resting orders that the engine doesn't know.
+    Meanwhile it handles the venue's reports and resolves unknown outcomes. `cancel_foreign` also cancels resting orders
+    that the engine doesn't know.
     """
 
     def __init__(self, context: AccountContext, *, cancel_foreign: bool = False) -> None:
@@ -65,9 +64,17 @@ class AccountExecutor:
         self._sender = OrderSender(context, self._resolver)
         self._replacer = OrderReplacer(context, self._sender, self._resolver)
         self._reconciler = Reconciler(context, self._resolver)
-        self._queue: dict[UUID, None] = {}
-        self._cancel_retries: set[UUID] = set()
+        self._stream = ReportStream(context, self._resolver, self._reconciler)
+        self._queue = CommandQueue()
+        self._woken: set[UUID] = set()
         self._must_load = True
+        self._cancel_retries: set[UUID] = set()
+        self._requests = BackgroundTasks()
+        self._adding_risk: set[UUID] = set()
+        self._deferred: set[UUID] = set()
+        self._waiting_for_book: set[UUID] = set()
+        self._had_book_wait: set[UUID] = set()
+        self._undecidable: set[UUID] = set()
         self._expiry_check_at = 0.0
         self._wakeup = Wakeup()
 
@@ -81,15 +88,15 @@ class AccountExecutor:
 
     @property
     def queued(self) -> tuple[UUID, ...]:
-        """The ids of the orders to be processed, the next one first."""
+        """The ids of the orders to be decided, the next one first."""
         return tuple(self._queue)
 
     def wake(self, order_id: UUID | None = None) -> None:
-        """Have the order processed next, or all commands loaded; never waits."""
+        """Have the order processed, or all commands loaded; never waits."""
         if order_id is None:
             self._must_load = True
         else:
-            self._queue[order_id] = None
+            self._woken.add(order_id)
         self._wakeup.set()
 
     async def run(self) -> NoReturn:
@@ -97,11 +104,10 @@ class AccountExecutor:
         account_id = self._context.account.id
         stop = await self._context.notifier.listen_for_commands(account_id, self.wake)
         try:
-            await self._recover()
-            async with asyncio.TaskGroup() as tasks:
-                loops = (self._command_loop(), self._report_loop(), self._resolver.run(), self._reconciler.run())
-                for loop in loops:
-                    tasks.create_task(loop)
+            await recover(self._context, self._resolver)
+            async with self._requests, asyncio.TaskGroup() as tasks:
+                for loop in (self._command_loop, self._stream.run, self._resolver.run, self._reconciler.run):
+                    tasks.create_task(loop())
         except BaseExceptionGroup as group:
             _, others = group.split(StaleLease)
             if others is not None:
@@ -111,80 +117,49 @@ class AccountExecutor:
             await stop()
         raise StaleLease(f"account {account_id} may be traded by another node")
 
-    # ---- start
-
-    async def _recover(self) -> None:
-        """Handle what an earlier run left: old unsent orders are cancelled, sent ones without an outcome queried."""
-        while True:
-            try:
-                async with self._context.database.read_only() as transaction:
-                    active = await transaction.orders.list_active(self._context.account.id)
-                for order in active:
-                    await self._recover_order(order)
-            except Unavailable:
-                await asyncio.sleep(self._context.timings.retry_delay)
-            else:
-                return
-
-    async def _recover_order(self, order: Order) -> None:
-        context, now = self._context, self._context.clock.now()
-        if order.status is OrderStatus.PENDING and order.replaces_id is None:
-            if now - order.created_at > timedelta(seconds=context.timings.maximum_pending_age_at_start):
-                reason = "the engine was not running when the order could have been sent"
-                await context.update(
-                    order.id,
-                    lambda current: (
-                        cancel_unsent(current, now, reason, CancelCode.TOO_OLD)
-                        if _is_pending(current)
-                        else Transition(current)
-                    ),
-                )
-        elif order.status is OrderStatus.SUBMITTED:
-            reason = "the engine stopped while the order was being sent"
-            await context.update(
-                order.id,
-                lambda current: mark_in_doubt(current, now, reason) if current == order else Transition(current),
-            )
-        if order.status in _IN_FLIGHT:
-            self._resolver.enqueue(order.id)
-
-    # ---- commands
-
     async def _command_loop(self) -> None:
         while True:
+            self._wakeup.clear()
             try:
                 await self._request_expired_cancels()
                 await self.load_commands()
-                while self._queue:
-                    await self._process(self._next_order_id())
+                while (order_id := self._next_command()) is not None:
+                    await self._process(order_id)
                     await self.load_commands()
             except Unavailable:
                 self._must_load = True
                 await asyncio.sleep(self._context.timings.retry_delay)
-            await self._wait()
-
-    async def _wait(self) -> None:
-        if not await self._wakeup.wait(self._context.timings.poll_interval):
-            self._must_load = True
-        self._wakeup.clear()
+            if not await self._wakeup.wait(self._context.timings.poll_interval):
+                self._must_load = True
 
     async def load_commands(self) -> None:
-        """Load the orders to be sent or cancelled into the queue, if it may lack any."""
-        if not self._must_load:
+        """Put the orders to be sent or cancelled into the queue: those that it was woken for, or all of the account."""
+        if not (self._must_load or self._woken):
             return
-        self._must_load = False
-        async with self._context.database.read_only() as transaction:
-            orders = await transaction.orders.list_commands(self._context.account.id)
-        # Those without an answer are cancelled once their outcome is known.
-        ready = [order for order in orders if order.status not in _UNANSWERED]
-        cancels = [order.id for order in ready if order.cancel_requested_at is not None]
-        # Cancels, which reduce risk, go before new orders, which add to it.
-        self._queue = dict.fromkeys([*cancels, *self._queue, *(order.id for order in ready)])
+        must_load, woken = self._must_load, self._woken
+        self._must_load, self._woken = False, set()
+        try:
+            async with self._context.database.read_only() as transaction:
+                orders = await transaction.orders.get_many(list(woken)) if woken else []
+                orders += await transaction.orders.list_commands(self._context.account.id) if must_load else []
+        except Unavailable:
+            self._woken |= woken
+            raise
+        for order in sorted(orders, key=lambda order: order.id):
+            if not self._must_wait(order):
+                self._queue.put(order)
 
-    def _next_order_id(self) -> UUID:
-        order_id = next(iter(self._queue))
-        del self._queue[order_id]
-        return order_id
+    def _must_wait(self, order: Order) -> bool:
+        """Return whether the order can't be decided now; what it waits for wakes the executor when it has come."""
+        if order.id in self._context.in_flight:
+            self._deferred.add(order.id)
+            return True
+        # An order in doubt is cancelled once its outcome is known.
+        return order.status in _UNANSWERED or order.id in self._waiting_for_book or order.id in self._undecidable
+
+    def _next_command(self) -> UUID | None:
+        may_add_risk = len(self._adding_risk) < self._context.timings.maximum_requests
+        return self._queue.pop(may_add_risk=may_add_risk)
 
     async def _request_expired_cancels(self) -> None:
         monotonic, now = self._context.clock.monotonic(), self._context.clock.now()
@@ -203,54 +178,123 @@ class AccountExecutor:
                 order = await cancel_order(transaction, order, CancelCode.EXPIRED, now)
         if order is not None and order.status.is_final:
             self._context.notifier.publish(order)
-        self._queue[order_id] = None
+        self._woken.add(order_id)
 
     async def _process(self, order_id: UUID) -> None:
         """Decide about the order as it is now, commit the decision, and only then send what follows from it."""
+        if order_id in self._context.in_flight:
+            self._deferred.add(order_id)
+            return
         self._context.in_flight.add(order_id)
+        order = None
         try:
-            order = await self._commit_with_book(order_id)
-            if order is not None and order.status is OrderStatus.SUBMITTED:
-                await self._sender.place(order)
-            elif order is not None and order.status is OrderStatus.PENDING_CANCEL:
-                await self._sender.cancel(order)
-            elif order is not None and _is_amendment(order) and await self._replacer.advance(order):
-                self._queue[order_id] = None
-        except Unavailable:
+            order = await self._commit_decision(order_id)
+        except (Unavailable, StaleLease):
             # The commit may have happened, or may still happen, and nothing was sent.
             self._resolver.enqueue(order_id)
-            self._queue[order_id] = None
+            self._woken.add(order_id)
             raise
-        finally:
-            self._context.in_flight.discard(order_id)
-            self._cancel_retries.discard(order_id)
-
-    async def _commit_with_book(self, order_id: UUID) -> Order | None:
-        """Commit the decision, after a wait for the market's first book if one may come soon."""
-        try:
-            return await self._commit_decision(order_id, require_book=True)
         except _BookMissing as missing:
-            await self._context.markets.depth(missing.market, self._context.timings.book_wait)
-            return await self._commit_decision(order_id, require_book=False)
+            self._waiting_for_book.add(order_id)
+            self._requests.start(self._wait_for_book(order_id, missing.market), name=f"book:{order_id}")
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
+            await self._deny_undecidable(order_id, error)
+        finally:
+            if order is None:
+                self._context.in_flight.discard(order_id)
+                self._cancel_retries.discard(order_id)
+                self._release_deferred()
+        if order is not None:
+            self._send(order)
 
-    async def _commit_decision(self, order_id: UUID, *, require_book: bool) -> Order | None:
+    def _send(self, order: Order) -> None:
+        if _is_amendment(order) and order.replaces_id in self._context.in_flight:
+            self._deferred.add(order.id)
+            self._context.in_flight.discard(order.id)
+            return
+        self._context.in_flight |= _orders_of(order)
+        if order.status is OrderStatus.SUBMITTED and not order.reduce_only:
+            self._adding_risk.add(order.id)
+        self._requests.start(self._request(order), name=f"request:{order.id}")
+
+    async def _request(self, order: Order) -> None:
+        try:
+            if order.status is OrderStatus.SUBMITTED:
+                await self._sender.place(order)
+            elif order.status is OrderStatus.PENDING_CANCEL:
+                await self._sender.cancel(order)
+            elif await self._replacer.advance(order):
+                self._woken.add(order.id)
+        except (StaleLease, Unavailable):
+            self._resolver.enqueue(order.id)  # If another node trades the account now, it saves the outcome.
+        except Exception as error:  # noqa: BLE001  # as above
+            if _is_amendment(order):
+                await self._deny_undecidable(order.id, error)
+            else:
+                self._resolver.enqueue(order.id)
+                await self._context.alert_of_error(f"the request for order {order.id}", error)
+        finally:
+            self._on_processed(order)
+
+    def _on_processed(self, order: Order) -> None:
+        self._context.in_flight -= _orders_of(order)
+        self._adding_risk.discard(order.id)
+        self._cancel_retries.discard(order.id)
+        self._release_deferred()
+
+    def _release_deferred(self) -> None:
+        """Process what had to wait for a request, such as a cancel that was requested meanwhile."""
+        self._woken |= self._deferred
+        self._deferred.clear()
+        self._wakeup.set()
+
+    async def _wait_for_book(self, order_id: UUID, market: MarketSymbol) -> None:
+        """Wait for the first book of a market whose feed may just have started."""
+        try:
+            await self._context.markets.depth(market, self._context.timings.book_wait)
+        finally:
+            self._waiting_for_book.discard(order_id)
+            self._had_book_wait.add(order_id)
+            self.wake(order_id)
+
+    async def _deny_undecidable(self, order_id: UUID, error: Exception) -> None:
+        """Deny an order whose check fails by an error of the engine, so that it is this order's error alone."""
+        await self._context.alert_of_error(f"the check of order {order_id}", error)
+        message = "The order could not be checked, so it was not sent; this is a fault of the engine."
+        denial = RiskDenial(RiskCode.INTERNAL, message)
+        try:
+            await self._context.update(
+                order_id,
+                lambda order: (
+                    deny(order, (denial,), self._context.clock.now()) if order.status is _PENDING else Transition(order)
+                ),
+            )
+        except (Unavailable, StaleLease):
+            raise
+        except Exception as another:  # noqa: BLE001  # as above
+            self._undecidable.add(order_id)
+            await self._context.alert_of_error(f"the denial of order {order_id}", another)
+
+    async def _commit_decision(self, order_id: UUID) -> Order | None:
         """Return the order if a request is to be sent for it now."""
         async with self._context.fenced_transaction() as transaction:
             order = await transaction.orders.get_for_update(order_id)
             if order is None:
                 return None
             update = self._context.order_update(transaction, order)
-            update.apply(await self._decide(transaction, order, require_book=require_book))
+            update.apply(await self._decide(transaction, order))
             await update.save()
         self._context.publish(update)
-        if update.has_changed or order.id in self._cancel_retries or _is_amendment(order):
+        self._had_book_wait.discard(order_id)
+        is_retried = order.id in self._cancel_retries and order.status is OrderStatus.PENDING_CANCEL
+        if is_retried or _is_amendment(order) or (update.has_changed and update.order.status in _TO_SEND):
             return update.order
         if order.status in _IN_FLIGHT:
             self._resolver.enqueue_later(order.id)  # An earlier commit of this node may have succeeded after all.
         return None
 
-    async def _decide(self, transaction: UnitOfWork, order: Order, *, require_book: bool) -> Transition:
-        context, now = self._context, self._context.clock.now()
+    async def _decide(self, transaction: UnitOfWork, order: Order) -> Transition:
+        now = self._context.clock.now()
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)
         if order.status is not OrderStatus.PENDING or _is_amendment(order):
@@ -259,60 +303,38 @@ class AccountExecutor:
             return expire_unsent(order, now)
         if order.cancel_requested_at is not None:
             return cancel_unsent(order, now, "cancelled before it was sent", CancelCode.REQUESTED)
-        unreconciled_wait = timedelta(seconds=context.timings.unreconciled_wait)
-        if not (context.reconciled or order.reduce_only) and now - order.created_at < unreconciled_wait:
+        return await self._check(transaction, order, now)
+
+    async def _check(self, transaction: UnitOfWork, order: Order, now: datetime) -> Transition:
+        """Return whether a pending order is sent, denied or too old; unchanged if it has to wait."""
+        context = self._context
+        age = (now - order.created_at).total_seconds()
+        maximum_age = context.timings.maximum_age(order)
+        if not (context.reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
             return Transition(order)
-        if (
-            require_book
-            and not order.reduce_only
-            and is_warming_up(context.markets, order.market, now, context.timings.book_wait)
-        ):
+        may_wait = not (order.reduce_only or order.id in self._had_book_wait)
+        if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
             raise _BookMissing(order.market)
         reconciled = context.reconciled
         risk = await load_risk_context(transaction, order, context.markets, now, reconciled=reconciled)
         denials = check_order(order, replace(risk, refusal=context.refusal))
-        return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, risk.depth))
+        if denials:
+            return deny(order, denials, now)
+        if age >= maximum_age:
+            reason = f"it could not be sent within {maximum_age:g} s after it was placed"
+            return cancel_unsent(order, now, reason, CancelCode.TOO_OLD)
+        return submit(order, now, arrival_price(order, risk.depth))
 
     def _retry_cancel(self, order_id: UUID) -> None:
         self._cancel_retries.add(order_id)
         self.wake(order_id)
 
-    # ---- reports
 
-    async def _report_loop(self) -> None:
-        while True:
-            reports = self._context.venue.reports()
-            try:
-                async for report in reports:
-                    await self._handle_report(report)
-            except VenueUnreachable:
-                self._context.reconciled = False
-            finally:
-                if isinstance(reports, AsyncGenerator):
-                    await reports.aclose()
-            await asyncio.sleep(self._context.timings.retry_delay)
-
-    async def _handle_report(self, report: VenueReport) -> None:
-        handler = self._resolver.report_handler
-        try:
-            match report:
-                case OrderReport():
-                    await handler.on_order(report)
-                case FillReport():
-                    await handler.on_fill(report)
-                case BalanceReport():
-                    await handler.on_balances(report)
-                case StreamOpened():
-                    self._reconciler.request()
-                case StreamLost():
-                    self._context.reconciled = False
-        except Unavailable:
-            self._reconciler.request()  # What couldn't be saved is queried again.
+def _orders_of(command: Order) -> set[UUID]:
+    """Return the ids of the orders that a command is about: an amendment is about two."""
+    replaced = command.replaces_id if _is_amendment(command) else None
+    return {command.id} if replaced is None else {command.id, replaced}
 
 
 def _is_amendment(order: Order) -> bool:
     return order.status is OrderStatus.PENDING and order.replaces_id is not None
-
-
-def _is_pending(order: Order) -> bool:
-    return order.status is OrderStatus.PENDING

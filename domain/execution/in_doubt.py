@@ -12,6 +12,7 @@ from domain.execution.account_context import AccountContext
 from domain.execution.execution_reports import ReportHandler
 from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import FillReport, OrderReport
+from domain.ports.leases import StaleLease
 from domain.ports.market_data import VenueUnreachable
 from domain.rules.order_lifecycle import Transition, confirm_absent, is_missing_fills, mark_in_doubt, reject_cancel
 from domain.rules.order_replacement import UncanceledStep, uncanceled_step
@@ -104,6 +105,11 @@ class InDoubtResolver:
             await self._resolve(query)
         except (VenueUnreachable, Unavailable) as error:
             self._reschedule(query, getattr(error, "retry_after_seconds", None))
+        except StaleLease:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
+            self._reschedule(query)
+            await self._context.alert_of_error(f"the query about order {query.order_id}", error)
 
     async def _resolve(self, query: PendingQuery) -> None:
         query.attempts += 1

@@ -16,6 +16,10 @@ Request = Callable[[], Awaitable[OrderReport]]
 """Sends an order, once, and returns the venue's report of it."""
 
 
+class _TooOld(NotSent):
+    """The order has waited too long for its turn."""
+
+
 class OrderSender:
     """The only caller of the venue's `place` and `replace`, and of its `cancel` for the engine's own orders."""
 
@@ -25,7 +29,7 @@ class OrderSender:
 
     async def place(self, order: Order) -> None:
         """Send a SUBMITTED order and save its outcome; an unknown outcome is resolved by querying the venue."""
-        await self._deliver(order, lambda: self._context.venue.place(order, self._context.check_lease))
+        await self._deliver(order, lambda: self._context.venue.place(order, lambda: self._check_sendable(order)))
 
     async def replace(self, replaced: Order, order: Order) -> None:
         """Have the venue cancel a PENDING_CANCEL order and place a SUBMITTED one, in one request.
@@ -81,8 +85,9 @@ class OrderSender:
             return lambda current: reject(current, context.clock.now(), reason, code)
         except NotSent as unsent:
             reason = f"not sent: {unsent}"
+            unsent_code = CancelCode.TOO_OLD if isinstance(unsent, _TooOld) else CancelCode.NOT_SENT
             return lambda current: (
-                cancel_unsent(current, context.clock.now(), reason, CancelCode.NOT_SENT)
+                cancel_unsent(current, context.clock.now(), reason, unsent_code)
                 if _is_submitted(current)
                 else Transition(current)
             )
@@ -98,6 +103,14 @@ class OrderSender:
         return lambda current: (
             mark_in_doubt(current, context.clock.now(), reason) if _is_submitted(current) else Transition(current)
         )
+
+    def _check_sendable(self, order: Order) -> None:
+        """Raise `NotSent` if the lease may have been lost, or if the order has waited too long for its turn."""
+        self._context.check_lease()
+        age = (self._context.clock.now() - order.created_at).total_seconds()
+        maximum_age = self._context.timings.maximum_age(order)
+        if age >= maximum_age:
+            raise _TooOld(f"its turn came {age:.1f} s after it was placed, and it may be sent within {maximum_age:g} s")
 
     def _resolve(self, order: Order, *, cancel_refusal: str | None = None) -> None:
         self._resolver.enqueue(order.id, sent_at=self._context.clock.monotonic(), cancel_refusal=cancel_refusal)

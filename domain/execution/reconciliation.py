@@ -1,8 +1,8 @@
 """Reconciles an account with its venue, at start and after every reconnect."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from domain.execution.in_doubt import InDoubtResolver
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import BalanceReport, CredentialsRejected, FillReport
+from domain.ports.leases import StaleLease
 from domain.ports.market_data import RequestRejected, VenueUnreachable
 
 _MARGIN = timedelta(minutes=1)
@@ -121,13 +122,15 @@ class Reconciler:
     async def _reconcile_orders(self, stored: _StoredState) -> None:
         reports = await self._context.venue.open_orders()
         for report in reports:
-            await self._resolver.report_handler.on_order(report)
+            async with self._contained(f"the venue's order {report.venue_order_id} in {report.market}"):
+                await self._resolver.report_handler.on_order(report)
         resting = {report.client_order_id for report in reports}
         for order in stored.active:
             is_sent = order.status is not OrderStatus.PENDING and order.id not in self._context.in_flight
             # An order with a pending cancel is queried too: after a start nothing else follows it up.
             if is_sent and (order.client_order_id not in resting or order.status is OrderStatus.PENDING_CANCEL):
-                await self._resolver.resolve_now(order.id)
+                async with self._contained(f"order {order.id}"):
+                    await self._resolver.resolve_now(order.id)
 
     async def _reconcile_fills(self, stored: _StoredState) -> None:
         in_doubt = any(order.status in {OrderStatus.IN_DOUBT, OrderStatus.SUBMITTED} for order in stored.active)
@@ -135,8 +138,19 @@ class Reconciler:
             since = min([self._since, *(order.created_at for order in stored.active if order.market == market)])
             reports = await self._context.venue.fills(market, self._context.to_venue_time(since))
             for fill in await self._unrecorded(market, reports):
-                if not await self._resolver.report_handler.on_fill(fill) and not in_doubt:
-                    await self._alert_foreign_fill(fill)
+                async with self._contained(f"the venue's trade {fill.venue_trade_id} in {fill.market}"):
+                    if not await self._resolver.report_handler.on_fill(fill) and not in_doubt:
+                        await self._alert_foreign_fill(fill)
+
+    @asynccontextmanager
+    async def _contained(self, what: str) -> AsyncIterator[None]:
+        """Keep an unexpected error of the block from holding up the reconciliation of everything else."""
+        try:
+            yield
+        except (StaleLease, Unavailable, VenueUnreachable):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is
+            await self._context.alert_of_error(f"the reconciliation of {what}", error)
 
     async def _unrecorded(self, market: MarketSymbol, reports: Sequence[FillReport]) -> list[FillReport]:
         """Return the fills that aren't stored: an old resting order makes a venue report all fills since then again."""

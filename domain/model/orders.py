@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from domain.core.money import ZERO, divide
+from domain.core.money import EXACT, ZERO, divide
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 
@@ -138,6 +138,7 @@ class RiskCode(StrEnum):
     COOL_DOWN = "COOL_DOWN"
     PLAN_LIMIT = "PLAN_LIMIT"
     UNSUPPORTED_ORDER = "UNSUPPORTED_ORDER"
+    INTERNAL = "INTERNAL"
 
 
 class RejectCode(StrEnum):
@@ -231,7 +232,7 @@ class Order:
     @property
     def remaining_quantity(self) -> Decimal:
         """The quantity that isn't filled yet, in base."""
-        return self.quantity - self.filled_quantity
+        return EXACT.subtract(self.quantity, self.filled_quantity)
 
     @property
     def reduces_risk(self) -> bool:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
-from domain.core.money import ZERO, plain
+from domain.core.money import ZERO, plain, size_error
 from domain.core.time import expiry_error
 from domain.model.markets import Market, MarketSymbol
 from domain.model.order_side import OrderSide
@@ -97,6 +97,8 @@ def _unsupported_errors(request: OrderRequest) -> Iterator[InputError]:
 def _number_errors(request: OrderRequest) -> Iterator[InputError]:
     if request.quantity <= ZERO:
         yield _error("quantity", f"The quantity is {plain(request.quantity)} and must be above 0.")
+    elif error := size_error(request.quantity):
+        yield _error("quantity", f"The quantity {error}.")
     yield from _price_errors("price", request.type, request.price, belongs=request.type.has_price)
     belongs = request.type.has_stop_price or request.type is OrderType.TRAILING_STOP
     if request.type is not OrderType.TRAILING_STOP or request.stop_price is not None:
@@ -111,6 +113,8 @@ def _price_errors(field: str, type_: OrderType, price: Decimal | None, *, belong
         yield _error(field, f"A {type_} order takes no {field}.")
     elif price <= ZERO:
         yield _error(field, f"The {field} is {plain(price)} and must be above 0.")
+    elif error := size_error(price):
+        yield _error(field, f"The {field} {error}.")
 
 
 def _time_errors(request: OrderRequest, now: datetime) -> Iterator[InputError]:

@@ -130,7 +130,8 @@ describe_enum(
         "exits.",
         "HALT": "A halt of trading cancelled it.",
         "EXPIRED": "Its `expiresAt` had passed.",
-        "TOO_OLD": "It waited too long to be sent, so it was never sent.",
+        "TOO_OLD": "It waited too long to be sent, so it was never sent: a MARKET order for 2 s, any other for 5 s. "
+        "Orders that only reduce a position may wait for longer while the engine runs.",
         "NOT_SENT": "The node lost the right to trade the account just before the order was to be sent, so it was "
         "never sent.",
         "AMENDED": "`orderAmend` replaced it: `replacedBy` is the order that takes its place.",
@@ -211,5 +212,6 @@ describe_enum(
         ),
         "PLAN_LIMIT": "A limit of the user's plan is reached. Not checked yet: no order is denied with it.",
         "UNSUPPORTED_ORDER": "The engine or the venue doesn't support this kind of order.",
+        "INTERNAL": "The order could not be checked, by a fault of the engine, so it was not sent.",
     },
 )

@@ -38,6 +38,8 @@ FAST_TIMINGS = OrderTimings(
     poll_interval=0.05,
     retry_delay=0.02,
     maximum_pending_age_at_start=60,
+    maximum_market_order_age=60,
+    maximum_order_age=60,
 )
 """The order protocol's times, shortened if a test would only wait for them."""
 
