@@ -19,7 +19,7 @@ from bench.collecting import collecting
 from bench.figures import Figure, percentile, report, spread
 from bench.parts import database, scratch
 from bench.recording import FILES, Remote, read, venue
-from infra.venues.ccxt.client import api_urls
+from infra.venues.ccxt.profiles.binance import api_urls
 
 PACE, SECONDS = 2.0, 120.0
 """How many times as fast as life, and how much of the recording."""

@@ -66,7 +66,7 @@ def account_kinds(context: RequestContext, venue: Venue) -> list[AccountKind]:
     if context.services.venues.get(venue.name) is None:
         return []
     if venue.live:
-        return [AccountKind.LIVE]
+        return [AccountKind.LIVE] if venue.has_profile else []
     return [AccountKind.PAPER] if context.services.venues.paper(venue.name) is not None else []
 
 

@@ -80,10 +80,14 @@ VENUE_TIMEFRAMES = (Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1, Tim
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A trading platform; on a `live` one real money moves."""
+    """A trading platform; on a `live` one real money moves.
+
+    `has_profile`: whether the engine knows how it treats orders, without which real money isn't risked there.
+    """
 
     name: str
     live: bool
+    has_profile: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from domain.model.markets import Venue
-
 
 @dataclass(frozen=True, slots=True)
 class VenueSettings:
@@ -16,11 +14,6 @@ class VenueSettings:
     ccxt_id: str
     url: str | None
     live: bool
-
-    @property
-    def venue(self) -> Venue:
-        """The venue as the domain knows it."""
-        return Venue(self.name, self.live)
 
     @property
     def is_binance(self) -> bool:

@@ -43,12 +43,12 @@ class Venues:
 
     def all(self) -> tuple[Venue, ...]:
         """Return the venues in the order of their names."""
-        return tuple(self._connections[name].settings.venue for name in sorted(self._connections))
+        return tuple(self._connections[name].venue for name in sorted(self._connections))
 
     def get(self, name: str) -> Venue | None:
         """Return a venue; None if there is none by that name."""
         connection = self._connections.get(name)
-        return None if connection is None else connection.settings.venue
+        return None if connection is None else connection.venue
 
     async def abilities(self, name: str) -> VenueAbilities | None:
         """Return which orders and candles the venue supports; None if there is none by that name."""
@@ -57,7 +57,7 @@ class Venues:
 
     def venue(self, name: str) -> Venue:
         """Return a venue; raises `UnknownVenue`."""
-        return self.connection(name).settings.venue
+        return self.connection(name).venue
 
     def public(self, name: str) -> CcxtMarketData:
         """Return the venue's public data; raises `UnknownVenue`."""

@@ -2,6 +2,7 @@
 
 from domain.model.depth_views import DepthCadence, DepthLevels, DepthMode
 from domain.model.markets import FeedState, Timeframe
+from domain.model.venue_abilities import AmendAbility, ReportSource
 from resolvers.markets import MarketOrder
 from schema.common.enums import describe_enum
 
@@ -21,6 +22,27 @@ describe_enum(
         "H12": "Twelve hours.",
         "D1": "One day, from 00:00 UTC.",
         "W1": "One week, from Monday 00:00 UTC.",
+    },
+)
+
+
+describe_enum(
+    ReportSource,
+    "How the engine gets reports of one kind from a venue.",
+    {
+        "STREAM": "The venue sends them as they happen.",
+        "POLL": "The engine asks for them again and again.",
+    },
+)
+
+
+describe_enum(
+    AmendAbility,
+    "How a venue changes an order that rests.",
+    {
+        "IN_PLACE": "It changes the order, which keeps its ids.",
+        "REPLACE": "It cancels the order and places another in one request.",
+        "NONE": "It does neither.",
     },
 )
 

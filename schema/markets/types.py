@@ -10,9 +10,11 @@ import strawberry
 from domain.market_data.catalogue import MarketFilter
 from domain.model import depth_views as views
 from domain.model import markets as domain
+from domain.model import venue_abilities as domain_abilities
 from domain.model.markets import FeedState, MarketSymbol
 from domain.model.orders import OrderType, TimeInForce
 from domain.model.trading import AccountKind
+from domain.model.venue_abilities import AmendAbility, ReportSource
 from resolvers import markets
 from resolvers.markets import MarketOrder
 from resolvers.pagination import PageArguments
@@ -33,6 +35,37 @@ class MarketFeed:
     @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market of the feed.")
     def market(parent: strawberry.Parent[domain.FeedStatus], info: Info) -> object:
         return markets.market(info.context, parent.market)
+
+
+@strawberry.type(description="What the engine can do at a venue beyond public data, and how it follows orders there.")
+class VenueAbilities:
+    is_type_of = instance_of(domain_abilities.VenueAbilities)
+
+    live_accounts: bool = strawberry.field(
+        description=(
+            "True if accounts with real money can be opened at the venue: the engine knows how it treats orders. "
+            "Public data is available either way."
+        )
+    )
+    order_types: list[OrderType] = strawberry.field(description="The types of order that the engine places there.")
+    times_in_force: list[TimeInForce] = strawberry.field(
+        description="The times in force that the engine supports there. The engine itself cancels GTD orders."
+    )
+    post_only: bool = strawberry.field(description="True if a LIMIT order can be post-only.")
+    orders: ReportSource = strawberry.field(description="How changes of orders arrive.")
+    fills: ReportSource = strawberry.field(description="How fills arrive.")
+    balances: ReportSource = strawberry.field(description="How changes of balances arrive.")
+    amend: AmendAbility = strawberry.field(description="How the venue changes an order that rests.")
+    order_lists: bool = strawberry.field(
+        description="True if the venue links orders itself, so that one cancels the other."
+    )
+    trailing_stop: bool = strawberry.field(description="True if the venue lets a stop price follow the market.")
+    client_order_id_length: int | None = strawberry.field(
+        description=(
+            "The length of the ids by which the venue knows the engine's orders. Where it is 32, the venue has an "
+            "order's `clientOrderId` without its prefix `r3-`. Null if the engine places no orders there."
+        )
+    )
 
 
 @strawberry.type(description="A trading platform that the engine can reach.")
@@ -86,6 +119,16 @@ class Venue(Node):
     async def timeframes(parent: strawberry.Parent[domain.Venue], info: Info) -> list[domain.Timeframe] | None:
         abilities = await markets.abilities(info.context, parent)
         return None if abilities is None else list(abilities.timeframes)
+
+    @strawberry.field(
+        graphql_type=VenueAbilities | None,
+        description=(
+            "What the engine can do at the venue, and how it follows orders there. Null if the venue is no longer "
+            "configured."
+        ),
+    )
+    async def abilities(parent: strawberry.Parent[domain.Venue], info: Info) -> object:
+        return await markets.abilities(info.context, parent)
 
     @connection_field(
         lazy("markets.types", "MarketConnection") | None,

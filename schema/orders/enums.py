@@ -159,6 +159,7 @@ describe_enum(
         "NOT_PERMITTED": "The account or its API key is not allowed to do this.",
         "CLOCK": "The venue rejected the time of the request.",
         "NOT_RECEIVED": "The request was lost on its way. The venue doesn't have the order.",
+        "RATE_LIMITED": "The venue takes no more requests from this address for now, and did nothing.",
         "UNKNOWN": "Another reason. `rejectReason` has it in the venue's words.",
     },
 )

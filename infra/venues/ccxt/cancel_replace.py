@@ -59,7 +59,7 @@ def replacement_report(exchange: CcxtValue, answer: Answer, replaced: Order, ord
 
 def _order_report(exchange: CcxtValue, data: Answer, order: Order) -> OrderReport:
     parsed = exchange.parse_order(data, exchange.market(order.market.symbol))
-    return convert.order(order.market, parsed, order.client_order_id)
+    return convert.order(order.market, parsed, order)
 
 
 def _refusal(data: Answer | None) -> VenueRefused:

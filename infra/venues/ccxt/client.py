@@ -4,124 +4,26 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.model.trading import VenueCredentials
-from domain.ports.execution_client import SendGuard
-from domain.ports.market_data import VenueUnreachable
 from infra.venues.ccxt.binance_depth import BinanceDepth
 from infra.venues.ccxt.clock import VenueClock
 from infra.venues.ccxt.conversion import CcxtValue
-from infra.venues.ccxt.errors import error_names
+from infra.venues.ccxt.profiles.registry import profile_of
+from infra.venues.ccxt.transport import SERVER_ERROR, TransportMixin, network_error
 from infra.venues.config import UnknownVenue, VenueSettings
-from infra.venues.rate_limit.ban import BAN_STATUSES, BANNED
+from infra.venues.rate_limit.ban import BANNED
 from infra.venues.rate_limit.rate_limiter import RateLimiter
-from infra.venues.rate_limit.usage import NO_ANSWER, TOO_MANY_ORDERS, OrderCountTracker, ResponseCounter
+from infra.venues.rate_limit.usage import TOO_MANY_ORDERS, ResponseCounter
 
-RECEIVE_WINDOW_MS = 2_500
 REQUEST_TIMEOUT_MS = 5_000
 PING_EVERY_MS = 10_000
-SERVER_ERROR = 500
 WEIGHT_PER_COST = 5
 """ccxt counts Binance's weights in units of its own throttle: 50 ms of 6,000 a minute."""
 
-
 TOO_MUCH_WEIGHT = -1003
-_TOO_MUCH = frozenset({"RateLimitExceeded", "DDoSProtection"})
 _ORDER_PATHS = frozenset({"order", "order/cancelReplace", "orderList/oco", "order/oco"})
-
-
-@dataclass(slots=True)
-class InFlightCommand:
-    """An order or cancel being sent: its guard, and whether bytes of it may have left."""
-
-    guard: SendGuard
-    may_have_left: bool = False
-
-
-IN_FLIGHT: ContextVar[InFlightCommand | None] = ContextVar("in_flight", default=None)
-_STATUSES: ContextVar[list[int] | None] = ContextVar("statuses", default=None)
-"""The HTTP statuses of the answers to this task's request."""
-
-
-class TransportMixin:
-    """A mixin in front of a ccxt class: our clock and rate limiter, the guard, and streams that end instead of hang."""
-
-    venue_clock: VenueClock
-    rate_limiter: RateLimiter
-    responses: ResponseCounter
-    order_counts: OrderCountTracker | None = None
-    replaces_url: bool
-    clients: dict[str, CcxtValue]
-
-    def nonce(self) -> int:
-        """Return the timestamp to sign: the venue's time."""
-        return self.venue_clock.milliseconds()
-
-    async def fetch(self, url: str, method: str = "GET", headers: object = None, body: object = None) -> CcxtValue:
-        """Send the request; the guard is called last, when the timestamp is already signed."""
-        command = IN_FLIGHT.get()
-        if command is not None:
-            command.guard()
-            command.may_have_left = True
-        statuses: list[int] = []
-        token = _STATUSES.set(statuses)
-        try:
-            return await super().fetch(url, method, headers, body)  # type: ignore[misc]
-        except Exception as error:
-            self._note_rejection(error, statuses)
-            raise
-        finally:
-            _STATUSES.reset(token)
-            self.responses.by_status[statuses[-1] if statuses else NO_ANSWER] += 1
-
-    async def throttle(self, cost: object = None) -> None:
-        """Wait for the venue's rate limiter, which all accounts and feeds share, instead of ccxt's own."""
-        await self.rate_limiter.acquire(1.0 if cost is None else float(cost))  # type: ignore[arg-type]
-
-    def on_rest_response(
-        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], text: str, *rest: CcxtValue
-    ) -> CcxtValue:
-        """Report every answer to the rate limiter."""
-        if (statuses := _STATUSES.get()) is not None:
-            statuses.append(code)
-        self._observe(code, {name.lower(): value for name, value in headers.items()}, text)
-        return super().on_rest_response(code, reason, url, method, headers, text, *rest)  # type: ignore[misc]
-
-    def _observe(self, code: int, headers: Mapping[str, str], text: str) -> None:
-        self.rate_limiter.observe(code, headers, text)
-
-    def _note_rejection(self, error: Exception, statuses: list[int]) -> None:
-        """Start a ban if ccxt recognises the error as too many requests although the status was neither 418 nor 429."""
-        if error_names(error) & _TOO_MUCH and not BAN_STATUSES.intersection(statuses):
-            self.rate_limiter.on_rejected(429, {}, str(error))
-
-    def handle_errors(self, code: int | None, reason: str, *rest: CcxtValue) -> CcxtValue:
-        """Treat a 5xx as no answer, whatever its body: the outcome of an order is unknown then."""
-        if code is not None and code >= SERVER_ERROR:
-            raise _network_error(f"the venue answered {code}")
-        return super().handle_errors(code, reason, *rest)  # type: ignore[misc]
-
-    def spawn(self, method: CcxtValue, *args: CcxtValue) -> CcxtValue:
-        """Run in the background; a failure reaches the stream that waits for it, and isn't logged."""
-        future = super().spawn(method, *args)  # type: ignore[misc]
-        future.add_done_callback(_mark_retrieved)
-        return future
-
-    def client(self, url: str) -> CcxtValue:
-        """Return the connection to `url`; its error reaches the streams that wait for it, and isn't logged."""
-        is_new = url not in (self.clients or {})
-        client = super().client(url)  # type: ignore[misc]
-        if is_new:
-            _drop_rejected_futures(client)
-            client.subscriptions = _Subscriptions(client.subscriptions)
-            _close_on_unreadable(client)
-        return client
-
-    def ws_dial_delay(self, url: str) -> float:  # noqa: ARG002  # ccxt's
-        """Return no delay: the caller backs off between attempts."""
-        return 0.0
 
 
 class BinanceTransport(BinanceDepth, TransportMixin):
@@ -169,7 +71,7 @@ class BinanceTransport(BinanceDepth, TransportMixin):
         """Handle a message. Binance sends only objects, so a text that ccxt couldn't parse ends the connection."""
         if isinstance(message, str):
             raise ValueError("it isn't JSON")  # noqa: TRY004  # a fault of the sender
-        super().handle_message(client, message)  # type: ignore[misc]
+        super().handle_message(client, message)
 
     def handle_errors(self, code: int | None, reason: str, *rest: CcxtValue) -> CcxtValue:
         """Count a rejection for too much weight, which the WebSocket API reports by its code alone."""
@@ -188,13 +90,39 @@ class BinanceTransport(BinanceDepth, TransportMixin):
 
     def handle_event_stream_terminated(self, client: CcxtValue, message: Mapping[str, CcxtValue]) -> None:  # noqa: ARG002  # ccxt's
         """End the stream; ccxt would reject a future that nobody waits for."""
-        client.on_error(_network_error("the venue ended the user data stream"))
+        client.on_error(network_error("the venue ended the user data stream"))
 
     def _forward(self, default: Callable[..., None], client: CcxtValue, message: Mapping[str, CcxtValue]) -> None:
         if self.tap is not None:
             self.tap(message)
         else:
             default(client, message)
+
+
+@dataclass(slots=True)
+class PrivateTurns:
+    """The turns of the requests that one key signs, and the last number that it has signed."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    last_nonce: int = 0
+
+
+class SerialTransport(TransportMixin):
+    """For a venue that takes a key's requests in the order of their numbers alone: one is sent after the other."""
+
+    turns: PrivateTurns
+
+    def incrementing_nonce(self) -> int:
+        """Return the venue's time, or one more than the last number that was signed with this key."""
+        self.turns.last_nonce = max(self.venue_clock.milliseconds(), self.turns.last_nonce + 1)
+        return self.turns.last_nonce
+
+    async def fetch2(self, path: str, api: CcxtValue = "public", *rest: CcxtValue, **named: CcxtValue) -> CcxtValue:
+        """Sign and send a private request when the one before it has its answer."""
+        if "private" not in api:
+            return await super().fetch2(path, api, *rest, **named)  # type: ignore[misc]
+        async with self.turns.lock:
+            return await super().fetch2(path, api, *rest, **named)  # type: ignore[misc]
 
 
 async def exchange_class(settings: VenueSettings) -> type[CcxtValue]:
@@ -208,7 +136,9 @@ async def exchange_class(settings: VenueSettings) -> type[CcxtValue]:
         raise UnknownVenue(settings.ccxt_id) from None
     # At debug level ccxt logs every request with its key and signature.
     logging.getLogger("ccxt").setLevel(logging.WARNING)
-    transport = BinanceTransport if settings.is_binance else TransportMixin
+    profile = profile_of(settings.ccxt_id)
+    is_serial = profile is not None and profile.serial_requests
+    transport = BinanceTransport if settings.is_binance else SerialTransport if is_serial else TransportMixin
     return type(settings.ccxt_id, (transport, getattr(module, settings.ccxt_id)), {})
 
 
@@ -225,6 +155,8 @@ def new_exchange(
     exchange.venue_clock = clock
     exchange.rate_limiter = limiter
     exchange.responses = responses or ResponseCounter()
+    exchange.turns = PrivateTurns()
+    exchange.profile = profile_of(settings.ccxt_id)
     exchange.replaces_url = settings.url is not None
     if settings.url is not None:
         # ccxt waits for TLS connections to shut down; a sandbox has none.
@@ -241,85 +173,10 @@ def _config(settings: VenueSettings, credentials: VenueCredentials | None) -> di
         "enableRateLimit": not settings.is_binance,
         "options": {"defaultType": "spot"},
     }
-    if settings.is_binance:
-        config["options"] |= _BINANCE_OPTIONS
-    if settings.url is not None:
-        config["urls"] = {"api": api_urls(settings.url.rstrip("/"))}
+    if (profile := profile_of(settings.ccxt_id)) is not None:
+        config["options"] |= profile.options
+        if settings.url is not None:
+            config["urls"] = {"api": profile.api_urls(settings.url.rstrip("/"))}
     if credentials is not None:
         config |= {"apiKey": credentials.api_key, "secret": credentials.secret, "password": credentials.passphrase}
     return config
-
-
-_BINANCE_OPTIONS: dict[str, CcxtValue] = {
-    "fetchCurrencies": False,
-    "fetchMargins": False,
-    "fetchMarkets": {"types": ["spot"]},
-    # Plain trades have the ids that the stream has; ccxt's default, aggregated ones, have others.
-    "fetchTradesMethod": "publicGetTrades",
-    "recvWindow": RECEIVE_WINDOW_MS,
-    "warnOnFetchOpenOrdersWithoutSymbol": False,
-}
-
-
-def api_urls(url: str) -> dict[str, CcxtValue]:
-    """Return ccxt's `urls["api"]` for a sandbox at `url`."""
-    streams = url.replace("http", "ws", 1)
-    return {
-        "public": f"{url}/api/v3",
-        "private": f"{url}/api/v3",
-        "v1": f"{url}/api/v1",
-        "sapi": f"{url}/sapi/v1",
-        "ws": {"spot": f"{streams}/ws", "ws-api": {"spot": f"{streams}/ws-api/v3"}},
-    }
-
-
-class _Subscriptions(dict[str, CcxtValue]):
-    """The subscriptions of a connection; deleting a missing one is no error.
-
-    If a venue rejects the user data stream, ccxt deletes its subscription twice: when the rejection arrives and when
-    it raises it, so that the caller got a KeyError instead of the venue's message.
-    """
-
-    def __delitem__(self, name: str) -> None:
-        self.pop(name, None)
-
-
-def _drop_rejected_futures(client: CcxtValue) -> None:
-    """Replace a future that is done: ccxt keeps a rejected one, and raises the old error for ever."""
-    make = client.future
-
-    def future(name: str) -> CcxtValue:
-        if name in client.futures and client.futures[name].done():
-            del client.futures[name]
-        made = make(name)
-        made.remove_done_callback(_mark_retrieved)
-        made.add_done_callback(_mark_retrieved)
-        return made
-
-    client.future = future
-
-
-def _close_on_unreadable(client: CcxtValue) -> None:
-    """End the connection at an unreadable message; ccxt would stop reading without an error."""
-    handle = client.handle_message
-
-    def handle_or_close(message: CcxtValue) -> None:
-        if client.error is not None:
-            return
-        try:
-            handle(message)
-        except Exception as error:  # noqa: BLE001  # whatever a parser raises
-            client.on_error(VenueUnreachable(f"a message could not be read ({type(error).__name__}: {error})"[:200]))
-
-    client.handle_message = handle_or_close
-
-
-def _mark_retrieved(future: CcxtValue) -> None:
-    if not future.cancelled():
-        future.exception()
-
-
-def _network_error(text: str) -> Exception:
-    errors = importlib.import_module("ccxt.base.errors")
-    error: Exception = errors.ExchangeNotAvailable(text)
-    return error

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from dataclasses import replace
+from datetime import datetime
 
 from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
-from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.model.client_order_ids import OrderIdForm
+from domain.model.markets import Market, MarketSymbol, Timeframe, Venue
 from domain.model.orders import OrderType, TimeInForce
 from domain.model.trading import VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
@@ -16,6 +19,8 @@ from infra.venues.ccxt.clock import VenueClock
 from infra.venues.ccxt.conversion import CcxtValue
 from infra.venues.ccxt.errors import query_error
 from infra.venues.ccxt.longer_candles import source_timeframe
+from infra.venues.ccxt.profiles.profile import VenueProfile
+from infra.venues.ccxt.profiles.registry import profile_of
 from infra.venues.config import VenueSettings
 from infra.venues.rate_limit.rate_limiter import RateLimiter
 from infra.venues.rate_limit.usage import OrderCountTracker, ResponseCounter
@@ -41,6 +46,21 @@ class VenueConnection:
         self._clock_task: asyncio.Task[None] | None = None
 
     @property
+    def profile(self) -> VenueProfile | None:
+        """The venue's profile; None if it has none."""
+        return profile_of(self.settings.ccxt_id)
+
+    @property
+    def venue(self) -> Venue:
+        """The venue as the domain knows it."""
+        return Venue(self.settings.name, self.settings.live, has_profile=self.profile is not None)
+
+    @property
+    def names(self) -> "ConnectionNames":
+        """The engine's names of what the venue names in its own way."""
+        return ConnectionNames(self)
+
+    @property
     def public(self) -> CcxtValue:
         """The exchange object of public calls; set once `ensure_connected` has returned."""
         return self._public
@@ -57,7 +77,8 @@ class VenueConnection:
         """Return which orders and candles the venue supports, by ccxt's tables; sends no request."""
         async with self._lock:
             await self._load_class()
-        return venue_abilities(self._public)
+        known = venue_abilities(self._public, self.profile)
+        return replace(known, live_accounts=known.live_accounts and self.settings.live)
 
     async def load_markets(self) -> list[Market]:
         """Return the venue's spot markets, always reloaded; raises `VenueUnreachable`."""
@@ -73,6 +94,10 @@ class VenueConnection:
             raise VenueUnreachable(f"{self.settings.name} has no market {symbol.symbol}.")
         return found
 
+    def symbol(self, name: str) -> MarketSymbol | None:
+        """Return the market that ccxt calls `name`, such as BTC/USDT."""
+        return MarketSymbol(self.settings.name, name) if name in self._markets else None
+
     def symbol_by_venue_id(self, venue_id: str) -> MarketSymbol | None:
         """Return the market that the venue calls `venue_id`, such as BTCUSDT."""
         for data in (self._public.markets_by_id or {}).get(venue_id, []):
@@ -86,6 +111,14 @@ class VenueConnection:
         exchange.order_counts = OrderCountTracker(self._local_clock, self.responses)
         exchange.set_markets_from_exchange(self._public)
         return exchange
+
+    def local_now(self) -> datetime:
+        """Return this node's own time."""
+        return self._local_clock.now()
+
+    async def measure_clock(self) -> None:
+        """Measure the venue's clock now: it has refused a request for its time. Raises `VenueUnreachable`."""
+        await self._measure()
 
     async def close(self) -> None:
         """Stop the clock and close the connections."""
@@ -146,10 +179,52 @@ class VenueConnection:
                 await asyncio.sleep(1)
 
 
-def venue_abilities(exchange: CcxtValue) -> VenueAbilities:
-    """Return what ccxt declares of the venue's spot markets: https://docs.ccxt.com/#/README?id=features."""
+class ConnectionNames:
+    """`VenueNames` by the venue's table of markets."""
+
+    def __init__(self, connection: VenueConnection) -> None:
+        self._connection = connection
+        self._ids = OrderIdForm.PREFIXED if connection.profile is None else connection.profile.reading.ids
+
+    def order_id(self, text: object) -> str:
+        return "" if text is None else self._ids.from_venue(str(text))
+
+    def market(self, venue_id: object) -> MarketSymbol | None:
+        text = str(venue_id)
+        return self._connection.symbol(text) or self._connection.symbol_by_venue_id(text)
+
+    def currency(self, venue_id: object) -> str:
+        return str(self._connection.public.safe_currency_code(str(venue_id)))
+
+
+def venue_abilities(exchange: CcxtValue, profile: VenueProfile | None = None) -> VenueAbilities:
+    """Return the abilities of a venue by its profile, or what ccxt declares of a venue without one.
+
+    Source: https://docs.ccxt.com/#/README?id=features. ccxt's declarations promise more than its classes do.
+    """
+    offered = exchange.timeframes or {}
+    timeframes = tuple(timeframe for timeframe in Timeframe if source_timeframe(timeframe, offered) is not None)
+    if profile is None:
+        return _declared_abilities(exchange, timeframes)
+    return VenueAbilities(
+        order_types=profile.order_types,
+        times_in_force=profile.times_in_force,
+        post_only=profile.post_only,
+        timeframes=timeframes,
+        live_accounts=True,
+        orders=profile.orders,
+        fills=profile.fills,
+        balances=profile.balances,
+        amend=profile.amend,
+        order_lists=profile.order_lists,
+        trailing_stop=profile.trailing_stop,
+        client_order_id_length=profile.reading.ids.length,
+    )
+
+
+def _declared_abilities(exchange: CcxtValue, timeframes: tuple[Timeframe, ...]) -> VenueAbilities:
     features = ((exchange.features or {}).get("spot") or {}).get("createOrder") or {}
-    in_force, offered = features.get("timeInForce") or {}, exchange.timeframes or {}
+    in_force = features.get("timeInForce") or {}
     types = [OrderType.MARKET] if exchange.has.get("createMarketOrder") is not False else []
     types.append(OrderType.LIMIT)
     if features.get("stopLossPrice"):
@@ -161,5 +236,5 @@ def venue_abilities(exchange: CcxtValue) -> VenueAbilities:
         order_types=tuple(types),
         times_in_force=(TimeInForce.GTC, *immediate, TimeInForce.GTD),
         post_only=bool(in_force.get("PO")),
-        timeframes=tuple(timeframe for timeframe in Timeframe if source_timeframe(timeframe, offered) is not None),
+        timeframes=timeframes,
     )

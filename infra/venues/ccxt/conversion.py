@@ -1,18 +1,19 @@
-"""ccxt's structures, with `number = str`, as the domain's objects, and the domain's orders as ccxt's arguments."""
+"""ccxt's structures, with `number = str`, as the domain's objects."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
 
 from domain.core.clock import from_milliseconds
-from domain.core.money import ZERO, plain, round_nearest
+from domain.core.money import EXACT, ZERO, plain, round_nearest
+from domain.model.client_order_ids import OrderIdForm
 from domain.model.markets import Candle, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderStatus, OrderType, RejectCode, TimeInForce
+from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.trading import Balance
-from domain.ports.execution_client import FillReport, OrderReport, VenueRefused
+from domain.ports.execution_client import FillReport, OrderReport
 
 TICK_SIZE = 4
 """ccxt's precision mode in which `precision` holds increments; in the other ones it holds counts of decimals."""
@@ -45,13 +46,6 @@ _TYPES = {
     "TAKE_PROFIT": OrderType.TAKE_PROFIT,
     "TAKE_PROFIT_LIMIT": OrderType.TAKE_PROFIT_LIMIT,
 }
-_TRIGGERS = {
-    OrderType.STOP: "stopLossPrice",
-    OrderType.STOP_LIMIT: "stopLossPrice",
-    OrderType.TAKE_PROFIT: "takeProfitPrice",
-    OrderType.TAKE_PROFIT_LIMIT: "takeProfitPrice",
-}
-_SENT_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, *_TRIGGERS})
 
 
 def decimal(value: object) -> Decimal | None:
@@ -186,25 +180,71 @@ def fill(symbol: MarketSymbol, data: CcxtStructure, client_order_id: str | None)
     )
 
 
-def order(symbol: MarketSymbol, data: CcxtStructure, client_order_id: str | None = None) -> OrderReport:
-    """Return an own order. Pass `client_order_id` if it is known, because a cancel's answer has its own."""
-    filled = number(data.get("filled"))
-    kind = order_type(data)
-    own_id = client_order_id or str(data.get("clientOrderId") or "")
+@dataclass(frozen=True, slots=True)
+class OrderReading:
+    """What a venue's orders need to be read: the form of its client order ids, and its own statuses.
+
+    `statuses` are those by the value of `status_field` in the venue's own structure; ccxt's are used for all others.
+    """
+
+    ids: OrderIdForm = OrderIdForm.PREFIXED
+    status_field: str = ""
+    statuses: Mapping[str, OrderStatus] = field(default_factory=dict)
+
+
+PLAIN_READING = OrderReading()
+
+
+def order(
+    symbol: MarketSymbol, data: CcxtStructure, own: Order | None = None, reading: OrderReading = PLAIN_READING
+) -> OrderReport:
+    """Return an order of the account.
+
+    What an answer about our `own` order leaves out is taken from the order: some venues answer with an id alone, and a
+    cancel's answer has a client order id of its own. Raises ValueError for an answer without an id, for an order of
+    others without a quantity, and for one that has ended without saying how much of it was filled.
+    """
+    if data.get("id") in {None, ""}:
+        raise ValueError("the answer has no order id")
+    kind = order_type(data) if own is None else own.type
+    own_id = reading.ids.from_venue(str(data.get("clientOrderId") or "")) if own is None else own.client_order_id
+    quantity = _quantity(data) if own is None else own.quantity
+    status, filled = _status_and_filled(data, quantity, reading)
     return OrderReport(
         market=symbol,
         client_order_id=own_id,
         venue_order_id=str(data["id"]),
-        status=_status(data, filled),
-        side=OrderSide(data["side"].upper()),
+        status=status,
+        side=OrderSide(data["side"].upper()) if own is None else own.side,
         type=kind,
-        quantity=number(data["amount"]),
+        quantity=quantity,
         filled_quantity=filled,
         price=decimal(data.get("price")) if kind.has_price else None,
         stop_price=decimal(data.get("triggerPrice")) if kind.has_stop_price else None,
         at=_at(data),
         fills=tuple(sort_trades(fill(symbol, trade_data, own_id) for trade_data in _fills(data))),
     )
+
+
+def _quantity(data: CcxtStructure) -> Decimal:
+    """Return the quantity of somebody else's order; raises ValueError for one that is sized in quote."""
+    amount, filled, remaining = (decimal(data.get(name)) for name in ("amount", "filled", "remaining"))
+    if amount is None and filled is not None and remaining is not None:
+        amount = EXACT.add(filled, remaining)
+    if amount is None:
+        raise ValueError("the order has no quantity in base")
+    return amount
+
+
+def _status_and_filled(data: CcxtStructure, quantity: Decimal, reading: OrderReading) -> tuple[OrderStatus, Decimal]:
+    raw = str((data.get("info") or {}).get(reading.status_field))
+    status = reading.statuses.get(raw) or _STATUSES.get(str(data.get("status")), OrderStatus.OPEN)
+    filled = decimal(data.get("filled"))
+    if filled is None:
+        if status in {OrderStatus.CANCELED, OrderStatus.EXPIRED}:
+            raise ValueError("the order has ended, and what was filled of it isn't reported")
+        filled = quantity if status is OrderStatus.FILLED else ZERO
+    return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status, filled
 
 
 def order_type(data: CcxtStructure) -> OrderType:
@@ -265,11 +305,6 @@ def _fills(data: CcxtStructure) -> list[CcxtStructure]:
     ]
 
 
-def _status(data: CcxtStructure, filled: Decimal) -> OrderStatus:
-    status = _STATUSES.get(str(data.get("status")), OrderStatus.OPEN)
-    return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
-
-
 def _increment(value: object, precision_mode: int) -> Decimal:
     if value is None:
         return Decimal("1E-8")
@@ -281,41 +316,3 @@ def _increment(value: object, precision_mode: int) -> Decimal:
 def _at(data: CcxtStructure) -> datetime | None:
     milliseconds = data.get("timestamp")
     return None if milliseconds is None else from_milliseconds(int(milliseconds))
-
-
-@dataclass(frozen=True, slots=True)
-class OrderArguments:
-    """The arguments of ccxt's `create_order`; numbers are strings, which ccxt passes on digit by digit."""
-
-    symbol: str
-    type: str
-    side: str
-    amount: str
-    price: str | None
-    params: dict[str, str | bool]
-
-
-def order_arguments(order: Order) -> OrderArguments:
-    """Return the arguments that place `order`; raises `VenueRefused` for a type that can't be sent.
-
-    GTD is sent as GTC, because the engine cancels the order in time. Post-only has no time in force (LIMIT_MAKER).
-    """
-    if order.type not in _SENT_TYPES:
-        raise VenueRefused(f"{order.type.value} can't be placed at this venue.", RejectCode.UNSUPPORTED)
-    params: dict[str, str | bool] = {"clientOrderId": order.client_order_id}
-    if order.type in _TRIGGERS and order.stop_price is not None:
-        params[_TRIGGERS[order.type]] = plain(order.stop_price)
-    if order.post_only:
-        params["postOnly"] = True
-    elif order.type.has_price:
-        params["timeInForce"] = _time_in_force(order)
-    price = plain(order.price) if order.type.has_price and order.price is not None else None
-    ccxt_type = "limit" if order.type.has_price else "market"
-    return OrderArguments(
-        order.market.symbol, ccxt_type, order.side.value.lower(), plain(order.quantity), price, params
-    )
-
-
-def _time_in_force(order: Order) -> str:
-    time_in_force = order.time_in_force or TimeInForce.GTC
-    return "GTC" if time_in_force is TimeInForce.GTD else time_in_force.value

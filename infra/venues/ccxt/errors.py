@@ -32,6 +32,7 @@ _DEFINITE = frozenset(
         "InvalidOrder",
         "NotSupported",
         "OperationRejected",
+        "TooManyRequests",
     }
 )
 
@@ -71,7 +72,9 @@ def describe(error: BaseException) -> str:
         message, code = answer.get("msg") or answer.get("message"), answer.get("code")
     except (ValueError, AttributeError):
         return _name_or_text(error, text)
-    return f"{message} ({code})"[:200] if message else _name(error)
+    if not message:
+        return _name(error)
+    return (message if message == code else f"{message} ({code})")[:200]
 
 
 def command_error(error: Exception, *, may_have_left: bool) -> VenueRefused | OutcomeUnknown:
@@ -88,7 +91,8 @@ def query_error(error: Exception) -> VenueUnreachable:
         return error
     if "AuthenticationError" in error_names(error):
         return CredentialsRejected(describe(error))
-    if is_definite_rejection(error) and not is_clock_error(error):
+    is_passing = is_clock_error(error) or "TooManyRequests" in error_names(error)
+    if is_definite_rejection(error) and not is_passing:
         return RequestRejected(describe(error))
     return VenueUnreachable(describe(error))
 

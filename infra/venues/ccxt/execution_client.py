@@ -2,59 +2,64 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
-from functools import partial
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from domain.core.background import cancel_and_wait
-from domain.core.backoff import Backoff
 from domain.core.clock import to_milliseconds
+from domain.model.client_order_ids import is_engine_order_id
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Order
+from domain.model.orders import Order, OrderRole, RejectCode, TimeInForce
 from domain.model.trading import Balance, VenueCredentials
+from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import (
-    BalanceReport,
     FillReport,
     NotSent,
     OrderReport,
-    OutcomeUnknown,
     ReplacementReport,
     SendGuard,
-    StreamLost,
-    StreamOpened,
     VenueRefused,
     VenueReport,
 )
 from domain.ports.market_data import VenueUnreachable
 from infra.venues.ccxt import conversion as convert
+from infra.venues.ccxt.account_requests import AccountRequests, Request
+from infra.venues.ccxt.account_stream import AccountStream, UserStreamTimings
 from infra.venues.ccxt.cancel_replace import canceling_params, half_done_answer, replacement_report
-from infra.venues.ccxt.client import IN_FLIGHT, InFlightCommand
 from infra.venues.ccxt.connection import VenueConnection
-from infra.venues.ccxt.conversion import CcxtValue
-from infra.venues.ccxt.errors import command_error, describe, is_clock_error, is_order_not_found, query_error
-from infra.venues.ccxt.user_stream import account_position, execution_report
+from infra.venues.ccxt.conversion import CcxtStructure, CcxtValue
+from infra.venues.ccxt.errors import is_order_not_found
+from infra.venues.ccxt.order_arguments import OrderArguments, order_arguments
+from infra.venues.ccxt.profiles.plain import PLAIN
 from infra.venues.rate_limit.rate_limiter import Priority, request_priority
 
 log = logging.getLogger(__name__)
 
-MAX_FILLS_A_CALL = 1_000
+_MARGIN = timedelta(seconds=10)
+"""How much earlier than it was sent an order's executions are asked for, since clocks differ."""
 
-T = TypeVar("T")
-Request = Callable[[CcxtValue], Awaitable[CcxtValue]]
-Emit = Callable[[VenueReport], None]
+_SHARE_OF_DOUBT = 5
+"""Into how many parts the time is cut after which an absence counts: one lies between two questions."""
 
 
 class CcxtExecutionClient:
     """`domain.ports.execution_client.ExecutionClient` with its own credentials over a shared connection."""
 
-    def __init__(self, connection: VenueConnection, credentials: VenueCredentials, name: str) -> None:
+    def __init__(
+        self,
+        connection: VenueConnection,
+        credentials: VenueCredentials,
+        name: str,
+        timings: UserStreamTimings | None = None,
+    ) -> None:
         self._connection = connection
-        self._credentials = credentials
         self._name = name
-        self._exchange: CcxtValue = None
+        self._profile = connection.profile or PLAIN
+        self._timings = timings or UserStreamTimings()
+        self._requests = AccountRequests(connection, credentials)
+        self._stream = AccountStream(connection, self._requests, self.balances, self.query_order, name, self._timings)
         self._readers: dict[asyncio.Task[None], asyncio.Queue[VenueReport | None]] = {}
-        self._closed = False
 
     def __repr__(self) -> str:
         return f"CcxtExecutionClient(venue={self._connection.settings.name!r}, name={self._name!r})"
@@ -62,47 +67,57 @@ class CcxtExecutionClient:
     @property
     def exchange(self) -> CcxtValue:
         """Ccxt's exchange object of the account; None before the first request."""
-        return self._exchange
+        return self._requests.exchange
 
     def venue_now(self) -> datetime:
         """Return the venue's time by the measured offset."""
         return self._connection.clock.now()
 
     async def place(self, order: Order, guard: SendGuard) -> OrderReport:
-        """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
-        args = convert.order_arguments(order)
-        return await self._send(
-            guard,
-            lambda exchange: exchange.create_order(
-                args.symbol, args.type, args.side, args.amount, args.price, args.params
-            ),
-            lambda data: _to_report(order, data),
-        )
+        """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`.
+
+        Only if the venue has refused it for its time, and so has done nothing, it is sent again.
+        """
+        self._check_supported(order)
+        arguments = order_arguments(order, self._venue_id_of(order), self._profile.placing_id)
+
+        def create(exchange: CcxtValue) -> Awaitable[CcxtValue]:
+            sent = self._with_override(order, arguments)
+            created: Awaitable[CcxtValue] = exchange.create_order(
+                sent.symbol, sent.type, sent.side, sent.amount, sent.price, sent.params
+            )
+            return created
+
+        report = await self._requests.send(guard, create, lambda data: self._to_report(order, data))
+        if not self._profile.answers_with_fills:
+            self._stream.followed.add(order, asyncio.get_running_loop().time() + self._timings.follow_seconds)
+        return report
 
     async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
         """Cancel by client order id; raises as `place`. None if the venue's answer doesn't contain the order."""
 
         def read(data: CcxtValue) -> OrderReport | None:
-            return _to_report(order, data) if data.get("side") else None
+            return self._to_report(order, data) if data.get("side") else None
 
-        params = {"clientOrderId": order.client_order_id}
-        return await self._send(
+        venue_order_id, params = await self._cancel_arguments(order)
+        return await self._requests.send(
             guard,
-            lambda exchange: exchange.cancel_order(order.venue_order_id, order.market.symbol, params),
+            lambda exchange: exchange.cancel_order(venue_order_id, order.market.symbol, params),
             read,
             may_repeat=True,
         )
 
     def can_replace(self, market: MarketSymbol) -> bool:
         """Return whether the venue has Binance's `order/cancelReplace` for a market, as its `exchangeInfo` says."""
-        if self._exchange is None or not self._connection.settings.is_binance:
+        exchange = self._requests.exchange
+        if exchange is None or self._profile.amend is not AmendAbility.REPLACE:
             return False
-        info = (self._exchange.markets.get(market.symbol) or {}).get("info") or {}
+        info = (exchange.markets.get(market.symbol) or {}).get("info") or {}
         return info.get("cancelReplaceAllowed") is True
 
     async def replace(self, replaced: Order, order: Order, guard: SendGuard) -> ReplacementReport:
         """Cancel an order of which nothing has filled, and place another, by one request; raises as `place`."""
-        args = convert.order_arguments(order)
+        args = order_arguments(order, self._venue_id_of(order), self._profile.placing_id)
 
         def request(exchange: CcxtValue) -> Awaitable[CcxtValue]:
             placing = exchange.create_order_request(
@@ -114,51 +129,51 @@ class CcxtExecutionClient:
             return answer
 
         def read(answer: CcxtValue) -> ReplacementReport:
-            return replacement_report(self._exchange, answer, replaced, order)
+            return replacement_report(self._requests.exchange, answer, replaced, order)
 
-        return await self._send(guard, _answered_by_errors(request), read)
+        return await self._requests.send(guard, _answered_by_errors(request), read)
 
     async def query_order(self, order: Order) -> OrderReport | None:
         """Query an order by its client order id, with its fills; None if the venue answers "no such order"."""
-        exchange = await self._ensure_exchange()
         try:
             with request_priority(Priority.TRADING):
-                data = await exchange.fetch_order(None, order.market.symbol, {"clientOrderId": order.client_order_id})
-                trades = await self._order_trades(exchange, data) if convert.number(data.get("filled")) else []
-            return _to_report(order, {**data, "trades": trades})
+                data = await self._find(order)
+                if data is None:
+                    self._check_absence(order)
+                    return None
+                report = self._to_report(order, data)
+                fills = await self._order_fills(order, report) if report.filled_quantity else []
+            return replace(report, fills=tuple(fills))
         except VenueUnreachable:
             raise
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises
-            if is_order_not_found(error):
-                return None
-            raise self._query_error(error) from None
+            raise self._requests.query_error(error) from None
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         """Return the account's executions on a market since then, oldest first."""
-        fills: dict[str, FillReport] = {}
-        start = to_milliseconds(since)
-        while True:
-            page = await self._query(
-                partial(_my_trades, market, start), lambda rows: [convert.fill(market, row, None) for row in rows]
-            )
-            new = [fill for fill in page if fill.venue_trade_id not in fills]
-            fills |= {fill.venue_trade_id: fill for fill in new}
-            if len(page) < MAX_FILLS_A_CALL or not new:
-                return convert.sort_trades(fills.values())
-            start = to_milliseconds(new[-1].at)
+        start, end = to_milliseconds(since), self._connection.clock.milliseconds()
+
+        async def collect(exchange: CcxtValue) -> list[CcxtStructure]:
+            rows: dict[tuple[str, str], CcxtStructure] = {}
+            async for page in self._profile.fill_pages(exchange, market.symbol, start, end):
+                rows |= {(str(row["id"]), str(row["order"])): row for row in page}
+            return [row for row in rows.values() if row["symbol"] == market.symbol and row["timestamp"] >= start]
+
+        fills = await self._requests.query(collect, lambda rows: [convert.fill(market, row, None) for row in rows])
+        return convert.sort_trades(fills)
 
     async def open_orders(self) -> list[OrderReport]:
         """Return the account's open orders at the venue."""
-        return await self._query(lambda exchange: exchange.fetch_open_orders(), self._order_reports)
+        return await self._requests.query(lambda exchange: exchange.fetch_open_orders(), self._order_reports)
 
     async def balances(self) -> tuple[Balance, ...]:
         """Return the balances that aren't zero."""
-        return await self._query(lambda exchange: exchange.fetch_balance(), convert.balances)
+        return await self._requests.query(lambda exchange: exchange.fetch_balance(), convert.balances)
 
     async def reports(self) -> AsyncIterator[VenueReport]:
         """Yield the venue's reports on the account until `close`; reconnects by itself, and reports that too."""
         queue: asyncio.Queue[VenueReport | None] = asyncio.Queue()
-        reader = asyncio.create_task(self._read_stream(queue.put_nowait), name=f"user-stream:{self._name}")
+        reader = asyncio.create_task(self._stream.run(queue.put_nowait), name=f"user-stream:{self._name}")
         self._readers[reader] = queue
         try:
             while (update := await queue.get()) is not None:
@@ -169,149 +184,96 @@ class CcxtExecutionClient:
 
     async def close(self) -> None:
         """End the updates and close all connections."""
-        self._closed = True
         readers, self._readers = dict(self._readers), {}
         for queue in readers.values():
             queue.put_nowait(None)
         await cancel_and_wait(*readers)
-        if self._exchange is not None:
-            await self._exchange.close()
+        await self._requests.close()
 
-    async def _ensure_exchange(self) -> CcxtValue:
-        if self._closed:
-            raise VenueUnreachable("the account's connection is closed")
-        await self._connection.ensure_connected()
-        if self._exchange is None:
-            self._exchange = self._connection.new_account_exchange(self._credentials)
-        return self._exchange
+    def _venue_id_of(self, order: Order) -> str:
+        return self._profile.reading.ids.for_venue(order.client_order_id)
 
-    async def _send(
-        self, guard: SendGuard, request: Request, read: Callable[[CcxtValue], T], *, may_repeat: bool = False
-    ) -> T:
+    def _check_supported(self, order: Order) -> None:
+        """Raise `VenueRefused` for what ccxt would send as another order than was asked for."""
+        venue, profile = self._connection.settings.name, self._connection.profile
+        if profile is None:
+            message = f"The engine can't follow orders at {venue}, so it places none there."
+            raise VenueRefused(message, RejectCode.UNSUPPORTED)
+        in_force = order.time_in_force or TimeInForce.GTC
+        if order.type not in profile.order_types:
+            raise VenueRefused(f"{order.type.value} can't be placed at this venue.", RejectCode.UNSUPPORTED)
+        if order.type.has_price and in_force not in profile.times_in_force:
+            raise VenueRefused(f"{in_force.value} isn't supported at this venue.", RejectCode.UNSUPPORTED)
+
+    def _with_override(self, order: Order, arguments: OrderArguments) -> OrderArguments:
+        override = self._profile.placing
+        return arguments if override is None else override(order, arguments, self.venue_now())
+
+    async def _cancel_arguments(self, order: Order) -> tuple[str | None, Mapping[str, str]]:
+        """Return the venue's id, or the parameter with ours: an order of others is known by the venue's alone."""
+        by_our_id = self._profile.cancel_id is not None and order.role is not OrderRole.FOREIGN
+        if self._profile.cancel_id is not None and by_our_id:
+            return None, {self._profile.cancel_id: self._venue_id_of(order)}
+        if order.venue_order_id is not None:
+            return order.venue_order_id, {}
         try:
-            exchange = await self._ensure_exchange()
+            found = await self.query_order(order)
         except VenueUnreachable as error:
             raise NotSent(str(error)) from None
-        command = InFlightCommand(guard)
-        token = IN_FLIGHT.set(command)
+        if found is None:
+            raise VenueRefused("The venue has no such order.")
+        return found.venue_order_id, {}
+
+    async def _find(self, order: Order) -> CcxtStructure | None:
+        exchange = await self._requests.exchange_for_requests()
         try:
-            with request_priority(Priority.TRADING):
-                return read(await request(exchange))
-        except NotSent:
+            return await self._profile.lookup(exchange, order, self._venue_id_of(order))
+        except Exception as error:
+            if is_order_not_found(error):
+                return None
             raise
-        except VenueUnreachable as error:
-            # Only the rate limiter raises it, before the request is sent.
-            raise NotSent(str(error)) from None
-        except Exception as error:  # noqa: BLE001  # whatever ccxt raises, and an answer that can't be read
-            raise self._outcome(error, may_have_left=command.may_have_left, may_repeat=may_repeat) from None
-        finally:
-            IN_FLIGHT.reset(token)
 
-    def _outcome(self, error: Exception, *, may_have_left: bool, may_repeat: bool) -> VenueRefused | OutcomeUnknown:
-        if is_clock_error(error):
-            self._connection.clock.invalidate()
-            if may_repeat:
-                # Only the timestamp was rejected: the caller repeats the request after the clock was measured.
-                return OutcomeUnknown(describe(error))
-        return command_error(error, may_have_left=may_have_left)
+    def _check_absence(self, order: Order) -> None:
+        """Raise `VenueUnreachable` if it proves nothing yet that the venue doesn't have the order."""
+        if order.submitted_at is not None:
+            sent_for = self._connection.local_now() - order.submitted_at
+            left = self._profile.absent_after_seconds - sent_for.total_seconds()
+            if left > 0:
+                message = "the order may still reach the venue, or its lists"
+                raise VenueUnreachable(message, min(left, self._profile.absent_after_seconds / _SHARE_OF_DOUBT))
 
-    def _query_error(self, error: Exception) -> VenueUnreachable:
-        if is_clock_error(error):
-            self._connection.clock.invalidate()
-        return query_error(error)
-
-    async def _query(self, request: Request, read: Callable[[CcxtValue], T]) -> T:
-        exchange = await self._ensure_exchange()
-        try:
-            return read(await request(exchange))
-        except VenueUnreachable:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever ccxt raises, or an answer that can't be read
-            raise self._query_error(error) from None
-
-    async def _order_trades(self, exchange: CcxtValue, order: Mapping[str, CcxtValue]) -> list[CcxtValue]:
-        params = {"orderId": order["id"]} if self._connection.settings.is_binance else {}
-        trades = await exchange.fetch_my_trades(order["symbol"], None, None, params)
-        return [trade for trade in trades if trade["order"] == order["id"]]
-
-    def _market(self, symbol: str) -> MarketSymbol:
-        return MarketSymbol(self._connection.settings.name, symbol)
-
-    async def _read_stream(self, emit: Emit) -> None:
-        backoff = Backoff()
-        while True:
-            opened = False
-
-            def on_update(update: VenueReport) -> None:
-                nonlocal opened
-                opened = opened or isinstance(update, StreamOpened)
-                emit(update)
-
-            try:
-                await self._stream(on_update)
-            except Exception as error:  # noqa: BLE001  # whatever ccxt raises, the stream is opened again
-                cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-                self._query_error(cause)
-                log.info("the stream of account %s broke: %s", self._name, describe(cause))
-            if opened:
-                backoff.reset()
-                emit(StreamLost())
-            await asyncio.sleep(backoff.next_delay())
-
-    async def _stream(self, emit: Emit) -> None:
-        exchange = await self._ensure_exchange()
-        if self._connection.settings.is_binance:
-            await self._stream_reports(exchange, emit)
-        else:
-            await self._stream_unified(exchange, emit)
-
-    async def _stream_reports(self, exchange: CcxtValue, emit: Emit) -> None:
-        async with asyncio.TaskGroup() as group:
-            exchange.tap = lambda report: self._on_message(report, emit, group)
-            await exchange.authenticate({"type": "spot"})
-            emit(StreamOpened())
-            # With a tap for reports it never returns: it raises when the stream ends.
-            await exchange.watch_orders()
-
-    def _on_message(self, report: Mapping[str, CcxtValue], emit: Emit, group: asyncio.TaskGroup) -> None:
-        if report["e"] == "executionReport":
-            symbol = self._connection.symbol_by_venue_id(report["s"])
-            if symbol is not None:
-                emit(execution_report(report, symbol))
-        elif report["e"] == "outboundAccountPosition":
-            emit(account_position(report, self._exchange.safe_currency_code))
-        else:
-            # A deposit has only the difference, so the balances are fetched.
-            group.create_task(self._fetch_balances(emit))
-
-    async def _fetch_balances(self, emit: Emit) -> None:
-        emit(BalanceReport(await self.balances()))
-
-    async def _stream_unified(self, exchange: CcxtValue, emit: Emit) -> None:
-        emit(StreamOpened())
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_watch(exchange.watch_orders, self._read_orders, emit))
-            group.create_task(_watch(exchange.watch_my_trades, self._read_trades, emit))
-            group.create_task(_watch(exchange.watch_balance, _read_balances, emit))
+    async def _order_fills(self, order: Order, report: OrderReport) -> list[FillReport]:
+        exchange, by_order = await self._requests.exchange_for_requests(), self._profile.order_fills
+        if by_order is not None:
+            params, limit = {by_order.parameter: report.venue_order_id}, by_order.page
+            rows = await exchange.fetch_my_trades(order.market.symbol, None, limit, params)
+            if len(rows) < limit:
+                own = [row for row in rows if row["order"] == report.venue_order_id]
+                return convert.sort_trades(convert.fill(order.market, row, order.client_order_id) for row in own)
+        offset = timedelta(seconds=self._connection.clock.offset_seconds)
+        since = (order.submitted_at or order.created_at) + offset - _MARGIN
+        return [
+            replace(fill, client_order_id=order.client_order_id)
+            for fill in await self.fills(order.market, since)
+            if fill.venue_order_id == report.venue_order_id
+        ]
 
     def _order_reports(self, orders: CcxtValue) -> list[OrderReport]:
-        return [convert.order(self._market(data["symbol"]), data) for data in orders]
+        return [report for data in orders if (report := self._listed_order(data)) is not None]
 
-    def _read_orders(self, orders: CcxtValue) -> list[VenueReport]:
-        return [*self._order_reports(orders)]
+    def _listed_order(self, data: CcxtStructure) -> OrderReport | None:
+        """Return an order of a list; None for one of others that the engine can't express, such as one in quote."""
+        market = MarketSymbol(self._connection.settings.name, data["symbol"])
+        try:
+            return convert.order(market, data, None, self._profile.reading)
+        except ValueError as error:
+            if is_engine_order_id(self._profile.reading.ids.from_venue(str(data.get("clientOrderId")))):
+                raise
+            log.info("an order of others on account %s is left out: %s", self._name, error)
+            return None
 
-    def _read_trades(self, trades: CcxtValue) -> list[VenueReport]:
-        return [convert.fill(self._market(data["symbol"]), data, None) for data in trades]
-
-
-async def _watch(
-    watch: Callable[[], Awaitable[CcxtValue]],
-    read: Callable[[CcxtValue], list[VenueReport]],
-    emit: Emit,
-) -> None:
-    while True:
-        for update in read(await watch()):
-            emit(update)
+    def _to_report(self, order: Order, data: Mapping[str, CcxtValue]) -> OrderReport:
+        return convert.order(order.market, data, order, self._profile.reading)
 
 
 def _answered_by_errors(request: Request) -> Request:
@@ -327,16 +289,3 @@ def _answered_by_errors(request: Request) -> Request:
             return answer
 
     return send
-
-
-def _read_balances(data: CcxtValue) -> list[VenueReport]:
-    return [BalanceReport(convert.balances(data))]
-
-
-def _my_trades(market: MarketSymbol, start: int, exchange: CcxtValue) -> Awaitable[CcxtValue]:
-    answer: Awaitable[CcxtValue] = exchange.fetch_my_trades(market.symbol, start, MAX_FILLS_A_CALL)
-    return answer
-
-
-def _to_report(order: Order, data: Mapping[str, CcxtValue]) -> OrderReport:
-    return convert.order(order.market, data, order.client_order_id)

@@ -65,6 +65,7 @@ _CLASSES: Final = (
     ("BadSymbol", RejectCode.MARKET_CLOSED),
     ("AuthenticationError", RejectCode.NOT_PERMITTED),
     ("InvalidNonce", RejectCode.CLOCK),
+    ("TooManyRequests", RejectCode.RATE_LIMITED),
 )
 
 

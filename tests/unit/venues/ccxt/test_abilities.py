@@ -1,21 +1,61 @@
-"""What ccxt declares of a venue's abilities."""
+"""A venue's abilities by its profile, and what ccxt declares of a venue without one."""
 
 import ccxt
 import pytest
 
 from domain.model.markets import Timeframe
 from domain.model.orders import OrderType, TimeInForce
+from domain.model.venue_abilities import ReportSource, VenueAbilities
 from infra.venues.ccxt.connection import venue_abilities
+from infra.venues.ccxt.profiles.registry import profile_of
 
 STOPS = {OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 
 
 @pytest.mark.parametrize("name", ["binance", "kraken", "okx", "bybit", "coinbase"])
-def test_a_venue_takes_the_orders_that_ccxt_knows_of(name: str) -> None:
+def test_without_a_profile_ccxts_declarations_are_shown(name: str) -> None:
     abilities = venue_abilities(getattr(ccxt, name)())
     assert {OrderType.MARKET, OrderType.LIMIT} | STOPS == set(abilities.order_types)
     assert set(abilities.times_in_force) == set(TimeInForce)
     assert abilities.post_only
+
+
+def of_profile(name: str) -> VenueAbilities:
+    return venue_abilities(getattr(ccxt, name)(), profile_of(name))
+
+
+@pytest.mark.parametrize("name", ["binance", "kraken", "okx", "bybit", "coinbase"])
+def test_a_profile_allows_what_follows_an_order_from_its_placing_to_its_end(name: str) -> None:
+    abilities = of_profile(name)
+    assert abilities.live_accounts
+    assert {OrderType.MARKET, OrderType.LIMIT} <= set(abilities.order_types)
+    assert {TimeInForce.GTC, TimeInForce.GTD} <= set(abilities.times_in_force)
+    assert abilities.orders is ReportSource.STREAM
+    assert abilities.client_order_id_length in {32, 35}
+
+
+@pytest.mark.parametrize(
+    ("name", "stops"),
+    [
+        ("binance", STOPS),
+        ("kraken", STOPS),
+        ("coinbase", {OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT}),
+        ("okx", set()),
+        ("bybit", set()),
+    ],
+)
+def test_an_order_that_waits_for_a_price_rests_where_its_id_finds_it(name: str, stops: set[OrderType]) -> None:
+    assert set(of_profile(name).order_types) == {OrderType.MARKET, OrderType.LIMIT} | stops
+
+
+def test_a_venue_that_streams_no_balances_is_polled() -> None:
+    abilities = of_profile("coinbase")
+    assert (abilities.fills, abilities.balances) == (ReportSource.POLL, ReportSource.POLL)
+
+
+def test_a_venue_without_a_profile_takes_no_live_accounts() -> None:
+    assert profile_of("gemini") is None
+    assert not venue_abilities(ccxt.gemini()).live_accounts
 
 
 def test_no_venue_takes_a_trailing_stop_yet() -> None:
