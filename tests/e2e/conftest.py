@@ -1,21 +1,20 @@
 """One engine for all tests that leave it running; at the end it must stop cleanly, having logged no error."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.engine import Engine
 from tests.support.postgres import run_aside
+from tests.support.run_folder import new_folder
 from tests.support.trader_client import TraderClient, new_trader
 
 
 @pytest.fixture(scope="session")
 def shared_engine() -> Iterator[Engine]:
     """A running engine with the sandbox's synthetic market."""
-    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
+    folder = new_folder()
     engine = Engine(folder / "data", "--seed", "7")
     try:
         run_aside(engine.start())

@@ -1,10 +1,7 @@
 """The log of a running engine tells what happened in words that stay, by ids, and holds nothing secret."""
 
 import json
-import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,18 +143,10 @@ async def test_no_name_that_a_client_gives_forges_or_floods_a_line(engine: Engin
     assert line.get("operation", "none").replace("_", "").isalnum()
 
 
-@pytest.fixture
-def data_folder() -> Iterator[Path]:
-    """A data directory below none that is private, as pytest's are: PostgreSQL may run as another user."""
-    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
-    yield folder / "data"
-    shutil.rmtree(folder)
-
-
 @pytest.mark.timeout(180)
 async def test_nothing_secret_is_logged_at_any_level(data_folder: Path) -> None:
     secrets = [PASSWORD, OTHER_PASSWORD, WRONG_PASSWORD, EMAIL, MARK]
-    async with running_engine(data_folder, "--seed", "7", settings={"R3EDGE_LOG_LEVEL": "debug"}) as engine:
+    async with running_engine(data_folder / "data", "--seed", "7", settings={"R3EDGE_LOG_LEVEL": "debug"}) as engine:
         stranger = engine.client()
         made = await stranger.change(REGISTER, input={"email": EMAIL, "password": PASSWORD, "displayName": f"N {MARK}"})
         client = Client(stranger.url, made["token"])
@@ -176,8 +165,8 @@ async def test_nothing_secret_is_logged_at_any_level(data_folder: Path) -> None:
             f"{{ x(a: {MARK}",
         ):
             await client.raw(document, secret=MARK)
-        secrets += [(data_folder / name).read_text().strip() for name in ("secret-key", "sandbox/admin-token")]
-        secrets.append((data_folder / "postgres" / "password").read_text().strip())
+        secrets += [(data_folder / "data" / name).read_text().strip() for name in ("secret-key", "sandbox/admin-token")]
+        secrets.append((data_folder / "data" / "postgres" / "password").read_text().strip())
         await engine.terminate()
         log = engine.log
     assert '"login"' in log

@@ -23,6 +23,7 @@ import httpx
 from tests.support.graphql_client import Client
 from tests.support.ports import free_port
 from tests.support.postgres import copy_migrated_cluster
+from tests.support.processes import processes_naming
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("r3edge")
@@ -94,12 +95,12 @@ class Engine:
         assert found is not None
         return int(found[1])
 
-    def spawn(self) -> None:
-        """Start it and wait for nothing."""
+    def spawn(self, output: int | None = None) -> None:
+        """Start it and wait for nothing; it writes to the descriptor `output`, if one is given."""
         command = [PROGRAM, "serve", "--port", str(self.port), "--data-dir", self.folder, *self._arguments]
-        with self._output.open("wb") as output, self._log.open("ab") as log:
+        with self._output.open("wb") as file, self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd=ROOT,
+                command, stdin=subprocess.DEVNULL, stdout=file if output is None else output, stderr=log, cwd=ROOT,
                 env=engine_environment(**self._settings),
             )  # fmt: skip
 
@@ -137,11 +138,8 @@ class Engine:
 
     def children(self, word: str = "") -> dict[int, str]:
         """Return the command lines of other processes that work in the data folder and name `word`, by pid."""
-        lines = {int(entry.name): _command_line(entry) for entry in _PROC.iterdir() if entry.name.isdigit()}
-        mine = str(self.folder)
-        return {
-            pid: line for pid, line in lines.items() if mine in line and word in line and "serve --port" not in line
-        }
+        lines = processes_naming(str(self.folder))
+        return {pid: line for pid, line in lines.items() if word in line and "serve --port" not in line}
 
     def postmaster(self) -> int:
         """Return the pid of the embedded PostgreSQL's first process."""
@@ -212,13 +210,6 @@ async def _readiness(client: httpx.AsyncClient, url: str) -> str:
     except httpx.HTTPError as error:
         return repr(error)
     return "200" if answer.status_code == httpx.codes.OK else answer.text
-
-
-def _command_line(process: Path) -> str:
-    try:
-        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _kill(pid: int) -> None:

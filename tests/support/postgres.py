@@ -1,15 +1,13 @@
 """A real PostgreSQL for the tests: one server a run, and a fresh migrated database for each test that asks."""
 
 import asyncio
-import atexit
+import fcntl
 import itertools
 import shutil
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -25,11 +23,11 @@ from infra.postgres.migrate import migrate
 from infra.postgres.partitions import PARTITIONED, ensure_months
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
+from infra.postgres.server.installation import ROLE
+from tests.support.run_folder import new_folder, shared_folder
 
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 """No test that uses the shared server looks at what a power cut leaves."""
-
-_MEMORY, _PLENTY_BYTES = Path("/dev/shm"), 4 * 2**30
 
 FIXED_MONTH = datetime(2026, 11, 1, tzinfo=UTC)
 """The month of all fixed times that tests store things with; each database has its partitions, whatever month it is."""
@@ -59,20 +57,22 @@ async def execute(dsn: str, statement: str) -> None:
         await connection.close()
 
 
-@cache
-def _migrated_cluster() -> Path:
-    """Return the folder of a stopped server with a migrated database, made once a process."""
-    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def migrated_cluster() -> Path:
+    """Return the folder of a stopped server with a migrated database, which one process makes for the whole run."""
+    made = shared_folder() / "migrated"
+    with (shared_folder() / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            folder = new_folder() / "postgres"
+            run_aside(_make_migrated(EmbeddedPostgres(folder, _FAST)))
+            folder.rename(made)
+    return made
 
-    async def make() -> None:
-        server = EmbeddedPostgres(folder / "postgres", _FAST)
-        await server.start()
-        await migrate(server.dsn)
-        await server.stop()
 
-    run_aside(make())
-    return folder / "postgres"
+async def _make_migrated(server: EmbeddedPostgres) -> None:
+    await server.start()
+    await migrate(server.dsn)
+    await server.stop()
 
 
 def copy_migrated_cluster(folder: Path) -> None:
@@ -84,25 +84,22 @@ def copy_migrated_cluster(folder: Path) -> None:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     # As root the files belong to another user, which cp keeps and shutil doesn't.
-    subprocess.run(["cp", "-a", _migrated_cluster(), folder], check=True)
+    subprocess.run(["cp", "-a", migrated_cluster(), folder], check=True)
 
 
 @pytest.fixture
 def data_folder() -> Iterator[Path]:
-    """A new private folder for an engine or a server of its own.
-
-    Not `tmp_path`: each start of pytest makes the folder above that one private again, and with it keeps out the user
-    that runs the PostgreSQL of another run of pytest as root.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="r3test-"))
+    """A new private folder for an engine or a server of its own."""
+    folder = new_folder()
     yield folder
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
-    """A running server; its `dsn` names an empty database."""
-    folder = Path(tempfile.mkdtemp(prefix="r3test-", dir=_quickest_place()))
+    """A running server; its `dsn` names a database that tests don't touch."""
+    folder = new_folder()
+    copy_migrated_cluster(folder / "postgres")
     server = EmbeddedPostgres(folder / "postgres", _FAST)
     run_aside(server.start())
     yield server
@@ -110,21 +107,15 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
     shutil.rmtree(folder)
 
 
-def _quickest_place() -> str | None:
-    """Return memory where there is plenty, in which a database is copied in a tenth of the time; None for the disk."""
-    has_plenty = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _PLENTY_BYTES
-    return str(_MEMORY) if has_plenty else None
-
-
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: EmbeddedPostgres) -> str:
     """The name of a database with the newest schema, to be copied and not connected to."""
 
     async def make() -> None:
-        await execute(postgres_server.dsn, "CREATE DATABASE migrated")
-        dsn = with_database(postgres_server.dsn, "migrated")
-        await migrate(dsn)
-        connection = await asyncpg.connect(dsn)
+        # Nobody may be connected to the one that is copied.
+        another = with_database(postgres_server.dsn, "postgres")
+        await execute(another, f"CREATE DATABASE migrated TEMPLATE {ROLE} STRATEGY FILE_COPY")
+        connection = await asyncpg.connect(with_database(postgres_server.dsn, "migrated"))
         for table in PARTITIONED:
             await ensure_months(Connection(connection), table, FIXED_MONTH, FIXED_MONTH)
         await connection.close()

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ports import free_port
+from tests.support.run_folder import new_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
@@ -164,14 +164,14 @@ def session_sandbox(seed: int = 7) -> Iterator[SandboxProcess]:
 
     Each test has accounts of its own there. A test that asks for faults, or kills it, takes `running_sandbox`.
     """
-    with tempfile.TemporaryDirectory(prefix="r3test-") as folder:
-        command = [sys.executable, "-m", "infra.sandbox", "--folder", folder, "--port", "0", "--seed", str(seed)]
-        process = subprocess.Popen(
-            [*command, "--unlimited", "--exit-with-stdin"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        with process:
-            yield SandboxProcess(Path(folder), (), url=json.loads(process.stdout.readline())["url"])
+    folder = new_folder()
+    command = [sys.executable, "-m", "infra.sandbox", "--folder", str(folder), "--port", "0", "--seed", str(seed)]
+    process = subprocess.Popen(
+        [*command, "--unlimited", "--exit-with-stdin"],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with process:
+        yield SandboxProcess(folder, (), url=json.loads(process.stdout.readline())["url"])
 
 
 @asynccontextmanager
