@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 from graphql import ExecutionResult
+from strawberry.extensions import ParserCache, ValidationCache
 
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
@@ -35,6 +36,8 @@ from tests.support.orders import a_market
 from tests.support.trading import World, new_account, new_session, new_strategy, new_user, new_version
 
 SCHEMA = build_schema()
+# As the engine's web server does: reading a document takes longer than answering it.
+SCHEMA.extensions = [*SCHEMA.extensions, lambda: ParserCache(maxsize=1_000), lambda: ValidationCache(maxsize=1_000)]
 NOWHERE = "http://127.0.0.1:9"
 
 

@@ -118,8 +118,8 @@ BREAKS: dict[str, Break] = {
         for method in methods
     },
 }
-QUICK = {"the owner of a node", "scopes", "the owner in OrderService.cancel"}
-"""What each test run tries; the others are for `pytest -m slow`."""
+QUICK = {"the owner of a node"}
+"""What each test run tries, since it is found at once; the others are for `pytest -m slow`."""
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import empyrical
 import numpy as np
 import pytest
 
@@ -80,6 +79,8 @@ def same(ours: float | None, theirs: float, *, known: bool = True) -> None:
 
 
 def test_the_figures_are_those_of_empyrical(curve: tuple[np.ndarray, PerformanceMetrics, int]) -> None:
+    import empyrical  # noqa: PLC0415  # it takes a second, in the one process that runs this
+
     returns, ours, days = curve
     enough, varies = days >= 10, bool(np.std(returns) > 1e-12)
     same(ours.net_profit_percent, empyrical.cum_returns_final(returns) * 100)
