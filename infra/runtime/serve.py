@@ -4,6 +4,7 @@ import asyncio
 import gc
 import importlib
 import importlib.metadata
+import os
 import signal
 import socket
 import sys
@@ -144,6 +145,7 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
         server.startup_lines, server.roles = _startup_lines(settings), ",".join(settings.roles)
         # Modules, schema and markets live as long as the process; searching them for dead cycles took 50 to 180 ms.
         gc.freeze()
+        gc.enable()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
         watching = asyncio.create_task(LoopMonitor(registry).run(), name="loop monitor")
@@ -208,8 +210,19 @@ class _Server(WebServer):
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         version = importlib.metadata.version("r3edge-engine")
         log.info("engine_started", version=version, address=address, roles=self.roles)
-        for line in self.startup_lines:
-            print(line.format(address), flush=True)  # noqa: T201  # the first thing to know
+        with _may_be_unread():
+            for line in self.startup_lines:
+                print(line.format(address), flush=True)  # noqa: T201  # the first thing to know
+
+
+@contextmanager
+def _may_be_unread() -> Iterator[None]:
+    """Print in the block; if the reader of the output is gone, or its disk is full, the engine goes on without it."""
+    try:
+        yield
+    except OSError:
+        # What is left in the buffer would fail once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _startup_lines(settings: Settings) -> list[str]:

@@ -1,5 +1,6 @@
 """What the operator is told where the engine can't start: one line that says why, an exit code, and no traceback."""
 
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from tests.support.engine import Engine, run_program, running_engine
 from tests.support.graphql_client import Client
+from tests.support.postgres import copy_migrated_cluster
 from tests.support.trader_client import new_trader
 
 
@@ -23,6 +25,21 @@ async def test_a_second_engine_on_the_same_data_is_refused_and_harms_nothing(dat
         assert f"another engine is running on {engine.folder}" in _error_line(result)
         trader = await new_trader(engine.client())
         assert (await trader.place())["status"] == "FILLED"
+
+
+async def test_an_engine_whose_output_nobody_reads_starts_and_stops_as_others_do(data_folder: Path) -> None:
+    copy_migrated_cluster(data_folder / "data" / "postgres")
+    engine = Engine(data_folder / "data")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        engine.spawn(output=writer)
+        os.close(writer)
+        await engine.ready()
+        await engine.terminate()
+        engine.assert_quiet()
+    finally:
+        engine.clean_up()
 
 
 async def test_a_port_in_use_is_reported_and_leaves_nothing_behind(data_folder: Path) -> None:
