@@ -165,10 +165,6 @@ class OrderRepository(Protocol):
         """Return a fill of the user; None if there is none by that id."""
         ...
 
-    async def list_fills_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Fill]:
-        """Return a page of the user's fills."""
-        ...
-
     async def list_fills_of_order(self, order_id: UUID) -> list[Fill]:
         """Return the fills of one order, oldest first."""
         ...

@@ -16,10 +16,6 @@ class StrategyRepository(Protocol):
         """Store a new strategy with its first version."""
         ...
 
-    async def get(self, user_id: UUID, strategy_id: UUID) -> Strategy | None:
-        """Return a strategy of the user."""
-        ...
-
     async def get_for_update(self, user_id: UUID, strategy_id: UUID) -> Strategy | None:
         """Return a strategy of the user and lock its row until the transaction ends."""
         ...

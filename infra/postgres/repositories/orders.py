@@ -156,10 +156,6 @@ class PostgresOrders(Repository):
         row = await self._connection.fetchrow(FILL, fill_id, user_id)
         return None if row is None else fill_from_row(row)
 
-    async def list_fills_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Fill]:
-        rows = await self._page(SELECT_FILL, page, _user_conditions(user_id, fill_conditions(order_filter)))
-        return [fill_from_row(row) for row in rows]
-
     async def list_fills_of_order(self, order_id: UUID) -> list[Fill]:
         return await self._all_fills(FILLS_OF_ORDER, order_id)
 

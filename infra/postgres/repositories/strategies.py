@@ -41,8 +41,7 @@ SELECT_VERSION = _VERSIONS.select
 INSERT_VERSION = _VERSIONS.insert()
 UPDATE = """
 UPDATE strategies SET name = $2, description = $3, archived_at = $4, current_version = $5 WHERE id = $1"""
-GET = SELECT_STRATEGY + " WHERE id = $1 AND user_id = $2"
-GET_FOR_UPDATE = GET + " FOR NO KEY UPDATE"
+GET_FOR_UPDATE = SELECT_STRATEGY + " WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE"
 GET_MANY = SELECT_STRATEGY + " WHERE id = ANY($1::uuid[])"
 ARCHIVE = f"""
 UPDATE strategies SET archived_at = coalesce(archived_at, $3) WHERE id = $1 AND user_id = $2
@@ -63,10 +62,6 @@ class PostgresStrategies(Repository):
     async def add(self, strategy: Strategy, version: StrategyVersion) -> None:
         await self._connection.execute(INSERT_STRATEGY, *_STRATEGIES.params(strategy))
         await self.add_version(version)
-
-    async def get(self, user_id: UUID, strategy_id: UUID) -> Strategy | None:
-        row = await self._connection.fetchrow(GET, strategy_id, user_id)
-        return None if row is None else strategy_from_row(row)
 
     async def get_for_update(self, user_id: UUID, strategy_id: UUID) -> Strategy | None:
         row = await self._connection.fetchrow(GET_FOR_UPDATE, strategy_id, user_id)

@@ -8,13 +8,27 @@ import pytest
 from domain.core.pagination import KeysetPage
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderStatus
+from domain.ports.lists import Owner
 from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
+from infra.postgres.repositories.list_tables import PostgresLists
+from infra.postgres.repositories.lists import PostgresList
 from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import ETH, World, at, new_id
 
 ALL = OrderFilter()
+Fills = PostgresList[Fill, OrderFilter]
+
+
+@pytest.fixture
+def fills(connection: Connection) -> Fills:
+    return PostgresLists(connection).fills
+
+
+async def page_of(fills: Fills, owner: World, page: KeysetPage) -> list[Fill]:
+    """Return a page of a user's fills."""
+    return (await fills.pages(Owner.USER, [owner.user.id], page, ALL))[owner.user.id]
 
 
 @pytest.fixture
@@ -58,12 +72,12 @@ async def test_a_fill_is_stored_while_somebody_holds_its_order(
 
 
 async def test_a_fill_of_another_user_is_as_if_absent(
-    orders: PostgresOrders, world: World, stranger: World, order: Order
+    orders: PostgresOrders, fills: Fills, world: World, stranger: World, order: Order
 ) -> None:
     fill = world.fill(order)
     await orders.add_fill(fill)
     assert await orders.get_fill(stranger.user.id, fill.id) is None
-    assert await orders.list_fills_page(stranger.user.id, KeysetPage(10), ALL) == []
+    assert await page_of(fills, stranger, KeysetPage(10)) == []
     assert await orders.list_all_fills(stranger.user.id, OrderFilter(account_id=world.account.id)) == []
 
 
@@ -73,13 +87,14 @@ async def _stored(orders: PostgresOrders, fills: list[Fill]) -> list[Fill]:
     return fills
 
 
-async def test_fills_are_paged_from_new_to_old_and_back(orders: PostgresOrders, world: World, order: Order) -> None:
+async def test_fills_are_paged_from_new_to_old_and_back(
+    orders: PostgresOrders, fills: Fills, world: World, order: Order
+) -> None:
     newest = (await _stored(orders, [world.fill(order) for _ in range(5)]))[::-1]
-    user = world.user.id
-    assert await orders.list_fills_page(user, KeysetPage(2), ALL) == newest[:2]
-    assert await orders.list_fills_page(user, KeysetPage(2, after=newest[1].id), ALL) == newest[2:4]
-    assert await orders.list_fills_page(user, KeysetPage(2, backwards=True), ALL) == newest[3:]
-    assert await orders.list_fills_page(user, KeysetPage(9, before=newest[3].id, backwards=True), ALL) == newest[:3]
+    assert await page_of(fills, world, KeysetPage(2)) == newest[:2]
+    assert await page_of(fills, world, KeysetPage(2, after=newest[1].id)) == newest[2:4]
+    assert await page_of(fills, world, KeysetPage(2, backwards=True)) == newest[3:]
+    assert await page_of(fills, world, KeysetPage(9, before=newest[3].id, backwards=True)) == newest[:3]
 
 
 async def test_the_ledger_is_in_the_order_of_time(orders: PostgresOrders, world: World, order: Order) -> None:

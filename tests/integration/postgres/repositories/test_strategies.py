@@ -44,7 +44,7 @@ async def test_a_strategy_and_its_version_come_back_as_they_were_stored(
     await strategies.add(strategy, version)
     assert await strategies.get_for_update(world.user.id, strategy.id) == strategy
     assert await strategies.get_version(world.user.id, version.id) == version
-    assert await strategies.get(world.user.id, world.strategy.id) == world.strategy
+    assert await strategies.get_for_update(world.user.id, world.strategy.id) == world.strategy
     assert await strategies.get_version(world.user.id, world.version.id) == world.version
 
 
@@ -54,7 +54,7 @@ async def test_a_change_makes_a_new_version_and_keeps_the_old_one(strategies: Po
     await strategies.add_version(second)
     await strategies.update(changed)
     user, strategy = world.user.id, world.strategy.id
-    assert await strategies.get(user, strategy) == changed
+    assert await strategies.get_for_update(user, strategy) == changed
     assert await strategies.get_version_by_number(user, strategy, 1) == world.version
     assert await strategies.get_version_by_number(user, strategy, 2) == second
     assert await strategies.get_version_by_number(user, strategy, 3) is None
@@ -72,13 +72,13 @@ async def test_what_another_user_has_is_as_if_absent(
     strategies: PostgresStrategies, world: World, stranger: World
 ) -> None:
     other, mine = stranger.user.id, world.strategy.id
-    assert await strategies.get(other, mine) is None
+    assert await strategies.get_for_update(other, mine) is None
     assert await strategies.get_version(other, world.version.id) is None
     assert await strategies.get_version_by_number(other, mine, 1) is None
     assert await strategies.list_versions(other, mine, KeysetPage(9)) == []
     assert await strategies.list_page(other, KeysetPage(9)) == [stranger.strategy]
     assert await strategies.archive(other, mine, at(1)) is None
-    assert await strategies.get(world.user.id, mine) == world.strategy
+    assert await strategies.get_for_update(world.user.id, mine) == world.strategy
 
 
 async def test_an_archived_strategy_keeps_the_time_of_the_first_call(
