@@ -15,10 +15,12 @@ from domain.model.events import EventCursor, UserEvent, encode_event_cursor
 from domain.model.orders import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
 from domain.model.reports import Job, Report
 from domain.model.trading import Account, Position, Signal, TradingSession
+from domain.model.trading_state import Halt, HaltLevel
 from domain.model.users import Activity, ApiScope
 from domain.ports.orders import OrderFilter
 from resolvers.context import RequestContext
 from resolvers.ids import uuid_in
+from resolvers.services import ENGINE_KEY
 
 SNAPSHOT_PAGE = 500
 JOB_POLL_SECONDS = 1.0
@@ -51,7 +53,14 @@ def cursor(event: UserEvent) -> str:
     return encode_event_cursor(EventCursor(event.user_id, event.sequence, event.at))
 
 
-State = Order | Position | Signal | TradingSession | Account | Job | Report | Activity
+_HALTED = {
+    HaltLevel.ENGINE: "Engine",
+    HaltLevel.USER: "User",
+    HaltLevel.ACCOUNT: "Account",
+    HaltLevel.TRADING_SESSION: "TradingSession",
+}
+
+State = Order | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity
 """The object of an event, as it was when the event happened."""
 
 
@@ -66,7 +75,10 @@ def fill(event: UserEvent) -> Fill | None:
 
 
 async def current(context: RequestContext, stored: State) -> object | None:
-    """Return the same object as it is now; None if it no longer exists."""
+    """Return the same object as it is now, or what a halt halts; None if it no longer exists."""
+    if isinstance(stored, Halt):
+        type_name = _HALTED[stored.level]
+        return await context.node_loaders[type_name](ENGINE_KEY if type_name == "Engine" else str(stored.subject_id))
     return await context.node_loaders[type(stored).__name__](str(stored.id))
 
 

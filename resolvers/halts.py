@@ -17,24 +17,27 @@ Halted = User | Account | TradingSession
 
 async def engine_halt(context: RequestContext) -> Halt | None:
     """Return the halt of the engine."""
-    return await context.loaders.halts.load((HaltLevel.ENGINE, ENGINE_ID))
+    return _first(await context.loaders.halts.load((HaltLevel.ENGINE, ENGINE_ID)))
 
 
 async def engine_state(context: RequestContext) -> TradingState:
     """Return what a halt of the engine allows."""
-    async with context.services.database.read_only() as reading:
-        return await reading.accounts.engine_state()
+    halt = await engine_halt(context)
+    return TradingState.ACTIVE if halt is None else halt.state
 
 
 async def own_halt(context: RequestContext, subject: Halted) -> Halt | None:
-    """Return the object's own halt; None if it has none, though a halt of a higher level may apply to it."""
-    return await context.loaders.halts.load(_levels(subject)[-1])
+    """Return the object's own halt, an operator's before the user's; None if it has none.
+
+    A halt of a higher level may apply to it all the same.
+    """
+    return _first(await context.loaders.halts.load(_levels(subject)[-1]))
 
 
 async def effective_halts(context: RequestContext, subject: Halted) -> list[Halt]:
     """Return all halts that apply to the object: the engine's, its user's, its account's and its own."""
     levels = [(HaltLevel.ENGINE, ENGINE_ID), *_levels(subject)]
-    return [halt for halt in await context.loaders.halts.load_many(levels) if halt is not None]
+    return [halt for halts in await context.loaders.halts.load_many(levels) for halt in halts]
 
 
 def visible_reason(context: RequestContext, halt: Halt) -> str | None:
@@ -67,6 +70,10 @@ async def _halt_user(context: RequestContext, user_id: UUID, request: HaltReques
     identity = context.require(ApiScope.TRADE if is_self else ApiScope.ADMIN)
     user = await context.services.halts.set_halt_of_user(identity, user_id, request)
     return user if is_self else None
+
+
+def _first(halts: list[Halt]) -> Halt | None:
+    return halts[0] if halts else None
 
 
 def _levels(subject: Halted) -> list[tuple[HaltLevel, UUID]]:

@@ -150,13 +150,13 @@ class Loaders:
         return DataLoader(load)
 
     @cached_property
-    def halts(self) -> DataLoader[tuple[HaltLevel, UUID], Halt | None]:
-        """The halts of users, accounts and trading sessions themselves."""
+    def halts(self) -> DataLoader[tuple[HaltLevel, UUID], list[Halt]]:
+        """The halts of the engine, users, accounts and trading sessions themselves, those by operators first."""
 
-        async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[Halt | None]:
+        async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[list[Halt]]:
             async with self._database.read_only() as reading:
-                found = {(halt.level, halt.subject_id): halt for halt in await reading.halts.get_many(subjects)}
-            return [found.get(subject) for subject in subjects]
+                found = await reading.halts.get_many(subjects)
+            return [[halt for halt in found if (halt.level, halt.subject_id) == subject] for subject in subjects]
 
         return DataLoader(load)
 

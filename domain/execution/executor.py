@@ -14,6 +14,7 @@ from domain.execution.account_context import AccountContext
 from domain.execution.command_queue import CommandQueue
 from domain.execution.commands import cancel_order
 from domain.execution.feed_warmup import is_warming_up
+from domain.execution.halted_orders import cancel_halted
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_replacer import OrderReplacer
 from domain.execution.order_sender import OrderSender
@@ -141,7 +142,8 @@ class AccountExecutor:
         try:
             async with self._context.database.read_only() as transaction:
                 orders = await transaction.orders.get_many(list(woken)) if woken else []
-                orders += await transaction.orders.list_commands(self._context.account.id) if must_load else []
+                commands = await transaction.orders.list_commands(self._context.account.id) if must_load else []
+            orders += await cancel_halted(self._context, commands)
         except Unavailable:
             self._woken |= woken
             raise

@@ -47,7 +47,7 @@ def build_risk_context(
     base, _, quote = order.market.symbol.partition("/")
     return RiskContext(
         now=now,
-        state=_state(snapshot),
+        state=TradingState.strictest(TradingState.ACTIVE, *snapshot.halts),
         reconciled=reconciled,
         market=markets.catalogue.get(order.market),
         depth=markets.latest_depth(order.market),
@@ -81,11 +81,6 @@ def _feed_state(markets: MarketView, market: MarketSymbol) -> FeedState | None:
     if status is not None:
         return status.state
     return FeedState.LIVE if markets.latest_depth(market) is not None else None
-
-
-def _state(snapshot: RiskSnapshot) -> TradingState:
-    session = snapshot.session.trading_state if snapshot.session else TradingState.ACTIVE
-    return TradingState.strictest(snapshot.engine_state, snapshot.user_state, snapshot.account.trading_state, session)
 
 
 def _matching_position(order: Order, positions: tuple[Position, ...]) -> Position | None:

@@ -14,6 +14,7 @@ from domain.core.pagination import CursorScope, decode_cursor, encode_cursor, in
 from domain.model.orders import OrderEvent
 from domain.model.reports import Job, Report
 from domain.model.trading import Account, Position, Signal, TradingSession
+from domain.model.trading_state import Halt
 from domain.model.users import Activity
 
 
@@ -26,13 +27,14 @@ class UserEventKind(StrEnum):
     SIGNAL = "SIGNAL"
     TRADING_SESSION = "TRADING_SESSION"
     ACCOUNT = "ACCOUNT"
+    HALT = "HALT"
     JOB = "JOB"
     REPORT = "REPORT"
     ALERT = "ALERT"
     ACTIVITY = "ACTIVITY"
 
 
-Subject = OrderEvent | Position | Signal | TradingSession | Account | Job | Report | Activity
+Subject = OrderEvent | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity
 """What an event carries: the object as it was when the event happened."""
 
 

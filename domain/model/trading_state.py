@@ -30,7 +30,10 @@ class HaltLevel(StrEnum):
 
 
 class HaltAuthor(StrEnum):
-    """Who made a halt: the user whose trading it stops, or an operator, who isn't named."""
+    """Who made a halt: the user whose trading it stops, or an operator, who isn't named.
+
+    Users can't end the halt of an operator.
+    """
 
     SELF = "SELF"
     OPERATOR = "OPERATOR"
@@ -42,7 +45,11 @@ ENGINE_ID = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A halt in force: its level and subject, since when, who made it, and the given reason."""
+    """A halt in force, or one that ended at `ended_at`, as the events of its end have it.
+
+    A subject may have one of each author. While it is in force, `cancel_orders` cancels every active order below its
+    level that isn't reduce-only and doesn't close a position.
+    """
 
     level: HaltLevel
     subject_id: UUID
@@ -50,3 +57,5 @@ class Halt:
     since: datetime
     by: HaltAuthor
     reason: str | None
+    cancel_orders: bool = False
+    ended_at: datetime | None = None

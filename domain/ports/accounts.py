@@ -8,11 +8,11 @@ from uuid import UUID
 
 from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, AccountTransfer, Balance, VenueCredentials
-from domain.model.trading_state import Halt, HaltLevel, TradingState
+from domain.model.trading_state import Halt, HaltAuthor, HaltLevel
 
 
 class AccountRepository(Protocol):
-    """Accounts, their sealed credentials and balances, and the engine's own trading state."""
+    """Accounts, their sealed credentials and balances."""
 
     async def add(self, account: Account, sealed_credentials: bytes) -> None:
         """Store a new account with its credentials."""
@@ -31,7 +31,7 @@ class AccountRepository(Protocol):
         ...
 
     async def update(self, account: Account) -> None:
-        """Store the account's name, risk limits, trading state and times of archiving and reconciliation."""
+        """Store the account's name, risk limits and times of archiving and reconciliation."""
         ...
 
     async def credentials(self, account_id: UUID) -> bytes | None:
@@ -90,14 +90,6 @@ class AccountRepository(Protocol):
         """Delete an alert whose cause has ended, so that it can be raised again."""
         ...
 
-    async def engine_state(self) -> TradingState:
-        """Return whether the engine as a whole may trade."""
-        ...
-
-    async def set_engine_state(self, state: TradingState) -> None:
-        """Halt or resume the whole engine."""
-        ...
-
 
 class TransferRepository(Protocol):
     """The money that came into accounts and left them otherwise than by fills."""
@@ -151,18 +143,18 @@ class TransferRepository(Protocol):
 
 
 class HaltRepository(Protocol):
-    """The halts in force, at most one for each engine, user, account or trading session."""
+    """The halts in force: of each engine, user, account or trading session at most one of each author."""
 
     async def put(self, halt: Halt) -> None:
-        """Store a halt, replacing the one that its subject may have."""
+        """Store a halt, replacing the one that its author may have made of the subject before."""
         ...
 
-    async def remove(self, level: HaltLevel, subject_id: UUID) -> None:
-        """Delete the halt of a subject, if there is one."""
+    async def remove(self, level: HaltLevel, subject_id: UUID, by: HaltAuthor | None) -> list[Halt]:
+        """Delete and return the halts of a subject itself that this author made; None for all of them."""
         ...
 
     async def get_many(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
-        """Return the halts of these subjects themselves, in any order (for batches)."""
+        """Return the halts of these subjects themselves, those by operators first (for batches)."""
         ...
 
 

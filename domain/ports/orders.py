@@ -53,13 +53,13 @@ class StaleOrder(Exception):
 class RiskSnapshot:
     """The stored input of an order's risk checks, all as of one moment.
 
-    `session` is the order's. `active` are the account's other orders that may still fill; PENDING ones are left out,
-    since each is checked before it is sent. `sent_last_minute_by_account` and
-    `sent_last_minute_by_trading_session` count the orders submitted within the last minute.
+    `session` is the order's, and `halts` are the trading states of the halts that apply to it. `active` are the
+    account's other orders that may still fill; PENDING ones are left out, since each is checked before it is sent.
+    `sent_last_minute_by_account` and `sent_last_minute_by_trading_session` count the orders submitted within the last
+    minute.
     """
 
-    engine_state: TradingState
-    user_state: TradingState
+    halts: tuple[TradingState, ...]
     account: Account
     session: TradingSession | None
     balances: tuple[Balance, ...]
@@ -115,7 +115,8 @@ class OrderRepository(Protocol):
     async def list_commands(self, account_id: UUID) -> list[Order]:
         """Return the orders that the account's executor has to send or to cancel, oldest first.
 
-        These are PENDING orders, and active ones with a requested cancel that are not PENDING_CANCEL.
+        These are PENDING orders, active ones with a requested cancel that are not PENDING_CANCEL, and those without one
+        that a halt stops (see `request_cancels_by_halts`).
         """
         ...
 
@@ -155,6 +156,16 @@ class OrderRepository(Protocol):
         self, user_id: UUID, selected: OrderFilter, code: CancelCode, at: datetime
     ) -> list[Order]:
         """Request the cancel of every matching active order without one; return these orders, oldest first."""
+        ...
+
+    async def request_cancels_by_halts(
+        self, accounts: Sequence[UUID] | None, at: datetime, refused_before: datetime
+    ) -> list[Order]:
+        """Request the cancel of the sent orders that halts in force stop; return these orders, oldest first.
+
+        `accounts` are those to look at; None for all. An order whose cancel for a halt was refused by the venue is left
+        alone if that was after `refused_before`.
+        """
         ...
 
     async def add_fill(self, fill: Fill) -> bool:

@@ -6,7 +6,6 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
-from domain.model.trading_state import TradingState
 from domain.model.users import Activity, ApiKey, LoginSession, User, UserRole
 
 
@@ -33,7 +32,7 @@ class UserRepository(Protocol):
         ...
 
     async def update(self, user: User) -> None:
-        """Store display name, plan, role and trading state."""
+        """Store display name, plan and role."""
         ...
 
     async def set_password(self, user_id: UUID, password_hash: str) -> None:
@@ -42,10 +41,6 @@ class UserRepository(Protocol):
 
     async def set_role(self, email: str, role: UserRole) -> User | None:
         """Set the role of the user with that email; None if there is none."""
-        ...
-
-    async def set_trading_state(self, user_id: UUID, state: TradingState) -> None:
-        """Halt or resume all trading of the user."""
         ...
 
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:

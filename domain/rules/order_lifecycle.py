@@ -177,9 +177,7 @@ def reject_cancel(order: Order, at: datetime, reason: str) -> Transition:
     if order.status is not OrderStatus.PENDING_CANCEL:
         return Transition(order)
     status = OrderStatus.PARTIALLY_FILLED if order.filled_quantity else OrderStatus.OPEN
-    return _transition(
-        order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None, cancel_code=None
-    )
+    return _transition(order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None)
 
 
 def confirm_absent(order: Order, at: datetime) -> Transition:

@@ -1,23 +1,23 @@
 """Halts the trading of a trading session, an account, a user or the whole engine, until it is resumed.
 
-A halt sets the trading state of its object, which the risk check of every order reads. A row in `halts` says since
-when, by whom and why.
+A halt is a row, and a level: each decision about an order reads the rows. The risk checks deny what a halt forbids, and
+the executor cancels what a halt stops, each time it looks (`domain.execution.halted_orders`). What a halt allows (the
+trading state of its subject) is derived from the rows, and stored nowhere else.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
-from domain.execution.commands import cancel_orders
+from domain.execution.commands import cancel_halted_orders
 from domain.model.events import NewEvent, UserEventKind
-from domain.model.orders import CancelCode
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from domain.model.users import Identity, User, UserRole
 from domain.ports.bus import MessageBus, commands_topic
-from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 
@@ -36,11 +36,33 @@ class HaltRequest:
         return TradingState.REDUCING if self.reduce_only else TradingState.HALTED
 
 
-class HaltService:
-    """Halts and resumes; the transaction that decides whether an order is sent reads the state that this stores.
+@dataclass(frozen=True, slots=True)
+class HaltSubject:
+    """What is halted: its level and id, with the user whose it is, None for the engine, and the account, if it is one.
 
-    Each method halts, or resumes if the request is None. Halts of a trading session and an account make an event; those
-    of a user and the engine make none for the users whom they stop.
+    `account_id` is that of the account or of the trading session.
+    """
+
+    level: HaltLevel
+    id: UUID
+    user_id: UUID | None = None
+    account_id: UUID | None = None
+
+    @property
+    def activity(self) -> tuple[str, str]:
+        """The type and the key by which the activity log names the subject."""
+        names = {HaltLevel.USER: "User", HaltLevel.ACCOUNT: "Account", HaltLevel.TRADING_SESSION: "TradingSession"}
+        return (names[self.level], str(self.id)) if self.level in names else ("Engine", "engine")
+
+
+ENGINE = HaltSubject(HaltLevel.ENGINE, ENGINE_ID)
+
+
+class HaltService:
+    """Halts and resumes. Each method halts, or resumes if the request is None.
+
+    Every user whose trading a halt stops, or its end frees, gets an event. A halt that an operator made is ended by
+    operators alone; the user's own halt of the same subject stands beside it.
     """
 
     def __init__(self, database: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
@@ -52,118 +74,149 @@ class HaltService:
     async def set_halt_of_trading_session(
         self, user_id: UUID, session_id: UUID, request: HaltRequest | None
     ) -> TradingSession:
-        """Halt or resume a trading session; raises NOT_FOUND."""
+        """Halt or resume a trading session; raises NOT_FOUND, and CONFLICT for an operator's halt."""
         async with self._database.transaction() as transaction:
-            session = await transaction.trading_sessions.get_for_update(session_id)
-            if session is None or session.user_id != user_id:
+            session = await transaction.trading_sessions.get(user_id, session_id)
+            if session is None:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such trading session.", ("id",))
-            session = replace(session, trading_state=_state(request))
-            await transaction.trading_sessions.save(session)
-            now = self._clock.now()
-            event = NewEvent(user_id, now, UserEventKind.TRADING_SESSION, session, session.trading_state.value)
-            transaction.events.append([event])
-            if request is not None and request.cancel_orders:
-                await cancel_orders(
-                    transaction, user_id, OrderFilter(session.account_id, session_id), CancelCode.HALT, now
-                )
-            await self._record(transaction, user_id, ("TradingSession", str(session_id)), request)
-        await self._bus.publish(commands_topic(session.account_id), b"")
-        return session
+            subject = HaltSubject(HaltLevel.TRADING_SESSION, session_id, user_id, session.account_id)
+            woken = await self._set_by_user(transaction, subject, user_id, request)
+            halted = await transaction.trading_sessions.get(user_id, session_id)
+        await self._wake_executors(woken)
+        assert halted is not None
+        return halted
 
     async def set_halt_of_account(self, user_id: UUID, account_id: UUID, request: HaltRequest | None) -> Account:
-        """Halt or resume an account; raises NOT_FOUND."""
+        """Halt or resume an account; raises NOT_FOUND, and CONFLICT for an operator's halt."""
         async with self._database.transaction() as transaction:
-            account = await transaction.accounts.get_for_update(account_id)
-            if account is None or account.user_id != user_id:
+            if await transaction.accounts.get(user_id, account_id) is None:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
-            account = replace(account, trading_state=_state(request))
-            await transaction.accounts.update(account)
-            now = self._clock.now()
-            event = NewEvent(user_id, now, UserEventKind.ACCOUNT, account, account.trading_state.value)
-            transaction.events.append([event])
-            if request is not None and request.cancel_orders:
-                await cancel_orders(transaction, user_id, OrderFilter(account_id), CancelCode.HALT, now)
-            await self._record(transaction, user_id, ("Account", str(account_id)), request)
-        await self._bus.publish(commands_topic(account_id), b"")
-        return account
+            subject = HaltSubject(HaltLevel.ACCOUNT, account_id, user_id, account_id)
+            woken = await self._set_by_user(transaction, subject, user_id, request)
+            halted = await transaction.accounts.get(user_id, account_id)
+        await self._wake_executors(woken)
+        assert halted is not None
+        return halted
 
     async def set_halt_of_user(self, identity: Identity, user_id: UUID, request: HaltRequest | None) -> User:
-        """Halt or resume all trading of a user: oneself, or anybody if an operator asks; raises NOT_FOUND."""
-        if user_id != identity.user.id and identity.user.role is not UserRole.OPERATOR:
+        """Halt or resume all trading of a user: oneself, or anybody if an operator asks.
+
+        Raises NOT_FOUND, and CONFLICT for an operator's halt of oneself.
+        """
+        is_self = user_id == identity.user.id
+        if not is_self and identity.user.role is not UserRole.OPERATOR:
             raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
-        cancelled: list[UUID] = []
         async with self._database.transaction() as transaction:
             if await transaction.users.get(user_id) is None:
                 raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("id",))
-            await transaction.users.set_trading_state(user_id, _state(request))
-            if request is not None and request.cancel_orders:
-                cancelled = await self._cancel_all(transaction, user_id)
-            await self._record(transaction, identity.user.id, ("User", str(user_id)), request)
+            subject = HaltSubject(HaltLevel.USER, user_id, user_id)
+            if is_self:
+                woken = await self._set_by_user(transaction, subject, user_id, request)
+            else:
+                woken = await self._set(transaction, subject, HaltAuthor.OPERATOR, request)
+                await self._record(transaction, subject, identity.user.id, request)
             halted = await transaction.users.get(user_id)
+        await self._wake_executors(woken)
         assert halted is not None
-        await self._wake_executors(cancelled)
         return halted
 
     async def set_halt_of_engine(self, identity: Identity, request: HaltRequest | None) -> None:
         """Halt or resume all trading; raises `Forbidden` unless an operator asks."""
         if identity.user.role is not UserRole.OPERATOR:
             raise Forbidden("Only an operator can halt or resume the engine.")
-        cancelled: list[UUID] = []
         async with self._database.transaction() as transaction:
-            await transaction.accounts.set_engine_state(_state(request))
-            if request is not None and request.cancel_orders:
-                cancelled = await self._cancel_all(transaction, None)
-            await self._record(transaction, identity.user.id, ("Engine", "engine"), request)
-        await self._wake_executors(cancelled)
+            woken = await self._set(transaction, ENGINE, HaltAuthor.OPERATOR, request)
+            await self._record(transaction, ENGINE, identity.user.id, request)
+        await self._wake_executors(woken)
 
-    async def _cancel_all(self, transaction: UnitOfWork, user_id: UUID | None) -> list[UUID]:
-        """Request the cancel of all orders of a user (None: of everybody); return the accounts that had some."""
-        cancelled = []
-        for account in await transaction.accounts.list_tradable():
-            if user_id in {None, account.user_id}:
-                selected = OrderFilter(account.id)
-                if await cancel_orders(transaction, account.user_id, selected, CancelCode.HALT, self._clock.now()):
-                    cancelled.append(account.id)
-        return cancelled
+    async def set_halt_by_machine(self, subject: HaltSubject, request: HaltRequest | None) -> None:
+        """Halt or resume anything for the operator of the machine, who needs no user; the activity log has no entry."""
+        async with self._database.transaction() as transaction:
+            woken = await self._set(transaction, subject, HaltAuthor.OPERATOR, request)
+        await self._wake_executors(woken)
 
-    async def _wake_executors(self, account_ids: list[UUID]) -> None:
+    async def _set_by_user(
+        self, transaction: UnitOfWork, subject: HaltSubject, user_id: UUID, request: HaltRequest | None
+    ) -> set[UUID]:
+        woken = await self._set(transaction, subject, HaltAuthor.SELF, request)
+        await self._record(transaction, subject, user_id, request)
+        return woken
+
+    async def _set(
+        self, transaction: UnitOfWork, subject: HaltSubject, author: HaltAuthor, request: HaltRequest | None
+    ) -> set[UUID]:
+        """Store or delete halts of the subject, with an event for each user concerned; return the accounts to wake."""
+        now = self._clock.now()
+        if request is None:
+            changed = await _resume(transaction, subject, author, now)
+            woken: set[UUID] = set()
+        else:
+            halt = Halt(subject.level, subject.id, request.state, now, author, request.reason, request.cancel_orders)
+            await transaction.halts.put(halt)
+            changed = [halt]
+            woken = await _cancel_halted(transaction, subject, now) if request.cancel_orders else set()
+        users = {subject.user_id} if subject.user_id is not None else await _users_who_trade(transaction)
+        transaction.events.append(_events(users, changed, now))
+        await _append_event_of_subject(transaction, subject, now)
+        return woken
+
+    async def _record(
+        self, transaction: UnitOfWork, subject: HaltSubject, user_id: UUID, request: HaltRequest | None
+    ) -> None:
+        action = "tradingResume" if request is None else "tradingHalt"
+        detail = request.reason if request else None
+        await record_activity(transaction, self._ids, self._clock.now(), user_id, action, subject.activity, detail)
+
+    async def _wake_executors(self, account_ids: Iterable[UUID]) -> None:
         for account_id in account_ids:
             await self._bus.publish(commands_topic(account_id), b"")
 
-    async def _record(
-        self, transaction: UnitOfWork, user_id: UUID, subject: tuple[str, str], request: HaltRequest | None
-    ) -> None:
-        halt = _halt(user_id, subject, request, self._clock.now())
-        if isinstance(halt, Halt):
-            await transaction.halts.put(halt)
-        else:
-            await transaction.halts.remove(*halt)
-        action = "tradingResume" if request is None else "tradingHalt"
-        detail = request.reason if request else None
-        await record_activity(transaction, self._ids, self._clock.now(), user_id, action, subject, detail)
+
+async def _resume(transaction: UnitOfWork, subject: HaltSubject, author: HaltAuthor, now: datetime) -> list[Halt]:
+    """Delete the halts that this author may end, and return them as ended; raises CONFLICT if others keep it halted."""
+    by = None if author is HaltAuthor.OPERATOR else author
+    ended = await transaction.halts.remove(subject.level, subject.id, by)
+    left = await transaction.halts.get_many([(subject.level, subject.id)])
+    if left and not ended:
+        raise InputError(ErrorCode.CONFLICT, "An operator has halted this; only operators can resume it.", ("id",))
+    return [replace(halt, ended_at=now) for halt in ended]
 
 
-def _state(request: HaltRequest | None) -> TradingState:
-    return TradingState.ACTIVE if request is None else request.state
+async def _cancel_halted(transaction: UnitOfWork, subject: HaltSubject, now: datetime) -> set[UUID]:
+    """Request the cancels of the halt at once; the executors find what is placed or sent at the same time."""
+    accounts = None
+    if subject.account_id is not None:
+        accounts = [subject.account_id]
+    elif subject.user_id is not None:
+        accounts = [
+            found.id for found in await transaction.accounts.list_tradable() if found.user_id == subject.user_id
+        ]
+    return {order.account_id for order in await cancel_halted_orders(transaction, accounts, now)}
 
 
-_LEVELS = {
-    "Engine": HaltLevel.ENGINE,
-    "User": HaltLevel.USER,
-    "Account": HaltLevel.ACCOUNT,
-    "TradingSession": HaltLevel.TRADING_SESSION,
-}
+async def _users_who_trade(transaction: UnitOfWork) -> set[UUID]:
+    return {account.user_id for account in await transaction.accounts.list_tradable()}
 
 
-def _halt(
-    actor_id: UUID, subject: tuple[str, str], request: HaltRequest | None, now: datetime
-) -> Halt | tuple[HaltLevel, UUID]:
-    """Return the halt to store, or the level and subject of the halt to remove."""
-    type_name, key = subject
-    level = _LEVELS[type_name]
-    subject_id = ENGINE_ID if level is HaltLevel.ENGINE else UUID(key)
-    if request is None:
-        return level, subject_id
-    by_another = level is HaltLevel.ENGINE or (level is HaltLevel.USER and subject_id != actor_id)
-    author = HaltAuthor.OPERATOR if by_another else HaltAuthor.SELF
-    return Halt(level, subject_id, request.state, now, author, request.reason)
+def _events(user_ids: Iterable[UUID], halts: list[Halt], now: datetime) -> list[NewEvent]:
+    return [
+        NewEvent(user_id, now, UserEventKind.HALT, halt, TradingState.ACTIVE if halt.ended_at else halt.state)
+        for user_id in sorted(user_ids)
+        for halt in halts
+    ]
+
+
+async def _append_event_of_subject(transaction: UnitOfWork, subject: HaltSubject, now: datetime) -> None:
+    """Append the event of the trading session or the account whose trading state the halt changes."""
+    if subject.user_id is None:
+        return
+    if subject.level is HaltLevel.TRADING_SESSION:
+        session = await transaction.trading_sessions.get(subject.user_id, subject.id)
+        if session is not None:
+            message = session.trading_state.value
+            transaction.events.append([NewEvent(session.user_id, now, UserEventKind.TRADING_SESSION, session, message)])
+    elif subject.level is HaltLevel.ACCOUNT:
+        account = await transaction.accounts.get(subject.user_id, subject.id)
+        if account is not None:
+            message = account.trading_state.value
+            transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, account, message)])

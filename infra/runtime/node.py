@@ -56,7 +56,7 @@ async def pending_dependencies(container: Container, settings: Settings) -> Sequ
     """Return what this node still waits for: the database, the catalogue, the default market's book."""
     try:
         async with container.backends.database.read_only() as reading:
-            await reading.accounts.engine_state()
+            await reading.halts.get_many([])
     except Unavailable:
         return ["the database"]
     symbol = MarketSymbol.parse(settings.default_market)

@@ -35,6 +35,6 @@ describe_enum(
     "Who made a halt.",
     {
         "SELF": "The user whose trading is halted.",
-        "OPERATOR": "An operator of the engine.",
+        "OPERATOR": "An operator of the engine. Only operators can end such a halt.",
     },
 )

@@ -9,7 +9,9 @@ from domain.trading.halts import HaltRequest
 @strawberry.input(description="How to halt trading.")
 class TradingHaltInput:
     cancel_orders: bool = strawberry.field(
-        default=True, description="True to cancel all open orders. With false, they stay open."
+        default=True,
+        description="True to cancel all open orders but those that are reduce-only or close a position, at once and as "
+        "long as the halt is in force. With false, they stay open.",
     )
     close_positions: bool = strawberry.field(
         default=False,

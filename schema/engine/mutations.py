@@ -54,7 +54,8 @@ class HaltMutation:
     @mutation(
         TradingResumePayload,
         scope=ApiScope.TRADE,
-        description="End a halt, so that orders can be sent again. Halts at other levels still apply.",
+        description="End a halt, so that orders can be sent again. Halts at other levels still apply. A halt that an "
+        "operator made can be ended by operators only: the result is the error CONFLICT.",
     )
     async def trading_resume(
         self,

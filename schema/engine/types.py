@@ -14,11 +14,17 @@ from schema.common.node import Node, instance_of
 from schema.common.types import Info
 
 
-@strawberry.type(description="A halt of trading. It blocks new orders until `tradingResume`.")
-class Halt:
+@strawberry.type
+class HaltFacts:
+    """The fields that a halt and its state at an event have in common."""
+
     level: domain.HaltLevel = strawberry.field(description="The level at which trading is halted.")
     since: datetime = strawberry.field(description="When the halt was made.")
     by: domain.HaltAuthor = strawberry.field(description="Who made the halt.")
+    cancel_orders: bool = strawberry.field(
+        description="True if the halt cancels every open order below its level, however it came to be open. "
+        "Reduce-only orders and orders that close a position stay open."
+    )
 
     @strawberry.field(description="True if orders that reduce or close a position are still allowed.")
     def reduce_only(parent: strawberry.Parent[domain.Halt]) -> bool:
@@ -31,14 +37,27 @@ class Halt:
         return halts.visible_reason(info.context, parent)
 
 
+@strawberry.type(description="A halt of trading. It blocks new orders until `tradingResume`.")
+class Halt(HaltFacts): ...
+
+
+@strawberry.type(description="A halt of trading as it was at the time of an event.")
+class HaltState(HaltFacts):
+    is_type_of = instance_of(domain.Halt)
+
+    ended_at: datetime | None = strawberry.field(
+        description="When the halt was ended. Null if the event is that it was made."
+    )
+
+
 @strawberry.type
 class HaltFields:
     """The halts of a user, an account or a trading session."""
 
     @strawberry.field(
         graphql_type=Halt | None,
-        description="The halt of this object itself. Null if it has none, even if a halt at a higher level applies to "
-        "it.",
+        description="The halt of this object itself; if both an operator and the user halted it, the operator's. Null "
+        "if it has none, even if a halt at a higher level applies to it.",
     )
     async def halt(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:
         return await halts.own_halt(info.context, parent)
@@ -46,8 +65,8 @@ class HaltFields:
     @strawberry.field(
         graphql_type=list[Halt] | None,
         description=(
-            "All halts that apply to this object: its own and those at higher levels, highest level first. The "
-            "strictest one decides."
+            "All halts that apply to this object: its own and those at higher levels, highest level first. Of one "
+            "level there can be two, an operator's and the user's own. The strictest one decides."
         ),
     )
     async def halts(parent: strawberry.Parent[User | Account | TradingSession], info: Info) -> object:

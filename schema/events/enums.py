@@ -13,6 +13,7 @@ describe_enum(
         "SIGNAL": "A strategy gave a signal.",
         "TRADING_SESSION": "A trading session changed.",
         "ACCOUNT": "An account changed.",
+        "HALT": "A halt that stops trading of the user was made or ended, by the user or by an operator.",
         "JOB": "The status of a job changed.",
         "REPORT": "A report is complete.",
         "ALERT": "Something needs the user's attention. `message` describes it.",

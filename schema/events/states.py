@@ -6,6 +6,7 @@ import strawberry
 
 from schema.accounts.types import Account, AccountFacts
 from schema.common.states import state_of
+from schema.engine.types import HaltState
 from schema.orders.events import OrderState
 from schema.positions.types import Position, PositionFacts
 from schema.reports.types import Job, JobFacts, Report, ReportFacts
@@ -38,7 +39,15 @@ class TradingSessionState(TradingSessionFacts): ...
 
 
 EventState = Annotated[
-    AccountState | Activity | JobState | OrderState | PositionState | ReportState | SignalState | TradingSessionState,
+    AccountState
+    | Activity
+    | HaltState
+    | JobState
+    | OrderState
+    | PositionState
+    | ReportState
+    | SignalState
+    | TradingSessionState,
     strawberry.union(
         "EventState",
         description=(

@@ -42,7 +42,8 @@ class UserEvent:
 
     @strawberry.field(
         graphql_type=Node | None,
-        description="The object of the event, as it is now. Null for an alert, and if the object no longer exists.",
+        description="The object of the event, as it is now. For HALT it is what was halted. Null "
+        "for an alert, and if the object no longer exists.",
     )
     async def subject(parent: strawberry.Parent[domain.UserEvent], info: Info) -> object:
         stored = events.state(parent)

@@ -135,8 +135,9 @@ class OrderFacts:
     )
     cancel_code: domain.CancelCode | None = strawberry.field(
         description=(
-            "Why the engine cancelled the order, or asked the venue to. Null if it did neither, for example because "
-            "the venue ended the order by itself, and for orders that were cancelled before the engine recorded it."
+            "Why the engine cancelled the order, or last asked the venue to, even if the venue refused. Null if it did "
+            "neither, for example because the venue ended the order by itself, and for orders that were cancelled "
+            "before the engine recorded it."
         )
     )
     arrival_price: Decimal | None = strawberry.field(

@@ -1,4 +1,4 @@
-"""Accounts, their sealed credentials and balances, and the engine's own trading state, in PostgreSQL."""
+"""Accounts, their sealed credentials and balances in PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,13 +6,12 @@ from uuid import UUID
 
 from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, Balance
-from domain.model.trading_state import TradingState
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
-from infra.postgres.rows.columns import members_by_value, to_json
+from infra.postgres.rows.columns import to_json
 
 UPDATE = """
-UPDATE accounts SET name = $2, risk = $3, trading_state = $4, archived_at = $5, reconciled_at = $6 WHERE id = $1"""
+UPDATE accounts SET name = $2, risk = $3, archived_at = $4, reconciled_at = $5 WHERE id = $1"""
 GET = SELECT_ACCOUNT + " WHERE id = $1 AND user_id = $2"
 BY_ID = SELECT_ACCOUNT + " WHERE id = $1"
 GET_FOR_UPDATE = BY_ID + " FOR NO KEY UPDATE"
@@ -47,10 +46,6 @@ DELETE FROM account_alerts WHERE (account_id, key) IN (
     WHERE raised_at < CASE WHEN archived_at IS NULL THEN reconciled_at ELSE $2 END - $1::interval LIMIT $3
 )"""
 DELETE_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
-ENGINE_STATE = "SELECT trading_state FROM engine_state"
-SET_ENGINE_STATE = "UPDATE engine_state SET trading_state = $1"
-
-_STATES = members_by_value(TradingState)
 
 
 class PostgresAccounts(Repository):
@@ -74,7 +69,6 @@ class PostgresAccounts(Repository):
             account.id,
             account.name,
             to_json(account.risk),
-            account.trading_state,
             account.archived_at,
             account.reconciled_at,
         )
@@ -134,12 +128,6 @@ class PostgresAccounts(Repository):
 
     async def delete_alert(self, account_id: UUID, key: str) -> None:
         await self._connection.execute(DELETE_ALERT, account_id, key)
-
-    async def engine_state(self) -> TradingState:
-        return _STATES[await self._connection.fetchval(ENGINE_STATE)]
-
-    async def set_engine_state(self, state: TradingState) -> None:
-        await self._connection.execute(SET_ENGINE_STATE, state)
 
     async def _fetch_account(self, text: str, *arguments: object) -> Account | None:
         row = await self._connection.fetchrow(text, *arguments)

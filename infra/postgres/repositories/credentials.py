@@ -12,7 +12,7 @@ from infra.postgres.repositories.base import Repository
 
 USER_COLUMNS = (
     "users.id AS user_id, users.email, users.display_name, users.created_at AS user_created_at, users.role, "
-    "users.plan_name, users.trading_state"
+    "users.plan_name, halt_state('USER', users.id) AS trading_state"
 )
 """What `user_from_row` reads; named so that they can be selected together with a credential's columns."""
 

@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from asyncpg import Record
+
 from domain.model.trading_state import Halt, HaltAuthor, HaltLevel, TradingState
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value
 
 PUT = """
-INSERT INTO halts (level, subject_id, state, since, author, reason) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (level, subject_id) DO UPDATE SET state = excluded.state, since = excluded.since,
-    author = excluded.author, reason = excluded.reason"""
-REMOVE = "DELETE FROM halts WHERE level = $1 AND subject_id = $2"
+INSERT INTO halts (level, subject_id, state, since, author, reason, cancel_orders) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (level, subject_id, author) DO UPDATE SET state = excluded.state, since = excluded.since,
+    reason = excluded.reason, cancel_orders = excluded.cancel_orders"""
+REMOVE = """
+DELETE FROM halts WHERE level = $1 AND subject_id = $2 AND author = coalesce($3, author)
+RETURNING level, subject_id, state, since, author, reason, cancel_orders"""
 GET_MANY = """
-SELECT level, subject_id, state, since, author, reason
-FROM halts JOIN unnest($1::text[], $2::uuid[]) AS asked (level, subject_id) USING (level, subject_id)"""
+SELECT level, subject_id, state, since, author, reason, cancel_orders
+FROM halts JOIN unnest($1::text[], $2::uuid[]) AS asked (level, subject_id) USING (level, subject_id) ORDER BY author"""
 
 _LEVELS = members_by_value(HaltLevel)
 _STATES = members_by_value(TradingState)
@@ -25,15 +29,24 @@ class PostgresHalts(Repository):
     """See `domain.ports.accounts.HaltRepository`."""
 
     async def put(self, halt: Halt) -> None:
-        values = (halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason)
+        values = (halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason, halt.cancel_orders)
         await self._connection.execute(PUT, *values)
 
-    async def remove(self, level: HaltLevel, subject_id: UUID) -> None:
-        await self._connection.execute(REMOVE, level, subject_id)
+    async def remove(self, level: HaltLevel, subject_id: UUID, by: HaltAuthor | None) -> list[Halt]:
+        return [_halt(row) for row in await self._connection.fetch(REMOVE, level, subject_id, by)]
 
     async def get_many(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
         levels, ids = [level for level, _ in subjects], [subject_id for _, subject_id in subjects]
-        return [
-            Halt(_LEVELS[level], subject_id, _STATES[state], since, _AUTHORS[author], reason)
-            for level, subject_id, state, since, author, reason in await self._connection.fetch(GET_MANY, levels, ids)
-        ]
+        return [_halt(row) for row in await self._connection.fetch(GET_MANY, levels, ids)]
+
+
+def _halt(row: Record) -> Halt:
+    return Halt(
+        _LEVELS[row["level"]],
+        row["subject_id"],
+        _STATES[row["state"]],
+        row["since"],
+        _AUTHORS[row["author"]],
+        row["reason"],
+        row["cancel_orders"],
+    )

@@ -42,7 +42,18 @@ GET = SELECT_ORDER + " WHERE id = $1 AND user_id = $2"
 GET_FOR_UPDATE = SELECT_ORDER + " WHERE id = $1" + LOCK
 GET_FOR_UPDATE_BY_CLIENT_ID = SELECT_ORDER + " WHERE account_id = $1 AND client_order_id = $2" + LOCK
 GET_FOR_UPDATE_BY_VENUE_ID = SELECT_ORDER + " WHERE account_id = $1 AND market = $2 AND venue_order_id = $3" + LOCK
-COMMANDS = SELECT_ORDER + f" WHERE account_id = $1 AND {IS_COMMAND} ORDER BY id"
+# Looks for nothing while no halt cancels orders, as nearly always.
+IS_HALTED = """
+EXISTS (SELECT FROM halts WHERE cancel_orders)
+AND status IN ('SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED') AND cancel_requested_at IS NULL
+AND NOT reduce_only AND role IN ('ENTRY', 'MANUAL', 'FOREIGN')
+AND EXISTS (SELECT FROM halts WHERE cancel_orders AND (level, subject_id) IN (
+    ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', orders.user_id), ('ACCOUNT', orders.account_id),
+    ('TRADING_SESSION', orders.trading_session_id)))"""
+COMMANDS = (
+    f"{SELECT_ORDER} WHERE account_id = $1 AND {IS_COMMAND}"
+    f" UNION ALL {SELECT_ORDER} WHERE account_id = $1 AND {IS_HALTED} ORDER BY id"
+)
 ACTIVE = SELECT_ORDER + f" WHERE account_id = $1 AND {IS_ACTIVE} ORDER BY id"
 EXPIRED = SELECT_ORDER + (
     f" WHERE account_id = $1 AND {IS_ACTIVE} AND expires_at <= $2 AND cancel_requested_at IS NULL ORDER BY id"
@@ -60,6 +71,14 @@ FILLS_OF_ORDER = SELECT_FILL + " WHERE order_id = $1 ORDER BY at, id"
 FILLS_OF_ORDERS = SELECT_FILL + " WHERE order_id = ANY($1::uuid[]) ORDER BY id DESC"
 COUNT_BY_STATUS = "SELECT status, count(*) FROM orders"
 # The rows are locked oldest first, so that two simultaneous requests wait for each other and can't deadlock.
+CANCEL_HALTED = f"""
+UPDATE orders SET cancel_requested_at = $1, cancel_code = 'HALT', updated_at = greatest(updated_at, $1),
+    revision = revision + 1
+WHERE id IN (
+    SELECT id FROM orders WHERE {IS_HALTED} AND ($2::uuid[] IS NULL OR account_id = ANY ($2))
+        AND (cancel_code IS DISTINCT FROM 'HALT' OR updated_at < $3)
+    ORDER BY id FOR NO KEY UPDATE
+) RETURNING {ORDER_COLUMNS}"""
 REQUEST_CANCELS = f"""
 UPDATE orders SET cancel_requested_at = {{at}}, cancel_code = {{code}}, updated_at = greatest(updated_at, {{at}}),
     revision = revision + 1
@@ -147,6 +166,12 @@ class PostgresOrders(Repository):
         at_place = len(arguments) + 1
         text = REQUEST_CANCELS.format(conditions=conditions, at=f"${at_place}", code=f"${at_place + 1}")
         rows = await self._connection.fetch(text, *arguments, at, code)
+        return sorted((order_from_row(row) for row in rows), key=lambda order: order.id)
+
+    async def request_cancels_by_halts(
+        self, accounts: Sequence[UUID] | None, at: datetime, refused_before: datetime
+    ) -> list[Order]:
+        rows = await self._connection.fetch(CANCEL_HALTED, at, accounts and list(accounts), refused_before)
         return sorted((order_from_row(row) for row in rows), key=lambda order: order.id)
 
     async def add_fill(self, fill: Fill) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from asyncpg import Record
 
 from domain.model.orders import Order
-from domain.model.trading import Balance
+from domain.model.trading import Balance, TradingSession
 from domain.model.trading_state import TradingState
 from domain.ports.orders import RiskSnapshot
 from infra.postgres.rows.accounts import account_from_row, position_from_row
@@ -17,9 +17,11 @@ from infra.postgres.rows.trading_sessions import trading_session_from_row
 # leaves PENDING out, and still implies that of the partial index orders_active.
 SELECT_RISK_SNAPSHOT = """
 SELECT account.id, account.user_id, account.name, account.kind, account.venue, account.currency, account.created_at,
-    account.archived_at, account.trading_state, account.risk, account.reconciled_at,
-    users.trading_state AS user_state,
-    (SELECT trading_state FROM engine_state) AS engine_state,
+    account.archived_at, account.risk, account.reconciled_at, halt_state('ACCOUNT', account.id) AS trading_state,
+    ARRAY (SELECT state FROM halts WHERE (level, subject_id) IN (
+        ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', account.user_id), ('ACCOUNT', account.id),
+        ('TRADING_SESSION', $3))) AS halts,
+    halt_state('TRADING_SESSION', $3) AS session_state,
     (SELECT session_row FROM trading_sessions AS session_row WHERE session_row.id = $3) AS session,
     ARRAY (SELECT balance_row FROM balances AS balance_row WHERE balance_row.account_id = account.id) AS balances,
     ARRAY (SELECT position_row FROM positions AS position_row WHERE position_row.account_id = account.id
@@ -31,7 +33,7 @@ SELECT account.id, account.user_id, account.name, account.kind, account.venue, a
         AS sent_last_minute_by_account,
     (SELECT count(*) FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4
         AND sent.trading_session_id = $3) AS sent_last_minute_by_trading_session
-FROM accounts AS account JOIN users ON users.id = account.user_id
+FROM accounts AS account
 WHERE account.id = $1"""
 
 _STATES = members_by_value(TradingState)
@@ -46,13 +48,16 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
     """Return the snapshot in a row of `SELECT_RISK_SNAPSHOT`."""
     session = row["session"]
     return RiskSnapshot(
-        engine_state=_STATES[row["engine_state"]],
-        user_state=_STATES[row["user_state"]],
+        halts=tuple(_STATES[state] for state in row["halts"]),
         account=account_from_row(row),
-        session=None if session is None else trading_session_from_row(session),
+        session=None if session is None else _session_from_row(session, row["session_state"]),
         balances=tuple(Balance(balance["currency"], balance["total"], balance["free"]) for balance in row["balances"]),
         positions=tuple(position_from_row(position) for position in row["positions"]),
         active=tuple(order_from_row(active) for active in row["active"]),
         sent_last_minute_by_account=row["sent_last_minute_by_account"],
         sent_last_minute_by_trading_session=row["sent_last_minute_by_trading_session"],
     )
+
+
+def _session_from_row(row: Record, trading_state: str) -> TradingSession:
+    return trading_session_from_row({**row, "trading_state": trading_state})

@@ -5,7 +5,6 @@ from uuid import UUID
 import asyncpg
 
 from domain.core.pagination import KeysetPage
-from domain.model.trading_state import TradingState
 from domain.model.users import Activity, User, UserRole
 from infra.postgres.repositories.credentials import USER_COLUMNS, CredentialRepository, user_from_row
 
@@ -14,8 +13,8 @@ _FIRST_USER_LOCK = 7_235_843_403
 
 _SELECT = f"SELECT {USER_COLUMNS}, users.password_hash FROM users"
 _INSERT = """
-INSERT INTO users (id, email, display_name, created_at, role, plan_name, trading_state, password_hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email) DO NOTHING RETURNING id
+INSERT INTO users (id, email, display_name, created_at, role, plan_name, password_hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING RETURNING id
 """
 SELECT_ACTIVITY = "SELECT id, user_id, at, action, subject_type, subject_id, detail FROM activities"
 
@@ -25,7 +24,7 @@ class PostgresUsers(CredentialRepository):
 
     async def add(self, user: User, password_hash: str) -> bool:
         role = user.role if await self._any_user_exists() else UserRole.OPERATOR
-        values = (user.id, user.email, user.display_name, user.created_at, role, user.plan_name, user.trading_state)
+        values = (user.id, user.email, user.display_name, user.created_at, role, user.plan_name)
         return await self._connection.fetchval(_INSERT, *values, password_hash) is not None
 
     async def _any_user_exists(self) -> bool:
@@ -50,8 +49,8 @@ class PostgresUsers(CredentialRepository):
 
     async def update(self, user: User) -> None:
         await self._connection.execute(
-            "UPDATE users SET display_name = $2, plan_name = $3, role = $4, trading_state = $5 WHERE id = $1",
-            *(user.id, user.display_name, user.plan_name, user.role, user.trading_state),
+            "UPDATE users SET display_name = $2, plan_name = $3, role = $4 WHERE id = $1",
+            *(user.id, user.display_name, user.plan_name, user.role),
         )
 
     async def set_password(self, user_id: UUID, password_hash: str) -> None:
@@ -60,9 +59,6 @@ class PostgresUsers(CredentialRepository):
     async def set_role(self, email: str, role: UserRole) -> User | None:
         query = f"UPDATE users SET role = $2 WHERE email = $1 RETURNING {USER_COLUMNS}"
         return _user_or_none(await self._connection.fetchrow(query, email, role))
-
-    async def set_trading_state(self, user_id: UUID, state: TradingState) -> None:
-        await self._connection.execute("UPDATE users SET trading_state = $2 WHERE id = $1", user_id, state)
 
     async def add_activity(self, activity: Activity) -> None:
         await self._connection.execute(

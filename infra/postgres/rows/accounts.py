@@ -17,6 +17,7 @@ _ACCOUNTS = RowMapper(
     Account,
     decoders={"kind": _ACCOUNT_KINDS.__getitem__, "trading_state": _STATES.__getitem__, "risk": _RISK.decode},
     encoders={"risk": to_json},
+    derived={"trading_state": "halt_state('ACCOUNT', accounts.id)"},
 )
 _TRANSFERS = RowMapper(
     "account_transfers", AccountTransfer, decoders={"kind": _TRANSFER_KINDS.__getitem__}, encoders={}

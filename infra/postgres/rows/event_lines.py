@@ -15,6 +15,7 @@ from domain.model.events import NewEvent, Subject
 from domain.model.orders import OrderEvent, OrderEventKind
 from domain.model.reports import Job, JobStatus, Report
 from domain.model.trading import Account, Position, Signal, TradingSession, TradingSessionStatus
+from domain.model.trading_state import Halt, HaltLevel
 from domain.model.users import Activity
 
 log = structlog.stdlib.get_logger("r3edge.events")
@@ -85,6 +86,8 @@ OTHER_LINES: Mapping[str, int] = {
     "trading_session_waiting": logging.INFO,
     "trading_session_changed": logging.DEBUG,
     "account_changed": logging.DEBUG,
+    "halt_made": logging.INFO,
+    "halt_ended": logging.INFO,
     "position_changed": logging.DEBUG,
     "position_closed": logging.INFO,
     "signal": logging.INFO,
@@ -104,6 +107,12 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "Report": "report_id",
 }
 """The field with the id of an activity's subject, by the subject's type."""
+
+_HALTED_IDS: Mapping[HaltLevel, str] = {
+    HaltLevel.ACCOUNT: "account_id",
+    HaltLevel.TRADING_SESSION: "trading_session_id",
+}
+"""The field with the id of what is halted; that of a user is in each line, and the engine has none."""
 
 _MAY_WAIT = {TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING, TradingSessionStatus.STOPPING}
 
@@ -208,6 +217,18 @@ def _signal_line(signal: Signal, _message: str | None) -> EventLine:
 def _account_line(account: Account, _message: str | None) -> EventLine:
     # What was changed is in the line of the activity of the same transaction.
     return _other("account_changed", account_id=account.id, trading_state=account.trading_state)
+
+
+@_line.register
+def _halt_line(halt: Halt, _message: str | None) -> EventLine:
+    subject = _HALTED_IDS.get(halt.level)
+    return _other(
+        "halt_ended" if halt.ended_at else "halt_made",
+        **({} if subject is None else {subject: halt.subject_id}),
+        halt_level=halt.level,
+        trading_state=halt.state,
+        by=halt.by,
+    )
 
 
 @_line.register

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from asyncpg import Record
@@ -14,7 +15,8 @@ class RowMapper(Generic[T]):
     """The columns of a table for a dataclass, and the conversion both ways.
 
     `decoders` and `encoders` convert those fields, by name, that asyncpg doesn't convert itself; they are given None
-    too, for a column that is NULL and a field that is None.
+    too, for a column that is NULL and a field that is None. `derived` fields are no columns: they are read by these
+    expressions, and never written.
     """
 
     def __init__(
@@ -23,16 +25,19 @@ class RowMapper(Generic[T]):
         class_: Callable[..., T],
         decoders: Mapping[str, Callable[[Any], object]],
         encoders: Mapping[str, Callable[[Any], object]],
+        derived: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._names = tuple(field.name for field in fields(class_))  # type: ignore[arg-type]  # a dataclass
+        names = tuple(field.name for field in fields(class_))  # type: ignore[arg-type]  # a dataclass
+        self._names = tuple(name for name in names if name not in derived)
         self._table = table
         self._class = class_
-        self._decoders = tuple((name, decoders.get(name)) for name in self._names)
+        self._decoders = tuple((name, decoders.get(name)) for name in names)
         self._encoders = tuple(encoders.get(name) for name in self._names)
         self._values = attrgetter(*self._names)
         self.columns = ", ".join(self._names)
         self.placeholders = ", ".join(map(self.placeholder, self._names))
-        self.select = f"SELECT {self.columns} FROM {table}"
+        selected = (f"{derived[name]} AS {name}" if name in derived else name for name in names)
+        self.select = f"SELECT {', '.join(selected)} FROM {table}"
 
     def __len__(self) -> int:
         """Return the number of columns."""
@@ -62,8 +67,8 @@ class RowMapper(Generic[T]):
         """Return `$n` for the column's place in `params`."""
         return f"${self._names.index(name) + 1}"
 
-    def from_row(self, row: Record) -> T:
-        """Return the object in a row that has all columns, in any order."""
+    def from_row(self, row: Record | Mapping[str, Any]) -> T:
+        """Return the object in a row that has all columns and derived fields, in any order."""
         return self._class(*[row[name] if decode is None else decode(row[name]) for name, decode in self._decoders])
 
     def params(self, value: T) -> tuple[object, ...]:

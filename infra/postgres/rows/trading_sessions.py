@@ -53,6 +53,7 @@ _TRADING_SESSIONS = RowMapper(
         "status_code": _decode_status_code,
     },
     encoders={"market": str, "parameters": to_json, "sizing": to_json, "risk": to_json},
+    derived={"trading_state": "halt_state('TRADING_SESSION', trading_sessions.id)"},
 )
 _SIGNALS = RowMapper("signals", Signal, decoders={"action": _ACTIONS.__getitem__}, encoders={})
 

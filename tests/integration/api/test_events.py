@@ -9,6 +9,7 @@ from domain.model.orders import OrderEvent, OrderEventKind, OrderStatus
 from domain.model.reports import JobStatus
 from domain.model.users import ApiScope
 from domain.rules.order_lifecycle import request_cancel
+from domain.trading.halts import HaltRequest
 from resolvers import events
 from resolvers.ids import encode_id
 from tests.support.api import Api
@@ -238,7 +239,7 @@ async def test_an_event_shows_its_subject_as_it_is_now_and_its_state_as_it_was(a
     await api.run(halt, id=api.account)
     await api.run("mutation($id: ID!) { tradingResume(id: $id) { errors { code } } }", id=api.account)
     async with await api.subscribe(NOW, after=start) as stream:
-        received = [event["events"] for event in await stream.take(4)]
+        received = [event["events"] for event in await stream.take(6)]
     accounts = [event for event in received if event["kind"] == "ACCOUNT"]
     assert [event["state"]["tradingState"] for event in accounts] == ["HALTED", "ACTIVE"]
     assert [event["state"]["current"]["tradingState"] for event in accounts] == ["ACTIVE", "ACTIVE"]
@@ -276,3 +277,21 @@ async def test_a_reader_sees_the_quantity_of_each_fill(api: Api) -> None:
     async with await api.subscribe(ORDERS, after=start) as stream:
         received = [event["orderEvents"] for event in await stream.take(4)]
     assert [event["fill"] for event in received] == [None, None, None, {"quantity": "0.3"}]
+
+
+async def test_a_halt_is_an_event_with_what_it_halts_and_so_is_its_end(api: Api) -> None:
+    await begin_log(api)
+    start, halts, user_id = await head(api), api.services.halts, api.harness.user.id
+    await halts.set_halt_of_account(user_id, api.harness.account.id, HaltRequest(reason="lunch"))
+    await halts.set_halt_of_account(user_id, api.harness.account.id, None)
+    document = """subscription($after: String) { events(after: $after) { kind message subject { __typename id } state {
+      ... on HaltState { level by reason reduceOnly cancelOrders endedAt } } } }"""
+    async with await api.subscribe(document, after=start) as stream:
+        found = [event["events"] for event in await stream.take(6)]
+    made, ended = (event for event in found if event["kind"] == "HALT")
+    assert made["subject"] == ended["subject"] == {"__typename": "Account", "id": api.account}
+    assert (made["message"], ended["message"]) == ("HALTED", "ACTIVE")
+    assert made["state"] == {
+        "level": "ACCOUNT", "by": "SELF", "reason": "lunch", "reduceOnly": False, "cancelOrders": True, "endedAt": None,
+    }  # fmt: skip
+    assert ended["state"]["endedAt"] is not None

@@ -9,7 +9,7 @@ from domain.model.markets import Depth, FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus
 from domain.model.trading import RiskLimits
-from domain.model.trading_state import TradingState
+from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_book
 from tests.support.scripted_venue import ScriptedVenue
@@ -34,18 +34,19 @@ async def losing_round_trip(harness: OrderHarness, venue: ScriptedVenue) -> None
     await harness.until(out.id, "FILLED")
 
 
-@pytest.mark.parametrize("whose", ["engine", "user", "account"])
+async def halt(harness: OrderHarness, level: HaltLevel, state: TradingState = TradingState.HALTED) -> None:
+    """Store a halt of the engine, the harness's user or its account."""
+    ids = {HaltLevel.ENGINE: ENGINE_ID, HaltLevel.USER: harness.user.id, HaltLevel.ACCOUNT: harness.account.id}
+    async with harness.database.transaction() as transaction:
+        await transaction.halts.put(Halt(level, ids[level], state, harness.clock.now(), HaltAuthor.OPERATOR, None))
+
+
+@pytest.mark.parametrize("level", [HaltLevel.ENGINE, HaltLevel.USER, HaltLevel.ACCOUNT])
 async def test_a_halt_of_anybody_concerned_denies_the_next_order(
-    harness: OrderHarness, venue: ScriptedVenue, whose: str
+    harness: OrderHarness, venue: ScriptedVenue, level: HaltLevel
 ) -> None:
     await harness.start()
-    async with harness.database.transaction() as transaction:
-        if whose == "engine":
-            await transaction.accounts.set_engine_state(TradingState.HALTED)
-        elif whose == "user":
-            await transaction.users.set_trading_state(harness.user.id, TradingState.HALTED)
-        else:
-            await transaction.accounts.update(replace(harness.account, trading_state=TradingState.HALTED))
+    await halt(harness, level)
     assert codes(await harness.place()) == ["TRADING_HALTED"]
     assert venue.sent == 0
 
@@ -53,8 +54,7 @@ async def test_a_halt_of_anybody_concerned_denies_the_next_order(
 async def test_reducing_lets_a_position_be_closed(harness: OrderHarness) -> None:
     await harness.start()
     await harness.place("in")
-    async with harness.database.transaction() as transaction:
-        await transaction.users.set_trading_state(harness.user.id, TradingState.REDUCING)
+    await halt(harness, HaltLevel.USER, TradingState.REDUCING)
     assert codes(await harness.place("more")) == ["REDUCE_ONLY"]
     assert (await harness.place("out", side=OrderSide.SELL)).status is OrderStatus.FILLED
 

@@ -1,7 +1,7 @@
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -175,3 +175,22 @@ async def test_coins_that_were_sold_and_never_bought_here_are_no_open_position(
         ("sandbox:BTC/USDT", Decimal(0), opened),
         ("sandbox:ETH/USDT", Decimal(2), None),
     ]
+
+
+async def test_a_halt_from_before_halts_were_a_level_still_halts_and_cancels_nothing(empty_database_dsn: str) -> None:
+    await upgrade(empty_database_dsn, "0008")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, since = uuid4(), datetime(2026, 5, 3, 8, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name, trading_state)"
+        " VALUES ($1, 'a@example.com', '', $2, 'USER', 'standard', 'HALTED')", user, since,
+    )  # fmt: skip
+    await connection.execute("UPDATE engine_state SET trading_state = 'REDUCING'")
+    await migrate(empty_database_dsn)
+    states = [
+        await connection.fetchval("SELECT halt_state($1, $2)", level, id_)
+        for level, id_ in (("USER", user), ("ENGINE", UUID(int=0)), ("USER", uuid4()))
+    ]
+    cancels = await connection.fetchval("SELECT bool_or(cancel_orders) FROM halts")
+    await connection.close()
+    assert (states, cancels) == (["HALTED", "REDUCING", "ACTIVE"], False)

@@ -6,7 +6,6 @@ import asyncpg
 import pytest
 
 from domain.core.pagination import KeysetPage
-from domain.model.trading_state import TradingState
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User, UserRole
 from infra.postgres.database import PostgresDatabase
 from tests.support.users import a_user, ids, stored_user
@@ -68,15 +67,14 @@ async def test_an_email_that_is_not_lower_case_or_too_long_can_not_be_stored(dat
 
 async def test_changes_of_a_user_are_kept(database: PostgresDatabase) -> None:
     user = await stored_user(database)
-    changed = replace(user, display_name="Ana", trading_state=TradingState.HALTED, role=UserRole.USER)
+    changed = replace(user, display_name="Ana", role=UserRole.USER)
     async with database.transaction() as transaction:
         await transaction.users.update(changed)
     async with database.transaction() as transaction:
         assert await transaction.users.get(user.id) == changed
-        await transaction.users.set_trading_state(user.id, TradingState.REDUCING)
         promoted = await transaction.users.set_role(user.email, UserRole.OPERATOR)
 
-    assert promoted == replace(changed, trading_state=TradingState.REDUCING, role=UserRole.OPERATOR)
+    assert promoted == replace(changed, role=UserRole.OPERATOR)
 
 
 async def test_a_login_session_is_found_by_its_token_until_it_is_revoked(database: PostgresDatabase) -> None:

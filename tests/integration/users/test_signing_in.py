@@ -7,7 +7,6 @@ import pytest
 
 from domain.core.changes import UNCHANGED
 from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited
-from domain.model.trading_state import TradingState
 from domain.model.users import ApiScope, Identity
 from domain.users.service import LOGIN_SESSION_LIFE, MAXIMUM_LOGIN_SESSIONS, SIGN_IN_SECONDS, SignedIn
 from infra.embedded.bus import EmbeddedBus
@@ -256,19 +255,6 @@ async def test_of_two_new_passwords_at_once_one_is_refused(node: SignInNode, ada
     outcomes = await asyncio.gather(*changes, return_exceptions=True)
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InputError", "User"]
-
-
-async def test_a_new_name_never_writes_over_a_halt(node: SignInNode, ada: SignedIn, pool: Pool) -> None:
-    identity = await identity_of(node, ada.token)
-    async with node.database.transaction() as transaction:
-        await transaction.users.set_trading_state(ada.user.id, TradingState.HALTED)
-        renaming = asyncio.create_task(node.users.update(identity, "Countess"))
-        await somebody_waits_for_a_lock(pool)
-
-    renamed = await renaming
-    assert (renamed.display_name, renamed.trading_state) == ("Countess", TradingState.HALTED)
-    async with node.database.read_only() as reading:
-        assert await reading.users.get(ada.user.id) == renamed
 
 
 async def test_null_takes_a_name_away_and_nothing_given_leaves_it(node: SignInNode, ada: SignedIn) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from domain.core.pagination import KeysetPage
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountKind, Balance, RiskLimits
-from domain.model.trading_state import TradingState
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.accounts import PostgresAccounts
 from infra.postgres.repositories.orders import PostgresOrders
@@ -37,11 +36,10 @@ def accounts(connection: Connection) -> PostgresAccounts:
 
 
 @pytest.mark.parametrize("kind", AccountKind)
-@pytest.mark.parametrize("state", TradingState)
 async def test_an_account_comes_back_as_it_was_stored(
-    accounts: PostgresAccounts, world: World, kind: AccountKind, state: TradingState
+    accounts: PostgresAccounts, world: World, kind: AccountKind
 ) -> None:
-    bare = new_account(world.user.id, kind=kind, trading_state=state)
+    bare = new_account(world.user.id, kind=kind)
     full = replace(bare, id=new_id(), archived_at=at(1), risk=FULL_RISK, reconciled_at=at(2))
     for account in (bare, full):
         await accounts.add(account, b"sealed")
@@ -72,7 +70,6 @@ async def test_an_update_stores_what_can_change_and_leaves_the_credentials(
         world.account,
         name="renamed",
         risk=FULL_RISK,
-        trading_state=TradingState.HALTED,
         archived_at=at(5),
         reconciled_at=at(6),
     )
@@ -146,13 +143,6 @@ async def test_of_two_balances_of_a_currency_the_last_one_counts(accounts: Postg
     first, last = Balance("BTC", Decimal(1), Decimal(1)), Balance("BTC", Decimal(2), Decimal(2))
     await accounts.upsert_balances(world.account.id, [first, last])
     assert await accounts.balances([world.account.id]) == {world.account.id: [last]}
-
-
-async def test_the_engine_trades_until_it_is_halted(accounts: PostgresAccounts) -> None:
-    assert await accounts.engine_state() is TradingState.ACTIVE
-    for state in (TradingState.HALTED, TradingState.REDUCING, TradingState.ACTIVE):
-        await accounts.set_engine_state(state)
-        assert await accounts.engine_state() is state
 
 
 async def test_an_alert_is_deleted_once_its_account_has_long_gone_without_its_cause(

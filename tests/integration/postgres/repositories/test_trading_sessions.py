@@ -17,7 +17,6 @@ from domain.model.trading import (
     TradingSessionStatus,
     TradingSessionStatusCode,
 )
-from domain.model.trading_state import TradingState
 from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.orders import PostgresOrders
@@ -46,7 +45,6 @@ async def test_a_session_comes_back_as_it_was_stored(
         status_reason="the venue is gone",
         status_code=TradingSessionStatusCode.INTERNAL,
         stopped_at=at(9),
-        trading_state=TradingState.REDUCING,
         close_on_stop=True,
         last_candle_at=at(-60),
         start_equity=Decimal("10000.000000000000000001"),
@@ -69,7 +67,6 @@ async def test_a_saved_session_has_all_that_was_changed(
         status_reason="asked",
         status_code=TradingSessionStatusCode.STOPPED_BY_USER,
         stopped_at=at(2),
-        trading_state=TradingState.HALTED,
         close_on_stop=True,
         last_candle_at=NOW,
         start_equity=Decimal(1),
