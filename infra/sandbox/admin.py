@@ -1,4 +1,4 @@
-"""The administrative API: accounts, deposits, faults and prices, behind the token in the state folder."""
+"""The administrative API: accounts, deposits, faults, prices and filters, behind the token in the state folder."""
 
 import hmac
 import math
@@ -12,6 +12,7 @@ from infra.sandbox.faults import FaultInjector, FaultPlan
 from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.market_data.order_flow import SyntheticFlow
 from infra.sandbox.matching.exchange import Exchange
+from infra.sandbox.matching.market_filters import FilterError, filters_json
 from infra.sandbox.streams.hub import StreamHub
 from infra.sandbox.streams.user_socket import UserStreams
 
@@ -39,6 +40,13 @@ class PriceMove(msgspec.Struct, forbid_unknown_fields=True):
 
     market: str
     price: str
+
+
+class FilterChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Some filters of a market as they are from now on, in the form of `exchangeInfo`."""
+
+    market: str
+    filters: list[dict[str, str | int | bool]]
 
 
 class Admin:
@@ -75,6 +83,8 @@ class Admin:
             return self._inject_faults(msgspec.json.decode(body, type=FaultPlan), faults)
         if action == "price":
             return self._move_price(msgspec.json.decode(body, type=PriceMove))
+        if action == "filters":
+            return self._change_filters(msgspec.json.decode(body, type=FilterChange))
         raise ExchangeError(-1000, f"There is no /admin/{action}.", 404)
 
     def _create_account(self, request: NewAccount) -> Json:
@@ -112,6 +122,14 @@ class Admin:
         flow.step()
         self._exchange.flush()
         return {"market": market.spec.symbol, "lastPrice": str(market.last_price / SCALE)}
+
+    def _change_filters(self, request: FilterChange) -> Json:
+        market = self._exchange.market(request.market.replace("/", ""))
+        try:
+            self._exchange.change_filters(market, request.filters)
+        except FilterError as error:
+            raise ExchangeError(-1102, f"{error}.") from None
+        return {"market": market.spec.symbol, "filters": filters_json(market.spec)}
 
 
 def _amount(asset: str, text: str) -> int:

@@ -42,6 +42,13 @@ class OrderRejectedError(ExchangeError):
         super().__init__(-2010, message)
 
 
+class AmendRejectedError(ExchangeError):
+    """An amendment that the matching engine rejects (-2038)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(-2038, message)
+
+
 class MarketClosedError(OrderRejectedError):
     """A new order for a mirrored market whose live prices aren't known now: it would be filled at outdated ones."""
 

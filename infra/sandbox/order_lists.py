@@ -56,10 +56,11 @@ class NewOrderList:
 
 @dataclass(frozen=True, slots=True)
 class ListReport:
-    """A list as it was at one moment, with copies of its orders, oldest first."""
+    """A list as it was at one moment, with copies of its orders, oldest first, and whether one was given another id."""
 
     info: OrderList
     orders: tuple[Order, ...]
+    is_renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,16 +66,18 @@ STOP_LOSSES = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
 LIMIT_STOPS = frozenset({OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 PRICED_TYPES = frozenset({OrderType.LIMIT, OrderType.LIMIT_MAKER}) | LIMIT_STOPS
 OPEN_STATES = frozenset({Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_NEW})
+WHOLE_BPS = 10_000
 NO_LIST = -1
 """The list of an order that is in none, as Binance writes it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
     """One order; amounts are units of 1e-8, times milliseconds. It changes as it trades, so it isn't frozen.
 
     An open order is in the book, or it is `waiting` for its trigger, or it is pending until another order of its list
-    is filled.
+    is filled. A trailing stop triggers `trailing_delta` basis points from the `best_price` that it has seen since
+    `trailing_ms`; of an iceberg only `iceberg` is shown at a time.
     """
 
     id: int
@@ -101,6 +103,13 @@ class Order:
     cancel_id: str = ""
     prevented: int = 0
     list_id: int = NO_LIST
+    trailing_delta: int = 0
+    trailing_ms: int = -1
+    best_price: int = 0
+    iceberg: int = 0
+    strategy_id: int = -1
+    strategy_type: int = -1
+    prevented_match: int = -1
 
     @property
     def is_open(self) -> bool:
@@ -141,6 +150,21 @@ class Order:
         falls = (self.side is Side.SELL) == (self.type in STOP_LOSSES)
         return last_price <= self.stop_price if falls else last_price >= self.stop_price
 
+    def follow(self, price: int, now_ms: int) -> bool:
+        """Note a traded price; return whether it triggers this trailing stop.
+
+        Source: developers.binance.com/docs/binance-spot-api-docs/faqs/trailing-stop-faq.
+        """
+        if not self.best_price:
+            if self.triggers_at(price):
+                self.best_price, self.trailing_ms = price, now_ms
+            return False
+        if self.side is Side.SELL:
+            self.best_price = max(self.best_price, price)
+            return price * WHOLE_BPS <= self.best_price * (WHOLE_BPS - self.trailing_delta)
+        self.best_price = min(self.best_price, price)
+        return price * WHOLE_BPS >= self.best_price * (WHOLE_BPS + self.trailing_delta)
+
 
 @dataclass(frozen=True, slots=True)
 class Fill:
@@ -175,14 +199,50 @@ class NewOrder:
     quote_quantity: int = 0
     stop_price: int = 0
     self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER
+    trailing_delta: int = 0
+    iceberg: int = 0
+    strategy_id: int = -1
+    strategy_type: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class PreventedMatch:
+    """A trade of an account with itself that was prevented; a quantity is 0 if that order wasn't ended."""
+
+    id: int
+    uid: int
+    symbol: str
+    taker_id: int
+    maker_id: int
+    mode: SelfTrade
+    price: int
+    taker_quantity: int
+    maker_quantity: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A reduction of an open order's quantity, with the client ids before and after."""
+
+    id: int
+    uid: int
+    symbol: str
+    order_id: int
+    old_client_id: str
+    new_client_id: str
+    old_quantity: int
+    new_quantity: int
+    time_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """The answer to a new order: a copy of the order, and its fills so far."""
+    """The answer to a new order: a copy of the order, its fills so far, and trades with itself that were prevented."""
 
     order: Order
     fills: list[Fill] = field(default_factory=list)
+    prevented: list[PreventedMatch] = field(default_factory=list)
 
 
 _values_of = attrgetter(*(field.name for field in fields(Order)))

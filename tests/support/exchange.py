@@ -64,12 +64,14 @@ class InMemoryExchange:
         cost: float | str = 0,
         client_id: str = "",
         self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER,
+        iceberg: float | str = 0,
+        trailing: int = 0,
     ) -> PlacedOrder:
         """Place an order of whole coins; a client id of its own unless one is given."""
         self._clients += 1
         request = NewOrder(
             BTC, side, kind, time_in_force, client_id or f"c{self._clients}", units(price), units(quantity),
-            units(cost), units(stop), self_trade,
+            units(cost), units(stop), self_trade, trailing, units(iceberg),
         )  # fmt: skip
         return self.exchange.place(account, request)
 

@@ -1,23 +1,25 @@
 """Orders, lists, fills, balances, trades and tickers as Binance's JSON."""
 
 from infra.sandbox.fixed_point import SCALE, format_units
+from infra.sandbox.matching.amending import AmendReport
 from infra.sandbox.matching.market import AggregateTrade, SimulatedMarket
-from infra.sandbox.order_lists import CancelReport, ListReport, ListStatus, OrderList
-from infra.sandbox.orders import STOP_TYPES, Fill, Order, PlacedOrder
+from infra.sandbox.order_lists import CancelReport, ListReport, ListStatus
+from infra.sandbox.orders import Amendment, Fill, Order, PlacedOrder, PreventedMatch
 
 Json = dict[str, object]
 
 
 def order_json(order: Order) -> Json:
     """Return an order as `GET order`, `openOrders` and `allOrders` list it."""
-    view = _common(order) | {
-        "icebergQty": format_units(0),
+    always: Json = {
+        "stopPrice": format_units(order.stop_price),
+        "icebergQty": format_units(order.iceberg),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
         "isWorking": order.working_ms >= 0,
         "origQuoteOrderQty": format_units(order.quote_quantity),
     }
-    return view | _stop(order)
+    return _common(order) | _conditional(order) | always
 
 
 def ack_json(order: Order) -> Json:
@@ -34,10 +36,10 @@ def ack_json(order: Order) -> Json:
 def result_json(order: Order) -> Json:
     """Return the answer to a new order with `newOrderRespType` RESULT."""
     result = ack_json(order) | _common(order) | {"origQuoteOrderQty": format_units(order.quote_quantity)}
-    return result | _stop(order)
+    return result | _conditional(order)
 
 
-def full_json(order: Order, fills: list[Fill]) -> Json:
+def full_json(placed: PlacedOrder) -> Json:
     """Return the answer to a new order with `newOrderRespType` FULL."""
     listed = [
         {
@@ -47,9 +49,75 @@ def full_json(order: Order, fills: list[Fill]) -> Json:
             "commissionAsset": fill.fee_asset,
             "tradeId": fill.trade_id,
         }
-        for fill in fills
+        for fill in placed.fills
     ]
-    return result_json(order) | {"fills": listed}
+    answer = result_json(placed.order) | {"fills": listed}
+    if placed.prevented:
+        answer["preventedMatches"] = [
+            {"preventedMatchId": match.id, "makerOrderId": match.maker_id, "price": format_units(match.price)}
+            | _prevented_quantities(match)
+            for match in placed.prevented
+        ]
+    return answer
+
+
+def prevented_match_json(match: PreventedMatch) -> Json:
+    """Return a prevented trade as `myPreventedMatches` lists it; no account is in a trade group."""
+    return {
+        "symbol": match.symbol,
+        "preventedMatchId": match.id,
+        "takerOrderId": match.taker_id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_id,
+        "tradeGroupId": -1,
+        "selfTradePreventionMode": match.mode,
+        "price": format_units(match.price),
+        **_prevented_quantities(match),
+        "transactTime": match.time_ms,
+    }
+
+
+def amend_json(report: AmendReport) -> Json:
+    """Return the answer to an amendment."""
+    order, amendment = report.order, report.amendment
+    amended = _common(order)
+    del amended["origQty"], amended["cummulativeQuoteQty"]
+    amended |= {
+        "origClientOrderId": amendment.old_client_id,
+        "qty": format_units(order.quantity),
+        "preventedQty": format_units(order.prevented),
+        "quoteOrderQty": format_units(order.quote_quantity),
+        "cumulativeQuoteQty": format_units(order.quote_executed),
+    }
+    answer: Json = {
+        "transactTime": amendment.time_ms,
+        "executionId": amendment.id,
+        "amendedOrder": amended | _conditional(order),
+    }
+    if report.order_list is not None:
+        listed = list_json(report.order_list)
+        del listed["listStatusType"], listed["transactionTime"]
+        answer["listStatus"] = listed
+    return answer
+
+
+def amendment_json(amendment: Amendment) -> Json:
+    """Return an amendment as `order/amendments` lists it."""
+    return {
+        "symbol": amendment.symbol,
+        "orderId": amendment.order_id,
+        "executionId": amendment.id,
+        "origClientOrderId": amendment.old_client_id,
+        "newClientOrderId": amendment.new_client_id,
+        "origQty": format_units(amendment.old_quantity),
+        "newQty": format_units(amendment.new_quantity),
+        "time": amendment.time_ms,
+    }
+
+
+def _prevented_quantities(match: PreventedMatch) -> Json:
+    named = {"takerPreventedQuantity": match.taker_quantity, "makerPreventedQuantity": match.maker_quantity}
+    return {name: format_units(quantity) for name, quantity in named.items() if quantity}
 
 
 def cancel_json(order: Order) -> Json:
@@ -76,9 +144,11 @@ def fill_json(fill: Fill) -> Json:
     }
 
 
-def list_status_type(kept: OrderList) -> str:
+def list_status_type(report: ListReport) -> str:
     """Return what Binance calls the last change of a list."""
-    return "ALL_DONE" if kept.status is ListStatus.ALL_DONE else "EXEC_STARTED"
+    if report.is_renamed:
+        return "UPDATED"
+    return "ALL_DONE" if report.info.status is ListStatus.ALL_DONE else "EXEC_STARTED"
 
 
 def list_json(report: ListReport) -> Json:
@@ -87,7 +157,7 @@ def list_json(report: ListReport) -> Json:
     return {
         "orderListId": kept.id,
         "contingencyType": kept.contingency,
-        "listStatusType": list_status_type(kept),
+        "listStatusType": list_status_type(report),
         "listOrderStatus": kept.status,
         "listClientOrderId": kept.client_id,
         "transactionTime": kept.updated_ms,
@@ -112,7 +182,7 @@ def placed_json(placed: PlacedOrder, kind: str) -> Json:
     """Return the answer to a new order as fully as `kind`, a `newOrderRespType`, asks for."""
     if kind == "ACK":
         return ack_json(placed.order)
-    return result_json(placed.order) if kind == "RESULT" else full_json(placed.order, placed.fills)
+    return result_json(placed.order) if kind == "RESULT" else full_json(placed)
 
 
 def _common(order: Order) -> Json:
@@ -134,8 +204,22 @@ def _common(order: Order) -> Json:
     }
 
 
-def _stop(order: Order) -> Json:
-    return {"stopPrice": format_units(order.stop_price)} if order.type in STOP_TYPES else {}
+def _conditional(order: Order) -> Json:
+    """Return what only some orders have."""
+    found: Json = {}
+    if order.stop_price:
+        found["stopPrice"] = format_units(order.stop_price)
+    if order.trailing_delta:
+        found |= {"trailingDelta": order.trailing_delta, "trailingTime": order.trailing_ms}
+    if order.iceberg:
+        found["icebergQty"] = format_units(order.iceberg)
+    if order.strategy_id >= 0:
+        found["strategyId"] = order.strategy_id
+    if order.strategy_type >= 0:
+        found["strategyType"] = order.strategy_type
+    if order.prevented_match >= 0:
+        found |= {"preventedMatchId": order.prevented_match, "preventedQuantity": format_units(order.prevented)}
+    return found
 
 
 def levels(pairs: list[tuple[int, int]]) -> list[tuple[str, str]]:

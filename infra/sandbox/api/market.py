@@ -11,6 +11,7 @@ from infra.sandbox.candles import INTERVALS, MINUTE_MS, Candle, span_start
 from infra.sandbox.errors import ExchangeError, bad_symbol
 from infra.sandbox.fixed_point import format_units, notional
 from infra.sandbox.matching.market import PublicTrade, SimulatedMarket
+from infra.sandbox.matching.market_filters import symbol_json
 
 MAX_DEPTH = 5000
 MAX_ROWS = 1000
@@ -35,7 +36,7 @@ def exchange_info(context: RequestContext) -> Json:
         "serverTime": context.exchange.clock.now_ms(),
         "rateLimits": exchange_limits() if context.exchange.has_limits else [],
         "exchangeFilters": [],
-        "symbols": [market.spec.exchange_info() for market in _chosen(context)],
+        "symbols": [symbol_json(market.spec) for market in _chosen(context)],
     }
 
 

@@ -2,11 +2,21 @@
 
 import secrets
 
-from infra.sandbox.api.binance_json import Json, cancelled_json, fill_json, order_json, placed_json
+from infra.sandbox.api.binance_json import (
+    Json,
+    amend_json,
+    amendment_json,
+    cancelled_json,
+    fill_json,
+    order_json,
+    placed_json,
+    prevented_match_json,
+)
 from infra.sandbox.api.order_params import read_order
 from infra.sandbox.api.params import Params
 from infra.sandbox.api.routing import RequestContext
 from infra.sandbox.errors import ExchangeError, ReplaceFailedError, no_such_order, unknown_order
+from infra.sandbox.matching.amending import amend
 from infra.sandbox.matching.replacing import Replacement, ReplaceMode, ReplaceReport, cancel_replace
 from infra.sandbox.order_lists import CancelReport
 from infra.sandbox.orders import Order, OrderType, PlacedOrder, Status
@@ -85,6 +95,36 @@ def cancel_all(context: RequestContext) -> list[Json]:
         for order in orders
         if order.is_open
     ]
+
+
+def amend_order(context: RequestContext) -> Json:
+    """Reduce the quantity of an order that keeps its place."""
+    order, client_id = _named_order(context), context.params.client_id("newClientOrderId")
+    context.params.required("newQty")
+    quantity = context.params.amount("newQty")
+    return amend_json(amend(context.exchange, context.caller, order, quantity, client_id))
+
+
+def amendments(context: RequestContext) -> list[Json]:
+    """Return the amendments of an order, oldest first."""
+    symbol, params = context.listed_symbol, context.params
+    params.required("orderId")
+    number, first = params.number("orderId") or 0, params.number("fromExecutionId") or 0
+    history = context.exchange.store.history
+    found = history.amendments(context.caller.uid, symbol, number, first, params.limit(500, MAX_ROWS))
+    return [amendment_json(amendment) for amendment in found]
+
+
+def prevented_matches(context: RequestContext) -> list[Json]:
+    """Return the account's trades with itself that were prevented, oldest first."""
+    symbol, params = context.listed_symbol, context.params
+    number, order_id = params.number("preventedMatchId"), params.number("orderId")
+    if number is None and order_id is None:
+        raise ExchangeError(-1102, "Param 'preventedMatchId' or 'orderId' must be sent, but both were empty/null!")
+    first, limit = params.number("fromPreventedMatchId") or 0, params.limit(500, MAX_ROWS)
+    history = context.exchange.store.history
+    found = history.prevented_matches(context.caller.uid, symbol, number, order_id, first, limit)
+    return [prevented_match_json(match) for match in found]
 
 
 def open_orders(context: RequestContext) -> list[Json]:

@@ -13,21 +13,21 @@ from infra.sandbox.orders import OrderType
 def execution_report(execution: Execution, event_ms: int) -> Json:
     """Return one step of an order as the user data stream's `executionReport`."""
     order, fill = execution.order, execution.fill
-    cancelled = bool(order.cancel_id)
+    former_id = execution.old_client_id or (order.client_id if order.cancel_id else "")
     report: Json = {
         "e": "executionReport",
         "E": event_ms,
         "s": order.symbol,
-        "c": order.cancel_id if cancelled else order.client_id,
+        "c": order.cancel_id or order.client_id,
         "S": order.side,
         "o": order.type,
         "f": order.time_in_force,
         "q": format_units(order.quantity),
         "p": format_units(order.price),
         "P": format_units(order.stop_price),
-        "F": format_units(0),
+        "F": format_units(order.iceberg),
         "g": order.list_id,
-        "C": order.client_id if cancelled else "",
+        "C": former_id,
         "x": execution.kind,
         "X": order.status,
         "r": execution.reason,
@@ -49,7 +49,25 @@ def execution_report(execution: Execution, event_ms: int) -> Json:
         "Q": format_units(order.quote_quantity),
         "V": order.self_trade,
     }
-    return report | ({"W": order.working_ms} if order.working_ms >= 0 else {})
+    return report | _conditional(execution)
+
+
+def _conditional(execution: Execution) -> Json:
+    """Return the fields that an `executionReport` has only for some orders."""
+    order, match, found = execution.order, execution.prevented, Json()
+    if order.working_ms >= 0:
+        found["W"] = order.working_ms
+    if order.trailing_delta:
+        found |= {"d": order.trailing_delta} | ({"D": order.trailing_ms} if order.trailing_ms >= 0 else {})
+    if order.strategy_id >= 0:
+        found["j"] = order.strategy_id
+    if order.strategy_type >= 0:
+        found["J"] = order.strategy_type
+    if match is not None:
+        prevented = format_units(order.prevented)
+        other = match.maker_id if order.id == match.taker_id else match.taker_id
+        found |= {"v": match.id, "A": prevented, "B": prevented, "u": -1, "U": other, "Cs": match.symbol}
+    return found
 
 
 def account_position(balances: tuple[tuple[str, int, int], ...], event_ms: int) -> Json:
@@ -72,7 +90,7 @@ def list_status(report: ListReport, event_ms: int) -> Json:
         "s": kept.symbol,
         "g": kept.id,
         "c": kept.contingency,
-        "l": list_status_type(kept),
+        "l": list_status_type(report),
         "L": kept.status,
         "r": "NONE",
         "C": kept.client_id,

@@ -65,7 +65,7 @@ class ExternalBook:
             for entry in level.queue:
                 if since_ms is not None and entry.order.working_ms > since_ms:
                     continue
-                filled = entry.left if past else min(entry.left, quantity - entry.ahead - used)
+                filled = entry.left + entry.hidden if past else min(entry.left, quantity - entry.ahead - used)
                 entry.ahead = max(0, entry.ahead - quantity)
                 if filled > 0:
                     used += filled

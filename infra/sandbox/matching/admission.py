@@ -6,7 +6,7 @@ from infra.sandbox.errors import OrderRejectedError, insufficient_balance
 from infra.sandbox.matching.filters import required_lock
 from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.matcher import Matcher
-from infra.sandbox.orders import STOP_LOSSES, STOP_TYPES, Order, OrderType, Side
+from infra.sandbox.orders import STOP_LOSSES, Order, OrderType, Side
 
 
 def check_client_id(order: Order, mine: Sequence[Order]) -> None:
@@ -19,14 +19,14 @@ def check_price(market: SimulatedMarket, order: Order) -> None:
     """Raise if an order that must rest would trade at once, or a stop would trigger at once."""
     if order.type is OrderType.LIMIT_MAKER and market.book.crosses(order.side, order.price):
         raise OrderRejectedError("Order would immediately match and take.", "WOULD_MATCH_IMMEDIATELY")
-    if order.type in STOP_TYPES and order.triggers_at(market.last_price):
+    if order.stop_price and order.triggers_at(market.last_price):
         raise OrderRejectedError("Stop price would trigger immediately.", "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY")
 
 
 def check_funds(market: SimulatedMarket, matcher: Matcher, rivals: Sequence[Order]) -> None:
     """Raise unless the account can pay for any of `rivals`, of which only one can trade."""
     for order in rivals:
-        asset, cost = required_lock(market.spec, order) if order.is_resting else matcher.cost_at_market(market, order)
+        asset, cost = required_lock(market, order) if order.is_resting else matcher.cost_at_market(market, order)
         if matcher.ledger.balance(order.uid, asset).free < max(cost, 1):
             raise insufficient_balance()
 

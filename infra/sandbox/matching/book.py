@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from infra.sandbox.orders import Order, Side
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RestingOrder:
-    """A user's order in a level's queue."""
+    """A user's order in a level's queue; an iceberg's `hidden` part follows, piece by piece, at the queue's end."""
 
     order: Order
     left: int
     ahead: int
+    hidden: int = 0
 
 
 @dataclass(slots=True)
@@ -32,6 +33,11 @@ class Level:
     def total(self) -> int:
         """The quantity that the market sees."""
         return self.liquidity + sum(resting.left for resting in self.queue)
+
+    @property
+    def depth(self) -> int:
+        """The quantity that can trade: what the market sees, and what icebergs hide."""
+        return self.liquidity + sum(resting.left + resting.hidden for resting in self.queue)
 
     def liquidity_ahead(self) -> int:
         """Return the liquidity ahead of the oldest user order; all of it without an order."""
@@ -147,7 +153,8 @@ class Book:
     def add(self, order: Order) -> None:
         """Add a user's order at the end of its level's queue; it must not cross."""
         level = self.side(order.side).level(order.price)
-        level.queue.append(RestingOrder(order, order.remaining, level.liquidity))
+        shown = min(order.iceberg or order.remaining, order.remaining)
+        level.queue.append(RestingOrder(order, shown, level.liquidity, order.remaining - shown))
         self._changed(order.side, order.price)
 
     def remove(self, order: Order) -> None:
@@ -164,7 +171,7 @@ class Book:
         for price, level in resting:
             if found >= enough or not resting.reaches(price, limit):
                 break
-            found += level.total - sum(own.left for own in level.queue if own.order.uid == uid)
+            found += level.depth - sum(own.left + own.hidden for own in level.queue if own.order.uid == uid)
         return min(found, enough)
 
     def next_match(self, side: Side, limit: int | None, quantity: int) -> Match | None:
@@ -194,8 +201,22 @@ class Book:
         level = self.side(order.side).level(order.price)
         for resting in level.queue:
             if resting.order is order:
-                resting.left -= quantity
-        level.queue = [resting for resting in level.queue if resting.left > 0]
+                hidden = min(resting.hidden, max(0, quantity - resting.left))
+                resting.hidden -= hidden
+                resting.left -= quantity - hidden
+        for resting in [resting for resting in level.queue if resting.left == 0]:
+            level.queue.remove(resting)
+            _show_more(level, resting)
+        self._changed(order.side, order.price)
+
+    def reduce(self, order: Order, quantity: int) -> None:
+        """Take `quantity` from a resting order, which keeps its place; what an iceberg hides goes first."""
+        level = self.side(order.side).level(order.price)
+        for resting in level.queue:
+            if resting.order is order:
+                hidden = min(resting.hidden, quantity)
+                resting.hidden -= hidden
+                resting.left -= quantity - hidden
         self._changed(order.side, order.price)
 
     def drain_changes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -211,8 +232,15 @@ class Book:
         first = level.queue[0]
         first.left -= quantity
         if first.left == 0:
-            level.queue.pop(0)
+            _show_more(level, level.queue.pop(0))
 
     def _changed(self, side: Side, price: int) -> None:
         self.side(side).drop_if_empty(price)
         (self.changed_bids if side is Side.BUY else self.changed_asks).add(price)
+
+
+def _show_more(level: Level, spent: RestingOrder) -> None:
+    """Let the next piece of an iceberg whose shown part has traded queue up at the end of its level."""
+    if spent.hidden:
+        shown = min(spent.order.iceberg, spent.hidden)
+        level.queue.append(RestingOrder(spent.order, shown, level.liquidity, spent.hidden - shown))

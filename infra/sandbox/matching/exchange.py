@@ -1,8 +1,10 @@
 """The exchange itself: accounts, orders and markets in one place; every change is durable before it is published."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from infra.sandbox.candles import MINUTE_MS
 from infra.sandbox.clock import SandboxClock
@@ -16,6 +18,7 @@ from infra.sandbox.matching.admission import check_client_id, check_funds, check
 from infra.sandbox.matching.filters import check_filters
 from infra.sandbox.matching.ledger import FIRST_UID, Ledger
 from infra.sandbox.matching.market import SimulatedMarket
+from infra.sandbox.matching.market_filters import filters_json, with_filters
 from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.matching.matcher import Execution, Matcher
 from infra.sandbox.matching.open_lists import OpenLists
@@ -69,7 +72,7 @@ class Exchange:
         """Open a market that shows a live venue's prices; it is closed until they are known."""
         last = int(self.store.meta(f"{spec.symbol}.last_price", "0"))
         market = self.markets[spec.symbol] = SimulatedMarket(
-            spec, self.store, EmptyHistory(), last, self.clock.now_ms()
+            self._with_kept_filters(spec), self.store, EmptyHistory(), last, self.clock.now_ms()
         )
         market.is_mirror, market.closed_because = True, "its prices aren't known yet"
         return market
@@ -81,18 +84,28 @@ class Exchange:
         first = self._load_or_save(f"{spec.symbol}.first_price", first_price)
         last = int(self.store.meta(f"{spec.symbol}.last_price", str(first)))
         history = SyntheticHistory(seed, spec, birth, first)
-        market = self.markets[spec.symbol] = SimulatedMarket(spec, self.store, history, last, now)
+        market = self.markets[spec.symbol] = SimulatedMarket(
+            self._with_kept_filters(spec), self.store, history, last, now
+        )
         return market
+
+    def change_filters(self, market: SimulatedMarket, filters: Sequence[Mapping[str, object]]) -> None:
+        """Change filters of a market from now on, and for later starts; open orders stay. Raises `FilterError`."""
+        market.spec = with_filters(market.spec, filters)
+        kept = msgspec.json.encode(filters_json(market.spec)).decode()
+        self.store.set_meta(f"{market.spec.symbol}.filters", kept)
+        self.store.commit()
 
     def restore_orders(self) -> None:
         """Restore the open orders and lists of the last run: on the book, waiting for their trigger, or pending."""
         found = self.store.open_orders()
         for order in found:
             self.entry.restore(order)
+            market = self.markets[order.symbol]
             if order.waiting:
-                self.matcher.waiting.setdefault(order.symbol, []).append(order)
+                self.matcher.wait(market, order)
             elif not order.is_pending:
-                self.markets[order.symbol].book.add(order)
+                market.book.add(order)
         self.lists.restore({order.id: order for order in found})
 
     def market(self, symbol: str) -> SimulatedMarket:
@@ -150,7 +163,7 @@ class Exchange:
         market = self.tradable_market(request.symbol)
         order = self.entry.draft(account.uid, request)
         mine = self.open_orders(account.uid, request.symbol)
-        check_filters(market, order, mine)
+        check_filters(market, self.ledger, order, mine)
         check_client_id(order, mine)
         check_price(market, order)
         check_funds(market, self.matcher, [order])
@@ -219,16 +232,17 @@ class Exchange:
             self.store.set_meta(f"{symbol}.last_price", str(market.last_price))
 
     def _trigger_stops(self) -> None:
-        for symbol in [symbol for symbol, waiting in self.matcher.waiting.items() if waiting]:
-            if self.markets[symbol].closed_because is None:
-                self.matcher.trigger_stops(self.markets[symbol])
+        for symbol, market in list(self.matcher.with_stops.items()):
+            if not market.stops.orders:
+                del self.matcher.with_stops[symbol]
+            elif market.closed_because is None:
+                self.matcher.trigger_stops(market)
 
     def _on_execution(self, execution: Execution) -> None:
         order = execution.order
         if not order.is_open:
             self.entry.forget(order)
-        copied = Execution(order.copy(), execution.kind, execution.fill, execution.reason)
-        self._pending.append(AccountEvent(order.uid, copied))
+        self._pending.append(AccountEvent(order.uid, replace(execution, order=order.copy())))
 
     def _on_list(self, report: ListReport) -> None:
         self._pending.append(AccountEvent(report.info.uid, order_list=report))
@@ -256,6 +270,11 @@ class Exchange:
         self.ledger.credit(account.uid, asset, amount)
         self._pending.append(AccountEvent(account.uid, deposit=(asset, amount)))
         return True
+
+    def _with_kept_filters(self, spec: MarketSpec) -> MarketSpec:
+        """Return a market with the filters that an administrator has given it."""
+        kept = self.store.meta(f"{spec.symbol}.filters")
+        return with_filters(spec, msgspec.json.decode(kept)) if kept else spec
 
     def _load_or_save(self, key: str, value: int) -> int:
         """Return the number saved under `key`; save `value` if there is none."""

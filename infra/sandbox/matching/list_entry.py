@@ -8,7 +8,7 @@ from infra.sandbox.matching.admission import (
     check_price,
 )
 from infra.sandbox.matching.exchange import Exchange
-from infra.sandbox.matching.filters import check_filters
+from infra.sandbox.matching.filters import check_filters, check_list_count
 from infra.sandbox.matching.open_lists import OpenList
 from infra.sandbox.order_lists import Contingency, ListReport, NewOrderList, OrderList, PlacedList
 from infra.sandbox.orders import Order, PlacedOrder, Status
@@ -30,7 +30,7 @@ def place_list(exchange: Exchange, account: Account, request: NewOrderList) -> P
     opened = exchange.lists.add(described, orders)
     entry.lock_funds(market, starting)
     for order in orders:
-        entry.announce(order)
+        entry.announce(market, order)
     exchange.lists.publish(opened)
     placed = [entry.match(market, order) for order in starting] + [PlacedOrder(order.copy()) for order in pending]
     answer = PlacedList(opened.report().info, tuple(placed))
@@ -53,10 +53,12 @@ def _check(exchange: Exchange, request: NewOrderList, orders: list[Order]) -> li
     """Raise if one of the orders can't be placed; return those that start at once."""
     market, uid = exchange.market(request.symbol), orders[0].uid
     mine = exchange.open_orders(uid, request.symbol)
-    if any(opened.info.client_id == request.client_id for opened in exchange.lists.open_lists(uid)):
+    lists = exchange.lists.open_lists(uid)
+    if any(opened.info.client_id == request.client_id for opened in lists):
         raise OrderRejectedError("Duplicate order sent.")
+    check_list_count(market.spec, sum(opened.info.symbol == request.symbol for opened in lists))
     for order in orders:
-        check_filters(market, order, mine)
+        check_filters(market, exchange.ledger, order, mine)
         check_client_id(order, mine)
         mine.append(order)
     if request.contingency is Contingency.OCO:

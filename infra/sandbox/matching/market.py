@@ -7,8 +7,10 @@ from typing import Protocol
 
 from infra.sandbox.candles import MINUTE_MS, Candle, group, merge, next_start, span_start
 from infra.sandbox.faults import CandleFaults
+from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.matching.book import Book
 from infra.sandbox.matching.market_specs import MarketSpec
+from infra.sandbox.matching.stops import WaitingStops
 from infra.sandbox.matching.synthetic_history import DAY_MS, LISTED_MS
 from infra.sandbox.state.store import Store
 
@@ -92,6 +94,7 @@ class SimulatedMarket:
     def __init__(self, spec: MarketSpec, store: Store, history: PriceHistory, last_price: int, now_ms: int) -> None:
         self.spec = spec
         self.book = Book()
+        self.stops = WaitingStops()
         self.history = history
         self.last_price = last_price
         self.update_ids = IdSequence(store, f"{spec.symbol}.update_id")
@@ -115,6 +118,8 @@ class SimulatedMarket:
         self._minute = self._load_minute(now_ms)
         self._day: tuple[int, Candle] | None = None
         self._closed: dict[int, tuple[int, list[Candle]]] = {}
+        self._averages: dict[int, tuple[int, int, int]] = {}
+        """By count of minutes: the forming minute, and quote and volume of those before it."""
 
     def trade(
         self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None = None
@@ -127,6 +132,8 @@ class SimulatedMarket:
         number = self._trade_ids.next() if number is None else number
         trade = PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
         self.last_price = price
+        if self.stops.orders:
+            self.stops.prices.append(price)
         self.trades.append(trade)
         if time_ms >= self._minute.open_ms:
             self._minute = self._minute.with_trade(price, quantity, taker_buys=not buyer_is_maker)
@@ -176,6 +183,7 @@ class SimulatedMarket:
             self._minute = Candle.flat(self._minute.open_ms, price)
         self._day = None
         self._closed.clear()
+        self._averages.clear()
 
     def restore_trade(
         self, price: int, quantity: int, time_ms: int, *, buyer_is_maker: bool, number: int | None
@@ -220,12 +228,18 @@ class SimulatedMarket:
             self._day = (minute, merge(self._minutes(minute - DAY_MS + MINUTE_MS, minute), minute - DAY_MS))
         return merge([self._day[1], self._minute], self._day[1].open_ms)
 
-    def average_price(self) -> int:
-        """Return the volume-weighted price of the last five minutes, or the last price without trades."""
+    def average_price(self, minutes: int = AVERAGE_MINUTES) -> int:
+        """Return the volume-weighted price of the last minutes; the last price for 0 of them, or without trades."""
+        if not minutes:
+            return self.last_price
         minute = self._minute.open_ms
-        spans = self._minutes(minute - AVERAGE_MINUTES * MINUTE_MS, minute + 1)
-        volume = sum(span.volume for span in spans)
-        return sum(span.quote for span in spans) * 10**8 // volume if volume else self.last_price
+        if self._averages.get(minutes, (0, 0, 0))[0] != minute:
+            spans = self._minutes(minute - minutes * MINUTE_MS, minute)
+            quote, volume = sum(span.quote for span in spans), sum(span.volume for span in spans)
+            self._averages[minutes] = (minute, quote, volume)
+        _, quote, volume = self._averages[minutes]
+        volume += self._minute.volume
+        return ((quote + self._minute.quote) * SCALE // volume if volume else 0) or self.last_price
 
     def _oldest_mixed(self, span_ms: int) -> int:
         """Return the start of the first span that isn't entirely in the history."""

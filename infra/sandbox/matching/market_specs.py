@@ -7,20 +7,11 @@ scaled to their price and turnover.
 
 from dataclasses import dataclass
 
-from infra.sandbox.fixed_point import format_units, parse_units
+from infra.sandbox.fixed_point import SCALE, parse_units
+from infra.sandbox.orders import SelfTrade
 
 STANDARD_FEE = 100_000
 """0.1 %, in units of 1e-8: Binance's fee of makers and takers."""
-
-ORDER_TYPES = (
-    "LIMIT",
-    "LIMIT_MAKER",
-    "MARKET",
-    "STOP_LOSS",
-    "STOP_LOSS_LIMIT",
-    "TAKE_PROFIT",
-    "TAKE_PROFIT_LIMIT",
-)
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,10 @@ MEASURED = FlowFigures(
 
 @dataclass(frozen=True)
 class MarketSpec:
-    """One listed market: its assets, its filters in units of 1e-8, and its synthetic figures."""
+    """One listed market: its assets, its filters in units of 1e-8, and its synthetic figures.
+
+    A limit of 0 doesn't apply. Trailing distances are in basis points, `..._minutes` how long prices are averaged.
+    """
 
     symbol: str
     base: str
@@ -75,70 +69,28 @@ class MarketSpec:
     flow: FlowFigures
     max_orders: int = 200
     max_stop_orders: int = 5
-    bid_multiplier_up: int = 5
-    ask_multiplier_down_tenths: int = 2
+    max_iceberg_orders: int = 5
+    max_iceberg_parts: int = 100
+    max_lists: int = 20
+    max_amends: int = 10
+    max_position: int = 0
+    market_min_quantity: int = 0
+    market_step: int = 0
+    bid_up: int = 5 * SCALE
+    bid_down: int = SCALE // 5
+    ask_up: int = 5 * SCALE
+    ask_down: int = SCALE // 5
+    percent_minutes: int = 5
+    min_applies_to_market: bool = True
+    max_applies_to_market: bool = False
+    notional_minutes: int = 5
+    min_trailing_above: int = 10
+    max_trailing_above: int = 2000
+    min_trailing_below: int = 10
+    max_trailing_below: int = 2000
+    self_trade_modes: tuple[SelfTrade, ...] = tuple(SelfTrade)
     maker_fee: int = STANDARD_FEE
     taker_fee: int = STANDARD_FEE
-
-    def exchange_info(self) -> dict[str, object]:
-        """Return the entry of this market in `exchangeInfo`."""
-        return {
-            "symbol": self.symbol,
-            "status": "TRADING",
-            "baseAsset": self.base,
-            "baseAssetPrecision": 8,
-            "quoteAsset": self.quote,
-            "quotePrecision": 8,
-            "quoteAssetPrecision": 8,
-            "baseCommissionPrecision": 8,
-            "quoteCommissionPrecision": 8,
-            "orderTypes": list(ORDER_TYPES),
-            "icebergAllowed": False,
-            "ocoAllowed": True,
-            "otoAllowed": True,
-            "quoteOrderQtyMarketAllowed": True,
-            "allowTrailingStop": False,
-            "cancelReplaceAllowed": True,
-            "amendAllowed": False,
-            "isSpotTradingAllowed": True,
-            "isMarginTradingAllowed": False,
-            "filters": self._filters(),
-            "permissions": [],
-            "permissionSets": [["SPOT"]],
-            "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-            "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
-        }
-
-    def _filters(self) -> list[dict[str, object]]:
-        lot: dict[str, object] = {"minQty": format_units(self.min_quantity), "stepSize": format_units(self.step)}
-        price: dict[str, object] = {
-            "minPrice": format_units(self.min_price),
-            "maxPrice": format_units(self.max_price),
-            "tickSize": format_units(self.tick),
-        }
-        up, down = str(self.bid_multiplier_up), f"0.{self.ask_multiplier_down_tenths}"
-        percent = {"bidMultiplierUp": up, "bidMultiplierDown": down, "askMultiplierUp": up, "askMultiplierDown": down}
-        return [
-            {"filterType": "PRICE_FILTER"} | price,
-            {"filterType": "LOT_SIZE", "maxQty": format_units(self.max_quantity)} | lot,
-            {
-                "filterType": "MARKET_LOT_SIZE",
-                "minQty": format_units(0),
-                "maxQty": format_units(self.market_max_quantity),
-                "stepSize": format_units(0),
-            },
-            {"filterType": "PERCENT_PRICE_BY_SIDE", "avgPriceMins": 5} | percent,
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": format_units(self.min_notional),
-                "applyMinToMarket": True,
-                "maxNotional": format_units(self.max_notional),
-                "applyMaxToMarket": False,
-                "avgPriceMins": 5,
-            },
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": self.max_orders},
-            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": self.max_stop_orders},
-        ]
 
 
 def _scaled(size: float, rate: float, volatility: float, best: float, daily: float) -> FlowFigures:

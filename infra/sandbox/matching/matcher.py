@@ -12,18 +12,26 @@ from infra.sandbox.matching.filters import required_lock
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID, Ledger, fee_of
 from infra.sandbox.matching.market import PublicTrade, SimulatedMarket
 from infra.sandbox.matching.open_lists import OpenLists
-from infra.sandbox.orders import NO_LIST, Fill, Order, SelfTrade, Side, Status
+from infra.sandbox.orders import NO_LIST, Fill, Order, PlacedOrder, PreventedMatch, SelfTrade, Side, Status
 from infra.sandbox.state.store import Store
+
+ENDS_MAKER = frozenset({SelfTrade.EXPIRE_MAKER, SelfTrade.EXPIRE_BOTH})
+ENDS_TAKER = frozenset({SelfTrade.EXPIRE_TAKER, SelfTrade.EXPIRE_BOTH})
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One step of an order as its owner sees it: Binance's execution type, a trade's fill, why it was rejected."""
+    """One step of an order as its owner sees it: Binance's execution type, and what belongs to it.
+
+    That is a trade's fill, why an order was rejected, a prevented match, or the client id before an amendment.
+    """
 
     order: Order
     kind: str
     fill: Fill | None = None
     reason: str = "NONE"
+    prevented: PreventedMatch | None = None
+    old_client_id: str = ""
 
 
 @dataclass
@@ -35,20 +43,23 @@ class Matcher:
     lists: OpenLists
     now_ms: Callable[[], int]
     on_execution: Callable[[Execution], None]
-    waiting: dict[str, list[Order]] = field(default_factory=dict)
+    with_stops: dict[str, SimulatedMarket] = field(default_factory=dict)
+    """The markets with waiting orders."""
 
-    def execute(self, market: SimulatedMarket, order: Order) -> list[Fill]:
-        """Match a user's new or triggered order, then rest or expire what is left; return the order's fills."""
+    def execute(self, market: SimulatedMarket, order: Order) -> PlacedOrder:
+        """Match a user's new or triggered order, then rest or expire what is left; return what happened to it."""
         fills: list[Fill] = []
+        prevented: list[PreventedMatch] = []
         is_unfillable = order.time_in_force == "FOK" and not self._can_fill(market, order)
         while not is_unfillable and order.is_open and (match := self._next(market, order)):
-            if not self._prevent_self_trade(market, order, match):
+            if match.maker and is_self_trade(order, match.maker):
+                prevented.append(self._prevent_self_trade(market, order, match.maker, match.price))
+            else:
                 fills.append(self._trade(market, order, match))
         market.flush_aggregate()
         if order.is_open:
             self._rest_or_expire(market, order)
-        self.store.save_order(order)
-        return fills
+        return PlacedOrder(order.copy(), fills, prevented)
 
     def take_liquidity(self, market: SimulatedMarket, side: Side, quantity: int, limit: int) -> None:
         """Let an anonymous taker trade up to `quantity` of base within `limit`."""
@@ -69,30 +80,43 @@ class Matcher:
         self._book_liquidity(market, order.side.other, trade)
         market.flush_aggregate()
 
-    def close(self, market: SimulatedMarket, order: Order, status: Status, kind: str, *, reason: str = "NONE") -> None:
+    def close(
+        self,
+        market: SimulatedMarket,
+        order: Order,
+        status: Status,
+        kind: str,
+        *,
+        reason: str = "NONE",
+        prevented: PreventedMatch | None = None,
+    ) -> None:
         """End an open order in `status`, release what it locked, and publish it as `kind`; its list follows it."""
         if order.waiting:
-            self.waiting[order.symbol].remove(order)
-            order.waiting = False
+            market.stops.remove(order)
         elif not order.is_pending:
             market.book.remove(order)
         self.relock(market, order, 0)
         order.status, order.updated_ms = status, self.now_ms()
         self.store.save_order(order)
-        self.on_execution(Execution(order, kind, reason=reason))
+        self.on_execution(Execution(order, kind, reason=reason, prevented=prevented))
         if order.list_id != NO_LIST:
             self._end_others(market, order)
 
+    def wait(self, market: SimulatedMarket, order: Order) -> None:
+        """Let an order wait for its trigger."""
+        market.stops.add(order, market.last_price)
+        self.with_stops[order.symbol] = market
+
     def trigger_stops(self, market: SimulatedMarket) -> None:
-        """Trigger waiting stops that the last price has reached, oldest first, until there are none."""
-        waiting = self.waiting.setdefault(market.spec.symbol, [])
-        while order := next((stop for stop in waiting if stop.triggers_at(market.last_price)), None):
-            waiting.remove(order)
-            order.waiting = False
+        """Trigger waiting stops that a trade has reached, oldest first, until there are none."""
+        while order := market.stops.next_due(market.last_price, self.now_ms):
+            market.stops.remove(order)
             if order.list_id != NO_LIST:
                 self._end_rivals(market, order)
             self.start_working(market, order)
             self.execute(market, order)
+        for order in market.stops.drain_moved():
+            self.store.save_order(order)
 
     def start_working(self, market: SimulatedMarket, order: Order) -> None:
         """Publish that an order is about to enter the book, its trigger or its working order having come."""
@@ -126,13 +150,13 @@ class Matcher:
         quote_left = order.quote_quantity
         for price, level in market.book.side(order.side.other):
             if order.quote_quantity:
-                taken = min(level.total, quote_left * SCALE // price)
+                taken = min(level.depth, quote_left * SCALE // price)
                 quote_left -= notional(price, taken)
                 cost += taken
-                if taken < level.total:
+                if taken < level.depth:
                     break
             else:
-                taken = min(level.total, left)
+                taken = min(level.depth, left)
                 left, cost = left - taken, cost + notional(price, taken)
                 if left == 0:
                     break
@@ -158,18 +182,19 @@ class Matcher:
         limit = order.price if order.has_price else None
         return market.book.available(order.side, limit, order.remaining, order.uid) >= order.remaining
 
-    def _prevent_self_trade(self, market: SimulatedMarket, order: Order, match: Match) -> bool:
-        """Expire what would trade with its own account, by the taker's mode; return whether that happened."""
-        maker, mode = match.maker, order.self_trade
-        if maker is None or maker.uid != order.uid or mode is SelfTrade.NONE:
-            return False
-        if mode in {SelfTrade.EXPIRE_MAKER, SelfTrade.EXPIRE_BOTH}:
-            maker.prevented += match.quantity
-            self.close(market, maker, Status.EXPIRED_IN_MATCH, "TRADE_PREVENTION")
-        if mode in {SelfTrade.EXPIRE_TAKER, SelfTrade.EXPIRE_BOTH}:
-            order.prevented += match.quantity
-            self.close(market, order, Status.EXPIRED_IN_MATCH, "TRADE_PREVENTION")
-        return True
+    def _prevent_self_trade(self, market: SimulatedMarket, taker: Order, maker: Order, price: int) -> PreventedMatch:
+        """Expire what would trade with its own account, by the taker's mode, and return a record of it."""
+        mode, now = taker.self_trade, self.now_ms()
+        ended = [order for order, modes in ((maker, ENDS_MAKER), (taker, ENDS_TAKER)) if mode in modes]
+        quantities = {order.id: max(0, order.remaining) for order in ended}
+        number = self.store.history.last_prevented_match(taker.symbol) + 1
+        match = PreventedMatch(number, taker.uid, taker.symbol, taker.id, maker.id, mode, price,
+                               quantities.get(taker.id, 0), quantities.get(maker.id, 0), now)  # fmt: skip
+        self.store.history.add_prevented_match(match)
+        for order in ended:
+            order.prevented, order.prevented_match = max(0, order.remaining), number
+            self.close(market, order, Status.EXPIRED_IN_MATCH, "TRADE_PREVENTION", prevented=match)
+        return match
 
     def _trade(self, market: SimulatedMarket, order: Order, match: Match) -> Fill:
         market.book.apply_match(order.side, match)
@@ -238,14 +263,14 @@ class Matcher:
         if not order.is_open:
             self.relock(market, order, 0)
         elif order.has_price:
-            self.relock(market, order, required_lock(market.spec, order)[1])
+            self.relock(market, order, required_lock(market, order)[1])
 
     def _end_rivals(self, market: SimulatedMarket, order: Order) -> None:
         """Expire the other order of the pair of which `order` trades or triggers, and lock what it needs itself."""
         for rival in self.lists.rivals(order):
             self.close(market, rival, Status.EXPIRED, "EXPIRED")
             if order.has_price:
-                self.relock(market, order, required_lock(market.spec, order)[1])
+                self.relock(market, order, required_lock(market, order)[1])
 
     def _end_others(self, market: SimulatedMarket, order: Order) -> None:
         """End the orders of a list that end with `order`: as it did if a user cancelled it, else they expire."""
@@ -263,3 +288,8 @@ def _affordable(order: Order, price: int, quantity: int) -> int:
     if order.side is Side.SELL:
         return order.locked
     return quantity if notional(price, quantity) <= order.locked else order.locked * SCALE // price
+
+
+def is_self_trade(taker: Order, maker: Order) -> bool:
+    """Return whether the taker's mode forbids it to trade with this maker."""
+    return maker.uid == taker.uid and taker.self_trade is not SelfTrade.NONE

@@ -73,9 +73,9 @@ class OpenLists:
         """Return the open list of an order."""
         return self._lists.get(order.list_id)
 
-    def publish(self, opened: OpenList) -> None:
-        """Tell the account of a new or changed list."""
-        self._publish(opened.report())
+    def publish(self, opened: OpenList, *, is_renamed: bool = False) -> None:
+        """Tell the account of a new list, or of one with an order that has got another client id."""
+        self._publish(replace(opened.report(), is_renamed=is_renamed))
 
     def rivals(self, order: Order) -> list[Order]:
         """Return the orders that end because `order` trades or triggers, and let it decide its list."""

@@ -37,13 +37,15 @@ class OrderEntry:
         now = self._clock.now_ms()
         return Order(0, uid, request.symbol, request.client_id, request.side, request.type,
                      request.time_in_force, request.price, request.quantity, request.quote_quantity,
-                     request.stop_price, request.self_trade, now, now)  # fmt: skip
+                     request.stop_price, request.self_trade, now, now,
+                     trailing_delta=request.trailing_delta, iceberg=request.iceberg,
+                     strategy_id=request.strategy_id, strategy_type=request.strategy_type)  # fmt: skip
 
     def accept(self, market: SimulatedMarket, order: Order) -> PlacedOrder:
         """Make a checked order an open one and match it, or let it wait for its trigger."""
         self.register(order)
         self.lock_funds(market, [order])
-        self.announce(order)
+        self.announce(market, order)
         return self.match(market, order)
 
     def register(self, order: Order) -> None:
@@ -63,24 +65,29 @@ class OrderEntry:
         if len(rivals) == 1 and not rivals[0].is_resting:
             self.matcher.reserve_funds(market, rivals[0])
         else:
-            holder = max(rivals, key=lambda order: required_lock(market.spec, order)[1])
-            self.matcher.relock(market, holder, required_lock(market.spec, holder)[1])
+            holder = max(rivals, key=lambda order: required_lock(market, order)[1])
+            self.matcher.relock(market, holder, required_lock(market, holder)[1])
 
-    def announce(self, order: Order) -> None:
+    def reduce_lock(self, market: SimulatedMarket, rivals: list[Order]) -> None:
+        """Release what orders that have become smaller need no longer."""
+        needed = max(required_lock(market, order)[1] for order in rivals)
+        for holder in rivals:
+            if holder.locked:
+                self.matcher.relock(market, holder, min(holder.locked, needed))
+
+    def announce(self, market: SimulatedMarket, order: Order) -> None:
         """Store and publish a new order, which waits from now on if it has a trigger."""
         if not order.is_pending:
             if order.type in STOP_TYPES:
-                order.waiting = True
-                self.matcher.waiting.setdefault(order.symbol, []).append(order)
+                self.matcher.wait(market, order)
             else:
                 order.working_ms = order.updated_ms
         self.matcher.store.save_order(order)
         self.matcher.on_execution(Execution(order, "NEW"))
 
     def match(self, market: SimulatedMarket, order: Order) -> PlacedOrder:
-        """Match an announced order unless it waits; return a copy of it, and its fills."""
-        fills = [] if order.waiting else self.matcher.execute(market, order)
-        return PlacedOrder(order.copy(), fills)
+        """Match an announced order unless it waits; return a copy of it, and what happened to it."""
+        return PlacedOrder(order.copy()) if order.waiting else self.matcher.execute(market, order)
 
     def start_pending(self, market: SimulatedMarket, opened: OpenList) -> None:
         """Place the orders of a list whose working order was filled, or reject them if that isn't possible now."""
@@ -99,7 +106,7 @@ class OrderEntry:
         self.lock_funds(market, rest)
         for order in rest:
             order.status, order.updated_ms = Status.NEW, self._clock.now_ms()
-            self.announce(order)
+            self.announce(market, order)
         for order in rest:
             if order.is_open:
                 self.match(market, order)

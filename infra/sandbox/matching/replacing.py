@@ -47,7 +47,7 @@ def cancel_replace(exchange: Exchange, account: Account, request: Replacement) -
     """Carry out a replacement; raises, with nothing done, if the new order breaks a filter."""
     market = exchange.tradable_market(request.new.symbol)
     order = exchange.entry.draft(account.uid, request.new)
-    check_filters(market, order, exchange.open_orders(account.uid, order.symbol))
+    check_filters(market, exchange.ledger, order, exchange.open_orders(account.uid, order.symbol))
     placed: PlacedOrder | ExchangeError | None = None
     cancelled = _cancel(exchange, account, order.symbol, request)
     if isinstance(cancelled, CancelReport) or request.mode is ReplaceMode.ALLOW_FAILURE:

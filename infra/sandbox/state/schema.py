@@ -31,6 +31,16 @@ CREATE TABLE IF NOT EXISTS order_lists (
     id INTEGER PRIMARY KEY, uid INTEGER NOT NULL, symbol TEXT NOT NULL, client_id TEXT NOT NULL,
     contingency TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, status TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS lists_of_account ON order_lists (uid, id);
+CREATE TABLE IF NOT EXISTS prevented_matches (
+    id INTEGER NOT NULL, uid INTEGER NOT NULL, symbol TEXT NOT NULL, taker_id INTEGER NOT NULL,
+    maker_id INTEGER NOT NULL, mode TEXT NOT NULL, price INTEGER NOT NULL, taker_quantity INTEGER NOT NULL,
+    maker_quantity INTEGER NOT NULL, time_ms INTEGER NOT NULL, PRIMARY KEY (symbol, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS prevented_of_account ON prevented_matches (uid, symbol, id);
+CREATE TABLE IF NOT EXISTS amendments (
+    id INTEGER PRIMARY KEY, uid INTEGER NOT NULL, symbol TEXT NOT NULL, order_id INTEGER NOT NULL,
+    old_client_id TEXT NOT NULL, new_client_id TEXT NOT NULL, old_quantity INTEGER NOT NULL,
+    new_quantity INTEGER NOT NULL, time_ms INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS amendments_of_order ON amendments (order_id, id);
 CREATE TABLE IF NOT EXISTS candles (
     symbol TEXT NOT NULL, open_ms INTEGER NOT NULL, open INTEGER NOT NULL, high INTEGER NOT NULL,
     low INTEGER NOT NULL, close INTEGER NOT NULL, volume INTEGER NOT NULL, quote INTEGER NOT NULL,
@@ -38,7 +48,16 @@ CREATE TABLE IF NOT EXISTS candles (
     PRIMARY KEY (symbol, open_ms)) WITHOUT ROWID;
 """
 ADDED_COLUMNS = {
-    "orders": {"list_id": "INTEGER NOT NULL DEFAULT -1"},
+    "orders": {
+        "list_id": "INTEGER NOT NULL DEFAULT -1",
+        "trailing_delta": "INTEGER NOT NULL DEFAULT 0",
+        "trailing_ms": "INTEGER NOT NULL DEFAULT -1",
+        "best_price": "INTEGER NOT NULL DEFAULT 0",
+        "iceberg": "INTEGER NOT NULL DEFAULT 0",
+        "strategy_id": "INTEGER NOT NULL DEFAULT -1",
+        "strategy_type": "INTEGER NOT NULL DEFAULT -1",
+        "prevented_match": "INTEGER NOT NULL DEFAULT -1",
+    },
     "fills": {"list_id": "INTEGER NOT NULL DEFAULT -1"},
 }
 """What tables have got since they were first released: a folder of any version gets the columns that it lacks."""

@@ -14,6 +14,7 @@ import msgspec
 
 from infra.sandbox.order_lists import ListStatus, OrderList
 from infra.sandbox.orders import OPEN_STATES, Fill, Order
+from infra.sandbox.state.order_history import OrderHistory
 from infra.sandbox.state.schema import create_schema
 
 EXIT_CANNOT_WRITE = 74
@@ -64,6 +65,7 @@ class Store:
         create_schema(self._db)
         if path:
             path.chmod(0o600)
+        self.history = OrderHistory(self._db.execute, self._write)
 
     def commit(self) -> None:
         """Commit everything that was written since the last commit."""

@@ -38,6 +38,24 @@ async def test_an_administrator_without_the_token_is_refused(sandbox: SandboxPro
     assert (status, body["code"]) == (401, -2015)
 
 
+async def test_a_body_that_is_too_large_is_answered_with_413(sandbox: SandboxProcess) -> None:
+    async with aiohttp.ClientSession() as http:
+        for size in (100_000, 900_000):
+            async with http.post(f"{sandbox.url}/api/v3/order", data=b"x" * size) as response:
+                assert response.status == 413
+    assert sandbox.errors == []
+
+
+async def test_an_administrator_changes_filters_while_it_runs(sandbox: SandboxProcess) -> None:
+    change = {"market": "BTC/USDT", "filters": [{"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 7}]}
+    answer = await sandbox.admin("filters", change)
+    (symbol,) = (await sandbox.get("/api/v3/exchangeInfo?symbol=BTCUSDT"))["symbols"]
+    assert symbol["filters"] == answer["filters"]
+    assert {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 7} in symbol["filters"]
+    with pytest.raises(AssertionError, match="a whole number"):
+        await sandbox.admin("filters", change | {"filters": [{"filterType": "MAX_NUM_ORDERS", "maxNumOrders": -1}]})
+
+
 async def test_the_used_weight_is_shown_and_limited(tmp_path: Any) -> None:
     async with running_sandbox(tmp_path / "limited", unlimited=False) as sandbox, aiohttp.ClientSession() as http:
         for _ in range(310):

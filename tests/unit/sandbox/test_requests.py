@@ -16,6 +16,8 @@ ACCOUNT = Account(100, "ann", "key", "secret", 0)
 NOW_MS = 1_790_000_000_000
 LIMIT = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=60000"
 
+STOP = "symbol=BTCUSDT&side=SELL&type=STOP_LOSS&quantity=1"
+
 
 def signed(query: str) -> str:
     return f"{query}&signature={hmac.digest(b'secret', query.encode(), 'sha256').hex()}"
@@ -52,7 +54,14 @@ def test_what_is_no_plain_decimal_is_refused(text: str) -> None:
         (LIMIT.replace("price=60000", "price=0"), -1013, "Invalid price."),
         (LIMIT + "&stopPrice=5", -1106, "'stopPrice' sent when not required"),
         (LIMIT + "&newClientOrderId=" + "a" * 37, -1100, "newClientOrderId"),
-        (LIMIT + "&icebergQty=1", -2010, "Iceberg orders are not supported"),
+        (LIMIT + "&icebergQty=2", -2010, "IcebergQty exceeds QTY."),
+        (LIMIT.replace("GTC", "IOC") + "&icebergQty=1", -1014, "Unsupported order combination."),
+        ("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&icebergQty=1", -1106, "'icebergQty'"),
+        (LIMIT + "&trailingDelta=100", -1106, "'trailingDelta' sent when not required"),
+        (STOP, -1102, "Param 'stopPrice' or 'trailingDelta' must be sent"),
+        (STOP + "&trailingDelta=0", -1013, "Filter failure: TRAILING_DELTA"),
+        (STOP + "&trailingDelta=1.5", -1100, "Illegal characters found in parameter 'trailingDelta'"),
+        (LIMIT + "&strategyType=5", -1134, "strategyType was less than 1000000."),
         ("symbol=BTCUSDT&side=BUY&type=MARKET", -1102, "'quantity'"),
         ("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&price=5", -1106, "'price'"),
     ],
