@@ -1,22 +1,21 @@
 """The execution context of an account: what all parts of its executor share, and the only way to change its orders."""
 
 import asyncio
-import logging
 import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
+from domain.execution.alerts import AccountAlerts
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
 from domain.execution.order_cache import OrderCache
 from domain.execution.order_update import OrderUpdate
-from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Order, OrderType
 from domain.model.trading import Account
@@ -25,11 +24,6 @@ from domain.ports.leases import Lease, StaleLease
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import Transition
-
-_log = logging.getLogger(__name__)
-
-_ALERT_REFRESH = timedelta(days=1)
-"""How long an alert is remembered in memory before the database is asked again, which also renews its row."""
 
 Change = Callable[[Order], Transition]
 """Returns the transition of an order as it is when its row is locked."""
@@ -43,7 +37,10 @@ class OrderTimings:
     order" counts only `absence_after` the send: the venue's receive window of 2.5 s, and 2 s more. `book_wait` is how
     long an order waits for the first book of its market. Every `checkpoint_interval` the time up to which the account
     agrees with its venue is stored. An order that is older than its `maximum_age` isn't sent. At most
-    `maximum_requests` new orders that may add risk are sent at once.
+    `maximum_requests` new orders that may add risk are sent at once. An order that has been in doubt for
+    `doubt_alert_after` raises an alert; after `doubt_limit` a trade whose order the venue doesn't find no longer keeps
+    it in doubt. Foreign orders are reported once no more were noticed for `foreign_alert_delay`, at most every
+    `foreign_alert_interval`.
     """
 
     poll_interval: float = 0.25
@@ -58,6 +55,10 @@ class OrderTimings:
     maximum_market_order_age: float = 2.0
     maximum_order_age: float = 5.0
     maximum_requests: int = 32
+    doubt_alert_after: float = 30.0
+    doubt_limit: float = 45.0
+    foreign_alert_delay: float = 1.0
+    foreign_alert_interval: float = 60.0
     book_wait: float = BOOK_WAIT_SECONDS
     retry_delay: float = 0.25
     longest_retry_delay: float = 10.0
@@ -101,6 +102,7 @@ class AccountContext:
     ) -> None:
         self.account = account
         self.venue = venue
+        self.alerts = AccountAlerts(account, dependencies.database, dependencies.clock)
         self.database = dependencies.database
         self.markets = dependencies.markets
         self.clock = dependencies.clock
@@ -113,7 +115,6 @@ class AccountContext:
         self.order_cache = OrderCache()
         self._lease = lease
         self._lock = asyncio.Lock()
-        self._alerted: dict[str, datetime] = {}
 
     def __repr__(self) -> str:
         return f"AccountContext(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
@@ -199,35 +200,3 @@ class AccountContext:
         base, _, quote = symbol.symbol.partition("/")
         none = Decimal(0)
         return Market(symbol, base, quote, False, none, none, none, None, None, none, none)  # noqa: FBT003  # inactive
-
-    async def raise_alert(self, key: str, message: str) -> None:
-        """Alert the account's user of a condition once, across restarts and take-overs, until it is cleared.
-
-        While the condition lasts its row is renewed once a day: rows that aren't renewed are deleted after a time.
-        """
-        now = self.clock.now()
-        if key in self._alerted and now - self._alerted[key] < _ALERT_REFRESH:
-            return
-        async with self.database.transaction() as transaction:
-            is_new = await transaction.accounts.record_alert(self.account.id, key, now)
-            if is_new:
-                transaction.events.append([NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)])
-        recent = {known: at for known, at in self._alerted.items() if now - at < _ALERT_REFRESH}
-        self._alerted = recent | {key: now}
-        if is_new:
-            ids = {"user_id": str(self.account.user_id), "account_id": str(self.account.id)}
-            _log.warning("alert", extra={**ids, "reason": message})
-
-    async def alert_of_error(self, what: str, error: Exception) -> None:
-        """Log an unexpected error that concerns one order or report alone, and alert the user of it."""
-        ids = {"user_id": str(self.account.user_id), "account_id": str(self.account.id)}
-        _log.error("%s failed by an unexpected error", what, exc_info=error, extra=ids)
-        message = f"The engine failed at {what}. That is a fault of the engine; the account's other orders go on."
-        with suppress(Unavailable):
-            await self.raise_alert(f"error:{what}", message)
-
-    async def clear_alert(self, key: str) -> None:
-        """Note that an alert's condition has ended, so that the user is alerted when it begins again."""
-        self._alerted.pop(key, None)
-        async with self.database.transaction() as transaction:
-            await transaction.accounts.delete_alert(self.account.id, key)

@@ -7,8 +7,8 @@ from uuid import UUID
 from cachetools import LRUCache
 
 from domain.execution.account_context import AccountContext
+from domain.execution.foreign_orders import ForeignOrders
 from domain.execution.order_update import OrderUpdate
-from domain.model.client_order_ids import is_engine_order_id
 from domain.model.markets import MarketSymbol
 from domain.model.order_transitions import IllegalTransition
 from domain.model.orders import Order, OrderRole, OrderStatus
@@ -30,6 +30,7 @@ class ReportHandler:
 
     def __init__(self, context: AccountContext, query_later: QueryLater, *, cancel_foreign: bool = False) -> None:
         self.balances_changed = False
+        self.foreign_orders = ForeignOrders(context)
         self._context = context
         self._query_later = query_later
         self._cancel_foreign = cancel_foreign
@@ -59,13 +60,13 @@ class ReportHandler:
                     await update.save()
         except IllegalTransition as illegal:
             message = f"{illegal}, as the venue reports; it was left as it is"
-            await context.raise_alert(f"illegal:{illegal.order.id}", message)
+            await context.alerts.raise_alert(f"illegal:{illegal.order.id}", message)
             return illegal.order
         if order is None:
             await self._on_foreign_order(report)
             return None
         self._index(report.market, report.venue_order_id, order.client_order_id)
-        context.publish(update)
+        await self._publish(update)
         return update.order
 
     async def on_fill(self, report: FillReport) -> bool:
@@ -83,10 +84,18 @@ class ReportHandler:
                 await update.save()
         except IllegalTransition as illegal:
             message = f"{illegal}, though the venue reports a fill"
-            await context.raise_alert(f"illegal:{illegal.order.id}", message)
+            await context.alerts.raise_alert(f"illegal:{illegal.order.id}", message)
             return True
-        context.publish(update)
+        await self._publish(update)
         return True
+
+    async def _publish(self, update: OrderUpdate) -> None:
+        self._context.publish(update)
+        if update.takes_back_a_rejection:
+            order = update.order
+            self._query_later(order.id)  # The report may have been an old one.
+            message = f"The venue had rejected order {order.client_order_id}, and has it all the same. It is counted."
+            await self._context.alerts.raise_alert(f"revived:{order.id}", message)
 
     async def on_balances(self, report: BalanceReport, *, is_complete: bool = False) -> None:
         """Save balances; `is_complete` means that the account holds nothing in any other currency."""
@@ -99,10 +108,6 @@ class ReportHandler:
         """Index the order by its venue's id, for fill reports without a client order id."""
         if order.venue_order_id is not None:
             self._index(order.market, order.venue_order_id, order.client_order_id)
-
-    def is_known(self, report: FillReport) -> bool:
-        """Return whether the fill is one of an indexed order."""
-        return bool(self._client_order_id(report))
 
     def _index(self, market: MarketSymbol, venue_order_id: str, client_order_id: str) -> None:
         self._by_venue_id[market, venue_order_id] = client_order_id
@@ -130,7 +135,7 @@ class ReportHandler:
         is applied in one statement.
         """
         has_fills = self._context.order_cache.has_fills(known.client_order_id, report.fills)
-        if not has_fills or is_missing_fills(known, report):
+        if not has_fills or is_missing_fills(known, report) or known.status is OrderStatus.REJECTED:
             return None
         try:
             transition = apply_report(known, report, self._context.clock.now())
@@ -152,16 +157,11 @@ class ReportHandler:
             self._query_later(update.order.id)
             if report.status in _ENDED and not update.order.status.is_final:
                 return  # A final status without its fills would be wrong, if only for a moment.
-        update.apply(apply_report(update.order, report, self._context.clock.now()))
+        update.apply(apply_report(update.order, report, self._context.clock.now(), complete=complete))
 
     async def _on_foreign_order(self, report: OrderReport) -> None:
         if report.status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
-            owner = "an earlier installation" if is_engine_order_id(report.client_order_id) else "somebody else"
-            message = (
-                f"The venue has an order of {owner}: {report.side} {report.quantity} {report.market}, "
-                f"client order id {report.client_order_id}."
-            )
-            await self._context.raise_alert(foreign_order_alert_key(report), message)
+            self.foreign_orders.notice_order(report)
             if self._cancel_foreign:
                 await self._cancel_foreign_order(report)
 
@@ -171,11 +171,6 @@ class ReportHandler:
             await self._context.venue.cancel(order, self._context.check_lease)
         except (VenueRefused, OutcomeUnknown, NotSent):
             return  # The next reconciliation finds it again if it is still there.
-
-
-def foreign_order_alert_key(report: OrderReport | FillReport) -> str:
-    """Return the key of the one alert about a foreign order, whether the order is reported or a fill of it."""
-    return f"foreign:{report.market}:{report.venue_order_id}"
 
 
 def _foreign_order(context: AccountContext, report: OrderReport, now: datetime) -> Order:

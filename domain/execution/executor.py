@@ -107,8 +107,10 @@ class AccountExecutor:
         try:
             await recover(self._context, self._resolver)
             async with self._requests, asyncio.TaskGroup() as tasks:
-                for loop in (self._command_loop, self._stream.run, self._resolver.run, self._reconciler.run):
-                    tasks.create_task(loop())
+                foreign_orders = self._resolver.report_handler.foreign_orders
+                for part in (self._stream, self._resolver, self._reconciler, foreign_orders):
+                    tasks.create_task(part.run())
+                tasks.create_task(self._command_loop())
         except BaseExceptionGroup as group:
             _, others = group.split(StaleLease)
             if others is not None:
@@ -234,7 +236,7 @@ class AccountExecutor:
                 await self._deny_undecidable(order.id, error)
             else:
                 self._resolver.enqueue(order.id)
-                await self._context.alert_of_error(f"the request for order {order.id}", error)
+                await self._context.alerts.raise_error(f"the request for order {order.id}", error)
         finally:
             self._on_processed(order)
 
@@ -261,7 +263,7 @@ class AccountExecutor:
 
     async def _deny_undecidable(self, order_id: UUID, error: Exception) -> None:
         """Deny an order whose check fails by an error of the engine, so that it is this order's error alone."""
-        await self._context.alert_of_error(f"the check of order {order_id}", error)
+        await self._context.alerts.raise_error(f"the check of order {order_id}", error)
         message = "The order could not be checked, so it was not sent; this is a fault of the engine."
         denial = RiskDenial(RiskCode.INTERNAL, message)
         try:
@@ -275,7 +277,7 @@ class AccountExecutor:
             raise
         except Exception as another:  # noqa: BLE001  # as above
             self._undecidable.add(order_id)
-            await self._context.alert_of_error(f"the denial of order {order_id}", another)
+            await self._context.alerts.raise_error(f"the denial of order {order_id}", another)
 
     async def _commit_decision(self, order_id: UUID) -> Order | None:
         """Return the order if a request is to be sent for it now."""

@@ -1,6 +1,7 @@
 """Resolves what isn't known of an order by querying the venue, never by sending the request again."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
@@ -10,8 +11,9 @@ from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.execution_reports import ReportHandler
+from domain.execution.fill_owners import FillOwner, FillOwners
 from domain.model.orders import Order, OrderStatus
-from domain.ports.execution_client import FillReport, OrderReport
+from domain.ports.execution_client import OrderReport
 from domain.ports.leases import StaleLease
 from domain.ports.market_data import VenueUnreachable
 from domain.rules.order_lifecycle import Transition, confirm_absent, is_missing_fills, mark_in_doubt, reject_cancel
@@ -21,10 +23,12 @@ _FILLS_MARGIN = timedelta(seconds=5)
 """How long before an order was sent its fills are looked for, since clocks differ."""
 
 _ATTEMPTS_FOR_FILLS = 3
-"""How many reports of a final status with missing fills are ignored before one is applied without them."""
+"""How many reports of CANCELED or EXPIRED with missing fills are ignored before one is applied without them."""
 
 _MAXIMUM_QUICK_ATTEMPTS = 40
-"""After so many attempts queries get rare, and missing fills are given up with an alert."""
+"""After so many attempts queries get rare, and missing fills are given up with an alert: the order is then FILLED."""
+
+_WITHOUT_OUTCOME = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.PENDING_CANCEL})
 
 _QUICK_QUERIES = 9
 """How many quick queries fit into the time after which an absence counts."""
@@ -35,6 +39,7 @@ class PendingQuery:
     """An order to be queried. `sent_at` is when the last request about it was sent, `next_at` when to query next.
 
     Both are in monotonic seconds. `cancel_refusal` is the venue's reason if it refused to cancel the order.
+    `alert_at` is when the user is alerted of the doubt; `obstacle` is what the last attempt has failed by.
     """
 
     order_id: UUID
@@ -43,6 +48,8 @@ class PendingQuery:
     backoff: Backoff
     attempts: int = field(default=0, kw_only=True)
     cancel_refusal: str | None = field(default=None, kw_only=True)
+    alert_at: float | None = field(default=None, kw_only=True)
+    obstacle: str = field(default="the venue has not answered", kw_only=True)
 
 
 class InDoubtResolver:
@@ -56,6 +63,7 @@ class InDoubtResolver:
         self._queries: dict[UUID, PendingQuery] = {}
         self._wakeup = Wakeup()
         self.report_handler = ReportHandler(context, self.enqueue_later, cancel_foreign=cancel_foreign)
+        self.fill_owners = FillOwners(context, self.report_handler)
 
     @property
     def is_idle(self) -> bool:
@@ -83,6 +91,7 @@ class InDoubtResolver:
             self._wakeup.clear()
             for query in self._due_queries():
                 await self._resolve_or_reschedule(query)
+            await self._alert_of_doubts()
             await self._wait()
 
     async def resolve_now(self, order_id: UUID) -> None:
@@ -104,16 +113,18 @@ class InDoubtResolver:
         try:
             await self._resolve(query)
         except (VenueUnreachable, Unavailable) as error:
+            query.obstacle = str(error) or "the venue does not answer"
             self._reschedule(query, getattr(error, "retry_after_seconds", None))
         except StaleLease:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
             self._reschedule(query)
-            await self._context.alert_of_error(f"the query about order {query.order_id}", error)
+            await self._context.alerts.raise_error(f"the query about order {query.order_id}", error)
 
     async def _resolve(self, query: PendingQuery) -> None:
         query.attempts += 1
         order = await self._read(query.order_id)
+        query.alert_at = None if order is None else self._alert_at(order)
         if order is None or order.status is OrderStatus.PENDING or order.status is OrderStatus.DENIED:
             self._discard(query)
         elif order.id in self._context.in_flight:
@@ -139,7 +150,9 @@ class InDoubtResolver:
             await self._resolve_order_found(query, report)
 
     async def _resolve_order_found(self, query: PendingQuery, report: OrderReport) -> None:
-        order = await self.report_handler.on_order(report, complete=query.attempts > _ATTEMPTS_FOR_FILLS)
+        is_filled = report.status is OrderStatus.FILLED
+        enough = _MAXIMUM_QUICK_ATTEMPTS - 1 if is_filled else _ATTEMPTS_FOR_FILLS
+        order = await self.report_handler.on_order(report, complete=query.attempts > enough)
         if order is None:
             self._discard(query)
         elif is_missing_fills(order, report):
@@ -155,7 +168,7 @@ class InDoubtResolver:
             return
         self._discard(query)
         message = f"The venue never reported all fills of order {order.client_order_id}."
-        await self._context.raise_alert(f"fills:{order.id}", message)
+        await self._context.alerts.raise_alert(f"fills:{order.id}", message)
 
     async def _resolve_uncanceled_order(self, query: PendingQuery, order: Order) -> None:
         """Handle an order that rests although its cancel was sent: the cancel is refused, in flight or lost."""
@@ -180,6 +193,7 @@ class InDoubtResolver:
         if order.status.is_final:
             self._discard(query)
         elif self._may_still_arrive(query) or await self._has_trade(order):
+            query.obstacle = "the venue does not find it, and it may still arrive or have traded"
             self._reschedule(query)
         else:
             at = self._context.clock.now()
@@ -190,27 +204,53 @@ class InDoubtResolver:
                 self._reschedule(query)
 
     async def _has_trade(self, order: Order) -> bool:
-        """Return whether the venue has a trade that is the order's, or that may be."""
+        """Return whether the venue has a trade that is the order's, or that may be for as long as that is not known."""
         since = (order.submitted_at or order.created_at) - _FILLS_MARGIN
-        async with self._context.database.read_only() as transaction:
-            for known in await transaction.orders.list_changed_since(self._context.account.id, since):
-                self.report_handler.index(known)
+        may_be_unknown = self._in_doubt_for(order) < self._context.timings.doubt_limit
         for fill in await self._context.venue.fills(order.market, self._context.to_venue_time(since)):
             if fill.client_order_id == order.client_order_id or fill.venue_order_id == order.venue_order_id:
                 await self.report_handler.on_fill(replace(fill, client_order_id=order.client_order_id))
                 return True
-            if self._may_belong_to(order, fill):
+            owner = await self.fill_owners.apply(fill, [order])
+            if owner is FillOwner.UNKNOWN and may_be_unknown:
                 return True
-        return False
+        current = await self._read(order.id)
+        return current is None or current.status is not order.status  # One of the fills was the order's.
 
-    def _may_belong_to(self, order: Order, fill: FillReport) -> bool:
-        return (
-            fill.client_order_id is None
-            and order.venue_order_id is None
-            and fill.side is order.side
-            and fill.quantity <= order.quantity
-            and not self.report_handler.is_known(fill)
+    def _in_doubt_for(self, order: Order) -> float:
+        """Return for how many seconds the outcome of the order's last request has been unknown."""
+        is_cancel = order.status is OrderStatus.PENDING_CANCEL
+        since = (order.cancel_requested_at if is_cancel else order.submitted_at) or order.updated_at
+        return (self._context.clock.now() - since).total_seconds()
+
+    def _alert_at(self, order: Order) -> float | None:
+        """Return when the user is to be alerted of the order's doubt, in monotonic seconds; None if there is none."""
+        if order.status not in _WITHOUT_OUTCOME:
+            return None
+        left = self._context.timings.doubt_alert_after - self._in_doubt_for(order)
+        return self._context.clock.monotonic() + max(left, 0)
+
+    async def _alert_of_doubts(self) -> None:
+        now = self._context.clock.monotonic()
+        for query in list(self._queries.values()):
+            if query.alert_at is None or query.alert_at > now:
+                continue
+            query.alert_at = None
+            with suppress(Unavailable):
+                await self._alert_of_doubt(query)
+
+    async def _alert_of_doubt(self, query: PendingQuery) -> None:
+        order = await self._read(query.order_id)
+        if order is None or order.status not in _WITHOUT_OUTCOME:
+            return
+        what = "cancelled" if order.status is OrderStatus.PENDING_CANCEL else "placed"
+        seconds = self._context.timings.doubt_alert_after
+        message = (
+            f"Whether the order {order.side} {order.quantity} {order.market} was {what} has not been known for "
+            f"{seconds:g} s: {query.obstacle}. The venue is asked again and again. "
+            f"Its client order id is {order.client_order_id}."
         )
+        await self._context.alerts.raise_alert(f"doubt:{order.id}:{what}", message)
 
     async def _amendment_of(self, order: Order) -> Order | None:
         """Return the newest order that replaces this one."""
@@ -245,6 +285,7 @@ class InDoubtResolver:
         return [query for query in list(self._queries.values()) if query.next_at <= now]
 
     async def _wait(self) -> None:
-        next_at = min((query.next_at for query in self._queries.values()), default=None)
+        times = [at for query in self._queries.values() for at in (query.next_at, query.alert_at) if at is not None]
+        next_at = min(times, default=None)
         seconds = None if next_at is None else max(next_at - self._context.clock.monotonic(), 0)
         await self._wakeup.wait(seconds)

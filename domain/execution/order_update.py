@@ -7,7 +7,8 @@ from domain.core.clock import IdGenerator
 from domain.execution.fee_rates import fee_rate, needs_rate
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
-from domain.model.orders import Fill, Order
+from domain.model.order_transitions import rejected_by_absence
+from domain.model.orders import Fill, Order, OrderStatus
 from domain.model.trading import Position
 from domain.portfolio import positions
 from domain.ports.execution_client import FillReport
@@ -39,6 +40,13 @@ class OrderUpdate:
         self._price = order.average_price
 
     @property
+    def takes_back_a_rejection(self) -> bool:
+        """Whether the venue had rejected the order, and has now reported that it has it."""
+        before = self._before
+        was_rejected = before.status is OrderStatus.REJECTED and not rejected_by_absence(before)
+        return was_rejected and self.order.status is not OrderStatus.REJECTED
+
+    @property
     def has_changed(self) -> bool:
         """Whether there is anything to save."""
         return self.order is not self._before
@@ -53,7 +61,7 @@ class OrderUpdate:
         fills = list(reports)
         stored = await self._stored_trades(fills)
         for report in fills:
-            if report.venue_trade_id not in stored:
+            if (report.venue_trade_id, report.venue_order_id) not in stored:
                 await self._add_fill(report)
             self.trade_ids.append(report.venue_trade_id)
 
@@ -68,13 +76,13 @@ class OrderUpdate:
         self._transaction.orders.compare_and_save(self._before, self.order)
         self._transaction.events.append(self._events)
 
-    async def _stored_trades(self, fills: Sequence[FillReport]) -> set[str]:
+    async def _stored_trades(self, fills: Sequence[FillReport]) -> set[tuple[str, str]]:
         """Return the stored ones of those trades whose fee would have to be converted at a price to be looked up."""
         trade_ids = [fill.venue_trade_id for fill in fills if needs_rate(fill, self._market)]
         if not trade_ids:
             return set()
         orders, order = self._transaction.orders, self.order
-        return {trade for trade, _ in await orders.recorded_trades(order.account_id, order.market, trade_ids)}
+        return await orders.recorded_trades(order.account_id, order.market, trade_ids)
 
     async def _add_fill(self, report: FillReport) -> None:
         rate = await fee_rate(self._transaction, self._markets, report, self._market, self._at)

@@ -11,7 +11,7 @@ from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.balance_audit import BalanceAudit
-from domain.execution.execution_reports import foreign_order_alert_key
+from domain.execution.fill_owners import FillOwner
 from domain.execution.in_doubt import InDoubtResolver
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
@@ -21,6 +21,9 @@ from domain.ports.market_data import RequestRejected, VenueUnreachable
 
 _MARGIN = timedelta(minutes=1)
 """How far before the last agreement a reconciliation begins, since clocks differ."""
+
+_UNCONFIRMED_MARGIN = timedelta(days=1)
+"""How long before a fill the order may have been sent that it belongs to, if the venue had denied knowing it."""
 
 _REFUSED = "refused"
 
@@ -73,7 +76,9 @@ class Reconciler:
         what = "takes this account's credentials no more" if isinstance(error, CredentialsRejected) else "refuses"
         self._context.refusal = f"{self._context.account.venue} {what}: {error}"
         with suppress(Unavailable):
-            await self._context.raise_alert(_REFUSED, f"{self._context.refusal}. No order is sent until it does.")
+            await self._context.alerts.raise_alert(
+                _REFUSED, f"{self._context.refusal}. No order is sent until it does."
+            )
 
     async def _checkpoint(self) -> None:
         """Store that the account agrees with the venue up to now, as it does while the stream lasts.
@@ -101,7 +106,7 @@ class Reconciler:
             await self._audit.correct_opening()
         await self._save_reconciled_at(started_at)
         if self._context.refusal is not None or not self._has_succeeded:
-            await self._context.clear_alert(_REFUSED)
+            await self._context.alerts.clear(_REFUSED)
         self._context.refusal, self._has_succeeded = None, True
         self._since = started_at - _MARGIN
         if not self._requested.is_set():
@@ -133,14 +138,25 @@ class Reconciler:
                     await self._resolver.resolve_now(order.id)
 
     async def _reconcile_fills(self, stored: _StoredState) -> None:
-        in_doubt = any(order.status in {OrderStatus.IN_DOUBT, OrderStatus.SUBMITTED} for order in stored.active)
         for market in sorted(stored.markets):
             since = min([self._since, *(order.created_at for order in stored.active if order.market == market)])
             reports = await self._context.venue.fills(market, self._context.to_venue_time(since))
-            for fill in await self._unrecorded(market, reports):
+            unrecorded = await self._unrecorded(market, reports)
+            candidates = await self._unconfirmed(since) if unrecorded else []
+            for fill in unrecorded:
                 async with self._contained(f"the venue's trade {fill.venue_trade_id} in {fill.market}"):
-                    if not await self._resolver.report_handler.on_fill(fill) and not in_doubt:
-                        await self._alert_foreign_fill(fill)
+                    await self._reconcile_fill(fill, candidates)
+
+    async def _reconcile_fill(self, fill: FillReport, candidates: Sequence[Order]) -> None:
+        owner = await self._resolver.fill_owners.apply(fill, candidates)
+        is_new = fill.at >= self._context.to_venue_time(self._context.account.created_at)
+        if owner is FillOwner.FOREIGN and is_new:
+            self._resolver.report_handler.foreign_orders.notice_fill(fill)
+
+    async def _unconfirmed(self, since: datetime) -> list[Order]:
+        """Return the orders that fills may belong to although the engine doesn't know their ids at the venue."""
+        async with self._context.database.read_only() as reading:
+            return await reading.orders.list_unconfirmed(self._context.account.id, since - _UNCONFIRMED_MARGIN)
 
     @asynccontextmanager
     async def _contained(self, what: str) -> AsyncIterator[None]:
@@ -150,7 +166,7 @@ class Reconciler:
         except (StaleLease, Unavailable, VenueUnreachable):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is
-            await self._context.alert_of_error(f"the reconciliation of {what}", error)
+            await self._context.alerts.raise_error(f"the reconciliation of {what}", error)
 
     async def _unrecorded(self, market: MarketSymbol, reports: Sequence[FillReport]) -> list[FillReport]:
         """Return the fills that aren't stored: an old resting order makes a venue report all fills since then again."""
@@ -158,11 +174,6 @@ class Reconciler:
         async with self._context.database.read_only() as reading:
             recorded = await reading.orders.recorded_trades(self._context.account.id, market, trade_ids)
         return [fill for fill in reports if (fill.venue_trade_id, fill.venue_order_id) not in recorded]
-
-    async def _alert_foreign_fill(self, fill: FillReport) -> None:
-        if fill.at >= self._context.to_venue_time(self._context.account.created_at):
-            message = f"The venue has a fill of somebody else's order: {fill.side} {fill.quantity} {fill.market}."
-            await self._context.raise_alert(foreign_order_alert_key(fill), message)
 
     async def _save_reconciled_at(self, at: datetime) -> None:
         async with self._context.fenced_transaction() as transaction:

@@ -50,7 +50,7 @@ class ReportStream:
         except (StaleLease, VenueUnreachable):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, later reports are handled
-            await self._context.alert_of_error(f"a report of the venue ({_describe(report)})", error)
+            await self._context.alerts.raise_error(f"a report of the venue ({_describe(report)})", error)
 
     async def _handle(self, report: VenueReport) -> None:
         match report:

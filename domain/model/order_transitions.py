@@ -20,9 +20,9 @@ LEGAL: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.EXPIRED: frozenset({_S.FILLED}),
     _S.DENIED: frozenset(),
     _S.FILLED: frozenset(),
-    _S.REJECTED: frozenset(),
+    _S.REJECTED: _LIVE,
 }
-"""The statuses that may follow each status; an order REJECTED by absence may also be revived (see `successors`)."""
+"""The statuses that may follow each status; REJECTED is taken back if the venue reports the order all the same."""
 
 
 class IllegalTransition(Exception):
@@ -39,12 +39,7 @@ def rejected_by_absence(order: Order) -> bool:
     return order.status is OrderStatus.REJECTED and order.absences >= ABSENCES_TO_REJECT
 
 
-def successors(order: Order) -> frozenset[OrderStatus]:
-    """Return the statuses that may follow the order's."""
-    return _LIVE if rejected_by_absence(order) else LEGAL[order.status]
-
-
 def require_legal(order: Order, status: OrderStatus) -> None:
     """Raise `IllegalTransition` unless `status` is the order's status or may follow it."""
-    if status is not order.status and status not in successors(order):
+    if status is not order.status and status not in LEGAL[order.status]:
         raise IllegalTransition(order, status)

@@ -37,6 +37,11 @@ class OrderType(StrEnum):
             OrderType.TAKE_PROFIT_LIMIT,
         }
 
+    @property
+    def waits_for_trigger(self) -> bool:
+        """Whether the order does nothing until the market reaches a price."""
+        return self.has_stop_price or self is OrderType.TRAILING_STOP
+
 
 class OrderRole(StrEnum):
     """Why an order exists."""
@@ -229,6 +234,7 @@ class Order:
     reject_code: RejectCode | None = None
     arrival_price: Decimal | None = None
     cancel_code: CancelCode | None = None
+    triggered_at: datetime | None = None
 
     @property
     def remaining_quantity(self) -> Decimal:
@@ -256,7 +262,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution of part of an order; unique by account, market and the venue's trade id.
+    """One execution of part of an order; unique by account, market, the venue's trade id and the order.
+
+    Both orders of a trade with oneself may have the same trade id.
 
     `fee` is in `fee_currency`, which may be the base, the quote or a third currency. `fee_rate` is the price of one
     unit of a third currency in quote at that time; None if it isn't needed or no price was known.

@@ -74,8 +74,8 @@ class AccountRepository(Protocol):
         """Return the balances by account, sorted by currency; accounts without any have empty lists (for batches)."""
         ...
 
-    async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
-        """Store when an alert of the account was last raised; False if any node had raised it before."""
+    async def record_alerts(self, account_id: UUID, keys: Sequence[str], at: datetime) -> set[str]:
+        """Record that these alerts were raised, or renew them; return the keys of those that weren't recorded."""
         ...
 
     async def delete_expired_alerts(self, kept: timedelta, now: datetime, most: int) -> int:

@@ -34,7 +34,8 @@ class FillReport:
 class OrderReport:
     """An order as reported by the venue: OPEN, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED or REJECTED.
 
-    `fills` are those that came with the report; their sum may be less than `filled_quantity`.
+    `fills` are those that came with the report; their sum may be less than `filled_quantity`. `triggered` means that
+    the market has reached the stop price; False if it hasn't, or if the venue doesn't report it.
     """
 
     market: MarketSymbol
@@ -49,6 +50,7 @@ class OrderReport:
     stop_price: Decimal | None
     at: datetime | None
     fills: tuple[FillReport, ...] = ()
+    triggered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,13 @@ class ExecutionClient(Protocol):
 
     async def query_order(self, order: Order) -> OrderReport | None:
         """Return an order by its client order id, with its fills; None if the venue answers "no such order"."""
+        ...
+
+    async def query_client_order_id(self, market: MarketSymbol, venue_order_id: str) -> str | None:
+        """Return the client order id of an order that the venue has, also of one of another program; empty without one.
+
+        None if the venue answers "no such order".
+        """
         ...
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:

@@ -132,6 +132,10 @@ class OrderRepository(Protocol):
         """Return the account's orders, final ones too, that changed since then, oldest first."""
         ...
 
+    async def list_unconfirmed(self, account_id: UUID, since: datetime) -> list[Order]:
+        """Return the orders sent since then whose id at the venue isn't known, final ones too, oldest first."""
+        ...
+
     async def list_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Order]:
         """Return a page of the user's orders."""
         ...
@@ -169,7 +173,7 @@ class OrderRepository(Protocol):
         ...
 
     async def add_fill(self, fill: Fill) -> bool:
-        """Store a fill; return False if that venue trade of the account and market is stored already."""
+        """Store a fill; return False if that venue trade is stored already for the order."""
         ...
 
     async def get_fill(self, user_id: UUID, fill_id: UUID) -> Fill | None:

@@ -120,24 +120,26 @@ def reject(order: Order, at: datetime, reason: str, code: RejectCode = RejectCod
 
 
 def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None = None) -> Transition:
-    """→ OPEN if the venue had not confirmed the order yet, or had denied knowing it; else no change."""
+    """→ OPEN if the venue had not confirmed the order yet, or had rejected it or denied knowing it; else no change."""
     if order.status in _UNANSWERED:
         kind = OrderEventKind.ACCEPTED
-    elif rejected_by_absence(order):
-        kind, reason = OrderEventKind.RECONCILED, "the venue has the order after all"
+    elif order.status is OrderStatus.REJECTED:
+        kind = OrderEventKind.RECONCILED
+        reason = "the venue has the order" + (" after all" if rejected_by_absence(order) else ", which it had rejected")
     else:
         return Transition(order)
     changes = {"venue_order_id": venue_order_id, "absences": 0, "reject_reason": None, "reject_code": None}
     return _transition(order, at, kind, OrderStatus.OPEN, reason, None, **changes)
 
 
-def apply_report(order: Order, report: OrderReport, at: datetime) -> Transition:
+def apply_report(order: Order, report: OrderReport, at: datetime, *, complete: bool = False) -> Transition:
     """Apply the venue's status of the order; the fills that are known must have been applied before.
 
-    Raises `IllegalTransition` if the venue has an order that was never sent or that it had rejected.
+    `complete` means that the venue reports no more fills: an order that it counts as filled is then FILLED even if
+    fills are missing. Raises `IllegalTransition` if the venue has an order that was never sent.
     """
     if report.status in _REPORTED_LIVE:
-        return _apply_live(order, report, at)
+        return _apply_live(order, report, at, complete=complete)
     if report.status is OrderStatus.REJECTED:
         return _apply_rejected(order, at)
     return _apply_ended(order, report, at)
@@ -148,9 +150,10 @@ def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> T
 
     While a cancel is pending, and after a cancel or an expiry, the status stays until the fills complete the order. A
     quantity that a venue fills beyond the order's is counted too, since it moved money. Raises `IllegalTransition` if
-    the order was never sent, or was rejected by the venue.
+    the order was never sent.
     """
     accepted = accept(order, venue_order_id, at)
+    accepted = accepted.then(trigger(accepted.order, at))
     order = accepted.order
     filled = EXACT.add(order.filled_quantity, fill.quantity)
     if filled >= order.quantity:
@@ -162,6 +165,13 @@ def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> T
     return accepted.then(
         _transition(order, at, OrderEventKind.FILL, status, reason, fill, filled_quantity=filled, filled_cost=cost)
     )
+
+
+def trigger(order: Order, at: datetime) -> Transition:
+    """Note that an order with a trigger has gone off; it has if it has a fill, and its status stays."""
+    if not order.type.waits_for_trigger or order.triggered_at is not None:
+        return Transition(order)
+    return _transition(order, at, OrderEventKind.TRIGGERED, order.status, triggered_at=at)
 
 
 def request_cancel(order: Order, at: datetime) -> Transition:
@@ -225,15 +235,18 @@ def is_missing_fills(order: Order, report: OrderReport) -> bool:
     return report.filled_quantity > order.filled_quantity
 
 
-def _apply_live(order: Order, report: OrderReport, at: datetime) -> Transition:
-    if order.status in {OrderStatus.PENDING, OrderStatus.DENIED} or _refused(order):
+def _apply_live(order: Order, report: OrderReport, at: datetime, *, complete: bool) -> Transition:
+    if order.status in {OrderStatus.PENDING, OrderStatus.DENIED}:
         raise IllegalTransition(order, report.status)
     accepted = accept(order, report.venue_order_id, at)
+    if report.triggered:
+        accepted = accepted.then(trigger(accepted.order, at))
     order = accepted.order
-    complete = report.status is OrderStatus.FILLED and not is_missing_fills(order, report)
-    if complete and not order.status.is_final:
+    is_missing = is_missing_fills(order, report)
+    if report.status is OrderStatus.FILLED and (complete or not is_missing) and not order.status.is_final:
         # Some venues fill a little less than was asked for and report FILLED.
         reason = "the venue counts the order as filled"
+        reason += ", and reports no more of its trades" if is_missing else ""
         return accepted.then(_transition(order, at, OrderEventKind.RECONCILED, OrderStatus.FILLED, reason))
     return accepted
 
@@ -252,6 +265,9 @@ def _apply_ended(order: Order, report: OrderReport, at: datetime) -> Transition:
         return revived.then(_apply_ended(revived.order, report, at))
     if order.status.is_final:
         return Transition(order)
+    if report.triggered and order.type.waits_for_trigger and order.triggered_at is None:
+        triggered = trigger(order, at)
+        return triggered.then(_apply_ended(triggered.order, report, at))
     kind, status = OrderEventKind.CANCELED, OrderStatus.CANCELED
     if report.status is OrderStatus.EXPIRED or _ended_by_time(order):
         kind, status = OrderEventKind.EXPIRED, OrderStatus.EXPIRED
@@ -263,10 +279,6 @@ def _ended_by_time(order: Order) -> bool:
     if order.expires_at is None or order.cancel_requested_at is None:
         return False
     return order.cancel_requested_at >= order.expires_at
-
-
-def _refused(order: Order) -> bool:
-    return order.status is OrderStatus.REJECTED and not rejected_by_absence(order)
 
 
 def _transition(

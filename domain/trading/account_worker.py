@@ -10,6 +10,7 @@ from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.events.leases import RENEW_SECONDS, LeaseHandle
 from domain.execution.account_context import AccountContext
+from domain.execution.alerts import AccountAlerts
 from domain.execution.executor import AccountExecutor
 from domain.model.events import events_topic
 from domain.model.trading import Account
@@ -20,6 +21,9 @@ from domain.trading.dependencies import TradingDependencies
 from domain.trading.session_supervisor import TradingSessionSupervisor
 
 log = logging.getLogger(__name__)
+
+_RESTARTED = "restarted"
+"""Key of the alert of a restart, with the hour: one an hour, however often it is restarted."""
 
 _CLOSING_CLIENTS: set["asyncio.Task[None]"] = set()
 """Holds tasks that may outlive their worker, which asyncio itself references only weakly."""
@@ -93,9 +97,19 @@ class AccountWorker:
             except Exception:
                 message = "the trading of account %s failed and is started again"
                 log.exception(message, self.account.id, extra=self._log_ids)
+                await self._alert_of_restart()
             if clock.monotonic() - started_at > self._dependencies.timings.stable_after:
                 backoff.reset()
             await asyncio.sleep(backoff.next_delay())
+
+    async def _alert_of_restart(self) -> None:
+        alerts = AccountAlerts(self.account, self._dependencies.database, self._dependencies.clock)
+        message = (
+            f"The trading of account {self.account.name} failed by a fault of the engine, and is started again. If "
+            "that happens repeatedly, its orders are delayed; the engine's log has the cause."
+        )
+        with suppress(Unavailable):
+            await alerts.raise_alert(f"{_RESTARTED}:{self._dependencies.clock.now():%Y-%m-%d %H}", message)
 
     async def _execute(self) -> None:
         dependencies = self._dependencies

@@ -140,6 +140,12 @@ class OrderFacts:
             "before the engine recorded it."
         )
     )
+    triggered_at: datetime | None = strawberry.field(
+        description=(
+            "When the engine learnt that the market had reached the order's `stopPrice`. Null before, and for orders "
+            "without a `stopPrice`. Also null for orders that were triggered before the engine recorded it."
+        )
+    )
     arrival_price: Decimal | None = strawberry.field(
         description=(
             "The price from which the order's slippage is measured, in quote currency for one unit of the base "

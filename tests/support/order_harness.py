@@ -28,7 +28,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.orders import BTC, a_book, a_market
 from tests.support.trading import new_account, new_user
-from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually, read_until
 
 ANSWER_WITHIN_SECONDS = 0.2
 FAST_TIMINGS = OrderTimings(
@@ -40,6 +40,8 @@ FAST_TIMINGS = OrderTimings(
     maximum_pending_age_at_start=60,
     maximum_market_order_age=60,
     maximum_order_age=60,
+    foreign_alert_delay=0.02,
+    foreign_alert_interval=0.02,
 )
 """The order protocol's times, shortened if a test would only wait for them."""
 
@@ -229,6 +231,10 @@ class OrderHarness:
         async with self.database.read_only() as transaction:
             events = await transaction.events.read_after(self.user.id, 0, None, 1000)
         return [event.message or "" for event in events if event.kind.value == "ALERT"]
+
+    async def until_alerts(self, count: int) -> list[str]:
+        """Return the alerts once there are so many."""
+        return await read_until(self.alerts, lambda alerts: len(alerts) >= count, f"{count} alerts")
 
     def fresh_lease(self) -> Lease | None:
         """Return the lease as if it had been renewed just now."""

@@ -62,6 +62,7 @@ class ScriptedVenue:
         self.unreachable = False
         self.refusal: VenueUnreachable | None = None
         self.query_count = 0
+        self.owner_queries: list[str] = []
         self.clock_ahead = timedelta(0)
         self.queried_since: list[datetime] = []
         self.hanging = asyncio.Event()
@@ -135,6 +136,12 @@ class ScriptedVenue:
         self._require_reachable()
         self.query_count += 1
         return self.orders.get(order.client_order_id)
+
+    async def query_client_order_id(self, market: MarketSymbol, venue_order_id: str) -> str | None:
+        self._require_reachable()
+        self.owner_queries.append(venue_order_id)
+        ids = {(report.market, report.venue_order_id): report.client_order_id for report in self.orders.values()}
+        return ids.get((market, venue_order_id))
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         self._require_reachable()

@@ -36,10 +36,11 @@ SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[])
 ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free
 WHERE (balances.total, balances.free) IS DISTINCT FROM (excluded.total, excluded.free)"""
 # A row that was inserted, not updated, has no transaction that replaced an earlier version of it: its `xmax` is 0.
-RECORD_ALERT = """
-INSERT INTO account_alerts (account_id, key, raised_at) VALUES ($1, $2, $3)
+RECORD_ALERTS = """
+INSERT INTO account_alerts (account_id, key, raised_at)
+SELECT $1, key, $3 FROM unnest($2::text[]) AS keys (key) ORDER BY key
 ON CONFLICT (account_id, key) DO UPDATE SET raised_at = greatest(account_alerts.raised_at, excluded.raised_at)
-RETURNING xmax = 0"""
+RETURNING key, xmax = 0 AS is_new"""
 DELETE_EXPIRED_ALERTS = """
 DELETE FROM account_alerts WHERE (account_id, key) IN (
     SELECT account_id, key FROM account_alerts JOIN accounts ON accounts.id = account_id
@@ -120,8 +121,9 @@ class PostgresAccounts(Repository):
             found[account_id].append(Balance(currency, total, free))
         return found
 
-    async def record_alert(self, account_id: UUID, key: str, at: datetime) -> bool:
-        return bool(await self._connection.fetchval(RECORD_ALERT, account_id, key, at))
+    async def record_alerts(self, account_id: UUID, keys: Sequence[str], at: datetime) -> set[str]:
+        rows = await self._connection.fetch(RECORD_ALERTS, account_id, list(keys), at)
+        return {row["key"] for row in rows if row["is_new"]}
 
     async def delete_expired_alerts(self, kept: timedelta, now: datetime, most: int) -> int:
         return int((await self._connection.execute(DELETE_EXPIRED_ALERTS, kept, now, most)).rpartition(" ")[2])

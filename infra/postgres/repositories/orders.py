@@ -59,6 +59,9 @@ EXPIRED = SELECT_ORDER + (
     f" WHERE account_id = $1 AND {IS_ACTIVE} AND expires_at <= $2 AND cancel_requested_at IS NULL ORDER BY id"
 )
 CHANGED_SINCE = SELECT_ORDER + " WHERE account_id = $1 AND updated_at >= $2 ORDER BY id"
+UNCONFIRMED = SELECT_ORDER + (
+    " WHERE account_id = $1 AND submitted_at >= $2 AND submitted_at IS NOT NULL AND venue_order_id IS NULL ORDER BY id"
+)
 GET_MANY = SELECT_ORDER + " WHERE id = ANY($1::uuid[])"
 REPLACEMENTS = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[]) ORDER BY id"
 CHILDREN = SELECT_ORDER + " WHERE parent_id = ANY($1::uuid[])"
@@ -140,6 +143,9 @@ class PostgresOrders(Repository):
 
     async def list_changed_since(self, account_id: UUID, since: datetime) -> list[Order]:
         return await self._all(CHANGED_SINCE, account_id, since)
+
+    async def list_unconfirmed(self, account_id: UUID, since: datetime) -> list[Order]:
+        return await self._all(UNCONFIRMED, account_id, since)
 
     async def list_page(self, user_id: UUID, page: KeysetPage, order_filter: OrderFilter) -> list[Order]:
         rows = await self._page(SELECT_ORDER, page, _user_conditions(user_id, order_conditions(order_filter)))

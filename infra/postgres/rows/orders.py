@@ -78,7 +78,7 @@ UPDATE_ORDER = (
     + f" AND revision < {_ORDERS.placeholder('revision')}"
 )
 SELECT_FILL = _FILLS.select
-INSERT_FILL = _FILLS.insert(on_conflict="account_id, market, venue_trade_id")
+INSERT_FILL = _FILLS.insert(on_conflict="account_id, market, venue_trade_id, order_id")
 
 order_from_row = _ORDERS.from_row
 order_params = _ORDERS.params

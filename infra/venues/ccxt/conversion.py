@@ -223,7 +223,14 @@ def order(
         stop_price=decimal(data.get("triggerPrice")) if kind.has_stop_price else None,
         at=_at(data),
         fills=tuple(sort_trades(fill(symbol, trade_data, own_id) for trade_data in _fills(data))),
+        triggered=kind.waits_for_trigger and _is_working(data),
     )
+
+
+def _is_working(data: CcxtStructure) -> bool:
+    """Return whether Binance says that a stop has become an order on its book; False if the venue doesn't say."""
+    working_since = (data.get("info") or {}).get("workingTime")
+    return working_since is not None and int(working_since) >= 0
 
 
 def _quantity(data: CcxtStructure) -> Decimal:

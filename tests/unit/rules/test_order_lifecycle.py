@@ -104,7 +104,15 @@ class TestFills:
         assert (transition.order.status, transition.order.filled_quantity) == (S.FILLED, Decimal("1.5"))
         assert transition.events[0].reason == "the venue filled more than was asked for"
 
-    @pytest.mark.parametrize("status", [S.PENDING, S.DENIED, S.REJECTED])
+    def test_a_fill_of_an_order_that_the_venue_had_rejected_is_counted_and_takes_the_rejection_back(self) -> None:
+        rejected = lifecycle.reject(an_order(status=S.SUBMITTED), LATER, "insufficient balance").order
+        transition = filled(rejected, "1", "0.5")
+        assert kinds(transition) == [K.RECONCILED, K.FILL]
+        assert transition.events[0].reason == "the venue has the order, which it had rejected"
+        assert transition.order.status is S.PARTIALLY_FILLED
+        assert (transition.order.reject_reason, transition.order.reject_code) == (None, None)
+
+    @pytest.mark.parametrize("status", [S.PENDING, S.DENIED])
     def test_what_was_never_at_the_venue_has_no_fills(self, status: OrderStatus) -> None:
         with pytest.raises(IllegalTransition):
             filled(an_order(status=status), "1", "0.5")
@@ -138,10 +146,44 @@ class TestEnds:
         order = an_order(status=status, filled_quantity=Decimal("0.5"))
         assert apply_report(order, order_report(order, old, Decimal("0.25")), LATER).order is order
 
-    @pytest.mark.parametrize("status", [S.PENDING, S.DENIED, S.REJECTED])
+    @pytest.mark.parametrize("status", [S.PENDING, S.DENIED])
     def test_an_order_the_venue_should_not_have_is_not_taken_over(self, status: OrderStatus) -> None:
         with pytest.raises(IllegalTransition):
             apply_report(an_order(status=status), order_report(an_order(), S.OPEN), LATER)
+
+
+def a_stop(status: OrderStatus) -> Order:
+    return an_order(status=status, type=OrderType.STOP_LIMIT, stop_price=Decimal(90))
+
+
+class TestTriggers:
+    def test_a_stop_that_went_off_is_reported_once(self) -> None:
+        resting = a_stop(S.OPEN)
+        report = replace(order_report(resting, S.OPEN), triggered=True)
+        transition = apply_report(resting, report, LATER)
+        assert kinds(transition) == [K.TRIGGERED]
+        assert (transition.order.status, transition.order.triggered_at) == (S.OPEN, LATER)
+        assert apply_report(transition.order, report, LATER).events == ()
+        assert kinds(filled(transition.order, "1", "1")) == [K.FILL]
+
+    def test_a_fill_proves_that_the_stop_went_off(self) -> None:
+        assert kinds(filled(a_stop(S.OPEN), "1", "1")) == [K.TRIGGERED, K.FILL]
+
+    def test_a_stop_that_went_off_before_it_was_confirmed_is_accepted_first(self) -> None:
+        order = a_stop(S.IN_DOUBT)
+        report = replace(order_report(order, S.OPEN), triggered=True)
+        assert kinds(apply_report(order, report, LATER)) == [K.ACCEPTED, K.TRIGGERED]
+
+    @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED])
+    def test_a_stop_that_went_off_and_ended_unseen_says_both(self, status: OrderStatus) -> None:
+        order = a_stop(S.OPEN)
+        transition = apply_report(order, replace(order_report(order, status), triggered=True), LATER)
+        assert kinds(transition) == [K.TRIGGERED, K(status.value)]
+
+    def test_an_order_without_a_stop_price_has_no_trigger(self) -> None:
+        order = an_order(status=S.OPEN)
+        assert apply_report(order, replace(order_report(order, S.OPEN), triggered=True), LATER).events == ()
+        assert filled(order, "1", "1").order.triggered_at is None
 
 
 class TestCancels:

@@ -153,15 +153,15 @@ async def test_an_alert_is_deleted_once_its_account_has_long_gone_without_its_ca
     looked, unlooked, archived = (new_account(world.user.id) for _ in range(3))
     for account in (looked, unlooked, archived):
         await accounts.add(account, b"sealed")
-        assert await accounts.record_alert(account.id, "seen once", start)
-    assert await accounts.record_alert(looked.id, "seen again", start)
-    assert not await accounts.record_alert(looked.id, "seen again", long_after - kept)
+        assert await accounts.record_alerts(account.id, ["seen once"], start)
+    assert await accounts.record_alerts(looked.id, ["seen again"], start)
+    assert not await accounts.record_alerts(looked.id, ["seen again"], long_after - kept)
     await accounts.update(replace(looked, reconciled_at=long_after))
     await accounts.update(replace(unlooked, reconciled_at=start))
     await accounts.update(replace(archived, archived_at=start))
     assert await accounts.delete_expired_alerts(kept, start + kept, 10) == 1
     assert await accounts.delete_expired_alerts(kept, long_after, 10) == 1
     assert await accounts.delete_expired_alerts(kept, long_after, 10) == 0
-    assert not await accounts.record_alert(looked.id, "seen again", long_after)
-    assert not await accounts.record_alert(unlooked.id, "seen once", long_after)
-    assert await accounts.record_alert(looked.id, "seen once", long_after)
+    assert not await accounts.record_alerts(looked.id, ["seen again"], long_after)
+    assert not await accounts.record_alerts(unlooked.id, ["seen once"], long_after)
+    assert await accounts.record_alerts(looked.id, ["seen once"], long_after)
