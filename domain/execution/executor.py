@@ -69,6 +69,7 @@ class AccountExecutor:
         self._queue = CommandQueue()
         self._woken: set[UUID] = set()
         self._must_load = True
+        self._loaded_at = float("-inf")
         self._cancel_retries: set[UUID] = set()
         self._requests = BackgroundTasks()
         self._adding_risk: set[UUID] = set()
@@ -137,9 +138,12 @@ class AccountExecutor:
 
     async def load_commands(self) -> None:
         """Put the orders to be sent or cancelled into the queue: those that it was woken for, or all of the account."""
-        if not (self._must_load or self._woken):
+        clock, interval = self._context.clock, self._context.timings.poll_interval
+        # An account that is woken all the time has to look for halts and commands of other nodes as well.
+        must_load = self._must_load or clock.monotonic() - self._loaded_at >= interval
+        if not (must_load or self._woken):
             return
-        must_load, woken = self._must_load, self._woken
+        woken = self._woken
         self._must_load, self._woken = False, set()
         try:
             async with self._context.database.read_only() as transaction:
@@ -149,6 +153,8 @@ class AccountExecutor:
         except Unavailable:
             self._woken |= woken
             raise
+        if must_load:
+            self._loaded_at = clock.monotonic()
         for order in sorted(orders, key=lambda order: order.id):
             if not self._must_wait(order):
                 self._queue.put(order)

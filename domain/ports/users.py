@@ -31,6 +31,10 @@ class UserRepository(Protocol):
         """Return the user's password hash; `lock` locks the user's row until the transaction ends."""
         ...
 
+    async def lock(self, user_id: UUID) -> None:
+        """Lock the user's row until the transaction ends, so that what the user has is counted one after the other."""
+        ...
+
     async def update(self, user: User) -> None:
         """Store display name, plan and role."""
         ...

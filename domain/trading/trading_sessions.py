@@ -137,6 +137,7 @@ class TradingSessionService:
         return session
 
     async def _validate(self, transaction: UnitOfWork, user: User, request: TradingSessionRequest) -> None:
+        await transaction.users.lock(user.id)  # The limit of the plan counts the sessions on all accounts.
         version = await transaction.strategies.get_version(user.id, request.strategy_version_id)
         account = await transaction.accounts.get_for_update(request.account_id)  # It can't be archived meanwhile.
         if account is not None and account.user_id != user.id:

@@ -50,8 +50,7 @@ class ApiKeyService:
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._database.transaction() as transaction:
-            # The row is locked, so that two keys created at once are counted one after the other.
-            await transaction.users.password_hash(identity.user.id, lock=True)
+            await transaction.users.lock(identity.user.id)
             if len(await transaction.users.api_keys(identity.user.id)) >= MAXIMUM_API_KEYS:
                 message = f"A user has at most {MAXIMUM_API_KEYS} API keys; revoke one first."
                 raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))

@@ -47,6 +47,9 @@ class PostgresUsers(CredentialRepository):
         found: str | None = await self._connection.fetchval(query, user_id)
         return found
 
+    async def lock(self, user_id: UUID) -> None:
+        await self._connection.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)
+
     async def update(self, user: User) -> None:
         await self._connection.execute(
             "UPDATE users SET display_name = $2, plan_name = $3, role = $4 WHERE id = $1",

@@ -1,5 +1,6 @@
 """What users ask of trading sessions: started once, steered by their state, refused with what is wrong."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
@@ -9,8 +10,9 @@ import pytest
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import MarketSymbol, Timeframe
-from domain.model.trading import Account, ParameterValue, RiskLimits
+from domain.model.trading import Account, ParameterValue, RiskLimits, TradingSession
 from domain.model.trading import TradingSessionStatusCode as Code
+from domain.model.users import PLANS
 from domain.trading.trading_sessions import TradingSessionRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, strategy
@@ -107,6 +109,18 @@ async def test_a_plan_allows_so_many_sessions(node: TradingNode) -> None:
     with pytest.raises(InputError) as refused:
         await node.start_session(account, strategy())
     assert refused.value.code is ErrorCode.LIMIT_REACHED
+
+
+async def test_sessions_started_at_once_on_several_accounts_stay_within_the_plan(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PLANS, "standard", replace(PLANS["standard"], max_trading_sessions=2))
+    accounts = [await node.account() for _ in range(6)]
+    starts = [node.start_session(account, strategy(enter_long="close < 0")) for account in accounts]
+    outcomes = await asyncio.gather(*starts, return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, InputError)]
+    assert [refusal.code for refusal in refused] == [ErrorCode.LIMIT_REACHED] * 4
+    assert sum(isinstance(outcome, TradingSession) for outcome in outcomes) == 2
 
 
 async def test_a_session_that_has_ended_is_neither_paused_nor_resumed(node: TradingNode) -> None:
