@@ -18,6 +18,7 @@ from infra.venues.ccxt.conversion import CcxtValue
 from infra.venues.ccxt.errors import describe
 from infra.venues.ccxt.profiles.profile import VenueProfile
 from infra.venues.ccxt.profiles.user_streams import BalancesChanged, StreamRefused, Subscribed, UserStreams
+from infra.venues.ccxt.transport import close_for_good
 from infra.venues.ccxt.user_stream import account_position, execution_report
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class AccountStream:
                 await messages.wait_until_silent(self._timings.silent_after_seconds)
         finally:
             exchange.stream_tap = None
-            await exchange.close()
+            await close_for_good(exchange)
 
     async def _poll_balances(self, profile: VenueProfile, changed: Wakeup, emit: Emit) -> None:
         """Fetch the balances when something has changed, and regularly if the venue has no stream of them."""

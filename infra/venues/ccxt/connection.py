@@ -110,6 +110,7 @@ class VenueConnection:
         exchange = self._new_exchange(credentials)
         exchange.order_counts = OrderCountTracker(self._local_clock, self.responses)
         exchange.set_markets_from_exchange(self._public)
+        exchange.ssl_context = self._public.ssl_context
         return exchange
 
     def local_now(self) -> datetime:

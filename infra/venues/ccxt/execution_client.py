@@ -37,7 +37,7 @@ from infra.venues.rate_limit.rate_limiter import Priority, request_priority
 log = logging.getLogger(__name__)
 
 _MARGIN = timedelta(seconds=10)
-"""How much earlier than it was sent an order's executions are asked for, since clocks differ."""
+"""How much earlier than it was sent an order and its executions are looked for, since clocks differ."""
 
 _SHARE_OF_DOUBT = 5
 """Into how many parts the time is cut after which an absence counts: one lies between two questions."""
@@ -165,7 +165,8 @@ class CcxtExecutionClient:
 
     async def fills(self, market: MarketSymbol, since: datetime) -> list[FillReport]:
         """Return the account's executions on a market since then, oldest first."""
-        start, end = to_milliseconds(since), self._connection.clock.milliseconds()
+        # What has just happened may be dated later than the measured clock shows.
+        start, end = to_milliseconds(since), to_milliseconds(self.venue_now() + _MARGIN)
 
         async def collect(exchange: CcxtValue) -> list[CcxtStructure]:
             rows: dict[tuple[str, str], CcxtStructure] = {}
@@ -241,7 +242,9 @@ class CcxtExecutionClient:
     async def _find(self, order: Order) -> CcxtStructure | None:
         exchange = await self._requests.exchange_for_requests()
         try:
-            return await self._profile.lookup(exchange, order, self._venue_id_of(order))
+            return await self._profile.lookup(
+                exchange, order, self._venue_id_of(order), to_milliseconds(self._sent_at_earliest(order))
+            )
         except Exception as error:
             if is_order_not_found(error):
                 return None
@@ -264,13 +267,16 @@ class CcxtExecutionClient:
             if len(rows) < limit:
                 own = [row for row in rows if row["order"] == report.venue_order_id]
                 return convert.sort_trades(convert.fill(order.market, row, order.client_order_id) for row in own)
-        offset = timedelta(seconds=self._connection.clock.offset_seconds)
-        since = (order.submitted_at or order.created_at) + offset - _MARGIN
         return [
             replace(fill, client_order_id=order.client_order_id)
-            for fill in await self.fills(order.market, since)
+            for fill in await self.fills(order.market, self._sent_at_earliest(order))
             if fill.venue_order_id == report.venue_order_id
         ]
+
+    def _sent_at_earliest(self, order: Order) -> datetime:
+        """Return when the order was sent at the earliest, by the venue's clock."""
+        offset = timedelta(seconds=self._connection.clock.offset_seconds)
+        return (order.submitted_at or order.created_at) + offset - _MARGIN
 
     def _order_reports(self, orders: CcxtValue) -> list[OrderReport]:
         return [report for data in orders if (report := self._listed_order(data)) is not None]

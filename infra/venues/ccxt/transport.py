@@ -128,17 +128,15 @@ class TransportMixin:
         if found is None:
             return super().handle_errors(code, reason, *rest)  # type: ignore[misc]
         verdict, error = found
-        if verdict is Verdict.REFUSED:
-            self._raise_finer(code, reason, *rest)
-        raise venue_error(verdict, error)
+        raise venue_error(verdict, error, self._class_of_refusal(code, reason, *rest))
 
-    def _raise_finer(self, code: int | None, reason: str, *rest: CcxtValue) -> None:
-        """Raise ccxt's error of a refusal if its class is a refusal too, since it may say why."""
+    def _class_of_refusal(self, code: int | None, reason: str, *rest: CcxtValue) -> type[Exception] | None:
+        """Return ccxt's class of the error if it is one of refusals, since it may say why; else None."""
         try:
             super().handle_errors(code, reason, *rest)  # type: ignore[misc]
-        except Exception as error:
-            if is_definite_rejection(error):
-                raise
+        except Exception as error:  # noqa: BLE001  # whatever ccxt raises
+            return type(error) if is_definite_rejection(error) else None
+        return None
 
     def _with_deadline(self, headers: object) -> object:
         name = None if self.profile is None else self.profile.deadline_header
@@ -218,6 +216,16 @@ def _mark_retrieved(future: CcxtValue) -> None:
         future.exception()
 
 
+async def close_for_good(exchange: CcxtValue) -> None:
+    """Close an exchange object that isn't used again: what ccxt left running opens no session that nobody closes."""
+    await exchange.close()
+    exchange.own_session = False
+    if exchange.session is not None:
+        await exchange.session.close()
+        exchange.session = None
+        await exchange.close_connector()
+
+
 def network_error(text: str) -> Exception:
     """Return ccxt's error of a request without an answer."""
     errors = importlib.import_module("ccxt.base.errors")
@@ -225,13 +233,15 @@ def network_error(text: str) -> Exception:
     return error
 
 
-def venue_error(verdict: Verdict, error: VenueError) -> Exception:
-    """Return the error of ccxt that means `verdict`, with the venue's words."""
+def venue_error(verdict: Verdict, error: VenueError, refusal: type[Exception] | None = None) -> Exception:
+    """Return the error of ccxt that means `verdict`, of the class `refusal` for a refusal, with the venue's words."""
     errors = importlib.import_module("ccxt.base.errors")
     text = json.dumps({"msg": error.message, "code": error.code})
     if verdict is Verdict.BUSY:
         # A class of its own: ccxt's leaves open whether the request was carried out.
         raised: Exception = type("TooManyRequests", (errors.RateLimitExceeded,), {})(text)
+    elif verdict is Verdict.REFUSED and refusal is not None:
+        raised = refusal(text)
     else:
         raised = getattr(errors, _CLASSES[verdict])(text)
     return raised

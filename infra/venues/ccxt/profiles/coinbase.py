@@ -14,9 +14,9 @@ from domain.model.venue_abilities import AmendAbility, ReportSource
 from domain.ports.execution_client import OrderReport
 from infra.venues.ccxt.conversion import CcxtValue, OrderReading, decimal, number
 from infra.venues.ccxt.order_arguments import OrderArguments
-from infra.venues.ccxt.profiles.fill_pages import by_cursor
+from infra.venues.ccxt.profiles.fill_pages import COINBASE_PAGE, by_cursor
 from infra.venues.ccxt.profiles.lookups import by_paging
-from infra.venues.ccxt.profiles.profile import VenueProfile
+from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
 from infra.venues.ccxt.profiles.user_streams import (
     BalancesChanged,
     Message,
@@ -116,6 +116,7 @@ PROFILE = VenueProfile(
     cancel_id=None,
     lookup=by_paging,
     fill_pages=by_cursor,
+    order_fills=OrderFills("order_ids", COINBASE_PAGE),
     errors=ErrorTable(
         read_errors,
         {
@@ -137,4 +138,6 @@ PROFILE = VenueProfile(
     reader=coinbase_streams,
     streams=(methodcaller("watch_orders"), methodcaller("subscribe", "heartbeats", isPrivate=False)),
     placing=_market_buy_in_base,
+    # ccxt's default lists wallets, without what orders hold.
+    options={"fetchBalance": "v3PrivateGetBrokerageAccounts"},
 )

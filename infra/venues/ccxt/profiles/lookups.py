@@ -1,15 +1,10 @@
 """The ways in which venues are asked for an order by its client order id."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
-from domain.core.clock import to_milliseconds
 from domain.model.orders import Order
 from infra.venues.ccxt.conversion import CcxtStructure, CcxtValue
 from infra.venues.ccxt.profiles.profile import OrderLookup
-
-_MARGIN = timedelta(seconds=10)
-"""How long before an order was created its venue may have dated it, since clocks differ."""
 
 PAGE = 100
 MAXIMUM_PAGES = 50
@@ -18,7 +13,7 @@ MAXIMUM_PAGES = 50
 def by_request(parameter: str) -> OrderLookup:
     """Return a lookup by ccxt's `fetch_order`, which has the id in `parameter`."""
 
-    async def find(exchange: CcxtValue, order: Order, client_order_id: str) -> CcxtStructure | None:
+    async def find(exchange: CcxtValue, order: Order, client_order_id: str, _since_ms: int) -> CcxtStructure | None:
         found: CcxtStructure = await exchange.fetch_order(None, order.market.symbol, {parameter: client_order_id})
         return found
 
@@ -28,7 +23,7 @@ def by_request(parameter: str) -> OrderLookup:
 def in_lists(parameter: str, *calls: str) -> OrderLookup:
     """Return a lookup in lists that the venue filters by `parameter`: open orders first, since orders only end."""
 
-    async def find(exchange: CcxtValue, order: Order, client_order_id: str) -> CcxtStructure | None:
+    async def find(exchange: CcxtValue, order: Order, client_order_id: str, _since_ms: int) -> CcxtStructure | None:
         for call in calls:
             listed = await getattr(exchange, call)(order.market.symbol, params={parameter: client_order_id})
             if (found := _with_id(listed, client_order_id)) is not None:
@@ -38,15 +33,14 @@ def in_lists(parameter: str, *calls: str) -> OrderLookup:
     return find
 
 
-async def by_paging(exchange: CcxtValue, order: Order, client_order_id: str) -> CcxtStructure | None:
+async def by_paging(exchange: CcxtValue, order: Order, client_order_id: str, since_ms: int) -> CcxtStructure | None:
     """Look through all orders since the order was created, or ask by the venue's id if it is known."""
     if order.venue_order_id is not None:
         known: CcxtStructure = await exchange.fetch_order(order.venue_order_id, order.market.symbol)
         return known
-    since = to_milliseconds((order.submitted_at or order.created_at) - _MARGIN)
     cursor = ""
     for _ in range(MAXIMUM_PAGES):
-        listed = await exchange.fetch_orders(order.market.symbol, since, PAGE, {"cursor": cursor} if cursor else {})
+        listed = await exchange.fetch_orders(order.market.symbol, since_ms, PAGE, {"cursor": cursor} if cursor else {})
         if (found := _with_id(listed, client_order_id)) is not None:
             return found
         following = next((str(each["info"]["cursor"]) for each in listed if each["info"].get("cursor")), "")

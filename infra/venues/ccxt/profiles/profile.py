@@ -13,8 +13,10 @@ from infra.venues.ccxt.profiles.fill_pages import FillPages
 from infra.venues.ccxt.profiles.user_streams import ReaderFactory
 from infra.venues.ccxt.profiles.verdicts import ErrorTable
 
-OrderLookup = Callable[[CcxtValue, Order, str], Awaitable[CcxtStructure | None]]
+OrderLookup = Callable[[CcxtValue, Order, str, int], Awaitable[CcxtStructure | None]]
 """Asks ccxt's exchange for an order by the client order id as the venue has it; None if the venue has no such order.
+
+The last argument is when the order was sent at the earliest, by the venue's clock in milliseconds since 1970.
 
 An OrderNotFound of ccxt means the same.
 """
