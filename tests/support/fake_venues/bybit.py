@@ -61,11 +61,11 @@ class FakeBybit(FakeVenue):
         return self._listed(params, {"filled", "canceled"})
 
     def _listed(self, params: Json, statuses: set[str]) -> Json:
-        wanted = params.get("orderLinkId")
+        client_id = params.get("orderLinkId")
         rows = [
             self._json(order)
             for order in self.orders.values()
-            if order.status in statuses and wanted in {None, order.client_id}
+            if order.status in statuses and client_id in {None, order.client_id}
         ]
         return _result({"category": "spot", "list": rows, "nextPageCursor": ""})
 

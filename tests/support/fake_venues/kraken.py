@@ -83,11 +83,11 @@ class FakeKraken(FakeVenue):
         return _result({"closed": self._listed(params, {"filled", "canceled"}), "count": 1})
 
     def _listed(self, params: Json, statuses: set[str]) -> Json:
-        wanted = params.get("cl_ord_id")
+        client_id = params.get("cl_ord_id")
         return {
             each.id: self._json(each)
             for each in self.orders.values()
-            if each.status in statuses and wanted in {None, each.client_id}
+            if each.status in statuses and client_id in {None, each.client_id}
         }
 
     def _json(self, order: VenueOrder) -> Json:
