@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.model.events import UserEvent
 from domain.model.orders import Fill, Order, OrderEvent
+from domain.model.protection import PositionProtection
 from domain.model.reports import Job, PerformanceMetrics, ReportResult
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, TradingSession
@@ -97,6 +98,13 @@ class Loaders:
             return [order for order in found if order.venue_order_id is not None or not order.status.is_final]
 
         return self._by(taking_place, lambda order: order.replaces_id)
+
+    @cached_property
+    def entry_protections(self) -> DataLoader[UUID, PositionProtection | None]:
+        """What protects the fills of an entry order."""
+        return self._by(
+            lambda reading, ids: reading.protection.list_of_entries(ids), lambda protection: protection.entry_order_id
+        )
 
     @cached_property
     def protections(self) -> DataLoader[UUID, list[Order]]:

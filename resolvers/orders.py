@@ -10,9 +10,11 @@ from domain.core.money import EXACT
 from domain.core.pagination import CursorScope, Page, id_key, page_request, slice_page
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
+from domain.model.protection import PositionProtection
 from domain.model.trading import Signal
 from domain.model.users import ApiScope
 from domain.ports.orders import OrderFilter
+from domain.rules.bracket_request import BracketRequest
 from domain.rules.order_amendment import AmendmentRequest
 from domain.rules.order_request import OrderRequest
 from resolvers.context import RequestContext
@@ -91,15 +93,22 @@ async def protections(context: RequestContext, order: Order) -> list[Order]:
     return await context.loaders.protections.load(order.id)
 
 
+async def protection(context: RequestContext, order: Order) -> PositionProtection | None:
+    """Return what protects the fills of an entry order; None if nothing does."""
+    return await context.loaders.entry_protections.load(order.id)
+
+
 async def replaced_by(context: RequestContext, order: Order) -> Order | None:
     """Return the order that replaced this one, if any."""
     return await context.loaders.replacements.load(order.id)
 
 
-async def place(context: RequestContext, request: OrderRequest, idempotency_key: str) -> Order:
+async def place(
+    context: RequestContext, request: OrderRequest, idempotency_key: str, bracket: BracketRequest | None
+) -> Order:
     """Place an order and return it as it is once the venue has answered, or after 2 s."""
     user = context.require_user(ApiScope.TRADE)
-    return await context.services.orders.place(user.id, request, idempotency_key)
+    return await context.services.orders.place(user.id, request, idempotency_key, bracket)
 
 
 async def amend(context: RequestContext, request: AmendmentRequest, idempotency_key: str) -> Order:

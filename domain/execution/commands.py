@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain.core.clock import IdGenerator
 from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import Transition, cancel_unsent, expire_unsent, initial_transition
+from domain.rules.protected_position import new_protection
 
 HALT_RETRY = timedelta(seconds=5)
 """How long after the venue refused to cancel an order for a halt the next cancel is requested."""
@@ -38,12 +40,18 @@ async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode,
     return transition.order
 
 
-async def replace_order(unit_of_work: UnitOfWork, replaced: Order, amendment: Order, at: datetime) -> Order:
+async def replace_order(
+    unit_of_work: UnitOfWork, replaced: Order, amendment: Order, at: datetime, ids: IdGenerator
+) -> Order:
     """Store an amendment of an order whose row is locked, and return the replaced order as it then is.
 
-    If that wasn't sent it ends at once. Otherwise the executor cancels it, and sends the amendment after it.
+    If that wasn't sent it ends at once. Otherwise the executor cancels it, and sends the amendment after it. What
+    protects the fills of the replaced order protects those of the amendment too.
     """
     await place_order(unit_of_work, amendment)
+    for protection in await unit_of_work.protection.list_of_entries([replaced.id]):
+        again = new_protection(amendment, protection.rules, ids.next_id(), protection.protect_at)
+        await unit_of_work.protection.add(again)
     if replaced.status is not OrderStatus.PENDING:
         return replaced
     return await cancel_order(unit_of_work, replaced, CancelCode.AMENDED, at)

@@ -16,8 +16,10 @@ from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
 from domain.model.trading import Account
 from domain.ports.orders import MarketView, OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.rules.bracket_request import BracketRequest, validate_bracket
 from domain.rules.order_amendment import AmendmentRequest, amended_order, validate_amendment
 from domain.rules.order_request import OrderRequest, validate_order
+from domain.rules.protected_position import new_protection
 
 ANSWER_WITHIN_SECONDS = 2.0
 _FIRST_READ_SECONDS = 0.05
@@ -47,8 +49,12 @@ class OrderService:
         self._notifier = notifier
         self._answer_within_seconds = answer_within_seconds
 
-    async def place(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
+    async def place(
+        self, user_id: UUID, request: OrderRequest, idempotency_key: str, bracket: BracketRequest | None = None
+    ) -> Order:
         """Place an order and return it once it has left PENDING and SUBMITTED, or as it is after 2 s.
+
+        With a `bracket`, what it fills is protected from its first fill on.
 
         The same key with the same input returns the same order, a DENIED one included. Raises `InputErrors` for an
         invalid order, and CONFLICT if the key was used for another input.
@@ -57,11 +63,16 @@ class OrderService:
         request = request.normalised()
         await self._warm_up(request.market)
         order = self._new_order(user_id, request, idempotency_key)
+        given = request if bracket is None else (request, bracket)
         async with self._database.transaction() as transaction:
-            known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, request, order.id)
+            known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, given, order.id)
             if known is None:
-                await self._validate(transaction, user_id, request)
+                await self._validate(transaction, user_id, request, bracket)
                 await place_order(transaction, order)
+                if bracket is not None:
+                    protection_id = self._ids.next_id()
+                    protection = new_protection(order, bracket.rules, protection_id, bracket.protect_at)
+                    await transaction.protection.add(protection)
         if known is None:
             return await self._wake_and_wait(order, _has_answer)
         before = await self._read(user_id, known)
@@ -85,7 +96,7 @@ class OrderService:
                 cause = f"{user_id}:{idempotency_key}"
                 client_id = client_order_id(replaced.account_id, "orderAmend", cause, replaced.role, 0)
                 amendment = amended_order(request, replaced, new_id, client_id, now)
-                after = await replace_order(transaction, replaced, amendment, now)
+                after = await replace_order(transaction, replaced, amendment, now, self._ids)
         if known is not None:
             return await self.wait_until(user_id, known, _has_answer)
         if after.status.is_final:
@@ -180,10 +191,16 @@ class OrderService:
             reduce_only=request.reduce_only,
         )
 
-    async def _validate(self, transaction: UnitOfWork, user_id: UUID, request: OrderRequest) -> None:
+    async def _validate(
+        self, transaction: UnitOfWork, user_id: UUID, request: OrderRequest, bracket: BracketRequest | None
+    ) -> None:
         account = await transaction.accounts.get(user_id, request.account_id)
         market = self._markets.catalogue.get(request.market)
         errors = validate_order(request, account, market, self._clock.now())
+        if bracket is not None:
+            depth = self._markets.latest_depth(request.market)
+            ask = depth.asks[0].price if depth is not None and depth.asks else None
+            errors += validate_bracket(request, bracket, market, ask)
         if errors:
             raise InputErrors(errors)
 

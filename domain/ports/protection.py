@@ -30,6 +30,10 @@ class ProtectionRepository(Protocol):
         """Return all protections of these positions, ended ones too, oldest first (for batches)."""
         ...
 
+    async def list_of_entries(self, order_ids: Sequence[UUID]) -> list[PositionProtection]:
+        """Return all protections of what these entry orders bring, ended ones too, oldest first (for batches)."""
+        ...
+
     async def add_intent(self, intent: PositionIntent) -> bool:
         """Store a new intent.
 

@@ -14,12 +14,13 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType, TimeInForce
 from domain.model.trading import Account
 
-_NOT_SUPPORTED = "is not carried out yet; place the protecting order yourself once this one has filled"
-
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """The input of `orderPlace`; `trailing`, `stop_loss` and `take_profit` only mean that those were given."""
+    """The input of `orderPlace`; `trailing`, `stop_loss` and `take_profit` only mean that those were given.
+
+    They are part of the digest by which a repeated request is known; what was given is in a `BracketRequest`.
+    """
 
     account_id: UUID
     market: MarketSymbol
@@ -86,10 +87,6 @@ def _unsupported_errors(request: OrderRequest) -> Iterator[InputError]:
         yield _error("type", "TRAILING_STOP is not carried out yet; use STOP.", ErrorCode.UNSUPPORTED)
     elif request.trailing:
         yield _error("trailing", "trailing belongs to a TRAILING_STOP alone.")
-    if request.stop_loss:
-        yield _error("stopLoss", f"stopLoss {_NOT_SUPPORTED}.", ErrorCode.UNSUPPORTED)
-    if request.take_profit:
-        yield _error("takeProfit", f"takeProfit {_NOT_SUPPORTED}.", ErrorCode.UNSUPPORTED)
     if request.post_only and request.type is not OrderType.LIMIT:
         yield _error("postOnly", f"Only a LIMIT order can be post-only, not a {request.type}.", ErrorCode.UNSUPPORTED)
 

@@ -11,6 +11,7 @@ from domain.model.orders import (
     RiskCode,
     TimeInForce,
 )
+from domain.model.protection import ProtectAt
 from schema.common.enums import describe_enum
 
 describe_enum(
@@ -117,6 +118,17 @@ describe_enum(
         "REJECTED": "The venue rejected the order.",
         "EXPIRED": "The order expired, or the venue ended it.",
         "RECONCILED": "A comparison with the venue showed a change of which no message had arrived.",
+    },
+)
+
+
+describe_enum(
+    ProtectAt,
+    "Where the protection of a position is kept.",
+    {
+        "VENUE": "As orders at the venue, which work while the engine is down.",
+        "ENGINE": "By the engine, which follows the market's trades and sells at the market.",
+        "BEST": "At the venue if it can be, else by the engine.",
     },
 )
 

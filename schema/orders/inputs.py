@@ -6,10 +6,13 @@ from uuid import UUID
 
 import strawberry
 
+from domain.core.errors import ErrorCode, InputError
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType, TimeInForce
+from domain.model.protection import ExitLevel, ProtectAt
 from domain.rules import order_request as service
+from domain.rules.bracket_request import BracketRequest
 from domain.rules.order_amendment import AmendmentRequest
 from schema.common.node import decode_uuid
 
@@ -92,13 +95,22 @@ class OrderPlaceInput:
     )
     stop_loss: ProtectionInput | None = strawberry.field(
         default=None,
-        description="An order that limits the loss of the position. Not supported yet: the result is the error "
-        "UNSUPPORTED.",
+        description=(
+            "Sell what the order has bought when the market falls to this price: a percentage below the order's mean "
+            "price, or a price. It covers what is filled from the first fill on, and grows with every fill. When the "
+            "stop-loss or the take-profit closes the position, the other one ends. Only for orders that buy."
+        ),
     )
     take_profit: ProtectionInput | None = strawberry.field(
         default=None,
-        description="An order that takes the profit of the position. Not supported yet: the result is the error "
-        "UNSUPPORTED.",
+        description=(
+            "Sell what the order has bought when the market rises to this price: a percentage above the order's mean "
+            "price, or a price. Otherwise as `stopLoss`."
+        ),
+    )
+    protect_at: ProtectAt | None = strawberry.field(
+        default=None,
+        description="Where `stopLoss` and `takeProfit` are kept. The default is BEST. Invalid without one of them.",
     )
     idempotency_key: str = strawberry.field(
         description=(
@@ -107,6 +119,16 @@ class OrderPlaceInput:
             "nothing again. With another input the result is the error CONFLICT. At most 128 characters."
         )
     )
+
+    def bracket(self) -> BracketRequest | None:
+        """Return the protection that is asked for; None if there is none."""
+        stop_loss, take_profit = _level(self.stop_loss), _level(self.take_profit)
+        if stop_loss is None and take_profit is None:
+            if self.protect_at is not None:
+                message = "protectAt belongs to stopLoss and takeProfit; give one of them, or leave it out."
+                raise InputError(ErrorCode.INVALID, message, ("input", "protectAt"))
+            return None
+        return BracketRequest(stop_loss, take_profit, self.protect_at or ProtectAt.BEST)
 
     def to_domain(self) -> service.OrderRequest:
         """Return the request. Raises NOT_FOUND for an id that is no id of an account."""
@@ -126,6 +148,15 @@ class OrderPlaceInput:
             stop_loss=self.stop_loss is not None,
             take_profit=self.take_profit is not None,
         )
+
+
+def _level(given: ProtectionInput | None) -> ExitLevel | None:
+    if given is None:
+        return None
+    price, percent = given.price, given.percent
+    return ExitLevel(
+        price=None if price is strawberry.UNSET else price, percent=None if percent is strawberry.UNSET else percent
+    )
 
 
 @strawberry.input(description="What to change of an order. A field that is not given stays as it is.")

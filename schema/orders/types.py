@@ -8,6 +8,7 @@ import strawberry
 from domain.model import orders as domain
 from domain.model.order_side import OrderSide
 from domain.model.orders import RejectCode
+from domain.model.protection import ProtectAt
 from resolvers import markets, orders, trading
 from resolvers.pagination import PageArguments
 from schema.common.arguments import connection_field
@@ -75,6 +76,29 @@ class FeeTotal:
     currency: str = strawberry.field(description="The currency of the fees.")
     amount: Decimal = strawberry.field(
         description="The sum of the fees. It is negative if the venue paid more than it charged."
+    )
+
+
+@strawberry.type(description="What closes the position that an entry order brings.")
+class OrderProtection:
+    stop_loss_price: Decimal | None = strawberry.field(
+        description=(
+            "The price at which the loss is cut, in quote currency for one unit of the base currency. Null without a "
+            "stop-loss, and before the first fill."
+        )
+    )
+    take_profit_price: Decimal | None = strawberry.field(
+        description=(
+            "The price at which the profit is taken, in quote currency for one unit of the base currency. Null without "
+            "a take-profit, and before the first fill."
+        )
+    )
+    quantity: Decimal | None = strawberry.field(
+        description="What it still protects, in base currency. Null if it protects the whole position of a session."
+    )
+    protect_at: ProtectAt = strawberry.field(description="Where it was to be kept.")
+    ended_at: datetime | None = strawberry.field(
+        description="When it ended, with the position or without one. Null while it is in force."
     )
 
 
@@ -186,19 +210,24 @@ class Order(Node, OrderFacts):
 
     @strawberry.field(
         graphql_type=lazy("orders.types", "Order") | None,
-        description="The entry that this order protects. Always null, because the engine doesn't place protecting "
-        "orders yet.",
+        description="The entry that brought what this order closes. Null if no protection made this order.",
     )
     async def parent(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         return await orders.order_by_id(info.context, parent.parent_id)
 
     @strawberry.field(
         graphql_type=list[lazy("orders.types", "Order")],  # type: ignore[misc]  # made at run time
-        description="The orders that protect this one. Always empty, because the engine doesn't place protecting "
-        "orders yet.",
+        description="The orders that the protection of this one has made so far, to close what it brought.",
     )
     async def protections(parent: strawberry.Parent[domain.Order], info: Info) -> object:
         return await orders.protections(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=OrderProtection | None,
+        description="What closes the position that this order brings. Null if the order was placed without protection.",
+    )
+    async def protection(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.protection(info.context, parent)
 
     @strawberry.field(
         graphql_type=lazy("orders.types", "Order") | None,

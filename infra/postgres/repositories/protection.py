@@ -24,6 +24,7 @@ _OF_POSITIONS = " WHERE position_id = ANY($1::uuid[]) ORDER BY id"
 GET_FOR_UPDATE = SELECT_PROTECTION + _ROW_FOR_UPDATE
 LIST_OPEN = SELECT_PROTECTION + _OPEN
 LIST_OF_POSITIONS = SELECT_PROTECTION + _OF_POSITIONS
+LIST_OF_ENTRIES = SELECT_PROTECTION + " WHERE entry_order_id = ANY($1::uuid[]) ORDER BY id"
 GET_INTENT_FOR_UPDATE = SELECT_INTENT + _ROW_FOR_UPDATE
 LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
 LIST_INTENTS_OF_POSITIONS = SELECT_INTENT + _OF_POSITIONS
@@ -47,6 +48,10 @@ class PostgresProtection(Repository):
 
     async def list_of_positions(self, position_ids: Sequence[UUID]) -> list[PositionProtection]:
         rows = await self._connection.fetch(LIST_OF_POSITIONS, list(position_ids))
+        return [protection_from_row(row) for row in rows]
+
+    async def list_of_entries(self, order_ids: Sequence[UUID]) -> list[PositionProtection]:
+        rows = await self._connection.fetch(LIST_OF_ENTRIES, list(order_ids))
         return [protection_from_row(row) for row in rows]
 
     async def add_intent(self, intent: PositionIntent) -> bool:
