@@ -45,8 +45,6 @@ class OrderReplacer:
         The step is committed, with both orders locked, before what it asks of the venue is sent.
         """
         assert amendment.replaces_id is not None
-        context = self._context
-        context.in_flight.add(amendment.replaces_id)
         try:
             replaced, order = await self._commit_step(amendment.id, amendment.replaces_id)
             if replaced is None or order is None:
@@ -59,8 +57,6 @@ class OrderReplacer:
         except Unavailable:
             self._resolver.enqueue(amendment.replaces_id)
             raise
-        finally:
-            context.in_flight.discard(amendment.replaces_id)
         return False
 
     async def _send(self, replaced: Order, order: Order) -> None:
