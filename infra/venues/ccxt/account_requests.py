@@ -77,7 +77,7 @@ class AccountRequests:
             try:
                 with request_priority(Priority.TRADING):
                     return read(await request(exchange))
-            except NotSent:
+            except (NotSent, VenueRefused):
                 raise
             except VenueUnreachable as error:
                 # Only the rate limiter raises it, before the request is sent.
